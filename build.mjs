@@ -1,0 +1,47 @@
+// Bundles the command line and the service into one file each, in dist/.
+import { readFile } from "node:fs/promises";
+import { build } from "esbuild";
+
+const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+
+/**
+ * The SDK keeps the schema of every operation in arrays that esbuild can't prove free of side effects, so it would
+ * keep all of them. Wrapped as pure calls, those of operations we never use are dropped.
+ * https://github.com/aws/aws-sdk-js-v3/issues/7607
+ */
+const dropUnusedSchemas = {
+  name: "drop-unused-sdk-schemas",
+  setup({ onLoad }) {
+    onLoad({ filter: /@aws-sdk[\\/].*dist-es[\\/]schemas[\\/]schemas_.*\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const contents = source.replace(
+        /^((?:export )?(?:var|const|let) [\w$]+ = )(\[[\s\S]*?\n?\]);$/gm,
+        "$1/* @__PURE__ */ (() => ($2))();",
+      );
+      return { contents, loader: "js" };
+    });
+  },
+};
+
+const banner = [
+  // The bundle carries an SDK that supports this Node; the SDK's advice about its later releases is not for users.
+  'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";',
+  // Some dependencies are CommonJS and call require.
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+].join("\n");
+
+await build({
+  entryPoints: { cli: "src/cli/main.ts", service: "src/cli/service-main.ts" },
+  outdir: "dist",
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  mainFields: ["module", "main"],
+  minify: true,
+  keepNames: true,
+  define: { __VERSION__: JSON.stringify(version) },
+  banner: { js: banner },
+  plugins: [dropUnusedSchemas],
+  logLevel: "warning",
+});

@@ -1,0 +1,51 @@
+import { EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
+import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balancing";
+import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+
+export interface AwsClients {
+  readonly ec2: EC2Client;
+  readonly classic: ElasticLoadBalancingClient;
+  readonly v2: ElasticLoadBalancingV2Client;
+}
+
+export interface AwsClientOptions {
+  /** Absent: the SDK's own search (AWS_REGION, the profile). */
+  readonly region?: string;
+  /** Another endpoint than AWS's, for all three. Absent: AWS_ENDPOINT_URL, or AWS. */
+  readonly endpoint?: string;
+  /** Absent: wherever the SDK finds some. */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** What carries the calls. Absent: HTTPS with time limits. */
+  readonly requestHandler?: EC2ClientConfig["requestHandler"];
+}
+
+/** AWS answers these calls in well under a second; a connection that says nothing for so long is dead. */
+const CONNECTION_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** `adaptive` also slows down by itself once AWS throttles. */
+const RETRY = { maxAttempts: 8, retryMode: "adaptive" } as const;
+
+/**
+ * Credentials, endpoints, proxies and so on come from wherever the AWS SDK looks for them; AWS_ENDPOINT_URL leads all
+ * three clients elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+ */
+export function createAwsClients(options: AwsClientOptions): AwsClients {
+  const config = {
+    ...options,
+    ...RETRY,
+    requestHandler:
+      options.requestHandler ??
+      new NodeHttpHandler({
+        connectionTimeout: CONNECTION_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        // Without it the SDK only warns of a request that takes too long.
+        throwOnRequestTimeout: true,
+      }),
+  };
+  return {
+    ec2: new EC2Client(config),
+    classic: new ElasticLoadBalancingClient(config),
+    v2: new ElasticLoadBalancingV2Client(config),
+  };
+}

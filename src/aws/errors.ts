@@ -1,0 +1,125 @@
+import { DrainError } from "../drain/errors.ts";
+
+/** What the thrown errors of the SDK have in common, as far as we look. Modelled errors hide AWS's code in `Code`. */
+interface SdkError {
+  readonly name: string;
+  readonly message: string;
+  readonly Code?: string;
+  readonly code?: string;
+  readonly hostname?: string;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+const ACCESS_DENIED = new Set(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess"]);
+const THROTTLED = new Set([
+  "Throttling",
+  "ThrottlingException",
+  "ThrottledException",
+  "RequestLimitExceeded",
+  "DependencyThrottle",
+  "DependencyThrottleException",
+  "TooManyRequestsException",
+]);
+const NO_CREDENTIALS = new Set([
+  "CredentialsProviderError",
+  "TokenProviderError",
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "RequestExpired",
+  "InvalidClientTokenId",
+  "UnrecognizedClientException",
+  "AuthFailure",
+  "SignatureDoesNotMatch",
+]);
+const UNREACHABLE = new Set([
+  "TimeoutError",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+/** Each pair: the code on the wire, and the SDK's name for it. */
+const GROUP_GONE = new Set(["TargetGroupNotFound", "TargetGroupNotFoundException"]);
+const LOAD_BALANCER_GONE = new Set([
+  "LoadBalancerNotFound",
+  "LoadBalancerNotFoundException",
+  "AccessPointNotFound",
+  "AccessPointNotFoundException",
+]);
+const TARGET_GONE = new Set([
+  "InvalidTarget",
+  "InvalidTargetException",
+  "InvalidInstance",
+  "InvalidEndPoint",
+  "InvalidEndPointException",
+]);
+
+/** The target group or load balancer does not exist (any more). */
+export function isPoolGone(error: unknown): boolean {
+  return GROUP_GONE.has(codeOf(error)) || LOAD_BALANCER_GONE.has(codeOf(error));
+}
+
+/** AWS does not know an instance that the call named. Then the call has done nothing for the others either. */
+export function isTargetGone(error: unknown): boolean {
+  return TARGET_GONE.has(codeOf(error));
+}
+
+/**
+ * AWS's error in our words. This file alone knows AWS's names.
+ * `action` as in an IAM policy: `elasticloadbalancing:DeregisterTargets`.
+ */
+export function toDrainError(error: unknown, action: string): DrainError {
+  if (error instanceof DrainError) return error;
+  const cause = { cause: error };
+  const code = codeOf(error);
+  const { message, hostname, address, port } = error as SdkError;
+  const said = String(message || code).replace(/\s+/g, " ");
+  if (ACCESS_DENIED.has(code)) {
+    return new DrainError(
+      "access-denied",
+      `AWS denied ${action}: allow it in the IAM policy (AWS says: ${said})`,
+      cause,
+    );
+  }
+  if (NO_CREDENTIALS.has(code)) {
+    return new DrainError("no-credentials", `no valid AWS credentials for ${action} (${said})`, cause);
+  }
+  if (said.includes("Region is missing")) {
+    return new DrainError("no-region", "no AWS region: set AWS_REGION, or --region", cause);
+  }
+  if (THROTTLED.has(code)) {
+    return new DrainError("throttled", `AWS went on throttling ${action} (${said})`, cause);
+  }
+  if (UNREACHABLE.has(code)) {
+    const where = hostname ?? (address === undefined ? "AWS" : `${address}:${port}`);
+    return new DrainError(
+      "unreachable",
+      `could not reach ${where} for ${action} (${code}): check AWS_REGION and the network`,
+      cause,
+    );
+  }
+  return new DrainError("cloud-error", `${action} failed: ${code}: ${said}`, cause);
+}
+
+/** Runs one call; whatever it throws becomes a `DrainError`, but an abort stays what it is. */
+export async function call<T>(action: string, signal: AbortSignal, send: () => Promise<T>): Promise<T> {
+  try {
+    return await send();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toDrainError(error, action);
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== "object" || error === null) return "";
+  if (error instanceof DrainError) return codeOf(error.cause);
+  const { Code, code, name } = error as SdkError;
+  return Code ?? code ?? name ?? "";
+}

@@ -1,0 +1,132 @@
+import { type DefaultRenderer, Listr, type ListrTaskWrapper, type SimpleRenderer } from "listr2";
+import type { Clock } from "../drain/clock.ts";
+import type { DrainEvent } from "../drain/events.ts";
+import type { DrainPlan } from "../drain/plan.ts";
+import { registrationText, seconds } from "./text.ts";
+
+type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
+
+interface Shown {
+  readonly text: string;
+  line?: Line;
+  state: string;
+  /** Milliseconds since the epoch; while it is held. */
+  holdUntil?: number;
+  end: () => void;
+  fail: (error: Error) => void;
+  readonly over: Promise<void>;
+}
+
+const TICK_MS = 1_000;
+
+/** On a terminal: one line for each registration, with its state and the time left. */
+export class LiveLines {
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
+  readonly #shown = new Map<string, Shown>();
+  #done: Promise<unknown> = Promise.resolve();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  readonly observe = (event: DrainEvent): void => {
+    switch (event.type) {
+      case "planned":
+        this.#start(event.plan);
+        break;
+      case "deregistered":
+        this.#update(
+          event.registration.key,
+          event.foundDraining ? "already draining" : "deregistered",
+          event.holdUntil,
+        );
+        break;
+      case "deregistering-again":
+        this.#update(event.registration.key, "registered again by somebody: deregistering again");
+        break;
+      case "look-failed":
+        this.#update(event.registration.key, `could not look: ${event.error.message}`);
+        break;
+      case "released":
+        this.#update(event.registration.key, `released after ${seconds(event.heldMs)}`);
+        this.#shown.get(event.registration.key)?.end();
+        break;
+      case "failed":
+        this.#shown.get(event.registration.key)?.fail(event.error);
+        break;
+      case "joined":
+      case "ended":
+        break;
+      default:
+        event satisfies never;
+    }
+  };
+
+  /** Leaves the last state of every line on the screen. */
+  async close(): Promise<void> {
+    for (const { fail } of this.#shown.values()) fail(new Error("not released"));
+    this.#stop.abort();
+    await this.#done;
+  }
+
+  #start(plan: DrainPlan): void {
+    for (const { registration } of plan.registrations) {
+      let end = () => {};
+      let fail: Shown["fail"] = () => {};
+      const over = new Promise<void>((resolve, reject) => {
+        end = resolve;
+        fail = reject;
+      });
+      over.catch(() => {}); // Shown by its line.
+      this.#shown.set(registration.key, {
+        text: registrationText(registration),
+        state: "deregistering",
+        end,
+        fail,
+        over,
+      });
+    }
+    const tasks = [...this.#shown.values()].map((shown) => ({
+      title: titleOf(shown, this.#clock.now()),
+      task: (_: unknown, line: Line) => {
+        shown.line = line;
+        return shown.over;
+      },
+    }));
+    this.#done = new Listr(tasks, {
+      concurrent: true,
+      exitOnError: false,
+      rendererOptions: { collapseErrors: false },
+    }).run();
+    void this.#tick();
+  }
+
+  #update(key: string, state: string, holdUntil?: number): void {
+    const shown = this.#shown.get(key);
+    if (shown === undefined) return;
+    shown.state = state;
+    if (holdUntil === undefined) delete shown.holdUntil;
+    else shown.holdUntil = holdUntil;
+    this.#draw(shown);
+  }
+
+  #draw(shown: Shown): void {
+    if (shown.line !== undefined) shown.line.title = titleOf(shown, this.#clock.now());
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      for (;;) {
+        await this.#clock.sleep(TICK_MS, this.#stop.signal);
+        for (const shown of this.#shown.values()) this.#draw(shown);
+      }
+    } catch {
+      // Closed.
+    }
+  }
+}
+
+function titleOf({ text, state, holdUntil }: Shown, now: number): string {
+  return holdUntil === undefined ? `${text}  ${state}` : `${text}  ${state}, ${seconds(holdUntil - now)} left`;
+}

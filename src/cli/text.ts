@@ -1,0 +1,165 @@
+import type { Registration } from "../drain/cloud-provider.ts";
+import type { DrainEvent } from "../drain/events.ts";
+import type { DrainOutcome, RegistrationFate } from "../drain/outcome.ts";
+import type { DrainPlan } from "../drain/plan.ts";
+
+/** What people read: a plan, a step of a drain, its end. */
+
+export function planText(plan: DrainPlan): string {
+  const { node } = plan;
+  const about = [node.id, node.name, node.network, node.cluster && `cluster ${node.cluster}`]
+    .filter(Boolean)
+    .join("  ");
+  if (plan.registrations.length === 0) {
+    return [about, "", "No load balancer knows this node: it can go now.", ...plan.warnings.map(note)].join("\n");
+  }
+  const rows = plan.registrations.map(({ registration, action, holdMs, shortByMs }) => [
+    registration.pool.kind,
+    placeOf(registration),
+    registration.target,
+    registration.detail,
+    action === "hold" ? "hold (already draining)" : "deregister",
+    `${registration.pool.kind === "classic" ? "at most " : ""}${seconds(holdMs)}`,
+    shortByMs > 0 ? `${seconds(shortByMs)} short` : "fits",
+  ]);
+  const header = ["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE", "WOULD", "HOLD", "BEFORE THE LIMIT"];
+  const limit = plan.limit.reason === "deadline" ? "the deadline, less its margin" : "the timeout";
+  return [
+    about,
+    "",
+    table([header, ...rows]),
+    "",
+    `Longest hold: ${seconds(plan.longestHoldMs)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
+    ...plan.warnings.map(note),
+    ...unsavedText(plan),
+  ].join("\n");
+}
+
+/** One line a step, for whoever watches without a terminal. */
+export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
+  const at = `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
+  switch (event.type) {
+    case "planned": {
+      const { registrations, longestHoldMs, warnings } = event.plan;
+      const found = `${at}${event.node.id} has ${times(registrations.length)}; longest hold ${seconds(longestHoldMs)}`;
+      return [found, ...warnings.map((warning) => `${at}warning: ${warning}`)].join("\n");
+    }
+    case "joined":
+      return `${at}joined the drain ${event.drainId}`;
+    case "deregistered":
+      return `${at}${event.foundDraining ? "found draining" : "deregistered"}  ${registrationText(event.registration)}`;
+    case "deregistering-again":
+      return `${at}${event.because === "back" ? "somebody registered it again" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
+    case "look-failed":
+      return `${at}could not look (${event.error.message}), trying again  ${registrationText(event.registration)}`;
+    case "released":
+      return `${at}released after ${seconds(event.heldMs)}  ${registrationText(event.registration)}`;
+    case "failed":
+      return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
+    case "ended":
+      return undefined;
+    default:
+      return event satisfies never;
+  }
+}
+
+export function outcomeText(outcome: DrainOutcome, tookMs: number): string {
+  switch (outcome.status) {
+    case "drained":
+      return `${outcome.node.id} is drained: ${times(outcome.registrations.length)} deregistered and held, in ${seconds(tookMs)}. It can go.`;
+    case "nothing-registered":
+      return `No load balancer knows ${outcome.node.id}: it can go.`;
+    case "planned":
+      return `${planText(outcome.plan)}\n\nDry run: nothing was changed.`;
+    case "instance-gone":
+      return outcome.message;
+    case "deadline-passed":
+      return [
+        `Not drained: the ${outcome.limit.reason} came before the end of ${times(remaining(outcome.registrations).length)}.`,
+        ...remaining(outcome.registrations).map(fateText),
+      ].join("\n");
+    case "abandoned":
+      return [
+        "Stopped before the end. What was deregistered stays deregistered:",
+        ...outcome.registrations.map(fateText),
+      ].join("\n");
+    case "failed":
+      return [
+        `Not drained (${outcome.error.code}): ${outcome.error.message}`,
+        ...outcome.registrations.map(fateText),
+      ].join("\n");
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** `alb   web / web-http   i-0123456789abcdef0:30080` */
+export function registrationText(registration: Registration): string {
+  return `${registration.pool.kind} ${placeOf(registration)} ${registration.target}`;
+}
+
+export function seconds(ms: number): string {
+  return `${Math.max(0, Math.round(ms / 1_000))} s`;
+}
+
+function fateText(fate: RegistrationFate): string {
+  const what = registrationText(fate.registration);
+  switch (fate.state) {
+    case "released":
+      return `  released    ${what}, after ${seconds(fate.heldMs)}`;
+    case "holding":
+      return `  holding     ${what}, ${seconds(fate.heldMs)} of ${seconds(fate.holdMs)}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
+    case "registered":
+      return `  registered  ${what}, still`;
+    case "failed":
+      return `  failed      ${what}: ${fate.error?.message ?? ""}`;
+    default:
+      return fate.state satisfies never;
+  }
+}
+
+function unsavedText(plan: DrainPlan): readonly string[] {
+  const byMessage = new Map<string, string[]>();
+  for (const { registration, unsaved } of plan.registrations) {
+    for (const { message } of unsaved) {
+      const key = `${registration.pool.kind}: ${message}`;
+      byMessage.set(key, [...(byMessage.get(key) ?? []), registration.pool.name]);
+    }
+  }
+  if (byMessage.size === 0) return [];
+  const lines = [...byMessage].map(([message, pools]) => `  ${message}\n    in ${[...new Set(pools)].join(", ")}`);
+  return ["", "What AWS will not let anybody save:", ...lines];
+}
+
+function placeOf({ pool }: Registration): string {
+  if (pool.loadBalancer === undefined) return `(no load balancer) / ${pool.name}`;
+  return pool.loadBalancer === pool.name ? pool.name : `${pool.loadBalancer} / ${pool.name}`;
+}
+
+function remaining(fates: readonly RegistrationFate[]): readonly RegistrationFate[] {
+  return fates.filter(({ state }) => state !== "released");
+}
+
+function note(warning: string): string {
+  return `Warning: ${warning}.`;
+}
+
+function times(count: number): string {
+  return count === 1 ? "1 registration" : `${count} registrations`;
+}
+
+function clockTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

@@ -1,0 +1,302 @@
+import type { DrainTimes } from "./drain/plan.ts";
+
+/** The commands that take options. */
+export type Verb = "serve" | "drain" | "plan";
+
+/** One option: everything that help texts, documents and checks need to know of it. */
+export interface Option<T = unknown> {
+  readonly variable: string;
+  /** As commander writes it. Absent where a flag would show a secret to everybody who can list processes. */
+  readonly flag?: string;
+  readonly help: string;
+  readonly default?: T;
+  /** Shown in help and documents where the default is not a value. */
+  readonly defaultText?: string;
+  readonly usedBy: readonly Verb[];
+  readonly requiredBy?: readonly Verb[];
+  /** Throws `RangeError` that says what is allowed. */
+  readonly parse: (text: string) => T;
+}
+
+type WithDefault<T> = Option<T> & { readonly default: T };
+
+const ALL: readonly Verb[] = ["serve", "drain", "plan"];
+const DAY_SECONDS = 86_400;
+
+/** Every option there is. An empty variable counts as unset. */
+export const OPTIONS = {
+  secret: option({
+    variable: "SECRET",
+    help: "the secret that callers of POST /drain must send",
+    usedBy: ["serve"],
+    parse: text,
+  }),
+  secretFile: option({
+    variable: "SECRET_FILE",
+    flag: "--secret-file <path>",
+    help: "a file that holds the secret, instead of SECRET",
+    usedBy: ["serve"],
+    parse: text,
+  }),
+  cloudProvider: option({
+    variable: "CLOUDPROVIDER",
+    flag: "--cloud-provider <name>",
+    help: "the cloud to work with: aws",
+    usedBy: ["serve"],
+    requiredBy: ["serve"],
+    parse: oneOf(["aws"]),
+  }),
+  region: option({
+    variable: "AWS_REGION",
+    flag: "--region <region>",
+    help: "the AWS region",
+    defaultText: "where the AWS SDK finds one",
+    usedBy: ALL,
+    parse: matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
+  }),
+  clusterName: option({
+    variable: "CLUSTERNAME",
+    flag: "--cluster-name <name>",
+    help: "the cluster; nodes of any other are refused",
+    usedBy: ALL,
+    parse: text,
+  }),
+  vpcId: option({
+    variable: "VPCID",
+    flag: "--vpc-id <id>",
+    help: "the VPC; nodes of any other are refused",
+    usedBy: ALL,
+    parse: matching(/^vpc-[0-9a-f]{8,17}$/, "a VPC id such as vpc-0123456789abcdef0"),
+  }),
+  discovery: option({
+    variable: "DISCOVERY",
+    flag: "--discovery <how>",
+    help: "vpc: every load balancer of the node's VPC; tag: only those with the cluster's tag",
+    default: "vpc",
+    usedBy: ALL,
+    parse: oneOf(["vpc", "tag"]),
+  }),
+  timeoutMs: option({
+    variable: "TIMEOUT",
+    flag: "--timeout <seconds>",
+    help: "how long a drain may take",
+    defaultText: "the longest hold and a minute",
+    usedBy: ALL,
+    parse: seconds(1, DAY_SECONDS),
+  }),
+  deadlineMarginMs: option({
+    variable: "DEADLINE_MARGIN",
+    flag: "--deadline-margin <seconds>",
+    help: "how long before its deadline a drain ends, to leave time to answer",
+    default: 10_000,
+    usedBy: ALL,
+    parse: seconds(0, 600),
+  }),
+  albPropagationMs: option({
+    variable: "ALB_PROPAGATION",
+    flag: "--alb-propagation <seconds>",
+    help: "how long an ALB may send new requests after deregistering",
+    default: 30_000,
+    usedBy: ALL,
+    parse: seconds(0, 3_600),
+  }),
+  nlbPropagationMs: option({
+    variable: "NLB_PROPAGATION",
+    flag: "--nlb-propagation <seconds>",
+    help: "how long an NLB may open new connections after deregistering",
+    default: 210_000,
+    usedBy: ALL,
+    parse: seconds(0, 3_600),
+  }),
+  gwlbIdleMs: option({
+    variable: "GWLB_IDLE",
+    flag: "--gwlb-idle <seconds>",
+    help: "how long a GWLB keeps idle flows on a deregistered target",
+    default: 350_000,
+    usedBy: ALL,
+    parse: seconds(0, 7_200),
+  }),
+  classicMinimumMs: option({
+    variable: "CLASSIC_MINIMUM",
+    flag: "--classic-minimum <seconds>",
+    help: "how long a node is held for a classic load balancer at least",
+    default: 10_000,
+    usedBy: ALL,
+    parse: seconds(0, 3_600),
+  }),
+  dryRun: option({
+    variable: "DRYRUN",
+    flag: "--dry-run",
+    help: "answer with the plan and change nothing",
+    default: false,
+    usedBy: ["serve", "drain"],
+    parse: flag,
+  }),
+  logLevel: option({
+    variable: "LOGLEVEL",
+    flag: "--log-level <level>",
+    help: "debug, info, warn or error",
+    default: "info",
+    usedBy: ["serve"],
+    parse: oneOf(["debug", "info", "warn", "error"]),
+  }),
+  port: option({
+    variable: "PORT",
+    flag: "--port <port>",
+    help: "the port to listen on; 0 for any free one",
+    default: 8_080,
+    usedBy: ["serve"],
+    parse: wholeNumber(0, 65_535),
+  }),
+  host: option({
+    variable: "HOST",
+    flag: "--host <address>",
+    help: "the address to listen on",
+    default: "0.0.0.0",
+    usedBy: ["serve"],
+    parse: text,
+  }),
+  shutdownGraceMs: option({
+    variable: "SHUTDOWN_GRACE",
+    flag: "--shutdown-grace <seconds>",
+    help: "how long running drains may go on after SIGTERM; a second SIGTERM ends them at once",
+    default: 25_000,
+    usedBy: ["serve"],
+    parse: seconds(0, DAY_SECONDS),
+  }),
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The checked configuration. An option without a value is absent. */
+export type Config = {
+  readonly [Name in OptionName]: (typeof OPTIONS)[Name] extends WithDefault<infer T>
+    ? T
+    : ReturnType<(typeof OPTIONS)[Name]["parse"]> | undefined;
+};
+
+/** Everything that is wrong with a configuration, so that nobody has to mend it one start at a time. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+export interface ConfigInput {
+  readonly verb: Verb;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What was given on the command line, by the option's name. A flag wins over its variable. */
+  readonly flags?: Readonly<Partial<Record<OptionName, string | boolean>>>;
+}
+
+/** Reads and checks the whole configuration of a verb. Throws `ConfigError` with every problem at once. */
+export function readConfig({ verb, environment, flags = {} }: ConfigInput): Config {
+  const problems: string[] = [];
+  const values: Partial<Record<OptionName, unknown>> = {};
+  for (const [name, declared] of Object.entries(OPTIONS) as [OptionName, Option][]) {
+    if (!declared.usedBy.includes(verb)) {
+      values[name] = declared.default;
+      continue;
+    }
+    const fromFlag = flags[name];
+    const given = fromFlag === undefined ? environment[declared.variable] : String(fromFlag);
+    try {
+      values[name] = given === undefined || given.trim() === "" ? declared.default : declared.parse(given.trim());
+    } catch (error) {
+      const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
+      problems.push(`${source} is '${bounded(given ?? "")}': ${(error as Error).message}`);
+      continue;
+    }
+    if (values[name] === undefined && declared.requiredBy?.includes(verb) === true) {
+      problems.push(`${declared.variable} is not set: ${declared.help}`);
+    }
+  }
+  const config = values as unknown as Config;
+  if (verb === "serve") problems.push(...secretProblems(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config);
+}
+
+/** The part of a configuration that the core works by. */
+export function drainTimes(config: Config): DrainTimes {
+  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs } = config;
+  return {
+    allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
+    deadlineMarginMs,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
+}
+
+/** The one place that reads the environment. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+function secretProblems({ secret, secretFile }: Config): readonly string[] {
+  if (secret !== undefined && secretFile !== undefined) return ["SECRET and SECRET_FILE are both set: keep one"];
+  return secret === undefined && secretFile === undefined
+    ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
+    : [];
+}
+
+function option<const T>(declared: WithDefault<T>): WithDefault<T>;
+function option<const T>(declared: Option<T>): Option<T>;
+function option<T>(declared: Option<T>): Option<T> {
+  return declared;
+}
+
+function text(given: string): string {
+  return given;
+}
+
+function flag(given: string): boolean {
+  const lower = given.toLowerCase();
+  if (lower === "true" || lower === "1") return true;
+  if (lower === "false" || lower === "0") return false;
+  throw new RangeError("give true or false");
+}
+
+function oneOf<const T extends string>(allowed: readonly T[]): (given: string) => T {
+  return (given) => {
+    const found = allowed.find((value) => value === given.toLowerCase());
+    if (found === undefined) throw new RangeError(`give ${allowed.length === 1 ? "" : "one of "}${allowed.join(", ")}`);
+    return found;
+  };
+}
+
+function matching(pattern: RegExp, what: string): (given: string) => string {
+  return (given) => {
+    if (!pattern.test(given)) throw new RangeError(`give ${what}`);
+    return given;
+  };
+}
+
+function wholeNumber(min: number, max: number): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (!/^\d+$/.test(given) || value < min || value > max) {
+      throw new RangeError(`give a whole number from ${min} to ${max}`);
+    }
+    return value;
+  };
+}
+
+/** Seconds outside, fractions allowed; milliseconds inside. */
+function seconds(min: number, max: number): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (!/^\d+(\.\d+)?$/.test(given) || value < min || value > max) {
+      throw new RangeError(`give seconds from ${min} to ${max}, such as 60`);
+    }
+    return value * 1_000;
+  };
+}
+
+function bounded(given: string): string {
+  const printable = given.replace(/[^\x20-\x7e]/g, "?");
+  return printable.length > 80 ? `${printable.slice(0, 80)}…` : printable;
+}

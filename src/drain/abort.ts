@@ -1,0 +1,18 @@
+import { setMaxListeners } from "node:events";
+
+/**
+ * A controller whose signal any number of waits may share. Node warns of more than ten listeners on one signal as a
+ * likely leak; a node in hundreds of pools has hundreds.
+ */
+export function newAbort(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
+/** Aborts as soon as one of them does. Any number of waits may share it. */
+export function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
+  const signal = AbortSignal.any([...signals]);
+  setMaxListeners(0, signal);
+  return signal;
+}

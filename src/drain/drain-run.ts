@@ -1,0 +1,142 @@
+import { newAbort } from "./abort.ts";
+import type { Clock } from "./clock.ts";
+import type { Node } from "./cloud-provider.ts";
+import type { Departure } from "./departure.ts";
+import { asDrainError } from "./errors.ts";
+import { LimitPassed } from "./limit.ts";
+import type { DrainOutcome } from "./outcome.ts";
+import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
+
+const ABANDONED = Symbol("abandoned");
+
+export interface DrainRunOptions {
+  readonly id: string;
+  readonly node: Node;
+  /** When the first request came, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly clock: Clock;
+  readonly times: DrainTimes;
+}
+
+/** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
+export class DrainRun {
+  readonly id: string;
+  readonly node: Node;
+  readonly startedAt: number;
+  readonly #clock: Clock;
+  readonly #times: DrainTimes;
+  readonly #stop = newAbort();
+  #departures: readonly Departure[] = [];
+  #deadline: number | undefined;
+  #longestHoldMs: number | undefined;
+  #timer = newAbort();
+  #waiting = 0;
+  #outcome: Promise<DrainOutcome> | undefined;
+
+  constructor({ id, node, startedAt, clock, times }: DrainRunOptions) {
+    this.id = id;
+    this.node = node;
+    this.startedAt = startedAt;
+    this.#clock = clock;
+    this.#times = times;
+  }
+
+  /** Aborts when the limit has passed, or when nobody waits for the outcome any more. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** The earliest of all requests. Absent: nobody gave one. */
+  get deadline(): number | undefined {
+    return this.#deadline;
+  }
+
+  get departures(): readonly Departure[] {
+    return this.#departures;
+  }
+
+  /** `onEnd` runs before anybody who waits hears of the outcome. */
+  begin(work: (run: DrainRun) => Promise<void>, onEnd: (outcome: DrainOutcome) => void): void {
+    this.#outcome = work(this)
+      .then(
+        () => this.#ended(),
+        (error: unknown) => this.#endedBy(error),
+      )
+      .then((outcome) => {
+        this.#timer.abort();
+        onEnd(outcome);
+        return outcome;
+      });
+  }
+
+  planned(plan: DrainPlan, departures: readonly Departure[]): void {
+    this.#departures = departures;
+    this.#longestHoldMs = plan.longestHoldMs;
+    this.#armLimit();
+  }
+
+  /** The outcome. Whoever's `signal` aborts gets `abandoned` at once; the drain goes on while somebody waits. */
+  join(deadline: number | undefined, signal: AbortSignal): Promise<DrainOutcome> {
+    if (deadline !== undefined && (this.#deadline === undefined || deadline < this.#deadline))
+      this.#deadline = deadline;
+    this.#armLimit();
+    this.#waiting += 1;
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.#waiting -= 1;
+        if (this.#waiting === 0) this.#stop.abort(ABANDONED);
+        else resolve(this.#abandoned());
+      };
+      if (signal.aborted) leave();
+      else signal.addEventListener("abort", leave, { once: true });
+      this.#outcome?.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+    });
+  }
+
+  #armLimit(): void {
+    this.#timer.abort();
+    this.#timer = newAbort();
+    const limit = this.#limit();
+    if (limit === undefined) return;
+    this.#clock.sleep(limit.at - this.#clock.now(), this.#timer.signal).then(
+      () => this.#stop.abort(new LimitPassed(limit)),
+      () => {}, // The drain has ended, or the limit has moved.
+    );
+  }
+
+  #limit(): DrainLimit | undefined {
+    return drainLimit({
+      startedAt: this.startedAt,
+      longestHoldMs: this.#longestHoldMs,
+      deadline: this.#deadline,
+      times: this.#times,
+    });
+  }
+
+  #ended(): DrainOutcome {
+    const ended = { drainId: this.id, node: this.node };
+    if (this.#departures.length === 0) return { ...ended, status: "nothing-registered" };
+    const registrations = this.#fates();
+    const error = registrations.find(({ state }) => state === "failed")?.error;
+    return error === undefined
+      ? { ...ended, status: "drained", registrations }
+      : { ...ended, status: "failed", error, registrations };
+  }
+
+  #endedBy(error: unknown): DrainOutcome {
+    const reason: unknown = this.#stop.signal.reason;
+    if (reason === ABANDONED) return this.#abandoned();
+    const ended = { drainId: this.id, node: this.node, registrations: this.#fates() };
+    if (reason instanceof LimitPassed) return { ...ended, status: "deadline-passed", limit: reason.limit };
+    return { ...ended, status: "failed", error: asDrainError(error) };
+  }
+
+  #abandoned(): DrainOutcome {
+    return { drainId: this.id, node: this.node, status: "abandoned", registrations: this.#fates() };
+  }
+
+  #fates() {
+    const now = this.#clock.now();
+    return this.#departures.map((departure) => departure.fate(now));
+  }
+}

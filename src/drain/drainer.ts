@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto";
+import { anyOf, newAbort } from "./abort.ts";
+import type { Clock } from "./clock.ts";
+import type { CloudProvider, Node, Pool } from "./cloud-provider.ts";
+import { Departure } from "./departure.ts";
+import { DrainRun } from "./drain-run.ts";
+import { asDrainError } from "./errors.ts";
+import type { DrainEvent, DrainObserver } from "./events.ts";
+import { LimitPassed, withLimit } from "./limit.ts";
+import { NodeWatch } from "./node-watch.ts";
+import type { DrainOutcome } from "./outcome.ts";
+import { type DrainPlan, type DrainTimes, drainLimit, makePlan } from "./plan.ts";
+import { PoolWorker } from "./pool-worker.ts";
+import type { DrainRequest } from "./request.ts";
+
+export interface DrainerOptions {
+  readonly cloud: CloudProvider;
+  readonly clock: Clock;
+  readonly times: DrainTimes;
+  readonly observers?: readonly DrainObserver[];
+}
+
+/** By pool id. */
+type Workers = ReadonlyMap<string, PoolWorker>;
+
+/** Takes nodes out of their load balancers, and says when traffic to them has stopped. */
+export class Drainer {
+  readonly #options: DrainerOptions;
+  readonly #nodeWatch: NodeWatch;
+  readonly #runs = new Map<string, DrainRun>();
+  readonly #workers = new Map<string, { readonly worker: PoolWorker; users: number }>();
+
+  constructor(options: DrainerOptions) {
+    this.#options = options;
+    this.#nodeWatch = new NodeWatch(options.cloud, options.clock);
+  }
+
+  /**
+   * Resolves when no load balancer sends the node traffic any more, or once the drain's limit has passed.
+   *
+   * Failing to drain is an outcome, not an exception, so that every request gets an answer; so is an aborted
+   * `signal` (`abandoned`). Deregistrations already made stay made. Requests for one node share one drain, which
+   * ends by the earliest of their deadlines.
+   */
+  async drain(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {
+    const { clock, times } = this.#options;
+    const startedAt = clock.now();
+    const limit = drainLimit({ startedAt, longestHoldMs: undefined, deadline: request.deadline, times });
+    try {
+      if (request.dryRun) return await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within));
+      const resolve = (within: AbortSignal) => this.#options.cloud.resolve(request.node, within);
+      const node = await withLimit({ clock, limit, signal }, resolve);
+      return await this.#runFor(node, startedAt).join(request.deadline, signal);
+    } catch (error) {
+      return withoutDrain(error, signal);
+    }
+  }
+
+  /** What `drain` would do now, and until when it would hold. Changes nothing. Throws `DrainError`. */
+  async plan(request: DrainRequest, signal: AbortSignal): Promise<DrainPlan> {
+    const node = await this.#options.cloud.resolve(request.node, signal);
+    return this.#plan(node, { startedAt: this.#options.clock.now(), deadline: request.deadline }, signal);
+  }
+
+  /** The drain of one node, step by step. */
+  async #takeOut(run: DrainRun): Promise<void> {
+    const plan = await this.#plan(run.node, run, run.signal);
+    this.#notify({ type: "planned", drainId: run.id, node: run.node, plan });
+    run.planned(plan, this.#departures(run, plan));
+
+    const workers = this.#workersFor(plan);
+    try {
+      await this.#deregister(run, workers);
+      await this.#hold(run, workers);
+    } finally {
+      this.#release(workers);
+    }
+  }
+
+  async #plan(
+    node: Node,
+    { startedAt, deadline }: { readonly startedAt: number; readonly deadline: number | undefined },
+    signal: AbortSignal,
+  ): Promise<DrainPlan> {
+    const { cloud, clock, times } = this.#options;
+    const found = await cloud.findRegistrations(node, signal);
+    return makePlan({ node, found, startedAt, now: clock.now(), deadline, times });
+  }
+
+  /** Everywhere at once: a slow or refusing pool delays no other. */
+  async #deregister(run: DrainRun, workers: Workers): Promise<void> {
+    await Promise.all(
+      [...workers].map(([poolId, worker]) => {
+        const departures = run.departures.filter(({ registration }) => registration.pool.id === poolId);
+        return worker.deregister(departures, run.signal);
+      }),
+    );
+  }
+
+  /** Until every pool has let go. A machine that is terminated gets no traffic: then there is nothing to wait for. */
+  async #hold(run: DrainRun, workers: Workers): Promise<void> {
+    const done = newAbort();
+    const signal = anyOf(run.signal, done.signal);
+    const held = run.departures.map((departure) =>
+      workers.get(departure.registration.pool.id)?.hold(departure, signal),
+    );
+    try {
+      await Promise.race([Promise.all(held), this.#nodeWatch.untilTerminated(run.node, signal)]);
+      for (const departure of run.departures) departure.released(this.#options.clock.now());
+    } finally {
+      done.abort();
+    }
+  }
+
+  #runFor(node: Node, startedAt: number): DrainRun {
+    const running = this.#runs.get(node.id);
+    if (running !== undefined) {
+      this.#notify({ type: "joined", drainId: running.id, node });
+      return running;
+    }
+    const { clock, times } = this.#options;
+    const run = new DrainRun({ id: newDrainId(), node, startedAt, clock, times });
+    this.#runs.set(node.id, run);
+    const onEnd = (outcome: DrainOutcome) => {
+      this.#runs.delete(node.id);
+      this.#notify({ type: "ended", drainId: run.id, node, outcome, tookMs: clock.now() - startedAt });
+    };
+    run.begin((begun) => this.#takeOut(begun), onEnd);
+    return run;
+  }
+
+  async #planned(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {
+    const startedAt = this.#options.clock.now();
+    const plan = await this.plan(request, signal);
+    const { node } = plan;
+    const drainId = newDrainId();
+    const outcome: DrainOutcome = { status: "planned", drainId, node, plan };
+    this.#notify({ type: "planned", drainId, node, plan });
+    this.#notify({ type: "ended", drainId, node, outcome, tookMs: this.#options.clock.now() - startedAt });
+    return outcome;
+  }
+
+  #departures(run: DrainRun, plan: DrainPlan): readonly Departure[] {
+    return plan.registrations.map(
+      (planned) =>
+        new Departure(planned, this.#options.times.allowances, (registration, event) =>
+          this.#notify({ ...event, drainId: run.id, node: run.node, registration }),
+        ),
+    );
+  }
+
+  /** One worker a pool, shared by every drain that uses the pool meanwhile. */
+  #workersFor(plan: DrainPlan): Workers {
+    const { cloud, clock, times } = this.#options;
+    const pools = new Map<string, Pool>(plan.registrations.map(({ registration: { pool } }) => [pool.id, pool]));
+    const workers = new Map<string, PoolWorker>();
+    for (const pool of pools.values()) {
+      const shared = this.#workers.get(pool.id) ?? {
+        worker: new PoolWorker(pool, { cloud, clock, allowances: times.allowances }),
+        users: 0,
+      };
+      shared.users += 1;
+      this.#workers.set(pool.id, shared);
+      workers.set(pool.id, shared.worker);
+    }
+    return workers;
+  }
+
+  #release(workers: Workers): void {
+    for (const poolId of workers.keys()) {
+      const shared = this.#workers.get(poolId);
+      if (shared === undefined) continue;
+      shared.users -= 1;
+      if (shared.users === 0) this.#workers.delete(poolId);
+    }
+  }
+
+  #notify(event: DrainEvent): void {
+    for (const observe of this.#options.observers ?? []) {
+      try {
+        observe(event);
+      } catch {
+        // Whoever watches can't be allowed to stop a drain.
+      }
+    }
+  }
+}
+
+/** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
+function withoutDrain(error: unknown, signal: AbortSignal): DrainOutcome {
+  if (error instanceof LimitPassed) return { status: "deadline-passed", limit: error.limit, registrations: [] };
+  if (signal.aborted) return { status: "abandoned", registrations: [] };
+  const failure = asDrainError(error);
+  if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };
+  return { status: "failed", error: failure, registrations: [] };
+}
+
+/** Short enough to read out, long enough not to repeat in a day's logs. */
+function newDrainId(): string {
+  return `d-${randomBytes(5).toString("hex")}`;
+}

@@ -1,0 +1,50 @@
+/** Every way in which a drain can fail. The list is closed: a new failure gets a line here, with its meaning. */
+export type DrainErrorCode =
+  /** No live instance has this id, address or name. */
+  | "node-not-found"
+  /** The instance existed and is terminated: nothing can send it traffic any more. */
+  | "instance-gone"
+  /** The address or name fits several instances. */
+  | "ambiguous-node"
+  /** The instance belongs to another cluster or VPC than the configured one, to none, or to two. */
+  | "other-cluster"
+  /** The cloud denied a call; the message names the action to allow. */
+  | "access-denied"
+  /** There are no credentials, or they have expired. */
+  | "no-credentials"
+  /** No region is configured. */
+  | "no-region"
+  /** The cloud could not be reached, or did not answer in time. */
+  | "unreachable"
+  /** The cloud went on refusing because of its request quota. */
+  | "throttled"
+  /** The cloud answered with an error of its own. */
+  | "cloud-error"
+  /** Somebody kept registering the node again. */
+  | "registered-again"
+  /** A fault of this program. */
+  | "internal";
+
+/** Codes that are answers to the request rather than faults: nobody needs to be woken for them. */
+const REFUSALS: ReadonlySet<DrainErrorCode> = new Set(["ambiguous-node", "other-cluster"]);
+
+export class DrainError extends Error {
+  readonly code: DrainErrorCode;
+
+  constructor(code: DrainErrorCode, message: string, options?: { cause: unknown }) {
+    super(message, options);
+    this.name = "DrainError";
+    this.code = code;
+  }
+
+  get isRefusal(): boolean {
+    return REFUSALS.has(this.code);
+  }
+}
+
+/** Whatever was thrown, as a `DrainError`; what nobody foresaw is `internal`, with its cause. */
+export function asDrainError(error: unknown): DrainError {
+  if (error instanceof DrainError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new DrainError("internal", message, { cause: error });
+}

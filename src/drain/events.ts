@@ -1,0 +1,27 @@
+import type { Node, Registration } from "./cloud-provider.ts";
+import type { DrainError } from "./errors.ts";
+import type { DrainOutcome } from "./outcome.ts";
+import type { DrainPlan } from "./plan.ts";
+
+/** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
+export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
+  | { readonly type: "planned"; readonly plan: DrainPlan }
+  /** Another request for the same node is answered by this drain. */
+  | { readonly type: "joined" }
+  | {
+      readonly type: "deregistered";
+      readonly registration: Registration;
+      /** When the hold is expected to end, in milliseconds since the epoch. */
+      readonly holdUntil: number;
+      /** Somebody else had deregistered it before. */
+      readonly foundDraining: boolean;
+    }
+  /** `back`: somebody registered it again. `ignored`: the call was accepted and did nothing. */
+  | { readonly type: "deregistering-again"; readonly registration: Registration; readonly because: "back" | "ignored" }
+  | { readonly type: "look-failed"; readonly registration: Registration; readonly error: DrainError }
+  | { readonly type: "released"; readonly registration: Registration; readonly heldMs: number }
+  | { readonly type: "failed"; readonly registration: Registration; readonly error: DrainError }
+  | { readonly type: "ended"; readonly outcome: DrainOutcome; readonly tookMs: number }
+);
+
+export type DrainObserver = (event: DrainEvent) => void;

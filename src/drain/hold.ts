@@ -1,0 +1,132 @@
+import type { LoadBalancerKind, Pool, RegistrationState } from "./cloud-provider.ts";
+
+/** How long traffic goes on after AWS has accepted a deregistration, whatever its API says. All in milliseconds. */
+export interface HoldAllowances {
+  /** New requests were seen up to 19 s after an ALB target turned `draining` (aws-load-balancer-controller#2366). */
+  readonly albPropagationMs: number;
+  /** New flows were seen 120 to 200 s after deregistering from an NLB, whatever the delay (containers-roadmap#470). */
+  readonly nlbPropagationMs: number;
+  /**
+   * A GWLB keeps existing flows on a deregistered target until they were idle for 350 s.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
+   */
+  readonly gwlbIdleMs: number;
+  /** A classic load balancer reports the end itself, but its own machines learn of it one by one. */
+  readonly classicMinimumMs: number;
+}
+
+/** A deregistration is read back this long after it was accepted: earlier reads are often old. */
+const READ_BACK_MS = 7_000;
+/** Or at the hold's end, when that comes so soon that one look can serve both. */
+const READ_BACK_LATEST_MS = 10_000;
+/** Every pool that still holds a node is read at least this often: controllers put nodes back. */
+const VERIFY_INTERVAL_MS = 60_000;
+/** A read that contradicts what was asked is repeated after this long, and so is a failed one. */
+export const REPEAT_MS = 5_000;
+/** Classic draining ends when the last request has: nobody knows when, so it is asked for. */
+const CLASSIC_INTERVAL_MS = 5_000;
+/** Still listed as live this long after AWS said yes: not an old read, the call did nothing. */
+const STALE_READ_MAX_MS = 20_000;
+/** Looks within the same second share one call. */
+const LOOK_GRID_MS = 1_000;
+
+/** One registration on its way out. Times are milliseconds since the epoch. */
+export interface HoldProgress {
+  /** When the deregistration was accepted, or when it was found draining already. */
+  readonly since: number;
+  /** Whether it has been seen draining or absent since then. */
+  readonly seenLeaving: boolean;
+  readonly lastLook?: number;
+}
+
+/** How long `pool` may go on sending traffic after a deregistration, in milliseconds. For a classic one: at most. */
+export function holdMs(pool: Pool, allowances: HoldAllowances): number {
+  switch (pool.kind) {
+    case "alb":
+      return Math.max(pool.drainMs, allowances.albPropagationMs);
+    case "nlb":
+      return Math.max(pool.drainMs, allowances.nlbPropagationMs);
+    case "gwlb":
+      return Math.max(pool.drainMs, allowances.gwlbIdleMs);
+    case "classic":
+      return Math.max(pool.drainMs, allowances.classicMinimumMs);
+    case "unattached":
+      // No load balancer uses the group, so nothing is to be waited for but the confirmation.
+      return 0;
+    default:
+      return pool.kind satisfies never;
+  }
+}
+
+/** How long new requests or flows may still come after a deregistration, in milliseconds. */
+export function propagationMs(kind: LoadBalancerKind, allowances: HoldAllowances): number {
+  switch (kind) {
+    case "alb":
+      return allowances.albPropagationMs;
+    case "nlb":
+      return allowances.nlbPropagationMs;
+    case "gwlb":
+      // New flows stop as on an NLB, its sibling; the 350 s are about flows that exist.
+      return Math.min(allowances.nlbPropagationMs, allowances.gwlbIdleMs);
+    case "classic":
+      return allowances.classicMinimumMs;
+    case "unattached":
+      return 0;
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** When to look at the pool next on behalf of this registration. Nearby looks fall on the same moment. */
+export function nextLook(pool: Pool, progress: HoldProgress, allowances: HoldAllowances): number {
+  const { since, lastLook } = progress;
+  const end = since + holdMs(pool, allowances);
+  const earliestEnd = since + minimumMs(pool, allowances);
+  let at: number;
+  if (lastLook === undefined) at = firstLook(pool, since, earliestEnd);
+  else if (!progress.seenLeaving || lastLook >= end) at = lastLook + REPEAT_MS;
+  else if (pool.kind === "classic") at = Math.max(earliestEnd, lastLook + CLASSIC_INTERVAL_MS);
+  else at = Math.min(end, lastLook + VERIFY_INTERVAL_MS);
+  return Math.ceil(at / LOOK_GRID_MS) * LOOK_GRID_MS;
+}
+
+function firstLook(pool: Pool, since: number, earliestEnd: number): number {
+  const endsSoon = pool.kind !== "unattached" && earliestEnd - since <= READ_BACK_LATEST_MS;
+  return endsSoon ? earliestEnd : since + READ_BACK_MS;
+}
+
+/**
+ * - `over`: the pool has let go.
+ * - `wait`: look again later.
+ * - `back`: somebody registered it again.
+ * - `ignored`: the deregistration was accepted and did nothing.
+ */
+export type HoldVerdict = "over" | "wait" | "back" | "ignored";
+
+/** What a look at `lookedAt` that saw `state` means for a registration. */
+export function judge(
+  pool: Pool,
+  progress: HoldProgress,
+  look: { readonly state: RegistrationState; readonly at: number },
+  allowances: HoldAllowances,
+): HoldVerdict {
+  switch (look.state) {
+    case "initial":
+      return "back";
+    case "live":
+      if (progress.seenLeaving) return "back";
+      return look.at - progress.since >= STALE_READ_MAX_MS ? "ignored" : "wait";
+    case "draining":
+      // Only a classic load balancer's word for draining is about traffic; elsewhere it is a timer.
+      return pool.kind !== "classic" && look.at >= progress.since + holdMs(pool, allowances) ? "over" : "wait";
+    case "absent":
+      return look.at >= progress.since + minimumMs(pool, allowances) ? "over" : "wait";
+    default:
+      return look.state satisfies never;
+  }
+}
+
+/** Absence from AWS's list shortens no hold, except on a classic load balancer, where it is the signal. */
+function minimumMs(pool: Pool, allowances: HoldAllowances): number {
+  return pool.kind === "classic" ? allowances.classicMinimumMs : holdMs(pool, allowances);
+}

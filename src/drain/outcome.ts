@@ -1,0 +1,55 @@
+import type { Node, Registration } from "./cloud-provider.ts";
+import type { DrainError } from "./errors.ts";
+import type { DrainLimit, DrainPlan } from "./plan.ts";
+
+/** How one registration ended, or stood when the drain ended. */
+export interface RegistrationFate {
+  readonly registration: Registration;
+  /**
+   * - `released`: the pool has stopped sending traffic.
+   * - `holding`: deregistered, and the drain ended before the hold did.
+   * - `registered`: still registered: the drain ended before it could be deregistered.
+   * - `failed`: could not be taken out; `error` says why.
+   */
+  readonly state: "released" | "holding" | "registered" | "failed";
+  /** From the accepted deregistration to the end, in milliseconds. 0 where there was none. */
+  readonly heldMs: number;
+  /** How long the hold was to be, in milliseconds. */
+  readonly holdMs: number;
+  /** Whether new requests and connections had stopped by then. */
+  readonly newTrafficStopped: boolean;
+  /** How often somebody else registered it again. */
+  readonly cameBack: number;
+  readonly error?: DrainError;
+}
+
+interface Ended {
+  /** Names this drain in logs and answers. Requests that joined it share it. */
+  readonly drainId: string;
+  readonly node: Node;
+}
+
+/** Every way in which a drain ends. */
+export type DrainOutcome =
+  /** Traffic from every load balancer has ended. */
+  | (Ended & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
+  /** No load balancer knew the node. */
+  | (Ended & { readonly status: "nothing-registered" })
+  /** Dry run: what would have been done. */
+  | (Ended & { readonly status: "planned"; readonly plan: DrainPlan })
+  /** Time was up before traffic had ended. */
+  | (Partial<Ended> & {
+      readonly status: "deadline-passed";
+      readonly limit: DrainLimit;
+      readonly registrations: readonly RegistrationFate[];
+    })
+  /** The instance is terminated: there was nothing left to do. */
+  | { readonly status: "instance-gone"; readonly message: string }
+  /** The program was told to stop. Deregistrations already made stay made. */
+  | (Partial<Ended> & { readonly status: "abandoned"; readonly registrations: readonly RegistrationFate[] })
+  /** At least one registration could not be taken out, or the node could not be found. */
+  | (Partial<Ended> & {
+      readonly status: "failed";
+      readonly error: DrainError;
+      readonly registrations: readonly RegistrationFate[];
+    });

@@ -1,0 +1,50 @@
+import { isIP } from "node:net";
+
+/** How the one who asks names the node. */
+export type NodeReference =
+  | { readonly by: "id"; readonly value: string }
+  | { readonly by: "ip"; readonly value: string }
+  | { readonly by: "name"; readonly value: string };
+
+export interface DrainRequest {
+  readonly node: NodeReference;
+  /** When the machine may be gone, in milliseconds since the epoch. Absent: nobody said. */
+  readonly deadline?: number;
+  /** Answer with the plan and change nothing. */
+  readonly dryRun: boolean;
+}
+
+/** EC2 ids have 8 or, since 2016, 17 hexadecimal digits. */
+const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+
+/** Throws `RangeError` with what to give instead, when `value` is not of the form that `by` promises. */
+export function nodeReference(by: NodeReference["by"], value: string): NodeReference {
+  switch (by) {
+    case "id":
+      if (INSTANCE_ID.test(value)) return { by, value };
+      throw new RangeError(`'${shown(value)}' is not an instance id: give one such as i-0123456789abcdef0`);
+    case "ip":
+      if (isIP(value) !== 0) return { by, value };
+      throw new RangeError(`'${shown(value)}' is not an IP address: give one such as 10.0.1.5`);
+    case "name":
+      if (HOST_NAME.test(value)) return { by, value };
+      throw new RangeError(
+        `'${shown(value)}' is not a node name: give one such as ip-10-0-1-5.eu-west-1.compute.internal`,
+      );
+    default:
+      return by satisfies never;
+  }
+}
+
+/** Reads what a person typed: an instance id, an IP address, or else a node name. Throws like `nodeReference`. */
+export function parseNodeReference(text: string): NodeReference {
+  if (text.startsWith("i-") && !text.includes(".")) return nodeReference("id", text);
+  return nodeReference(isIP(text) === 0 ? "name" : "ip", text);
+}
+
+/** Input goes into messages and logs: bounded, and without control characters. */
+function shown(value: string): string {
+  const printable = value.replace(/[^\x20-\x7e]/g, "?");
+  return printable.length > 80 ? `${printable.slice(0, 80)}…` : printable;
+}

@@ -1,0 +1,124 @@
+import type { LoadBalancerDescription } from "@aws-sdk/client-elastic-load-balancing";
+import type { TargetGroup } from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { AwsClients } from "../../aws/clients.ts";
+import type {
+  CloudProvider,
+  FoundRegistrations,
+  Node,
+  Pool,
+  Registration,
+  RegistrationState,
+} from "../../drain/cloud-provider.ts";
+import { DrainError } from "../../drain/errors.ts";
+import type { NodeReference } from "../../drain/request.ts";
+import {
+  deregisterInstances,
+  findInClassicLoadBalancers,
+  listClassicLoadBalancers,
+  observeInstances,
+  tagsByName,
+} from "./classic-load-balancers.ts";
+import { carriesClusterTag } from "./cluster-tags.ts";
+import { findTerminated, type InstanceSearch, resolveInstance } from "./instances.ts";
+import type { TagsById } from "./tags.ts";
+import {
+  deregisterTargets,
+  findInTargetGroups,
+  listTargetGroups,
+  mayHoldNode,
+  observeTargets,
+  tagsByArn,
+} from "./target-groups.ts";
+
+export interface AwsProviderOptions extends InstanceSearch {
+  /** `vpc`: every pool of the node's VPC that it is registered in. `tag`: only those that carry the cluster's tag. */
+  readonly discovery: "vpc" | "tag";
+}
+
+/** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
+export class AwsProvider implements CloudProvider {
+  readonly #clients: AwsClients;
+  readonly #options: AwsProviderOptions;
+
+  constructor(clients: AwsClients, options: AwsProviderOptions) {
+    this.#clients = clients;
+    this.#options = options;
+  }
+
+  resolve(reference: NodeReference, signal: AbortSignal): Promise<Node> {
+    return resolveInstance(this.#clients.ec2, reference, this.#options, signal);
+  }
+
+  async findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations> {
+    const { classic, v2 } = this.#clients;
+    const [allGroups, allClassics] = await Promise.all([
+      listTargetGroups(v2, signal),
+      listClassicLoadBalancers(classic, signal),
+    ]);
+    const groups = allGroups.filter((group) => mayHoldNode(group, node));
+    const classics = allClassics.filter(({ VPCId }) => VPCId === node.network);
+    const [isOurs, inGroups, inClassics] = await Promise.all([
+      this.#discovery(node, groups, classics, signal),
+      findInTargetGroups(v2, groups, node, signal),
+      findInClassicLoadBalancers(classic, classics, node, signal),
+    ]);
+    const found = [...inGroups, ...inClassics];
+    return {
+      registrations: found.filter(({ pool }) => isOurs(pool)),
+      elsewhere: found.filter(({ pool }) => !isOurs(pool)),
+    };
+  }
+
+  deregister(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
+    const { classic, v2 } = this.#clients;
+    return pool.kind === "classic"
+      ? deregisterInstances(classic, pool, registrations, signal)
+      : deregisterTargets(v2, pool, registrations, signal);
+  }
+
+  observe(
+    pool: Pool,
+    registrations: readonly Registration[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, RegistrationState>> {
+    const { classic, v2 } = this.#clients;
+    return pool.kind === "classic"
+      ? observeInstances(classic, pool, registrations, signal)
+      : observeTargets(v2, pool, registrations, signal);
+  }
+
+  findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return findTerminated(this.#clients.ec2, nodes, signal);
+  }
+
+  /** Which pools are meant. By tag, a target group is meant when it or its load balancer carries the cluster's tag. */
+  async #discovery(
+    node: Node,
+    groups: readonly TargetGroup[],
+    classics: readonly LoadBalancerDescription[],
+    signal: AbortSignal,
+  ): Promise<(pool: Pool) => boolean> {
+    if (this.#options.discovery === "vpc") return () => true;
+    const cluster = this.#options.clusterName ?? node.cluster;
+    if (cluster === undefined) {
+      throw new DrainError(
+        "other-cluster",
+        `${node.id} carries no cluster tag, and DISCOVERY=tag needs one: set CLUSTERNAME, or DISCOVERY=vpc`,
+      );
+    }
+    const loadBalancersOf = new Map(
+      groups.map(({ TargetGroupArn, LoadBalancerArns }) => [TargetGroupArn ?? "", LoadBalancerArns ?? []]),
+    );
+    const arns = new Set([...loadBalancersOf.keys(), ...[...loadBalancersOf.values()].flat()]);
+    const names = classics.map(({ LoadBalancerName }) => LoadBalancerName ?? "");
+    const [byArn, byName] = await Promise.all([
+      tagsByArn(this.#clients.v2, [...arns], signal),
+      tagsByName(this.#clients.classic, names, signal),
+    ]);
+    const isTagged = (tags: TagsById, id: string) => carriesClusterTag(tags.get(id) ?? new Map(), cluster);
+    return ({ kind, id }) =>
+      kind === "classic"
+        ? isTagged(byName, id)
+        : [id, ...(loadBalancersOf.get(id) ?? [])].some((arn) => isTagged(byArn, arn));
+  }
+}

@@ -1,0 +1,153 @@
+import { isIPv6 } from "node:net";
+import {
+  DescribeInstancesCommand,
+  type DescribeInstancesCommandOutput,
+  type EC2Client,
+  type Filter,
+  type Instance,
+} from "@aws-sdk/client-ec2";
+import { call } from "../../aws/errors.ts";
+import type { Node } from "../../drain/cloud-provider.ts";
+import { DrainError } from "../../drain/errors.ts";
+import type { NodeReference } from "../../drain/request.ts";
+import { clusterOf } from "./cluster-tags.ts";
+import { readTags } from "./tags.ts";
+
+export interface InstanceSearch {
+  /** Instances of other clusters, or of none, are refused. */
+  readonly clusterName?: string;
+  /** Instances of other VPCs don't exist for us. */
+  readonly vpcId?: string;
+}
+
+const ACTION = "ec2:DescribeInstances";
+/** EC2 takes at most this many values in a filter. */
+const FILTER_VALUES_MAX = 200;
+const PAGE_SIZE = 1_000;
+
+/** The live instance that `reference` names. See `CloudProvider.resolve` for what it throws. */
+export async function resolveInstance(
+  ec2: EC2Client,
+  reference: NodeReference,
+  search: InstanceSearch,
+  signal: AbortSignal,
+): Promise<Node> {
+  const filters: Filter[] = [{ Name: filterFor(reference), Values: [reference.value] }];
+  if (search.vpcId !== undefined && reference.by !== "id") filters.push({ Name: "vpc-id", Values: [search.vpcId] });
+  const found = await describeInstances(ec2, filters, signal);
+  const live = found.filter((instance) => instance.State?.Name !== "terminated");
+  if (found.length > 0 && live.length === 0) {
+    throw new DrainError("instance-gone", `${shown(reference)} is terminated: no load balancer can send it traffic`);
+  }
+  const matching = live.length > 1 ? narrowed(live, search) : live;
+  const [instance, ...others] = matching;
+  if (instance === undefined) {
+    const where = search.vpcId === undefined ? "in this account and region" : `in ${search.vpcId}`;
+    throw new DrainError("node-not-found", `no live instance ${where} has ${shown(reference)}`);
+  }
+  if (others.length > 0) {
+    const ids = matching.map(({ InstanceId, VpcId }) => `${InstanceId} (${VpcId})`).join(", ");
+    throw new DrainError(
+      "ambiguous-node",
+      `${shown(reference)} fits several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
+    );
+  }
+  return checkedNode(instance, search);
+}
+
+/** The ids of those `nodes` that are terminated, or that EC2 doesn't know any more. */
+export async function findTerminated(
+  ec2: EC2Client,
+  nodes: readonly Node[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const terminated = new Set(nodes.map(({ id }) => id));
+  for (let start = 0; start < nodes.length; start += FILTER_VALUES_MAX) {
+    const ids = nodes.slice(start, start + FILTER_VALUES_MAX).map(({ id }) => id);
+    const found = await describeInstances(ec2, [{ Name: "instance-id", Values: ids }], signal);
+    for (const { InstanceId, State } of found) {
+      if (InstanceId !== undefined && State?.Name !== "terminated") terminated.delete(InstanceId);
+    }
+  }
+  return terminated;
+}
+
+/** By filters alone: unknown ids are then absent from the answer, where naming them would fail the whole call. */
+async function describeInstances(ec2: EC2Client, filters: Filter[], signal: AbortSignal): Promise<readonly Instance[]> {
+  const instances: Instance[] = [];
+  let token: string | undefined;
+  do {
+    const input = { Filters: filters, MaxResults: PAGE_SIZE, ...(token === undefined ? {} : { NextToken: token }) };
+    const page: DescribeInstancesCommandOutput = await call(ACTION, signal, () =>
+      ec2.send(new DescribeInstancesCommand(input), { abortSignal: signal }),
+    );
+    for (const { Instances } of page.Reservations ?? []) instances.push(...(Instances ?? []));
+    token = page.NextToken || undefined;
+  } while (token !== undefined);
+  return instances;
+}
+
+function filterFor({ by, value }: NodeReference): string {
+  switch (by) {
+    case "id":
+      return "instance-id";
+    case "ip":
+      return isIPv6(value)
+        ? "network-interface.ipv6-addresses.ipv6-address"
+        : "network-interface.addresses.private-ip-address";
+    case "name":
+      return "private-dns-name";
+    default:
+      return by satisfies never;
+  }
+}
+
+/** Where an address fits several instances, the configured cluster tells which is meant. */
+function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): readonly Instance[] {
+  if (clusterName === undefined) return live;
+  const ours = live.filter((instance) => clusterOf(readTags(instance.Tags)).names.includes(clusterName));
+  return ours.length > 0 ? ours : live;
+}
+
+function checkedNode(instance: Instance, { clusterName, vpcId }: InstanceSearch): Node {
+  const id = instance.InstanceId ?? "";
+  const { names, tags } = clusterOf(readTags(instance.Tags));
+  const refuse = (why: string) => new DrainError("other-cluster", `${id} ${why}: it is left alone`);
+  if (names.length > 1) throw refuse(`carries the tags of several clusters (${tags.join(", ")})`);
+  const [cluster] = names;
+  if (clusterName !== undefined && cluster === undefined) {
+    throw refuse(`carries no cluster tag, and CLUSTERNAME is '${clusterName}'`);
+  }
+  if (clusterName !== undefined && cluster !== clusterName) {
+    throw refuse(`belongs to the cluster '${cluster}', and CLUSTERNAME is '${clusterName}'`);
+  }
+  if (vpcId !== undefined && instance.VpcId !== vpcId) throw refuse(`is in ${instance.VpcId}, and VPCID is '${vpcId}'`);
+  return { ...nodeOf(instance, id), ...(cluster === undefined ? {} : { cluster }) };
+}
+
+function nodeOf(instance: Instance, id: string): Node {
+  const interfaces = instance.NetworkInterfaces ?? [];
+  const addresses = interfaces.flatMap(({ PrivateIpAddresses, Ipv6Addresses }) => [
+    ...(PrivateIpAddresses ?? []).map(({ PrivateIpAddress }) => PrivateIpAddress),
+    ...(Ipv6Addresses ?? []).map(({ Ipv6Address }) => Ipv6Address),
+  ]);
+  const prefixes = interfaces.flatMap(({ Ipv4Prefixes, Ipv6Prefixes }) => [
+    ...(Ipv4Prefixes ?? []).map(({ Ipv4Prefix }) => Ipv4Prefix),
+    ...(Ipv6Prefixes ?? []).map(({ Ipv6Prefix }) => Ipv6Prefix),
+  ]);
+  return {
+    id,
+    name: instance.PrivateDnsName ?? "",
+    network: instance.VpcId ?? "",
+    addresses: [...new Set([instance.PrivateIpAddress, ...addresses].filter(isPresent))],
+    addressPrefixes: prefixes.filter(isPresent),
+  };
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined && value !== "";
+}
+
+function shown({ by, value }: NodeReference): string {
+  return by === "name" ? `the name ${value}` : by === "ip" ? `the address ${value}` : `the id ${value}`;
+}

@@ -1,0 +1,107 @@
+import { AwsError } from "../aws-error.ts";
+import type { World } from "../world/world.ts";
+import type { ApiActions } from "./action.ts";
+import { classicActions } from "./classic.ts";
+import { ec2Actions } from "./ec2.ts";
+import { elbv2ReadActions } from "./elbv2-read.ts";
+import { elbv2WriteActions } from "./elbv2-write.ts";
+import { type Params, parseParams, text } from "./params.ts";
+import { xmlElement } from "./xml.ts";
+
+export interface ApiRequest {
+  readonly body: string;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** `elasticloadbalancing:DescribeTargetHealth`; undefined where the request named no action. */
+  readonly action: string | undefined;
+}
+
+interface Service {
+  /** As in IAM actions. Both ELB APIs share it. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly protocol: "query" | "ec2";
+  readonly actions: ApiActions;
+}
+
+/** Both ELB APIs share host, path, signing name and many action names: only the version tells them apart. */
+const SERVICES: Readonly<Record<string, Service>> = {
+  "2012-06-01": {
+    name: "elasticloadbalancing",
+    namespace: "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/",
+    protocol: "query",
+    actions: classicActions,
+  },
+  "2015-12-01": {
+    name: "elasticloadbalancing",
+    namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+    protocol: "query",
+    actions: { ...elbv2ReadActions, ...elbv2WriteActions },
+  },
+  "2016-11-15": {
+    name: "ec2",
+    namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    protocol: "ec2",
+    actions: ec2Actions,
+  },
+};
+
+/** Answers one call as AWS would: any signature is accepted, and every mistake is an answer, never an exception. */
+export function answer({ body }: ApiRequest, world: World, requestId: string): ApiAnswer {
+  const params = parseParams(body);
+  const service = SERVICES[text(params, "Version") ?? ""];
+  const name = text(params, "Action");
+  const action = service !== undefined && name !== undefined ? `${service.name}:${name}` : undefined;
+  try {
+    const content = success(service, name, params, world, requestId);
+    return { status: 200, headers: headers(requestId), body: content, action };
+  } catch (error) {
+    const failure = error instanceof AwsError ? error : new AwsError("InternalFailure", String(error), 500);
+    return { status: failure.status, headers: headers(requestId), body: errorXml(failure, service, requestId), action };
+  }
+}
+
+/** An error in the service's own form; also for whoever wants to make a call fail. */
+export function errorXml(
+  error: AwsError,
+  service: Pick<Service, "namespace" | "protocol"> | undefined,
+  requestId: string,
+): string {
+  if (service?.protocol === "ec2") {
+    const errors = { Error: { Code: error.code, Message: error.message } };
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${xmlElement("Response", { Errors: errors, RequestID: requestId })}`;
+  }
+  const Type = error.status >= 500 ? "Receiver" : "Sender";
+  const fields = { Error: { Type, Code: error.code, Message: error.message }, RequestId: requestId };
+  return xmlElement("ErrorResponse", fields, service === undefined ? "" : ` xmlns="${service.namespace}"`);
+}
+
+function success(
+  service: Service | undefined,
+  name: string | undefined,
+  params: Params,
+  world: World,
+  requestId: string,
+): string {
+  if (service === undefined) {
+    throw new AwsError("InvalidAction", `The version '${text(params, "Version") ?? ""}' is not simulated`);
+  }
+  const action = name === undefined || !Object.hasOwn(service.actions, name) ? undefined : service.actions[name];
+  if (action === undefined)
+    throw new AwsError("InvalidAction", `The action ${name} is not valid for this web service.`);
+  const result = action(params, world);
+  const xmlns = ` xmlns="${service.namespace}"`;
+  if (service.protocol === "ec2") {
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${xmlElement(`${name}Response`, { requestId, ...result }, xmlns)}`;
+  }
+  const fields = { [`${name}Result`]: result, ResponseMetadata: { RequestId: requestId } };
+  return xmlElement(`${name}Response`, fields, xmlns);
+}
+
+function headers(requestId: string): Readonly<Record<string, string>> {
+  return { "content-type": "text/xml", "x-amzn-requestid": requestId };
+}

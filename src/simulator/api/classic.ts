@@ -1,0 +1,238 @@
+import { AwsError, classicNotFound, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
+import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
+import type { World } from "../world/world.ts";
+import { type ApiActions, isoTime, tagList } from "./action.ts";
+import { pageOf } from "./paging.ts";
+import {
+  atMost,
+  integer,
+  type Params,
+  requiredInteger,
+  requiredText,
+  structure,
+  structures,
+  text,
+  texts,
+} from "./params.ts";
+import type { XmlFields } from "./xml.ts";
+
+const NAMES_PER_TAGS_CALL_MAX = 20;
+const DRAINING_MAX_SECONDS = 3_600;
+
+/** The actions of Elastic Load Balancing 2012-06-01 (classic) that draining needs, and those that build a world. */
+export const classicActions: ApiActions = {
+  DescribeLoadBalancers(params, world) {
+    const names = texts(params, "LoadBalancerNames");
+    const chosen = names?.map((name) => find(name, world)) ?? [...world.classics.values()];
+    const { items, nextMarker } = pageOf(chosen, params);
+    return {
+      LoadBalancerDescriptions: { member: items.map((item) => descriptionXml(item, world)) },
+      NextMarker: nextMarker ?? "",
+    };
+  },
+
+  DescribeTags(params, world) {
+    const names = texts(params, "LoadBalancerNames");
+    if (names === undefined || names.length === 0) throw missingParameter("LoadBalancerNames");
+    atMost(names, NAMES_PER_TAGS_CALL_MAX, "loadBalancerNames");
+    const missing = names.find((name) => !world.classics.has(name));
+    // One vanished load balancer fails the whole batch.
+    if (missing !== undefined) throw new AwsError("LoadBalancerNotFound", `Cannot find Load Balancer ${missing}`);
+    return {
+      TagDescriptions: {
+        member: names.map((name) => ({ LoadBalancerName: name, Tags: tagList(find(name, world).tags) })),
+      },
+    };
+  },
+
+  DescribeInstanceHealth(params, world) {
+    const loadBalancer = named(params, world);
+    const now = world.clock.now();
+    const ids = instanceIds(params) ?? loadBalancer.registered(now);
+    const unknown = ids.find((id) => !loadBalancer.knows(id) && world.instance(id) === undefined);
+    if (unknown !== undefined) throw invalidInstance(unknown);
+    const states = ids.map((id) => loadBalancer.apiState(id, now)).filter((state) => state !== undefined);
+    return {
+      InstanceStates: {
+        member: states.map(({ instanceId, state, reasonCode, description }) => ({
+          InstanceId: instanceId,
+          State: state,
+          ReasonCode: reasonCode,
+          Description: description,
+        })),
+      },
+    };
+  },
+
+  DeregisterInstancesFromLoadBalancer(params, world) {
+    const loadBalancer = named(params, world);
+    const ids = instanceIds(params);
+    if (ids === undefined) throw missingParameter("Instances");
+    // All or nothing: one instance that was never here leaves the others registered.
+    const unknown = ids.find((id) => !loadBalancer.knows(id));
+    if (unknown !== undefined) throw invalidInstance(unknown);
+    for (const id of ids) world.deregisterClassic(loadBalancer, id);
+    return { Instances: instancesXml(loadBalancer, world) };
+  },
+
+  RegisterInstancesWithLoadBalancer(params, world) {
+    const loadBalancer = named(params, world);
+    const ids = instanceIds(params);
+    if (ids === undefined) throw missingParameter("Instances");
+    const unknown = ids.find((id) => world.instance(id) === undefined);
+    if (unknown !== undefined) throw invalidInstance(unknown);
+    for (const id of ids) loadBalancer.register(id, world.clock.now());
+    return { Instances: instancesXml(loadBalancer, world) };
+  },
+
+  DescribeLoadBalancerAttributes(params, world) {
+    return attributesXml(named(params, world));
+  },
+
+  ModifyLoadBalancerAttributes(params, world) {
+    const loadBalancer = named(params, world);
+    const attributes = structure(params, "LoadBalancerAttributes");
+    const draining = attributes && structure(attributes, "ConnectionDraining");
+    if (draining !== undefined) {
+      const timeoutSeconds = integer(draining, "Timeout") ?? loadBalancer.draining.timeoutSeconds;
+      if (timeoutSeconds < 1 || timeoutSeconds > DRAINING_MAX_SECONDS) {
+        throw new AwsError(
+          "InvalidConfigurationRequest",
+          `ConnectionDraining.Timeout must be between 1 and ${DRAINING_MAX_SECONDS}`,
+        );
+      }
+      loadBalancer.draining = { enabled: text(draining, "Enabled") === "true", timeoutSeconds };
+    }
+    return { LoadBalancerName: loadBalancer.name, ...attributesXml(loadBalancer) };
+  },
+
+  CreateLoadBalancer(params, world) {
+    const name = requiredText(params, "LoadBalancerName");
+    if (world.classics.has(name))
+      throw new AwsError(
+        "DuplicateLoadBalancerName",
+        `Load Balancer named '${name}' already exists and it is configured with different parameters.`,
+      );
+    const listeners = (structures(params, "Listeners") ?? []).map((listener) => ({
+      protocol: requiredText(listener, "Protocol"),
+      port: requiredInteger(listener, "LoadBalancerPort"),
+      instanceProtocol: text(listener, "InstanceProtocol") ?? requiredText(listener, "Protocol"),
+      instancePort: requiredInteger(listener, "InstancePort"),
+    }));
+    if (listeners.length === 0) throw missingParameter("Listeners");
+    const subnet = texts(params, "Subnets")?.[0] ?? "";
+    const vpcId = /^subnet-(vpc-[0-9a-z]+)/.exec(subnet)?.[1];
+    if (vpcId === undefined) throw new AwsError("SubnetNotFound", `The subnet ID '${subnet}' does not exist`);
+    const loadBalancer = world.addClassic({ name, vpcId, listeners });
+    setTags(loadBalancer, params);
+    return { DNSName: dnsName(loadBalancer, world) };
+  },
+
+  /** As on AWS, one that is already gone is not an error. */
+  DeleteLoadBalancer(params, world) {
+    world.classics.delete(requiredText(params, "LoadBalancerName"));
+    return {};
+  },
+
+  ConfigureHealthCheck(params, world) {
+    const loadBalancer = named(params, world);
+    const check = structure(params, "HealthCheck");
+    if (check === undefined) throw missingParameter("HealthCheck");
+    loadBalancer.healthCheckTarget = requiredText(check, "Target");
+    loadBalancer.healthCheck = {
+      intervalMs: requiredInteger(check, "Interval") * 1_000,
+      healthyThreshold: requiredInteger(check, "HealthyThreshold"),
+      unhealthyThreshold: requiredInteger(check, "UnhealthyThreshold"),
+    };
+    return { HealthCheck: healthCheckXml(loadBalancer) };
+  },
+
+  AddTags(params, world) {
+    const names = texts(params, "LoadBalancerNames") ?? [];
+    if (names.length !== 1) throw validationError("AddTags takes exactly one load balancer");
+    for (const name of names) setTags(find(name, world), params);
+    return {};
+  },
+};
+
+function named(params: Params, world: World): ClassicLoadBalancer {
+  return find(requiredText(params, "LoadBalancerName"), world);
+}
+
+function find(name: string, world: World): ClassicLoadBalancer {
+  const loadBalancer = world.classics.get(name);
+  if (loadBalancer === undefined) throw classicNotFound(name);
+  return loadBalancer;
+}
+
+function instanceIds(params: Params): readonly string[] | undefined {
+  const list = structures(params, "Instances");
+  return list === undefined || list.length === 0 ? undefined : list.map((entry) => requiredText(entry, "InstanceId"));
+}
+
+function setTags(loadBalancer: ClassicLoadBalancer, params: Params): void {
+  for (const tag of structures(params, "Tags") ?? [])
+    loadBalancer.tags.set(requiredText(tag, "Key"), text(tag, "Value") ?? "");
+}
+
+function instancesXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFields {
+  return { member: loadBalancer.registered(world.clock.now()).map((InstanceId) => ({ InstanceId })) };
+}
+
+function healthCheckXml({ healthCheckTarget, healthCheck }: ClassicLoadBalancer): XmlFields {
+  return {
+    Target: healthCheckTarget,
+    Interval: healthCheck.intervalMs / 1_000,
+    Timeout: 5,
+    UnhealthyThreshold: healthCheck.unhealthyThreshold,
+    HealthyThreshold: healthCheck.healthyThreshold,
+  };
+}
+
+function attributesXml({ draining }: ClassicLoadBalancer): XmlFields {
+  return {
+    LoadBalancerAttributes: {
+      CrossZoneLoadBalancing: { Enabled: true },
+      AccessLog: { Enabled: false },
+      ConnectionDraining: { Enabled: draining.enabled, Timeout: draining.timeoutSeconds },
+      ConnectionSettings: { IdleTimeout: 60 },
+    },
+  };
+}
+
+function dnsName(loadBalancer: ClassicLoadBalancer, world: World): string {
+  return `${loadBalancer.name}.${world.region}.elb.amazonaws.com`;
+}
+
+function descriptionXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFields {
+  return {
+    LoadBalancerName: loadBalancer.name,
+    DNSName: dnsName(loadBalancer, world),
+    ListenerDescriptions: {
+      member: loadBalancer.listeners.map((listener) => ({
+        Listener: {
+          Protocol: listener.protocol,
+          LoadBalancerPort: listener.port,
+          InstanceProtocol: listener.instanceProtocol,
+          InstancePort: listener.instancePort,
+        },
+        PolicyNames: { member: [] },
+      })),
+    },
+    Policies: {
+      AppCookieStickinessPolicies: { member: [] },
+      LBCookieStickinessPolicies: { member: [] },
+      OtherPolicies: { member: [] },
+    },
+    BackendServerDescriptions: { member: [] },
+    AvailabilityZones: { member: loadBalancer.zones },
+    Subnets: { member: loadBalancer.zones.map((zone) => `subnet-${loadBalancer.vpcId}-${zone}`) },
+    VPCId: loadBalancer.vpcId,
+    Instances: instancesXml(loadBalancer, world),
+    HealthCheck: healthCheckXml(loadBalancer),
+    SourceSecurityGroup: { OwnerAlias: world.accountId, GroupName: "default" },
+    SecurityGroups: { member: [] },
+    CreatedTime: isoTime(loadBalancer.createdAt),
+    Scheme: "internet-facing",
+  };
+}

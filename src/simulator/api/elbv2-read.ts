@@ -1,0 +1,245 @@
+import { AwsError, listenerNotFound, missingParameter, ruleNotFound, validationError } from "../aws-error.ts";
+import type { Action, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
+import type { TargetGroup } from "../world/target-group.ts";
+import type { World } from "../world/world.ts";
+import { type ApiActions, isoTime, tagList } from "./action.ts";
+import { pageOf } from "./paging.ts";
+import { atMost, requiredText, structures, text, texts } from "./params.ts";
+import { targetDescription } from "./target-description.ts";
+import type { XmlFields } from "./xml.ts";
+
+const ARNS_PER_CALL_MAX = 20;
+
+/** The Describe actions of Elastic Load Balancing 2015-12-01 that draining needs. */
+export const elbv2ReadActions: ApiActions = {
+  DescribeLoadBalancers(params, world) {
+    const arns = texts(params, "LoadBalancerArns");
+    const names = texts(params, "Names");
+    if (arns !== undefined) atMost(arns, ARNS_PER_CALL_MAX, "loadBalancerArns");
+    const all = [...world.loadBalancers.values()];
+    const chosen = arns?.map((arn) => world.loadBalancer(arn)) ?? names?.map((name) => byName(all, name)) ?? all;
+    const { items, nextMarker } = pageOf(chosen, params);
+    return { LoadBalancers: { member: items.map((item) => loadBalancerXml(item, world)) }, NextMarker: nextMarker };
+  },
+
+  DescribeTargetGroups(params, world) {
+    const loadBalancerArn = text(params, "LoadBalancerArn");
+    const arns = texts(params, "TargetGroupArns");
+    const names = texts(params, "Names");
+    if ([loadBalancerArn, arns, names].filter((given) => given !== undefined).length > 1) {
+      throw validationError(
+        "Target group names, target group ARNs, and a load balancer ARN cannot be specified at the same time",
+      );
+    }
+    if (arns !== undefined && arns.length > ARNS_PER_CALL_MAX) {
+      throw validationError(`You cannot describe more than '${ARNS_PER_CALL_MAX}' target groups at a time`);
+    }
+    const all = [...world.targetGroups.values()];
+    let chosen: readonly TargetGroup[] = all;
+    if (arns !== undefined) chosen = arns.map((arn) => world.targetGroup(arn));
+    if (names !== undefined) chosen = names.map((name) => groupByName(all, name));
+    if (loadBalancerArn !== undefined) {
+      const { groupArns } = world.loadBalancer(loadBalancerArn);
+      chosen = all.filter(({ arn }) => groupArns.has(arn));
+    }
+    const { items, nextMarker } = pageOf(chosen, params);
+    return { TargetGroups: { member: items.map((group) => targetGroupXml(group, world)) }, NextMarker: nextMarker };
+  },
+
+  DescribeTargetGroupAttributes(params, world) {
+    const { attributes } = world.targetGroup(requiredText(params, "TargetGroupArn"));
+    return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
+  },
+
+  DescribeTargetHealth(params, world) {
+    const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
+    const named = structures(params, "Targets")?.map((target) => targetDescription(target, group));
+    const now = world.clock.now();
+    const described =
+      named === undefined || named.length === 0
+        ? group.listed(now).map((target) => ({ described: target, target }))
+        : named.map((description) => ({ described: description, target: group.named(description, now) }));
+    return {
+      TargetHealthDescriptions: {
+        member: described.map(({ described: { id, port, zone }, target }) => {
+          const health =
+            target === undefined
+              ? {
+                  state: "unused",
+                  reason: "Target.NotRegistered",
+                  description: "Target is not registered to the target group",
+                }
+              : group.apiHealth(target, now);
+          return {
+            Target: { Id: id, Port: port ?? group.port, AvailabilityZone: target?.zone ?? zone },
+            HealthCheckPort: String(port ?? group.port),
+            TargetHealth: { State: health.state, Reason: health.reason, Description: health.description },
+            AdministrativeOverride: {
+              State: "no_override",
+              Reason: "AdministrativeOverride.NoOverride",
+              Description: "No override is currently active on target",
+            },
+          };
+        }),
+      },
+    };
+  },
+
+  DescribeTags(params, world) {
+    const arns = texts(params, "ResourceArns");
+    if (arns === undefined) throw missingParameter("ResourceArns");
+    atMost(arns, ARNS_PER_CALL_MAX, "resourceArns");
+    return {
+      TagDescriptions: { member: arns.map((arn) => ({ ResourceArn: arn, Tags: tagList(tagsOf(arn, world)) })) },
+    };
+  },
+
+  DescribeListeners(params, world) {
+    const loadBalancerArn = text(params, "LoadBalancerArn");
+    const arns = texts(params, "ListenerArns");
+    if (loadBalancerArn === undefined && arns === undefined) {
+      throw validationError("You must specify either listener ARNs or a load balancer ARN");
+    }
+    const chosen = arns?.map((arn) => findListener(arn, world)) ?? listenersOf(loadBalancerArn ?? "", world);
+    const { items, nextMarker } = pageOf(chosen, params);
+    return { Listeners: { member: items.map(listenerXml) }, NextMarker: nextMarker };
+  },
+
+  DescribeRules(params, world) {
+    const listenerArn = text(params, "ListenerArn");
+    const arns = texts(params, "RuleArns");
+    if (listenerArn === undefined && arns === undefined) {
+      throw validationError("You must specify either listener rule ARNs or a listener ARN");
+    }
+    const chosen = arns?.map((arn) => findRule(arn, world)) ?? findListener(listenerArn ?? "", world).listener.rules;
+    const { items, nextMarker } = pageOf(chosen, params);
+    return { Rules: { member: items.map(ruleXml) }, NextMarker: nextMarker };
+  },
+};
+
+interface ListenerOf {
+  readonly listener: Listener;
+  readonly loadBalancer: LoadBalancer;
+}
+
+export function findListener(arn: string, world: World): ListenerOf {
+  for (const loadBalancer of world.loadBalancers.values()) {
+    const listener = loadBalancer.listeners.find((candidate) => candidate.arn === arn);
+    if (listener !== undefined) return { listener, loadBalancer };
+  }
+  throw listenerNotFound();
+}
+
+function listenersOf(loadBalancerArn: string, world: World): readonly ListenerOf[] {
+  const loadBalancer = world.loadBalancer(loadBalancerArn);
+  return loadBalancer.listeners.map((listener) => ({ listener, loadBalancer }));
+}
+
+function findRule(arn: string, world: World): Rule {
+  const rules = [...world.loadBalancers.values()].flatMap(({ listeners }) => listeners.flatMap((l) => l.rules));
+  const rule = rules.find((candidate) => candidate.arn === arn);
+  if (rule === undefined) throw ruleNotFound();
+  return rule;
+}
+
+function tagsOf(arn: string, world: World): ReadonlyMap<string, string> {
+  if (arn.includes(":targetgroup/")) return world.targetGroup(arn).tags;
+  if (arn.includes(":loadbalancer/")) return world.loadBalancer(arn).tags;
+  if (arn.includes(":listener-rule/")) return findRule(arn, world) && new Map();
+  if (arn.includes(":listener/")) return findListener(arn, world) && new Map();
+  throw validationError(`'${arn}' is not a valid ARN`);
+}
+
+function byName(all: readonly LoadBalancer[], name: string): LoadBalancer {
+  const found = all.find((loadBalancer) => loadBalancer.name === name);
+  if (found === undefined) throw new AwsError("LoadBalancerNotFound", `Load balancers '[${name}]' not found`);
+  return found;
+}
+
+function groupByName(all: readonly TargetGroup[], name: string): TargetGroup {
+  const found = all.find((group) => group.name === name);
+  if (found === undefined) throw new AwsError("TargetGroupNotFound", "One or more target groups not found");
+  return found;
+}
+
+export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFields {
+  return {
+    LoadBalancerArn: loadBalancer.arn,
+    DNSName: `${loadBalancer.name}.elb.${world.region}.amazonaws.com`,
+    CanonicalHostedZoneId: "Z32O12XQLNTSW2",
+    CreatedTime: isoTime(loadBalancer.createdAt),
+    LoadBalancerName: loadBalancer.name,
+    Scheme: "internet-facing",
+    VpcId: loadBalancer.vpcId,
+    State: { Code: "active" },
+    Type: loadBalancer.type,
+    AvailabilityZones: { member: loadBalancer.zones.map((ZoneName) => ({ ZoneName, SubnetId: `subnet-${ZoneName}` })) },
+    SecurityGroups: { member: [] },
+    IpAddressType: "ipv4",
+  };
+}
+
+export function targetGroupXml(group: TargetGroup, world: World): XmlFields {
+  const loadBalancer = world.loadBalancerOf(group.arn);
+  const isLambda = group.targetType === "lambda";
+  return {
+    TargetGroupArn: group.arn,
+    TargetGroupName: group.name,
+    Protocol: isLambda ? undefined : group.protocol,
+    Port: isLambda ? undefined : group.port,
+    VpcId: isLambda ? undefined : group.vpcId,
+    HealthCheckProtocol: group.protocol,
+    HealthCheckPort: "traffic-port",
+    HealthCheckEnabled: true,
+    HealthCheckIntervalSeconds: group.healthCheck.intervalMs / 1_000,
+    HealthCheckTimeoutSeconds: 5,
+    HealthyThresholdCount: group.healthCheck.healthyThreshold,
+    UnhealthyThresholdCount: group.healthCheck.unhealthyThreshold,
+    LoadBalancerArns: { member: loadBalancer === undefined ? [] : [loadBalancer.arn] },
+    TargetType: group.targetType,
+    IpAddressType: "ipv4",
+  };
+}
+
+export function listenerXml({ listener, loadBalancer }: ListenerOf): XmlFields {
+  return {
+    ListenerArn: listener.arn,
+    LoadBalancerArn: loadBalancer.arn,
+    Port: listener.port,
+    Protocol: listener.protocol,
+    DefaultActions: { member: listener.defaultActions.map(actionXml) },
+  };
+}
+
+export function ruleXml(rule: Rule): XmlFields {
+  return {
+    RuleArn: rule.arn,
+    Priority: String(rule.priority),
+    Conditions: { member: rule.conditions.map(({ field, values }) => ({ Field: field, Values: { member: values } })) },
+    Actions: { member: rule.actions.map(actionXml) },
+    IsDefault: false,
+  };
+}
+
+/** AWS describes a forward to one group in both of its forms. */
+function actionXml(action: Action): XmlFields {
+  switch (action.type) {
+    case "forward": {
+      const [only, ...others] = action.groups;
+      return {
+        Type: action.type,
+        TargetGroupArn: others.length === 0 ? only?.arn : undefined,
+        ForwardConfig: {
+          TargetGroups: { member: action.groups.map(({ arn, weight }) => ({ TargetGroupArn: arn, Weight: weight })) },
+          TargetGroupStickinessConfig: { Enabled: false },
+        },
+      };
+    }
+    case "fixed-response":
+      return { Type: action.type, FixedResponseConfig: { StatusCode: action.statusCode, MessageBody: action.body } };
+    case "redirect":
+      return { Type: action.type, RedirectConfig: { StatusCode: action.statusCode, Host: action.host } };
+    default:
+      return action satisfies never;
+  }
+}

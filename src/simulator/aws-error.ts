@@ -1,0 +1,33 @@
+/** An error as AWS puts it on the wire. The texts are AWS's own where they are known. */
+export class AwsError extends Error {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, message: string, status = 400) {
+    super(message);
+    this.name = "AwsError";
+    this.code = code;
+    this.status = status;
+  }
+}
+
+export const validationError = (message: string) => new AwsError("ValidationError", message);
+
+/** The form of message that AWS gives when a parameter breaks its model's constraint. */
+export const constraintError = (value: string, parameter: string, constraint: string) =>
+  validationError(
+    `1 validation error detected: Value ${value} at '${parameter}' failed to satisfy constraint: ${constraint}`,
+  );
+
+export const missingParameter = (name: string) =>
+  constraintError("null", name.charAt(0).toLowerCase() + name.slice(1), "Member must not be null");
+
+export const targetGroupNotFound = () => new AwsError("TargetGroupNotFound", "One or more target groups not found");
+export const loadBalancerNotFound = () => new AwsError("LoadBalancerNotFound", "One or more load balancers not found");
+export const listenerNotFound = () => new AwsError("ListenerNotFound", "One or more listeners not found");
+export const ruleNotFound = () => new AwsError("RuleNotFound", "One or more rules not found");
+export const invalidTarget = (message: string) => new AwsError("InvalidTarget", message);
+
+export const classicNotFound = (name: string) =>
+  new AwsError("LoadBalancerNotFound", `There is no ACTIVE Load Balancer named '${name}'`);
+export const invalidInstance = (id: string) => new AwsError("InvalidInstance", `Could not find EC2 instance ${id}.`);

@@ -1,0 +1,125 @@
+/** The simulator's time. The same shape as the engine's clock, so that one clock can be handed to both. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Resolves `ms` later; rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** Runs `speed` times as fast as the wall clock; with 1 it is the wall clock. */
+export class ScaledClock implements Clock {
+  readonly speed: number;
+  readonly #origin = Date.now();
+  readonly #started = performance.now();
+
+  constructor(speed: number) {
+    if (!(speed > 0 && Number.isFinite(speed))) throw new RangeError(`speed must be a positive number, not ${speed}`);
+    this.speed = speed;
+  }
+
+  now(): number {
+    return this.#origin + (performance.now() - this.#started) * this.speed;
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const stop = () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      const wake = () => {
+        signal.removeEventListener("abort", stop);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.min(Math.max(0, ms / this.speed), TIMER_MAX_MS));
+      signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+}
+
+interface Sleeper {
+  readonly at: number;
+  readonly wake: () => void;
+}
+
+/** Event-loop turns without a wake-up after which everything in this process waits for time alone. */
+const QUIET_TURNS = 12;
+
+/** Time that stands still until `run` or `advance` moves it: hours pass in milliseconds, always in the same order. */
+export class VirtualClock implements Clock {
+  #now: number;
+  readonly #startedAt: number;
+  #sleepers: Sleeper[] = [];
+
+  constructor(startedAt = Date.UTC(2026, 0, 1)) {
+    this.#now = startedAt;
+    this.#startedAt = startedAt;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  get elapsedMs(): number {
+    return this.#now - this.#startedAt;
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const stop = () => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        reject(signal.reason);
+      };
+      const sleeper: Sleeper = {
+        at: this.#now + Math.max(0, ms),
+        wake: () => {
+          signal.removeEventListener("abort", stop);
+          resolve();
+        },
+      };
+      const later = this.#sleepers.findIndex((other) => other.at > sleeper.at);
+      this.#sleepers.splice(later === -1 ? this.#sleepers.length : later, 0, sleeper);
+      signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+
+  /** Lets time pass until `work` is done. Rejects when `work` waits for something that isn't time. */
+  async run<T>(work: Promise<T>): Promise<T> {
+    let done = false;
+    const settled = () => {
+      done = true;
+    };
+    work.then(settled, settled);
+    for (;;) {
+      await quiet();
+      if (done) return work;
+      if (!this.#wakeNext(Number.POSITIVE_INFINITY)) throw new Error("the work waits for something that is not time");
+    }
+  }
+
+  /** Lets `ms` pass, waking whoever is due meanwhile. */
+  async advance(ms: number): Promise<void> {
+    const until = this.#now + ms;
+    do await quiet();
+    while (this.#wakeNext(until));
+    this.#now = until;
+    await quiet();
+  }
+
+  #wakeNext(until: number): boolean {
+    const next = this.#sleepers[0];
+    if (next === undefined || next.at > until) return false;
+    this.#sleepers.shift();
+    this.#now = Math.max(this.#now, next.at);
+    next.wake();
+    return true;
+  }
+}
+
+async function quiet(): Promise<void> {
+  for (let turn = 0; turn < QUIET_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

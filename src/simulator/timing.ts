@@ -1,0 +1,42 @@
+/**
+ * How long AWS takes, in milliseconds. The defaults are documented or were measured by users; every one can be set.
+ * A range holds for the machines of one load balancer: the first learns of a change after the lower figure, the last
+ * after the upper one.
+ */
+export interface Timing {
+  /** New requests on an ALB after deregistering: up to 19 s (aws-load-balancer-controller#2366). */
+  readonly albDeregistration: Range;
+  /** New flows on an NLB after deregistering: 120-200 s, whatever the delay (karpenter-provider-aws#4673). */
+  readonly nlbDeregistration: Range;
+  readonly classicDeregistration: Range;
+  readonly albRegistrationMs: number;
+  /** 90-180 s until an NLB sends a new target flows (aws-load-balancer-controller#1834). */
+  readonly nlbRegistrationMs: number;
+  readonly classicRegistrationMs: number;
+  /** From TerminateInstances until `terminated`. The machine itself stops answering at once. */
+  readonly shuttingDownMs: number;
+  /** From `terminated` until the target drops off DescribeTargetHealth's list. */
+  readonly terminatedDropMs: number;
+  /** An ALB gives up connecting after this long: 504. */
+  readonly connectTimeoutMs: number;
+}
+
+export type Range = readonly [first: number, last: number];
+
+export const AWS_TIMING: Timing = {
+  albDeregistration: [4_000, 18_000],
+  nlbDeregistration: [120_000, 180_000],
+  classicDeregistration: [500, 2_000],
+  albRegistrationMs: 5_000,
+  nlbRegistrationMs: 90_000,
+  classicRegistrationMs: 2_000,
+  shuttingDownMs: 5_000,
+  terminatedDropMs: 5_000,
+  connectTimeoutMs: 10_000,
+};
+
+/** The lag of machine number `machine` of `machines`. */
+export function lagOf(range: Range, machine: number, machines: number): number {
+  const [first, last] = range;
+  return machines <= 1 ? last : first + ((last - first) * machine) / (machines - 1);
+}

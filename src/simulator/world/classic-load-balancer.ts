@@ -1,0 +1,190 @@
+import { lagOf, type Timing } from "../timing.ts";
+import { Health, type HealthCheck } from "./health.ts";
+import type { Instance } from "./instance.ts";
+
+export interface ClassicListener {
+  readonly protocol: string;
+  readonly port: number;
+  readonly instanceProtocol: string;
+  readonly instancePort: number;
+}
+
+export interface ClassicLoadBalancerInput {
+  readonly name: string;
+  readonly vpcId: string;
+  readonly zones: readonly string[];
+  readonly listeners: readonly ClassicListener[];
+  readonly createdAt: number;
+}
+
+export interface ClassicSurroundings {
+  readonly timing: Timing;
+  readonly region: string;
+  instance(id: string): Instance | undefined;
+}
+
+export interface InstanceState {
+  readonly instanceId: string;
+  readonly state: "InService" | "OutOfService" | "Unknown";
+  readonly reasonCode: "ELB" | "Instance" | "N/A";
+  readonly description: string;
+}
+
+interface ClassicRegistration {
+  readonly registeredAt: number;
+  deregisteredAt: number | undefined;
+  /** When the load balancer reported the end of draining. */
+  endedAt: number | undefined;
+  readonly health: Health;
+  requestsInFlight: number;
+}
+
+/** The defaults of CreateLoadBalancer. Connection draining is off unless somebody turns it on. */
+const DEFAULT_DRAINING = { enabled: false, timeoutSeconds: 300 };
+const DEFAULT_HEALTH_CHECK: HealthCheck = { intervalMs: 30_000, healthyThreshold: 10, unhealthyThreshold: 2 };
+
+/** One entry an instance, whatever the number of listeners. */
+export class ClassicLoadBalancer {
+  readonly name: string;
+  readonly vpcId: string;
+  readonly zones: readonly string[];
+  readonly listeners: readonly ClassicListener[];
+  readonly createdAt: number;
+  readonly tags = new Map<string, string>();
+  draining = DEFAULT_DRAINING;
+  healthCheckTarget: string;
+  healthCheck = DEFAULT_HEALTH_CHECK;
+  readonly #registrations = new Map<string, ClassicRegistration>();
+  readonly #surroundings: ClassicSurroundings;
+
+  constructor(input: ClassicLoadBalancerInput, surroundings: ClassicSurroundings) {
+    this.name = input.name;
+    this.vpcId = input.vpcId;
+    this.zones = input.zones;
+    this.listeners = input.listeners;
+    this.createdAt = input.createdAt;
+    this.healthCheckTarget = `TCP:${input.listeners[0]?.instancePort ?? 80}`;
+    this.#surroundings = surroundings;
+  }
+
+  register(id: string, now: number, options: { readonly settled?: boolean } = {}): void {
+    const known = this.#registrations.get(id);
+    if (known !== undefined && known.deregisteredAt === undefined) return;
+    this.#registrations.set(id, {
+      registeredAt: options.settled === true ? Number.NEGATIVE_INFINITY : now,
+      deregisteredAt: undefined,
+      endedAt: undefined,
+      health: new Health(options.settled === true ? "healthy" : "initial"),
+      requestsInFlight: known?.requestsInFlight ?? 0,
+    });
+  }
+
+  /** Answers whether the instance had been registered at any time, which is what AWS's error depends on. */
+  knows(id: string): boolean {
+    return this.#registrations.has(id);
+  }
+
+  deregister(id: string, now: number): boolean {
+    const registration = this.#registrations.get(id);
+    if (registration === undefined || registration.deregisteredAt !== undefined) return false;
+    registration.deregisteredAt = now;
+    return true;
+  }
+
+  /** Registered now: neither draining nor gone. Terminated instances drop off. */
+  registered(now: number): readonly string[] {
+    return [...this.#registrations]
+      .filter(([id, { deregisteredAt }]) => deregisteredAt === undefined && !this.#hasDropped(id, now))
+      .map(([id]) => id);
+  }
+
+  /** What DescribeInstanceHealth says; undefined for a terminated instance, of which it says nothing. */
+  apiState(id: string, now: number): InstanceState | undefined {
+    const instance = this.#surroundings.instance(id);
+    if (instance !== undefined && instance.state(now, this.#surroundings.timing) === "terminated") return undefined;
+    const registration = this.#registrations.get(id);
+    if (registration === undefined || this.#hasEnded(registration, now)) {
+      const description = "Instance is not currently registered with the LoadBalancer.";
+      return { instanceId: id, state: "OutOfService", reasonCode: "Instance", description };
+    }
+    if (registration.deregisteredAt !== undefined) {
+      const description = "Instance deregistration currently in progress.";
+      return { instanceId: id, state: "InService", reasonCode: "N/A", description };
+    }
+    const health = this.#health(id, registration, now);
+    switch (health) {
+      case "healthy":
+        return { instanceId: id, state: "InService", reasonCode: "N/A", description: "N/A" };
+      case "unhealthy":
+        return {
+          instanceId: id,
+          state: "OutOfService",
+          reasonCode: "Instance",
+          description: "Instance has failed at least the UnhealthyThreshold number of health checks consecutively.",
+        };
+      case "initial":
+        return {
+          instanceId: id,
+          state: "OutOfService",
+          reasonCode: "ELB",
+          description: "Instance registration is still in progress.",
+        };
+      default:
+        return health satisfies never;
+    }
+  }
+
+  /** Who gets new requests from machine number `machine`. Unlike an ALB it never falls back on unhealthy ones. */
+  routable(now: number, machine: number, machines: number): readonly string[] {
+    const { timing } = this.#surroundings;
+    const lag = lagOf(timing.classicDeregistration, machine, machines);
+    return [...this.#registrations]
+      .filter(
+        ([id, registration]) =>
+          now >= registration.registeredAt + timing.classicRegistrationMs &&
+          now < (registration.deregisteredAt ?? Number.POSITIVE_INFINITY) + lag &&
+          this.#health(id, registration, now) === "healthy",
+      )
+      .map(([id]) => id);
+  }
+
+  settleHealth(now: number): void {
+    for (const [id, registration] of this.#registrations) this.#health(id, registration, now);
+  }
+
+  /** Draining ends when no request is in flight any more: whoever carries requests counts them here. */
+  requestStarted(id: string): void {
+    const registration = this.#registrations.get(id);
+    if (registration !== undefined) registration.requestsInFlight += 1;
+  }
+
+  requestEnded(id: string): void {
+    const registration = this.#registrations.get(id);
+    if (registration !== undefined) registration.requestsInFlight -= 1;
+  }
+
+  get drainingMs(): number {
+    return this.draining.enabled ? this.draining.timeoutSeconds * 1_000 : 0;
+  }
+
+  #health(id: string, registration: ClassicRegistration, now: number) {
+    const answering = this.#surroundings.instance(id)?.answering ?? { up: false, since: now };
+    const checkedSince = registration.registeredAt + this.#surroundings.timing.classicRegistrationMs;
+    return registration.health.settle(now, answering, this.healthCheck, checkedSince);
+  }
+
+  #hasEnded(registration: ClassicRegistration, now: number): boolean {
+    const { deregisteredAt } = registration;
+    if (deregisteredAt === undefined) return false;
+    const [, lastLearns] = this.#surroundings.timing.classicDeregistration;
+    const isIdle = now >= deregisteredAt + lastLearns && registration.requestsInFlight === 0;
+    if (isIdle || now >= deregisteredAt + this.drainingMs) registration.endedAt ??= now;
+    return registration.endedAt !== undefined;
+  }
+
+  #hasDropped(id: string, now: number): boolean {
+    const { timing } = this.#surroundings;
+    const terminatedAt = this.#surroundings.instance(id)?.terminatedAt;
+    return terminatedAt !== undefined && now >= terminatedAt + timing.shuttingDownMs + timing.terminatedDropMs;
+  }
+}

@@ -1,0 +1,35 @@
+/** How a load balancer checks a target. */
+export interface HealthCheck {
+  readonly intervalMs: number;
+  readonly healthyThreshold: number;
+  readonly unhealthyThreshold: number;
+}
+
+/** Whether a process answers, and since when (milliseconds since the epoch). */
+export interface Answering {
+  readonly up: boolean;
+  readonly since: number;
+}
+
+export type HealthState = "initial" | "healthy" | "unhealthy";
+
+/**
+ * What a load balancer thinks of one target. Nothing runs in the background: the state follows from how long the
+ * process has answered or not. So `settle` must be called before a process changes, and before the state is read.
+ */
+export class Health {
+  #state: HealthState;
+
+  constructor(state: HealthState = "initial") {
+    this.#state = state;
+  }
+
+  /** The state at `now`, of a target whose checks began at `checkedSince`. A new target needs one good check only. */
+  settle(now: number, answering: Answering, check: HealthCheck, checkedSince: number): HealthState {
+    const since = Math.max(answering.since, checkedSince);
+    const goodChecks = this.#state === "initial" ? 1 : check.healthyThreshold;
+    const needed = answering.up ? goodChecks : check.unhealthyThreshold;
+    if (now >= since + needed * check.intervalMs) this.#state = answering.up ? "healthy" : "unhealthy";
+    return this.#state;
+  }
+}

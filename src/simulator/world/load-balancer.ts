@@ -1,0 +1,113 @@
+import type { LoadBalancerType } from "./target-group.ts";
+
+export interface WeightedGroup {
+  readonly arn: string;
+  readonly weight: number;
+}
+
+/** What a listener or a rule does with a request. */
+export type Action =
+  | { readonly type: "forward"; readonly groups: readonly WeightedGroup[] }
+  | { readonly type: "fixed-response"; readonly statusCode: string; readonly body: string }
+  | { readonly type: "redirect"; readonly statusCode: string; readonly host?: string };
+
+export interface Condition {
+  readonly field: "path-pattern" | "host-header";
+  readonly values: readonly string[];
+}
+
+export interface Rule {
+  readonly arn: string;
+  readonly priority: number;
+  readonly conditions: readonly Condition[];
+  readonly actions: readonly Action[];
+}
+
+export interface Listener {
+  readonly arn: string;
+  readonly protocol: string;
+  readonly port: number;
+  readonly defaultActions: readonly Action[];
+  readonly rules: Rule[];
+}
+
+export interface LoadBalancerInput {
+  readonly arn: string;
+  readonly name: string;
+  readonly type: LoadBalancerType;
+  readonly vpcId: string;
+  readonly zones: readonly string[];
+  readonly createdAt: number;
+}
+
+/** An ALB, NLB or GWLB. */
+export class LoadBalancer {
+  readonly arn: string;
+  readonly name: string;
+  readonly type: LoadBalancerType;
+  readonly vpcId: string;
+  readonly zones: readonly string[];
+  readonly createdAt: number;
+  readonly tags = new Map<string, string>();
+  readonly listeners: Listener[] = [];
+
+  constructor(input: LoadBalancerInput) {
+    this.arn = input.arn;
+    this.name = input.name;
+    this.type = input.type;
+    this.vpcId = input.vpcId;
+    this.zones = input.zones;
+    this.createdAt = input.createdAt;
+  }
+
+  /** Every group that a default action or a rule forwards to, weights of 0 included. */
+  get groupArns(): ReadonlySet<string> {
+    const actions = this.listeners.flatMap(({ defaultActions, rules }) => [
+      ...defaultActions,
+      ...rules.flatMap((rule) => rule.actions),
+    ]);
+    return new Set(actions.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : [])));
+  }
+}
+
+/** The action for one request: that of the first rule by priority whose every condition holds, or the default. */
+export function actionFor(
+  listener: Listener,
+  request: { readonly host: string; readonly path: string },
+): Action | undefined {
+  const rules = [...listener.rules].sort((a, b) => a.priority - b.priority);
+  const rule = rules.find(({ conditions }) => conditions.every((condition) => holds(condition, request)));
+  return (rule?.actions ?? listener.defaultActions).at(-1);
+}
+
+/** Chooses by weight; `ticket` is any whole number, and consecutive ones share out exactly by the weights. */
+export function chooseGroup(groups: readonly WeightedGroup[], ticket: number): string | undefined {
+  const total = groups.reduce((sum, { weight }) => sum + weight, 0);
+  if (total === 0) return undefined;
+  let rest = ticket % total;
+  for (const { arn, weight } of groups) {
+    if (rest < weight) return arn;
+    rest -= weight;
+  }
+  return undefined;
+}
+
+function holds(condition: Condition, { host, path }: { readonly host: string; readonly path: string }): boolean {
+  switch (condition.field) {
+    case "path-pattern":
+      return condition.values.some((value) => matchesWildcard(value, path));
+    case "host-header":
+      return condition.values.some((value) => matchesWildcard(value.toLowerCase(), host.toLowerCase()));
+    default:
+      return condition.field satisfies never;
+  }
+}
+
+/** AWS's wildcards: `*` for any characters, `?` for exactly one. */
+export function matchesWildcard(pattern: string, text: string): boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${source}$`, "s").test(text);
+}

@@ -1,0 +1,229 @@
+import { lagOf, type Range, type Timing } from "../timing.ts";
+import { type Answering, Health, type HealthCheck, type HealthState } from "./health.ts";
+import type { Instance } from "./instance.ts";
+
+/** What a caller names: AWS keys targets by all three, and takes the group's port where none is given. */
+export interface TargetDescription {
+  readonly id: string;
+  readonly port?: number;
+  readonly zone?: string;
+}
+
+export interface Target {
+  readonly id: string;
+  readonly port: number;
+  readonly zone: string | undefined;
+  readonly registeredAt: number;
+  /** While it drains, and after. Milliseconds since the epoch. */
+  deregisteredAt: number | undefined;
+  readonly health: Health;
+}
+
+export type LoadBalancerType = "application" | "network" | "gateway";
+
+export interface TargetGroupInput {
+  readonly arn: string;
+  readonly name: string;
+  readonly vpcId: string;
+  readonly protocol: string;
+  readonly port: number;
+  readonly targetType: "instance" | "ip" | "lambda" | "alb";
+  readonly healthCheck: HealthCheck;
+}
+
+/** What a target group needs to know of the world around it. */
+export interface Surroundings {
+  readonly timing: Timing;
+  /** The machine behind a target id, whether it is an instance id or an address. */
+  machineOf(targetId: string): Instance | undefined;
+  /** The type of the load balancer that uses the group; undefined when none does. */
+  usedBy(arn: string): LoadBalancerType | undefined;
+}
+
+export interface TargetHealth {
+  readonly state: "initial" | "healthy" | "unhealthy" | "unused" | "draining";
+  readonly reason?: string;
+  readonly description?: string;
+}
+
+const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
+const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
+/** Processes outside the simulation (addresses that belong to no instance) always answer. */
+const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY };
+
+/** One target group: who is registered, what the API says of it, and who really gets traffic, which is not the same. */
+export class TargetGroup {
+  readonly arn: string;
+  readonly name: string;
+  readonly vpcId: string;
+  readonly protocol: string;
+  readonly port: number;
+  readonly targetType: TargetGroupInput["targetType"];
+  readonly healthCheck: HealthCheck;
+  readonly tags = new Map<string, string>();
+  readonly attributes: Map<string, string>;
+  readonly #targets = new Map<string, Target>();
+  readonly #surroundings: Surroundings;
+
+  constructor(input: TargetGroupInput, surroundings: Surroundings) {
+    this.arn = input.arn;
+    this.name = input.name;
+    this.vpcId = input.vpcId;
+    this.protocol = input.protocol;
+    this.port = input.port;
+    this.targetType = input.targetType;
+    this.healthCheck = input.healthCheck;
+    this.#surroundings = surroundings;
+    this.attributes = new Map([
+      ["stickiness.enabled", "false"],
+      [DEREGISTRATION_DELAY, "300"],
+      ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
+      // On by default for new UDP groups only.
+      [CONNECTION_TERMINATION, String(input.protocol === "UDP" || input.protocol === "TCP_UDP")],
+    ]);
+  }
+
+  get deregistrationDelayMs(): number {
+    return Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
+  }
+
+  get terminatesConnections(): boolean {
+    return this.attributes.get(CONNECTION_TERMINATION) === "true";
+  }
+
+  register(target: TargetDescription, now: number, options: { readonly settled?: boolean } = {}): void {
+    const port = target.port ?? this.port;
+    const key = keyOf(target.id, port, target.zone);
+    const known = this.#targets.get(key);
+    if (known !== undefined && known.deregisteredAt === undefined) return;
+    this.#targets.set(key, {
+      id: target.id,
+      port,
+      zone: target.zone,
+      registeredAt: options.settled === true ? Number.NEGATIVE_INFINITY : now,
+      deregisteredAt: undefined,
+      health: new Health(options.settled === true ? "healthy" : "initial"),
+    });
+  }
+
+  /** Answers whether anything was deregistered. Unknown targets, also those named without their port, are ignored. */
+  deregister(description: TargetDescription, now: number): Target | undefined {
+    const target = this.#find(description);
+    if (target === undefined || target.deregisteredAt !== undefined) return;
+    target.deregisteredAt = now;
+    return target;
+  }
+
+  /** What DescribeTargetHealth lists when nobody is named. */
+  listed(now: number): readonly Target[] {
+    return [...this.#targets.values()].filter((target) => !this.#isGone(target, now) && !this.#hasDropped(target, now));
+  }
+
+  /** A target that is named in a call, if it is registered or draining. */
+  named(description: TargetDescription, now: number): Target | undefined {
+    const target = this.#find(description);
+    return target === undefined || this.#isGone(target, now) ? undefined : target;
+  }
+
+  /** What the API says of a registered or draining target. */
+  apiHealth(target: Target, now: number): TargetHealth {
+    const machine = this.#surroundings.machineOf(target.id);
+    // AWS goes on saying so for at least ten minutes, to whoever names the target.
+    if (target.deregisteredAt !== undefined || machine?.terminatedAt !== undefined) {
+      return {
+        state: "draining",
+        reason: "Target.DeregistrationInProgress",
+        description: "Target deregistration is in progress",
+      };
+    }
+    if (this.#surroundings.usedBy(this.arn) === undefined) {
+      return {
+        state: "unused",
+        reason: "Target.NotInUse",
+        description: "Target group is not configured to receive traffic from the load balancer",
+      };
+    }
+    const state = this.health(target, now);
+    switch (state) {
+      case "healthy":
+        return { state };
+      case "unhealthy":
+        return { state, reason: "Target.Timeout", description: "Request timed out" };
+      case "initial":
+        return now < this.#trafficFrom(target)
+          ? { state, reason: "Elb.RegistrationInProgress", description: "Target registration is in progress" }
+          : { state, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
+      default:
+        return state satisfies never;
+    }
+  }
+
+  health(target: Target, now: number): HealthState {
+    const answering = this.#surroundings.machineOf(target.id)?.answering ?? ALWAYS_UP;
+    return target.health.settle(now, answering, this.healthCheck, this.#trafficFrom(target));
+  }
+
+  /** Brings every target's health up to date: to be called before a process begins or ceases to answer. */
+  settleHealth(now: number): void {
+    for (const target of this.#targets.values()) this.health(target, now);
+  }
+
+  /**
+   * Who gets new requests or flows from machine number `machine` of the load balancer. This is the truth about
+   * traffic, which the API's states only approximate. When none is healthy, all registered targets get it.
+   */
+  routable(now: number, machine: number, machines: number): readonly Target[] {
+    const registered = [...this.#targets.values()].filter(
+      (target) => now >= this.#trafficFrom(target) && now < this.trafficUntil(target, machine, machines),
+    );
+    const healthy = registered.filter((target) => this.health(target, now) === "healthy");
+    return healthy.length > 0 ? healthy : registered;
+  }
+
+  /** Until when machine number `machine` sends new traffic to `target`, in milliseconds since the epoch. */
+  trafficUntil(target: Target, machine: number, machines: number): number {
+    const terminatedAt = this.#surroundings.machineOf(target.id)?.terminatedAt;
+    const { shuttingDownMs, terminatedDropMs } = this.#surroundings.timing;
+    const droppedAt = terminatedAt === undefined ? undefined : terminatedAt + shuttingDownMs + terminatedDropMs;
+    const leftAt = Math.min(target.deregisteredAt ?? Number.POSITIVE_INFINITY, droppedAt ?? Number.POSITIVE_INFINITY);
+    return leftAt + lagOf(this.#deregistrationLag(), machine, machines);
+  }
+
+  #find(description: TargetDescription): Target | undefined {
+    const port = description.port ?? this.port;
+    const exact = this.#targets.get(keyOf(description.id, port, description.zone));
+    if (exact !== undefined || description.zone !== undefined) return exact;
+    // AWS fills in the zone of ip targets, and finds them without it.
+    return [...this.#targets.values()].find((target) => target.id === description.id && target.port === port);
+  }
+
+  #isGone(target: Target, now: number): boolean {
+    if (target.deregisteredAt === undefined) return false;
+    const shownMs = this.#surroundings.usedBy(this.arn) === undefined ? 0 : this.deregistrationDelayMs;
+    return now >= target.deregisteredAt + shownMs;
+  }
+
+  #hasDropped(target: Target, now: number): boolean {
+    const terminatedAt = this.#surroundings.machineOf(target.id)?.terminatedAt;
+    const { shuttingDownMs, terminatedDropMs } = this.#surroundings.timing;
+    return terminatedAt !== undefined && now >= terminatedAt + shuttingDownMs + terminatedDropMs;
+  }
+
+  #trafficFrom(target: Target): number {
+    const { albRegistrationMs, nlbRegistrationMs } = this.#surroundings.timing;
+    return target.registeredAt + (this.#isApplication() ? albRegistrationMs : nlbRegistrationMs);
+  }
+
+  #deregistrationLag(): Range {
+    const { albDeregistration, nlbDeregistration } = this.#surroundings.timing;
+    return this.#isApplication() ? albDeregistration : nlbDeregistration;
+  }
+
+  #isApplication(): boolean {
+    return this.protocol === "HTTP" || this.protocol === "HTTPS";
+  }
+}
+
+function keyOf(id: string, port: number, zone: string | undefined): string {
+  return `${id} ${port} ${zone ?? ""}`;
+}
