@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
+import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { outcomeReport } from "../drain/report.ts";
@@ -42,7 +43,7 @@ async function drain(node: string, options: NodeOptions, config: Config): Promis
 
 /** Aborts at the first Ctrl-C, so that the end can say what stays deregistered. The second one ends the program. */
 function interruptSignal(): AbortSignal {
-  const interrupted = new AbortController();
+  const interrupted = newAbort();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
   return interrupted.signal;
 }

@@ -1,37 +1,7 @@
-import { Command, CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
-import { asDrainError } from "../drain/errors.ts";
+import { addDemoCommand } from "./demo.ts";
 import { addDrainCommand } from "./drain.ts";
-import { EXIT, exitCodeOfError } from "./exit-codes.ts";
-import { configProblems } from "./options.ts";
 import { addPlanCommand } from "./plan.ts";
+import { runProgram } from "./program.ts";
+import { addServeCommand } from "./serve.ts";
 
-declare const __VERSION__: string;
-
-const program = new Command("hasta-la-vista")
-  .description(
-    "Takes a Kubernetes node out of every AWS load balancer, holds it until traffic has really ended, and only then lets it go.",
-  )
-  .version(__VERSION__)
-  .exitOverride()
-  .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration, 3 refused.");
-
-for (const add of [addDrainCommand, addPlanCommand]) add(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
-}
-
-/** Says what went wrong in one line, or one for each problem, and answers with the exit code. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof ConfigError) {
-    process.stderr.write(`hasta-la-vista: ${configProblems(error)}\n`);
-    return EXIT.usage;
-  }
-  const failure = asDrainError(error);
-  process.stderr.write(`hasta-la-vista: ${failure.message} (${failure.code})\n`);
-  return exitCodeOfError(failure);
-}
+await runProgram([addServeCommand, addDrainCommand, addPlanCommand, addDemoCommand]);

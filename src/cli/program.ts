@@ -1,0 +1,35 @@
+import { Command, CommanderError } from "commander";
+import { ConfigError } from "../config.ts";
+import { asDrainError } from "../drain/errors.ts";
+import { EXIT, exitCodeOfError } from "./exit-codes.ts";
+import { configProblems } from "./options.ts";
+
+declare const __VERSION__: string;
+
+/** Runs one of `verbs`, and leaves the exit code in `process.exitCode`. Whatever goes wrong is said in a line each. */
+export async function runProgram(verbs: readonly ((program: Command) => void)[]): Promise<void> {
+  const program = new Command("hasta-la-vista")
+    .description(
+      "Takes a Kubernetes node out of every AWS load balancer, holds it until traffic has really ended, and only then lets it go.",
+    )
+    .version(__VERSION__)
+    .exitOverride()
+    .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration, 3 refused.");
+  for (const addTo of verbs) addTo(program);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof ConfigError) {
+    process.stderr.write(`hasta-la-vista: ${configProblems(error)}\n`);
+    return EXIT.usage;
+  }
+  const failure = asDrainError(error);
+  process.stderr.write(`hasta-la-vista: ${failure.message} (${failure.code})\n`);
+  return exitCodeOfError(failure);
+}

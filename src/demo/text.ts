@@ -1,0 +1,76 @@
+import { PLAN_ACTIONS } from "../aws/actions.ts";
+import { type DemoRun, SPEED } from "./run.ts";
+import { LOSS_CAUSES } from "./traffic.ts";
+
+/** Simulated seconds for each character of a timeline. */
+const SECONDS_PER_CHARACTER = 5;
+
+export const INTRODUCTION = `A simulated cluster of six nodes behind an ALB (four target groups, one of them reached only by a rule), an NLB and a
+classic load balancer, with real HTTP requests over new and reused connections. One node is taken away, in three ways.
+One second here is ${SPEED} simulated seconds.
+`;
+
+export function comparisonText(runs: readonly DemoRun[]): string {
+  const nameWidth = Math.max(...runs.map(({ strategy }) => strategy.name.length));
+  const header = [
+    "".padEnd(nameWidth),
+    "sent".padStart(6),
+    "lost".padStart(6),
+    ...LOSS_CAUSES.map((cause) => cause.padStart(8)),
+    "disrupted".padStart(10),
+  ];
+  const rows = runs.map((run) => [
+    run.strategy.name.padEnd(nameWidth),
+    String(run.sent).padStart(6),
+    String(run.losses.length).padStart(6),
+    ...LOSS_CAUSES.map((cause) => String(run.lostBy[cause] || "·").padStart(8)),
+    `${run.disruptionSeconds} s`.padStart(10),
+  ]);
+  const timelines = runs.map((run) => `${run.strategy.name.padEnd(nameWidth)}  ${timeline(run)}`);
+  return [
+    [header, ...rows].map((cells) => cells.join(" ")).join("\n"),
+    "",
+    ...timelines,
+    "",
+    `Each character is ${SECONDS_PER_CHARACTER} s: · all requests answered   × some lost   D deregistered   T terminated`,
+  ].join("\n");
+}
+
+/** What to type next, on a real account: it only reads. */
+export function nextStepText(): string {
+  const policy = {
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Action: PLAN_ACTIONS, Resource: "*" }],
+  };
+  return [
+    "Next, on your own account (it only reads):",
+    "",
+    "  npx hasta-la-vista plan i-…",
+    "",
+    "It needs this policy:",
+    "",
+    JSON.stringify(policy, null, 2).replace(/^/gm, "  "),
+  ].join("\n");
+}
+
+export function demoReport(runs: readonly DemoRun[]) {
+  return {
+    runs: runs.map(({ strategy, sent, sentPerRealSecond, losses, lostBy, disruptionSeconds, durationSeconds }) => ({
+      name: strategy.name,
+      sent,
+      lost: losses.length,
+      lostBy,
+      disruptionSeconds,
+      durationSeconds: Math.round(durationSeconds),
+      sentPerRealSecond: Math.round(sentPerRealSecond),
+    })),
+  };
+}
+
+function timeline({ startedAt, durationSeconds, losses, moments }: DemoRun): string {
+  const slotOf = (at: number) => Math.floor((at - startedAt) / 1_000 / SECONDS_PER_CHARACTER);
+  const slots = Array.from({ length: Math.ceil(durationSeconds / SECONDS_PER_CHARACTER) }, () => "·");
+  for (const { at } of losses) slots[slotOf(at)] = "×";
+  for (const { moment, at } of moments) slots[slotOf(at)] = moment === "deregistered" ? "D" : "T";
+  return slots.join("");
+}

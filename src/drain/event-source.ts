@@ -1,0 +1,19 @@
+import type { DrainOutcome } from "./outcome.ts";
+import type { DrainRequest } from "./request.ts";
+
+/** One request for a drain, and the way to answer it. */
+export interface Delivery {
+  readonly request: DrainRequest;
+
+  /** Answers whoever asked. Called once. Rejects when the answer could not be delivered. */
+  settle(outcome: DrainOutcome): Promise<void>;
+}
+
+/** Where requests come from and where their answers go. Implementations: HTTP, and a list in the tests. */
+export interface EventSource {
+  /**
+   * What is asked for, until `stop` aborts. Whatever was accepted before that is still delivered, so that every request
+   * gets its answer.
+   */
+  deliveries(stop: AbortSignal): AsyncIterable<Delivery>;
+}

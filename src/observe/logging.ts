@@ -1,0 +1,137 @@
+import { pino } from "pino";
+import type { Registration } from "../drain/cloud-provider.ts";
+import type { DrainEvent, DrainObserver } from "../drain/events.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+
+export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error">;
+
+/** JSON lines on stdout. No transport: their worker threads don't survive bundling. */
+export function createLog(level: string): Log {
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+}
+
+/** One line for each step of each drain, which says what happened, in which drain, on which node, in which pool. */
+export function drainLog(log: Log): DrainObserver {
+  return (event) => {
+    const about = { drain: event.drainId, node: event.node.id };
+    switch (event.type) {
+      case "planned": {
+        const { registrations, longestHoldMs, limit, warnings } = event.plan;
+        const limitAt = new Date(limit.at).toISOString();
+        log.info(
+          {
+            ...about,
+            name: event.node.name,
+            registrations: registrations.length,
+            longestHoldSeconds: seconds(longestHoldMs),
+            limit: limit.reason,
+            limitAt,
+          },
+          "planned",
+        );
+        for (const warning of warnings) log.warn(about, warning);
+        return;
+      }
+      case "joined":
+        return log.info(about, "another request joined this drain");
+      case "deregistered":
+        return log.info(
+          { ...about, ...where(event.registration), holdUntil: new Date(event.holdUntil).toISOString() },
+          event.foundDraining ? "found draining already, holding" : "deregistered, holding",
+        );
+      case "deregistering-again":
+        return log.warn(
+          { ...about, ...where(event.registration) },
+          event.because === "back"
+            ? "somebody registered it again, deregistering again"
+            : "still registered, deregistering again",
+        );
+      case "look-failed":
+        return log.warn(
+          { ...about, ...where(event.registration), ...failure(event.error) },
+          "could not look, will try again",
+        );
+      case "released":
+        return log.info({ ...about, ...where(event.registration), heldSeconds: seconds(event.heldMs) }, "released");
+      case "failed":
+        return log.error({ ...about, ...where(event.registration), ...failure(event.error) }, "could not be taken out");
+      case "ended":
+        return logEnd(log, about, event);
+      default:
+        return event satisfies never;
+    }
+  };
+}
+
+/** A request that ended before its node was known, so that no drain could begin. */
+export function logWithoutDrain(log: Log, outcome: DrainOutcome): void {
+  if ("node" in outcome && outcome.node !== undefined) return;
+  const { level, message, more = {} } = endOf(outcome);
+  // Somebody asked for a node that there is not: nothing is wrong here.
+  log[level === "error" ? "warn" : level]({ outcome: outcome.status, ...more }, message);
+}
+
+function logEnd(log: Log, about: object, { outcome, tookMs }: Extract<DrainEvent, { type: "ended" }>): void {
+  const { level, message, more = {} } = endOf(outcome);
+  log[level]({ ...about, outcome: outcome.status, tookSeconds: seconds(tookMs), ...more }, message);
+}
+
+interface LogLine {
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+  readonly more?: object;
+}
+
+function endOf(outcome: DrainOutcome): LogLine {
+  switch (outcome.status) {
+    case "drained":
+      return { level: "info", message: "drained: the node can go" };
+    case "nothing-registered":
+      return { level: "info", message: "nothing was registered: the node can go" };
+    case "planned":
+      return { level: "info", message: "dry run: nothing was changed" };
+    case "instance-gone":
+      return { level: "info", message: outcome.message };
+    case "deadline-passed":
+      return {
+        level: "warn",
+        message: `not drained: the ${outcome.limit.reason} came first`,
+        more: { remaining: remaining(outcome.registrations) },
+      };
+    case "abandoned":
+      return {
+        level: "warn",
+        message: "abandoned; what was deregistered stays deregistered",
+        more: { remaining: remaining(outcome.registrations) },
+      };
+    case "failed":
+      return { level: "error", message: "not drained", more: failure(outcome.error) };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function remaining(
+  fates: readonly { readonly state: string; readonly registration: Registration }[],
+): readonly string[] {
+  return fates
+    .filter(({ state }) => state !== "released")
+    .map(({ registration: { pool, target } }) => `${pool.name} ${target}`);
+}
+
+function where({ pool, target }: Registration) {
+  return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, target };
+}
+
+function failure({ code, message }: { readonly code: string; readonly message: string }) {
+  return { code, error: message };
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10;
+}

@@ -1,0 +1,109 @@
+import { type Config, ConfigError } from "./config.ts";
+import type { Drainer } from "./drain/drainer.ts";
+import type { Delivery, EventSource } from "./drain/event-source.ts";
+import { createEngine } from "./engine.ts";
+import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
+import { createWebApp } from "./web/app.ts";
+import { HttpSource } from "./web/http-source.ts";
+import { readSecretFile, secretCheck } from "./web/secrets.ts";
+import { listen, type WebServer } from "./web/server.ts";
+
+export interface ServiceOptions {
+  readonly log: Log;
+  /** First stage of the end: no more requests are taken, running drains go on. */
+  readonly stop: AbortSignal;
+  /** Second stage: running drains end as they stand. */
+  readonly abandon: AbortSignal;
+}
+
+/** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
+export async function runService(config: Config, { log, stop, abandon }: ServiceOptions): Promise<void> {
+  const drainer = createEngine(config, { observers: [drainLog(log)] });
+  const source = new HttpSource();
+  const web = await startWeb(config, source, log);
+  log.info(
+    { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
+    "listening",
+  );
+  stop.addEventListener("abort", () => log.info("stopping: no more requests are taken, running drains go on"));
+  abandon.addEventListener("abort", () => log.warn("abandoning the drains that still run"));
+
+  const onUnsettled = (_: Delivery, error: unknown) =>
+    log.error({ error: String(error) }, "an answer could not be given");
+  await pump(source, drainer, { stop, abandon, onSettled: (outcome) => logWithoutDrain(log, outcome), onUnsettled });
+  await web.close();
+  log.info("stopped");
+}
+
+export interface PumpOptions {
+  readonly stop: AbortSignal;
+  readonly abandon: AbortSignal;
+  readonly onSettled: (outcome: Awaited<ReturnType<Drainer["drain"]>>) => void;
+  readonly onUnsettled: (delivery: Delivery, error: unknown) => void;
+}
+
+/** Drains every node that `source` asks for, side by side, and tells it how each drain ended. */
+export async function pump(
+  source: EventSource,
+  drainer: Pick<Drainer, "drain">,
+  { stop, abandon, onSettled, onUnsettled }: PumpOptions,
+): Promise<void> {
+  const underWay = new Set<Promise<void>>();
+  for await (const delivery of source.deliveries(stop)) {
+    const settled = drainAndSettle(delivery).finally(() => underWay.delete(settled));
+    underWay.add(settled);
+  }
+  await Promise.all(underWay);
+
+  async function drainAndSettle(delivery: Delivery): Promise<void> {
+    try {
+      const outcome = await drainer.drain(delivery.request, abandon);
+      await delivery.settle(outcome);
+      onSettled(outcome);
+    } catch (error) {
+      onUnsettled(delivery, error);
+    }
+  }
+}
+
+async function startWeb(config: Config, source: HttpSource, log: Log): Promise<WebServer> {
+  const { host, port, dryRun } = config;
+  const app = createWebApp({
+    source,
+    isSecret: secretCheck(await secretOf(config)),
+    dryRun,
+    onAnswered: ({ method, path, status }) => {
+      const level = path === "/health" ? "debug" : "info";
+      log[level]({ method, path, status }, "answered");
+    },
+    onError: (error) => log.error({ error: error instanceof Error ? error.stack : String(error) }, "internal error"),
+  });
+  try {
+    return await listen(app, { host, port });
+  } catch (error) {
+    throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, host, port)]);
+  }
+}
+
+async function secretOf({ secret, secretFile }: Config): Promise<string> {
+  if (secret !== undefined) return secret;
+  try {
+    return await readSecretFile(secretFile ?? "");
+  } catch (error) {
+    throw new ConfigError([`SECRET_FILE is '${secretFile}', which can't be read: ${(error as Error).message}`]);
+  }
+}
+
+function listenProblem({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return `PORT is ${port}, which somebody else listens on at ${host}: set another one`;
+    case "EACCES":
+      return `PORT is ${port}, which this user may not listen on: set one above 1023`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `HOST is '${host}', which is not an address of this machine`;
+    default:
+      return `can't listen on ${host}:${port}: ${message}`;
+  }
+}

@@ -1,0 +1,104 @@
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+
+/** Where a request goes, or what is answered without any target. */
+export type Route =
+  | {
+      readonly to: "target";
+      /** The target's real port on 127.0.0.1; undefined when its machine is gone. */
+      readonly port: number | undefined;
+      /** Called once, when the request is over. */
+      readonly onEnd: () => void;
+      /** Aborts when the load balancer stops waiting for this target. */
+      readonly cut: AbortSignal;
+    }
+  | { readonly to: "nobody"; readonly status: number; readonly body: string };
+
+export interface HttpBalancerOptions {
+  readonly route: (request: { readonly host: string; readonly path: string; readonly client: number }) => Route;
+  /** Resolves when a connection attempt to a machine that is gone is given up. */
+  readonly connectTimeout: (signal: AbortSignal) => Promise<void>;
+  /** What clients get when a target doesn't connect, and when it ends in the middle. */
+  readonly statuses: { readonly connectTimeout: number; readonly broken: number };
+}
+
+/** Longer than any client of ours keeps a connection: a load balancer's own idle timeout is not what is studied. */
+const IDLE_TIMEOUT_MS = 3_600_000;
+
+/** An HTTP load balancer's listener on 127.0.0.1: forwards each request to the target that `route` names. */
+export class HttpBalancer {
+  readonly #options: HttpBalancerOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
+  readonly server: Server;
+
+  constructor(options: HttpBalancerOptions) {
+    this.#options = options;
+    this.server = createServer((request, response) => void this.#serve(request, response));
+    this.server.keepAliveTimeout = IDLE_TIMEOUT_MS;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = request.url ?? "/";
+    const route = this.#options.route({
+      host: request.headers.host ?? "",
+      path: url.split("?", 1)[0] ?? "/",
+      client: request.socket.remotePort ?? 0,
+    });
+    if (route.to === "nobody") return answer(response, route.status, route.body);
+    response.once("close", route.onEnd);
+    if (route.port === undefined) await this.#waitInVain(request, response);
+    else this.#forward(request, response, route.port, route.cut);
+  }
+
+  /** Nothing answers at the target's address, not even with a refusal. */
+  async #waitInVain(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const left = new AbortController();
+    response.once("close", () => left.abort());
+    request.resume();
+    try {
+      await this.#options.connectTimeout(left.signal);
+      answer(response, this.#options.statuses.connectTimeout, "the target did not answer\n");
+    } catch {
+      // The client went first.
+    }
+  }
+
+  #forward(request: IncomingMessage, response: ServerResponse, port: number, cut: AbortSignal): void {
+    const { method = "GET", url = "/", headers } = request;
+    const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: url, headers, agent: this.#agent });
+    const broken = () => {
+      cut.removeEventListener("abort", broken);
+      outgoing.destroy();
+      if (response.headersSent) response.destroy();
+      else answer(response, this.#options.statuses.broken, "the target ended before its answer\n");
+    };
+    cut.addEventListener("abort", broken, { once: true });
+    response.once("close", () => {
+      cut.removeEventListener("abort", broken);
+      if (!response.writableFinished) outgoing.destroy();
+    });
+    outgoing.once("error", broken);
+    outgoing.once("response", (incoming) => {
+      response.writeHead(incoming.statusCode ?? 502, incoming.headers);
+      incoming.once("error", broken).pipe(response);
+    });
+    request.pipe(outgoing);
+  }
+}
+
+function answer(response: ServerResponse, status: number, body: string): void {
+  if (!response.headersSent && !response.destroyed)
+    response.writeHead(status, { "x-answered-by": "load-balancer" }).end(body);
+}

@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from "node:child_process";
+
+/**
+ * The program of one simulated machine: an HTTP server that says who served. `?delay=MS` holds the answer back (real
+ * milliseconds). It never closes an idle connection by itself, so that whatever breaks was broken by its end.
+ *
+ * A text rather than a file, so that it also runs from a one-file bundle.
+ */
+const PROGRAM = `
+const { createServer } = require("node:http");
+const name = process.argv[1];
+const server = createServer((request, response) => {
+  const delay = Number(new URL(request.url, "http://x").searchParams.get("delay") ?? 0);
+  const answer = () => response.writeHead(200, { "x-served-by": name }).end(name + "\\n");
+  request.resume();
+  if (delay > 0) setTimeout(answer, delay); else answer();
+});
+server.keepAliveTimeout = 0;
+server.listen(0, "127.0.0.1", () => process.stdout.write(server.address().port + "\\n"));
+process.stdin.on("end", () => process.exit()).resume();
+`;
+
+/** A real process on loopback that stands for one machine. */
+export class TargetProcess {
+  readonly #child: ChildProcess;
+  /** Where it listens on 127.0.0.1, whatever port the load balancer knows it by. */
+  readonly port: number;
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
+    this.port = port;
+  }
+
+  /** Resolves once it listens. It ends with this process, whatever happens. */
+  static start(name: string): Promise<TargetProcess> {
+    const child = spawn(process.execPath, ["-e", PROGRAM, name], { stdio: ["pipe", "pipe", "inherit"] });
+    return new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`the target process ${name} ended with ${code}`)));
+      child.stdout.once("data", (line: Buffer) => resolve(new TargetProcess(child, Number(line.toString()))));
+    });
+  }
+
+  /** Ends it as a machine ends that is switched off: at once, in the middle of whatever it does. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,59 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** Where a new flow goes. */
+export type FlowRoute =
+  | {
+      readonly to: "target";
+      /** The target's real port on 127.0.0.1; undefined when its machine is gone. */
+      readonly port: number | undefined;
+      /** Called once, when the flow is over. */
+      readonly onEnd: () => void;
+      /** Aborts when the load balancer closes this flow. */
+      readonly cut: AbortSignal;
+    }
+  | { readonly to: "nobody" };
+
+/** A network load balancer's listener on 127.0.0.1: each connection is one flow, which stays with its target. */
+export class TcpBalancer {
+  readonly #route: (client: number) => FlowRoute;
+  readonly #clients = new Set<Socket>();
+  readonly server: Server;
+
+  constructor(route: (client: number) => FlowRoute) {
+    this.#route = route;
+    this.server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.destroy();
+    this.server.close();
+  }
+
+  #accept(client: Socket): void {
+    this.#clients.add(client);
+    client.once("close", () => this.#clients.delete(client));
+    client.on("error", () => {}); // 'close' follows.
+    const route = this.#route(client.remotePort ?? 0);
+    if (route.to === "nobody") {
+      client.resetAndDestroy();
+      return;
+    }
+    const cut = () => client.resetAndDestroy();
+    route.cut.addEventListener("abort", cut, { once: true });
+    client.once("close", () => {
+      route.cut.removeEventListener("abort", cut);
+      route.onEnd();
+    });
+    // The machine is gone: the client's packets vanish, and nobody tells it so.
+    if (route.port === undefined) client.resume();
+    else this.#join(client, route.port);
+  }
+
+  #join(client: Socket, port: number): void {
+    const target = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    target.on("error", () => client.resetAndDestroy());
+    target.once("close", () => client.destroy());
+    client.once("close", () => target.destroy());
+    client.pipe(target).pipe(client);
+  }
+}

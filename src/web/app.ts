@@ -1,0 +1,88 @@
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { BadRequest, readDrainRequest } from "./drain-request.ts";
+import { type HttpSource, NotTaken } from "./http-source.ts";
+import { type Answer, answerOf, problem, stopping } from "./problem.ts";
+import type { SecretCheck } from "./secrets.ts";
+
+export interface WebOptions {
+  readonly source: HttpSource;
+  readonly isSecret: SecretCheck;
+  /** Nothing is changed, whatever callers ask for. */
+  readonly dryRun: boolean;
+  /** One line a request. It never gets the query, which may hold the secret. */
+  readonly onAnswered: (request: AnsweredRequest) => void;
+  /** A fault of ours. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface AnsweredRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+}
+
+/** Far more than a drain request needs. */
+const BODY_BYTES_MAX = 16 * 1_024;
+const METHODS: Readonly<Record<string, string>> = { "/drain": "POST", "/health": "GET, HEAD" };
+
+/** The HTTP API. A function from requests to answers: it needs no port. */
+export function createWebApp({ source, isSecret, dryRun, onAnswered, onError }: WebOptions): Hono {
+  const app = new Hono();
+
+  app.use(async (context, next) => {
+    await next();
+    onAnswered({ method: context.req.method, path: context.req.path, status: context.res.status });
+  });
+
+  app.get("/health", (context) => context.json({ status: "ok" }));
+
+  app.post(
+    "/drain",
+    async (context, next) => {
+      const refusal = secretProblem(context, isSecret);
+      return refusal === undefined ? next() : send(refusal);
+    },
+    bodyLimit({
+      maxSize: BODY_BYTES_MAX,
+      onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
+    }),
+    async (context) => {
+      const query = new URL(context.req.url).searchParams;
+      const request = readDrainRequest({ query, body: await context.req.text(), dryRun });
+      return send(answerOf(await source.submit(request)));
+    },
+  );
+
+  app.notFound((context) => {
+    const { path, method } = context.req;
+    const allowed = METHODS[path];
+    if (allowed === undefined) return send(problem(404, `there is nothing at ${path}: try POST /drain or GET /health`));
+    return send(problem(405, `${path} takes ${allowed}, not ${method}`, { headers: { allow: allowed } }));
+  });
+
+  app.onError((error) => {
+    if (error instanceof BadRequest) return send(problem(400, error.message));
+    if (error instanceof NotTaken) return send(stopping(error.message));
+    onError(error);
+    return send(problem(500, "a fault of the service: its log has the details"));
+  });
+
+  return app;
+}
+
+/** The secret comes as a bearer token or, as it always did, as `pw` in the query. */
+function secretProblem(context: Context, isSecret: SecretCheck): Answer | undefined {
+  const authorization = context.req.header("authorization");
+  const bearer = authorization === undefined ? undefined : (/^Bearer (.+)$/i.exec(authorization)?.[1] ?? "");
+  const sent = bearer ?? new URL(context.req.url).searchParams.get("pw");
+  if (sent === null || sent === "") {
+    const headers = { "www-authenticate": "Bearer" };
+    return problem(401, "send the secret: 'Authorization: Bearer …', or 'pw' in the query", { headers });
+  }
+  return isSecret(sent) ? undefined : problem(403, "the secret is wrong");
+}
+
+function send({ status, headers, body }: Answer): Response {
+  return new Response(`${JSON.stringify(body)}\n`, { status, headers });
+}

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { type DrainRequest, type NodeReference, nodeReference } from "../drain/request.ts";
+
+/** What the caller must mend. */
+export class BadRequest extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "BadRequest";
+  }
+}
+
+const NAMES = ["id", "ip", "node"] as const;
+const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
+const names = { id: z.string().optional(), ip: z.string().optional(), node: z.string().optional() };
+
+const QUERY = z.strictObject({ ...names, pw: z.string().optional(), dryRun: FLAGS.optional() });
+const BODY = z.strictObject({ ...names, dryRun: z.boolean().optional() });
+
+export interface DrainRequestInput {
+  readonly query: URLSearchParams;
+  /** The request's body, as it came. */
+  readonly body: string;
+  /** From the configuration: nothing is changed, whatever the caller asks for. */
+  readonly dryRun: boolean;
+}
+
+/** Reads `POST /drain`: parameters in the query, in a JSON body, or shared out over both. Throws `BadRequest`. */
+export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): DrainRequest {
+  const fromQuery = parse(QUERY, queryFields(query), "query");
+  const fromBody = body.trim() === "" ? {} : parse(BODY, parseJson(body), "body");
+  for (const name of [...NAMES, "dryRun"] as const) {
+    if (fromQuery[name] !== undefined && fromBody[name] !== undefined) {
+      throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
+    }
+  }
+  return {
+    node: readNode({ ...fromQuery, ...fromBody }),
+    dryRun: dryRun || (fromQuery.dryRun ?? fromBody.dryRun ?? false),
+  };
+}
+
+function readNode(fields: { readonly id?: string; readonly ip?: string; readonly node?: string }): NodeReference {
+  const given = NAMES.filter((name) => fields[name] !== undefined);
+  const [name, ...others] = given;
+  if (name === undefined)
+    throw new BadRequest("which node? Give 'id' (an instance id), 'ip' (a private address) or 'node' (its name)");
+  if (others.length > 0) throw new BadRequest(`${quoted(given)} were given: give exactly one of 'id', 'ip' and 'node'`);
+  try {
+    return nodeReference(name === "node" ? "name" : name, fields[name] ?? "");
+  } catch (error) {
+    throw new BadRequest(`${name}: ${(error as Error).message}`);
+  }
+}
+
+function queryFields(query: URLSearchParams): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const [name, value] of query) {
+    if (Object.hasOwn(fields, name)) throw new BadRequest(`'${bounded(name)}' stands twice in the query: give it once`);
+    fields[name] = value;
+  }
+  return fields;
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new BadRequest('the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}');
+  }
+}
+
+/** What zod says of a value could repeat it; names and expectations are enough, and can't hold a secret. */
+function parse<T>(schema: z.ZodType<T>, value: unknown, where: "query" | "body"): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      const allowed = where === "query" ? "id, ip, node, dryRun and pw" : "id, ip, node and dryRun";
+      return `unknown ${quoted(issue.keys.map(bounded))} in the ${where}: it takes ${allowed}`;
+    }
+    const path = issue.path.join(".");
+    return path === ""
+      ? `the ${where} must be a JSON object`
+      : `'${path}' in the ${where}: ${issue.message.toLowerCase()}`;
+  });
+  throw new BadRequest(problems.join("; "));
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(", ");
+}
+
+function bounded(name: string): string {
+  const printable = name.replace(/[^\x20-\x7e]/g, "?");
+  return printable.length > 40 ? `${printable.slice(0, 40)}…` : printable;
+}
