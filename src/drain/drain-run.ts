@@ -93,23 +93,29 @@ export class DrainRun {
     });
   }
 
+  /** Begins to wait for the limit as it is now; whoever changes it calls this again. */
   #armLimit(): void {
     this.#timer.abort();
     this.#timer = newAbort();
-    const limit = this.#limit();
-    if (limit === undefined) return;
-    this.#clock.sleep(limit.at - this.#clock.now(), this.#timer.signal).then(
-      () => this.#stop.abort(new LimitPassed(limit)),
-      () => {}, // The drain has ended, or the limit has moved.
-    );
+    this.#awaitLimit(this.#timer.signal).catch(() => {}); // The drain has ended, or the limit was changed.
+  }
+
+  async #awaitLimit(signal: AbortSignal): Promise<void> {
+    for (let limit = this.#limit(); limit !== undefined; limit = this.#limit()) {
+      const leftMs = limit.at - this.#clock.now();
+      if (leftMs <= 0) return this.#stop.abort(new LimitPassed(limit));
+      // Holds that begin anew meanwhile move the limit: it is asked for again afterwards.
+      await this.#clock.sleep(leftMs, signal);
+    }
   }
 
   #limit(): DrainLimit | undefined {
+    const since = Math.max(this.startedAt, ...this.#departures.map(({ progress }) => progress?.since ?? 0));
     return drainLimit({
       startedAt: this.startedAt,
-      longestHoldMs: this.#longestHoldMs,
       deadline: this.#deadline,
       times: this.#times,
+      ...(this.#longestHoldMs === undefined ? {} : { hold: { longestMs: this.#longestHoldMs, since } }),
     });
   }
 

@@ -45,7 +45,7 @@ export class Drainer {
   async drain(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {
     const { clock, times } = this.#options;
     const startedAt = clock.now();
-    const limit = drainLimit({ startedAt, longestHoldMs: undefined, deadline: request.deadline, times });
+    const limit = drainLimit({ startedAt, deadline: request.deadline, times });
     try {
       if (request.dryRun) return await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within));
       const resolve = (within: AbortSignal) => this.#options.cloud.resolve(request.node, within);

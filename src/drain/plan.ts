@@ -63,17 +63,18 @@ export interface PlanInput {
 export function makePlan({ node, found, startedAt, now, deadline, times }: PlanInput): DrainPlan {
   const holds = found.registrations.map(({ pool }) => holdMs(pool, times.allowances));
   const longestHoldMs = Math.max(0, ...holds);
-  const limit = drainLimit({ startedAt, longestHoldMs, deadline, times }) as DrainLimit;
+  const hold = { longestMs: longestHoldMs, since: now };
+  const limit = drainLimit({ startedAt, deadline, times, hold }) as DrainLimit;
   return {
     node,
     registrations: found.registrations.map((registration, index) => {
-      const hold = holds[index] ?? 0;
+      const ownHoldMs = holds[index] ?? 0;
       return {
         registration,
         action: registration.state === "draining" ? "hold" : "deregister",
-        holdMs: hold,
-        shortByMs: Math.max(0, now + hold - limit.at),
-        unsaved: unsavedTraffic(registration.pool, hold),
+        holdMs: ownHoldMs,
+        shortByMs: Math.max(0, now + ownHoldMs - limit.at),
+        unsaved: unsavedTraffic(registration.pool, ownHoldMs),
       };
     }),
     elsewhere: found.elsewhere,
@@ -83,21 +84,25 @@ export function makePlan({ node, found, startedAt, now, deadline, times }: PlanI
   };
 }
 
-/**
- * The earlier of the deadline, less its margin, and the timeout. Before there is a plan the longest hold isn't known
- * (`undefined`): then only what was asked for or configured limits the drain.
- */
-export function drainLimit(input: {
+export interface LimitInput {
+  /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  readonly longestHoldMs: number | undefined;
   readonly deadline: number | undefined;
   readonly times: DrainTimes;
-}): DrainLimit | undefined {
-  const { startedAt, longestHoldMs, deadline, times } = input;
-  const timeoutMs = times.timeoutMs ?? (longestHoldMs === undefined ? undefined : longestHoldMs + TIMEOUT_SLACK_MS);
+  /** The longest hold, and when the last one began. Absent before there is a plan. */
+  readonly hold?: { readonly longestMs: number; readonly since: number };
+}
+
+/**
+ * The earlier of the deadline, less its margin, and the timeout. A configured timeout counts from the request. The
+ * default one counts from the last deregistration, so that whoever registers a node again doesn't use up its time;
+ * before there is a plan there is none.
+ */
+export function drainLimit({ startedAt, deadline, times, hold }: LimitInput): DrainLimit | undefined {
   const limits: DrainLimit[] = [];
   if (deadline !== undefined) limits.push({ reason: "deadline", at: deadline - times.deadlineMarginMs });
-  if (timeoutMs !== undefined) limits.push({ reason: "timeout", at: startedAt + timeoutMs });
+  if (times.timeoutMs !== undefined) limits.push({ reason: "timeout", at: startedAt + times.timeoutMs });
+  else if (hold !== undefined) limits.push({ reason: "timeout", at: hold.since + hold.longestMs + TIMEOUT_SLACK_MS });
   return limits.sort((a, b) => a.at - b.at)[0];
 }
 

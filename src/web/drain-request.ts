@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type DrainRequest, type NodeReference, nodeReference } from "../drain/request.ts";
 
 /** What the caller must mend. */

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import type { FoundRegistrations, LoadBalancerKind, Node, Pool, Registration } from "../../src/drain/cloud-provider.ts";
+import { type DrainTimes, makePlan } from "../../src/drain/plan.ts";
+import { ALLOWANCES } from "../support/drain-scene.ts";
+
+const NODE: Node = { id: "i-1", name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
+const TIMES: DrainTimes = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+
+function registered(
+  kind: LoadBalancerKind,
+  pool: Partial<Pool> = {},
+  state: Registration["state"] = "live",
+): Registration {
+  return {
+    key: `${kind}-${pool.name ?? "p"}`,
+    pool: { kind, id: kind, name: "p", loadBalancer: "lb", drainMs: 300_000, terminatesConnections: false, ...pool },
+    target: "i-1:80",
+    state,
+    detail: "healthy",
+    listed: {},
+  };
+}
+
+function plan(
+  registrations: readonly Registration[],
+  more: { deadline?: number; times?: Partial<DrainTimes>; elsewhere?: FoundRegistrations["elsewhere"] } = {},
+) {
+  const { deadline, times, elsewhere = [] } = more;
+  return makePlan({
+    node: NODE,
+    found: { registrations, elsewhere },
+    startedAt: 0,
+    now: 0,
+    ...(deadline === undefined ? {} : { deadline }),
+    times: { ...TIMES, ...times },
+  });
+}
+
+describe("the limit of a drain", () => {
+  test("is the longest hold and a minute when nobody set one", () => {
+    const { limit, longestHoldMs, warnings } = plan([registered("alb"), registered("nlb", { drainMs: 30_000 })]);
+    expect(longestHoldMs).toBe(300_000);
+    expect(limit).toEqual({ reason: "timeout", at: 360_000 });
+    expect(warnings).toEqual([]);
+  });
+
+  test("is the deadline less its margin when that comes first", () => {
+    expect(plan([registered("alb")], { deadline: 120_000 }).limit).toEqual({ reason: "deadline", at: 110_000 });
+  });
+
+  test("is TIMEOUT when that comes before the deadline", () => {
+    const { limit } = plan([registered("alb")], { deadline: 120_000, times: { timeoutMs: 60_000 } });
+    expect(limit).toEqual({ reason: "timeout", at: 60_000 });
+  });
+});
+
+describe("what a plan says beforehand", () => {
+  test("which holds do not fit before the deadline, and by how much", () => {
+    const { registrations, warnings } = plan([registered("alb"), registered("classic", { drainMs: 0 })], {
+      deadline: 120_000,
+    });
+    expect(registrations.map(({ shortByMs }) => shortByMs)).toEqual([190_000, 0]);
+    expect(warnings).toEqual([
+      "the deadline leaves 110 s (10 s are kept to answer), the longest hold needs 300 s: traffic may be lost",
+    ]);
+  });
+
+  test("that TIMEOUT is below the longest hold", () => {
+    expect(plan([registered("nlb")], { times: { timeoutMs: 60_000 } }).warnings).toEqual([
+      "TIMEOUT leaves 60 s, the longest hold needs 300 s: set it higher, or leave it unset",
+    ]);
+  });
+
+  test("which pools the discovery by tag leaves alone", () => {
+    const { registrations, elsewhere, warnings } = plan([], {
+      elsewhere: [registered("alb", { name: "terraformed" })],
+    });
+    expect(registrations).toEqual([]);
+    expect(elsewhere).toHaveLength(1);
+    expect(warnings).toEqual([expect.stringContaining("terraformed")]);
+  });
+
+  test("that a registration which drains already is only held", () => {
+    const actions = plan([registered("alb"), registered("nlb", {}, "draining")]).registrations.map(
+      ({ action }) => action,
+    );
+    expect(actions).toEqual(["deregister", "hold"]);
+  });
+
+  test.each<[string, LoadBalancerKind, Partial<Pool>, string, string]>([
+    ["an ALB cuts long requests", "alb", { drainMs: 60_000 }, "long-requests", "60 s"],
+    ["an ALB without a delay cuts requests in flight", "alb", { drainMs: 0 }, "requests-in-flight", "in flight"],
+    [
+      "a classic load balancer without draining cuts requests in flight",
+      "classic",
+      { drainMs: 0 },
+      "requests-in-flight",
+      "draining is off",
+    ],
+    ["a classic load balancer cuts long requests", "classic", { drainMs: 30_000 }, "long-requests", "30 s"],
+    ["an NLB's old connections break with the node", "nlb", { drainMs: 30_000 }, "long-connections", "210 s"],
+    [
+      "an NLB with connection termination closes them",
+      "nlb",
+      { drainMs: 30_000, terminatesConnections: true },
+      "terminated-connections",
+      "30 s",
+    ],
+    ["a GWLB's active flows break with the node", "gwlb", {}, "long-connections", "350 s"],
+  ])("what nobody can save: %s", (_, kind, pool, code, words) => {
+    const [planned] = plan([registered(kind, pool)]).registrations;
+    expect(planned?.unsaved).toEqual([{ code, message: expect.stringContaining(words) }]);
+  });
+});

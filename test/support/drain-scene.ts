@@ -1,0 +1,63 @@
+import { Drainer } from "../../src/drain/drainer.ts";
+import type { DrainEvent } from "../../src/drain/events.ts";
+import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import type { DrainTimes } from "../../src/drain/plan.ts";
+import type { DrainRequest } from "../../src/drain/request.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { FakeCloud } from "./fake-cloud.ts";
+import { never } from "./simulated-region.ts";
+
+export const ALLOWANCES = {
+  albPropagationMs: 30_000,
+  nlbPropagationMs: 210_000,
+  gwlbIdleMs: 350_000,
+  classicMinimumMs: 10_000,
+};
+
+/** A drainer over a cloud in memory, on virtual time. */
+export class DrainScene {
+  readonly clock = new VirtualClock();
+  readonly cloud = new FakeCloud(this.clock);
+  readonly events: DrainEvent[] = [];
+  readonly drainer: Drainer;
+
+  constructor(times: Partial<DrainTimes> = {}) {
+    this.drainer = new Drainer({
+      cloud: this.cloud,
+      clock: this.clock,
+      times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000, ...times },
+      observers: [(event) => this.events.push(event)],
+    });
+  }
+
+  request(id: string, options: { readonly deadlineSeconds?: number; readonly dryRun?: boolean } = {}): DrainRequest {
+    const { deadlineSeconds, dryRun = false } = options;
+    return {
+      node: { by: "id", value: id },
+      dryRun,
+      ...(deadlineSeconds === undefined ? {} : { deadline: this.clock.now() + deadlineSeconds * 1_000 }),
+    };
+  }
+
+  /** Asks without letting time pass. */
+  ask(id: string, options: Parameters<DrainScene["request"]>[1] & { readonly signal?: AbortSignal } = {}) {
+    return this.drainer.drain(this.request(id, options), options.signal ?? never);
+  }
+
+  /** Asks, and lets time pass until the drain ends. */
+  drain(id: string, options: Parameters<DrainScene["ask"]>[1] = {}): Promise<DrainOutcome> {
+    return this.clock.run(this.ask(id, options));
+  }
+
+  get elapsedSeconds(): number {
+    return this.clock.elapsedMs / 1_000;
+  }
+
+  /** When each call of `method` came, in seconds since the start. */
+  secondsOf(
+    method: Parameters<FakeCloud["callsOf"]>[0],
+    pool?: Parameters<FakeCloud["callsOf"]>[1],
+  ): readonly number[] {
+    return this.cloud.callsOf(method, pool).map(({ at }) => (at - (this.clock.now() - this.clock.elapsedMs)) / 1_000);
+  }
+}

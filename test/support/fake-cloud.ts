@@ -1,0 +1,137 @@
+import type { Clock } from "../../src/drain/clock.ts";
+import type {
+  CloudProvider,
+  FoundRegistrations,
+  LoadBalancerKind,
+  Node,
+  Pool,
+  Registration,
+  RegistrationState,
+} from "../../src/drain/cloud-provider.ts";
+import { DrainError } from "../../src/drain/errors.ts";
+import type { NodeReference } from "../../src/drain/request.ts";
+
+export interface FakeCall {
+  readonly method: "resolve" | "findRegistrations" | "deregister" | "observe" | "findTerminated";
+  readonly pool?: string;
+  readonly nodes?: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+interface FakeRegistration {
+  readonly registration: Registration;
+  readonly nodeId: string;
+  deregisteredAt: number | undefined;
+  /** Overrides what time would make of it. */
+  forced: RegistrationState | undefined;
+}
+
+/** A cloud in memory: registrations drain for their pool's delay and are gone, unless a test says otherwise. */
+export class FakeCloud implements CloudProvider {
+  readonly calls: FakeCall[] = [];
+  readonly terminated = new Set<string>();
+  /** Runs before each call; what it throws the call throws, what it awaits the call waits for. */
+  before: (call: FakeCall, signal: AbortSignal) => unknown = () => {};
+  readonly #clock: Clock;
+  readonly #nodes = new Map<string, Node>();
+  readonly #registrations = new Map<string, FakeRegistration>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  addNode(id: string, address = "10.0.0.1"): Node {
+    const node: Node = { id, name: `${id}.internal`, network: "vpc-1", addresses: [address], addressPrefixes: [] };
+    this.#nodes.set(id, node);
+    return node;
+  }
+
+  /** Registers the nodes in a new pool and returns it. */
+  addPool(kind: LoadBalancerKind, name: string, nodes: readonly Node[], pool: Partial<Pool> = {}): Pool {
+    const created: Pool = {
+      kind,
+      id: `pool/${name}`,
+      name,
+      ...(kind === "unattached" ? {} : { loadBalancer: `${name}-lb` }),
+      drainMs: 300_000,
+      terminatesConnections: false,
+      ...pool,
+    };
+    for (const node of nodes) this.register(created, node);
+    return created;
+  }
+
+  register(pool: Pool, node: Node, port = 80): Registration {
+    const registration: Registration = {
+      key: `${pool.id}|${node.id}:${port}`,
+      pool,
+      target: `${node.id}:${port}`,
+      state: "live",
+      detail: "healthy",
+      listed: { id: node.id, port },
+    };
+    const known: FakeRegistration = { registration, nodeId: node.id, deregisteredAt: undefined, forced: undefined };
+    this.#registrations.set(registration.key, known);
+    return registration;
+  }
+
+  /** From now on the cloud says so of every registration in the pool; `undefined` lets time decide again. */
+  force(pool: Pool, state: RegistrationState | undefined): void {
+    for (const known of this.#registrations.values()) if (known.registration.pool === pool) known.forced = state;
+  }
+
+  callsOf(method: FakeCall["method"], pool?: Pool): readonly FakeCall[] {
+    return this.calls.filter((call) => call.method === method && (pool === undefined || call.pool === pool.id));
+  }
+
+  async resolve({ value }: NodeReference, signal: AbortSignal): Promise<Node> {
+    await this.#record({ method: "resolve" }, signal);
+    const node = [...this.#nodes.values()].find(({ id, name, addresses }) => [id, name, ...addresses].includes(value));
+    if (node === undefined) throw new DrainError("node-not-found", `no live instance has ${value}`);
+    if (this.terminated.has(node.id)) throw new DrainError("instance-gone", `${value} is terminated`);
+    return node;
+  }
+
+  async findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations> {
+    await this.#record({ method: "findRegistrations" }, signal);
+    const registrations = [...this.#registrations.values()]
+      .filter(({ nodeId }) => nodeId === node.id)
+      .map((known) => ({ ...known.registration, state: this.#state(known) }))
+      .filter(({ state }) => state !== "absent");
+    return { registrations, elsewhere: [] };
+  }
+
+  async deregister(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
+    const nodes = registrations.map(({ target }) => target);
+    await this.#record({ method: "deregister", pool: pool.id, nodes }, signal);
+    for (const { key } of registrations) {
+      const known = this.#registrations.get(key);
+      if (known !== undefined) known.deregisteredAt ??= this.#clock.now();
+    }
+  }
+
+  async observe(pool: Pool, registrations: readonly Registration[], signal: AbortSignal) {
+    await this.#record({ method: "observe", pool: pool.id, nodes: registrations.map(({ target }) => target) }, signal);
+    return new Map(registrations.map(({ key }) => [key, this.#state(this.#registrations.get(key))] as const));
+  }
+
+  async findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    await this.#record({ method: "findTerminated", nodes: nodes.map(({ id }) => id) }, signal);
+    return new Set(nodes.filter(({ id }) => this.terminated.has(id)).map(({ id }) => id));
+  }
+
+  async #record(call: Omit<FakeCall, "at">, signal: AbortSignal): Promise<void> {
+    const recorded = { ...call, at: this.#clock.now() };
+    this.calls.push(recorded);
+    await this.before(recorded, signal);
+    signal.throwIfAborted();
+  }
+
+  #state(known: FakeRegistration | undefined): RegistrationState {
+    if (known === undefined) return "absent";
+    if (known.forced !== undefined) return known.forced;
+    if (known.deregisteredAt === undefined) return "live";
+    return this.#clock.now() < known.deregisteredAt + known.registration.pool.drainMs ? "draining" : "absent";
+  }
+}

@@ -1,0 +1,164 @@
+import { Readable } from "node:stream";
+import { type AwsClients, createAwsClients } from "../../src/aws/clients.ts";
+import { OPTIONS, readConfig } from "../../src/config.ts";
+import { newAbort } from "../../src/drain/abort.ts";
+import type { Drainer } from "../../src/drain/drainer.ts";
+import type { DrainEvent } from "../../src/drain/events.ts";
+import { createEngine } from "../../src/engine.ts";
+import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { Simulator } from "../../src/simulator/simulator.ts";
+import type { Timing } from "../../src/simulator/timing.ts";
+import type { ClassicLoadBalancer } from "../../src/simulator/world/classic-load-balancer.ts";
+import type { Instance, InstanceInput } from "../../src/simulator/world/instance.ts";
+import type { LoadBalancerType, TargetGroup } from "../../src/simulator/world/target-group.ts";
+import { World } from "../../src/simulator/world/world.ts";
+
+export const VPC = "vpc-0123456789abcdef0";
+export const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
+
+/** Answers one call instead of the simulator; `undefined` leaves it to the simulator. */
+export type Intercept = (call: InterceptedCall) => Partial<ApiAnswer> | undefined;
+
+export interface InterceptedCall {
+  /** `DescribeTargetHealth` */
+  readonly action: string;
+  readonly params: URLSearchParams;
+  /** How often this action was called before. */
+  readonly before: number;
+}
+
+/** A region on virtual time, called by the real SDK without a socket. */
+export class SimulatedRegion {
+  readonly clock = new VirtualClock();
+  readonly world: World;
+  readonly simulator: Simulator;
+  /** Set it to make calls fail. */
+  intercept: Intercept = () => undefined;
+  /** Every call in order: its action, its parameters, and when it came (virtual milliseconds since the start). */
+  readonly calls: { readonly action: string; readonly params: URLSearchParams; readonly at: number }[] = [];
+  #nodes = 0;
+
+  constructor(timing: Partial<Timing> = {}) {
+    this.world = new World({ clock: this.clock, timing });
+    this.simulator = new Simulator(this.world);
+  }
+
+  callsOf(action: string): readonly URLSearchParams[] {
+    return this.calls.filter((call) => call.action === action).map(({ params }) => params);
+  }
+
+  /** The next node of the cluster `demo`: i-0…1 at 10.0.0.1 and so on. */
+  node(input: Partial<InstanceInput> = {}): Instance {
+    this.#nodes += 1;
+    return this.world.addInstance({
+      id: `i-${String(this.#nodes).padStart(17, "0")}`,
+      vpcId: VPC,
+      privateIp: `10.0.0.${this.#nodes}`,
+      tags: { "kubernetes.io/cluster/demo": "owned" },
+      ...input,
+    });
+  }
+
+  /** A target group behind a load balancer of its own, with these nodes registered long ago on `port`. */
+  group(input: {
+    readonly name: string;
+    readonly type?: LoadBalancerType;
+    readonly nodes?: readonly Instance[];
+    readonly port?: number;
+    readonly delaySeconds?: number;
+    readonly targetType?: "instance" | "ip";
+    readonly vpcId?: string;
+    readonly tags?: Readonly<Record<string, string>>;
+    readonly connectionTermination?: boolean;
+  }): TargetGroup {
+    const { name, type = "application", nodes = [], port = 30080, delaySeconds = 300, vpcId = VPC } = input;
+    const protocol = type === "application" ? "HTTP" : type === "network" ? "TCP" : "GENEVE";
+    const targetType = input.targetType ?? "instance";
+    const group = this.world.addTargetGroup({ name, vpcId, protocol, port, targetType });
+    group.attributes.set("deregistration_delay.timeout_seconds", String(delaySeconds));
+    group.attributes.set(
+      "deregistration_delay.connection_termination.enabled",
+      String(input.connectionTermination ?? false),
+    );
+    for (const [key, value] of Object.entries(input.tags ?? {})) group.tags.set(key, value);
+    const loadBalancer = this.world.addLoadBalancer({ name: `${name}-lb`, type, vpcId });
+    this.world.addListener(loadBalancer, {
+      protocol,
+      port: 80,
+      defaultActions: [{ type: "forward", groups: [{ arn: group.arn, weight: 1 }] }],
+    });
+    for (const node of nodes) {
+      this.world.registerTarget(group, { id: targetType === "ip" ? node.privateIp : node.id }, { settled: true });
+    }
+    return group;
+  }
+
+  /** A classic load balancer with these nodes registered long ago. `drainingSeconds` absent: draining is off. */
+  classic(input: {
+    readonly name: string;
+    readonly nodes?: readonly Instance[];
+    readonly drainingSeconds?: number;
+    readonly tags?: Readonly<Record<string, string>>;
+    readonly vpcId?: string;
+  }): ClassicLoadBalancer {
+    const listeners = [{ protocol: "HTTP", port: 80, instanceProtocol: "HTTP", instancePort: 30080 }];
+    const classic = this.world.addClassic({ name: input.name, vpcId: input.vpcId ?? VPC, listeners });
+    if (input.drainingSeconds !== undefined)
+      classic.draining = { enabled: true, timeoutSeconds: input.drainingSeconds };
+    for (const [key, value] of Object.entries(input.tags ?? {})) classic.tags.set(key, value);
+    for (const { id } of input.nodes ?? []) classic.register(id, this.clock.now(), { settled: true });
+    return classic;
+  }
+
+  /** The SDK's clients, as the product makes them. */
+  clients(): AwsClients {
+    return createAwsClients({ region: this.world.region, ...this.aws() });
+  }
+
+  /** The product's engine. `options` are given by their variables' names: `{ TIMEOUT: "60" }`. */
+  engine(options: Readonly<Record<string, string>> = {}, events: DrainEvent[] = []): Drainer {
+    const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
+    for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
+    const config = readConfig({ verb: "drain", environment: { AWS_REGION: this.world.region, ...options } });
+    return createEngine(config, { clock: this.clock, aws: this.aws(), observers: [(event) => events.push(event)] });
+  }
+
+  aws() {
+    return { credentials: CREDENTIALS, requestHandler: this.#requestHandler() };
+  }
+
+  #requestHandler() {
+    const handle = async ({ body }: { readonly body: string }) => {
+      const params = new URLSearchParams(body);
+      const action = params.get("Action") ?? "";
+      const before = this.callsOf(action).length;
+      this.calls.push({ action, params, at: this.clock.elapsedMs });
+      const intercepted = this.intercept({ action, params, before });
+      const answer = intercepted ?? this.simulator.answer({ body });
+      const { status = 200, headers = {}, body: text = "" } = answer;
+      return { response: { statusCode: status, headers: { ...headers }, body: Readable.from([text]) } };
+    };
+    return {
+      handle,
+      metadata: { handlerProtocol: "http/1.1" },
+      updateHttpClientConfig: () => {},
+      httpHandlerConfigs: () => ({}),
+      destroy: () => {},
+      // The SDK's type wants its own response class; it takes anything of that shape.
+    } as never;
+  }
+}
+
+/** An error as both ELB APIs put it on the wire. */
+export function elbError(code: string, message: string, status = 400): Partial<ApiAnswer> {
+  const type = status >= 500 ? "Receiver" : "Sender";
+  return {
+    status,
+    headers: { "content-type": "text/xml" },
+    body: `<ErrorResponse><Error><Type>${type}</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
+  };
+}
+
+/** Never aborts. */
+export const never = newAbort().signal;
