@@ -1,4 +1,5 @@
 import type { DrainTimes } from "./drain/plan.ts";
+import { flag, matching, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
 export type Verb = "serve" | "drain" | "plan";
@@ -247,53 +248,6 @@ function option<const T>(declared: WithDefault<T>): WithDefault<T>;
 function option<const T>(declared: Option<T>): Option<T>;
 function option<T>(declared: Option<T>): Option<T> {
   return declared;
-}
-
-function text(given: string): string {
-  return given;
-}
-
-function flag(given: string): boolean {
-  const lower = given.toLowerCase();
-  if (lower === "true" || lower === "1") return true;
-  if (lower === "false" || lower === "0") return false;
-  throw new RangeError("give true or false");
-}
-
-function oneOf<const T extends string>(allowed: readonly T[]): (given: string) => T {
-  return (given) => {
-    const found = allowed.find((value) => value === given.toLowerCase());
-    if (found === undefined) throw new RangeError(`give ${allowed.length === 1 ? "" : "one of "}${allowed.join(", ")}`);
-    return found;
-  };
-}
-
-function matching(pattern: RegExp, what: string): (given: string) => string {
-  return (given) => {
-    if (!pattern.test(given)) throw new RangeError(`give ${what}`);
-    return given;
-  };
-}
-
-function wholeNumber(min: number, max: number): (given: string) => number {
-  return (given) => {
-    const value = Number(given);
-    if (!/^\d+$/.test(given) || value < min || value > max) {
-      throw new RangeError(`give a whole number from ${min} to ${max}`);
-    }
-    return value;
-  };
-}
-
-/** Seconds outside, fractions allowed; milliseconds inside. */
-function seconds(min: number, max: number): (given: string) => number {
-  return (given) => {
-    const value = Number(given);
-    if (!/^\d+(\.\d+)?$/.test(given) || value < min || value > max) {
-      throw new RangeError(`give seconds from ${min} to ${max}, such as 60`);
-    }
-    return value * 1_000;
-  };
 }
 
 function bounded(given: string): string {

@@ -1,0 +1,52 @@
+/** What the values of options may be. Each reads a text, or throws `RangeError` that says what to give instead. */
+
+/** Any text at all. */
+export function text(given: string): string {
+  return given;
+}
+
+/** `true` or `1`, `false` or `0`, in either case. */
+export function flag(given: string): boolean {
+  const lower = given.toLowerCase();
+  if (lower === "true" || lower === "1") return true;
+  if (lower === "false" || lower === "0") return false;
+  throw new RangeError("give true or false");
+}
+
+/** One of a few words, in either case. */
+export function oneOf<const T extends string>(allowed: readonly T[]): (given: string) => T {
+  return (given) => {
+    const found = allowed.find((value) => value === given.toLowerCase());
+    if (found === undefined) throw new RangeError(`give ${allowed.length === 1 ? "" : "one of "}${allowed.join(", ")}`);
+    return found;
+  };
+}
+
+/** `what` says in an error what to give. */
+export function matching(pattern: RegExp, what: string): (given: string) => string {
+  return (given) => {
+    if (!pattern.test(given)) throw new RangeError(`give ${what}`);
+    return given;
+  };
+}
+
+export function wholeNumber(min: number, max: number): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (!/^\d+$/.test(given) || value < min || value > max) {
+      throw new RangeError(`give a whole number from ${min} to ${max}`);
+    }
+    return value;
+  };
+}
+
+/** Seconds outside, fractions allowed; milliseconds inside. */
+export function seconds(min: number, max: number): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (!/^\d+(\.\d+)?$/.test(given) || value < min || value > max) {
+      throw new RangeError(`give seconds from ${min} to ${max}, such as 60`);
+    }
+    return value * 1_000;
+  };
+}

@@ -1,0 +1,121 @@
+import { describe, expect, test } from "vitest";
+import { type SourceFile, sourceFiles } from "./support/source-tree.ts";
+
+interface Part {
+  /** The parts it may import. Its own files it always may. */
+  readonly imports: readonly string[];
+  /** The packages it may import; of Node's own modules only what is named here where `node` is given. */
+  readonly packages: readonly string[];
+}
+
+const AWS_SDK = [
+  "@aws-sdk/client-ec2",
+  "@aws-sdk/client-elastic-load-balancing",
+  "@aws-sdk/client-elastic-load-balancing-v2",
+];
+
+/**
+ * The dependency rule: imports point at `drain`, never out of it, and the simulator meets the provider on the wire
+ * alone. A new part, or a new package in one, is added here on purpose or not at all.
+ */
+const PARTS: Readonly<Record<string, Part>> = {
+  drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
+  aws: { imports: ["drain"], packages: [...AWS_SDK, "@smithy/node-http-handler"] },
+  providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "p-map", "node:net"] },
+  web: { imports: ["drain"], packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:fs", "node:net"] },
+  observe: { imports: ["drain"], packages: ["pino"] },
+  simulator: { imports: [], packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net"] },
+  "option-values.ts": { imports: [], packages: [] },
+  "config.ts": { imports: ["drain", "option-values.ts"], packages: [] },
+  "engine.ts": { imports: ["drain", "aws", "providers", "config.ts"], packages: [] },
+  "service.ts": { imports: ["drain", "web", "observe", "config.ts", "engine.ts"], packages: [] },
+  demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
+  cli: {
+    imports: ["drain", "observe", "demo", "config.ts", "engine.ts", "service.ts"],
+    packages: ["commander", "listr2"],
+  },
+};
+
+const files = sourceFiles("src");
+const partOf = (path: string) => path.split("/")[1] ?? "";
+
+test("every source file belongs to a part that the rule knows", () => {
+  expect(files.length).toBeGreaterThan(50);
+  expect(files.map(({ path }) => partOf(path)).filter((part) => !(part in PARTS))).toEqual([]);
+});
+
+describe.each(Object.entries(PARTS))("%s", (name, { imports, packages }) => {
+  const own = files.filter(({ path }) => partOf(path) === name);
+
+  test("imports only the parts it may", () => {
+    const allowed = new Set([name, ...imports]);
+    const offending = own.flatMap(({ path, imports: found }) =>
+      found.filter((imported) => !allowed.has(partOf(imported))).map((imported) => `${path} imports ${imported}`),
+    );
+    expect(offending).toEqual([]);
+  });
+
+  test("imports only the packages it may", () => {
+    const offending = own.flatMap(({ path, packages: found }) =>
+      found.filter((imported) => !packages.includes(imported)).map((imported) => `${path} imports ${imported}`),
+    );
+    expect(offending).toEqual([]);
+  });
+
+  test("needs every permission that it has", () => {
+    const usedParts = new Set(own.flatMap((file) => file.imports.map(partOf)));
+    const usedPackages = new Set(own.flatMap((file) => file.packages));
+    expect(imports.filter((part) => !usedParts.has(part))).toEqual([]);
+    expect(packages.filter((used) => !usedPackages.has(used))).toEqual([]);
+  });
+});
+
+test("no file imports itself, by whatever way round", () => {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: SourceFile, trail: readonly string[]) => {
+    if (trail.includes(file.path)) cycles.push([...trail.slice(trail.indexOf(file.path)), file.path].join(" -> "));
+    if (trail.includes(file.path) || done.has(file.path)) return;
+    for (const imported of file.imports) {
+      const next = byPath.get(imported);
+      if (next !== undefined) visit(next, [...trail, file.path]);
+    }
+    done.add(file.path);
+  };
+  for (const file of files) visit(file, []);
+  expect(cycles).toEqual([]);
+});
+
+test("every import of our own leads to a file that exists", () => {
+  const paths = new Set(files.map(({ path }) => path));
+  expect(files.flatMap(({ imports }) => imports.filter((imported) => !paths.has(imported)))).toEqual([]);
+});
+
+const offending = (pattern: RegExp, isAllowed: (path: string) => boolean) =>
+  files.filter(({ path, text }) => !isAllowed(path) && pattern.test(text)).map(({ path }) => path);
+
+test("only config.ts reads the environment", () => {
+  expect(offending(/process\.env/, (path) => path === "src/config.ts")).toEqual([]);
+});
+
+test("only files named clock.ts know the time", () => {
+  const time = /\bDate\.now\(|\bperformance\.now\(|new Date\(\)|(?<![.\w])(setTimeout|setInterval)\(/;
+  // The target process is a program of its own, written as a text.
+  const isAllowed = (path: string) => path.endsWith("/clock.ts") || path.endsWith("/target-process.ts");
+  expect(offending(time, isAllowed)).toEqual([]);
+});
+
+test("only aws/errors.ts knows the names of AWS's errors", () => {
+  const names =
+    /"(AccessDenied|UnauthorizedOperation|Throttling|TargetGroupNotFound|InvalidInstance|InvalidTarget|ExpiredToken)"/;
+  const isAllowed = (path: string) => path === "src/aws/errors.ts" || path.startsWith("src/simulator/");
+  expect(offending(names, isAllowed)).toEqual([]);
+});
+
+test("no file is longer than 300 lines, and none has a name that explains nothing", () => {
+  expect(files.filter(({ text }) => text.split("\n").length > 301).map(({ path }) => path)).toEqual([]);
+  expect(
+    files.map(({ path }) => path).filter((path) => /\/(utils?|helpers?|common|misc|types|interfaces)[./]/.test(path)),
+  ).toEqual([]);
+});

@@ -1,0 +1,276 @@
+import { createServer } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { PLAN_ACTIONS } from "../../src/aws/actions.ts";
+import { ScaledClock } from "../../src/simulator/clock.ts";
+import { Simulator } from "../../src/simulator/simulator.ts";
+import { World } from "../../src/simulator/world/world.ts";
+import { Child, runCli } from "../support/child-process.ts";
+import { endpoint } from "../support/endpoint.ts";
+import { elbError, type Intercept, VPC } from "../support/simulated-region.ts";
+
+const ID = "i-0123456789abcdef0";
+/** Holds of a second or two, so that a drain on real time ends soon. */
+const QUICK = { ALB_PROPAGATION: "1", NLB_PROPAGATION: "2", CLASSIC_MINIMUM: "1" };
+
+/** A node in an ALB's, an NLB's and a classic load balancer's pool, and the environment that leads there. */
+async function account(intercept?: Intercept) {
+  const world = new World({ clock: new ScaledClock(1), timing: { classicDeregistration: [0, 0] } });
+  const tags = { "kubernetes.io/cluster/demo": "owned" };
+  world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.1.5", tags });
+  for (const [name, type, protocol] of [
+    ["web", "application", "HTTP"],
+    ["tcp", "network", "TCP"],
+  ] as const) {
+    const group = world.addTargetGroup({ name, vpcId: VPC, protocol, port: 30080, targetType: "instance" });
+    group.attributes.set("deregistration_delay.timeout_seconds", "1");
+    const loadBalancer = world.addLoadBalancer({ name: `${name}-lb`, type, vpcId: VPC });
+    const defaultActions = [{ type: "forward", groups: [{ arn: group.arn, weight: 1 }] }] as const;
+    world.addListener(loadBalancer, { protocol, port: 80, defaultActions });
+    world.registerTarget(group, { id: ID, port: 30081 }, { settled: true });
+  }
+  const listeners = [{ protocol: "HTTP", port: 80, instanceProtocol: "HTTP", instancePort: 30080 }];
+  world.addClassic({ name: "legacy", vpcId: VPC, listeners }).register(ID, world.clock.now(), { settled: true });
+  const simulator = new Simulator(world);
+  return { world, simulator, env: { ...QUICK, AWS_ENDPOINT_URL: await endpoint(simulator, intercept) } };
+}
+
+describe("hasta-la-vista plan", () => {
+  test("shows where the node is, what drain would do, what AWS won't save, and changes nothing", async () => {
+    const { simulator, env } = await account();
+    const { code, stdout, stderr } = await runCli(["plan", ID], env);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^${ID}  ip-10-0-1-5.eu-west-1.compute.internal  ${VPC}  cluster demo\n`));
+    expect(stdout).toMatch(/^alb +web-lb \/ web +\S+:30081 +healthy +deregister +1 s +fits$/m);
+    expect(stdout).toMatch(/^nlb +tcp-lb \/ tcp +\S+:30081 +healthy +deregister +2 s +fits$/m);
+    expect(stdout).toMatch(/^classic +legacy +i-\S+ +registered +deregister +at most 1 s +fits$/m);
+    expect(stdout).toContain("classic: connection draining is off: requests in flight are cut at once");
+    expect([...simulator.calls.keys()].filter((action) => /Deregister|Terminate/.test(action))).toEqual([]);
+  });
+
+  test.each([ID, "10.0.1.5", "ip-10-0-1-5.eu-west-1.compute.internal"])("finds the node as %s", async (node) => {
+    const { env } = await account();
+    const { code, stdout } = await runCli(["plan", node, "--json"], env);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ node: { id: ID, cluster: "demo" }, registrations: [{}, {}, {}] });
+  });
+
+  test("says with a deadline what will not fit, and by how much", async () => {
+    const { env } = await account();
+    const { stdout } = await runCli(["plan", ID, "--deadline", "120", "--nlb-propagation", "210"], env);
+    expect(stdout).toMatch(/^nlb .* 210 s +100 s short$/m);
+    expect(stdout).toMatch(/^alb .* fits$/m);
+    expect(stdout).toContain(
+      "Warning: the deadline leaves 110 s (10 s are kept to answer), the longest hold needs 210 s",
+    );
+  });
+
+  test("needs exactly the permissions that the demo and the README print", async () => {
+    const { simulator, env } = await account();
+    await runCli(["plan", ID, "--discovery", "tag"], env);
+    expect([...simulator.calls.keys()].sort()).toEqual(
+      [...PLAN_ACTIONS].filter((action) => !action.endsWith("InstanceHealth")),
+    );
+    // A classic load balancer that doesn't list the node is asked about it.
+    simulator.world.classics.get("legacy")?.deregister(ID, 0);
+    await runCli(["plan", ID, "--discovery", "tag"], env);
+    expect([...simulator.calls.keys()].sort()).toEqual([...PLAN_ACTIONS]);
+  });
+});
+
+describe("hasta-la-vista drain", () => {
+  test("prints a plain line a step where there is no terminal, and a summary", async () => {
+    const { world, env } = await account();
+    const { code, stdout, stderr } = await runCli(["drain", ID], env);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ +0 s i-\S+ has 3 registrations; longest hold 2 s$/m);
+    expect(stdout).toMatch(/deregistered {2}alb web-lb \/ web i-0123456789abcdef0:30081$/m);
+    expect(stdout).toMatch(/released after \d s {2}nlb tcp-lb \/ tcp i-0123456789abcdef0:30081$/m);
+    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d s. It can go.\n$/);
+    expect([...world.targetGroups.values()].flatMap((group) => group.listed(world.clock.now()))).toEqual([]);
+  });
+
+  test("prints one object on stdout with --json, and its steps on stderr", async () => {
+    const { env } = await account();
+    const { code, stdout, stderr } = await runCli(["drain", "10.0.1.5", "--json"], env);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      status: "drained",
+      node: { id: ID },
+      registrations: [
+        { kind: "alb", loadBalancer: "web-lb", pool: "web", target: `${ID}:30081`, state: "released" },
+        { kind: "nlb", state: "released", newTrafficStopped: true },
+        { kind: "classic", state: "released" },
+      ],
+    });
+    expect(stderr).toContain("deregistered");
+  });
+
+  test("changes nothing with --dry-run, and ends", async () => {
+    const { simulator, env } = await account();
+    const { code, stdout } = await runCli(["drain", ID, "--dry-run"], env);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Dry run: nothing was changed.");
+    expect(simulator.calls.has("elasticloadbalancing:DeregisterTargets")).toBe(false);
+  });
+
+  test("ends with code 1 and what remains when its time is up", async () => {
+    const { env } = await account();
+    const { code, stdout } = await runCli(["drain", ID, "--timeout", "2", "--nlb-propagation", "60"], env);
+    expect(code).toBe(1);
+    expect(stdout).toContain("warning: TIMEOUT leaves 2 s, the longest hold needs 60 s");
+    expect(stdout).toMatch(
+      /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp .*, 2 s of 60 s; new traffic may still come/,
+    );
+  });
+
+  test("says at Ctrl-C what stays deregistered", async () => {
+    const { env } = await account();
+    const child = new Child("cli", ["drain", ID, "--nlb-propagation", "600"], env);
+    await child.line(/released.*web/);
+    child.signal("SIGINT");
+    const { code, stdout } = await child.finished;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/Stopped before the end. What was deregistered stays deregistered:\n.*released.*web/);
+    expect(stdout).toMatch(/holding {5}nlb tcp-lb \/ tcp/);
+  });
+
+  test("names a pool that AWS denies, drains the others, and ends with code 1", async () => {
+    const { env } = await account(({ action, params }) =>
+      action === "DeregisterTargets" && params.get("TargetGroupArn")?.includes("/web/")
+        ? elbError("AccessDenied", "User: x is not authorized to perform: elasticloadbalancing:DeregisterTargets", 403)
+        : undefined,
+    );
+    const { code, stdout } = await runCli(["drain", ID], env);
+    expect(code).toBe(1);
+    expect(stdout).toContain(
+      "Not drained (access-denied): AWS denied elasticloadbalancing:DeregisterTargets: allow it in the IAM policy",
+    );
+    expect(stdout).toMatch(/failed {6}alb web-lb \/ web/);
+    expect(stdout).toMatch(/released {4}nlb tcp-lb \/ tcp/);
+  });
+});
+
+describe("bad input gets a clear answer in one line", () => {
+  test.each<[string, readonly string[], number, RegExp]>([
+    ["no node", ["drain"], 2, /missing required argument 'node'/],
+    ["two nodes", ["drain", ID, ID], 2, /too many arguments/],
+    ["a malformed id", ["plan", "i-abcdefg"], 2, /'i-abcdefg' is not an instance id: give one such as i-/],
+    ["a malformed name", ["plan", "under_score"], 2, /'under_score' is not a node name/],
+    ["an unknown flag", ["drain", ID, "--force"], 2, /unknown option '--force'/],
+    ["an unknown verb", ["explode"], 2, /unknown command 'explode'/],
+    [
+      "a deadline that is no number",
+      ["plan", ID, "--deadline", "soon"],
+      2,
+      /Give the seconds until the machine may be gone/,
+    ],
+    [
+      "several wrong options",
+      ["drain", ID, "--timeout", "x", "--discovery", "y"],
+      2,
+      /2 problems:\n {2}--discovery is 'y'.*\n {2}--timeout is 'x'/,
+    ],
+    [
+      "a node that there is not",
+      ["drain", "10.9.9.9"],
+      1,
+      /no live instance in this account and region has the address 10\.9\.9\.9/,
+    ],
+    [
+      "a node of another cluster",
+      ["drain", ID, "--cluster-name", "prod"],
+      3,
+      /belongs to the cluster 'demo', and CLUSTERNAME is 'prod'/,
+    ],
+    ["a node of another VPC", ["plan", ID, "--vpc-id", "vpc-00000000"], 3, /and VPCID is 'vpc-00000000'/],
+  ])("%s", async (_, args, expected, message) => {
+    const { env } = await account();
+    const { code, stdout, stderr } = await runCli(args, env);
+    expect(stdout + stderr).toMatch(message);
+    expect(stdout + stderr).not.toMatch(/\n +at /);
+    expect(code).toBe(expected);
+  });
+
+  test("several machines with one address", async () => {
+    const { world, env } = await account();
+    world.addInstance({ id: "i-0fedcba9876543210", vpcId: "vpc-0fedcba9876543210", privateIp: "10.0.1.5" });
+    const { code, stdout } = await runCli(["drain", "10.0.1.5"], env);
+    expect(code).toBe(3);
+    expect(stdout).toContain(
+      "fits several instances: i-0123456789abcdef0 (vpc-0123456789abcdef0), i-0fedcba9876543210",
+    );
+  });
+
+  test("no credentials", async () => {
+    const { env } = await account();
+    const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
+    const { code, stderr } = await runCli(["plan", ID], { ...env, ...none });
+    expect(stderr).toMatch(
+      /^hasta-la-vista: no valid AWS credentials for ec2:DescribeInstances .* \(no-credentials\)\n$/,
+    );
+    expect(code).toBe(2);
+  });
+
+  test("no region", async () => {
+    const { env } = await account();
+    const { code, stderr } = await runCli(["plan", ID], { ...env, AWS_REGION: undefined });
+    expect(stderr).toBe("hasta-la-vista: no AWS region: set AWS_REGION, or --region (no-region)\n");
+    expect(code).toBe(2);
+  });
+
+  test("no permission", async () => {
+    const { env } = await account(({ action }) =>
+      action === "DescribeTargetGroups" ? elbError("AccessDenied", "User: x is not authorized", 403) : undefined,
+    );
+    const { code, stderr } = await runCli(["plan", ID], env);
+    expect(stderr).toContain("AWS denied elasticloadbalancing:DescribeTargetGroups: allow it in the IAM policy");
+    expect(code).toBe(1);
+  });
+
+  test("an endpoint that can't be reached", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { port: number };
+    await new Promise((resolve) => server.close(resolve));
+    const { code, stderr } = await runCli(["plan", ID], { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` });
+    expect(stderr).toMatch(
+      new RegExp(`could not reach 127.0.0.1:${port} for ec2:DescribeInstances \\(ECONNREFUSED\\)`),
+    );
+    expect(code).toBe(1);
+  });
+});
+
+describe("help", () => {
+  test.each([[["--help"]], [["serve", "--help"]], [["drain", "--help"]], [["plan", "--help"]], [["demo", "--help"]]])(
+    "%s ends well",
+    async (args) => {
+      const { code, stdout, stderr } = await runCli(args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(/^Usage: hasta-la-vista/);
+    },
+  );
+
+  test("names every variable beside its flag", async () => {
+    const { stdout } = await runCli(["serve", "--help"]);
+    for (const variable of [
+      "SECRET",
+      "SECRET_FILE",
+      "CLOUDPROVIDER",
+      "TIMEOUT",
+      "DRYRUN",
+      "LOGLEVEL",
+      "AWS_REGION",
+      "CLUSTERNAME",
+    ]) {
+      expect(stdout).toMatch(new RegExp(`(\\[|^ +)${variable}\\b`, "m"));
+    }
+  });
+
+  test("--version is the package's", async () => {
+    const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
+    expect((await runCli(["--version"])).stdout).toBe(`${manifest.version}\n`);
+  });
+});

@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { newAbort } from "../src/drain/abort.ts";
+import type { Delivery, EventSource } from "../src/drain/event-source.ts";
+import type { DrainOutcome } from "../src/drain/outcome.ts";
+import { pump } from "../src/service.ts";
+import { HttpSource } from "../src/web/http-source.ts";
+import { DrainScene } from "./support/drain-scene.ts";
+
+/** A list of requests, and how each was answered. */
+class ListSource implements EventSource {
+  readonly settled: DrainOutcome[] = [];
+  readonly #requests: readonly Delivery["request"][];
+
+  constructor(requests: readonly Delivery["request"][]) {
+    this.#requests = requests;
+  }
+
+  async *deliveries(stop: AbortSignal) {
+    for (const request of this.#requests) {
+      if (stop.aborted) return;
+      yield { request, settle: async (outcome: DrainOutcome) => void this.settled.push(outcome) };
+    }
+  }
+}
+
+function options(unsettled: unknown[] = []) {
+  const stop = newAbort();
+  const abandon = newAbort();
+  const onUnsettled = (_: Delivery, error: unknown) => unsettled.push(error);
+  return { stop, abandon, pumped: { stop: stop.signal, abandon: abandon.signal, onSettled: () => {}, onUnsettled } };
+}
+
+test("the pump drains side by side, settles each delivery once, and ends when all are settled", async () => {
+  const scene = new DrainScene();
+  const nodes = ["i-1", "i-2"].map((id) => scene.cloud.addNode(id, `10.0.0.${id.slice(2)}`));
+  scene.cloud.addPool("alb", "web", nodes, { drainMs: 60_000 });
+  const source = new ListSource(nodes.map(({ id }) => scene.request(id)));
+  await scene.clock.run(pump(source, scene.drainer, options().pumped));
+  expect(source.settled.map(({ status }) => status)).toEqual(["drained", "drained"]);
+  expect(scene.elapsedSeconds).toBe(60);
+});
+
+test("an answer that can't be delivered disturbs no other, and is reported", async () => {
+  const scene = new DrainScene();
+  for (const id of ["i-1", "i-2"]) scene.cloud.addNode(id);
+  const source = new ListSource(["i-1", "i-2"].map((id) => scene.request(id)));
+  const deliver = source.settled.push.bind(source.settled);
+  source.settled.push = (...outcomes) => {
+    if (source.settled.length === 0) {
+      source.settled.push = deliver;
+      throw new Error("the caller has gone");
+    }
+    return deliver(...outcomes);
+  };
+  const unsettled: unknown[] = [];
+  await scene.clock.run(pump(source, scene.drainer, options(unsettled).pumped));
+  expect(unsettled).toEqual([new Error("the caller has gone")]);
+  expect(source.settled).toHaveLength(1);
+});
+
+test("abandoning settles every running drain as abandoned", async () => {
+  const scene = new DrainScene();
+  const node = scene.cloud.addNode("i-1");
+  scene.cloud.addPool("alb", "web", [node]);
+  const source = new ListSource([scene.request("i-1")]);
+  const { abandon, pumped } = options();
+  const running = pump(source, scene.drainer, pumped);
+  await scene.clock.advance(10_000);
+  abandon.abort();
+  await running;
+  expect(source.settled).toMatchObject([{ status: "abandoned", registrations: [{ state: "holding" }] }]);
+});
+
+test("what HTTP callers asked before the stop is still drained, and nothing after it", async () => {
+  const scene = new DrainScene();
+  scene.cloud.addNode("i-1");
+  const source = new HttpSource();
+  const { stop, pumped } = options();
+  const running = pump(source, scene.drainer, pumped);
+  const before = source.submit(scene.request("i-1"));
+  stop.abort();
+  expect(() => source.submit(scene.request("i-1"))).toThrow("the service is stopping");
+  expect(await before).toMatchObject({ status: "nothing-registered" });
+  await running;
+});

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+
+export interface SourceFile {
+  /** From the project's root, with slashes: `src/drain/hold.ts`. */
+  readonly path: string;
+  readonly text: string;
+  /** Paths of the project's files it imports. */
+  readonly imports: readonly string[];
+  /** Names of the packages it imports; Node's own modules with their `node:`. */
+  readonly packages: readonly string[];
+}
+
+/** Static and dynamic imports and re-exports, types included. */
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
+
+export function sourceFiles(folder: string): readonly SourceFile[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => read(join(folder, name).replaceAll("\\", "/")));
+}
+
+function read(path: string): SourceFile {
+  const text = readFileSync(path, "utf8");
+  const specifiers = [...text.matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
+  const own = specifiers.filter((specifier) => specifier.startsWith("."));
+  const foreign = specifiers.filter((specifier) => !specifier.startsWith("."));
+  return {
+    path,
+    text,
+    imports: own.map((specifier) => posix.join(dirname(path), specifier)),
+    packages: [...new Set(foreign.map(packageName))],
+  };
+}
+
+function packageName(specifier: string): string {
+  const [scope = "", name] = specifier.split("/");
+  return scope.startsWith("@") ? `${scope}/${name}` : scope;
+}

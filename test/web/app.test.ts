@@ -1,0 +1,253 @@
+import { describe, expect, test } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
+import { DrainError } from "../../src/drain/errors.ts";
+import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import type { DrainRequest } from "../../src/drain/request.ts";
+import { type AnsweredRequest, createWebApp } from "../../src/web/app.ts";
+import { HttpSource } from "../../src/web/http-source.ts";
+import { secretCheck } from "../../src/web/secrets.ts";
+
+const SECRET = "correct-horse-battery";
+const ID = "i-0123456789abcdef0";
+const NODE = { id: ID, name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
+const DRAINED: DrainOutcome = { status: "drained", drainId: "d-1", node: NODE, registrations: [] };
+
+/** The HTTP API before a drainer that ends every drain with `outcome`. */
+function web(outcome: DrainOutcome = DRAINED, options: { readonly dryRun?: boolean } = {}) {
+  const source = new HttpSource();
+  const stop = newAbort();
+  const requests: DrainRequest[] = [];
+  const answered: AnsweredRequest[] = [];
+  const errors: unknown[] = [];
+  void (async () => {
+    for await (const { request, settle } of source.deliveries(stop.signal)) {
+      requests.push(request);
+      await settle(outcome);
+    }
+  })();
+  const app = createWebApp({
+    source,
+    isSecret: secretCheck(SECRET),
+    dryRun: options.dryRun ?? false,
+    onAnswered: (request) => answered.push(request),
+    onError: (error) => errors.push(error),
+  });
+  const post = (path: string, init: RequestInit = {}) => app.request(path, { method: "POST", ...init });
+  return { app, post, source, stop, requests, answered, errors };
+}
+
+const bearer = { authorization: `Bearer ${SECRET}` };
+
+describe("POST /drain takes a node", () => {
+  test.each<[string, string, RequestInit]>([
+    ["as it always did: id and pw in the query", `/drain?id=${ID}&pw=${SECRET}`, {}],
+    ["with a bearer token and the id in the query", `/drain?id=${ID}`, { headers: bearer }],
+    ["with a bearer token and a JSON body", "/drain", { headers: bearer, body: JSON.stringify({ id: ID }) }],
+    [
+      "with an empty form as its body, as curl -d '' sends it",
+      `/drain?id=${ID}&pw=${SECRET}`,
+      { headers: { "content-type": "application/x-www-form-urlencoded" }, body: "" },
+    ],
+  ])("%s", async (_, path, init) => {
+    const { post, requests } = web();
+    const response = await post(path, init);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ status: "drained", drainId: "d-1", node: { id: ID } });
+    expect(requests).toEqual([{ node: { by: "id", value: ID }, dryRun: false }]);
+  });
+
+  test.each([
+    ["ip=10.0.1.5", { by: "ip", value: "10.0.1.5" }],
+    ["node=ip-10-0-1-5.eu-west-1.compute.internal", { by: "name", value: "ip-10-0-1-5.eu-west-1.compute.internal" }],
+  ])("named by %s", async (query, node) => {
+    const { post, requests } = web();
+    expect((await post(`/drain?${query}`, { headers: bearer })).status).toBe(200);
+    expect(requests).toEqual([{ node, dryRun: false }]);
+  });
+
+  test.each<[string, string, object | undefined, boolean, boolean]>([
+    ["asked for in the query", `&dryRun=true`, undefined, false, true],
+    ["asked for with 1", `&dryRun=1`, undefined, false, true],
+    ["asked for in the body", "", { dryRun: true }, false, true],
+    ["configured, whatever the caller asks for", "&dryRun=false", undefined, true, true],
+    ["not asked for", "&dryRun=false", undefined, false, false],
+  ])("in dry run when %s", async (_, query, body, configured, expected) => {
+    const { post, requests } = web(DRAINED, { dryRun: configured });
+    await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
+    expect(requests).toMatchObject([{ dryRun: expected }]);
+  });
+});
+
+describe("the secret", () => {
+  test.each<[string, string, RequestInit, number]>([
+    ["missing", "/drain", {}, 401],
+    ["empty", "/drain?pw=", {}, 401],
+    ["wrong in the query", "/drain?pw=wrong", {}, 403],
+    ["wrong as a token", "/drain", { headers: { authorization: "Bearer wrong" } }, 403],
+    [
+      "a token that is right but for its last letter",
+      "/drain",
+      { headers: { authorization: `Bearer ${SECRET}x` } },
+      403,
+    ],
+    ["of another scheme", "/drain", { headers: { authorization: `Basic ${SECRET}` } }, 401],
+    [
+      "wrong as a token, though right in the query",
+      `/drain?pw=${SECRET}`,
+      { headers: { authorization: "Bearer wrong" } },
+      403,
+    ],
+  ])("%s: nobody learns anything else", async (_, path, init, status) => {
+    const { post, requests } = web();
+    const response = await post(path, init);
+    expect(response.status).toBe(status);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(response.headers.has("www-authenticate")).toBe(status === 401);
+    expect(requests).toEqual([]);
+  });
+
+  test("never shows up in what is told to the log, nor does the query", async () => {
+    const { post, answered } = web();
+    await post(`/drain?id=${ID}&pw=${SECRET}`);
+    expect(answered).toEqual([{ method: "POST", path: "/drain", status: 200 }]);
+  });
+});
+
+describe("bad input gets a clear answer", () => {
+  const cases: [string, string, string | undefined, RegExp][] = [
+    ["no node", "", undefined, /Give 'id'.*'ip'.*or 'node'/],
+    ["id and ip", `id=${ID}&ip=10.0.0.1`, undefined, /'id', 'ip' were given: give exactly one/],
+    [
+      "all three, spread over query and body",
+      `id=${ID}`,
+      '{"ip":"10.0.0.1","node":"a"}',
+      /'id', 'ip', 'node' were given/,
+    ],
+    ["the id in query and body", `id=${ID}`, `{"id":"${ID}"}`, /'id' stands in the query and in the body/],
+    ["the id twice", `id=${ID}&id=${ID}`, undefined, /'id' stands twice/],
+    ["an empty id", "id=", undefined, /'' is not an instance id: give one such as i-/],
+    ["a malformed id", "id=i-abcdefg", undefined, /'i-abcdefg' is not an instance id/],
+    ["an address as id", "id=10.0.0.1", undefined, /'10.0.0.1' is not an instance id/],
+    ["a malformed ip", "ip=10.0.0.256", undefined, /'10.0.0.256' is not an IP address/],
+    ["a malformed name", "node=under_score", undefined, /'under_score' is not a node name/],
+    [
+      "an unknown parameter",
+      `id=${ID}&force=yes`,
+      undefined,
+      /unknown 'force' in the query: it takes id, ip, node, dryRun and pw/,
+    ],
+    [
+      "an unknown field",
+      "",
+      `{"id":"${ID}","wait":true}`,
+      /unknown 'wait' in the body: it takes id, ip, node and dryRun/,
+    ],
+    ["a dryRun that is neither", `id=${ID}&dryRun=yes`, undefined, /'dryRun' in the query: .*"true"/],
+    ["a number as id", "", '{"id":1}', /'id' in the body: .*expected string/],
+    ["an array as body", "", "[]", /the body must be a JSON object/],
+    ["null as body", "", "null", /the body must be a JSON object/],
+    ["a broken body", "", '{"id":', /the body is not JSON: send an object such as/],
+    ["a form as body", "", `id=${ID}`, /the body is not JSON/],
+    ["control characters", "id=%00%1b[31m", undefined, /'\?\?\[31m' is not an instance id/],
+    ["an endless id", `id=${"i".repeat(5_000)}`, undefined, /'i{80}…' is not an instance id/],
+    ["a field named __proto__", "", '{"__proto__":{"id":"x"}}', /./],
+  ];
+  test.each(cases)("%s", async (_, query, body, message) => {
+    const { post, requests } = web();
+    const response = await post(`/drain?${query}`, { headers: bearer, ...(body === undefined ? {} : { body }) });
+    expect(response.status).toBe(400);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(await response.json()).toMatchObject({
+      status: 400,
+      title: "Bad request",
+      detail: expect.stringMatching(message),
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test("a huge body is refused", async () => {
+    const { post, requests } = web();
+    const response = await post("/drain", { headers: bearer, body: JSON.stringify({ id: "x".repeat(20_000) }) });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ detail: "the body is larger than 16384 bytes" });
+    expect(requests).toEqual([]);
+  });
+
+  test.each(["GET", "PUT", "DELETE", "PATCH"])("%s /drain is told which method it takes", async (method) => {
+    const { app } = web();
+    const response = await app.request("/drain", { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toBe("POST");
+  });
+
+  test("an unknown path is told what there is", async () => {
+    const response = await web().app.request("/drains/all");
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({
+      detail: "there is nothing at /drains/all: try POST /drain or GET /health",
+    });
+  });
+});
+
+describe("every outcome has its status", () => {
+  const failed = (error: DrainError): DrainOutcome => ({ status: "failed", error, registrations: [] });
+  const ended = { drainId: "d-1", node: NODE };
+  const cases: [DrainOutcome, number][] = [
+    [DRAINED, 200],
+    [{ status: "nothing-registered", ...ended }, 200],
+    [{ status: "instance-gone", message: "terminated" }, 200],
+    [{ status: "deadline-passed", ...ended, limit: { reason: "timeout", at: 0 }, registrations: [] }, 504],
+    [{ status: "abandoned", registrations: [] }, 503],
+    [failed(new DrainError("node-not-found", "m")), 404],
+    [failed(new DrainError("other-cluster", "m")), 404],
+    [failed(new DrainError("ambiguous-node", "m")), 409],
+    [failed(new DrainError("access-denied", "m")), 502],
+    [failed(new DrainError("no-credentials", "m")), 502],
+    [failed(new DrainError("no-region", "m")), 502],
+    [failed(new DrainError("unreachable", "m")), 502],
+    [failed(new DrainError("throttled", "m")), 502],
+    [failed(new DrainError("cloud-error", "m")), 502],
+    [failed(new DrainError("registered-again", "m")), 502],
+    [failed(new DrainError("internal", "m")), 500],
+  ];
+  test.each(
+    cases.map(
+      ([outcome, status]) =>
+        [outcome.status === "failed" ? outcome.error.code : outcome.status, outcome, status] as const,
+    ),
+  )("%s", async (_, outcome, status) => {
+    const response = await web(outcome).post(`/drain?id=${ID}`, { headers: bearer });
+    expect(response.status).toBe(status);
+    const body = await response.json();
+    if (status === 200) expect(body).toMatchObject({ status: outcome.status });
+    else expect(body).toMatchObject({ status, detail: expect.any(String), outcome: { status: outcome.status } });
+    expect(response.headers.has("retry-after")).toBe(status === 503);
+  });
+});
+
+describe("the service", () => {
+  test("says that it is alive to anybody", async () => {
+    const response = await web().app.request("/health");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: "ok" });
+  });
+
+  test("takes no requests once it is stopping, and says when to come again", async () => {
+    const { post, stop } = web();
+    stop.abort();
+    const response = await post(`/drain?id=${ID}`, { headers: bearer });
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("5");
+  });
+
+  test("answers a fault of its own without its details, and tells the log", async () => {
+    const { post, source, errors } = web();
+    source.submit = () => {
+      throw new TypeError("secret internals");
+    };
+    const response = await post(`/drain?id=${ID}`, { headers: bearer });
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain("internals");
+    expect(errors).toHaveLength(1);
+  });
+});
