@@ -13,6 +13,8 @@ export interface Option<T = unknown> {
   readonly default?: T;
   /** Shown in help and documents where the default is not a value. */
   readonly defaultText?: string;
+  /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */
+  readonly unit?: "seconds";
   readonly usedBy: readonly Verb[];
   readonly requiredBy?: readonly Verb[];
   /** Throws `RangeError` that says what is allowed. */
@@ -83,6 +85,7 @@ export const OPTIONS = {
     help: "how long a drain may take",
     defaultText: "the longest hold and a minute",
     usedBy: ALL,
+    unit: "seconds",
     parse: seconds(1, DAY_SECONDS),
   }),
   deadlineMarginMs: option({
@@ -91,6 +94,7 @@ export const OPTIONS = {
     help: "how long before its deadline a drain ends, to leave time to answer",
     default: 10_000,
     usedBy: ALL,
+    unit: "seconds",
     parse: seconds(0, 600),
   }),
   albPropagationMs: option({
@@ -99,6 +103,7 @@ export const OPTIONS = {
     help: "how long an ALB may send new requests after deregistering",
     default: 30_000,
     usedBy: ALL,
+    unit: "seconds",
     parse: seconds(0, 3_600),
   }),
   nlbPropagationMs: option({
@@ -107,6 +112,7 @@ export const OPTIONS = {
     help: "how long an NLB may open new connections after deregistering",
     default: 210_000,
     usedBy: ALL,
+    unit: "seconds",
     parse: seconds(0, 3_600),
   }),
   gwlbIdleMs: option({
@@ -115,6 +121,7 @@ export const OPTIONS = {
     help: "how long a GWLB keeps idle flows on a deregistered target",
     default: 350_000,
     usedBy: ALL,
+    unit: "seconds",
     parse: seconds(0, 7_200),
   }),
   classicMinimumMs: option({
@@ -123,6 +130,7 @@ export const OPTIONS = {
     help: "how long a node is held for a classic load balancer at least",
     default: 10_000,
     usedBy: ALL,
+    unit: "seconds",
     parse: seconds(0, 3_600),
   }),
   dryRun: option({
@@ -163,6 +171,7 @@ export const OPTIONS = {
     help: "how long running drains may go on after SIGTERM; a second SIGTERM ends them at once",
     default: 25_000,
     usedBy: ["serve"],
+    unit: "seconds",
     parse: seconds(0, DAY_SECONDS),
   }),
 } as const;
@@ -230,6 +239,12 @@ export function drainTimes(config: Config): DrainTimes {
     deadlineMarginMs,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   };
+}
+
+/** The default as people would give it; undefined where there is none. */
+export function shownDefault({ default: value, defaultText, unit }: Option): string | undefined {
+  if (defaultText !== undefined || value === undefined) return defaultText;
+  return String(unit === "seconds" ? Number(value) / 1_000 : value);
 }
 
 /** The one place that reads the environment. */

@@ -7,6 +7,7 @@ import {
   type OptionName,
   processEnvironment,
   readConfig,
+  shownDefault,
   type Verb,
 } from "../config.ts";
 
@@ -52,10 +53,9 @@ export function configProblems(error: ConfigError): string {
   return others.length === 0 ? `${first}` : `${error.problems.length} problems:\n  ${error.problems.join("\n  ")}`;
 }
 
-function sourceOf({ variable, default: value, defaultText }: Option): string {
-  const isTime = typeof value === "number" && value >= 1_000 && variable !== "PORT";
-  const shown = defaultText ?? (isTime ? `${Number(value) / 1_000}` : value);
-  return `[${variable}${shown === undefined ? "" : `, default: ${shown}`}]`;
+function sourceOf(option: Option): string {
+  const shown = shownDefault(option);
+  return `[${option.variable}${shown === undefined ? "" : `, default: ${shown}`}]`;
 }
 
 /** `--log-level <level>` as commander names its value: `logLevel`. */

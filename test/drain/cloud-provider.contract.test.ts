@@ -1,0 +1,120 @@
+import { describe, expect, test } from "vitest";
+import type { CloudProvider, Node, Pool, Registration } from "../../src/drain/cloud-provider.ts";
+import { AwsProvider } from "../../src/providers/aws/aws-provider.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { FakeCloud } from "../support/fake-cloud.ts";
+import { never, SimulatedRegion } from "../support/simulated-region.ts";
+
+/** One cloud with two nodes, both in an ALB's pool with a delay of 60 s; the first also in a classic load balancer. */
+interface Scene {
+  readonly provider: CloudProvider;
+  readonly clock: VirtualClock;
+  readonly ids: readonly [string, string];
+  terminate(id: string): void;
+}
+
+const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
+  AWS() {
+    const region = new SimulatedRegion();
+    const nodes = [region.node(), region.node()] as const;
+    region.group({ name: "web", nodes, delaySeconds: 60 });
+    region.classic({ name: "legacy", nodes: [nodes[0]], drainingSeconds: 60 }).requestStarted(nodes[0].id);
+    return {
+      provider: new AwsProvider(region.clients(), { discovery: "vpc" }),
+      clock: region.clock,
+      ids: [nodes[0].id, nodes[1].id],
+      terminate: (id) => region.world.terminateInstance(region.world.instances.get(id) as never),
+    };
+  },
+  "a cloud in memory"() {
+    const clock = new VirtualClock();
+    const provider = new FakeCloud(clock);
+    const nodes = [provider.addNode("i-1", "10.0.0.1"), provider.addNode("i-2", "10.0.0.2")] as const;
+    provider.addPool("alb", "web", nodes, { drainMs: 60_000 });
+    provider.addPool("classic", "legacy", [nodes[0]], { drainMs: 60_000 });
+    return { provider, clock, ids: ["i-1", "i-2"], terminate: (id) => provider.terminated.add(id) };
+  },
+};
+
+describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScene) => {
+  const resolve = ({ provider }: Scene, value: string): Promise<Node> => provider.resolve({ by: "id", value }, never);
+  const found = async (scene: Scene, id: string): Promise<readonly Registration[]> =>
+    (await scene.provider.findRegistrations(await resolve(scene, id), never)).registrations;
+  const statesIn = async ({ provider }: Scene, pool: Pool, registrations: readonly Registration[]) => [
+    ...(await provider.observe(pool, registrations, never)).values(),
+  ];
+
+  test("resolves a node by its id and by its address to the same one", async () => {
+    const scene = makeScene();
+    const byId = await resolve(scene, scene.ids[0]);
+    expect(byId.id).toBe(scene.ids[0]);
+    expect(await scene.provider.resolve({ by: "ip", value: byId.addresses[0] ?? "" }, never)).toEqual(byId);
+  });
+
+  test("refuses a node that there is not, and one that is terminated, each with its code", async () => {
+    const scene = makeScene();
+    await expect(resolve(scene, "i-0fffffffffffffff0")).rejects.toMatchObject({ code: "node-not-found" });
+    scene.terminate(scene.ids[0]);
+    await scene.clock.advance(60_000);
+    await expect(resolve(scene, scene.ids[0])).rejects.toMatchObject({ code: "instance-gone" });
+  });
+
+  test("finds every registration of the node and of no other, each with a key of its own", async () => {
+    const scene = makeScene();
+    const registrations = await found(scene, scene.ids[0]);
+    expect(registrations.map(({ pool }) => [pool.kind, pool.drainMs]).sort()).toEqual([
+      ["alb", 60_000],
+      ["classic", 60_000],
+    ]);
+    expect(registrations.every(({ state, target }) => state === "live" && target.includes(scene.ids[0]))).toBe(true);
+    expect(new Set(registrations.map(({ key }) => key)).size).toBe(2);
+    expect(await found(scene, scene.ids[1])).toHaveLength(1);
+  });
+
+  test("deregisters: draining for the delay, then absent, and the other node stays live", async () => {
+    const scene = makeScene();
+    for (const registration of await found(scene, scene.ids[0])) {
+      const { pool } = registration;
+      await scene.provider.deregister(pool, [registration], never);
+      expect(await statesIn(scene, pool, [registration])).toEqual(["draining"]);
+    }
+    const [other] = await found(scene, scene.ids[1]);
+    if (other === undefined) throw new Error("the other node is registered");
+    expect(await statesIn(scene, other.pool, [other])).toEqual(["live"]);
+    expect((await found(scene, scene.ids[0])).map(({ state }) => state)).toEqual(["draining", "draining"]);
+
+    await scene.clock.advance(60_000);
+    expect(await found(scene, scene.ids[0])).toEqual([]);
+  });
+
+  test("may be told to deregister again, also what is gone already", async () => {
+    const scene = makeScene();
+    const registrations = await found(scene, scene.ids[0]);
+    for (const pass of ["first", "while draining", "when gone"]) {
+      for (const registration of registrations)
+        await scene.provider.deregister(registration.pool, [registration], never);
+      if (pass === "while draining") await scene.clock.advance(60_000);
+    }
+    for (const registration of registrations) {
+      expect(await statesIn(scene, registration.pool, [registration])).toEqual(["absent"]);
+    }
+  });
+
+  test("tells which machines are terminated or unknown", async () => {
+    const scene = makeScene();
+    const nodes = await Promise.all(scene.ids.map((id) => resolve(scene, id)));
+    expect(await scene.provider.findTerminated(nodes, never)).toEqual(new Set());
+    scene.terminate(scene.ids[1]);
+    await scene.clock.advance(60_000);
+    expect(await scene.provider.findTerminated(nodes, never)).toEqual(new Set([scene.ids[1]]));
+  });
+
+  test("stops with the signal's own reason", async () => {
+    const scene = makeScene();
+    const node = await resolve(scene, scene.ids[0]);
+    const reason = new Error("stop");
+    const aborted = AbortSignal.abort(reason);
+    await expect(scene.provider.resolve({ by: "id", value: node.id }, aborted)).rejects.toBe(reason);
+    await expect(scene.provider.findRegistrations(node, aborted)).rejects.toBe(reason);
+  });
+});
