@@ -5,7 +5,7 @@ import { SystemClock } from "../drain/clock.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { outcomeReport } from "../drain/report.ts";
 import { createEngine } from "../engine.ts";
-import { exitCodeOf } from "./exit-codes.ts";
+import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { LiveLines } from "./live-lines.ts";
 import { addNodeArgument, type NodeOptions, requestFrom } from "./node-argument.ts";
 import { addOptions, configFrom } from "./options.ts";
@@ -44,6 +44,11 @@ async function drain(node: string, options: NodeOptions, config: Config): Promis
 /** Aborts at the first Ctrl-C, so that the end can say what stays deregistered. The second one ends the program. */
 function interruptSignal(): AbortSignal {
   const interrupted = newAbort();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
+  const onSignal = () => {
+    if (interrupted.signal.aborted) process.exit(EXIT.notDrained);
+    interrupted.abort();
+  };
+  // Listened to until the end: with nobody listening, what restores the terminal's cursor would end the program.
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, onSignal);
   return interrupted.signal;
 }

@@ -2,7 +2,7 @@ import { type DefaultRenderer, Listr, type ListrTaskWrapper, type SimpleRenderer
 import type { Clock } from "../drain/clock.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { DrainPlan } from "../drain/plan.ts";
-import { registrationText, seconds } from "./text.ts";
+import { aligned, planSummary, registrationCells, seconds } from "./text.ts";
 
 type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 
@@ -71,7 +71,9 @@ export class LiveLines {
   }
 
   #start(plan: DrainPlan): void {
-    for (const { registration } of plan.registrations) {
+    process.stdout.write(`${planSummary(plan)}\n`);
+    const texts = aligned(plan.registrations.map(({ registration }) => registrationCells(registration)));
+    for (const [index, { registration }] of plan.registrations.entries()) {
       let end = () => {};
       let fail: Shown["fail"] = () => {};
       const over = new Promise<void>((resolve, reject) => {
@@ -80,7 +82,7 @@ export class LiveLines {
       });
       over.catch(() => {}); // Shown by its line.
       this.#shown.set(registration.key, {
-        text: registrationText(registration),
+        text: texts[index] ?? "",
         state: "deregistering",
         end,
         fail,
@@ -97,7 +99,9 @@ export class LiveLines {
     this.#done = new Listr(tasks, {
       concurrent: true,
       exitOnError: false,
-      rendererOptions: { collapseErrors: false },
+      // Ctrl-C is the drain's to answer: listr2 would end the program.
+      registerSignalListeners: false,
+      rendererOptions: { showErrorMessage: false },
     }).run();
     void this.#tick();
   }

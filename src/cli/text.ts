@@ -27,7 +27,7 @@ export function planText(plan: DrainPlan): string {
   return [
     about,
     "",
-    table([header, ...rows]),
+    ...aligned([header, ...rows]),
     "",
     `Longest hold: ${seconds(plan.longestHoldMs)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
     ...plan.warnings.map(note),
@@ -35,15 +35,18 @@ export function planText(plan: DrainPlan): string {
   ].join("\n");
 }
 
+/** The plan in a line, and one for each of its warnings. */
+export function planSummary({ node, registrations, longestHoldMs, warnings }: DrainPlan): string {
+  const found = `${node.id} has ${times(registrations.length)}; longest hold ${seconds(longestHoldMs)}`;
+  return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
+}
+
 /** One line a step, for whoever watches without a terminal. */
 export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
   const at = `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
   switch (event.type) {
-    case "planned": {
-      const { registrations, longestHoldMs, warnings } = event.plan;
-      const found = `${at}${event.node.id} has ${times(registrations.length)}; longest hold ${seconds(longestHoldMs)}`;
-      return [found, ...warnings.map((warning) => `${at}warning: ${warning}`)].join("\n");
-    }
+    case "planned":
+      return planSummary(event.plan).replace(/^/gm, at);
     case "joined":
       return `${at}joined the drain ${event.drainId}`;
     case "deregistered":
@@ -93,9 +96,24 @@ export function outcomeText(outcome: DrainOutcome, tookMs: number): string {
   }
 }
 
-/** `alb   web / web-http   i-0123456789abcdef0:30080` */
-export function registrationText(registration: Registration): string {
-  return `${registration.pool.kind} ${placeOf(registration)} ${registration.target}`;
+/** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
+export function registrationCells(registration: Registration): readonly string[] {
+  return [registration.pool.kind, placeOf(registration), registration.target];
+}
+
+/** Each row's cells in a line, those of a column below each other. */
+export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function registrationText(registration: Registration): string {
+  return registrationCells(registration).join(" ");
 }
 
 export function seconds(ms: number): string {
@@ -150,16 +168,4 @@ function times(count: number): string {
 
 function clockTime(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

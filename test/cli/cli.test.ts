@@ -152,6 +152,40 @@ describe("hasta-la-vista drain", () => {
   });
 });
 
+describe("hasta-la-vista drain on a terminal", () => {
+  /** Makes the pipe that the test reads look like a terminal to the program. */
+  const terminal = {
+    NODE_OPTIONS: "--import=data:text/javascript,process.stdout.isTTY=true;process.stdout.columns=120",
+  };
+
+  test("shows a live line for each registration with its kind, state and time left, and then the summary", async () => {
+    const { env } = await account();
+    const { code, stdout, stderr } = await runCli(["drain", ID], { ...env, ...terminal });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const [kind, place] of [
+      ["alb", "web-lb / web"],
+      ["nlb", "tcp-lb / tcp"],
+      ["classic", "legacy"],
+    ]) {
+      expect(stdout).toMatch(new RegExp(`${kind} +${place} +${ID}\\S*  deregistered, \\d s left`));
+      expect(stdout).toMatch(new RegExp(`✔.* ${kind} +${place} +${ID}\\S*  released after \\d s`));
+    }
+    expect(stdout).toMatch(/2 s left[\s\S]*1 s left/);
+    expect(stdout.trim().split("\n").at(-1)).toMatch(/is drained: 3 registrations/);
+  });
+
+  test("answers Ctrl-C with what stays deregistered, and gives the cursor back", async () => {
+    const { env } = await account();
+    const child = new Child("cli", ["drain", ID, "--nlb-propagation", "600"], { ...env, ...terminal });
+    await child.line(/released after/);
+    child.signal("SIGINT");
+    const { code, stdout } = await child.finished;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/holding {5}nlb tcp-lb \/ tcp/);
+    expect(stdout.lastIndexOf("\u001b[?25h")).toBeGreaterThan(stdout.lastIndexOf("\u001b[?25l"));
+  });
+});
+
 describe("bad input gets a clear answer in one line", () => {
   test.each<[string, readonly string[], number, RegExp]>([
     ["no node", ["drain"], 2, /missing required argument 'node'/],
