@@ -2,6 +2,7 @@ import { EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balancing";
 import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { isDependencyThrottle } from "./errors.ts";
 
 export interface AwsClients {
   readonly ec2: EC2Client;
@@ -45,7 +46,23 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
   };
   return {
     ec2: new EC2Client(config),
-    classic: new ElasticLoadBalancingClient(config),
+    classic: retryingDependencyThrottle(new ElasticLoadBalancingClient(config)),
     v2: new ElasticLoadBalancingV2Client(config),
   };
+}
+
+function retryingDependencyThrottle(client: ElasticLoadBalancingClient): ElasticLoadBalancingClient {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        if (isDependencyThrottle(error)) Object.assign(error as Error, { $retryable: { throttling: true } });
+        throw error;
+      }
+    },
+    // Outside of what reads the answer, inside of what retries.
+    { step: "deserialize", priority: "high", name: "retryDependencyThrottle" },
+  );
+  return client;
 }

@@ -5,25 +5,31 @@ interface SdkError {
   readonly name: string;
   readonly message: string;
   readonly Code?: string;
-  readonly code?: string;
+  /** Node's. DOM exceptions have a number here. */
+  readonly code?: string | number;
   readonly hostname?: string;
   readonly address?: string;
   readonly port?: number;
+  /** Node's, where a host has several addresses: one error for each. */
+  readonly errors?: readonly SdkError[];
 }
 
 const ACCESS_DENIED = new Set(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess"]);
+const DEPENDENCY_THROTTLE = new Set(["DependencyThrottle", "DependencyThrottleException"]);
 const THROTTLED = new Set([
+  ...DEPENDENCY_THROTTLE,
   "Throttling",
   "ThrottlingException",
   "ThrottledException",
   "RequestLimitExceeded",
-  "DependencyThrottle",
-  "DependencyThrottleException",
+  "RequestThrottled",
+  "RequestThrottledException",
+  "EC2ThrottledException",
   "TooManyRequestsException",
 ]);
-const NO_CREDENTIALS = new Set([
-  "CredentialsProviderError",
-  "TokenProviderError",
+/** The SDK's own: they say where it looked. */
+const CREDENTIALS_NOT_FOUND = new Set(["CredentialsProviderError", "TokenProviderError"]);
+const CREDENTIALS_REFUSED = new Set([
   "ExpiredToken",
   "ExpiredTokenException",
   "RequestExpired",
@@ -31,6 +37,9 @@ const NO_CREDENTIALS = new Set([
   "UnrecognizedClientException",
   "AuthFailure",
   "SignatureDoesNotMatch",
+  "InvalidSignatureException",
+  "IncompleteSignature",
+  "MissingAuthenticationToken",
 ]);
 const UNREACHABLE = new Set([
   "TimeoutError",
@@ -70,6 +79,11 @@ export function isTargetGone(error: unknown): boolean {
   return TARGET_GONE.has(codeOf(error));
 }
 
+/** Classic load balancers' own way to throttle. The SDK takes it for a mistake of ours, and would not repeat the call. */
+export function isDependencyThrottle(error: unknown): boolean {
+  return DEPENDENCY_THROTTLE.has(codeOf(error));
+}
+
 /**
  * AWS's error in our words. This file alone knows AWS's names.
  * `action` as in an IAM policy: `elasticloadbalancing:DeregisterTargets`.
@@ -78,7 +92,7 @@ export function toDrainError(error: unknown, action: string): DrainError {
   if (error instanceof DrainError) return error;
   const cause = { cause: error };
   const code = codeOf(error);
-  const { message, hostname, address, port } = error as SdkError;
+  const { message, errors, hostname, address, port } = error as SdkError;
   const said = String(message || code).replace(/\s+/g, " ");
   if (ACCESS_DENIED.has(code)) {
     return new DrainError(
@@ -87,8 +101,12 @@ export function toDrainError(error: unknown, action: string): DrainError {
       cause,
     );
   }
-  if (NO_CREDENTIALS.has(code)) {
+  if (CREDENTIALS_NOT_FOUND.has(code)) {
     return new DrainError("no-credentials", `no valid AWS credentials for ${action} (${said})`, cause);
+  }
+  if (CREDENTIALS_REFUSED.has(code)) {
+    // Not in AWS's words: it quotes the request whose signature it refuses, session token included.
+    return new DrainError("no-credentials", `no valid AWS credentials for ${action} (AWS says: ${code})`, cause);
   }
   if (said.includes("Region is missing")) {
     return new DrainError("no-region", "no AWS region: set AWS_REGION, or --region", cause);
@@ -97,7 +115,8 @@ export function toDrainError(error: unknown, action: string): DrainError {
     return new DrainError("throttled", `AWS went on throttling ${action} (${said})`, cause);
   }
   if (UNREACHABLE.has(code)) {
-    const where = hostname ?? (address === undefined ? "AWS" : `${address}:${port}`);
+    const tried = errors?.[0] ?? { address, port };
+    const where = hostname ?? (tried.address === undefined ? "AWS" : `${tried.address}:${tried.port}`);
     return new DrainError(
       "unreachable",
       `could not reach ${where} for ${action} (${code}): check AWS_REGION and the network`,
@@ -121,5 +140,5 @@ function codeOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return "";
   if (error instanceof DrainError) return codeOf(error.cause);
   const { Code, code, name } = error as SdkError;
-  return Code ?? code ?? name ?? "";
+  return Code ?? (typeof code === "string" ? code : name) ?? "";
 }

@@ -21,6 +21,7 @@ export function exitCodeOf(outcome: DrainOutcome): number {
 }
 
 export function exitCodeOfError(error: DrainError): number {
+  if (error.code === "instance-gone") return EXIT.done;
   if (error.isRefusal) return EXIT.refused;
   return error.code === "no-region" || error.code === "no-credentials" ? EXIT.usage : EXIT.notDrained;
 }

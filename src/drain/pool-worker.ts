@@ -102,8 +102,8 @@ export class PoolWorker {
       const waitMs = Math.min(...[...this.#held.keys()].map((departure) => this.#dueAt(departure))) - clock.now();
       if (waitMs <= 0) return;
       try {
+        // Node's timers may be a millisecond early: whether it is time is asked again.
         await clock.sleep(waitMs, anyOf(signal, woken));
-        return;
       } catch (error) {
         signal.throwIfAborted();
         // Another departure has come, which may be due earlier.

@@ -14,7 +14,7 @@ const QUICK = { ALB_PROPAGATION: "1", NLB_PROPAGATION: "2", CLASSIC_MINIMUM: "1"
 
 /** A node in an ALB's, an NLB's and a classic load balancer's pool, and the environment that leads there. */
 async function account(intercept?: Intercept) {
-  const world = new World({ clock: new ScaledClock(1), timing: { classicDeregistration: [0, 0] } });
+  const world = new World({ clock: new ScaledClock(1), timing: { classicDeregistration: [0, 0], shuttingDownMs: 100 } });
   const tags = { "kubernetes.io/cluster/demo": "owned" };
   world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.1.5", tags });
   for (const [name, type, protocol] of [
@@ -225,6 +225,15 @@ describe("bad input gets a clear answer in one line", () => {
     expect(stdout + stderr).toMatch(message);
     expect(stdout + stderr).not.toMatch(/\n +at /);
     expect(code).toBe(expected);
+  });
+
+  test.each(["plan", "drain"])("%s of a machine that is terminated is done: nothing can send it traffic", async (verb) => {
+    const { world, env } = await account();
+    world.terminateInstance(world.instances.get(ID) as never);
+    await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
+    const { code, stdout, stderr } = await runCli([verb, ID], env);
+    expect(stdout + stderr).toContain(`the id ${ID} is terminated: no load balancer can send it traffic`);
+    expect(code).toBe(0);
   });
 
   test("several machines with one address", async () => {

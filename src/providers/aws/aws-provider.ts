@@ -1,6 +1,7 @@
 import type { LoadBalancerDescription } from "@aws-sdk/client-elastic-load-balancing";
 import type { TargetGroup } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsClients } from "../../aws/clients.ts";
+import { anyOf, newAbort } from "../../drain/abort.ts";
 import type {
   CloudProvider,
   FoundRegistrations,
@@ -50,23 +51,15 @@ export class AwsProvider implements CloudProvider {
   }
 
   async findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations> {
-    const { classic, v2 } = this.#clients;
-    const [allGroups, allClassics] = await Promise.all([
-      listTargetGroups(v2, signal),
-      listClassicLoadBalancers(classic, signal),
-    ]);
-    const groups = allGroups.filter((group) => mayHoldNode(group, node));
-    const classics = allClassics.filter(({ VPCId }) => VPCId === node.network);
-    const [isOurs, inGroups, inClassics] = await Promise.all([
-      this.#discovery(node, groups, classics, signal),
-      findInTargetGroups(v2, groups, node, signal),
-      findInClassicLoadBalancers(classic, classics, node, signal),
-    ]);
-    const found = [...inGroups, ...inClassics];
-    return {
-      registrations: found.filter(({ pool }) => isOurs(pool)),
-      elsewhere: found.filter(({ pool }) => !isOurs(pool)),
-    };
+    const cluster = this.#options.discovery === "tag" ? this.#clusterOf(node) : undefined;
+    // One failed call ends the search: the others would only use up AWS's quota.
+    const failed = newAbort();
+    try {
+      return await this.#find(node, cluster, anyOf(signal, failed.signal));
+    } catch (error) {
+      failed.abort();
+      throw error;
+    }
   }
 
   deregister(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
@@ -91,21 +84,43 @@ export class AwsProvider implements CloudProvider {
     return findTerminated(this.#clients.ec2, nodes, signal);
   }
 
-  /** Which pools are meant. By tag, a target group is meant when it or its load balancer carries the cluster's tag. */
-  async #discovery(
-    node: Node,
+  /** `cluster`: only pools with its tag are meant. Undefined: all. */
+  async #find(node: Node, cluster: string | undefined, signal: AbortSignal): Promise<FoundRegistrations> {
+    const { classic, v2 } = this.#clients;
+    const [allGroups, allClassics] = await Promise.all([
+      listTargetGroups(v2, signal),
+      listClassicLoadBalancers(classic, signal),
+    ]);
+    const groups = allGroups.filter((group) => mayHoldNode(group, node));
+    const classics = allClassics.filter(({ VPCId }) => VPCId === node.network);
+    const [isOurs, inGroups, inClassics] = await Promise.all([
+      cluster === undefined ? () => true : this.#taggedWith(cluster, groups, classics, signal),
+      findInTargetGroups(v2, groups, node, signal),
+      findInClassicLoadBalancers(classic, classics, node, signal),
+    ]);
+    const found = [...inGroups, ...inClassics];
+    return {
+      registrations: found.filter(({ pool }) => isOurs(pool)),
+      elsewhere: found.filter(({ pool }) => !isOurs(pool)),
+    };
+  }
+
+  #clusterOf(node: Node): string {
+    const cluster = this.#options.clusterName ?? node.cluster;
+    if (cluster !== undefined) return cluster;
+    throw new DrainError(
+      "other-cluster",
+      `${node.id} carries no cluster tag, and DISCOVERY=tag needs one: set CLUSTERNAME, or DISCOVERY=vpc`,
+    );
+  }
+
+  /** Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. */
+  async #taggedWith(
+    cluster: string,
     groups: readonly TargetGroup[],
     classics: readonly LoadBalancerDescription[],
     signal: AbortSignal,
   ): Promise<(pool: Pool) => boolean> {
-    if (this.#options.discovery === "vpc") return () => true;
-    const cluster = this.#options.clusterName ?? node.cluster;
-    if (cluster === undefined) {
-      throw new DrainError(
-        "other-cluster",
-        `${node.id} carries no cluster tag, and DISCOVERY=tag needs one: set CLUSTERNAME, or DISCOVERY=vpc`,
-      );
-    }
     const loadBalancersOf = new Map(
       groups.map(({ TargetGroupArn, LoadBalancerArns }) => [TargetGroupArn ?? "", LoadBalancerArns ?? []]),
     );

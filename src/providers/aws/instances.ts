@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIPv6, SocketAddress } from "node:net";
 import {
   DescribeInstancesCommand,
   type DescribeInstancesCommandOutput,
@@ -32,7 +32,7 @@ export async function resolveInstance(
   search: InstanceSearch,
   signal: AbortSignal,
 ): Promise<Node> {
-  const filters: Filter[] = [{ Name: filterFor(reference), Values: [reference.value] }];
+  const filters: Filter[] = [{ Name: filterFor(reference), Values: [filterValue(reference)] }];
   if (search.vpcId !== undefined && reference.by !== "id") filters.push({ Name: "vpc-id", Values: [search.vpcId] });
   const found = await describeInstances(ec2, filters, signal);
   const live = found.filter((instance) => instance.State?.Name !== "terminated");
@@ -100,6 +100,11 @@ function filterFor({ by, value }: NodeReference): string {
     default:
       return by satisfies never;
   }
+}
+
+/** EC2 compares texts, and has IPv6 addresses in their shortest form. */
+function filterValue({ by, value }: NodeReference): string {
+  return by === "ip" && isIPv6(value) ? new SocketAddress({ address: value, family: "ipv6" }).address : value;
 }
 
 /** Where an address fits several instances, the configured cluster tells which is meant. */

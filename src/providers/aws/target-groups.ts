@@ -187,7 +187,7 @@ function registrationOf(pool: Pool, { Target, TargetHealth }: TargetHealthDescri
   return {
     key: keyOf(pool.id, Target),
     pool,
-    target: `${Target?.Id}:${Target?.Port}`,
+    target: `${isIPv6(Target?.Id ?? "") ? `[${Target?.Id}]` : Target?.Id}:${Target?.Port}`,
     state: stateOf(TargetHealth),
     detail: `${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`,
     listed: Target,
