@@ -26,16 +26,24 @@ export class ScaledClock implements Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
+      const wakeAt = this.now() + ms;
+      let timer: NodeJS.Timeout | undefined;
       const stop = () => {
         clearTimeout(timer);
         reject(signal.reason);
       };
-      const wake = () => {
+      // Timers fire up to a millisecond early, which is much at a high speed, and can't be set for months.
+      const wait = () => {
+        const restMs = (wakeAt - this.now()) / this.speed;
+        if (restMs > 0) {
+          timer = setTimeout(wait, Math.min(Math.ceil(restMs), TIMER_MAX_MS));
+          return;
+        }
         signal.removeEventListener("abort", stop);
         resolve();
       };
-      const timer = setTimeout(wake, Math.min(Math.max(0, ms / this.speed), TIMER_MAX_MS));
       signal.addEventListener("abort", stop, { once: true });
+      wait();
     });
   }
 }

@@ -53,7 +53,8 @@ const SERVICES: Readonly<Record<string, Service>> = {
 /** Answers one call as AWS would: any signature is accepted, and every mistake is an answer, never an exception. */
 export function answer({ body }: ApiRequest, world: World, requestId: string): ApiAnswer {
   const params = parseParams(body);
-  const service = SERVICES[text(params, "Version") ?? ""];
+  const version = text(params, "Version") ?? "";
+  const service = Object.hasOwn(SERVICES, version) ? SERVICES[version] : undefined;
   const name = text(params, "Action");
   const action = service !== undefined && name !== undefined ? `${service.name}:${name}` : undefined;
   try {
@@ -90,7 +91,8 @@ function success(
   if (service === undefined) {
     throw new AwsError("InvalidAction", `The version '${text(params, "Version") ?? ""}' is not simulated`);
   }
-  const action = name === undefined || !Object.hasOwn(service.actions, name) ? undefined : service.actions[name];
+  if (name === undefined) throw new AwsError("MissingAction", "The request is missing an action");
+  const action = Object.hasOwn(service.actions, name) ? service.actions[name] : undefined;
   if (action === undefined)
     throw new AwsError("InvalidAction", `The action ${name} is not valid for this web service.`);
   const result = action(params, world);

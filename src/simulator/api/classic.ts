@@ -5,6 +5,7 @@ import { type ApiActions, isoTime, tagList } from "./action.ts";
 import { pageOf } from "./paging.ts";
 import {
   atMost,
+  type Bounds,
   integer,
   type Params,
   requiredInteger,
@@ -14,10 +15,13 @@ import {
   text,
   texts,
 } from "./params.ts";
+import { PORT } from "./target-description.ts";
 import type { XmlFields } from "./xml.ts";
 
 const NAMES_PER_TAGS_CALL_MAX = 20;
 const DRAINING_MAX_SECONDS = 3_600;
+const INTERVAL_SECONDS: Bounds = [5, 300];
+const THRESHOLD: Bounds = [2, 10];
 
 /** The actions of Elastic Load Balancing 2012-06-01 (classic) that draining needs, and those that build a world. */
 export const classicActions: ApiActions = {
@@ -33,7 +37,7 @@ export const classicActions: ApiActions = {
 
   DescribeTags(params, world) {
     const names = texts(params, "LoadBalancerNames");
-    if (names === undefined || names.length === 0) throw missingParameter("LoadBalancerNames");
+    if (names === undefined) throw missingParameter("LoadBalancerNames");
     atMost(names, NAMES_PER_TAGS_CALL_MAX, "loadBalancerNames");
     const missing = names.find((name) => !world.classics.has(name));
     // One vanished load balancer fails the whole batch.
@@ -113,13 +117,13 @@ export const classicActions: ApiActions = {
         "DuplicateLoadBalancerName",
         `Load Balancer named '${name}' already exists and it is configured with different parameters.`,
       );
-    const listeners = (structures(params, "Listeners") ?? []).map((listener) => ({
+    const listeners = structures(params, "Listeners")?.map((listener) => ({
       protocol: requiredText(listener, "Protocol"),
-      port: requiredInteger(listener, "LoadBalancerPort"),
+      port: requiredInteger(listener, "LoadBalancerPort", PORT),
       instanceProtocol: text(listener, "InstanceProtocol") ?? requiredText(listener, "Protocol"),
-      instancePort: requiredInteger(listener, "InstancePort"),
+      instancePort: requiredInteger(listener, "InstancePort", PORT),
     }));
-    if (listeners.length === 0) throw missingParameter("Listeners");
+    if (listeners === undefined) throw missingParameter("Listeners");
     const subnet = texts(params, "Subnets")?.[0] ?? "";
     const vpcId = /^subnet-(vpc-[0-9a-z]+)/.exec(subnet)?.[1];
     if (vpcId === undefined) throw new AwsError("SubnetNotFound", `The subnet ID '${subnet}' does not exist`);
@@ -138,12 +142,16 @@ export const classicActions: ApiActions = {
     const loadBalancer = named(params, world);
     const check = structure(params, "HealthCheck");
     if (check === undefined) throw missingParameter("HealthCheck");
-    loadBalancer.healthCheckTarget = requiredText(check, "Target");
-    loadBalancer.healthCheck = {
-      intervalMs: requiredInteger(check, "Interval") * 1_000,
-      healthyThreshold: requiredInteger(check, "HealthyThreshold"),
-      unhealthyThreshold: requiredInteger(check, "UnhealthyThreshold"),
+    const target = requiredText(check, "Target");
+    const healthCheck = {
+      intervalMs: requiredInteger(check, "Interval", INTERVAL_SECONDS) * 1_000,
+      healthyThreshold: requiredInteger(check, "HealthyThreshold", THRESHOLD),
+      unhealthyThreshold: requiredInteger(check, "UnhealthyThreshold", THRESHOLD),
     };
+    // What the old settings have found out stays true.
+    loadBalancer.settleHealth(world.clock.now());
+    loadBalancer.healthCheckTarget = target;
+    loadBalancer.healthCheck = healthCheck;
     return { HealthCheck: healthCheckXml(loadBalancer) };
   },
 
@@ -167,7 +175,7 @@ function find(name: string, world: World): ClassicLoadBalancer {
 
 function instanceIds(params: Params): readonly string[] | undefined {
   const list = structures(params, "Instances");
-  return list === undefined || list.length === 0 ? undefined : list.map((entry) => requiredText(entry, "InstanceId"));
+  return list?.map((entry) => requiredText(entry, "InstanceId"));
 }
 
 function setTags(loadBalancer: ClassicLoadBalancer, params: Params): void {

@@ -4,7 +4,7 @@ import { matchesWildcard } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
 import { readMarker, writeMarker } from "./paging.ts";
-import { integer, type Params, requiredText, structures, text, texts } from "./params.ts";
+import { type Params, structures, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
 const STATE_CODES: Readonly<Record<InstanceStateName, number>> = { running: 16, "shutting-down": 32, terminated: 48 };
@@ -17,22 +17,18 @@ const FILTER_VALUES_MAX = 200;
 export const ec2Actions: ApiActions = {
   DescribeInstances(params, world) {
     const ids = texts(params, "InstanceId");
-    const maxResults = integer(params, "MaxResults");
+    const maxResults = readMaxResults(params);
     if (ids !== undefined && maxResults !== undefined) {
       throw new AwsError(
         "InvalidParameterCombination",
         "The parameter instancesSet cannot be used with the parameter maxResults",
       );
     }
-    if (maxResults !== undefined && (maxResults < MAX_RESULTS.min || maxResults > MAX_RESULTS.max)) {
-      throw new AwsError(
-        "InvalidParameterValue",
-        `Value ( ${maxResults} ) for parameter maxResults is invalid. Expecting a value between ${MAX_RESULTS.min} and ${MAX_RESULTS.max}.`,
-      );
-    }
     const chosen = ids === undefined ? [...world.instances.values()] : existing(ids, world);
-    const matching = chosen.filter((instance) => filters(params).every((filter) => matches(instance, filter, world)));
+    const wanted = filters(params);
+    const matching = chosen.filter((instance) => wanted.every((filter) => matches(instance, filter, world)));
     const start = readMarker(text(params, "NextToken"));
+    if (start === undefined) throw new AwsError("InvalidParameterValue", "Unable to parse pagination token");
     const end = start + (maxResults ?? MAX_RESULTS.max);
     return {
       reservationSet: { item: matching.slice(start, end).map((instance) => reservationXml(instance, world)) },
@@ -41,7 +37,9 @@ export const ec2Actions: ApiActions = {
   },
 
   TerminateInstances(params, world) {
-    const changed = existing(texts(params, "InstanceId") ?? [], world).map((instance) => {
+    const ids = texts(params, "InstanceId");
+    if (ids === undefined) throw new AwsError("InvalidParameterCombination", "No instances specified");
+    const changed = existing(ids, world).map((instance) => {
       const previousState = stateXml(instance, world);
       world.terminateInstance(instance);
       return { instanceId: instance.id, currentState: stateXml(instance, world), previousState };
@@ -50,14 +48,50 @@ export const ec2Actions: ApiActions = {
   },
 };
 
+function readMaxResults(params: Params): number | undefined {
+  const value = text(params, "MaxResults");
+  if (value === undefined) return undefined;
+  const { min, max } = MAX_RESULTS;
+  if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max) {
+    throw new AwsError(
+      "InvalidParameterValue",
+      `Value ( ${value} ) for parameter maxResults is invalid. Expecting a value between ${min} and ${max}.`,
+    );
+  }
+  return Number(value);
+}
+
+/** What an instance has to show for a filter. */
+type Shows = (instance: Instance, world: World) => readonly string[];
+
 interface Filter {
-  readonly name: string;
+  readonly shows: Shows;
   readonly values: readonly string[];
 }
 
+/** A terminated instance has no network any more. */
+const network =
+  (shows: (instance: Instance) => readonly string[]): Shows =>
+  (instance, world) =>
+    stateOf(instance, world) === "terminated" ? [] : shows(instance);
+
+const FILTERS: ReadonlyMap<string, Shows> = new Map<string, Shows>([
+  ["instance-id", ({ id }) => [id]],
+  ["instance-state-name", (instance, world) => [stateOf(instance, world)]],
+  ["tag-key", ({ tags }) => [...tags.keys()]],
+  ["vpc-id", network(({ vpcId }) => [vpcId])],
+  ["private-dns-name", network(({ name }) => [name])],
+  ["private-ip-address", network(({ privateIp }) => [privateIp])],
+  [
+    "network-interface.addresses.private-ip-address",
+    network(({ privateIp, secondaryIps }) => [privateIp, ...secondaryIps]),
+  ],
+  ["network-interface.ipv6-addresses.ipv6-address", network(({ ipv6Addresses }) => ipv6Addresses)],
+]);
+
 function filters(params: Params): readonly Filter[] {
   const list = (structures(params, "Filter") ?? []).map((filter) => ({
-    name: requiredText(filter, "Name"),
+    shows: filterNamed(text(filter, "Name") ?? "null"),
     values: texts(filter, "Value") ?? [],
   }));
   if (list.length > FILTERS_MAX || list.some(({ values }) => values.length > FILTER_VALUES_MAX)) {
@@ -69,37 +103,21 @@ function filters(params: Params): readonly Filter[] {
   return list;
 }
 
-function matches(instance: Instance, { name, values }: Filter, world: World): boolean {
-  const own = filterValues(instance, name, world);
-  return own.some((value) => values.some((pattern) => matchesWildcard(pattern, value)));
+function filterNamed(name: string): Shows {
+  if (name.startsWith("tag:")) {
+    const key = name.slice("tag:".length);
+    return ({ tags }) => [tags.get(key)].filter((value) => value !== undefined);
+  }
+  const shows = FILTERS.get(name);
+  if (shows === undefined) throw new AwsError("InvalidParameterValue", `The filter '${name}' is invalid`);
+  return shows;
 }
 
-/** What an instance has to show for a filter. A terminated one has no network any more. */
-function filterValues(instance: Instance, name: string, world: World): readonly string[] {
-  const state = instance.state(world.clock.now(), world.timing);
-  const hasNetwork = state !== "terminated";
-  if (name.startsWith("tag:"))
-    return [instance.tags.get(name.slice("tag:".length))].filter((value) => value !== undefined);
-  switch (name) {
-    case "instance-id":
-      return [instance.id];
-    case "instance-state-name":
-      return [state];
-    case "tag-key":
-      return [...instance.tags.keys()];
-    case "vpc-id":
-      return hasNetwork ? [instance.vpcId] : [];
-    case "private-dns-name":
-      return hasNetwork ? [instance.name] : [];
-    case "private-ip-address":
-      return hasNetwork ? [instance.privateIp] : [];
-    case "network-interface.addresses.private-ip-address":
-      return hasNetwork ? [instance.privateIp, ...instance.secondaryIps] : [];
-    case "network-interface.ipv6-addresses.ipv6-address":
-      return hasNetwork ? instance.ipv6Addresses : [];
-    default:
-      throw new AwsError("InvalidParameterValue", `The filter '${name}' is invalid`);
-  }
+/** A filter without values asks that there be any value (https://github.com/aws/aws-cli/issues/1735). */
+function matches(instance: Instance, { shows, values }: Filter, world: World): boolean {
+  const own = shows(instance, world);
+  if (values.length === 0) return own.length > 0;
+  return own.some((value) => values.some((pattern) => matchesWildcard(pattern, value)));
 }
 
 function existing(ids: readonly string[], world: World): readonly Instance[] {
@@ -113,8 +131,12 @@ function existing(ids: readonly string[], world: World): readonly Instance[] {
   return ids.map((id) => world.instance(id)).filter((instance) => instance !== undefined);
 }
 
+function stateOf(instance: Instance, world: World): InstanceStateName {
+  return instance.state(world.clock.now(), world.timing);
+}
+
 function stateXml(instance: Instance, world: World): XmlFields {
-  const name = instance.state(world.clock.now(), world.timing);
+  const name = stateOf(instance, world);
   return { code: STATE_CODES[name], name };
 }
 
@@ -128,7 +150,7 @@ function reservationXml(instance: Instance, world: World): XmlFields {
 }
 
 function instanceXml(instance: Instance, world: World): XmlFields {
-  const isTerminated = instance.state(world.clock.now(), world.timing) === "terminated";
+  const isTerminated = stateOf(instance, world) === "terminated";
   const subnetId = `subnet-${instance.vpcId}-${instance.zone}`;
   return {
     instanceId: instance.id,

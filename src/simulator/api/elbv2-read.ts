@@ -56,7 +56,7 @@ export const elbv2ReadActions: ApiActions = {
     const named = structures(params, "Targets")?.map((target) => targetDescription(target, group));
     const now = world.clock.now();
     const described =
-      named === undefined || named.length === 0
+      named === undefined
         ? group.listed(now).map((target) => ({ described: target, target }))
         : named.map((description) => ({ described: description, target: group.named(description, now) }));
     return {

@@ -1,13 +1,27 @@
 import { AwsError, invalidTarget, missingParameter, validationError } from "../aws-error.ts";
-import type { Action, Condition } from "../world/load-balancer.ts";
+import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
 import type { LoadBalancerType, TargetDescription, TargetGroup } from "../world/target-group.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
 import { findListener, listenerXml, loadBalancerXml, ruleXml, targetGroupXml } from "./elbv2-read.ts";
-import { integer, type Params, requiredInteger, requiredText, structure, structures, text, texts } from "./params.ts";
-import { targetDescription } from "./target-description.ts";
+import {
+  type Bounds,
+  integer,
+  type Params,
+  requiredInteger,
+  requiredText,
+  structure,
+  structures,
+  text,
+  texts,
+} from "./params.ts";
+import { PORT, targetDescription } from "./target-description.ts";
 
 const DELAY_MAX_SECONDS = 3_600;
+const PRIORITY: Bounds = [1, 50_000];
+const WEIGHT: Bounds = [0, 999];
+const INTERVAL_SECONDS: Bounds = [5, 300];
+const THRESHOLD: Bounds = [2, 10];
 const LOAD_BALANCER_TYPES: readonly LoadBalancerType[] = ["application", "network", "gateway"];
 
 /** The actions of Elastic Load Balancing 2015-12-01 that change something: what draining does, and what builds a world. */
@@ -44,11 +58,11 @@ export const elbv2WriteActions: ApiActions = {
       targetType,
       vpcId: requiredText(params, "VpcId"),
       protocol: requiredText(params, "Protocol"),
-      port: requiredInteger(params, "Port"),
+      port: requiredInteger(params, "Port", PORT),
       healthCheck: {
-        intervalMs: (integer(params, "HealthCheckIntervalSeconds") ?? 30) * 1_000,
-        healthyThreshold: integer(params, "HealthyThresholdCount") ?? 5,
-        unhealthyThreshold: integer(params, "UnhealthyThresholdCount") ?? 2,
+        intervalMs: (integer(params, "HealthCheckIntervalSeconds", INTERVAL_SECONDS) ?? 30) * 1_000,
+        healthyThreshold: integer(params, "HealthyThresholdCount", THRESHOLD) ?? 5,
+        unhealthyThreshold: integer(params, "UnhealthyThresholdCount", THRESHOLD) ?? 2,
       },
     });
     setTags(group.tags, params);
@@ -57,18 +71,8 @@ export const elbv2WriteActions: ApiActions = {
 
   ModifyTargetGroupAttributes(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
-    for (const attribute of structures(params, "Attributes") ?? []) {
-      const key = requiredText(attribute, "Key");
-      const value = requiredText(attribute, "Value");
-      if (!group.attributes.has(key))
-        throw new AwsError("InvalidConfigurationRequest", `Target group attribute key '${key}' is not recognized`);
-      if (key === "deregistration_delay.timeout_seconds" && !isDelay(value)) {
-        throw validationError(
-          `Deregistration delay must be between 0 and ${DELAY_MAX_SECONDS} seconds, not '${value}'`,
-        );
-      }
-      group.attributes.set(key, value);
-    }
+    const wanted = (structures(params, "Attributes") ?? []).map((attribute) => checkedAttribute(attribute, group));
+    for (const [key, value] of wanted) group.attributes.set(key, value);
     return { Attributes: { member: [...group.attributes].map(([Key, Value]) => ({ Key, Value })) } };
   },
 
@@ -103,30 +107,41 @@ export const elbv2WriteActions: ApiActions = {
 
   CreateListener(params, world) {
     const loadBalancer = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
-    const listener = world.addListener(loadBalancer, {
-      protocol: requiredText(params, "Protocol"),
-      port: requiredInteger(params, "Port"),
-      defaultActions: actions(params, "DefaultActions", world),
-    });
+    const protocol = requiredText(params, "Protocol");
+    const port = requiredInteger(params, "Port", PORT);
+    if (loadBalancer.listeners.some((listener) => listener.port === port)) {
+      throw new AwsError(
+        "DuplicateListener",
+        `A listener already exists on this port for this load balancer '${loadBalancer.arn}'`,
+      );
+    }
+    const defaultActions = actions(params, "DefaultActions", world);
+    checkUnshared(defaultActions, loadBalancer, world);
+    const listener = world.addListener(loadBalancer, { protocol, port, defaultActions });
     return { Listeners: { member: [listenerXml({ listener, loadBalancer })] } };
   },
 
   CreateRule(params, world) {
-    const { listener } = findListener(requiredText(params, "ListenerArn"), world);
-    const priority = requiredInteger(params, "Priority");
+    const { listener, loadBalancer } = findListener(requiredText(params, "ListenerArn"), world);
+    const priority = requiredInteger(params, "Priority", PRIORITY);
     if (listener.rules.some((rule) => rule.priority === priority)) {
       throw new AwsError("PriorityInUse", `Priority '${priority}' is currently in use`);
     }
-    const conditions = (structures(params, "Conditions") ?? []).map(condition);
-    const rule = world.addRule(listener, { priority, conditions, actions: actions(params, "Actions", world) });
+    const conditions = structures(params, "Conditions")?.map(condition);
+    if (conditions === undefined) throw missingParameter("Conditions");
+    const ruleActions = actions(params, "Actions", world);
+    checkUnshared(ruleActions, loadBalancer, world);
+    const rule = world.addRule(listener, { priority, conditions, actions: ruleActions });
     return { Rules: { member: [ruleXml(rule)] } };
   },
 
   AddTags(params, world) {
-    for (const arn of texts(params, "ResourceArns") ?? []) {
-      const resource = arn.includes(":targetgroup/") ? world.targetGroup(arn) : world.loadBalancer(arn);
-      setTags(resource.tags, params);
-    }
+    const arns = texts(params, "ResourceArns");
+    if (arns === undefined) throw missingParameter("ResourceArns");
+    const resources = arns.map((arn) =>
+      arn.includes(":targetgroup/") ? world.targetGroup(arn) : world.loadBalancer(arn),
+    );
+    for (const { tags } of resources) setTags(tags, params);
     return {};
   },
 };
@@ -151,8 +166,20 @@ function checkInstances(wanted: readonly TargetDescription[], world: World): voi
 
 function actions(params: Params, name: string, world: World): readonly Action[] {
   const list = structures(params, name);
-  if (list === undefined || list.length === 0) throw missingParameter(name);
+  if (list === undefined) throw missingParameter(name);
   return list.map((action) => readAction(action, world));
+}
+
+/** A target group serves one load balancer at most. */
+function checkUnshared(list: readonly Action[], loadBalancer: LoadBalancer, world: World): void {
+  const arns = list.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : []));
+  const taken = arns.find((arn) => (world.loadBalancerOf(arn) ?? loadBalancer) !== loadBalancer);
+  if (taken !== undefined) {
+    throw new AwsError(
+      "TargetGroupAssociationLimit",
+      `The following target groups cannot be associated with more than one load balancer: ${taken}`,
+    );
+  }
 }
 
 function readAction(params: Params, world: World): Action {
@@ -163,10 +190,9 @@ function readAction(params: Params, world: World): Action {
       const weighted = (config && structures(config, "TargetGroups")) ?? [];
       const groups = weighted.map((group) => ({
         arn: requiredText(group, "TargetGroupArn"),
-        weight: integer(group, "Weight") ?? 1,
+        weight: integer(group, "Weight", WEIGHT) ?? 1,
       }));
-      const only = text(params, "TargetGroupArn");
-      const forward = groups.length > 0 || only === undefined ? groups : [{ arn: only, weight: 1 }];
+      const forward = groups.length > 0 ? groups : [{ arn: requiredText(params, "TargetGroupArn"), weight: 1 }];
       for (const { arn } of forward) world.targetGroup(arn);
       return { type, groups: forward };
     }
@@ -202,6 +228,17 @@ function vpcOfSubnet(params: Params): string {
 
 function setTags(tags: Map<string, string>, params: Params): void {
   for (const tag of structures(params, "Tags") ?? []) tags.set(requiredText(tag, "Key"), text(tag, "Value") ?? "");
+}
+
+function checkedAttribute(attribute: Params, group: TargetGroup): readonly [key: string, value: string] {
+  const key = requiredText(attribute, "Key");
+  const value = requiredText(attribute, "Value");
+  if (!group.attributes.has(key))
+    throw new AwsError("InvalidConfigurationRequest", `Target group attribute key '${key}' is not recognized`);
+  if (key === "deregistration_delay.timeout_seconds" && !isDelay(value)) {
+    throw validationError(`Deregistration delay must be between 0 and ${DELAY_MAX_SECONDS} seconds, not '${value}'`);
+  }
+  return [key, value];
 }
 
 function isDelay(value: string): boolean {

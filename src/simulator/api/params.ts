@@ -1,4 +1,4 @@
-import { constraintError, missingParameter, validationError } from "../aws-error.ts";
+import { AwsError, constraintError, missingParameter, validationError } from "../aws-error.ts";
 
 /** Parameters of the query protocol, nested: `Targets.member.1.Id=x` is `{ Targets: { member: { 1: { Id: "x" } } } }`. */
 export interface Params {
@@ -19,7 +19,6 @@ export function parseParams(body: string): Params {
       inner[name] = next;
       inner = next;
     }
-    // `Targets=` stands for an empty list beside which nothing else is sent.
     if (typeof inner[last] !== "object") inner[last] = value;
   }
   return root;
@@ -36,27 +35,39 @@ export function requiredText(params: Params, name: string): string {
   return value;
 }
 
-export function integer(params: Params, name: string): number | undefined {
+/** The least and the greatest value that AWS's model allows. */
+export type Bounds = readonly [min: number, max: number];
+const UNBOUNDED: Bounds = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+
+export function integer(params: Params, name: string, bounds: Bounds = UNBOUNDED): number | undefined {
+  const [min, max] = bounds;
   const value = text(params, name);
   if (value === undefined) return undefined;
   if (!/^-?\d+$/.test(value)) throw validationError(`Value '${value}' at '${name}' is not a whole number`);
+  const parameter = name.charAt(0).toLowerCase() + name.slice(1);
+  if (Number(value) < min) {
+    throw constraintError(`'${value}'`, parameter, `Member must have value greater than or equal to ${min}`);
+  }
+  if (Number(value) > max) {
+    throw constraintError(`'${value}'`, parameter, `Member must have value less than or equal to ${max}`);
+  }
   return Number(value);
 }
 
-export function requiredInteger(params: Params, name: string): number {
-  const value = integer(params, name);
+export function requiredInteger(params: Params, name: string, bounds: Bounds): number {
+  const value = integer(params, name, bounds);
   if (value === undefined) throw missingParameter(name);
   return value;
 }
 
 /** A list of texts: `Name.member.N` (query), or `Name.N` (ec2), in order of N. Undefined when none was sent. */
 export function texts(params: Params, name: string): readonly string[] | undefined {
-  return entries(params, name)?.filter((entry) => typeof entry === "string");
+  return entries(params, name)?.map((entry) => (typeof entry === "string" ? entry : malformed(name)));
 }
 
 /** A list of structures. Undefined when none was sent. */
 export function structures(params: Params, name: string): readonly Params[] | undefined {
-  return entries(params, name)?.filter((entry) => typeof entry === "object");
+  return entries(params, name)?.map((entry) => (typeof entry === "object" ? entry : malformed(name)));
 }
 
 export function structure(params: Params, name: string): Params | undefined {
@@ -72,13 +83,17 @@ export function atMost<T>(list: readonly T[], max: number, parameter: string): r
   return list;
 }
 
+/** The SDK sends an empty list as `Name=`, which AWS takes for no list at all: to a Describe it means everything. */
 function entries(params: Params, name: string): (string | Params)[] | undefined {
   const value = params[name];
-  if (value === undefined) return undefined;
-  if (typeof value === "string") return value === "" ? [] : undefined;
-  const list = typeof value["member"] === "object" ? value["member"] : value;
-  return Object.keys(list)
-    .filter((key) => /^\d+$/.test(key))
-    .sort((a, b) => Number(a) - Number(b))
-    .map((key) => list[key] as string | Params);
+  if (value === undefined || value === "") return undefined;
+  const list = typeof value === "string" ? value : (value["member"] ?? value);
+  if (typeof list === "string") return malformed(name);
+  const keys = Object.keys(list);
+  if (keys.some((key) => !/^\d+$/.test(key))) return malformed(name);
+  return keys.sort((a, b) => Number(a) - Number(b)).map((key) => list[key] as string | Params);
+}
+
+function malformed(name: string): never {
+  throw new AwsError("MalformedInput", `'${name}' is not a list of what this action takes`);
 }

@@ -1,14 +1,15 @@
 import { isIP } from "node:net";
 import { validationError } from "../aws-error.ts";
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
-import { integer, type Params, requiredText, text } from "./params.ts";
+import { type Bounds, integer, type Params, requiredText, text } from "./params.ts";
 
+export const PORT: Bounds = [1, 65_535];
 const INSTANCE_ID = /^i-[0-9a-f]{8,17}$/;
 
 /** Reads one entry of `Targets`, checked against what the group takes. */
 export function targetDescription(params: Params, group: TargetGroup): TargetDescription {
   const id = requiredText(params, "Id");
-  const port = integer(params, "Port");
+  const port = integer(params, "Port", PORT);
   const zone = text(params, "AvailabilityZone");
   if (group.targetType === "instance" && !INSTANCE_ID.test(id)) {
     throw validationError(`Instance ID '${id}' is not valid`);

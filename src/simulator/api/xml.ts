@@ -24,8 +24,8 @@ function isList(value: XmlValue): value is readonly XmlValue[] {
 function escaped(text: string): string {
   return (
     text
-      .replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+      .replace(/[&<>"\r]/g, (character) => `&#${character.charCodeAt(0)};`)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 can't carry these at all
-      .replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, "�")
+      .replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "�")
   );
 }

@@ -94,7 +94,7 @@ export class ClassicLoadBalancer {
   /** Registered now: neither draining nor gone. Terminated instances drop off. */
   registered(now: number): readonly string[] {
     return [...this.#registrations]
-      .filter(([id, { deregisteredAt }]) => deregisteredAt === undefined && !this.#hasDropped(id, now))
+      .filter(([id, { deregisteredAt }]) => deregisteredAt === undefined && now < this.#droppedAt(id))
       .map(([id]) => id);
   }
 
@@ -142,7 +142,7 @@ export class ClassicLoadBalancer {
       .filter(
         ([id, registration]) =>
           now >= registration.registeredAt + timing.classicRegistrationMs &&
-          now < (registration.deregisteredAt ?? Number.POSITIVE_INFINITY) + lag &&
+          now < Math.min(registration.deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(id)) + lag &&
           this.#health(id, registration, now) === "healthy",
       )
       .map(([id]) => id);
@@ -182,9 +182,10 @@ export class ClassicLoadBalancer {
     return registration.endedAt !== undefined;
   }
 
-  #hasDropped(id: string, now: number): boolean {
+  /** When the load balancer lets go of a terminated instance by itself. */
+  #droppedAt(id: string): number {
     const { timing } = this.#surroundings;
-    const terminatedAt = this.#surroundings.instance(id)?.terminatedAt;
-    return terminatedAt !== undefined && now >= terminatedAt + timing.shuttingDownMs + timing.terminatedDropMs;
+    const terminatedAt = this.#surroundings.instance(id)?.terminatedAt ?? Number.POSITIVE_INFINITY;
+    return terminatedAt + timing.shuttingDownMs + timing.terminatedDropMs;
   }
 }

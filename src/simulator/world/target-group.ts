@@ -78,9 +78,11 @@ export class TargetGroup {
       ["stickiness.enabled", "false"],
       [DEREGISTRATION_DELAY, "300"],
       ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
-      // On by default for new UDP groups only.
-      [CONNECTION_TERMINATION, String(input.protocol === "UDP" || input.protocol === "TCP_UDP")],
     ]);
+    // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
+    if (!this.#isApplication() && input.protocol !== "GENEVE") {
+      this.attributes.set(CONNECTION_TERMINATION, String(input.protocol === "UDP" || input.protocol === "TCP_UDP"));
+    }
   }
 
   get deregistrationDelayMs(): number {
@@ -106,7 +108,7 @@ export class TargetGroup {
     });
   }
 
-  /** Answers whether anything was deregistered. Unknown targets, also those named without their port, are ignored. */
+  /** Answers what was deregistered. Unknown targets, also those named without their port, are ignored. */
   deregister(description: TargetDescription, now: number): Target | undefined {
     const target = this.#find(description);
     if (target === undefined || target.deregisteredAt !== undefined) return;
@@ -116,20 +118,20 @@ export class TargetGroup {
 
   /** What DescribeTargetHealth lists when nobody is named. */
   listed(now: number): readonly Target[] {
-    return [...this.#targets.values()].filter((target) => !this.#isGone(target, now) && !this.#hasDropped(target, now));
+    return [...this.#targets.values()].filter((target) => !this.#isGone(target, now) && now < this.#droppedAt(target));
   }
 
-  /** A target that is named in a call, if it is registered or draining. */
+  /** A target that is named in a call, if it is registered or draining, or was so when its instance was terminated. */
   named(description: TargetDescription, now: number): Target | undefined {
     const target = this.#find(description);
-    return target === undefined || this.#isGone(target, now) ? undefined : target;
+    if (target === undefined) return undefined;
+    return this.#isGone(target, now) && this.#isGone(target, this.#terminatedAt(target) ?? now) ? undefined : target;
   }
 
   /** What the API says of a registered or draining target. */
   apiHealth(target: Target, now: number): TargetHealth {
-    const machine = this.#surroundings.machineOf(target.id);
-    // AWS goes on saying so for at least ten minutes, to whoever names the target.
-    if (target.deregisteredAt !== undefined || machine?.terminatedAt !== undefined) {
+    // Of a terminated instance AWS goes on saying so for at least ten minutes, to whoever names the target.
+    if (target.deregisteredAt !== undefined || this.#terminatedAt(target) !== undefined) {
       return {
         state: "draining",
         reason: "Target.DeregistrationInProgress",
@@ -182,10 +184,7 @@ export class TargetGroup {
 
   /** Until when machine number `machine` sends new traffic to `target`, in milliseconds since the epoch. */
   trafficUntil(target: Target, machine: number, machines: number): number {
-    const terminatedAt = this.#surroundings.machineOf(target.id)?.terminatedAt;
-    const { shuttingDownMs, terminatedDropMs } = this.#surroundings.timing;
-    const droppedAt = terminatedAt === undefined ? undefined : terminatedAt + shuttingDownMs + terminatedDropMs;
-    const leftAt = Math.min(target.deregisteredAt ?? Number.POSITIVE_INFINITY, droppedAt ?? Number.POSITIVE_INFINITY);
+    const leftAt = Math.min(target.deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(target));
     return leftAt + lagOf(this.#deregistrationLag(), machine, machines);
   }
 
@@ -203,10 +202,15 @@ export class TargetGroup {
     return now >= target.deregisteredAt + shownMs;
   }
 
-  #hasDropped(target: Target, now: number): boolean {
-    const terminatedAt = this.#surroundings.machineOf(target.id)?.terminatedAt;
+  /** When the load balancer lets go of a terminated instance by itself. */
+  #droppedAt(target: Target): number {
     const { shuttingDownMs, terminatedDropMs } = this.#surroundings.timing;
-    return terminatedAt !== undefined && now >= terminatedAt + shuttingDownMs + terminatedDropMs;
+    return (this.#terminatedAt(target) ?? Number.POSITIVE_INFINITY) + shuttingDownMs + terminatedDropMs;
+  }
+
+  /** Addresses outlive their instances: they stay registered, and fail their health checks. */
+  #terminatedAt(target: Target): number | undefined {
+    return this.targetType === "instance" ? this.#surroundings.machineOf(target.id)?.terminatedAt : undefined;
   }
 
   #trafficFrom(target: Target): number {

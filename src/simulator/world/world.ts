@@ -161,8 +161,9 @@ export class World {
     return this.instances.get(id);
   }
 
+  /** By id or address. An address is reused once its instance is gone: it belongs to the newest. */
   machineOf(targetId: string): Instance | undefined {
-    return this.instances.get(targetId) ?? [...this.instances.values()].find((instance) => instance.owns(targetId));
+    return this.instances.get(targetId) ?? [...this.instances.values()].findLast((instance) => instance.owns(targetId));
   }
 
   /** The load balancer that uses a group: AWS allows one at most. */
