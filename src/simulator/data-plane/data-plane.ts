@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo, Server as TcpServer } from "node:net";
+import { lagOf } from "../timing.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { Instance } from "../world/instance.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
@@ -28,8 +29,10 @@ export class DataPlane {
   readonly #processes = new Map<string, TargetProcess>();
   readonly #balancers: { close(): void }[] = [];
   readonly #urls = new Map<string, string>();
-  /** What is under way, by target: cut when its load balancer stops waiting. */
-  readonly #passages = new Map<Target | string, Set<Passage>>();
+  /** What is under way, by registration: cut when its load balancer stops waiting. */
+  readonly #passages = new Map<string, Set<Passage>>();
+  /** The last deregistration of each registration: one that was taken back and repeated begins anew. */
+  readonly #departures = new Map<string, symbol>();
   readonly #closed = new AbortController();
   /** How often each group, listener or load balancer had a choice to make: it takes turns. */
   readonly #turns = new Map<object, number>();
@@ -40,15 +43,15 @@ export class DataPlane {
     setMaxListeners(0, this.#closed.signal);
   }
 
-  /** Starts everything that the world has now. Load balancers that are added later get no listener. */
+  /** Starts everything that the world has now. What is added later gets neither a process nor a listener. */
   static async open(world: World): Promise<DataPlane> {
     const plane = new DataPlane(world);
+    world.watch((change) => plane.#onChange(change));
     await Promise.all([...world.instances.values()].map((instance) => plane.#startProcess(instance)));
     for (const loadBalancer of world.loadBalancers.values()) {
       for (const listener of loadBalancer.listeners) await plane.#openListener(loadBalancer, listener);
     }
     for (const classic of world.classics.values()) await plane.#openClassic(classic);
-    world.watch((change) => plane.#onChange(change));
     return plane;
   }
 
@@ -66,7 +69,9 @@ export class DataPlane {
   }
 
   async #startProcess(instance: Instance): Promise<void> {
-    this.#processes.set(instance.id, await TargetProcess.start(instance.id));
+    const process = await TargetProcess.start(instance.id);
+    this.#processes.set(instance.id, process);
+    if (instance.terminatedAt !== undefined) process.kill();
   }
 
   async #openListener(loadBalancer: LoadBalancer, listener: Listener): Promise<void> {
@@ -108,33 +113,35 @@ export class DataPlane {
     listener: Listener,
     request: { readonly host: string; readonly path: string; readonly client: number },
   ): Route {
-    const action = actionFor(listener, request);
+    // Clients name the port in `Host` only because it is the simulator's own.
+    const action = actionFor(listener, { host: request.host.replace(/:\d+$/, ""), path: request.path });
     if (action === undefined) return { to: "nobody", status: 503, body: "no action\n" };
-    if (action.type !== "forward")
-      return { to: "nobody", status: Number(action.statusCode.replace("HTTP_", "")), body: "" };
+    if (action.type !== "forward") {
+      const body = action.type === "fixed-response" ? action.body : "";
+      return { to: "nobody", status: Number(action.statusCode.replace("HTTP_", "")), body };
+    }
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
-    const machine = flowHash(request.client) % MACHINES;
+    const machine = machineFor(request.client);
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[this.#turn(group ?? action) % Math.max(1, targets.length)];
-    if (target === undefined) return { to: "nobody", status: 503, body: "no target\n" };
-    return { to: "target", port: this.#portOf(target.id), ...this.#pass(target, machine) };
+    if (group === undefined || target === undefined) return { to: "nobody", status: 503, body: "no target\n" };
+    return { to: "target", port: this.#portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
   #routeFlow(listener: Listener, client: number): FlowRoute {
     const action = actionFor(listener, { host: "", path: "/" });
-    const hash = flowHash(client);
-    const groupArn = action?.type === "forward" ? chooseGroup(action.groups, hash >>> 1) : undefined;
-    const machine = hash % MACHINES;
-    const targets =
-      this.#world.targetGroups.get(groupArn ?? "")?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
-    const target = targets[(hash >>> 1) % Math.max(1, targets.length)];
-    if (target === undefined) return { to: "nobody" };
-    return { to: "target", port: this.#portOf(target.id), ...this.#pass(target, machine) };
+    const groupArn = action?.type === "forward" ? chooseGroup(action.groups, flowHash(client, "group")) : undefined;
+    const group = this.#world.targetGroups.get(groupArn ?? "");
+    const machine = machineFor(client);
+    const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
+    const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
+    if (group === undefined || target === undefined) return { to: "nobody" };
+    return { to: "target", port: this.#portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
-    const machine = flowHash(client) % MACHINES;
+    const machine = machineFor(client);
     const ids = classic.routable(this.#world.clock.now(), machine, MACHINES);
     const id = ids[this.#turn(classic) % Math.max(1, ids.length)];
     if (id === undefined) return { to: "nobody", status: 503, body: "no instance\n" };
@@ -147,7 +154,7 @@ export class DataPlane {
     return { to: "target", port: this.#portOf(id), cut, onEnd: ended };
   }
 
-  #pass(through: Target | string, machine: number): { readonly cut: AbortSignal; readonly onEnd: () => void } {
+  #pass(through: string, machine: number): { readonly cut: AbortSignal; readonly onEnd: () => void } {
     const passage: Passage = { machine, controller: new AbortController() };
     const passages = this.#passages.get(through) ?? new Set();
     passages.add(passage);
@@ -187,38 +194,42 @@ export class DataPlane {
   #cutWhenDue(group: TargetGroup, target: Target): void {
     const type = this.#world.usedBy(group.arn);
     if (type === "gateway" || type === undefined || (type === "network" && !group.terminatesConnections)) return;
-    const since = target.deregisteredAt ?? 0;
-    for (let machine = 0; machine < MACHINES; machine++) {
-      const learns = group.trafficUntil(target, machine, MACHINES);
-      const at = Math.max(learns, since + group.deregistrationDelayMs);
-      this.#cutAt(at, target, machine, () => target.deregisteredAt === since);
-    }
+    const since = target.deregisteredAt ?? this.#world.clock.now();
+    const isBack = () => (group.named(target, this.#world.clock.now()) ?? target) !== target;
+    const dueAt = (machine: number) =>
+      Math.max(group.trafficUntil(target, machine, MACHINES), since + group.deregistrationDelayMs);
+    this.#cutLater(targetKey(group, target), { dueAt, isBack });
   }
 
   #cutClassicWhenDue(classic: ClassicLoadBalancer, id: string): void {
-    const [first, last] = this.#world.timing.classicDeregistration;
-    for (let machine = 0; machine < MACHINES; machine++) {
-      const lag = machine === MACHINES - 1 ? last : first;
-      const at = this.#world.clock.now() + Math.max(lag, classic.drainingMs);
-      this.#cutAt(
-        at,
-        classicKey(classic, id),
-        machine,
-        () => !classic.registered(this.#world.clock.now()).includes(id),
-      );
-    }
+    const { clock, timing } = this.#world;
+    const since = clock.now();
+    const { drainingMs } = classic;
+    const isBack = () => classic.registered(clock.now()).includes(id);
+    const dueAt = (machine: number) =>
+      since + Math.max(lagOf(timing.classicDeregistration, machine, MACHINES), drainingMs);
+    this.#cutLater(classicKey(classic, id), { dueAt, isBack });
   }
 
-  #cutAt(at: number, through: Target | string, machine: number, stillLeaving: () => boolean): void {
+  /** Cuts what each machine still has under way when it is due, unless the registration has come back by then. */
+  #cutLater(
+    through: string,
+    { dueAt, isBack }: { readonly dueAt: (machine: number) => number; readonly isBack: () => boolean },
+  ): void {
     const { clock } = this.#world;
-    clock.sleep(at - clock.now(), this.#closed.signal).then(
-      () => {
-        if (!stillLeaving()) return;
-        for (const passage of this.#passages.get(through) ?? [])
-          if (passage.machine === machine) passage.controller.abort();
-      },
-      () => {}, // Closed.
-    );
+    const departure = Symbol(through);
+    this.#departures.set(through, departure);
+    const cut = (machine: number) => {
+      if (isBack() || this.#departures.get(through) !== departure) return;
+      for (const passage of this.#passages.get(through) ?? [])
+        if (passage.machine === machine) passage.controller.abort();
+    };
+    for (let machine = 0; machine < MACHINES; machine++) {
+      clock.sleep(dueAt(machine) - clock.now(), this.#closed.signal).then(
+        () => cut(machine),
+        () => {}, // Closed.
+      );
+    }
   }
 
   #turn(of: object): number {
@@ -228,11 +239,26 @@ export class DataPlane {
   }
 }
 
+function targetKey({ arn }: TargetGroup, { id, port, zone }: Target): string {
+  return `${arn} ${id} ${port} ${zone ?? ""}`;
+}
+
 function classicKey(classic: ClassicLoadBalancer, instanceId: string): string {
   return `${classic.name} ${instanceId}`;
 }
 
-/** Spreads neighbouring client ports over the targets. */
-function flowHash(client: number): number {
-  return (Math.imul(client, 2_654_435_761) >>> 8) & 0xffff;
+/** A client's connection comes in through one of a load balancer's machines, and stays there. */
+function machineFor(client: number): number {
+  return flowHash(client, "machine") % MACHINES;
+}
+
+/** Each choice has a hash of its own: with one for all, flows to one group would know one of its targets alone. */
+const HASH_SEEDS = { machine: 0x2545f491, group: 0x4f6cdd1d, target: 0x1b873593 };
+
+/** Spreads client ports evenly, neighbouring ones too. A whole number, always the same for the same client. */
+function flowHash(client: number, choice: keyof typeof HASH_SEEDS): number {
+  let hash = client ^ HASH_SEEDS[choice];
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

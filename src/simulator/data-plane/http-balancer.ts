@@ -2,6 +2,7 @@ import {
   Agent,
   createServer,
   request as httpRequest,
+  type IncomingHttpHeaders,
   type IncomingMessage,
   type Server,
   type ServerResponse,
@@ -76,26 +77,41 @@ export class HttpBalancer {
   }
 
   #forward(request: IncomingMessage, response: ServerResponse, port: number, cut: AbortSignal): void {
-    const { method = "GET", url = "/", headers } = request;
+    const { method = "GET", url = "/" } = request;
+    const headers = endToEnd(request.headers);
     const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: url, headers, agent: this.#agent });
     const broken = () => {
+      leave();
+      if (!response.headersSent)
+        answer(response, this.#options.statuses.broken, "the target ended before its answer\n");
+      // Half an answer must not look like a whole one.
+      else if (!response.writableEnded) response.destroy();
+    };
+    const leave = () => {
       cut.removeEventListener("abort", broken);
       outgoing.destroy();
-      if (response.headersSent) response.destroy();
-      else answer(response, this.#options.statuses.broken, "the target ended before its answer\n");
+      // What the client still sends is read and dropped: before that is done it reads no answer.
+      request.unpipe(outgoing).resume();
     };
     cut.addEventListener("abort", broken, { once: true });
     response.once("close", () => {
       cut.removeEventListener("abort", broken);
-      if (!response.writableFinished) outgoing.destroy();
+      if (!response.writableFinished || !request.complete) leave();
     });
-    outgoing.once("error", broken);
+    outgoing.on("error", broken);
     outgoing.once("response", (incoming) => {
-      response.writeHead(incoming.statusCode ?? 502, incoming.headers);
-      incoming.once("error", broken).pipe(response);
+      const { "transfer-encoding": _, ...headers } = endToEnd(incoming.headers);
+      response.writeHead(incoming.statusCode ?? 502, headers);
+      incoming.on("error", broken).pipe(response);
     });
     request.pipe(outgoing);
   }
+}
+
+/** Without those that are about one connection alone. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { connection, "keep-alive": keepAlive, "proxy-connection": proxyConnection, upgrade, ...rest } = headers;
+  return rest;
 }
 
 function answer(response: ServerResponse, status: number, body: string): void {

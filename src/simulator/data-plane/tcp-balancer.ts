@@ -44,16 +44,19 @@ export class TcpBalancer {
       route.cut.removeEventListener("abort", cut);
       route.onEnd();
     });
-    // The machine is gone: the client's packets vanish, and nobody tells it so.
-    if (route.port === undefined) client.resume();
+    // The machine is gone: the client's packets vanish, and nobody tells it so. It is the one who gives up.
+    if (route.port === undefined) client.resume().once("end", () => client.destroy());
     else this.#join(client, route.port);
   }
 
   #join(client: Socket, port: number): void {
     const target = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     target.on("error", () => client.resetAndDestroy());
-    target.once("close", () => client.destroy());
-    client.once("close", () => target.destroy());
+    client.once("close", () => {
+      // Where both have said all they had to say, the last of it may still be on its way.
+      const isComplete = client.readableEnded && client.writableFinished;
+      if (!isComplete) target.resetAndDestroy();
+    });
     client.pipe(target).pipe(client);
   }
 }

@@ -1,0 +1,110 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect, test } from "vitest";
+import { SimulatedRegion } from "../../support/simulated-region.ts";
+import { carry } from "./carried.ts";
+import { Connection, hold, holdMany, send } from "./clients.ts";
+
+const TARGET_PROCESS = new URL("../../../src/simulator/data-plane/target-process.ts", import.meta.url);
+
+/** One instance behind one load balancer of each kind that carries requests. */
+async function oneOfEach() {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  region.group({ name: "alb", nodes: [node] });
+  region.group({ name: "nlb", type: "network", nodes: [node] });
+  region.classic({ name: "classic", nodes: [node] });
+  const carried = await carry(region.world);
+  const urls = ["alb-lb", "nlb-lb", "classic"].map((name) => carried.plane.url(name));
+  return { region, node, carried, urls };
+}
+
+test("one process answers for an instance behind all of its load balancers", async () => {
+  const { node, carried, urls } = await oneOfEach();
+  for (const url of urls)
+    expect(await send(url)).toMatchObject({ status: 200, servedBy: node.id, body: `${node.id}\n` });
+  expect([...carried.processes.keys()]).toEqual([node.id]);
+});
+
+test("a target that is known by its address is the instance that has the address", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node({ secondaryIps: ["10.0.9.9"] });
+  const group = region.group({ name: "pods", targetType: "ip" });
+  region.world.registerTarget(group, { id: "10.0.9.9" }, { settled: true });
+  const { plane } = await carry(region.world);
+  expect(await send(plane.url("pods-lb"))).toMatchObject({ status: 200, servedBy: node.id });
+});
+
+test("terminating an instance ends its process at once, and what was in flight is lost", async () => {
+  const { region, node, carried, urls } = await oneOfEach();
+  const process = carried.processes.get(node.id);
+  if (process === undefined) throw new Error("no process");
+  const held = await Promise.all(urls.map((url) => hold(`${url}/?delay=600000`)));
+  const exited = once(process, "exit");
+  region.world.terminateInstance(node);
+  expect(await exited).toEqual([null, "SIGKILL"]);
+  const statuses = (await Promise.all(held.map(({ answer }) => answer))).map(({ status }) => status);
+  expect(statuses).toEqual([502, "broken", 504]);
+});
+
+test("an instance that is terminated before or while the data plane opens has no process left", async () => {
+  const region = new SimulatedRegion();
+  const [before, meanwhile, running] = [region.node(), region.node(), region.node()];
+  region.world.terminateInstance(before);
+  const opening = carry(region.world);
+  region.world.terminateInstance(meanwhile);
+  const { processes } = await opening;
+  const isAlive = (id: string) => processes.get(id)?.exitCode === null && processes.get(id)?.signalCode === null;
+  await expect.poll(() => [before, meanwhile, running].map(({ id }) => isAlive(id))).toEqual([false, false, true]);
+});
+
+test("closing the data plane leaves no process and no listener behind, and waits for no request", async () => {
+  const { carried, urls } = await oneOfEach();
+  const held = (await Promise.all(urls.map((url) => holdMany(`${url}/?delay=600000`, 2)))).flat();
+  const idle = await Promise.all(urls.map((url) => Connection.open(url)));
+  const processes = [...carried.processes.values()];
+  const exits = processes.map((process) => once(process, "exit"));
+
+  carried.plane.close();
+  await Promise.all(exits);
+  for (const { pid } of processes) expect(() => process.kill(pid ?? 0, 0)).toThrow("ESRCH");
+  for (const { answer } of held) expect((await answer).status).toBe("broken");
+  await expect.poll(() => idle.filter(({ isBroken }) => !isBroken)).toEqual([]);
+  for (const url of urls) expect(await send(url)).toMatchObject({ status: "broken", error: "ECONNREFUSED" });
+});
+
+test("what becomes due after the data plane was closed does no harm", async () => {
+  const { region, node, carried } = await oneOfEach();
+  const { world, clock } = region;
+  const [group] = world.targetGroups.values();
+  const [classic] = world.classics.values();
+  if (group === undefined || classic === undefined) throw new Error("no group");
+  world.deregisterTarget(group, { id: node.id });
+  carried.plane.close();
+  carried.plane.close();
+  world.deregisterClassic(classic, node.id);
+  world.terminateInstance(node);
+  await clock.advance(3_600_000);
+});
+
+test("a process ends with the one that started it, even when that one is killed", async () => {
+  const program = `
+    import { TargetProcess } from ${JSON.stringify(TARGET_PROCESS.href)};
+    const target = await TargetProcess.start("i-0123456789abcdef0");
+    process.stdout.write(target.port + "\\n", () => process.kill(process.pid, "SIGKILL"));
+  `;
+  const stdout = await new Promise<string>((resolve) =>
+    execFile(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], (_, out) => resolve(out)),
+  );
+  const port = Number(stdout);
+  expect(port).toBeGreaterThan(0);
+  const refused = () =>
+    new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.destroy();
+        resolve(false);
+      }).once("error", () => resolve(true));
+    });
+  await expect.poll(refused, { timeout: 10_000 }).toBe(true);
+});
