@@ -1,14 +1,17 @@
 import { type Config, ConfigError } from "./config.ts";
+import { SystemClock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
 import { createEngine } from "./engine.ts";
 import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
+import { Metrics } from "./observe/metrics.ts";
 import { createWebApp } from "./web/app.ts";
 import { HttpSource } from "./web/http-source.ts";
 import { readSecretFile, secretCheck } from "./web/secrets.ts";
 import { listen, type WebServer } from "./web/server.ts";
 
 export interface ServiceOptions {
+  readonly version: string;
   readonly log: Log;
   /** First stage of the end: no more requests are taken, running drains go on. */
   readonly stop: AbortSignal;
@@ -17,10 +20,13 @@ export interface ServiceOptions {
 }
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
-export async function runService(config: Config, { log, stop, abandon }: ServiceOptions): Promise<void> {
-  const drainer = createEngine(config, { observers: [drainLog(log)] });
+export async function runService(config: Config, { version, log, stop, abandon }: ServiceOptions): Promise<void> {
+  const clock = new SystemClock();
+  const metrics = new Metrics({ version, now: () => clock.now() });
+  const observers = [drainLog(log), metrics.observe];
+  const drainer = createEngine(config, { clock, observers, aws: { onCall: metrics.countCall } });
   const source = new HttpSource();
-  const web = await startWeb(config, source, log);
+  const web = await startWeb(config, { source, metrics, log });
   log.info(
     { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
     "listening",
@@ -66,14 +72,22 @@ export async function pump(
   }
 }
 
-async function startWeb(config: Config, source: HttpSource, log: Log): Promise<WebServer> {
+interface WebParts {
+  readonly source: HttpSource;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+async function startWeb(config: Config, { source, metrics, log }: WebParts): Promise<WebServer> {
   const { host, port, dryRun } = config;
   const app = createWebApp({
     source,
     isSecret: secretCheck(await secretOf(config)),
     dryRun,
+    metrics: () => metrics.text(),
     onAnswered: ({ method, path, status }) => {
-      const level = path === "/health" ? "debug" : "info";
+      // Asked for every few seconds by machines.
+      const level = path === "/health" || path === "/metrics" ? "debug" : "info";
       log[level]({ method, path, status }, "answered");
     },
     onError: (error) => log.error({ error: error instanceof Error ? error.stack : String(error) }, "internal error"),

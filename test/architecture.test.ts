@@ -23,7 +23,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   aws: { imports: ["drain"], packages: [...AWS_SDK, "@smithy/node-http-handler"] },
   providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "p-map", "node:net"] },
   web: { imports: ["drain"], packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:fs", "node:net"] },
-  observe: { imports: ["drain"], packages: ["pino"] },
+  observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: { imports: [], packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net"] },
   "option-values.ts": { imports: [], packages: [] },
   "config.ts": { imports: ["drain", "option-values.ts"], packages: [] },

@@ -2,6 +2,8 @@ import { EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balancing";
 import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { CloudCall } from "../drain/events.ts";
+import { observeCalls } from "./call-observer.ts";
 import { isDependencyThrottle } from "./errors.ts";
 
 export interface AwsClients {
@@ -17,6 +19,8 @@ export interface AwsClientOptions {
   readonly endpoint?: string;
   /** Absent: wherever the SDK finds some. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Hears of every attempt to call AWS. */
+  readonly onCall?: (call: CloudCall) => void;
   /** What carries the calls. Absent: HTTPS with time limits. */
   readonly requestHandler?: EC2ClientConfig["requestHandler"];
 }
@@ -31,7 +35,7 @@ const RETRY = { maxAttempts: 8, retryMode: "adaptive" } as const;
  * Credentials, endpoints, proxies and so on come from wherever the AWS SDK looks for them; AWS_ENDPOINT_URL leads all
  * three clients elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
  */
-export function createAwsClients(options: AwsClientOptions): AwsClients {
+export function createAwsClients({ onCall = () => {}, ...options }: AwsClientOptions): AwsClients {
   const config = {
     ...options,
     ...RETRY,
@@ -44,10 +48,11 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
         throwOnRequestTimeout: true,
       }),
   };
+  const classic = retryingDependencyThrottle(new ElasticLoadBalancingClient(config));
   return {
-    ec2: new EC2Client(config),
-    classic: retryingDependencyThrottle(new ElasticLoadBalancingClient(config)),
-    v2: new ElasticLoadBalancingV2Client(config),
+    ec2: observeCalls(new EC2Client(config), "ec2", onCall),
+    classic: observeCalls(classic, "elasticloadbalancing", onCall),
+    v2: observeCalls(new ElasticLoadBalancingV2Client(config), "elasticloadbalancing", onCall),
   };
 }
 

@@ -79,6 +79,10 @@ export function isTargetGone(error: unknown): boolean {
   return TARGET_GONE.has(codeOf(error));
 }
 
+export function isThrottled(error: unknown): boolean {
+  return THROTTLED.has(codeOf(error));
+}
+
 /** Classic load balancers' own way to throttle. The SDK takes it for a mistake of ours, and would not repeat the call. */
 export function isDependencyThrottle(error: unknown): boolean {
   return DEPENDENCY_THROTTLE.has(codeOf(error));
@@ -136,7 +140,8 @@ export async function call<T>(action: string, signal: AbortSignal, send: () => P
   }
 }
 
-function codeOf(error: unknown): string {
+/** AWS's code, or Node's, or the error's name; empty when it has none. */
+export function codeOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return "";
   if (error instanceof DrainError) return codeOf(error.cause);
   const { Code, code, name } = error as SdkError;

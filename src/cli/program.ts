@@ -3,8 +3,7 @@ import { ConfigError } from "../config.ts";
 import { asDrainError } from "../drain/errors.ts";
 import { EXIT, exitCodeOfError } from "./exit-codes.ts";
 import { configProblems } from "./options.ts";
-
-declare const __VERSION__: string;
+import { VERSION } from "./version.ts";
 
 /** Runs one of `verbs`, and leaves the exit code in `process.exitCode`. Whatever goes wrong is said in a line each. */
 export async function runProgram(verbs: readonly ((program: Command) => void)[]): Promise<void> {
@@ -12,7 +11,7 @@ export async function runProgram(verbs: readonly ((program: Command) => void)[])
     .description(
       "Takes a Kubernetes node out of every AWS load balancer, holds it until traffic has really ended, and only then lets it go.",
     )
-    .version(__VERSION__)
+    .version(VERSION)
     .exitOverride()
     .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration, 3 refused.");
   for (const addTo of verbs) addTo(program);

@@ -5,6 +5,7 @@ import { type Clock, SystemClock } from "../drain/clock.ts";
 import { createLog } from "../observe/logging.ts";
 import { runService } from "../service.ts";
 import { addOptions, configFrom } from "./options.ts";
+import { VERSION } from "./version.ts";
 
 /** `isDefault`: it is what the program does when no verb is given. */
 export function addServeCommand(program: Command, options: { readonly isDefault?: boolean } = {}): void {
@@ -18,7 +19,8 @@ export function addServeCommand(program: Command, options: { readonly isDefault?
     const config = configFrom(command, "serve");
     const shutdown = listenForShutdown(config, new SystemClock());
     try {
-      await runService(config, { log: createLog(config.logLevel), stop: shutdown.stop, abandon: shutdown.abandon });
+      const { stop, abandon } = shutdown;
+      await runService(config, { version: VERSION, log: createLog(config.logLevel), stop, abandon });
     } finally {
       shutdown.ignore();
     }

@@ -79,11 +79,13 @@ export class Drainer {
 
   async #plan(
     node: Node,
-    { startedAt, deadline }: { readonly startedAt: number; readonly deadline: number | undefined },
+    asked: { readonly startedAt: number; readonly deadline: number | undefined },
     signal: AbortSignal,
   ): Promise<DrainPlan> {
     const { cloud, clock, times } = this.#options;
     const found = await cloud.findRegistrations(node, signal);
+    // Read only now: a request that has joined meanwhile may have brought an earlier deadline.
+    const { startedAt, deadline } = asked;
     return makePlan({ node, found, startedAt, now: clock.now(), deadline, times });
   }
 

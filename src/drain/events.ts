@@ -25,3 +25,12 @@ export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
 );
 
 export type DrainObserver = (event: DrainEvent) => void;
+
+/** One attempt to call the cloud. */
+export interface CloudCall {
+  /** As its permissions name it: `elasticloadbalancing:DescribeTargetHealth`. */
+  readonly action: string;
+  /** `ok`, or the cloud's code for the error. */
+  readonly result: string;
+  readonly throttled: boolean;
+}

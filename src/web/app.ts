@@ -12,6 +12,8 @@ export interface WebOptions {
   readonly dryRun: boolean;
   /** One line a request. It never gets the query, which may hold the secret. */
   readonly onAnswered: (request: AnsweredRequest) => void;
+  /** What Prometheus reads. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** A fault of ours. */
   readonly onError: (error: unknown) => void;
 }
@@ -24,10 +26,15 @@ export interface AnsweredRequest {
 
 /** Far more than a drain request needs. */
 const BODY_BYTES_MAX = 16 * 1_024;
-const METHODS: Readonly<Record<string, string>> = { "/drain": "POST", "/health": "GET, HEAD" };
+const METHODS: Readonly<Record<string, string>> = {
+  "/drain": "POST",
+  "/health": "GET, HEAD",
+  "/metrics": "GET, HEAD",
+};
 
 /** The HTTP API. A function from requests to answers: it needs no port. */
-export function createWebApp({ source, isSecret, dryRun, onAnswered, onError }: WebOptions): Hono {
+export function createWebApp(options: WebOptions): Hono {
+  const { source, isSecret, dryRun, onAnswered, onError, metrics } = options;
   const app = new Hono();
 
   app.use(async (context, next) => {
@@ -36,6 +43,11 @@ export function createWebApp({ source, isSecret, dryRun, onAnswered, onError }: 
   });
 
   app.get("/health", (context) => context.json({ status: "ok" }));
+
+  app.get("/metrics", async () => {
+    const { contentType, body } = await metrics();
+    return new Response(body, { headers: { "content-type": contentType } });
+  });
 
   app.post(
     "/drain",
@@ -57,7 +69,8 @@ export function createWebApp({ source, isSecret, dryRun, onAnswered, onError }: 
   app.notFound((context) => {
     const { path, method } = context.req;
     const allowed = METHODS[path];
-    if (allowed === undefined) return send(problem(404, `there is nothing at ${path}: try POST /drain or GET /health`));
+    if (allowed === undefined)
+      return send(problem(404, `there is nothing at ${path}: try POST /drain, GET /health or GET /metrics`));
     return send(problem(405, `${path} takes ${allowed}, not ${method}`, { headers: { allow: allowed } }));
   });
 

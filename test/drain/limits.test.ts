@@ -21,6 +21,18 @@ describe("a drain ends in time", () => {
     expect(scene.elapsedSeconds).toBe(110);
   });
 
+  test("and its plan knows the deadline, also one that came with a request that joined", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    scene.cloud.addPool("alb", "web", [node]);
+    const first = scene.ask("i-1", { deadlineSeconds: 200 });
+    const second = scene.ask("i-1", { deadlineSeconds: 120 });
+    await scene.clock.run(Promise.all([first, second]));
+    expect(scene.events.find(({ type }) => type === "planned")).toMatchObject({
+      plan: { limit: { reason: "deadline" }, warnings: [expect.stringContaining("the deadline leaves 110 s")] },
+    });
+  });
+
   test("at TIMEOUT", async () => {
     const scene = new DrainScene({ timeoutMs: 60_000 });
     const node = scene.cloud.addNode("i-1");

@@ -105,9 +105,17 @@ describe("the built service under traffic", () => {
     const terminated = await duringTermination.stop();
     expect(new Set(terminated.losses.map(({ to }) => to))).toEqual(new Set(destinations.map(({ name }) => name)));
 
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('hasta_la_vista_drains_total{outcome="drained"} 1');
+    expect(metrics).toContain('hasta_la_vista_registrations_draining{kind="alb"} 0');
+    expect(metrics).toContain(
+      'hasta_la_vista_aws_calls_total{action="elasticloadbalancing:DeregisterTargets",result="ok"} 3',
+    );
+
     child.signal("SIGTERM");
     const { code, stdout, stderr } = await child.finished;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(metrics).not.toContain(SECRET);
     expect(stdout).not.toContain(SECRET);
     expect(stdout).not.toContain("simulated-secret-key");
     expect(stdout).not.toContain("pw=");

@@ -3,7 +3,7 @@ import { type AwsClients, createAwsClients } from "../../src/aws/clients.ts";
 import { OPTIONS, readConfig } from "../../src/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Drainer } from "../../src/drain/drainer.ts";
-import type { DrainEvent } from "../../src/drain/events.ts";
+import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
 import { createEngine } from "../../src/engine.ts";
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
@@ -117,11 +117,19 @@ export class SimulatedRegion {
   }
 
   /** The product's engine. `options` are given by their variables' names: `{ TIMEOUT: "60" }`. */
-  engine(options: Readonly<Record<string, string>> = {}, events: DrainEvent[] = []): Drainer {
+  engine(
+    options: Readonly<Record<string, string>> = {},
+    events: DrainEvent[] = [],
+    onCall: (call: CloudCall) => void = () => {},
+  ): Drainer {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
     const config = readConfig({ verb: "drain", environment: { AWS_REGION: this.world.region, ...options } });
-    return createEngine(config, { clock: this.clock, aws: this.aws(), observers: [(event) => events.push(event)] });
+    return createEngine(config, {
+      clock: this.clock,
+      aws: { ...this.aws(), onCall },
+      observers: [(event) => events.push(event)],
+    });
   }
 
   aws() {

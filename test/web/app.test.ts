@@ -31,6 +31,7 @@ function web(outcome: DrainOutcome = DRAINED, options: { readonly dryRun?: boole
     dryRun: options.dryRun ?? false,
     onAnswered: (request) => answered.push(request),
     onError: (error) => errors.push(error),
+    metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
   });
   const post = (path: string, init: RequestInit = {}) => app.request(path, { method: "POST", ...init });
   return { app, post, source, stop, requests, answered, errors };
@@ -184,7 +185,7 @@ describe("bad input gets a clear answer", () => {
     const response = await web().app.request("/drains/all");
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({
-      detail: "there is nothing at /drains/all: try POST /drain or GET /health",
+      detail: "there is nothing at /drains/all: try POST /drain, GET /health or GET /metrics",
     });
   });
 });
@@ -230,6 +231,12 @@ describe("the service", () => {
     const response = await web().app.request("/health");
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: "ok" });
+  });
+
+  test("shows its metrics to anybody, as Prometheus wants them", async () => {
+    const response = await web().app.request("/metrics");
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4");
+    expect(await response.text()).toBe("up 1\n");
   });
 
   test("takes no requests once it is stopping, and says when to come again", async () => {

@@ -1,0 +1,139 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { LoadBalancerKind } from "../drain/cloud-provider.ts";
+import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
+import type { DrainLimit } from "../drain/plan.ts";
+
+interface RunningDrain {
+  limit: DrainLimit | undefined;
+  /** What is held now: the kind of load balancer, by the registration's key. */
+  readonly held: Map<string, string>;
+}
+
+const KINDS = ["alb", "nlb", "gwlb", "classic", "unattached"] as const satisfies readonly LoadBalancerKind[];
+const PREFIX = "hasta_la_vista_";
+/** Seconds. From a classic load balancer's quick end to the longest deregistration delay there is. */
+const DURATION_BUCKETS = [1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 420, 600, 1_200, 3_600];
+/** Seconds between a drain's end and its deadline. Negative: it came too late. */
+const MARGIN_BUCKETS = [-60, -10, 0, 5, 10, 20, 30, 60, 120, 300, 600, 1_800];
+
+/** What happens in drains and towards AWS, as Prometheus reads it. It only listens. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #now: () => number;
+  readonly #running = new Map<string, RunningDrain>();
+  readonly #drains = this.#counter("drains_total", "Drains that have ended.", ["outcome"]);
+  readonly #drainSeconds = this.#histogram("drain_duration_seconds", "From a request to the end of its drain.", [
+    "outcome",
+  ]);
+  readonly #holdSeconds = this.#histogram("hold_duration_seconds", "From a deregistration to its release.", ["kind"]);
+  readonly #marginSeconds = this.#histogram(
+    "deadline_margin_seconds",
+    "Left at the end of a drain that had a deadline.",
+    [],
+  );
+  readonly #again = this.#counter("deregistrations_repeated_total", "Deregistrations that had to be made again.", [
+    "because",
+  ]);
+  readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
+  readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
+  readonly #lastSuccess = this.#gauge(
+    "last_success_timestamp_seconds",
+    "When a drain last ended well; 0 for never.",
+    [],
+  );
+
+  /** `now`: milliseconds since the epoch. */
+  constructor({ version, now }: { readonly version: string; readonly now: () => number }) {
+    this.#now = now;
+    collectDefaultMetrics({ register: this.#registry });
+    this.#gauge("build_info", "The version that runs.", ["version"]).set({ version }, 1);
+    const running: Gauge = this.#gauge("drains_running", "Drains that run now.", [], () =>
+      running.set(this.#running.size),
+    );
+    const draining: Gauge<"kind"> = this.#gauge(
+      "registrations_draining",
+      "Registrations that are held now.",
+      ["kind"],
+      () => {
+        // Kinds that are held no more must fall to zero, not vanish.
+        for (const kind of KINDS) draining.set({ kind }, 0);
+        for (const { held } of this.#running.values()) for (const kind of held.values()) draining.inc({ kind });
+      },
+    );
+  }
+
+  /** The exposition and its content type. */
+  async text(): Promise<{ readonly contentType: string; readonly body: string }> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  readonly countCall = ({ action, result, throttled }: CloudCall): void => {
+    this.#calls.inc({ action, result });
+    if (throttled) this.#throttles.inc({ action });
+  };
+
+  readonly observe: DrainObserver = (event) => {
+    switch (event.type) {
+      case "planned":
+        this.#drain(event).limit = event.plan.limit;
+        return;
+      case "deregistered":
+        this.#drain(event).held.set(event.registration.key, event.registration.pool.kind);
+        return;
+      case "deregistering-again":
+        this.#again.inc({ because: event.because });
+        return;
+      case "released":
+        this.#holdSeconds.observe({ kind: event.registration.pool.kind }, event.heldMs / 1_000);
+        this.#drain(event).held.delete(event.registration.key);
+        return;
+      case "failed":
+        this.#drain(event).held.delete(event.registration.key);
+        return;
+      case "ended":
+        this.#end(event);
+        return;
+      case "joined":
+      case "look-failed":
+        return;
+      default:
+        event satisfies never;
+    }
+  };
+
+  #drain({ drainId }: DrainEvent): RunningDrain {
+    const known = this.#running.get(drainId) ?? { limit: undefined, held: new Map() };
+    this.#running.set(drainId, known);
+    return known;
+  }
+
+  #end({ drainId, outcome, tookMs }: Extract<DrainEvent, { type: "ended" }>): void {
+    const limit = this.#running.get(drainId)?.limit;
+    this.#running.delete(drainId);
+    this.#drains.inc({ outcome: outcome.status });
+    if (outcome.status === "planned") return;
+    this.#drainSeconds.observe({ outcome: outcome.status }, tookMs / 1_000);
+    if (limit?.reason === "deadline") this.#marginSeconds.observe((limit.at - this.#now()) / 1_000);
+    if (outcome.status === "drained" || outcome.status === "nothing-registered")
+      this.#lastSuccess.set(this.#now() / 1_000);
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
+    return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #gauge<L extends string>(name: string, help: string, labelNames: readonly L[], collect?: () => void): Gauge<L> {
+    return new Gauge({
+      name: PREFIX + name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      ...(collect && { collect }),
+    });
+  }
+
+  #histogram<L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> {
+    const buckets = name.includes("margin") ? MARGIN_BUCKETS : DURATION_BUCKETS;
+    return new Histogram({ name: PREFIX + name, help, labelNames, buckets, registers: [this.#registry] });
+  }
+}

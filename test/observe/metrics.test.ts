@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import { Drainer } from "../../src/drain/drainer.ts";
+import { Metrics } from "../../src/observe/metrics.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { ALLOWANCES } from "../support/drain-scene.ts";
+import { FakeCloud } from "../support/fake-cloud.ts";
+import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
+
+/** The value of one series, undefined when there is none. Labels as in the exposition. */
+async function value(metrics: Metrics, series: string): Promise<number | undefined> {
+  const { body } = await metrics.text();
+  const line = body.split("\n").find((each) => each.startsWith(`hasta_la_vista_${series} `));
+  return line === undefined ? undefined : Number(line.split(" ").at(-1));
+}
+
+function scene() {
+  const clock = new VirtualClock();
+  const cloud = new FakeCloud(clock);
+  const metrics = new Metrics({ version: "1.2.3", now: () => clock.now() });
+  const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+  const drainer = new Drainer({ cloud, clock, times, observers: [metrics.observe] });
+  const node = cloud.addNode("i-1");
+  const ask = (deadlineSeconds?: number) => {
+    const deadline = deadlineSeconds === undefined ? {} : { deadline: clock.now() + deadlineSeconds * 1_000 };
+    return drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, ...deadline }, never);
+  };
+  return { clock, cloud, metrics, node, ask };
+}
+
+describe("the metrics", () => {
+  test("count drains by outcome, and time them and their holds", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
+    await clock.run(ask());
+    expect(await value(metrics, 'drains_total{outcome="drained"}')).toBe(1);
+    expect(await value(metrics, 'drain_duration_seconds_sum{outcome="drained"}')).toBe(210);
+    expect(await value(metrics, 'hold_duration_seconds_sum{kind="alb"}')).toBe(60);
+    expect(await value(metrics, 'hold_duration_seconds_sum{kind="nlb"}')).toBe(210);
+    expect(await value(metrics, "last_success_timestamp_seconds")).toBe(clock.now() / 1_000);
+  });
+
+  test("show what is held now, and fall to zero when it ends, however it ends", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node]);
+    cloud.addPool("nlb", "tcp", [node]);
+    const drain = ask(120);
+    await clock.advance(20_000);
+    expect(await value(metrics, "drains_running")).toBe(1);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(1);
+    expect(await value(metrics, 'registrations_draining{kind="nlb"}')).toBe(1);
+    await clock.run(drain);
+    expect(await value(metrics, "drains_running")).toBe(0);
+    for (const kind of ["alb", "nlb", "gwlb", "classic", "unattached"]) {
+      expect(await value(metrics, `registrations_draining{kind="${kind}"}`)).toBe(0);
+    }
+    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
+  });
+
+  test("tell how much time was left before a deadline", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    await clock.run(ask(120));
+    expect(await value(metrics, "deadline_margin_seconds_sum")).toBe(50);
+  });
+
+  test("count what had to be deregistered again", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    const web = cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    cloud.force(web, "initial");
+    const drain = ask();
+    await clock.advance(10_000);
+    cloud.force(web, undefined);
+    await clock.run(drain);
+    expect(await value(metrics, 'deregistrations_repeated_total{because="back"}')).toBe(1);
+  });
+
+  test("name the version that runs", async () => {
+    expect(await value(scene().metrics, 'build_info{version="1.2.3"}')).toBe(1);
+  });
+
+  test("count every attempt to call AWS by action and result, throttled ones also apart", async () => {
+    const region = new SimulatedRegion();
+    const metrics = new Metrics({ version: "x", now: () => 0 });
+    const node = region.node();
+    region.group({ name: "web", nodes: [node], delaySeconds: 30 });
+    region.intercept = ({ action, before }) =>
+      action === "DescribeTargetGroups" && before === 0 ? elbError("Throttling", "Rate exceeded") : undefined;
+    // The SDK waits on real time before it repeats a call.
+    await region.engine({}, [], metrics.countCall).plan({ node: { by: "id", value: node.id }, dryRun: true }, never);
+    expect(
+      await value(metrics, 'aws_calls_total{action="elasticloadbalancing:DescribeTargetGroups",result="Throttling"}'),
+    ).toBe(1);
+    expect(
+      await value(metrics, 'aws_calls_total{action="elasticloadbalancing:DescribeTargetGroups",result="ok"}'),
+    ).toBe(1);
+    expect(await value(metrics, 'aws_throttles_total{action="elasticloadbalancing:DescribeTargetGroups"}')).toBe(1);
+    expect(await value(metrics, 'aws_calls_total{action="ec2:DescribeInstances",result="ok"}')).toBe(1);
+  });
+});
