@@ -137,7 +137,7 @@ describe("the service's log", () => {
     const steps = lines.filter(({ drain }) => drain === (answer as { drainId: string }).drainId);
     expect(steps.every(({ node, time }) => node === ids[0] && !Number.isNaN(Date.parse(time)))).toBe(true);
     expect(steps.map(({ msg }) => msg).filter((msg) => msg === "released")).toHaveLength(4);
-    expect(steps.find(({ msg }) => msg === "deregistered, holding")).toMatchObject({
+    expect(steps.find(({ msg, pool }) => msg === "deregistered, holding" && pool === "web")).toMatchObject({
       kind: "alb",
       loadBalancer: "alb",
       pool: "web",
