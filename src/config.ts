@@ -13,6 +13,8 @@ export interface Option<T = unknown> {
   readonly default?: T;
   /** Shown in help and documents where the default is not a value. */
   readonly defaultText?: string;
+  /** White space around it counts. */
+  readonly verbatim?: true;
   /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */
   readonly unit?: "seconds";
   readonly usedBy: readonly Verb[];
@@ -32,6 +34,7 @@ export const OPTIONS = {
     variable: "SECRET",
     help: "the secret that callers of POST /drain must send",
     usedBy: ["serve"],
+    verbatim: true,
     parse: text,
   }),
   secretFile: option({
@@ -91,7 +94,7 @@ export const OPTIONS = {
   deadlineMarginMs: option({
     variable: "DEADLINE_MARGIN",
     flag: "--deadline-margin <seconds>",
-    help: "how long before its deadline a drain ends, to leave time to answer",
+    help: "how long before its deadline a drain ends, to leave time to answer; at most half of the notice",
     default: 10_000,
     usedBy: ALL,
     unit: "seconds",
@@ -215,7 +218,10 @@ export function readConfig({ verb, environment, flags = {} }: ConfigInput): Conf
     const fromFlag = flags[name];
     const given = fromFlag === undefined ? environment[declared.variable] : String(fromFlag);
     try {
-      values[name] = given === undefined || given.trim() === "" ? declared.default : declared.parse(given.trim());
+      values[name] =
+        given === undefined || given.trim() === ""
+          ? declared.default
+          : declared.parse(declared.verbatim === true ? given : given.trim());
     } catch (error) {
       const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
       problems.push(`${source} is '${bounded(given ?? "")}': ${(error as Error).message}`);

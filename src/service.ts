@@ -1,4 +1,5 @@
 import { type Config, ConfigError } from "./config.ts";
+import { newAbort } from "./drain/abort.ts";
 import { SystemClock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
@@ -9,6 +10,9 @@ import { createWebApp } from "./web/app.ts";
 import { HttpSource } from "./web/http-source.ts";
 import { readSecretFile, secretCheck } from "./web/secrets.ts";
 import { listen, type WebServer } from "./web/server.ts";
+
+/** When every drain has been settled, its answer needs but a moment to be sent. */
+const FLUSH_MS = 1_000;
 
 export interface ServiceOptions {
   readonly version: string;
@@ -37,7 +41,8 @@ export async function runService(config: Config, { version, log, stop, abandon }
   const onUnsettled = (_: Delivery, error: unknown) =>
     log.error({ error: String(error) }, "an answer could not be given");
   await pump(source, drainer, { stop, abandon, onSettled: (outcome) => logWithoutDrain(log, outcome), onUnsettled });
-  await web.close();
+  const flushed = newAbort();
+  await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   log.info("stopped");
 }
 
@@ -90,13 +95,19 @@ async function startWeb(config: Config, { source, metrics, log }: WebParts): Pro
       const level = path === "/health" || path === "/metrics" ? "debug" : "info";
       log[level]({ method, path, status }, "answered");
     },
-    onError: (error) => log.error({ error: error instanceof Error ? error.stack : String(error) }, "internal error"),
+    onError: (error) => log.error(faultOf(error), "internal error"),
   });
   try {
     return await listen(app, { host, port });
   } catch (error) {
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, host, port)]);
   }
+}
+
+/** Where it happened, but not its message, which may quote what a caller sent. */
+function faultOf(error: unknown) {
+  if (!(error instanceof Error)) return { error: typeof error };
+  return { error: error.name, at: (error.stack ?? "").split("\n").filter((line) => /^ +at /.test(line)) };
 }
 
 async function secretOf({ secret, secretFile }: Config): Promise<string> {

@@ -71,6 +71,23 @@ test("abandoning settles every running drain as abandoned", async () => {
   expect(source.settled).toMatchObject([{ status: "abandoned", registrations: [{ state: "holding" }] }]);
 });
 
+test("the service takes ten thousand callers at once and no more, and those who are answered make room", async () => {
+  const source = new HttpSource();
+  const asked = Array.from({ length: 10_000 }, () =>
+    source.submit({ node: { by: "id", value: "i-1" }, dryRun: false }),
+  );
+  expect(() => source.submit({ node: { by: "id", value: "i-1" }, dryRun: false })).toThrow(
+    "10000 requests are waiting already",
+  );
+  const deliveries = source.deliveries(newAbort().signal);
+  for (const outcome of asked) {
+    const { value } = await deliveries.next();
+    await value?.settle({ status: "instance-gone", message: "gone" });
+    await outcome;
+  }
+  expect(() => source.submit({ node: { by: "id", value: "i-1" }, dryRun: false })).not.toThrow();
+});
+
 test("what HTTP callers asked before the stop is still drained, and nothing after it", async () => {
   const scene = new DrainScene();
   scene.cloud.addNode("i-1");

@@ -44,6 +44,8 @@ export function createAwsClients({ onCall = () => {}, ...options }: AwsClientOpt
       new NodeHttpHandler({
         connectionTimeout: CONNECTION_TIMEOUT_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,
+        // The request's limit ends with the answer's headers; this one also ends a body that stops in the middle.
+        socketTimeout: REQUEST_TIMEOUT_MS,
         // Without it the SDK only warns of a request that takes too long.
         throwOnRequestTimeout: true,
       }),

@@ -43,7 +43,10 @@ export class LiveLines {
         );
         break;
       case "deregistering-again":
-        this.#update(event.registration.key, "registered again by somebody: deregistering again");
+        this.#update(
+          event.registration.key,
+          `${event.because === "back" ? "registered again by somebody" : "still registered"}: deregistering again`,
+        );
         break;
       case "look-failed":
         this.#update(event.registration.key, `could not look: ${event.error.message}`);

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { addDemoCommand } from "./demo.ts";
 import { addDrainCommand } from "./drain.ts";
 import { addPlanCommand } from "./plan.ts";

@@ -15,11 +15,18 @@ export async function runProgram(verbs: readonly ((program: Command) => void)[])
     .exitOverride()
     .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration, 3 refused.");
   for (const addTo of verbs) addTo(program);
+  // A reader that leaves (`| head`) must not end a drain.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
     await program.parseAsync();
   } catch (error) {
     process.exitCode = report(error);
   }
+  // Whoever waits for the exit waits for the answer: aborted calls and their back-off timers must not delay it.
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))),
+  );
+  process.exit();
 }
 
 function report(error: unknown): number {

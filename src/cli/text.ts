@@ -11,7 +11,7 @@ export function planText(plan: DrainPlan): string {
     .filter(Boolean)
     .join("  ");
   if (plan.registrations.length === 0) {
-    return [about, "", "No load balancer knows this node: it can go now.", ...plan.warnings.map(note)].join("\n");
+    return [about, "", nothingRegistered(plan), ...plan.warnings.map(note)].join("\n");
   }
   const rows = plan.registrations.map(({ registration, action, holdMs, shortByMs }) => [
     registration.pool.kind,
@@ -69,23 +69,22 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
 export function outcomeText(outcome: DrainOutcome, tookMs: number): string {
   switch (outcome.status) {
     case "drained":
-      return `${outcome.node.id} is drained: ${times(outcome.registrations.length)} deregistered and held, in ${seconds(tookMs)}. It can go.`;
+      return drainedText(outcome, tookMs);
     case "nothing-registered":
-      return `No load balancer knows ${outcome.node.id}: it can go.`;
+      return nothingRegistered(outcome);
     case "planned":
       return `${planText(outcome.plan)}\n\nDry run: nothing was changed.`;
     case "instance-gone":
       return outcome.message;
     case "deadline-passed":
-      return [
-        `Not drained: the ${outcome.limit.reason} came before the end of ${times(remaining(outcome.registrations).length)}.`,
-        ...remaining(outcome.registrations).map(fateText),
-      ].join("\n");
+      return [limitText(outcome), ...remaining(outcome.registrations).map(fateText)].join("\n");
     case "abandoned":
-      return [
-        "Stopped before the end. What was deregistered stays deregistered:",
-        ...outcome.registrations.map(fateText),
-      ].join("\n");
+      return outcome.registrations.length === 0
+        ? "Stopped before anything was deregistered."
+        : [
+            "Stopped before the end. What was deregistered stays deregistered:",
+            ...outcome.registrations.map(fateText),
+          ].join("\n");
     case "failed":
       return [
         `Not drained (${outcome.error.code}): ${outcome.error.message}`,
@@ -118,6 +117,30 @@ function registrationText(registration: Registration): string {
 
 export function seconds(ms: number): string {
   return `${Math.max(0, Math.round(ms / 1_000))} s`;
+}
+
+type Outcome<S extends DrainOutcome["status"]> = Extract<DrainOutcome, { status: S }>;
+
+function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, tookMs: number): string {
+  const drained = `${node.id} is drained: ${times(registrations.length)} deregistered and held, in ${seconds(tookMs)}.`;
+  return elsewhere.length === 0 ? `${drained} It can go.` : `${drained} ${elsewhereText(elsewhere)}`;
+}
+
+function nothingRegistered({ node, elsewhere }: Pick<DrainPlan, "node" | "elsewhere">): string {
+  if (elsewhere.length === 0) return `No load balancer knows ${node.id}: it can go.`;
+  return `No load balancer with the cluster's tag knows ${node.id}. ${elsewhereText(elsewhere)}`;
+}
+
+function elsewhereText(elsewhere: readonly Registration[]): string {
+  const pools = [...new Set(elsewhere.map(({ pool }) => pool.name))].join(", ");
+  return `Still registered, without that tag, in ${pools}.`;
+}
+
+function limitText({ limit, registrations }: Outcome<"deadline-passed">): string {
+  const left = remaining(registrations).length;
+  if (registrations.length === 0)
+    return `Not drained: the ${limit.reason} came before the node's registrations were known.`;
+  return `Not drained: the ${limit.reason} came before the end of ${times(left)}.`;
 }
 
 function fateText(fate: RegistrationFate): string {

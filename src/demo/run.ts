@@ -38,15 +38,15 @@ export async function runStrategy(strategy: Strategy, signal: AbortSignal): Prom
   const region = cluster.world.region;
   const config = readConfig({ verb: "drain", environment: { AWS_REGION: region } });
   const moments: { moment: Moment; at: number }[] = [];
+  const startedAt = clock.now();
+  const traffic = new Traffic({
+    destinations: cluster.destinations,
+    clock,
+    intervalMs: INTERVAL_REAL_MS * SPEED,
+    timeoutMs: TIMEOUT_MS,
+    connectionLifetimeMs: CONNECTION_LIFETIME_MS,
+  });
   try {
-    const startedAt = clock.now();
-    const traffic = new Traffic({
-      destinations: cluster.destinations,
-      clock,
-      intervalMs: INTERVAL_REAL_MS * SPEED,
-      timeoutMs: TIMEOUT_MS,
-      connectionLifetimeMs: CONNECTION_LIFETIME_MS,
-    });
     await clock.sleep(BEFORE_MS, signal);
     await strategy.run({
       nodeId: cluster.nodeId,
@@ -71,6 +71,7 @@ export async function runStrategy(strategy: Strategy, signal: AbortSignal): Prom
       moments,
     };
   } finally {
+    await traffic.stop();
     await cluster.close();
   }
 }

@@ -16,3 +16,11 @@ export function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
   setMaxListeners(0, signal);
   return signal;
 }
+
+/** Rejects with the signal's reason once it aborts; until then it is pending. */
+export function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

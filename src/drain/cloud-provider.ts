@@ -97,6 +97,12 @@ export interface CloudProvider {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, RegistrationState>>;
 
-  /** The ids of those nodes that are terminated or unknown: nothing can send them traffic any more. */
+  /**
+   * Those of the node's registrations that are still its own. Addresses move: one that another machine has taken
+   * over must not be deregistered a second time.
+   */
+  stillOwned(node: Node, registrations: readonly Registration[], signal: AbortSignal): Promise<readonly Registration[]>;
+
+  /** The ids of those nodes that the cloud says are terminated: nothing can send them traffic any more. */
   findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>>;
 }

@@ -1,11 +1,11 @@
-import type { Registration } from "./cloud-provider.ts";
+import type { Node, Registration, RegistrationState } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import { type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
 import { newTrafficStopped, type PlannedRegistration } from "./plan.ts";
 
 /** Somebody who registers a node again this often will not stop. */
-const CAME_BACK_MAX = 5;
+const REPEATS_MAX = 5;
 
 export type DepartureEvent =
   | { readonly type: "deregistered"; readonly holdUntil: number; readonly foundDraining: boolean }
@@ -16,21 +16,26 @@ export type DepartureEvent =
 
 /** One registration on its way out: where it stands, and since when. Times are milliseconds since the epoch. */
 export class Departure {
+  readonly node: Node;
   readonly registration: Registration;
   readonly #planned: PlannedRegistration;
   readonly #allowances: HoldAllowances;
   readonly #notify: (event: DepartureEvent) => void;
   #state: RegistrationFate["state"] = "registered";
   #progress: HoldProgress | undefined;
+  /** How often it was deregistered again: because somebody had registered it again, and for either reason. */
   #cameBack = 0;
+  #repeats = 0;
   #endedAt: number | undefined;
   #error: DrainError | undefined;
 
   constructor(
+    node: Node,
     planned: PlannedRegistration,
     allowances: HoldAllowances,
     notify: (registration: Registration, event: DepartureEvent) => void,
   ) {
+    this.node = node;
     this.registration = planned.registration;
     this.#planned = planned;
     this.#allowances = allowances;
@@ -56,14 +61,22 @@ export class Departure {
     this.#state = "holding";
     // When somebody else's deregistration began is not known: held as if it were now.
     this.#progress = { since: now, seenLeaving: foundDraining };
-    const holdUntil = now + holdMs(this.registration.pool, this.#allowances);
-    this.#notify({ type: "deregistered", holdUntil, foundDraining });
+    this.#notify({ type: "deregistered", holdUntil: now + this.#holdMs, foundDraining });
   }
 
-  looked(at: number, state: "leaving" | "unchanged"): void {
+  looked(at: number, state: RegistrationState): void {
+    this.#error = undefined;
     if (this.#progress === undefined) return;
     const { since, seenLeaving } = this.#progress;
-    this.#progress = { since, seenLeaving: seenLeaving || state === "leaving", lastLook: at };
+    const isLeaving = state === "draining" || state === "absent";
+    this.#progress = { since, seenLeaving: seenLeaving || isLeaving, wasAbsent: state === "absent", lastLook: at };
+  }
+
+  /** Somebody else has deregistered it a second time: traffic may have come meanwhile. */
+  heldAnew(now: number): void {
+    this.#progress = { since: now, seenLeaving: true };
+    this.#cameBack += 1;
+    this.#notify({ type: "deregistered", holdUntil: now + this.#holdMs, foundDraining: true });
   }
 
   lookFailed(error: DrainError): void {
@@ -73,11 +86,12 @@ export class Departure {
 
   /** Returns whether it is worth another try. */
   again(because: "back" | "ignored", now: number): boolean {
-    this.#cameBack += 1;
-    if (this.#cameBack > CAME_BACK_MAX) {
+    this.#repeats += 1;
+    if (because === "back") this.#cameBack += 1;
+    if (this.#repeats > REPEATS_MAX) {
       const what = because === "back" ? "somebody registers it again" : "it stays registered";
       this.failed(
-        new DrainError("registered-again", `deregistered ${this.#cameBack} times, and each time ${what}`),
+        new DrainError("registered-again", `deregistered ${this.#repeats} times, and each time ${what}`),
         now,
       );
       return false;
@@ -87,7 +101,7 @@ export class Departure {
   }
 
   released(now: number): void {
-    if (this.isOver) return;
+    if (this.#state === "released") return;
     this.#state = "released";
     this.#endedAt = now;
     this.#error = undefined;
@@ -111,10 +125,14 @@ export class Departure {
       holdMs: this.#planned.holdMs,
       newTrafficStopped:
         this.#state === "released" ||
-        (this.#state === "holding" && newTrafficStopped(this.registration.pool, heldMs, this.#allowances)),
+        (this.#progress?.seenLeaving === true && newTrafficStopped(this.registration.pool, heldMs, this.#allowances)),
       cameBack: this.#cameBack,
       ...(this.#error === undefined ? {} : { error: this.#error }),
     };
+  }
+
+  get #holdMs(): number {
+    return holdMs(this.registration.pool, this.#allowances);
   }
 
   #heldMs(until: number): number {

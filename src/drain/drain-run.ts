@@ -1,4 +1,4 @@
-import { newAbort } from "./abort.ts";
+import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { Node } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
@@ -28,7 +28,7 @@ export class DrainRun {
   readonly #stop = newAbort();
   #departures: readonly Departure[] = [];
   #deadline: number | undefined;
-  #longestHoldMs: number | undefined;
+  #planned: (Pick<DrainPlan, "longestHoldMs" | "elsewhere"> & { readonly at: number }) | undefined;
   #timer = newAbort();
   #waiting = 0;
   #outcome: Promise<DrainOutcome> | undefined;
@@ -57,7 +57,8 @@ export class DrainRun {
 
   /** `onEnd` runs before anybody who waits hears of the outcome. */
   begin(work: (run: DrainRun) => Promise<void>, onEnd: (outcome: DrainOutcome) => void): void {
-    this.#outcome = work(this)
+    // The end of its time ends a drain, whether or not what it waits for heeds the signal.
+    this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
       .then(
         () => this.#ended(),
         (error: unknown) => this.#endedBy(error),
@@ -71,7 +72,7 @@ export class DrainRun {
 
   planned(plan: DrainPlan, departures: readonly Departure[]): void {
     this.#departures = departures;
-    this.#longestHoldMs = plan.longestHoldMs;
+    this.#planned = { longestHoldMs: plan.longestHoldMs, elsewhere: plan.elsewhere, at: this.#clock.now() };
     this.#armLimit();
   }
 
@@ -110,17 +111,15 @@ export class DrainRun {
   }
 
   #limit(): DrainLimit | undefined {
-    const since = Math.max(this.startedAt, ...this.#departures.map(({ progress }) => progress?.since ?? 0));
-    return drainLimit({
-      startedAt: this.startedAt,
-      deadline: this.#deadline,
-      times: this.#times,
-      ...(this.#longestHoldMs === undefined ? {} : { hold: { longestMs: this.#longestHoldMs, since } }),
-    });
+    const asked = { startedAt: this.startedAt, deadline: this.#deadline, times: this.#times };
+    if (this.#planned === undefined) return drainLimit(asked);
+    const { longestHoldMs, at } = this.#planned;
+    const since = Math.max(at, ...this.#departures.map(({ progress }) => progress?.since ?? 0));
+    return drainLimit({ ...asked, hold: { longestMs: longestHoldMs, since } });
   }
 
   #ended(): DrainOutcome {
-    const ended = { drainId: this.id, node: this.node };
+    const ended = { drainId: this.id, node: this.node, elsewhere: this.#planned?.elsewhere ?? [] };
     if (this.#departures.length === 0) return { ...ended, status: "nothing-registered" };
     const registrations = this.#fates();
     const error = registrations.find(({ state }) => state === "failed")?.error;

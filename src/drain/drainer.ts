@@ -70,8 +70,7 @@ export class Drainer {
 
     const workers = this.#workersFor(plan);
     try {
-      await this.#deregister(run, workers);
-      await this.#hold(run, workers);
+      await this.#untilTerminated(run, (signal) => this.#leaveEveryPool(run, workers, signal));
     } finally {
       this.#release(workers);
     }
@@ -89,26 +88,26 @@ export class Drainer {
     return makePlan({ node, found, startedAt, now: clock.now(), deadline, times });
   }
 
-  /** Everywhere at once: a slow or refusing pool delays no other. */
-  async #deregister(run: DrainRun, workers: Workers): Promise<void> {
+  /** Everywhere at once: deregister, then hold. A slow or refusing pool delays no other. */
+  async #leaveEveryPool(run: DrainRun, workers: Workers, signal: AbortSignal): Promise<void> {
     await Promise.all(
-      [...workers].map(([poolId, worker]) => {
+      [...workers].map(async ([poolId, worker]) => {
         const departures = run.departures.filter(({ registration }) => registration.pool.id === poolId);
-        return worker.deregister(departures, run.signal);
+        await worker.deregister(departures, signal);
+        await Promise.all(departures.map((departure) => worker.hold(departure, signal)));
       }),
     );
   }
 
-  /** Until every pool has let go. A machine that is terminated gets no traffic: then there is nothing to wait for. */
-  async #hold(run: DrainRun, workers: Workers): Promise<void> {
+  /** A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. */
+  async #untilTerminated(run: DrainRun, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const done = newAbort();
     const signal = anyOf(run.signal, done.signal);
-    const held = run.departures.map((departure) =>
-      workers.get(departure.registration.pool.id)?.hold(departure, signal),
-    );
-    try {
-      await Promise.race([Promise.all(held), this.#nodeWatch.untilTerminated(run.node, signal)]);
+    const terminated = this.#nodeWatch.untilTerminated(run.node, signal).then(() => {
       for (const departure of run.departures) departure.released(this.#options.clock.now());
+    });
+    try {
+      await Promise.race([work(signal), terminated]);
     } finally {
       done.abort();
     }
@@ -145,7 +144,7 @@ export class Drainer {
   #departures(run: DrainRun, plan: DrainPlan): readonly Departure[] {
     return plan.registrations.map(
       (planned) =>
-        new Departure(planned, this.#options.times.allowances, (registration, event) =>
+        new Departure(run.node, planned, this.#options.times.allowances, (registration, event) =>
           this.#notify({ ...event, drainId: run.id, node: run.node, registration }),
         ),
     );

@@ -36,6 +36,8 @@ export interface HoldProgress {
   readonly since: number;
   /** Whether it has been seen draining or absent since then. */
   readonly seenLeaving: boolean;
+  /** Whether it was absent when last looked at. */
+  readonly wasAbsent?: boolean;
   readonly lastLook?: number;
 }
 
@@ -85,9 +87,13 @@ export function nextLook(pool: Pool, progress: HoldProgress, allowances: HoldAll
   let at: number;
   if (lastLook === undefined) at = firstLook(pool, since, earliestEnd);
   else if (!progress.seenLeaving || lastLook >= end) at = lastLook + REPEAT_MS;
-  else if (pool.kind === "classic") at = Math.max(earliestEnd, lastLook + CLASSIC_INTERVAL_MS);
+  else if (pool.kind === "classic") at = nextClassicLook(lastLook, earliestEnd);
   else at = Math.min(end, lastLook + VERIFY_INTERVAL_MS);
   return Math.ceil(at / LOOK_GRID_MS) * LOOK_GRID_MS;
+}
+
+function nextClassicLook(lastLook: number, earliestEnd: number): number {
+  return Math.min(lastLook + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastLook + CLASSIC_INTERVAL_MS));
 }
 
 function firstLook(pool: Pool, since: number, earliestEnd: number): number {
@@ -99,9 +105,10 @@ function firstLook(pool: Pool, since: number, earliestEnd: number): number {
  * - `over`: the pool has let go.
  * - `wait`: look again later.
  * - `back`: somebody registered it again.
+ * - `anew`: somebody registered it again and has deregistered it since: the hold begins anew.
  * - `ignored`: the deregistration was accepted and did nothing.
  */
-export type HoldVerdict = "over" | "wait" | "back" | "ignored";
+export type HoldVerdict = "over" | "wait" | "back" | "anew" | "ignored";
 
 /** What a look at `lookedAt` that saw `state` means for a registration. */
 export function judge(
@@ -117,6 +124,8 @@ export function judge(
       if (progress.seenLeaving) return "back";
       return look.at - progress.since >= STALE_READ_MAX_MS ? "ignored" : "wait";
     case "draining":
+      // How long AWS shows it is no sign: an NLB's targets were seen draining for minutes past their delay.
+      if (progress.wasAbsent === true) return "anew";
       // Only a classic load balancer's word for draining is about traffic; elsewhere it is a timer.
       return pool.kind !== "classic" && look.at >= progress.since + holdMs(pool, allowances) ? "over" : "wait";
     case "absent":

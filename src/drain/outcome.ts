@@ -23,6 +23,11 @@ export interface RegistrationFate {
   readonly error?: DrainError;
 }
 
+interface Searched {
+  /** Registrations in pools that the configured discovery leaves out: they stay as they are. */
+  readonly elsewhere: readonly Registration[];
+}
+
 interface Ended {
   /** Names this drain in logs and answers. Requests that joined it share it. */
   readonly drainId: string;
@@ -32,9 +37,9 @@ interface Ended {
 /** Every way in which a drain ends. */
 export type DrainOutcome =
   /** Traffic from every load balancer has ended. */
-  | (Ended & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
-  /** No load balancer knew the node. */
-  | (Ended & { readonly status: "nothing-registered" })
+  | (Ended & Searched & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
+  /** The node was registered nowhere, or only elsewhere. */
+  | (Ended & Searched & { readonly status: "nothing-registered" })
   /** Dry run: what would have been done. */
   | (Ended & { readonly status: "planned"; readonly plan: DrainPlan })
   /** Time was up before traffic had ended. */

@@ -100,10 +100,15 @@ export interface LimitInput {
  */
 export function drainLimit({ startedAt, deadline, times, hold }: LimitInput): DrainLimit | undefined {
   const limits: DrainLimit[] = [];
-  if (deadline !== undefined) limits.push({ reason: "deadline", at: deadline - times.deadlineMarginMs });
+  if (deadline !== undefined) limits.push({ reason: "deadline", at: deadline - marginMs(startedAt, deadline, times) });
   if (times.timeoutMs !== undefined) limits.push({ reason: "timeout", at: startedAt + times.timeoutMs });
   else if (hold !== undefined) limits.push({ reason: "timeout", at: hold.since + hold.longestMs + TIMEOUT_SLACK_MS });
   return limits.sort((a, b) => a.at - b.at)[0];
+}
+
+/** Of a short notice at most half is kept to answer: the other half can still save requests. */
+function marginMs(startedAt: number, deadline: number, times: DrainTimes): number {
+  return Math.min(times.deadlineMarginMs, Math.max(0, deadline - startedAt) / 2);
 }
 
 function unsavedTraffic(pool: Pool, hold: number): readonly UnsavedTraffic[] {

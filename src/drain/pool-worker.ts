@@ -1,6 +1,6 @@
 import { anyOf, newAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CloudProvider, Pool } from "./cloud-provider.ts";
+import type { CloudProvider, Pool, RegistrationState } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { asDrainError } from "./errors.ts";
 import { type HoldAllowances, judge, nextLook, REPEAT_MS } from "./hold.ts";
@@ -44,7 +44,11 @@ export class PoolWorker {
       for (const departure of departures) departure.accepted(clock.now());
     } catch (error) {
       signal.throwIfAborted();
-      for (const departure of departures) departure.failed(asDrainError(error), clock.now());
+      const failure = asDrainError(error);
+      for (const departure of departures) {
+        if (registered.includes(departure)) departure.failed(failure, clock.now());
+        else departure.accepted(clock.now());
+      }
     }
   }
 
@@ -122,25 +126,22 @@ export class PoolWorker {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { cloud, clock, allowances } = this.#options;
+    const { cloud, clock } = this.#options;
     const departures = [...this.#held.keys()];
     const at = clock.now();
     try {
       const registrations = departures.map(({ registration }) => registration);
       const states = await cloud.observe(this.#pool, registrations, signal);
-      const back: Departure[] = [];
+      const toRepeat: Departure[] = [];
       for (const departure of departures) {
         this.#repeats.delete(departure);
-        const { progress, registration } = departure;
-        if (progress === undefined || progress.since > at) continue;
-        const state = states.get(registration.key) ?? "absent";
-        const verdict = judge(registration.pool, progress, { state, at }, allowances);
-        departure.looked(at, state === "draining" || state === "absent" ? "leaving" : "unchanged");
-        if (verdict === "over") departure.released(clock.now());
-        if ((verdict === "back" || verdict === "ignored") && departure.again(verdict, clock.now()))
-          back.push(departure);
+        const state = states.get(departure.registration.key) ?? "absent";
+        const verdict = this.#apply(departure, { state, at });
+        if (verdict === "wait") continue;
+        if (!(await this.#isStillOwned(departure, signal))) this.#apply(departure, { state: "absent", at });
+        else if (departure.again(verdict, clock.now())) toRepeat.push(departure);
       }
-      if (back.length > 0) await this.deregister(back, signal);
+      if (toRepeat.length > 0) await this.deregister(toRepeat, signal);
     } catch (error) {
       signal.throwIfAborted();
       for (const departure of departures) {
@@ -151,5 +152,34 @@ export class PoolWorker {
     for (const departure of departures) {
       if (departure.isOver) this.#held.get(departure)?.();
     }
+  }
+
+  /** Takes down what a look has seen. What is left to be done: to wait, or to deregister it again. */
+  #apply(departure: Departure, look: { readonly state: RegistrationState; readonly at: number }) {
+    const { clock, allowances } = this.#options;
+    const { progress, registration } = departure;
+    // Deregistered again while the look was under way: what it saw is from before.
+    if (progress === undefined || progress.since > look.at) return "wait";
+    const verdict = judge(registration.pool, progress, look, allowances);
+    departure.looked(look.at, look.state);
+    switch (verdict) {
+      case "over":
+        departure.released(clock.now());
+        return "wait";
+      case "anew":
+        departure.heldAnew(look.at);
+        return "wait";
+      case "wait":
+      case "back":
+      case "ignored":
+        return verdict;
+      default:
+        return verdict satisfies never;
+    }
+  }
+
+  async #isStillOwned({ node, registration }: Departure, signal: AbortSignal): Promise<boolean> {
+    const owned = await this.#options.cloud.stillOwned(node, [registration], signal);
+    return owned.length > 0;
   }
 }

@@ -13,10 +13,11 @@ export function outcomeReport(outcome: DrainOutcome) {
   const { status } = outcome;
   switch (status) {
     case "drained":
+      return { status, ...about, registrations: outcome.registrations.map(fateReport), ...elsewhereReport(outcome) };
+    case "nothing-registered":
+      return { status, ...about, registrations: [], ...elsewhereReport(outcome) };
     case "abandoned":
       return { status, ...about, registrations: outcome.registrations.map(fateReport) };
-    case "nothing-registered":
-      return { status, ...about, registrations: [] };
     case "planned":
       return { status, ...about, plan: planReport(outcome.plan) };
     case "deadline-passed":
@@ -55,16 +56,19 @@ export function planReport(plan: DrainPlan) {
       shortBySeconds: seconds(shortByMs),
       unsaved,
     })),
-    elsewhere: plan.elsewhere.map((registration) => ({
-      ...registrationReport(registration),
-      state: registration.detail,
-    })),
+    ...elsewhereReport(plan),
     warnings: plan.warnings,
   };
 }
 
 function nodeReport({ node }: Pick<DrainPlan, "node"> | { readonly node?: DrainPlan["node"] }) {
   return { id: node?.id, name: node?.name, network: node?.network, cluster: node?.cluster };
+}
+
+function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
+  return {
+    elsewhere: elsewhere.map((registration) => ({ ...registrationReport(registration), state: registration.detail })),
+  };
 }
 
 function registrationReport({ pool, target }: Registration) {

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { Registration } from "../drain/cloud-provider.ts";
+import type { DrainError } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 
@@ -128,8 +129,10 @@ function where({ pool, target }: Registration) {
   return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, target };
 }
 
-function failure({ code, message }: { readonly code: string; readonly message: string }) {
-  return { code, error: message };
+function failure({ code, message, cause }: DrainError) {
+  // A fault of ours is mended by whoever knows where it happened.
+  const at = code === "internal" && cause instanceof Error ? { at: cause.stack?.split("\n").slice(1) } : {};
+  return { code, error: message, ...at };
 }
 
 function seconds(ms: number): number {

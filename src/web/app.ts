@@ -39,7 +39,9 @@ export function createWebApp(options: WebOptions): Hono {
 
   app.use(async (context, next) => {
     await next();
-    onAnswered({ method: context.req.method, path: context.req.path, status: context.res.status });
+    const { method, path } = context.req;
+    // Whoever mistypes the URL may have put the secret into its path.
+    onAnswered({ method, path: path in METHODS ? path : "unknown", status: context.res.status });
   });
 
   app.get("/health", (context) => context.json({ status: "ok" }));
@@ -69,14 +71,17 @@ export function createWebApp(options: WebOptions): Hono {
   app.notFound((context) => {
     const { path, method } = context.req;
     const allowed = METHODS[path];
-    if (allowed === undefined)
-      return send(problem(404, `there is nothing at ${path}: try POST /drain, GET /health or GET /metrics`));
+    if (allowed === undefined) {
+      return send(problem(404, "there is nothing here: try POST /drain, GET /health or GET /metrics"));
+    }
     return send(problem(405, `${path} takes ${allowed}, not ${method}`, { headers: { allow: allowed } }));
   });
 
-  app.onError((error) => {
+  app.onError((error, context) => {
     if (error instanceof BadRequest) return send(problem(400, error.message));
     if (error instanceof NotTaken) return send(stopping(error.message));
+    // Nobody is there any more to be answered.
+    if (context.req.raw.signal.aborted) return send(problem(400, "the request was not sent to its end"));
     onError(error);
     return send(problem(500, "a fault of the service: its log has the details"));
   });
@@ -87,7 +92,9 @@ export function createWebApp(options: WebOptions): Hono {
 /** The secret comes as a bearer token or, as it always did, as `pw` in the query. */
 function secretProblem(context: Context, isSecret: SecretCheck): Answer | undefined {
   const authorization = context.req.header("authorization");
-  const bearer = authorization === undefined ? undefined : (/^Bearer (.+)$/i.exec(authorization)?.[1] ?? "");
+  // Node hands headers over as if they were latin1.
+  const header = authorization === undefined ? undefined : Buffer.from(authorization, "latin1").toString("utf8");
+  const bearer = header === undefined ? undefined : (/^Bearer (.+)$/i.exec(header)?.[1] ?? "");
   const sent = bearer ?? new URL(context.req.url).searchParams.get("pw");
   if (sent === null || sent === "") {
     const headers = { "www-authenticate": "Bearer" };

@@ -1,4 +1,8 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { PLAN_ACTIONS } from "../../src/aws/actions.ts";
 import { ScaledClock } from "../../src/simulator/clock.ts";
@@ -14,7 +18,10 @@ const QUICK = { ALB_PROPAGATION: "1", NLB_PROPAGATION: "2", CLASSIC_MINIMUM: "1"
 
 /** A node in an ALB's, an NLB's and a classic load balancer's pool, and the environment that leads there. */
 async function account(intercept?: Intercept) {
-  const world = new World({ clock: new ScaledClock(1), timing: { classicDeregistration: [0, 0], shuttingDownMs: 100 } });
+  const world = new World({
+    clock: new ScaledClock(1),
+    timing: { classicDeregistration: [0, 0], shuttingDownMs: 100 },
+  });
   const tags = { "kubernetes.io/cluster/demo": "owned" };
   world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.1.5", tags });
   for (const [name, type, protocol] of [
@@ -117,11 +124,11 @@ describe("hasta-la-vista drain", () => {
 
   test("ends with code 1 and what remains when its time is up", async () => {
     const { env } = await account();
-    const { code, stdout } = await runCli(["drain", ID, "--timeout", "2", "--nlb-propagation", "60"], env);
+    const { code, stdout } = await runCli(["drain", ID, "--timeout", "5", "--nlb-propagation", "60"], env);
     expect(code).toBe(1);
-    expect(stdout).toContain("warning: TIMEOUT leaves 2 s, the longest hold needs 60 s");
+    expect(stdout).toContain("warning: TIMEOUT leaves 5 s, the longest hold needs 60 s");
     expect(stdout).toMatch(
-      /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp .*, 2 s of 60 s; new traffic may still come/,
+      /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp .*, \d s of 60 s; new traffic may still come/,
     );
   });
 
@@ -227,14 +234,17 @@ describe("bad input gets a clear answer in one line", () => {
     expect(code).toBe(expected);
   });
 
-  test.each(["plan", "drain"])("%s of a machine that is terminated is done: nothing can send it traffic", async (verb) => {
-    const { world, env } = await account();
-    world.terminateInstance(world.instances.get(ID) as never);
-    await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
-    const { code, stdout, stderr } = await runCli([verb, ID], env);
-    expect(stdout + stderr).toContain(`the id ${ID} is terminated: no load balancer can send it traffic`);
-    expect(code).toBe(0);
-  });
+  test.each(["plan", "drain"])(
+    "%s of a machine that is terminated is done: nothing can send it traffic",
+    async (verb) => {
+      const { world, env } = await account();
+      world.terminateInstance(world.instances.get(ID) as never);
+      await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
+      const { code, stdout, stderr } = await runCli([verb, ID], env);
+      expect(stdout + stderr).toContain(`the id ${ID} is terminated: no load balancer can send it traffic`);
+      expect(code).toBe(0);
+    },
+  );
 
   test("several machines with one address", async () => {
     const { world, env } = await account();
@@ -283,6 +293,43 @@ describe("bad input gets a clear answer in one line", () => {
       new RegExp(`could not reach 127.0.0.1:${port} for ec2:DescribeInstances \\(ECONNREFUSED\\)`),
     );
     expect(code).toBe(1);
+  });
+});
+
+describe("the program", () => {
+  test("goes on when whoever reads its output leaves", async () => {
+    const { world, env } = await account();
+    const child = new Child("cli", ["drain", ID], env);
+    await child.line(/has 3 registrations/);
+    child.closeOutput();
+    const { code, stderr } = await child.finished;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect([...world.targetGroups.values()].flatMap((group) => group.listed(world.clock.now()))).toEqual([]);
+  });
+
+  test("ends with its answer, whatever calls are still to be repeated", async () => {
+    let throttled = 0;
+    const { env } = await account(({ action }) => {
+      if (action !== "DescribeTargetHealth") return undefined;
+      throttled += 1;
+      return elbError("Throttling", "Rate exceeded");
+    });
+    const { code, stdout } = await runCli(["drain", ID, "--timeout", "3"], env);
+    const atTheEnd = throttled;
+    expect(code).toBe(1);
+    expect(stdout).toContain("the timeout came before the node's registrations were known");
+    expect(throttled).toBe(atTheEnd);
+  });
+
+  test("runs as npx runs it: packed, installed, started by its own name", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "packed-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    // Without scripts: the bundles are built, and other tests are using them.
+    execFileSync("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder]);
+    const [tarball = ""] = await readdir(folder);
+    execFileSync("npm", ["install", "--offline", "--silent", "--prefix", folder, join(folder, tarball)]);
+    const started = execFileSync(join(folder, "node_modules/.bin/hasta-la-vista"), ["--help"], { encoding: "utf8" });
+    expect(started).toMatch(/^Usage: hasta-la-vista/);
   });
 });
 

@@ -154,7 +154,7 @@ describe("a deregistration is read back", () => {
     await scene.clock.advance(23_000);
     scene.cloud.force(web, undefined);
 
-    expect(await scene.clock.run(drain)).toMatchObject({ status: "drained", registrations: [{ cameBack: 1 }] });
+    expect(await scene.clock.run(drain)).toMatchObject({ status: "drained", registrations: [{ cameBack: 0 }] });
     expect(scene.secondsOf("deregister")).toEqual([0, 22]);
     expect(scene.elapsedSeconds).toBe(82);
   });
@@ -189,7 +189,109 @@ describe("a deregistration is read back", () => {
   });
 });
 
+describe("what changes while a node is held", () => {
+  test("a registration that somebody has put back and taken out again unseen is held anew", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    const tcp = scene.cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
+    const drain = scene.ask("i-1");
+    await scene.clock.advance(200_000);
+    scene.cloud.force(tcp, "draining");
+    await scene.clock.advance(20_000);
+    scene.cloud.force(tcp, undefined);
+
+    expect(await scene.clock.run(drain)).toMatchObject({ status: "drained", registrations: [{ cameBack: 1 }] });
+    expect(scene.elapsedSeconds).toBe(420);
+  });
+
+  test("an address that another machine has taken over is not deregistered there", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    const pods = scene.cloud.addPool("alb", "pods", [node], { drainMs: 60_000 });
+    const [call] = (await scene.cloud.findRegistrations(node, new AbortController().signal)).registrations;
+    const drain = scene.ask("i-1");
+    await scene.clock.advance(10_000);
+    scene.cloud.force(pods, "initial");
+    scene.cloud.movedAway.add(call?.key ?? "");
+
+    expect(await scene.clock.run(drain)).toMatchObject({
+      status: "drained",
+      registrations: [{ state: "released", heldMs: 60_000, cameBack: 0 }],
+    });
+    expect(scene.cloud.callsOf("deregister")).toHaveLength(1);
+  });
+
+  test("a slow pool keeps no other from being read back and released", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    const slow = scene.cloud.addPool("alb", "slow", [node], { drainMs: 30_000 });
+    const quick = scene.cloud.addPool("alb", "quick", [node], { drainMs: 30_000 });
+    scene.cloud.before = async (call, signal) => {
+      if (call.method === "deregister" && call.pool === slow.id) await scene.clock.sleep(60_000, signal);
+    };
+    await scene.drain("i-1");
+    expect(scene.secondsOf("observe", quick)).toEqual([7, 30]);
+    expect(scene.elapsedSeconds).toBe(90);
+  });
+
+  test("a machine that is terminated needs no permission any more: what was denied is over too", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    const denied = scene.cloud.addPool("alb", "denied", [node]);
+    scene.cloud.addPool("alb", "web", [node]);
+    scene.cloud.before = ({ method, pool }) => {
+      if (method === "deregister" && pool === denied.id) throw new DrainError("access-denied", "allow it");
+    };
+    const drain = scene.ask("i-1");
+    await scene.clock.advance(20_000);
+    scene.cloud.terminated.add("i-1");
+    expect(await scene.clock.run(drain)).toMatchObject({ status: "drained" });
+    expect(scene.elapsedSeconds).toBe(30);
+  });
+});
+
 describe("when the cloud refuses", () => {
+  test("one port of a pool, the other that drains already is held all the same", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    const pool = scene.cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    scene.cloud.force(pool, "draining");
+    const second = scene.cloud.register(pool, node, 81);
+    scene.cloud.before = ({ method, nodes }) => {
+      if (method === "deregister" && nodes?.includes(second.target)) throw new DrainError("access-denied", "allow it");
+    };
+    expect(await scene.drain("i-1")).toMatchObject({
+      status: "failed",
+      registrations: [{ state: "released", heldMs: 60_000 }, { state: "failed" }],
+    });
+  });
+
+  test("for a while to say how a pool stands, an outcome that is well does not repeat the refusal", async () => {
+    const scene = new DrainScene({ timeoutMs: 60_000 });
+    const node = scene.cloud.addNode("i-1");
+    scene.cloud.addPool("alb", "web", [node]);
+    let looks = 0;
+    scene.cloud.before = ({ method }) => {
+      if (method === "observe" && ++looks === 1) throw new DrainError("throttled", "too many");
+    };
+    const outcome = await scene.drain("i-1");
+    expect(outcome).toMatchObject({ status: "deadline-passed", registrations: [{ newTrafficStopped: true }] });
+    expect("registrations" in outcome && outcome.registrations[0]?.error).toBeUndefined();
+  });
+
+  test("for good to say how a pool stands, nobody claims that new traffic has stopped", async () => {
+    const scene = new DrainScene({ timeoutMs: 60_000 });
+    const node = scene.cloud.addNode("i-1");
+    scene.cloud.addPool("alb", "web", [node]);
+    scene.cloud.before = ({ method }) => {
+      if (method === "observe") throw new DrainError("throttled", "too many");
+    };
+    expect(await scene.drain("i-1")).toMatchObject({
+      status: "deadline-passed",
+      registrations: [{ state: "holding", newTrafficStopped: false, error: { code: "throttled" } }],
+    });
+  });
+
   test("one pool, that registration fails by name and the others are drained all the same", async () => {
     const scene = new DrainScene();
     const node = scene.cloud.addNode("i-1");

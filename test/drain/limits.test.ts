@@ -67,12 +67,45 @@ describe("a drain ends in time", () => {
     },
   );
 
-  test("at once when the deadline has passed already, deregistered nowhere, and says so", async () => {
+  test("at once when the deadline has passed already", async () => {
     const scene = new DrainScene();
     const node = scene.cloud.addNode("i-1");
     scene.cloud.addPool("alb", "web", [node]);
     expect(await scene.drain("i-1", { deadlineSeconds: 0 })).toMatchObject({ status: "deadline-passed" });
     expect(scene.elapsedSeconds).toBe(0);
+  });
+
+  test("of a notice shorter than twice the margin it uses half: deregistering can still save requests", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    scene.cloud.addPool("alb", "web", [node]);
+    expect(await scene.drain("i-1", { deadlineSeconds: 8 })).toMatchObject({ registrations: [{ state: "holding" }] });
+    expect(scene.elapsedSeconds).toBe(4);
+  });
+
+  test("even if the cloud neither answers nor heeds that it was told to stop, and the next request begins anew", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    scene.cloud.addPool("alb", "web", [node], { drainMs: 30_000 });
+    let deaf = true;
+    scene.cloud.before = ({ method }) => (deaf && method === "deregister" ? new Promise(() => {}) : undefined);
+    expect(await scene.drain("i-1", { deadlineSeconds: 120 })).toMatchObject({
+      status: "deadline-passed",
+      registrations: [{ state: "registered", newTrafficStopped: false }],
+    });
+    deaf = false;
+    expect(await scene.drain("i-1")).toMatchObject({ status: "drained" });
+  });
+
+  test("counted from the plan when nobody set a limit: a slow search uses up none of it", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    scene.cloud.addPool("alb", "web", [node], { drainMs: 30_000 });
+    scene.cloud.before = async ({ method }, signal) => {
+      if (method === "findRegistrations") await scene.clock.sleep(600_000, signal);
+    };
+    expect(await scene.drain("i-1")).toMatchObject({ status: "drained" });
+    expect(scene.elapsedSeconds).toBe(630);
   });
 });
 

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -198,6 +198,23 @@ describe("SIGTERM", () => {
     expect((await child.finished).code).toBe(0);
   });
 
+  test.each([
+    ["has sent nothing", ""],
+    [
+      "has sent half a request",
+      `POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\nContent-Length: 99\r\n\r\n{`,
+    ],
+  ])("ends the service also while a connection is open that %s", async (_, sent) => {
+    const { child, url } = await startService({ SECRET });
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    await new Promise((resolve) => socket.once("connect", resolve));
+    await new Promise((resolve) => socket.write(sent, resolve));
+    socket.on("error", () => {});
+    child.signal("SIGTERM");
+    expect((await child.finished).code).toBe(0);
+  });
+
   test("without a drain ends the service at once", async () => {
     const { child } = await startService({ SECRET });
     child.signal("SIGTERM");
@@ -246,6 +263,31 @@ describe("the service's secret", () => {
     const wrong = await fetch(`${url}/drain`, { method: "POST", headers: { authorization: "Bearer other" } });
     const right = await fetch(`${url}/drain`, { method: "POST", headers: bearer });
     expect([wrong.status, right.status]).toEqual([403, 400]);
+  });
+});
+
+describe("a secret in the wrong place", () => {
+  test.each([
+    ["a path without its question mark", `/drain&id=i-0123456789abcdef0&pw=${SECRET}`, 404],
+    ["an encoded question mark", `/drain%3Fpw=${SECRET}`, 404],
+    ["a URL for a proxy, with a user", `http://user@host/drain?pw=${SECRET}&id=x`, 400],
+    ["a URL for a proxy", `http://host/drain?pw=${SECRET}&id=x`, 400],
+  ])("is neither logged nor sent back: %s", async (_, target, status) => {
+    const { child, url } = await startService({ SECRET });
+    const { port } = new URL(url);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(Number(port), "127.0.0.1");
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.once("close", () => resolve(text));
+      socket.write(`POST ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    });
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    child.signal("SIGTERM");
+    const { stdout, stderr } = await child.finished;
+    expect(answer + stdout + stderr).not.toContain(SECRET);
   });
 });
 

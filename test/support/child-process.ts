@@ -58,6 +58,11 @@ export class Child {
     return this.#process.pid ?? 0;
   }
 
+  /** Whoever reads the output leaves, as `| head` does. */
+  closeOutput(): void {
+    this.#process.stdout.destroy();
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#process.kill(name);
   }

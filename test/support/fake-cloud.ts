@@ -31,6 +31,8 @@ interface FakeRegistration {
 export class FakeCloud implements CloudProvider {
   readonly calls: FakeCall[] = [];
   readonly terminated = new Set<string>();
+  /** Keys of registrations whose address another machine has taken over. */
+  readonly movedAway = new Set<string>();
   /** Runs before each call; what it throws the call throws, what it awaits the call waits for. */
   before: (call: FakeCall, signal: AbortSignal) => unknown = () => {};
   readonly #clock: Clock;
@@ -114,6 +116,10 @@ export class FakeCloud implements CloudProvider {
   async observe(pool: Pool, registrations: readonly Registration[], signal: AbortSignal) {
     await this.#record({ method: "observe", pool: pool.id, nodes: registrations.map(({ target }) => target) }, signal);
     return new Map(registrations.map(({ key }) => [key, this.#state(this.#registrations.get(key))] as const));
+  }
+
+  async stillOwned(_: Node, registrations: readonly Registration[]): Promise<readonly Registration[]> {
+    return registrations.filter(({ key }) => !this.movedAway.has(key));
   }
 
   async findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {

@@ -137,13 +137,16 @@ export class SimulatedRegion {
   }
 
   #requestHandler() {
-    const handle = async ({ body }: { readonly body: string }) => {
+    const handle = async (
+      { body }: { readonly body: string },
+      { abortSignal = never }: { readonly abortSignal?: AbortSignal } = {},
+    ) => {
       const params = new URLSearchParams(body);
       const action = params.get("Action") ?? "";
       const before = this.callsOf(action).length;
       this.calls.push({ action, params, at: this.clock.elapsedMs });
       const intercepted = this.intercept({ action, params, before });
-      const answer = intercepted ?? this.simulator.answer({ body });
+      const answer = intercepted ?? (await this.simulator.call({ body }, abortSignal));
       const { status = 200, headers = {}, body: text = "" } = answer;
       return { response: { statusCode: status, headers: { ...headers }, body: Readable.from([text]) } };
     };

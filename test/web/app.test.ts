@@ -10,7 +10,7 @@ import { secretCheck } from "../../src/web/secrets.ts";
 const SECRET = "correct-horse-battery";
 const ID = "i-0123456789abcdef0";
 const NODE = { id: ID, name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
-const DRAINED: DrainOutcome = { status: "drained", drainId: "d-1", node: NODE, registrations: [] };
+const DRAINED: DrainOutcome = { status: "drained", drainId: "d-1", node: NODE, registrations: [], elsewhere: [] };
 
 /** The HTTP API before a drainer that ends every drain with `outcome`. */
 function web(outcome: DrainOutcome = DRAINED, options: { readonly dryRun?: boolean } = {}) {
@@ -185,7 +185,7 @@ describe("bad input gets a clear answer", () => {
     const response = await web().app.request("/drains/all");
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({
-      detail: "there is nothing at /drains/all: try POST /drain, GET /health or GET /metrics",
+      detail: "there is nothing here: try POST /drain, GET /health or GET /metrics",
     });
   });
 });
@@ -195,7 +195,7 @@ describe("every outcome has its status", () => {
   const ended = { drainId: "d-1", node: NODE };
   const cases: [DrainOutcome, number][] = [
     [DRAINED, 200],
-    [{ status: "nothing-registered", ...ended }, 200],
+    [{ status: "nothing-registered", ...ended, elsewhere: [] }, 200],
     [{ status: "instance-gone", message: "terminated" }, 200],
     [{ status: "deadline-passed", ...ended, limit: { reason: "timeout", at: 0 }, registrations: [] }, 504],
     [{ status: "abandoned", registrations: [] }, 503],

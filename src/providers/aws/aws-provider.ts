@@ -20,9 +20,11 @@ import {
   tagsByName,
 } from "./classic-load-balancers.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
-import { findTerminated, type InstanceSearch, resolveInstance } from "./instances.ts";
+import { findTerminated, type InstanceSearch, resolveInstance, withAddressesNow } from "./instances.ts";
 import type { TagsById } from "./tags.ts";
 import {
+  addressMatcher,
+  addressOf,
   deregisterTargets,
   findInTargetGroups,
   listTargetGroups,
@@ -78,6 +80,20 @@ export class AwsProvider implements CloudProvider {
     return pool.kind === "classic"
       ? observeInstances(classic, pool, registrations, signal)
       : observeTargets(v2, pool, registrations, signal);
+  }
+
+  async stillOwned(
+    node: Node,
+    registrations: readonly Registration[],
+    signal: AbortSignal,
+  ): Promise<readonly Registration[]> {
+    // An instance id is nobody else's, ever.
+    if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
+    const isOwn = addressMatcher(await withAddressesNow(this.#clients.ec2, node, signal));
+    return registrations.filter((registration) => {
+      const address = addressOf(registration);
+      return address === undefined || isOwn(address);
+    });
   }
 
   findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {

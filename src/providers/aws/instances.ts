@@ -55,18 +55,27 @@ export async function resolveInstance(
   return checkedNode(instance, search);
 }
 
-/** The ids of those `nodes` that are terminated, or that EC2 doesn't know any more. */
+/** The node with the addresses that it has now: none, when EC2 doesn't describe it any more. */
+export async function withAddressesNow(ec2: EC2Client, node: Node, signal: AbortSignal): Promise<Node> {
+  const [instance] = await describeInstances(ec2, [{ Name: "instance-id", Values: [node.id] }], signal);
+  return instance === undefined ? { ...node, addresses: [], addressPrefixes: [] } : nodeOf(instance, node.id);
+}
+
+/**
+ * The ids of those `nodes` that EC2 says are terminated. One that is missing from its answer is not: reads are
+ * eventually consistent, and a terminated instance is described for about an hour.
+ */
 export async function findTerminated(
   ec2: EC2Client,
   nodes: readonly Node[],
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
-  const terminated = new Set(nodes.map(({ id }) => id));
+  const terminated = new Set<string>();
   for (let start = 0; start < nodes.length; start += FILTER_VALUES_MAX) {
     const ids = nodes.slice(start, start + FILTER_VALUES_MAX).map(({ id }) => id);
     const found = await describeInstances(ec2, [{ Name: "instance-id", Values: ids }], signal);
     for (const { InstanceId, State } of found) {
-      if (InstanceId !== undefined && State?.Name !== "terminated") terminated.delete(InstanceId);
+      if (InstanceId !== undefined && State?.Name === "terminated") terminated.add(InstanceId);
     }
   }
   return terminated;

@@ -1,4 +1,4 @@
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 import {
   DeregisterTargetsCommand,
   DescribeTagsCommand,
@@ -208,8 +208,14 @@ function stateOf(health: TargetHealth | undefined): RegistrationState {
   return health?.State === "initial" ? "initial" : "live";
 }
 
+/** The address of a target that is registered by it; undefined when it is registered by its instance id. */
+export function addressOf({ pool, listed }: Registration): string | undefined {
+  const id = pool.kind === "classic" ? undefined : (listed as TargetDescription).Id;
+  return id === undefined || isIP(id) === 0 ? undefined : id;
+}
+
 /** Whether an address is the node's: one of its own, or from a block that is delegated to it. */
-function addressMatcher(node: Node): (address: string) => boolean {
+export function addressMatcher(node: Node): (address: string) => boolean {
   const own = new BlockList();
   for (const address of node.addresses) own.addAddress(address, isIPv6(address) ? "ipv6" : "ipv4");
   for (const prefix of node.addressPrefixes) {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import type { Node, Registration, RegistrationState } from "../../../src/drain/cloud-provider.ts";
 import type { XmlFields } from "../../../src/simulator/api/xml.ts";
-import type { Instance } from "../../../src/simulator/world/instance.ts";
+import { Instance } from "../../../src/simulator/world/instance.ts";
 import type { LoadBalancerType } from "../../../src/simulator/world/target-group.ts";
-import { elbError, never, SimulatedRegion } from "../../support/simulated-region.ts";
+import { elbError, never, SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { elbAnswer, listed, onlyRegistrationOf, providerOf, registrationsOf, resolved } from "./support.ts";
 
 const NOT_REGISTERED = "Instance is not currently registered with the LoadBalancer.";
@@ -180,7 +180,7 @@ test.each([
   });
 });
 
-test("asks EC2 about at most 200 nodes in a call, and finds the terminated and the forgotten ones", async () => {
+test("asks EC2 about at most 200 nodes in a call, and counts only what it says is terminated, not what its answer lacks", async () => {
   const region = new SimulatedRegion();
   const instances = Array.from({ length: 450 }, (_, index) =>
     region.node({ privateIp: `10.0.${1 + (index >> 8)}.${index & 255}` }),
@@ -193,11 +193,38 @@ test("asks EC2 about at most 200 nodes in a call, and finds the terminated and t
   region.world.terminateInstance(shuttingDown as Instance);
   region.world.instances.delete(forgotten?.id ?? "");
   const before = region.calls.length;
-  expect(await providerOf(region).findTerminated(nodes, never)).toEqual(new Set([terminated?.id, forgotten?.id]));
+  expect(await providerOf(region).findTerminated(nodes, never)).toEqual(new Set([terminated?.id]));
   const sizes = region.calls
     .slice(before)
     .map(({ params }) => [...params.keys()].filter((key) => key.startsWith("Filter.1.Value.")).length);
   expect(sizes).toEqual([200, 200, 50]);
+});
+
+test("an address that has moved to another machine is not the node's any more, an instance id always is", async () => {
+  const region = new SimulatedRegion();
+  const moved = region.node({ privateIp: "10.0.0.7", secondaryIps: ["10.0.0.8"] });
+  const pods = region.group({ name: "pods", targetType: "ip" });
+  for (const id of ["10.0.0.7", "10.0.0.8"]) region.world.registerTarget(pods, { id }, { settled: true });
+  region.group({ name: "web", nodes: [moved] });
+  region.classic({ name: "legacy", nodes: [moved] });
+  const node = await resolved(region, moved);
+  const provider = providerOf(region);
+  const { registrations } = await provider.findRegistrations(node, never);
+  expect(await provider.stillOwned(node, registrations, never)).toEqual(registrations);
+
+  region.world.instances.set(
+    moved.id,
+    new Instance({ id: moved.id, vpcId: VPC, privateIp: "10.0.0.7" }, "eu-west-1", 0),
+  );
+  const owned = await provider.stillOwned(node, registrations, never);
+  expect(owned.map(({ target }) => target).sort()).toEqual(["10.0.0.7:30080", moved.id, `${moved.id}:30080`]);
+  const reads = region.callsOf("DescribeInstances").length;
+  await provider.stillOwned(
+    node,
+    owned.filter(({ pool }) => pool.name !== "pods"),
+    never,
+  );
+  expect(region.callsOf("DescribeInstances")).toHaveLength(reads);
 });
 
 test("asks EC2 nothing where no node is watched", async () => {
