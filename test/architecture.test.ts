@@ -22,7 +22,10 @@ const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
   aws: { imports: ["drain"], packages: [...AWS_SDK, "@smithy/node-http-handler"] },
   providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "p-map", "node:net"] },
-  web: { imports: ["drain"], packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:fs", "node:net"] },
+  web: {
+    imports: ["drain"],
+    packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:fs", "node:http", "node:net"],
+  },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: { imports: [], packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net"] },
   "option-values.ts": { imports: [], packages: [] },
