@@ -27,15 +27,18 @@ const PARTS: Readonly<Record<string, Part>> = {
     packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:fs", "node:http", "node:net"],
   },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
-  simulator: { imports: [], packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net"] },
+  simulator: {
+    imports: [],
+    packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net", "yaml", "zod"],
+  },
   "option-values.ts": { imports: [], packages: [] },
   "config.ts": { imports: ["drain", "option-values.ts"], packages: [] },
   "engine.ts": { imports: ["drain", "aws", "providers", "config.ts"], packages: [] },
   "service.ts": { imports: ["drain", "web", "observe", "config.ts", "engine.ts"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "observe", "demo", "config.ts", "engine.ts", "service.ts"],
-    packages: ["commander", "listr2"],
+    imports: ["drain", "observe", "demo", "simulator", "config.ts", "engine.ts", "service.ts"],
+    packages: ["commander", "listr2", "node:fs"],
   },
 };
 

@@ -4,5 +4,6 @@ import { addDrainCommand } from "./drain.ts";
 import { addPlanCommand } from "./plan.ts";
 import { runProgram } from "./program.ts";
 import { addServeCommand } from "./serve.ts";
+import { addSimulateCommand } from "./simulate.ts";
 
-await runProgram([addServeCommand, addDrainCommand, addPlanCommand, addDemoCommand]);
+await runProgram([addServeCommand, addDrainCommand, addPlanCommand, addDemoCommand, addSimulateCommand]);

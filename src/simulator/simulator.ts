@@ -1,7 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type ApiAnswer, type ApiRequest, answer } from "./api/answer.ts";
+import { type ApiAnswer, type ApiCall, type ApiRequest, answer } from "./api/answer.ts";
+import { AwsError } from "./aws-error.ts";
+import { deliver, received } from "./faults/deliver.ts";
+import { type DeliveredAnswer, deliveryOf } from "./faults/delivery.ts";
+import type { FaultEffect } from "./faults/fault.ts";
+import { Faults } from "./faults/faults.ts";
+import type { Quotas } from "./quotas/quotas.ts";
+import { Throttle } from "./quotas/throttle.ts";
 import type { World } from "./world/world.ts";
 
 /** Far above any call's; a bigger body is not an AWS client's. */
@@ -10,6 +17,9 @@ const BODY_BYTES_MAX = 1_000_000;
 /** AWS's control plane on one loopback port, for any AWS client: classic ELB, ELBv2 and EC2 of one region. */
 export class Simulator {
   readonly world: World;
+  /** What goes wrong with calls. Nothing, until somebody adds to it. */
+  readonly faults = new Faults();
+  #throttle: Throttle | undefined;
   readonly #calls = new Map<string, number>();
   #server: Server | undefined;
 
@@ -17,12 +27,28 @@ export class Simulator {
     this.world = world;
   }
 
-  /** Answers one call without a socket. */
-  answer(request: ApiRequest): ApiAnswer {
-    const answered = answer(request, this.world, randomUUID());
+  /** Refuses calls above these quotas from now on, every bucket full; `undefined`, as at first, refuses none. */
+  limit(quotas: Quotas | undefined): void {
+    this.#throttle = quotas === undefined ? undefined : new Throttle(quotas);
+  }
+
+  /** Answers one call without a socket, at once. Of what faults do to it, the caller sees `delivery`. */
+  answer(request: ApiRequest): DeliveredAnswer {
+    let effect: FaultEffect | undefined;
+    const admit = (call: ApiCall) => {
+      this.#throttle?.admit(call, this.world.clock.now());
+      effect = this.faults.strike(call);
+      if (effect?.type === "error") throw new AwsError(effect.code, effect.message ?? "Injected fault", effect.status);
+    };
+    const answered = answer(request, this.world, randomUUID(), admit);
     const { action } = answered;
     if (action !== undefined) this.#calls.set(action, (this.#calls.get(action) ?? 0) + 1);
-    return answered;
+    return deliveryOf(answered, effect);
+  }
+
+  /** As `answer`, with what faults do to it: it may be late, reject as a broken connection does, or never come. */
+  call(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> {
+    return received(this.answer(request), this.world.clock, signal);
   }
 
   /** How often each action was called: `ec2:DescribeInstances` and so on. */
@@ -58,8 +84,8 @@ export class Simulator {
       else chunks.push(chunk);
     });
     request.on("end", () => {
-      const { status, headers, body } = this.answer({ body: Buffer.concat(chunks).toString("utf8") });
-      response.writeHead(status, headers).end(body);
+      const answered = this.answer({ body: Buffer.concat(chunks).toString("utf8") });
+      void deliver(answered, response, this.world.clock);
     });
     request.on("error", () => response.destroy());
   }

@@ -17,6 +17,15 @@ export interface Timing {
   readonly shuttingDownMs: number;
   /** From `terminated` until the target drops off DescribeTargetHealth's list. */
   readonly terminatedDropMs: number;
+  /** From StopInstances until `stopped`. The machine itself stops answering at once. */
+  readonly stoppingMs: number;
+  /** From StartInstances until `running`, when the machine answers again. */
+  readonly pendingMs: number;
+  /**
+   * From a registration or deregistration until Describe shows it (aws-sdk-js#1593). It says nothing about traffic,
+   * which has lags of its own.
+   */
+  readonly apiPropagationMs: number;
   /** An ALB gives up connecting after this long: 504. */
   readonly connectTimeoutMs: number;
 }
@@ -32,6 +41,9 @@ export const AWS_TIMING: Timing = {
   classicRegistrationMs: 2_000,
   shuttingDownMs: 5_000,
   terminatedDropMs: 5_000,
+  stoppingMs: 5_000,
+  pendingMs: 5_000,
+  apiPropagationMs: 0,
   connectTimeoutMs: 10_000,
 };
 

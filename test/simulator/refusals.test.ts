@@ -63,22 +63,28 @@ describe("RegisterTargets", () => {
   });
 });
 
-describe("a name can be given once", () => {
+describe("a name can be given again with the same settings alone", () => {
   test("to a target group", async () => {
     const { group } = builder();
-    await group("web");
-    await expect(group("web")).rejects.toMatchObject({ name: "DuplicateTargetGroupNameException" });
+    const arn = await group("web");
+    expect(await group("web")).toBe(arn);
+    await expect(group("web", { Port: 81 })).rejects.toMatchObject({ name: "DuplicateTargetGroupNameException" });
   });
 
   test("to a load balancer, and to a classic one besides", async () => {
     const { classic, loadBalancer } = builder();
-    const Listeners = [{ Protocol: "TCP", LoadBalancerPort: 80, InstancePort: 80 }];
-    const create = () =>
-      classic.send(new CreateClassicCommand({ LoadBalancerName: "web", Listeners, Subnets: [`subnet-${VPC}-a`] }));
-    await loadBalancer("web");
-    await expect(loadBalancer("web")).rejects.toMatchObject({ name: "DuplicateLoadBalancerNameException" });
-    await create();
-    await expect(create()).rejects.toMatchObject({ name: "DuplicateAccessPointNameException" });
+    const create = (InstancePort: number) => {
+      const Listeners = [{ Protocol: "TCP", LoadBalancerPort: 80, InstancePort }];
+      const input = { LoadBalancerName: "web", Listeners, Subnets: [`subnet-${VPC}-a`] };
+      return classic.send(new CreateClassicCommand(input));
+    };
+    const arn = await loadBalancer("web");
+    expect(await loadBalancer("web")).toBe(arn);
+    const other = loadBalancer("web", { Type: "network" });
+    await expect(other).rejects.toMatchObject({ name: "DuplicateLoadBalancerNameException" });
+    const { DNSName } = await create(80);
+    expect(await create(80)).toMatchObject({ DNSName });
+    await expect(create(81)).rejects.toMatchObject({ name: "DuplicateAccessPointNameException" });
   });
 });
 
@@ -223,8 +229,9 @@ describe("a rule is refused", () => {
 test("a load balancer has one listener on each port", async () => {
   const { group, loadBalancer, listener } = builder();
   const [web, arn] = [await group("web"), await loadBalancer("front")];
-  await listener(arn, web);
-  await expect(listener(arn, web)).rejects.toMatchObject({
+  const created = await listener(arn, web);
+  expect(await listener(arn, web)).toBe(created);
+  await expect(listener(arn, await group("other"))).rejects.toMatchObject({
     name: "DuplicateListenerException",
     message: `A listener already exists on this port for this load balancer '${arn}'`,
   });

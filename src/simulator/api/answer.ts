@@ -8,6 +8,10 @@ import { elbv2WriteActions } from "./elbv2-write.ts";
 import { type Params, parseParams, text } from "./params.ts";
 import { xmlElement } from "./xml.ts";
 
+/** EC2, and the two versions of Elastic Load Balancing. */
+export const API_NAMES = ["ec2", "classic", "elbv2"] as const;
+export type ApiName = (typeof API_NAMES)[number];
+
 export interface ApiRequest {
   readonly body: string;
 }
@@ -20,7 +24,19 @@ export interface ApiAnswer {
   readonly action: string | undefined;
 }
 
+/** A call that the simulator knows. */
+export interface ApiCall {
+  readonly api: ApiName;
+  /** `DescribeTargetHealth` */
+  readonly action: string;
+  readonly params: Params;
+}
+
+/** Asked before each call is carried out; throws `AwsError` to refuse it. */
+export type Admit = (call: ApiCall) => void;
+
 interface Service {
+  readonly api: ApiName;
   /** As in IAM actions. Both ELB APIs share it. */
   readonly name: string;
   readonly namespace: string;
@@ -31,18 +47,21 @@ interface Service {
 /** Both ELB APIs share host, path, signing name and many action names: only the version tells them apart. */
 const SERVICES: Readonly<Record<string, Service>> = {
   "2012-06-01": {
+    api: "classic",
     name: "elasticloadbalancing",
     namespace: "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/",
     protocol: "query",
     actions: classicActions,
   },
   "2015-12-01": {
+    api: "elbv2",
     name: "elasticloadbalancing",
     namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     protocol: "query",
     actions: { ...elbv2ReadActions, ...elbv2WriteActions },
   },
   "2016-11-15": {
+    api: "ec2",
     name: "ec2",
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     protocol: "ec2",
@@ -51,14 +70,14 @@ const SERVICES: Readonly<Record<string, Service>> = {
 };
 
 /** Answers one call as AWS would: any signature is accepted, and every mistake is an answer, never an exception. */
-export function answer({ body }: ApiRequest, world: World, requestId: string): ApiAnswer {
+export function answer({ body }: ApiRequest, world: World, requestId: string, admit: Admit = () => {}): ApiAnswer {
   const params = parseParams(body);
   const version = text(params, "Version") ?? "";
   const service = Object.hasOwn(SERVICES, version) ? SERVICES[version] : undefined;
   const name = text(params, "Action");
   const action = service !== undefined && name !== undefined ? `${service.name}:${name}` : undefined;
   try {
-    const content = success(service, name, params, world, requestId);
+    const content = success(service, name, params, { world, requestId, admit });
     return { status: 200, headers: headers(requestId), body: content, action };
   } catch (error) {
     const failure = error instanceof AwsError ? error : new AwsError("InternalFailure", String(error), 500);
@@ -85,8 +104,7 @@ function success(
   service: Service | undefined,
   name: string | undefined,
   params: Params,
-  world: World,
-  requestId: string,
+  { world, requestId, admit }: { readonly world: World; readonly requestId: string; readonly admit: Admit },
 ): string {
   if (service === undefined) {
     throw new AwsError("InvalidAction", `The version '${text(params, "Version") ?? ""}' is not simulated`);
@@ -95,6 +113,7 @@ function success(
   const action = Object.hasOwn(service.actions, name) ? service.actions[name] : undefined;
   if (action === undefined)
     throw new AwsError("InvalidAction", `The action ${name} is not valid for this web service.`);
+  admit({ api: service.api, action: name, params });
   const result = action(params, world);
   const xmlns = ` xmlns="${service.namespace}"`;
   if (service.protocol === "ec2") {

@@ -1,7 +1,7 @@
 import { AwsError, classicNotFound, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { World } from "../world/world.ts";
-import { type ApiActions, isoTime, tagList } from "./action.ts";
+import { type ApiActions, addTags, hasSettings, isoTime, readTags, requiredTags, tagList } from "./action.ts";
 import { pageOf } from "./paging.ts";
 import {
   atMost,
@@ -85,7 +85,7 @@ export const classicActions: ApiActions = {
     if (ids === undefined) throw missingParameter("Instances");
     const unknown = ids.find((id) => world.instance(id) === undefined);
     if (unknown !== undefined) throw invalidInstance(unknown);
-    for (const id of ids) loadBalancer.register(id, world.clock.now());
+    for (const id of ids) world.registerClassic(loadBalancer, id);
     return { Instances: instancesXml(loadBalancer, world) };
   },
 
@@ -96,13 +96,15 @@ export const classicActions: ApiActions = {
   ModifyLoadBalancerAttributes(params, world) {
     const loadBalancer = named(params, world);
     const attributes = structure(params, "LoadBalancerAttributes");
-    const draining = attributes && structure(attributes, "ConnectionDraining");
+    if (attributes === undefined) throw missingParameter("LoadBalancerAttributes");
+    const draining = structure(attributes, "ConnectionDraining");
     if (draining !== undefined) {
       const timeoutSeconds = integer(draining, "Timeout") ?? loadBalancer.draining.timeoutSeconds;
       if (timeoutSeconds < 1 || timeoutSeconds > DRAINING_MAX_SECONDS) {
         throw new AwsError(
           "InvalidConfigurationRequest",
           `ConnectionDraining.Timeout must be between 1 and ${DRAINING_MAX_SECONDS}`,
+          409,
         );
       }
       loadBalancer.draining = { enabled: text(draining, "Enabled") === "true", timeoutSeconds };
@@ -112,11 +114,6 @@ export const classicActions: ApiActions = {
 
   CreateLoadBalancer(params, world) {
     const name = requiredText(params, "LoadBalancerName");
-    if (world.classics.has(name))
-      throw new AwsError(
-        "DuplicateLoadBalancerName",
-        `Load Balancer named '${name}' already exists and it is configured with different parameters.`,
-      );
     const listeners = structures(params, "Listeners")?.map((listener) => ({
       protocol: requiredText(listener, "Protocol"),
       port: requiredInteger(listener, "LoadBalancerPort", PORT),
@@ -127,8 +124,16 @@ export const classicActions: ApiActions = {
     const subnet = texts(params, "Subnets")?.[0] ?? "";
     const vpcId = /^subnet-(vpc-[0-9a-z]+)/.exec(subnet)?.[1];
     if (vpcId === undefined) throw new AwsError("SubnetNotFound", `The subnet ID '${subnet}' does not exist`);
-    const loadBalancer = world.addClassic({ name, vpcId, listeners });
-    setTags(loadBalancer, params);
+    const tags = readTags(params);
+    const existing = world.classics.get(name);
+    if (existing !== undefined && !hasSettings(existing, { vpcId, listeners })) {
+      throw new AwsError(
+        "DuplicateLoadBalancerName",
+        `Load Balancer named '${name}' already exists and it is configured with different parameters.`,
+      );
+    }
+    const loadBalancer = existing ?? world.addClassic({ name, vpcId, listeners });
+    addTags(loadBalancer.tags, tags);
     return { DNSName: dnsName(loadBalancer, world) };
   },
 
@@ -158,7 +163,8 @@ export const classicActions: ApiActions = {
   AddTags(params, world) {
     const names = texts(params, "LoadBalancerNames") ?? [];
     if (names.length !== 1) throw validationError("AddTags takes exactly one load balancer");
-    for (const name of names) setTags(find(name, world), params);
+    const tags = requiredTags(params);
+    for (const name of names) addTags(find(name, world).tags, tags);
     return {};
   },
 };
@@ -176,11 +182,6 @@ function find(name: string, world: World): ClassicLoadBalancer {
 function instanceIds(params: Params): readonly string[] | undefined {
   const list = structures(params, "Instances");
   return list?.map((entry) => requiredText(entry, "InstanceId"));
-}
-
-function setTags(loadBalancer: ClassicLoadBalancer, params: Params): void {
-  for (const tag of structures(params, "Tags") ?? [])
-    loadBalancer.tags.set(requiredText(tag, "Key"), text(tag, "Value") ?? "");
 }
 
 function instancesXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFields {

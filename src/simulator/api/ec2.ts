@@ -7,13 +7,20 @@ import { readMarker, writeMarker } from "./paging.ts";
 import { type Params, structures, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
-const STATE_CODES: Readonly<Record<InstanceStateName, number>> = { running: 16, "shutting-down": 32, terminated: 48 };
+const STATE_CODES: Readonly<Record<InstanceStateName, number>> = {
+  pending: 0,
+  running: 16,
+  "shutting-down": 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80,
+};
 const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
 const MAX_RESULTS = { min: 5, max: 1_000 };
 const FILTERS_MAX = 50;
 const FILTER_VALUES_MAX = 200;
 
-/** The actions of EC2 2016-11-15 that draining needs, and the one that ends an instance. */
+/** The actions of EC2 2016-11-15 that draining needs, and those that end, stop and start an instance. */
 export const ec2Actions: ApiActions = {
   DescribeInstances(params, world) {
     const ids = texts(params, "InstanceId");
@@ -37,16 +44,50 @@ export const ec2Actions: ApiActions = {
   },
 
   TerminateInstances(params, world) {
-    const ids = texts(params, "InstanceId");
-    if (ids === undefined) throw new AwsError("InvalidParameterCombination", "No instances specified");
-    const changed = existing(ids, world).map((instance) => {
-      const previousState = stateXml(instance, world);
-      world.terminateInstance(instance);
-      return { instanceId: instance.id, currentState: stateXml(instance, world), previousState };
-    });
-    return { instancesSet: { item: changed } };
+    return changesXml(specified(params, world), world, (instance) => world.terminateInstance(instance));
+  },
+
+  StopInstances(params, world) {
+    const instances = specified(params, world);
+    for (const { id } of instances.filter((instance) => !STOPPABLE.has(stateOf(instance, world)))) {
+      throw new AwsError(
+        "IncorrectInstanceState",
+        `This instance '${id}' is not in a state from which it can be stopped.`,
+      );
+    }
+    return changesXml(instances, world, (instance) => world.stopInstance(instance));
+  },
+
+  StartInstances(params, world) {
+    const instances = specified(params, world);
+    for (const { id } of instances.filter((instance) => !STARTABLE.has(stateOf(instance, world)))) {
+      throw new AwsError(
+        "IncorrectInstanceState",
+        `The instance '${id}' is not in a state from which it can be started.`,
+      );
+    }
+    return changesXml(instances, world, (instance) => world.startInstance(instance));
   },
 };
+
+/** Asked again for what is so already, EC2 answers with success. */
+const STOPPABLE: ReadonlySet<InstanceStateName> = new Set(["running", "stopping", "stopped"]);
+const STARTABLE: ReadonlySet<InstanceStateName> = new Set(["stopped", "pending", "running"]);
+
+function specified(params: Params, world: World): readonly Instance[] {
+  const ids = texts(params, "InstanceId");
+  if (ids === undefined) throw new AwsError("InvalidParameterCombination", "No instances specified");
+  return existing(ids, world);
+}
+
+function changesXml(instances: readonly Instance[], world: World, change: (instance: Instance) => void): XmlFields {
+  const changed = instances.map((instance) => {
+    const previousState = stateXml(instance, world);
+    change(instance);
+    return { instanceId: instance.id, currentState: stateXml(instance, world), previousState };
+  });
+  return { instancesSet: { item: changed } };
+}
 
 function readMaxResults(params: Params): number | undefined {
   const value = text(params, "MaxResults");

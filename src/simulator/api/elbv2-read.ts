@@ -188,16 +188,27 @@ export function targetGroupXml(group: TargetGroup, world: World): XmlFields {
     Protocol: isLambda ? undefined : group.protocol,
     Port: isLambda ? undefined : group.port,
     VpcId: isLambda ? undefined : group.vpcId,
-    HealthCheckProtocol: group.protocol,
-    HealthCheckPort: "traffic-port",
-    HealthCheckEnabled: true,
+    HealthCheckEnabled: !isLambda,
     HealthCheckIntervalSeconds: group.healthCheck.intervalMs / 1_000,
-    HealthCheckTimeoutSeconds: 5,
     HealthyThresholdCount: group.healthCheck.healthyThreshold,
     UnhealthyThresholdCount: group.healthCheck.unhealthyThreshold,
+    ...(isLambda ? { HealthCheckTimeoutSeconds: 30, ...HTTP_CHECK } : checkXml(group)),
     LoadBalancerArns: { member: loadBalancer === undefined ? [] : [loadBalancer.arn] },
     TargetType: group.targetType,
     IpAddressType: "ipv4",
+  };
+}
+
+const HTTP_CHECK = { HealthCheckPath: "/", Matcher: { HttpCode: "200" } };
+
+/** The defaults of CreateTargetGroup: by HTTP behind an ALB, by TCP for every other protocol. */
+function checkXml({ protocol }: TargetGroup): XmlFields {
+  const isHttp = protocol === "HTTP" || protocol === "HTTPS";
+  return {
+    HealthCheckProtocol: isHttp ? "HTTP" : "TCP",
+    HealthCheckPort: "traffic-port",
+    HealthCheckTimeoutSeconds: isHttp || protocol === "GENEVE" ? 5 : 10,
+    ...(isHttp ? { ...HTTP_CHECK, ProtocolVersion: "HTTP1" } : {}),
   };
 }
 

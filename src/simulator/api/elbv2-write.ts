@@ -2,7 +2,7 @@ import { AwsError, invalidTarget, missingParameter, validationError } from "../a
 import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
 import type { LoadBalancerType, TargetDescription, TargetGroup } from "../world/target-group.ts";
 import type { World } from "../world/world.ts";
-import type { ApiActions } from "./action.ts";
+import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
 import { findListener, listenerXml, loadBalancerXml, ruleXml, targetGroupXml } from "./elbv2-read.ts";
 import {
   type Bounds,
@@ -22,6 +22,9 @@ const PRIORITY: Bounds = [1, 50_000];
 const WEIGHT: Bounds = [0, 999];
 const INTERVAL_SECONDS: Bounds = [5, 300];
 const THRESHOLD: Bounds = [2, 10];
+const PROTOCOLS = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
+/** A group of functions has no addresses: AWS takes none of these and shows none. */
+const OF_FUNCTIONS = { protocol: "HTTP", port: 80, vpcId: "" };
 const LOAD_BALANCER_TYPES: readonly LoadBalancerType[] = ["application", "network", "gateway"];
 
 /** The actions of Elastic Load Balancing 2015-12-01 that change something: what draining does, and what builds a world. */
@@ -42,36 +45,37 @@ export const elbv2WriteActions: ApiActions = {
 
   CreateTargetGroup(params, world) {
     const name = requiredText(params, "Name");
-    if ([...world.targetGroups.values()].some((group) => group.name === name)) {
-      throw new AwsError(
-        "DuplicateTargetGroupName",
-        `A target group with the same name '${name}' exists, but with different settings`,
-      );
-    }
     const targetType = oneOf(
       text(params, "TargetType") ?? "instance",
       ["instance", "ip", "lambda", "alb"],
       "targetType",
     );
-    const group = world.addTargetGroup({
-      name,
+    const settings = {
       targetType,
-      vpcId: requiredText(params, "VpcId"),
-      protocol: requiredText(params, "Protocol"),
-      port: requiredInteger(params, "Port", PORT),
+      ...(targetType === "lambda" ? OF_FUNCTIONS : addressed(params)),
       healthCheck: {
         intervalMs: (integer(params, "HealthCheckIntervalSeconds", INTERVAL_SECONDS) ?? 30) * 1_000,
         healthyThreshold: integer(params, "HealthyThresholdCount", THRESHOLD) ?? 5,
         unhealthyThreshold: integer(params, "UnhealthyThresholdCount", THRESHOLD) ?? 2,
       },
-    });
-    setTags(group.tags, params);
+    };
+    const tags = readTags(params);
+    const existing = [...world.targetGroups.values()].find((group) => group.name === name);
+    if (existing !== undefined && !hasSettings(existing, settings)) {
+      throw new AwsError(
+        "DuplicateTargetGroupName",
+        `A target group with the same name '${name}' exists, but with different settings`,
+      );
+    }
+    const group = existing ?? world.addTargetGroup({ name, ...settings });
+    addTags(group.tags, tags);
     return { TargetGroups: { member: [targetGroupXml(group, world)] } };
   },
 
   ModifyTargetGroupAttributes(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
-    const wanted = (structures(params, "Attributes") ?? []).map((attribute) => checkedAttribute(attribute, group));
+    const wanted = structures(params, "Attributes")?.map((attribute) => checkedAttribute(attribute, group));
+    if (wanted === undefined) throw missingParameter("Attributes");
     for (const [key, value] of wanted) group.attributes.set(key, value);
     return { Attributes: { member: [...group.attributes].map(([Key, Value]) => ({ Key, Value })) } };
   },
@@ -87,15 +91,18 @@ export const elbv2WriteActions: ApiActions = {
 
   CreateLoadBalancer(params, world) {
     const name = requiredText(params, "Name");
-    if ([...world.loadBalancers.values()].some((loadBalancer) => loadBalancer.name === name)) {
+    const type = oneOf(text(params, "Type") ?? "application", LOAD_BALANCER_TYPES, "type");
+    const vpcId = vpcOfSubnet(params);
+    const tags = readTags(params);
+    const existing = [...world.loadBalancers.values()].find((loadBalancer) => loadBalancer.name === name);
+    if (existing !== undefined && !hasSettings(existing, { type, vpcId })) {
       throw new AwsError(
         "DuplicateLoadBalancerName",
         `A load balancer with the same name '${name}' exists, but with different settings`,
       );
     }
-    const type = oneOf(text(params, "Type") ?? "application", LOAD_BALANCER_TYPES, "type");
-    const loadBalancer = world.addLoadBalancer({ name, type, vpcId: vpcOfSubnet(params) });
-    setTags(loadBalancer.tags, params);
+    const loadBalancer = existing ?? world.addLoadBalancer({ name, type, vpcId });
+    addTags(loadBalancer.tags, tags);
     return { LoadBalancers: { member: [loadBalancerXml(loadBalancer, world)] } };
   },
 
@@ -109,15 +116,16 @@ export const elbv2WriteActions: ApiActions = {
     const loadBalancer = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
     const protocol = requiredText(params, "Protocol");
     const port = requiredInteger(params, "Port", PORT);
-    if (loadBalancer.listeners.some((listener) => listener.port === port)) {
+    const defaultActions = actions(params, "DefaultActions", world);
+    checkUnshared(defaultActions, loadBalancer, world);
+    const existing = loadBalancer.listeners.find((listener) => listener.port === port);
+    if (existing !== undefined && !hasSettings(existing, { protocol, defaultActions })) {
       throw new AwsError(
         "DuplicateListener",
         `A listener already exists on this port for this load balancer '${loadBalancer.arn}'`,
       );
     }
-    const defaultActions = actions(params, "DefaultActions", world);
-    checkUnshared(defaultActions, loadBalancer, world);
-    const listener = world.addListener(loadBalancer, { protocol, port, defaultActions });
+    const listener = existing ?? world.addListener(loadBalancer, { protocol, port, defaultActions });
     return { Listeners: { member: [listenerXml({ listener, loadBalancer })] } };
   },
 
@@ -141,7 +149,8 @@ export const elbv2WriteActions: ApiActions = {
     const resources = arns.map((arn) =>
       arn.includes(":targetgroup/") ? world.targetGroup(arn) : world.loadBalancer(arn),
     );
-    for (const { tags } of resources) setTags(tags, params);
+    const tags = requiredTags(params);
+    for (const resource of resources) addTags(resource.tags, tags);
     return {};
   },
 };
@@ -156,7 +165,7 @@ function checkInstances(wanted: readonly TargetDescription[], world: World): voi
   const quoted = (ids: readonly TargetDescription[]) => ids.map(({ id }) => `'${id}'`).join(", ");
   const unknown = wanted.filter(({ id }) => world.instance(id) === undefined);
   if (unknown.length > 0) throw invalidTarget(`The following instances do not exist: ${quoted(unknown)}`);
-  const stopped = wanted.filter(({ id }) => world.instance(id)?.terminatedAt !== undefined);
+  const stopped = wanted.filter(({ id }) => !world.isRunning(id));
   if (stopped.length > 0) {
     throw invalidTarget(
       `The following targets are not in a running state and cannot be registered: ${quoted(stopped)}`,
@@ -226,8 +235,12 @@ function vpcOfSubnet(params: Params): string {
   return vpcId;
 }
 
-function setTags(tags: Map<string, string>, params: Params): void {
-  for (const tag of structures(params, "Tags") ?? []) tags.set(requiredText(tag, "Key"), text(tag, "Value") ?? "");
+function addressed(params: Params): { readonly protocol: string; readonly port: number; readonly vpcId: string } {
+  return {
+    protocol: oneOf(requiredText(params, "Protocol"), PROTOCOLS, "protocol"),
+    port: requiredInteger(params, "Port", PORT),
+    vpcId: requiredText(params, "VpcId"),
+  };
 }
 
 function checkedAttribute(attribute: Params, group: TargetGroup): readonly [key: string, value: string] {

@@ -3,12 +3,11 @@ import type { Server } from "node:http";
 import type { AddressInfo, Server as TcpServer } from "node:net";
 import { lagOf } from "../timing.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
-import type { Instance } from "../world/instance.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import type { World, WorldChange } from "../world/world.ts";
 import { HttpBalancer, type Route } from "./http-balancer.ts";
-import { TargetProcess } from "./target-process.ts";
+import { InstanceProcesses } from "./instance-processes.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
 
 /** Each load balancer has this many machines, which learn of a change one after the other. */
@@ -26,7 +25,7 @@ interface Passage {
  */
 export class DataPlane {
   readonly #world: World;
-  readonly #processes = new Map<string, TargetProcess>();
+  readonly #processes: InstanceProcesses;
   readonly #balancers: { close(): void }[] = [];
   readonly #urls = new Map<string, string>();
   /** What is under way, by registration: cut when its load balancer stops waiting. */
@@ -39,6 +38,7 @@ export class DataPlane {
 
   private constructor(world: World) {
     this.#world = world;
+    this.#processes = new InstanceProcesses(world);
     // Every cut to come waits for it.
     setMaxListeners(0, this.#closed.signal);
   }
@@ -46,13 +46,23 @@ export class DataPlane {
   /** Starts everything that the world has now. What is added later gets neither a process nor a listener. */
   static async open(world: World): Promise<DataPlane> {
     const plane = new DataPlane(world);
-    world.watch((change) => plane.#onChange(change));
-    await Promise.all([...world.instances.values()].map((instance) => plane.#startProcess(instance)));
-    for (const loadBalancer of world.loadBalancers.values()) {
-      for (const listener of loadBalancer.listeners) await plane.#openListener(loadBalancer, listener);
+    try {
+      await plane.#openAll();
+      return plane;
+    } catch (error) {
+      plane.close();
+      throw error;
     }
-    for (const classic of world.classics.values()) await plane.#openClassic(classic);
-    return plane;
+  }
+
+  async #openAll(): Promise<void> {
+    const { instances, loadBalancers, classics } = this.#world;
+    this.#world.watch((change) => this.#onChange(change));
+    await Promise.all([...instances.values()].map((instance) => this.#processes.start(instance)));
+    for (const loadBalancer of loadBalancers.values()) {
+      for (const listener of loadBalancer.listeners) await this.#openListener(loadBalancer, listener);
+    }
+    for (const classic of classics.values()) await this.#openClassic(classic);
   }
 
   /** `http://127.0.0.1:PORT` for a load balancer's listener; both named as in the world. */
@@ -62,16 +72,16 @@ export class DataPlane {
     return url;
   }
 
+  /** Stops carrying traffic at once. */
   close(): void {
     this.#closed.abort();
     for (const balancer of this.#balancers) balancer.close();
-    for (const process of this.#processes.values()) process.kill();
+    this.#processes.close();
   }
 
-  async #startProcess(instance: Instance): Promise<void> {
-    const process = await TargetProcess.start(instance.id);
-    this.#processes.set(instance.id, process);
-    if (instance.terminatedAt !== undefined) process.kill();
+  /** Resolves when every process has ended, after `close`. */
+  ended(): Promise<void> {
+    return this.#processes.ended();
   }
 
   async #openListener(loadBalancer: LoadBalancer, listener: Listener): Promise<void> {
@@ -125,7 +135,7 @@ export class DataPlane {
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[this.#turn(group ?? action) % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "nobody", status: 503, body: "no target\n" };
-    return { to: "target", port: this.#portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
+    return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
@@ -137,7 +147,7 @@ export class DataPlane {
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "nobody" };
-    return { to: "target", port: this.#portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
+    return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
@@ -151,7 +161,7 @@ export class DataPlane {
       classic.requestEnded(id);
       onEnd();
     };
-    return { to: "target", port: this.#portOf(id), cut, onEnd: ended };
+    return { to: "target", port: this.#processes.portOf(id), cut, onEnd: ended };
   }
 
   #pass(through: string, machine: number): { readonly cut: AbortSignal; readonly onEnd: () => void } {
@@ -162,23 +172,20 @@ export class DataPlane {
     return { cut: passage.controller.signal, onEnd: () => passages.delete(passage) };
   }
 
-  #portOf(targetId: string): number | undefined {
-    const machine = this.#world.machineOf(targetId);
-    return machine === undefined || machine.terminatedAt !== undefined
-      ? undefined
-      : this.#processes.get(machine.id)?.port;
-  }
-
   #onChange(change: WorldChange): void {
     switch (change.type) {
       case "instance-terminated":
-        this.#processes.get(change.instance.id)?.kill();
+      case "instance-stopped":
+        this.#processes.kill(change.instance);
         break;
       case "target-deregistered":
         this.#cutWhenDue(change.group, change.target);
         break;
       case "classic-deregistered":
         this.#cutClassicWhenDue(change.loadBalancer, change.instanceId);
+        break;
+      case "instance-started":
+        this.#processes.startWhenRunning(change.instance);
         break;
       case "instance-added":
         break;
@@ -195,7 +202,7 @@ export class DataPlane {
     const type = this.#world.usedBy(group.arn);
     if (type === "gateway" || type === undefined || (type === "network" && !group.terminatesConnections)) return;
     const since = target.deregisteredAt ?? this.#world.clock.now();
-    const isBack = () => (group.named(target, this.#world.clock.now()) ?? target) !== target;
+    const isBack = () => group.isSuperseded(target);
     const dueAt = (machine: number) =>
       Math.max(group.trafficUntil(target, machine, MACHINES), since + group.deregistrationDelayMs);
     this.#cutLater(targetKey(group, target), { dueAt, isBack });
@@ -205,7 +212,7 @@ export class DataPlane {
     const { clock, timing } = this.#world;
     const since = clock.now();
     const { drainingMs } = classic;
-    const isBack = () => classic.registered(clock.now()).includes(id);
+    const isBack = () => classic.isRegistered(id);
     const dueAt = (machine: number) =>
       since + Math.max(lagOf(timing.classicDeregistration, machine, MACHINES), drainingMs);
     this.#cutLater(classicKey(classic, id), { dueAt, isBack });

@@ -25,10 +25,13 @@ export class TargetProcess {
   readonly #child: ChildProcess;
   /** Where it listens on 127.0.0.1, whatever port the load balancer knows it by. */
   readonly port: number;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
 
   private constructor(child: ChildProcess, port: number) {
     this.#child = child;
     this.port = port;
+    this.ended = new Promise((resolve) => child.once("exit", () => resolve()));
   }
 
   /** Resolves once it listens. It ends with this process, whatever happens. */

@@ -1,6 +1,7 @@
 import { lagOf, type Timing } from "../timing.ts";
 import { Health, type HealthCheck } from "./health.ts";
 import type { Instance } from "./instance.ts";
+import { hasEndedAsOf, type Spell, spellAsOf } from "./spell.ts";
 
 export interface ClassicListener {
   readonly protocol: string;
@@ -30,9 +31,7 @@ export interface InstanceState {
   readonly description: string;
 }
 
-interface ClassicRegistration {
-  readonly registeredAt: number;
-  deregisteredAt: number | undefined;
+interface ClassicRegistration extends Spell {
   /** When the load balancer reported the end of draining. */
   endedAt: number | undefined;
   readonly health: Health;
@@ -54,7 +53,8 @@ export class ClassicLoadBalancer {
   draining = DEFAULT_DRAINING;
   healthCheckTarget: string;
   healthCheck = DEFAULT_HEALTH_CHECK;
-  readonly #registrations = new Map<string, ClassicRegistration>();
+  /** By instance: every registration that somebody may still act upon, the newest last. */
+  readonly #registrations = new Map<string, readonly ClassicRegistration[]>();
   readonly #surroundings: ClassicSurroundings;
 
   constructor(input: ClassicLoadBalancerInput, surroundings: ClassicSurroundings) {
@@ -68,15 +68,26 @@ export class ClassicLoadBalancer {
   }
 
   register(id: string, now: number, options: { readonly settled?: boolean } = {}): void {
-    const known = this.#registrations.get(id);
-    if (known !== undefined && known.deregisteredAt === undefined) return;
-    this.#registrations.set(id, {
+    if (this.isRegistered(id)) return;
+    const known = this.#registrations.get(id) ?? [];
+    const registered: ClassicRegistration = {
       registeredAt: options.settled === true ? Number.NEGATIVE_INFINITY : now,
       deregisteredAt: undefined,
       endedAt: undefined,
       health: new Health(options.settled === true ? "healthy" : "initial"),
-      requestsInFlight: known?.requestsInFlight ?? 0,
-    });
+      requestsInFlight: known.at(-1)?.requestsInFlight ?? 0,
+    };
+    // A machine that has not learnt of a deregistration yet acts upon the old registration until it does.
+    const remembered = known.filter(
+      (earlier) => now < this.#trafficUntil(id, earlier, 0, 1) || !this.#hasEnded(earlier, now),
+    );
+    this.#registrations.set(id, [...remembered, registered]);
+  }
+
+  /** Whether the instance is registered now, whatever the API says yet. */
+  isRegistered(id: string): boolean {
+    const newest = this.#registrations.get(id)?.at(-1);
+    return newest !== undefined && newest.deregisteredAt === undefined;
   }
 
   /** Answers whether the instance had been registered at any time, which is what AWS's error depends on. */
@@ -85,31 +96,37 @@ export class ClassicLoadBalancer {
   }
 
   deregister(id: string, now: number): boolean {
-    const registration = this.#registrations.get(id);
+    const registration = this.#registrations.get(id)?.at(-1);
     if (registration === undefined || registration.deregisteredAt !== undefined) return false;
     registration.deregisteredAt = now;
     return true;
   }
 
-  /** Registered now: neither draining nor gone. Terminated instances drop off. */
+  /** What DescribeLoadBalancers lists: neither draining nor gone. Terminated instances drop off. */
   registered(now: number): readonly string[] {
-    return [...this.#registrations]
-      .filter(([id, { deregisteredAt }]) => deregisteredAt === undefined && now < this.#droppedAt(id))
-      .map(([id]) => id);
+    const asOf = this.#shownAsOf(now);
+    return [...this.#registrations.keys()].filter((id) => {
+      const registration = this.#shown(id, now);
+      return registration !== undefined && !hasEndedAsOf(registration, asOf) && now < this.#droppedAt(id);
+    });
   }
 
   /** What DescribeInstanceHealth says; undefined for a terminated instance, of which it says nothing. */
   apiState(id: string, now: number): InstanceState | undefined {
     const instance = this.#surroundings.instance(id);
     if (instance !== undefined && instance.state(now, this.#surroundings.timing) === "terminated") return undefined;
-    const registration = this.#registrations.get(id);
+    const registration = this.#shown(id, now);
     if (registration === undefined || this.#hasEnded(registration, now)) {
       const description = "Instance is not currently registered with the LoadBalancer.";
       return { instanceId: id, state: "OutOfService", reasonCode: "Instance", description };
     }
-    if (registration.deregisteredAt !== undefined) {
+    if (hasEndedAsOf(registration, this.#shownAsOf(now))) {
       const description = "Instance deregistration currently in progress.";
       return { instanceId: id, state: "InService", reasonCode: "N/A", description };
+    }
+    if (now >= this.#stoppedAt(id)) {
+      const description = "Instance is in stopped state.";
+      return { instanceId: id, state: "OutOfService", reasonCode: "Instance", description };
     }
     const health = this.#health(id, registration, now);
     switch (health) {
@@ -137,29 +154,32 @@ export class ClassicLoadBalancer {
   /** Who gets new requests from machine number `machine`. Unlike an ALB it never falls back on unhealthy ones. */
   routable(now: number, machine: number, machines: number): readonly string[] {
     const { timing } = this.#surroundings;
-    const lag = lagOf(timing.classicDeregistration, machine, machines);
     return [...this.#registrations]
-      .filter(
-        ([id, registration]) =>
-          now >= registration.registeredAt + timing.classicRegistrationMs &&
-          now < Math.min(registration.deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(id)) + lag &&
-          this.#health(id, registration, now) === "healthy",
+      .filter(([id, registrations]) =>
+        registrations.some(
+          (registration) =>
+            now >= registration.registeredAt + timing.classicRegistrationMs &&
+            now < this.#trafficUntil(id, registration, machine, machines) &&
+            this.#health(id, registration, now) === "healthy",
+        ),
       )
       .map(([id]) => id);
   }
 
   settleHealth(now: number): void {
-    for (const [id, registration] of this.#registrations) this.#health(id, registration, now);
+    for (const [id, registrations] of this.#registrations) {
+      for (const registration of registrations) this.#health(id, registration, now);
+    }
   }
 
   /** Draining ends when no request is in flight any more: whoever carries requests counts them here. */
   requestStarted(id: string): void {
-    const registration = this.#registrations.get(id);
+    const registration = this.#registrations.get(id)?.at(-1);
     if (registration !== undefined) registration.requestsInFlight += 1;
   }
 
   requestEnded(id: string): void {
-    const registration = this.#registrations.get(id);
+    const registration = this.#registrations.get(id)?.at(-1);
     if (registration !== undefined) registration.requestsInFlight -= 1;
   }
 
@@ -173,13 +193,34 @@ export class ClassicLoadBalancer {
     return registration.health.settle(now, answering, this.healthCheck, checkedSince);
   }
 
+  /** Describe shows registrations and deregistrations as they were then. */
+  #shownAsOf(now: number): number {
+    return now - this.#surroundings.timing.apiPropagationMs;
+  }
+
+  #shown(id: string, now: number): ClassicRegistration | undefined {
+    return spellAsOf(this.#registrations.get(id) ?? [], this.#shownAsOf(now));
+  }
+
   #hasEnded(registration: ClassicRegistration, now: number): boolean {
+    const asOf = this.#shownAsOf(now);
     const { deregisteredAt } = registration;
-    if (deregisteredAt === undefined) return false;
+    if (deregisteredAt === undefined || asOf < deregisteredAt) return false;
     const [, lastLearns] = this.#surroundings.timing.classicDeregistration;
-    const isIdle = now >= deregisteredAt + lastLearns && registration.requestsInFlight === 0;
-    if (isIdle || now >= deregisteredAt + this.drainingMs) registration.endedAt ??= now;
+    const isIdle = asOf >= deregisteredAt + lastLearns && registration.requestsInFlight === 0;
+    if (isIdle || asOf >= deregisteredAt + this.drainingMs) registration.endedAt ??= now;
     return registration.endedAt !== undefined;
+  }
+
+  #trafficUntil(id: string, { deregisteredAt }: Spell, machine: number, machines: number): number {
+    const leftAt = Math.min(deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(id), this.#stoppedAt(id));
+    return leftAt + lagOf(this.#surroundings.timing.classicDeregistration, machine, machines);
+  }
+
+  /** When the load balancer lets go of a stopped instance, until it is started again. */
+  #stoppedAt(id: string): number {
+    const stoppedAt = this.#surroundings.instance(id)?.stoppedAt ?? Number.POSITIVE_INFINITY;
+    return stoppedAt + this.#surroundings.timing.stoppingMs;
   }
 
   /** When the load balancer lets go of a terminated instance by itself. */

@@ -14,7 +14,7 @@ export interface InstanceInput {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-export type InstanceStateName = "running" | "shutting-down" | "terminated";
+export type InstanceStateName = "pending" | "running" | "stopping" | "stopped" | "shutting-down" | "terminated";
 
 export class Instance {
   readonly id: string;
@@ -28,6 +28,9 @@ export class Instance {
   readonly tags: Map<string, string>;
   readonly launchedAt: number;
   #terminatedAt: number | undefined;
+  #stoppedAt: number | undefined;
+  /** When it was started, where it had been stopped. */
+  #startedAt = Number.NEGATIVE_INFINITY;
   #answering: Answering;
 
   constructor(input: InstanceInput, region: string, now: number) {
@@ -48,14 +51,22 @@ export class Instance {
     return this.#answering;
   }
 
-  /** When the machine stopped, in milliseconds since the epoch. */
+  /** When the machine was switched off for good, in milliseconds since the epoch. */
   get terminatedAt(): number | undefined {
     return this.#terminatedAt;
   }
 
+  /** Since when the machine is off, until it is started again. In milliseconds since the epoch. */
+  get stoppedAt(): number | undefined {
+    return this.#stoppedAt;
+  }
+
   state(now: number, timing: Timing): InstanceStateName {
-    if (this.#terminatedAt === undefined) return "running";
-    return now < this.#terminatedAt + timing.shuttingDownMs ? "shutting-down" : "terminated";
+    if (this.#terminatedAt !== undefined) {
+      return now < this.#terminatedAt + timing.shuttingDownMs ? "shutting-down" : "terminated";
+    }
+    if (this.#stoppedAt !== undefined) return now < this.#stoppedAt + timing.stoppingMs ? "stopping" : "stopped";
+    return now < this.#startedAt + timing.pendingMs ? "pending" : "running";
   }
 
   owns(address: string): boolean {
@@ -64,6 +75,18 @@ export class Instance {
 
   setAnswering(up: boolean, now: number): void {
     if (this.#answering.up !== up) this.#answering = { up, since: now };
+  }
+
+  stop(now: number): void {
+    this.#stoppedAt ??= now;
+    this.setAnswering(false, now);
+  }
+
+  /** Its processes answer once it runs. */
+  start(now: number, timing: Timing): void {
+    this.#stoppedAt = undefined;
+    this.#startedAt = now;
+    this.setAnswering(true, now + timing.pendingMs);
   }
 
   terminate(now: number): void {

@@ -1,6 +1,7 @@
 import { lagOf, type Range, type Timing } from "../timing.ts";
 import { type Answering, Health, type HealthCheck, type HealthState } from "./health.ts";
 import type { Instance } from "./instance.ts";
+import { hasEndedAsOf, type Spell, spellAsOf } from "./spell.ts";
 
 /** What a caller names: AWS keys targets by all three, and takes the group's port where none is given. */
 export interface TargetDescription {
@@ -9,13 +10,11 @@ export interface TargetDescription {
   readonly zone?: string;
 }
 
-export interface Target {
+/** One registration. Registered again after a deregistration it is another one, with a health of its own. */
+export interface Target extends Spell {
   readonly id: string;
   readonly port: number;
   readonly zone: string | undefined;
-  readonly registeredAt: number;
-  /** While it drains, and after. Milliseconds since the epoch. */
-  deregisteredAt: number | undefined;
   readonly health: Health;
 }
 
@@ -62,7 +61,8 @@ export class TargetGroup {
   readonly healthCheck: HealthCheck;
   readonly tags = new Map<string, string>();
   readonly attributes: Map<string, string>;
-  readonly #targets = new Map<string, Target>();
+  /** By id, port and zone: every registration that somebody may still act upon, the newest last. */
+  readonly #targets = new Map<string, readonly Target[]>();
   readonly #surroundings: Surroundings;
 
   constructor(input: TargetGroupInput, surroundings: Surroundings) {
@@ -74,15 +74,7 @@ export class TargetGroup {
     this.targetType = input.targetType;
     this.healthCheck = input.healthCheck;
     this.#surroundings = surroundings;
-    this.attributes = new Map([
-      ["stickiness.enabled", "false"],
-      [DEREGISTRATION_DELAY, "300"],
-      ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
-    ]);
-    // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
-    if (!this.#isApplication() && input.protocol !== "GENEVE") {
-      this.attributes.set(CONNECTION_TERMINATION, String(input.protocol === "UDP" || input.protocol === "TCP_UDP"));
-    }
+    this.attributes = defaultAttributes(input.protocol);
   }
 
   get deregistrationDelayMs(): number {
@@ -96,34 +88,45 @@ export class TargetGroup {
   register(target: TargetDescription, now: number, options: { readonly settled?: boolean } = {}): void {
     const port = target.port ?? this.port;
     const key = keyOf(target.id, port, target.zone);
-    const known = this.#targets.get(key);
-    if (known !== undefined && known.deregisteredAt === undefined) return;
-    this.#targets.set(key, {
+    const known = this.#targets.get(key) ?? [];
+    if (known.length > 0 && known.at(-1)?.deregisteredAt === undefined) return;
+    const registered: Target = {
       id: target.id,
       port,
       zone: target.zone,
       registeredAt: options.settled === true ? Number.NEGATIVE_INFINITY : now,
       deregisteredAt: undefined,
       health: new Health(options.settled === true ? "healthy" : "initial"),
-    });
+    };
+    // A machine that has not learnt of a deregistration yet acts upon the old registration until it does.
+    const remembered = known.filter((earlier) => now < this.trafficUntil(earlier, 0, 1) || !this.#isGone(earlier, now));
+    this.#targets.set(key, [...remembered, registered]);
   }
 
   /** Answers what was deregistered. Unknown targets, also those named without their port, are ignored. */
   deregister(description: TargetDescription, now: number): Target | undefined {
-    const target = this.#find(description);
+    const target = this.#find(description).at(-1);
     if (target === undefined || target.deregisteredAt !== undefined) return;
     target.deregisteredAt = now;
     return target;
   }
 
+  /** Whether the target was registered again after this registration, whatever the API says yet. */
+  isSuperseded(target: Target): boolean {
+    return this.#find(target).at(-1) !== target;
+  }
+
   /** What DescribeTargetHealth lists when nobody is named. */
   listed(now: number): readonly Target[] {
-    return [...this.#targets.values()].filter((target) => !this.#isGone(target, now) && now < this.#droppedAt(target));
+    return [...this.#targets.values()]
+      .map((targets) => spellAsOf(targets, this.#shownAsOf(now)))
+      .filter((target) => target !== undefined)
+      .filter((target) => !this.#isGone(target, now) && now < this.#droppedAt(target));
   }
 
   /** A target that is named in a call, if it is registered or draining, or was so when its instance was terminated. */
   named(description: TargetDescription, now: number): Target | undefined {
-    const target = this.#find(description);
+    const target = spellAsOf(this.#find(description), this.#shownAsOf(now));
     if (target === undefined) return undefined;
     return this.#isGone(target, now) && this.#isGone(target, this.#terminatedAt(target) ?? now) ? undefined : target;
   }
@@ -131,7 +134,7 @@ export class TargetGroup {
   /** What the API says of a registered or draining target. */
   apiHealth(target: Target, now: number): TargetHealth {
     // Of a terminated instance AWS goes on saying so for at least ten minutes, to whoever names the target.
-    if (target.deregisteredAt !== undefined || this.#terminatedAt(target) !== undefined) {
+    if (hasEndedAsOf(target, this.#shownAsOf(now)) || this.#terminatedAt(target) !== undefined) {
       return {
         state: "draining",
         reason: "Target.DeregistrationInProgress",
@@ -144,6 +147,9 @@ export class TargetGroup {
         reason: "Target.NotInUse",
         description: "Target group is not configured to receive traffic from the load balancer",
       };
+    }
+    if (this.#hasStopped(target, now)) {
+      return { state: "unused", reason: "Target.InvalidState", description: "Target is in the stopped state" };
     }
     const state = this.health(target, now);
     switch (state) {
@@ -167,7 +173,7 @@ export class TargetGroup {
 
   /** Brings every target's health up to date: to be called before a process begins or ceases to answer. */
   settleHealth(now: number): void {
-    for (const target of this.#targets.values()) this.health(target, now);
+    for (const target of [...this.#targets.values()].flat()) this.health(target, now);
   }
 
   /**
@@ -175,31 +181,43 @@ export class TargetGroup {
    * traffic, which the API's states only approximate. When none is healthy, all registered targets get it.
    */
   routable(now: number, machine: number, machines: number): readonly Target[] {
-    const registered = [...this.#targets.values()].filter(
-      (target) => now >= this.#trafficFrom(target) && now < this.trafficUntil(target, machine, machines),
+    const known = [...this.#targets.values()].map((targets) =>
+      targets.filter(
+        (target) => now >= this.#trafficFrom(target) && now < this.trafficUntil(target, machine, machines),
+      ),
     );
-    const healthy = registered.filter((target) => this.health(target, now) === "healthy");
-    return healthy.length > 0 ? healthy : registered;
+    const isHealthy = (target: Target) => this.health(target, now) === "healthy";
+    const healthy = firsts(known.map((targets) => targets.filter(isHealthy)));
+    return healthy.length > 0 ? healthy : firsts(known);
   }
 
-  /** Until when machine number `machine` sends new traffic to `target`, in milliseconds since the epoch. */
+  /** Until when machine number `machine` sends this registration new traffic, in milliseconds since the epoch. */
   trafficUntil(target: Target, machine: number, machines: number): number {
-    const leftAt = Math.min(target.deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(target));
+    const leftAt = Math.min(
+      target.deregisteredAt ?? Number.POSITIVE_INFINITY,
+      this.#droppedAt(target),
+      this.#stoppedAt(target),
+    );
     return leftAt + lagOf(this.#deregistrationLag(), machine, machines);
   }
 
-  #find(description: TargetDescription): Target | undefined {
+  #find(description: TargetDescription): readonly Target[] {
     const port = description.port ?? this.port;
     const exact = this.#targets.get(keyOf(description.id, port, description.zone));
-    if (exact !== undefined || description.zone !== undefined) return exact;
+    if (exact !== undefined || description.zone !== undefined) return exact ?? [];
     // AWS fills in the zone of ip targets, and finds them without it.
-    return [...this.#targets.values()].find((target) => target.id === description.id && target.port === port);
+    const isMeant = (target: Target | undefined) => target?.id === description.id && target.port === port;
+    return [...this.#targets.values()].find(([target]) => isMeant(target)) ?? [];
+  }
+
+  /** Describe shows registrations and deregistrations as they were then. */
+  #shownAsOf(now: number): number {
+    return now - this.#surroundings.timing.apiPropagationMs;
   }
 
   #isGone(target: Target, now: number): boolean {
-    if (target.deregisteredAt === undefined) return false;
     const shownMs = this.#surroundings.usedBy(this.arn) === undefined ? 0 : this.deregistrationDelayMs;
-    return now >= target.deregisteredAt + shownMs;
+    return hasEndedAsOf(target, this.#shownAsOf(now) - shownMs);
   }
 
   /** When the load balancer lets go of a terminated instance by itself. */
@@ -213,6 +231,16 @@ export class TargetGroup {
     return this.targetType === "instance" ? this.#surroundings.machineOf(target.id)?.terminatedAt : undefined;
   }
 
+  /** When the load balancer lets go of a stopped instance, until it is started again. */
+  #stoppedAt(target: Target): number {
+    const stoppedAt = this.targetType === "instance" ? this.#surroundings.machineOf(target.id)?.stoppedAt : undefined;
+    return (stoppedAt ?? Number.POSITIVE_INFINITY) + this.#surroundings.timing.stoppingMs;
+  }
+
+  #hasStopped(target: Target, now: number): boolean {
+    return now >= this.#stoppedAt(target);
+  }
+
   #trafficFrom(target: Target): number {
     const { albRegistrationMs, nlbRegistrationMs } = this.#surroundings.timing;
     return target.registeredAt + (this.#isApplication() ? albRegistrationMs : nlbRegistrationMs);
@@ -224,8 +252,30 @@ export class TargetGroup {
   }
 
   #isApplication(): boolean {
-    return this.protocol === "HTTP" || this.protocol === "HTTPS";
+    return isApplicationProtocol(this.protocol);
   }
+}
+
+/** The attributes that a new group of this protocol has. There are no others. */
+export function defaultAttributes(protocol: string): Map<string, string> {
+  const attributes = new Map([
+    ["stickiness.enabled", "false"],
+    [DEREGISTRATION_DELAY, "300"],
+    ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
+  ]);
+  // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
+  if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
+    attributes.set(CONNECTION_TERMINATION, String(protocol === "UDP" || protocol === "TCP_UDP"));
+  }
+  return attributes;
+}
+
+function isApplicationProtocol(protocol: string): boolean {
+  return protocol === "HTTP" || protocol === "HTTPS";
+}
+
+function firsts<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  return lists.flatMap((list) => list.slice(0, 1));
 }
 
 function keyOf(id: string, port: number, zone: string | undefined): string {

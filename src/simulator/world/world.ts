@@ -28,7 +28,10 @@ export interface WorldOptions {
 }
 
 export type WorldChange =
-  | { readonly type: "instance-added" | "instance-terminated"; readonly instance: Instance }
+  | {
+      readonly type: "instance-added" | "instance-stopped" | "instance-started" | "instance-terminated";
+      readonly instance: Instance;
+    }
   | { readonly type: "target-deregistered"; readonly group: TargetGroup; readonly target: Target }
   | { readonly type: "classic-deregistered"; readonly loadBalancer: ClassicLoadBalancer; readonly instanceId: string };
 
@@ -50,6 +53,11 @@ export class World {
   readonly loadBalancers = new Map<string, LoadBalancer>();
   readonly targetGroups = new Map<string, TargetGroup>();
   readonly classics = new Map<string, ClassicLoadBalancer>();
+  /**
+   * Ids of the instances whose node carries the label node.kubernetes.io/exclude-from-external-load-balancers:
+   * controllers leave them alone.
+   */
+  readonly excluded = new Set<string>();
   readonly #watchers: ((change: WorldChange) => void)[] = [];
   #created = 0;
 
@@ -78,6 +86,26 @@ export class World {
     this.#settleHealth();
     instance.terminate(this.clock.now());
     this.#tell({ type: "instance-terminated", instance });
+  }
+
+  /** As StopInstances: the machine stops answering at once. One that is stopped or terminated stays so. */
+  stopInstance(instance: Instance): void {
+    if (instance.stoppedAt !== undefined || instance.terminatedAt !== undefined) return;
+    this.#settleHealth();
+    instance.stop(this.clock.now());
+    this.#tell({ type: "instance-stopped", instance });
+  }
+
+  /** As StartInstances: a stopped machine answers again once it runs. One that was not stopped stays as it is. */
+  startInstance(instance: Instance): void {
+    if (instance.stoppedAt === undefined || instance.terminatedAt !== undefined) return;
+    this.#settleHealth();
+    instance.start(this.clock.now(), this.timing);
+    this.#tell({ type: "instance-started", instance });
+  }
+
+  isRunning(id: string): boolean {
+    return this.instances.get(id)?.state(this.clock.now(), this.timing) === "running";
   }
 
   /** Whether the instance's processes answer health checks. */
@@ -145,6 +173,15 @@ export class World {
     const loadBalancer = new ClassicLoadBalancer({ ...input, zones, createdAt: this.clock.now() }, this);
     this.classics.set(loadBalancer.name, loadBalancer);
     return loadBalancer;
+  }
+
+  /** As RegisterInstancesWithLoadBalancer, for one instance. `settled`: as if long ago, and in service. */
+  registerClassic(
+    loadBalancer: ClassicLoadBalancer,
+    instanceId: string,
+    options: { readonly settled?: boolean } = {},
+  ): void {
+    loadBalancer.register(instanceId, this.clock.now(), options);
   }
 
   deregisterClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void {

@@ -1,0 +1,66 @@
+import type { ClassicLoadBalancer } from "./world/classic-load-balancer.ts";
+import type { TargetDescription, TargetGroup } from "./world/target-group.ts";
+import type { World } from "./world/world.ts";
+
+export interface ControllerInput {
+  readonly intervalMs: number;
+  /** What a controller takes from the cluster's endpoints: who is to be registered where. */
+  readonly targetGroups?: readonly { readonly group: TargetGroup; readonly targets: readonly TargetDescription[] }[];
+  readonly classics?: readonly {
+    readonly loadBalancer: ClassicLoadBalancer;
+    readonly instanceIds: readonly string[];
+  }[];
+}
+
+/**
+ * Registers again what is missing, as the AWS Load Balancer Controller and cloud-provider-aws do: to both, a target
+ * that drains is missing. They leave alone what is excluded (`World.excluded`), and what does not run.
+ * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/resource_manager.go
+ *
+ * It sees what the API says, so with a lag of the API it may be late, as they are.
+ */
+export class Controller {
+  readonly #world: World;
+  readonly #input: ControllerInput;
+
+  constructor(world: World, input: ControllerInput) {
+    this.#world = world;
+    this.#input = input;
+  }
+
+  /** Reconciles at every interval of the world's clock, the first time after one. Resolves when `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#world.clock.sleep(this.#input.intervalMs, signal).catch(() => {}); // Aborted: the loop ends.
+      if (!signal.aborted) this.reconcile();
+    }
+  }
+
+  /** Once, now. */
+  reconcile(): void {
+    const { targetGroups = [], classics = [] } = this.#input;
+    const now = this.#world.clock.now();
+    for (const { group, targets } of targetGroups) {
+      for (const target of targets) {
+        if (this.#isDesired(target.id) && !isInPlace(group, target, now)) this.#world.registerTarget(group, target);
+      }
+    }
+    for (const { loadBalancer, instanceIds } of classics) {
+      const registered = new Set(loadBalancer.registered(now));
+      for (const id of instanceIds) {
+        if (this.#isDesired(id) && !registered.has(id)) this.#world.registerClassic(loadBalancer, id);
+      }
+    }
+  }
+
+  /** An address that belongs to no instance is a pod's elsewhere, and stays desired. */
+  #isDesired(targetId: string): boolean {
+    const instance = this.#world.machineOf(targetId);
+    return instance === undefined || (this.#world.isRunning(instance.id) && !this.#world.excluded.has(instance.id));
+  }
+}
+
+function isInPlace(group: TargetGroup, description: TargetDescription, now: number): boolean {
+  const target = group.named(description, now);
+  return target !== undefined && group.apiHealth(target, now).state !== "draining";
+}

@@ -1,0 +1,39 @@
+import type { ApiAnswer } from "../api/answer.ts";
+import type { FaultEffect } from "./fault.ts";
+
+/** How an answer gets to its client. */
+export type Delivery =
+  | { readonly type: "whole"; readonly delayMs: number }
+  /** Half of it, and then a reset. */
+  | { readonly type: "cut" }
+  | { readonly type: "never" };
+
+/** An answer on its way. Whoever carries it, on a socket or without one, must heed `delivery`. */
+export interface DeliveredAnswer extends ApiAnswer {
+  readonly delivery: Delivery;
+}
+
+/** What a fault makes of an answer. An error is an answer already. */
+export function deliveryOf(answer: ApiAnswer, effect: FaultEffect | undefined): DeliveredAnswer {
+  switch (effect?.type) {
+    case undefined:
+    case "error":
+      return { ...answer, delivery: { type: "whole", delayMs: 0 } };
+    case "latency":
+      return { ...answer, delivery: { type: "whole", delayMs: effect.ms } };
+    case "reset":
+      return { ...answer, delivery: { type: "cut" } };
+    case "hang":
+      return { ...answer, delivery: { type: "never" } };
+    case "malformed":
+      return { ...answer, body: half(answer.body), delivery: { type: "whole", delayMs: 0 } };
+    case "empty":
+      return { ...answer, status: 200, body: "", delivery: { type: "whole", delayMs: 0 } };
+    default:
+      return effect satisfies never;
+  }
+}
+
+export function half(body: string): string {
+  return body.slice(0, Math.ceil(body.length / 2));
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import type { ApiCall, ApiName } from "../api/answer.ts";
+
+/** What goes wrong with a call. */
+export type FaultEffect =
+  /** The call is refused, and changes nothing. */
+  | { readonly type: "error"; readonly code: string; readonly status?: number; readonly message?: string }
+  /** The right answer, late. */
+  | { readonly type: "latency"; readonly ms: number }
+  /** The call is carried out, and the connection reset in the middle of the answer. */
+  | { readonly type: "reset" }
+  /** The call is carried out, and nothing is ever answered. */
+  | { readonly type: "hang" }
+  /** The call is carried out, and half of its XML answered as if it were whole. */
+  | { readonly type: "malformed" }
+  /** The call is carried out, and answered by status 200 with nothing in it. */
+  | { readonly type: "empty" };
+
+/** Which of the calls that a fault is about it strikes. */
+export type FaultRhythm =
+  | { readonly first: number }
+  /** The nth, the 2nth and so on. */
+  | { readonly every: number }
+  /** At random, the same way in every run with the same seed. */
+  | { readonly probability: number; readonly seed: number };
+
+export interface Fault {
+  /** Absent: of every API. */
+  readonly api?: ApiName;
+  /** Absent: every action. */
+  readonly action?: string;
+  /** Absent: all of them. */
+  readonly when?: FaultRhythm;
+  readonly effect: FaultEffect;
+}
+
+/** The first of `faults` that strikes `call`; `counts` says how many calls each has been about before. */
+export function faultFor(
+  faults: readonly Fault[],
+  call: ApiCall,
+  counts: ReadonlyMap<Fault, number>,
+): Fault | undefined {
+  return faults.find((fault) => isAbout(fault, call) && isDue(fault.when, counts.get(fault) ?? 0));
+}
+
+export function isAbout({ api, action }: Fault, call: ApiCall): boolean {
+  return (api ?? call.api) === call.api && (action ?? call.action) === call.action;
+}
+
+function isDue(when: FaultRhythm | undefined, before: number): boolean {
+  if (when === undefined) return true;
+  if ("first" in when) return before < when.first;
+  if ("every" in when) return (before + 1) % when.every === 0;
+  return randomShare(when.seed, before) < when.probability;
+}
+
+/** From 0 to below 1. */
+function randomShare(seed: number, call: number): number {
+  return createHash("sha256").update(`${seed} ${call}`).digest().readUInt32BE() / 2 ** 32;
+}

@@ -1,0 +1,158 @@
+import { defaultAttributes } from "../world/target-group.ts";
+import { DEFAULT_VPC, machineNames } from "./machines.ts";
+import { type Found, findAll, type Problem } from "./problem.ts";
+
+/** A process each. */
+const DATA_PLANE_INSTANCES_MAX = 50;
+const DELAY = "deregistration_delay.timeout_seconds";
+const DELAY_MAX_SECONDS = 3_600;
+
+/**
+ * What a schema can't see: names that lead nowhere or are given twice, and what AWS would refuse. Takes anything, and
+ * looks at what has the right shape, so that a scenario's every problem shows at once.
+ */
+export function inconsistencies(data: unknown): readonly Problem[] {
+  return [
+    ...danglingReferences(data),
+    ...repetitions(data),
+    ...sharedGroups(data),
+    ...findAll(data, "targetGroups", "*").flatMap(groupProblems),
+    ...tooManyProcesses(data),
+  ];
+}
+
+function danglingReferences(data: unknown): readonly Problem[] {
+  const groups = textsAt(data, "targetGroups", "*", "name");
+  const classics = textsAt(data, "classicLoadBalancers", "*", "name");
+  const instances = [...textsAt(data, "instances", "*", "name"), ...machines(data).map(({ value }) => String(value))];
+  const vpcs = textsAt(data, "vpcs", "*", "id");
+  const listeners = ["loadBalancers", "*", "listeners", "*"];
+  const forward = ["action", "forward", "*", "group"];
+  const kinds: readonly { readonly what: string; readonly names: readonly string[]; readonly at: string[][] }[] = [
+    {
+      what: "target group",
+      names: groups,
+      at: [
+        [...listeners, ...forward],
+        [...listeners, "rules", "*", ...forward],
+      ],
+    },
+    { what: "target group", names: groups, at: [["controllers", "*", "targetGroups", "*"]] },
+    { what: "classic load balancer", names: classics, at: [["controllers", "*", "classicLoadBalancers", "*"]] },
+    { what: "instance", names: instances, at: [["classicLoadBalancers", "*", "instances", "*"]] },
+    { what: "instance", names: instances, at: [["targetGroups", "*", "targets", "*", "instances", "*"]] },
+    {
+      what: "VPC",
+      names: vpcs.length === 0 ? [DEFAULT_VPC] : vpcs,
+      at: ["instances", "targetGroups", "loadBalancers", "classicLoadBalancers"].map((list) => [list, "*", "vpc"]),
+    },
+  ];
+  return kinds.flatMap(({ what, names, at }) =>
+    at
+      .flatMap((keys) => findAll(data, ...keys))
+      .filter(({ value }) => typeof value === "string" && !names.includes(value))
+      .map(({ value, path }) => ({ path, message: `there is no ${what} '${value}'` })),
+  );
+}
+
+function repetitions(data: unknown): readonly Problem[] {
+  // The data plane knows load balancers of both APIs by their names.
+  const balancers = [
+    ...findAll(data, "loadBalancers", "*", "name"),
+    ...findAll(data, "classicLoadBalancers", "*", "name"),
+  ];
+  const listeners = [...findAll(data, "loadBalancers", "*"), ...findAll(data, "classicLoadBalancers", "*")];
+  return [
+    ...repeated(findAll(data, "vpcs", "*", "id")),
+    ...repeated(machines(data)),
+    ...repeated(findAll(data, "instances", "*", "firstId")),
+    ...repeated(findAll(data, "targetGroups", "*", "name")),
+    ...repeated(balancers),
+    ...listeners.flatMap(({ value, path }) => under(path, repeated(findAll(value, "listeners", "*", "port")))),
+    ...findAll(data, "loadBalancers", "*", "listeners", "*").flatMap(({ value, path }) =>
+      under(path, repeated(findAll(value, "rules", "*", "priority"))),
+    ),
+  ];
+}
+
+/** On AWS a target group serves one load balancer at most. */
+function sharedGroups(data: unknown): readonly Problem[] {
+  const users = new Map<unknown, number>();
+  return findAll(data, "loadBalancers", "*").flatMap(({ value, path }, index) => {
+    const forwards = [
+      ...findAll(value, "listeners", "*", "action", "forward", "*", "group"),
+      ...findAll(value, "listeners", "*", "rules", "*", "action", "forward", "*", "group"),
+    ];
+    const shared = forwards.filter(({ value: group }) => (users.get(group) ?? index) !== index);
+    for (const { value: group } of forwards) if (!users.has(group)) users.set(group, index);
+    return under(
+      path,
+      shared.map((found) => ({ path: found.path, message: `'${found.value}' serves another load balancer already` })),
+    );
+  });
+}
+
+function groupProblems({ value, path }: Found): readonly Problem[] {
+  const [protocol] = textsAt(value, "protocol");
+  const known = defaultAttributes(protocol ?? "TCP");
+  const [attributes] = findAll(value, "attributes");
+  const given = Object.entries(typeof attributes?.value === "object" ? (attributes.value ?? {}) : {});
+  const unknown = given.filter(([key]) => !known.has(key));
+  const delays = given.filter(
+    ([key, delay]) => key === DELAY && !(Number(delay) >= 0 && Number(delay) <= DELAY_MAX_SECONDS),
+  );
+  const isOfInstances = textsAt(value, "targetType")[0] !== "ip";
+  return under(path, [
+    ...unknown.map(([key]) => ({
+      path: ["attributes", key],
+      message: `a group for ${protocol} has no such attribute`,
+    })),
+    ...delays.map(([key]) => ({ path: ["attributes", key], message: `give seconds from 0 to ${DELAY_MAX_SECONDS}` })),
+    ...findAll(value, "targets", "*", "addresses")
+      .filter(() => isOfInstances)
+      .map((found) => ({ path: found.path, message: "the group takes instances: give targetType: ip" })),
+  ]);
+}
+
+function tooManyProcesses(data: unknown): readonly Problem[] {
+  const isOff = findAll(data, "dataPlane").some(({ value }) => value === false);
+  const count = machines(data).length;
+  if (isOff || count <= DATA_PLANE_INSTANCES_MAX) return [];
+  const message = `${count} instances, a process each, are more than ${DATA_PLANE_INSTANCES_MAX}: give dataPlane: false`;
+  return [{ path: ["instances"], message }];
+}
+
+/** The names of all machines, at the paths of their entries. */
+function machines(data: unknown): readonly Found[] {
+  return findAll(data, "instances", "*").flatMap(({ value, path }) => {
+    const [name] = textsAt(value, "name");
+    const [count] = findAll(value, "count");
+    if (name === undefined || (count !== undefined && !isCount(count.value))) return [];
+    const names = machineNames({ name, ...(count === undefined ? {} : { count: Number(count.value) }) });
+    return names.map((machine) => ({ value: machine, path: [...path, "name"] }));
+  });
+}
+
+/** Of bounded size: the schema complains of a greater one. */
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 10_000;
+}
+
+function repeated(found: readonly Found[]): readonly Problem[] {
+  const seen = new Set<unknown>();
+  return found.flatMap(({ value, path }) => {
+    if (!seen.has(value)) {
+      seen.add(value);
+      return [];
+    }
+    return [{ path, message: `'${value}' is given twice` }];
+  });
+}
+
+function under(path: readonly PropertyKey[], problems: readonly Problem[]): readonly Problem[] {
+  return problems.map((problem) => ({ ...problem, path: [...path, ...problem.path] }));
+}
+
+function textsAt(data: unknown, ...keys: readonly string[]): readonly string[] {
+  return findAll(data, ...keys).flatMap(({ value }) => (typeof value === "string" ? [value] : []));
+}

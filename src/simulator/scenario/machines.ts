@@ -1,0 +1,67 @@
+import type { InstanceInput } from "../world/instance.ts";
+import type { Problem } from "./problem.ts";
+import type { Scenario } from "./schema.ts";
+
+export const DEFAULT_REGION = "eu-west-1";
+export const DEFAULT_VPC = "vpc-0123456789abcdef0";
+
+/** One machine of a scenario. */
+export interface Machine {
+  /** What the scenario calls it. */
+  readonly name: string;
+  readonly input: InstanceInput;
+  readonly isStopped: boolean;
+  readonly isExcluded: boolean;
+}
+
+type Entry = NonNullable<Scenario["instances"]>[number];
+
+/** Every machine of a scenario, in its order. */
+export function machinesOf({ instances = [], region = DEFAULT_REGION, vpcs }: Scenario): readonly Machine[] {
+  const firstVpc = vpcs?.[0]?.id ?? DEFAULT_VPC;
+  return instances.flatMap((entry, index) => {
+    const { tags, vpc = firstVpc, zones = ["a", "b", "c"].map((letter) => region + letter) } = entry;
+    const { firstId = `i-0${hex(index + 1, 4)}${hex(1, 12)}`, firstIp = `10.${index % 256}.0.10` } = entry;
+    return machineNames(entry).map((name, number) => ({
+      name,
+      input: {
+        id: `i-${hex(BigInt(`0x${firstId.slice("i-".length)}`) + BigInt(number), 17)}`,
+        privateIp: addressAfter(firstIp, number),
+        vpcId: vpc,
+        zone: zones[number % zones.length] ?? region,
+        ...(tags === undefined ? {} : { tags }),
+      },
+      isStopped: entry.state === "stopped",
+      isExcluded: entry.excluded === true,
+    }));
+  });
+}
+
+/** What the machines of an entry are called: by its own name where there is only one, else with their numbers. */
+export function machineNames({ name, count = 1 }: Pick<Entry, "name" | "count">): readonly string[] {
+  return count === 1 ? [name] : Array.from({ length: count }, (_, number) => `${name}-${number + 1}`);
+}
+
+/** Machines that would have the same id, or in one VPC the same address. */
+export function clashesOf(scenario: Scenario): readonly Problem[] {
+  const owners = new Map<string, string>();
+  return machinesOf(scenario).flatMap(({ name, input: { id, vpcId, privateIp } }) =>
+    [`id ${id}`, `address ${privateIp} in ${vpcId}`].flatMap((thing) => {
+      const owner = owners.get(thing);
+      owners.set(thing, owner ?? name);
+      return owner === undefined
+        ? []
+        : [{ path: ["instances"], message: `${owner} and ${name} both have the ${thing}` }];
+    }),
+  );
+}
+
+function hex(value: number | bigint, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}
+
+function addressAfter(first: string, steps: number): string {
+  const [a = 0, b = 0, c = 0, d = 0] = first.split(".").map(Number);
+  const address = ((a << 24) | (b << 16) | (c << 8) | d) + steps;
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
+}

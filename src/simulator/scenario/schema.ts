@@ -1,0 +1,232 @@
+import * as z from "zod";
+import { API_NAMES } from "../api/answer.ts";
+import type { Timing } from "../timing.ts";
+
+/** A machine each, and with a data plane a process each. */
+const INSTANCES_PER_ENTRY_MAX = 2_000;
+const SECONDS_MAX = 86_400;
+
+const name = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?$/,
+    "give 1 to 32 letters, digits and hyphens, no hyphen at an end",
+  );
+const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
+const port = wholeNumber(1, 65_535);
+const seconds = (min: number) => z.number().min(min).max(SECONDS_MAX);
+const ms = z
+  .number()
+  .min(0)
+  .max(SECONDS_MAX * 1_000);
+const range = z.tuple([ms, ms]);
+const vpcId = z.string().regex(/^vpc-[0-9a-z]+$/, "give an id such as vpc-0123456789abcdef0");
+const tags = z.record(z.string(), z.string());
+const zone = z.string().min(1);
+const reference = z.string().min(1);
+
+const instance = z
+  .strictObject({
+    name: name.describe("What the rest of the file calls it; with a count, its machines are NAME-1, NAME-2 and so on."),
+    count: wholeNumber(1, INSTANCES_PER_ENTRY_MAX).optional().describe("How many there are. Default: 1."),
+    vpc: vpcId.optional().describe("Default: the first VPC."),
+    firstId: z
+      .string()
+      .regex(/^i-[0-9a-f]{17}$/, "give an id such as i-0123456789abcdef0")
+      .optional()
+      .describe("The first one's id; the others count on from it. Default: made from the entry's place in the list."),
+    firstIp: z
+      .ipv4()
+      .optional()
+      .describe("The first one's address; the others count on from it. Default: 10.N.0.10 in the Nth entry, from 0."),
+    zones: z.array(zone).min(1).optional().describe("Taken in turn. Default: the region's a, b and c."),
+    tags: tags.optional(),
+    state: z.enum(["running", "stopped"]).optional(),
+    excluded: z
+      .boolean()
+      .optional()
+      .describe("Its node carries the label that makes controllers leave it alone. Default: false."),
+  })
+  .describe("One machine, or several that differ by number alone.");
+
+const healthCheck = z.strictObject({
+  intervalSeconds: wholeNumber(5, 300).optional(),
+  healthyThreshold: wholeNumber(2, 10).optional(),
+  unhealthyThreshold: wholeNumber(2, 10).optional(),
+});
+
+const targets = z
+  .strictObject({
+    instances: z.array(reference).min(1).optional().describe("Names of machines, or of entries for all of theirs."),
+    addresses: z.array(z.ipv4()).min(1).optional().describe("Of no instance. For groups of type ip."),
+    ports: z.array(port).min(1).optional().describe("Default: the group's."),
+    settled: z.boolean().optional().describe("Registered long ago and healthy. Default: true."),
+  })
+  .refine(
+    ({ instances, addresses }) => instances !== undefined || addresses !== undefined,
+    "give instances, addresses or both",
+  );
+
+const attributeValue = z.union([z.string(), z.number(), z.boolean()], {
+  error: "give a text, a number, true or false",
+});
+
+const targetGroup = z.strictObject({
+  name,
+  vpc: vpcId.optional(),
+  protocol: z.enum(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]),
+  port,
+  targetType: z.enum(["instance", "ip"]).optional().describe("Default: instance."),
+  attributes: z.record(z.string(), attributeValue).optional().describe("By AWS's keys."),
+  healthCheck: healthCheck.optional(),
+  tags: tags.optional(),
+  targets: z.array(targets).optional(),
+});
+
+const action = z
+  .strictObject({
+    forward: z
+      .array(z.strictObject({ group: reference, weight: wholeNumber(0, 999).optional() }))
+      .min(1)
+      .optional(),
+    fixedResponse: z
+      .strictObject({ statusCode: z.string().regex(/^[245]\d\d$/), body: z.string().optional() })
+      .optional(),
+    redirect: z.strictObject({ statusCode: z.enum(["HTTP_301", "HTTP_302"]), host: z.string().optional() }).optional(),
+  })
+  .refine((given) => Object.keys(given).length === 1, "give exactly one of forward, fixedResponse, redirect");
+
+const rule = z
+  .strictObject({
+    priority: wholeNumber(1, 50_000),
+    paths: z.array(z.string()).min(1).optional(),
+    hosts: z.array(z.string()).min(1).optional(),
+    action,
+  })
+  .refine(({ paths, hosts }) => paths !== undefined || hosts !== undefined, "give paths, hosts or both");
+
+const loadBalancer = z.strictObject({
+  name,
+  type: z.enum(["application", "network", "gateway"]),
+  vpc: vpcId.optional(),
+  zones: z.array(zone).min(1).optional(),
+  tags: tags.optional(),
+  listeners: z.array(z.strictObject({ protocol: z.string(), port, action, rules: z.array(rule).optional() })),
+});
+
+const classicLoadBalancer = z.strictObject({
+  name,
+  vpc: vpcId.optional(),
+  zones: z.array(zone).min(1).optional(),
+  tags: tags.optional(),
+  listeners: z
+    .array(z.strictObject({ protocol: z.string(), port, instanceProtocol: z.string().optional(), instancePort: port }))
+    .min(1),
+  connectionDrainingSeconds: wholeNumber(1, 3_600).optional().describe("Default: connection draining is off."),
+  healthCheck: healthCheck.optional(),
+  instances: z.array(reference).optional(),
+});
+
+const controller = z
+  .strictObject({
+    intervalSeconds: seconds(0.1),
+    targetGroups: z.array(reference).optional(),
+    classicLoadBalancers: z.array(reference).optional(),
+  })
+  .describe("Registers again what the file registers there, whenever it is missing.");
+
+const fault = z.strictObject({
+  api: z.enum(API_NAMES).optional().describe("Default: all of them."),
+  action: z.string().min(1).optional().describe("Such as DescribeTargetHealth. Default: every action."),
+  when: z
+    .strictObject({
+      first: wholeNumber(1, 1_000_000).optional(),
+      every: wholeNumber(1, 1_000_000).optional(),
+      probability: z.number().min(0).max(1).optional(),
+      seed: z.int().optional().describe("For the probability. Default: 1."),
+    })
+    .refine(
+      ({ first, every, probability }) =>
+        [first, every, probability].filter((given) => given !== undefined).length === 1,
+      "give exactly one of first, every, probability",
+    )
+    .optional()
+    .describe("Which of the calls it strikes. Default: all of them."),
+  effect: z.discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("error"),
+      code: z.string().min(1),
+      status: wholeNumber(400, 599).optional().describe("Default: 400."),
+      message: z.string().optional(),
+    }),
+    z.strictObject({ type: z.literal("latency"), ms }),
+    z.strictObject({ type: z.enum(["reset", "hang", "malformed", "empty"]) }),
+  ]),
+});
+
+const bucket = z.strictObject({ tokens: wholeNumber(0, 1_000_000), refillPerSecond: z.number().min(0).max(1_000_000) });
+
+const quotas = z
+  .strictObject({
+    code: z.enum(["Throttling", "ThrottlingException"]).optional(),
+    nonMutating: bucket.optional(),
+    registration: bucket.optional(),
+    mutating: bucket.optional(),
+    resourceIntensive: bucket.optional(),
+    account: bucket.optional(),
+    ec2NonMutating: bucket.optional(),
+    ec2Unfiltered: bucket.optional(),
+    ec2Mutating: bucket.optional(),
+    ec2Terminate: bucket.optional(),
+  })
+  .describe("Request quotas are on when this is there; `{}` means those that AWS documents.");
+
+const lags = {
+  albDeregistration: range,
+  nlbDeregistration: range,
+  classicDeregistration: range,
+  albRegistrationMs: ms,
+  nlbRegistrationMs: ms,
+  classicRegistrationMs: ms,
+  shuttingDownMs: ms,
+  terminatedDropMs: ms,
+  stoppingMs: ms,
+  pendingMs: ms,
+  apiPropagationMs: ms,
+  connectTimeoutMs: ms,
+} satisfies Record<keyof Timing, z.ZodType>;
+
+const timing = z
+  .strictObject(lags)
+  .partial()
+  .describe("Lags in milliseconds. A pair holds for the first and the last machine of a load balancer.");
+
+/** What a scenario file may hold. Unknown keys are errors. */
+export const scenarioSchema = z.strictObject({
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "give a region such as eu-west-1")
+    .optional(),
+  accountId: z
+    .string()
+    .regex(/^\d{12}$/, "give twelve digits, in quotes")
+    .optional(),
+  vpcs: z
+    .array(z.strictObject({ id: vpcId }))
+    .min(1)
+    .optional(),
+  instances: z.array(instance).optional(),
+  targetGroups: z.array(targetGroup).optional(),
+  loadBalancers: z.array(loadBalancer).optional(),
+  classicLoadBalancers: z.array(classicLoadBalancer).optional(),
+  controllers: z.array(controller).optional(),
+  faults: z.array(fault).optional(),
+  quotas: quotas.optional(),
+  timing: timing.optional(),
+  dataPlane: z
+    .boolean()
+    .optional()
+    .describe("Whether load balancers carry real requests to real processes, one an instance. Default: true."),
+});
+
+export type Scenario = z.infer<typeof scenarioSchema>;

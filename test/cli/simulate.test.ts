@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Child, runCli } from "../support/child-process.ts";
+
+/** A scenario's file, until the test ends. */
+async function file(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "scenario-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, "scenario.yaml");
+  await writeFile(path, text);
+  return path;
+}
+
+/** The processes that a process has started and that still run. */
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+describe("hasta-la-vista simulate", () => {
+  test("prints what a shell can export, and the demo's load balancers, which carry requests", async () => {
+    const child = new Child("cli", ["simulate"]);
+    await child.line(/Ctrl-C/);
+    const lines = child.output.trim().split("\n");
+    expect(lines.slice(0, 4)).toEqual([
+      expect.stringMatching(/^export AWS_ENDPOINT_URL=http:\/\/127\.0\.0\.1:\d+$/),
+      "export AWS_REGION=eu-west-1",
+      "export AWS_ACCESS_KEY_ID=simulated",
+      "export AWS_SECRET_ACCESS_KEY=simulated",
+    ]);
+    expect(lines.slice(4).every((line) => line.startsWith("# "))).toBe(true);
+    const url = /application load balancer shop, port 80: (\S+)/.exec(child.output)?.[1] ?? "";
+    expect((await fetch(url)).headers.get("x-served-by")).toMatch(/^i-0de3000000000000[1-6]$/);
+    expect(child.output).toContain("# network load balancer ingest, port 80: http://127.0.0.1:");
+    expect(child.output).toContain("# classic load balancer legacy, port 80: http://127.0.0.1:");
+    expect(child.output).toContain("# instance node-3: i-0de30000000000003 10.0.0.13");
+  });
+
+  test("prints one object with --json, with which plan finds its nodes", async () => {
+    const child = new Child("cli", ["simulate", "--scenario", "docs/scenarios/small-cluster.yaml", "--json"]);
+    const { environment, loadBalancers, instances } = JSON.parse(await child.line(/^\{/));
+    expect(
+      loadBalancers.map(({ type, loadBalancer, port }: Record<string, unknown>) => [type, loadBalancer, port]),
+    ).toEqual([
+      ["application", "front", 80],
+      ["network", "tcp-front", 443],
+      ["classic", "legacy", 80],
+    ]);
+    const { code, stdout } = await runCli(["plan", instances[1].id, "--json"], environment);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ node: { id: "i-0a000000000000002" }, registrations: { length: 5 } });
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)("ends well at %s, and its processes with it", async (signal) => {
+    const child = new Child("cli", ["simulate"]);
+    await child.line(/Ctrl-C/);
+    const processes = childrenOf(child.pid);
+    expect(processes).toHaveLength(6);
+    child.signal(signal);
+    const { code, stderr } = await child.finished;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(processes.filter(isRunning)).toEqual([]);
+  });
+
+  test("runs as fast as it is told to", async () => {
+    const scenario = await file("instances: [{ name: node }]\ntiming: { shuttingDownMs: 3600000 }\ndataPlane: false");
+    const child = new Child("cli", ["simulate", "--scenario", scenario, "--speed", "1000", "--json"]);
+    const { environment } = JSON.parse(await child.line(/^\{/));
+    const launched = async () => {
+      const body = "Version=2016-11-15&Action=DescribeInstances";
+      const text = await (await fetch(environment.AWS_ENDPOINT_URL, { method: "POST", body })).text();
+      return { text, date: Date.parse(/<launchTime>([^<]+)/.exec(text)?.[1] ?? "") };
+    };
+    expect((await launched()).date).toBeGreaterThan(0);
+    const terminate = "Version=2016-11-15&Action=TerminateInstances&InstanceId.1=i-00001000000000001";
+    await fetch(environment.AWS_ENDPOINT_URL, { method: "POST", body: terminate });
+    // An hour passes in 3.6 seconds.
+    while (!(await launched()).text.includes("<name>terminated</name>"));
+  });
+
+  test("listens on the port it is told to, and says so when that is taken", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void taken.close());
+    const { port } = taken.address() as { port: number };
+    const { code, stderr } = await runCli(["simulate", "--port", String(port)]);
+    expect(stderr).toBe(`hasta-la-vista: port ${port} is taken: give another --port, or 0 for any\n`);
+    expect(code).toBe(2);
+    await new Promise((resolve) => taken.close(resolve));
+    const child = new Child("cli", ["simulate", "--port", String(port)]);
+    expect(await child.line(/ENDPOINT/)).toBe(`export AWS_ENDPOINT_URL=http://127.0.0.1:${port}`);
+  });
+});
+
+describe("bad input gets a clear answer and code 2", () => {
+  test("everything that is wrong with a scenario, each with its place", async () => {
+    const scenario = await file("regions: x\nloadBalancers: [{ name: a, type: application, listeners: [{}] }]");
+    const { code, stderr } = await runCli(["simulate", "--scenario", scenario]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("4 problems:\n");
+    expect(stderr).toContain(`  ${scenario}: loadBalancers[0].listeners[0].port: Invalid input`);
+    expect(stderr).toContain(`  ${scenario}: Unrecognized key: "regions"\n`);
+    expect(stderr).not.toMatch(/\n +at /);
+  });
+
+  test("text that is no YAML", async () => {
+    const { code, stderr } = await runCli(["simulate", "--scenario", await file("a: [")]);
+    expect(stderr).toMatch(/^hasta-la-vista: \S+scenario\.yaml: Flow sequence .* at line 1, column 5\n$/);
+    expect(code).toBe(2);
+  });
+
+  test.each([
+    ["a file that is not there", ["--scenario", "/nonexistent.yaml"], /\/nonexistent\.yaml can't be read: ENOENT/],
+    ["a folder", ["--scenario", "docs"], /docs can't be read: EISDIR/],
+    ["a port that is none", ["--port", "65536"], /Give a port from 0 to 65535/],
+    ["no speed", ["--speed", "0"], /Give a number above 0 and up to 1000/],
+    ["too much speed", ["--speed", "1001"], /Give a number above 0 and up to 1000/],
+    ["an argument", ["demo.yaml"], /too many arguments/],
+  ])("%s", async (_, args, expected) => {
+    const { code, stderr } = await runCli(["simulate", ...args]);
+    expect(stderr).toMatch(expected);
+    expect(code).toBe(2);
+  });
+});

@@ -1,0 +1,1 @@
+"""The AWS command line, made not to wait."""

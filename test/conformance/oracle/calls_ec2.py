@@ -1,0 +1,70 @@
+"""Good and bad calls of both actions of EC2."""
+
+from oracle.caller import Caller
+
+WRONG_VALUE = "InvalidParameterValue"
+WRONG_COMBINATION = "InvalidParameterCombination"
+NOT_FOUND = "InvalidInstanceID.NotFound"
+MALFORMED = "InvalidInstanceID.Malformed"
+STRANGER = "i-0dddddddddddddddd"
+
+FILTERS = [
+    ("instance-id", ["i-00000000000000001", STRANGER]),
+    ("instance-state-name", ["running", "shutting-down", "terminated"]),
+    ("network-interface.addresses.private-ip-address", ["10.0.9.1"]),
+    ("network-interface.ipv6-addresses.ipv6-address", ["2001:db8::1"]),
+    ("private-dns-name", ["ip-10-0-0-*"]),
+    ("private-ip-address", ["10.0.0.?"]),
+    ("tag-key", ["kubernetes.io/cluster/*"]),
+    ("tag:kubernetes.io/cluster/demo", ["owned", "shared"]),
+    ("tag:no such tag", ["owned"]),
+    ("vpc-id", ["vpc-0123456789abcdef0"]),
+    ("vpc-id", []),
+]
+
+
+def call_ec2(call: Caller) -> None:
+    reservations = call("describe_instances")["Reservations"]
+    instances = [one for row in reservations for one in row["Instances"]]
+    ids = [instance["InstanceId"] for instance in instances]
+    for instance_id in ids:
+        call("describe_instances", InstanceIds=[instance_id])
+    call("describe_instances", InstanceIds=ids)
+    for name, values in FILTERS:
+        call("describe_instances", Filters=[{"Name": name, "Values": values}])
+    page = call("describe_instances", MaxResults=5)
+    while "NextToken" in page:
+        page = call("describe_instances", MaxResults=5, NextToken=page["NextToken"])
+    _refuse(call, ids)
+    _change(call, ids)
+
+
+def _change(call: Caller, ids: list[str]) -> None:
+    running = ids[-1:]
+    for change in ("stop_instances", "start_instances", "terminate_instances"):
+        call(change, InstanceIds=[STRANGER], error=NOT_FOUND)
+        call(change, InstanceIds=["banana"], error=MALFORMED)
+        call(change, error=WRONG_COMBINATION)
+    call("start_instances", InstanceIds=running)
+    for change in ("stop_instances", "terminate_instances"):
+        call(change, InstanceIds=running)
+        call(change, InstanceIds=running)
+        call("describe_instances", InstanceIds=running)
+    for change in ("stop_instances", "start_instances"):
+        call(change, InstanceIds=running, error="IncorrectInstanceState")
+
+
+def _refuse(call: Caller, ids: list[str]) -> None:
+    describe = "describe_instances"
+    call(describe, InstanceIds=[STRANGER], error=NOT_FOUND)
+    call(describe, InstanceIds=[ids[0], STRANGER, "i-0eeeeeeeeeeeeeeee"], error=NOT_FOUND)
+    call(describe, InstanceIds=["banana"], error=MALFORMED)
+    call(describe, InstanceIds=ids[:1], MaxResults=5, error=WRONG_COMBINATION)
+    call(describe, MaxResults=4, error=WRONG_VALUE)
+    call(describe, MaxResults=1_001, error=WRONG_VALUE)
+    call(describe, NextToken="nobody's", error=WRONG_VALUE)
+    call(describe, Filters=[{"Name": "mood", "Values": ["good"]}], error=WRONG_VALUE)
+    many = [{"Name": "vpc-id", "Values": [str(number) for number in range(201)]}]
+    call(describe, Filters=many, error="FilterLimitExceeded")
+    call(describe, body={"Action": "Invent"}, error="InvalidAction")
+    call(describe, body={"Action": None}, error="MissingAction")

@@ -1,0 +1,121 @@
+"""Good and bad calls of every action of the classic ELB."""
+
+from oracle.caller import Caller, Params
+
+VPC = "vpc-0123456789abcdef0"
+INVALID = "ValidationError"
+NOT_FOUND = "LoadBalancerNotFound"
+HTTP: Params = {
+    "Protocol": "HTTP",
+    "LoadBalancerPort": 80,
+    "InstanceProtocol": "HTTP",
+    "InstancePort": 30080,
+}
+CHECK: Params = {
+    "Target": "HTTP:30080/",
+    "Interval": 10,
+    "Timeout": 5,
+    "UnhealthyThreshold": 2,
+    "HealthyThreshold": 3,
+}
+INSTANCE: Params = {"InstanceId": "i-00000000000000001"}
+STRANGER: Params = {"InstanceId": "i-0dddddddddddddddd"}
+
+
+def call_elb(call: Caller) -> None:
+    rows = call("describe_load_balancers")["LoadBalancerDescriptions"]
+    names = [row["LoadBalancerName"] for row in rows]
+    _read(call, names)
+    _create(call)
+    _register(call)
+    _change(call)
+    call("delete_load_balancer", LoadBalancerName="new")
+    call("delete_load_balancer", LoadBalancerName="new")
+    call("delete_load_balancer", error=INVALID)
+
+
+def _read(call: Caller, names: list[str]) -> None:
+    for name in names:
+        call("describe_load_balancers", LoadBalancerNames=[name])
+        call("describe_tags", LoadBalancerNames=[name])
+        call("describe_load_balancer_attributes", LoadBalancerName=name)
+        call("describe_instance_health", LoadBalancerName=name)
+        for number in range(1, 9):
+            instance = {"InstanceId": f"i-{number:017}"}
+            call("describe_instance_health", LoadBalancerName=name, Instances=[instance])
+    call("describe_load_balancers", body={"LoadBalancerNames": ""})
+    call("describe_tags", LoadBalancerNames=names[:20])
+    page = call("describe_load_balancers", PageSize=1)
+    while page.get("NextMarker"):
+        page = call("describe_load_balancers", PageSize=1, Marker=page["NextMarker"])
+    call("describe_load_balancers", PageSize=0, error=INVALID)
+    call("describe_load_balancers", PageSize=401, error=INVALID)
+    call("describe_load_balancers", Marker="nobody's", error=INVALID)
+    call("describe_load_balancers", LoadBalancerNames=["none"], error=NOT_FOUND)
+    call("describe_load_balancers", body={"Action": "Invent"}, error="InvalidAction")
+    call("describe_load_balancers", body={"Action": None}, error="MissingAction")
+    call("describe_tags", LoadBalancerNames=["none"], error=NOT_FOUND)
+    call("describe_tags", LoadBalancerNames=[names[0]] * 21, error=INVALID)
+    call("describe_tags", error=INVALID)
+    call("describe_load_balancer_attributes", LoadBalancerName="none", error=NOT_FOUND)
+    call("describe_load_balancer_attributes", error=INVALID)
+    call("describe_instance_health", LoadBalancerName="none", error=NOT_FOUND)
+    call("describe_instance_health", error=INVALID)
+    asked: Params = {"LoadBalancerName": names[0], "Instances": [STRANGER]}
+    call("describe_instance_health", **asked, error="InvalidInstance")
+
+
+def _create(call: Caller) -> None:
+    subnets = [f"subnet-{VPC}-eu-west-1a"]
+    tags = [{"Key": "k", "Value": "v = w"}]
+    new: Params = {"LoadBalancerName": "new", "Subnets": subnets}
+    call("create_load_balancer", **new, Listeners=[HTTP], Tags=tags)
+    call("create_load_balancer", **new, Listeners=[HTTP])
+    other: Params = {**HTTP, "LoadBalancerPort": 81}
+    duplicate = "DuplicateLoadBalancerName"
+    call("create_load_balancer", **new, Listeners=[other], error=duplicate)
+    bad: Params = {"LoadBalancerName": "bad", "Subnets": subnets}
+    call("create_load_balancer", **bad, error=INVALID)
+    call("create_load_balancer", **bad, Listeners=[{**HTTP, "InstancePort": 0}], error=INVALID)
+    call("create_load_balancer", Listeners=[HTTP], Subnets=subnets, error=INVALID)
+    lost: Params = {"LoadBalancerName": "bad", "Subnets": ["subnet-0"]}
+    call("create_load_balancer", **lost, Listeners=[HTTP], error="SubnetNotFound")
+
+
+def _register(call: Caller) -> None:
+    new: Params = {"LoadBalancerName": "new"}
+    register, deregister = (
+        "register_instances_with_load_balancer",
+        "deregister_instances_from_load_balancer",
+    )
+    for action in (register, deregister):
+        call(action, **new, Instances=[INSTANCE])
+        call("describe_instance_health", **new)
+        call("describe_load_balancers", LoadBalancerNames=["new"])
+        call(action, **new, Instances=[INSTANCE])
+        call(action, **new, Instances=[INSTANCE, STRANGER], error="InvalidInstance")
+        call(action, **new, error=INVALID)
+        call(action, LoadBalancerName="none", Instances=[INSTANCE], error=NOT_FOUND)
+
+
+def _change(call: Caller) -> None:
+    new: Params = {"LoadBalancerName": "new"}
+    call("configure_health_check", **new, HealthCheck=CHECK)
+    call("configure_health_check", **new, HealthCheck={**CHECK, "Interval": 4}, error=INVALID)
+    call("configure_health_check", **new, error=INVALID)
+    call("configure_health_check", LoadBalancerName="none", HealthCheck=CHECK, error=NOT_FOUND)
+    modify = "modify_load_balancer_attributes"
+    draining: Params = {"ConnectionDraining": {"Enabled": True, "Timeout": 60}}
+    call(modify, **new, LoadBalancerAttributes=draining)
+    idle: Params = {"ConnectionSettings": {"IdleTimeout": 120}}
+    call(modify, **new, LoadBalancerAttributes=idle)
+    endless: Params = {"ConnectionDraining": {"Enabled": True, "Timeout": 3_601}}
+    refused = "InvalidConfigurationRequest"
+    call(modify, **new, LoadBalancerAttributes=endless, error=refused)
+    call(modify, **new, error=INVALID)
+    call(modify, LoadBalancerName="none", LoadBalancerAttributes=idle, error=NOT_FOUND)
+    tags = [{"Key": "a", "Value": "1"}]
+    call("add_tags", LoadBalancerNames=["new"], Tags=tags)
+    call("add_tags", LoadBalancerNames=["new"], error=INVALID)
+    call("add_tags", LoadBalancerNames=["new"], Tags=tags * 2, error="DuplicateTagKeys")
+    call("add_tags", LoadBalancerNames=["none"], Tags=tags, error=NOT_FOUND)

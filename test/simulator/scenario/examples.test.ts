@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
+import { DescribeLoadBalancersCommand as DescribeClassicsCommand } from "@aws-sdk/client-elastic-load-balancing";
+import {
+  DescribeLoadBalancersCommand,
+  DescribeTargetGroupsCommand,
+  DescribeTargetHealthCommand,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createAwsClients } from "../../../src/aws/clients.ts";
+import { type Clock, ScaledClock, VirtualClock } from "../../../src/simulator/clock.ts";
+import { openRegion } from "../../../src/simulator/scenario/open-region.ts";
+import { readScenario, scenarioJsonSchema } from "../../../src/simulator/scenario/read-scenario.ts";
+import { CREDENTIALS } from "../../support/simulated-region.ts";
+
+const FOLDER = "docs/scenarios";
+const EXAMPLES = readdirSync(FOLDER).filter((file) => file.endsWith(".yaml"));
+
+/** An example's region, open until the test ends, and the SDK's clients for it. */
+async function opened(file: string, clock: Clock = new VirtualClock()) {
+  const scenario = readScenario(readFileSync(`${FOLDER}/${file}`, "utf8"));
+  const region = await openRegion(scenario, { clock });
+  onTestFinished(() => region.close());
+  const clients = createAwsClients({ region: region.world.region, endpoint: region.url, credentials: CREDENTIALS });
+  return { scenario, region, ...clients };
+}
+
+test("there is an example for each thing that a scenario can show", () => {
+  expect(EXAMPLES).toEqual(["controller.yaml", "faults.yaml", "small-cluster.yaml", "throttling.yaml"]);
+});
+
+test("the published schema is the one that scenarios are checked by (`npm run docs` writes it)", () => {
+  expect(JSON.parse(readFileSync(`${FOLDER}/schema.json`, "utf8"))).toEqual(scenarioJsonSchema());
+});
+
+describe.each(EXAMPLES)("%s", (file) => {
+  test("says on top what it is, and how to run it", () => {
+    const [schema, blank, ...lines] = readFileSync(`${FOLDER}/${file}`, "utf8").split("\n");
+    expect([schema, blank]).toEqual(["# yaml-language-server: $schema=schema.json", "#"]);
+    expect(lines[0]).toMatch(/^# [A-Z]/);
+    expect(lines).toContain(`#   hasta-la-vista simulate --scenario ${FOLDER}/${file}`);
+  });
+
+  test("is described by the SDK as it is written", async () => {
+    const { scenario, region, ec2, classic, v2 } = await opened(file, new ScaledClock(100));
+    const instances = await ec2.send(new DescribeInstancesCommand({}));
+    expect(instances.Reservations).toHaveLength(region.instanceIds.size);
+    const { LoadBalancers = [] } = await v2.send(new DescribeLoadBalancersCommand({}));
+    expect(LoadBalancers.map(({ LoadBalancerName }) => LoadBalancerName)).toEqual(
+      scenario.loadBalancers?.map(({ name }) => name),
+    );
+    const { TargetGroups = [] } = await v2.send(new DescribeTargetGroupsCommand({}));
+    expect(TargetGroups.map(({ TargetGroupName, Port, Protocol }) => [TargetGroupName, Port, Protocol])).toEqual(
+      scenario.targetGroups?.map(({ name, port, protocol }) => [name, port, protocol]),
+    );
+    expect(TargetGroups.every(({ LoadBalancerArns = [] }) => LoadBalancerArns.length === 1)).toBe(true);
+    const { LoadBalancerDescriptions = [] } = await classic.send(new DescribeClassicsCommand({ PageSize: 1 }));
+    expect(LoadBalancerDescriptions.map(({ LoadBalancerName }) => LoadBalancerName)).toEqual(
+      (scenario.classicLoadBalancers ?? []).map(({ name }) => name),
+    );
+  });
+});
+
+test("throttling.yaml refuses a client that looks at every group at once", async () => {
+  const { region } = await opened("throttling.yaml");
+  const statuses = [...region.world.targetGroups.keys()].map((arn) => {
+    const body = `Version=2015-12-01&Action=DescribeTargetHealth&TargetGroupArn=${encodeURIComponent(arn)}`;
+    return region.simulator.answer({ body }).status;
+  });
+  expect(statuses.filter((status) => status === 200)).toHaveLength(40);
+  expect(statuses.filter((status) => status === 400)).toHaveLength(80);
+});
+
+test("controller.yaml brings back a node that drains, but not the excluded one", async () => {
+  const { region } = await opened("controller.yaml");
+  const { world, instanceIds } = region;
+  const [group] = world.targetGroups.values();
+  if (group === undefined) throw new Error("no group");
+  for (const name of ["node-1", "cordoned"]) world.deregisterTarget(group, { id: instanceIds.get(name) ?? "" });
+  await (world.clock as VirtualClock).advance(15_000);
+  const states = group.listed(world.clock.now()).map((target) => group.apiHealth(target, world.clock.now()).state);
+  expect(states).toEqual(["initial", "healthy", "healthy", "draining"]);
+});
+
+test("faults.yaml fails the first two looks at a group's health", async () => {
+  const { region, v2 } = await opened("faults.yaml");
+  const [TargetGroupArn] = region.world.targetGroups.keys();
+  const { TargetHealthDescriptions } = await v2.send(new DescribeTargetHealthCommand({ TargetGroupArn }));
+  expect(TargetHealthDescriptions).toHaveLength(2);
+  expect(region.simulator.calls.get("elasticloadbalancing:DescribeTargetHealth")).toBe(3);
+});
+
+test("small-cluster.yaml carries requests by its rules", async () => {
+  const { region } = await opened("small-cluster.yaml");
+  const front = region.entrances.find(({ loadBalancer }) => loadBalancer === "front")?.url;
+  expect(await (await fetch(`${front}/healthz`)).text()).toBe("well");
+  expect((await fetch(`${front}/`)).headers.get("x-served-by")).toMatch(/^i-0a00000000000000[123]$/);
+  expect((await fetch(`${front}/api/orders`)).headers.get("x-served-by")).toMatch(/^i-0a00000000000000[12]$/);
+});

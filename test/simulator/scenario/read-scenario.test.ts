@@ -1,0 +1,211 @@
+import { describe, expect, test } from "vitest";
+import { ScenarioError } from "../../../src/simulator/scenario/problem.ts";
+import { readScenario } from "../../../src/simulator/scenario/read-scenario.ts";
+
+function problemsOf(text: string): readonly string[] {
+  try {
+    readScenario(text);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ScenarioError)) throw error;
+    return error.problems;
+  }
+}
+
+const of = (scenario: unknown) => problemsOf(JSON.stringify(scenario));
+
+const GROUP = { name: "web", protocol: "HTTP", port: 80 };
+const forward = (group = "web") => ({ forward: [{ group }] });
+const listener = (more = {}) => ({ protocol: "HTTP", port: 80, action: forward(), ...more });
+const balancer = (more = {}) => ({ name: "front", type: "application", listeners: [listener()], ...more });
+const classic = (more = {}) => ({
+  name: "old",
+  listeners: [{ protocol: "HTTP", port: 80, instancePort: 80 }],
+  ...more,
+});
+
+test("YAML and JSON are read alike", () => {
+  expect(readScenario("instances:\n  - name: a")).toEqual(readScenario('{"instances": [{"name": "a"}]}'));
+});
+
+test("an empty scenario is one", () => {
+  expect(readScenario("{}")).toEqual({});
+});
+
+describe("what is wrong is said with its place", () => {
+  test.each<[string, unknown, string]>([
+    ["an unknown key", { faultz: [] }, 'Unrecognized key: "faultz"'],
+    ["an unknown key inside", { targetGroups: [{ ...GROUP, prot: 1 }] }, 'targetGroups[0]: Unrecognized key: "prot"'],
+    ["an unknown lag", { timing: { slow: 1 } }, 'timing: Unrecognized key: "slow"'],
+    ["a missing key", { instances: [{}] }, "instances[0].name: Invalid input: expected string, received undefined"],
+    [
+      "a group that is not there, in a default action",
+      { loadBalancers: [balancer({ listeners: [listener()] })] },
+      "loadBalancers[0].listeners[0].action.forward[0].group: there is no target group 'web'",
+    ],
+    [
+      "a group that is not there, in a rule",
+      {
+        targetGroups: [GROUP],
+        loadBalancers: [
+          balancer(),
+          balancer({
+            name: "other",
+            listeners: [
+              {
+                ...listener(),
+                action: { fixedResponse: { statusCode: "404" } },
+                rules: [
+                  { priority: 1, paths: ["/a"], action: { fixedResponse: { statusCode: "404" } } },
+                  { priority: 2, paths: ["/b"], action: forward("nope") },
+                ],
+              },
+            ],
+          }),
+        ],
+      },
+      "loadBalancers[1].listeners[0].rules[1].action.forward[0].group: there is no target group 'nope'",
+    ],
+    [
+      "an instance that is not there",
+      { instances: [{ name: "node", count: 2 }], targetGroups: [{ ...GROUP, targets: [{ instances: ["node-3"] }] }] },
+      "targetGroups[0].targets[0].instances[0]: there is no instance 'node-3'",
+    ],
+    [
+      "an instance that is not there, in a classic load balancer",
+      { classicLoadBalancers: [classic({ instances: ["node"] })] },
+      "classicLoadBalancers[0].instances[0]: there is no instance 'node'",
+    ],
+    [
+      "a VPC that is not there",
+      { vpcs: [{ id: "vpc-1" }], instances: [{ name: "node", vpc: "vpc-2" }] },
+      "instances[0].vpc: there is no VPC 'vpc-2'",
+    ],
+    [
+      "a controller's group that is not there",
+      { controllers: [{ intervalSeconds: 1, targetGroups: ["web"] }] },
+      "controllers[0].targetGroups[0]: there is no target group 'web'",
+    ],
+    [
+      "a controller's classic load balancer that is not there",
+      { controllers: [{ intervalSeconds: 1, classicLoadBalancers: ["old"] }] },
+      "controllers[0].classicLoadBalancers[0]: there is no classic load balancer 'old'",
+    ],
+    ["a name given twice", { targetGroups: [GROUP, GROUP] }, "targetGroups[1].name: 'web' is given twice"],
+    [
+      "a name for load balancers of both APIs",
+      { targetGroups: [GROUP], loadBalancers: [balancer()], classicLoadBalancers: [classic({ name: "front" })] },
+      "classicLoadBalancers[0].name: 'front' is given twice",
+    ],
+    [
+      "a name that a counted entry makes",
+      { instances: [{ name: "node", count: 2 }, { name: "node-2" }] },
+      "instances[1].name: 'node-2' is given twice",
+    ],
+    [
+      "two listeners on a port",
+      { targetGroups: [GROUP], loadBalancers: [balancer({ listeners: [listener(), listener()] })] },
+      "loadBalancers[0].listeners[1].port: '80' is given twice",
+    ],
+    [
+      "a group behind two load balancers",
+      { targetGroups: [GROUP], loadBalancers: [balancer(), balancer({ name: "other" })] },
+      "loadBalancers[1].listeners[0].action.forward[0].group: 'web' serves another load balancer already",
+    ],
+    [
+      "overlapping ids",
+      {
+        instances: [
+          { name: "a", count: 2, firstId: "i-00000000000000001" },
+          { name: "b", firstId: "i-00000000000000002" },
+        ],
+      },
+      "instances: a-2 and b both have the id i-00000000000000002",
+    ],
+    [
+      "overlapping addresses",
+      {
+        instances: [
+          { name: "a", count: 2, firstIp: "10.0.0.255" },
+          { name: "b", firstIp: "10.0.1.0" },
+        ],
+      },
+      "instances: a-2 and b both have the address 10.0.1.0 in vpc-0123456789abcdef0",
+    ],
+    [
+      "an attribute that the group has not",
+      { targetGroups: [{ ...GROUP, attributes: { "deregistration_delay.timeout": 1 } }] },
+      'targetGroups[0].attributes["deregistration_delay.timeout"]: a group for HTTP has no such attribute',
+    ],
+    [
+      "a delay above an hour",
+      { targetGroups: [{ ...GROUP, attributes: { "deregistration_delay.timeout_seconds": 3_601 } }] },
+      'targetGroups[0].attributes["deregistration_delay.timeout_seconds"]: give seconds from 0 to 3600',
+    ],
+    [
+      "addresses in a group of instances",
+      { targetGroups: [{ ...GROUP, targets: [{ addresses: ["10.0.0.1"] }] }] },
+      "targetGroups[0].targets[0].addresses: the group takes instances: give targetType: ip",
+    ],
+    [
+      "targets of nothing",
+      { targetGroups: [{ ...GROUP, targets: [{}] }] },
+      "targetGroups[0].targets[0]: give instances, addresses or both",
+    ],
+    [
+      "two rhythms in one fault",
+      { faults: [{ when: { first: 1, every: 2 }, effect: { type: "hang" } }] },
+      "faults[0].when: give exactly one of first, every, probability",
+    ],
+    [
+      "an unknown effect",
+      { faults: [{ effect: { type: "explode" } }] },
+      "faults[0].effect.type: Invalid discriminator value. Expected 'error' | 'latency' | 'reset' | 'hang' | 'malformed' | 'empty'",
+    ],
+    [
+      "more processes than a machine should carry",
+      { instances: [{ name: "node", count: 51 }] },
+      "instances: 51 instances, a process each, are more than 50: give dataPlane: false",
+    ],
+  ])("%s", (_, scenario, expected) => {
+    expect(of(scenario)).toEqual([expected]);
+  });
+
+  test("everything at once, also where the shape is wrong elsewhere", () => {
+    expect(
+      of({
+        region: "nowhere",
+        instances: [{ name: "node", count: 0 }],
+        targetGroups: [{ ...GROUP, port: "80", targets: [{ instances: ["ghost"] }] }],
+        loadBalancers: [balancer({ listeners: [listener({ rules: [{ priority: 1, action: forward("nope") }] })] })],
+      }),
+    ).toEqual([
+      "region: give a region such as eu-west-1",
+      "instances[0].count: Too small: expected number to be >=1",
+      "targetGroups[0].port: Invalid input: expected number, received string",
+      "loadBalancers[0].listeners[0].rules[0]: give paths, hosts or both",
+      "loadBalancers[0].listeners[0].rules[0].action.forward[0].group: there is no target group 'nope'",
+      "targetGroups[0].targets[0].instances[0]: there is no instance 'ghost'",
+    ]);
+  });
+
+  test.each([
+    ["nothing", "", "Invalid input: expected object, received null"],
+    ["a list", "[]", "Invalid input: expected object, received array"],
+    ["the same key twice", "region: eu-west-1\nregion: eu-west-2", "Map keys must be unique at line 2, column 1"],
+    [
+      "an alias that leads nowhere",
+      "instances: *nodes",
+      "Unresolved alias (the anchor must be set before the alias): nodes",
+    ],
+  ])("%s instead of a scenario", (_, text, expected) => {
+    expect(problemsOf(text)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  test.each([
+    ["a string", "instances: all\nloadBalancers: 3\ntargetGroups: [1, [2], null]\nfaults: { a: 1 }"],
+    ["text in place of attributes", "targetGroups: [{ attributes: x, targets: [{ addresses: 1 }] }]"],
+  ])("%s where a list should be is a problem, not an accident", (_, text) => {
+    expect(problemsOf(text).length).toBeGreaterThan(0);
+  });
+});

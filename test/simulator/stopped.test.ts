@@ -1,0 +1,118 @@
+import { DescribeInstancesCommand, StartInstancesCommand, StopInstancesCommand } from "@aws-sdk/client-ec2";
+import { DescribeInstanceHealthCommand } from "@aws-sdk/client-elastic-load-balancing";
+import { describe, expect, test } from "vitest";
+import { SimulatedRegion } from "../support/simulated-region.ts";
+import { DRAINING, NOT_REGISTERED, pool } from "./pool.ts";
+
+const STOPPED = { State: "unused", Reason: "Target.InvalidState", Description: "Target is in the stopped state" };
+
+/** Two nodes in a group, of which one can be stopped and started as EC2's clients do it. */
+function pair() {
+  const region = new SimulatedRegion();
+  const [node, other] = [region.node(), region.node()];
+  const group = region.group({ name: "web", nodes: [node, other], delaySeconds: 60 });
+  const { ec2 } = region.clients();
+  const InstanceIds = [node.id];
+  const state = async () =>
+    (await ec2.send(new DescribeInstancesCommand({ InstanceIds }))).Reservations?.[0]?.Instances?.[0]?.State?.Name;
+  const stop = () => ec2.send(new StopInstancesCommand({ InstanceIds }));
+  const start = () => ec2.send(new StartInstancesCommand({ InstanceIds }));
+  return { region, node, other, group, ec2, state, stop, start, ...pool(region, group) };
+}
+
+describe("EC2", () => {
+  test("stops an instance by way of stopping, and starts it by way of pending", async () => {
+    const { region, state, stop, start } = pair();
+    expect(await stop()).toMatchObject({
+      StoppingInstances: [{ PreviousState: { Name: "running" }, CurrentState: { Code: 64, Name: "stopping" } }],
+    });
+    await region.clock.advance(4_999);
+    expect(await state()).toBe("stopping");
+    await region.clock.advance(1);
+    expect(await state()).toBe("stopped");
+    expect(await start()).toMatchObject({
+      StartingInstances: [{ PreviousState: { Code: 80 }, CurrentState: { Code: 0, Name: "pending" } }],
+    });
+    await region.clock.advance(5_000);
+    expect(await state()).toBe("running");
+  });
+
+  test("answers with success when it is asked for what is so already", async () => {
+    const { state, stop, start } = pair();
+    await start();
+    expect(await state()).toBe("running");
+    await stop();
+    await stop();
+    expect(await state()).toBe("stopping");
+  });
+
+  test("refuses to start an instance that is stopping, and to stop one that ends", async () => {
+    const { region, node, stop, start } = pair();
+    await stop();
+    const name = "IncorrectInstanceState";
+    await expect(start()).rejects.toMatchObject({ name, message: expect.stringContaining("can be started") });
+    region.world.terminateInstance(node);
+    await expect(stop()).rejects.toMatchObject({ name, message: expect.stringContaining("can be stopped") });
+  });
+});
+
+describe("a stopped instance", () => {
+  test("stays listed in its groups as unused for its state, until it is started and checked", async () => {
+    const { region, stop, start, list, states } = pair();
+    await stop();
+    await region.clock.advance(5_000);
+    expect((await list())[0]?.TargetHealth).toEqual(STOPPED);
+    await region.clock.advance(3_600_000);
+    expect(await states()).toEqual(["unused", "healthy"]);
+    await start();
+    await region.clock.advance(5_000);
+    expect(await states()).toEqual(["unhealthy", "healthy"]);
+    await region.clock.advance(5 * 30_000);
+    expect(await states()).toEqual(["healthy", "healthy"]);
+  });
+
+  test("gets no traffic once its load balancer has noticed, not even when no other target is healthy", async () => {
+    const { region, node, other, group, stop } = pair();
+    const receivers = () => group.routable(region.clock.now(), 0, 2).map(({ id }) => id);
+    region.world.setAnswering(other, false);
+    await region.clock.advance(60_000);
+    await stop();
+    await region.clock.advance(5_000 + 3_999);
+    expect(receivers()).toEqual([node.id]);
+    await region.clock.advance(1);
+    expect(receivers()).toEqual([other.id]);
+  });
+
+  test("is drained like any other", async () => {
+    const { region, node, stop, deregister, name } = pair();
+    await stop();
+    await region.clock.advance(5_000);
+    await deregister({ Id: node.id });
+    expect(await name({ Id: node.id })).toEqual([DRAINING]);
+    await region.clock.advance(60_000);
+    expect(await name({ Id: node.id })).toEqual([NOT_REGISTERED]);
+  });
+
+  test.each(["stopping", "stopped", "pending"])("can't be registered while it is %s", async (expected) => {
+    const { region, node, state, stop, start, register } = pair();
+    await stop();
+    if (expected !== "stopping") await region.clock.advance(5_000);
+    if (expected === "pending") await start();
+    expect(await state()).toBe(expected);
+    await expect(register({ Id: node.id, Port: 81 })).rejects.toMatchObject({
+      Code: "InvalidTarget",
+      message: `The following targets are not in a running state and cannot be registered: '${node.id}'`,
+    });
+  });
+
+  test("is out of service in a classic load balancer, which says why", async () => {
+    const { region, node, stop } = pair();
+    region.classic({ name: "old", nodes: [node] });
+    await stop();
+    await region.clock.advance(5_000);
+    const command = new DescribeInstanceHealthCommand({ LoadBalancerName: "old" });
+    expect(await region.clients().classic.send(command)).toMatchObject({
+      InstanceStates: [{ State: "OutOfService", ReasonCode: "Instance", Description: "Instance is in stopped state." }],
+    });
+  });
+});
