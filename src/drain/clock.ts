@@ -10,9 +10,12 @@ export interface Clock {
 /** Longer waits than this overflow Node's timers and would fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
+/** Takes the time of day once, and counts on from there: a wall clock that is set forward ends no hold early. */
 export class SystemClock implements Clock {
+  readonly #origin = Date.now() - performance.now();
+
   now(): number {
-    return Date.now();
+    return this.#origin + performance.now();
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {

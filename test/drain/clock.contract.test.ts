@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Clock, SystemClock } from "../../src/drain/clock.ts";
 import { ScaledClock, VirtualClock } from "../../src/simulator/clock.ts";
 import { never } from "../support/simulated-region.ts";
@@ -16,6 +16,14 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
     return { clock, pass: (work) => clock.run(work) };
   },
 };
+
+test("the system clock starts with the time of day, and is not moved by somebody who sets it", () => {
+  const clock = new SystemClock();
+  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(60_000);
+  const wall = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_600_000);
+  onTestFinished(() => wall.mockRestore());
+  expect(Date.now() - clock.now()).toBeGreaterThan(3_000_000);
+});
 
 describe.each(Object.entries(IMPLEMENTATIONS))("Clock: %s", (_, makeScene) => {
   test("a sleep is not shorter than it was to be", async () => {
