@@ -14,7 +14,7 @@ import type { AwsClients } from "../aws/clients.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Drainer } from "../drain/drainer.ts";
 
-export interface StrategyContext {
+interface StrategyContext {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly clients: AwsClients;

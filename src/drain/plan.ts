@@ -26,7 +26,7 @@ export interface PlannedRegistration {
   readonly unsaved: readonly UnsavedTraffic[];
 }
 
-export interface UnsavedTraffic {
+interface UnsavedTraffic {
   readonly code: "requests-in-flight" | "long-requests" | "long-connections" | "terminated-connections";
   readonly message: string;
 }

@@ -41,8 +41,6 @@ export function outcomeReport(outcome: DrainOutcome) {
   }
 }
 
-export type OutcomeReport = ReturnType<typeof outcomeReport>;
-
 export function planReport(plan: DrainPlan) {
   return {
     node: nodeReport(plan),

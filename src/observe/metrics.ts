@@ -4,7 +4,7 @@ import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainLimit } from "../drain/plan.ts";
 
 interface RunningDrain {
-  limit: DrainLimit | undefined;
+  readonly limit: DrainLimit;
   /** What is held now: the kind of load balancer, by the registration's key. */
   readonly held: Map<string, string>;
 }
@@ -75,20 +75,21 @@ export class Metrics {
   readonly observe: DrainObserver = (event) => {
     switch (event.type) {
       case "planned":
-        this.#drain(event).limit = event.plan.limit;
+        this.#running.set(event.drainId, { limit: event.plan.limit, held: new Map() });
         return;
       case "deregistered":
-        this.#drain(event).held.set(event.registration.key, event.registration.pool.kind);
+        // What a drain still hears after its end is held no more.
+        this.#running.get(event.drainId)?.held.set(event.registration.key, event.registration.pool.kind);
         return;
       case "deregistering-again":
         this.#again.inc({ because: event.because });
         return;
       case "released":
         this.#holdSeconds.observe({ kind: event.registration.pool.kind }, event.heldMs / 1_000);
-        this.#drain(event).held.delete(event.registration.key);
+        this.#running.get(event.drainId)?.held.delete(event.registration.key);
         return;
       case "failed":
-        this.#drain(event).held.delete(event.registration.key);
+        this.#running.get(event.drainId)?.held.delete(event.registration.key);
         return;
       case "ended":
         this.#end(event);
@@ -100,12 +101,6 @@ export class Metrics {
         event satisfies never;
     }
   };
-
-  #drain({ drainId }: DrainEvent): RunningDrain {
-    const known = this.#running.get(drainId) ?? { limit: undefined, held: new Map() };
-    this.#running.set(drainId, known);
-    return known;
-  }
 
   #end({ drainId, outcome, tookMs }: Extract<DrainEvent, { type: "ended" }>): void {
     const limit = this.#running.get(drainId)?.limit;

@@ -57,6 +57,16 @@ describe("the metrics", () => {
     expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
   });
 
+  test("show nothing as held that a deaf cloud accepts after a drain's end", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node]);
+    cloud.before = ({ method }) => (method === "deregister" ? clock.sleep(600_000, never) : undefined);
+    await clock.run(ask(120));
+    await clock.advance(600_000);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
+    expect(await value(metrics, "drains_running")).toBe(0);
+  });
+
   test("tell how much time was left before a deadline", async () => {
     const { clock, cloud, metrics, node, ask } = scene();
     cloud.addPool("alb", "web", [node], { drainMs: 60_000 });

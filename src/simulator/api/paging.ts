@@ -1,7 +1,7 @@
 import { validationError } from "../aws-error.ts";
 import { integer, type Params, text } from "./params.ts";
 
-export const PAGE_SIZE_MAX = 400;
+const PAGE_SIZE_MAX = 400;
 
 /** One page of `items` by PageSize and Marker, as both ELB APIs page: at most 400, which is also the default. */
 export function pageOf<T>(
