@@ -3,6 +3,7 @@ import { newAbort } from "./drain/abort.ts";
 import { SystemClock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
+import type { DrainOutcome } from "./drain/outcome.ts";
 import { createEngine } from "./engine.ts";
 import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -40,7 +41,12 @@ export async function runService(config: Config, { version, log, stop, abandon }
 
   const onUnsettled = (_: Delivery, error: unknown) =>
     log.error({ error: String(error) }, "an answer could not be given");
-  await pump(source, drainer, { stop, abandon, onSettled: (outcome) => logWithoutDrain(log, outcome), onUnsettled });
+  await pump(source, drainer, {
+    stop,
+    abandon,
+    onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
+    onUnsettled,
+  });
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   log.info("stopped");
@@ -49,7 +55,7 @@ export async function runService(config: Config, { version, log, stop, abandon }
 export interface PumpOptions {
   readonly stop: AbortSignal;
   readonly abandon: AbortSignal;
-  readonly onSettled: (outcome: Awaited<ReturnType<Drainer["drain"]>>) => void;
+  readonly onSettled: (outcome: DrainOutcome, delivery: Delivery) => void;
   readonly onUnsettled: (delivery: Delivery, error: unknown) => void;
 }
 
@@ -70,7 +76,7 @@ export async function pump(
     try {
       const outcome = await drainer.drain(delivery.request, abandon);
       await delivery.settle(outcome);
-      onSettled(outcome);
+      onSettled(outcome, delivery);
     } catch (error) {
       onUnsettled(delivery, error);
     }
@@ -92,7 +98,8 @@ async function startWeb(config: Config, { source, metrics, log }: WebParts): Pro
     metrics: () => metrics.text(),
     onAnswered: ({ method, path, status }) => {
       // Asked for every few seconds by machines.
-      const level = path === "/health" || path === "/metrics" ? "debug" : "info";
+      const isRoutine = path === "/health" || path === "/metrics";
+      const level = status === 401 || status === 403 ? "warn" : isRoutine ? "debug" : "info";
       log[level]({ method, path, status }, "answered");
     },
     onError: (error) => log.error(faultOf(error), "internal error"),

@@ -112,7 +112,8 @@ export function toDrainError(error: unknown, action: string): DrainError {
     // Not in AWS's words: it quotes the request whose signature it refuses, session token included.
     return new DrainError("no-credentials", `no valid AWS credentials for ${action} (AWS says: ${code})`, cause);
   }
-  if (said.includes("Region is missing")) {
+  // The SDK takes an empty AWS_REGION for a region.
+  if (said.includes("Region is missing") || said.includes("Region not accepted")) {
     return new DrainError("no-region", "no AWS region: set AWS_REGION, or --region", cause);
   }
   if (THROTTLED.has(code)) {
@@ -123,7 +124,7 @@ export function toDrainError(error: unknown, action: string): DrainError {
     const where = hostname ?? (tried.address === undefined ? "AWS" : `${tried.address}:${tried.port}`);
     return new DrainError(
       "unreachable",
-      `could not reach ${where} for ${action} (${code}): check AWS_REGION and the network`,
+      `could not reach ${where} for ${action} (${code}): check AWS_REGION, AWS_ENDPOINT_URL and the network`,
       cause,
     );
   }

@@ -140,7 +140,8 @@ function limitText({ limit, registrations }: Outcome<"deadline-passed">): string
   const left = remaining(registrations).length;
   if (registrations.length === 0)
     return `Not drained: the ${limit.reason} came before the node's registrations were known.`;
-  return `Not drained: the ${limit.reason} came before the end of ${times(left)}.`;
+  const what = limit.reason === "deadline" ? "deadline, less its margin," : limit.reason;
+  return `Not drained: the ${what} came before the end of ${times(left)}.`;
 }
 
 function fateText(fate: RegistrationFate): string {

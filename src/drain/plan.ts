@@ -80,7 +80,7 @@ export function makePlan({ node, found, startedAt, now, deadline, times }: PlanI
     elsewhere: found.elsewhere,
     longestHoldMs,
     limit,
-    warnings: warnings({ longestHoldMs, remainingMs: limit.at - now, limit, elsewhere: found.elsewhere, times }),
+    warnings: warnings({ longestHoldMs, now, limit, deadline, elsewhere: found.elsewhere }),
   };
 }
 
@@ -148,17 +148,18 @@ function unsavedTraffic(pool: Pool, hold: number): readonly UnsavedTraffic[] {
 
 function warnings(input: {
   readonly longestHoldMs: number;
-  readonly remainingMs: number;
+  readonly now: number;
   readonly limit: DrainLimit;
+  readonly deadline: number | undefined;
   readonly elsewhere: readonly Registration[];
-  readonly times: DrainTimes;
 }): readonly string[] {
-  const { longestHoldMs, remainingMs, limit, elsewhere, times } = input;
+  const { longestHoldMs, now, limit, deadline = limit.at, elsewhere } = input;
   const sentences: string[] = [];
+  const remainingMs = limit.at - now;
   if (remainingMs < longestHoldMs) {
     sentences.push(
       limit.reason === "deadline"
-        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(times.deadlineMarginMs)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
+        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
         : `TIMEOUT leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
     );
   }

@@ -40,7 +40,8 @@ export function nodeReference(by: NodeReference["by"], value: string): NodeRefer
 /** Reads what a person typed: an instance id, an IP address, or else a node name. Throws like `nodeReference`. */
 export function parseNodeReference(text: string): NodeReference {
   if (text.startsWith("i-") && !text.includes(".")) return nodeReference("id", text);
-  return nodeReference(isIP(text) === 0 ? "name" : "ip", text);
+  // No node is named by digits and dots alone: that is a mistyped address.
+  return nodeReference(isIP(text) !== 0 || /^[\d.]+$/.test(text) ? "ip" : "name", text);
 }
 
 /** Input goes into messages and logs: bounded, and without control characters. */

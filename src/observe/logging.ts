@@ -3,6 +3,7 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
+import type { DrainRequest } from "../drain/request.ts";
 
 export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error">;
 
@@ -70,11 +71,11 @@ export function drainLog(log: Log): DrainObserver {
 }
 
 /** A request that ended before its node was known, so that no drain could begin. */
-export function logWithoutDrain(log: Log, outcome: DrainOutcome): void {
+export function logWithoutDrain(log: Log, outcome: DrainOutcome, { node: { by, value } }: DrainRequest): void {
   if ("node" in outcome && outcome.node !== undefined) return;
   const { level, message, more = {} } = endOf(outcome);
   // Somebody asked for a node that there is not: nothing is wrong here.
-  log[level === "error" ? "warn" : level]({ outcome: outcome.status, ...more }, message);
+  log[level === "error" ? "warn" : level]({ outcome: outcome.status, asked: { [by]: value }, ...more }, message);
 }
 
 function logEnd(log: Log, about: object, { outcome, tookMs }: Extract<DrainEvent, { type: "ended" }>): void {
@@ -93,7 +94,12 @@ function endOf(outcome: DrainOutcome): LogLine {
     case "drained":
       return { level: "info", message: "drained: the node can go" };
     case "nothing-registered":
-      return { level: "info", message: "nothing was registered: the node can go" };
+      return outcome.elsewhere.length === 0
+        ? { level: "info", message: "nothing was registered: the node can go" }
+        : {
+            level: "warn",
+            message: "registered only in pools without the cluster's tag, which DISCOVERY=tag leaves alone",
+          };
     case "planned":
       return { level: "info", message: "dry run: nothing was changed" };
     case "instance-gone":

@@ -85,7 +85,7 @@ test.each<[string, object, string]>([
 ])("an unreachable endpoint is named: %s", (_, properties, where) => {
   const { message } = toDrainError(Object.assign(new Error(""), properties), ACTION);
   expect(message).toBe(
-    `could not reach ${where} for ${ACTION} (${Reflect.get(properties, "code")}): check AWS_REGION and the network`,
+    `could not reach ${where} for ${ACTION} (${Reflect.get(properties, "code")}): check AWS_REGION, AWS_ENDPOINT_URL and the network`,
   );
 });
 

@@ -199,6 +199,12 @@ describe("bad input gets a clear answer in one line", () => {
     ["two nodes", ["drain", ID, ID], 2, /too many arguments/],
     ["a malformed id", ["plan", "i-abcdefg"], 2, /'i-abcdefg' is not an instance id: give one such as i-/],
     ["a malformed name", ["plan", "under_score"], 2, /'under_score' is not a node name/],
+    [
+      "a malformed address",
+      ["plan", "10.0.1.999"],
+      2,
+      /'10\.0\.1\.999' is not an IP address: give one such as 10\.0\.1\.5/,
+    ],
     ["an unknown flag", ["drain", ID, "--force"], 2, /unknown option '--force'/],
     ["an unknown verb", ["explode"], 2, /unknown command 'explode'/],
     [
@@ -266,9 +272,9 @@ describe("bad input gets a clear answer in one line", () => {
     expect(code).toBe(2);
   });
 
-  test("no region", async () => {
+  test.each([[undefined], [""]])("no region: AWS_REGION is %j", async (AWS_REGION) => {
     const { env } = await account();
-    const { code, stderr } = await runCli(["plan", ID], { ...env, AWS_REGION: undefined });
+    const { code, stderr } = await runCli(["plan", ID], { ...env, AWS_REGION });
     expect(stderr).toBe("hasta-la-vista: no AWS region: set AWS_REGION, or --region (no-region)\n");
     expect(code).toBe(2);
   });

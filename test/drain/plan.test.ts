@@ -65,6 +65,12 @@ describe("what a plan says beforehand", () => {
     ]);
   });
 
+  test("how much of a short notice is kept to answer", () => {
+    expect(plan([registered("alb")], { deadline: 8_000 }).warnings).toEqual([
+      expect.stringContaining("the deadline leaves 4 s (4 s are kept to answer)"),
+    ]);
+  });
+
   test("that TIMEOUT is below the longest hold", () => {
     expect(plan([registered("nlb")], { times: { timeoutMs: 60_000 } }).warnings).toEqual([
       "TIMEOUT leaves 60 s, the longest hold needs 300 s: set it higher, or leave it unset",

@@ -303,9 +303,13 @@ test("DRYRUN answers with the plan and changes nothing, whatever callers ask for
 });
 
 test("the service lives on after bad input and an AWS that can't be reached", async () => {
-  const { url } = await startService({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
+  const { child, url } = await startService({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
   const unreachable = await fetch(`${url}/drain?id=i-00000000000000001`, { method: "POST", headers: bearer });
   expect(unreachable.status).toBe(502);
+  expect(JSON.parse(await child.line(/"not drained"/))).toMatchObject({
+    asked: { id: "i-00000000000000001" },
+    code: "unreachable",
+  });
   expect(await unreachable.json()).toMatchObject({ code: "unreachable" });
   const broken = await fetch(`${url}/drain`, { method: "POST", headers: bearer, body: "{" });
   expect(broken.status).toBe(400);
