@@ -1,4 +1,5 @@
 import type { DrainTimes } from "./drain/plan.ts";
+import { shown } from "./drain/shown.ts";
 import { flag, matching, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
@@ -224,7 +225,7 @@ export function readConfig({ verb, environment, flags = {} }: ConfigInput): Conf
           : declared.parse(declared.verbatim === true ? given : given.trim());
     } catch (error) {
       const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
-      problems.push(`${source} is '${bounded(given ?? "")}': ${(error as Error).message}`);
+      problems.push(`${source} is '${shown(given ?? "")}': ${(error as Error).message}`);
       continue;
     }
     if (values[name] === undefined && declared.requiredBy?.includes(verb) === true) {
@@ -269,9 +270,4 @@ function option<const T>(declared: WithDefault<T>): WithDefault<T>;
 function option<const T>(declared: Option<T>): Option<T>;
 function option<T>(declared: Option<T>): Option<T> {
   return declared;
-}
-
-function bounded(given: string): string {
-  const printable = given.replace(/[^\x20-\x7e]/g, "?");
-  return printable.length > 80 ? `${printable.slice(0, 80)}…` : printable;
 }

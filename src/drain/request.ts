@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { shown } from "./shown.ts";
 
 /** How the one who asks names the node. */
 export type NodeReference =
@@ -42,10 +43,4 @@ export function parseNodeReference(text: string): NodeReference {
   if (text.startsWith("i-") && !text.includes(".")) return nodeReference("id", text);
   // No node is named by digits and dots alone: that is a mistyped address.
   return nodeReference(isIP(text) !== 0 || /^[\d.]+$/.test(text) ? "ip" : "name", text);
-}
-
-/** Input goes into messages and logs: bounded, and without control characters. */
-function shown(value: string): string {
-  const printable = value.replace(/[^\x20-\x7e]/g, "?");
-  return printable.length > 80 ? `${printable.slice(0, 80)}…` : printable;
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type DrainRequest, type NodeReference, nodeReference } from "../drain/request.ts";
+import { shown } from "../drain/shown.ts";
 
 /** What the caller must mend. */
 export class BadRequest extends Error {
@@ -9,6 +10,8 @@ export class BadRequest extends Error {
   }
 }
 
+/** Characters of an unknown parameter's name. */
+const NAME_SHOWN_MAX = 40;
 const NAMES = ["id", "ip", "node"] as const;
 const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
 const names = { id: z.string().optional(), ip: z.string().optional(), node: z.string().optional() };
@@ -55,7 +58,8 @@ function readNode(fields: { readonly id?: string; readonly ip?: string; readonly
 function queryFields(query: URLSearchParams): Record<string, string> {
   const fields: Record<string, string> = {};
   for (const [name, value] of query) {
-    if (Object.hasOwn(fields, name)) throw new BadRequest(`'${bounded(name)}' stands twice in the query: give it once`);
+    if (Object.hasOwn(fields, name))
+      throw new BadRequest(`'${shown(name, NAME_SHOWN_MAX)}' stands twice in the query: give it once`);
     fields[name] = value;
   }
   return fields;
@@ -76,7 +80,7 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, where: "query" | "body")
   const problems = result.error.issues.map((issue) => {
     if (issue.code === "unrecognized_keys") {
       const allowed = where === "query" ? "id, ip, node, dryRun and pw" : "id, ip, node and dryRun";
-      return `unknown ${quoted(issue.keys.map(bounded))} in the ${where}: it takes ${allowed}`;
+      return `unknown ${quoted(issue.keys.map((key) => shown(key, NAME_SHOWN_MAX)))} in the ${where}: it takes ${allowed}`;
     }
     const path = issue.path.join(".");
     return path === ""
@@ -88,9 +92,4 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, where: "query" | "body")
 
 function quoted(names: readonly string[]): string {
   return names.map((name) => `'${name}'`).join(", ");
-}
-
-function bounded(name: string): string {
-  const printable = name.replace(/[^\x20-\x7e]/g, "?");
-  return printable.length > 40 ? `${printable.slice(0, 40)}…` : printable;
 }

@@ -10,6 +10,7 @@ import { call } from "../../aws/errors.ts";
 import type { Node } from "../../drain/cloud-provider.ts";
 import { DrainError } from "../../drain/errors.ts";
 import type { NodeReference } from "../../drain/request.ts";
+import { inBatches } from "./batches.ts";
 import { clusterOf } from "./cluster-tags.ts";
 import { readTags } from "./tags.ts";
 
@@ -71,8 +72,8 @@ export async function findTerminated(
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
   const terminated = new Set<string>();
-  for (let start = 0; start < nodes.length; start += FILTER_VALUES_MAX) {
-    const ids = nodes.slice(start, start + FILTER_VALUES_MAX).map(({ id }) => id);
+  for (const batch of inBatches(nodes, FILTER_VALUES_MAX)) {
+    const ids = batch.map(({ id }) => id);
     const found = await describeInstances(ec2, [{ Name: "instance-id", Values: ids }], signal);
     for (const { InstanceId, State } of found) {
       if (InstanceId !== undefined && State?.Name === "terminated") terminated.add(InstanceId);

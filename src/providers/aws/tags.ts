@@ -1,5 +1,6 @@
 import pMap from "p-map";
 import { isPoolGone } from "../../aws/errors.ts";
+import { inBatches } from "./batches.ts";
 
 export type Tags = ReadonlyMap<string, string>;
 export type TagsById = ReadonlyMap<string, Tags>;
@@ -32,10 +33,7 @@ export async function tagsInBatches(
       return [...(await tagsOf(batch.slice(0, half))), ...(await tagsOf(batch.slice(half)))];
     }
   };
-  const batches: string[][] = [];
-  for (let start = 0; start < ids.length; start += RESOURCES_PER_CALL_MAX) {
-    batches.push(ids.slice(start, start + RESOURCES_PER_CALL_MAX));
-  }
+  const batches = inBatches(ids, RESOURCES_PER_CALL_MAX);
   const described = await pMap(batches, tagsOf, { concurrency: CALLS_AT_ONCE, signal });
   return new Map(described.flat());
 }

@@ -15,6 +15,7 @@ import {
 import pMap from "p-map";
 import { call, isPoolGone, isTargetGone } from "../../aws/errors.ts";
 import type { LoadBalancerKind, Node, Pool, Registration, RegistrationState } from "../../drain/cloud-provider.ts";
+import { inBatches } from "./batches.ts";
 import { readTags, type TagsById, tagsInBatches } from "./tags.ts";
 
 const DESCRIBE_GROUPS = "elasticloadbalancing:DescribeTargetGroups";
@@ -85,8 +86,7 @@ export async function deregisterTargets(
   registrations: readonly Registration[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (let start = 0; start < registrations.length; start += TARGETS_PER_CALL_MAX) {
-    const batch = registrations.slice(start, start + TARGETS_PER_CALL_MAX);
+  for (const batch of inBatches(registrations, TARGETS_PER_CALL_MAX)) {
     const Targets = batch.map(({ listed }) => listed as TargetDescription);
     try {
       await call(DEREGISTER, signal, () =>

@@ -15,6 +15,7 @@ import {
   text,
   texts,
 } from "./params.ts";
+import { vpcOfSubnet } from "./subnets.ts";
 import { PORT } from "./target-description.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -121,9 +122,7 @@ export const classicActions: ApiActions = {
       instancePort: requiredInteger(listener, "InstancePort", PORT),
     }));
     if (listeners === undefined) throw missingParameter("Listeners");
-    const subnet = texts(params, "Subnets")?.[0] ?? "";
-    const vpcId = /^subnet-(vpc-[0-9a-z]+)/.exec(subnet)?.[1];
-    if (vpcId === undefined) throw new AwsError("SubnetNotFound", `The subnet ID '${subnet}' does not exist`);
+    const vpcId = vpcOfSubnet(params);
     const tags = readTags(params);
     const existing = world.classics.get(name);
     if (existing !== undefined && !hasSettings(existing, { vpcId, listeners })) {

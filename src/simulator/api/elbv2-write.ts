@@ -15,6 +15,7 @@ import {
   text,
   texts,
 } from "./params.ts";
+import { vpcOfSubnet } from "./subnets.ts";
 import { PORT, targetDescription } from "./target-description.ts";
 
 const DELAY_MAX_SECONDS = 3_600;
@@ -225,14 +226,6 @@ function condition(params: Params): Condition {
   const values = texts(params, "Values") ?? (config && texts(config, "Values")) ?? [];
   if (values.length === 0) throw validationError("A condition must specify at least one value");
   return { field, values };
-}
-
-/** Networks are not simulated: a subnet is named for its VPC, `subnet-<vpc>-<anything>`. */
-function vpcOfSubnet(params: Params): string {
-  const subnet = texts(params, "Subnets")?.[0] ?? "";
-  const vpcId = /^subnet-(vpc-[0-9a-z]+)/.exec(subnet)?.[1];
-  if (vpcId === undefined) throw new AwsError("SubnetNotFound", `The subnet ID '${subnet}' does not exist`);
-  return vpcId;
 }
 
 function addressed(params: Params): { readonly protocol: string; readonly port: number; readonly vpcId: string } {
