@@ -1,6 +1,6 @@
 import type { DrainTimes } from "./drain/plan.ts";
 import { shown } from "./drain/shown.ts";
-import { flag, matching, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
+import { flag, matching, number, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
 export type Verb = "serve" | "drain" | "plan";
@@ -136,6 +136,22 @@ export const OPTIONS = {
     usedBy: ALL,
     unit: "seconds",
     parse: seconds(0, 3_600),
+  }),
+  quotaShare: option({
+    variable: "QUOTA_SHARE",
+    flag: "--quota-share <part>",
+    help: "the part of AWS's default request quotas to use; above 1 where AWS has raised them for the account",
+    default: 0.8,
+    usedBy: ALL,
+    parse: number(0.01, 100),
+  }),
+  indexPerSecond: option({
+    variable: "INDEX_RATE",
+    flag: "--index-rate <calls>",
+    help: "calls a second to AWS to know where nodes are registered before they are drained; 0: none, each drain searches",
+    default: 1,
+    usedBy: ["serve"],
+    parse: number(0, 100),
   }),
   dryRun: option({
     variable: "DRYRUN",

@@ -1,8 +1,10 @@
+import { AwsCaller } from "./aws/aws-caller.ts";
 import { type AwsClientOptions, createAwsClients } from "./aws/clients.ts";
+import { RequestQuota } from "./aws/request-quota.ts";
 import { type Config, drainTimes } from "./config.ts";
 import { type Clock, SystemClock } from "./drain/clock.ts";
 import { Drainer } from "./drain/drainer.ts";
-import type { DrainObserver } from "./drain/events.ts";
+import type { CloudCall, DrainObserver } from "./drain/events.ts";
 import { AwsProvider } from "./providers/aws/aws-provider.ts";
 
 export interface EngineOptions {
@@ -10,20 +12,35 @@ export interface EngineOptions {
   readonly observers?: readonly DrainObserver[];
   /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
+  /** Hears of every attempt to call AWS. */
+  readonly onCall?: (call: CloudCall) => void;
+}
+
+export interface Engine {
+  readonly drainer: Drainer;
+  /**
+   * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
+   * Without it, or with INDEX_RATE=0, every drain searches first.
+   */
+  keepIndex(signal: AbortSignal): Promise<void>;
 }
 
 /** The drainer that a configuration describes: what the service and the command line share. */
-export function createEngine(config: Config, options: EngineOptions = {}): Drainer {
-  const { region, clusterName, vpcId, discovery } = config;
+export function createEngine(config: Config, options: EngineOptions = {}): Engine {
+  const { region, clusterName, vpcId, discovery, quotaShare, indexPerSecond } = config;
+  const { clock = new SystemClock(), observers, onCall } = options;
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
-  return new Drainer({
-    cloud: new AwsProvider(clients, {
-      discovery,
-      ...(clusterName === undefined ? {} : { clusterName }),
-      ...(vpcId === undefined ? {} : { vpcId }),
-    }),
-    clock: options.clock ?? new SystemClock(),
-    times: drainTimes(config),
-    ...(options.observers === undefined ? {} : { observers: options.observers }),
+  const quota = new RequestQuota({ clock, share: quotaShare });
+  const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
+  const cloud = new AwsProvider({ ...clients, caller }, clock, {
+    discovery,
+    indexPerSecond,
+    ...(clusterName === undefined ? {} : { clusterName }),
+    ...(vpcId === undefined ? {} : { vpcId }),
   });
+  const times = drainTimes(config);
+  return {
+    drainer: new Drainer({ cloud, clock, times, ...(observers === undefined ? {} : { observers }) }),
+    keepIndex: (signal) => cloud.keepIndex(signal),
+  };
 }

@@ -40,6 +40,16 @@ export function wholeNumber(min: number, max: number): (given: string) => number
   };
 }
 
+export function number(min: number, max: number): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (!/^\d+(\.\d+)?$/.test(given) || value < min || value > max) {
+      throw new RangeError(`give a number from ${min} to ${max}, such as ${Math.min(max, Math.max(min, 1)) / 2}`);
+    }
+    return value;
+  };
+}
+
 /** Seconds outside, fractions allowed; milliseconds inside. */
 export function seconds(min: number, max: number): (given: string) => number {
   return (given) => {

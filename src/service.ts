@@ -29,7 +29,8 @@ export async function runService(config: Config, { version, log, stop, abandon }
   const clock = new SystemClock();
   const metrics = new Metrics({ version, now: () => clock.now() });
   const observers = [drainLog(log), metrics.observe];
-  const drainer = createEngine(config, { clock, observers, aws: { onCall: metrics.countCall } });
+  const engine = createEngine(config, { clock, observers, onCall: metrics.countCall });
+  const index = engine.keepIndex(stop);
   const source = new HttpSource();
   const web = await startWeb(config, { source, metrics, log });
   log.info(
@@ -41,12 +42,13 @@ export async function runService(config: Config, { version, log, stop, abandon }
 
   const onUnsettled = (_: Delivery, error: unknown) =>
     log.error({ error: String(error) }, "an answer could not be given");
-  await pump(source, drainer, {
+  await pump(source, engine.drainer, {
     stop,
     abandon,
     onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
     onUnsettled,
   });
+  await index;
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   log.info("stopped");

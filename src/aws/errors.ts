@@ -12,12 +12,15 @@ interface SdkError {
   readonly port?: number;
   /** Node's, where a host has several addresses: one error for each. */
   readonly errors?: readonly SdkError[];
+  /** The SDK's. */
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
 }
 
 const ACCESS_DENIED = new Set(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess"]);
-const DEPENDENCY_THROTTLE = new Set(["DependencyThrottle", "DependencyThrottleException"]);
 const THROTTLED = new Set([
-  ...DEPENDENCY_THROTTLE,
+  // Classic load balancers' own.
+  "DependencyThrottle",
+  "DependencyThrottleException",
   "Throttling",
   "ThrottlingException",
   "ThrottledException",
@@ -79,13 +82,19 @@ export function isTargetGone(error: unknown): boolean {
   return TARGET_GONE.has(codeOf(error));
 }
 
+/** Whether AWS's message speaks of this id: it does not always say which one it means. */
+export function isNamedIn(error: unknown, id: string): boolean {
+  return id !== "" && error instanceof Error && error.message.includes(id);
+}
+
 export function isThrottled(error: unknown): boolean {
   return THROTTLED.has(codeOf(error));
 }
 
-/** Classic load balancers' own way to throttle. The SDK takes it for a mistake of ours, and would not repeat the call. */
-export function isDependencyThrottle(error: unknown): boolean {
-  return DEPENDENCY_THROTTLE.has(codeOf(error));
+/** Another attempt may do: AWS was at fault, or could not be reached, or its clock and ours disagreed until now. */
+export function isPassing(error: unknown): boolean {
+  const { httpStatusCode = 0, clockSkewCorrected = false } = (error as Partial<SdkError> | undefined)?.$metadata ?? {};
+  return UNREACHABLE.has(codeOf(error)) || httpStatusCode >= 500 || clockSkewCorrected;
 }
 
 /**
@@ -128,17 +137,7 @@ export function toDrainError(error: unknown, action: string): DrainError {
       cause,
     );
   }
-  return new DrainError("cloud-error", `${action} failed: ${code}: ${said}`, cause);
-}
-
-/** Runs one call; whatever it throws becomes a `DrainError`, but an abort stays what it is. */
-export async function call<T>(action: string, signal: AbortSignal, send: () => Promise<T>): Promise<T> {
-  try {
-    return await send();
-  } catch (error) {
-    signal.throwIfAborted();
-    throw toDrainError(error, action);
-  }
+  return new DrainError(isPassing(error) ? "unavailable" : "cloud-error", `${action} failed: ${code}: ${said}`, cause);
 }
 
 /** AWS's code, or Node's, or the error's name; empty when it has none. */

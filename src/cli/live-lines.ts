@@ -1,5 +1,6 @@
 import { type DefaultRenderer, Listr, type ListrTaskWrapper, type SimpleRenderer } from "listr2";
 import type { Clock } from "../drain/clock.ts";
+import { keyOf } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { DrainPlan } from "../drain/plan.ts";
 import { aligned, planSummary, registrationCells, seconds } from "./text.ts";
@@ -8,6 +9,7 @@ type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRende
 
 interface Shown {
   readonly text: string;
+  readonly holdMs: number;
   line?: Line;
   state: string;
   /** Milliseconds since the epoch; while it is held. */
@@ -24,6 +26,8 @@ export class LiveLines {
   readonly #clock: Clock;
   readonly #stop = new AbortController();
   readonly #shown = new Map<string, Shown>();
+  /** What happened before all lines were known, and when, in milliseconds since the epoch. */
+  readonly #before: { readonly event: DrainEvent; readonly at: number }[] = [];
   #done: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock) {
@@ -31,40 +35,49 @@ export class LiveLines {
   }
 
   readonly observe = (event: DrainEvent): void => {
+    const at = this.#clock.now();
+    if (event.type === "planned") this.#start(event.plan);
+    else if (this.#shown.size === 0) this.#before.push({ event, at });
+    else this.#show(event, at);
+  };
+
+  #show(event: DrainEvent, at: number): void {
     switch (event.type) {
-      case "planned":
-        this.#start(event.plan);
-        break;
       case "deregistered":
         this.#update(
-          event.registration.key,
+          keyOf(event.registration),
           event.foundDraining ? "already draining" : "deregistered",
-          event.holdUntil,
+          event.holdUntil ?? at + (this.#shown.get(keyOf(event.registration))?.holdMs ?? 0),
         );
         break;
       case "deregistering-again":
         this.#update(
-          event.registration.key,
+          keyOf(event.registration),
           `${event.because === "back" ? "registered again by somebody" : "still registered"}: deregistering again`,
         );
         break;
       case "look-failed":
-        this.#update(event.registration.key, `could not look: ${event.error.message}`);
+        this.#update(keyOf(event.registration), `could not look: ${event.error.message}`);
         break;
       case "released":
-        this.#update(event.registration.key, `released after ${seconds(event.heldMs)}`);
-        this.#shown.get(event.registration.key)?.end();
+        this.#update(keyOf(event.registration), `released after ${seconds(event.heldMs)}`);
+        this.#shown.get(keyOf(event.registration))?.end();
         break;
       case "failed":
-        this.#shown.get(event.registration.key)?.fail(event.error);
+        this.#shown.get(keyOf(event.registration))?.fail(event.error);
         break;
+      case "deregister-failed":
+        this.#update(keyOf(event.registration), `could not deregister: ${event.error.message}`);
+        break;
+      case "started":
+      case "planned":
       case "joined":
       case "ended":
         break;
       default:
         event satisfies never;
     }
-  };
+  }
 
   /** Leaves the last state of every line on the screen. */
   async close(): Promise<void> {
@@ -76,7 +89,7 @@ export class LiveLines {
   #start(plan: DrainPlan): void {
     process.stdout.write(`${planSummary(plan)}\n`);
     const texts = aligned(plan.registrations.map(({ registration }) => registrationCells(registration)));
-    for (const [index, { registration }] of plan.registrations.entries()) {
+    for (const [index, { registration, holdMs }] of plan.registrations.entries()) {
       let end = () => {};
       let fail: Shown["fail"] = () => {};
       const over = new Promise<void>((resolve, reject) => {
@@ -84,14 +97,16 @@ export class LiveLines {
         fail = reject;
       });
       over.catch(() => {}); // Shown by its line.
-      this.#shown.set(registration.key, {
+      this.#shown.set(keyOf(registration), {
         text: texts[index] ?? "",
+        holdMs,
         state: "deregistering",
         end,
         fail,
         over,
       });
     }
+    for (const { event, at } of this.#before) this.#show(event, at);
     const tasks = [...this.#shown.values()].map((shown) => ({
       title: titleOf(shown, this.#clock.now()),
       task: (_: unknown, line: Line) => {

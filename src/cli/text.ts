@@ -47,12 +47,16 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
   switch (event.type) {
     case "planned":
       return planSummary(event.plan).replace(/^/gm, at);
+    case "started":
+      return `${at}looking for ${event.node.id} (${event.node.name})`;
     case "joined":
       return `${at}joined the drain ${event.drainId}`;
     case "deregistered":
       return `${at}${event.foundDraining ? "found draining" : "deregistered"}  ${registrationText(event.registration)}`;
     case "deregistering-again":
       return `${at}${event.because === "back" ? "somebody registered it again" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
+    case "deregister-failed":
+      return `${at}${registrationText(event.registration)}: could not deregister, will try again: ${event.error.message}`;
     case "look-failed":
       return `${at}could not look (${event.error.message}), trying again  ${registrationText(event.registration)}`;
     case "released":
@@ -150,7 +154,7 @@ function fateText(fate: RegistrationFate): string {
     case "released":
       return `  released    ${what}, after ${seconds(fate.heldMs)}`;
     case "holding":
-      return `  holding     ${what}, ${seconds(fate.heldMs)} of ${seconds(fate.holdMs)}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
+      return `  holding     ${what}, ${seconds(fate.heldMs)}${fate.holdMs === undefined ? "" : ` of ${seconds(fate.holdMs)}`}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
     case "registered":
       return `  registered  ${what}, still`;
     case "failed":

@@ -1,4 +1,5 @@
 import type { NodeReference } from "./request.ts";
+import type { UrgencyNow } from "./urgency.ts";
 
 /** A machine as the cloud knows it. */
 export interface Node {
@@ -30,6 +31,10 @@ export interface Pool {
   readonly name: string;
   /** The load balancer's name; absent when unattached. */
   readonly loadBalancer?: string;
+}
+
+/** How a pool lets go of what is deregistered. It takes a call of its own to learn. */
+export interface PoolTerms {
   /** How long requests in flight are given after deregistering, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
   /** NLB: established flows are closed when `drainMs` has passed, instead of going on. */
@@ -46,16 +51,19 @@ export type RegistrationState = "live" | "initial" | "draining" | "absent";
 
 /** One instance, or address, in one pool on one port. */
 export interface Registration {
-  /** Unique over all pools. */
-  readonly key: string;
   readonly pool: Pool;
-  /** For people: `i-0123456789abcdef0:30080`. */
+  /** Unique in its pool, and for people: `i-0123456789abcdef0:30080`. */
   readonly target: string;
   readonly state: RegistrationState;
   /** The cloud's own words for the state: `unhealthy (Target.Timeout)`. */
   readonly detail: string;
-  /** The target as the cloud listed it. Only the provider looks inside; it goes back untouched. */
-  readonly listed: unknown;
+  /** Whether the pool sends it traffic now, as far as the cloud has said. */
+  readonly isHealthy: boolean;
+}
+
+/** Unique over all pools. */
+export function keyOf({ pool, target }: Registration): string {
+  return `${pool.id}|${target}`;
 }
 
 export interface FoundRegistrations {
@@ -65,44 +73,65 @@ export interface FoundRegistrations {
   readonly elsewhere: readonly Registration[];
 }
 
+/** For whom a call is made. */
+export interface CallFor {
+  readonly urgency: UrgencyNow;
+  readonly signal: AbortSignal;
+}
+
 /**
  * What the core needs from a cloud. Implementations: AWS, and a fake in the tests.
  *
- * Every method throws `DrainError`. Retrying a call that failed in passing is the implementation's task; what it
- * throws is meant. Every method is safe to repeat.
+ * Every method throws `DrainError`. What a cloud has failed at in passing the implementation repeats; what it throws
+ * is meant. It keeps to the cloud's request quota, the most urgent calls first, and answers those who ask the same
+ * from one call. Every method is safe to repeat.
  */
 export interface CloudProvider {
   /**
    * The one live node that the reference names. Throws `node-not-found`, `instance-gone`, `ambiguous-node`
    * or `other-cluster`.
    */
-  resolve(reference: NodeReference, signal: AbortSignal): Promise<Node>;
-
-  /** Every registration of the node, wherever it is. A pool that vanishes meanwhile is left out, not an error. */
-  findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations>;
+  resolve(reference: NodeReference, by: CallFor): Promise<Node>;
 
   /**
-   * Asks for these registrations of one pool to end. One already gone is not an error, nor is a vanished pool.
-   * Resolves when the cloud has accepted, which proves nothing: read back with `observe`.
+   * Every registration of the node, wherever it is, each once and as soon as it is known. What was known before comes
+   * first; the end comes when every pool has been asked since the call. A pool that vanishes meanwhile is left out, not
+   * an error.
    */
-  deregister(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void>;
+  findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations>;
+
+  /** How the pool lets go. Undefined when it has vanished: then it has. */
+  describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined>;
 
   /**
-   * The state of each of these registrations now, by key, possibly a few seconds old.
+   * Asks for registrations of one pool to end: those that `take` gives, of which it is asked for `max` at most, and only
+   * once the call can be made, so that they are as many as have gathered by then. One already gone is not an error, nor
+   * is a vanished pool. Resolves when the cloud has accepted, which proves nothing: read back with `observe`.
+   */
+  deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
+
+  /**
+   * How long from now until each of these pools can be called with `deregister`, one after the other, in milliseconds,
+   * when nothing is more urgent.
+   */
+  msToDeregister(pools: readonly Pool[]): readonly number[];
+
+  /**
+   * The state of each of these registrations of one pool now, by target, possibly a few seconds old.
    * In a pool that has vanished all are `absent`.
    */
   observe(
     pool: Pool,
     registrations: readonly Registration[],
-    signal: AbortSignal,
+    by: CallFor,
   ): Promise<ReadonlyMap<string, RegistrationState>>;
 
   /**
    * Those of the node's registrations that are still its own. Addresses move: one that another machine has taken
    * over must not be deregistered a second time.
    */
-  stillOwned(node: Node, registrations: readonly Registration[], signal: AbortSignal): Promise<readonly Registration[]>;
+  stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]>;
 
   /** The ids of those nodes that the cloud says are terminated: nothing can send them traffic any more. */
-  findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>>;
+  findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>>;
 }

@@ -1,67 +1,88 @@
-import type { Node, Registration, RegistrationState } from "./cloud-provider.ts";
+import type { Node, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
-import { type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
+import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
-import { newTrafficStopped, type PlannedRegistration } from "./plan.ts";
+import { newTrafficStopped } from "./plan.ts";
 
 /** Somebody who registers a node again this often will not stop. */
 const REPEATS_MAX = 5;
 
 export type DepartureEvent =
-  | { readonly type: "deregistered"; readonly holdUntil: number; readonly foundDraining: boolean }
+  | { readonly type: "deregistered"; readonly holdUntil?: number; readonly foundDraining: boolean }
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
-  | { readonly type: "look-failed"; readonly error: DrainError }
+  | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
   | { readonly type: "released"; readonly heldMs: number }
   | { readonly type: "failed"; readonly error: DrainError };
 
-/** One registration on its way out: where it stands, and since when. Times are milliseconds since the epoch. */
-export class Departure {
+/** The drain that a departure is part of. */
+export interface DepartureOwner {
   readonly node: Node;
+  readonly allowances: HoldAllowances;
+  /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: nobody said. */
+  readonly mustEndBy: number;
+  readonly heard: (registration: Registration, event: DepartureEvent) => void;
+  /** A departure has learned how long it is to be held, or that it is over. */
+  readonly moved: () => void;
+}
+
+/**
+ * One registration on its way out: where it stands, and since when. Times are milliseconds since the epoch.
+ * Small on purpose: a thousand nodes in hundreds of pools have as many hundred thousands of these.
+ */
+export class Departure {
+  readonly owner: DepartureOwner;
   readonly registration: Registration;
-  readonly #planned: PlannedRegistration;
-  readonly #allowances: HoldAllowances;
-  readonly #notify: (event: DepartureEvent) => void;
+  #terms: PoolTerms | undefined;
   #state: RegistrationFate["state"] = "registered";
   #progress: HoldProgress | undefined;
   /** How often it was deregistered again: because somebody had registered it again, and for either reason. */
   #cameBack = 0;
   #repeats = 0;
-  #endedAt: number | undefined;
+  /** Once it is over. */
+  #heldMs = 0;
   #error: DrainError | undefined;
 
-  constructor(
-    node: Node,
-    planned: PlannedRegistration,
-    allowances: HoldAllowances,
-    notify: (registration: Registration, event: DepartureEvent) => void,
-  ) {
-    this.node = node;
-    this.registration = planned.registration;
-    this.#planned = planned;
-    this.#allowances = allowances;
-    this.#notify = (event) => notify(planned.registration, event);
+  constructor(owner: DepartureOwner, registration: Registration) {
+    this.owner = owner;
+    this.registration = registration;
   }
 
   /** Somebody else has begun to deregister it: no call is needed, but the hold is. */
-  get isDrainingAlready(): boolean {
-    return this.#planned.action === "hold";
+  get foundDraining(): boolean {
+    return this.registration.state === "draining";
   }
 
   get isOver(): boolean {
     return this.#state === "released" || this.#state === "failed";
   }
 
-  /** Absent until its deregistration was accepted. */
+  /** It is to be deregistered, and nothing is in the way but others. */
+  get isWaiting(): boolean {
+    return this.#state === "registered" && this.#error === undefined;
+  }
+
+  /** Absent until its deregistration was accepted, and once it is over. */
   get progress(): HoldProgress | undefined {
     return this.#progress;
   }
 
+  /** Absent until the pool was asked how it lets go. */
+  get terms(): PoolTerms | undefined {
+    return this.#terms;
+  }
+
+  described(terms: PoolTerms): void {
+    this.#terms = terms;
+    this.owner.moved();
+  }
+
   accepted(now: number): void {
-    const foundDraining = this.isDrainingAlready && this.#progress === undefined;
+    const foundDraining = this.foundDraining && this.#progress === undefined;
     this.#state = "holding";
+    this.#error = undefined;
     // When somebody else's deregistration began is not known: held as if it were now.
     this.#progress = { since: now, seenLeaving: foundDraining };
-    this.#notify({ type: "deregistered", holdUntil: now + this.#holdMs, foundDraining });
+    this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining });
   }
 
   looked(at: number, state: RegistrationState): void {
@@ -76,12 +97,13 @@ export class Departure {
   heldAnew(now: number): void {
     this.#progress = { since: now, seenLeaving: true };
     this.#cameBack += 1;
-    this.#notify({ type: "deregistered", holdUntil: now + this.#holdMs, foundDraining: true });
+    this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
   }
 
-  lookFailed(error: DrainError): void {
+  /** It will be tried again. */
+  failedForNow(type: "deregister-failed" | "look-failed", error: DrainError): void {
     this.#error = error;
-    this.#notify({ type: "look-failed", error });
+    this.#heard({ type, error });
   }
 
   /** Returns whether it is worth another try. */
@@ -96,46 +118,67 @@ export class Departure {
       );
       return false;
     }
-    this.#notify({ type: "deregistering-again", because });
+    this.#heard({ type: "deregistering-again", because });
     return true;
   }
 
   released(now: number): void {
     if (this.#state === "released") return;
-    this.#state = "released";
-    this.#endedAt = now;
     this.#error = undefined;
-    this.#notify({ type: "released", heldMs: this.#heldMs(now) });
+    this.#over("released", now);
+    this.#heard({ type: "released", heldMs: this.#heldMs });
   }
 
   failed(error: DrainError, now: number): void {
     if (this.isOver) return;
-    this.#state = "failed";
-    this.#endedAt = now;
     this.#error = error;
-    this.#notify({ type: "failed", error });
+    this.#over("failed", now);
+    this.#heard({ type: "failed", error });
   }
 
   fate(now: number): RegistrationFate {
-    const heldMs = this.#heldMs(this.#endedAt ?? now);
+    const heldMs = this.isOver ? this.#heldMs : this.#heldUntil(now);
+    const held = this.#heldBy;
     return {
       registration: this.registration,
       state: this.#state,
       heldMs,
-      holdMs: this.#planned.holdMs,
+      ...(held === undefined ? {} : { holdMs: holdMs(held, this.owner.allowances) }),
       newTrafficStopped:
         this.#state === "released" ||
-        (this.#progress?.seenLeaving === true && newTrafficStopped(this.registration.pool, heldMs, this.#allowances)),
+        (this.#progress?.seenLeaving === true &&
+          newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
       cameBack: this.#cameBack,
       ...(this.#error === undefined ? {} : { error: this.#error }),
     };
   }
 
-  get #holdMs(): number {
-    return holdMs(this.registration.pool, this.#allowances);
+  /** Until when it is held; undefined while that is not known, and once it is over. */
+  get holdUntil(): number | undefined {
+    return this.#progress && this.#holdUntil(this.#progress.since).holdUntil;
   }
 
-  #heldMs(until: number): number {
+  get #heldBy(): HeldBy | undefined {
+    return this.#terms && { kind: this.registration.pool.kind, drainMs: this.#terms.drainMs };
+  }
+
+  #holdUntil(since: number): { readonly holdUntil?: number } {
+    const held = this.#heldBy;
+    return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
+  }
+
+  #over(state: "released" | "failed", now: number): void {
+    this.#state = state;
+    this.#heldMs = Math.round(this.#heldUntil(now));
+    if (state === "released") this.#progress = undefined;
+    this.owner.moved();
+  }
+
+  #heldUntil(until: number): number {
     return this.#progress === undefined ? 0 : Math.max(0, until - this.#progress.since);
+  }
+
+  #heard(event: DepartureEvent): void {
+    this.owner.heard(this.registration, event);
   }
 }

@@ -1,8 +1,9 @@
 import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { Node } from "./cloud-provider.ts";
-import type { Departure } from "./departure.ts";
+import type { CallFor, FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
+import { Departure, type DepartureEvent, type DepartureOwner } from "./departure.ts";
 import { asDrainError } from "./errors.ts";
+import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
@@ -16,29 +17,35 @@ export interface DrainRunOptions {
   readonly startedAt: number;
   readonly clock: Clock;
   readonly times: DrainTimes;
+  /** What its departures tell. */
+  readonly heard: (run: DrainRun, registration: Registration, event: DepartureEvent) => void;
 }
 
 /** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
-export class DrainRun {
+export class DrainRun implements DepartureOwner {
   readonly id: string;
   readonly node: Node;
   readonly startedAt: number;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
-  #departures: readonly Departure[] = [];
+  readonly #heard: DrainRunOptions["heard"];
+  readonly #departures: Departure[] = [];
+  readonly #elsewhere: Registration[] = [];
   #deadline: number | undefined;
-  #planned: (Pick<DrainPlan, "longestHoldMs" | "elsewhere"> & { readonly at: number }) | undefined;
+  #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
+  #onMove: () => void = () => {};
   #timer = newAbort();
   #waiting = 0;
   #outcome: Promise<DrainOutcome> | undefined;
 
-  constructor({ id, node, startedAt, clock, times }: DrainRunOptions) {
+  constructor({ id, node, startedAt, clock, times, heard }: DrainRunOptions) {
     this.id = id;
     this.node = node;
     this.startedAt = startedAt;
     this.#clock = clock;
     this.#times = times;
+    this.#heard = heard;
   }
 
   /** Aborts when the limit has passed, or when nobody waits for the outcome any more. */
@@ -51,8 +58,37 @@ export class DrainRun {
     return this.#deadline;
   }
 
+  /** So far: those that a later search finds are added. */
   get departures(): readonly Departure[] {
     return this.#departures;
+  }
+
+  /** Where the configured discovery leaves the node registered. */
+  get elsewhere(): readonly Registration[] {
+    return this.#elsewhere;
+  }
+
+  get allowances(): HoldAllowances {
+    return this.#times.allowances;
+  }
+
+  /** By what others have said, not by our own reckoning of how long it should take. */
+  get mustEndBy(): number {
+    const asked = { startedAt: this.startedAt, deadline: this.#deadline, times: this.#times };
+    return drainLimit(asked)?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** As somebody to make calls for. */
+  callFor(signal: AbortSignal): CallFor {
+    return { urgency: () => ({ purpose: "find", deadline: this.mustEndBy }), signal };
+  }
+
+  heard(registration: Registration, event: DepartureEvent): void {
+    this.#heard(this, registration, event);
+  }
+
+  moved(): void {
+    this.#onMove();
   }
 
   /** `onEnd` runs before anybody who waits hears of the outcome. */
@@ -70,10 +106,32 @@ export class DrainRun {
       });
   }
 
-  planned(plan: DrainPlan, departures: readonly Departure[]): void {
-    this.#departures = departures;
-    this.#planned = { longestHoldMs: plan.longestHoldMs, elsewhere: plan.elsewhere, at: this.#clock.now() };
+  /** Returns the new departures. */
+  found({ registrations, elsewhere }: FoundRegistrations): readonly Departure[] {
+    const departures = registrations.map((registration) => new Departure(this, registration));
+    this.#departures.push(...departures);
+    this.#elsewhere.push(...elsewhere);
+    return departures;
+  }
+
+  planned({ longestHoldMs }: DrainPlan): void {
+    this.#planned = { longestHoldMs, at: this.#clock.now() };
     this.#armLimit();
+  }
+
+  /** Resolves when `isSo` of every departure. */
+  async untilAll(isSo: (departure: Departure) => boolean): Promise<void> {
+    let next = 0;
+    for (;;) {
+      const departure = this.#departures[next];
+      if (departure === undefined) return;
+      if (isSo(departure)) next += 1;
+      else {
+        await new Promise<void>((resolve) => {
+          this.#onMove = resolve;
+        });
+      }
+    }
   }
 
   /** The outcome. Whoever's `signal` aborts gets `abandoned` at once; the drain goes on while somebody waits. */
@@ -114,12 +172,14 @@ export class DrainRun {
     const asked = { startedAt: this.startedAt, deadline: this.#deadline, times: this.#times };
     if (this.#planned === undefined) return drainLimit(asked);
     const { longestHoldMs, at } = this.#planned;
-    const since = Math.max(at, ...this.#departures.map(({ progress }) => progress?.since ?? 0));
+    const now = this.#clock.now();
+    // While one waits for nothing but the cloud's request quota, its hold is still to come.
+    const since = Math.max(at, ...this.#departures.map((one) => one.progress?.since ?? (one.isWaiting ? now : 0)));
     return drainLimit({ ...asked, hold: { longestMs: longestHoldMs, since } });
   }
 
   #ended(): DrainOutcome {
-    const ended = { drainId: this.id, node: this.node, elsewhere: this.#planned?.elsewhere ?? [] };
+    const ended = { drainId: this.id, node: this.node, elsewhere: this.#elsewhere };
     if (this.#departures.length === 0) return { ...ended, status: "nothing-registered" };
     const registrations = this.#fates();
     const error = registrations.find(({ state }) => state === "failed")?.error;

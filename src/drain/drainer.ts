@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CloudProvider, Node, Pool } from "./cloud-provider.ts";
-import { Departure } from "./departure.ts";
+import type { CallFor, CloudProvider, Node, Pool, Registration } from "./cloud-provider.ts";
+import type { Departure } from "./departure.ts";
 import { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { DrainOutcome } from "./outcome.ts";
-import { type DrainPlan, type DrainTimes, drainLimit, makePlan } from "./plan.ts";
+import { type DrainPlan, type DrainTimes, drainLimit, makePlan, type PlanInput, type TermsById } from "./plan.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import type { DrainRequest } from "./request.ts";
 
@@ -20,15 +20,13 @@ export interface DrainerOptions {
   readonly observers?: readonly DrainObserver[];
 }
 
-/** By pool id. */
-type Workers = ReadonlyMap<string, PoolWorker>;
-
 /** Takes nodes out of their load balancers, and says when traffic to them has stopped. */
 export class Drainer {
   readonly #options: DrainerOptions;
   readonly #nodeWatch: NodeWatch;
   readonly #runs = new Map<string, DrainRun>();
-  readonly #workers = new Map<string, { readonly worker: PoolWorker; users: number }>();
+  /** One a pool that somebody leaves, by the pool's id. */
+  readonly #workers = new Map<string, PoolWorker>();
 
   constructor(options: DrainerOptions) {
     this.#options = options;
@@ -48,7 +46,7 @@ export class Drainer {
     const limit = drainLimit({ startedAt, deadline: request.deadline, times });
     try {
       if (request.dryRun) return await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within));
-      const resolve = (within: AbortSignal) => this.#options.cloud.resolve(request.node, within);
+      const resolve = (within: AbortSignal) => this.#options.cloud.resolve(request.node, toFind(request, within));
       const node = await withLimit({ clock, limit, signal }, resolve);
       return await this.#runFor(node, startedAt).join(request.deadline, signal);
     } catch (error) {
@@ -58,45 +56,54 @@ export class Drainer {
 
   /** What `drain` would do now, and until when it would hold. Changes nothing. Throws `DrainError`. */
   async plan(request: DrainRequest, signal: AbortSignal): Promise<DrainPlan> {
-    const node = await this.#options.cloud.resolve(request.node, signal);
-    return this.#plan(node, { startedAt: this.#options.clock.now(), deadline: request.deadline }, signal);
+    const { cloud, clock } = this.#options;
+    const by = toFind(request, signal);
+    const node = await cloud.resolve(request.node, by);
+    const startedAt = clock.now();
+    const registrations: Registration[] = [];
+    const elsewhere: Registration[] = [];
+    for await (const found of cloud.findRegistrations(node, by)) {
+      registrations.push(...found.registrations);
+      elsewhere.push(...found.elsewhere);
+    }
+    const terms = await this.#termsOf(registrations, by);
+    return this.#plan({ node, startedAt, deadline: request.deadline, found: { registrations, elsewhere }, terms });
   }
 
   /** The drain of one node, step by step. */
   async #takeOut(run: DrainRun): Promise<void> {
-    const plan = await this.#plan(run.node, run, run.signal);
-    this.#notify({ type: "planned", drainId: run.id, node: run.node, plan });
-    run.planned(plan, this.#departures(run, plan));
-
-    const workers = this.#workersFor(plan);
     try {
-      await this.#untilTerminated(run, (signal) => this.#leaveEveryPool(run, workers, signal));
+      await this.#untilTerminated(run, async (signal) => {
+        for await (const found of this.#options.cloud.findRegistrations(run.node, run.callFor(signal))) {
+          this.#deregister(run.found(found));
+        }
+        await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
+        this.#tellPlan(run);
+        await run.untilAll(({ isOver }) => isOver);
+      });
     } finally {
-      this.#release(workers);
+      this.#release(run);
     }
   }
 
-  async #plan(
-    node: Node,
-    asked: { readonly startedAt: number; readonly deadline: number | undefined },
-    signal: AbortSignal,
-  ): Promise<DrainPlan> {
+  /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
+  #deregister(departures: readonly Departure[]): void {
     const { cloud, clock, times } = this.#options;
-    const found = await cloud.findRegistrations(node, signal);
-    // Read only now: a request that has joined meanwhile may have brought an earlier deadline.
-    const { startedAt, deadline } = asked;
-    return makePlan({ node, found, startedAt, now: clock.now(), deadline, times });
+    for (const [pool, leaving] of byPool(departures)) {
+      const worker = this.#workers.get(pool.id) ?? new PoolWorker(pool, { cloud, clock, allowances: times.allowances });
+      this.#workers.set(pool.id, worker);
+      worker.add(leaving);
+    }
   }
 
-  /** Everywhere at once: deregister, then hold. A slow or refusing pool delays no other. */
-  async #leaveEveryPool(run: DrainRun, workers: Workers, signal: AbortSignal): Promise<void> {
-    await Promise.all(
-      [...workers].map(async ([poolId, worker]) => {
-        const departures = run.departures.filter(({ registration }) => registration.pool.id === poolId);
-        await worker.deregister(departures, signal);
-        await Promise.all(departures.map((departure) => worker.hold(departure, signal)));
-      }),
-    );
+  /** Says what can be expected of the drain, now that everything is known. */
+  #tellPlan(run: DrainRun): void {
+    const { node, startedAt, deadline, departures, elsewhere } = run;
+    const registrations = departures.map(({ registration }) => registration);
+    const terms = new Map(departures.map((departure) => [departure.registration.pool.id, departure.terms]));
+    const plan = this.#plan({ node, startedAt, deadline, found: { registrations, elsewhere }, terms });
+    run.planned(plan);
+    this.#notify({ type: "planned", drainId: run.id, node, plan });
   }
 
   /** A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. */
@@ -120,8 +127,16 @@ export class Drainer {
       return running;
     }
     const { clock, times } = this.#options;
-    const run = new DrainRun({ id: newDrainId(), node, startedAt, clock, times });
+    const run = new DrainRun({
+      id: newDrainId(),
+      node,
+      startedAt,
+      clock,
+      times,
+      heard: ({ id }, registration, event) => this.#notify({ drainId: id, node, registration, ...event }),
+    });
     this.#runs.set(node.id, run);
+    this.#notify({ type: "started", drainId: run.id, node });
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       this.#notify({ type: "ended", drainId: run.id, node, outcome, tookMs: clock.now() - startedAt });
@@ -141,38 +156,25 @@ export class Drainer {
     return outcome;
   }
 
-  #departures(run: DrainRun, plan: DrainPlan): readonly Departure[] {
-    return plan.registrations.map(
-      (planned) =>
-        new Departure(run.node, planned, this.#options.times.allowances, (registration, event) =>
-          this.#notify({ ...event, drainId: run.id, node: run.node, registration }),
-        ),
-    );
-  }
-
-  /** One worker a pool, shared by every drain that uses the pool meanwhile. */
-  #workersFor(plan: DrainPlan): Workers {
+  #plan(input: Omit<PlanInput, "now" | "times" | "msToDeregister">): DrainPlan {
     const { cloud, clock, times } = this.#options;
-    const pools = new Map<string, Pool>(plan.registrations.map(({ registration: { pool } }) => [pool.id, pool]));
-    const workers = new Map<string, PoolWorker>();
-    for (const pool of pools.values()) {
-      const shared = this.#workers.get(pool.id) ?? {
-        worker: new PoolWorker(pool, { cloud, clock, allowances: times.allowances }),
-        users: 0,
-      };
-      shared.users += 1;
-      this.#workers.set(pool.id, shared);
-      workers.set(pool.id, shared.worker);
-    }
-    return workers;
+    return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
   }
 
-  #release(workers: Workers): void {
-    for (const poolId of workers.keys()) {
-      const shared = this.#workers.get(poolId);
-      if (shared === undefined) continue;
-      shared.users -= 1;
-      if (shared.users === 0) this.#workers.delete(poolId);
+  async #termsOf(registrations: readonly Registration[], { urgency, signal }: CallFor): Promise<TermsById> {
+    const pools = new Map(registrations.map(({ pool }) => [pool.id, pool]));
+    const by: CallFor = { urgency: () => ({ ...urgency(), purpose: "describe" }), signal };
+    const described = [...pools.values()].map(
+      async (pool) => [pool.id, await this.#options.cloud.describe(pool, by)] as const,
+    );
+    return new Map(await Promise.all(described));
+  }
+
+  #release(run: DrainRun): void {
+    for (const [pool, departures] of byPool(run.departures)) {
+      const worker = this.#workers.get(pool.id);
+      worker?.drop(departures);
+      if (worker?.isIdle === true) this.#workers.delete(pool.id);
     }
   }
 
@@ -185,6 +187,21 @@ export class Drainer {
       }
     }
   }
+}
+
+function byPool(departures: readonly Departure[]): readonly (readonly [Pool, readonly Departure[]])[] {
+  const pools = new Map<string, readonly [Pool, Departure[]]>();
+  for (const departure of departures) {
+    const { pool } = departure.registration;
+    const known = pools.get(pool.id);
+    if (known === undefined) pools.set(pool.id, [pool, [departure]]);
+    else known[1].push(departure);
+  }
+  return [...pools.values()];
+}
+
+function toFind({ deadline = Number.POSITIVE_INFINITY }: DrainRequest, signal: AbortSignal): CallFor {
+  return { urgency: () => ({ purpose: "find", deadline }), signal };
 }
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */

@@ -18,7 +18,9 @@ export type DrainErrorCode =
   | "unreachable"
   /** The cloud went on refusing because of its request quota. */
   | "throttled"
-  /** The cloud answered with an error of its own. */
+  /** The cloud went on failing by its own fault. */
+  | "unavailable"
+  /** The cloud answered with an error that another attempt would not mend. */
   | "cloud-error"
   /** Somebody kept registering the node again. */
   | "registered-again"
@@ -27,6 +29,9 @@ export type DrainErrorCode =
 
 /** Codes that are answers to the request rather than faults: nobody needs to be woken for them. */
 const REFUSALS: ReadonlySet<DrainErrorCode> = new Set(["ambiguous-node", "other-cluster"]);
+
+/** Codes of failures that may be gone a moment later. */
+const PASSING: ReadonlySet<DrainErrorCode> = new Set(["unreachable", "throttled", "unavailable"]);
 
 export class DrainError extends Error {
   readonly code: DrainErrorCode;
@@ -39,6 +44,10 @@ export class DrainError extends Error {
 
   get isRefusal(): boolean {
     return REFUSALS.has(this.code);
+  }
+
+  get isPassing(): boolean {
+    return PASSING.has(this.code);
   }
 }
 

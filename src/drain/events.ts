@@ -2,23 +2,31 @@ import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
+import type { Purpose } from "./urgency.ts";
 
 /** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
 export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
+  | { readonly type: "started" }
+  /** Every pool has been asked. Registrations that were found before are on their way out already. */
   | { readonly type: "planned"; readonly plan: DrainPlan }
   /** Another request for the same node is answered by this drain. */
   | { readonly type: "joined" }
   | {
       readonly type: "deregistered";
       readonly registration: Registration;
-      /** When the hold is expected to end, in milliseconds since the epoch. */
-      readonly holdUntil: number;
+      /** When the hold is expected to end, in milliseconds since the epoch. Absent while that is not known. */
+      readonly holdUntil?: number;
       /** Somebody else had deregistered it before. */
       readonly foundDraining: boolean;
     }
   /** `back`: somebody registered it again. `ignored`: the call was accepted and did nothing. */
   | { readonly type: "deregistering-again"; readonly registration: Registration; readonly because: "back" | "ignored" }
-  | { readonly type: "look-failed"; readonly registration: Registration; readonly error: DrainError }
+  /** Both will be tried again. */
+  | {
+      readonly type: "deregister-failed" | "look-failed";
+      readonly registration: Registration;
+      readonly error: DrainError;
+    }
   | { readonly type: "released"; readonly registration: Registration; readonly heldMs: number }
   | { readonly type: "failed"; readonly registration: Registration; readonly error: DrainError }
   | { readonly type: "ended"; readonly outcome: DrainOutcome; readonly tookMs: number }
@@ -28,6 +36,7 @@ export type DrainObserver = (event: DrainEvent) => void;
 
 /** One attempt to call the cloud. */
 export interface CloudCall {
+  readonly purpose: Purpose;
   /** As its permissions name it: `elasticloadbalancing:DescribeTargetHealth`. */
   readonly action: string;
   /** `ok`, or the cloud's code for the error. */

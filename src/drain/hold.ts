@@ -1,4 +1,4 @@
-import type { LoadBalancerKind, Pool, RegistrationState } from "./cloud-provider.ts";
+import type { LoadBalancerKind, PoolTerms, RegistrationState } from "./cloud-provider.ts";
 
 /** How long traffic goes on after AWS has accepted a deregistration, whatever its API says. All in milliseconds. */
 export interface HoldAllowances {
@@ -30,6 +30,9 @@ const STALE_READ_MAX_MS = 20_000;
 /** Looks within the same second share one call. */
 const LOOK_GRID_MS = 1_000;
 
+/** What decides how long a pool may go on sending traffic. */
+export type HeldBy = Pick<PoolTerms, "drainMs"> & { readonly kind: LoadBalancerKind };
+
 /** One registration on its way out. Times are milliseconds since the epoch. */
 export interface HoldProgress {
   /** When the deregistration was accepted, or when it was found draining already. */
@@ -42,7 +45,7 @@ export interface HoldProgress {
 }
 
 /** How long `pool` may go on sending traffic after a deregistration, in milliseconds. For a classic one: at most. */
-export function holdMs(pool: Pool, allowances: HoldAllowances): number {
+export function holdMs(pool: HeldBy, allowances: HoldAllowances): number {
   switch (pool.kind) {
     case "alb":
       return Math.max(pool.drainMs, allowances.albPropagationMs);
@@ -80,7 +83,7 @@ export function propagationMs(kind: LoadBalancerKind, allowances: HoldAllowances
 }
 
 /** When to look at the pool next on behalf of this registration. Nearby looks fall on the same moment. */
-export function nextLook(pool: Pool, progress: HoldProgress, allowances: HoldAllowances): number {
+export function nextLook(pool: HeldBy, progress: HoldProgress, allowances: HoldAllowances): number {
   const { since, lastLook } = progress;
   const end = since + holdMs(pool, allowances);
   const earliestEnd = since + minimumMs(pool, allowances);
@@ -96,7 +99,7 @@ function nextClassicLook(lastLook: number, earliestEnd: number): number {
   return Math.min(lastLook + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastLook + CLASSIC_INTERVAL_MS));
 }
 
-function firstLook(pool: Pool, since: number, earliestEnd: number): number {
+function firstLook(pool: HeldBy, since: number, earliestEnd: number): number {
   const endsSoon = pool.kind !== "unattached" && earliestEnd - since <= READ_BACK_LATEST_MS;
   return endsSoon ? earliestEnd : since + READ_BACK_MS;
 }
@@ -112,7 +115,7 @@ export type HoldVerdict = "over" | "wait" | "back" | "anew" | "ignored";
 
 /** What a look at `lookedAt` that saw `state` means for a registration. */
 export function judge(
-  pool: Pool,
+  pool: HeldBy,
   progress: HoldProgress,
   look: { readonly state: RegistrationState; readonly at: number },
   allowances: HoldAllowances,
@@ -136,6 +139,6 @@ export function judge(
 }
 
 /** Absence from AWS's list shortens no hold, except on a classic load balancer, where it is the signal. */
-function minimumMs(pool: Pool, allowances: HoldAllowances): number {
+function minimumMs(pool: HeldBy, allowances: HoldAllowances): number {
   return pool.kind === "classic" ? allowances.classicMinimumMs : holdMs(pool, allowances);
 }

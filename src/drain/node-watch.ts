@@ -5,6 +5,8 @@ import type { CloudProvider, Node } from "./cloud-provider.ts";
 /** One call asks about all nodes that are held. EC2 refills 20 such calls a second. */
 const WATCH_INTERVAL_MS = 15_000;
 
+const WHEN_THERE_IS_ROOM = () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const;
+
 /** Notices that a machine is already terminated, so that nobody waits for traffic that can't reach it. */
 export class NodeWatch {
   readonly #cloud: CloudProvider;
@@ -48,7 +50,10 @@ export class NodeWatch {
     while (!signal.aborted) {
       try {
         await this.#clock.sleep(WATCH_INTERVAL_MS, signal);
-        const terminated = await this.#cloud.findTerminated([...this.#watched.keys()], signal);
+        const terminated = await this.#cloud.findTerminated([...this.#watched.keys()], {
+          urgency: WHEN_THERE_IS_ROOM,
+          signal,
+        });
         for (const [node, resolve] of [...this.#watched]) if (terminated.has(node.id)) resolve();
       } catch {
         // Not knowing costs nothing but time: the holds end by themselves.

@@ -14,8 +14,8 @@ export interface RegistrationFate {
   readonly state: "released" | "holding" | "registered" | "failed";
   /** From the accepted deregistration to the end, in milliseconds. 0 where there was none. */
   readonly heldMs: number;
-  /** How long the hold was to be, in milliseconds. */
-  readonly holdMs: number;
+  /** How long the hold was to be, in milliseconds. Absent where the drain ended before that was known. */
+  readonly holdMs?: number;
   /** Whether new requests and connections had stopped by then. */
   readonly newTrafficStopped: boolean;
   /** How often somebody else registered it again. */

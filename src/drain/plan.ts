@@ -1,4 +1,4 @@
-import type { FoundRegistrations, Node, Pool, Registration } from "./cloud-provider.ts";
+import type { FoundRegistrations, LoadBalancerKind, Node, Pool, PoolTerms, Registration } from "./cloud-provider.ts";
 import { type HoldAllowances, holdMs, propagationMs } from "./hold.ts";
 
 /** What a drain would do now, and until when it would hold. `drain` acts on the same value that `plan` prints. */
@@ -18,6 +18,8 @@ export interface PlannedRegistration {
   readonly registration: Registration;
   /** `hold` where somebody else has deregistered it already: traffic goes on all the same. */
   readonly action: "deregister" | "hold";
+  /** How long it waits for its deregistration, because the request quota allows no sooner, in milliseconds. */
+  readonly waitMs: number;
   /** How long it will be held, in milliseconds. A classic load balancer may let go earlier. */
   readonly holdMs: number;
   /** By how much the limit comes too early for this hold, in milliseconds. 0: it fits. */
@@ -47,41 +49,68 @@ export interface DrainTimes {
   readonly deadlineMarginMs: number;
 }
 
+/** The kind that goes on sending for longest is told first. */
+export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "alb", "classic", "unattached"];
+
+/** Less than this is not worth a word. */
+const WAIT_SHOWN_MS = 5_000;
+
 /** Room for reading back and noticing the end, where no timeout is configured. */
 const TIMEOUT_SLACK_MS = 60_000;
+
+/** By pool id. Undefined: the pool has vanished. */
+export type TermsById = ReadonlyMap<string, PoolTerms | undefined>;
 
 export interface PlanInput {
   readonly node: Node;
   readonly found: FoundRegistrations;
+  /** How each of the pools lets go. */
+  readonly terms: TermsById;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly now: number;
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
   readonly times: DrainTimes;
+  /** How long from now until each of these pools can be called, one after the other, in milliseconds. */
+  readonly msToDeregister: (pools: readonly Pool[]) => readonly number[];
 }
 
-export function makePlan({ node, found, startedAt, now, deadline, times }: PlanInput): DrainPlan {
-  const holds = found.registrations.map(({ pool }) => holdMs(pool, times.allowances));
-  const longestHoldMs = Math.max(0, ...holds);
-  const hold = { longestMs: longestHoldMs, since: now };
+export function makePlan(input: PlanInput): DrainPlan {
+  const { node, found, terms, startedAt, now, deadline, times } = input;
+  const waits = deregisterWaits(input);
+  const planned = found.registrations.map((registration) => {
+    const { pool, state } = registration;
+    const held = { kind: pool.kind, ...(terms.get(pool.id) ?? { drainMs: 0, terminatesConnections: false }) };
+    const isDraining = state === "draining";
+    return {
+      registration,
+      action: isDraining ? ("hold" as const) : ("deregister" as const),
+      waitMs: isDraining ? 0 : (waits.get(pool.id) ?? 0),
+      holdMs: holdMs(held, times.allowances),
+      held,
+    };
+  });
+  const longestHoldMs = Math.max(0, ...planned.map(({ holdMs }) => holdMs));
+  const longestWaitMs = Math.max(0, ...planned.map(({ waitMs }) => waitMs));
+  const hold = { longestMs: longestHoldMs, since: now + longestWaitMs };
   const limit = drainLimit({ startedAt, deadline, times, hold }) as DrainLimit;
-  return {
-    node,
-    registrations: found.registrations.map((registration, index) => {
-      const ownHoldMs = holds[index] ?? 0;
-      return {
-        registration,
-        action: registration.state === "draining" ? "hold" : "deregister",
-        holdMs: ownHoldMs,
-        shortByMs: Math.max(0, now + ownHoldMs - limit.at),
-        unsaved: unsavedTraffic(registration.pool, ownHoldMs),
-      };
-    }),
-    elsewhere: found.elsewhere,
-    longestHoldMs,
-    limit,
-    warnings: warnings({ longestHoldMs, now, limit, deadline, elsewhere: found.elsewhere }),
-  };
+  const registrations = planned.map(({ held, ...one }) => ({
+    ...one,
+    shortByMs: Math.max(0, now + one.waitMs + one.holdMs - limit.at),
+    unsaved: unsavedTraffic(held, one.holdMs),
+  }));
+  const { elsewhere } = found;
+  const sentences = warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, elsewhere });
+  return { node, registrations, elsewhere, longestHoldMs, limit, warnings: sentences };
+}
+
+/** By pool id: the pools in the order in which they are called. */
+function deregisterWaits({ found, msToDeregister }: PlanInput): ReadonlyMap<string, number> {
+  const pools = new Map<string, Pool>();
+  for (const { pool, state } of found.registrations) if (state !== "draining") pools.set(pool.id, pool);
+  const inOrder = [...pools.values()].sort((a, b) => CALL_ORDER.indexOf(a.kind) - CALL_ORDER.indexOf(b.kind));
+  const waits = msToDeregister(inOrder);
+  return new Map(inOrder.map(({ id }, index) => [id, waits[index] ?? 0]));
 }
 
 export interface LimitInput {
@@ -111,7 +140,7 @@ function marginMs(startedAt: number, deadline: number, times: DrainTimes): numbe
   return Math.min(times.deadlineMarginMs, Math.max(0, deadline - startedAt) / 2);
 }
 
-function unsavedTraffic(pool: Pool, hold: number): readonly UnsavedTraffic[] {
+function unsavedTraffic(pool: PoolTerms & Pick<Pool, "kind">, hold: number): readonly UnsavedTraffic[] {
   switch (pool.kind) {
     case "alb":
       return pool.drainMs === 0
@@ -148,13 +177,19 @@ function unsavedTraffic(pool: Pool, hold: number): readonly UnsavedTraffic[] {
 
 function warnings(input: {
   readonly longestHoldMs: number;
+  readonly longestWaitMs: number;
   readonly now: number;
   readonly limit: DrainLimit;
   readonly deadline: number | undefined;
   readonly elsewhere: readonly Registration[];
 }): readonly string[] {
-  const { longestHoldMs, now, limit, deadline = limit.at, elsewhere } = input;
+  const { longestHoldMs, longestWaitMs, now, limit, deadline = limit.at, elsewhere } = input;
   const sentences: string[] = [];
+  if (longestWaitMs >= WAIT_SHOWN_MS) {
+    sentences.push(
+      `AWS's request quota, of which QUOTA_SHARE is used, lets the last pool be told after ${seconds(longestWaitMs)}`,
+    );
+  }
   const remainingMs = limit.at - now;
   if (remainingMs < longestHoldMs) {
     sentences.push(
@@ -171,8 +206,8 @@ function warnings(input: {
 }
 
 /** Whether new traffic had stopped `heldMs` after a deregistration. */
-export function newTrafficStopped(pool: Pool, heldMs: number, allowances: HoldAllowances): boolean {
-  return heldMs >= propagationMs(pool.kind, allowances);
+export function newTrafficStopped(kind: LoadBalancerKind, heldMs: number, allowances: HoldAllowances): boolean {
+  return heldMs >= propagationMs(kind, allowances);
 }
 
 function seconds(ms: number): string {

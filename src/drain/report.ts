@@ -46,10 +46,11 @@ export function planReport(plan: DrainPlan) {
     node: nodeReport(plan),
     longestHoldSeconds: seconds(plan.longestHoldMs),
     limit: limitReport(plan.limit),
-    registrations: plan.registrations.map(({ registration, action, holdMs, shortByMs, unsaved }) => ({
+    registrations: plan.registrations.map(({ registration, action, waitMs, holdMs, shortByMs, unsaved }) => ({
       ...registrationReport(registration),
       state: registration.detail,
       action,
+      waitSeconds: seconds(waitMs),
       holdSeconds: seconds(holdMs),
       shortBySeconds: seconds(shortByMs),
       unsaved,
@@ -78,7 +79,7 @@ function fateReport(fate: RegistrationFate) {
     ...registrationReport(fate.registration),
     state: fate.state,
     heldSeconds: seconds(fate.heldMs),
-    holdSeconds: seconds(fate.holdMs),
+    ...(fate.holdMs === undefined ? {} : { holdSeconds: seconds(fate.holdMs) }),
     newTrafficStopped: fate.newTrafficStopped,
     cameBack: fate.cameBack,
     ...(fate.error === undefined ? {} : { error: errorReport(fate.error) }),

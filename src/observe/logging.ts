@@ -39,12 +39,19 @@ export function drainLog(log: Log): DrainObserver {
         for (const warning of warnings) log.warn(about, warning);
         return;
       }
+      case "started":
+        return log.info({ ...about, name: event.node.name }, "draining");
       case "joined":
         return log.info(about, "another request joined this drain");
       case "deregistered":
         return log.info(
-          { ...about, ...where(event.registration), holdUntil: new Date(event.holdUntil).toISOString() },
+          { ...about, ...where(event.registration), ...holdUntil(event) },
           event.foundDraining ? "found draining already, holding" : "deregistered, holding",
+        );
+      case "deregister-failed":
+        return log.warn(
+          { ...about, ...where(event.registration), ...failure(event.error) },
+          "could not deregister, will try again",
         );
       case "deregistering-again":
         return log.warn(
@@ -143,4 +150,9 @@ function failure({ code, message, cause }: DrainError) {
 
 function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
+}
+
+/** Not known while nobody has said yet how the pool lets go; the plan has it then. */
+function holdUntil({ holdUntil: at }: { readonly holdUntil?: number }) {
+  return at === undefined ? {} : { holdUntil: new Date(at).toISOString() };
 }

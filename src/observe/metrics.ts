@@ -1,10 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { LoadBalancerKind } from "../drain/cloud-provider.ts";
+import { keyOf } from "../drain/cloud-provider.ts";
 import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainLimit } from "../drain/plan.ts";
 
 interface RunningDrain {
-  readonly limit: DrainLimit;
+  limit?: DrainLimit;
   /** What is held now: the kind of load balancer, by the registration's key. */
   readonly held: Map<string, string>;
 }
@@ -74,27 +75,33 @@ export class Metrics {
 
   readonly observe: DrainObserver = (event) => {
     switch (event.type) {
-      case "planned":
-        this.#running.set(event.drainId, { limit: event.plan.limit, held: new Map() });
+      case "started":
+        this.#running.set(event.drainId, { held: new Map() });
         return;
+      case "planned": {
+        const running = this.#running.get(event.drainId);
+        if (running !== undefined) running.limit = event.plan.limit;
+        return;
+      }
       case "deregistered":
         // What a drain still hears after its end is held no more.
-        this.#running.get(event.drainId)?.held.set(event.registration.key, event.registration.pool.kind);
+        this.#running.get(event.drainId)?.held.set(keyOf(event.registration), event.registration.pool.kind);
         return;
       case "deregistering-again":
         this.#again.inc({ because: event.because });
         return;
       case "released":
         this.#holdSeconds.observe({ kind: event.registration.pool.kind }, event.heldMs / 1_000);
-        this.#running.get(event.drainId)?.held.delete(event.registration.key);
+        this.#running.get(event.drainId)?.held.delete(keyOf(event.registration));
         return;
       case "failed":
-        this.#running.get(event.drainId)?.held.delete(event.registration.key);
+        this.#running.get(event.drainId)?.held.delete(keyOf(event.registration));
         return;
       case "ended":
         this.#end(event);
         return;
       case "joined":
+      case "deregister-failed":
       case "look-failed":
         return;
       default:

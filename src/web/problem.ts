@@ -66,6 +66,7 @@ function statusOf(code: DrainErrorCode): number {
     case "no-region":
     case "unreachable":
     case "throttled":
+    case "unavailable":
     case "cloud-error":
     case "registered-again":
       return 502;

@@ -2,9 +2,9 @@ import { createServer } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type AwsClientOptions, createAwsClients } from "../../src/aws/clients.ts";
 import { DrainError } from "../../src/drain/errors.ts";
-import { AwsProvider } from "../../src/providers/aws/aws-provider.ts";
 import { errorXml } from "../../src/simulator/api/answer.ts";
 import { AwsError } from "../../src/simulator/aws-error.ts";
+import { awsProvider, type ProviderCalls } from "../support/provider-calls.ts";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 
 const SECRETS = {
@@ -44,7 +44,7 @@ test.each<[string, string]>([
     if (action === "DescribeInstances") return ec2Error("UnauthorizedOperation", "You are not authorized", 403);
     return elbError("AccessDenied", "User: arn:aws:iam::123456789012:user/x is not authorized", 403);
   };
-  const error = await search(new AwsProvider(region.clients(), { discovery: "tag" }), node.id);
+  const error = await search(awsProvider(region.clients(), { discovery: "tag" }), node.id);
   expect(error.code).toBe("access-denied");
   expect(error.message).toMatch(new RegExp(`^AWS denied ${permission}: allow it in the IAM policy \\(AWS says: `));
 });
@@ -73,7 +73,7 @@ test("an endpoint that nobody listens on is unreachable, and is named", async ()
     refreshRetryTokenForRetry: () => Promise.reject(new Error("no further attempt")),
     recordSuccess: () => {},
   });
-  const error = await search(new AwsProvider(clients, { discovery: "vpc" }));
+  const error = await search(awsProvider(clients));
   expect(error.code).toBe("unreachable");
   expect(error.message).toContain(`127.0.0.1:${port}`);
 });
@@ -86,7 +86,7 @@ test("a call that a classic load balancer's dependency throttles is repeated", a
     action === "DescribeLoadBalancerAttributes" && before === 0
       ? elbError("DependencyThrottle", "A request made by Elastic Load Balancing to another service was throttled")
       : undefined;
-  const provider = new AwsProvider(region.clients(), { discovery: "vpc" });
+  const provider = awsProvider(region.clients());
   const found = await provider.findRegistrations(await provider.resolve({ by: "id", value: node.id }, never), never);
   expect(found.registrations).toHaveLength(1);
 });
@@ -102,7 +102,7 @@ test.each<[string, () => ReturnType<typeof elbError>]>([
     controller.abort(reason);
     return answer();
   };
-  const provider = new AwsProvider(region.clients(), { discovery: "vpc" });
+  const provider = awsProvider(region.clients());
   const resolving = provider.resolve({ by: "ip", value: "10.0.0.1" }, controller.signal);
   await expect(resolving).rejects.toBe(reason);
   expect(region.calls).toHaveLength(1);
@@ -111,7 +111,7 @@ test.each<[string, () => ReturnType<typeof elbError>]>([
 test("what is aborted before it begins calls nobody", async () => {
   const region = new SimulatedRegion();
   const reason = { why: "the drain is over" };
-  const provider = new AwsProvider(region.clients(), { discovery: "vpc" });
+  const provider = awsProvider(region.clients());
   const resolving = provider.resolve({ by: "ip", value: "10.0.0.1" }, AbortSignal.abort(reason));
   await expect(resolving).rejects.toBe(reason);
   expect(region.calls).toEqual([]);
@@ -135,12 +135,12 @@ test.each(["SignatureDoesNotMatch", "IncompleteSignature", "InvalidClientTokenId
   },
 );
 
-function providerWith(options: AwsClientOptions): AwsProvider {
-  return new AwsProvider(createAwsClients(options), { discovery: "vpc" });
+function providerWith(options: AwsClientOptions): ProviderCalls {
+  return awsProvider(createAwsClients(options));
 }
 
 /** Resolves and finds, and answers how that failed. */
-async function search(provider: AwsProvider, id = "i-00000000000000001"): Promise<DrainError> {
+async function search(provider: ProviderCalls, id = "i-00000000000000001"): Promise<DrainError> {
   try {
     await provider.findRegistrations(await provider.resolve({ by: "id", value: id }, never), never);
   } catch (error) {

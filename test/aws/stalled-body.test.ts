@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { createAwsClients } from "../../src/aws/clients.ts";
-import { AwsProvider } from "../../src/providers/aws/aws-provider.ts";
+import { awsProvider } from "../support/provider-calls.ts";
 import { CREDENTIALS, never, SimulatedRegion } from "../support/simulated-region.ts";
 
 test("an answer that stops in the middle is given up, and asked for again", { timeout: 60_000 }, async () => {
@@ -26,7 +26,7 @@ test("an answer that stops in the middle is given up, and asked for again", { ti
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const clients = createAwsClients({ region: "eu-west-1", endpoint, credentials: CREDENTIALS });
 
-  const provider = new AwsProvider(clients, { discovery: "vpc" });
+  const provider = awsProvider(clients);
   expect(await provider.resolve({ by: "id", value: node.id }, never)).toMatchObject({ id: node.id });
   expect(calls).toBe(2);
 });

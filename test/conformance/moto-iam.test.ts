@@ -2,7 +2,7 @@ import { RegisterInstancesWithLoadBalancerCommand } from "@aws-sdk/client-elasti
 import { RegisterTargetsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { expect, test } from "vitest";
 import { PLAN_ACTIONS } from "../../src/aws/actions.ts";
-import { AwsProvider } from "../../src/providers/aws/aws-provider.ts";
+import { awsProvider } from "../support/provider-calls.ts";
 import { Moto } from "./support/moto.ts";
 import { describeWith } from "./support/programs.ts";
 
@@ -19,7 +19,7 @@ async function scene() {
   await classic.send(new RegisterInstancesWithLoadBalancerCommand({ LoadBalancerName, Instances }));
   await moto.classic("other");
   const clients = moto.clientsOf(await moto.user("planner"));
-  const provider = new AwsProvider(clients, { discovery: "tag", clusterName: "demo" });
+  const provider = awsProvider(clients, { discovery: "tag", clusterName: "demo" });
 
   const findWith = async (actions: readonly string[]) => {
     await moto.allow("planner", actions);

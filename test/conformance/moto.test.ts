@@ -3,7 +3,7 @@ import { RegisterInstancesWithLoadBalancerCommand } from "@aws-sdk/client-elasti
 import { DescribeTagsCommand, RegisterTargetsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { expect, test } from "vitest";
 import type { Registration } from "../../src/drain/cloud-provider.ts";
-import { AwsProvider } from "../../src/providers/aws/aws-provider.ts";
+import { awsProvider } from "../support/provider-calls.ts";
 import { never } from "../support/simulated-region.ts";
 import { Moto } from "./support/moto.ts";
 import { describeWith } from "./support/programs.ts";
@@ -36,7 +36,7 @@ describeWith("moto_server", "moto as another control plane", () => {
     const byVpc = await moto.find(node);
     expect(shown(byVpc.registrations)).toEqual(expected);
     expect(byVpc.registrations[0]?.pool).toMatchObject({ name: "web", loadBalancer: "web-lb", drainMs: 300_000 });
-    const byTag = new AwsProvider(moto.clients, { discovery: "tag", clusterName: "demo" });
+    const byTag = awsProvider(moto.clients, { discovery: "tag", clusterName: "demo" });
     expect(shown((await moto.find(node, byTag)).registrations)).toEqual(expected);
   });
 
@@ -50,7 +50,7 @@ describeWith("moto_server", "moto as another control plane", () => {
       await moto.classic(`classic-${number}`);
     }
     const { pages, tagged } = withoutPageSizes(moto);
-    const provider = new AwsProvider(moto.clients, { discovery: "tag", clusterName: "demo" });
+    const provider = awsProvider(moto.clients, { discovery: "tag", clusterName: "demo" });
     const { registrations } = await moto.find(node, provider);
     const names = registrations.map(({ pool }) => pool.name).sort();
     // moto says nothing clear of an instance that isn't in a classic load balancer, so it counts as registered.
@@ -74,9 +74,9 @@ describeWith("moto_server", "moto as another control plane", () => {
     await register(30080);
     const [registration] = (await moto.find(node)).registrations;
     if (registration === undefined) throw new Error("nothing found");
-    const { pool, key } = registration;
+    const { pool, target } = registration;
     await moto.provider.deregister(pool, [registration], never);
-    expect(await moto.provider.observe(pool, [registration], never)).toEqual(new Map([[key, "absent"]]));
+    expect(await moto.provider.observe(pool, [registration], never)).toEqual(new Map([[target, "absent"]]));
     // Here moto answers InvalidTarget, where AWS answers with success.
     await moto.provider.deregister(pool, [registration], never);
   });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import type { CloudProvider, Node, Pool, Registration } from "../../src/drain/cloud-provider.ts";
-import { AwsProvider } from "../../src/providers/aws/aws-provider.ts";
+import { keyOf, type Node, type Pool, type Registration } from "../../src/drain/cloud-provider.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
+import { awsProvider, ProviderCalls } from "../support/provider-calls.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
 /** One cloud with two nodes, both in an ALB's pool with a delay of 60 s; the first also in a classic load balancer. */
 interface Scene {
-  readonly provider: CloudProvider;
+  readonly provider: ProviderCalls;
   readonly clock: VirtualClock;
   readonly ids: readonly [string, string];
   terminate(id: string): void;
@@ -20,7 +20,7 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
     region.group({ name: "web", nodes, delaySeconds: 60 });
     region.classic({ name: "legacy", nodes: [nodes[0]], drainingSeconds: 60 }).requestStarted(nodes[0].id);
     return {
-      provider: new AwsProvider(region.clients(), { discovery: "vpc" }),
+      provider: awsProvider(region.clients(), {}, region.clock),
       clock: region.clock,
       ids: [nodes[0].id, nodes[1].id],
       terminate: (id) => region.world.terminateInstance(region.world.instances.get(id) as never),
@@ -28,11 +28,12 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
   },
   "a cloud in memory"() {
     const clock = new VirtualClock();
-    const provider = new FakeCloud(clock);
-    const nodes = [provider.addNode("i-1", "10.0.0.1"), provider.addNode("i-2", "10.0.0.2")] as const;
-    provider.addPool("alb", "web", nodes, { drainMs: 60_000 });
-    provider.addPool("classic", "legacy", [nodes[0]], { drainMs: 60_000 });
-    return { provider, clock, ids: ["i-1", "i-2"], terminate: (id) => provider.terminated.add(id) };
+    const cloud = new FakeCloud(clock);
+    const nodes = [cloud.addNode("i-1", "10.0.0.1"), cloud.addNode("i-2", "10.0.0.2")] as const;
+    cloud.addPool("alb", "web", nodes, { drainMs: 60_000 });
+    cloud.addPool("classic", "legacy", [nodes[0]], { drainMs: 60_000 });
+    const provider = new ProviderCalls(cloud);
+    return { provider, clock, ids: ["i-1", "i-2"], terminate: (id) => cloud.terminated.add(id) };
   },
 };
 
@@ -62,12 +63,16 @@ describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScen
   test("finds every registration of the node and of no other, each with a key of its own", async () => {
     const scene = makeScene();
     const registrations = await found(scene, scene.ids[0]);
-    expect(registrations.map(({ pool }) => [pool.kind, pool.drainMs]).sort()).toEqual([
+    const terms = registrations.map(async ({ pool }) => [
+      pool.kind,
+      (await scene.provider.describe(pool, never))?.drainMs,
+    ]);
+    expect((await Promise.all(terms)).sort()).toEqual([
       ["alb", 60_000],
       ["classic", 60_000],
     ]);
     expect(registrations.every(({ state, target }) => state === "live" && target.includes(scene.ids[0]))).toBe(true);
-    expect(new Set(registrations.map(({ key }) => key)).size).toBe(2);
+    expect(new Set(registrations.map(keyOf)).size).toBe(2);
     expect(await found(scene, scene.ids[1])).toHaveLength(1);
   });
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { keyOf } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { DrainScene } from "../support/drain-scene.ts";
+import { ProviderCalls } from "../support/provider-calls.ts";
+import { never } from "../support/simulated-region.ts";
 
 describe("a drain", () => {
   test("deregisters everywhere, holds each pool by its kind, and ends when the last has let go", async () => {
@@ -208,11 +211,11 @@ describe("what changes while a node is held", () => {
     const scene = new DrainScene();
     const node = scene.cloud.addNode("i-1");
     const pods = scene.cloud.addPool("alb", "pods", [node], { drainMs: 60_000 });
-    const [call] = (await scene.cloud.findRegistrations(node, new AbortController().signal)).registrations;
+    const [call] = (await new ProviderCalls(scene.cloud).findRegistrations(node, never)).registrations;
     const drain = scene.ask("i-1");
     await scene.clock.advance(10_000);
     scene.cloud.force(pods, "initial");
-    scene.cloud.movedAway.add(call?.key ?? "");
+    if (call !== undefined) scene.cloud.movedAway.add(keyOf(call));
 
     expect(await scene.clock.run(drain)).toMatchObject({
       status: "drained",

@@ -1,14 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { LoadBalancerKind, Pool, RegistrationState } from "../../src/drain/cloud-provider.ts";
-import { type HoldProgress, type HoldVerdict, holdMs, judge, nextLook, propagationMs } from "../../src/drain/hold.ts";
+import type { LoadBalancerKind, RegistrationState } from "../../src/drain/cloud-provider.ts";
+import {
+  type HeldBy,
+  type HoldProgress,
+  type HoldVerdict,
+  holdMs,
+  judge,
+  nextLook,
+  propagationMs,
+} from "../../src/drain/hold.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
 
 const KINDS = ["alb", "nlb", "gwlb", "classic", "unattached"] as const satisfies readonly LoadBalancerKind[];
 const STATES = ["live", "initial", "draining", "absent"] as const satisfies readonly RegistrationState[];
 
-function pool(kind: LoadBalancerKind, drainSeconds: number): Pool {
-  return { kind, id: "p", name: "p", loadBalancer: "lb", drainMs: drainSeconds * 1_000, terminatesConnections: false };
+function pool(kind: LoadBalancerKind, drainSeconds: number): HeldBy {
+  return { kind, drainMs: drainSeconds * 1_000 };
 }
 
 describe("how long a node is held", () => {

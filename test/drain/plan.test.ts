@@ -1,34 +1,46 @@
 import { describe, expect, test } from "vitest";
-import type { FoundRegistrations, LoadBalancerKind, Node, Pool, Registration } from "../../src/drain/cloud-provider.ts";
+import type {
+  FoundRegistrations,
+  LoadBalancerKind,
+  Node,
+  Pool,
+  PoolTerms,
+  Registration,
+} from "../../src/drain/cloud-provider.ts";
 import { type DrainTimes, makePlan } from "../../src/drain/plan.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
 
 const NODE: Node = { id: "i-1", name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
 const TIMES: DrainTimes = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
 
-function registered(
-  kind: LoadBalancerKind,
-  pool: Partial<Pool> = {},
-  state: Registration["state"] = "live",
-): Registration {
+type PoolInput = Partial<Pool & PoolTerms>;
+
+function registered(kind: LoadBalancerKind, pool: PoolInput = {}, state: Registration["state"] = "live"): Registration {
+  const terms = { drainMs: 300_000, terminatesConnections: false };
   return {
-    key: `${kind}-${pool.name ?? "p"}`,
-    pool: { kind, id: kind, name: "p", loadBalancer: "lb", drainMs: 300_000, terminatesConnections: false, ...pool },
+    pool: { kind, id: kind, name: "p", loadBalancer: "lb", ...terms, ...pool } as Pool & PoolTerms,
     target: "i-1:80",
     state,
     detail: "healthy",
-    listed: {},
+    isHealthy: true,
   };
 }
 
 function plan(
   registrations: readonly Registration[],
-  more: { deadline?: number; times?: Partial<DrainTimes>; elsewhere?: FoundRegistrations["elsewhere"] } = {},
+  more: {
+    deadline?: number;
+    times?: Partial<DrainTimes>;
+    elsewhere?: FoundRegistrations["elsewhere"];
+    msPerCall?: number;
+  } = {},
 ) {
-  const { deadline, times, elsewhere = [] } = more;
+  const { deadline, times, elsewhere = [], msPerCall = 0 } = more;
   return makePlan({
     node: NODE,
     found: { registrations, elsewhere },
+    terms: new Map(registrations.map(({ pool }) => [pool.id, pool as Pool & PoolTerms])),
+    msToDeregister: (pools) => pools.map((_, index) => (index + 1) * msPerCall),
     startedAt: 0,
     now: 0,
     ...(deadline === undefined ? {} : { deadline }),
@@ -77,6 +89,14 @@ describe("what a plan says beforehand", () => {
     ]);
   });
 
+  test("what will be late because of the request quota: NLBs are told first, for they go on for longest", () => {
+    const registrations = [registered("alb"), registered("classic"), registered("nlb")];
+    const planned = plan(registrations, { deadline: 320_000, msPerCall: 6_000 });
+    expect(planned.registrations.map(({ waitMs }) => waitMs / 1_000)).toEqual([12, 18, 6]);
+    expect(planned.registrations.map(({ shortByMs }) => shortByMs / 1_000)).toEqual([2, 8, 0]);
+    expect(planned.warnings).toEqual([expect.stringContaining("the last pool be told after 18 s")]);
+  });
+
   test("which pools the discovery by tag leaves alone", () => {
     const { registrations, elsewhere, warnings } = plan([], {
       elsewhere: [registered("alb", { name: "terraformed" })],
@@ -93,7 +113,7 @@ describe("what a plan says beforehand", () => {
     expect(actions).toEqual(["deregister", "hold"]);
   });
 
-  test.each<[string, LoadBalancerKind, Partial<Pool>, string, string]>([
+  test.each<[string, LoadBalancerKind, PoolInput, string, string]>([
     ["an ALB cuts long requests", "alb", { drainMs: 60_000 }, "long-requests", "60 s"],
     ["an ALB without a delay cuts requests in flight", "alb", { drainMs: 0 }, "requests-in-flight", "in flight"],
     [

@@ -1,23 +1,29 @@
 import type { Clock } from "../../src/drain/clock.ts";
-import type {
-  CloudProvider,
-  FoundRegistrations,
-  LoadBalancerKind,
-  Node,
-  Pool,
-  Registration,
-  RegistrationState,
+import {
+  type CallFor,
+  type CloudProvider,
+  type FoundRegistrations,
+  keyOf,
+  type LoadBalancerKind,
+  type Node,
+  type Pool,
+  type PoolTerms,
+  type Registration,
+  type RegistrationState,
 } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
 
 export interface FakeCall {
-  readonly method: "resolve" | "findRegistrations" | "deregister" | "observe" | "findTerminated";
+  readonly method: "resolve" | "findRegistrations" | "describe" | "deregister" | "observe" | "findTerminated";
   readonly pool?: string;
   readonly nodes?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
+
+/** A pool that carries its own terms. */
+type FakePool = Pool & PoolTerms;
 
 interface FakeRegistration {
   readonly registration: Registration;
@@ -33,6 +39,9 @@ export class FakeCloud implements CloudProvider {
   readonly terminated = new Set<string>();
   /** Keys of registrations whose address another machine has taken over. */
   readonly movedAway = new Set<string>();
+  /** What the request quota lets through. */
+  targetsPerCallMax = 100;
+  msPerDeregistration = 0;
   /** Runs before each call; what it throws the call throws, what it awaits the call waits for. */
   before: (call: FakeCall, signal: AbortSignal) => unknown = () => {};
   readonly #clock: Clock;
@@ -50,8 +59,8 @@ export class FakeCloud implements CloudProvider {
   }
 
   /** Registers the nodes in a new pool and returns it. */
-  addPool(kind: LoadBalancerKind, name: string, nodes: readonly Node[], pool: Partial<Pool> = {}): Pool {
-    const created: Pool = {
+  addPool(kind: LoadBalancerKind, name: string, nodes: readonly Node[], pool: Partial<FakePool> = {}): FakePool {
+    const created: FakePool = {
       kind,
       id: `pool/${name}`,
       name,
@@ -64,17 +73,16 @@ export class FakeCloud implements CloudProvider {
     return created;
   }
 
-  register(pool: Pool, node: Node, port = 80): Registration {
+  register(pool: FakePool, node: Node, port = 80): Registration {
     const registration: Registration = {
-      key: `${pool.id}|${node.id}:${port}`,
       pool,
       target: `${node.id}:${port}`,
       state: "live",
       detail: "healthy",
-      listed: { id: node.id, port },
+      isHealthy: true,
     };
     const known: FakeRegistration = { registration, nodeId: node.id, deregisteredAt: undefined, forced: undefined };
-    this.#registrations.set(registration.key, known);
+    this.#registrations.set(keyOf(registration), known);
     return registration;
   }
 
@@ -87,7 +95,7 @@ export class FakeCloud implements CloudProvider {
     return this.calls.filter((call) => call.method === method && (pool === undefined || call.pool === pool.id));
   }
 
-  async resolve({ value }: NodeReference, signal: AbortSignal): Promise<Node> {
+  async resolve({ value }: NodeReference, { signal }: CallFor): Promise<Node> {
     await this.#record({ method: "resolve" }, signal);
     const node = [...this.#nodes.values()].find(({ id, name, addresses }) => [id, name, ...addresses].includes(value));
     if (node === undefined) throw new DrainError("node-not-found", `no live instance has ${value}`);
@@ -95,34 +103,45 @@ export class FakeCloud implements CloudProvider {
     return node;
   }
 
-  async findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations> {
+  async *findRegistrations(node: Node, { signal }: CallFor): AsyncGenerator<FoundRegistrations> {
     await this.#record({ method: "findRegistrations" }, signal);
     const registrations = [...this.#registrations.values()]
       .filter(({ nodeId }) => nodeId === node.id)
       .map((known) => ({ ...known.registration, state: this.#state(known) }))
       .filter(({ state }) => state !== "absent");
-    return { registrations, elsewhere: [] };
+    yield { registrations, elsewhere: [] };
   }
 
-  async deregister(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
+  async describe(pool: Pool, { signal }: CallFor): Promise<PoolTerms | undefined> {
+    await this.#record({ method: "describe", pool: pool.id }, signal);
+    const { drainMs, terminatesConnections } = pool as FakePool;
+    return { drainMs, terminatesConnections };
+  }
+
+  msToDeregister(pools: readonly Pool[]): readonly number[] {
+    return pools.map((_, index) => (index + 1) * this.msPerDeregistration);
+  }
+
+  async deregister(pool: Pool, take: (max: number) => readonly Registration[], { signal }: CallFor): Promise<void> {
+    const registrations = take(this.targetsPerCallMax);
     const nodes = registrations.map(({ target }) => target);
     await this.#record({ method: "deregister", pool: pool.id, nodes }, signal);
-    for (const { key } of registrations) {
-      const known = this.#registrations.get(key);
+    for (const registration of registrations) {
+      const known = this.#registrations.get(keyOf(registration));
       if (known !== undefined) known.deregisteredAt ??= this.#clock.now();
     }
   }
 
-  async observe(pool: Pool, registrations: readonly Registration[], signal: AbortSignal) {
+  async observe(pool: Pool, registrations: readonly Registration[], { signal }: CallFor) {
     await this.#record({ method: "observe", pool: pool.id, nodes: registrations.map(({ target }) => target) }, signal);
-    return new Map(registrations.map(({ key }) => [key, this.#state(this.#registrations.get(key))] as const));
+    return new Map(registrations.map((one) => [one.target, this.#state(this.#registrations.get(keyOf(one)))] as const));
   }
 
   async stillOwned(_: Node, registrations: readonly Registration[]): Promise<readonly Registration[]> {
-    return registrations.filter(({ key }) => !this.movedAway.has(key));
+    return registrations.filter((registration) => !this.movedAway.has(keyOf(registration)));
   }
 
-  async findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+  async findTerminated(nodes: readonly Node[], { signal }: CallFor): Promise<ReadonlySet<string>> {
     await this.#record({ method: "findTerminated", nodes: nodes.map(({ id }) => id) }, signal);
     return new Set(nodes.filter(({ id }) => this.terminated.has(id)).map(({ id }) => id));
   }
@@ -138,6 +157,8 @@ export class FakeCloud implements CloudProvider {
     if (known === undefined) return "absent";
     if (known.forced !== undefined) return known.forced;
     if (known.deregisteredAt === undefined) return "live";
-    return this.#clock.now() < known.deregisteredAt + known.registration.pool.drainMs ? "draining" : "absent";
+    return this.#clock.now() < known.deregisteredAt + (known.registration.pool as FakePool).drainMs
+      ? "draining"
+      : "absent";
   }
 }

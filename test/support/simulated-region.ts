@@ -2,9 +2,8 @@ import { Readable } from "node:stream";
 import { type AwsClients, createAwsClients } from "../../src/aws/clients.ts";
 import { OPTIONS, readConfig } from "../../src/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
-import type { Drainer } from "../../src/drain/drainer.ts";
 import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
-import { createEngine } from "../../src/engine.ts";
+import { createEngine, type Engine } from "../../src/engine.ts";
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
@@ -121,13 +120,26 @@ export class SimulatedRegion {
     options: Readonly<Record<string, string>> = {},
     events: DrainEvent[] = [],
     onCall: (call: CloudCall) => void = () => {},
-  ): Drainer {
+  ): Engine["drainer"] {
+    return this.wholeEngine(options, events, onCall).drainer;
+  }
+
+  /** The engine with its index. */
+  wholeEngine(
+    options: Readonly<Record<string, string>> = {},
+    events: DrainEvent[] = [],
+    onCall: (call: CloudCall) => void = () => {},
+  ): Engine {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
-    const config = readConfig({ verb: "drain", environment: { AWS_REGION: this.world.region, ...options } });
+    const config = readConfig({
+      verb: "drain",
+      environment: { AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options },
+    });
     return createEngine(config, {
       clock: this.clock,
-      aws: { ...this.aws(), onCall },
+      aws: this.aws(),
+      onCall,
       observers: [(event) => events.push(event)],
     });
   }

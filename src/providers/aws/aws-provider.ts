@@ -1,155 +1,149 @@
-import type { LoadBalancerDescription } from "@aws-sdk/client-elastic-load-balancing";
-import type { TargetGroup } from "@aws-sdk/client-elastic-load-balancing-v2";
-import type { AwsClients } from "../../aws/clients.ts";
-import { anyOf, newAbort } from "../../drain/abort.ts";
+import type { AwsAccess } from "../../aws/aws-caller.ts";
+import type { Clock } from "../../drain/clock.ts";
 import type {
+  CallFor,
   CloudProvider,
   FoundRegistrations,
   Node,
   Pool,
+  PoolTerms,
   Registration,
   RegistrationState,
 } from "../../drain/cloud-provider.ts";
 import { DrainError } from "../../drain/errors.ts";
 import type { NodeReference } from "../../drain/request.ts";
-import {
-  deregisterInstances,
-  findInClassicLoadBalancers,
-  listClassicLoadBalancers,
-  observeInstances,
-  tagsByName,
-} from "./classic-load-balancers.ts";
-import { carriesClusterTag } from "./cluster-tags.ts";
-import { findTerminated, type InstanceSearch, resolveInstance, withAddressesNow } from "./instances.ts";
-import type { TagsById } from "./tags.ts";
-import {
-  addressMatcher,
-  addressOf,
-  deregisterTargets,
-  findInTargetGroups,
-  listTargetGroups,
-  mayHoldNode,
-  observeTargets,
-  tagsByArn,
-} from "./target-groups.ts";
+import { addressMatcher } from "./addresses.ts";
+import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
+import { IndexRefresh } from "./index-refresh.ts";
+import { InstanceLookup } from "./instance-lookup.ts";
+import { findTerminated, type InstanceSearch, theLiveOne, withAddressesNow } from "./instances.ts";
+import { KnownTerms } from "./known-terms.ts";
+import { MembershipIndex } from "./membership-index.ts";
+import type { PoolList } from "./pool-list.ts";
+import { addressOf, DEREGISTER_TARGETS, deregisterTargets, registrationOf } from "./target-groups.ts";
+import { TargetReads } from "./target-reads.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
   /** `vpc`: every pool of the node's VPC that it is registered in. `tag`: only those that carry the cluster's tag. */
   readonly discovery: "vpc" | "tag";
+  /** How many pools a second are read to know beforehand who is registered where. 0: none. */
+  readonly indexPerSecond: number;
 }
 
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
 export class AwsProvider implements CloudProvider {
-  readonly #clients: AwsClients;
+  readonly #aws: AwsAccess;
   readonly #options: AwsProviderOptions;
+  readonly #instances: InstanceLookup;
+  readonly #reads: TargetReads;
+  readonly #classicReads: ClassicReads;
+  readonly #terms: KnownTerms;
+  readonly #index: MembershipIndex;
+  readonly #refresh: IndexRefresh;
 
-  constructor(clients: AwsClients, options: AwsProviderOptions) {
-    this.#clients = clients;
+  constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
+    this.#aws = aws;
     this.#options = options;
+    this.#instances = new InstanceLookup(aws);
+    this.#reads = new TargetReads(aws, clock);
+    this.#classicReads = new ClassicReads(aws);
+    this.#terms = new KnownTerms(aws, clock);
+    this.#index = new MembershipIndex({
+      aws,
+      clock,
+      reads: this.#reads,
+      classicReads: this.#classicReads,
+      remembers: options.indexPerSecond > 0,
+      meant: (node, pools, by) => this.#meant(node, pools, by),
+    });
+    const { indexPerSecond } = options;
+    this.#refresh = new IndexRefresh({
+      clock,
+      index: this.#index,
+      reads: this.#reads,
+      terms: this.#terms,
+      indexPerSecond,
+    });
   }
 
-  resolve(reference: NodeReference, signal: AbortSignal): Promise<Node> {
-    return resolveInstance(this.#clients.ec2, reference, this.#options, signal);
+  /** Keeps what is known of memberships fresh until `signal` aborts. */
+  keepIndex(signal: AbortSignal): Promise<void> {
+    return this.#refresh.run(signal);
   }
 
-  async findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations> {
-    const cluster = this.#options.discovery === "tag" ? this.#clusterOf(node) : undefined;
-    // One failed call ends the search: the others would only use up AWS's quota.
-    const failed = newAbort();
-    try {
-      return await this.#find(node, cluster, anyOf(signal, failed.signal));
-    } catch (error) {
-      failed.abort();
-      throw error;
-    }
+  async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
+    return theLiveOne(await this.#instances.find(reference, by), reference, this.#options);
   }
 
-  deregister(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
-    const { classic, v2 } = this.#clients;
+  findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations> {
+    this.#clusterMeant(node);
+    return this.#index.find(node, by);
+  }
+
+  describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+    return this.#terms.of(pool, by);
+  }
+
+  deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
     return pool.kind === "classic"
-      ? deregisterInstances(classic, pool, registrations, signal)
-      : deregisterTargets(v2, pool, registrations, signal);
+      ? deregisterInstances(this.#aws, pool, take, by)
+      : deregisterTargets(this.#aws, pool, take, by);
   }
 
-  observe(
+  msToDeregister(pools: readonly Pool[]): readonly number[] {
+    let targetGroups = 0;
+    let classics = 0;
+    return pools.map(({ kind }) =>
+      kind === "classic"
+        ? this.#aws.caller.msFor(DEREGISTER_INSTANCES, ++classics)
+        : this.#aws.caller.msFor(DEREGISTER_TARGETS, ++targetGroups),
+    );
+  }
+
+  async observe(
     pool: Pool,
     registrations: readonly Registration[],
-    signal: AbortSignal,
+    by: CallFor,
   ): Promise<ReadonlyMap<string, RegistrationState>> {
-    const { classic, v2 } = this.#clients;
-    return pool.kind === "classic"
-      ? observeInstances(classic, pool, registrations, signal)
-      : observeTargets(v2, pool, registrations, signal);
+    if (pool.kind === "classic") return this.#classicReads.observe(pool, registrations, by);
+    const { targets } = await this.#reads.read(pool.id, by);
+    const states = new Map<string, RegistrationState>();
+    for (const { target } of registrations) states.set(target, "absent");
+    for (const listed of targets) {
+      const { target, state } = registrationOf(pool, listed);
+      if (states.has(target)) states.set(target, state);
+    }
+    return states;
   }
 
-  async stillOwned(
-    node: Node,
-    registrations: readonly Registration[],
-    signal: AbortSignal,
-  ): Promise<readonly Registration[]> {
+  async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
     // An instance id is nobody else's, ever.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
-    const isOwn = addressMatcher(await withAddressesNow(this.#clients.ec2, node, signal));
+    const isOwn = addressMatcher(await withAddressesNow(this.#aws, node, by));
     return registrations.filter((registration) => {
       const address = addressOf(registration);
       return address === undefined || isOwn(address);
     });
   }
 
-  findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
-    return findTerminated(this.#clients.ec2, nodes, signal);
+  findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+    return findTerminated(this.#aws, nodes, by);
   }
 
-  /** `cluster`: only pools with its tag are meant. Undefined: all. */
-  async #find(node: Node, cluster: string | undefined, signal: AbortSignal): Promise<FoundRegistrations> {
-    const { classic, v2 } = this.#clients;
-    const [allGroups, allClassics] = await Promise.all([
-      listTargetGroups(v2, signal),
-      listClassicLoadBalancers(classic, signal),
-    ]);
-    const groups = allGroups.filter((group) => mayHoldNode(group, node));
-    const classics = allClassics.filter(({ VPCId }) => VPCId === node.network);
-    const [isOurs, inGroups, inClassics] = await Promise.all([
-      cluster === undefined ? () => true : this.#taggedWith(cluster, groups, classics, signal),
-      findInTargetGroups(v2, groups, node, signal),
-      findInClassicLoadBalancers(classic, classics, node, signal),
-    ]);
-    const found = [...inGroups, ...inClassics];
-    return {
-      registrations: found.filter(({ pool }) => isOurs(pool)),
-      elsewhere: found.filter(({ pool }) => !isOurs(pool)),
-    };
+  /** Which of the listed pools are meant. */
+  async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean> {
+    const cluster = this.#clusterMeant(node);
+    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
   }
 
-  #clusterOf(node: Node): string {
+  /** Whose tag the pools must carry. Undefined: nobody's. */
+  #clusterMeant(node: Node): string | undefined {
+    if (this.#options.discovery === "vpc") return undefined;
     const cluster = this.#options.clusterName ?? node.cluster;
     if (cluster !== undefined) return cluster;
     throw new DrainError(
       "other-cluster",
       `${node.id} carries no cluster tag, and DISCOVERY=tag needs one: set CLUSTERNAME, or DISCOVERY=vpc`,
     );
-  }
-
-  /** Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. */
-  async #taggedWith(
-    cluster: string,
-    groups: readonly TargetGroup[],
-    classics: readonly LoadBalancerDescription[],
-    signal: AbortSignal,
-  ): Promise<(pool: Pool) => boolean> {
-    const loadBalancersOf = new Map(
-      groups.map(({ TargetGroupArn, LoadBalancerArns }) => [TargetGroupArn ?? "", LoadBalancerArns ?? []]),
-    );
-    const arns = new Set([...loadBalancersOf.keys(), ...[...loadBalancersOf.values()].flat()]);
-    const names = classics.map(({ LoadBalancerName }) => LoadBalancerName ?? "");
-    const [byArn, byName] = await Promise.all([
-      tagsByArn(this.#clients.v2, [...arns], signal),
-      tagsByName(this.#clients.classic, names, signal),
-    ]);
-    const isTagged = (tags: TagsById, id: string) => carriesClusterTag(tags.get(id) ?? new Map(), cluster);
-    return ({ kind, id }) =>
-      kind === "classic"
-        ? isTagged(byName, id)
-        : [id, ...(loadBalancersOf.get(id) ?? [])].some((arn) => isTagged(byArn, arn));
   }
 }

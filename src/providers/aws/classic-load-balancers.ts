@@ -4,24 +4,28 @@ import {
   DescribeLoadBalancerAttributesCommand,
   DescribeLoadBalancersCommand,
   type DescribeLoadBalancersCommandOutput,
-  DescribeTagsCommand,
-  type ElasticLoadBalancingClient,
   type InstanceState,
   type LoadBalancerDescription,
 } from "@aws-sdk/client-elastic-load-balancing";
-import pMap from "p-map";
-import { call, isPoolGone, isTargetGone } from "../../aws/errors.ts";
-import type { Node, Pool, Registration, RegistrationState } from "../../drain/cloud-provider.ts";
-import { readTags, type TagsById, tagsInBatches } from "./tags.ts";
+import type { AwsAccess, AwsAction } from "../../aws/aws-caller.ts";
+import { isNamedIn, isPoolGone, isTargetGone } from "../../aws/errors.ts";
+import { SharedCall } from "../../aws/shared-call.ts";
+import type { CallFor, Node, Pool, PoolTerms, Registration, RegistrationState } from "../../drain/cloud-provider.ts";
+import { inParts } from "./batches.ts";
 
-const DESCRIBE = "elasticloadbalancing:DescribeLoadBalancers";
-const DESCRIBE_ATTRIBUTES = "elasticloadbalancing:DescribeLoadBalancerAttributes";
-const DESCRIBE_HEALTH = "elasticloadbalancing:DescribeInstanceHealth";
-const DESCRIBE_TAGS = "elasticloadbalancing:DescribeTags";
-const DEREGISTER = "elasticloadbalancing:DeregisterInstancesFromLoadBalancer";
+const DESCRIBE: AwsAction = { name: "elasticloadbalancing:DescribeLoadBalancers", bucket: "classic-read" };
+const DESCRIBE_ATTRIBUTES: AwsAction = {
+  name: "elasticloadbalancing:DescribeLoadBalancerAttributes",
+  bucket: "classic-read",
+};
+const DESCRIBE_HEALTH: AwsAction = { name: "elasticloadbalancing:DescribeInstanceHealth", bucket: "classic-read" };
+export const DEREGISTER_INSTANCES: AwsAction = {
+  name: "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
+  bucket: "classic-register",
+};
 
 const PAGE_SIZE = 400;
-const READS_AT_ONCE = 10;
+const INSTANCES_PER_CALL_MAX = 100;
 
 /**
  * AWS's exact sentences. The state beside them misleads: a draining instance shows `InService`, and an unhealthy one
@@ -32,18 +36,20 @@ const NOT_REGISTERED = "Instance is not currently registered with the LoadBalanc
 const DEREGISTERING = "Instance deregistration currently in progress.";
 const REGISTERING = "Instance registration is still in progress.";
 
-/** Every classic load balancer, with the instances registered in it: one call for up to 400. */
+/** Every classic load balancer, with the instances registered in it: one call for up to 400. See `listTargetGroups`. */
 export async function listClassicLoadBalancers(
-  classic: ElasticLoadBalancingClient,
-  signal: AbortSignal,
+  aws: AwsAccess,
+  by: CallFor,
+  onSent: () => void,
 ): Promise<readonly LoadBalancerDescription[]> {
   const loadBalancers: LoadBalancerDescription[] = [];
   let marker: string | undefined;
   do {
     const input = { PageSize: PAGE_SIZE, ...(marker === undefined ? {} : { Marker: marker }) };
-    const page: DescribeLoadBalancersCommandOutput = await call(DESCRIBE, signal, () =>
-      classic.send(new DescribeLoadBalancersCommand(input), { abortSignal: signal }),
-    );
+    const page: DescribeLoadBalancersCommandOutput = await aws.caller.call(DESCRIBE, by, () => {
+      onSent();
+      return aws.classic.send(new DescribeLoadBalancersCommand(input), { abortSignal: by.signal });
+    });
     loadBalancers.push(...(page.LoadBalancerDescriptions ?? []));
     // AWS answers with an empty marker when it is done.
     marker = page.NextMarker || undefined;
@@ -51,124 +57,18 @@ export async function listClassicLoadBalancers(
   return loadBalancers;
 }
 
-/**
- * The node's registrations. A load balancer that doesn't list the node is asked about it by name: AWS does not say
- * whether its list still shows an instance that somebody else is deregistering, and such a one gets traffic all the
- * same.
- */
-export async function findInClassicLoadBalancers(
-  classic: ElasticLoadBalancingClient,
-  loadBalancers: readonly LoadBalancerDescription[],
-  node: Node,
-  signal: AbortSignal,
-): Promise<readonly Registration[]> {
-  const found = await pMap(
-    loadBalancers,
-    async (loadBalancer) => {
-      const name = loadBalancer.LoadBalancerName ?? "";
-      const isListed = (loadBalancer.Instances ?? []).some(({ InstanceId }) => InstanceId === node.id);
-      const state = isListed ? "live" : stateOf((await describeHealth(classic, name, [node.id], signal))[0]);
-      if (state === "absent") return undefined;
-      const pool = await poolOf(classic, name, signal);
-      return pool && registrationOf(pool, node.id, state);
-    },
-    { concurrency: READS_AT_ONCE, signal },
-  );
-  return found.filter((registration) => registration !== undefined);
+export function poolOfClassic(name: string): Pool {
+  return { kind: "classic", id: name, name, loadBalancer: name };
 }
 
-/** See `CloudProvider.deregister`. One instance that AWS doesn't know would fail the call for all: then one by one. */
-export async function deregisterInstances(
-  classic: ElasticLoadBalancingClient,
-  pool: Pool,
-  registrations: readonly Registration[],
-  signal: AbortSignal,
-): Promise<void> {
-  const Instances = registrations.map(({ listed }) => ({ InstanceId: listed as string }));
-  if (Instances.length === 0) return;
+/** See `CloudProvider.describe`. */
+export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
   try {
-    await call(DEREGISTER, signal, () =>
-      classic.send(new DeregisterInstancesFromLoadBalancerCommand({ LoadBalancerName: pool.id, Instances }), {
-        abortSignal: signal,
-      }),
-    );
-  } catch (error) {
-    if (isPoolGone(error)) return;
-    if (!isTargetGone(error)) throw error;
-    if (registrations.length > 1)
-      for (const one of registrations) await deregisterInstances(classic, pool, [one], signal);
-  }
-}
-
-/** See `CloudProvider.observe`. Instances are named, because AWS does not say whether its list shows draining ones. */
-export async function observeInstances(
-  classic: ElasticLoadBalancingClient,
-  pool: Pool,
-  registrations: readonly Registration[],
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, RegistrationState>> {
-  const ids = registrations.map(({ listed }) => listed as string);
-  const states = await describeHealth(classic, pool.id, ids, signal);
-  const byId = new Map(states.map((state) => [state.InstanceId, stateOf(state)]));
-  return new Map(registrations.map(({ key, listed }) => [key, byId.get(listed as string) ?? "absent"]));
-}
-
-/** The tags of classic load balancers, by name. What has vanished meanwhile is left out. */
-export function tagsByName(
-  classic: ElasticLoadBalancingClient,
-  names: readonly string[],
-  signal: AbortSignal,
-): Promise<TagsById> {
-  const describe = async (LoadBalancerNames: string[]) => {
-    const { TagDescriptions } = await call(DESCRIBE_TAGS, signal, () =>
-      classic.send(new DescribeTagsCommand({ LoadBalancerNames }), { abortSignal: signal }),
-    );
-    return (TagDescriptions ?? []).map(
-      ({ LoadBalancerName, Tags }) => [LoadBalancerName ?? "", readTags(Tags)] as const,
-    );
-  };
-  return tagsInBatches(names, describe, signal);
-}
-
-/** Terminated instances are missing from AWS's answer. */
-async function describeHealth(
-  classic: ElasticLoadBalancingClient,
-  name: string,
-  ids: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly InstanceState[]> {
-  if (ids.length === 0) return [];
-  const Instances = ids.map((InstanceId) => ({ InstanceId }));
-  try {
-    const { InstanceStates } = await call(DESCRIBE_HEALTH, signal, () =>
-      classic.send(new DescribeInstanceHealthCommand({ LoadBalancerName: name, Instances }), { abortSignal: signal }),
-    );
-    return InstanceStates ?? [];
-  } catch (error) {
-    if (isPoolGone(error)) return [];
-    if (!isTargetGone(error)) throw error;
-    if (ids.length === 1) return [];
-    const each = await pMap(ids, (id) => describeHealth(classic, name, [id], signal), { concurrency: READS_AT_ONCE });
-    return each.flat();
-  }
-}
-
-/** Undefined when the load balancer vanished meanwhile. */
-async function poolOf(
-  classic: ElasticLoadBalancingClient,
-  name: string,
-  signal: AbortSignal,
-): Promise<Pool | undefined> {
-  try {
-    const { LoadBalancerAttributes } = await call(DESCRIBE_ATTRIBUTES, signal, () =>
-      classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: name }), { abortSignal: signal }),
+    const { LoadBalancerAttributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
+      aws.classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: id }), { abortSignal: by.signal }),
     );
     const draining = LoadBalancerAttributes?.ConnectionDraining;
     return {
-      kind: "classic",
-      id: name,
-      name,
-      loadBalancer: name,
       drainMs: draining?.Enabled === true ? (draining.Timeout ?? 300) * 1_000 : 0,
       terminatesConnections: false,
     };
@@ -178,15 +78,109 @@ async function poolOf(
   }
 }
 
-function registrationOf(pool: Pool, instanceId: string, state: RegistrationState): Registration {
-  return {
-    key: `${pool.id}|${instanceId}`,
-    pool,
-    target: instanceId,
-    state,
-    detail: state === "live" ? "registered" : state,
-    listed: instanceId,
+/** See `CloudProvider.deregister`. One instance that AWS doesn't know fails the call for all: then in parts. */
+export function deregisterInstances(
+  aws: AwsAccess,
+  pool: Pool,
+  take: (max: number) => readonly Registration[],
+  by: CallFor,
+): Promise<void> {
+  const ids: string[] = [];
+  const gathered = () => {
+    ids.push(...take(INSTANCES_PER_CALL_MAX - ids.length).map(({ target }) => target));
+    return ids;
   };
+  return endInstances(aws, pool.id, gathered, by);
+}
+
+async function endInstances(
+  aws: AwsAccess,
+  name: string,
+  gathered: () => readonly string[],
+  by: CallFor,
+): Promise<void> {
+  let ids: readonly string[] = [];
+  try {
+    await aws.caller.call(DEREGISTER_INSTANCES, by, async () => {
+      ids = gathered();
+      if (ids.length === 0) return;
+      const input = { LoadBalancerName: name, Instances: ids.map((InstanceId) => ({ InstanceId })) };
+      await aws.classic.send(new DeregisterInstancesFromLoadBalancerCommand(input), { abortSignal: by.signal });
+    });
+  } catch (error) {
+    if (isPoolGone(error)) return;
+    if (!isTargetGone(error)) throw error;
+    for (const part of inParts(ids, (id) => isNamedIn(error, id))) await endInstances(aws, name, () => part, by);
+  }
+}
+
+/** Asks classic load balancers about instances by name, each once for all who ask before the call is sent. */
+export class ClassicReads {
+  readonly #aws: AwsAccess;
+  readonly #reads = new Map<string, SharedCall<readonly string[], ReadonlyMap<string, InstanceState>>>();
+
+  constructor(aws: AwsAccess) {
+    this.#aws = aws;
+  }
+
+  /** See `CloudProvider.observe`. Instances are named, because AWS does not say whether its list shows draining ones. */
+  async observe(
+    pool: Pool,
+    registrations: readonly Registration[],
+    by: CallFor,
+  ): Promise<ReadonlyMap<string, RegistrationState>> {
+    const ids = registrations.map(({ target }) => target);
+    // No id at all would ask for every instance.
+    if (ids.length === 0) return new Map();
+    const states = await this.#ask(pool, ids, by);
+    return new Map(ids.map((id) => [id, stateOf(states.get(id))]));
+  }
+
+  /** The node's registration, if there is one. */
+  async findIn(pool: Pool, { id }: Node, by: CallFor): Promise<readonly Registration[]> {
+    const state = stateOf((await this.#ask(pool, [id], by)).get(id));
+    return state === "absent" ? [] : [classicRegistrationOf(pool, id, state)];
+  }
+
+  #ask(pool: Pool, ids: readonly string[], by: CallFor): Promise<ReadonlyMap<string, InstanceState>> {
+    let read = this.#reads.get(pool.id);
+    if (read === undefined) {
+      read = new SharedCall(async (about, call) => {
+        const states = await describeHealth(this.#aws, pool.id, () => [...new Set(about().flat())], call);
+        return new Map(states.map((state) => [state.InstanceId ?? "", state]));
+      });
+      this.#reads.set(pool.id, read);
+    }
+    return read.ask(ids, by);
+  }
+}
+
+export function classicRegistrationOf(pool: Pool, instanceId: string, state: RegistrationState): Registration {
+  const isLive = state === "live";
+  return { pool, target: instanceId, state, detail: isLive ? "registered" : state, isHealthy: isLive };
+}
+
+/** Terminated instances are missing from AWS's answer. */
+async function describeHealth(
+  aws: AwsAccess,
+  name: string,
+  asked: () => readonly string[],
+  by: CallFor,
+): Promise<readonly InstanceState[]> {
+  let ids: readonly string[] | undefined;
+  try {
+    const { InstanceStates } = await aws.caller.call(DESCRIBE_HEALTH, by, () => {
+      ids ??= asked();
+      const input = { LoadBalancerName: name, Instances: ids.map((InstanceId) => ({ InstanceId })) };
+      return aws.classic.send(new DescribeInstanceHealthCommand(input), { abortSignal: by.signal });
+    });
+    return InstanceStates ?? [];
+  } catch (error) {
+    if (isPoolGone(error)) return [];
+    if (!isTargetGone(error)) throw error;
+    const parts = inParts(ids ?? [], (id) => isNamedIn(error, id));
+    return (await Promise.all(parts.map((part) => describeHealth(aws, name, () => part, by)))).flat();
+  }
 }
 
 function stateOf(health: InstanceState | undefined): RegistrationState {

@@ -1,13 +1,6 @@
-import { isIPv6, SocketAddress } from "node:net";
-import {
-  DescribeInstancesCommand,
-  type DescribeInstancesCommandOutput,
-  type EC2Client,
-  type Filter,
-  type Instance,
-} from "@aws-sdk/client-ec2";
-import { call } from "../../aws/errors.ts";
-import type { Node } from "../../drain/cloud-provider.ts";
+import { DescribeInstancesCommand, type DescribeInstancesCommandOutput, type Instance } from "@aws-sdk/client-ec2";
+import type { AwsAccess, AwsAction } from "../../aws/aws-caller.ts";
+import type { CallFor, Node } from "../../drain/cloud-provider.ts";
 import { DrainError } from "../../drain/errors.ts";
 import type { NodeReference } from "../../drain/request.ts";
 import { inBatches } from "./batches.ts";
@@ -21,23 +14,17 @@ export interface InstanceSearch {
   readonly vpcId?: string;
 }
 
-const ACTION = "ec2:DescribeInstances";
+const DESCRIBE: AwsAction = { name: "ec2:DescribeInstances", bucket: "ec2-describe-instances" };
 /** EC2 takes at most this many values in a filter. */
 const FILTER_VALUES_MAX = 200;
 const PAGE_SIZE = 1_000;
 
-/** The live instance that `reference` names. See `CloudProvider.resolve` for what it throws. */
-export async function resolveInstance(
-  ec2: EC2Client,
-  reference: NodeReference,
-  search: InstanceSearch,
-  signal: AbortSignal,
-): Promise<Node> {
-  const filters: Filter[] = [{ Name: filterFor(reference), Values: [filterValue(reference)] }];
-  if (search.vpcId !== undefined && reference.by !== "id") filters.push({ Name: "vpc-id", Values: [search.vpcId] });
-  const found = await describeInstances(ec2, filters, signal);
-  const live = found.filter((instance) => instance.State?.Name !== "terminated");
-  if (found.length > 0 && live.length === 0) {
+/** The live one of `found`, which are all instances that `reference` fits. See `CloudProvider.resolve` for what it throws. */
+export function theLiveOne(found: readonly Instance[], reference: NodeReference, search: InstanceSearch): Node {
+  const isHere = ({ VpcId }: Instance) => search.vpcId === undefined || reference.by === "id" || VpcId === search.vpcId;
+  const here = found.filter(isHere);
+  const live = here.filter((instance) => instance.State?.Name !== "terminated");
+  if (here.length > 0 && live.length === 0) {
     throw new DrainError("instance-gone", `${shown(reference)} is terminated: no load balancer can send it traffic`);
   }
   const matching = live.length > 1 ? narrowed(live, search) : live;
@@ -57,8 +44,8 @@ export async function resolveInstance(
 }
 
 /** The node with the addresses that it has now: none, when EC2 doesn't describe it any more. */
-export async function withAddressesNow(ec2: EC2Client, node: Node, signal: AbortSignal): Promise<Node> {
-  const [instance] = await describeInstances(ec2, [{ Name: "instance-id", Values: [node.id] }], signal);
+export async function withAddressesNow(aws: AwsAccess, node: Node, by: CallFor): Promise<Node> {
+  const [instance] = await describeInstances(aws, "instance-id", () => [node.id], by);
   return instance === undefined ? { ...node, addresses: [], addressPrefixes: [] } : nodeOf(instance, node.id);
 }
 
@@ -67,54 +54,44 @@ export async function withAddressesNow(ec2: EC2Client, node: Node, signal: Abort
  * eventually consistent, and a terminated instance is described for about an hour.
  */
 export async function findTerminated(
-  ec2: EC2Client,
+  aws: AwsAccess,
   nodes: readonly Node[],
-  signal: AbortSignal,
+  by: CallFor,
 ): Promise<ReadonlySet<string>> {
-  const terminated = new Set<string>();
-  for (const batch of inBatches(nodes, FILTER_VALUES_MAX)) {
-    const ids = batch.map(({ id }) => id);
-    const found = await describeInstances(ec2, [{ Name: "instance-id", Values: ids }], signal);
-    for (const { InstanceId, State } of found) {
-      if (InstanceId !== undefined && State?.Name === "terminated") terminated.add(InstanceId);
-    }
-  }
-  return terminated;
+  // No id at all would ask for the whole account.
+  if (nodes.length === 0) return new Set();
+  const found = await describeInstances(aws, "instance-id", () => nodes.map(({ id }) => id), by);
+  const terminated = found.filter(({ State }) => State?.Name === "terminated");
+  return new Set(terminated.map(({ InstanceId }) => InstanceId).filter(isPresent));
 }
 
-/** By filters alone: unknown ids are then absent from the answer, where naming them would fail the whole call. */
-async function describeInstances(ec2: EC2Client, filters: Filter[], signal: AbortSignal): Promise<readonly Instance[]> {
+/**
+ * By filters alone: unknown ids are then absent from the answer, where naming them would fail the whole call.
+ * `values` is asked once, when the first call is sent.
+ */
+export async function describeInstances(
+  aws: AwsAccess,
+  filter: string,
+  values: () => readonly string[],
+  by: CallFor,
+): Promise<readonly Instance[]> {
   const instances: Instance[] = [];
+  let batches: (readonly string[])[] = [];
+  let asked = false;
   let token: string | undefined;
   do {
-    const input = { Filters: filters, MaxResults: PAGE_SIZE, ...(token === undefined ? {} : { NextToken: token }) };
-    const page: DescribeInstancesCommandOutput = await call(ACTION, signal, () =>
-      ec2.send(new DescribeInstancesCommand(input), { abortSignal: signal }),
-    );
+    const page: DescribeInstancesCommandOutput = await aws.caller.call(DESCRIBE, by, () => {
+      if (!asked) batches = [...inBatches([...new Set(values())], FILTER_VALUES_MAX)];
+      asked = true;
+      const Filters = [{ Name: filter, Values: [...(batches[0] ?? [])] }];
+      const input = { Filters, MaxResults: PAGE_SIZE, ...(token === undefined ? {} : { NextToken: token }) };
+      return aws.ec2.send(new DescribeInstancesCommand(input), { abortSignal: by.signal });
+    });
     for (const { Instances } of page.Reservations ?? []) instances.push(...(Instances ?? []));
     token = page.NextToken || undefined;
-  } while (token !== undefined);
+    if (token === undefined) batches.shift();
+  } while (batches.length > 0);
   return instances;
-}
-
-function filterFor({ by, value }: NodeReference): string {
-  switch (by) {
-    case "id":
-      return "instance-id";
-    case "ip":
-      return isIPv6(value)
-        ? "network-interface.ipv6-addresses.ipv6-address"
-        : "network-interface.addresses.private-ip-address";
-    case "name":
-      return "private-dns-name";
-    default:
-      return by satisfies never;
-  }
-}
-
-/** EC2 compares texts, and has IPv6 addresses in their shortest form. */
-function filterValue({ by, value }: NodeReference): string {
-  return by === "ip" && isIPv6(value) ? new SocketAddress({ address: value, family: "ipv6" }).address : value;
 }
 
 /** Where an address fits several instances, the configured cluster tells which is meant. */

@@ -1,5 +1,8 @@
-import pMap from "p-map";
+import { DescribeTagsCommand as DescribeClassicTagsCommand } from "@aws-sdk/client-elastic-load-balancing";
+import { DescribeTagsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { AwsAccess } from "../../aws/aws-caller.ts";
 import { isPoolGone } from "../../aws/errors.ts";
+import type { CallFor } from "../../drain/cloud-provider.ts";
 import { inBatches } from "./batches.ts";
 
 export type Tags = ReadonlyMap<string, string>;
@@ -7,21 +10,46 @@ export type TagsById = ReadonlyMap<string, Tags>;
 
 /** Both ELB APIs describe the tags of at most this many resources in a call. */
 const RESOURCES_PER_CALL_MAX = 20;
-const CALLS_AT_ONCE = 5;
+const DESCRIBE_TAGS = "elasticloadbalancing:DescribeTags";
 
 interface ListedTag {
   readonly Key?: string | undefined;
   readonly Value?: string | undefined;
 }
 
+/** The tags of load balancers and target groups, by ARN. What has vanished meanwhile is left out. */
+export function tagsByArn(aws: AwsAccess, arns: readonly string[], by: CallFor): Promise<TagsById> {
+  return tagsInBatches(arns, async (ResourceArns) => {
+    const { TagDescriptions } = await aws.caller.call({ name: DESCRIBE_TAGS, bucket: "v2-read" }, by, () =>
+      aws.v2.send(new DescribeTagsCommand({ ResourceArns }), { abortSignal: by.signal }),
+    );
+    return (TagDescriptions ?? []).map(({ ResourceArn, Tags }) => [ResourceArn ?? "", readTags(Tags)] as const);
+  });
+}
+
+/** The tags of classic load balancers, by name. What has vanished meanwhile is left out. */
+export function tagsByName(aws: AwsAccess, names: readonly string[], by: CallFor): Promise<TagsById> {
+  return tagsInBatches(names, async (LoadBalancerNames) => {
+    const { TagDescriptions } = await aws.caller.call({ name: DESCRIBE_TAGS, bucket: "classic-read" }, by, () =>
+      aws.classic.send(new DescribeClassicTagsCommand({ LoadBalancerNames }), { abortSignal: by.signal }),
+    );
+    return (TagDescriptions ?? []).map(
+      ({ LoadBalancerName, Tags }) => [LoadBalancerName ?? "", readTags(Tags)] as const,
+    );
+  });
+}
+
+export function readTags(listed: readonly ListedTag[] | undefined): Tags {
+  return new Map((listed ?? []).map(({ Key, Value }) => [Key ?? "", Value ?? ""]));
+}
+
 /**
  * The tags of many resources by `describe`, which asks AWS about a batch. A resource that has vanished fails its whole
  * batch, often without being named: the batch is halved until that resource stands alone, and is left out.
  */
-export async function tagsInBatches(
+async function tagsInBatches(
   ids: readonly string[],
   describe: (batch: string[]) => Promise<readonly (readonly [id: string, tags: Tags])[]>,
-  signal: AbortSignal,
 ): Promise<TagsById> {
   const tagsOf = async (batch: string[]): Promise<readonly (readonly [string, Tags])[]> => {
     try {
@@ -33,11 +61,6 @@ export async function tagsInBatches(
       return [...(await tagsOf(batch.slice(0, half))), ...(await tagsOf(batch.slice(half)))];
     }
   };
-  const batches = inBatches(ids, RESOURCES_PER_CALL_MAX);
-  const described = await pMap(batches, tagsOf, { concurrency: CALLS_AT_ONCE, signal });
+  const described = await Promise.all(inBatches(ids, RESOURCES_PER_CALL_MAX).map(tagsOf));
   return new Map(described.flat());
-}
-
-export function readTags(listed: readonly ListedTag[] | undefined): Tags {
-  return new Map((listed ?? []).map(({ Key, Value }) => [Key ?? "", Value ?? ""]));
 }

@@ -6,7 +6,7 @@ import {
   CreateTargetGroupCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type AwsClients, createAwsClients } from "../../../src/aws/clients.ts";
-import { AwsProvider } from "../../../src/providers/aws/aws-provider.ts";
+import { awsProvider, type ProviderCalls } from "../../support/provider-calls.ts";
 import { never } from "../../support/simulated-region.ts";
 import { RunningProgram } from "./programs.ts";
 
@@ -20,12 +20,12 @@ const PORTS = { Protocol: "HTTP", LoadBalancerPort: 80, InstanceProtocol: "HTTP"
 export class Moto {
   readonly url: string;
   readonly clients: AwsClients;
-  readonly provider: AwsProvider;
+  readonly provider: ProviderCalls;
 
   private constructor(url: string) {
     this.url = url;
     this.clients = this.clientsOf({ accessKeyId: "moto", secretAccessKey: "moto" });
-    this.provider = new AwsProvider(this.clients, { discovery: "vpc" });
+    this.provider = awsProvider(this.clients);
   }
 
   static async start(): Promise<Moto> {

@@ -1,14 +1,15 @@
 import { expect, test } from "vitest";
+import { keyOf } from "../../../src/drain/cloud-provider.ts";
 import type { Action } from "../../../src/simulator/world/load-balancer.ts";
 import type { Target, TargetGroup } from "../../../src/simulator/world/target-group.ts";
+import { awsProvider } from "../../support/provider-calls.ts";
 import { elbError, never, SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import {
   elbAnswer,
   find,
-  isClassic,
   OTHER_VPC,
   onlyRegistrationOf,
-  providerOf,
+  onlyTermsOf,
   registrationsOf,
   shown,
 } from "./support.ts";
@@ -88,7 +89,7 @@ test("finds every port of a node in one group", async () => {
   for (const port of [30081, 30082]) region.world.registerTarget(group, { id: node.id, port }, { settled: true });
   const registrations = await registrationsOf(region, node);
   expect(shown(registrations)).toEqual([30080, 30081, 30082].map((port) => `web ${node.id}:${port}`));
-  expect(new Set(registrations.map(({ key }) => key)).size).toBe(3);
+  expect(new Set(registrations.map(keyOf)).size).toBe(3);
 });
 
 test("in a group of addresses finds the node's own and its prefixes', and nobody else's", async () => {
@@ -142,13 +143,13 @@ test.each([
   const node = region.node();
   const group = region.group({ name: "web", type, nodes: [node], delaySeconds: 45 });
   expect(await onlyRegistrationOf(region, node)).toEqual({
-    key: expect.stringContaining(group.arn),
-    pool: { kind, id: group.arn, name: "web", loadBalancer: "web-lb", drainMs: 45_000, terminatesConnections: false },
+    pool: { kind, id: group.arn, name: "web", loadBalancer: "web-lb" },
     target: `${node.id}:30080`,
     state: "live",
     detail: "healthy",
-    listed: { Id: node.id, Port: 30080 },
+    isHealthy: true,
   });
+  expect(await onlyTermsOf(region, node)).toEqual({ drainMs: 45_000, terminatesConnections: false });
 });
 
 test.each([
@@ -160,14 +161,14 @@ test.each([
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "web", nodes: [node], delaySeconds });
-  expect((await onlyRegistrationOf(region, node)).pool.drainMs).toBe(drainMs);
+  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs });
 });
 
 test("where AWS names no deregistration delay, its default of 300 s holds", async () => {
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "web", nodes: [node] }).attributes.clear();
-  expect((await onlyRegistrationOf(region, node)).pool).toMatchObject({
+  expect(await onlyTermsOf(region, node)).toEqual({
     drainMs: 300_000,
     terminatesConnections: false,
   });
@@ -177,7 +178,7 @@ test.each([true, false])("reads connection termination: %s", async (connectionTe
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "tcp", type: "network", nodes: [node], connectionTermination });
-  expect((await onlyRegistrationOf(region, node)).pool.terminatesConnections).toBe(connectionTermination);
+  expect(await onlyTermsOf(region, node)).toMatchObject({ terminatesConnections: connectionTermination });
 });
 
 test.each([
@@ -188,10 +189,11 @@ test.each([
   const node = region.node();
   region.classic({ name: "old", nodes: [node], ...(drainingSeconds === undefined ? {} : { drainingSeconds }) });
   expect(await onlyRegistrationOf(region, node)).toMatchObject({
-    pool: { kind: "classic", id: "old", name: "old", loadBalancer: "old", drainMs, terminatesConnections: false },
+    pool: { kind: "classic", id: "old", name: "old", loadBalancer: "old" },
     target: node.id,
     state: "live",
   });
+  expect(await onlyTermsOf(region, node)).toEqual({ drainMs, terminatesConnections: false });
 });
 
 test("finds a node that somebody else is deregistering from a classic load balancer, though it is not listed", async () => {
@@ -231,11 +233,9 @@ test("one denied call ends the whole search, and what is left of it is not asked
   const instance = region.node();
   for (let i = 0; i < 100; i++) region.group({ name: `web-${i}`, nodes: [instance] });
   region.classic({ name: "old", nodes: [instance] });
-  region.intercept = (call) =>
-    isClassic(call) && call.action === "DescribeLoadBalancerAttributes"
-      ? elbError("AccessDenied", "no", 403)
-      : undefined;
-  const provider = providerOf(region);
+  region.intercept = ({ action, before }) =>
+    action === "DescribeTargetHealth" && before === 5 ? elbError("AccessDenied", "no", 403) : undefined;
+  const provider = awsProvider(region.clients(), {}, region.clock, 1);
   const node = await provider.resolve({ by: "id", value: instance.id }, never);
   await expect(provider.findRegistrations(node, never)).rejects.toMatchObject({ code: "access-denied" });
   for (let asked = -1; asked < region.calls.length; await region.clock.advance(0)) asked = region.calls.length;

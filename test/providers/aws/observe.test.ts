@@ -12,7 +12,7 @@ async function observe(region: SimulatedRegion, registrations: readonly Registra
   const [first] = registrations;
   if (first === undefined) throw new Error("there is nothing to observe");
   const states = await providerOf(region).observe(first.pool, registrations, never);
-  return registrations.map(({ key }) => states.get(key));
+  return registrations.map(({ target }) => states.get(target));
 }
 
 async function observeOne(region: SimulatedRegion, registration: Registration): Promise<RegistrationState | undefined> {

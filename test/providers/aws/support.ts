@@ -1,14 +1,15 @@
-import type { CloudProvider, FoundRegistrations, Node, Registration } from "../../../src/drain/cloud-provider.ts";
-import { AwsProvider, type AwsProviderOptions } from "../../../src/providers/aws/aws-provider.ts";
+import type { FoundRegistrations, Node, PoolTerms, Registration } from "../../../src/drain/cloud-provider.ts";
+import type { AwsProviderOptions } from "../../../src/providers/aws/aws-provider.ts";
 import type { ApiAnswer } from "../../../src/simulator/api/answer.ts";
 import { type XmlFields, xmlElement } from "../../../src/simulator/api/xml.ts";
+import { awsProvider, type ProviderCalls } from "../../support/provider-calls.ts";
 import type { InterceptedCall, SimulatedRegion } from "../../support/simulated-region.ts";
 import { never } from "../../support/simulated-region.ts";
 
 export const OTHER_VPC = "vpc-0fedcba9876543210";
 
-export function providerOf(region: SimulatedRegion, options: Partial<AwsProviderOptions> = {}): CloudProvider {
-  return new AwsProvider(region.clients(), { discovery: "vpc", ...options });
+export function providerOf(region: SimulatedRegion, options: Partial<AwsProviderOptions> = {}): ProviderCalls {
+  return awsProvider(region.clients(), options, region.clock);
 }
 
 export async function resolved(region: SimulatedRegion, { id }: { readonly id: string }): Promise<Node> {
@@ -41,6 +42,15 @@ export async function onlyRegistrationOf(
   const [registration] = registrations;
   if (registration === undefined || registrations.length > 1) throw new Error(`${registrations.length} registrations`);
   return registration;
+}
+
+/** How the pool of the instance's one registration lets go. */
+export async function onlyTermsOf(
+  region: SimulatedRegion,
+  instance: { readonly id: string },
+): Promise<PoolTerms | undefined> {
+  const { pool } = await onlyRegistrationOf(region, instance);
+  return providerOf(region).describe(pool, never);
 }
 
 /** `group:target` of each, in alphabetical order. */

@@ -1,0 +1,88 @@
+import type { Clock } from "../drain/clock.ts";
+import type { CallFor } from "../drain/cloud-provider.ts";
+import type { CloudCall } from "../drain/events.ts";
+import type { AwsClients } from "./clients.ts";
+import { codeOf, isPassing, isThrottled, toDrainError } from "./errors.ts";
+import type { Bucket, RequestQuota } from "./request-quota.ts";
+
+/** One action of AWS: as in an IAM policy, and what it counts against. */
+export interface AwsAction {
+  /** `elasticloadbalancing:DeregisterTargets` */
+  readonly name: string;
+  readonly bucket: Bucket;
+}
+
+/** Attempts at a call that AWS fails, or that doesn't reach it. */
+const ATTEMPTS_MAX = 8;
+const BACK_OFF_MS = 100;
+const BACK_OFF_MAX_MS = 5_000;
+/** Throttled for so long at every attempt: this call gets no answer in useful time. */
+const THROTTLED_MAX_MS = 600_000;
+
+export interface AwsCallerOptions {
+  readonly quota: RequestQuota;
+  readonly clock: Clock;
+  /** Hears of every attempt. */
+  readonly onCall?: (call: CloudCall) => void;
+}
+
+/**
+ * The way to every call to AWS, and the only place that repeats one: each attempt has a permit of the request quota; a
+ * throttled call waits for another permit, one that failed in passing for a moment.
+ */
+export class AwsCaller {
+  readonly #options: AwsCallerOptions;
+
+  constructor(options: AwsCallerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Calls `attempt` once there is a permit, so that it can take along what has gathered by then.
+   * Throws `DrainError`, or `signal`'s reason.
+   */
+  async call<T>(action: AwsAction, { urgency, signal }: CallFor, attempt: () => Promise<T>): Promise<T> {
+    const { quota, clock } = this.#options;
+    let failures = 0;
+    let throttledSince: number | undefined;
+    for (;;) {
+      await quota.permit(action.bucket, urgency, signal);
+      const { purpose } = urgency();
+      try {
+        const answer = await attempt();
+        this.#report({ action: action.name, purpose, result: "ok", throttled: false });
+        return answer;
+      } catch (error) {
+        signal.throwIfAborted();
+        const throttled = isThrottled(error);
+        this.#report({ action: action.name, purpose, result: codeOf(error) || "unknown", throttled });
+        if (throttled) {
+          quota.throttled(action.bucket);
+          throttledSince ??= clock.now();
+          if (clock.now() - throttledSince < THROTTLED_MAX_MS) continue;
+        }
+        failures += 1;
+        if (!isPassing(error) || failures >= ATTEMPTS_MAX) throw toDrainError(error, action.name);
+        await clock.sleep(Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** failures), signal);
+      }
+    }
+  }
+
+  /** How long so many calls of this kind take from now, in milliseconds, when nothing is more urgent. */
+  msFor({ bucket }: AwsAction, calls: number): number {
+    return this.#options.quota.msFor(bucket, calls);
+  }
+
+  #report(call: CloudCall): void {
+    try {
+      this.#options.onCall?.(call);
+    } catch {
+      // Whoever counts can't be allowed to stop a call.
+    }
+  }
+}
+
+/** AWS's clients, and the way to call them. */
+export interface AwsAccess extends AwsClients {
+  readonly caller: AwsCaller;
+}

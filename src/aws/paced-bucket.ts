@@ -1,0 +1,74 @@
+/** How many calls fit in at once, and how fast room comes back. */
+export interface BucketSize {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** How much of its pace is left after AWS has throttled a call. Mild: a throttled call costs but another attempt. */
+const DECREASE = 0.85;
+/** How much of the full pace comes back in a second. */
+const INCREASE_PER_SECOND = 0.02;
+/** Never slower than this part of the pace: somebody has to find out when there is room again. */
+const PACE_MIN = 0.05;
+/** Refusals within this time speak of the same jam. */
+const SAME_JAM_MS = 1_000;
+
+/**
+ * A token bucket that gives way: when AWS throttles although there was room, somebody else uses the quota too. Slowing
+ * down by a factor and recovering by a constant makes any number of such processes share a quota evenly
+ * (additive increase, multiplicative decrease).
+ */
+export class PacedBucket {
+  readonly #size: BucketSize;
+  #tokens: number;
+  #pace = 1;
+  #at: number;
+  #jammedAt = Number.NEGATIVE_INFINITY;
+
+  /** Times are milliseconds since the epoch. */
+  constructor(size: BucketSize, now: number) {
+    this.#size = size;
+    this.#tokens = this.#capacity;
+    this.#at = now;
+  }
+
+  /** How long until there is room for a call, in milliseconds. 0: there is. */
+  waitMs(now: number): number {
+    this.#refill(now);
+    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1_000) / this.#perSecond);
+  }
+
+  take(): void {
+    this.#tokens -= 1;
+  }
+
+  throttled(now: number): void {
+    this.#refill(now);
+    this.#tokens = Math.min(this.#tokens, 0);
+    if (now - this.#jammedAt < SAME_JAM_MS) return;
+    this.#jammedAt = now;
+    this.#pace = Math.max(PACE_MIN, this.#pace * DECREASE);
+  }
+
+  /** How long so many calls take from now, in milliseconds, when nobody else is in the way. */
+  msFor(calls: number, now: number): number {
+    this.#refill(now);
+    return Math.max(0, ((calls - this.#tokens) * 1_000) / this.#perSecond);
+  }
+
+  get #capacity(): number {
+    return Math.max(1, this.#size.burst);
+  }
+
+  get #perSecond(): number {
+    return this.#size.perSecond * this.#pace;
+  }
+
+  #refill(now: number): void {
+    // A clock that is set back takes nothing away.
+    const seconds = Math.max(0, now - this.#at) / 1_000;
+    this.#at = now;
+    this.#tokens = Math.min(this.#capacity, this.#tokens + seconds * this.#perSecond);
+    this.#pace = Math.min(1, this.#pace + seconds * INCREASE_PER_SECOND);
+  }
+}

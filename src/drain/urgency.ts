@@ -1,0 +1,41 @@
+/**
+ * Why the cloud is called, most urgent first. Finding comes before looking, because a node that is not found yet still
+ * gets traffic, while a look only ends a wait. Looks come before verifying: they are few, and their moments are known.
+ *
+ * - `deregister`: ends a registration.
+ * - `find`: where is the node, or its registrations?
+ * - `describe`: how does this pool let go, and for how long is the node to be held?
+ * - `look`: has the pool let go?
+ * - `verify`: is what was known of the node all there is?
+ * - `refresh`: what has changed while nobody asked?
+ */
+export const PURPOSES = ["deregister", "find", "describe", "look", "verify", "refresh"] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
+/** How urgently somebody needs a call to the cloud. */
+export interface Urgency {
+  readonly purpose: Purpose;
+  /** Until when it is of use, in milliseconds since the epoch. `Infinity`: nobody said. */
+  readonly deadline: number;
+  /** Between equal deadlines the lower one first. Absent: 0. */
+  readonly rank?: number;
+}
+
+/** Asked again whenever it matters: requests that join a wait may make it more urgent. */
+export type UrgencyNow = () => Urgency;
+
+/** Below 0 where `a` is the more urgent one. */
+export function compareUrgency(a: Urgency, b: Urgency): number {
+  const byPurpose = PURPOSES.indexOf(a.purpose) - PURPOSES.indexOf(b.purpose);
+  if (byPurpose !== 0) return byPurpose;
+  if (a.deadline !== b.deadline) return a.deadline < b.deadline ? -1 : 1;
+  return (a.rank ?? 0) - (b.rank ?? 0);
+}
+
+/** The most urgent of them. Throws on an empty list. */
+export function mostUrgent(urgencies: Iterable<Urgency>): Urgency {
+  let most: Urgency | undefined;
+  for (const urgency of urgencies) if (most === undefined || compareUrgency(urgency, most) < 0) most = urgency;
+  if (most === undefined) throw new RangeError("nobody asks");
+  return most;
+}

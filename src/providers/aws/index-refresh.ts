@@ -1,0 +1,73 @@
+import type { Clock } from "../../drain/clock.ts";
+import type { CallFor, Pool } from "../../drain/cloud-provider.ts";
+import type { KnownTerms } from "./known-terms.ts";
+import type { MembershipIndex } from "./membership-index.ts";
+import type { TargetReads } from "./target-reads.ts";
+
+/** New pools are noticed within this time. */
+const LIST_INTERVAL_MS = 60_000;
+/** One call in so many asks for a pool's terms, which change less often than its members. */
+const TERMS_EVERY = 4;
+/** What fails is tried again no sooner than this. */
+const REST_MS = 5_000;
+
+export interface IndexRefreshOptions {
+  readonly clock: Clock;
+  readonly index: MembershipIndex;
+  readonly reads: TargetReads;
+  readonly terms: KnownTerms;
+  /** Calls to AWS. 0: none. */
+  readonly indexPerSecond: number;
+}
+
+/** Reads pool after pool in the background, the one that was read longest ago first, at a steady and low rate. */
+export class IndexRefresh {
+  readonly #options: IndexRefreshOptions;
+
+  constructor(options: IndexRefreshOptions) {
+    this.#options = options;
+  }
+
+  /** Until `signal` aborts; then it resolves. Whatever fails is tried again later: nobody waits for it. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, indexPerSecond } = this.#options;
+    if (indexPerSecond <= 0) return;
+    const by: CallFor = { urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }), signal };
+    for (let turn = 1; !signal.aborted; turn++) {
+      const before = clock.now();
+      try {
+        await this.#readOne(turn, by);
+        await clock.sleep(before + 1_000 / indexPerSecond - clock.now(), signal);
+      } catch {
+        await clock.sleep(REST_MS, signal).catch(() => {}); // Stopped: the loop ends.
+      }
+    }
+  }
+
+  async #readOne(turn: number, by: CallFor): Promise<void> {
+    const { clock, index, reads, terms } = this.#options;
+    const { pools } = index;
+    if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
+      await pools.refresh(by);
+      terms.keepOnly((id) => pools.groups.has(id) || pools.classics.has(id));
+      return;
+    }
+    const group = oldest([...pools.groups.values()], ({ readAt }) => readAt);
+    const undescribed = oldest(describable(index), (pool) => terms.knownAt(pool));
+    // Members first: a node can be taken out without the terms, but not without knowing where it is.
+    const isTermsTurn = turn % TERMS_EVERY === 0 && group !== undefined && Number.isFinite(group.readAt);
+    if (undescribed !== undefined && (isTermsTurn || group === undefined)) await terms.ask(undescribed, by);
+    else if (group !== undefined) index.learned(group, await reads.read(group.pool.id, by));
+  }
+}
+
+/** A group that no load balancer uses lets go at once, whatever its terms. */
+function describable({ pools }: MembershipIndex): readonly Pool[] {
+  return [...pools.groups.values(), ...pools.classics.values()].map(({ pool }) => pool);
+}
+
+function oldest<T>(list: readonly T[], at: (one: T) => number): T | undefined {
+  let found: T | undefined;
+  for (const one of list) if (found === undefined || at(one) < at(found)) found = one;
+  return found;
+}

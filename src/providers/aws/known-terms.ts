@@ -1,0 +1,57 @@
+import type { AwsAccess } from "../../aws/aws-caller.ts";
+import { SharedCall } from "../../aws/shared-call.ts";
+import type { Clock } from "../../drain/clock.ts";
+import type { CallFor, Pool, PoolTerms } from "../../drain/cloud-provider.ts";
+import { describeClassic } from "./classic-load-balancers.ts";
+import { describeGroup } from "./target-groups.ts";
+
+/** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
+const KEPT_MS = 3_600_000;
+
+/** How pools let go, as AWS has told within the last hour. */
+export class KnownTerms {
+  readonly #aws: AwsAccess;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, { readonly terms: PoolTerms; readonly at: number }>();
+  readonly #asked = new Map<string, SharedCall<undefined, PoolTerms | undefined>>();
+
+  constructor(aws: AwsAccess, clock: Clock) {
+    this.#aws = aws;
+    this.#clock = clock;
+  }
+
+  /** Undefined when the pool has vanished. */
+  async of(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+    return this.#clock.now() - this.knownAt(pool) < KEPT_MS ? this.#known.get(pool.id)?.terms : this.ask(pool, by);
+  }
+
+  /** When AWS last told, in milliseconds since the epoch. `-Infinity`: never. */
+  knownAt({ id }: Pool): number {
+    return this.#known.get(id)?.at ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** As AWS tells now. */
+  async ask(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+    const shared = this.#asked.get(pool.id) ?? new SharedCall((sent, call) => this.#describe(pool, sent, call));
+    this.#asked.set(pool.id, shared);
+    try {
+      return await shared.ask(undefined, by);
+    } finally {
+      this.#asked.delete(pool.id);
+    }
+  }
+
+  /** Of pools that are gone nothing is kept. */
+  keepOnly(isThere: (poolId: string) => boolean): void {
+    for (const id of [...this.#known.keys()]) if (!isThere(id)) this.#known.delete(id);
+  }
+
+  async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<PoolTerms | undefined> {
+    const describe = pool.kind === "classic" ? describeClassic : describeGroup;
+    const terms = await describe(this.#aws, pool, by);
+    sent();
+    if (terms === undefined) this.#known.delete(pool.id);
+    else this.#known.set(pool.id, { terms, at: this.#clock.now() });
+    return terms;
+  }
+}

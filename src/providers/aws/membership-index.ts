@@ -1,0 +1,194 @@
+import type { AwsAccess } from "../../aws/aws-caller.ts";
+import { newAbort } from "../../drain/abort.ts";
+import type { Clock } from "../../drain/clock.ts";
+import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
+import { mostUrgent, type Urgency } from "../../drain/urgency.ts";
+import type { ClassicReads } from "./classic-load-balancers.ts";
+import { NodeSearch } from "./node-search.ts";
+import { CLASSIC_DRAINS_MAX_MS, type KnownClassic, type KnownGroup, listedIn, PoolList } from "./pool-list.ts";
+import { idOf, registrationOf } from "./target-groups.ts";
+import type { TargetRead, TargetReads } from "./target-reads.ts";
+
+/** A list of pools older than this is not what a drain begins with. */
+const LIST_KEPT_MS = 150_000;
+
+export interface MembershipIndexOptions {
+  readonly aws: AwsAccess;
+  readonly clock: Clock;
+  readonly reads: TargetReads;
+  readonly classicReads: ClassicReads;
+  /** What is read is remembered for drains to come. */
+  readonly remembers: boolean;
+  /** Which of the node's pools are meant, once the pools are listed. */
+  readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean>;
+}
+
+/**
+ * Which node is registered where. A search asks every pool of the node's network once, together with all other searches;
+ * what is remembered from before is told at once, and then verified.
+ */
+export class MembershipIndex {
+  readonly pools: PoolList;
+  readonly #options: MembershipIndexOptions;
+  readonly #searches = new Set<NodeSearch>();
+  /** Groups that are being read for searches. */
+  readonly #scanned = new Set<string>();
+  #scanning = newAbort();
+  #urgency: { readonly urgency: Urgency; readonly at: number } | undefined;
+
+  constructor(options: MembershipIndexOptions) {
+    this.#options = options;
+    this.pools = new PoolList(options.aws, options.clock);
+  }
+
+  /** See `CloudProvider.findRegistrations`. */
+  async *find(node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
+    const { reads } = this.#options;
+    const isKnown = this.isWarm(node);
+    const search = new NodeSearch(node, isKnown ? "verify" : "find", reads.last, by);
+    this.#searches.add(search);
+    this.#urgency = undefined;
+    this.#search(search, isKnown).catch((error: unknown) => search.fail(error));
+    try {
+      yield* search.results();
+    } finally {
+      this.#searches.delete(search);
+      this.#urgency = undefined;
+      if (this.#searches.size === 0) {
+        this.#scanning.abort(new Error("nobody searches any more"));
+        this.#scanning = newAbort();
+        this.#scanned.clear();
+      }
+    }
+  }
+
+  /** Whether what is remembered covers every pool that the node could be in. */
+  isWarm(node: Node): boolean {
+    if (!this.#options.remembers || this.#options.clock.now() - this.pools.listedAt > LIST_KEPT_MS) return false;
+    return this.pools.groupsOf(node).every(({ readAt }) => Number.isFinite(readAt));
+  }
+
+  /** Since when what is remembered may have changed, in milliseconds since the epoch. */
+  oldestRead(node: Node): number {
+    return Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
+  }
+
+  /** What a group was found to hold: news for whoever searches, and remembered. */
+  learned(group: KnownGroup, { at, number, targets }: TargetRead): void {
+    // Answers may overtake one another.
+    if (number <= group.readNumber) return;
+    group.readAt = at;
+    group.readNumber = number;
+    const seekers = this.#seekersOf(group);
+    const seen = new Map<NodeSearch, Registration[]>();
+    const kept: Registration[] = [];
+    for (const listed of targets) {
+      const finders = seekers(listed.Target?.Id ?? "");
+      if (finders.length === 0 && !this.#options.remembers) continue;
+      const registration = registrationOf(group.pool, listed);
+      if (this.#options.remembers) kept.push(registration);
+      for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
+    }
+    group.registrations = kept;
+    for (const [search, registrations] of seen) search.saw(group.pool, registrations);
+    this.#endThoseThatAreDone();
+  }
+
+  async #search(search: NodeSearch, isKnown: boolean): Promise<void> {
+    const { meant } = this.#options;
+    const { node, by } = search;
+    if (isKnown) {
+      search.isMeant = await meant(node, this.pools, by);
+      this.#tellWhatIsKnown(search);
+    }
+    // Listed anew for every search: a pool that was made a moment ago counts.
+    await this.pools.refresh(by);
+    if (!isKnown) search.isMeant = await meant(node, this.pools, by);
+    await Promise.all(this.pools.classicsOf(node).map((classic) => this.#askClassic(classic, search)));
+    search.classicsAsked = true;
+    for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
+    this.#endThoseThatAreDone();
+  }
+
+  #tellWhatIsKnown(search: NodeSearch): void {
+    for (const { pool, registrations } of this.pools.groupsOf(search.node)) {
+      search.saw(
+        pool,
+        registrations.filter(({ target }) => search.isOwn(idOf(target))),
+      );
+    }
+    for (const classic of this.pools.classicsOf(search.node)) {
+      search.saw(classic.pool, listedIn(classic, search.node));
+    }
+  }
+
+  /**
+   * A load balancer that doesn't list the node is asked about it by name: AWS does not say whether its list still shows
+   * an instance that somebody else is deregistering, and such a one gets traffic all the same.
+   */
+  async #askClassic(classic: KnownClassic, search: NodeSearch): Promise<void> {
+    const { node, by } = search;
+    const listed = listedIn(classic, node);
+    if (listed.length > 0) return search.saw(classic.pool, listed);
+    const { listedAt } = this.pools;
+    const lastListed = classic.listedAt.get(node.id) ?? Number.NEGATIVE_INFINITY;
+    const watchedLong = listedAt - classic.watchedSince >= CLASSIC_DRAINS_MAX_MS;
+    if (watchedLong && listedAt - lastListed >= CLASSIC_DRAINS_MAX_MS) return;
+    search.saw(classic.pool, await this.#options.classicReads.findIn(classic.pool, node, by));
+  }
+
+  /** Reads the group for all searches, unless that is under way or was done since. */
+  #scan(group: KnownGroup, since: number): void {
+    const { reads } = this.#options;
+    if (group.readNumber > since || this.#scanned.has(group.pool.id)) return;
+    this.#scanned.add(group.pool.id);
+    const { signal } = this.#scanning;
+    const read = reads.read(group.pool.id, { urgency: () => this.#scanUrgency(), signal });
+    read.then(
+      (seen) => {
+        if (!signal.aborted) this.#scanned.delete(group.pool.id);
+        this.learned(group, seen);
+        // Who came while the call was under way wants another one.
+        for (const search of this.#searches) if (isAbout(search, group)) this.#scan(group, search.since);
+      },
+      (error: unknown) => {
+        if (signal.aborted) return;
+        this.#scanned.delete(group.pool.id);
+        for (const search of this.#searches) if (isAbout(search, group)) search.fail(error);
+      },
+    );
+  }
+
+  #endThoseThatAreDone(): void {
+    const oldest = new Map<string, number>();
+    for (const { network, readNumber } of this.pools.groups.values()) {
+      oldest.set(network, Math.min(oldest.get(network) ?? Number.POSITIVE_INFINITY, readNumber));
+    }
+    for (const search of this.#searches) {
+      if (search.classicsAsked && (oldest.get(search.node.network) ?? Number.POSITIVE_INFINITY) > search.since)
+        search.end();
+    }
+  }
+
+  /** Looks up who searches for a target of the group. */
+  #seekersOf(group: KnownGroup): (id: string) => readonly NodeSearch[] {
+    const searches = [...this.#searches].filter((search) => isAbout(search, group));
+    if (group.targetType === "ip") return (id) => searches.filter((search) => search.isOwn(id));
+    const byId = new Map<string, NodeSearch[]>();
+    for (const search of searches) byId.set(search.node.id, [...(byId.get(search.node.id) ?? []), search]);
+    return (id) => byId.get(id) ?? [];
+  }
+
+  #scanUrgency(): Urgency {
+    const now = this.#options.clock.now();
+    if (this.#urgency?.at !== now) {
+      const urgencies = [...this.#searches].map(({ by }) => by.urgency());
+      this.#urgency = { urgency: mostUrgent(urgencies), at: now };
+    }
+    return this.#urgency.urgency;
+  }
+}
+
+function isAbout({ node }: NodeSearch, { network }: KnownGroup): boolean {
+  return node.network === network;
+}

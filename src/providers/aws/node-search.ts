@@ -1,0 +1,82 @@
+import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
+import type { Purpose } from "../../drain/urgency.ts";
+import { addressMatcher } from "./addresses.ts";
+
+/** One node that is looked for: what was found of it, for whoever reads on. */
+export class NodeSearch {
+  readonly node: Node;
+  /** The read that was sent last before it began: those up to it don't count. */
+  readonly since: number;
+  readonly by: CallFor;
+  /** Which pools are meant; the node's registrations elsewhere are reported. */
+  isMeant: (pool: Pool) => boolean = () => true;
+  /** Whether the classic load balancers have been asked; target groups say so themselves. */
+  classicsAsked = false;
+  readonly #isOwnAddress: (address: string) => boolean;
+  readonly #offered = new Map<string, readonly Registration[]>();
+  #found: FoundRegistrations[] = [];
+  #ended = false;
+  #error: unknown;
+  #wake: () => void = () => {};
+
+  /** `purpose`: `verify` where most of it is known already. */
+  constructor(node: Node, purpose: Purpose, since: number, by: CallFor) {
+    this.node = node;
+    this.since = since;
+    this.by = { urgency: () => ({ ...by.urgency(), purpose }), signal: by.signal };
+    this.#isOwnAddress = addressMatcher(node);
+  }
+
+  isOwn(id: string): boolean {
+    return id === this.node.id || (id.includes(".") || id.includes(":") ? this.#isOwnAddress(id) : false);
+  }
+
+  /** The node's registrations in `pool`, as somebody has just seen them. */
+  saw(pool: Pool, registrations: readonly Registration[]): void {
+    const known = this.#offered.get(pool.id) ?? [];
+    const fresh = registrations.filter(({ target }) => !known.some((other) => other.target === target));
+    if (fresh.length === 0) return;
+    this.#offered.set(pool.id, [...known, ...fresh]);
+    const isMeant = this.isMeant(pool);
+    this.#found.push({ registrations: isMeant ? fresh : [], elsewhere: isMeant ? [] : fresh });
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  fail(error: unknown): void {
+    this.#error ??= error;
+    this.end();
+  }
+
+  /** What is found, until the search ends. Throws what it failed with, or the reason of its signal. */
+  async *results(): AsyncGenerator<FoundRegistrations> {
+    const { signal } = this.by;
+    const onAbort = () => this.#wake();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const found = this.#found;
+        this.#found = [];
+        if (found.length > 0) {
+          yield {
+            registrations: found.flatMap(({ registrations }) => registrations),
+            elsewhere: found.flatMap(({ elsewhere }) => elsewhere),
+          };
+        } else if (this.#error !== undefined) throw this.#error;
+        else if (this.#ended) return;
+        else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}

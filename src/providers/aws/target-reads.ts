@@ -1,0 +1,74 @@
+import { DescribeTargetHealthCommand, type TargetHealthDescription } from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { AwsAccess, AwsAction } from "../../aws/aws-caller.ts";
+import { isPoolGone } from "../../aws/errors.ts";
+import { SharedCall } from "../../aws/shared-call.ts";
+import type { Clock } from "../../drain/clock.ts";
+import type { CallFor } from "../../drain/cloud-provider.ts";
+import { stateOf } from "./target-groups.ts";
+
+const DESCRIBE_HEALTH: AwsAction = { name: "elasticloadbalancing:DescribeTargetHealth", bucket: "v2-read" };
+
+/** What a target group held when AWS was asked. */
+export interface TargetRead {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Reads are numbered as they are sent: one with a higher number was sent later, even within a millisecond. */
+  readonly number: number;
+  readonly targets: readonly TargetHealthDescription[];
+}
+
+/** Reads target groups whole, each once for all who ask before the call is sent: nodes that search, nodes that are held. */
+export class TargetReads {
+  readonly #aws: AwsAccess;
+  readonly #clock: Clock;
+  #sent = 0;
+  readonly #reads = new Map<string, SharedCall<undefined, TargetRead>>();
+
+  constructor(aws: AwsAccess, clock: Clock) {
+    this.#aws = aws;
+    this.#clock = clock;
+  }
+
+  /** The number of the read that was sent last. */
+  get last(): number {
+    return this.#sent;
+  }
+
+  /** Every registered target of the group, as AWS has it after this call. A vanished group holds none. */
+  read(arn: string, by: CallFor): Promise<TargetRead> {
+    let read = this.#reads.get(arn);
+    if (read === undefined) {
+      read = new SharedCall((about, call) => this.#describe(arn, about, call));
+      this.#reads.set(arn, read);
+    }
+    return read.ask(undefined, by);
+  }
+
+  /** The group does not exist any more. */
+  forget(arn: string): void {
+    this.#reads.delete(arn);
+  }
+
+  async #describe(arn: string, sent: () => unknown, by: CallFor): Promise<TargetRead> {
+    let at = 0;
+    let number = 0;
+    try {
+      // Nobody is named: AWS answers about a named target that has gone in other ways.
+      const { TargetHealthDescriptions } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
+        sent();
+        at = this.#clock.now();
+        number = ++this.#sent;
+        return this.#aws.v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: by.signal });
+      });
+      // A target that is named in a list though it is not registered is a deviation of some emulators.
+      return {
+        at,
+        number,
+        targets: (TargetHealthDescriptions ?? []).filter((listed) => stateOf(listed.TargetHealth) !== "absent"),
+      };
+    } catch (error) {
+      if (isPoolGone(error)) return { at, number, targets: [] };
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { AwsCaller } from "../../src/aws/aws-caller.ts";
+import type { AwsClients } from "../../src/aws/clients.ts";
+import { RequestQuota } from "../../src/aws/request-quota.ts";
+import { type Clock, SystemClock } from "../../src/drain/clock.ts";
+import type {
+  CallFor,
+  CloudProvider,
+  FoundRegistrations,
+  Node,
+  Pool,
+  PoolTerms,
+  Registration,
+  RegistrationState,
+} from "../../src/drain/cloud-provider.ts";
+import type { NodeReference } from "../../src/drain/request.ts";
+import { AwsProvider, type AwsProviderOptions } from "../../src/providers/aws/aws-provider.ts";
+
+/** A call for nobody in particular. */
+export function forNobody(signal: AbortSignal): CallFor {
+  return { urgency: () => ({ purpose: "find", deadline: Number.POSITIVE_INFINITY }), signal };
+}
+
+/** AWS as the core sees it. By default with so much of its quotas that nothing waits. */
+export function awsProvider(
+  clients: AwsClients,
+  options: Partial<AwsProviderOptions> = {},
+  clock: Clock = new SystemClock(),
+  share = 100,
+): ProviderCalls {
+  const caller = new AwsCaller({ clock, quota: new RequestQuota({ clock, share }) });
+  const provider = new AwsProvider({ ...clients, caller }, clock, { discovery: "vpc", indexPerSecond: 0, ...options });
+  return new ProviderCalls(provider);
+}
+
+/** A provider as one who asks for nobody but himself would call it. */
+export class ProviderCalls {
+  readonly provider: CloudProvider;
+
+  constructor(provider: CloudProvider) {
+    this.provider = provider;
+  }
+
+  resolve(reference: NodeReference, signal: AbortSignal): Promise<Node> {
+    return this.provider.resolve(reference, forNobody(signal));
+  }
+
+  /** Everything that the search finds. */
+  async findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations> {
+    const registrations: Registration[] = [];
+    const elsewhere: Registration[] = [];
+    for await (const found of this.provider.findRegistrations(node, forNobody(signal))) {
+      registrations.push(...found.registrations);
+      elsewhere.push(...found.elsewhere);
+    }
+    return { registrations, elsewhere };
+  }
+
+  describe(pool: Pool, signal: AbortSignal): Promise<PoolTerms | undefined> {
+    return this.provider.describe(pool, forNobody(signal));
+  }
+
+  /** All of them, in as many calls as it takes. */
+  async deregister(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
+    const waiting = [...registrations];
+    do await this.provider.deregister(pool, (max) => waiting.splice(0, max), forNobody(signal));
+    while (waiting.length > 0);
+  }
+
+  observe(
+    pool: Pool,
+    registrations: readonly Registration[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, RegistrationState>> {
+    return this.provider.observe(pool, registrations, forNobody(signal));
+  }
+
+  stillOwned(
+    node: Node,
+    registrations: readonly Registration[],
+    signal: AbortSignal,
+  ): Promise<readonly Registration[]> {
+    return this.provider.stillOwned(node, registrations, forNobody(signal));
+  }
+
+  findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return this.provider.findTerminated(nodes, forNobody(signal));
+  }
+}
