@@ -21,7 +21,7 @@ const AWS_SDK = [
 const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
   aws: { imports: ["drain"], packages: [...AWS_SDK, "@smithy/node-http-handler"] },
-  providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "p-map", "node:net"] },
+  providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net"] },
   web: {
     imports: ["drain"],
     packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:fs", "node:http", "node:net"],

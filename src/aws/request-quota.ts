@@ -1,4 +1,4 @@
-import { newAbort } from "../drain/abort.ts";
+import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { compareUrgency, type UrgencyNow } from "../drain/urgency.ts";
 import { type BucketSize, PacedBucket } from "./paced-bucket.ts";
@@ -67,7 +67,7 @@ export class RequestQuota {
       if (signal.aborted) return reject(signal.reason);
       const leave = () => {
         this.#asks.delete(ask);
-        this.#wake.abort();
+        this.#wake.abort(WOKEN);
         reject(signal.reason);
       };
       const grant = () => {
@@ -77,7 +77,7 @@ export class RequestQuota {
       const ask: Ask = { bucket, urgency, grant };
       signal.addEventListener("abort", leave, { once: true });
       this.#asks.add(ask);
-      this.#wake.abort();
+      this.#wake.abort(WOKEN);
       if (!this.#granting) void this.#grant();
     });
   }

@@ -10,6 +10,9 @@ export function newAbort(): AbortController {
   return controller;
 }
 
+/** Ends a wait early. A reason of its own costs nothing; without one each abort would record a stack. */
+export const WOKEN = Symbol("woken");
+
 /** Aborts as soon as one of them does. Any number of waits may share it. */
 export function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
   const signal = AbortSignal.any([...signals]);

@@ -1,4 +1,4 @@
-import { newAbort } from "./abort.ts";
+import { newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolTerms, RegistrationState } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
@@ -66,7 +66,7 @@ export class PoolWorker {
 
   /** Begins what is to be done and is not under way. */
   #keepWorking(): void {
-    this.#wake.abort();
+    this.#wake.abort(WOKEN);
     this.#keep("describing", this.#terms === undefined, (signal) => this.#describe(signal));
     this.#keep("deregistering", this.#waiting.size > 0, (signal) => this.#deregisterWaiting(signal));
     this.#keep("looking", this.#held.size > 0 && this.#terms !== undefined, (signal) => this.#lookUntilIdle(signal));
@@ -159,7 +159,7 @@ export class PoolWorker {
       let dueAt = Number.POSITIVE_INFINITY;
       for (const departure of this.#held) dueAt = Math.min(dueAt, this.#dueAt(departure));
       if (dueAt <= clock.now() || this.#held.size === 0) return;
-      const left = () => this.#wake.abort();
+      const left = () => this.#wake.abort(WOKEN);
       signal.addEventListener("abort", left, { once: true });
       // Node's timers may be a millisecond early, and somebody who has come may be due earlier: asked again.
       await clock.sleep(dueAt - clock.now(), woken).catch(() => {});

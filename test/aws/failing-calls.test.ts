@@ -139,10 +139,12 @@ function providerWith(options: AwsClientOptions): ProviderCalls {
   return awsProvider(createAwsClients(options));
 }
 
-/** Resolves and finds, and answers how that failed. */
+/** Resolves, finds and describes, and answers how that failed. */
 async function search(provider: ProviderCalls, id = "i-00000000000000001"): Promise<DrainError> {
   try {
-    await provider.findRegistrations(await provider.resolve({ by: "id", value: id }, never), never);
+    const node = await provider.resolve({ by: "id", value: id }, never);
+    const { registrations, elsewhere } = await provider.findRegistrations(node, never);
+    for (const { pool } of [...registrations, ...elsewhere]) await provider.describe(pool, never);
   } catch (error) {
     if (error instanceof DrainError) return error;
     throw error;

@@ -61,6 +61,7 @@ test("nodes in one group are held by the same looks: ten cost one read a look", 
   const drains = nodes.map(({ id }) => engine.drain({ node: { by: "id", value: id }, dryRun: false }, never));
   const outcomes = await region.clock.run(Promise.all(drains));
   expect(outcomes.every(({ status }) => status === "drained")).toBe(true);
-  // One a node to find it, and looks at 7, 67, 127, 187 and 210 s.
-  expect(callsByAction(region)["v2 DescribeTargetHealth"]).toBe(10 + 5);
+  // One to find them all, and looks at 7, 67, 127, 187 and 210 s.
+  expect(callsByAction(region)["v2 DescribeTargetHealth"]).toBe(1 + 5);
+  expect(callsByAction(region)["v2 DeregisterTargets"]).toBe(1);
 });

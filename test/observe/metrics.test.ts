@@ -96,8 +96,8 @@ describe("the metrics", () => {
     region.group({ name: "web", nodes: [node], delaySeconds: 30 });
     region.intercept = ({ action, before }) =>
       action === "DescribeTargetGroups" && before === 0 ? elbError("Throttling", "Rate exceeded") : undefined;
-    // The SDK waits on real time before it repeats a call.
-    await region.engine({}, [], metrics.countCall).plan({ node: { by: "id", value: node.id }, dryRun: true }, never);
+    const { drainer } = region.wholeEngine({}, [], metrics.countCall);
+    await region.clock.run(drainer.plan({ node: { by: "id", value: node.id }, dryRun: true }, never));
     expect(
       await value(metrics, 'aws_calls_total{action="elasticloadbalancing:DescribeTargetGroups",result="Throttling"}'),
     ).toBe(1);
