@@ -34,6 +34,7 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
   const config = {
     ...options,
     maxAttempts: 1,
+    retryMode: "standard",
     requestHandler:
       options.requestHandler ??
       new NodeHttpHandler({

@@ -1,4 +1,7 @@
 import { Readable } from "node:stream";
+import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
+import { DescribeLoadBalancersCommand } from "@aws-sdk/client-elastic-load-balancing";
+import { DescribeTargetGroupsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type AwsClients, createAwsClients } from "../../src/aws/clients.ts";
 import { OPTIONS, readConfig } from "../../src/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
@@ -144,6 +147,13 @@ export class SimulatedRegion {
     });
   }
 
+  async sdkIsLoaded(): Promise<void> {
+    const { ec2, v2, classic } = this.clients();
+    await ec2.send(new DescribeInstancesCommand({ MaxResults: 5 }));
+    await v2.send(new DescribeTargetGroupsCommand({}));
+    await classic.send(new DescribeLoadBalancersCommand({}));
+  }
+
   aws() {
     return { credentials: CREDENTIALS, requestHandler: this.#requestHandler() };
   }
@@ -185,3 +195,6 @@ export function elbError(code: string, message: string, status = 400): Partial<A
 
 /** Never aborts. */
 export const never = newAbort().signal;
+
+// At its first call the SDK reads files and loads modules. That takes real time, for which no virtual clock waits.
+await new SimulatedRegion().sdkIsLoaded();
