@@ -100,6 +100,12 @@ export interface CloudProvider {
    */
   findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations>;
 
+  /**
+   * What is remembered of the node's registrations, and since when it may have changed, in milliseconds since the epoch.
+   * Undefined when not every pool is remembered: then only a search can tell.
+   */
+  remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
+
   /** How the pool lets go. Undefined when it has vanished: then it has. */
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined>;
 

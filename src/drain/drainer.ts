@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, CloudProvider, Node, Pool, Registration } from "./cloud-provider.ts";
+import type { CallFor, CloudProvider, FoundRegistrations, Node, Pool, Registration } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
@@ -54,20 +54,28 @@ export class Drainer {
     }
   }
 
-  /** What `drain` would do now, and until when it would hold. Changes nothing. Throws `DrainError`. */
+  /**
+   * What `drain` would do now, and until when it would hold, from what is remembered where that is complete.
+   * Changes nothing. Throws `DrainError`.
+   */
   async plan(request: DrainRequest, signal: AbortSignal): Promise<DrainPlan> {
     const { cloud, clock } = this.#options;
     const by = toFind(request, signal);
     const node = await cloud.resolve(request.node, by);
     const startedAt = clock.now();
+    const found = (await cloud.remembered(node, by)) ?? { ...(await this.#search(node, by)), asOf: startedAt };
+    const terms = await this.#termsOf(found.registrations, by);
+    return this.#plan({ node, startedAt, deadline: request.deadline, found, terms });
+  }
+
+  async #search(node: Node, by: CallFor): Promise<FoundRegistrations> {
     const registrations: Registration[] = [];
     const elsewhere: Registration[] = [];
-    for await (const found of cloud.findRegistrations(node, by)) {
+    for await (const found of this.#options.cloud.findRegistrations(node, by)) {
       registrations.push(...found.registrations);
       elsewhere.push(...found.elsewhere);
     }
-    const terms = await this.#termsOf(registrations, by);
-    return this.#plan({ node, startedAt, deadline: request.deadline, found: { registrations, elsewhere }, terms });
+    return { registrations, elsewhere };
   }
 
   /** The drain of one node, step by step. */
@@ -101,7 +109,7 @@ export class Drainer {
     const { node, startedAt, deadline, departures, elsewhere } = run;
     const registrations = departures.map(({ registration }) => registration);
     const terms = new Map(departures.map((departure) => [departure.registration.pool.id, departure.terms]));
-    const plan = this.#plan({ node, startedAt, deadline, found: { registrations, elsewhere }, terms });
+    const plan = this.#plan({ node, startedAt, deadline, found: { registrations, elsewhere, asOf: startedAt }, terms });
     run.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }

@@ -5,6 +5,8 @@ import { type HoldAllowances, holdMs, propagationMs } from "./hold.ts";
 export interface DrainPlan {
   readonly node: Node;
   readonly registrations: readonly PlannedRegistration[];
+  /** What it is made from was so then, and may have changed since, in milliseconds since the epoch. */
+  readonly asOf: number;
   /** Registered in pools that the configured discovery leaves out: they stay as they are. */
   readonly elsewhere: readonly Registration[];
   /** The longest hold of all, in milliseconds. */
@@ -63,7 +65,7 @@ export type TermsById = ReadonlyMap<string, PoolTerms | undefined>;
 
 export interface PlanInput {
   readonly node: Node;
-  readonly found: FoundRegistrations;
+  readonly found: FoundRegistrations & { readonly asOf: number };
   /** How each of the pools lets go. */
   readonly terms: TermsById;
   /** Milliseconds since the epoch. */
@@ -101,7 +103,7 @@ export function makePlan(input: PlanInput): DrainPlan {
   }));
   const { elsewhere } = found;
   const sentences = warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, elsewhere });
-  return { node, registrations, elsewhere, longestHoldMs, limit, warnings: sentences };
+  return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, warnings: sentences };
 }
 
 /** By pool id: the pools in the order in which they are called. */

@@ -44,6 +44,7 @@ export function outcomeReport(outcome: DrainOutcome) {
 export function planReport(plan: DrainPlan) {
   return {
     node: nodeReport(plan),
+    asOf: new Date(plan.asOf).toISOString(),
     longestHoldSeconds: seconds(plan.longestHoldMs),
     limit: limitReport(plan.limit),
     registrations: plan.registrations.map(({ registration, action, waitMs, holdMs, shortByMs, unsaved }) => ({

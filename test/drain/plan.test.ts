@@ -38,7 +38,7 @@ function plan(
   const { deadline, times, elsewhere = [], msPerCall = 0 } = more;
   return makePlan({
     node: NODE,
-    found: { registrations, elsewhere },
+    found: { registrations, elsewhere, asOf: 0 },
     terms: new Map(registrations.map(({ pool }) => [pool.id, pool as Pool & PoolTerms])),
     msToDeregister: (pools) => pools.map((_, index) => (index + 1) * msPerCall),
     startedAt: 0,

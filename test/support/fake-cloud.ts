@@ -112,6 +112,10 @@ export class FakeCloud implements CloudProvider {
     yield { registrations, elsewhere: [] };
   }
 
+  async remembered(): Promise<undefined> {
+    return undefined;
+  }
+
   async describe(pool: Pool, { signal }: CallFor): Promise<PoolTerms | undefined> {
     await this.#record({ method: "describe", pool: pool.id }, signal);
     const { drainMs, terminatesConnections } = pool as FakePool;

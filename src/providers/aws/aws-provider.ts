@@ -80,6 +80,10 @@ export class AwsProvider implements CloudProvider {
     return this.#index.find(node, by);
   }
 
+  async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+    return this.#index.remembered(node, by);
+  }
+
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     return this.#terms.of(pool, by);
   }

@@ -68,9 +68,14 @@ export class MembershipIndex {
     return this.pools.groupsOf(node).every(({ readAt }) => Number.isFinite(readAt));
   }
 
-  /** Since when what is remembered may have changed, in milliseconds since the epoch. */
-  oldestRead(node: Node): number {
-    return Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
+  /** See `CloudProvider.remembered`. */
+  async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+    if (!this.isWarm(node)) return undefined;
+    const search = new NodeSearch(node, "verify", 0, by);
+    search.isMeant = await this.#options.meant(node, this.pools, search.by);
+    this.#tellWhatIsKnown(search);
+    const asOf = Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
+    return { ...search.take(), asOf };
   }
 
   /** What a group was found to hold: news for whoever searches, and remembered. */

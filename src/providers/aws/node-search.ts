@@ -42,6 +42,16 @@ export class NodeSearch {
     this.#wake();
   }
 
+  /** What was found since it was last asked. */
+  take(): FoundRegistrations {
+    const found = this.#found;
+    this.#found = [];
+    return {
+      registrations: found.flatMap(({ registrations }) => registrations),
+      elsewhere: found.flatMap(({ elsewhere }) => elsewhere),
+    };
+  }
+
   end(): void {
     this.#ended = true;
     this.#wake();
@@ -60,14 +70,8 @@ export class NodeSearch {
     try {
       for (;;) {
         signal.throwIfAborted();
-        const found = this.#found;
-        this.#found = [];
-        if (found.length > 0) {
-          yield {
-            registrations: found.flatMap(({ registrations }) => registrations),
-            elsewhere: found.flatMap(({ elsewhere }) => elsewhere),
-          };
-        } else if (this.#error !== undefined) throw this.#error;
+        if (this.#found.length > 0) yield this.take();
+        else if (this.#error !== undefined) throw this.#error;
         else if (this.#ended) return;
         else {
           await new Promise<void>((resolve) => {
