@@ -62,7 +62,7 @@ export interface PumpOptions {
 /** Drains every node that `source` asks for, side by side, and tells it how each drain ended. */
 export async function pump(
   source: EventSource,
-  drainer: Pick<Drainer, "drain">,
+  drainer: Pick<Drainer, "accept">,
   { stop, abandon, onSettled, onUnsettled }: PumpOptions,
 ): Promise<void> {
   const underWay = new Set<Promise<void>>();
@@ -74,7 +74,9 @@ export async function pump(
 
   async function drainAndSettle(delivery: Delivery): Promise<void> {
     try {
-      const outcome = await drainer.drain(delivery.request, abandon);
+      const { drain, outcome: ended } = await drainer.accept(delivery.request, abandon);
+      if (drain !== undefined) delivery.accepted(drain);
+      const outcome = await ended;
       await delivery.settle(outcome);
       onSettled(outcome, delivery);
     } catch (error) {

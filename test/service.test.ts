@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newAbort } from "../src/drain/abort.ts";
-import type { Delivery, EventSource } from "../src/drain/event-source.ts";
+import type { AcceptedDrain, Delivery, EventSource } from "../src/drain/event-source.ts";
 import type { DrainOutcome } from "../src/drain/outcome.ts";
 import { pump } from "../src/service.ts";
 import { HttpSource } from "../src/web/http-source.ts";
@@ -9,6 +9,7 @@ import { DrainScene } from "./support/drain-scene.ts";
 /** A list of requests, and how each was answered. */
 class ListSource implements EventSource {
   readonly settled: DrainOutcome[] = [];
+  readonly accepted: AcceptedDrain[] = [];
   readonly #requests: readonly Delivery["request"][];
 
   constructor(requests: readonly Delivery["request"][]) {
@@ -18,7 +19,11 @@ class ListSource implements EventSource {
   async *deliveries(stop: AbortSignal) {
     for (const request of this.#requests) {
       if (stop.aborted) return;
-      yield { request, settle: async (outcome: DrainOutcome) => void this.settled.push(outcome) };
+      yield {
+        request,
+        accepted: (drain: AcceptedDrain) => void this.accepted.push(drain),
+        settle: async (outcome: DrainOutcome) => void this.settled.push(outcome),
+      };
     }
   }
 }

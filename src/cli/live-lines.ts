@@ -58,6 +58,7 @@ export class LiveLines {
       case "failed":
         this.#shown.get(event.registration.key)?.fail(event.error);
         break;
+      case "started":
       case "joined":
       case "ended":
         break;

@@ -59,6 +59,7 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}released after ${seconds(event.heldMs)}  ${registrationText(event.registration)}`;
     case "failed":
       return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
+    case "started":
     case "ended":
       return undefined;
     default:

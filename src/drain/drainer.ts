@@ -4,20 +4,32 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node, Pool } from "./cloud-provider.ts";
 import { Departure } from "./departure.ts";
 import { DrainRun } from "./drain-run.ts";
-import { asDrainError } from "./errors.ts";
+import { asDrainError, DrainError } from "./errors.ts";
+import type { AcceptedDrain } from "./event-source.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
+import type { NodeStatus } from "./node-status.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { DrainOutcome } from "./outcome.ts";
-import { type DrainPlan, type DrainTimes, drainLimit, makePlan } from "./plan.ts";
+import { type DrainPlan, type DrainTimes, drainLimit, makePlan, type Patience } from "./plan.ts";
 import { PoolWorker } from "./pool-worker.ts";
-import type { DrainRequest } from "./request.ts";
+import type { DrainRequest, NodeReference } from "./request.ts";
+
+/** A look at a node that takes longer has no answer. */
+const STATUS_TIMEOUT_MS = 60_000;
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly times: DrainTimes;
   readonly observers?: readonly DrainObserver[];
+}
+
+/** What a request has come to so far. */
+export interface Accepted {
+  /** Absent where there is none: in dry run, and when the node was not found. */
+  readonly drain?: AcceptedDrain;
+  readonly outcome: DrainOutcome | Promise<DrainOutcome>;
 }
 
 /** By pool id. */
@@ -39,27 +51,53 @@ export class Drainer {
    * Resolves when no load balancer sends the node traffic any more, or once the drain's limit has passed.
    *
    * Failing to drain is an outcome, not an exception, so that every request gets an answer; so is an aborted
-   * `signal` (`abandoned`). Deregistrations already made stay made. Requests for one node share one drain, which
-   * ends by the earliest of their deadlines.
+   * `signal` (`abandoned`). Deregistrations already made stay made. Requests for one node share one drain: it ends by
+   * the earliest of their deadlines, and each waits no longer than its own timeout.
    */
   async drain(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {
-    const { clock, times } = this.#options;
-    const startedAt = clock.now();
-    const limit = drainLimit({ startedAt, deadline: request.deadline, times });
+    return (await this.accept(request, signal)).outcome;
+  }
+
+  /** `drain` in two steps: resolves once the node's drain has begun, or was joined. */
+  async accept(request: DrainRequest, signal: AbortSignal): Promise<Accepted> {
+    const { clock, times, cloud } = this.#options;
+    const asked = { ...request, askedAt: clock.now() };
+    const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
     try {
-      if (request.dryRun) return await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within));
-      const resolve = (within: AbortSignal) => this.#options.cloud.resolve(request.node, within);
-      const node = await withLimit({ clock, limit, signal }, resolve);
-      return await this.#runFor(node, startedAt).join(request.deadline, signal);
+      if (request.dryRun)
+        return { outcome: await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)) };
+      const node = await withLimit({ clock, limit, signal }, (within) => cloud.resolve(request.node, within));
+      const run = this.#runFor(node, asked);
+      return { drain: { id: run.id, node: run.node }, outcome: run.join(asked, signal) };
     } catch (error) {
-      return withoutDrain(error, signal);
+      return { outcome: withoutDrain(error, signal) };
     }
   }
 
   /** What `drain` would do now, and until when it would hold. Changes nothing. Throws `DrainError`. */
   async plan(request: DrainRequest, signal: AbortSignal): Promise<DrainPlan> {
     const node = await this.#options.cloud.resolve(request.node, signal);
-    return this.#plan(node, { startedAt: this.#options.clock.now(), deadline: request.deadline }, signal);
+    const { deadline, timeoutMs } = request;
+    const startedAt = this.#options.clock.now();
+    return this.#plan(node, { startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }] }, signal);
+  }
+
+  /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
+  async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
+    const { cloud, clock } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + STATUS_TIMEOUT_MS } as const;
+    try {
+      return await withLimit({ clock, limit, signal }, async (within) => {
+        const node = await cloud.resolve(reference, within);
+        const found = await cloud.findRegistrations(node, within);
+        const run = this.#runs.get(node.id);
+        return { node, ...found, ...(run && { drain: run.report }) };
+      });
+    } catch (error) {
+      if (!(error instanceof LimitPassed)) throw error;
+      const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
+      throw new DrainError("unreachable", `AWS did not say within ${waited} where the node is registered: ask again`);
+    }
   }
 
   /** The drain of one node, step by step. */
@@ -78,14 +116,14 @@ export class Drainer {
 
   async #plan(
     node: Node,
-    asked: { readonly startedAt: number; readonly deadline: number | undefined },
+    asked: Pick<DrainRun, "startedAt" | "deadline" | "waiting">,
     signal: AbortSignal,
   ): Promise<DrainPlan> {
     const { cloud, clock, times } = this.#options;
     const found = await cloud.findRegistrations(node, signal);
     // Read only now: a request that has joined meanwhile may have brought an earlier deadline.
-    const { startedAt, deadline } = asked;
-    return makePlan({ node, found, startedAt, now: clock.now(), deadline, times });
+    const { startedAt, deadline, waiting } = asked;
+    return makePlan({ node, found, startedAt, now: clock.now(), deadline, waiting, times });
   }
 
   /** Everywhere at once: deregister, then hold. A slow or refusing pool delays no other. */
@@ -113,15 +151,17 @@ export class Drainer {
     }
   }
 
-  #runFor(node: Node, startedAt: number): DrainRun {
+  #runFor(node: Node, { askedAt: startedAt, reason }: Patience & Pick<DrainRequest, "reason">): DrainRun {
+    const because = reason === undefined ? {} : { reason };
     const running = this.#runs.get(node.id);
     if (running !== undefined) {
-      this.#notify({ type: "joined", drainId: running.id, node });
+      this.#notify({ type: "joined", drainId: running.id, node, ...because });
       return running;
     }
     const { clock, times } = this.#options;
     const run = new DrainRun({ id: newDrainId(), node, startedAt, clock, times });
     this.#runs.set(node.id, run);
+    this.#notify({ type: "started", drainId: run.id, node, ...because });
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       this.#notify({ type: "ended", drainId: run.id, node, outcome, tookMs: clock.now() - startedAt });

@@ -5,9 +5,10 @@ import type { DrainPlan } from "./plan.ts";
 
 /** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
 export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
+  | { readonly type: "started"; readonly reason?: string }
   | { readonly type: "planned"; readonly plan: DrainPlan }
   /** Another request for the same node is answered by this drain. */
-  | { readonly type: "joined" }
+  | { readonly type: "joined"; readonly reason?: string }
   | {
       readonly type: "deregistered";
       readonly registration: Registration;

@@ -56,15 +56,16 @@ export interface PlanInput {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly now: number;
-  readonly deadline?: number;
+  readonly deadline?: number | undefined;
+  readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
 }
 
-export function makePlan({ node, found, startedAt, now, deadline, times }: PlanInput): DrainPlan {
+export function makePlan({ node, found, startedAt, now, deadline, waiting, times }: PlanInput): DrainPlan {
   const holds = found.registrations.map(({ pool }) => holdMs(pool, times.allowances));
   const longestHoldMs = Math.max(0, ...holds);
   const hold = { longestMs: longestHoldMs, since: now };
-  const limit = drainLimit({ startedAt, deadline, times, hold }) as DrainLimit;
+  const limit = drainLimit({ startedAt, deadline, waiting, times, hold }) as DrainLimit;
   return {
     node,
     registrations: found.registrations.map((registration, index) => {
@@ -80,30 +81,75 @@ export function makePlan({ node, found, startedAt, now, deadline, times }: PlanI
     elsewhere: found.elsewhere,
     longestHoldMs,
     limit,
-    warnings: warnings({ longestHoldMs, now, limit, deadline, elsewhere: found.elsewhere }),
+    warnings: warnings({ longestHoldMs, now, limit, deadline, waiting, elsewhere: found.elsewhere }),
   };
+}
+
+/** How long one caller waits for a drain. */
+export interface Patience {
+  /** Milliseconds since the epoch. */
+  readonly askedAt: number;
+  /** Its own timeout, in milliseconds. Absent: the configured one. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The longest hold, and when the last one began. */
+export interface LongestHold {
+  readonly longestMs: number;
+  readonly since: number;
 }
 
 export interface LimitInput {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly deadline: number | undefined;
+  /** Everybody who waits for the drain. */
+  readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
-  /** The longest hold, and when the last one began. Absent before there is a plan. */
-  readonly hold?: { readonly longestMs: number; readonly since: number };
+  /** Absent before there is a plan. */
+  readonly hold?: LongestHold | undefined;
 }
 
 /**
- * The earlier of the deadline, less its margin, and the timeout. A configured timeout counts from the request. The
- * default one counts from the last deregistration, so that whoever registers a node again doesn't use up its time;
- * before there is a plan there is none.
+ * The deadline, less its margin, or else the moment when the last caller's timeout has passed: a deadline is a fact
+ * about the machine and bounds the drain for everybody, a timeout is one caller's patience.
  */
-export function drainLimit({ startedAt, deadline, times, hold }: LimitInput): DrainLimit | undefined {
-  const limits: DrainLimit[] = [];
-  if (deadline !== undefined) limits.push({ reason: "deadline", at: deadline - marginMs(startedAt, deadline, times) });
-  if (times.timeoutMs !== undefined) limits.push({ reason: "timeout", at: startedAt + times.timeoutMs });
-  else if (hold !== undefined) limits.push({ reason: "timeout", at: hold.since + hold.longestMs + TIMEOUT_SLACK_MS });
-  return limits.sort((a, b) => a.at - b.at)[0];
+export function drainLimit({ startedAt, deadline, waiting, times, hold }: LimitInput): DrainLimit | undefined {
+  const timeouts = waiting.map((patience) => timeoutLimit(patience, times, hold));
+  const last = timeouts.includes(undefined) ? undefined : (timeouts as DrainLimit[]).sort(byTime).at(-1);
+  return earlier(deadlineLimit({ startedAt, deadline, times }), last);
+}
+
+export function deadlineLimit({
+  startedAt,
+  deadline,
+  times,
+}: Pick<LimitInput, "startedAt" | "deadline" | "times">): DrainLimit | undefined {
+  if (deadline === undefined) return undefined;
+  return { reason: "deadline", at: deadline - marginMs(startedAt, deadline, times) };
+}
+
+/**
+ * A timeout that somebody gave counts from the request. The default one counts from the last deregistration, if that is
+ * later, so that whoever registers a node again doesn't use up its time; before there is a plan there is none.
+ */
+export function timeoutLimit(
+  { askedAt, timeoutMs }: Patience,
+  times: DrainTimes,
+  hold: LongestHold | undefined,
+): DrainLimit | undefined {
+  const givenMs = timeoutMs ?? times.timeoutMs;
+  if (givenMs !== undefined) return { reason: "timeout", at: askedAt + givenMs };
+  if (hold === undefined) return undefined;
+  return { reason: "timeout", at: Math.max(askedAt, hold.since) + hold.longestMs + TIMEOUT_SLACK_MS };
+}
+
+function earlier(one: DrainLimit | undefined, other: DrainLimit | undefined): DrainLimit | undefined {
+  return one === undefined || (other !== undefined && other.at < one.at) ? other : one;
+}
+
+function byTime(one: DrainLimit, other: DrainLimit): number {
+  return one.at - other.at;
 }
 
 /** Of a short notice at most half is kept to answer: the other half can still save requests. */
@@ -151,16 +197,17 @@ function warnings(input: {
   readonly now: number;
   readonly limit: DrainLimit;
   readonly deadline: number | undefined;
+  readonly waiting: readonly Patience[];
   readonly elsewhere: readonly Registration[];
 }): readonly string[] {
-  const { longestHoldMs, now, limit, deadline = limit.at, elsewhere } = input;
+  const { longestHoldMs, now, limit, deadline = limit.at, waiting, elsewhere } = input;
   const sentences: string[] = [];
   const remainingMs = limit.at - now;
   if (remainingMs < longestHoldMs) {
     sentences.push(
       limit.reason === "deadline"
         ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
-        : `TIMEOUT leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
+        : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : "TIMEOUT"} leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {

@@ -1,5 +1,6 @@
 import type { Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { NodeStatus, RunningDrain } from "./node-status.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 
@@ -59,14 +60,36 @@ export function planReport(plan: DrainPlan) {
   };
 }
 
+/** Where a node is registered now, and the drain that runs for it. */
+export function nodeStatusReport(status: NodeStatus) {
+  return {
+    node: nodeReport(status),
+    registrations: status.registrations.map(foundReport),
+    ...elsewhereReport(status),
+    ...(status.drain && { drain: runningReport(status.drain) }),
+  };
+}
+
+function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
+  return {
+    drainId,
+    startedAt: new Date(startedAt).toISOString(),
+    reasons,
+    ...(limit && { limit: limitReport(limit) }),
+    registrations: registrations.map(fateReport),
+  };
+}
+
 function nodeReport({ node }: Pick<DrainPlan, "node"> | { readonly node?: DrainPlan["node"] }) {
   return { id: node?.id, name: node?.name, network: node?.network, cluster: node?.cluster };
 }
 
 function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
-  return {
-    elsewhere: elsewhere.map((registration) => ({ ...registrationReport(registration), state: registration.detail })),
-  };
+  return { elsewhere: elsewhere.map(foundReport) };
+}
+
+function foundReport(registration: Registration) {
+  return { ...registrationReport(registration), state: registration.detail };
 }
 
 function registrationReport({ pool, target }: Registration) {

@@ -94,6 +94,7 @@ export class Metrics {
       case "ended":
         this.#end(event);
         return;
+      case "started":
       case "joined":
       case "look-failed":
         return;

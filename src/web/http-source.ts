@@ -30,7 +30,7 @@ export class HttpSource implements EventSource {
         this.#underWay -= 1;
         resolve(outcome);
       };
-      this.#queue.push({ request, settle });
+      this.#queue.push({ request, accepted: () => {}, settle });
       this.#wake();
     });
   }

@@ -31,6 +31,7 @@ function plan(
     found: { registrations, elsewhere },
     startedAt: 0,
     now: 0,
+    waiting: [{ askedAt: 0 }],
     ...(deadline === undefined ? {} : { deadline }),
     times: { ...TIMES, ...times },
   });
