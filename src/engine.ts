@@ -2,6 +2,7 @@ import { type AwsClientOptions, createAwsClients } from "./aws/clients.ts";
 import { type Config, drainTimes } from "./config.ts";
 import { type Clock, SystemClock } from "./drain/clock.ts";
 import { Drainer } from "./drain/drainer.ts";
+import type { AccessProblem } from "./drain/errors.ts";
 import type { DrainObserver } from "./drain/events.ts";
 import { AwsProvider } from "./providers/aws/aws-provider.ts";
 
@@ -12,18 +13,26 @@ export interface EngineOptions {
   readonly aws?: Omit<AwsClientOptions, "region">;
 }
 
-/** The drainer that a configuration describes: what the service and the command line share. */
-export function createEngine(config: Config, options: EngineOptions = {}): Drainer {
+export interface Engine {
+  readonly drainer: Drainer;
+  /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
+  checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
+}
+
+/** What a configuration describes: what the service and the command line share. */
+export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { region, clusterName, vpcId, discovery } = config;
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
-  return new Drainer({
-    cloud: new AwsProvider(clients, {
-      discovery,
-      ...(clusterName === undefined ? {} : { clusterName }),
-      ...(vpcId === undefined ? {} : { vpcId }),
-    }),
+  const cloud = new AwsProvider(clients, {
+    discovery,
+    ...(clusterName === undefined ? {} : { clusterName }),
+    ...(vpcId === undefined ? {} : { vpcId }),
+  });
+  const drainer = new Drainer({
+    cloud,
     clock: options.clock ?? new SystemClock(),
     times: drainTimes(config),
     ...(options.observers === undefined ? {} : { observers: options.observers }),
   });
+  return { drainer, checkAccess: (signal) => cloud.checkAccess(signal) };
 }

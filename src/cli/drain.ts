@@ -32,9 +32,9 @@ async function drain(node: string, options: NodeOptions, config: Config): Promis
     const line = config.dryRun ? undefined : eventText(event, clock.now() - startedAt);
     if (line !== undefined) (options.json ? process.stderr : process.stdout).write(`${line}\n`);
   };
-  const engine = createEngine(config, { clock, observers: [live?.observe ?? plain] });
+  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain] });
 
-  const outcome = await engine.drain(request, interruptSignal());
+  const outcome = await drainer.drain(request, interruptSignal());
   await live?.close();
   const text = options.json ? JSON.stringify(outcomeReport(outcome)) : outcomeText(outcome, clock.now() - startedAt);
   process.stdout.write(`${text}\n`);

@@ -23,7 +23,7 @@ export function addPlanCommand(program: Command): void {
 async function plan(node: string, options: NodeOptions, config: Config): Promise<number> {
   const clock = new SystemClock();
   const request = requestFrom(node, options, { now: clock.now(), dryRun: true });
-  const found = await createEngine(config, { clock }).plan(request, new AbortController().signal);
+  const found = await createEngine(config, { clock }).drainer.plan(request, new AbortController().signal);
   process.stdout.write(`${options.json ? JSON.stringify(planReport(found)) : planText(found)}\n`);
   return EXIT.done;
 }

@@ -53,7 +53,7 @@ export async function runStrategy(strategy: Strategy, signal: AbortSignal): Prom
       clock,
       signal,
       clients: createAwsClients({ region, ...aws }),
-      drainer: createEngine(config, { clock, aws }),
+      drainer: createEngine(config, { clock, aws }).drainer,
       mark: (moment) => moments.push({ moment, at: clock.now() }),
     });
     await clock.sleep(strategy.aftermathMs, signal);

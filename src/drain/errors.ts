@@ -42,6 +42,13 @@ export class DrainError extends Error {
   }
 }
 
+/** Something that would keep drains from working. */
+export interface AccessProblem {
+  /** The call that failed, as its permission is named. Absent where no single one did. */
+  readonly action?: string;
+  readonly error: DrainError;
+}
+
 /** Whatever was thrown, as a `DrainError`; what nobody foresaw is `internal`, with its cause. */
 export function asDrainError(error: unknown): DrainError {
   if (error instanceof DrainError) return error;

@@ -1,5 +1,6 @@
 import type { Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { AcceptedDrain } from "./event-source.ts";
 import type { NodeStatus, RunningDrain } from "./node-status.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
@@ -58,6 +59,11 @@ export function planReport(plan: DrainPlan) {
     ...elsewhereReport(plan),
     warnings: plan.warnings,
   };
+}
+
+/** To whoever does not wait for the outcome. */
+export function acceptedReport({ id, node }: AcceptedDrain) {
+  return { status: "accepted" as const, drainId: id, node: nodeReport({ node }) };
 }
 
 /** Where a node is registered now, and the drain that runs for it. */

@@ -50,7 +50,7 @@ async function open({ speed = 20, timing, options, build }: SceneInput): Promise
   const carried = await carry(world);
   const events: DrainEvent[] = [];
   const config = readConfig({ verb: "drain", environment: { AWS_REGION: world.region, ...options } });
-  const engine = createEngine(config, {
+  const { drainer: engine } = createEngine(config, {
     clock,
     aws: { endpoint, credentials: CREDENTIALS },
     observers: [(event) => events.push(event)],

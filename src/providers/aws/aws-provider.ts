@@ -10,7 +10,7 @@ import type {
   Registration,
   RegistrationState,
 } from "../../drain/cloud-provider.ts";
-import { DrainError } from "../../drain/errors.ts";
+import { type AccessProblem, DrainError } from "../../drain/errors.ts";
 import type { NodeReference } from "../../drain/request.ts";
 import {
   deregisterInstances,
@@ -19,6 +19,7 @@ import {
   observeInstances,
   tagsByName,
 } from "./classic-load-balancers.ts";
+import { checkAccess } from "./access.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
 import { findTerminated, type InstanceSearch, resolveInstance, withAddressesNow } from "./instances.ts";
 import type { TagsById } from "./tags.ts";
@@ -98,6 +99,11 @@ export class AwsProvider implements CloudProvider {
 
   findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     return findTerminated(this.#clients.ec2, nodes, signal);
+  }
+
+  /** What would keep drains from working: see `checkAccess` in `access.ts`. */
+  checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
+    return checkAccess(this.#clients, this.#options, signal);
   }
 
   /** `cluster`: only pools with its tag are meant. Undefined: all. */
