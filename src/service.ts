@@ -98,7 +98,9 @@ export async function pump(
   }
 }
 
-type WebParts = Pick<WebOptions, "source" | "status" | "ready" | "metrics" | "clock" | "version"> & { readonly log: Log };
+type WebParts = Pick<WebOptions, "source" | "status" | "ready" | "metrics" | "clock" | "version"> & {
+  readonly log: Log;
+};
 
 async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<WebServer> {
   const { host, port, dryRun } = config;
@@ -122,10 +124,11 @@ async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<We
 }
 
 function logReadiness(log: Log, state: ReadyState): void {
-  if (state.status === "ready") return log.info("ready: AWS allows what a drain reads");
-  if (state.status !== "not-ready") return;
-  for (const { error } of state.problems)
-    log.warn({ code: error.code, error: error.message }, "not ready: drains will fail until this is mended");
+  if (state.status === "ready") log.info("ready: AWS allows what a drain reads");
+  if (state.status === "not-ready") {
+    for (const { error } of state.problems)
+      log.warn({ code: error.code, error: error.message }, "not ready: drains will fail until this is mended");
+  }
 }
 
 /** Where it happened, but not its message, which may quote what a caller sent. */

@@ -68,12 +68,7 @@ export const DRAIN_BODY = z.strictObject({
     .union([z.boolean(), z.number().min(0).max(TIMEOUT_SECONDS_MAX)], WAIT)
     .optional()
     .describe(ABOUT.wait),
-  timeout: z
-    .number(TIMEOUT)
-    .min(1, TIMEOUT)
-    .max(TIMEOUT_SECONDS_MAX, TIMEOUT)
-    .optional()
-    .describe(ABOUT.timeout),
+  timeout: z.number(TIMEOUT).min(1, TIMEOUT).max(TIMEOUT_SECONDS_MAX, TIMEOUT).optional().describe(ABOUT.timeout),
   reason,
 });
 

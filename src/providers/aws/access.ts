@@ -1,7 +1,7 @@
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import {
-  DescribeInstanceHealthCommand,
   DescribeTagsCommand as DescribeClassicTagsCommand,
+  DescribeInstanceHealthCommand,
   DescribeLoadBalancerAttributesCommand,
   DescribeLoadBalancersCommand,
 } from "@aws-sdk/client-elastic-load-balancing";

@@ -12,6 +12,7 @@ import type {
 } from "../../drain/cloud-provider.ts";
 import { type AccessProblem, DrainError } from "../../drain/errors.ts";
 import type { NodeReference } from "../../drain/request.ts";
+import { checkAccess } from "./access.ts";
 import {
   deregisterInstances,
   findInClassicLoadBalancers,
@@ -19,7 +20,6 @@ import {
   observeInstances,
   tagsByName,
 } from "./classic-load-balancers.ts";
-import { checkAccess } from "./access.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
 import { findTerminated, type InstanceSearch, resolveInstance, withAddressesNow } from "./instances.ts";
 import type { TagsById } from "./tags.ts";
