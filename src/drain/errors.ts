@@ -36,10 +36,10 @@ export class DrainError extends Error {
     this.name = "DrainError";
     this.code = code;
   }
+}
 
-  get isRefusal(): boolean {
-    return REFUSALS.has(this.code);
-  }
+export function isRefusal(code: DrainErrorCode): boolean {
+  return REFUSALS.has(code);
 }
 
 /** Something that would keep drains from working. */
