@@ -88,7 +88,7 @@ export const OPTIONS = {
   timeoutMs: option({
     variable: "TIMEOUT",
     flag: "--timeout <seconds>",
-    help: "how long a drain may take",
+    help: "how long a drain may take, counted from each request for it",
     defaultText: "the longest hold and a minute",
     usedBy: HOLDING,
     unit: "seconds",
