@@ -38,9 +38,7 @@ export function planText(plan: PlanReport): string {
 export function nodeStatusText(status: NodeStatusReport): string {
   const rows = status.registrations.map((registration) => [...placeCells(registration), registration.state]);
   const where =
-    rows.length === 0
-      ? [nothingRegistered(status)]
-      : aligned([["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], ...rows]);
+    rows.length === 0 ? [nowhere(status)] : aligned([["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], ...rows]);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
   return [nodeText(status), "", ...where, ...elsewhere, ...runningText(status)].join("\n");
 }
@@ -121,6 +119,12 @@ function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, too
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
   if (elsewhere.length === 0) return `No load balancer knows ${node.id}: it can go.`;
   return `No load balancer with the cluster's tag knows ${node.id}. ${elsewhereText(elsewhere)}`;
+}
+
+/** Not that it can go: an NLB sends to a node for minutes after AWS has taken it off the list. */
+function nowhere({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
+  const listed = elsewhere.length === 0 ? "" : ` ${elsewhereText(elsewhere)}`;
+  return `No load balancer lists ${node.id} now.${listed}`;
 }
 
 function elsewhereText(elsewhere: readonly FoundReport[]): string {

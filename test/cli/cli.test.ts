@@ -99,7 +99,9 @@ describe("hasta-la-vista status", () => {
   test("says so when no load balancer knows it, and prints one object with --json", async () => {
     const { world, env } = await account();
     world.addInstance({ id: "i-0fedcba9876543210", vpcId: VPC, privateIp: "10.0.1.6" });
-    expect((await runCli(["status", "10.0.1.6"], env)).stdout).toMatch(/No load balancer knows i-0fedcba9876543210/);
+    expect((await runCli(["status", "10.0.1.6"], env)).stdout).toMatch(
+      /No load balancer lists i-0fedcba9876543210 now/,
+    );
     const { stdout } = await runCli(["status", ID, "--json"], env);
     expect(JSON.parse(stdout)).toMatchObject({ node: { id: ID }, registrations: [{}, {}, {}], elsewhere: [] });
   });

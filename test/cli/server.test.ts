@@ -196,7 +196,7 @@ describe("status --server", () => {
   test("says when no drain runs, and what is wrong", async () => {
     const { run } = await service();
     expect((await run(["status", ID])).stdout).toBe(
-      `${ID}  n  vpc-1\n\nNo load balancer knows ${ID}: it can go.\n\nNo drain runs for it.\n`,
+      `${ID}  n  vpc-1\n\nNo load balancer lists ${ID} now.\n\nNo drain runs for it.\n`,
     );
     const lost = await service({
       status: async () => {
