@@ -45,6 +45,26 @@ test("the pump drains side by side, settles each delivery once, and ends when al
   expect(scene.elapsedSeconds).toBe(60);
 });
 
+test("the pump tells a delivery which drain will answer before it settles it, and nothing where there is none", async () => {
+  const scene = new DrainScene();
+  const node = scene.cloud.addNode("i-1");
+  scene.cloud.addPool("alb", "web", [node]);
+  const requests = [
+    scene.request("i-1"),
+    scene.request("i-1"),
+    scene.request("i-2"),
+    scene.request("i-1", { dryRun: true }),
+  ];
+  const source = new ListSource(requests);
+  const running = pump(source, scene.drainer, options().pumped);
+  await scene.clock.advance(1_000);
+  expect(source.accepted).toEqual(Array(2).fill({ id: scene.events[0]?.drainId, node }));
+  expect(source.settled.map(({ status }) => status).sort()).toEqual(["failed", "planned"]);
+  await scene.clock.run(running);
+  expect(source.accepted).toHaveLength(2);
+  expect(source.settled).toHaveLength(4);
+});
+
 test("an answer that can't be delivered disturbs no other, and is reported", async () => {
   const scene = new DrainScene();
   for (const id of ["i-1", "i-2"]) scene.cloud.addNode(id);
@@ -85,7 +105,7 @@ test("the service takes ten thousand callers at once and no more, and those who 
     "10000 requests are waiting already",
   );
   const deliveries = source.deliveries(newAbort().signal);
-  for (const outcome of asked) {
+  for (const { outcome } of asked) {
     const { value } = await deliveries.next();
     await value?.settle({ status: "instance-gone", message: "gone" });
     await outcome;
@@ -102,6 +122,6 @@ test("what HTTP callers asked before the stop is still drained, and nothing afte
   const before = source.submit(scene.request("i-1"));
   stop.abort();
   expect(() => source.submit(scene.request("i-1"))).toThrow("the service is stopping");
-  expect(await before).toMatchObject({ status: "nothing-registered" });
+  expect(await before.outcome).toMatchObject({ status: "nothing-registered" });
   await running;
 });
