@@ -91,11 +91,9 @@ export class RemoteService {
 
 /** Only connecting is limited in time: then the network's own keep-alive notices a service that is gone. */
 function limitConnecting(sent: ClientRequest, connectTimeoutMs: number, connected: string): void {
-  const giveUp = () => sent.destroy(new Error(`no connection within ${connectTimeoutMs / 1_000} s`));
-  sent.once("timeout", giveUp);
+  sent.once("timeout", () => sent.destroy(new Error(`no connection within ${connectTimeoutMs / 1_000} s`)));
   sent.once("socket", (socket) => {
     socket.once(connected, () => {
-      sent.off("timeout", giveUp);
       sent.setTimeout(0);
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
     });
