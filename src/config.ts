@@ -3,7 +3,7 @@ import { shown } from "./drain/shown.ts";
 import { flag, matching, number, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan";
+export type Verb = "serve" | "drain" | "plan" | "status";
 
 /** One option: everything that help texts, documents and checks need to know of it. */
 export interface Option<T = unknown> {
@@ -26,15 +26,17 @@ export interface Option<T = unknown> {
 
 type WithDefault<T> = Option<T> & { readonly default: T };
 
-const ALL: readonly Verb[] = ["serve", "drain", "plan"];
+const ALL: readonly Verb[] = ["serve", "drain", "plan", "status"];
+/** Those that need to know how long a node is held. */
+const HOLDING: readonly Verb[] = ["serve", "drain", "plan"];
 const DAY_SECONDS = 86_400;
 
 /** Every option there is. An empty variable counts as unset. */
 export const OPTIONS = {
   secret: option({
     variable: "SECRET",
-    help: "the secret that callers of POST /drain must send",
-    usedBy: ["serve"],
+    help: "the secret that callers must send; with --server, the service's",
+    usedBy: ALL,
     verbatim: true,
     parse: text,
   }),
@@ -42,7 +44,7 @@ export const OPTIONS = {
     variable: "SECRET_FILE",
     flag: "--secret-file <path>",
     help: "a file that holds the secret, instead of SECRET",
-    usedBy: ["serve"],
+    usedBy: ALL,
     parse: text,
   }),
   cloudProvider: option({
@@ -86,9 +88,9 @@ export const OPTIONS = {
   timeoutMs: option({
     variable: "TIMEOUT",
     flag: "--timeout <seconds>",
-    help: "how long a drain may take",
+    help: "how long a drain may take, counted from each request for it",
     defaultText: "the longest hold and a minute",
-    usedBy: ALL,
+    usedBy: HOLDING,
     unit: "seconds",
     parse: seconds(1, DAY_SECONDS),
   }),
@@ -97,7 +99,7 @@ export const OPTIONS = {
     flag: "--deadline-margin <seconds>",
     help: "how long before its deadline a drain ends, to leave time to answer; at most half of the notice",
     default: 10_000,
-    usedBy: ALL,
+    usedBy: HOLDING,
     unit: "seconds",
     parse: seconds(0, 600),
   }),
@@ -106,7 +108,7 @@ export const OPTIONS = {
     flag: "--alb-propagation <seconds>",
     help: "how long an ALB may send new requests after deregistering",
     default: 30_000,
-    usedBy: ALL,
+    usedBy: HOLDING,
     unit: "seconds",
     parse: seconds(0, 3_600),
   }),
@@ -115,7 +117,7 @@ export const OPTIONS = {
     flag: "--nlb-propagation <seconds>",
     help: "how long an NLB may open new connections after deregistering",
     default: 210_000,
-    usedBy: ALL,
+    usedBy: HOLDING,
     unit: "seconds",
     parse: seconds(0, 3_600),
   }),
@@ -124,7 +126,7 @@ export const OPTIONS = {
     flag: "--gwlb-idle <seconds>",
     help: "how long a GWLB keeps idle flows on a deregistered target",
     default: 350_000,
-    usedBy: ALL,
+    usedBy: HOLDING,
     unit: "seconds",
     parse: seconds(0, 7_200),
   }),
@@ -133,7 +135,7 @@ export const OPTIONS = {
     flag: "--classic-minimum <seconds>",
     help: "how long a node is held for a classic load balancer at least",
     default: 10_000,
-    usedBy: ALL,
+    usedBy: HOLDING,
     unit: "seconds",
     parse: seconds(0, 3_600),
   }),
@@ -221,10 +223,12 @@ export interface ConfigInput {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What was given on the command line, by the option's name. A flag wins over its variable. */
   readonly flags?: Readonly<Partial<Record<OptionName, string | boolean>>>;
+  /** The verb goes through a service, which needs the secret. */
+  readonly isRemote?: boolean;
 }
 
 /** Reads and checks the whole configuration of a verb. Throws `ConfigError` with every problem at once. */
-export function readConfig({ verb, environment, flags = {} }: ConfigInput): Config {
+export function readConfig({ verb, environment, flags = {}, isRemote = false }: ConfigInput): Config {
   const problems: string[] = [];
   const values: Partial<Record<OptionName, unknown>> = {};
   for (const [name, declared] of Object.entries(OPTIONS) as [OptionName, Option][]) {
@@ -249,7 +253,7 @@ export function readConfig({ verb, environment, flags = {} }: ConfigInput): Conf
     }
   }
   const config = values as unknown as Config;
-  if (verb === "serve") problems.push(...secretProblems(config));
+  if (verb === "serve" || isRemote) problems.push(...secretProblems(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }

@@ -4,6 +4,7 @@ import { RequestQuota } from "./aws/request-quota.ts";
 import { type Config, drainTimes } from "./config.ts";
 import { type Clock, SystemClock } from "./drain/clock.ts";
 import { Drainer } from "./drain/drainer.ts";
+import type { AccessProblem } from "./drain/errors.ts";
 import type { CloudCall, DrainObserver } from "./drain/events.ts";
 import { AwsProvider } from "./providers/aws/aws-provider.ts";
 
@@ -23,6 +24,8 @@ export interface Engine {
    * Without it, or with INDEX_RATE=0, every drain searches first.
    */
   keepIndex(signal: AbortSignal): Promise<void>;
+  /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
+  checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
 }
 
 /** The drainer that a configuration describes: what the service and the command line share. */
@@ -42,5 +45,6 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
   return {
     drainer: new Drainer({ cloud, clock, times, ...(observers === undefined ? {} : { observers }) }),
     keepIndex: (signal) => cloud.keepIndex(signal),
+    checkAccess: (signal) => cloud.checkAccess(signal),
   };
 }

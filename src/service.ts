@@ -1,14 +1,16 @@
 import { type Config, ConfigError } from "./config.ts";
-import { newAbort } from "./drain/abort.ts";
+import { anyOf, newAbort } from "./drain/abort.ts";
 import { SystemClock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
 import type { DrainOutcome } from "./drain/outcome.ts";
+import type { NodeReference } from "./drain/request.ts";
 import { createEngine } from "./engine.ts";
 import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
-import { createWebApp } from "./web/app.ts";
-import { HttpSource } from "./web/http-source.ts";
+import { createWebApp, type WebOptions } from "./web/app.ts";
+import { HttpSource, NotTaken } from "./web/http-source.ts";
+import { Readiness, type ReadyState } from "./web/readiness.ts";
 import { readSecretFile, secretCheck } from "./web/secrets.ts";
 import { listen, type WebServer } from "./web/server.ts";
 
@@ -30,19 +32,30 @@ export async function runService(config: Config, { version, log, stop, abandon }
   const metrics = new Metrics({ version, now: () => clock.now() });
   const observers = [drainLog(log), metrics.observe];
   const engine = createEngine(config, { clock, observers, onCall: metrics.countCall });
+  const { drainer, checkAccess } = engine;
   const index = engine.keepIndex(stop);
   const source = new HttpSource();
-  const web = await startWeb(config, { source, metrics, log });
+  const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
+  const status = async (node: NodeReference, signal: AbortSignal) => {
+    try {
+      return await drainer.status(node, anyOf(signal, abandon));
+    } catch (error) {
+      throw abandon.aborted ? new NotTaken("the service is stopping") : error;
+    }
+  };
+  const ready = () => readiness.state;
+  const web = await startWeb(config, { source, status, ready, metrics: () => metrics.text(), clock, version, log });
   log.info(
     { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
     "listening",
   );
   stop.addEventListener("abort", () => log.info("stopping: no more requests are taken, running drains go on"));
   abandon.addEventListener("abort", () => log.warn("abandoning the drains that still run"));
+  const checking = readiness.run(stop);
 
   const onUnsettled = (_: Delivery, error: unknown) =>
     log.error({ error: String(error) }, "an answer could not be given");
-  await pump(source, engine.drainer, {
+  await pump(source, drainer, {
     stop,
     abandon,
     onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
@@ -51,6 +64,7 @@ export async function runService(config: Config, { version, log, stop, abandon }
   await index;
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
+  await checking;
   log.info("stopped");
 }
 
@@ -64,7 +78,7 @@ export interface PumpOptions {
 /** Drains every node that `source` asks for, side by side, and tells it how each drain ended. */
 export async function pump(
   source: EventSource,
-  drainer: Pick<Drainer, "drain">,
+  drainer: Pick<Drainer, "accept">,
   { stop, abandon, onSettled, onUnsettled }: PumpOptions,
 ): Promise<void> {
   const underWay = new Set<Promise<void>>();
@@ -76,7 +90,9 @@ export async function pump(
 
   async function drainAndSettle(delivery: Delivery): Promise<void> {
     try {
-      const outcome = await drainer.drain(delivery.request, abandon);
+      const { drain, outcome: ended } = await drainer.accept(delivery.request, abandon);
+      if (drain !== undefined) delivery.accepted(drain);
+      const outcome = await ended;
       await delivery.settle(outcome);
       onSettled(outcome, delivery);
     } catch (error) {
@@ -85,24 +101,21 @@ export async function pump(
   }
 }
 
-interface WebParts {
-  readonly source: HttpSource;
-  readonly metrics: Metrics;
+type WebParts = Pick<WebOptions, "source" | "status" | "ready" | "metrics" | "clock" | "version"> & {
   readonly log: Log;
-}
+};
 
-async function startWeb(config: Config, { source, metrics, log }: WebParts): Promise<WebServer> {
+async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<WebServer> {
   const { host, port, dryRun } = config;
   const app = createWebApp({
-    source,
+    ...parts,
     isSecret: secretCheck(await secretOf(config)),
     dryRun,
-    metrics: () => metrics.text(),
-    onAnswered: ({ method, path, status }) => {
+    onAnswered: ({ method, path, status, problem }) => {
       // Asked for every few seconds by machines.
-      const isRoutine = path === "/health" || path === "/metrics";
+      const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
       const level = status === 401 || status === 403 ? "warn" : isRoutine ? "debug" : "info";
-      log[level]({ method, path, status }, "answered");
+      log[level]({ method, path, status, ...(problem === undefined ? {} : { problem }) }, "answered");
     },
     onError: (error) => log.error(faultOf(error), "internal error"),
   });
@@ -113,13 +126,22 @@ async function startWeb(config: Config, { source, metrics, log }: WebParts): Pro
   }
 }
 
+function logReadiness(log: Log, state: ReadyState): void {
+  if (state.status === "ready") log.info("ready: AWS allows what a drain reads");
+  if (state.status === "not-ready") {
+    for (const { error } of state.problems)
+      log.warn({ code: error.code, error: error.message }, "not ready: drains will fail until this is mended");
+  }
+}
+
 /** Where it happened, but not its message, which may quote what a caller sent. */
 function faultOf(error: unknown) {
   if (!(error instanceof Error)) return { error: typeof error };
   return { error: error.name, at: (error.stack ?? "").split("\n").filter((line) => /^ +at /.test(line)) };
 }
 
-async function secretOf({ secret, secretFile }: Config): Promise<string> {
+/** Throws `ConfigError` where there is none. */
+export async function secretOf({ secret, secretFile }: Pick<Config, "secret" | "secretFile">): Promise<string> {
   if (secret !== undefined) return secret;
   try {
     return await readSecretFile(secretFile ?? "");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newAbort } from "../src/drain/abort.ts";
-import type { Delivery, EventSource } from "../src/drain/event-source.ts";
+import type { AcceptedDrain, Delivery, EventSource } from "../src/drain/event-source.ts";
 import type { DrainOutcome } from "../src/drain/outcome.ts";
 import { pump } from "../src/service.ts";
 import { HttpSource } from "../src/web/http-source.ts";
@@ -9,6 +9,7 @@ import { DrainScene } from "./support/drain-scene.ts";
 /** A list of requests, and how each was answered. */
 class ListSource implements EventSource {
   readonly settled: DrainOutcome[] = [];
+  readonly accepted: AcceptedDrain[] = [];
   readonly #requests: readonly Delivery["request"][];
 
   constructor(requests: readonly Delivery["request"][]) {
@@ -18,7 +19,11 @@ class ListSource implements EventSource {
   async *deliveries(stop: AbortSignal) {
     for (const request of this.#requests) {
       if (stop.aborted) return;
-      yield { request, settle: async (outcome: DrainOutcome) => void this.settled.push(outcome) };
+      yield {
+        request,
+        accepted: (drain: AcceptedDrain) => void this.accepted.push(drain),
+        settle: async (outcome: DrainOutcome) => void this.settled.push(outcome),
+      };
     }
   }
 }
@@ -38,6 +43,26 @@ test("the pump drains side by side, settles each delivery once, and ends when al
   await scene.clock.run(pump(source, scene.drainer, options().pumped));
   expect(source.settled.map(({ status }) => status)).toEqual(["drained", "drained"]);
   expect(scene.elapsedSeconds).toBe(60);
+});
+
+test("the pump tells a delivery which drain will answer before it settles it, and nothing where there is none", async () => {
+  const scene = new DrainScene();
+  const node = scene.cloud.addNode("i-1");
+  scene.cloud.addPool("alb", "web", [node]);
+  const requests = [
+    scene.request("i-1"),
+    scene.request("i-1"),
+    scene.request("i-2"),
+    scene.request("i-1", { dryRun: true }),
+  ];
+  const source = new ListSource(requests);
+  const running = pump(source, scene.drainer, options().pumped);
+  await scene.clock.advance(1_000);
+  expect(source.accepted).toEqual(Array(2).fill({ id: scene.events[0]?.drainId, node }));
+  expect(source.settled.map(({ status }) => status).sort()).toEqual(["failed", "planned"]);
+  await scene.clock.run(running);
+  expect(source.accepted).toHaveLength(2);
+  expect(source.settled).toHaveLength(4);
 });
 
 test("an answer that can't be delivered disturbs no other, and is reported", async () => {
@@ -80,7 +105,7 @@ test("the service takes ten thousand callers at once and no more, and those who 
     "10000 requests are waiting already",
   );
   const deliveries = source.deliveries(newAbort().signal);
-  for (const outcome of asked) {
+  for (const { outcome } of asked) {
     const { value } = await deliveries.next();
     await value?.settle({ status: "instance-gone", message: "gone" });
     await outcome;
@@ -97,6 +122,6 @@ test("what HTTP callers asked before the stop is still drained, and nothing afte
   const before = source.submit(scene.request("i-1"));
   stop.abort();
   expect(() => source.submit(scene.request("i-1"))).toThrow("the service is stopping");
-  expect(await before).toMatchObject({ status: "nothing-registered" });
+  expect(await before.outcome).toMatchObject({ status: "nothing-registered" });
   await running;
 });

@@ -1,15 +1,21 @@
-import type { Command } from "commander";
-import type { Config } from "../config.ts";
-import { newAbort } from "../drain/abort.ts";
+import { type Command, InvalidArgumentError } from "commander";
+import { type Config, ConfigError } from "../config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { outcomeReport } from "../drain/report.ts";
+import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../drain/request.ts";
 import { createEngine } from "../engine.ts";
-import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import { eventText } from "./event-text.ts";
+import { exitCodeOf } from "./exit-codes.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { LiveLines } from "./live-lines.ts";
-import { addNodeArgument, type NodeOptions, requestFrom } from "./node-argument.ts";
+import { addDeadlineOption, addNodeArgument, type NodeOptions, requestFrom } from "./node-argument.ts";
 import { addOptions, configFrom } from "./options.ts";
-import { eventText, outcomeText } from "./text.ts";
+import { drainRemotely, type RemoteDrainOptions } from "./remote-drain.ts";
+import { addServerOption } from "./server-option.ts";
+import { outcomeText } from "./text.ts";
+
+type DrainOptions = NodeOptions & Pick<RemoteDrainOptions, "reason" | "wait">;
 
 export function addDrainCommand(program: Command): void {
   const command = program
@@ -18,12 +24,25 @@ export function addDrainCommand(program: Command): void {
     .description(
       "Takes a node out of every load balancer that could send it traffic, and waits until traffic has ended.",
     );
-  addNodeArgument(addOptions(command, "drain")).action(async (node: string, options: NodeOptions) => {
-    process.exitCode = await drain(node, options, configFrom(command, "drain"));
-  });
+  addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "drain"))))
+    .option("--reason <text>", "with --server: why, for the service's log and reports", readReason)
+    .option(
+      "--wait <seconds>",
+      "with --server: how long to wait; code 1 when the drain has not ended by then",
+      readWait,
+    )
+    .option("--no-wait", "with --server: be content that the drain has begun")
+    .action(async (node: string, options: DrainOptions) => {
+      const { server } = options;
+      process.exitCode =
+        server === undefined
+          ? await drain(node, options, configFrom(command, "drain"))
+          : await drainRemotely(node, { ...options, server }, command, new SystemClock());
+    });
 }
 
-async function drain(node: string, options: NodeOptions, config: Config): Promise<number> {
+async function drain(node: string, options: DrainOptions, config: Config): Promise<number> {
+  refuseWithoutServer(options);
   const clock = new SystemClock();
   const startedAt = clock.now();
   const request = requestFrom(node, options, { now: startedAt, dryRun: config.dryRun });
@@ -34,21 +53,27 @@ async function drain(node: string, options: NodeOptions, config: Config): Promis
   };
   const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain] });
 
-  const outcome = await drainer.drain(request, interruptSignal());
+  const outcome = outcomeReport(await drainer.drain(request, interruptSignal()));
   await live?.close();
-  const text = options.json ? JSON.stringify(outcomeReport(outcome)) : outcomeText(outcome, clock.now() - startedAt);
+  const text = options.json ? JSON.stringify(outcome) : outcomeText(outcome, clock.now() - startedAt);
   process.stdout.write(`${text}\n`);
   return exitCodeOf(outcome);
 }
 
-/** Aborts at the first Ctrl-C, so that the end can say what stays deregistered. The second one ends the program. */
-function interruptSignal(): AbortSignal {
-  const interrupted = newAbort();
-  const onSignal = () => {
-    if (interrupted.signal.aborted) process.exit(EXIT.notDrained);
-    interrupted.abort();
-  };
-  // Listened to until the end: with nobody listening, what restores the terminal's cursor would end the program.
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, onSignal);
-  return interrupted.signal;
+/** Here the drain ends with the program: nobody else would go on with it. */
+function refuseWithoutServer({ reason, wait = true }: DrainOptions): void {
+  const given = [reason === undefined ? [] : "--reason", wait === true ? [] : wait === false ? "--no-wait" : "--wait"];
+  const names = given.flat();
+  if (names.length > 0) throw new ConfigError(names.map((name) => `${name} is for --server alone: leave it out`));
+}
+
+function readWait(text: string): number {
+  const seconds = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && seconds <= TIMEOUT_SECONDS_MAX) return seconds;
+  throw new InvalidArgumentError(`Give seconds from 0 to ${TIMEOUT_SECONDS_MAX}, such as 60.`);
+}
+
+function readReason(text: string): string {
+  if (text.length <= REASON_CHARACTERS_MAX) return text;
+  throw new InvalidArgumentError(`Give at most ${REASON_CHARACTERS_MAX} characters.`);
 }

@@ -1,9 +1,9 @@
-import type { DrainError } from "../drain/errors.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
+import { type DrainErrorCode, isRefusal } from "../drain/errors.ts";
+import type { OutcomeReport } from "../drain/report.ts";
 
 export const EXIT = { done: 0, notDrained: 1, usage: 2, refused: 3 } as const;
 
-export function exitCodeOf(outcome: DrainOutcome): number {
+export function exitCodeOf(outcome: OutcomeReport): number {
   switch (outcome.status) {
     case "drained":
     case "nothing-registered":
@@ -14,14 +14,14 @@ export function exitCodeOf(outcome: DrainOutcome): number {
     case "abandoned":
       return EXIT.notDrained;
     case "failed":
-      return exitCodeOfError(outcome.error);
+      return exitCodeOfFailure(outcome.error.code);
     default:
       return outcome satisfies never;
   }
 }
 
-export function exitCodeOfError(error: DrainError): number {
-  if (error.code === "instance-gone") return EXIT.done;
-  if (error.isRefusal) return EXIT.refused;
-  return error.code === "no-region" || error.code === "no-credentials" ? EXIT.usage : EXIT.notDrained;
+export function exitCodeOfFailure(code: DrainErrorCode): number {
+  if (code === "instance-gone") return EXIT.done;
+  if (isRefusal(code)) return EXIT.refused;
+  return code === "no-region" || code === "no-credentials" ? EXIT.usage : EXIT.notDrained;
 }

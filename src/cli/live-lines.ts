@@ -3,7 +3,9 @@ import type { Clock } from "../drain/clock.ts";
 import { keyOf } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { DrainPlan } from "../drain/plan.ts";
-import { aligned, planSummary, registrationCells, seconds } from "./text.ts";
+import { registrationReport } from "../drain/report.ts";
+import { planSummary } from "./event-text.ts";
+import { aligned, placeCells, seconds } from "./text.ts";
 
 type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 
@@ -60,7 +62,7 @@ export class LiveLines {
         this.#update(keyOf(event.registration), `could not look: ${event.error.message}`);
         break;
       case "released":
-        this.#update(keyOf(event.registration), `released after ${seconds(event.heldMs)}`);
+        this.#update(keyOf(event.registration), `released after ${seconds(event.heldMs / 1_000)}`);
         this.#shown.get(keyOf(event.registration))?.end();
         break;
       case "failed":
@@ -88,7 +90,7 @@ export class LiveLines {
 
   #start(plan: DrainPlan): void {
     process.stdout.write(`${planSummary(plan)}\n`);
-    const texts = aligned(plan.registrations.map(({ registration }) => registrationCells(registration)));
+    const texts = aligned(plan.registrations.map(({ registration }) => placeCells(registrationReport(registration))));
     for (const [index, { registration, holdMs }] of plan.registrations.entries()) {
       let end = () => {};
       let fail: Shown["fail"] = () => {};
@@ -150,5 +152,7 @@ export class LiveLines {
 }
 
 function titleOf({ text, state, holdUntil }: Shown, now: number): string {
-  return holdUntil === undefined ? `${text}  ${state}` : `${text}  ${state}, ${seconds(holdUntil - now)} left`;
+  return holdUntil === undefined
+    ? `${text}  ${state}`
+    : `${text}  ${state}, ${seconds((holdUntil - now) / 1_000)} left`;
 }

@@ -5,5 +5,13 @@ import { addPlanCommand } from "./plan.ts";
 import { runProgram } from "./program.ts";
 import { addServeCommand } from "./serve.ts";
 import { addSimulateCommand } from "./simulate.ts";
+import { addStatusCommand } from "./status.ts";
 
-await runProgram([addServeCommand, addDrainCommand, addPlanCommand, addDemoCommand, addSimulateCommand]);
+await runProgram([
+  addServeCommand,
+  addDrainCommand,
+  addPlanCommand,
+  addStatusCommand,
+  addDemoCommand,
+  addSimulateCommand,
+]);

@@ -1,19 +1,27 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { type DrainRequest, parseNodeReference } from "../drain/request.ts";
 import { readDeadlineSeconds } from "./options.ts";
+import type { ServerOptions } from "./server-option.ts";
 
-export interface NodeOptions {
+export interface NodeOptions extends ServerOptions {
   readonly json?: true;
   /** Seconds from now. */
   readonly deadline?: number;
 }
 
-/** The argument and the flags that `drain` and `plan` share. */
+/** The argument and the flag that all verbs about a node share. */
 export function addNodeArgument(command: Command): Command {
   return command
     .argument("<node>", "an instance id, a private IP address, or a node name", checkNode)
-    .option("--deadline <seconds>", "the machine may be gone so many seconds from now", readDeadlineSeconds)
     .option("--json", "print one JSON object on stdout, and everything else on stderr");
+}
+
+export function addDeadlineOption(command: Command): Command {
+  return command.option(
+    "--deadline <seconds>",
+    "the machine may be gone so many seconds from now",
+    readDeadlineSeconds,
+  );
 }
 
 export function requestFrom(

@@ -29,6 +29,11 @@ export function addOptions(command: Command, verb: Verb): Command {
 
 /** The configuration from the command's flags and the environment. Throws `ConfigError`. */
 export function configFrom(command: Command, verb: Verb): Config {
+  return readConfig({ verb, environment: processEnvironment(), flags: flagsFrom(command) });
+}
+
+/** The options that were given as flags. */
+export function flagsFrom(command: Command): Readonly<Partial<Record<OptionName, string | boolean>>> {
   const given = command.opts<Record<string, string | boolean>>();
   const flags: Partial<Record<OptionName, string | boolean>> = {};
   for (const [name, { flag }] of TABLE) {
@@ -36,7 +41,7 @@ export function configFrom(command: Command, verb: Verb): Config {
     const value = given[camelCase(flag)];
     if (value !== undefined) flags[name] = value;
   }
-  return readConfig({ verb, environment: processEnvironment(), flags });
+  return flags;
 }
 
 /** Seconds from now, as given to `--deadline`. */

@@ -1,11 +1,14 @@
 import type { Command } from "commander";
 import type { Config } from "../config.ts";
+import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { planReport } from "../drain/report.ts";
 import { createEngine } from "../engine.ts";
 import { EXIT } from "./exit-codes.ts";
-import { addNodeArgument, type NodeOptions, requestFrom } from "./node-argument.ts";
+import { addDeadlineOption, addNodeArgument, type NodeOptions, requestFrom } from "./node-argument.ts";
 import { addOptions, configFrom } from "./options.ts";
+import { planRemotely } from "./remote-drain.ts";
+import { addServerOption } from "./server-option.ts";
 import { planText } from "./text.ts";
 
 export function addPlanCommand(program: Command): void {
@@ -15,15 +18,21 @@ export function addPlanCommand(program: Command): void {
     .description(
       "Shows where a node is registered, what drain would do, how long it would hold, and what AWS will not let anybody save. Only reads.",
     );
-  addNodeArgument(addOptions(command, "plan")).action(async (node: string, options: NodeOptions) => {
-    process.exitCode = await plan(node, options, configFrom(command, "plan"));
-  });
+  addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "plan")))).action(
+    async (node: string, options: NodeOptions) => {
+      const { server } = options;
+      process.exitCode =
+        server === undefined
+          ? await plan(node, options, configFrom(command, "plan"))
+          : await planRemotely(node, { ...options, server }, command);
+    },
+  );
 }
 
 async function plan(node: string, options: NodeOptions, config: Config): Promise<number> {
   const clock = new SystemClock();
   const request = requestFrom(node, options, { now: clock.now(), dryRun: true });
-  const found = await createEngine(config, { clock }).drainer.plan(request, new AbortController().signal);
-  process.stdout.write(`${options.json ? JSON.stringify(planReport(found)) : planText(found)}\n`);
+  const report = planReport(await createEngine(config, { clock }).drainer.plan(request, newAbort().signal));
+  process.stdout.write(`${options.json ? JSON.stringify(report) : planText(report)}\n`);
   return EXIT.done;
 }

@@ -1,8 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../config.ts";
 import { asDrainError } from "../drain/errors.ts";
-import { EXIT, exitCodeOfError } from "./exit-codes.ts";
+import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
 import { configProblems } from "./options.ts";
+import { RemoteError } from "./remote-service.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs one of `verbs`, and leaves the exit code in `process.exitCode`. Whatever goes wrong is said in a line each. */
@@ -35,7 +36,11 @@ function report(error: unknown): number {
     process.stderr.write(`hasta-la-vista: ${configProblems(error)}\n`);
     return EXIT.usage;
   }
+  if (error instanceof RemoteError) {
+    process.stderr.write(`hasta-la-vista: ${error.message}\n`);
+    return error.exitCode;
+  }
   const failure = asDrainError(error);
   process.stderr.write(`hasta-la-vista: ${failure.message} (${failure.code})\n`);
-  return exitCodeOfError(failure);
+  return exitCodeOfFailure(failure.code);
 }

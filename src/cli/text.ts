@@ -1,76 +1,49 @@
-import type { Registration } from "../drain/cloud-provider.ts";
-import type { DrainEvent } from "../drain/events.ts";
-import type { DrainOutcome, RegistrationFate } from "../drain/outcome.ts";
-import type { DrainPlan } from "../drain/plan.ts";
+import type {
+  FateReport,
+  FoundReport,
+  NodeStatusReport,
+  OutcomeReport,
+  PlanReport,
+  RegistrationReport,
+} from "../drain/report.ts";
+import { shown } from "../drain/shown.ts";
 
-/** What people read: a plan, a step of a drain, its end. */
+/** What people read: a plan, how a node stands, the end of a drain. From reports, whoever has made them. */
 
-export function planText(plan: DrainPlan): string {
-  const { node } = plan;
-  const about = [node.id, node.name, node.network, node.cluster && `cluster ${node.cluster}`]
-    .filter(Boolean)
-    .join("  ");
+export function planText(plan: PlanReport): string {
   if (plan.registrations.length === 0) {
-    return [about, "", nothingRegistered(plan), ...plan.warnings.map(note)].join("\n");
+    return [nodeText(plan), "", nothingRegistered(plan), ...plan.warnings.map(note)].join("\n");
   }
-  const rows = plan.registrations.map(({ registration, action, holdMs, shortByMs }) => [
-    registration.pool.kind,
-    placeOf(registration),
-    registration.target,
-    registration.detail,
-    action === "hold" ? "hold (already draining)" : "deregister",
-    `${registration.pool.kind === "classic" ? "at most " : ""}${seconds(holdMs)}`,
-    shortByMs > 0 ? `${seconds(shortByMs)} short` : "fits",
+  const rows = plan.registrations.map((registration) => [
+    ...placeCells(registration),
+    registration.state,
+    registration.action === "hold" ? "hold (already draining)" : "deregister",
+    `${registration.kind === "classic" ? "at most " : ""}${seconds(registration.holdSeconds)}`,
+    registration.shortBySeconds > 0 ? `${seconds(registration.shortBySeconds)} short` : "fits",
   ]);
   const header = ["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE", "WOULD", "HOLD", "BEFORE THE LIMIT"];
   const limit = plan.limit.reason === "deadline" ? "the deadline, less its margin" : "the timeout";
   return [
-    about,
+    nodeText(plan),
     "",
     ...aligned([header, ...rows]),
     "",
-    `Longest hold: ${seconds(plan.longestHoldMs)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
+    `Longest hold: ${seconds(plan.longestHoldSeconds)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
     ...plan.warnings.map(note),
     ...unsavedText(plan),
   ].join("\n");
 }
 
-/** The plan in a line, and one for each of its warnings. */
-export function planSummary({ node, registrations, longestHoldMs, warnings }: DrainPlan): string {
-  const found = `${node.id} has ${times(registrations.length)}; longest hold ${seconds(longestHoldMs)}`;
-  return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
+/** Where a node is registered now, and how its drain fares. */
+export function nodeStatusText(status: NodeStatusReport): string {
+  const rows = status.registrations.map((registration) => [...placeCells(registration), registration.state]);
+  const where =
+    rows.length === 0 ? [nowhere(status)] : aligned([["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], ...rows]);
+  const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
+  return [nodeText(status), "", ...where, ...elsewhere, ...runningText(status)].join("\n");
 }
 
-/** One line a step, for whoever watches without a terminal. */
-export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
-  const at = `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
-  switch (event.type) {
-    case "planned":
-      return planSummary(event.plan).replace(/^/gm, at);
-    case "started":
-      return `${at}looking for ${event.node.id} (${event.node.name})`;
-    case "joined":
-      return `${at}joined the drain ${event.drainId}`;
-    case "deregistered":
-      return `${at}${event.foundDraining ? "found draining" : "deregistered"}  ${registrationText(event.registration)}`;
-    case "deregistering-again":
-      return `${at}${event.because === "back" ? "somebody registered it again" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
-    case "deregister-failed":
-      return `${at}${registrationText(event.registration)}: could not deregister, will try again: ${event.error.message}`;
-    case "look-failed":
-      return `${at}could not look (${event.error.message}), trying again  ${registrationText(event.registration)}`;
-    case "released":
-      return `${at}released after ${seconds(event.heldMs)}  ${registrationText(event.registration)}`;
-    case "failed":
-      return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
-    case "ended":
-      return undefined;
-    default:
-      return event satisfies never;
-  }
-}
-
-export function outcomeText(outcome: DrainOutcome, tookMs: number): string {
+export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
   switch (outcome.status) {
     case "drained":
       return drainedText(outcome, tookMs);
@@ -100,8 +73,9 @@ export function outcomeText(outcome: DrainOutcome, tookMs: number): string {
 }
 
 /** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
-export function registrationCells(registration: Registration): readonly string[] {
-  return [registration.pool.kind, placeOf(registration), registration.target];
+export function placeCells({ kind, loadBalancer, pool, target }: RegistrationReport): readonly string[] {
+  if (loadBalancer === undefined) return [kind, `(no load balancer) / ${pool}`, target];
+  return [kind, loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`, target];
 }
 
 /** Each row's cells in a line, those of a column below each other. */
@@ -115,28 +89,46 @@ export function aligned(rows: readonly (readonly string[])[]): readonly string[]
   );
 }
 
-function registrationText(registration: Registration): string {
-  return registrationCells(registration).join(" ");
+export function seconds(value: number): string {
+  return `${Math.max(0, Math.round(value))} s`;
 }
 
-export function seconds(ms: number): string {
-  return `${Math.max(0, Math.round(ms / 1_000))} s`;
+export function times(count: number): string {
+  return count === 1 ? "1 registration" : `${count} registrations`;
 }
 
-type Outcome<S extends DrainOutcome["status"]> = Extract<DrainOutcome, { status: S }>;
+type Outcome<S extends OutcomeReport["status"]> = Extract<OutcomeReport, { status: S }>;
+
+function nodeText({ node }: Pick<PlanReport, "node">): string {
+  return [node.id, node.name, node.network, node.cluster && `cluster ${node.cluster}`].filter(Boolean).join("  ");
+}
+
+function runningText({ drain }: NodeStatusReport): readonly string[] {
+  if (drain === undefined) return [];
+  const why = drain.reasons.map((reason) => `, because: ${shown(reason, 200)}`).join("");
+  const until = drain.limit === undefined ? "" : `; it ends at ${clockTime(drain.limit.at)} at the latest`;
+  const drainsSince = `The drain ${drain.drainId} runs since ${clockTime(drain.startedAt)}${why}${until}.`;
+  return ["", drainsSince, ...drain.registrations.map(fateText)];
+}
 
 function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, tookMs: number): string {
-  const drained = `${node.id} is drained: ${times(registrations.length)} deregistered and held, in ${seconds(tookMs)}.`;
+  const drained = `${node.id} is drained: ${times(registrations.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
   return elsewhere.length === 0 ? `${drained} It can go.` : `${drained} ${elsewhereText(elsewhere)}`;
 }
 
-function nothingRegistered({ node, elsewhere }: Pick<DrainPlan, "node" | "elsewhere">): string {
+function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
   if (elsewhere.length === 0) return `No load balancer knows ${node.id}: it can go.`;
   return `No load balancer with the cluster's tag knows ${node.id}. ${elsewhereText(elsewhere)}`;
 }
 
-function elsewhereText(elsewhere: readonly Registration[]): string {
-  const pools = [...new Set(elsewhere.map(({ pool }) => pool.name))].join(", ");
+/** Not that it can go: an NLB sends to a node for minutes after AWS has taken it off the list. */
+function nowhere({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
+  const listed = elsewhere.length === 0 ? "" : ` ${elsewhereText(elsewhere)}`;
+  return `No load balancer lists ${node.id} now.${listed}`;
+}
+
+function elsewhereText(elsewhere: readonly FoundReport[]): string {
+  const pools = [...new Set(elsewhere.map(({ pool }) => pool))].join(", ");
   return `Still registered, without that tag, in ${pools}.`;
 }
 
@@ -148,13 +140,13 @@ function limitText({ limit, registrations }: Outcome<"deadline-passed">): string
   return `Not drained: the ${what} came before the end of ${times(left)}.`;
 }
 
-function fateText(fate: RegistrationFate): string {
-  const what = registrationText(fate.registration);
+function fateText(fate: FateReport): string {
+  const what = placeCells(fate).join(" ");
   switch (fate.state) {
     case "released":
-      return `  released    ${what}, after ${seconds(fate.heldMs)}`;
+      return `  released    ${what}, after ${seconds(fate.heldSeconds)}`;
     case "holding":
-      return `  holding     ${what}, ${seconds(fate.heldMs)}${fate.holdMs === undefined ? "" : ` of ${seconds(fate.holdMs)}`}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
+      return `  holding     ${what}, ${seconds(fate.heldSeconds)}${fate.holdSeconds === undefined ? "" : ` of ${seconds(fate.holdSeconds)}`}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
     case "registered":
       return `  registered  ${what}, still`;
     case "failed":
@@ -164,12 +156,12 @@ function fateText(fate: RegistrationFate): string {
   }
 }
 
-function unsavedText(plan: DrainPlan): readonly string[] {
+function unsavedText(plan: PlanReport): readonly string[] {
   const byMessage = new Map<string, string[]>();
-  for (const { registration, unsaved } of plan.registrations) {
+  for (const { kind, pool, unsaved } of plan.registrations) {
     for (const { message } of unsaved) {
-      const key = `${registration.pool.kind}: ${message}`;
-      byMessage.set(key, [...(byMessage.get(key) ?? []), registration.pool.name]);
+      const key = `${kind}: ${message}`;
+      byMessage.set(key, [...(byMessage.get(key) ?? []), pool]);
     }
   }
   if (byMessage.size === 0) return [];
@@ -177,12 +169,7 @@ function unsavedText(plan: DrainPlan): readonly string[] {
   return ["", "What AWS will not let anybody save:", ...lines];
 }
 
-function placeOf({ pool }: Registration): string {
-  if (pool.loadBalancer === undefined) return `(no load balancer) / ${pool.name}`;
-  return pool.loadBalancer === pool.name ? pool.name : `${pool.loadBalancer} / ${pool.name}`;
-}
-
-function remaining(fates: readonly RegistrationFate[]): readonly RegistrationFate[] {
+function remaining(fates: readonly FateReport[]): readonly FateReport[] {
   return fates.filter(({ state }) => state !== "released");
 }
 
@@ -190,10 +177,6 @@ function note(warning: string): string {
   return `Warning: ${warning}.`;
 }
 
-function times(count: number): string {
-  return count === 1 ? "1 registration" : `${count} registrations`;
-}
-
-function clockTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+function clockTime(moment: string): string {
+  return moment.replace(/\.\d+Z$/, "Z");
 }

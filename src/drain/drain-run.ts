@@ -5,10 +5,22 @@ import { Departure, type DepartureEvent, type DepartureOwner } from "./departure
 import { asDrainError } from "./errors.ts";
 import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
+import type { RunningDrain } from "./node-status.ts";
 import type { DrainOutcome } from "./outcome.ts";
-import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
+import {
+  type DrainPlan,
+  type DrainTimes,
+  deadlineLimit,
+  drainLimit,
+  type LongestHold,
+  type Patience,
+  timeoutLimit,
+} from "./plan.ts";
+import type { DrainRequest } from "./request.ts";
 
 const ABANDONED = Symbol("abandoned");
+/** Different reasons that a drain remembers. */
+const REASONS_MAX = 20;
 
 export interface DrainRunOptions {
   readonly id: string;
@@ -21,6 +33,14 @@ export interface DrainRunOptions {
   readonly heard: (run: DrainRun, registration: Registration, event: DepartureEvent) => void;
 }
 
+/** What a drain needs to know of a request for its node. */
+export type JoiningRequest = Pick<DrainRequest, "deadline" | "timeoutMs" | "reason"> & { readonly askedAt: number };
+
+/** Somebody who waits for the outcome. */
+interface Waiter extends Patience {
+  readonly answer: (outcome: DrainOutcome) => void;
+}
+
 /** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
 export class DrainRun implements DepartureOwner {
   readonly id: string;
@@ -29,14 +49,16 @@ export class DrainRun implements DepartureOwner {
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
+  readonly #waiters = new Set<Waiter>();
+  readonly #reasons = new Set<string>();
   readonly #heard: DrainRunOptions["heard"];
   readonly #departures: Departure[] = [];
   readonly #elsewhere: Registration[] = [];
   #deadline: number | undefined;
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
+  #mustEndBy = Number.POSITIVE_INFINITY;
   #onMove: () => void = () => {};
   #timer = newAbort();
-  #waiting = 0;
   #outcome: Promise<DrainOutcome> | undefined;
 
   constructor({ id, node, startedAt, clock, times, heard }: DrainRunOptions) {
@@ -48,7 +70,7 @@ export class DrainRun implements DepartureOwner {
     this.#heard = heard;
   }
 
-  /** Aborts when the limit has passed, or when nobody waits for the outcome any more. */
+  /** Aborts when the deadline has passed, or when nobody waits for the outcome any more. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
@@ -58,7 +80,11 @@ export class DrainRun implements DepartureOwner {
     return this.#deadline;
   }
 
-  /** So far: those that a later search finds are added. */
+  get waiting(): readonly Patience[] {
+    return [...this.#waiters];
+  }
+
+  /** So far: those that are found later are added. */
   get departures(): readonly Departure[] {
     return this.#departures;
   }
@@ -74,13 +100,12 @@ export class DrainRun implements DepartureOwner {
 
   /** By what others have said, not by our own reckoning of how long it should take. */
   get mustEndBy(): number {
-    const asked = { startedAt: this.startedAt, deadline: this.#deadline, times: this.#times };
-    return drainLimit(asked)?.at ?? Number.POSITIVE_INFINITY;
+    return this.#mustEndBy;
   }
 
   /** As somebody to make calls for. */
   callFor(signal: AbortSignal): CallFor {
-    return { urgency: () => ({ purpose: "find", deadline: this.mustEndBy }), signal };
+    return { urgency: () => ({ purpose: "find", deadline: this.#mustEndBy }), signal };
   }
 
   heard(registration: Registration, event: DepartureEvent): void {
@@ -89,6 +114,14 @@ export class DrainRun implements DepartureOwner {
 
   moved(): void {
     this.#onMove();
+  }
+
+  /** How it stands now. */
+  get report(): RunningDrain {
+    const { id, startedAt, deadline, waiting } = this;
+    const limit = drainLimit({ startedAt, deadline, waiting, times: this.#times, hold: this.#longestHold() });
+    const registrations = this.#fates();
+    return { drainId: id, startedAt, reasons: [...this.#reasons], ...(limit && { limit }), registrations };
   }
 
   /** `onEnd` runs before anybody who waits hears of the outcome. */
@@ -116,7 +149,7 @@ export class DrainRun implements DepartureOwner {
 
   planned({ longestHoldMs }: DrainPlan): void {
     this.#planned = { longestHoldMs, at: this.#clock.now() };
-    this.#armLimit();
+    this.#armLimits();
   }
 
   /** Resolves when `isSo` of every departure. */
@@ -134,48 +167,80 @@ export class DrainRun implements DepartureOwner {
     }
   }
 
-  /** The outcome. Whoever's `signal` aborts gets `abandoned` at once; the drain goes on while somebody waits. */
-  join(deadline: number | undefined, signal: AbortSignal): Promise<DrainOutcome> {
-    if (deadline !== undefined && (this.#deadline === undefined || deadline < this.#deadline))
-      this.#deadline = deadline;
-    this.#armLimit();
-    this.#waiting += 1;
+  /**
+   * The outcome. The earliest deadline bounds the drain for everybody. Whoever's timeout passes gets `deadline-passed`,
+   * and whoever's `signal` aborts gets `abandoned`, each at once; the drain goes on while somebody waits.
+   */
+  join({ askedAt, deadline, timeoutMs, reason }: JoiningRequest, signal: AbortSignal): Promise<DrainOutcome> {
+    if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
+    if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
     return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#waiting -= 1;
-        if (this.#waiting === 0) this.#stop.abort(ABANDONED);
-        else resolve(this.#abandoned());
+      const waiter: Waiter = {
+        askedAt,
+        timeoutMs,
+        answer: (outcome) => {
+          signal.removeEventListener("abort", abandon);
+          resolve(outcome);
+        },
       };
-      if (signal.aborted) leave();
-      else signal.addEventListener("abort", leave, { once: true });
-      this.#outcome?.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+      const abandon = () => this.#leave(waiter, ABANDONED);
+      this.#waiters.add(waiter);
+      this.#armLimits();
+      if (signal.aborted) abandon();
+      else signal.addEventListener("abort", abandon, { once: true });
+      this.#outcome?.then(waiter.answer, reject);
     });
   }
 
-  /** Begins to wait for the limit as it is now; whoever changes it calls this again. */
-  #armLimit(): void {
-    this.#timer.abort();
-    this.#timer = newAbort();
-    this.#awaitLimit(this.#timer.signal).catch(() => {}); // The drain has ended, or the limit was changed.
+  /** The last to leave ends the drain, and gets its outcome. */
+  #leave(waiter: Waiter, why: LimitPassed | typeof ABANDONED): void {
+    if (!this.#waiters.delete(waiter)) return;
+    if (this.#waiters.size === 0) this.#stop.abort(why);
+    else waiter.answer(this.#unfinished(why));
   }
 
-  async #awaitLimit(signal: AbortSignal): Promise<void> {
-    for (let limit = this.#limit(); limit !== undefined; limit = this.#limit()) {
-      const leftMs = limit.at - this.#clock.now();
-      if (leftMs <= 0) return this.#stop.abort(new LimitPassed(limit));
-      // Holds that begin anew meanwhile move the limit: it is asked for again afterwards.
-      await this.#clock.sleep(leftMs, signal);
+  /** Begins to wait for the limits as they are now; whoever changes one calls this again. */
+  #armLimits(): void {
+    const { startedAt, deadline, waiting } = this;
+    this.#mustEndBy = drainLimit({ startedAt, deadline, waiting, times: this.#times })?.at ?? Number.POSITIVE_INFINITY;
+    this.#timer.abort();
+    this.#timer = newAbort();
+    this.#awaitLimits(this.#timer.signal).catch(() => {}); // The drain has ended, or a limit was changed.
+  }
+
+  async #awaitLimits(signal: AbortSignal): Promise<void> {
+    const { startedAt } = this;
+    while (!this.signal.aborted) {
+      const now = this.#clock.now();
+      const deadline = deadlineLimit({ startedAt, deadline: this.deadline, times: this.#times });
+      if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
+      // Holds that begin anew meanwhile move the timeouts: they are asked for again afterwards.
+      const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
+      if (next === Number.POSITIVE_INFINITY) return;
+      await this.#clock.sleep(next - now, signal);
     }
   }
 
-  #limit(): DrainLimit | undefined {
-    const asked = { startedAt: this.startedAt, deadline: this.#deadline, times: this.#times };
-    if (this.#planned === undefined) return drainLimit(asked);
+  /** Answers whoever's timeout has passed, and returns when the next one does. */
+  #dismiss(now: number): number {
+    const hold = this.#longestHold();
+    let next = Number.POSITIVE_INFINITY;
+    for (const waiter of [...this.#waiters]) {
+      const limit = timeoutLimit(waiter, this.#times, hold);
+      if (limit === undefined) continue;
+      if (limit.at <= now) this.#leave(waiter, new LimitPassed(limit));
+      else next = Math.min(next, limit.at);
+    }
+    return next;
+  }
+
+  #longestHold(): LongestHold | undefined {
+    if (this.#planned === undefined) return undefined;
     const { longestHoldMs, at } = this.#planned;
     const now = this.#clock.now();
     // While one waits for nothing but the cloud's request quota, its hold is still to come.
     const since = Math.max(at, ...this.#departures.map((one) => one.progress?.since ?? (one.isWaiting ? now : 0)));
-    return drainLimit({ ...asked, hold: { longestMs: longestHoldMs, since } });
+    return { longestMs: longestHoldMs, since };
   }
 
   #ended(): DrainOutcome {
@@ -190,14 +255,16 @@ export class DrainRun implements DepartureOwner {
 
   #endedBy(error: unknown): DrainOutcome {
     const reason: unknown = this.#stop.signal.reason;
-    if (reason === ABANDONED) return this.#abandoned();
+    if (reason === ABANDONED || reason instanceof LimitPassed) return this.#unfinished(reason);
     const ended = { drainId: this.id, node: this.node, registrations: this.#fates() };
-    if (reason instanceof LimitPassed) return { ...ended, status: "deadline-passed", limit: reason.limit };
     return { ...ended, status: "failed", error: asDrainError(error) };
   }
 
-  #abandoned(): DrainOutcome {
-    return { drainId: this.id, node: this.node, status: "abandoned", registrations: this.#fates() };
+  #unfinished(why: LimitPassed | typeof ABANDONED): DrainOutcome {
+    const ended = { drainId: this.id, node: this.node, registrations: this.#fates() };
+    return why === ABANDONED
+      ? { ...ended, status: "abandoned" }
+      : { ...ended, status: "deadline-passed", limit: why.limit };
   }
 
   #fates() {

@@ -4,20 +4,40 @@ import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, FoundRegistrations, Node, Pool, Registration } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { DrainRun } from "./drain-run.ts";
-import { asDrainError } from "./errors.ts";
+import { asDrainError, DrainError } from "./errors.ts";
+import type { AcceptedDrain } from "./event-source.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
+import type { NodeStatus } from "./node-status.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { DrainOutcome } from "./outcome.ts";
-import { type DrainPlan, type DrainTimes, drainLimit, makePlan, type PlanInput, type TermsById } from "./plan.ts";
+import {
+  type DrainPlan,
+  type DrainTimes,
+  drainLimit,
+  makePlan,
+  type Patience,
+  type PlanInput,
+  type TermsById,
+} from "./plan.ts";
 import { PoolWorker } from "./pool-worker.ts";
-import type { DrainRequest } from "./request.ts";
+import type { DrainRequest, NodeReference } from "./request.ts";
+
+/** A look at a node that takes longer has no answer. */
+const STATUS_TIMEOUT_MS = 60_000;
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly times: DrainTimes;
   readonly observers?: readonly DrainObserver[];
+}
+
+/** What a request has come to so far. */
+export interface Accepted {
+  /** Absent where there is none: in dry run, and when the node was not found. */
+  readonly drain?: AcceptedDrain;
+  readonly outcome: DrainOutcome | Promise<DrainOutcome>;
 }
 
 /** Takes nodes out of their load balancers, and says when traffic to them has stopped. */
@@ -37,20 +57,28 @@ export class Drainer {
    * Resolves when no load balancer sends the node traffic any more, or once the drain's limit has passed.
    *
    * Failing to drain is an outcome, not an exception, so that every request gets an answer; so is an aborted
-   * `signal` (`abandoned`). Deregistrations already made stay made. Requests for one node share one drain, which
-   * ends by the earliest of their deadlines.
+   * `signal` (`abandoned`). Deregistrations already made stay made. Requests for one node share one drain: it ends by
+   * the earliest of their deadlines, and each waits no longer than its own timeout.
    */
   async drain(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {
-    const { clock, times } = this.#options;
-    const startedAt = clock.now();
-    const limit = drainLimit({ startedAt, deadline: request.deadline, times });
+    return (await this.accept(request, signal)).outcome;
+  }
+
+  /** `drain` in two steps: resolves once the node's drain has begun, or was joined. */
+  async accept(request: DrainRequest, signal: AbortSignal): Promise<Accepted> {
+    const { clock, times, cloud } = this.#options;
+    const asked = { ...request, askedAt: clock.now() };
+    const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
     try {
-      if (request.dryRun) return await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within));
-      const resolve = (within: AbortSignal) => this.#options.cloud.resolve(request.node, toFind(request, within));
-      const node = await withLimit({ clock, limit, signal }, resolve);
-      return await this.#runFor(node, startedAt).join(request.deadline, signal);
+      if (request.dryRun)
+        return { outcome: await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)) };
+      const node = await withLimit({ clock, limit, signal }, (within) =>
+        cloud.resolve(request.node, toFind(request, within)),
+      );
+      const run = this.#runFor(node, asked);
+      return { drain: { id: run.id, node: run.node }, outcome: run.join(asked, signal) };
     } catch (error) {
-      return withoutDrain(error, signal);
+      return { outcome: withoutDrain(error, signal) };
     }
   }
 
@@ -63,19 +91,44 @@ export class Drainer {
     const by = toFind(request, signal);
     const node = await cloud.resolve(request.node, by);
     const startedAt = clock.now();
-    const found = (await cloud.remembered(node, by)) ?? { ...(await this.#search(node, by)), asOf: startedAt };
+    const found = await this.#known(node, by);
     const terms = await this.#termsOf(found.registrations, by);
-    return this.#plan({ node, startedAt, deadline: request.deadline, found, terms });
+    const { deadline, timeoutMs } = request;
+    return this.#plan({ node, startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }], found, terms });
   }
 
-  async #search(node: Node, by: CallFor): Promise<FoundRegistrations> {
+  /** What is remembered of the node, or else what a search finds; and since when it may have changed. */
+  async #known(node: Node, by: CallFor): Promise<FoundRegistrations & { readonly asOf: number }> {
+    const { cloud, clock } = this.#options;
+    const asOf = clock.now();
+    const remembered = await cloud.remembered(node, by);
+    if (remembered !== undefined) return remembered;
     const registrations: Registration[] = [];
     const elsewhere: Registration[] = [];
-    for await (const found of this.#options.cloud.findRegistrations(node, by)) {
+    for await (const found of cloud.findRegistrations(node, by)) {
       registrations.push(...found.registrations);
       elsewhere.push(...found.elsewhere);
     }
-    return { registrations, elsewhere };
+    return { registrations, elsewhere, asOf };
+  }
+
+  /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
+  async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
+    const { cloud, clock } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + STATUS_TIMEOUT_MS } as const;
+    try {
+      return await withLimit({ clock, limit, signal }, async (within) => {
+        const by = toFind({ deadline: limit.at }, within);
+        const node = await cloud.resolve(reference, by);
+        const found = await this.#known(node, by);
+        const run = this.#runs.get(node.id);
+        return { node, ...found, ...(run && { drain: run.report }) };
+      });
+    } catch (error) {
+      if (!(error instanceof LimitPassed)) throw error;
+      const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
+      throw new DrainError("unreachable", `AWS did not say within ${waited} where the node is registered: ask again`);
+    }
   }
 
   /** The drain of one node, step by step. */
@@ -106,10 +159,17 @@ export class Drainer {
 
   /** Says what can be expected of the drain, now that everything is known. */
   #tellPlan(run: DrainRun): void {
-    const { node, startedAt, deadline, departures, elsewhere } = run;
+    const { node, startedAt, deadline, waiting, departures, elsewhere } = run;
     const registrations = departures.map(({ registration }) => registration);
     const terms = new Map(departures.map((departure) => [departure.registration.pool.id, departure.terms]));
-    const plan = this.#plan({ node, startedAt, deadline, found: { registrations, elsewhere, asOf: startedAt }, terms });
+    const plan = this.#plan({
+      node,
+      startedAt,
+      deadline,
+      waiting,
+      found: { registrations, elsewhere, asOf: startedAt },
+      terms,
+    });
     run.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }
@@ -128,10 +188,11 @@ export class Drainer {
     }
   }
 
-  #runFor(node: Node, startedAt: number): DrainRun {
+  #runFor(node: Node, { askedAt: startedAt, reason }: Patience & Pick<DrainRequest, "reason">): DrainRun {
+    const because = reason === undefined ? {} : { reason };
     const running = this.#runs.get(node.id);
     if (running !== undefined) {
-      this.#notify({ type: "joined", drainId: running.id, node });
+      this.#notify({ type: "joined", drainId: running.id, node, ...because });
       return running;
     }
     const { clock, times } = this.#options;
@@ -144,7 +205,7 @@ export class Drainer {
       heard: ({ id }, registration, event) => this.#notify({ drainId: id, node, registration, ...event }),
     });
     this.#runs.set(node.id, run);
-    this.#notify({ type: "started", drainId: run.id, node });
+    this.#notify({ type: "started", drainId: run.id, node, ...because });
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       this.#notify({ type: "ended", drainId: run.id, node, outcome, tookMs: clock.now() - startedAt });
@@ -208,7 +269,7 @@ function byPool(departures: readonly Departure[]): readonly (readonly [Pool, rea
   return [...pools.values()];
 }
 
-function toFind({ deadline = Number.POSITIVE_INFINITY }: DrainRequest, signal: AbortSignal): CallFor {
+function toFind({ deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "deadline">, signal: AbortSignal): CallFor {
   return { urgency: () => ({ purpose: "find", deadline }), signal };
 }
 

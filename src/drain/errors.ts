@@ -42,13 +42,20 @@ export class DrainError extends Error {
     this.code = code;
   }
 
-  get isRefusal(): boolean {
-    return REFUSALS.has(this.code);
-  }
-
   get isPassing(): boolean {
     return PASSING.has(this.code);
   }
+}
+
+export function isRefusal(code: DrainErrorCode): boolean {
+  return REFUSALS.has(code);
+}
+
+/** Something that would keep drains from working. */
+export interface AccessProblem {
+  /** The call that failed, as its permission is named. Absent where no single one did. */
+  readonly action?: string;
+  readonly error: DrainError;
 }
 
 /** Whatever was thrown, as a `DrainError`; what nobody foresaw is `internal`, with its cause. */

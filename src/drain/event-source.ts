@@ -1,9 +1,19 @@
+import type { Node } from "./cloud-provider.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainRequest } from "./request.ts";
+
+/** The drain that will answer a request. Requests for the same node share one. */
+export interface AcceptedDrain {
+  readonly id: string;
+  readonly node: Node;
+}
 
 /** One request for a drain, and the way to answer it. */
 export interface Delivery {
   readonly request: DrainRequest;
+
+  /** Told once, before `settle`, which drain will answer; never where there is none, as in dry run. */
+  accepted(drain: AcceptedDrain): void;
 
   /** Answers whoever asked. Called once. Rejects when the answer could not be delivered. */
   settle(outcome: DrainOutcome): Promise<void>;

@@ -6,11 +6,11 @@ import type { Purpose } from "./urgency.ts";
 
 /** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
 export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
-  | { readonly type: "started" }
+  | { readonly type: "started"; readonly reason?: string }
   /** Every pool has been asked. Registrations that were found before are on their way out already. */
   | { readonly type: "planned"; readonly plan: DrainPlan }
   /** Another request for the same node is answered by this drain. */
-  | { readonly type: "joined" }
+  | { readonly type: "joined"; readonly reason?: string }
   | {
       readonly type: "deregistered";
       readonly registration: Registration;

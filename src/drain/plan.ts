@@ -72,13 +72,14 @@ export interface PlanInput {
   readonly startedAt: number;
   readonly now: number;
   readonly deadline?: number | undefined;
+  readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
   /** How long from now until each of these pools can be called, one after the other, in milliseconds. */
   readonly msToDeregister: (pools: readonly Pool[]) => readonly number[];
 }
 
 export function makePlan(input: PlanInput): DrainPlan {
-  const { node, found, terms, startedAt, now, deadline, times } = input;
+  const { node, found, terms, startedAt, now, deadline, waiting, times } = input;
   const waits = deregisterWaits(input);
   const planned = found.registrations.map((registration) => {
     const { pool, state } = registration;
@@ -95,14 +96,14 @@ export function makePlan(input: PlanInput): DrainPlan {
   const longestHoldMs = Math.max(0, ...planned.map(({ holdMs }) => holdMs));
   const longestWaitMs = Math.max(0, ...planned.map(({ waitMs }) => waitMs));
   const hold = { longestMs: longestHoldMs, since: now + longestWaitMs };
-  const limit = drainLimit({ startedAt, deadline, times, hold }) as DrainLimit;
+  const limit = drainLimit({ startedAt, deadline, waiting, times, hold }) as DrainLimit;
   const registrations = planned.map(({ held, ...one }) => ({
     ...one,
     shortByMs: Math.max(0, now + one.waitMs + one.holdMs - limit.at),
     unsaved: unsavedTraffic(held, one.holdMs),
   }));
   const { elsewhere } = found;
-  const sentences = warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, elsewhere });
+  const sentences = warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere });
   return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, warnings: sentences };
 }
 
@@ -115,26 +116,71 @@ function deregisterWaits({ found, msToDeregister }: PlanInput): ReadonlyMap<stri
   return new Map(inOrder.map(({ id }, index) => [id, waits[index] ?? 0]));
 }
 
+/** How long one caller waits for a drain. */
+export interface Patience {
+  /** Milliseconds since the epoch. */
+  readonly askedAt: number;
+  /** Its own timeout, in milliseconds. Absent: the configured one. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The longest hold, and when the last one began. */
+export interface LongestHold {
+  readonly longestMs: number;
+  readonly since: number;
+}
+
 export interface LimitInput {
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   readonly deadline: number | undefined;
+  /** Everybody who waits for the drain. */
+  readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
-  /** The longest hold, and when the last one began. Absent before there is a plan. */
-  readonly hold?: { readonly longestMs: number; readonly since: number };
+  /** Absent before there is a plan. */
+  readonly hold?: LongestHold | undefined;
 }
 
 /**
- * The earlier of the deadline, less its margin, and the timeout. A configured timeout counts from the request. The
- * default one counts from the last deregistration, so that whoever registers a node again doesn't use up its time;
- * before there is a plan there is none.
+ * The deadline, less its margin, or else the moment when the last caller's timeout has passed: a deadline is a fact
+ * about the machine and bounds the drain for everybody, a timeout is one caller's patience.
  */
-export function drainLimit({ startedAt, deadline, times, hold }: LimitInput): DrainLimit | undefined {
-  const limits: DrainLimit[] = [];
-  if (deadline !== undefined) limits.push({ reason: "deadline", at: deadline - marginMs(startedAt, deadline, times) });
-  if (times.timeoutMs !== undefined) limits.push({ reason: "timeout", at: startedAt + times.timeoutMs });
-  else if (hold !== undefined) limits.push({ reason: "timeout", at: hold.since + hold.longestMs + TIMEOUT_SLACK_MS });
-  return limits.sort((a, b) => a.at - b.at)[0];
+export function drainLimit({ startedAt, deadline, waiting, times, hold }: LimitInput): DrainLimit | undefined {
+  const timeouts = waiting.map((patience) => timeoutLimit(patience, times, hold));
+  const last = timeouts.includes(undefined) ? undefined : (timeouts as DrainLimit[]).sort(byTime).at(-1);
+  return earlier(deadlineLimit({ startedAt, deadline, times }), last);
+}
+
+export function deadlineLimit({
+  startedAt,
+  deadline,
+  times,
+}: Pick<LimitInput, "startedAt" | "deadline" | "times">): DrainLimit | undefined {
+  if (deadline === undefined) return undefined;
+  return { reason: "deadline", at: deadline - marginMs(startedAt, deadline, times) };
+}
+
+/**
+ * A timeout that somebody gave counts from the request. The default one counts from the last deregistration, if that is
+ * later, so that whoever registers a node again doesn't use up its time; before there is a plan there is none.
+ */
+export function timeoutLimit(
+  { askedAt, timeoutMs }: Patience,
+  times: DrainTimes,
+  hold: LongestHold | undefined,
+): DrainLimit | undefined {
+  const givenMs = timeoutMs ?? times.timeoutMs;
+  if (givenMs !== undefined) return { reason: "timeout", at: askedAt + givenMs };
+  if (hold === undefined) return undefined;
+  return { reason: "timeout", at: Math.max(askedAt, hold.since) + hold.longestMs + TIMEOUT_SLACK_MS };
+}
+
+function earlier(one: DrainLimit | undefined, other: DrainLimit | undefined): DrainLimit | undefined {
+  return one === undefined || (other !== undefined && other.at < one.at) ? other : one;
+}
+
+function byTime(one: DrainLimit, other: DrainLimit): number {
+  return one.at - other.at;
 }
 
 /** Of a short notice at most half is kept to answer: the other half can still save requests. */
@@ -183,9 +229,10 @@ function warnings(input: {
   readonly now: number;
   readonly limit: DrainLimit;
   readonly deadline: number | undefined;
+  readonly waiting: readonly Patience[];
   readonly elsewhere: readonly Registration[];
 }): readonly string[] {
-  const { longestHoldMs, longestWaitMs, now, limit, deadline = limit.at, elsewhere } = input;
+  const { longestHoldMs, longestWaitMs, now, limit, deadline = limit.at, waiting, elsewhere } = input;
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
     sentences.push(
@@ -197,7 +244,7 @@ function warnings(input: {
     sentences.push(
       limit.reason === "deadline"
         ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
-        : `TIMEOUT leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
+        : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : "TIMEOUT"} leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {

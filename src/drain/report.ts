@@ -1,29 +1,41 @@
-import type { Registration } from "./cloud-provider.ts";
+import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { AcceptedDrain } from "./event-source.ts";
+import type { NodeStatus, RunningDrain } from "./node-status.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
+
+export type OutcomeReport = ReturnType<typeof outcomeReport>;
+export type PlanReport = ReturnType<typeof planReport>;
+export type NodeStatusReport = ReturnType<typeof nodeStatusReport>;
+export type FateReport = ReturnType<typeof fateReport>;
+export type FoundReport = ReturnType<typeof foundReport>;
+export type RegistrationReport = ReturnType<typeof registrationReport>;
 
 /**
  * Outcomes and plans as outsiders get them in JSON: from `POST /drain` and from `--json`. Times are seconds, moments
  * are ISO 8601. Fields may be added, but none renamed or taken away.
  */
 export function outcomeReport(outcome: DrainOutcome) {
-  const about =
-    "node" in outcome && outcome.node !== undefined ? { drainId: outcome.drainId, node: nodeReport(outcome) } : {};
   const { status } = outcome;
   switch (status) {
     case "drained":
-      return { status, ...about, registrations: outcome.registrations.map(fateReport), ...elsewhereReport(outcome) };
+      return {
+        status,
+        ...endedReport(outcome),
+        registrations: outcome.registrations.map(fateReport),
+        ...elsewhereReport(outcome),
+      };
     case "nothing-registered":
-      return { status, ...about, registrations: [], ...elsewhereReport(outcome) };
+      return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
     case "abandoned":
-      return { status, ...about, registrations: outcome.registrations.map(fateReport) };
+      return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "planned":
-      return { status, ...about, plan: planReport(outcome.plan) };
+      return { status, ...endedReport(outcome), plan: planReport(outcome.plan) };
     case "deadline-passed":
       return {
         status,
-        ...about,
+        ...begunReport(outcome),
         limit: limitReport(outcome.limit),
         registrations: outcome.registrations.map(fateReport),
       };
@@ -32,7 +44,7 @@ export function outcomeReport(outcome: DrainOutcome) {
     case "failed":
       return {
         status,
-        ...about,
+        ...begunReport(outcome),
         error: errorReport(outcome.error),
         registrations: outcome.registrations.map(fateReport),
       };
@@ -43,7 +55,7 @@ export function outcomeReport(outcome: DrainOutcome) {
 
 export function planReport(plan: DrainPlan) {
   return {
-    node: nodeReport(plan),
+    node: nodeReport(plan.node),
     asOf: new Date(plan.asOf).toISOString(),
     longestHoldSeconds: seconds(plan.longestHoldMs),
     limit: limitReport(plan.limit),
@@ -61,17 +73,54 @@ export function planReport(plan: DrainPlan) {
   };
 }
 
-function nodeReport({ node }: Pick<DrainPlan, "node"> | { readonly node?: DrainPlan["node"] }) {
-  return { id: node?.id, name: node?.name, network: node?.network, cluster: node?.cluster };
+/** To whoever does not wait for the outcome. */
+export function acceptedReport({ id, node }: AcceptedDrain) {
+  return { status: "accepted" as const, drainId: id, node: nodeReport(node) };
 }
 
-function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
+/** Where a node is registered now, and the drain that runs for it. */
+export function nodeStatusReport(status: NodeStatus) {
   return {
-    elsewhere: elsewhere.map((registration) => ({ ...registrationReport(registration), state: registration.detail })),
+    node: nodeReport(status.node),
+    asOf: new Date(status.asOf).toISOString(),
+    registrations: status.registrations.map(foundReport),
+    ...elsewhereReport(status),
+    ...(status.drain && { drain: runningReport(status.drain) }),
   };
 }
 
-function registrationReport({ pool, target }: Registration) {
+function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
+  return {
+    drainId,
+    startedAt: new Date(startedAt).toISOString(),
+    reasons,
+    ...(limit && { limit: limitReport(limit) }),
+    registrations: registrations.map(fateReport),
+  };
+}
+
+function endedReport({ drainId, node }: { readonly drainId: string; readonly node: Node }) {
+  return { drainId, node: nodeReport(node) };
+}
+
+/** Where the node was not found there was no drain. */
+function begunReport({ drainId, node }: { readonly drainId?: string; readonly node?: Node }) {
+  return node === undefined ? {} : { drainId, node: nodeReport(node) };
+}
+
+function nodeReport({ id, name, network, cluster }: Node) {
+  return { id, name, network, cluster };
+}
+
+function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
+  return { elsewhere: elsewhere.map(foundReport) };
+}
+
+function foundReport(registration: Registration) {
+  return { ...registrationReport(registration), state: registration.detail };
+}
+
+export function registrationReport({ pool, target }: Registration) {
   return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, target };
 }
 

@@ -11,9 +11,18 @@ export interface DrainRequest {
   readonly node: NodeReference;
   /** When the machine may be gone, in milliseconds since the epoch. Absent: nobody said. */
   readonly deadline?: number;
+  /** How long the one who asks waits at most, in milliseconds; others may wait longer for the same drain. Absent: TIMEOUT. */
+  readonly timeoutMs?: number;
+  /** Why the node is to go, in the caller's words. For logs and reports alone. */
+  readonly reason?: string;
   /** Answer with the plan and change nothing. */
   readonly dryRun: boolean;
 }
+
+/** Longer reasons are refused. */
+export const REASON_CHARACTERS_MAX = 200;
+/** Longer timeouts are refused. */
+export const TIMEOUT_SECONDS_MAX = 86_400;
 
 /** EC2 ids have 8 or, since 2016, 17 hexadecimal digits. */
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;

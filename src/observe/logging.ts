@@ -3,7 +3,8 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
-import type { DrainRequest } from "../drain/request.ts";
+import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
+import { shown } from "../drain/shown.ts";
 
 export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error">;
 
@@ -22,6 +23,8 @@ export function drainLog(log: Log): DrainObserver {
   return (event) => {
     const about = { drain: event.drainId, node: event.node.id };
     switch (event.type) {
+      case "started":
+        return log.info({ ...about, name: event.node.name, ...why(event.reason) }, "draining");
       case "planned": {
         const { registrations, longestHoldMs, limit, warnings } = event.plan;
         const limitAt = new Date(limit.at).toISOString();
@@ -39,10 +42,8 @@ export function drainLog(log: Log): DrainObserver {
         for (const warning of warnings) log.warn(about, warning);
         return;
       }
-      case "started":
-        return log.info({ ...about, name: event.node.name }, "draining");
       case "joined":
-        return log.info(about, "another request joined this drain");
+        return log.info({ ...about, ...why(event.reason) }, "another request joined this drain");
       case "deregistered":
         return log.info(
           { ...about, ...where(event.registration), ...holdUntil(event) },
@@ -136,6 +137,10 @@ function remaining(
   return fates
     .filter(({ state }) => state !== "released")
     .map(({ registration: { pool, target } }) => `${pool.name} ${target}`);
+}
+
+function why(reason: string | undefined) {
+  return reason === undefined ? {} : { reason: shown(reason, REASON_CHARACTERS_MAX) };
 }
 
 function where({ pool, target }: Registration) {

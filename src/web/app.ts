@@ -1,8 +1,19 @@
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { BadRequest, readDrainRequest } from "./drain-request.ts";
+import { newAbort } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { DrainError } from "../drain/errors.ts";
+import type { NodeStatus } from "../drain/node-status.ts";
+import type { NodeReference } from "../drain/request.ts";
+import { acceptedAnswer, failureAnswer, nodeStatusAnswer, outcomeAnswer, readyAnswer } from "./answers.ts";
+import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { type HttpSource, NotTaken } from "./http-source.ts";
-import { type Answer, answerOf, problem, stopping } from "./problem.ts";
+import { readNodeRequest } from "./node-request.ts";
+import openApi from "./openapi.json" with { type: "json" };
+import { BadRequest } from "./parameters.ts";
+import { type Answer, problem, unavailable } from "./problem.ts";
+import type { ReadyState } from "./readiness.ts";
+import { ROUTES, routeOf } from "./routes.ts";
 import type { SecretCheck } from "./secrets.ts";
 
 export interface WebOptions {
@@ -10,10 +21,15 @@ export interface WebOptions {
   readonly isSecret: SecretCheck;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
-  /** One line a request. It never gets the query, which may hold the secret. */
-  readonly onAnswered: (request: AnsweredRequest) => void;
+  readonly clock: Clock;
+  readonly version: string;
+  /** How a node stands. Throws `DrainError`. */
+  readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
+  readonly ready: () => ReadyState;
   /** What Prometheus reads. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** One line a request. It never gets the query, which may hold the secret. */
+  readonly onAnswered: (request: AnsweredRequest) => void;
   /** A fault of ours. */
   readonly onError: (error: unknown) => void;
 }
@@ -22,71 +38,97 @@ export interface AnsweredRequest {
   readonly method: string;
   readonly path: string;
   readonly status: number;
+  /** What the caller must mend, without anything that it has sent. */
+  readonly problem?: string;
 }
 
 /** Far more than a drain request needs. */
 const BODY_BYTES_MAX = 16 * 1_024;
-const METHODS: Readonly<Record<string, string>> = {
-  "/drain": "POST",
-  "/health": "GET, HEAD",
-  "/metrics": "GET, HEAD",
-};
 
 /** The HTTP API. A function from requests to answers: it needs no port. */
 export function createWebApp(options: WebOptions): Hono {
-  const { source, isSecret, dryRun, onAnswered, onError, metrics } = options;
   const app = new Hono();
-
-  app.use(async (context, next) => {
-    await next();
-    const { method, path } = context.req;
-    // Whoever mistypes the URL may have put the secret into its path.
-    onAnswered({ method, path: path in METHODS ? path : "unknown", status: context.res.status });
-  });
-
-  app.get("/health", (context) => context.json({ status: "ok" }));
-
-  app.get("/metrics", async () => {
-    const { contentType, body } = await metrics();
-    return new Response(body, { headers: { "content-type": contentType } });
-  });
-
-  app.post(
-    "/drain",
-    async (context, next) => {
-      const refusal = secretProblem(context, isSecret);
-      return refusal === undefined ? next() : send(refusal);
-    },
-    bodyLimit({
-      maxSize: BODY_BYTES_MAX,
-      onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
-    }),
-    async (context) => {
-      const query = new URL(context.req.url).searchParams;
-      const request = readDrainRequest({ query, body: await context.req.text(), dryRun });
-      return send(answerOf(await source.submit(request)));
-    },
-  );
+  app.use(tellLog(options));
+  addOpenRoutes(app, options);
+  addSecretRoutes(app, options);
 
   app.notFound((context) => {
     const { path, method } = context.req;
-    const allowed = METHODS[path];
-    if (allowed === undefined) {
-      return send(problem(404, "there is nothing here: try POST /drain, GET /health or GET /metrics"));
-    }
-    return send(problem(405, `${path} takes ${allowed}, not ${method}`, { headers: { allow: allowed } }));
+    const route = routeOf(path);
+    if (route === undefined) return send(problem(404, "there is nothing here: GET /openapi.json says what there is"));
+    const allow = ROUTES[route];
+    return send(problem(405, `${route} takes ${allow}, not ${method}`, { headers: { allow } }));
   });
 
   app.onError((error, context) => {
     if (error instanceof BadRequest) return send(problem(400, error.message));
-    if (error instanceof NotTaken) return send(stopping(error.message));
+    if (error instanceof NotTaken) return send(unavailable(error.message));
+    if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
     // Nobody is there any more to be answered.
     if (context.req.raw.signal.aborted) return send(problem(400, "the request was not sent to its end"));
-    onError(error);
+    options.onError(error);
     return send(problem(500, "a fault of the service: its log has the details"));
   });
-
   return app;
+}
+
+function tellLog({ onAnswered }: WebOptions): MiddlewareHandler {
+  return async (context, next) => {
+    await next();
+    const { method, path } = context.req;
+    const { error } = context;
+    onAnswered({
+      method,
+      path: routeOf(path) ?? "unknown",
+      status: context.res.status,
+      ...(error instanceof BadRequest ? { problem: error.logged } : {}),
+    });
+  };
+}
+
+/** What anybody may ask. */
+function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void {
+  app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/ready", () => send(readyAnswer(ready())));
+  app.get("/openapi.json", (context) => context.json({ ...openApi, info: { ...openApi.info, version } }));
+  app.get("/metrics", async () => {
+    const { contentType, body } = await metrics();
+    return new Response(body, { headers: { "content-type": contentType } });
+  });
+}
+
+function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status }: WebOptions): void {
+  const needsSecret: MiddlewareHandler = async (context, next) => {
+    const refusal = secretProblem(context, isSecret);
+    return refusal === undefined ? next() : send(refusal);
+  };
+  const limitsBody = bodyLimit({
+    maxSize: BODY_BYTES_MAX,
+    onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
+  });
+
+  app.post("/drain", needsSecret, limitsBody, async (context) => {
+    const query = queryOf(context);
+    return send(await drainAnswer(source, readDrainRequest({ query, body: await context.req.text(), dryRun }), clock));
+  });
+
+  app.get("/nodes/:node", needsSecret, async (context) => {
+    const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
+    return send(nodeStatusAnswer(await status(node, context.req.raw.signal)));
+  });
+}
+
+/** The outcome, if it comes while the caller waits; else which drain has begun. A node not found is always waited for. */
+async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainRequest, clock: Clock): Promise<Answer> {
+  const { accepted, outcome } = source.submit(request);
+  if (waitMs === undefined) return outcomeAnswer(await outcome);
+  const answered = newAbort();
+  const waited = waitMs === 0 ? accepted : clock.sleep(waitMs, answered.signal).then(() => accepted);
+  try {
+    return await Promise.race([outcome.then(outcomeAnswer), waited.then(acceptedAnswer)]);
+  } finally {
+    answered.abort();
+  }
 }
 
 /** The secret comes as a bearer token or, as it always did, as `pw` in the query. */
@@ -95,12 +137,16 @@ function secretProblem(context: Context, isSecret: SecretCheck): Answer | undefi
   // Node hands headers over as if they were latin1.
   const header = authorization === undefined ? undefined : Buffer.from(authorization, "latin1").toString("utf8");
   const bearer = header === undefined ? undefined : (/^Bearer (.+)$/i.exec(header)?.[1] ?? "");
-  const sent = bearer ?? new URL(context.req.url).searchParams.get("pw");
+  const sent = bearer ?? queryOf(context).get("pw");
   if (sent === null || sent === "") {
     const headers = { "www-authenticate": "Bearer" };
     return problem(401, "send the secret: 'Authorization: Bearer …', or 'pw' in the query", { headers });
   }
   return isSecret(sent) ? undefined : problem(403, "the secret is wrong");
+}
+
+function queryOf(context: Context): URLSearchParams {
+  return new URL(context.req.url).searchParams;
 }
 
 function send({ status, headers, body }: Answer): Response {

@@ -1,23 +1,76 @@
 import * as z from "zod";
-import { type DrainRequest, type NodeReference, nodeReference } from "../drain/request.ts";
-import { shown } from "../drain/shown.ts";
+import {
+  type DrainRequest,
+  type NodeReference,
+  nodeReference,
+  REASON_CHARACTERS_MAX,
+  TIMEOUT_SECONDS_MAX,
+} from "../drain/request.ts";
+import { BadRequest, queryFields, quoted, readParameters } from "./parameters.ts";
 
-/** What the caller must mend. */
-export class BadRequest extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "BadRequest";
-  }
-}
-
-/** Characters of an unknown parameter's name. */
-const NAME_SHOWN_MAX = 40;
 const NAMES = ["id", "ip", "node"] as const;
-const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
-const names = { id: z.string().optional(), ip: z.string().optional(), node: z.string().optional() };
+const WAIT = `give true, false, or seconds from 0 to ${TIMEOUT_SECONDS_MAX}`;
+const TIMEOUT = `give seconds from 1 to ${TIMEOUT_SECONDS_MAX}`;
 
-const QUERY = z.strictObject({ ...names, pw: z.string().optional(), dryRun: FLAGS.optional() });
-const BODY = z.strictObject({ ...names, dryRun: z.boolean().optional() });
+const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
+/** Seconds in the query, where everything is a text. */
+const SECONDS = /^\d+(\.\d+)?$/;
+
+const named = {
+  id: z.string().optional().describe("The instance id, such as i-0123456789abcdef0."),
+  ip: z.string().optional().describe("Any of its private IP addresses."),
+  node: z.string().optional().describe("Its node name, such as ip-10-0-1-5.eu-west-1.compute.internal."),
+};
+const ABOUT = {
+  dryRun: "Answer with the plan and change nothing. Then `wait` has no effect.",
+  wait:
+    "Whether to wait for the end: true, false, or for how many seconds at most. Whoever does not wait so long gets 202 " +
+    "once the drain has begun, and it goes on.",
+  timeout:
+    "How many seconds to wait before the answer is 504, in place of the service's TIMEOUT. Callers who join the drain " +
+    "with more patience keep it alive.",
+  reason: "Why the node is to go: for the log, and for GET /nodes/{node}.",
+};
+const reason = z
+  .string()
+  .max(REASON_CHARACTERS_MAX, `give at most ${REASON_CHARACTERS_MAX} characters`)
+  .optional()
+  .describe(ABOUT.reason);
+
+/** The secret's old place. */
+export const pw = z.string().optional().describe("The secret, for callers who can't send a header.");
+
+/** What `POST /drain` takes in the query. */
+export const DRAIN_QUERY = z.strictObject({
+  ...named,
+  dryRun: FLAGS.optional().describe(ABOUT.dryRun),
+  wait: z
+    .string()
+    .refine((text) => text === "true" || text === "false" || isSeconds(text, 0), WAIT)
+    .transform((text) => (text === "true" || text === "false" ? text === "true" : Number(text)))
+    .optional()
+    .meta({ description: ABOUT.wait, pattern: "^(true|false|\\d+(\\.\\d+)?)$" }),
+  timeout: z
+    .string()
+    .refine((text) => isSeconds(text, 1), TIMEOUT)
+    .transform(Number)
+    .optional()
+    .meta({ description: ABOUT.timeout, type: "number", minimum: 1, maximum: TIMEOUT_SECONDS_MAX }),
+  reason,
+  pw,
+});
+
+/** What `POST /drain` takes in a JSON body. */
+export const DRAIN_BODY = z.strictObject({
+  ...named,
+  dryRun: z.boolean().optional().describe(ABOUT.dryRun),
+  wait: z
+    .union([z.boolean(), z.number().min(0).max(TIMEOUT_SECONDS_MAX)], WAIT)
+    .optional()
+    .describe(ABOUT.wait),
+  timeout: z.number(TIMEOUT).min(1, TIMEOUT).max(TIMEOUT_SECONDS_MAX, TIMEOUT).optional().describe(ABOUT.timeout),
+  reason,
+});
 
 export interface DrainRequestInput {
   readonly query: URLSearchParams;
@@ -27,22 +80,36 @@ export interface DrainRequestInput {
   readonly dryRun: boolean;
 }
 
-/** Reads `POST /drain`: parameters in the query, in a JSON body, or shared out over both. Throws `BadRequest`. */
-export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): DrainRequest {
-  const fromQuery = parse(QUERY, queryFields(query), "query");
-  const fromBody = body.trim() === "" ? {} : parse(BODY, parseJson(body), "body");
-  for (const name of [...NAMES, "dryRun"] as const) {
-    if (fromQuery[name] !== undefined && fromBody[name] !== undefined) {
-      throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
-    }
-  }
-  return {
-    node: readNode({ ...fromQuery, ...fromBody }),
-    dryRun: dryRun || (fromQuery.dryRun ?? fromBody.dryRun ?? false),
-  };
+export interface ReadDrainRequest {
+  readonly request: DrainRequest;
+  /** How long the caller waits for the outcome before "it has begun" is answer enough, in milliseconds. Absent: for ever. */
+  readonly waitMs?: number;
 }
 
-function readNode(fields: { readonly id?: string; readonly ip?: string; readonly node?: string }): NodeReference {
+/** Reads `POST /drain`: parameters in the query, in a JSON body, or shared out over both. Throws `BadRequest`. */
+export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): ReadDrainRequest {
+  const { pw: _, ...fromQuery } = readParameters(DRAIN_QUERY, queryFields(query), "query");
+  const fromBody = body.trim() === "" ? {} : readParameters(DRAIN_BODY, parseJson(body), "body");
+  for (const name of Object.keys(fromBody)) {
+    if (Object.hasOwn(fromQuery, name))
+      throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
+  }
+  const given = { ...fromQuery, ...fromBody };
+  const { wait = true, timeout, reason = "" } = given;
+  const request = {
+    node: readNode(given),
+    dryRun: dryRun || (given.dryRun ?? false),
+    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
+    ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
+  };
+  return wait === true || request.dryRun ? { request } : { request, waitMs: Number(wait) * 1_000 };
+}
+
+function readNode(fields: {
+  readonly id?: string | undefined;
+  readonly ip?: string | undefined;
+  readonly node?: string | undefined;
+}): NodeReference {
   const given = NAMES.filter((name) => fields[name] !== undefined);
   const [name, ...others] = given;
   if (name === undefined)
@@ -51,18 +118,8 @@ function readNode(fields: { readonly id?: string; readonly ip?: string; readonly
   try {
     return nodeReference(name === "node" ? "name" : name, fields[name] ?? "");
   } catch (error) {
-    throw new BadRequest(`${name}: ${(error as Error).message}`);
+    throw new BadRequest(`${name}: ${(error as Error).message}`, `${name}: not of its form`);
   }
-}
-
-function queryFields(query: URLSearchParams): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const [name, value] of query) {
-    if (Object.hasOwn(fields, name))
-      throw new BadRequest(`'${shown(name, NAME_SHOWN_MAX)}' stands twice in the query: give it once`);
-    fields[name] = value;
-  }
-  return fields;
 }
 
 function parseJson(body: string): unknown {
@@ -73,23 +130,6 @@ function parseJson(body: string): unknown {
   }
 }
 
-/** What zod says of a value could repeat it; names and expectations are enough, and can't hold a secret. */
-function parse<T>(schema: z.ZodType<T>, value: unknown, where: "query" | "body"): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    if (issue.code === "unrecognized_keys") {
-      const allowed = where === "query" ? "id, ip, node, dryRun and pw" : "id, ip, node and dryRun";
-      return `unknown ${quoted(issue.keys.map((key) => shown(key, NAME_SHOWN_MAX)))} in the ${where}: it takes ${allowed}`;
-    }
-    const path = issue.path.join(".");
-    return path === ""
-      ? `the ${where} must be a JSON object`
-      : `'${path}' in the ${where}: ${issue.message.toLowerCase()}`;
-  });
-  throw new BadRequest(problems.join("; "));
-}
-
-function quoted(names: readonly string[]): string {
-  return names.map((name) => `'${name}'`).join(", ");
+function isSeconds(text: string, min: number): boolean {
+  return SECONDS.test(text) && Number(text) >= min && Number(text) <= TIMEOUT_SECONDS_MAX;
 }

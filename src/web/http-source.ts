@@ -1,4 +1,4 @@
-import type { Delivery, EventSource } from "../drain/event-source.ts";
+import type { AcceptedDrain, Delivery, EventSource } from "../drain/event-source.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainRequest } from "../drain/request.ts";
 
@@ -13,26 +13,42 @@ export class NotTaken extends Error {
   }
 }
 
-/** Drain requests that come by HTTP: each caller waits for its outcome. */
+/** What has become of a request. */
+export interface Submitted {
+  /** Resolves once the drain that will answer is known; stays pending where there is none. */
+  readonly accepted: Promise<AcceptedDrain>;
+  readonly outcome: Promise<DrainOutcome>;
+}
+
+/** Drain requests that come by HTTP: each caller waits for its outcome, or is content that its drain has begun. */
 export class HttpSource implements EventSource {
   readonly #queue: Delivery[] = [];
   #wake: () => void = () => {};
   #underWay = 0;
   #stopped = false;
 
-  /** The drain's outcome. Throws `NotTaken` when the service is stopping or has too many callers. */
-  submit(request: DrainRequest): Promise<DrainOutcome> {
+  /** Throws `NotTaken` when the service is stopping or has too many requests. */
+  submit(request: DrainRequest): Submitted {
     if (this.#stopped) throw new NotTaken("the service is stopping");
     if (this.#underWay >= REQUESTS_MAX) throw new NotTaken(`${REQUESTS_MAX} requests are waiting already`);
     this.#underWay += 1;
-    return new Promise((resolve) => {
-      const settle = async (outcome: DrainOutcome) => {
-        this.#underWay -= 1;
-        resolve(outcome);
-      };
-      this.#queue.push({ request, settle });
-      this.#wake();
-    });
+    let accepted: Delivery["accepted"] = () => {};
+    let settled: (outcome: DrainOutcome) => void = () => {};
+    const submitted = {
+      accepted: new Promise<AcceptedDrain>((resolve) => {
+        accepted = resolve;
+      }),
+      outcome: new Promise<DrainOutcome>((resolve) => {
+        settled = resolve;
+      }),
+    };
+    const settle = async (outcome: DrainOutcome) => {
+      this.#underWay -= 1;
+      settled(outcome);
+    };
+    this.#queue.push({ request, accepted, settle });
+    this.#wake();
+    return submitted;
   }
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {

@@ -1,7 +1,3 @@
-import type { DrainErrorCode } from "../drain/errors.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
-import { outcomeReport } from "../drain/report.ts";
-
 /** Seconds after which a refused caller may try again: another replica may have taken over by then. */
 const RETRY_AFTER_SECONDS = "5";
 
@@ -24,57 +20,9 @@ export function problem(
   };
 }
 
-export function stopping(detail: string, more?: object): Answer {
-  return problem(503, detail, {
-    headers: { "retry-after": RETRY_AFTER_SECONDS },
-    ...(more === undefined ? {} : { more }),
-  });
-}
-
-/** How an outcome is told to an HTTP caller. Only 200 means that the node can go. */
-export function answerOf(outcome: DrainOutcome): Answer {
-  const report = { outcome: outcomeReport(outcome) };
-  switch (outcome.status) {
-    case "drained":
-    case "nothing-registered":
-    case "planned":
-    case "instance-gone":
-      return { status: 200, headers: { "content-type": "application/json" }, body: report.outcome };
-    case "deadline-passed":
-      return problem(504, `the ${outcome.limit.reason} came before traffic had ended`, { more: report });
-    case "abandoned":
-      return stopping("the service stopped before traffic had ended; what was deregistered stays deregistered", report);
-    case "failed":
-      return problem(statusOf(outcome.error.code), outcome.error.message, {
-        more: { code: outcome.error.code, ...report },
-      });
-    default:
-      return outcome satisfies never;
-  }
-}
-
-function statusOf(code: DrainErrorCode): number {
-  switch (code) {
-    case "node-not-found":
-    case "instance-gone":
-    case "other-cluster":
-      return 404;
-    case "ambiguous-node":
-      return 409;
-    case "access-denied":
-    case "no-credentials":
-    case "no-region":
-    case "unreachable":
-    case "throttled":
-    case "unavailable":
-    case "cloud-error":
-    case "registered-again":
-      return 502;
-    case "internal":
-      return 500;
-    default:
-      return code satisfies never;
-  }
+/** Not now: `Retry-After` says when to come again. */
+export function unavailable(detail: string, more: object = {}): Answer {
+  return problem(503, detail, { headers: { "retry-after": RETRY_AFTER_SECONDS }, more });
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -87,6 +35,6 @@ const TITLES: Readonly<Record<number, string>> = {
   413: "Body too large",
   500: "Internal error",
   502: "AWS failed",
-  503: "Stopping",
+  503: "Unavailable",
   504: "Not drained in time",
 };

@@ -85,6 +85,28 @@ describe("hasta-la-vista plan", () => {
   });
 });
 
+describe("hasta-la-vista status", () => {
+  test("shows where the node is registered now, and changes nothing", async () => {
+    const { simulator, env } = await account();
+    const { code, stdout, stderr } = await runCli(["status", "10.0.1.5"], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`^${ID}  ip-10-0-1-5.eu-west-1.compute.internal  ${VPC}  cluster demo\n`));
+    expect(stdout).toMatch(/^alb +web-lb \/ web +\S+:30081 +healthy$/m);
+    expect(stdout).toMatch(/^classic +legacy +i-\S+ +registered$/m);
+    expect([...simulator.calls.keys()].filter((action) => /Deregister|Terminate/.test(action))).toEqual([]);
+  });
+
+  test("says so when no load balancer knows it, and prints one object with --json", async () => {
+    const { world, env } = await account();
+    world.addInstance({ id: "i-0fedcba9876543210", vpcId: VPC, privateIp: "10.0.1.6" });
+    expect((await runCli(["status", "10.0.1.6"], env)).stdout).toMatch(
+      /No load balancer lists i-0fedcba9876543210 now/,
+    );
+    const { stdout } = await runCli(["status", ID, "--json"], env);
+    expect(JSON.parse(stdout)).toMatchObject({ node: { id: ID }, registrations: [{}, {}, {}], elsewhere: [] });
+  });
+});
+
 describe("hasta-la-vista drain", () => {
   test("prints a plain line a step where there is no terminal, and a summary", async () => {
     const { world, env } = await account();
@@ -340,14 +362,18 @@ describe("the program", () => {
 });
 
 describe("help", () => {
-  test.each([[["--help"]], [["serve", "--help"]], [["drain", "--help"]], [["plan", "--help"]], [["demo", "--help"]]])(
-    "%s ends well",
-    async (args) => {
-      const { code, stdout, stderr } = await runCli(args);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toMatch(/^Usage: hasta-la-vista/);
-    },
-  );
+  test.each([
+    [["--help"]],
+    [["serve", "--help"]],
+    [["drain", "--help"]],
+    [["plan", "--help"]],
+    [["status", "--help"]],
+    [["demo", "--help"]],
+  ])("%s ends well", async (args) => {
+    const { code, stdout, stderr } = await runCli(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^Usage: hasta-la-vista/);
+  });
 
   test("names every variable beside its flag", async () => {
     const { stdout } = await runCli(["serve", "--help"]);

@@ -43,6 +43,7 @@ function plan(
     msToDeregister: (pools) => pools.map((_, index) => (index + 1) * msPerCall),
     startedAt: 0,
     now: 0,
+    waiting: [{ askedAt: 0 }],
     ...(deadline === undefined ? {} : { deadline }),
     times: { ...TIMES, ...times },
   });

@@ -20,9 +20,10 @@ function scene() {
   const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
   const drainer = new Drainer({ cloud, clock, times, observers: [metrics.observe] });
   const node = cloud.addNode("i-1");
-  const ask = (deadlineSeconds?: number) => {
+  const ask = (deadlineSeconds?: number, timeoutMs?: number) => {
+    const timeout = timeoutMs === undefined ? {} : { timeoutMs };
     const deadline = deadlineSeconds === undefined ? {} : { deadline: clock.now() + deadlineSeconds * 1_000 };
-    return drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, ...deadline }, never);
+    return drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, ...deadline, ...timeout }, never);
   };
   return { clock, cloud, metrics, node, ask };
 }
@@ -54,6 +55,20 @@ describe("the metrics", () => {
     for (const kind of ["alb", "nlb", "gwlb", "classic", "unattached"]) {
       expect(await value(metrics, `registrations_draining{kind="${kind}"}`)).toBe(0);
     }
+    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
+  });
+
+  test("count a drain once, when the last of its callers has lost patience, and hold nothing up after it", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node]);
+    const short = ask(undefined, 20_000);
+    const long = ask(undefined, 40_000);
+    await clock.run(short);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(1);
+    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBeUndefined();
+    await clock.run(long);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
+    expect(await value(metrics, "drains_running")).toBe(0);
     expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
   });
 

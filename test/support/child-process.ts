@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { onTestFinished } from "vitest";
+import { checkAnswersFrom } from "./checked-fetch.ts";
 
 export interface Finished {
   readonly code: number | null;
@@ -88,11 +89,13 @@ export function runCli(args: readonly string[], environment: Environment = {}): 
   return new Child("cli", args, environment).finished;
 }
 
-/** Starts the service on a free port of 127.0.0.1, and resolves once it listens. */
+/** Starts the service on a free port of 127.0.0.1, and resolves once it listens. Its answers are checked. */
 export async function startService(
   environment: Environment = {},
 ): Promise<{ readonly child: Child; readonly url: string }> {
   const child = new Child("service", [], { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", ...environment });
   const { port } = JSON.parse(await child.line(/"listening"/));
-  return { child, url: `http://127.0.0.1:${port}` };
+  const url = `http://127.0.0.1:${port}`;
+  checkAnswersFrom(url);
+  return { child, url };
 }

@@ -30,12 +30,22 @@ export class DrainScene {
     });
   }
 
-  request(id: string, options: { readonly deadlineSeconds?: number; readonly dryRun?: boolean } = {}): DrainRequest {
-    const { deadlineSeconds, dryRun = false } = options;
+  request(
+    id: string,
+    options: {
+      readonly deadlineSeconds?: number;
+      readonly timeoutSeconds?: number;
+      readonly reason?: string;
+      readonly dryRun?: boolean;
+    } = {},
+  ): DrainRequest {
+    const { deadlineSeconds, timeoutSeconds, reason, dryRun = false } = options;
     return {
       node: { by: "id", value: id },
       dryRun,
       ...(deadlineSeconds === undefined ? {} : { deadline: this.clock.now() + deadlineSeconds * 1_000 }),
+      ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1_000 }),
+      ...(reason === undefined ? {} : { reason }),
     };
   }
 

@@ -5,6 +5,7 @@ import { DescribeTargetGroupsCommand } from "@aws-sdk/client-elastic-load-balanc
 import { type AwsClients, createAwsClients } from "../../src/aws/clients.ts";
 import { OPTIONS, readConfig } from "../../src/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
+import type { AccessProblem } from "../../src/drain/errors.ts";
 import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
 import { createEngine, type Engine } from "../../src/engine.ts";
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
@@ -116,6 +117,12 @@ export class SimulatedRegion {
   /** The SDK's clients, as the product makes them. */
   clients(): AwsClients {
     return createAwsClients({ region: this.world.region, ...this.aws() });
+  }
+
+  /** What the product finds to keep drains from working. */
+  checkAccess(options: Readonly<Record<string, string>> = {}): Promise<readonly AccessProblem[]> {
+    const config = readConfig({ verb: "drain", environment: { AWS_REGION: this.world.region, ...options } });
+    return createEngine(config, { clock: this.clock, aws: this.aws() }).checkAccess(never);
   }
 
   /** The product's engine. `options` are given by their variables' names: `{ TIMEOUT: "60" }`. */

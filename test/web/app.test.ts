@@ -1,41 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { newAbort } from "../../src/drain/abort.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
-import type { DrainRequest } from "../../src/drain/request.ts";
-import { type AnsweredRequest, createWebApp } from "../../src/web/app.ts";
-import { HttpSource } from "../../src/web/http-source.ts";
-import { secretCheck } from "../../src/web/secrets.ts";
-
-const SECRET = "correct-horse-battery";
-const ID = "i-0123456789abcdef0";
-const NODE = { id: ID, name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
-const DRAINED: DrainOutcome = { status: "drained", drainId: "d-1", node: NODE, registrations: [], elsewhere: [] };
-
-/** The HTTP API before a drainer that ends every drain with `outcome`. */
-function web(outcome: DrainOutcome = DRAINED, options: { readonly dryRun?: boolean } = {}) {
-  const source = new HttpSource();
-  const stop = newAbort();
-  const requests: DrainRequest[] = [];
-  const answered: AnsweredRequest[] = [];
-  const errors: unknown[] = [];
-  void (async () => {
-    for await (const { request, settle } of source.deliveries(stop.signal)) {
-      requests.push(request);
-      await settle(outcome);
-    }
-  })();
-  const app = createWebApp({
-    source,
-    isSecret: secretCheck(SECRET),
-    dryRun: options.dryRun ?? false,
-    onAnswered: (request) => answered.push(request),
-    onError: (error) => errors.push(error),
-    metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
-  });
-  const post = (path: string, init: RequestInit = {}) => app.request(path, { method: "POST", ...init });
-  return { app, post, source, stop, requests, answered, errors };
-}
+import { DRAINED, ID, NODE, SECRET, webApp } from "../support/web-app.ts";
 
 const bearer = { authorization: `Bearer ${SECRET}` };
 
@@ -50,7 +16,7 @@ describe("POST /drain takes a node", () => {
       { headers: { "content-type": "application/x-www-form-urlencoded" }, body: "" },
     ],
   ])("%s", async (_, path, init) => {
-    const { post, requests } = web();
+    const { post, requests } = webApp();
     const response = await post(path, init);
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ status: "drained", drainId: "d-1", node: { id: ID } });
@@ -61,7 +27,7 @@ describe("POST /drain takes a node", () => {
     ["ip=10.0.1.5", { by: "ip", value: "10.0.1.5" }],
     ["node=ip-10-0-1-5.eu-west-1.compute.internal", { by: "name", value: "ip-10-0-1-5.eu-west-1.compute.internal" }],
   ])("named by %s", async (query, node) => {
-    const { post, requests } = web();
+    const { post, requests } = webApp();
     expect((await post(`/drain?${query}`, { headers: bearer })).status).toBe(200);
     expect(requests).toEqual([{ node, dryRun: false }]);
   });
@@ -73,7 +39,7 @@ describe("POST /drain takes a node", () => {
     ["configured, whatever the caller asks for", "&dryRun=false", undefined, true, true],
     ["not asked for", "&dryRun=false", undefined, false, false],
   ])("in dry run when %s", async (_, query, body, configured, expected) => {
-    const { post, requests } = web(DRAINED, { dryRun: configured });
+    const { post, requests } = webApp({ dryRun: configured });
     await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
     expect(requests).toMatchObject([{ dryRun: expected }]);
   });
@@ -99,7 +65,7 @@ describe("the secret", () => {
       403,
     ],
   ])("%s: nobody learns anything else", async (_, path, init, status) => {
-    const { post, requests } = web();
+    const { post, requests } = webApp();
     const response = await post(path, init);
     expect(response.status).toBe(status);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
@@ -108,7 +74,7 @@ describe("the secret", () => {
   });
 
   test("never shows up in what is told to the log, nor does the query", async () => {
-    const { post, answered } = web();
+    const { post, answered } = webApp();
     await post(`/drain?id=${ID}&pw=${SECRET}`);
     expect(answered).toEqual([{ method: "POST", path: "/drain", status: 200 }]);
   });
@@ -135,13 +101,13 @@ describe("bad input gets a clear answer", () => {
       "an unknown parameter",
       `id=${ID}&force=yes`,
       undefined,
-      /unknown 'force' in the query: it takes id, ip, node, dryRun and pw/,
+      /unknown 'force' in the query: it takes id, ip, node, dryRun, wait, timeout, reason and pw/,
     ],
     [
       "an unknown field",
       "",
-      `{"id":"${ID}","wait":true}`,
-      /unknown 'wait' in the body: it takes id, ip, node and dryRun/,
+      `{"id":"${ID}","force":true}`,
+      /unknown 'force' in the body: it takes id, ip, node, dryRun, wait, timeout and reason/,
     ],
     ["a dryRun that is neither", `id=${ID}&dryRun=yes`, undefined, /'dryRun' in the query: .*"true"/],
     ["a number as id", "", '{"id":1}', /'id' in the body: .*expected string/],
@@ -154,7 +120,7 @@ describe("bad input gets a clear answer", () => {
     ["a field named __proto__", "", '{"__proto__":{"id":"x"}}', /./],
   ];
   test.each(cases)("%s", async (_, query, body, message) => {
-    const { post, requests } = web();
+    const { post, requests } = webApp();
     const response = await post(`/drain?${query}`, { headers: bearer, ...(body === undefined ? {} : { body }) });
     expect(response.status).toBe(400);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
@@ -167,7 +133,7 @@ describe("bad input gets a clear answer", () => {
   });
 
   test("a huge body is refused", async () => {
-    const { post, requests } = web();
+    const { post, requests } = webApp();
     const response = await post("/drain", { headers: bearer, body: JSON.stringify({ id: "x".repeat(20_000) }) });
     expect(response.status).toBe(413);
     expect(await response.json()).toMatchObject({ detail: "the body is larger than 16384 bytes" });
@@ -175,17 +141,17 @@ describe("bad input gets a clear answer", () => {
   });
 
   test.each(["GET", "PUT", "DELETE", "PATCH"])("%s /drain is told which method it takes", async (method) => {
-    const { app } = web();
-    const response = await app.request("/drain", { method });
+    const { request } = webApp();
+    const response = await request("/drain", { method });
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe("POST");
   });
 
   test("an unknown path is told what there is", async () => {
-    const response = await web().app.request("/drains/all");
+    const response = await webApp().request("/drains/all");
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({
-      detail: "there is nothing here: try POST /drain, GET /health or GET /metrics",
+      detail: "there is nothing here: GET /openapi.json says what there is",
     });
   });
 });
@@ -217,7 +183,7 @@ describe("every outcome has its status", () => {
         [outcome.status === "failed" ? outcome.error.code : outcome.status, outcome, status] as const,
     ),
   )("%s", async (_, outcome, status) => {
-    const response = await web(outcome).post(`/drain?id=${ID}`, { headers: bearer });
+    const response = await webApp({ outcome }).post(`/drain?id=${ID}`, { headers: bearer });
     expect(response.status).toBe(status);
     const body = await response.json();
     if (status === 200) expect(body).toMatchObject({ status: outcome.status });
@@ -228,19 +194,19 @@ describe("every outcome has its status", () => {
 
 describe("the service", () => {
   test("says that it is alive to anybody", async () => {
-    const response = await web().app.request("/health");
+    const response = await webApp().request("/health");
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: "ok" });
   });
 
   test("shows its metrics to anybody, as Prometheus wants them", async () => {
-    const response = await web().app.request("/metrics");
+    const response = await webApp().request("/metrics");
     expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4");
     expect(await response.text()).toBe("up 1\n");
   });
 
   test("takes no requests once it is stopping, and says when to come again", async () => {
-    const { post, stop } = web();
+    const { post, stop } = webApp();
     stop.abort();
     const response = await post(`/drain?id=${ID}`, { headers: bearer });
     expect(response.status).toBe(503);
@@ -248,7 +214,7 @@ describe("the service", () => {
   });
 
   test("answers a fault of its own without its details, and tells the log", async () => {
-    const { post, source, errors } = web();
+    const { post, source, errors } = webApp();
     source.submit = () => {
       throw new TypeError("secret internals");
     };

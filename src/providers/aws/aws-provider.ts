@@ -10,8 +10,9 @@ import type {
   Registration,
   RegistrationState,
 } from "../../drain/cloud-provider.ts";
-import { DrainError } from "../../drain/errors.ts";
+import { type AccessProblem, DrainError } from "../../drain/errors.ts";
 import type { NodeReference } from "../../drain/request.ts";
+import { checkAccess } from "./access.ts";
 import { addressMatcher } from "./addresses.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { IndexRefresh } from "./index-refresh.ts";
@@ -132,6 +133,11 @@ export class AwsProvider implements CloudProvider {
 
   findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
     return findTerminated(this.#aws, nodes, by);
+  }
+
+  /** What would keep drains from working: see `checkAccess` in `access.ts`. */
+  checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
+    return checkAccess(this.#aws, this.#options, signal);
   }
 
   /** Which of the listed pools are meant. */

@@ -1,0 +1,43 @@
+import type { Registration } from "../drain/cloud-provider.ts";
+import type { DrainEvent } from "../drain/events.ts";
+import type { DrainPlan } from "../drain/plan.ts";
+import { registrationReport } from "../drain/report.ts";
+import { placeCells, seconds, times } from "./text.ts";
+
+/** The plan in a line, and one for each of its warnings. */
+export function planSummary({ node, registrations, longestHoldMs, warnings }: DrainPlan): string {
+  const found = `${node.id} has ${times(registrations.length)}; longest hold ${seconds(longestHoldMs / 1_000)}`;
+  return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
+}
+
+/** One line a step, for whoever watches without a terminal. */
+export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
+  const at = `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
+  switch (event.type) {
+    case "planned":
+      return planSummary(event.plan).replace(/^/gm, at);
+    case "joined":
+      return `${at}joined the drain ${event.drainId}`;
+    case "deregistered":
+      return `${at}${event.foundDraining ? "found draining" : "deregistered"}  ${registrationText(event.registration)}`;
+    case "deregistering-again":
+      return `${at}${event.because === "back" ? "somebody registered it again" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
+    case "look-failed":
+      return `${at}could not look (${event.error.message}), trying again  ${registrationText(event.registration)}`;
+    case "released":
+      return `${at}released after ${seconds(event.heldMs / 1_000)}  ${registrationText(event.registration)}`;
+    case "failed":
+      return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
+    case "deregister-failed":
+      return `${at}could not deregister (${event.error.message}), trying again  ${registrationText(event.registration)}`;
+    case "started":
+    case "ended":
+      return undefined;
+    default:
+      return event satisfies never;
+  }
+}
+
+function registrationText(registration: Registration): string {
+  return placeCells(registrationReport(registration)).join(" ");
+}

@@ -1,0 +1,46 @@
+import type { DrainErrorCode } from "../drain/errors.ts";
+import type { OutcomeReport } from "../drain/report.ts";
+import { EXIT, exitCodeOf, exitCodeOfFailure } from "./exit-codes.ts";
+import { type RemoteAnswer, RemoteError } from "./remote-service.ts";
+
+interface Problem {
+  readonly detail?: string;
+  readonly code?: DrainErrorCode;
+  readonly outcome?: OutcomeReport;
+}
+
+const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
+  "drained",
+  "nothing-registered",
+  "planned",
+  "instance-gone",
+  "deadline-passed",
+  "abandoned",
+  "failed",
+]);
+const NOT_OURS = new RemoteError("the answer is not as hasta-la-vista gives it: is --server right?", EXIT.usage);
+
+/** What a service's answer means here. */
+export interface Understood {
+  readonly exitCode: number;
+  /** How the drain ended, where there was one. */
+  readonly outcome?: OutcomeReport;
+  /** For people; absent where the outcome says it all. */
+  readonly problem?: string;
+}
+
+/** Reads an error of the service, or the outcome of a drain. Exit codes are those of the way without a service. */
+export function understand({ status, body }: RemoteAnswer): Understood {
+  if (status === 200) return { exitCode: exitCodeOf(checked(body)), outcome: checked(body) };
+  const { detail, code, outcome } = body as Problem;
+  if (outcome !== undefined) return { exitCode: exitCodeOf(checked(outcome)), outcome };
+  if (typeof detail !== "string") throw NOT_OURS;
+  const problem = `the service answered ${status}: ${detail}`;
+  if (code !== undefined) return { exitCode: exitCodeOfFailure(code), problem: `${problem} (${code})` };
+  return { exitCode: status >= 500 ? EXIT.notDrained : EXIT.usage, problem };
+}
+
+function checked(outcome: object): OutcomeReport {
+  if (!STATUSES.has((outcome as Partial<OutcomeReport>).status)) throw NOT_OURS;
+  return outcome as OutcomeReport;
+}

@@ -1,0 +1,133 @@
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { EXIT } from "./exit-codes.ts";
+
+/** A service that does not take the connection within this time is not there. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** So often the network is asked whether the service's machine is still there. */
+const KEEP_ALIVE_MS = 30_000;
+/** Far more than the report of a node in hundreds of pools. */
+const ANSWER_BYTES_MAX = 16 * 2 ** 20;
+
+/** The service could not be asked, or answered with something else than it would. */
+export class RemoteError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.notDrained) {
+    super(message);
+    this.name = "RemoteError";
+    this.exitCode = exitCode;
+  }
+}
+
+export interface RemoteAnswer {
+  readonly status: number;
+  /** An object, and nothing else is known of it. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface RemoteServiceOptions {
+  /** Where it is, without a user, a query or a fragment. */
+  readonly url: URL;
+  readonly secret: string;
+  readonly connectTimeoutMs?: number;
+}
+
+/** A running service, as its callers see it. */
+export class RemoteService {
+  readonly #options: RemoteServiceOptions;
+
+  constructor(options: RemoteServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Its answer, however long it takes: a drain takes minutes, and the service bounds it. (`fetch` would give up after
+   * five.) Throws `RemoteError`, whose message never has the secret.
+   */
+  async ask(
+    method: "GET" | "POST",
+    path: string,
+    body: object | undefined,
+    signal: AbortSignal,
+  ): Promise<RemoteAnswer> {
+    const { url } = this.#options;
+    const where = `${url.origin}${url.pathname}`;
+    try {
+      const answer = await this.#send(method, path, body, signal);
+      return { status: answer.statusCode ?? 0, body: readAnswer(answer, await textOf(answer), where) };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof RemoteError) throw error;
+      const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: readonly Error[] };
+      const why = errors?.[0]?.message ?? (message || code);
+      throw new RemoteError(`could not ask the service at ${where}: ${why}`);
+    }
+  }
+
+  #send(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+    const { url, secret, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
+    const target = new URL(url);
+    target.pathname = `${url.pathname.replace(/\/$/, "")}${path}`;
+    // As bytes: Node would encode the headers together with a text, and so spoil a secret beyond ASCII.
+    const content = Buffer.from(body === undefined ? "" : JSON.stringify(body));
+    const headers = {
+      // Node takes headers as latin1; the service reads them as UTF-8.
+      authorization: `Bearer ${Buffer.from(secret, "utf8").toString("latin1")}`,
+      accept: "application/json",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      "content-length": content.length,
+    };
+    const send = url.protocol === "https:" ? requestHttps : requestHttp;
+    return new Promise((resolve, reject) => {
+      // No agent: the shared one has time limits of its own.
+      const sent = send(target, { method, headers, signal, agent: false, timeout: connectTimeoutMs });
+      sent.once("response", resolve).once("error", reject);
+      limitConnecting(sent, connectTimeoutMs, url.protocol === "https:" ? "secureConnect" : "connect");
+      sent.end(content);
+    });
+  }
+}
+
+/** Only connecting is limited in time: then the network's own keep-alive notices a service that is gone. */
+function limitConnecting(sent: ClientRequest, connectTimeoutMs: number, connected: string): void {
+  sent.once("timeout", () => sent.destroy(new Error(`no connection within ${connectTimeoutMs / 1_000} s`)));
+  sent.once("socket", (socket) => {
+    socket.once(connected, () => {
+      sent.setTimeout(0);
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    });
+  });
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX) throw new RemoteError(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function readAnswer({ statusCode = 0 }: IncomingMessage, text: string, where: string): RemoteAnswer["body"] {
+  if (statusCode >= 300 && statusCode < 400) {
+    throw new RemoteError(`${where} answered ${statusCode}, a redirect: give the service's own URL`, EXIT.usage);
+  }
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as RemoteAnswer["body"];
+  } catch {
+    // Said below.
+  }
+  const gateway = statusCode >= 502 && statusCode <= 504;
+  throw gateway
+    ? new RemoteError(
+        `something between here and ${where} answered ${statusCode}: the drain may go on; look with 'status', or use --wait`,
+      )
+    : new RemoteError(
+        `${where} answered ${statusCode}, and not as hasta-la-vista does: is --server right?`,
+        EXIT.usage,
+      );
+}

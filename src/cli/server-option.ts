@@ -1,0 +1,58 @@
+import { type Command, InvalidArgumentError } from "commander";
+import {
+  type Config,
+  ConfigError,
+  OPTIONS,
+  type OptionName,
+  processEnvironment,
+  readConfig,
+  type Verb,
+} from "../config.ts";
+import { secretOf } from "../service.ts";
+import { flagsFrom } from "./options.ts";
+import { RemoteService } from "./remote-service.ts";
+
+export interface ServerOptions {
+  readonly server?: URL;
+}
+
+/** What a service lets its callers choose; everything else is its own configuration. */
+const FOR_CALLERS: readonly OptionName[] = ["secretFile", "timeoutMs", "dryRun"];
+
+export function addServerOption(command: Command): Command {
+  return command.option(
+    "--server <url>",
+    "go through the service at this address, with its SECRET, instead of AWS credentials of your own",
+    readServer,
+  );
+}
+
+/** The service to go through, and what the flags say. Throws `ConfigError` for flags that would do nothing there. */
+export async function remoteFrom(
+  command: Command,
+  verb: Verb,
+  url: URL,
+): Promise<{ readonly service: RemoteService; readonly config: Config }> {
+  const flags = flagsFrom(command);
+  const useless = (Object.keys(flags) as OptionName[]).filter((name) => !FOR_CALLERS.includes(name));
+  const names = useless.map((name) => OPTIONS[name].flag?.split(" ")[0] ?? name);
+  if (command.getOptionValue("deadline") !== undefined) names.push("--deadline");
+  if (names.length > 0) {
+    throw new ConfigError(names.map((name) => `${name} does nothing with --server: leave it out`));
+  }
+  // Of the environment the secret alone: what else stands there is about the way without a service.
+  const { SECRET, SECRET_FILE } = processEnvironment();
+  const config = readConfig({ verb, environment: { SECRET, SECRET_FILE }, flags, isRemote: true });
+  return { service: new RemoteService({ url, secret: await secretOf(config) }), config };
+}
+
+function readServer(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    throw new InvalidArgumentError("Give the service's address, such as http://localhost:8080.");
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new InvalidArgumentError("Give the address alone: the secret comes from SECRET or SECRET_FILE.");
+  }
+  return url;
+}

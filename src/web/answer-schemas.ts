@@ -1,0 +1,153 @@
+import * as z from "zod";
+
+/** What the API answers, for its description: see `api-document.ts`. Reports are made in `drain/report.ts`. */
+
+const seconds = z.number();
+const moment = z.iso.datetime();
+const drainId = z.string().describe("Names the drain in logs and answers. Requests that joined it share it.");
+
+const node = z
+  .strictObject({
+    id: z.string().describe("The instance id."),
+    name: z.string().describe("The private DNS name, which is the Kubernetes node name by default."),
+    network: z.string().describe("The VPC."),
+    cluster: z.string().optional().describe("The cluster that its tags name."),
+  })
+  .meta({ id: "Node" });
+
+const place = {
+  kind: z.enum(["alb", "nlb", "gwlb", "classic", "unattached"]).describe("What sends the traffic."),
+  loadBalancer: z.string().optional().describe("Absent where no load balancer uses the target group."),
+  pool: z.string().describe("The target group's or classic load balancer's name."),
+  target: z.string().describe("The instance or address, with its port."),
+};
+
+const registration = z
+  .strictObject({ ...place, state: z.string().describe("AWS's word for it.") })
+  .meta({ id: "Registration" });
+
+const error = z.strictObject({ code: z.string(), message: z.string() }).meta({ id: "Error" });
+
+const fate = z
+  .strictObject({
+    ...place,
+    state: z
+      .enum(["released", "holding", "registered", "failed"])
+      .describe(
+        "released: traffic has stopped. holding: deregistered, the hold has not ended. registered: not yet deregistered. failed: error says why.",
+      ),
+    heldSeconds: seconds.describe("Since the deregistration was accepted."),
+    holdSeconds: seconds.optional().describe("How long the hold is to be. Absent while that is not known."),
+    newTrafficStopped: z.boolean().describe("Whether new requests and connections have stopped."),
+    cameBack: z.int().describe("How often somebody else registered it again."),
+    error: error.optional(),
+  })
+  .meta({ id: "Fate", description: "How one registration fares, or ended." });
+
+const limit = z
+  .strictObject({
+    reason: z.enum(["deadline", "timeout"]).describe("deadline: the machine goes. timeout: nobody waits longer."),
+    at: moment,
+  })
+  .meta({ id: "Limit", description: "When a drain ends even if traffic has not." });
+
+const elsewhere = z
+  .array(registration)
+  .describe("With DISCOVERY=tag: registrations in pools without the cluster's tag, which stay as they are.");
+
+const asOf = moment.describe("It was so then, and may have changed since: what is known may come from memory.");
+
+const plan = z
+  .strictObject({
+    node,
+    asOf,
+    longestHoldSeconds: seconds,
+    limit,
+    registrations: z.array(
+      z.strictObject({
+        ...place,
+        state: z.string().describe("AWS's word for it."),
+        action: z.enum(["deregister", "hold"]).describe("hold: somebody else has deregistered it already."),
+        waitSeconds: seconds.describe("How long AWS's request quota makes its deregistration wait."),
+        holdSeconds: seconds,
+        shortBySeconds: seconds.describe("By how much the limit comes too early for this hold. 0: it fits."),
+        unsaved: z
+          .array(z.strictObject({ code: z.string(), message: z.string() }))
+          .describe("What is lost even when everything goes well."),
+      }),
+    ),
+    elsewhere,
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: "Plan" });
+
+const begun = { drainId: drainId.optional(), node: node.optional() };
+const fates = z.array(fate);
+
+const deadlinePassed = z.strictObject({ status: z.literal("deadline-passed"), ...begun, limit, registrations: fates });
+const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
+const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
+
+/** 200 from `POST /drain`. */
+export const DONE = z
+  .discriminatedUnion("status", [
+    z.strictObject({ status: z.literal("drained"), drainId, node, registrations: fates, elsewhere }),
+    z.strictObject({ status: z.literal("nothing-registered"), drainId, node, registrations: fates, elsewhere }),
+    z.strictObject({ status: z.literal("planned"), drainId, node, plan }),
+    z.strictObject({ status: z.literal("instance-gone"), message: z.string() }),
+  ])
+  .meta({ id: "Done", description: "The node can go; or, of a dry run, what would have been done." });
+
+/** 202 from `POST /drain`. */
+export const ACCEPTED = z.strictObject({ status: z.literal("accepted"), drainId, node }).meta({ id: "Accepted" });
+
+/** 200 from `GET /nodes/{node}`. */
+export const NODE_STATUS = z
+  .strictObject({
+    node,
+    asOf,
+    registrations: z.array(registration).describe("Where it is registered."),
+    elsewhere,
+    drain: z
+      .strictObject({
+        drainId,
+        startedAt: moment,
+        reasons: z.array(z.string()).describe("Why, in the callers' words."),
+        limit: limit.optional().describe("Absent while the registrations are being looked for and nobody set one."),
+        registrations: fates.describe("How each fares. Empty while they are being looked for."),
+      })
+      .optional()
+      .describe("The drain that runs for it. Absent when there is none."),
+  })
+  .meta({ id: "NodeStatus" });
+
+export const HEALTHY = z.strictObject({ status: z.literal("ok") });
+export const READY = z.strictObject({
+  status: z.literal("ready"),
+  checkedAt: moment.describe("When the last check ended."),
+});
+
+const problem = {
+  type: z.literal("about:blank"),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe("What is wrong and what to do, for people."),
+};
+
+/** Any error that has nothing more to say. RFC 9457. */
+export const PROBLEM = z.strictObject(problem).meta({ id: "Problem", description: "A problem as RFC 9457 has it." });
+
+const code = z.string().describe("Which failure it is, for programs.");
+export const FAILURE = z.strictObject({ ...problem, code }).meta({ id: "Failure" });
+export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
+export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });
+export const STOPPED = z
+  .strictObject({ ...problem, outcome: abandoned.optional().describe("Absent when no drain had begun.") })
+  .meta({ id: "Stopped" });
+export const NOT_READY = z
+  .strictObject({
+    ...problem,
+    reason: z.string().describe("checking, stopping, or the code of the failure."),
+    checkedAt: moment.optional(),
+  })
+  .meta({ id: "NotReady" });

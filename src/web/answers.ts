@@ -1,0 +1,105 @@
+import type { AccessProblem, DrainError, DrainErrorCode } from "../drain/errors.ts";
+import type { AcceptedDrain } from "../drain/event-source.ts";
+import type { NodeStatus } from "../drain/node-status.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+import { acceptedReport, nodeStatusReport, outcomeReport } from "../drain/report.ts";
+import { type Answer, problem, unavailable } from "./problem.ts";
+import type { ReadyState } from "./readiness.ts";
+
+/** How an outcome is told to an HTTP caller. Only 200 means that the node can go. */
+export function outcomeAnswer(outcome: DrainOutcome): Answer {
+  const report = outcomeReport(outcome);
+  switch (outcome.status) {
+    case "drained":
+    case "nothing-registered":
+    case "planned":
+    case "instance-gone":
+      return json(200, report);
+    case "deadline-passed":
+      return problem(504, `the ${outcome.limit.reason} came before traffic had ended`, { more: { outcome: report } });
+    case "abandoned": {
+      const detail = "the service stopped before traffic had ended; what was deregistered stays deregistered";
+      return unavailable(detail, { outcome: report });
+    }
+    case "failed":
+      return failureAnswer(outcome.error, { outcome: report });
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** To whoever doesn't wait for the outcome. */
+export function acceptedAnswer(drain: AcceptedDrain): Answer {
+  return json(202, acceptedReport(drain), { location: `/nodes/${drain.node.id}` });
+}
+
+export function nodeStatusAnswer(status: NodeStatus): Answer {
+  return json(200, nodeStatusReport(status));
+}
+
+export function failureAnswer({ code, message }: DrainError, more: object = {}): Answer {
+  return problem(statusOf(code), message, { more: { code, ...more } });
+}
+
+/** Answers anybody, and so gives nothing away of the account: what AWS said in its own words stands in the log. */
+export function readyAnswer(state: ReadyState): Answer {
+  switch (state.status) {
+    case "ready":
+      return json(200, { status: "ready", checkedAt: new Date(state.checkedAt).toISOString() });
+    case "checking":
+      return unavailable("the first check of what AWS allows has not ended", { reason: "checking" });
+    case "stopping":
+      return unavailable("the service is stopping", { reason: "stopping" });
+    case "not-ready": {
+      const checkedAt = new Date(state.checkedAt).toISOString();
+      return unavailable(accessDetail(state.problems), { reason: state.problems[0]?.error.code, checkedAt });
+    }
+    default:
+      return state satisfies never;
+  }
+}
+
+function accessDetail(problems: readonly AccessProblem[]): string {
+  const [first] = problems;
+  const actions = problems.map(({ action }) => action).join(", ");
+  switch (first?.error.code) {
+    case "access-denied":
+      return `AWS denies ${actions}: allow it in the IAM policy`;
+    case "no-credentials":
+      return "the service has no valid AWS credentials: its log says where it looked";
+    case "no-region":
+      return "the service has no AWS region: set AWS_REGION, or --region";
+    case "unreachable":
+      return "the service can't reach AWS: check AWS_REGION, AWS_ENDPOINT_URL and the network";
+    default:
+      return `${actions || "the check"} failed: the service's log says why`;
+  }
+}
+
+function json(status: number, body: object, headers: Answer["headers"] = {}): Answer {
+  return { status, headers: { "content-type": "application/json", ...headers }, body };
+}
+
+function statusOf(code: DrainErrorCode): number {
+  switch (code) {
+    case "node-not-found":
+    case "instance-gone":
+    case "other-cluster":
+      return 404;
+    case "ambiguous-node":
+      return 409;
+    case "access-denied":
+    case "no-credentials":
+    case "no-region":
+    case "unreachable":
+    case "throttled":
+    case "unavailable":
+    case "cloud-error":
+    case "registered-again":
+      return 502;
+    case "internal":
+      return 500;
+    default:
+      return code satisfies never;
+  }
+}

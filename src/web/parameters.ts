@@ -1,0 +1,64 @@
+import type * as z from "zod";
+import { shown } from "../drain/shown.ts";
+
+/** What the caller must mend. */
+export class BadRequest extends Error {
+  /** The same without anything that the caller has sent, which might be the secret in the wrong place. */
+  readonly logged: string;
+
+  constructor(message: string, logged = message) {
+    super(message);
+    this.name = "BadRequest";
+    this.logged = logged;
+  }
+}
+
+/** Characters of an unknown parameter's name. */
+const NAME_SHOWN_MAX = 40;
+
+/** The query's parameters. Throws `BadRequest` where one stands twice. */
+export function queryFields(query: URLSearchParams): Readonly<Record<string, string>> {
+  const fields: Record<string, string> = {};
+  for (const [name, value] of query) {
+    if (Object.hasOwn(fields, name)) {
+      throw new BadRequest(
+        `'${shown(name, NAME_SHOWN_MAX)}' stands twice in the query: give it once`,
+        "a parameter stands twice in the query",
+      );
+    }
+    fields[name] = value;
+  }
+  return fields;
+}
+
+/**
+ * Checks parameters against their schema, and throws `BadRequest` with everything that is wrong. What zod says of a
+ * value could repeat it; names and expectations are enough, and can't hold a secret.
+ */
+export function readParameters<T extends z.ZodObject>(schema: T, value: unknown, where: "query" | "body"): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    const takes = `the ${where} takes ${listed(Object.keys(schema.shape))}`;
+    if (issue.code === "unrecognized_keys") {
+      const names = quoted(issue.keys.map((key) => shown(key, NAME_SHOWN_MAX)));
+      return { said: `unknown ${names} in the ${where}: it takes ${listed(Object.keys(schema.shape))}`, logged: takes };
+    }
+    const path = issue.path.join(".");
+    const said =
+      path === "" ? `the ${where} must be a JSON object` : `'${path}' in the ${where}: ${issue.message.toLowerCase()}`;
+    return { said, logged: said };
+  });
+  throw new BadRequest(
+    problems.map(({ said }) => said).join("; "),
+    [...new Set(problems.map(({ logged }) => logged))].join("; "),
+  );
+}
+
+export function quoted(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(", ");
+}
+
+function listed(names: readonly string[]): string {
+  return names.length === 1 ? `${names[0]}` : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}

@@ -1,0 +1,77 @@
+import type { Clock } from "../drain/clock.ts";
+import { type AccessProblem, asDrainError, DrainError } from "../drain/errors.ts";
+import { LimitPassed, withLimit } from "../drain/limit.ts";
+
+/** A check costs a call for each action; nobody needs to know sooner. */
+const CHECK_INTERVAL_MS = 60_000;
+/** The SDK repeats calls for a while by itself. */
+const CHECK_TIMEOUT_MS = 45_000;
+
+/** Whether the service could drain a node now, as far as is known. Moments are milliseconds since the epoch. */
+export type ReadyState =
+  | { readonly status: "checking" }
+  | { readonly status: "ready"; readonly checkedAt: number }
+  | { readonly status: "not-ready"; readonly checkedAt: number; readonly problems: readonly AccessProblem[] }
+  | { readonly status: "stopping" };
+
+export interface ReadinessOptions {
+  readonly clock: Clock;
+  /** Everything that would keep drains from working. */
+  readonly check: (signal: AbortSignal) => Promise<readonly AccessProblem[]>;
+  /** Hears of the first check, and of each one that ends otherwise than the one before. */
+  readonly onChange: (state: ReadyState) => void;
+}
+
+/** Checks in the background whether drains can work, so that whoever asks costs nothing and gets an answer at once. */
+export class Readiness {
+  readonly #options: ReadinessOptions;
+  #state: ReadyState = { status: "checking" };
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+  }
+
+  get state(): ReadyState {
+    return this.#state;
+  }
+
+  /** Checks now, and then a minute after each check. Resolves when `stop` aborts. */
+  async run(stop: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const onStop = () => {
+      this.#state = { status: "stopping" };
+    };
+    if (stop.aborted) onStop();
+    else stop.addEventListener("abort", onStop, { once: true });
+    while (!stop.aborted) {
+      const problems = await this.#problems(stop);
+      if (!stop.aborted) this.#checked(problems);
+      await clock.sleep(CHECK_INTERVAL_MS, stop).catch(() => {}); // Stopped.
+    }
+  }
+
+  #checked(problems: readonly AccessProblem[]): void {
+    const { clock, onChange } = this.#options;
+    const before = this.#state;
+    const checkedAt = clock.now();
+    this.#state = problems.length === 0 ? { status: "ready", checkedAt } : { status: "not-ready", checkedAt, problems };
+    if (gist(before) !== gist(this.#state)) onChange(this.#state);
+  }
+
+  async #problems(stop: AbortSignal): Promise<readonly AccessProblem[]> {
+    const { clock, check } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + CHECK_TIMEOUT_MS } as const;
+    try {
+      return await withLimit({ clock, limit, signal: stop }, check);
+    } catch (error) {
+      if (!(error instanceof LimitPassed)) return [{ error: asDrainError(error) }];
+      return [{ error: new DrainError("unreachable", `AWS did not answer within ${CHECK_TIMEOUT_MS / 1_000} s`) }];
+    }
+  }
+}
+
+/** What tells one state from another; the words of errors differ from time to time. */
+function gist(state: ReadyState): string {
+  if (state.status !== "not-ready") return state.status;
+  return state.problems.map(({ action, error }) => `${error.code} ${action}`).join();
+}

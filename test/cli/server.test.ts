@@ -1,0 +1,339 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Hono } from "hono";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { RemoteService } from "../../src/cli/remote-service.ts";
+import { newAbort } from "../../src/drain/abort.ts";
+import { DrainError } from "../../src/drain/errors.ts";
+import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import type { DrainPlan } from "../../src/drain/plan.ts";
+import { listen } from "../../src/web/server.ts";
+import { checkAnswer } from "../support/api-answers.ts";
+import { Child, runCli } from "../support/child-process.ts";
+import { never } from "../support/simulated-region.ts";
+import { ID, NODE, SECRET, type WebAppOptions, webApp } from "../support/web-app.ts";
+
+const POOL = {
+  kind: "nlb",
+  id: "tg/tcp",
+  name: "tcp",
+  loadBalancer: "tcp-lb",
+} as const;
+const REGISTRATION = {
+  pool: POOL,
+  target: `${ID}:80`,
+  state: "draining",
+  detail: "draining",
+  isHealthy: false,
+} as const;
+const FATE = {
+  registration: REGISTRATION,
+  state: "holding",
+  heldMs: 20_000,
+  holdMs: 210_000,
+  newTrafficStopped: false,
+  cameBack: 0,
+} as const;
+const PLAN: DrainPlan = {
+  node: NODE,
+  registrations: [
+    { registration: REGISTRATION, action: "hold", waitMs: 0, holdMs: 210_000, shortByMs: 0, unsaved: [] },
+  ],
+  asOf: 0,
+  elsewhere: [],
+  longestHoldMs: 210_000,
+  limit: { reason: "timeout", at: 0 },
+  warnings: [],
+};
+
+/** The HTTP API on a port, before a drainer that does as the test wants. */
+async function service(options: WebAppOptions = {}) {
+  const web = webApp(options);
+  const checked = async (request: Request, env: unknown) => {
+    const response = await web.app.fetch(request, env as object);
+    const { pathname } = new URL(request.url);
+    await checkAnswer({ method: request.method, path: pathname, response });
+    return response;
+  };
+  const server = await listen({ fetch: checked } as unknown as Hono, { host: "127.0.0.1", port: 0 });
+  onTestFinished(() => server.close(Promise.resolve()));
+  const url = `http://127.0.0.1:${server.port}`;
+  const run = (args: readonly string[], env = {}) => runCli([...args, "--server", url], { SECRET, ...env });
+  return { ...web, url, run };
+}
+
+/** Any other server. */
+async function other(answer: RequestListener): Promise<string> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const failed = (error: DrainError): DrainOutcome => ({ status: "failed", error, registrations: [] });
+
+describe("drain --server", () => {
+  test("drains through the service, without credentials here, and prints what is printed without it", async () => {
+    const { run, requests } = await service();
+    const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_REGION: undefined };
+    const { code, stdout, stderr } = await run(["drain", "10.0.1.5", "--timeout", "90", "--reason", "spot"], none);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(
+      new RegExp(`^${ID} is drained: 0 registrations deregistered and held, in \\d+ s. It can go.\n$`),
+    );
+    expect(requests).toEqual([
+      { node: { by: "ip", value: "10.0.1.5" }, dryRun: false, timeoutMs: 90_000, reason: "spot" },
+    ]);
+  });
+
+  test("prints the service's JSON with --json", async () => {
+    const { run } = await service();
+    const { code, stdout, stderr } = await run(["drain", ID, "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ status: "drained", drainId: "d-1", node: { id: ID } });
+  });
+
+  const ended = { drainId: "d-1", node: NODE };
+  test.each<[string, DrainOutcome, number, RegExp]>([
+    ["terminated", { status: "instance-gone", message: "it is terminated" }, 0, /it is terminated/],
+    [
+      "out of time",
+      { ...ended, status: "deadline-passed", limit: { reason: "timeout", at: 0 }, registrations: [FATE] },
+      1,
+      /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp \S+, 20 s of 210 s/,
+    ],
+    ["abandoned", { ...ended, status: "abandoned", registrations: [FATE] }, 1, /stays deregistered:\n {2}holding/],
+    ["not found", failed(new DrainError("node-not-found", "there is none")), 1, /there is none/],
+    ["of another cluster", failed(new DrainError("other-cluster", "another")), 3, /another/],
+    ["ambiguous", failed(new DrainError("ambiguous-node", "several")), 3, /several/],
+    ["denied by AWS", failed(new DrainError("access-denied", "denied")), 1, /denied/],
+    ["without the service's credentials", failed(new DrainError("no-credentials", "none")), 2, /none/],
+  ])("ends with the code that it has without a service: %s", async (_, outcome, expected, text) => {
+    const { run } = await service({ outcome });
+    const { code, stdout } = await run(["drain", ID]);
+    expect(stdout).toMatch(text);
+    expect(code).toBe(expected);
+  });
+
+  test("with --no-wait is done when the drain has begun, with --wait not until it has ended", async () => {
+    const begun: WebAppOptions = { answer: ({ accepted }) => accepted({ id: "d-1", node: NODE }) };
+    const content = await (await service(begun)).run(["drain", ID, "--no-wait"]);
+    expect(content).toEqual({
+      code: 0,
+      stdout: `The drain d-1 has begun and goes on in the service: 'status ${ID}' shows how it fares.\n`,
+      stderr: "",
+    });
+    const waiting = await (await service(begun)).run(["drain", ID, "--wait", "0", "--json"]);
+    expect(waiting.code).toBe(1);
+    expect(JSON.parse(waiting.stdout)).toMatchObject({ status: "accepted", drainId: "d-1" });
+  });
+
+  test("says at Ctrl-C that the drain goes on", async () => {
+    let asked = () => {};
+    const begun = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const { url } = await service({ answer: () => asked() });
+    const child = new Child("cli", ["drain", ID, "--server", url], { SECRET });
+    await begun;
+    child.signal("SIGINT");
+    expect(await child.finished).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "hasta-la-vista: stopped waiting: a drain that has begun goes on in the service\n",
+    });
+  });
+
+  test("takes the secret from a file", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "secret-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, "secret"), `${SECRET}\n`);
+    const { run } = await service();
+    const env = { SECRET: undefined };
+    expect((await run(["drain", ID], { ...env, SECRET_FILE: join(folder, "secret") })).code).toBe(0);
+    expect((await run(["drain", ID, "--secret-file", join(folder, "secret")], env)).code).toBe(0);
+  });
+});
+
+describe("plan --server", () => {
+  test("shows the plan that the service makes", async () => {
+    const { run, requests } = await service({ outcome: { status: "planned", drainId: "d-1", node: NODE, plan: PLAN } });
+    const { code, stdout } = await run(["plan", ID]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^nlb +tcp-lb \/ tcp +\S+:80 +draining +hold \(already draining\) +210 s +fits$/m);
+    expect(requests).toMatchObject([{ dryRun: true }]);
+    expect(JSON.parse((await run(["plan", ID, "--json"])).stdout)).toMatchObject({ longestHoldSeconds: 210 });
+  });
+});
+
+describe("status --server", () => {
+  test("shows where the node is registered, the drain that runs for it, and why", async () => {
+    const drain = {
+      drainId: "d-1",
+      startedAt: 0,
+      reasons: ["spot", "red\u001b[31m"],
+      limit: { reason: "timeout", at: 270_000 },
+      registrations: [FATE],
+    } as const;
+    const { run } = await service({
+      status: async () => ({ node: NODE, asOf: 0, registrations: [REGISTRATION], elsewhere: [], drain }),
+    });
+    const { code, stdout } = await run(["status", "10.0.1.5"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^nlb +tcp-lb \/ tcp +\S+:80 +draining$/m);
+    expect(stdout).toContain(
+      "The drain d-1 runs since 1970-01-01T00:00:00Z, because: spot, because: red?[31m; it ends at 1970-01-01T00:04:30Z at the latest.\n  holding     nlb tcp-lb / tcp",
+    );
+    expect(JSON.parse((await run(["status", ID, "--json"])).stdout)).toMatchObject({ drain: { drainId: "d-1" } });
+  });
+
+  test("says when no drain runs, and what is wrong", async () => {
+    const { run } = await service();
+    expect((await run(["status", ID])).stdout).toBe(
+      `${ID}  n  vpc-1\n\nNo load balancer lists ${ID} now.\n\nNo drain runs for it.\n`,
+    );
+    const lost = await service({
+      status: async () => {
+        throw new DrainError("node-not-found", "there is none");
+      },
+    });
+    const { code, stderr } = await lost.run(["status", ID]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: "hasta-la-vista: the service answered 404: there is none (node-not-found)\n",
+    });
+  });
+});
+
+describe("bad input gets a clear answer in one line:", () => {
+  test.each<[string, readonly string[], RegExp]>([
+    ["an address that is none", ["drain", ID, "--server", "localhost"], /Give the service's address, such as http/],
+    ["another protocol", ["drain", ID, "--server", "ftp://x"], /Give the service's address, such as http/],
+    ["a secret in the address", ["drain", ID, "--server", "http://x/drain?pw=y"], /the secret comes from SECRET/],
+    ["a deadline", ["drain", ID, "--server", "http://x", "--deadline", "9"], /--deadline does nothing with --server/],
+    [
+      "options of the service",
+      ["plan", ID, "--server", "http://x", "--region", "eu-west-1"],
+      /--region does nothing with --server/,
+    ],
+    ["a wait without a service", ["drain", ID, "--wait", "5"], /--wait is for --server alone/],
+    ["no wait without a service", ["drain", ID, "--no-wait"], /--no-wait is for --server alone/],
+    ["a reason without a service", ["drain", ID, "--reason", "x"], /--reason is for --server alone/],
+    [
+      "a reason that is too long",
+      ["drain", ID, "--server", "http://x", "--reason", "x".repeat(201)],
+      /at most 200 characters/,
+    ],
+    [
+      "a wait that is no number",
+      ["drain", ID, "--server", "http://x", "--wait", "soon"],
+      /Give seconds from 0 to 86400/,
+    ],
+  ])("%s", async (_, args, message) => {
+    const { code, stderr } = await runCli(args, { SECRET });
+    expect(stderr).toMatch(message);
+    expect(code).toBe(2);
+  });
+
+  test("no secret, or two", async () => {
+    const none = await runCli(["drain", ID, "--server", "http://x"]);
+    expect(none.stderr).toMatch(/^hasta-la-vista: SECRET is not set/);
+    const two = await runCli(["drain", ID, "--server", "http://x"], { SECRET, SECRET_FILE: "/x" });
+    expect([none.code, two.code]).toEqual([2, 2]);
+  });
+});
+
+describe("a server that does not answer as it should is named, and the secret never is:", () => {
+  test("a wrong secret", async () => {
+    const { run } = await service();
+    const { code, stdout, stderr } = await run(["drain", ID], { SECRET: "another-secret" });
+    expect(stderr).toBe("hasta-la-vista: the service answered 403: the secret is wrong\n");
+    expect(code).toBe(2);
+    expect(stdout + stderr).not.toContain("another-secret");
+  });
+
+  test("nobody there", async () => {
+    const server = createTcpServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const { code, stderr } = await runCli(["drain", ID, "--server", `http://127.0.0.1:${port}`], { SECRET });
+    expect(stderr).toMatch(
+      new RegExp(`^hasta-la-vista: could not ask the service at http://127.0.0.1:${port}/: .*ECONNREFUSED.*\n$`),
+    );
+    expect(code).toBe(1);
+  });
+
+  test.each<[string, RequestListener, number, RegExp]>([
+    [
+      "a redirect",
+      (_, response) => response.writeHead(302, { location: "/login" }).end(),
+      2,
+      /answered 302, a redirect: give the service's own URL/,
+    ],
+    [
+      "a page",
+      (_, response) => response.end("<html>"),
+      2,
+      /answered 200, and not as hasta-la-vista does: is --server right\?/,
+    ],
+    [
+      "other JSON",
+      (_, response) => response.end('{"status":"green"}'),
+      2,
+      /not as hasta-la-vista gives it: is --server right\?/,
+    ],
+    [
+      "a gateway that has given up",
+      (_, response) => response.writeHead(504).end("<html>"),
+      1,
+      /something between here and http:\S+ answered 504: the drain may go on/,
+    ],
+    [
+      "a connection that breaks",
+      (_, response) => response.socket?.destroy(),
+      1,
+      /could not ask the service at http:\S+: socket hang up/,
+    ],
+  ])("%s", async (_, answer, expected, message) => {
+    const url = await other(answer);
+    const { code, stdout, stderr } = await runCli(["drain", ID, "--server", url], { SECRET });
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(code).toBe(expected);
+    expect(stdout + stderr).not.toContain(SECRET);
+  });
+});
+
+describe("a service's answer", () => {
+  test("is waited for however long it takes: only connecting has a time limit", async () => {
+    const url = await other((_, response) => setTimeout(() => response.end("{}"), 300));
+    const remote = new RemoteService({ url: new URL(url), secret: SECRET, connectTimeoutMs: 50 });
+    expect(await remote.ask("GET", "/", undefined, never)).toEqual({ status: 200, body: {} });
+  });
+
+  test("is asked for with the secret as UTF-8, below the address's path", async () => {
+    const seen: unknown[] = [];
+    const url = await other(({ url: path, headers }, response) => {
+      seen.push(path, Buffer.from(headers.authorization ?? "", "latin1").toString("utf8"));
+      response.end("{}");
+    });
+    const remote = new RemoteService({ url: new URL(`${url}/hasta/`), secret: "gehéim€" });
+    await remote.ask("POST", "/drain", { id: ID }, never);
+    expect(seen).toEqual(["/hasta/drain", "Bearer gehéim€"]);
+  });
+
+  test("is not waited for any longer once nobody wants it", async () => {
+    const url = await other(() => {});
+    const stop = newAbort();
+    const asked = new RemoteService({ url: new URL(url), secret: SECRET }).ask("GET", "/", undefined, stop.signal);
+    stop.abort(new Error("enough"));
+    await expect(asked).rejects.toThrow("enough");
+  });
+});

@@ -1,0 +1,78 @@
+import * as z from "zod";
+import { apiDocument } from "../../src/web/api-document.ts";
+
+interface MediaType {
+  readonly schema: object;
+}
+
+interface DescribedAnswer {
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly content?: Readonly<Record<string, MediaType>>;
+}
+
+interface Described {
+  readonly paths: Readonly<
+    Record<string, Readonly<Record<string, { readonly responses: Readonly<Record<string, DescribedAnswer>> }>>>
+  >;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+}
+
+export interface GivenAnswer {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly response: Response;
+}
+
+const DOCUMENT = apiDocument() as Described;
+const PROBLEM: DescribedAnswer = {
+  content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+};
+
+/** Throws when an answer's status, headers, content type or body is not as the API's description has it. */
+export async function checkAnswer({ method, path, response }: GivenAnswer): Promise<void> {
+  const problems = await problemsOf({ method, path, response });
+  if (problems.length === 0) return;
+  throw new Error(`${method} ${path} answered ${response.status} against openapi.json: ${problems.join("; ")}`);
+}
+
+async function problemsOf({ method, path, response }: GivenAnswer): Promise<readonly string[]> {
+  const described = describedAnswer(method, path, response.status);
+  if (described === undefined) return ["there is no such status"];
+  const missing = Object.keys(described.headers ?? {}).filter((name) => !response.headers.has(name));
+  const headers = missing.map((name) => `the header ${name} is missing`);
+  const type = (response.headers.get("content-type") ?? "").split(";")[0] ?? "";
+  const media = described.content?.[type];
+  if (media === undefined) return [...headers, `there is no content type '${type}'`];
+  const text = await response.clone().text();
+  if (method === "HEAD") return text === "" ? headers : [...headers, "HEAD has a body"];
+  return [...headers, ...bodyProblems(media.schema, type.endsWith("json") ? parsed(text) : text)];
+}
+
+/** What is not described answers with a problem that says so. */
+function describedAnswer(method: string, path: string, status: number): DescribedAnswer | undefined {
+  const route = Object.keys(DOCUMENT.paths).find((each) =>
+    new RegExp(`^${each.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+")}$`).test(path),
+  );
+  if (route === undefined) return status === 404 ? PROBLEM : undefined;
+  const operation = DOCUMENT.paths[route]?.[method === "HEAD" ? "get" : method.toLowerCase()];
+  if (operation === undefined) return status === 405 ? { ...PROBLEM, headers: { allow: {} } } : undefined;
+  return operation.responses[status];
+}
+
+function bodyProblems(schema: object, body: unknown): readonly string[] {
+  // zod finds definitions only beside the schema.
+  const whole = JSON.stringify({ ...schema, $defs: DOCUMENT.components.schemas });
+  const local = JSON.parse(whole.replaceAll("#/components/schemas/", "#/$defs/"));
+  const result = z.fromJSONSchema(local).safeParse(body);
+  if (result.success) return [];
+  return [`${z.prettifyError(result.error).replaceAll("\n", " ")} in ${JSON.stringify(body)}`];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

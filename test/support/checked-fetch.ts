@@ -1,0 +1,19 @@
+import { checkAnswer } from "./api-answers.ts";
+
+const services = new Set<string>();
+const unchecked = globalThis.fetch;
+
+/** From now on each answer that a test fetches from the service at `origin` is held to the API's description. */
+export function checkAnswersFrom(origin: string): void {
+  services.add(origin);
+  globalThis.fetch = checkedFetch;
+}
+
+const checkedFetch: typeof fetch = async (input, init) => {
+  const response = await unchecked(input, init);
+  const { origin, pathname } = new URL(input instanceof Request ? input.url : input);
+  if (!services.has(origin)) return response;
+  const method = init?.method ?? (input instanceof Request ? input.method : "GET");
+  await checkAnswer({ method, path: pathname, response });
+  return response;
+};

@@ -1,0 +1,68 @@
+import { onTestFinished } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
+import type { Delivery } from "../../src/drain/event-source.ts";
+import type { NodeStatus } from "../../src/drain/node-status.ts";
+import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import type { DrainRequest } from "../../src/drain/request.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { type AnsweredRequest, createWebApp, type WebOptions } from "../../src/web/app.ts";
+import { HttpSource } from "../../src/web/http-source.ts";
+import { secretCheck } from "../../src/web/secrets.ts";
+import { checkAnswer } from "./api-answers.ts";
+
+export const SECRET = "correct-horse-battery";
+export const ID = "i-0123456789abcdef0";
+export const NODE = { id: ID, name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
+export const DRAINED: DrainOutcome = {
+  status: "drained",
+  drainId: "d-1",
+  node: NODE,
+  registrations: [],
+  elsewhere: [],
+};
+
+export interface WebAppOptions extends Partial<Pick<WebOptions, "dryRun" | "ready" | "status">> {
+  /** How every drain ends. */
+  readonly outcome?: DrainOutcome;
+  /** Answers a request, in place of an immediate `outcome`. */
+  readonly answer?: (delivery: Delivery) => unknown;
+}
+
+/** The HTTP API before a drainer that does as the test wants. Each answer is held to the API's description. */
+export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
+  const source = new HttpSource();
+  const clock = new VirtualClock();
+  const stop = newAbort();
+  onTestFinished(() => stop.abort());
+  const requests: DrainRequest[] = [];
+  const answered: AnsweredRequest[] = [];
+  const errors: unknown[] = [];
+  const answer = options.answer ?? (({ settle }) => settle(outcome));
+  void (async () => {
+    for await (const delivery of source.deliveries(stop.signal)) {
+      requests.push(delivery.request);
+      await answer(delivery);
+    }
+  })();
+  const app = createWebApp({
+    source,
+    clock,
+    isSecret: secretCheck(SECRET),
+    dryRun: options.dryRun ?? false,
+    version: "1.2.3",
+    status:
+      options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),
+    ready: options.ready ?? (() => ({ status: "checking" })),
+    onAnswered: (request) => answered.push(request),
+    onError: (error) => errors.push(error),
+    metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
+  });
+  const request = async (path: string, init: RequestInit = {}) => {
+    const response = await app.request(path, init);
+    const { pathname } = new URL(path, "http://localhost");
+    await checkAnswer({ method: init.method ?? "GET", path: pathname, response });
+    return response;
+  };
+  const post = (path: string, init: RequestInit = {}) => request(path, { method: "POST", ...init });
+  return { app, request, post, source, clock, stop, requests, answered, errors };
+}

@@ -1,0 +1,187 @@
+import { describe, expect, test } from "vitest";
+import { DrainError } from "../../src/drain/errors.ts";
+import type { Delivery } from "../../src/drain/event-source.ts";
+import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import { DRAINED, ID, NODE, SECRET, type WebAppOptions, webApp } from "../support/web-app.ts";
+
+const bearer = { authorization: `Bearer ${SECRET}` };
+
+/** A web app whose drains are accepted at once and end when `end` is called. */
+function slow(options: WebAppOptions = {}) {
+  const deliveries: Delivery[] = [];
+  const app = webApp({
+    answer: (delivery) => {
+      deliveries.push(delivery);
+      if (!delivery.request.dryRun) delivery.accepted({ id: "d-1", node: NODE });
+    },
+    ...options,
+  });
+  const end = (outcome: DrainOutcome = DRAINED) => deliveries[0]?.settle(outcome);
+  const ask = (query = "", body?: object) =>
+    app.post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
+  return { ...app, ask, end };
+}
+
+describe("wait", () => {
+  test.each<[string, string, object | undefined]>([
+    ["in the query", "&wait=false", undefined],
+    ["as zero seconds", "&wait=0", undefined],
+    ["in the body", "", { wait: false }],
+  ])(
+    "=false (%s) is answered with 202 as soon as the drain has begun: which one, and where to look",
+    async (_, query, body) => {
+      const { ask } = slow();
+      const response = await ask(query, body);
+      expect(response.status).toBe(202);
+      expect(response.headers.get("location")).toBe(`/nodes/${ID}`);
+      expect(await response.json()).toEqual({
+        status: "accepted",
+        drainId: "d-1",
+        node: { id: ID, name: "n", network: "vpc-1" },
+      });
+    },
+  );
+
+  test("=false does not hide that the node was not found", async () => {
+    const outcome: DrainOutcome = {
+      status: "failed",
+      error: new DrainError("node-not-found", "there is none"),
+      registrations: [],
+    };
+    const { post } = webApp({ outcome });
+    const response = await post(`/drain?id=${ID}&wait=false`, { headers: bearer });
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ code: "node-not-found" });
+  });
+
+  test.each<[string, object | undefined]>([
+    ["&wait=30", undefined],
+    ["", { wait: 30 }],
+  ])("=<seconds> is answered with the outcome when it comes in time (%j, %j)", async (query, body) => {
+    const { ask, end, clock } = slow();
+    const asked = ask(query, body);
+    await clock.advance(29_000);
+    await end();
+    expect((await asked).status).toBe(200);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  test("=<seconds> is answered with 202 when it doesn't, and not before", async () => {
+    const { ask, clock } = slow();
+    let status = 0;
+    const asked = ask("&wait=30").then((response) => {
+      status = response.status;
+    });
+    await clock.advance(29_999);
+    expect(status).toBe(0);
+    await clock.advance(1);
+    await asked;
+    expect(status).toBe(202);
+  });
+
+  test.each(["", "&wait=true"])("is true by default (%s)", async (query) => {
+    const { ask, end, clock } = slow();
+    const asked = ask(query);
+    await clock.advance(3_600_000);
+    await end();
+    expect((await asked).status).toBe(200);
+  });
+
+  test("has no effect on a dry run, which has nothing to wait for", async () => {
+    const { ask, end, clock } = slow();
+    const asked = ask("&wait=false&dryRun=true");
+    await clock.advance(1_000);
+    await end({ status: "instance-gone", message: "terminated" });
+    expect((await asked).status).toBe(200);
+  });
+});
+
+describe("timeout and reason", () => {
+  test.each<[string, string, object | undefined]>([
+    ["in the query", `&timeout=90.5&reason=${encodeURIComponent(" Kernel upgrade, ticket 7 ")}`, undefined],
+    ["in the body", "", { timeout: 90.5, reason: "Kernel upgrade, ticket 7" }],
+  ])("%s belong to the request", async (_, query, body) => {
+    const { post, requests } = webApp();
+    await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
+    expect(requests).toEqual([
+      { node: { by: "id", value: ID }, dryRun: false, timeoutMs: 90_500, reason: "Kernel upgrade, ticket 7" },
+    ]);
+  });
+
+  test.each<[string, object | undefined, boolean]>([
+    ["timeout=1", undefined, true],
+    ["timeout=0.9", undefined, false],
+    ["timeout=86400", undefined, true],
+    ["timeout=86400.1", undefined, false],
+    ["", { timeout: 1 }, true],
+    ["", { timeout: 0.9 }, false],
+    ["", { timeout: 86_400 }, true],
+    ["", { timeout: 86_401 }, false],
+    ["wait=86400", undefined, true],
+    ["wait=86401", undefined, false],
+    ["", { wait: 0 }, true],
+    ["", { wait: 86_400 }, true],
+    ["", { wait: 86_401 }, false],
+    [`reason=${"x".repeat(200)}`, undefined, true],
+    [`reason=${"x".repeat(201)}`, undefined, false],
+    ["", { reason: "x".repeat(200) }, true],
+    ["", { reason: "x".repeat(201) }, false],
+    ["reason=", undefined, true],
+  ])("have bounds: %s %j is taken: %s", async (query, body, taken) => {
+    const { post } = webApp();
+    const response = await post(`/drain?id=${ID}&${query}`, {
+      headers: bearer,
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    expect(response.status).toBe(taken ? 200 : 400);
+  });
+
+  test.each<[string, object | undefined, string]>([
+    ["wait=soon", undefined, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
+    ["wait=-1", undefined, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
+    ["", { wait: "false" }, "'wait' in the body: give true, false, or seconds from 0 to 86400"],
+    ["timeout=soon", undefined, "'timeout' in the query: give seconds from 1 to 86400"],
+    ["timeout=1e3", undefined, "'timeout' in the query: give seconds from 1 to 86400"],
+    ["", { timeout: "60" }, "'timeout' in the body: give seconds from 1 to 86400"],
+    [`reason=${"x".repeat(201)}`, undefined, "'reason' in the query: give at most 200 characters"],
+    ["wait=1", { wait: true }, "'wait' stands in the query and in the body: give it once"],
+    ["reason=a", { reason: "b" }, "'reason' stands in the query and in the body: give it once"],
+  ])("that are wrong get a clear answer: %s %j", async (query, body, detail) => {
+    const { post, requests } = webApp();
+    const response = await post(`/drain?id=${ID}&${query}`, {
+      headers: bearer,
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ detail });
+    expect(requests).toEqual([]);
+  });
+});
+
+describe("what is told to the log of a bad request", () => {
+  test.each([
+    [`/drain?id=${SECRET}`, "id: not of its form"],
+    [`/drain?${SECRET}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, reason and pw"],
+    [`/drain?${SECRET}=1&${SECRET}=2`, "a parameter stands twice in the query"],
+    [`/drain?id=${ID}&wait=${SECRET}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
+    [
+      `/drain?id=${ID}&dryRun=${SECRET}`,
+      `'dryRun' in the query: invalid option: expected one of "0"|"1"|"true"|"false"`,
+    ],
+    ["/drain", "which node? Give 'id' (an instance id), 'ip' (a private address) or 'node' (its name)"],
+  ])("names what is wrong and nothing that the caller has sent: %s", async (path, problem) => {
+    const { post, answered } = webApp();
+    expect((await post(path, { headers: bearer })).status).toBe(400);
+    expect(answered).toEqual([{ method: "POST", path: "/drain", status: 400, problem }]);
+  });
+
+  test("is also so of a body", async () => {
+    const { post, answered } = webApp();
+    await post("/drain", { headers: bearer, body: JSON.stringify({ [SECRET]: SECRET, id: 1 }) });
+    await post("/drain", { headers: bearer, body: SECRET });
+    expect(answered.map(({ problem }) => problem)).toEqual([
+      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout and reason",
+      'the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}',
+    ]);
+  });
+});
