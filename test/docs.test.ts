@@ -50,7 +50,7 @@ test("the map in ARCHITECTURE names only files and folders that exist", () => {
 
 test("reports keep seconds with one decimal, and moments as ISO 8601", () => {
   const limit = { reason: "timeout", at: 0 } as const;
-  expect(outcomeReport({ status: "deadline-passed", limit, registrations: [] })).toEqual({
+  expect(outcomeReport({ status: "deadline-passed", searched: true, limit, registrations: [] })).toEqual({
     status: "deadline-passed",
     limit: { reason: "timeout", at: "1970-01-01T00:00:00.000Z" },
     registrations: [],

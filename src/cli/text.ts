@@ -132,12 +132,16 @@ function elsewhereText(elsewhere: readonly FoundReport[]): string {
   return `Still registered, without that tag, in ${pools}.`;
 }
 
-function limitText({ limit, registrations }: Outcome<"deadline-passed">): string {
+function limitText({ limit, searched, registrations }: Outcome<"deadline-passed">): string {
   const left = remaining(registrations).length;
   if (registrations.length === 0)
     return `Not drained: the ${limit.reason} came before the node's registrations were known.`;
   const what = limit.reason === "deadline" ? "deadline, less its margin," : limit.reason;
-  return `Not drained: the ${what} came before the end of ${times(left)}.`;
+  const missed = [
+    ...(left > 0 ? [`the end of ${times(left)}`] : []),
+    ...(searched ? [] : ["it was known where else the node is registered"]),
+  ];
+  return `Not drained: the ${what} came before ${missed.join(", and before ")}.`;
 }
 
 function fateText(fate: FateReport): string {

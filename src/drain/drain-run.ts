@@ -56,6 +56,7 @@ export class DrainRun implements DepartureOwner {
   readonly #elsewhere: Registration[] = [];
   #deadline: number | undefined;
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
+  #searched = false;
   #mustEndBy = Number.POSITIVE_INFINITY;
   #onMove: () => void = () => {};
   #timer = newAbort();
@@ -145,6 +146,11 @@ export class DrainRun implements DepartureOwner {
     this.#departures.push(...departures);
     this.#elsewhere.push(...elsewhere);
     return departures;
+  }
+
+  /** Every pool has been asked. */
+  searched(): void {
+    this.#searched = true;
   }
 
   planned({ longestHoldMs }: DrainPlan): void {
@@ -264,7 +270,7 @@ export class DrainRun implements DepartureOwner {
     const ended = { drainId: this.id, node: this.node, registrations: this.#fates() };
     return why === ABANDONED
       ? { ...ended, status: "abandoned" }
-      : { ...ended, status: "deadline-passed", limit: why.limit };
+      : { ...ended, status: "deadline-passed", limit: why.limit, searched: this.#searched };
   }
 
   #fates() {

@@ -138,6 +138,7 @@ export class Drainer {
         for await (const found of this.#options.cloud.findRegistrations(run.node, run.callFor(signal))) {
           this.#deregister(run.found(found));
         }
+        run.searched();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);
@@ -275,7 +276,8 @@ function toFind({ deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "dea
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
 function withoutDrain(error: unknown, signal: AbortSignal): DrainOutcome {
-  if (error instanceof LimitPassed) return { status: "deadline-passed", limit: error.limit, registrations: [] };
+  if (error instanceof LimitPassed)
+    return { status: "deadline-passed", limit: error.limit, searched: false, registrations: [] };
   if (signal.aborted) return { status: "abandoned", registrations: [] };
   const failure = asDrainError(error);
   if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };

@@ -46,6 +46,8 @@ export type DrainOutcome =
   | (Partial<Ended> & {
       readonly status: "deadline-passed";
       readonly limit: DrainLimit;
+      /** Whether every pool had been asked: if not, the node may be registered in others too. */
+      readonly searched: boolean;
       readonly registrations: readonly RegistrationFate[];
     })
   /** The instance is terminated: there was nothing left to do. */

@@ -37,6 +37,7 @@ export function outcomeReport(outcome: DrainOutcome) {
         status,
         ...begunReport(outcome),
         limit: limitReport(outcome.limit),
+        searched: outcome.searched,
         registrations: outcome.registrations.map(fateReport),
       };
     case "instance-gone":

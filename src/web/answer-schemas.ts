@@ -84,7 +84,15 @@ const plan = z
 const begun = { drainId: drainId.optional(), node: node.optional() };
 const fates = z.array(fate);
 
-const deadlinePassed = z.strictObject({ status: z.literal("deadline-passed"), ...begun, limit, registrations: fates });
+const deadlinePassed = z.strictObject({
+  status: z.literal("deadline-passed"),
+  ...begun,
+  limit,
+  searched: z
+    .boolean()
+    .describe("Whether every pool had been asked. If not, the node may be registered in others too."),
+  registrations: fates,
+});
 const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
 const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
 

@@ -16,7 +16,7 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
     case "instance-gone":
       return json(200, report);
     case "deadline-passed":
-      return problem(504, `the ${outcome.limit.reason} came before traffic had ended`, { more: { outcome: report } });
+      return problem(504, `the ${outcome.limit.reason} came before ${missed(outcome)}`, { more: { outcome: report } });
     case "abandoned": {
       const detail = "the service stopped before traffic had ended; what was deregistered stays deregistered";
       return unavailable(detail, { outcome: report });
@@ -78,6 +78,10 @@ function accessDetail(problems: readonly AccessProblem[]): string {
 
 function json(status: number, body: object, headers: Answer["headers"] = {}): Answer {
   return { status, headers: { "content-type": "application/json", ...headers }, body };
+}
+
+function missed({ searched }: Extract<DrainOutcome, { status: "deadline-passed" }>): string {
+  return searched ? "traffic had ended" : "it was known where else the node is registered";
 }
 
 function statusOf(code: DrainErrorCode): number {

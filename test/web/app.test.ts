@@ -163,7 +163,10 @@ describe("every outcome has its status", () => {
     [DRAINED, 200],
     [{ status: "nothing-registered", ...ended, elsewhere: [] }, 200],
     [{ status: "instance-gone", message: "terminated" }, 200],
-    [{ status: "deadline-passed", ...ended, limit: { reason: "timeout", at: 0 }, registrations: [] }, 504],
+    [
+      { status: "deadline-passed", searched: true, ...ended, limit: { reason: "timeout", at: 0 }, registrations: [] },
+      504,
+    ],
     [{ status: "abandoned", registrations: [] }, 503],
     [failed(new DrainError("node-not-found", "m")), 404],
     [failed(new DrainError("other-cluster", "m")), 404],

@@ -89,10 +89,16 @@ export class AwsProvider implements CloudProvider {
     return this.#terms.of(pool, by);
   }
 
-  deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    return pool.kind === "classic"
-      ? deregisterInstances(this.#aws, pool, take, by)
-      : deregisterTargets(this.#aws, pool, take, by);
+  async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    if (pool.kind === "classic") return deregisterInstances(this.#aws, pool, take, by);
+    const taken = new Set<string>();
+    const taking = (max: number) => {
+      const registrations = take(max);
+      for (const { target } of registrations) taken.add(target);
+      return registrations;
+    };
+    await deregisterTargets(this.#aws, pool, taking, by);
+    this.#index.deregistered(pool, taken);
   }
 
   msToDeregister(pools: readonly Pool[]): readonly number[] {
@@ -111,10 +117,11 @@ export class AwsProvider implements CloudProvider {
     by: CallFor,
   ): Promise<ReadonlyMap<string, RegistrationState>> {
     if (pool.kind === "classic") return this.#classicReads.observe(pool, registrations, by);
-    const { targets } = await this.#reads.read(pool.id, by);
+    const read = await this.#reads.read(pool.id, by);
+    this.#index.saw(pool, read);
     const states = new Map<string, RegistrationState>();
     for (const { target } of registrations) states.set(target, "absent");
-    for (const listed of targets) {
+    for (const listed of read.targets) {
       const { target, state } = registrationOf(pool, listed);
       if (states.has(target)) states.set(target, state);
     }

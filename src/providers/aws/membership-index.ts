@@ -12,6 +12,8 @@ import type { TargetRead, TargetReads } from "./target-reads.ts";
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
 
+const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
+
 export interface MembershipIndexOptions {
   readonly aws: AwsAccess;
   readonly clock: Clock;
@@ -86,17 +88,33 @@ export class MembershipIndex {
     group.readNumber = number;
     const seekers = this.#seekersOf(group);
     const seen = new Map<NodeSearch, Registration[]>();
+    const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
     const kept: Registration[] = [];
     for (const listed of targets) {
       const finders = seekers(listed.Target?.Id ?? "");
       if (finders.length === 0 && !this.#options.remembers) continue;
-      const registration = registrationOf(group.pool, listed);
+      const registration = unlessKnown(registrationOf(group.pool, listed), before);
       if (this.#options.remembers) kept.push(registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
     group.registrations = kept;
     for (const [search, registrations] of seen) search.saw(group.pool, registrations);
     this.#endThoseThatAreDone();
+  }
+
+  /** A read that was made for other reasons is news too. */
+  saw({ id }: Pool, read: TargetRead): void {
+    const group = this.pools.groups.get(id);
+    if (group !== undefined) this.learned(group, read);
+  }
+
+  /** These were deregistered: until the next read that is all there is to say of them. */
+  deregistered({ id }: Pool, targets: ReadonlySet<string>): void {
+    const group = this.pools.groups.get(id);
+    if (group === undefined) return;
+    group.registrations = group.registrations.map((registration) =>
+      targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
+    );
   }
 
   async #search(search: NodeSearch, isKnown: boolean): Promise<void> {
@@ -109,9 +127,11 @@ export class MembershipIndex {
     // Listed anew for every search: a pool that was made a moment ago counts.
     await this.pools.refresh(by);
     if (!isKnown) search.isMeant = await meant(node, this.pools, by);
-    await Promise.all(this.pools.classicsOf(node).map((classic) => this.#askClassic(classic, search)));
-    search.classicsAsked = true;
+    const classics = this.pools.classicsOf(node);
+    for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
     for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
+    await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
+    search.classicsAsked = true;
     this.#endThoseThatAreDone();
   }
 
@@ -133,13 +153,16 @@ export class MembershipIndex {
    */
   async #askClassic(classic: KnownClassic, search: NodeSearch): Promise<void> {
     const { node, by } = search;
-    const listed = listedIn(classic, node);
-    if (listed.length > 0) return search.saw(classic.pool, listed);
+    if (classic.instances.has(node.id)) return;
     const { listedAt } = this.pools;
     const lastListed = classic.listedAt.get(node.id) ?? Number.NEGATIVE_INFINITY;
     const watchedLong = listedAt - classic.watchedSince >= CLASSIC_DRAINS_MAX_MS;
     if (watchedLong && listedAt - lastListed >= CLASSIC_DRAINS_MAX_MS) return;
-    search.saw(classic.pool, await this.#options.classicReads.findIn(classic.pool, node, by));
+    const urgency = () => ({ ...by.urgency(), purpose: "verify" }) as const;
+    search.saw(
+      classic.pool,
+      await this.#options.classicReads.findIn(classic.pool, node, { urgency, signal: by.signal }),
+    );
   }
 
   /** Reads the group for all searches, unless that is under way or was done since. */
@@ -192,6 +215,13 @@ export class MembershipIndex {
     }
     return this.#urgency.urgency;
   }
+}
+
+/** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
+function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
+  const known = before.get(registration.target);
+  const { pool, state, detail } = registration;
+  return known?.pool === pool && known.state === state && known.detail === detail ? known : registration;
 }
 
 function isAbout({ node }: NodeSearch, { network }: KnownGroup): boolean {
