@@ -53,6 +53,7 @@ test("reports keep seconds with one decimal, and moments as ISO 8601", () => {
   expect(outcomeReport({ status: "deadline-passed", searched: true, limit, registrations: [] })).toEqual({
     status: "deadline-passed",
     limit: { reason: "timeout", at: "1970-01-01T00:00:00.000Z" },
+    searched: true,
     registrations: [],
   });
 });

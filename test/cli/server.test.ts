@@ -104,7 +104,13 @@ describe("drain --server", () => {
     ["terminated", { status: "instance-gone", message: "it is terminated" }, 0, /it is terminated/],
     [
       "out of time",
-      { ...ended, status: "deadline-passed", limit: { reason: "timeout", at: 0 }, registrations: [FATE] },
+      {
+        ...ended,
+        status: "deadline-passed",
+        limit: { reason: "timeout", at: 0 },
+        searched: true,
+        registrations: [FATE],
+      },
       1,
       /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp \S+, 20 s of 210 s/,
     ],

@@ -25,6 +25,7 @@ describe("GET /nodes/<node>", () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({
       node: { id: ID, name: "n", network: "vpc-1" },
+      asOf: "1970-01-01T00:00:00.000Z",
       registrations: [],
       elsewhere: [],
     });
