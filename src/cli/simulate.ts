@@ -4,6 +4,7 @@ import { ConfigError } from "../config.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
 import { ScaledClock } from "../simulator/clock.ts";
+import { isEveryAddress, LOOPBACK } from "../simulator/listen.ts";
 import { type OpenRegion, openRegion } from "../simulator/scenario/open-region.ts";
 import { ScenarioError } from "../simulator/scenario/problem.ts";
 import { readScenario } from "../simulator/scenario/read-scenario.ts";
@@ -17,6 +18,7 @@ const INSTANCES_SHOWN_MAX = 20;
 interface SimulateOptions {
   readonly scenario?: string;
   readonly port: number;
+  readonly host: string;
   readonly speed: number;
   readonly json?: boolean;
 }
@@ -26,10 +28,16 @@ export function addSimulateCommand(program: Command): void {
     .command("simulate")
     .summary("run a simulated AWS region on this machine, for any AWS client")
     .description(
-      "Runs a simulated AWS region on 127.0.0.1 until Ctrl-C: EC2 and Elastic Load Balancing for any AWS client, and load balancers that carry real requests. Needs no AWS account.",
+      "Runs a simulated AWS region on this machine until Ctrl-C: EC2 and Elastic Load Balancing for any AWS client, and load balancers that carry real requests. Needs no AWS account.",
     )
     .option("--scenario <file>", "what the region holds, in YAML or JSON (docs/scenarios). Default: the demo's cluster")
     .option("--port <number>", "the port of AWS's endpoint; 0 is any free one", readPort, 0)
+    .option(
+      "--host <address>",
+      "the address to listen on, as the load balancers do; 0.0.0.0 lets other machines in, without any authentication",
+      readHost,
+      LOOPBACK,
+    )
     .option("--speed <factor>", `simulated seconds in a real one, up to ${SPEED_MAX}`, readSpeed, 1)
     .option("--json", "print one JSON object")
     .action(async (options: SimulateOptions) => {
@@ -37,11 +45,11 @@ export function addSimulateCommand(program: Command): void {
     });
 }
 
-async function simulate({ scenario: file, port, speed, json = false }: SimulateOptions): Promise<number> {
+async function simulate({ scenario: file, json = false, ...options }: SimulateOptions): Promise<number> {
   const scenario = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
   const interrupted = nextInterrupt();
-  const region = await openOnPort(scenario, port, speed);
-  process.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region)}\n`);
+  const region = await open(scenario, options);
+  process.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, options.host)}\n`);
   await interrupted;
   await region.close();
   return EXIT.done;
@@ -56,14 +64,16 @@ async function readScenarioFile(file: string): Promise<Scenario> {
   }
 }
 
-async function openOnPort(scenario: Scenario, port: number, speed: number): Promise<OpenRegion> {
+async function open(scenario: Scenario, { port, host, speed }: SimulateOptions): Promise<OpenRegion> {
   try {
-    return await openRegion(scenario, { clock: new ScaledClock(speed), port });
+    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") throw new ConfigError([`port ${port} is taken: give another --port, or 0 for any`]);
     if (code === "EACCES")
       throw new ConfigError([`port ${port} is not allowed: give a --port above 1023, or 0 for any`]);
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN")
+      throw new ConfigError([`--host '${host}' is no address of this machine: give one, or 0.0.0.0 for all`]);
     throw error;
   }
 }
@@ -91,7 +101,7 @@ function regionReport(region: OpenRegion) {
 }
 
 /** Lines that a shell can read: what is not a variable is a comment. */
-function regionText(region: OpenRegion): string {
+function regionText(region: OpenRegion, host: string): string {
   const { entrances, instances, environment } = { ...region, ...regionReport(region) };
   const hidden = instances.length - INSTANCES_SHOWN_MAX;
   return [
@@ -103,6 +113,7 @@ function regionText(region: OpenRegion): string {
       .slice(0, INSTANCES_SHOWN_MAX)
       .map(({ name, id, privateIp }) => `# instance ${name}: ${id} ${privateIp}`),
     ...(hidden > 0 ? [`# and ${hidden} more instances`] : []),
+    ...(isEveryAddress(host) ? ["# Elsewhere, put this machine's name or address in place of the one above."] : []),
     "# Ctrl-C ends it.",
   ].join("\n");
 }
@@ -110,6 +121,12 @@ function regionText(region: OpenRegion): string {
 function readPort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError("Give a port from 0 to 65535.");
   return Number(text);
+}
+
+/** An empty one would be every address. */
+function readHost(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("Give an address of this machine, such as 127.0.0.1.");
+  return text;
 }
 
 function readSpeed(text: string): number {

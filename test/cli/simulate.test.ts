@@ -103,6 +103,18 @@ describe("hasta-la-vista simulate", () => {
   });
 });
 
+describe("hasta-la-vista simulate --host", () => {
+  test("moves the endpoint and the load balancers to another address, and leaves the instances where they were", async () => {
+    const child = new Child("cli", ["simulate", "--host", "127.0.0.2", "--json"]);
+    const { environment, loadBalancers } = JSON.parse(await child.line(/^\{/));
+    const urls = [environment.AWS_ENDPOINT_URL, ...loadBalancers.map(({ url }: { readonly url: string }) => url)];
+    expect(urls.map((url) => new URL(url).hostname)).toEqual(Array(4).fill("127.0.0.2"));
+    expect((await fetch(loadBalancers[0].url)).headers.get("x-served-by")).toMatch(/^i-0de3/);
+    const [, port = ""] = /:(\d+)$/.exec(environment.AWS_ENDPOINT_URL) ?? [];
+    await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow("fetch failed");
+  });
+});
+
 describe("bad input gets a clear answer and code 2", () => {
   test("everything that is wrong with a scenario, each with its place", async () => {
     const scenario = await file("regions: x\nloadBalancers: [{ name: a, type: application, listeners: [{}] }]");
@@ -124,6 +136,8 @@ describe("bad input gets a clear answer and code 2", () => {
     ["a file that is not there", ["--scenario", "/nonexistent.yaml"], /\/nonexistent\.yaml can't be read: ENOENT/],
     ["a folder", ["--scenario", "docs"], /docs can't be read: EISDIR/],
     ["a port that is none", ["--port", "65536"], /Give a port from 0 to 65535/],
+    ["an address of another machine", ["--host", "192.0.2.1"], /--host '192\.0\.2\.1' is no address of this machine/],
+    ["an empty address, which would be all of them", ["--host", ""], /Give an address of this machine/],
     ["no speed", ["--speed", "0"], /Give a number above 0 and up to 1000/],
     ["too much speed", ["--speed", "1001"], /Give a number above 0 and up to 1000/],
     ["an argument", ["demo.yaml"], /too many arguments/],
