@@ -12,7 +12,7 @@ import type { Scenario } from "./schema.ts";
 type ScenarioRhythm = NonNullable<Scenario["faults"]>[number]["when"];
 
 /** One port of a load balancer, where it carries traffic. */
-export interface Entrance {
+interface Entrance {
   readonly loadBalancer: string;
   readonly type: "application" | "network" | "classic";
   readonly port: number;
