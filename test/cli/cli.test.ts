@@ -1,7 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { PLAN_ACTIONS } from "../../src/aws/actions.ts";
@@ -10,6 +8,7 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { Child, runCli } from "../support/child-process.ts";
 import { endpoint } from "../support/endpoint.ts";
+import { installPacked } from "../support/packed.ts";
 import { elbError, type Intercept, VPC } from "../support/simulated-region.ts";
 
 const ID = "i-0123456789abcdef0";
@@ -328,12 +327,7 @@ describe("the program", () => {
   });
 
   test("runs as npx runs it: packed, installed, started by its own name", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "packed-"));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    // Without scripts: the bundles are built, and other tests are using them.
-    execFileSync("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder]);
-    const [tarball = ""] = await readdir(folder);
-    execFileSync("npm", ["install", "--offline", "--silent", "--prefix", folder, join(folder, tarball)]);
+    const folder = await installPacked();
     const started = execFileSync(join(folder, "node_modules/.bin/hasta-la-vista"), ["--help"], { encoding: "utf8" });
     expect(started).toMatch(/^Usage: hasta-la-vista/);
   });
