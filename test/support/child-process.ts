@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type SpawnOptions, spawn } from "node:child_process";
 import { onTestFinished } from "vitest";
 
 export interface Finished {
@@ -19,6 +19,12 @@ const ENVIRONMENT = {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Something other than a bundle in its place. */
+export interface Program {
+  readonly command: readonly string[];
+  readonly options: Pick<SpawnOptions, "cwd" | "uid" | "gid">;
+}
+
 /** A bundle as a process of its own, which the test's end ends. */
 export class Child {
   readonly finished: Promise<Finished>;
@@ -27,11 +33,14 @@ export class Child {
   #stdout = "";
   #stderr = "";
 
-  constructor(bundle: "cli" | "service", args: readonly string[], environment: Environment = {}) {
+  constructor(program: "cli" | "service" | Program, args: readonly string[], environment: Environment = {}) {
     const env = Object.fromEntries(
       Object.entries({ ...ENVIRONMENT, ...environment }).filter(([, value]) => value !== undefined),
     );
-    this.#process = spawn(process.execPath, [`dist/${bundle}.js`, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const { command, options } =
+      typeof program === "string" ? { command: [process.execPath, `dist/${program}.js`], options: {} } : program;
+    const [file = "", ...first] = command;
+    this.#process = spawn(file, [...first, ...args], { ...options, env, stdio: ["ignore", "pipe", "pipe"] });
     this.#process.stdout.on("data", (chunk) => {
       this.#stdout += chunk;
       for (const check of this.#waiting) check();
