@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { ConfigError } from "../config.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
@@ -8,9 +7,24 @@ import { type OpenRegion, openRegion } from "../simulator/scenario/open-region.t
 import { ScenarioError } from "../simulator/scenario/problem.ts";
 import { readScenario } from "../simulator/scenario/read-scenario.ts";
 import type { Scenario } from "../simulator/scenario/schema.ts";
+import { readTextFile } from "../text-file.ts";
 import { EXIT } from "./exit-codes.ts";
+import { numberOf } from "./options.ts";
 
 const SPEED_MAX = 1_000;
+const PORT_MAX = 65_535;
+/** Thousands of machines and groups. */
+const SCENARIO_BYTES_MAX = 1_024 * 1_024;
+const readPort = numberOf(
+  "--port",
+  (value) => Number.isInteger(value) && value <= PORT_MAX,
+  `a port from 0 to ${PORT_MAX}, 0 for any free one`,
+);
+const readSpeed = numberOf(
+  "--speed",
+  (value) => value > 0 && value <= SPEED_MAX,
+  `a number above 0 and up to ${SPEED_MAX}, such as 20`,
+);
 /** In the text; `--json` lists them all. */
 const INSTANCES_SHOWN_MAX = 20;
 
@@ -49,7 +63,7 @@ async function simulate({ scenario: file, port, speed, json = false }: SimulateO
 
 async function readScenarioFile(file: string): Promise<Scenario> {
   try {
-    return readScenario(await readFile(file, "utf8"));
+    return readScenario(await readTextFile(file, SCENARIO_BYTES_MAX));
   } catch (error) {
     if (error instanceof ScenarioError) throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
     throw new ConfigError([`${file} can't be read: ${(error as Error).message}`]);
@@ -86,7 +100,7 @@ function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, stri
 
 function regionReport(region: OpenRegion) {
   const { world, instanceIds, entrances } = region;
-  const instances = [...instanceIds].map(([name, id]) => ({ name, id, privateIp: world.instance(id)?.privateIp }));
+  const instances = [...instanceIds].map(([name, id]) => ({ id, privateIp: world.instance(id)?.privateIp, name }));
   return { environment: environmentOf(region), loadBalancers: entrances, instances };
 }
 
@@ -101,21 +115,8 @@ function regionText(region: OpenRegion): string {
     ),
     ...instances
       .slice(0, INSTANCES_SHOWN_MAX)
-      .map(({ name, id, privateIp }) => `# instance ${name}: ${id} ${privateIp}`),
+      .map(({ id, privateIp, name }) => `# instance ${id} at ${privateIp}, ${name} in the scenario`),
     ...(hidden > 0 ? [`# and ${hidden} more instances`] : []),
     "# Ctrl-C ends it.",
   ].join("\n");
-}
-
-function readPort(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError("Give a port from 0 to 65535.");
-  return Number(text);
-}
-
-function readSpeed(text: string): number {
-  const speed = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || speed <= 0 || speed > SPEED_MAX) {
-    throw new InvalidArgumentError(`Give a number above 0 and up to ${SPEED_MAX}, such as 20.`);
-  }
-  return speed;
 }

@@ -12,6 +12,9 @@ export class BadRequest extends Error {
 
 /** Characters of an unknown parameter's name. */
 const NAME_SHOWN_MAX = 40;
+const UNKNOWN_SHOWN_MAX = 5;
+/** A text of JSON, and the colon after it where it names a field. */
+const JSON_TEXT = /("(?:[^"\\]|\\.)*")\s*(:?)/g;
 const NAMES = ["id", "ip", "node"] as const;
 const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
 const names = { id: z.string().optional(), ip: z.string().optional(), node: z.string().optional() };
@@ -56,21 +59,34 @@ function readNode(fields: { readonly id?: string; readonly ip?: string; readonly
 }
 
 function queryFields(query: URLSearchParams): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const [name, value] of query) {
-    if (Object.hasOwn(fields, name))
-      throw new BadRequest(`'${shown(name, NAME_SHOWN_MAX)}' stands twice in the query: give it once`);
-    fields[name] = value;
-  }
-  return fields;
+  refuseRepeated([...query.keys()], "query");
+  // Not by assignment, which would do nothing for `__proto__`.
+  return Object.fromEntries(query);
 }
 
 function parseJson(body: string): unknown {
+  const parsed = parseText(body);
+  // JSON.parse keeps the last of several, silently. No field holds an object, so that all names are of one.
+  const names = [...body.matchAll(JSON_TEXT)].filter(([, , colon]) => colon === ":");
+  refuseRepeated(
+    names.map(([, text = ""]) => String(JSON.parse(text))),
+    "body",
+  );
+  return parsed;
+}
+
+function parseText(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
     throw new BadRequest('the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}');
   }
+}
+
+function refuseRepeated(names: readonly string[], where: "query" | "body"): void {
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated === undefined) return;
+  throw new BadRequest(`'${shown(repeated, NAME_SHOWN_MAX)}' stands twice in the ${where}: give it once`);
 }
 
 /** What zod says of a value could repeat it; names and expectations are enough, and can't hold a secret. */
@@ -80,7 +96,9 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, where: "query" | "body")
   const problems = result.error.issues.map((issue) => {
     if (issue.code === "unrecognized_keys") {
       const allowed = where === "query" ? "id, ip, node, dryRun and pw" : "id, ip, node and dryRun";
-      return `unknown ${quoted(issue.keys.map((key) => shown(key, NAME_SHOWN_MAX)))} in the ${where}: it takes ${allowed}`;
+      const keys = issue.keys.slice(0, UNKNOWN_SHOWN_MAX).map((key) => shown(key, NAME_SHOWN_MAX));
+      const hidden = issue.keys.length - keys.length;
+      return `unknown ${quoted(keys)}${hidden > 0 ? ` and ${hidden} more` : ""} in the ${where}: it takes ${allowed}`;
     }
     const path = issue.path.join(".");
     return path === ""
