@@ -217,6 +217,7 @@ export function readConfig({ verb, environment, flags = {} }: ConfigInput): Conf
   const problems: string[] = [];
   const values: Partial<Record<OptionName, unknown>> = {};
   const givenBy: Partial<Record<OptionName, string>> = {};
+  const refused = new Set<OptionName>();
   for (const [name, declared] of Object.entries(OPTIONS) as [OptionName, Option][]) {
     const fromFlag = flags[name];
     const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
@@ -233,6 +234,7 @@ export function readConfig({ verb, environment, flags = {} }: ConfigInput): Conf
           : declared.parse(declared.isSecret === true ? given : given.trim());
     } catch (error) {
       const what = declared.isSecret === true ? "can't be used" : `is '${shown(given ?? "")}'`;
+      refused.add(name);
       problems.push(`${source} ${what}: ${(error as Error).message}`);
       continue;
     }
@@ -241,7 +243,7 @@ export function readConfig({ verb, environment, flags = {} }: ConfigInput): Conf
     }
   }
   const config = { ...values, givenBy } as unknown as Config;
-  if (verb === "serve") problems.push(...secretProblems(config));
+  if (verb === "serve") problems.push(...secretProblems(config, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -268,11 +270,12 @@ export function processEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-function secretProblems({ secret, secretFile }: Config): readonly string[] {
-  if (secret !== undefined && secretFile !== undefined) return ["SECRET and SECRET_FILE are both set: keep one"];
-  return secret === undefined && secretFile === undefined
+function secretProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  const given = (["secret", "secretFile"] as const).filter((name) => config[name] !== undefined || refused.has(name));
+  if (given.length === 1) return [];
+  return given.length === 0
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
-    : [];
+    : [`SECRET and ${config.givenBy.secretFile} are both set: keep one`];
 }
 
 function option<const T>(declared: WithDefault<T>): WithDefault<T>;

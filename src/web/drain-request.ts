@@ -34,6 +34,7 @@ export interface DrainRequestInput {
 export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): DrainRequest {
   const fromQuery = parse(QUERY, queryFields(query), "query");
   const fromBody = body.trim() === "" ? {} : parse(BODY, parseJson(body), "body");
+  refuseRepeated(namesIn(body), "body");
   for (const name of [...NAMES, "dryRun"] as const) {
     if (fromQuery[name] !== undefined && fromBody[name] !== undefined) {
       throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
@@ -65,22 +66,20 @@ function queryFields(query: URLSearchParams): Record<string, string> {
 }
 
 function parseJson(body: string): unknown {
-  const parsed = parseText(body);
-  // JSON.parse keeps the last of several, silently. No field holds an object, so that all names are of one.
-  const names = [...body.matchAll(JSON_TEXT)].filter(([, , colon]) => colon === ":");
-  refuseRepeated(
-    names.map(([, text = ""]) => String(JSON.parse(text))),
-    "body",
-  );
-  return parsed;
-}
-
-function parseText(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
     throw new BadRequest('the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}');
   }
+}
+
+/**
+ * The fields of a body in their order, each as often as it was given: JSON.parse keeps the last of several and says
+ * nothing. The body is taken to be checked: no field holds an object with fields of its own.
+ */
+function namesIn(body: string): readonly string[] {
+  const names = [...body.matchAll(JSON_TEXT)].filter(([, , colon]) => colon === ":");
+  return names.map(([, text = ""]) => String(JSON.parse(text)));
 }
 
 function refuseRepeated(names: readonly string[], where: "query" | "body"): void {
