@@ -24,7 +24,7 @@ export async function listen(app: Hono, { host, port }: ListenOptions): Promise<
   const server = createServer(
     getRequestListener((request, env) => (isOriginForm(env) ? app.fetch(request, env) : refusal(NO_PATH)), {
       // HTTP/1.0 needs no Host, and some load balancers ask for /health without one.
-      hostname: host,
+      hostname: "localhost",
       // What comes here has not reached the app: no URL could be made of it.
       errorHandler: () => refusal("the path or the Host header is malformed"),
     }),

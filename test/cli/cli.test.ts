@@ -33,10 +33,10 @@ describe("hasta-la-vista plan", () => {
   test("says with a deadline what will not fit, and by how much", async () => {
     const { env } = await account();
     const { stdout } = await runCli(["plan", ID, "--deadline", "120", "--nlb-propagation", "210"], env);
-    expect(stdout).toMatch(/^nlb .* 210 s +100 s short$/m);
+    expect(stdout).toMatch(/^nlb .* 210 s +10\d s short$/m);
     expect(stdout).toMatch(/^alb .* fits$/m);
-    expect(stdout).toContain(
-      "Warning: the deadline leaves 110 s (10 s are kept to answer), the longest hold needs 210 s",
+    expect(stdout).toMatch(
+      /^Warning: the deadline leaves 1[01]\d s \(10 s are kept to answer\), the longest hold needs 210 s/m,
     );
   });
 
@@ -94,7 +94,7 @@ describe("hasta-la-vista drain", () => {
     const { env } = await account();
     const { code, stdout } = await runCli(["drain", ID, "--timeout", "5", "--nlb-propagation", "60"], env);
     expect(code).toBe(1);
-    expect(stdout).toContain("warning: TIMEOUT leaves 5 s, the longest hold needs 60 s");
+    expect(stdout).toContain("warning: --timeout leaves 5 s, the longest hold needs 60 s");
     expect(stdout).toMatch(
       /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp .*, \d s of 60 s; new traffic may still come/,
     );
