@@ -14,8 +14,8 @@ export interface Option<T = unknown> {
   readonly default?: T;
   /** Shown in help and documents where the default is not a value. */
   readonly defaultText?: string;
-  /** White space around it counts. */
-  readonly verbatim?: true;
+  /** Never shown; white space around it counts. */
+  readonly isSecret?: true;
   /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */
   readonly unit?: "seconds";
   readonly usedBy: readonly Verb[];
@@ -28,6 +28,8 @@ type WithDefault<T> = Option<T> & { readonly default: T };
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan"];
 const DAY_SECONDS = 86_400;
+/** Headers hold 16 KiB in all. */
+const SECRET_LENGTH_MAX = 4_096;
 
 /** Every option there is. An empty variable counts as unset. */
 export const OPTIONS = {
@@ -35,15 +37,15 @@ export const OPTIONS = {
     variable: "SECRET",
     help: "the secret that callers of POST /drain must send",
     usedBy: ["serve"],
-    verbatim: true,
-    parse: text,
+    isSecret: true,
+    parse: text(SECRET_LENGTH_MAX),
   }),
   secretFile: option({
     variable: "SECRET_FILE",
     flag: "--secret-file <path>",
     help: "a file that holds the secret, instead of SECRET",
     usedBy: ["serve"],
-    parse: text,
+    parse: text(4_096),
   }),
   cloudProvider: option({
     variable: "CLOUDPROVIDER",
@@ -66,7 +68,7 @@ export const OPTIONS = {
     flag: "--cluster-name <name>",
     help: "the cluster; nodes of any other are refused",
     usedBy: ALL,
-    parse: text,
+    parse: text(256),
   }),
   vpcId: option({
     variable: "VPCID",
@@ -167,7 +169,7 @@ export const OPTIONS = {
     help: "the address to listen on",
     default: "0.0.0.0",
     usedBy: ["serve"],
-    parse: text,
+    parse: text(253),
   }),
   shutdownGraceMs: option({
     variable: "SHUTDOWN_GRACE",
@@ -187,6 +189,9 @@ export type Config = {
   readonly [Name in OptionName]: (typeof OPTIONS)[Name] extends WithDefault<infer T>
     ? T
     : ReturnType<(typeof OPTIONS)[Name]["parse"]> | undefined;
+} & {
+  /** What messages call each option by: the flag where it was given by that, its variable otherwise. */
+  readonly givenBy: Readonly<Record<OptionName, string>>;
 };
 
 /** Everything that is wrong with a configuration, so that nobody has to mend it one start at a time. */
@@ -211,40 +216,46 @@ export interface ConfigInput {
 export function readConfig({ verb, environment, flags = {} }: ConfigInput): Config {
   const problems: string[] = [];
   const values: Partial<Record<OptionName, unknown>> = {};
+  const givenBy: Partial<Record<OptionName, string>> = {};
+  const refused = new Set<OptionName>();
   for (const [name, declared] of Object.entries(OPTIONS) as [OptionName, Option][]) {
+    const fromFlag = flags[name];
+    const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
+    givenBy[name] = source;
     if (!declared.usedBy.includes(verb)) {
       values[name] = declared.default;
       continue;
     }
-    const fromFlag = flags[name];
     const given = fromFlag === undefined ? environment[declared.variable] : String(fromFlag);
     try {
       values[name] =
         given === undefined || given.trim() === ""
           ? declared.default
-          : declared.parse(declared.verbatim === true ? given : given.trim());
+          : declared.parse(declared.isSecret === true ? given : given.trim());
     } catch (error) {
-      const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
-      problems.push(`${source} is '${shown(given ?? "")}': ${(error as Error).message}`);
+      const what = declared.isSecret === true ? "can't be used" : `is '${shown(given ?? "")}'`;
+      refused.add(name);
+      problems.push(`${source} ${what}: ${(error as Error).message}`);
       continue;
     }
     if (values[name] === undefined && declared.requiredBy?.includes(verb) === true) {
       problems.push(`${declared.variable} is not set: ${declared.help}`);
     }
   }
-  const config = values as unknown as Config;
-  if (verb === "serve") problems.push(...secretProblems(config));
+  const config = { ...values, givenBy } as unknown as Config;
+  if (verb === "serve") problems.push(...secretProblems(config, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
 
 /** The part of a configuration that the core works by. */
 export function drainTimes(config: Config): DrainTimes {
-  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs } = config;
+  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
+    config;
   return {
     allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     deadlineMarginMs,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),
   };
 }
 
@@ -259,11 +270,12 @@ export function processEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-function secretProblems({ secret, secretFile }: Config): readonly string[] {
-  if (secret !== undefined && secretFile !== undefined) return ["SECRET and SECRET_FILE are both set: keep one"];
-  return secret === undefined && secretFile === undefined
+function secretProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  const given = (["secret", "secretFile"] as const).filter((name) => config[name] !== undefined || refused.has(name));
+  if (given.length === 1) return [];
+  return given.length === 0
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
-    : [];
+    : [`SECRET and ${config.givenBy.secretFile} are both set: keep one`];
 }
 
 function option<const T>(declared: WithDefault<T>): WithDefault<T>;

@@ -14,11 +14,12 @@ export interface EngineOptions {
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Drainer {
-  const { region, clusterName, vpcId, discovery } = config;
+  const { region, clusterName, vpcId, discovery, givenBy } = config;
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
   return new Drainer({
     cloud: new AwsProvider(clients, {
       discovery,
+      names: givenBy,
       ...(clusterName === undefined ? {} : { clusterName }),
       ...(vpcId === undefined ? {} : { vpcId }),
     }),

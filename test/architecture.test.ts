@@ -23,22 +23,23 @@ const PARTS: Readonly<Record<string, Part>> = {
   aws: { imports: ["drain"], packages: [...AWS_SDK, "@smithy/node-http-handler"] },
   providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "p-map", "node:net"] },
   web: {
-    imports: ["drain"],
-    packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:fs", "node:http", "node:net"],
+    imports: ["drain", "text-file.ts"],
+    packages: ["hono", "@hono/node-server", "zod", "node:crypto", "node:http", "node:net"],
   },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
     imports: [],
     packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net", "yaml", "zod"],
   },
+  "text-file.ts": { imports: [], packages: ["node:fs"] },
   "option-values.ts": { imports: [], packages: [] },
   "config.ts": { imports: ["drain", "option-values.ts"], packages: [] },
   "engine.ts": { imports: ["drain", "aws", "providers", "config.ts"], packages: [] },
   "service.ts": { imports: ["drain", "web", "observe", "config.ts", "engine.ts"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "observe", "demo", "simulator", "config.ts", "engine.ts", "service.ts"],
-    packages: ["commander", "listr2", "node:fs"],
+    imports: ["drain", "observe", "demo", "simulator", "config.ts", "engine.ts", "service.ts", "text-file.ts"],
+    packages: ["commander", "listr2"],
   },
 };
 

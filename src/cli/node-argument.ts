@@ -1,6 +1,14 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { type DrainRequest, parseNodeReference } from "../drain/request.ts";
-import { readDeadlineSeconds } from "./options.ts";
+import { UsageError } from "./failure.ts";
+import { numberOf } from "./options.ts";
+
+const DEADLINE_SECONDS_MAX = 86_400;
+const readDeadline = numberOf(
+  "--deadline",
+  (value) => value <= DEADLINE_SECONDS_MAX,
+  `the seconds until the machine may be gone, up to ${DEADLINE_SECONDS_MAX}, such as 120`,
+);
 
 export interface NodeOptions {
   readonly json?: true;
@@ -12,7 +20,7 @@ export interface NodeOptions {
 export function addNodeArgument(command: Command): Command {
   return command
     .argument("<node>", "an instance id, a private IP address, or a node name", checkNode)
-    .option("--deadline <seconds>", "the machine may be gone so many seconds from now", readDeadlineSeconds)
+    .option("--deadline <seconds>", "the machine may be gone so many seconds from now", readDeadline)
     .option("--json", "print one JSON object on stdout, and everything else on stderr");
 }
 
@@ -33,6 +41,6 @@ function checkNode(text: string): string {
     parseNodeReference(text);
     return text;
   } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
+    throw new UsageError((error as Error).message);
   }
 }

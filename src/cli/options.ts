@@ -1,7 +1,6 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import {
   type Config,
-  type ConfigError,
   OPTIONS,
   type Option,
   type OptionName,
@@ -10,6 +9,8 @@ import {
   shownDefault,
   type Verb,
 } from "../config.ts";
+import { shown } from "../drain/shown.ts";
+import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
 
@@ -39,18 +40,20 @@ export function configFrom(command: Command, verb: Verb): Config {
   return readConfig({ verb, environment: processEnvironment(), flags });
 }
 
-/** Seconds from now, as given to `--deadline`. */
-export function readDeadlineSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || seconds > 86_400) {
-    throw new InvalidArgumentError("Give the seconds until the machine may be gone, such as 120.");
-  }
-  return seconds;
-}
-
-export function configProblems(error: ConfigError): string {
-  const [first, ...others] = error.problems;
-  return others.length === 0 ? `${first}` : `${error.problems.length} problems:\n  ${error.problems.join("\n  ")}`;
+/**
+ * The value of a flag that is no option of the configuration: a number in digits, within bounds. `advice` says what to
+ * give instead.
+ */
+export function numberOf(
+  flag: string,
+  isAllowed: (value: number) => boolean,
+  advice: string,
+): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (/^\d+(\.\d+)?$/.test(given) && isAllowed(value)) return value;
+    throw new UsageError(`${flag} is '${shown(given)}': give ${advice}`);
+  };
 }
 
 function sourceOf(option: Option): string {

@@ -1,17 +1,35 @@
-import { readFile } from "node:fs/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { ConfigError } from "../config.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
+import { shown } from "../drain/shown.ts";
 import { ScaledClock } from "../simulator/clock.ts";
 import { isEveryAddress, LOOPBACK } from "../simulator/listen.ts";
 import { type OpenRegion, openRegion } from "../simulator/scenario/open-region.ts";
 import { ScenarioError } from "../simulator/scenario/problem.ts";
 import { readScenario } from "../simulator/scenario/read-scenario.ts";
 import type { Scenario } from "../simulator/scenario/schema.ts";
+import { readTextFile } from "../text-file.ts";
 import { EXIT } from "./exit-codes.ts";
+import { UsageError } from "./failure.ts";
+import { numberOf } from "./options.ts";
 
 const SPEED_MAX = 1_000;
+const PORT_MAX = 65_535;
+/** Thousands of machines and groups. */
+const SCENARIO_BYTES_MAX = 1_024 * 1_024;
+const readPort = numberOf(
+  "--port",
+  (value) => Number.isInteger(value) && value <= PORT_MAX,
+  `a port from 0 to ${PORT_MAX}, 0 for any free one`,
+);
+const readSpeed = numberOf(
+  "--speed",
+  (value) => value > 0 && value <= SPEED_MAX,
+  `a number above 0 and up to ${SPEED_MAX}, such as 20`,
+);
+/** Another machine's, one of IPv6 where there is none, and one that needs a zone beside it, such as fe80::1. */
+const NOT_AN_ADDRESS_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"]);
 /** In the text; `--json` lists them all. */
 const INSTANCES_SHOWN_MAX = 20;
 
@@ -57,7 +75,7 @@ async function simulate({ scenario: file, json = false, ...options }: SimulateOp
 
 async function readScenarioFile(file: string): Promise<Scenario> {
   try {
-    return readScenario(await readFile(file, "utf8"));
+    return readScenario(await readTextFile(file, SCENARIO_BYTES_MAX));
   } catch (error) {
     if (error instanceof ScenarioError) throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
     throw new ConfigError([`${file} can't be read: ${(error as Error).message}`]);
@@ -68,12 +86,14 @@ async function open(scenario: Scenario, { port, host, speed }: SimulateOptions):
   try {
     return await openRegion(scenario, { clock: new ScaledClock(speed), port, host });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") throw new ConfigError([`port ${port} is taken: give another --port, or 0 for any`]);
     if (code === "EACCES")
       throw new ConfigError([`port ${port} is not allowed: give a --port above 1023, or 0 for any`]);
-    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN")
-      throw new ConfigError([`--host '${host}' is no address of this machine: give one, or 0.0.0.0 for all`]);
+    if (syscall === "getaddrinfo" || NOT_AN_ADDRESS_HERE.has(code ?? ""))
+      throw new ConfigError([
+        `--host is '${shown(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`,
+      ]);
     throw error;
   }
 }
@@ -96,7 +116,7 @@ function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, stri
 
 function regionReport(region: OpenRegion) {
   const { world, instanceIds, entrances } = region;
-  const instances = [...instanceIds].map(([name, id]) => ({ name, id, privateIp: world.instance(id)?.privateIp }));
+  const instances = [...instanceIds].map(([name, id]) => ({ id, privateIp: world.instance(id)?.privateIp, name }));
   return { environment: environmentOf(region), loadBalancers: entrances, instances };
 }
 
@@ -111,28 +131,15 @@ function regionText(region: OpenRegion, host: string): string {
     ),
     ...instances
       .slice(0, INSTANCES_SHOWN_MAX)
-      .map(({ name, id, privateIp }) => `# instance ${name}: ${id} ${privateIp}`),
+      .map(({ id, privateIp, name }) => `# instance ${id} at ${privateIp}, ${name} in the scenario`),
     ...(hidden > 0 ? [`# and ${hidden} more instances`] : []),
     ...(isEveryAddress(host) ? ["# Elsewhere, put this machine's name or address in place of the one above."] : []),
     "# Ctrl-C ends it.",
   ].join("\n");
 }
 
-function readPort(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError("Give a port from 0 to 65535.");
-  return Number(text);
-}
-
 /** An empty one would be every address. */
-function readHost(text: string): string {
-  if (text.trim() === "") throw new InvalidArgumentError("Give an address of this machine, such as 127.0.0.1.");
-  return text;
-}
-
-function readSpeed(text: string): number {
-  const speed = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || speed <= 0 || speed > SPEED_MAX) {
-    throw new InvalidArgumentError(`Give a number above 0 and up to ${SPEED_MAX}, such as 20.`);
-  }
-  return speed;
+function readHost(given: string): string {
+  if (given.trim() !== "") return given;
+  throw new UsageError(`--host is '${given}': give an address of this machine, such as 127.0.0.1`);
 }

@@ -43,6 +43,8 @@ export interface DrainTimes {
   readonly allowances: HoldAllowances;
   /** How long a drain may take, in milliseconds. Absent: the longest hold and a minute. */
   readonly timeoutMs?: number;
+  /** What people call the timeout who set it. Absent: TIMEOUT. */
+  readonly timeoutName?: string;
   /** A drain ends this long before its deadline, so that there is time to answer. */
   readonly deadlineMarginMs: number;
 }
@@ -80,7 +82,14 @@ export function makePlan({ node, found, startedAt, now, deadline, times }: PlanI
     elsewhere: found.elsewhere,
     longestHoldMs,
     limit,
-    warnings: warnings({ longestHoldMs, now, limit, deadline, elsewhere: found.elsewhere }),
+    warnings: warnings({
+      longestHoldMs,
+      now,
+      limit,
+      deadline,
+      elsewhere: found.elsewhere,
+      timeoutName: times.timeoutName,
+    }),
   };
 }
 
@@ -152,15 +161,16 @@ function warnings(input: {
   readonly limit: DrainLimit;
   readonly deadline: number | undefined;
   readonly elsewhere: readonly Registration[];
+  readonly timeoutName: string | undefined;
 }): readonly string[] {
-  const { longestHoldMs, now, limit, deadline = limit.at, elsewhere } = input;
+  const { longestHoldMs, now, limit, deadline = limit.at, elsewhere, timeoutName = "TIMEOUT" } = input;
   const sentences: string[] = [];
   const remainingMs = limit.at - now;
   if (remainingMs < longestHoldMs) {
     sentences.push(
       limit.reason === "deadline"
         ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
-        : `TIMEOUT leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
+        : `${timeoutName} leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {

@@ -12,6 +12,9 @@ export class BadRequest extends Error {
 
 /** Characters of an unknown parameter's name. */
 const NAME_SHOWN_MAX = 40;
+const UNKNOWN_SHOWN_MAX = 5;
+/** A text of JSON, and the colon after it where it names a field. */
+const JSON_TEXT = /("(?:[^"\\]|\\.)*")\s*(:?)/g;
 const NAMES = ["id", "ip", "node"] as const;
 const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
 const names = { id: z.string().optional(), ip: z.string().optional(), node: z.string().optional() };
@@ -31,6 +34,7 @@ export interface DrainRequestInput {
 export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): DrainRequest {
   const fromQuery = parse(QUERY, queryFields(query), "query");
   const fromBody = body.trim() === "" ? {} : parse(BODY, parseJson(body), "body");
+  refuseRepeated(namesIn(body), "body");
   for (const name of [...NAMES, "dryRun"] as const) {
     if (fromQuery[name] !== undefined && fromBody[name] !== undefined) {
       throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
@@ -56,13 +60,9 @@ function readNode(fields: { readonly id?: string; readonly ip?: string; readonly
 }
 
 function queryFields(query: URLSearchParams): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const [name, value] of query) {
-    if (Object.hasOwn(fields, name))
-      throw new BadRequest(`'${shown(name, NAME_SHOWN_MAX)}' stands twice in the query: give it once`);
-    fields[name] = value;
-  }
-  return fields;
+  refuseRepeated([...query.keys()], "query");
+  // Not by assignment, which would do nothing for `__proto__`.
+  return Object.fromEntries(query);
 }
 
 function parseJson(body: string): unknown {
@@ -73,6 +73,21 @@ function parseJson(body: string): unknown {
   }
 }
 
+/**
+ * The fields of a body in their order, each as often as it was given: JSON.parse keeps the last of several and says
+ * nothing. The body is taken to be checked: no field holds an object with fields of its own.
+ */
+function namesIn(body: string): readonly string[] {
+  const names = [...body.matchAll(JSON_TEXT)].filter(([, , colon]) => colon === ":");
+  return names.map(([, text = ""]) => String(JSON.parse(text)));
+}
+
+function refuseRepeated(names: readonly string[], where: "query" | "body"): void {
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated === undefined) return;
+  throw new BadRequest(`'${shown(repeated, NAME_SHOWN_MAX)}' stands twice in the ${where}: give it once`);
+}
+
 /** What zod says of a value could repeat it; names and expectations are enough, and can't hold a secret. */
 function parse<T>(schema: z.ZodType<T>, value: unknown, where: "query" | "body"): T {
   const result = schema.safeParse(value);
@@ -80,7 +95,9 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, where: "query" | "body")
   const problems = result.error.issues.map((issue) => {
     if (issue.code === "unrecognized_keys") {
       const allowed = where === "query" ? "id, ip, node, dryRun and pw" : "id, ip, node and dryRun";
-      return `unknown ${quoted(issue.keys.map((key) => shown(key, NAME_SHOWN_MAX)))} in the ${where}: it takes ${allowed}`;
+      const keys = issue.keys.slice(0, UNKNOWN_SHOWN_MAX).map((key) => shown(key, NAME_SHOWN_MAX));
+      const hidden = issue.keys.length - keys.length;
+      return `unknown ${quoted(keys)}${hidden > 0 ? ` and ${hidden} more` : ""} in the ${where}: it takes ${allowed}`;
     }
     const path = issue.path.join(".");
     return path === ""

@@ -201,8 +201,11 @@ const timing = z
   .partial()
   .describe("Lags in milliseconds. A pair holds for the first and the last machine of a load balancer.");
 
-/** What a scenario file may hold. Unknown keys are errors. */
-export const scenarioSchema = z.strictObject({
+/** What to say where there is no scenario at all. */
+export const SCENARIO_NEEDED =
+  "a scenario is an object, at least {} for an empty region; docs/scenarios has examples and the schema";
+
+const scenario = {
   region: z
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "give a region such as eu-west-1")
@@ -227,6 +230,11 @@ export const scenarioSchema = z.strictObject({
     .boolean()
     .optional()
     .describe("Whether load balancers carry real requests to real processes, one an instance. Default: true."),
+};
+
+/** What a scenario file may hold. Unknown keys are errors. */
+export const scenarioSchema = z.strictObject(scenario, {
+  error: ({ code }) => (code === "invalid_type" ? SCENARIO_NEEDED : undefined),
 });
 
 export type Scenario = z.infer<typeof scenarioSchema>;

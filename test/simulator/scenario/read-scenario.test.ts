@@ -190,19 +190,6 @@ describe("what is wrong is said with its place", () => {
   });
 
   test.each([
-    ["nothing", "", "Invalid input: expected object, received null"],
-    ["a list", "[]", "Invalid input: expected object, received array"],
-    ["the same key twice", "region: eu-west-1\nregion: eu-west-2", "Map keys must be unique at line 2, column 1"],
-    [
-      "an alias that leads nowhere",
-      "instances: *nodes",
-      "Unresolved alias (the anchor must be set before the alias): nodes",
-    ],
-  ])("%s instead of a scenario", (_, text, expected) => {
-    expect(problemsOf(text)).toEqual([expect.stringContaining(expected)]);
-  });
-
-  test.each([
     ["a string", "instances: all\nloadBalancers: 3\ntargetGroups: [1, [2], null]\nfaults: { a: 1 }"],
     ["text in place of attributes", "targetGroups: [{ attributes: x, targets: [{ addresses: 1 }] }]"],
   ])("%s where a list should be is a problem, not an accident", (_, text) => {
