@@ -14,13 +14,14 @@ export interface EngineOptions {
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Drainer {
-  const { region, clusterName, vpcId, discovery } = config;
+  const { region, clusterName, vpcId, discovery, policyScope } = config;
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
   return new Drainer({
     cloud: new AwsProvider(clients, {
       discovery,
       ...(clusterName === undefined ? {} : { clusterName }),
       ...(vpcId === undefined ? {} : { vpcId }),
+      ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
     }),
     clock: options.clock ?? new SystemClock(),
     times: drainTimes(config),

@@ -80,7 +80,10 @@ export function makePlan({ node, found, startedAt, now, deadline, times }: PlanI
     elsewhere: found.elsewhere,
     longestHoldMs,
     limit,
-    warnings: warnings({ longestHoldMs, now, limit, deadline, elsewhere: found.elsewhere }),
+    warnings: [
+      ...warnings({ longestHoldMs, now, limit, deadline, elsewhere: found.elsewhere }),
+      ...unwritableWarnings(found.registrations),
+    ],
   };
 }
 
@@ -168,6 +171,13 @@ function warnings(input: {
     sentences.push(`also registered in pools without the cluster's tag, which DISCOVERY=tag leaves alone: ${pools}`);
   }
   return sentences;
+}
+
+function unwritableWarnings(registrations: readonly Registration[]): readonly string[] {
+  const denied = registrations.filter(({ pool, state }) => pool.writable === false && state !== "draining");
+  if (denied.length === 0) return [];
+  const pools = [...new Set(denied.map(({ pool }) => pool.name))].join(", ");
+  return [`the access policy does not let these pools be written, their registrations will fail: ${pools}`];
 }
 
 /** Whether new traffic had stopped `heldMs` after a deregistration. */
