@@ -37,7 +37,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "service.ts": { imports: ["drain", "web", "observe", "config.ts", "engine.ts"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "observe", "demo", "simulator", "config.ts", "engine.ts", "service.ts"],
+    imports: ["drain", "aws", "observe", "demo", "simulator", "config.ts", "engine.ts", "service.ts"],
     packages: ["commander", "listr2", "node:fs"],
   },
 };

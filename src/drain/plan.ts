@@ -177,7 +177,7 @@ function unwritableWarnings(registrations: readonly Registration[]): readonly st
   const denied = registrations.filter(({ pool, state }) => pool.writable === false && state !== "draining");
   if (denied.length === 0) return [];
   const pools = [...new Set(denied.map(({ pool }) => pool.name))].join(", ");
-  return [`the access policy does not let these pools be written, their registrations will fail: ${pools}`];
+  return [`the policy does not allow deregistering from these pools, so that the drain will fail: ${pools}`];
 }
 
 /** Whether new traffic had stopped `heldMs` after a deregistration. */

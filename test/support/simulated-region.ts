@@ -42,8 +42,8 @@ export class SimulatedRegion {
   readonly #accessKeys: string[] = [];
   #nodes = 0;
 
-  constructor(timing: Partial<Timing> = {}) {
-    this.world = new World({ clock: this.clock, timing });
+  constructor(timing: Partial<Timing> = {}, where: { readonly region?: string } = {}) {
+    this.world = new World({ clock: this.clock, timing, ...where });
     this.simulator = new Simulator(this.world);
   }
 

@@ -7,16 +7,15 @@ const ACTION = /^(\*|[a-zA-Z0-9-]+:[a-zA-Z0-9*?]+)$/;
 /** `*`, or the six parts of an ARN, with wildcards inside each. */
 const RESOURCE = /^(?!.*\$\{)(\*|arn(:[^:]*){4}:.+)$/;
 
-/** AWS takes one or a list wherever it takes a list. */
-function oneOrMore(item: z.ZodString, what: string) {
+/** AWS takes one or a list wherever it takes a list. `what` says in an error what to give. */
+function oneOrMore(pattern: RegExp, what: string) {
+  const item = z.string().regex(pattern, `give ${what}`);
   return z.union([item, z.array(item).min(1)], { error: `give ${what}, or a list of them` });
 }
 
-const condition = z.record(
-  z.string().regex(TAG_KEY),
-  oneOrMore(z.string().regex(NO_VARIABLE), "a text; variables are not simulated"),
-  { error: ({ code }) => (code === "invalid_key" ? "of all keys only aws:ResourceTag/… is simulated" : undefined) },
-);
+const condition = z.record(z.string().regex(TAG_KEY), oneOrMore(NO_VARIABLE, "a text; variables are not simulated"), {
+  error: ({ code }) => (code === "invalid_key" ? "of all keys only aws:ResourceTag/… is simulated" : undefined),
+});
 
 const statement = z.strictObject({
   Sid: z
@@ -24,8 +23,8 @@ const statement = z.strictObject({
     .regex(/^[a-zA-Z0-9]*$/, "give letters and digits")
     .optional(),
   Effect: z.enum(["Allow", "Deny"]),
-  Action: oneOrMore(z.string().regex(ACTION), "an action such as elasticloadbalancing:DeregisterTargets"),
-  Resource: oneOrMore(z.string().regex(RESOURCE), "* or an ARN without variables"),
+  Action: oneOrMore(ACTION, "an action such as elasticloadbalancing:DeregisterTargets"),
+  Resource: oneOrMore(RESOURCE, "* or an ARN; variables are not simulated"),
   Condition: z
     .strictObject({ StringEquals: condition.optional(), StringLike: condition.optional() })
     .optional()

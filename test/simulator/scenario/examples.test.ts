@@ -26,7 +26,13 @@ async function opened(file: string, clock: Clock = new VirtualClock()) {
 }
 
 test("there is an example for each thing that a scenario can show", () => {
-  expect(EXAMPLES).toEqual(["controller.yaml", "faults.yaml", "small-cluster.yaml", "throttling.yaml"]);
+  expect(EXAMPLES).toEqual([
+    "controller.yaml",
+    "faults.yaml",
+    "permissions.yaml",
+    "small-cluster.yaml",
+    "throttling.yaml",
+  ]);
 });
 
 test("the published schema is the one that scenarios are checked by (`npm run docs` writes it)", () => {
