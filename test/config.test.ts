@@ -52,6 +52,16 @@ describe("the configuration", () => {
     ["a region with a typing error", { ...SERVE, AWS_REGION: "eu west" }, "AWS_REGION is 'eu west': give a region"],
     ["a VPC with a typing error", { ...SERVE, VPCID: "vpc" }, "VPCID is 'vpc': give a VPC id"],
     ["a discovery that there is not", { ...SERVE, DISCOVERY: "all" }, "DISCOVERY is 'all': give one of vpc, tag"],
+    [
+      "a scope of the policy that there is not",
+      { ...SERVE, POLICY_SCOPE: "all" },
+      "POLICY_SCOPE is 'all': give one of vpc, tag",
+    ],
+    [
+      "a policy for the tag of no cluster",
+      { ...SERVE, POLICY_SCOPE: "tag" },
+      "POLICY_SCOPE is tag, the cluster's, and",
+    ],
     ["a negative allowance", { ...SERVE, NLB_PROPAGATION: "-1" }, "NLB_PROPAGATION is '-1'"],
   ])("with %s is refused", (_, environment, problem) => {
     expect(problems(environment)).toEqual([expect.stringContaining(problem)]);
