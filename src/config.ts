@@ -3,7 +3,7 @@ import { shown } from "./drain/shown.ts";
 import { flag, matching, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan";
+export type Verb = "serve" | "drain" | "plan" | "policy";
 
 /** One option: everything that help texts, documents and checks need to know of it. */
 export interface Option<T = unknown> {
@@ -27,6 +27,7 @@ export interface Option<T = unknown> {
 type WithDefault<T> = Option<T> & { readonly default: T };
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan"];
+const ALL_AND_POLICY: readonly Verb[] = [...ALL, "policy"];
 const DAY_SECONDS = 86_400;
 /** Headers hold 16 KiB in all. */
 const SECRET_LENGTH_MAX = 4_096;
@@ -60,14 +61,14 @@ export const OPTIONS = {
     flag: "--region <region>",
     help: "the AWS region",
     defaultText: "where the AWS SDK finds one",
-    usedBy: ALL,
+    usedBy: ALL_AND_POLICY,
     parse: matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
   }),
   clusterName: option({
     variable: "CLUSTERNAME",
     flag: "--cluster-name <name>",
     help: "the cluster; nodes of any other are refused",
-    usedBy: ALL,
+    usedBy: ALL_AND_POLICY,
     parse: text(256),
   }),
   vpcId: option({
@@ -82,7 +83,15 @@ export const OPTIONS = {
     flag: "--discovery <how>",
     help: "vpc: every load balancer of the node's VPC; tag: only those with the cluster's tag",
     default: "vpc",
-    usedBy: ALL,
+    usedBy: ALL_AND_POLICY,
+    parse: oneOf(["vpc", "tag"]),
+  }),
+  policyScope: option({
+    variable: "POLICY_SCOPE",
+    flag: "--scope <which>",
+    help: "what the IAM policy lets drains deregister from: vpc: any pool; tag: only pools with the cluster's tag",
+    default: "vpc",
+    usedBy: ALL_AND_POLICY,
     parse: oneOf(["vpc", "tag"]),
   }),
   timeoutMs: option({
@@ -244,6 +253,9 @@ export function readConfig({ verb, environment, flags = {} }: ConfigInput): Conf
   }
   const config = { ...values, givenBy } as unknown as Config;
   if (verb === "serve") problems.push(...secretProblems(config, refused));
+  if (config.policyScope === "tag" && config.clusterName === undefined && !refused.has("clusterName")) {
+    problems.push(`${givenBy.policyScope} is tag, the cluster's, and CLUSTERNAME is not set: name the cluster`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }

@@ -14,7 +14,7 @@ export interface EngineOptions {
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Drainer {
-  const { region, clusterName, vpcId, discovery, givenBy } = config;
+  const { region, clusterName, vpcId, discovery, policyScope, givenBy } = config;
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
   return new Drainer({
     cloud: new AwsProvider(clients, {
@@ -22,6 +22,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Drain
       names: givenBy,
       ...(clusterName === undefined ? {} : { clusterName }),
       ...(vpcId === undefined ? {} : { vpcId }),
+      ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
     }),
     clock: options.clock ?? new SystemClock(),
     times: drainTimes(config),

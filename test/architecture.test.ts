@@ -38,7 +38,18 @@ const PARTS: Readonly<Record<string, Part>> = {
   "service.ts": { imports: ["drain", "web", "observe", "config.ts", "engine.ts"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "observe", "demo", "simulator", "config.ts", "engine.ts", "service.ts", "text-file.ts"],
+    imports: [
+      "drain",
+      "aws",
+      "observe",
+      "demo",
+      "simulator",
+      "option-values.ts",
+      "text-file.ts",
+      "config.ts",
+      "engine.ts",
+      "service.ts",
+    ],
     packages: ["commander", "listr2"],
   },
 };

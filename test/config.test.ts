@@ -52,6 +52,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     `vpc-${"0".repeat(18)}`,
   ),
   discovery: words("give one of vpc, tag", "all", "vpc,tag"),
+  policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
   timeoutMs: seconds(1, 86_401),
   deadlineMarginMs: seconds(0, 601),
   albPropagationMs: seconds(0, 3_601),
@@ -111,6 +112,11 @@ describe("the configuration", () => {
     ["no secret", { CLOUDPROVIDER: "aws" }, "SECRET is not set"],
     ["two secrets", { ...SERVE, SECRET_FILE: "/x" }, "SECRET and SECRET_FILE are both set: keep one"],
     ["no cloud", { SECRET: "s" }, "CLOUDPROVIDER is not set"],
+    [
+      "a policy for the tag of no cluster",
+      { ...SERVE, POLICY_SCOPE: "tag" },
+      "POLICY_SCOPE is tag, the cluster's, and CLUSTERNAME is not set",
+    ],
   ])("with %s is refused", (_, environment, problem) => {
     expect(problems(environment)).toEqual([expect.stringContaining(problem)]);
   });

@@ -2,8 +2,16 @@
 import { addDemoCommand } from "./demo.ts";
 import { addDrainCommand } from "./drain.ts";
 import { addPlanCommand } from "./plan.ts";
+import { addPolicyCommand } from "./policy.ts";
 import { runProgram } from "./program.ts";
 import { addServeCommand } from "./serve.ts";
 import { addSimulateCommand } from "./simulate.ts";
 
-await runProgram([addServeCommand, addDrainCommand, addPlanCommand, addDemoCommand, addSimulateCommand]);
+await runProgram([
+  addServeCommand,
+  addDrainCommand,
+  addPlanCommand,
+  addPolicyCommand,
+  addDemoCommand,
+  addSimulateCommand,
+]);

@@ -10,6 +10,7 @@ import {
   type Verb,
 } from "../config.ts";
 import { shown } from "../drain/shown.ts";
+import { oneOf } from "../option-values.ts";
 import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
@@ -53,6 +54,18 @@ export function numberOf(
     const value = Number(given);
     if (/^\d+(\.\d+)?$/.test(given) && isAllowed(value)) return value;
     throw new UsageError(`${flag} is '${shown(given)}': give ${advice}`);
+  };
+}
+
+/** The same for one of a few words, in either case. */
+export function wordOf<const T extends string>(flag: string, words: readonly T[]): (given: string) => T {
+  const read = oneOf(words);
+  return (given) => {
+    try {
+      return read(given);
+    } catch (error) {
+      throw new UsageError(`${flag} is '${shown(given)}': ${(error as Error).message}`);
+    }
   };
 }
 

@@ -18,7 +18,9 @@ export function planText(plan: DrainPlan): string {
     placeOf(registration),
     registration.target,
     registration.detail,
-    action === "hold" ? "hold (already draining)" : "deregister",
+    action === "hold"
+      ? "hold (already draining)"
+      : `deregister${registration.pool.writable === false ? " (not allowed)" : ""}`,
     `${registration.pool.kind === "classic" ? "at most " : ""}${seconds(holdMs)}`,
     shortByMs > 0 ? `${seconds(shortByMs)} short` : "fits",
   ]);

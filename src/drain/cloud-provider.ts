@@ -34,6 +34,8 @@ export interface Pool {
   readonly drainMs: number;
   /** NLB: established flows are closed when `drainMs` has passed, instead of going on. */
   readonly terminatesConnections: boolean;
+  /** `false` where the provider knows that it may not deregister anything here. It is tried all the same. */
+  readonly writable?: false;
 }
 
 /**

@@ -82,14 +82,17 @@ export function makePlan({ node, found, startedAt, now, deadline, times }: PlanI
     elsewhere: found.elsewhere,
     longestHoldMs,
     limit,
-    warnings: warnings({
-      longestHoldMs,
-      now,
-      limit,
-      deadline,
-      elsewhere: found.elsewhere,
-      timeoutName: times.timeoutName,
-    }),
+    warnings: [
+      ...warnings({
+        longestHoldMs,
+        now,
+        limit,
+        deadline,
+        elsewhere: found.elsewhere,
+        timeoutName: times.timeoutName,
+      }),
+      ...unwritableWarnings(found.registrations),
+    ],
   };
 }
 
@@ -178,6 +181,13 @@ function warnings(input: {
     sentences.push(`also registered in pools without the cluster's tag, which DISCOVERY=tag leaves alone: ${pools}`);
   }
   return sentences;
+}
+
+function unwritableWarnings(registrations: readonly Registration[]): readonly string[] {
+  const denied = registrations.filter(({ pool, state }) => pool.writable === false && state !== "draining");
+  if (denied.length === 0) return [];
+  const pools = [...new Set(denied.map(({ pool }) => pool.name))].join(", ");
+  return [`the policy does not allow deregistering from these pools, so that the drain will fail: ${pools}`];
 }
 
 /** Whether new traffic had stopped `heldMs` after a deregistration. */

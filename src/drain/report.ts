@@ -50,6 +50,7 @@ export function planReport(plan: DrainPlan) {
       ...registrationReport(registration),
       state: registration.detail,
       action,
+      writable: registration.pool.writable ?? true,
       holdSeconds: seconds(holdMs),
       shortBySeconds: seconds(shortByMs),
       unsaved,

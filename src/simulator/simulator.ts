@@ -6,6 +6,7 @@ import { deliver, received } from "./faults/deliver.ts";
 import { type DeliveredAnswer, deliveryOf } from "./faults/delivery.ts";
 import type { FaultEffect } from "./faults/fault.ts";
 import { Faults } from "./faults/faults.ts";
+import { Access, accessKeyIdOf, type Grant } from "./iam/access.ts";
 import { LOOPBACK, listen } from "./listen.ts";
 import type { Quotas } from "./quotas/quotas.ts";
 import { Throttle } from "./quotas/throttle.ts";
@@ -19,12 +20,17 @@ export class Simulator {
   readonly world: World;
   /** What goes wrong with calls. Nothing, until somebody adds to it. */
   readonly faults = new Faults();
+  /** Who may do what: everybody everything, but for those who are given a policy. */
+  readonly access: Access;
   #throttle: Throttle | undefined;
   readonly #calls = new Map<string, number>();
   #server: Server | undefined;
 
-  constructor(world: World) {
+  /** Throws where one of the policies can't be used. */
+  constructor(world: World, { policies = [] }: { readonly policies?: readonly Grant[] } = {}) {
     this.world = world;
+    this.access = new Access(world);
+    for (const grant of policies) this.access.restrict(grant);
   }
 
   /** Refuses calls above these quotas from now on, every bucket full; `undefined`, as at first, refuses none. */
@@ -37,6 +43,7 @@ export class Simulator {
     let effect: FaultEffect | undefined;
     const admit = (call: ApiCall) => {
       this.#throttle?.admit(call, this.world.clock.now());
+      this.access.admit(call, accessKeyIdOf(request.authorization));
       effect = this.faults.strike(call);
       if (effect?.type === "error") throw new AwsError(effect.code, effect.message ?? "Injected fault", effect.status);
     };
@@ -81,7 +88,8 @@ export class Simulator {
       else chunks.push(chunk);
     });
     request.on("end", () => {
-      const answered = this.answer({ body: Buffer.concat(chunks).toString("utf8") });
+      const body = Buffer.concat(chunks).toString("utf8");
+      const answered = this.answer({ body, authorization: request.headers.authorization });
       void deliver(answered, response, this.world.clock);
     });
     request.on("error", () => response.destroy());

@@ -10,6 +10,7 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { Child, startService } from "../support/child-process.ts";
+import { restrictChildren } from "../support/printed-policy.ts";
 import { never, VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
@@ -65,6 +66,7 @@ async function cluster() {
   for (const id of ids) classic.register(id, clock.now(), { settled: true });
 
   const simulator = new Simulator(world);
+  restrictChildren(simulator);
   const env = { SECRET, ...ALLOWANCES, AWS_ENDPOINT_URL: await simulator.listen() };
   onTestFinished(() => simulator.close());
   return { clock, world, simulator, ids, env };

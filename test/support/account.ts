@@ -2,6 +2,7 @@ import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { endpoint } from "./endpoint.ts";
+import { restrictChildren } from "./printed-policy.ts";
 import { type Intercept, VPC } from "./simulated-region.ts";
 
 export const ID = "i-0123456789abcdef0";
@@ -30,5 +31,6 @@ export async function account(intercept?: Intercept) {
   const listeners = [{ protocol: "HTTP", port: 80, instanceProtocol: "HTTP", instancePort: 30080 }];
   world.addClassic({ name: "legacy", vpcId: VPC, listeners }).register(ID, world.clock.now(), { settled: true });
   const simulator = new Simulator(world);
+  restrictChildren(simulator);
   return { world, simulator, env: { ...QUICK, AWS_ENDPOINT_URL: await endpoint(simulator, intercept) } };
 }

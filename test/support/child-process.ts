@@ -1,5 +1,6 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { onTestFinished } from "vitest";
+import { CHILD_ACCESS_KEY_ID } from "./printed-policy.ts";
 
 export interface Finished {
   readonly code: number | null;
@@ -13,7 +14,7 @@ const ENVIRONMENT = {
   HOME: "/nonexistent",
   AWS_EC2_METADATA_DISABLED: "true",
   AWS_REGION: "eu-west-1",
-  AWS_ACCESS_KEY_ID: "simulated",
+  AWS_ACCESS_KEY_ID: CHILD_ACCESS_KEY_ID,
   AWS_SECRET_ACCESS_KEY: "simulated-secret-key",
 };
 

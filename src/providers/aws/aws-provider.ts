@@ -1,6 +1,5 @@
-import type { LoadBalancerDescription } from "@aws-sdk/client-elastic-load-balancing";
-import type { TargetGroup } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsClients } from "../../aws/clients.ts";
+import { isWritableByTag } from "../../aws/pool-tags.ts";
 import { anyOf, newAbort } from "../../drain/abort.ts";
 import type {
   CloudProvider,
@@ -17,11 +16,9 @@ import {
   findInClassicLoadBalancers,
   listClassicLoadBalancers,
   observeInstances,
-  tagsByName,
 } from "./classic-load-balancers.ts";
-import { carriesClusterTag } from "./cluster-tags.ts";
 import { findTerminated, type InstanceSearch, resolveInstance, withAddressesNow } from "./instances.ts";
-import type { TagsById } from "./tags.ts";
+import { type ListedPools, onlyPoolsOf, type PoolTags, readPoolTags } from "./pool-tags.ts";
 import {
   addressMatcher,
   addressOf,
@@ -30,12 +27,13 @@ import {
   listTargetGroups,
   mayHoldNode,
   observeTargets,
-  tagsByArn,
 } from "./target-groups.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
   /** `vpc`: every pool of the node's VPC that it is registered in. `tag`: only those that carry the cluster's tag. */
   readonly discovery: "vpc" | "tag";
+  /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
+  readonly writableCluster?: string;
 }
 
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
@@ -109,16 +107,36 @@ export class AwsProvider implements CloudProvider {
     ]);
     const groups = allGroups.filter((group) => mayHoldNode(group, node));
     const classics = allClassics.filter(({ VPCId }) => VPCId === node.network);
-    const [isOurs, inGroups, inClassics] = await Promise.all([
-      cluster === undefined ? () => true : this.#taggedWith(cluster, groups, classics, signal),
+    const listed: ListedPools = { groups, classics };
+    const [tags, inGroups, inClassics] = await Promise.all([
+      cluster === undefined ? undefined : readPoolTags(this.#clients, listed, signal),
       findInTargetGroups(v2, groups, node, signal),
       findInClassicLoadBalancers(classic, classics, node, signal),
     ]);
     const found = [...inGroups, ...inClassics];
+    const isOurs = (pool: Pool) => cluster === undefined || tags?.belongsTo(pool, cluster) === true;
+    const ours = found.filter(({ pool }) => isOurs(pool));
     return {
-      registrations: found.filter(({ pool }) => isOurs(pool)),
+      registrations: await this.#markUnwritable(ours, async () => {
+        const poolIds = new Set(ours.map(({ pool }) => pool.id));
+        return tags ?? (await readPoolTags(this.#clients, onlyPoolsOf(listed, poolIds), signal));
+      }),
       elsewhere: found.filter(({ pool }) => !isOurs(pool)),
     };
+  }
+
+  async #markUnwritable(
+    registrations: readonly Registration[],
+    readTags: () => Promise<PoolTags>,
+  ): Promise<readonly Registration[]> {
+    const cluster = this.#options.writableCluster;
+    if (cluster === undefined) return registrations;
+    const tags = await readTags();
+    return registrations.map((registration) =>
+      isWritableByTag(tags.of(registration.pool), cluster)
+        ? registration
+        : { ...registration, pool: { ...registration.pool, writable: false } },
+    );
   }
 
   #clusterOf(node: Node): string {
@@ -128,28 +146,5 @@ export class AwsProvider implements CloudProvider {
       "other-cluster",
       `${node.id} carries no cluster tag, and DISCOVERY=tag needs one: set CLUSTERNAME, or DISCOVERY=vpc`,
     );
-  }
-
-  /** Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. */
-  async #taggedWith(
-    cluster: string,
-    groups: readonly TargetGroup[],
-    classics: readonly LoadBalancerDescription[],
-    signal: AbortSignal,
-  ): Promise<(pool: Pool) => boolean> {
-    const loadBalancersOf = new Map(
-      groups.map(({ TargetGroupArn, LoadBalancerArns }) => [TargetGroupArn ?? "", LoadBalancerArns ?? []]),
-    );
-    const arns = new Set([...loadBalancersOf.keys(), ...[...loadBalancersOf.values()].flat()]);
-    const names = classics.map(({ LoadBalancerName }) => LoadBalancerName ?? "");
-    const [byArn, byName] = await Promise.all([
-      tagsByArn(this.#clients.v2, [...arns], signal),
-      tagsByName(this.#clients.classic, names, signal),
-    ]);
-    const isTagged = (tags: TagsById, id: string) => carriesClusterTag(tags.get(id) ?? new Map(), cluster);
-    return ({ kind, id }) =>
-      kind === "classic"
-        ? isTagged(byName, id)
-        : [id, ...(loadBalancersOf.get(id) ?? [])].some((arn) => isTagged(byArn, arn));
   }
 }

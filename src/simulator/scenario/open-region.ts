@@ -47,7 +47,7 @@ export async function openRegion(
   { clock, port = 0, host = LOOPBACK }: RegionOptions,
 ): Promise<OpenRegion> {
   const { world, instanceIds, controllers } = buildWorld(scenario, clock);
-  const simulator = new Simulator(world);
+  const simulator = new Simulator(world, { policies: scenario.policies ?? [] });
   if (scenario.quotas !== undefined) simulator.limit({ ...AWS_QUOTAS, ...scenario.quotas });
   for (const { when, ...fault } of scenario.faults ?? []) simulator.faults.add({ ...fault, ...rhythm(when) });
   const url = await simulator.listen(port, host);

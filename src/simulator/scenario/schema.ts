@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { API_NAMES } from "../api/answer.ts";
+import { policyDocument } from "../iam/policy.ts";
 import type { Timing } from "../timing.ts";
 
 /** A machine each, and with a data plane a process each. */
@@ -164,6 +165,18 @@ const fault = z.strictObject({
   ]),
 });
 
+const policy = z
+  .strictObject({
+    accessKeyId: z.string().regex(/^\w+$/, "give letters and digits"),
+    user: z
+      .string()
+      .regex(/^[\w+=,.@-]+$/, "give a user's name")
+      .optional()
+      .describe("Whom AWS's refusals name. Default: the access key's id."),
+    document: policyDocument,
+  })
+  .describe("Whoever signs with this access key may do what its IAM policy says. All others may do everything.");
+
 const bucket = z.strictObject({ tokens: wholeNumber(0, 1_000_000), refillPerSecond: z.number().min(0).max(1_000_000) });
 
 const quotas = z
@@ -225,6 +238,7 @@ const scenario = {
   controllers: z.array(controller).optional(),
   faults: z.array(fault).optional(),
   quotas: quotas.optional(),
+  policies: z.array(policy).optional(),
   timing: timing.optional(),
   dataPlane: z
     .boolean()

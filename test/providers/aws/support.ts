@@ -7,8 +7,14 @@ import { never } from "../../support/simulated-region.ts";
 
 export const OTHER_VPC = "vpc-0fedcba9876543210";
 
+/** With credentials that may do what the policy allows which is printed for these options. */
 export function providerOf(region: SimulatedRegion, options: Partial<AwsProviderOptions> = {}): CloudProvider {
-  return new AwsProvider(region.clients(), { discovery: "vpc", ...options });
+  const { discovery = "vpc", writableCluster } = options;
+  const clients = region.restrictedClients({
+    DISCOVERY: discovery,
+    ...(writableCluster !== undefined && { POLICY_SCOPE: "tag", CLUSTERNAME: writableCluster }),
+  });
+  return new AwsProvider(clients, { discovery, ...options });
 }
 
 export async function resolved(region: SimulatedRegion, { id }: { readonly id: string }): Promise<Node> {
