@@ -1,6 +1,7 @@
-// Bundles the command line and the service into one file each, in dist/.
-import { readFile } from "node:fs/promises";
+// Bundles the command line and the service into one file each, in dist/, with the licences of what they carry.
+import { readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { thirdPartyLicences } from "./packaging/third-party-licences.mjs";
 
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
@@ -8,6 +9,8 @@ const { version } = JSON.parse(await readFile(new URL("package.json", import.met
  * The SDK keeps the schema of every operation in arrays that esbuild can't prove free of side effects, so it would
  * keep all of them. Wrapped as pure calls, those of operations we never use are dropped.
  * https://github.com/aws/aws-sdk-js-v3/issues/7607
+ *
+ * @type {import("esbuild").Plugin}
  */
 const dropUnusedSchemas = {
   name: "drop-unused-sdk-schemas",
@@ -30,7 +33,7 @@ const banner = [
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
 ].join("\n");
 
-await build({
+const { metafile } = await build({
   entryPoints: { cli: "src/cli/main.ts", service: "src/cli/service-main.ts" },
   outdir: "dist",
   bundle: true,
@@ -44,4 +47,9 @@ await build({
   banner: { js: banner },
   plugins: [dropUnusedSchemas],
   logLevel: "warning",
+  metafile: true,
 });
+
+// What went into the bundles, and how much of it; it is not published.
+await writeFile("dist/meta.json", JSON.stringify(metafile));
+await writeFile("dist/THIRD-PARTY-LICENSES", await thirdPartyLicences(metafile));

@@ -3,7 +3,7 @@ import { shown } from "./drain/shown.ts";
 import { flag, matching, number, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status";
+export type Verb = "serve" | "drain" | "plan" | "status" | "policy";
 
 /** One option: everything that help texts, documents and checks need to know of it. */
 export interface Option<T = unknown> {
@@ -14,8 +14,8 @@ export interface Option<T = unknown> {
   readonly default?: T;
   /** Shown in help and documents where the default is not a value. */
   readonly defaultText?: string;
-  /** White space around it counts. */
-  readonly verbatim?: true;
+  /** Never shown; white space around it counts. */
+  readonly isSecret?: true;
   /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */
   readonly unit?: "seconds";
   readonly usedBy: readonly Verb[];
@@ -27,9 +27,12 @@ export interface Option<T = unknown> {
 type WithDefault<T> = Option<T> & { readonly default: T };
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status"];
+const ALL_AND_POLICY: readonly Verb[] = [...ALL, "policy"];
 /** Those that need to know how long a node is held. */
 const HOLDING: readonly Verb[] = ["serve", "drain", "plan"];
 const DAY_SECONDS = 86_400;
+/** Headers hold 16 KiB in all. */
+const SECRET_LENGTH_MAX = 4_096;
 
 /** Every option there is. An empty variable counts as unset. */
 export const OPTIONS = {
@@ -37,15 +40,15 @@ export const OPTIONS = {
     variable: "SECRET",
     help: "the secret that callers must send; with --server, the service's",
     usedBy: ALL,
-    verbatim: true,
-    parse: text,
+    isSecret: true,
+    parse: text(SECRET_LENGTH_MAX),
   }),
   secretFile: option({
     variable: "SECRET_FILE",
     flag: "--secret-file <path>",
     help: "a file that holds the secret, instead of SECRET",
     usedBy: ALL,
-    parse: text,
+    parse: text(4_096),
   }),
   cloudProvider: option({
     variable: "CLOUDPROVIDER",
@@ -60,15 +63,15 @@ export const OPTIONS = {
     flag: "--region <region>",
     help: "the AWS region",
     defaultText: "where the AWS SDK finds one",
-    usedBy: ALL,
+    usedBy: ALL_AND_POLICY,
     parse: matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
   }),
   clusterName: option({
     variable: "CLUSTERNAME",
     flag: "--cluster-name <name>",
     help: "the cluster; nodes of any other are refused",
-    usedBy: ALL,
-    parse: text,
+    usedBy: ALL_AND_POLICY,
+    parse: text(256),
   }),
   vpcId: option({
     variable: "VPCID",
@@ -82,7 +85,15 @@ export const OPTIONS = {
     flag: "--discovery <how>",
     help: "vpc: every load balancer of the node's VPC; tag: only those with the cluster's tag",
     default: "vpc",
-    usedBy: ALL,
+    usedBy: ALL_AND_POLICY,
+    parse: oneOf(["vpc", "tag"]),
+  }),
+  policyScope: option({
+    variable: "POLICY_SCOPE",
+    flag: "--scope <which>",
+    help: "what the IAM policy lets drains deregister from: vpc: any pool; tag: only pools with the cluster's tag",
+    default: "vpc",
+    usedBy: ALL_AND_POLICY,
     parse: oneOf(["vpc", "tag"]),
   }),
   timeoutMs: option({
@@ -185,7 +196,7 @@ export const OPTIONS = {
     help: "the address to listen on",
     default: "0.0.0.0",
     usedBy: ["serve"],
-    parse: text,
+    parse: text(253),
   }),
   shutdownGraceMs: option({
     variable: "SHUTDOWN_GRACE",
@@ -205,6 +216,9 @@ export type Config = {
   readonly [Name in OptionName]: (typeof OPTIONS)[Name] extends WithDefault<infer T>
     ? T
     : ReturnType<(typeof OPTIONS)[Name]["parse"]> | undefined;
+} & {
+  /** What messages call each option by: the flag where it was given by that, its variable otherwise. */
+  readonly givenBy: Readonly<Record<OptionName, string>>;
 };
 
 /** Everything that is wrong with a configuration, so that nobody has to mend it one start at a time. */
@@ -231,40 +245,49 @@ export interface ConfigInput {
 export function readConfig({ verb, environment, flags = {}, isRemote = false }: ConfigInput): Config {
   const problems: string[] = [];
   const values: Partial<Record<OptionName, unknown>> = {};
+  const givenBy: Partial<Record<OptionName, string>> = {};
+  const refused = new Set<OptionName>();
   for (const [name, declared] of Object.entries(OPTIONS) as [OptionName, Option][]) {
+    const fromFlag = flags[name];
+    const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
+    givenBy[name] = source;
     if (!declared.usedBy.includes(verb)) {
       values[name] = declared.default;
       continue;
     }
-    const fromFlag = flags[name];
     const given = fromFlag === undefined ? environment[declared.variable] : String(fromFlag);
     try {
       values[name] =
         given === undefined || given.trim() === ""
           ? declared.default
-          : declared.parse(declared.verbatim === true ? given : given.trim());
+          : declared.parse(declared.isSecret === true ? given : given.trim());
     } catch (error) {
-      const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
-      problems.push(`${source} is '${shown(given ?? "")}': ${(error as Error).message}`);
+      const what = declared.isSecret === true ? "can't be used" : `is '${shown(given ?? "")}'`;
+      refused.add(name);
+      problems.push(`${source} ${what}: ${(error as Error).message}`);
       continue;
     }
     if (values[name] === undefined && declared.requiredBy?.includes(verb) === true) {
       problems.push(`${declared.variable} is not set: ${declared.help}`);
     }
   }
-  const config = values as unknown as Config;
-  if (verb === "serve" || isRemote) problems.push(...secretProblems(config));
+  const config = { ...values, givenBy } as unknown as Config;
+  if (verb === "serve" || isRemote) problems.push(...secretProblems(config, refused));
+  if (config.policyScope === "tag" && config.clusterName === undefined && !refused.has("clusterName")) {
+    problems.push(`${givenBy.policyScope} is tag, the cluster's, and CLUSTERNAME is not set: name the cluster`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
 
 /** The part of a configuration that the core works by. */
 export function drainTimes(config: Config): DrainTimes {
-  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs } = config;
+  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
+    config;
   return {
     allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     deadlineMarginMs,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),
   };
 }
 
@@ -279,11 +302,12 @@ export function processEnvironment(): Readonly<Record<string, string | undefined
   return process.env;
 }
 
-function secretProblems({ secret, secretFile }: Config): readonly string[] {
-  if (secret !== undefined && secretFile !== undefined) return ["SECRET and SECRET_FILE are both set: keep one"];
-  return secret === undefined && secretFile === undefined
+function secretProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  const given = (["secret", "secretFile"] as const).filter((name) => config[name] !== undefined || refused.has(name));
+  if (given.length === 1) return [];
+  return given.length === 0
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
-    : [];
+    : [`SECRET and ${config.givenBy.secretFile} are both set: keep one`];
 }
 
 function option<const T>(declared: WithDefault<T>): WithDefault<T>;

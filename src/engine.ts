@@ -30,7 +30,7 @@ export interface Engine {
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
-  const { region, clusterName, vpcId, discovery, quotaShare, indexPerSecond } = config;
+  const { region, clusterName, vpcId, discovery, policyScope, quotaShare, indexPerSecond, givenBy } = config;
   const { clock = new SystemClock(), observers, onCall } = options;
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
   const quota = new RequestQuota({ clock, share: quotaShare });
@@ -38,6 +38,8 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
   const cloud = new AwsProvider({ ...clients, caller }, clock, {
     discovery,
     indexPerSecond,
+    names: givenBy,
+    ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(vpcId === undefined ? {} : { vpcId }),
   });

@@ -1,9 +1,16 @@
 /** What the values of options may be. Each reads a text, or throws `RangeError` that says what to give instead. */
 
-/** Any text at all. */
-export function text(given: string): string {
-  return given;
+/** One line of at most so many characters. */
+export function text(lengthMax: number): (given: string) => string {
+  return (given) => {
+    if (given.length > lengthMax || CONTROL.test(given)) {
+      throw new RangeError(`give at most ${lengthMax} characters, and no control characters`);
+    }
+    return given;
+  };
 }
+
+const CONTROL = /\p{Cc}/u;
 
 /** `true` or `1`, `false` or `0`, in either case. */
 export function flag(given: string): boolean {

@@ -1,10 +1,11 @@
-import { type Config, ConfigError } from "./config.ts";
+import { type Config, ConfigError, OPTIONS } from "./config.ts";
 import { anyOf, newAbort } from "./drain/abort.ts";
 import { SystemClock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
 import type { DrainOutcome } from "./drain/outcome.ts";
 import type { NodeReference } from "./drain/request.ts";
+import { shown } from "./drain/shown.ts";
 import { createEngine } from "./engine.ts";
 import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -122,7 +123,7 @@ async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<We
   try {
     return await listen(app, { host, port });
   } catch (error) {
-    throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, host, port)]);
+    throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, config)]);
   }
 }
 
@@ -141,25 +142,28 @@ function faultOf(error: unknown) {
 }
 
 /** Throws `ConfigError` where there is none. */
-export async function secretOf({ secret, secretFile }: Pick<Config, "secret" | "secretFile">): Promise<string> {
+export async function secretOf(config: Pick<Config, "secret" | "secretFile" | "givenBy">): Promise<string> {
+  const { secret, secretFile = "", givenBy } = config;
   if (secret !== undefined) return secret;
   try {
-    return await readSecretFile(secretFile ?? "");
+    return OPTIONS.secret.parse(await readSecretFile(secretFile));
   } catch (error) {
-    throw new ConfigError([`SECRET_FILE is '${secretFile}', which can't be read: ${(error as Error).message}`]);
+    const place = `${givenBy.secretFile} is '${shown(secretFile)}'`;
+    throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
   }
 }
 
-function listenProblem({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, givenBy }: Config): string {
   switch (code) {
     case "EADDRINUSE":
-      return `PORT is ${port}, which somebody else listens on at ${host}: set another one`;
+      return `${givenBy.port} is ${port}, which somebody else listens on at ${host}: set another one`;
     case "EACCES":
-      return `PORT is ${port}, which this user may not listen on: set one above 1023`;
+      return `${givenBy.port} is ${port}, which this user may not listen on: set one above 1023`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return `HOST is '${host}', which is not an address of this machine`;
+    case "EAI_AGAIN":
+      return `${givenBy.host} is '${shown(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`;
     default:
-      return `can't listen on ${host}:${port}: ${message}`;
+      return `can't listen on ${shown(host)}:${port}: ${message}`;
   }
 }

@@ -1,7 +1,75 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, drainTimes, OPTIONS, type OptionName, readConfig } from "../src/config.ts";
+import { ConfigError, drainTimes, OPTIONS, type Option, type OptionName, readConfig } from "../src/config.ts";
+import { shown } from "../src/drain/shown.ts";
 
 const SERVE = { SECRET: "s", CLOUDPROVIDER: "aws" };
+
+interface Refused {
+  readonly values: readonly string[];
+  /** What people are told to give instead. */
+  readonly advice: string;
+}
+
+const NO_NUMBERS = [
+  "-1",
+  "1e3",
+  "1e309",
+  "9999999999999",
+  "Infinity",
+  "NaN",
+  "0x10",
+  "1,5",
+  ".5",
+  "5 s",
+  "１０",
+  "\u001b[1m",
+];
+const seconds = (min: number, beyond: number): Refused => ({
+  values: [...NO_NUMBERS, `${beyond}`, ...(min > 0 ? ["0", "0.9"] : ["-0.1"])],
+  advice: `give seconds from ${min} to ${beyond - 1}, such as 60`,
+});
+const words = (advice: string, ...values: readonly string[]): Refused => ({
+  values: ["none of them", "\u202eswa", "\u001b[31maws", "x".repeat(100_000), ...values],
+  advice,
+});
+const text = (lengthMax: number): Refused => ({
+  values: ["x".repeat(lengthMax + 1), "a\nb", "a\u001b[31mb", "a\u0000b"],
+  advice: `give at most ${lengthMax} characters, and no control characters`,
+});
+
+/** For each option, what it does not take. */
+const REFUSED: Readonly<Record<OptionName, Refused>> = {
+  secret: text(4_096),
+  secretFile: text(4_096),
+  cloudProvider: words("give aws", "gcp", "aws,aws"),
+  region: words("give a region such as eu-west-1", "eu west", "EU-WEST-1", "eu-west", "-1"),
+  clusterName: text(256),
+  vpcId: words(
+    "give a VPC id such as vpc-0123456789abcdef0",
+    "vpc",
+    "VPC-01234567",
+    "vpc-0123456",
+    `vpc-${"0".repeat(18)}`,
+  ),
+  discovery: words("give one of vpc, tag", "all", "vpc,tag"),
+  policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
+  timeoutMs: seconds(1, 86_401),
+  quotaShare: {
+    values: [...NO_NUMBERS, "-0.1", "0", "0.009", "100.1"],
+    advice: "give a number from 0.01 to 100, such as 0.5",
+  },
+  indexPerSecond: { values: [...NO_NUMBERS, "-1", "100.1"], advice: "give a number from 0 to 100, such as 0.5" },
+  deadlineMarginMs: seconds(0, 601),
+  albPropagationMs: seconds(0, 3_601),
+  nlbPropagationMs: seconds(0, 3_601),
+  gwlbIdleMs: seconds(0, 7_201),
+  classicMinimumMs: seconds(0, 3_601),
+  dryRun: words("give true or false", "yes", "2", "-1", "perhaps"),
+  logLevel: words("give one of debug, info, warn, error", "loud", "trace", "0"),
+  port: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
+  host: text(253),
+  shutdownGraceMs: seconds(0, 86_401),
+};
 
 function problems(environment: Record<string, string>, verb: "serve" | "drain" | "plan" = "serve"): readonly string[] {
   try {
@@ -49,10 +117,11 @@ describe("the configuration", () => {
     ["no secret", { CLOUDPROVIDER: "aws" }, "SECRET is not set"],
     ["two secrets", { ...SERVE, SECRET_FILE: "/x" }, "SECRET and SECRET_FILE are both set: keep one"],
     ["no cloud", { SECRET: "s" }, "CLOUDPROVIDER is not set"],
-    ["a region with a typing error", { ...SERVE, AWS_REGION: "eu west" }, "AWS_REGION is 'eu west': give a region"],
-    ["a VPC with a typing error", { ...SERVE, VPCID: "vpc" }, "VPCID is 'vpc': give a VPC id"],
-    ["a discovery that there is not", { ...SERVE, DISCOVERY: "all" }, "DISCOVERY is 'all': give one of vpc, tag"],
-    ["a negative allowance", { ...SERVE, NLB_PROPAGATION: "-1" }, "NLB_PROPAGATION is '-1'"],
+    [
+      "a policy for the tag of no cluster",
+      { ...SERVE, POLICY_SCOPE: "tag" },
+      "POLICY_SCOPE is tag, the cluster's, and CLUSTERNAME is not set",
+    ],
   ])("with %s is refused", (_, environment, problem) => {
     expect(problems(environment)).toEqual([expect.stringContaining(problem)]);
   });
@@ -92,26 +161,42 @@ describe("the configuration", () => {
     });
   });
 
-  test.each<[string, string, boolean]>([
-    ["TIMEOUT", "1", true],
-    ["TIMEOUT", "0", false],
-    ["TIMEOUT", "86400", true],
-    ["TIMEOUT", "86401", false],
-    ["PORT", "0", true],
-    ["PORT", "65535", true],
-    ["PORT", "65536", false],
-    ["ALB_PROPAGATION", "0", true],
-    ["ALB_PROPAGATION", "0.5", true],
-    ["ALB_PROPAGATION", "3600", true],
-    ["ALB_PROPAGATION", "3601", false],
-    ["DEADLINE_MARGIN", "600", true],
-    ["DEADLINE_MARGIN", "601", false],
-    ["GWLB_IDLE", "7200", true],
-    ["GWLB_IDLE", "7201", false],
-    ["TIMEOUT", "1e3", false],
-    ["TIMEOUT", "Infinity", false],
-  ])("has a bound: %s=%s is taken: %s", (name, value, taken) => {
-    expect(problems({ ...SERVE, [name]: value }).length === 0).toBe(taken);
+  test("of every option has a sweep of values that it refuses", () => {
+    expect(Object.keys(REFUSED).sort()).toEqual(Object.keys(OPTIONS).sort());
+  });
+
+  describe.each(Object.entries(REFUSED) as [OptionName, Refused][])("refuses for %s", (name, { values, advice }) => {
+    const { variable, flag } = OPTIONS[name] as Option;
+    test.each(values.map((value) => [value]))("%j, and says what to give", (value) => {
+      const environment: Record<string, string> = { ...SERVE, [variable]: value };
+      if (name === "secretFile") delete environment["SECRET"];
+      const given = name === "secret" ? "can't be used" : `is '${shown(value.trim())}'`;
+      expect(problems(environment)).toEqual([`${variable} ${given}: ${advice}`]);
+      if (flag === undefined) return;
+      const read = () => readConfig({ verb: "serve", environment: SERVE, flags: { [name]: value } });
+      expect(read).toThrow(`${flag.split(" ")[0]} ${given}: ${advice}`);
+    });
+  });
+
+  test.each<[string, string]>([
+    ["TIMEOUT", "1"],
+    ["TIMEOUT", "86400"],
+    ["PORT", "0"],
+    ["PORT", "65535"],
+    ["ALB_PROPAGATION", "0"],
+    ["ALB_PROPAGATION", "0.5"],
+    ["ALB_PROPAGATION", "3600"],
+    ["NLB_PROPAGATION", "3600"],
+    ["CLASSIC_MINIMUM", "3600"],
+    ["DEADLINE_MARGIN", "600"],
+    ["GWLB_IDLE", "7200"],
+    ["SHUTDOWN_GRACE", "86400"],
+    ["CLUSTERNAME", "ü".repeat(256)],
+    ["HOST", "h".repeat(253)],
+    ["SECRET", "s".repeat(4_096)],
+    ["SECRET", " größe "],
+  ])("takes %s=%s", (name, value) => {
+    expect(problems({ ...SERVE, [name]: value })).toEqual([]);
   });
 
   test("lets a flag win over its variable, and names the flag when it is wrong", () => {
@@ -138,6 +223,7 @@ describe("the configuration", () => {
     expect(drainTimes(config)).toEqual({
       allowances: { albPropagationMs: 30_000, nlbPropagationMs: 1_500, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 },
       timeoutMs: 60_000,
+      timeoutName: "TIMEOUT",
       deadlineMarginMs: 10_000,
     });
   });

@@ -1,9 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { PLAN_ACTIONS } from "../src/aws/actions.ts";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { outcomeReport } from "../src/drain/report.ts";
 import { withOptionsTable } from "./support/options-table.ts";
+import { printedFor } from "./support/printed-policy.ts";
 
 const README = readFileSync("README.md", "utf8");
 const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "decisions/README.md"];
@@ -20,13 +23,18 @@ describe("the README", () => {
     expect(README).toBe(withOptionsTable(README));
   });
 
-  test("prints the policy that the program needs", () => {
-    const policy = JSON.parse(/```json\n([\s\S]*?)```/.exec(README)?.[1] ?? "");
-    expect(policy.Statement[0].Action).toEqual(PLAN_ACTIONS);
-    expect(policy.Statement[1].Action).toEqual([
-      "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
-      "elasticloadbalancing:DeregisterTargets",
-    ]);
+  test("has a command that gives a role the policy that the program prints", async () => {
+    const command = /## Permissions[\s\S]*?```sh\n([\s\S]*?)```/.exec(README)?.[1] ?? "";
+    const bin = await mkdtemp(join(tmpdir(), "bin-"));
+    onTestFinished(() => rm(bin, { recursive: true }));
+    const script = (name: string, line: string) => writeFile(join(bin, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+    await script("npx", `shift; exec "${process.execPath}" "${resolve("dist/cli.js")}" "$@"`);
+    // In place of AWS's: says for whom the document is that it was given, and the document.
+    await script("aws", 'echo "$1 $2 $4"; cat "$(echo "$8" | sed s,^file://,,)"');
+    const env = { PATH: `${bin}:${process.env["PATH"]}` };
+    const [called, ...document] = execFileSync("sh", ["-c", command], { env, encoding: "utf8" }).split("\n");
+    expect(called).toBe("iam put-role-policy drainer");
+    expect(JSON.parse(document.join("\n"))).toEqual(printedFor({ AWS_REGION: "eu-west-1" }));
   });
 
   test("stays short enough to be read", () => {

@@ -2,6 +2,7 @@
 import { addDemoCommand } from "./demo.ts";
 import { addDrainCommand } from "./drain.ts";
 import { addPlanCommand } from "./plan.ts";
+import { addPolicyCommand } from "./policy.ts";
 import { runProgram } from "./program.ts";
 import { addServeCommand } from "./serve.ts";
 import { addSimulateCommand } from "./simulate.ts";
@@ -12,6 +13,7 @@ await runProgram([
   addDrainCommand,
   addPlanCommand,
   addStatusCommand,
+  addPolicyCommand,
   addDemoCommand,
   addSimulateCommand,
 ]);

@@ -1,7 +1,15 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { type DrainRequest, parseNodeReference } from "../drain/request.ts";
-import { readDeadlineSeconds } from "./options.ts";
+import { UsageError } from "./failure.ts";
+import { numberOf } from "./options.ts";
 import type { ServerOptions } from "./server-option.ts";
+
+const DEADLINE_SECONDS_MAX = 86_400;
+const readDeadline = numberOf(
+  "--deadline",
+  (value) => value <= DEADLINE_SECONDS_MAX,
+  `the seconds until the machine may be gone, up to ${DEADLINE_SECONDS_MAX}, such as 120`,
+);
 
 export interface NodeOptions extends ServerOptions {
   readonly json?: true;
@@ -17,11 +25,7 @@ export function addNodeArgument(command: Command): Command {
 }
 
 export function addDeadlineOption(command: Command): Command {
-  return command.option(
-    "--deadline <seconds>",
-    "the machine may be gone so many seconds from now",
-    readDeadlineSeconds,
-  );
+  return command.option("--deadline <seconds>", "the machine may be gone so many seconds from now", readDeadline);
 }
 
 export function requestFrom(
@@ -41,6 +45,6 @@ function checkNode(text: string): string {
     parseNodeReference(text);
     return text;
   } catch (error) {
-    throw new InvalidArgumentError((error as Error).message);
+    throw new UsageError((error as Error).message);
   }
 }

@@ -1,7 +1,6 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import {
   type Config,
-  type ConfigError,
   OPTIONS,
   type Option,
   type OptionName,
@@ -10,6 +9,9 @@ import {
   shownDefault,
   type Verb,
 } from "../config.ts";
+import { shown } from "../drain/shown.ts";
+import { oneOf } from "../option-values.ts";
+import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
 
@@ -44,18 +46,32 @@ export function flagsFrom(command: Command): Readonly<Partial<Record<OptionName,
   return flags;
 }
 
-/** Seconds from now, as given to `--deadline`. */
-export function readDeadlineSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || seconds > 86_400) {
-    throw new InvalidArgumentError("Give the seconds until the machine may be gone, such as 120.");
-  }
-  return seconds;
+/**
+ * The value of a flag that is no option of the configuration: a number in digits, within bounds. `advice` says what to
+ * give instead.
+ */
+export function numberOf(
+  flag: string,
+  isAllowed: (value: number) => boolean,
+  advice: string,
+): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (/^\d+(\.\d+)?$/.test(given) && isAllowed(value)) return value;
+    throw new UsageError(`${flag} is '${shown(given)}': give ${advice}`);
+  };
 }
 
-export function configProblems(error: ConfigError): string {
-  const [first, ...others] = error.problems;
-  return others.length === 0 ? `${first}` : `${error.problems.length} problems:\n  ${error.problems.join("\n  ")}`;
+/** The same for one of a few words, in either case. */
+export function wordOf<const T extends string>(flag: string, words: readonly T[]): (given: string) => T {
+  const read = oneOf(words);
+  return (given) => {
+    try {
+      return read(given);
+    } catch (error) {
+      throw new UsageError(`${flag} is '${shown(given)}': ${(error as Error).message}`);
+    }
+  };
 }
 
 function sourceOf(option: Option): string {

@@ -16,7 +16,7 @@ export function addPlanCommand(program: Command): void {
     .command("plan")
     .summary("show what drain would do; changes nothing")
     .description(
-      "Shows where a node is registered, what drain would do, how long it would hold, and what AWS will not let anybody save. Only reads.",
+      "Shows where a node is registered, what drain would do, how long it would hold, and what AWS will not let anybody save. Only reads. With --scope tag it marks the pools that a policy for the cluster's tag does not let anybody write.",
     );
   addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "plan")))).action(
     async (node: string, options: NodeOptions) => {

@@ -1,9 +1,6 @@
-import { Command, CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
-import { asDrainError } from "../drain/errors.ts";
-import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
-import { configProblems } from "./options.ts";
-import { RemoteError } from "./remote-service.ts";
+import { Command } from "commander";
+import { shown } from "../drain/shown.ts";
+import { tellFailure, UsageError } from "./failure.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs one of `verbs`, and leaves the exit code in `process.exitCode`. Whatever goes wrong is said in a line each. */
@@ -14,14 +11,17 @@ export async function runProgram(verbs: readonly ((program: Command) => void)[])
     )
     .version(VERSION)
     .exitOverride()
+    // Said by `tellFailure`, in our form.
+    .configureOutput({ outputError: () => {} })
     .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration, 3 refused.");
   for (const addTo of verbs) addTo(program);
   // A reader that leaves (`| head`) must not end a drain.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const given = process.argv.slice(2);
   try {
-    await program.parseAsync();
+    await parse(program, given);
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = tellFailure(error, given.includes("--json"));
   }
   // Whoever waits for the exit waits for the answer: aborted calls and their back-off timers must not delay it.
   await Promise.all(
@@ -30,17 +30,19 @@ export async function runProgram(verbs: readonly ((program: Command) => void)[])
   process.exit();
 }
 
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof ConfigError) {
-    process.stderr.write(`hasta-la-vista: ${configProblems(error)}\n`);
-    return EXIT.usage;
+async function parse(program: Command, given: readonly string[]): Promise<void> {
+  const verbs = program.commands.map((command) => command.name());
+  const [first, second] = given.filter((word) => !word.startsWith("-"));
+  const verb = first === "help" ? second : first;
+  // A program of one verb needs no name for it: there the first word may be a flag's value.
+  const isKnown = verbs.length === 1 || verb === undefined || verbs.includes(verb);
+  try {
+    // Alone, for with `--help` beside it commander shows help and is content.
+    await program.parseAsync(isKnown ? given : [verb], { from: "user" });
+  } catch (error) {
+    if (isKnown) throw error;
+    const guess = /Did you mean ([^?]+)\?/.exec((error as Error).message)?.[1];
+    const advice = guess === undefined ? `give one of ${verbs.join(", ")}` : `did you mean ${guess}?`;
+    throw new UsageError(`unknown command '${shown(verb)}': ${advice}`);
   }
-  if (error instanceof RemoteError) {
-    process.stderr.write(`hasta-la-vista: ${error.message}\n`);
-    return error.exitCode;
-  }
-  const failure = asDrainError(error);
-  process.stderr.write(`hasta-la-vista: ${failure.message} (${failure.code})\n`);
-  return exitCodeOfFailure(failure.code);
 }

@@ -17,7 +17,9 @@ export function planText(plan: PlanReport): string {
   const rows = plan.registrations.map((registration) => [
     ...placeCells(registration),
     registration.state,
-    registration.action === "hold" ? "hold (already draining)" : "deregister",
+    registration.action === "hold"
+      ? "hold (already draining)"
+      : `deregister${registration.writable ? "" : " (not allowed)"}`,
     `${registration.kind === "classic" ? "at most " : ""}${seconds(registration.holdSeconds)}`,
     registration.shortBySeconds > 0 ? `${seconds(registration.shortBySeconds)} short` : "fits",
   ]);

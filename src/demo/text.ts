@@ -1,4 +1,4 @@
-import { PLAN_ACTIONS } from "../aws/actions.ts";
+import { policyFor } from "../aws/policy.ts";
 import { type DemoRun, SPEED } from "./run.ts";
 import { LOSS_CAUSES } from "./traffic.ts";
 
@@ -38,10 +38,7 @@ export function comparisonText(runs: readonly DemoRun[]): string {
 
 /** What to type next, on a real account: it only reads. */
 export function nextStepText(): string {
-  const policy = {
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Action: PLAN_ACTIONS, Resource: "*" }],
-  };
+  const policy = policyFor({ writes: false, discovery: "vpc", scope: "vpc" });
   return [
     "Next, on your own account (it only reads):",
     "",

@@ -39,6 +39,8 @@ export interface PoolTerms {
   readonly drainMs: number;
   /** NLB: established flows are closed when `drainMs` has passed, instead of going on. */
   readonly terminatesConnections: boolean;
+  /** `false` where the provider knows that it may not deregister anything here. It is tried all the same. */
+  readonly writable?: false;
 }
 
 /**

@@ -20,6 +20,8 @@ export interface PlannedRegistration {
   readonly registration: Registration;
   /** `hold` where somebody else has deregistered it already: traffic goes on all the same. */
   readonly action: "deregister" | "hold";
+  /** Whether the configured policy lets it be deregistered. */
+  readonly isWritable: boolean;
   /** How long it waits for its deregistration, because the request quota allows no sooner, in milliseconds. */
   readonly waitMs: number;
   /** How long it will be held, in milliseconds. A classic load balancer may let go earlier. */
@@ -47,6 +49,8 @@ export interface DrainTimes {
   readonly allowances: HoldAllowances;
   /** How long a drain may take, in milliseconds. Absent: the longest hold and a minute. */
   readonly timeoutMs?: number;
+  /** What people call the timeout who set it. Absent: TIMEOUT. */
+  readonly timeoutName?: string;
   /** A drain ends this long before its deadline, so that there is time to answer. */
   readonly deadlineMarginMs: number;
 }
@@ -59,6 +63,9 @@ const WAIT_SHOWN_MS = 5_000;
 
 /** Room for reading back and noticing the end, where no timeout is configured. */
 const TIMEOUT_SLACK_MS = 60_000;
+
+/** A pool that has vanished gives nobody time. */
+export const VANISHED_TERMS: PoolTerms = { drainMs: 0, terminatesConnections: false };
 
 /** By pool id. Undefined: the pool has vanished. */
 export type TermsById = ReadonlyMap<string, PoolTerms | undefined>;
@@ -83,13 +90,14 @@ export function makePlan(input: PlanInput): DrainPlan {
   const waits = deregisterWaits(input);
   const planned = found.registrations.map((registration) => {
     const { pool, state } = registration;
-    const held = { kind: pool.kind, ...(terms.get(pool.id) ?? { drainMs: 0, terminatesConnections: false }) };
+    const held: PoolTerms & Pick<Pool, "kind"> = { kind: pool.kind, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
     const isDraining = state === "draining";
     return {
       registration,
       action: isDraining ? ("hold" as const) : ("deregister" as const),
       waitMs: isDraining ? 0 : (waits.get(pool.id) ?? 0),
       holdMs: holdMs(held, times.allowances),
+      isWritable: held.writable !== false,
       held,
     };
   });
@@ -103,7 +111,11 @@ export function makePlan(input: PlanInput): DrainPlan {
     unsaved: unsavedTraffic(held, one.holdMs),
   }));
   const { elsewhere } = found;
-  const sentences = warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere });
+  const { timeoutName } = times;
+  const sentences = [
+    ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName }),
+    ...unwritableWarnings(registrations),
+  ];
   return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, warnings: sentences };
 }
 
@@ -231,8 +243,18 @@ function warnings(input: {
   readonly deadline: number | undefined;
   readonly waiting: readonly Patience[];
   readonly elsewhere: readonly Registration[];
+  readonly timeoutName: string | undefined;
 }): readonly string[] {
-  const { longestHoldMs, longestWaitMs, now, limit, deadline = limit.at, waiting, elsewhere } = input;
+  const {
+    longestHoldMs,
+    longestWaitMs,
+    now,
+    limit,
+    deadline = limit.at,
+    waiting,
+    elsewhere,
+    timeoutName = "TIMEOUT",
+  } = input;
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
     sentences.push(
@@ -244,7 +266,7 @@ function warnings(input: {
     sentences.push(
       limit.reason === "deadline"
         ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
-        : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : "TIMEOUT"} leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
+        : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : timeoutName} leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {
@@ -252,6 +274,13 @@ function warnings(input: {
     sentences.push(`also registered in pools without the cluster's tag, which DISCOVERY=tag leaves alone: ${pools}`);
   }
   return sentences;
+}
+
+function unwritableWarnings(registrations: readonly PlannedRegistration[]): readonly string[] {
+  const denied = registrations.filter(({ isWritable, action }) => !isWritable && action === "deregister");
+  if (denied.length === 0) return [];
+  const pools = [...new Set(denied.map(({ registration }) => registration.pool.name))].join(", ");
+  return [`the policy does not allow deregistering from these pools, so that the drain will fail: ${pools}`];
 }
 
 /** Whether new traffic had stopped `heldMs` after a deregistration. */

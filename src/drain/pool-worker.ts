@@ -4,6 +4,7 @@ import type { CallFor, CloudProvider, Pool, PoolTerms, RegistrationState } from 
 import type { Departure } from "./departure.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, judge, nextLook, REPEAT_MS } from "./hold.ts";
+import { VANISHED_TERMS } from "./plan.ts";
 import { PoolUrgency } from "./pool-urgency.ts";
 
 export interface PoolWorkerOptions {
@@ -13,9 +14,6 @@ export interface PoolWorkerOptions {
 }
 
 type Task = "describing" | "deregistering" | "looking";
-
-/** A pool that has vanished gives nobody time. */
-const VANISHED: PoolTerms = { drainMs: 0, terminatesConnections: false };
 
 /**
  * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one look
@@ -91,7 +89,7 @@ export class PoolWorker {
     const { cloud, clock } = this.#options;
     while (this.#terms === undefined) {
       try {
-        this.#terms = (await cloud.describe(this.#pool, this.#callFor("describe", signal))) ?? VANISHED;
+        this.#terms = (await cloud.describe(this.#pool, this.#callFor("describe", signal))) ?? VANISHED_TERMS;
       } catch (error) {
         signal.throwIfAborted();
         const failure = asDrainError(error);
@@ -261,7 +259,7 @@ export class PoolWorker {
   }
 
   get #heldBy(): HeldBy {
-    return { kind: this.#pool.kind, drainMs: (this.#terms ?? VANISHED).drainMs };
+    return { kind: this.#pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
   }
 
   #callFor(purpose: "describe" | "deregister" | "look", signal: AbortSignal): CallFor {

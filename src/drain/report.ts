@@ -60,15 +60,18 @@ export function planReport(plan: DrainPlan) {
     asOf: new Date(plan.asOf).toISOString(),
     longestHoldSeconds: seconds(plan.longestHoldMs),
     limit: limitReport(plan.limit),
-    registrations: plan.registrations.map(({ registration, action, waitMs, holdMs, shortByMs, unsaved }) => ({
-      ...registrationReport(registration),
-      state: registration.detail,
-      action,
-      waitSeconds: seconds(waitMs),
-      holdSeconds: seconds(holdMs),
-      shortBySeconds: seconds(shortByMs),
-      unsaved,
-    })),
+    registrations: plan.registrations.map(
+      ({ registration, action, isWritable, waitMs, holdMs, shortByMs, unsaved }) => ({
+        ...registrationReport(registration),
+        state: registration.detail,
+        action,
+        writable: isWritable,
+        waitSeconds: seconds(waitMs),
+        holdSeconds: seconds(holdMs),
+        shortBySeconds: seconds(shortByMs),
+        unsaved,
+      }),
+    ),
     ...elsewhereReport(plan),
     warnings: plan.warnings,
   };

@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { type ApiAnswer, type ApiCall, type ApiRequest, answer } from "./api/answer.ts";
 import { AwsError } from "./aws-error.ts";
 import { deliver, received } from "./faults/deliver.ts";
 import { type DeliveredAnswer, deliveryOf } from "./faults/delivery.ts";
 import type { FaultEffect } from "./faults/fault.ts";
 import { Faults } from "./faults/faults.ts";
+import { Access, accessKeyIdOf, type Grant } from "./iam/access.ts";
+import { LOOPBACK, listen } from "./listen.ts";
 import type { Quotas } from "./quotas/quotas.ts";
 import { Throttle } from "./quotas/throttle.ts";
 import type { World } from "./world/world.ts";
@@ -14,17 +15,22 @@ import type { World } from "./world/world.ts";
 /** Far above any call's; a bigger body is not an AWS client's. */
 const BODY_BYTES_MAX = 1_000_000;
 
-/** AWS's control plane on one loopback port, for any AWS client: classic ELB, ELBv2 and EC2 of one region. */
+/** AWS's control plane on one port, for any AWS client: classic ELB, ELBv2 and EC2 of one region. */
 export class Simulator {
   readonly world: World;
   /** What goes wrong with calls. Nothing, until somebody adds to it. */
   readonly faults = new Faults();
+  /** Who may do what: everybody everything, but for those who are given a policy. */
+  readonly access: Access;
   #throttle: Throttle | undefined;
   readonly #calls = new Map<string, number>();
   #server: Server | undefined;
 
-  constructor(world: World) {
+  /** Throws where one of the policies can't be used. */
+  constructor(world: World, { policies = [] }: { readonly policies?: readonly Grant[] } = {}) {
     this.world = world;
+    this.access = new Access(world);
+    for (const grant of policies) this.access.restrict(grant);
   }
 
   /** Refuses calls above these quotas from now on, every bucket full; `undefined`, as at first, refuses none. */
@@ -37,6 +43,7 @@ export class Simulator {
     let effect: FaultEffect | undefined;
     const admit = (call: ApiCall) => {
       this.#throttle?.admit(call, this.world.clock.now());
+      this.access.admit(call, accessKeyIdOf(request.authorization));
       effect = this.faults.strike(call);
       if (effect?.type === "error") throw new AwsError(effect.code, effect.message ?? "Injected fault", effect.status);
     };
@@ -56,15 +63,12 @@ export class Simulator {
     return this.#calls;
   }
 
-  /** Listens on 127.0.0.1 and returns the URL to give to clients as AWS_ENDPOINT_URL. Port 0: any free one. */
-  async listen(port = 0): Promise<string> {
+  /** Returns the URL to give to clients on this machine as AWS_ENDPOINT_URL. Port 0: any free one. */
+  async listen(port = 0, host = LOOPBACK): Promise<string> {
     const server = createServer((request, response) => this.#serve(request, response));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
-    });
+    const url = await listen(server, { port, host });
     this.#server = server;
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return url;
   }
 
   async close(): Promise<void> {
@@ -84,7 +88,8 @@ export class Simulator {
       else chunks.push(chunk);
     });
     request.on("end", () => {
-      const answered = this.answer({ body: Buffer.concat(chunks).toString("utf8") });
+      const body = Buffer.concat(chunks).toString("utf8");
+      const answered = this.answer({ body, authorization: request.headers.authorization });
       void deliver(answered, response, this.world.clock);
     });
     request.on("error", () => response.destroy());

@@ -142,7 +142,10 @@ function secretProblem(context: Context, isSecret: SecretCheck): Answer | undefi
     const headers = { "www-authenticate": "Bearer" };
     return problem(401, "send the secret: 'Authorization: Bearer …', or 'pw' in the query", { headers });
   }
-  return isSecret(sent) ? undefined : problem(403, "the secret is wrong");
+  if (isSecret(sent)) return undefined;
+  // Several headers come as one, with commas between them.
+  const hint = /, *(Bearer|Basic) /i.test(sent) ? ": several Authorization headers came, send one" : "";
+  return problem(403, `the secret is wrong${hint}`);
 }
 
 function queryOf(context: Context): URLSearchParams {

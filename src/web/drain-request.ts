@@ -6,8 +6,10 @@ import {
   REASON_CHARACTERS_MAX,
   TIMEOUT_SECONDS_MAX,
 } from "../drain/request.ts";
-import { BadRequest, queryFields, quoted, readParameters } from "./parameters.ts";
+import { BadRequest, queryFields, quoted, readParameters, refuseRepeated } from "./parameters.ts";
 
+/** A text of JSON, and the colon after it where it names a field. */
+const JSON_TEXT = /("(?:[^"\\]|\\.)*")\s*(:?)/g;
 const NAMES = ["id", "ip", "node"] as const;
 const WAIT = `give true, false, or seconds from 0 to ${TIMEOUT_SECONDS_MAX}`;
 const TIMEOUT = `give seconds from 1 to ${TIMEOUT_SECONDS_MAX}`;
@@ -90,6 +92,7 @@ export interface ReadDrainRequest {
 export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): ReadDrainRequest {
   const { pw: _, ...fromQuery } = readParameters(DRAIN_QUERY, queryFields(query), "query");
   const fromBody = body.trim() === "" ? {} : readParameters(DRAIN_BODY, parseJson(body), "body");
+  refuseRepeated(namesIn(body), "body");
   for (const name of Object.keys(fromBody)) {
     if (Object.hasOwn(fromQuery, name))
       throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
@@ -132,4 +135,13 @@ function parseJson(body: string): unknown {
 
 function isSeconds(text: string, min: number): boolean {
   return SECONDS.test(text) && Number(text) >= min && Number(text) <= TIMEOUT_SECONDS_MAX;
+}
+
+/**
+ * The fields of a body in their order, each as often as it was given: JSON.parse keeps the last of several and says
+ * nothing. The body is taken to be checked: no field holds an object with fields of its own.
+ */
+function namesIn(body: string): readonly string[] {
+  const names = [...body.matchAll(JSON_TEXT)].filter(([, , colon]) => colon === ":");
+  return names.map(([, text = ""]) => String(JSON.parse(text)));
 }

@@ -15,20 +15,23 @@ export class BadRequest extends Error {
 
 /** Characters of an unknown parameter's name. */
 const NAME_SHOWN_MAX = 40;
+const UNKNOWN_SHOWN_MAX = 5;
 
 /** The query's parameters. Throws `BadRequest` where one stands twice. */
 export function queryFields(query: URLSearchParams): Readonly<Record<string, string>> {
-  const fields: Record<string, string> = {};
-  for (const [name, value] of query) {
-    if (Object.hasOwn(fields, name)) {
-      throw new BadRequest(
-        `'${shown(name, NAME_SHOWN_MAX)}' stands twice in the query: give it once`,
-        "a parameter stands twice in the query",
-      );
-    }
-    fields[name] = value;
-  }
-  return fields;
+  refuseRepeated([...query.keys()], "query");
+  // Not by assignment, which would do nothing for `__proto__`.
+  return Object.fromEntries(query);
+}
+
+/** Throws `BadRequest` where a name comes twice. */
+export function refuseRepeated(names: readonly string[], where: "query" | "body"): void {
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated === undefined) return;
+  throw new BadRequest(
+    `'${shown(repeated, NAME_SHOWN_MAX)}' stands twice in the ${where}: give it once`,
+    `a parameter stands twice in the ${where}`,
+  );
 }
 
 /**
@@ -41,8 +44,11 @@ export function readParameters<T extends z.ZodObject>(schema: T, value: unknown,
   const problems = result.error.issues.map((issue) => {
     const takes = `the ${where} takes ${listed(Object.keys(schema.shape))}`;
     if (issue.code === "unrecognized_keys") {
-      const names = quoted(issue.keys.map((key) => shown(key, NAME_SHOWN_MAX)));
-      return { said: `unknown ${names} in the ${where}: it takes ${listed(Object.keys(schema.shape))}`, logged: takes };
+      const names = quoted(issue.keys.slice(0, UNKNOWN_SHOWN_MAX).map((key) => shown(key, NAME_SHOWN_MAX)));
+      const hidden = issue.keys.length - UNKNOWN_SHOWN_MAX;
+      const more = hidden > 0 ? ` and ${hidden} more` : "";
+      const said = `unknown ${names}${more} in the ${where}: it takes ${listed(Object.keys(schema.shape))}`;
+      return { said, logged: takes };
     }
     const path = issue.path.join(".");
     const said =

@@ -1,5 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readTextFile } from "../text-file.ts";
+
+/** More than a header can carry. */
+const SECRET_FILE_BYTES_MAX = 16 * 1_024;
 
 /** Tells whether what a caller sent is the secret, in a time that depends on neither. */
 export type SecretCheck = (sent: string) => boolean;
@@ -12,8 +15,8 @@ export function secretCheck(secret: string): SecretCheck {
 
 /** The secret that a file holds, without the line's end that editors add. Throws when there is none. */
 export async function readSecretFile(path: string): Promise<string> {
-  const secret = (await readFile(path, "utf8")).replace(/\r?\n$/, "");
-  if (secret === "") throw new Error("the file is empty");
+  const secret = (await readTextFile(path, SECRET_FILE_BYTES_MAX)).replace(/\r?\n$/, "");
+  if (secret.trim() === "") throw new Error("it is empty");
   return secret;
 }
 

@@ -1,8 +1,9 @@
-import type { Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
 import { problem } from "./problem.ts";
+import { answerUnreadable } from "./unreadable.ts";
 
 export interface ListenOptions {
   readonly host: string;
@@ -16,11 +17,21 @@ export interface WebServer {
   close(untilFlushed: Promise<void>): Promise<void>;
 }
 
+const NO_PATH = "send the path alone, as in POST /drain";
+const MALFORMED = "the path or the Host header is malformed";
+
 /** Throws what the operating system says when it can't listen: `EADDRINUSE` and so on. */
 export async function listen(app: Hono, { host, port }: ListenOptions): Promise<WebServer> {
-  const server = createAdaptorServer({
-    fetch: (request, env) => (isOriginForm(env) ? app.fetch(request, env) : refusal()),
-  }) as Server;
+  const server = createServer(
+    getRequestListener((request, env) => (isOriginForm(env) ? app.fetch(request, env) : refusal(400, NO_PATH)), {
+      // HTTP/1.0 needs no Host, and some load balancers ask for /health without one.
+      hostname: "localhost",
+      // A RequestError has not reached the app: no URL could be made of it.
+      errorHandler: (error) =>
+        error instanceof RequestError ? refusal(400, MALFORMED) : refusal(500, "a fault of the service"),
+    }),
+  );
+  answerUnreadable(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => resolve());
@@ -43,7 +54,7 @@ function isOriginForm(env: unknown): boolean {
   return (env as HttpBindings).incoming.url?.startsWith("/") === true;
 }
 
-function refusal(): Response {
-  const { status, headers, body } = problem(400, "send the path alone, as in POST /drain");
+function refusal(status: number, detail: string): Response {
+  const { headers, body } = problem(status, detail);
   return new Response(`${JSON.stringify(body)}\n`, { status, headers });
 }

@@ -44,7 +44,10 @@ test.each<[string, string]>([
     if (action === "DescribeInstances") return ec2Error("UnauthorizedOperation", "You are not authorized", 403);
     return elbError("AccessDenied", "User: arn:aws:iam::123456789012:user/x is not authorized", 403);
   };
-  const error = await search(awsProvider(region.clients(), { discovery: "tag" }), node.id);
+  const error = await search(
+    awsProvider(region.restrictedClients({ DISCOVERY: "tag" }), { discovery: "tag" }),
+    node.id,
+  );
   expect(error.code).toBe("access-denied");
   expect(error.message).toMatch(new RegExp(`^AWS denied ${permission}: allow it in the IAM policy \\(AWS says: `));
 });
@@ -86,7 +89,7 @@ test("a call that a classic load balancer's dependency throttles is repeated", a
     action === "DescribeLoadBalancerAttributes" && before === 0
       ? elbError("DependencyThrottle", "A request made by Elastic Load Balancing to another service was throttled")
       : undefined;
-  const provider = awsProvider(region.clients());
+  const provider = awsProvider(region.restrictedClients());
   const found = await provider.findRegistrations(await provider.resolve({ by: "id", value: node.id }, never), never);
   expect(found.registrations).toHaveLength(1);
 });
@@ -102,7 +105,7 @@ test.each<[string, () => ReturnType<typeof elbError>]>([
     controller.abort(reason);
     return answer();
   };
-  const provider = awsProvider(region.clients());
+  const provider = awsProvider(region.restrictedClients());
   const resolving = provider.resolve({ by: "ip", value: "10.0.0.1" }, controller.signal);
   await expect(resolving).rejects.toBe(reason);
   expect(region.calls).toHaveLength(1);
@@ -111,7 +114,7 @@ test.each<[string, () => ReturnType<typeof elbError>]>([
 test("what is aborted before it begins calls nobody", async () => {
   const region = new SimulatedRegion();
   const reason = { why: "the drain is over" };
-  const provider = awsProvider(region.clients());
+  const provider = awsProvider(region.restrictedClients());
   const resolving = provider.resolve({ by: "ip", value: "10.0.0.1" }, AbortSignal.abort(reason));
   await expect(resolving).rejects.toBe(reason);
   expect(region.calls).toEqual([]);

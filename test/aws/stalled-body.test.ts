@@ -13,7 +13,7 @@ test("an answer that stops in the middle is given up, and asked for again", { ti
     let body = "";
     for await (const chunk of request) body += chunk;
     calls += 1;
-    const answer = region.simulator.answer({ body });
+    const answer = region.simulator.answer({ body, authorization: request.headers.authorization });
     response.writeHead(answer.status, answer.headers);
     if (calls === 1) response.write(answer.body.slice(0, 100));
     else response.end(answer.body);

@@ -40,7 +40,15 @@ const FATE = {
 const PLAN: DrainPlan = {
   node: NODE,
   registrations: [
-    { registration: REGISTRATION, action: "hold", waitMs: 0, holdMs: 210_000, shortByMs: 0, unsaved: [] },
+    {
+      registration: REGISTRATION,
+      action: "hold",
+      isWritable: true,
+      waitMs: 0,
+      holdMs: 210_000,
+      shortByMs: 0,
+      unsaved: [],
+    },
   ],
   asOf: 0,
   elsewhere: [],

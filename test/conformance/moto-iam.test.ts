@@ -1,10 +1,18 @@
 import { RegisterInstancesWithLoadBalancerCommand } from "@aws-sdk/client-elastic-load-balancing";
 import { RegisterTargetsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { expect, test } from "vitest";
-import { PLAN_ACTIONS } from "../../src/aws/actions.ts";
+import { printedFor } from "../support/printed-policy.ts";
 import { awsProvider } from "../support/provider-calls.ts";
+import { never } from "../support/simulated-region.ts";
 import { Moto } from "./support/moto.ts";
 import { describeWith } from "./support/programs.ts";
+
+const OPTIONS = { DISCOVERY: "tag", CLUSTERNAME: "demo", POLICY_SCOPE: "tag" };
+
+/** moto judges every request with the resource `*` and knows no conditions: of a policy only its actions count there. */
+function actionsFor(purpose: "plan" | "drain"): readonly string[] {
+  return [...new Set(printedFor(OPTIONS, { for: purpose }).Statement.flatMap(({ Action }) => Action))];
+}
 
 /** Both kinds of pool, and a classic load balancer that must be asked about the node because it doesn't list it. */
 async function scene() {
@@ -13,38 +21,61 @@ async function scene() {
   const group = await moto.group("web", node.vpcId);
   await moto.loadBalancer("web", "application", group);
   const { v2, classic } = moto.clients;
-  await v2.send(new RegisterTargetsCommand({ TargetGroupArn: group, Targets: [{ Id: node.id }] }));
   const Instances = [{ InstanceId: node.id }];
   const LoadBalancerName = await moto.classic("classic");
-  await classic.send(new RegisterInstancesWithLoadBalancerCommand({ LoadBalancerName, Instances }));
+  const register = async () => {
+    await v2.send(new RegisterTargetsCommand({ TargetGroupArn: group, Targets: [{ Id: node.id }] }));
+    await classic.send(new RegisterInstancesWithLoadBalancerCommand({ LoadBalancerName, Instances }));
+  };
+  await register();
   await moto.classic("other");
-  const clients = moto.clientsOf(await moto.user("planner"));
-  const provider = awsProvider(clients, { discovery: "tag", clusterName: "demo" });
+  const clients = moto.clientsOf(await moto.user("drainer"));
+  const provider = awsProvider(clients, { discovery: "tag", clusterName: "demo", writableCluster: "demo" });
 
-  const findWith = async (actions: readonly string[]) => {
-    await moto.allow("planner", actions);
+  /** Runs `work` as a user who may do this and nothing else. */
+  const allowed = async <T>(actions: readonly string[], work: () => Promise<T>): Promise<T> => {
+    await moto.allow("drainer", actions);
     await moto.enforce(true);
     try {
-      return await moto.find(node, provider);
+      return await work();
     } finally {
       await moto.enforce(false);
     }
   };
-  return { findWith };
+  const plan = () => moto.find(node, provider);
+  /** Every call of a drain, without its holds: moto lets targets go at once. */
+  const drain = async () => {
+    const { registrations } = await plan();
+    for (const registration of registrations) await provider.deregister(registration.pool, [registration], never);
+    for (const registration of registrations) await provider.observe(registration.pool, [registration], never);
+    await provider.stillOwned(await provider.resolve({ by: "id", value: node.id }, never), registrations, never);
+    return registrations;
+  };
+  return { moto, node, register, allowed, plan, drain };
 }
 
 describeWith("moto_server", "With moto checking signatures and policies", () => {
-  test("a plan needs no action but those of the documented policy", async () => {
-    const { findWith } = await scene();
-    const { registrations } = await findWith(PLAN_ACTIONS);
+  test("a plan needs no action but those of the printed policy", async () => {
+    const { allowed, plan } = await scene();
+    const { registrations } = await allowed(actionsFor("plan"), plan);
     expect(registrations.map(({ pool }) => pool.name)).toEqual(expect.arrayContaining(["web", "classic"]));
   });
 
-  test("a plan needs each action of the documented policy", async () => {
-    const { findWith } = await scene();
-    for (const missing of PLAN_ACTIONS) {
-      const others = PLAN_ACTIONS.filter((action) => action !== missing);
-      await expect(findWith(others)).rejects.toMatchObject({
+  test("a drain needs no action but those of the printed policy", async () => {
+    const { moto, node, allowed, drain } = await scene();
+    await allowed(actionsFor("drain"), drain);
+    const left = await moto.find(node);
+    expect(left.registrations.filter(({ pool }) => pool.kind !== "classic")).toEqual([]);
+  });
+
+  test.each(["plan", "drain"] as const)("a %s needs each action of the printed policy", async (purpose) => {
+    const { register, allowed, ...work } = await scene();
+    const actions = actionsFor(purpose);
+    expect(actions).toHaveLength(purpose === "plan" ? 8 : 10);
+    for (const missing of actions) {
+      await register();
+      const others = actions.filter((action) => action !== missing);
+      await expect(allowed<unknown>(others, work[purpose])).rejects.toMatchObject({
         code: "access-denied",
         message: expect.stringContaining(`AWS denied ${missing}: `),
       });

@@ -20,7 +20,7 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
     region.group({ name: "web", nodes, delaySeconds: 60 });
     region.classic({ name: "legacy", nodes: [nodes[0]], drainingSeconds: 60 }).requestStarted(nodes[0].id);
     return {
-      provider: awsProvider(region.clients(), {}, region.clock),
+      provider: awsProvider(region.restrictedClients(), {}, region.clock),
       clock: region.clock,
       ids: [nodes[0].id, nodes[1].id],
       terminate: (id) => region.world.terminateInstance(region.world.instances.get(id) as never),

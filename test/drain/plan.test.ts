@@ -107,6 +107,18 @@ describe("what a plan says beforehand", () => {
     expect(warnings).toEqual([expect.stringContaining("terraformed")]);
   });
 
+  test("which pools may not be written, unless nothing is to be deregistered there", () => {
+    const denied = { writable: false } as const;
+    const { warnings } = plan([
+      registered("alb", { ...denied, name: "web" }),
+      registered("nlb", { ...denied, name: "tcp" }, "draining"),
+      registered("classic", { name: "legacy" }),
+    ]);
+    expect(warnings).toEqual([
+      "the policy does not allow deregistering from these pools, so that the drain will fail: web",
+    ]);
+  });
+
   test("that a registration which drains already is only held", () => {
     const actions = plan([registered("alb"), registered("nlb", {}, "draining")]).registrations.map(
       ({ action }) => action,

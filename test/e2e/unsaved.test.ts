@@ -12,6 +12,7 @@ import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts
 import { World } from "../../src/simulator/world/world.ts";
 import { type Carried, carry } from "../simulator/data-plane/carried.ts";
 import { Connection, holdMany, send, statusesOf } from "../simulator/data-plane/clients.ts";
+import { printedFor } from "../support/printed-policy.ts";
 import { CREDENTIALS, never, VPC } from "../support/simulated-region.ts";
 
 /** A request that nobody will ever see the end of: ten real minutes. */
@@ -44,7 +45,8 @@ async function open({ speed = 20, timing, options, build }: SceneInput): Promise
     world.addInstance({ id: `i-0000000000000000${number}`, vpcId: VPC, privateIp: `10.0.0.${number}` });
   const [leaving, staying] = [node(1), node(2)];
   build(world);
-  const simulator = new Simulator(world);
+  const document = printedFor({ AWS_REGION: world.region });
+  const simulator = new Simulator(world, { policies: [{ accessKeyId: CREDENTIALS.accessKeyId, document }] });
   const endpoint = await simulator.listen();
   onTestFinished(() => simulator.close());
   const carried = await carry(world);

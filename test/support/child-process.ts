@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
+import { type SpawnOptions, spawn } from "node:child_process";
 import { onTestFinished } from "vitest";
 import { checkAnswersFrom } from "./checked-fetch.ts";
+import { CHILD_ACCESS_KEY_ID } from "./printed-policy.ts";
 
 export interface Finished {
   readonly code: number | null;
@@ -14,11 +15,17 @@ const ENVIRONMENT = {
   HOME: "/nonexistent",
   AWS_EC2_METADATA_DISABLED: "true",
   AWS_REGION: "eu-west-1",
-  AWS_ACCESS_KEY_ID: "simulated",
+  AWS_ACCESS_KEY_ID: CHILD_ACCESS_KEY_ID,
   AWS_SECRET_ACCESS_KEY: "simulated-secret-key",
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Something other than a bundle in its place. */
+export interface Program {
+  readonly command: readonly string[];
+  readonly options: Pick<SpawnOptions, "cwd" | "uid" | "gid">;
+}
 
 /** A bundle as a process of its own, which the test's end ends. */
 export class Child {
@@ -28,11 +35,14 @@ export class Child {
   #stdout = "";
   #stderr = "";
 
-  constructor(bundle: "cli" | "service", args: readonly string[], environment: Environment = {}) {
+  constructor(program: "cli" | "service" | Program, args: readonly string[], environment: Environment = {}) {
     const env = Object.fromEntries(
       Object.entries({ ...ENVIRONMENT, ...environment }).filter(([, value]) => value !== undefined),
     );
-    this.#process = spawn(process.execPath, [`dist/${bundle}.js`, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const { command, options } =
+      typeof program === "string" ? { command: [process.execPath, `dist/${program}.js`], options: {} } : program;
+    const [file = "", ...first] = command;
+    this.#process = spawn(file, [...first, ...args], { ...options, env, stdio: ["ignore", "pipe", "pipe"] });
     this.#process.stdout.on("data", (chunk) => {
       this.#stdout += chunk;
       for (const check of this.#waiting) check();

@@ -14,7 +14,8 @@ export async function endpoint(simulator: Simulator, intercept: Intercept = () =
     const action = params.get("Action") ?? "";
     const before = counts.get(action) ?? 0;
     counts.set(action, before + 1);
-    const answer = intercept({ action, params, before }) ?? simulator.answer({ body });
+    const answer =
+      intercept({ action, params, before }) ?? simulator.answer({ body, authorization: request.headers.authorization });
     response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -10,12 +10,14 @@ import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
 import { createEngine, type Engine } from "../../src/engine.ts";
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
+import type { AccessRecord } from "../../src/simulator/iam/access.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import type { ClassicLoadBalancer } from "../../src/simulator/world/classic-load-balancer.ts";
 import type { Instance, InstanceInput } from "../../src/simulator/world/instance.ts";
 import type { LoadBalancerType, TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
+import { printedFor } from "./printed-policy.ts";
 
 export const VPC = "vpc-0123456789abcdef0";
 export const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
@@ -40,10 +42,11 @@ export class SimulatedRegion {
   intercept: Intercept = () => undefined;
   /** Every call in order: its action, its parameters, and when it came (virtual milliseconds since the start). */
   readonly calls: { readonly action: string; readonly params: URLSearchParams; readonly at: number }[] = [];
+  readonly #accessKeys: string[] = [];
   #nodes = 0;
 
-  constructor(timing: Partial<Timing> = {}) {
-    this.world = new World({ clock: this.clock, timing });
+  constructor(timing: Partial<Timing> = {}, where: { readonly region?: string } = {}) {
+    this.world = new World({ clock: this.clock, timing, ...where });
     this.simulator = new Simulator(this.world);
   }
 
@@ -114,18 +117,31 @@ export class SimulatedRegion {
     return classic;
   }
 
-  /** The SDK's clients, as the product makes them. */
+  /** The SDK's clients, as the product makes them, with credentials that may do everything. */
   clients(): AwsClients {
     return createAwsClients({ region: this.world.region, ...this.aws() });
   }
 
   /** What the product finds to keep drains from working. */
   checkAccess(options: Readonly<Record<string, string>> = {}): Promise<readonly AccessProblem[]> {
-    const config = readConfig({ verb: "drain", environment: { AWS_REGION: this.world.region, ...options } });
-    return createEngine(config, { clock: this.clock, aws: this.aws() }).checkAccess(never);
+    return this.wholeEngine(options).checkAccess(never);
   }
 
-  /** The product's engine. `options` are given by their variables' names: `{ TIMEOUT: "60" }`. */
+  /** The same with credentials that may do what the printed policy allows, given the options' variables. */
+  restrictedClients(environment: Readonly<Record<string, string>> = {}): AwsClients {
+    const credentials = this.#restrictedKey({ AWS_REGION: this.world.region, ...environment });
+    return createAwsClients({ region: this.world.region, ...this.aws(), credentials });
+  }
+
+  /** What the engine has asked of the policies of its credentials: of all engines and restricted clients so far. */
+  get access(): readonly AccessRecord[] {
+    return this.#accessKeys.map((id) => this.simulator.access.recordOf(id)).filter((record) => record !== undefined);
+  }
+
+  /**
+   * The product's engine, with credentials that may do what the printed policy allows. `options` are given by their
+   * variables' names: `{ TIMEOUT: "60" }`.
+   */
   engine(
     options: Readonly<Record<string, string>> = {},
     events: DrainEvent[] = [],
@@ -142,13 +158,10 @@ export class SimulatedRegion {
   ): Engine {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
-    const config = readConfig({
-      verb: "drain",
-      environment: { AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options },
-    });
-    return createEngine(config, {
+    const environment = { AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options };
+    return createEngine(readConfig({ verb: "drain", environment }), {
       clock: this.clock,
-      aws: this.aws(),
+      aws: { ...this.aws(), credentials: this.#restrictedKey(environment) },
       onCall,
       observers: [(event) => events.push(event)],
     });
@@ -165,9 +178,16 @@ export class SimulatedRegion {
     return { credentials: CREDENTIALS, requestHandler: this.#requestHandler() };
   }
 
+  #restrictedKey(environment: Readonly<Record<string, string>>) {
+    const accessKeyId = `restricted${this.#accessKeys.length + 1}`;
+    this.#accessKeys.push(accessKeyId);
+    this.simulator.access.restrict({ accessKeyId, document: printedFor(environment) });
+    return { ...CREDENTIALS, accessKeyId };
+  }
+
   #requestHandler() {
     const handle = async (
-      { body }: { readonly body: string },
+      { body, headers: sent }: { readonly body: string; readonly headers: Readonly<Record<string, string>> },
       { abortSignal = never }: { readonly abortSignal?: AbortSignal } = {},
     ) => {
       const params = new URLSearchParams(body);
@@ -175,7 +195,8 @@ export class SimulatedRegion {
       const before = this.callsOf(action).length;
       this.calls.push({ action, params, at: this.clock.elapsedMs });
       const intercepted = this.intercept({ action, params, before });
-      const answer = intercepted ?? (await this.simulator.call({ body }, abortSignal));
+      const answer =
+        intercepted ?? (await this.simulator.call({ body, authorization: sent["authorization"] }, abortSignal));
       const { status = 200, headers = {}, body: text = "" } = answer;
       return { response: { statusCode: status, headers: { ...headers }, body: Readable.from([text]) } };
     };

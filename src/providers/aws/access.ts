@@ -11,15 +11,13 @@ import {
   DescribeTargetGroupsCommand,
   DescribeTargetHealthCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
-import type { PLAN_ACTIONS } from "../../aws/actions.ts";
 import type { AwsAccess } from "../../aws/aws-caller.ts";
 import { isPoolGone, isTargetGone } from "../../aws/errors.ts";
 import type { Bucket } from "../../aws/request-quota.ts";
 import type { CallFor } from "../../drain/cloud-provider.ts";
 import { type AccessProblem, asDrainError } from "../../drain/errors.ts";
 
-type Action = (typeof PLAN_ACTIONS)[number];
-type Attempt = <T>(action: Action, bucket: Bucket, send: () => Promise<T>) => Promise<T | undefined>;
+type Attempt = <T>(action: string, bucket: Bucket, send: () => Promise<T>) => Promise<T | undefined>;
 
 export interface AccessCheckOptions {
   readonly discovery: "vpc" | "tag";

@@ -29,6 +29,8 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly discovery: "vpc" | "tag";
   /** How many pools a second are read to know beforehand who is registered where. 0: none. */
   readonly indexPerSecond: number;
+  /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
+  readonly writableCluster?: string;
 }
 
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
@@ -48,7 +50,7 @@ export class AwsProvider implements CloudProvider {
     this.#instances = new InstanceLookup(aws);
     this.#reads = new TargetReads(aws, clock);
     this.#classicReads = new ClassicReads(aws);
-    this.#terms = new KnownTerms(aws, clock);
+    this.#terms = new KnownTerms(aws, clock, options.writableCluster);
     this.#index = new MembershipIndex({
       aws,
       clock,

@@ -1,9 +1,7 @@
-/** Cloud controllers, kOps, eksctl and Karpenter put the cluster's name into the key. */
-const CLUSTER_KEY_PREFIX = "kubernetes.io/cluster/";
+import { CLUSTER_KEY_PREFIX, POOL_CLUSTER_KEYS } from "../../aws/pool-tags.ts";
+
 /** EKS, Karpenter and legacy kOps put it into the value of these. */
 const INSTANCE_CLUSTER_KEYS = ["aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name", "KubernetesCluster"];
-/** The AWS Load Balancer Controller, its predecessor, and the legacy in-tree provider. */
-const POOL_CLUSTER_KEYS = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "KubernetesCluster"];
 
 export interface InstanceCluster {
   /** The different clusters that the tags name: one, if all is well. */

@@ -12,7 +12,11 @@ export interface InstanceSearch {
   readonly clusterName?: string;
   /** Instances of other VPCs don't exist for us. */
   readonly vpcId?: string;
+  /** What people call the two who set them. Absent: CLUSTERNAME and VPCID. */
+  readonly names?: { readonly clusterName: string; readonly vpcId: string };
 }
+
+const NAMES = { clusterName: "CLUSTERNAME", vpcId: "VPCID" };
 
 const DESCRIBE: AwsAction = { name: "ec2:DescribeInstances", bucket: "ec2-describe-instances" };
 /** EC2 takes at most this many values in a filter. */
@@ -101,19 +105,20 @@ function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): r
   return ours.length > 0 ? ours : live;
 }
 
-function checkedNode(instance: Instance, { clusterName, vpcId }: InstanceSearch): Node {
+function checkedNode(instance: Instance, { clusterName, vpcId, names: calls = NAMES }: InstanceSearch): Node {
   const id = instance.InstanceId ?? "";
   const { names, tags } = clusterOf(readTags(instance.Tags));
   const refuse = (why: string) => new DrainError("other-cluster", `${id} ${why}: it is left alone`);
   if (names.length > 1) throw refuse(`carries the tags of several clusters (${tags.join(", ")})`);
   const [cluster] = names;
   if (clusterName !== undefined && cluster === undefined) {
-    throw refuse(`carries no cluster tag, and CLUSTERNAME is '${clusterName}'`);
+    throw refuse(`carries no cluster tag, and ${calls.clusterName} is '${clusterName}'`);
   }
   if (clusterName !== undefined && cluster !== clusterName) {
-    throw refuse(`belongs to the cluster '${cluster}', and CLUSTERNAME is '${clusterName}'`);
+    throw refuse(`belongs to the cluster '${cluster}', and ${calls.clusterName} is '${clusterName}'`);
   }
-  if (vpcId !== undefined && instance.VpcId !== vpcId) throw refuse(`is in ${instance.VpcId}, and VPCID is '${vpcId}'`);
+  if (vpcId !== undefined && instance.VpcId !== vpcId)
+    throw refuse(`is in ${instance.VpcId}, and ${calls.vpcId} is '${vpcId}'`);
   return { ...nodeOf(instance, id), ...(cluster === undefined ? {} : { cluster }) };
 }
 

@@ -1,8 +1,10 @@
 import type { AwsAccess } from "../../aws/aws-caller.ts";
+import { isWritableByTag } from "../../aws/pool-tags.ts";
 import { SharedCall } from "../../aws/shared-call.ts";
 import type { Clock } from "../../drain/clock.ts";
 import type { CallFor, Pool, PoolTerms } from "../../drain/cloud-provider.ts";
 import { describeClassic } from "./classic-load-balancers.ts";
+import { type TagsById, tagsByArn, tagsByName } from "./tags.ts";
 import { describeGroup } from "./target-groups.ts";
 
 /** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
@@ -12,12 +14,20 @@ const KEPT_MS = 3_600_000;
 export class KnownTerms {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
+  readonly #writableCluster: string | undefined;
+  /** The tags of all pools that are asked about at the same time, in as few calls as AWS takes. */
+  readonly #tags = {
+    groups: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByArn(this.#aws, ids(), by))),
+    classics: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByName(this.#aws, ids(), by))),
+  };
   readonly #known = new Map<string, { readonly terms: PoolTerms; readonly at: number }>();
   readonly #asked = new Map<string, SharedCall<undefined, PoolTerms | undefined>>();
 
-  constructor(aws: AwsAccess, clock: Clock) {
+  /** `writableCluster`: the policy lets only pools with this cluster's tag be written. */
+  constructor(aws: AwsAccess, clock: Clock, writableCluster: string | undefined) {
     this.#aws = aws;
     this.#clock = clock;
+    this.#writableCluster = writableCluster;
   }
 
   /** Undefined when the pool has vanished. */
@@ -48,10 +58,23 @@ export class KnownTerms {
 
   async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<PoolTerms | undefined> {
     const describe = pool.kind === "classic" ? describeClassic : describeGroup;
-    const terms = await describe(this.#aws, pool, by);
+    const [described, isWritable] = await Promise.all([describe(this.#aws, pool, by), this.#isWritable(pool, by)]);
     sent();
+    const terms = described && (isWritable ? described : { ...described, writable: false as const });
     if (terms === undefined) this.#known.delete(pool.id);
     else this.#known.set(pool.id, { terms, at: this.#clock.now() });
     return terms;
   }
+
+  async #isWritable({ kind, id }: Pool, by: CallFor): Promise<boolean> {
+    if (this.#writableCluster === undefined) return true;
+    const tags = await this.#tags[kind === "classic" ? "classics" : "groups"].ask(id, by);
+    return isWritableByTag(tags.get(id) ?? new Map(), this.#writableCluster);
+  }
+}
+
+/** Once everybody has asked who asks now. */
+async function soon<T>(call: () => Promise<T>): Promise<T> {
+  await Promise.resolve();
+  return call();
 }

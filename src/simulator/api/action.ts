@@ -4,7 +4,7 @@ import { type Params, requiredText, structures, text } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
 /** One AWS action: reads its parameters, asks or changes the world, and answers its result's fields, or throws `AwsError`. */
-export type ApiAction = (params: Params, world: World) => XmlFields;
+type ApiAction = (params: Params, world: World) => XmlFields;
 export type ApiActions = Readonly<Record<string, ApiAction>>;
 
 export function tagList(tags: ReadonlyMap<string, string>): XmlFields {

@@ -14,6 +14,8 @@ export type ApiName = (typeof API_NAMES)[number];
 
 export interface ApiRequest {
   readonly body: string;
+  /** The header of that name. It says whose request it is; the signature in it is not checked. */
+  readonly authorization?: string | undefined;
 }
 
 export interface ApiAnswer {
@@ -70,7 +72,12 @@ const SERVICES: Readonly<Record<string, Service>> = {
 };
 
 /** Answers one call as AWS would: any signature is accepted, and every mistake is an answer, never an exception. */
-export function answer({ body }: ApiRequest, world: World, requestId: string, admit: Admit = () => {}): ApiAnswer {
+export function answer(
+  { body }: Pick<ApiRequest, "body">,
+  world: World,
+  requestId: string,
+  admit: Admit = () => {},
+): ApiAnswer {
   const params = parseParams(body);
   const version = text(params, "Version") ?? "";
   const service = Object.hasOwn(SERVICES, version) ? SERVICES[version] : undefined;

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
-import type { AddressInfo, Server as TcpServer } from "node:net";
+import type { Server as TcpServer } from "node:net";
+import { LOOPBACK, listen } from "../listen.ts";
 import { lagOf } from "../timing.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
@@ -20,11 +21,12 @@ interface Passage {
 }
 
 /**
- * Real traffic through the simulated load balancers: a process for each instance, a listener on 127.0.0.1 for each
+ * Real traffic through the simulated load balancers: a process for each instance, a listener on one address for each
  * listener. Who gets what follows from the world's registrations and their lags, never from what its API says.
  */
 export class DataPlane {
   readonly #world: World;
+  readonly #host: string;
   readonly #processes: InstanceProcesses;
   readonly #balancers: { close(): void }[] = [];
   readonly #urls = new Map<string, string>();
@@ -36,16 +38,20 @@ export class DataPlane {
   /** How often each group, listener or load balancer had a choice to make: it takes turns. */
   readonly #turns = new Map<object, number>();
 
-  private constructor(world: World) {
+  private constructor(world: World, host: string) {
     this.#world = world;
+    this.#host = host;
     this.#processes = new InstanceProcesses(world);
     // Every cut to come waits for it.
     setMaxListeners(0, this.#closed.signal);
   }
 
-  /** Starts everything that the world has now. What is added later gets neither a process nor a listener. */
-  static async open(world: World): Promise<DataPlane> {
-    const plane = new DataPlane(world);
+  /**
+   * Starts everything that the world has now. What is added later gets neither a process nor a listener. The load
+   * balancers listen on `host`, the instances' processes on 127.0.0.1 always.
+   */
+  static async open(world: World, host = LOOPBACK): Promise<DataPlane> {
+    const plane = new DataPlane(world, host);
     try {
       await plane.#openAll();
       return plane;
@@ -65,7 +71,7 @@ export class DataPlane {
     for (const classic of classics.values()) await this.#openClassic(classic);
   }
 
-  /** `http://127.0.0.1:PORT` for a load balancer's listener; both named as in the world. */
+  /** `http://ADDRESS:PORT` for a load balancer's listener; both named as in the world. */
   url(loadBalancerName: string, port = 80): string {
     const url = this.#urls.get(`${loadBalancerName}:${port}`);
     if (url === undefined) throw new Error(`no listener on port ${port} of '${loadBalancerName}'`);
@@ -110,13 +116,9 @@ export class DataPlane {
   }
 
   async #listen(balancer: { readonly server: Server | TcpServer; close(): void }, name: string): Promise<void> {
-    const { server } = balancer;
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(0, "127.0.0.1", () => resolve());
-    });
+    const url = await listen(balancer.server, { host: this.#host });
     this.#balancers.push(balancer);
-    this.#urls.set(name, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    this.#urls.set(name, url);
   }
 
   #routeRequest(

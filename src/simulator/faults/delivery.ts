@@ -2,7 +2,7 @@ import type { ApiAnswer } from "../api/answer.ts";
 import type { FaultEffect } from "./fault.ts";
 
 /** How an answer gets to its client. */
-export type Delivery =
+type Delivery =
   | { readonly type: "whole"; readonly delayMs: number }
   /** Half of it, and then a reset. */
   | { readonly type: "cut" }

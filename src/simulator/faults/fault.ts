@@ -17,7 +17,7 @@ export type FaultEffect =
   | { readonly type: "empty" };
 
 /** Which of the calls that a fault is about it strikes. */
-export type FaultRhythm =
+type FaultRhythm =
   | { readonly first: number }
   /** The nth, the 2nth and so on. */
   | { readonly every: number }

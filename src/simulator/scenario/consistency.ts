@@ -68,6 +68,7 @@ function repetitions(data: unknown): readonly Problem[] {
     ...repeated(findAll(data, "instances", "*", "firstId")),
     ...repeated(findAll(data, "targetGroups", "*", "name")),
     ...repeated(balancers),
+    ...repeated(findAll(data, "policies", "*", "accessKeyId")),
     ...listeners.flatMap(({ value, path }) => under(path, repeated(findAll(value, "listeners", "*", "port")))),
     ...findAll(data, "loadBalancers", "*", "listeners", "*").flatMap(({ value, path }) =>
       under(path, repeated(findAll(value, "rules", "*", "priority"))),

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
 import { DataPlane } from "../data-plane/data-plane.ts";
 import type { Fault } from "../faults/fault.ts";
+import { LOOPBACK } from "../listen.ts";
 import { AWS_QUOTAS } from "../quotas/quotas.ts";
 import { Simulator } from "../simulator.ts";
 import type { World } from "../world/world.ts";
@@ -11,7 +12,7 @@ import type { Scenario } from "./schema.ts";
 type ScenarioRhythm = NonNullable<Scenario["faults"]>[number]["when"];
 
 /** One port of a load balancer, where it carries traffic. */
-export interface Entrance {
+interface Entrance {
   readonly loadBalancer: string;
   readonly type: "application" | "network" | "classic";
   readonly port: number;
@@ -32,20 +33,28 @@ export interface OpenRegion {
   close(): Promise<void>;
 }
 
-/** Opens a region as the scenario describes it. Port 0: any free one. Rejects, with nothing left open, where it can't. */
+interface RegionOptions {
+  readonly clock: Clock;
+  /** The endpoint's. 0: any free one. */
+  readonly port?: number;
+  /** Where the endpoint and the load balancers listen. */
+  readonly host?: string;
+}
+
+/** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't. */
 export async function openRegion(
   scenario: Scenario,
-  { clock, port = 0 }: { readonly clock: Clock; readonly port?: number },
+  { clock, port = 0, host = LOOPBACK }: RegionOptions,
 ): Promise<OpenRegion> {
   const { world, instanceIds, controllers } = buildWorld(scenario, clock);
-  const simulator = new Simulator(world);
+  const simulator = new Simulator(world, { policies: scenario.policies ?? [] });
   if (scenario.quotas !== undefined) simulator.limit({ ...AWS_QUOTAS, ...scenario.quotas });
   for (const { when, ...fault } of scenario.faults ?? []) simulator.faults.add({ ...fault, ...rhythm(when) });
-  const url = await simulator.listen(port);
+  const url = await simulator.listen(port, host);
 
   const closed = new AbortController();
   setMaxListeners(0, closed.signal);
-  const plane = scenario.dataPlane === false ? undefined : await openPlane(world, simulator);
+  const plane = scenario.dataPlane === false ? undefined : await openPlane(world, simulator, host);
   const running = controllers.map((controller) => controller.run(closed.signal));
   return {
     world,
@@ -61,9 +70,9 @@ export async function openRegion(
   };
 }
 
-async function openPlane(world: World, simulator: Simulator): Promise<DataPlane> {
+async function openPlane(world: World, simulator: Simulator, host: string): Promise<DataPlane> {
   try {
-    return await DataPlane.open(world);
+    return await DataPlane.open(world, host);
   } catch (error) {
     await simulator.close();
     throw error;

@@ -1,4 +1,4 @@
-export type Path = readonly PropertyKey[];
+type Path = readonly PropertyKey[];
 
 /** What is wrong with a scenario, and where. */
 export interface Problem {

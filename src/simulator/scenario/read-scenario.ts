@@ -3,7 +3,7 @@ import * as z from "zod";
 import { inconsistencies } from "./consistency.ts";
 import { clashesOf } from "./machines.ts";
 import { problemText, ScenarioError } from "./problem.ts";
-import { type Scenario, scenarioSchema } from "./schema.ts";
+import { SCENARIO_NEEDED, type Scenario, scenarioSchema } from "./schema.ts";
 
 /** Reads a scenario from YAML or JSON. Throws `ScenarioError` with everything that is wrong with it. */
 export function readScenario(text: string): Scenario {
@@ -23,12 +23,18 @@ export function scenarioJsonSchema(): object {
 
 function parse(text: string): unknown {
   const document = parseDocument(text);
-  if (document.errors.length > 0) {
-    // The first line says what and where; the others show it.
-    throw new ScenarioError(document.errors.map(({ message }) => message.split(":\n", 1)[0] ?? message));
+  // A warning is of a tag or a version that the parser doesn't know, and reads as if it weren't there.
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.some(({ code }) => code === "RESOURCE_EXHAUSTION")) throw new ScenarioError(["it is nested too deeply"]);
+  if (wrong.some(({ code }) => code === "MULTIPLE_DOCS")) {
+    throw new ScenarioError(["it holds several documents, divided by ---: give one"]);
   }
+  // The first line says what and where; the others show it.
+  if (wrong.length > 0) throw new ScenarioError(wrong.map(({ message }) => message.split(":\n", 1)[0] ?? message));
   try {
-    return document.toJS();
+    const data = document.toJS();
+    if (data === null && document.contents === null) throw new Error(`the file says nothing: ${SCENARIO_NEEDED}`);
+    return data;
   } catch (error) {
     throw new ScenarioError([(error as Error).message]);
   }

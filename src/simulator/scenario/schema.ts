@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { API_NAMES } from "../api/answer.ts";
+import { policyDocument } from "../iam/policy.ts";
 import type { Timing } from "../timing.ts";
 
 /** A machine each, and with a data plane a process each. */
@@ -164,6 +165,18 @@ const fault = z.strictObject({
   ]),
 });
 
+const policy = z
+  .strictObject({
+    accessKeyId: z.string().regex(/^\w+$/, "give letters and digits"),
+    user: z
+      .string()
+      .regex(/^[\w+=,.@-]+$/, "give a user's name")
+      .optional()
+      .describe("Whom AWS's refusals name. Default: the access key's id."),
+    document: policyDocument,
+  })
+  .describe("Whoever signs with this access key may do what its IAM policy says. All others may do everything.");
+
 const bucket = z.strictObject({ tokens: wholeNumber(0, 1_000_000), refillPerSecond: z.number().min(0).max(1_000_000) });
 
 const quotas = z
@@ -201,8 +214,11 @@ const timing = z
   .partial()
   .describe("Lags in milliseconds. A pair holds for the first and the last machine of a load balancer.");
 
-/** What a scenario file may hold. Unknown keys are errors. */
-export const scenarioSchema = z.strictObject({
+/** What to say where there is no scenario at all. */
+export const SCENARIO_NEEDED =
+  "a scenario is an object, at least {} for an empty region; docs/scenarios has examples and the schema";
+
+const scenario = {
   region: z
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "give a region such as eu-west-1")
@@ -222,11 +238,17 @@ export const scenarioSchema = z.strictObject({
   controllers: z.array(controller).optional(),
   faults: z.array(fault).optional(),
   quotas: quotas.optional(),
+  policies: z.array(policy).optional(),
   timing: timing.optional(),
   dataPlane: z
     .boolean()
     .optional()
     .describe("Whether load balancers carry real requests to real processes, one an instance. Default: true."),
+};
+
+/** What a scenario file may hold. Unknown keys are errors. */
+export const scenarioSchema = z.strictObject(scenario, {
+  error: ({ code }) => (code === "invalid_type" ? SCENARIO_NEEDED : undefined),
 });
 
 export type Scenario = z.infer<typeof scenarioSchema>;

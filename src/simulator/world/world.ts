@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { loadBalancerNotFound, targetGroupNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { AWS_TIMING, type Timing } from "../timing.ts";
+import { arnOf } from "./arn.ts";
 import { ClassicLoadBalancer, type ClassicLoadBalancerInput } from "./classic-load-balancer.ts";
 import { Instance, type InstanceInput } from "./instance.ts";
 import {
@@ -117,7 +118,7 @@ export class World {
   }
 
   addTargetGroup(input: NewTargetGroup): TargetGroup {
-    const arn = this.#arn(`targetgroup/${input.name}/${this.#newId()}`);
+    const arn = this.arn("elasticloadbalancing", `targetgroup/${input.name}/${this.#newId()}`);
     const group = new TargetGroup({ healthCheck: DEFAULT_HEALTH_CHECK, ...input, arn }, this);
     this.targetGroups.set(arn, group);
     return group;
@@ -140,7 +141,10 @@ export class World {
   }
 
   addLoadBalancer(input: NewLoadBalancer): LoadBalancer {
-    const arn = this.#arn(`loadbalancer/${ARN_TYPES[input.type]}/${input.name}/${this.#newId()}`);
+    const arn = this.arn(
+      "elasticloadbalancing",
+      `loadbalancer/${ARN_TYPES[input.type]}/${input.name}/${this.#newId()}`,
+    );
     const zones = input.zones ?? this.defaultZones;
     const loadBalancer = new LoadBalancer({ ...input, arn, zones, createdAt: this.clock.now() });
     this.loadBalancers.set(arn, loadBalancer);
@@ -231,6 +235,11 @@ export class World {
     return loadBalancer;
   }
 
+  /** The ARN of something of this account, in this region. */
+  arn(service: "ec2" | "elasticloadbalancing" | "iam", resource: string): string {
+    return arnOf({ service, region: this.region, accountId: this.accountId, resource });
+  }
+
   #settleHealth(): void {
     const now = this.clock.now();
     for (const group of this.targetGroups.values()) group.settleHealth(now);
@@ -239,10 +248,6 @@ export class World {
 
   #tell(change: WorldChange): void {
     for (const watcher of this.#watchers) watcher(change);
-  }
-
-  #arn(resource: string): string {
-    return `arn:aws:elasticloadbalancing:${this.region}:${this.accountId}:${resource}`;
   }
 
   /** 16 hexadecimal digits, the same ones in every run. */

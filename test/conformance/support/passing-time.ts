@@ -13,7 +13,14 @@ export async function endpointWherePollsTake(ms: number, region: SimulatedRegion
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
-    const { status, headers, body: answer } = region.simulator.answer({ body });
+    const {
+      status,
+      headers,
+      body: answer,
+    } = region.simulator.answer({
+      body,
+      authorization: request.headers.authorization,
+    });
     if (HEALTH.has(new URLSearchParams(body).get("Action") ?? "")) await region.clock.advance(ms);
     response.writeHead(status, headers).end(answer);
   });

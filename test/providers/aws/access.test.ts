@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { PLAN_ACTIONS } from "../../../src/aws/actions.ts";
+import { READ, READ_TAGS } from "../../../src/aws/policy.ts";
 import { elbError, SimulatedRegion } from "../../support/simulated-region.ts";
+
+const PLAN_ACTIONS = [...READ, READ_TAGS].sort();
 
 /** A region with one pool of each kind. */
 function region() {

@@ -8,8 +8,14 @@ import { never } from "../../support/simulated-region.ts";
 
 export const OTHER_VPC = "vpc-0fedcba9876543210";
 
+/** With credentials that may do what the policy allows which is printed for these options. */
 export function providerOf(region: SimulatedRegion, options: Partial<AwsProviderOptions> = {}): ProviderCalls {
-  return awsProvider(region.clients(), options, region.clock);
+  const { discovery = "vpc", writableCluster } = options;
+  const clients = region.restrictedClients({
+    DISCOVERY: discovery,
+    ...(writableCluster !== undefined && { POLICY_SCOPE: "tag", CLUSTERNAME: writableCluster }),
+  });
+  return awsProvider(clients, { discovery, ...options }, region.clock);
 }
 
 export async function resolved(region: SimulatedRegion, { id }: { readonly id: string }): Promise<Node> {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { DescribeLoadBalancersCommand as DescribeClassicsCommand } from "@aws-sdk/client-elastic-load-balancing";
 import {
+  DeregisterTargetsCommand,
   DescribeLoadBalancersCommand,
   DescribeTargetGroupsCommand,
   DescribeTargetHealthCommand,
@@ -26,7 +27,14 @@ async function opened(file: string, clock: Clock = new VirtualClock()) {
 }
 
 test("there is an example for each thing that a scenario can show", () => {
-  expect(EXAMPLES).toEqual(["controller.yaml", "faults.yaml", "small-cluster.yaml", "throttling.yaml"]);
+  expect(EXAMPLES).toEqual([
+    "controller.yaml",
+    "faults.yaml",
+    "permissions.yaml",
+    "quick.yaml",
+    "small-cluster.yaml",
+    "throttling.yaml",
+  ]);
 });
 
 test("the published schema is the one that scenarios are checked by (`npm run docs` writes it)", () => {
@@ -96,4 +104,16 @@ test("small-cluster.yaml carries requests by its rules", async () => {
   expect(await (await fetch(`${front}/healthz`)).text()).toBe("well");
   expect((await fetch(`${front}/`)).headers.get("x-served-by")).toMatch(/^i-0a00000000000000[123]$/);
   expect((await fetch(`${front}/api/orders`)).headers.get("x-served-by")).toMatch(/^i-0a00000000000000[12]$/);
+});
+
+test("permissions.yaml lets its narrow access key drain the tagged group, and no other", async () => {
+  const { region } = await opened("permissions.yaml");
+  const credentials = { ...CREDENTIALS, accessKeyId: "narrow" };
+  const { v2 } = createAwsClients({ region: region.world.region, endpoint: region.url, credentials });
+  const [tagged, bare] = [...region.world.targetGroups.keys()];
+  const Targets = [{ Id: region.instanceIds.get("node") }];
+  await v2.send(new DeregisterTargetsCommand({ TargetGroupArn: tagged, Targets }));
+  await expect(v2.send(new DeregisterTargetsCommand({ TargetGroupArn: bare, Targets }))).rejects.toThrow(
+    `User: arn:aws:iam::123456789012:user/hasta-la-vista is not authorized to perform: elasticloadbalancing:DeregisterTargets on resource: ${bare}`,
+  );
 });

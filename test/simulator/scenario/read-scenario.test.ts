@@ -18,6 +18,10 @@ const GROUP = { name: "web", protocol: "HTTP", port: 80 };
 const forward = (group = "web") => ({ forward: [{ group }] });
 const listener = (more = {}) => ({ protocol: "HTTP", port: 80, action: forward(), ...more });
 const balancer = (more = {}) => ({ name: "front", type: "application", listeners: [listener()], ...more });
+const policy = (more = {}) => ({
+  accessKeyId: "narrow",
+  document: { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*", ...more }] },
+});
 const classic = (more = {}) => ({
   name: "old",
   listeners: [{ protocol: "HTTP", port: 80, instancePort: 80 }],
@@ -37,6 +41,21 @@ describe("what is wrong is said with its place", () => {
     ["an unknown key", { faultz: [] }, 'Unrecognized key: "faultz"'],
     ["an unknown key inside", { targetGroups: [{ ...GROUP, prot: 1 }] }, 'targetGroups[0]: Unrecognized key: "prot"'],
     ["an unknown lag", { timing: { slow: 1 } }, 'timing: Unrecognized key: "slow"'],
+    [
+      "a condition in a policy that is not simulated",
+      { policies: [policy({ Condition: { IpAddress: {} } })] },
+      'policies[0].document.Statement[0].Condition: Unrecognized key: "IpAddress"',
+    ],
+    [
+      "two policies for one access key",
+      { policies: [policy(), policy()] },
+      "policies[1].accessKeyId: 'narrow' is given twice",
+    ],
+    [
+      "an access key's id that can't be one",
+      { policies: [{ ...policy(), accessKeyId: "a/b" }] },
+      "policies[0].accessKeyId: give letters and digits",
+    ],
     ["a missing key", { instances: [{}] }, "instances[0].name: Invalid input: expected string, received undefined"],
     [
       "a group that is not there, in a default action",
@@ -187,19 +206,6 @@ describe("what is wrong is said with its place", () => {
       "loadBalancers[0].listeners[0].rules[0].action.forward[0].group: there is no target group 'nope'",
       "targetGroups[0].targets[0].instances[0]: there is no instance 'ghost'",
     ]);
-  });
-
-  test.each([
-    ["nothing", "", "Invalid input: expected object, received null"],
-    ["a list", "[]", "Invalid input: expected object, received array"],
-    ["the same key twice", "region: eu-west-1\nregion: eu-west-2", "Map keys must be unique at line 2, column 1"],
-    [
-      "an alias that leads nowhere",
-      "instances: *nodes",
-      "Unresolved alias (the anchor must be set before the alias): nodes",
-    ],
-  ])("%s instead of a scenario", (_, text, expected) => {
-    expect(problemsOf(text)).toEqual([expect.stringContaining(expected)]);
   });
 
   test.each([

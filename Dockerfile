@@ -1,0 +1,45 @@
+# The service as an image without a shell or a package manager, run by an ordinary user, on a file system that may be
+# read-only. Any architecture that the base has:
+#   docker buildx build --platform linux/amd64,linux/arm64 --tag hasta-la-vista .
+# `--target simulator` is a simulated AWS region to try it on (compose.yaml).
+#
+# Tags move with security fixes. To pin what was tested, write the digest behind them, as in
+#   node:24.21.0-bookworm-slim@sha256:…      (docker buildx imagetools inspect IMAGE prints it)
+
+# The bundles are the same everywhere, so they are made once, on the machine that builds.
+FROM --platform=$BUILDPLATFORM node:24.21.0-bookworm-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json ./
+# No package needs its install script to bundle.
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY build.mjs tsconfig.json ./
+COPY packaging packaging
+COPY src src
+RUN npm run build
+
+FROM gcr.io/distroless/nodejs24-debian12:nonroot AS simulator
+# `.mjs`: without a package.json beside it, that is how Node knows a module.
+COPY --from=build /build/dist/cli.js /app/hasta-la-vista.mjs
+COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/
+COPY LICENSE /app/
+COPY docs/scenarios /app/scenarios
+# The base's user `nonroot`, as a number: Kubernetes can't tell from a name that it isn't root.
+USER 65532:65532
+WORKDIR /app
+EXPOSE 4566
+# Any answer will do: AWS has no call for health.
+HEALTHCHECK --interval=5s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:4566').catch(() => process.exit(1))"]
+ENTRYPOINT ["/nodejs/bin/node", "/app/hasta-la-vista.mjs"]
+CMD ["simulate", "--host", "0.0.0.0", "--port", "4566"]
+
+FROM gcr.io/distroless/nodejs24-debian12:nonroot AS service
+COPY --from=build /build/dist/service.js /app/service.mjs
+COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/
+COPY LICENSE /app/
+USER 65532:65532
+WORKDIR /app
+EXPOSE 8080
+# For Docker alone: Kubernetes has probes of its own, and asks GET /health itself. Another --port than PORT, or a HOST
+# without loopback, needs another check.
+HEALTHCHECK --interval=15s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["/nodejs/bin/node", "/app/service.mjs"]

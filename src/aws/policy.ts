@@ -1,0 +1,100 @@
+import { shown } from "../drain/shown.ts";
+import { PARTITIONS, type Partition, partitionOf } from "./partitions.ts";
+import { poolTags } from "./pool-tags.ts";
+
+/** What a policy is for. */
+export interface PolicyNeeds {
+  /** Whether anything is deregistered: `plan` only reads. */
+  readonly writes: boolean;
+  /** `tag`: pools are told by their tags, which must be read. */
+  readonly discovery: "vpc" | "tag";
+  /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
+  readonly scope: "vpc" | "tag";
+  /** The scope `tag` needs it. */
+  readonly clusterName?: string;
+  /** What people call that where they set it. Absent: CLUSTERNAME. */
+  readonly names?: { readonly clusterName: string };
+  /** Absent: any region of the partition. */
+  readonly region?: string;
+  /** Absent: the region's, or `aws`. */
+  readonly partition?: Partition;
+}
+
+export interface PolicyDocument {
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly PolicyStatement[];
+}
+
+interface PolicyStatement {
+  readonly Effect: "Allow";
+  readonly Action: readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: { readonly StringEquals: Readonly<Record<string, string | readonly string[]>> };
+}
+
+/**
+ * One service prefix for both of its APIs.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html
+ */
+export const READ_TAGS = "elasticloadbalancing:DescribeTags";
+export const READ = [
+  "ec2:DescribeInstances",
+  "elasticloadbalancing:DescribeInstanceHealth",
+  "elasticloadbalancing:DescribeLoadBalancerAttributes",
+  "elasticloadbalancing:DescribeLoadBalancers",
+  "elasticloadbalancing:DescribeTargetGroupAttributes",
+  "elasticloadbalancing:DescribeTargetGroups",
+  "elasticloadbalancing:DescribeTargetHealth",
+];
+const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
+
+/** What AWS lets a tag consist of. A variable (`${…}`) in a policy would mean something else. */
+const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
+
+/**
+ * The least that AWS lets a program do which needs this. Throws `RangeError` where no policy can say it.
+ * Reads have no resources: AWS allows them on everything or not at all.
+ */
+export function policyFor(needs: PolicyNeeds): PolicyDocument {
+  const read = readsTags(needs) ? [...READ, READ_TAGS].sort() : READ;
+  return {
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Action: read, Resource: "*" }, ...(needs.writes ? writeStatements(needs) : [])],
+  };
+}
+
+function readsTags({ discovery, scope }: PolicyNeeds): boolean {
+  return discovery === "tag" || scope === "tag";
+}
+
+/** The conditions of one statement must all hold, so that each tag has a statement of its own. */
+function writeStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
+  const statement: PolicyStatement = { Effect: "Allow", Action: WRITE, Resource: resources(needs) };
+  if (needs.scope === "vpc") return [statement];
+  return poolTags(checkedCluster(needs)).map(({ key, values }) => ({
+    ...statement,
+    Condition: { StringEquals: { [`aws:ResourceTag/${key}`]: values.length === 1 ? (values[0] ?? "") : values } },
+  }));
+}
+
+function resources({ region, partition }: PolicyNeeds): readonly string[] {
+  const ofRegion = region === undefined ? undefined : partitionOf(region);
+  if (ofRegion !== undefined && partition !== undefined && partition !== ofRegion) {
+    throw new RangeError(`the region ${region} is in the partition ${ofRegion}, not in ${partition}: leave one out`);
+  }
+  const arn = `arn:${ofRegion ?? partition ?? PARTITIONS[0]}:elasticloadbalancing:${region ?? "*"}:*`;
+  return [`${arn}:loadbalancer/*`, `${arn}:targetgroup/*/*`];
+}
+
+function checkedCluster({ clusterName, names }: PolicyNeeds): string {
+  if (clusterName === undefined) {
+    throw new RangeError("a policy for the cluster's tag needs the cluster's name: set CLUSTERNAME, or --cluster-name");
+  }
+  if (!TAG_TEXT.test(clusterName)) {
+    const name = names?.clusterName ?? "CLUSTERNAME";
+    throw new RangeError(
+      `${name} is '${shown(clusterName)}', which no tag on AWS can be: give letters, digits, spaces and _.:/=+-@`,
+    );
+  }
+  return clusterName;
+}

@@ -1,0 +1,75 @@
+import { CommanderError } from "commander";
+import { ConfigError } from "../config.ts";
+import { asDrainError } from "../drain/errors.ts";
+import { outcomeReport } from "../drain/report.ts";
+import { shown } from "../drain/shown.ts";
+import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
+import { RemoteError } from "./remote-service.ts";
+
+/** Lines on a screen. `--json` lists all problems. */
+const PROBLEMS_SHOWN_MAX = 20;
+const PROBLEM_LENGTH_MAX = 1_000;
+
+/** An argument or a flag that can't be used. The message names what was given, and says what to give instead. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "UsageError";
+  }
+}
+
+/** What a program gets to read with `--json` where there is no result. */
+interface FailureReport {
+  readonly error: { readonly code: string; readonly message: string; readonly problems?: readonly string[] };
+}
+
+/**
+ * Says on stderr what went wrong, and with `json` in one object on stdout too. Returns the exit code. Help and version,
+ * which commander throws when it has printed them, are no failures.
+ */
+export function tellFailure(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+  if (error instanceof CommanderError) return tell(json, "usage", [sentence(error)]);
+  if (error instanceof UsageError) return tell(json, "usage", [error.message]);
+  if (error instanceof ConfigError) return tell(json, "configuration", error.problems);
+
+  if (error instanceof RemoteError) {
+    const message = shown(error.message, PROBLEM_LENGTH_MAX);
+    process.stderr.write(`hasta-la-vista: ${message}\n`);
+    print(json, { error: { code: "service", message } } satisfies FailureReport);
+    return error.exitCode;
+  }
+  const failure = asDrainError(error);
+  const { code } = failure;
+  const message = shown(failure.message, PROBLEM_LENGTH_MAX);
+  process.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
+  // Nothing has failed there: the node can go.
+  if (code === "instance-gone") print(json, outcomeReport({ status: code, message }));
+  else print(json, { error: { code, message } } satisfies FailureReport);
+  return exitCodeOfFailure(code);
+}
+
+function tell(json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
+  const problems = given.map((problem) => shown(problem, PROBLEM_LENGTH_MAX));
+  process.stderr.write(`hasta-la-vista: ${problemsText(problems)}\n`);
+  print(json, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
+  return EXIT.usage;
+}
+
+function print(json: boolean, report: object): void {
+  if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+function problemsText(problems: readonly string[]): string {
+  if (problems.length === 1) return `${problems[0]}`;
+  const hidden = problems.length - PROBLEMS_SHOWN_MAX;
+  const lines = [...problems.slice(0, PROBLEMS_SHOWN_MAX), ...(hidden > 0 ? [`and ${hidden} more`] : [])];
+  return `${problems.length} problems:\n  ${lines.join("\n  ")}`;
+}
+
+/** Commander's message, in our form: `error: unknown option '--x'\n(Did you mean --y?)`. */
+function sentence({ message }: CommanderError): string {
+  return message.replace(/^error: /, "").replace(/\n/g, " ");
+}

@@ -1,0 +1,65 @@
+import type { Command } from "commander";
+import { PARTITIONS, type Partition } from "../aws/partitions.ts";
+import { type PolicyDocument, policyFor } from "../aws/policy.ts";
+import { type Config, ConfigError } from "../config.ts";
+import { EXIT } from "./exit-codes.ts";
+import { addOptions, configFrom, wordOf } from "./options.ts";
+
+const PURPOSES = ["serve", "drain", "plan"] as const;
+const readPurpose = wordOf("--for", PURPOSES);
+const readPartition = wordOf("--partition", PARTITIONS);
+
+export interface PolicyOptions {
+  readonly for: (typeof PURPOSES)[number];
+  readonly partition?: Partition;
+}
+
+export function addPolicyCommand(program: Command): void {
+  const command = program
+    .command("policy")
+    .summary("print the IAM policy that the program needs")
+    .description(
+      "Prints the least IAM policy that the given configuration needs, as JSON for `aws iam put-role-policy`. Asks AWS nothing.",
+    );
+  addOptions(command, "policy")
+    .option("--for <verb>", `what the policy is for: ${PURPOSES.join(", ")}; plan only reads`, readPurpose, "serve")
+    .option(
+      "--partition <name>",
+      `the part of AWS where no region is given: ${PARTITIONS.join(", ")}. Default: ${PARTITIONS[0]}`,
+      readPartition,
+    )
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Without a region the policy is good for all of the partition's. AWS allows reads on everything or not at all, and",
+        "can't narrow a policy to a VPC: --scope vpc, the default, lets drains deregister from any pool. With --scope tag a",
+        "target group or classic load balancer must carry the cluster's tag itself: one on its load balancer does not count.",
+        "Give POLICY_SCOPE=tag to plan as well: it marks the pools that such a policy does not let anybody write.",
+      ].join("\n"),
+    );
+  command.action((options: PolicyOptions) => {
+    process.stdout.write(`${JSON.stringify(printedPolicy(configFrom(command, "policy"), options), null, 2)}\n`);
+    process.exitCode = EXIT.done;
+  });
+}
+
+/** What the verb prints. Throws `ConfigError` where options contradict each other. */
+export function printedPolicy(config: Config, options: PolicyOptions): PolicyDocument {
+  const { discovery, policyScope: scope, clusterName, region, givenBy } = config;
+  const { for: purpose, partition } = options;
+  try {
+    return policyFor({
+      writes: purpose !== "plan",
+      discovery,
+      scope,
+      names: givenBy,
+      ...(clusterName === undefined ? {} : { clusterName }),
+      ...(region === undefined ? {} : { region }),
+      ...(partition === undefined ? {} : { partition }),
+    });
+  } catch (error) {
+    if (error instanceof RangeError) throw new ConfigError([error.message]);
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import type { ApiCall } from "../api/answer.ts";
+import { AwsError } from "../aws-error.ts";
+import type { World } from "../world/world.ts";
+import { judge, type Verdict } from "./judge.ts";
+import { type PolicyStatement, readPolicy } from "./policy.ts";
+import { type Resource, resourcesOf } from "./resources.ts";
+
+/** What the holder of an access key may do. */
+export interface Grant {
+  readonly accessKeyId: string;
+  /** The name in AWS's refusals. Absent: the access key's id. */
+  readonly user?: string | undefined;
+  /** An IAM policy. */
+  readonly document: unknown;
+}
+
+/** What has been asked by an access key so far. */
+export interface AccessRecord {
+  /** Actions. */
+  readonly allowed: ReadonlySet<string>;
+  readonly denied: ReadonlySet<string>;
+  /** The statements that have allowed something, as they are numbered in the policy from 0. */
+  readonly statements: ReadonlySet<number>;
+}
+
+interface Restricted {
+  readonly user: string;
+  readonly statements: readonly PolicyStatement[];
+  readonly allowed: Set<string>;
+  readonly denied: Set<string>;
+  readonly used: Set<number>;
+}
+
+/** Who may do what. Whoever has no policy may do everything: signatures are not checked. */
+export class Access {
+  readonly #world: World;
+  readonly #keys = new Map<string, Restricted>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** From now on this access key may do what its policy says, and nothing else. Throws where the policy can't be used. */
+  restrict({ accessKeyId, user = accessKeyId, document }: Grant): void {
+    const statements = readPolicy(document).Statement;
+    this.#keys.set(accessKeyId, { user, statements, allowed: new Set(), denied: new Set(), used: new Set() });
+  }
+
+  /** Undefined where the access key has no policy. */
+  recordOf(accessKeyId: string): AccessRecord | undefined {
+    const key = this.#keys.get(accessKeyId);
+    return key && { allowed: key.allowed, denied: key.denied, statements: key.used };
+  }
+
+  /** Throws AWS's refusal where the policy of the call's access key does not allow it. */
+  admit(call: ApiCall, accessKeyId: string | undefined): void {
+    const key = accessKeyId === undefined ? undefined : this.#keys.get(accessKeyId);
+    if (key === undefined) return;
+    const action = `${call.api === "ec2" ? "ec2" : "elasticloadbalancing"}:${call.action}`;
+    const verdict = judge(key.statements, { action, resources: resourcesOf(call, this.#world) });
+    if (verdict.type === "allowed") {
+      key.allowed.add(action);
+      for (const number of verdict.by) key.used.add(number);
+      return;
+    }
+    key.denied.add(action);
+    throw this.#refusal(call, action, key.user, verdict);
+  }
+
+  #refusal({ api }: ApiCall, action: string, user: string, verdict: Extract<Verdict, { type: "denied" }>): AwsError {
+    const principal = this.#world.arn("iam", `user/${user}`);
+    const sentence = `User: ${principal} is not authorized to perform: ${action}${on(verdict.resource)} ${
+      verdict.explicit
+        ? "with an explicit deny in an identity-based policy"
+        : `because no identity-based policy allows the ${action} action`
+    }`;
+    return api === "ec2"
+      ? new AwsError("UnauthorizedOperation", `You are not authorized to perform this operation. ${sentence}`, 403)
+      : new AwsError("AccessDenied", sentence, 403);
+  }
+}
+
+/** The access key's id in a request's `Authorization` header, as Signature Version 4 has it. */
+export function accessKeyIdOf(authorization: string | undefined): string | undefined {
+  return /^AWS4-\S+ Credential=([^/\s,]+)\//.exec(authorization ?? "")?.[1];
+}
+
+function on(resource: Resource | undefined): string {
+  return resource === undefined ? "" : ` on resource: ${resource.arn}`;
+}

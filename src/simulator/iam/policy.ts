@@ -1,0 +1,49 @@
+import * as z from "zod";
+import { problemText } from "../scenario/problem.ts";
+
+const TAG_KEY = /^aws:ResourceTag\/.+$/;
+const NO_VARIABLE = /^([^$]|\$(?!\{))*$/;
+const ACTION = /^(\*|[a-zA-Z0-9-]+:[a-zA-Z0-9*?]+)$/;
+/** `*`, or the six parts of an ARN, with wildcards inside each. */
+const RESOURCE = /^(?!.*\$\{)(\*|arn(:[^:]*){4}:.+)$/;
+
+/** AWS takes one or a list wherever it takes a list. `what` says in an error what to give. */
+function oneOrMore(pattern: RegExp, what: string) {
+  const item = z.string().regex(pattern, `give ${what}`);
+  return z.union([item, z.array(item).min(1)], { error: `give ${what}, or a list of them` });
+}
+
+const condition = z.record(z.string().regex(TAG_KEY), oneOrMore(NO_VARIABLE, "a text; variables are not simulated"), {
+  error: ({ code }) => (code === "invalid_key" ? "of all keys only aws:ResourceTag/… is simulated" : undefined),
+});
+
+const statement = z.strictObject({
+  Sid: z
+    .string()
+    .regex(/^[a-zA-Z0-9]*$/, "give letters and digits")
+    .optional(),
+  Effect: z.enum(["Allow", "Deny"]),
+  Action: oneOrMore(ACTION, "an action such as elasticloadbalancing:DeregisterTargets"),
+  Resource: oneOrMore(RESOURCE, "* or an ARN; variables are not simulated"),
+  Condition: z
+    .strictObject({ StringEquals: condition.optional(), StringLike: condition.optional() })
+    .optional()
+    .describe("Of all operators and keys, these alone are simulated: others are errors, never ignored."),
+});
+
+/** An IAM policy as far as it is simulated. Whatever else a policy may hold is an error. */
+export const policyDocument = z.strictObject({
+  Version: z.literal("2012-10-17"),
+  Id: z.string().optional(),
+  Statement: z.array(statement).min(1),
+});
+
+export type PolicyDocument = z.infer<typeof policyDocument>;
+export type PolicyStatement = z.infer<typeof statement>;
+
+/** Throws an error with everything about `document` that is wrong or not simulated, each with its place. */
+export function readPolicy(document: unknown): PolicyDocument {
+  const { success, data, error } = policyDocument.safeParse(document);
+  if (success) return data;
+  throw new Error(`the policy can't be used:\n  ${error.issues.map(problemText).join("\n  ")}`);
+}

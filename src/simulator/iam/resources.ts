@@ -1,0 +1,53 @@
+import type { ApiCall } from "../api/answer.ts";
+import { type Params, text, texts } from "../api/params.ts";
+import type { World } from "../world/world.ts";
+
+/** What IAM judges a call by. */
+export interface Resource {
+  readonly arn: string;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+const NO_TAGS: ReadonlyMap<string, string> = new Map();
+const ARN_TYPES: Readonly<Record<string, string>> = { application: "app", network: "net", gateway: "gwy" };
+
+/**
+ * What a call would change. Reads have no resources on AWS: they are allowed on everything or not at all.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html
+ */
+export function resourcesOf({ api, action, params }: ApiCall, world: World): readonly Resource[] {
+  if (action.startsWith("Describe")) return [];
+  switch (api) {
+    case "ec2":
+      return (texts(params, "InstanceId") ?? []).map((id) => ({
+        arn: world.arn("ec2", `instance/${id}`),
+        tags: world.instance(id)?.tags ?? NO_TAGS,
+      }));
+    case "classic":
+      return [text(params, "LoadBalancerName"), ...(texts(params, "LoadBalancerNames") ?? [])]
+        .filter((name) => name !== undefined)
+        .map((name) => ({
+          arn: world.arn("elasticloadbalancing", `loadbalancer/${name}`),
+          tags: world.classics.get(name)?.tags ?? NO_TAGS,
+        }));
+    case "elbv2":
+      return elbv2Arns(action, params, world).map((arn) => ({
+        arn,
+        tags: (world.targetGroups.get(arn) ?? world.loadBalancers.get(arn))?.tags ?? NO_TAGS,
+      }));
+    default:
+      return api satisfies never;
+  }
+}
+
+/** What is to be created has no id yet, and is judged by its name alone. */
+function elbv2Arns(action: string, params: Params, world: World): readonly string[] {
+  const name = text(params, "Name") ?? "";
+  if (action === "CreateTargetGroup") return [world.arn("elasticloadbalancing", `targetgroup/${name}/*`)];
+  if (action === "CreateLoadBalancer") {
+    const type = ARN_TYPES[text(params, "Type") ?? "application"] ?? "app";
+    return [world.arn("elasticloadbalancing", `loadbalancer/${type}/${name}/*`)];
+  }
+  const one = ["TargetGroupArn", "LoadBalancerArn", "ListenerArn"].map((parameter) => text(params, parameter));
+  return [...one.filter((arn) => arn !== undefined), ...(texts(params, "ResourceArns") ?? [])];
+}

@@ -1,0 +1,24 @@
+import { createReadStream } from "node:fs";
+
+/**
+ * The text of a file, without the byte order mark that some editors write before it. Throws what is wrong with the file:
+ * what the operating system says, that it is larger than `bytesMax`, or that it is not text.
+ */
+export async function readTextFile(path: string, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  // `end` counts from 0 and is read too: one byte more than allowed, of whatever never ends as well.
+  for await (const chunk of createReadStream(path, { end: bytesMax })) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes`);
+  const text = decoded(bytes);
+  if (text === undefined || text.includes("\0")) throw new Error("it is not text in UTF-8");
+  return text;
+}
+
+function decoded(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,44 @@
+import { type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { problem } from "./problem.ts";
+
+/** By Node's codes, where it is not simply something else than HTTP. */
+const PROBLEMS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "the URL and the headers are larger than 16 KiB"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "the request did not come to its end in time"],
+};
+const NOT_HTTP = [400, "this is not HTTP/1.1, or malformed: send a request such as POST /drain"] as const;
+/** For the caller to read the answer in: closing at once could take it away from them. */
+const LINGER_MS = 1_000;
+
+/**
+ * Answers bytes that Node's parser can't read with a problem, as the app answers everything else, and closes the
+ * connection. A good request before them on the same connection still gets its own answer.
+ */
+export function answerUnreadable(server: Server): void {
+  const answers = new WeakMap<Socket, ServerResponse>();
+  server.on("request", (request, answer) => answers.set(request.socket, answer));
+  server.on("clientError", ({ code }: NodeJS.ErrnoException, stream) => {
+    const socket = stream as Socket; // No other kind without TLS.
+    const answer = answers.get(socket);
+    if (!socket.writable || code === "ECONNRESET") socket.destroy();
+    else if (answer === undefined || answer.writableFinished) refuse(socket, code);
+    else if (answer.req.complete) answer.once("finish", () => end(socket));
+    else if (answer.headersSent) socket.destroy();
+    else refuse(socket, code);
+  });
+}
+
+function refuse(socket: Socket, code = ""): void {
+  const [status, detail] = PROBLEMS[code] ?? NOT_HTTP;
+  const { headers, body } = problem(status, detail);
+  const text = `${JSON.stringify(body)}\n`;
+  const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(text), connection: "close" });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  end(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${text}`);
+}
+
+function end(socket: Socket, text = ""): void {
+  socket.end(text);
+  socket.setTimeout(LINGER_MS, () => socket.destroy());
+}

@@ -1,0 +1,88 @@
+import { describe, expect, test } from "vitest";
+import { type PolicyNeeds, policyFor } from "../../src/aws/policy.ts";
+
+const DRAIN: PolicyNeeds = { writes: true, discovery: "vpc", scope: "vpc" };
+const TAGGED: PolicyNeeds = { ...DRAIN, scope: "tag", clusterName: "demo" };
+
+const actions = (needs: PolicyNeeds) => policyFor(needs).Statement.flatMap(({ Action }) => Action);
+const writes = (needs: PolicyNeeds) => policyFor(needs).Statement.slice(1);
+
+describe("the printed policy", () => {
+  test("lets a plan read, and nothing else", () => {
+    expect(policyFor({ ...DRAIN, writes: false }).Statement).toHaveLength(1);
+    const all = (["vpc", "tag"] as const).flatMap((discovery) => actions({ ...TAGGED, discovery, writes: false }));
+    expect(all.filter((action) => !/^(ec2|elasticloadbalancing):Describe[A-Z]/.test(action))).toEqual([]);
+  });
+
+  test.each<[Partial<PolicyNeeds>, boolean]>([
+    [{}, false],
+    [{ discovery: "tag" }, true],
+    [{ scope: "tag", clusterName: "demo" }, true],
+    [{ scope: "tag", clusterName: "demo", writes: false }, true],
+  ])("with %j lets tags be read: %s", (needs, expected) => {
+    expect(actions({ ...DRAIN, ...needs }).includes("elasticloadbalancing:DescribeTags")).toBe(expected);
+  });
+
+  test("has one prefix for both versions of Elastic Load Balancing, and no wildcard in an action", () => {
+    const all = actions({ ...TAGGED, discovery: "tag" });
+    expect(new Set(all.map((action) => action.split(":")[0]))).toEqual(new Set(["ec2", "elasticloadbalancing"]));
+    expect(all.filter((action) => action.includes("*"))).toEqual([]);
+  });
+
+  test("lets classic load balancers and target groups be written, and nothing else, whatever their tags", () => {
+    expect(writes(DRAIN)).toEqual([
+      {
+        Effect: "Allow",
+        Action: ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"],
+        Resource: [
+          "arn:aws:elasticloadbalancing:*:*:loadbalancer/*",
+          "arn:aws:elasticloadbalancing:*:*:targetgroup/*/*",
+        ],
+      },
+    ]);
+  });
+
+  test("for the tag has a statement for the tag of each controller, because conditions of one must all hold", () => {
+    expect(writes(TAGGED).map(({ Condition }) => Condition)).toEqual([
+      { StringEquals: { "aws:ResourceTag/kubernetes.io/cluster/demo": ["owned", "shared"] } },
+      { StringEquals: { "aws:ResourceTag/elbv2.k8s.aws/cluster": "demo" } },
+      { StringEquals: { "aws:ResourceTag/ingress.k8s.aws/cluster": "demo" } },
+      { StringEquals: { "aws:ResourceTag/KubernetesCluster": "demo" } },
+    ]);
+  });
+
+  test.each<[string, Partial<PolicyNeeds>, string]>([
+    ["neither region nor partition", {}, "arn:aws:elasticloadbalancing:*:*:"],
+    ["a region", { region: "eu-west-1" }, "arn:aws:elasticloadbalancing:eu-west-1:*:"],
+    ["a region in China", { region: "cn-north-1" }, "arn:aws-cn:elasticloadbalancing:cn-north-1:*:"],
+    ["a region of GovCloud", { region: "us-gov-west-1" }, "arn:aws-us-gov:elasticloadbalancing:us-gov-west-1:*:"],
+    ["a sovereign region", { region: "eusc-de-east-1" }, "arn:aws-eusc:elasticloadbalancing:eusc-de-east-1:*:"],
+    ["an isolated region", { region: "us-isob-east-1" }, "arn:aws-iso-b:elasticloadbalancing:us-isob-east-1:*:"],
+    ["a partition", { partition: "aws-cn" }, "arn:aws-cn:elasticloadbalancing:*:*:"],
+    ["both", { region: "cn-north-1", partition: "aws-cn" }, "arn:aws-cn:elasticloadbalancing:cn-north-1:*:"],
+  ])("for %s names it in every ARN", (_, where, start) => {
+    const arns = [DRAIN, TAGGED].flatMap((needs) => writes({ ...needs, ...where }).flatMap(({ Resource }) => Resource));
+    expect(arns.every((arn) => arn.startsWith(start))).toBe(true);
+  });
+
+  test("fits into an inline policy of a role, however long the cluster's name is", () => {
+    const longest = { ...TAGGED, clusterName: "c".repeat(100), region: "ap-southeast-1", discovery: "tag" } as const;
+    expect(JSON.stringify(policyFor(longest)).length).toBeLessThan(10_240);
+  });
+
+  test.each<[string, PolicyNeeds, string]>([
+    [
+      "a region of another partition",
+      { ...DRAIN, region: "us-gov-west-1", partition: "aws-cn" },
+      "the region us-gov-west-1 is in the partition aws-us-gov, not in aws-cn: leave one out",
+    ],
+    ["a tag of no cluster", { ...DRAIN, scope: "tag" }, "a policy for the cluster's tag needs the cluster's name"],
+    [
+      "a cluster's name that IAM would take for a variable",
+      { ...TAGGED, clusterName: "$" + "{aws:username}" },
+      "CLUSTERNAME is '$" + "{aws:username}', which no tag on AWS can be",
+    ],
+  ])("can't be for %s, and says so", (_, needs, message) => {
+    expect(() => policyFor(needs)).toThrow(message);
+  });
+});

@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { Simulator } from "../../src/simulator/simulator.ts";
+import { World } from "../../src/simulator/world/world.ts";
+import { runCli } from "../support/child-process.ts";
+import { endpoint } from "../support/endpoint.ts";
+import { restrictChildren } from "../support/printed-policy.ts";
+import { VPC } from "../support/simulated-region.ts";
+
+const NO_REGION = { AWS_REGION: undefined };
+const ID = "i-0123456789abcdef0";
+
+async function printed(args: readonly string[], environment = {}) {
+  const { code, stdout, stderr } = await runCli(["policy", ...args], { ...NO_REGION, ...environment });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+describe("hasta-la-vista policy", () => {
+  test("prints one document, for the whole program where nothing else is asked for", async () => {
+    const policy = await printed([]);
+    expect(policy.Version).toBe("2012-10-17");
+    expect(policy.Statement).toHaveLength(2);
+    expect(policy.Statement[1].Resource).toContain("arn:aws:elasticloadbalancing:*:*:targetgroup/*/*");
+    expect(await printed(["--for", "drain"])).toEqual(policy);
+    expect((await printed(["--for", "plan"])).Statement).toEqual([policy.Statement[0]]);
+  });
+
+  test("takes its configuration from flags and from variables", async () => {
+    const flags = ["--scope", "tag", "--cluster-name", "demo", "--region", "cn-north-1", "--discovery", "tag"];
+    const byFlags = await printed(flags);
+    const variables = { POLICY_SCOPE: "tag", CLUSTERNAME: "demo", AWS_REGION: "cn-north-1", DISCOVERY: "tag" };
+    expect(await printed([], variables)).toEqual(byFlags);
+    expect(byFlags.Statement[0].Action).toContain("elasticloadbalancing:DescribeTags");
+    expect(byFlags.Statement[1].Resource[0]).toBe("arn:aws-cn:elasticloadbalancing:cn-north-1:*:loadbalancer/*");
+    expect(byFlags.Statement[2].Condition).toEqual({
+      StringEquals: { "aws:ResourceTag/elbv2.k8s.aws/cluster": "demo" },
+    });
+  });
+
+  test("is for a partition where no region is given", async () => {
+    const { Statement } = await printed(["--partition", "aws-us-gov"]);
+    expect(Statement[1].Resource[0]).toBe("arn:aws-us-gov:elasticloadbalancing:*:*:loadbalancer/*");
+  });
+
+  test("says in its help what a scope can't do", async () => {
+    const { code, stdout } = await runCli(["policy", "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("can't narrow a policy to a VPC");
+    expect(stdout).toContain("POLICY_SCOPE=tag");
+  });
+});
+
+describe("hasta-la-vista plan --scope tag", () => {
+  test("marks the pool that a policy for the cluster's tag does not let anybody write", async () => {
+    const world = new World({ clock: new VirtualClock() });
+    const tags = { "kubernetes.io/cluster/demo": "owned" };
+    world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.1.5", tags });
+    for (const name of ["tagged", "bare"]) {
+      const group = world.addTargetGroup({ name, vpcId: VPC, protocol: "HTTP", port: 80, targetType: "instance" });
+      world.registerTarget(group, { id: ID }, { settled: true });
+      if (name === "tagged") group.tags.set("kubernetes.io/cluster/demo", "owned");
+    }
+    const simulator = new Simulator(world);
+    const scoped = { POLICY_SCOPE: "tag", CLUSTERNAME: "demo" };
+    restrictChildren(simulator, scoped, { for: "plan" });
+    const env = { AWS_ENDPOINT_URL: await endpoint(simulator) };
+
+    const text = await runCli(["plan", ID, "--scope", "tag", "--cluster-name", "demo"], env);
+    expect(text).toMatchObject({ code: 0, stderr: "" });
+    expect(text.stdout).toMatch(/^unattached .* tagged .* deregister +0 s/m);
+    expect(text.stdout).toMatch(/^unattached .* bare .* deregister \(not allowed\) +0 s/m);
+    expect(text.stdout).toMatch(/^Warning: the policy does not allow deregistering from these pools, .*: bare\.$/m);
+
+    const json = JSON.parse((await runCli(["plan", ID, "--json"], { ...env, ...scoped })).stdout);
+    expect(json.registrations).toMatchObject([
+      { pool: "tagged", writable: true },
+      { pool: "bare", writable: false },
+    ]);
+  });
+});

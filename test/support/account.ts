@@ -1,0 +1,36 @@
+import { ScaledClock } from "../../src/simulator/clock.ts";
+import { Simulator } from "../../src/simulator/simulator.ts";
+import { World } from "../../src/simulator/world/world.ts";
+import { endpoint } from "./endpoint.ts";
+import { restrictChildren } from "./printed-policy.ts";
+import { type Intercept, VPC } from "./simulated-region.ts";
+
+export const ID = "i-0123456789abcdef0";
+/** Holds of a second or two, so that a drain on real time ends soon. */
+const QUICK = { ALB_PROPAGATION: "1", NLB_PROPAGATION: "2", CLASSIC_MINIMUM: "1" };
+
+/** A node in an ALB's, an NLB's and a classic load balancer's pool, and the environment that leads there. */
+export async function account(intercept?: Intercept) {
+  const world = new World({
+    clock: new ScaledClock(1),
+    timing: { classicDeregistration: [0, 0], shuttingDownMs: 100 },
+  });
+  const tags = { "kubernetes.io/cluster/demo": "owned" };
+  world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.1.5", tags });
+  for (const [name, type, protocol] of [
+    ["web", "application", "HTTP"],
+    ["tcp", "network", "TCP"],
+  ] as const) {
+    const group = world.addTargetGroup({ name, vpcId: VPC, protocol, port: 30080, targetType: "instance" });
+    group.attributes.set("deregistration_delay.timeout_seconds", "1");
+    const loadBalancer = world.addLoadBalancer({ name: `${name}-lb`, type, vpcId: VPC });
+    const defaultActions = [{ type: "forward", groups: [{ arn: group.arn, weight: 1 }] }] as const;
+    world.addListener(loadBalancer, { protocol, port: 80, defaultActions });
+    world.registerTarget(group, { id: ID, port: 30081 }, { settled: true });
+  }
+  const listeners = [{ protocol: "HTTP", port: 80, instanceProtocol: "HTTP", instancePort: 30080 }];
+  world.addClassic({ name: "legacy", vpcId: VPC, listeners }).register(ID, world.clock.now(), { settled: true });
+  const simulator = new Simulator(world);
+  restrictChildren(simulator);
+  return { world, simulator, env: { ...QUICK, AWS_ENDPOINT_URL: await endpoint(simulator, intercept) } };
+}

@@ -1,0 +1,289 @@
+import { describe, expect, test } from "vitest";
+import { account, ID } from "../support/account.ts";
+import { startService } from "../support/child-process.ts";
+import { type RawAnswer, request, sendRaw } from "../support/raw-http.ts";
+import { webApp } from "../support/web-app.ts";
+
+const SECRET = "a-secret-nobody-may-see";
+const BEARER = `Authorization: Bearer ${SECRET}`;
+
+/** Bytes that somebody may send, and what they are answered. */
+interface Row {
+  readonly what: string;
+  readonly bytes: string | Buffer;
+  /** `closed` without an answer; `open` while the service waits for the rest. */
+  readonly answer: number | "closed" | "open";
+  /** In the answer's `detail`, where it has one. */
+  readonly says?: RegExp;
+}
+
+const row = (what: string, bytes: string | Buffer, answer: Row["answer"], says?: RegExp): Row => ({
+  what,
+  bytes,
+  answer,
+  ...(says && { says }),
+});
+
+/** `POST /drain` with the right secret. */
+const drain = (what: string, query: string, body: string | Buffer | undefined, says: RegExp, status = 400): Row =>
+  row(what, request(`POST /drain${query}`, { headers: [BEARER], ...(body && { body }) }), status, says);
+
+/** `POST /drain` with another secret, or none. */
+const stranger = (what: string, query: string, headers: readonly string[], status: number, says: RegExp): Row =>
+  row(what, request(`POST /drain${query}`, { headers, body: `{"id":"${ID}"}` }), status, says);
+
+/** A head without what `request` adds. */
+const head = (...lines: readonly string[]) => `${lines.join("\r\n")}\r\n\r\n`;
+const DRAIN_HEAD = ["POST /drain HTTP/1.1", "Host: service", "Connection: close", BEARER];
+
+const SECRETS: readonly Row[] = [
+  stranger("no secret", "", [], 401, /send the secret: 'Authorization: Bearer/),
+  stranger("an empty secret", "?pw=", [], 401, /send the secret/),
+  stranger("an empty token", "", ["Authorization: Bearer "], 401, /send the secret/),
+  stranger("an empty header", "", ["Authorization:"], 401, /send the secret/),
+  stranger("another scheme", "", [`Authorization: Basic ${SECRET}`], 401, /send the secret/),
+  stranger("a scheme that runs into the token", "", [`Authorization: Bearer${SECRET}`], 401, /send the secret/),
+  stranger("the secret in another case of pw", `?PW=${SECRET}`, [], 401, /send the secret/),
+  stranger("the secret as a header of its own", "", [`pw: ${SECRET}`], 401, /send the secret/),
+  stranger("a wrong secret", "?pw=wrong", [], 403, /^the secret is wrong$/),
+  stranger("a wrong token", "", ["Authorization: Bearer wrong"], 403, /^the secret is wrong$/),
+  stranger("a token with a letter more", "", [`${BEARER}x`], 403, /^the secret is wrong$/),
+  stranger("a token in the wrong case", "", [BEARER.toUpperCase()], 403, /^the secret is wrong$/),
+  stranger("a quoted token", "", [`Authorization: Bearer "${SECRET}"`], 403, /^the secret is wrong$/),
+  stranger("a wrong token beside the right pw", `?pw=${SECRET}`, ["Authorization: Bearer wrong"], 403, /is wrong$/),
+  stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers came, send one$/),
+  stranger("a wrong token and the right one", "", ["Authorization: Bearer wrong", BEARER], 403, /came, send one$/),
+  stranger("a wrong pw and the right one", `?pw=wrong&pw=${SECRET}`, [], 403, /^the secret is wrong$/),
+  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' stands twice in the query: give it once/),
+  stranger("bytes that are no text as pw", "?pw=%ff%fe", [], 403, /^the secret is wrong$/),
+  stranger("a secret of eight kilobytes", `?pw=${"x".repeat(8_192)}`, [], 403, /^the secret is wrong$/),
+  stranger("a control character in the token", "", ["Authorization: Bearer a\u0001b"], 400, /malformed/),
+  row("the secret in the body", request("POST /drain", { body: `{"pw":"${SECRET}"}` }), 401, /send the secret/),
+  row("a path without its question mark", request(`POST /drain&id=${ID}&pw=${SECRET}`), 404, /there is nothing here/),
+  row("an encoded question mark", request(`POST /drain%3Fpw=${SECRET}`), 404, /there is nothing here/),
+  row("a URL for a proxy", request(`POST http://h/drain?pw=${SECRET}`), 400, /send the path alone/),
+  row("a URL for a proxy, with a user", request(`POST http://u@h/drain?pw=${SECRET}`), 400, /send the path alone/),
+];
+
+const NODES: readonly Row[] = [
+  drain("no node", "", undefined, /Give 'id'.*'ip'.*or 'node'/),
+  drain("a blank body", "", " \r\n ", /Give 'id'/),
+  drain("an empty id", "?id=", undefined, /'' is not an instance id: give one such as i-/),
+  drain("a blank id", "?id=%20", undefined, /' ' is not an instance id/),
+  drain("a malformed id", "?id=i-abcdefg", undefined, /'i-abcdefg' is not an instance id/),
+  drain("an id in the wrong case", `?id=${ID.toUpperCase()}`, undefined, /'I-0123456789ABCDEF0' is not an instance id/),
+  drain("an address as id", "?id=10.0.0.1", undefined, /'10.0.0.1' is not an instance id/),
+  drain("a malformed ip", "?ip=10.0.0.256", undefined, /'10.0.0.256' is not an IP address/),
+  drain("a network as ip", "?ip=10.0.0.0/24", undefined, /'10.0.0.0\/24' is not an IP address/),
+  drain("a malformed name", "?node=under_score", undefined, /'under_score' is not a node name/),
+  drain("a name of another script", "?node=gr%C3%B6%C3%9Fe", undefined, /'größe' is not a node name/),
+  drain("a line's end and a header", "?node=a%0d%0aX:y", undefined, /'a\?\?X:y' is not a node name/),
+  drain("an escape sequence and a NUL", "?id=%00%1b[31m", undefined, /'\?\?\[31m' is not an instance id/),
+  drain("text that runs backwards", "?id=%E2%80%AEi-0", undefined, /'\?i-0' is not an instance id/),
+  drain("bytes that are no text", "?id=%ff%fe", undefined, /'\ufffd\ufffd' is not an instance id/),
+  drain("half an escape", "?id=%zz", undefined, /'%zz' is not an instance id/),
+  drain("an id without end", `?id=${"i".repeat(10_000)}`, undefined, /'i{80}…' is not an instance id/),
+  drain("id and ip", `?id=${ID}&ip=10.0.0.1`, undefined, /'id', 'ip' were given: give exactly one/),
+  drain("all three, here and there", `?id=${ID}`, '{"ip":"10.0.0.1","node":"a"}', /'id', 'ip', 'node' were given/),
+  drain("the id in query and body", `?id=${ID}`, `{"id":"${ID}"}`, /'id' stands in the query and in the body/),
+  drain("the id twice", `?id=${ID}&id=${ID}`, undefined, /'id' stands twice in the query/),
+  drain("the id twice in the body", "", `{"id":"${ID}","\\u0069d" : "${ID}"}`, /'id' stands twice in the body/),
+];
+
+const FIELDS: readonly Row[] = [
+  drain(
+    "an unknown parameter",
+    `?id=${ID}&farce=yes`,
+    undefined,
+    /unknown 'farce' in the query: it takes id, ip, node/,
+  ),
+  drain("a parameter in the wrong case", `?ID=${ID}`, undefined, /unknown 'ID' in the query/),
+  drain("a parameter named __proto__", `?__proto__=x&id=${ID}`, undefined, /unknown '__proto__' in the query/),
+  drain("a parameter named constructor", `?constructor=x&id=${ID}`, undefined, /unknown 'constructor' in the query/),
+  drain(
+    "a thousand parameters",
+    `?${Array.from({ length: 1_000 }, (_, index) => `k${index}=1`).join("&")}`,
+    undefined,
+    /^unknown 'k0', 'k1', 'k2', 'k3', 'k4' and 995 more in the query/,
+  ),
+  drain("an unknown field", "", `{"id":"${ID}","farce":true}`, /unknown 'farce' in the body: it takes id, ip, node/),
+  drain("a field named __proto__", "", `{"__proto__":{"id":"x"},"id":"${ID}"}`, /unknown '__proto__' in the body/),
+  drain("a dryRun that is neither", `?id=${ID}&dryRun=perhaps`, undefined, /'dryRun' in the query: /),
+  drain("an empty dryRun", `?id=${ID}&dryRun=`, undefined, /'dryRun' in the query: /),
+  drain("a number as dryRun", "", `{"id":"${ID}","dryRun":1}`, /'dryRun' in the body: /),
+  drain("a number as id", "", '{"id":1}', /'id' in the body: /),
+  drain("a number out of reach as id", "", '{"id":1e309}', /'id' in the body: /),
+  drain("null as id", "", '{"id":null}', /'id' in the body: /),
+  drain("a list as id", "", `{"id":["${ID}"]}`, /'id' in the body: /),
+  drain("a list as body", "", "[]", /the body must be a JSON object/),
+  drain("a number as body", "", "1", /the body must be a JSON object/),
+  drain("null as body", "", "null", /the body must be a JSON object/),
+  drain("half an object", "", '{"id":', /the body is not JSON: send an object such as/),
+  drain("a form as body", "", `id=${ID}`, /the body is not JSON/),
+  drain("XML as body", "", `<id>${ID}</id>`, /the body is not JSON/),
+  drain("NULs as body", "", "\0\0", /the body is not JSON/),
+  drain("a compressed body", "", Buffer.from([0x1f, 0x8b, 8, 0]), /the body is not JSON/),
+  drain("a body that is no text", "", Buffer.from('{"id":"\xff"}', "latin1"), /'\ufffd' is not an instance id/),
+  drain("lists, a thousand deep", "", `{"id":${"[".repeat(1_000)}${"]".repeat(1_000)}}`, /'id' in the body: /),
+  drain("the largest body", "", " ".repeat(16_384), /Give 'id'/),
+  drain("one byte more", "", " ".repeat(16_385), /the body is larger than 16384 bytes/, 413),
+];
+
+const FRAMES: readonly Row[] = [
+  row("a body of an exabyte", head(...DRAIN_HEAD, "Content-Length: 999999999999999"), 413, /larger than 16384 bytes/),
+  row("a body of negative length", head(...DRAIN_HEAD, "Content-Length: -1"), 400, /malformed/),
+  row("a length out of reach", head(...DRAIN_HEAD, `Content-Length: ${"9".repeat(30)}`), 400, /malformed/),
+  row("two lengths", head(...DRAIN_HEAD, "Content-Length: 0", "Content-Length: 1"), 400, /malformed/),
+  row("a length and chunks", head(...DRAIN_HEAD, "Content-Length: 1", "Transfer-Encoding: chunked"), 400, /malformed/),
+  row("chunks of no length", `${head(...DRAIN_HEAD, "Transfer-Encoding: chunked")}zz\r\n`, 400, /malformed/),
+  row("an unknown encoding", head(...DRAIN_HEAD, "Transfer-Encoding: gzip"), 400, /malformed/),
+  row(
+    "chunks that grow too large",
+    `${head(...DRAIN_HEAD, "Transfer-Encoding: chunked")}4001\r\n${" ".repeat(0x4001)}\r\n`,
+    413,
+    /larger than 16384 bytes/,
+  ),
+  row("chunks without end", `${head(...DRAIN_HEAD, "Transfer-Encoding: chunked")}1\r\n{\r\n`, "open"),
+  row("half a body", `${head(...DRAIN_HEAD, "Content-Length: 99")}{`, "open"),
+  row(
+    "more than its length",
+    `${head("POST /drain HTTP/1.1", "Host: h", BEARER, "Content-Length: 1")} {}\r\n`,
+    400,
+    /Give 'id'/,
+  ),
+  row("an expectation of another kind", request("POST /drain", { headers: [BEARER, "Expect: miracles"] }), 417),
+];
+
+/** Rows for each endpoint, by its route. A new endpoint gets an entry; `allow` is what it answers a wrong method. */
+const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows: readonly Row[] }>> = {
+  "/drain": { allow: "POST", rows: [...SECRETS, ...NODES, ...FIELDS, ...FRAMES] },
+  "/health": {
+    allow: "GET, HEAD",
+    rows: [
+      row("a body where none belongs", request("GET /health", { body: "{" }), 200),
+      row("HTTP/1.0 without a host", head("GET /health HTTP/1.0"), 200),
+      row("garbage after it", `${head("GET /health HTTP/1.1", "Host: h")}\0\u0001\r\n\r\n`, 200),
+      row("the next protocol", head("GET /health HTTP/3.0", "Host: h"), 400, /not HTTP\/1\.1/),
+      row("the oldest protocol", "GET /health\r\n\r\n", 200),
+    ],
+  },
+  "/metrics": {
+    allow: "GET, HEAD",
+    rows: [row("an unknown parameter", request("GET /metrics?name[]=x"), 200)],
+  },
+};
+
+/** What belongs to no endpoint. */
+const NOWHERE: readonly Row[] = [
+  row("an unknown path", request("GET /drains/all"), 404, /there is nothing here: try POST \/drain/),
+  row("the root", request("GET /"), 404, /there is nothing here/),
+  row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /there is nothing here/),
+  row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /nothing here/),
+  row("a path with parameters", request("POST /drain;id=x", { headers: [BEARER] }), 404, /there is nothing here/),
+  row("half an escape in the path", request("POST /%zz", { headers: [BEARER] }), 404, /there is nothing here/),
+  row("an escape sequence in the path", request("POST /%1b%5b31m", { headers: [BEARER] }), 404, /^[ -~]+$/),
+  row("a backslash in the path", request("POST /\\drain", { headers: [BEARER] }), 400, /path or the Host header/),
+  row("a NUL in the path", request("POST /dr\0ain", { headers: [BEARER] }), 400, /malformed/),
+  row("a path in UTF-8", request("POST /dräin", { headers: [BEARER] }), 400, /malformed/),
+  row("no path at all", request("OPTIONS *"), 400, /path or the Host header is malformed/),
+  row("a tunnel", head("CONNECT service:80 HTTP/1.1", "Host: service:80"), "closed"),
+  row("an unknown method", request("BREW /drain"), 400, /not HTTP\/1\.1, or malformed/),
+  row("a method in the wrong case", request("post /drain"), 400, /malformed/),
+  row("a malformed host", head("GET /health HTTP/1.1", "Host: a b<>"), 400, /path or the Host header is malformed/),
+  row("no host", head("GET /health HTTP/1.1", "Connection: close"), 400),
+  row("a URL of 100 kB", request(`GET /${"x".repeat(100_000)}`), 431, /the URL and the headers are larger than 16 KiB/),
+  row("a header of 20 kB", head("GET /health HTTP/1.1", `X: ${"x".repeat(20_000)}`), 431, /larger than 16 KiB/),
+  row("a folded header", head("GET /health HTTP/1.1", "Host: h", " folded: yes"), 400),
+  row("bytes that are no HTTP", "hello\r\n\r\n", 400, /this is not HTTP\/1\.1/),
+  row("TLS", Buffer.from("16030100a5010000a10303", "hex"), 400, /this is not HTTP\/1\.1/),
+  row("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, /this is not HTTP\/1\.1/),
+  row("nothing", "", "open"),
+  row("empty lines", "\r\n\r\n\r\n", "open"),
+  row("half a request", "POST /drain HTTP/1.1\r\nHost:", "open"),
+];
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
+
+/** What every endpoint refuses. */
+function refusedMethods(path: string, allow: string): readonly Row[] {
+  return METHODS.filter((method) => !allow.split(", ").includes(method)).map((method) =>
+    // An answer to HEAD has no body.
+    row(
+      method,
+      request(`${method} ${path}`),
+      405,
+      method === "HEAD" ? undefined : new RegExp(`takes ${allow}, not ${method}`),
+    ),
+  );
+}
+
+function misspelt(path: string): readonly Row[] {
+  return [
+    row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /there is nothing here/),
+    row("the path with a slash at its end", request(`GET ${path}/`), 404, /there is nothing here/),
+    row("the path with something behind", request(`GET ${path}${path}`), 404, /there is nothing here/),
+  ];
+}
+
+/** The service before an account, and every call that it makes to AWS. */
+async function service() {
+  const calls: string[] = [];
+  const { env } = await account(({ action }) => {
+    calls.push(action);
+    return undefined;
+  });
+  const { child, url } = await startService({ ...env, SECRET });
+  return { child, url, port: Number(new URL(url).port), calls };
+}
+
+function expectProblem({ status, headers, body }: RawAnswer, what: string, says: RegExp): void {
+  expect.soft(headers["content-type"], what).toBe("application/problem+json");
+  const problem = body.startsWith("{") ? JSON.parse(body) : { detail: body };
+  expect.soft(problem, what).toMatchObject({ type: "about:blank", title: expect.any(String), status });
+  expect.soft(problem.detail, what).toMatch(says);
+  expect.soft(problem.detail, what).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+}
+
+/** Sends every row to one service, which must answer a good request after each, and leak and lose nothing. */
+async function sweep(rows: readonly Row[]): Promise<void> {
+  const { child, url, port, calls } = await service();
+  for (const { what, bytes, answer, says } of rows) {
+    const connection = await sendRaw(port, bytes);
+    if (answer !== "open") {
+      const given = await connection.closed;
+      expect.soft(given.status ?? "closed", what).toBe(answer);
+      expect.soft(given.text, what).not.toContain(SECRET);
+      if (says !== undefined) expectProblem(given, what, says);
+    }
+    expect.soft((await fetch(`${url}/health`)).status, `GET /health after ${what}`).toBe(200);
+    if (answer === "open") expect.soft(connection.received(), what).toBe("");
+    connection.leave();
+  }
+  expect(calls).toEqual([]);
+  const query = `?id=${ID}&pw=${SECRET}&dryRun=true`;
+  expect((await fetch(`${url}/drain${query}`, { method: "POST" })).status).toBe(200);
+  child.signal("SIGTERM");
+  const { code, stdout, stderr } = await child.finished;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).not.toContain(SECRET);
+  expect(stdout).not.toContain('"level":"error"');
+}
+
+test("every endpoint is swept", () => {
+  const { app } = webApp();
+  const routes = app.routes.map(({ path }) => path).filter((path) => path !== "/*");
+  expect(routes).toContain("/drain");
+  expect(Object.keys(ENDPOINTS).sort()).toEqual([...new Set(routes)].sort());
+});
+
+describe.each(Object.entries(ENDPOINTS))("%s", (path, { allow, rows }) => {
+  test("answers whatever is wrong with what is wrong, and goes on", () => sweep(rows));
+
+  test("says which method it takes", async () => {
+    await sweep([...refusedMethods(path, allow), ...misspelt(path)]);
+    const { url } = await service();
+    expect((await fetch(url + path, { method: "PUT" })).headers.get("allow")).toBe(allow);
+  });
+});
+
+test("what is for no endpoint, or no HTTP at all, is answered, and the service goes on", () => sweep(NOWHERE));

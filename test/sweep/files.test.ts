@@ -1,0 +1,153 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Child, type Finished, runCli } from "../support/child-process.ts";
+
+/** Where a file comes in: a row more for a new one. */
+interface Door {
+  /** What goes before what is wrong with the file at `path`. */
+  readonly prefix: (path: string) => string;
+  readonly bytesMax: number;
+  readonly run: (path: string) => Promise<Finished>;
+}
+
+const DOORS: Readonly<Record<string, Door>> = {
+  SECRET_FILE: {
+    prefix: (path) => `SECRET_FILE is '${path}', which can't be used: `,
+    bytesMax: 16_384,
+    run: (path) => new Child("service", [], { ...SERVE, SECRET_FILE: path }).finished,
+  },
+  "--secret-file": {
+    prefix: (path) => `--secret-file is '${path}', which can't be used: `,
+    bytesMax: 16_384,
+    run: (path) => new Child("service", ["--secret-file", path], SERVE).finished,
+  },
+  "--scenario": {
+    prefix: (path) => `${path} can't be read: `,
+    bytesMax: 1_048_576,
+    run: (path) => runCli(["simulate", "--scenario", path]),
+  },
+};
+const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0" };
+
+/** What is wrong with a file, wherever it is asked for: how it is made, and what is said of it. */
+const FILES: readonly [what: string, make: (path: string, bytesMax: number) => unknown, says: string | RegExp][] = [
+  ["one that is not there", () => {}, /^ENOENT: /],
+  ["a directory", (path) => mkdir(path), /^EISDIR: /],
+  ["a binary", (path) => writeFile(path, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0])), "it is not text in UTF-8"],
+  ["text in Latin-1", (path) => writeFile(path, "größe", "latin1"), "it is not text in UTF-8"],
+  ["text in UTF-16", (path) => writeFile(path, "\ufeffregion", "utf16le"), "it is not text in UTF-8"],
+  ["text with a NUL", (path) => writeFile(path, "re\0gion"), "it is not text in UTF-8"],
+  ["one byte too much", (path, max) => writeFile(path, "x".repeat(max + 1)), /^it is larger than \d+ bytes$/],
+];
+
+/** Files of every Linux that nobody has to make. */
+const DEVICES: readonly [what: string, path: string, says: RegExp][] = [
+  ["one without an end", "/dev/zero", /^it is larger than \d+ bytes$/],
+  ["one that can't be read, even by root", "/proc/self/mem", /^EIO: /],
+];
+
+async function place(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "swept-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return join(folder, "file");
+}
+
+function expectRefusal({ code, stdout, stderr }: Finished, prefix: string, says: string | RegExp): void {
+  expect(stderr.startsWith(`hasta-la-vista: ${prefix}`)).toBe(true);
+  const said = stderr.slice(`hasta-la-vista: ${prefix}`.length, -1);
+  if (typeof says === "string") expect(said).toBe(says);
+  else expect(said).toMatch(says);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+}
+
+describe.each(Object.entries(DOORS))("%s names the file and what is wrong with it:", (_, { prefix, bytesMax, run }) => {
+  test.each(FILES)("%s", async (_what, make, says) => {
+    const path = await place();
+    await make(path, bytesMax);
+    expectRefusal(await run(path), prefix(path), says);
+  });
+
+  test.each(DEVICES)("%s", async (_what, path, says) => {
+    expectRefusal(await run(path), prefix(path), says);
+  });
+
+  test.skipIf(process.getuid?.() === 0)("one that this user may not read", async () => {
+    const path = await place();
+    await writeFile(path, "x");
+    await chmod(path, 0);
+    expectRefusal(await run(path), prefix(path), /^EACCES: /);
+  });
+});
+
+describe("SECRET_FILE holds no secret", () => {
+  const LINE = "give at most 4096 characters, and no control characters";
+  test.each([
+    ["when it is empty", "", "it is empty"],
+    ["when it is blank", " \n", "it is empty"],
+    ["when it has two lines", "one\ntwo\n", LINE],
+    ["when it has an escape sequence", "\u001b[31m", LINE],
+    ["when it is longer than a header can carry", "x".repeat(4_097), LINE],
+  ])("%s", async (_, text, says) => {
+    const path = await place();
+    await writeFile(path, text);
+    const { prefix, run } = DOORS["SECRET_FILE"] as Door;
+    expectRefusal(await run(path), prefix(path), says);
+  });
+});
+
+/** A scenario as text, and what is said after the file's name. */
+describe("--scenario says of a file that is no scenario what one needs", () => {
+  const NEEDED = /a scenario is an object, at least \{\} for an empty region; docs\/scenarios has examples/;
+  const levels = "abcdefgh".split("");
+  const bomb = levels.map((name, index) => `${name}: &${name} [${`*${levels[index - 1]},`.repeat(9)}]`);
+  test.each<[string, string, RegExp]>([
+    ["when it is empty", "", /^the file says nothing: a scenario is an object, at least \{\}/],
+    ["when it holds a comment alone", "# a region\n", /^the file says nothing: /],
+    ["when it is null", "null", NEEDED],
+    ["when it is a list", "- a", NEEDED],
+    ["when it is a number", "5", NEEDED],
+    ["when it is a text", "a region", NEEDED],
+    ["when it is no YAML", "a: [", /^Flow sequence .* at line 1, column 5$/],
+    ["when it holds two documents", "{}\n---\n{}", /^it holds several documents, divided by ---: give one$/],
+    ["when it has a tag that nobody knows", 'region: !!js/function "x"', /^Unresolved tag: .* at line 1, column 9$/],
+    ["when it has a key twice", "region: eu-west-1\nregion: eu-west-2", /^Map keys must be unique at line 2/],
+    ["when it has a key twice in JSON", '{"region": "a", "region": "b"}', /^Map keys must be unique at line 1/],
+    ["when an alias leads nowhere", "instances: *nodes", /^Unresolved alias .*: nodes$/],
+    ["when an alias leads to itself", "instances: &a [*a]", /^instances\[0\]: /],
+    ["when aliases multiply", `a: &a [x]\n${bomb.slice(1).join("\n")}`, /^Excessive alias count/],
+    [
+      "when it is nested too deeply",
+      `instances: ${"[".repeat(5_000)}${"]".repeat(5_000)}`,
+      /^it is nested too deeply$/,
+    ],
+    ["when it is JSON, nested too deeply", `{"a":${"[".repeat(50_000)}`, /^it is nested too deeply$/],
+    ["when it has a field named __proto__", "__proto__: { region: x }", /^Unrecognized key: "__proto__"$/],
+    ["when a key is an escape sequence", '"\\e[31m": 1', /^Unrecognized key: "\?\[31m"$/],
+    ["when a number is out of reach", "instances: [{ name: a, count: 1e309 }]", /^instances\[0\]\.count: .*Infinity$/],
+    ["when a text is in place of a number", "instances: [{ name: a, count: two }]", /^instances\[0\]\.count: .*number/],
+  ])("%s", async (_, text, says) => {
+    const path = await place();
+    await writeFile(path, text);
+    expectRefusal(await runCli(["simulate", "--scenario", path]), `${path}: `, says);
+  });
+
+  test("with twenty problems at most, each with its place, and how many more there are", async () => {
+    const path = await place();
+    await writeFile(path, `instances: [${"{}, ".repeat(30)}]`);
+    const { code, stderr } = await runCli(["simulate", "--scenario", path]);
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines[0]).toBe("hasta-la-vista: 30 problems:");
+    expect(lines[20]).toMatch(/^ {2}\S+: instances\[19\]\.name: Invalid input/);
+    expect(lines.slice(21)).toEqual(["  and 10 more"]);
+    expect(code).toBe(2);
+  });
+});
+
+test("the mark that some editors write before a file, and Windows' line ends, hurt nobody", async () => {
+  const path = await place();
+  await writeFile(path, "\ufeffregion: eu-west-2\r\ndataPlane: false\r\n");
+  const child = new Child("cli", ["simulate", "--scenario", path]);
+  expect(await child.line(/REGION/)).toBe("export AWS_REGION=eu-west-2");
+});

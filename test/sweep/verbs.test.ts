@@ -1,0 +1,219 @@
+import { describe, expect, test } from "vitest";
+import { account, ID } from "../support/account.ts";
+import { runCli } from "../support/child-process.ts";
+
+/** What somebody may type, and what they are told. */
+interface Row {
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly code: 1 | 2 | 3;
+  readonly says: RegExp;
+}
+
+const row = (what: string, args: readonly string[], code: Row["code"], says: RegExp): Row => ({
+  what,
+  args,
+  code,
+  says,
+});
+
+/** Whatever verb takes a node takes these badly. */
+const nodeRows = (verb: string): readonly Row[] => [
+  row("no node", [verb], 2, /missing required argument 'node'/),
+  row("two nodes", [verb, ID, ID], 2, /too many arguments for '\w+'\. Expected 1 argument but got 2/),
+  row("an empty node", [verb, ""], 2, /'' is not a node name: give one such as ip-/),
+  row("a blank node", [verb, "  "], 2, /' {2}' is not a node name/),
+  row("a malformed id", [verb, "i-abcdefg"], 2, /'i-abcdefg' is not an instance id: give one such as i-/),
+  row("an id in the wrong case", [verb, ID.toUpperCase()], 1, /no live instance .* has the name I-0123456789ABCDEF0/),
+  row("a malformed address", [verb, "10.0.1.999"], 2, /'10\.0\.1\.999' is not an IP address: give one such as 10\./),
+  row("a malformed name", [verb, "under_score"], 2, /'under_score' is not a node name/),
+  row("a name of another script", [verb, "größe"], 2, /'größe' is not a node name/),
+  row("an escape sequence", [verb, "\u001b[31m"], 2, /'\?\[31m' is not a node name/),
+  row("text that runs backwards", [verb, "a\u202eb"], 2, /'a\?b' is not a node name/),
+  row("two lines", [verb, "a\nb"], 2, /'a\?b' is not a node name/),
+  row("a name without end", [verb, "a".repeat(100_000)], 2, /'a{80}…' is not a node name: give one/),
+  row("a deadline that is no number", [verb, ID, "--deadline", "soon"], 2, /--deadline is 'soon': give the seconds/),
+  row("a deadline that was", [verb, ID, "--deadline", "-1"], 2, /--deadline is '-1'/),
+  row("a deadline out of reach", [verb, ID, "--deadline", "1e309"], 2, /--deadline is '1e309'/),
+  row("a deadline above a day", [verb, ID, "--deadline", "86401"], 2, /--deadline is '86401': .* up to 86400/),
+  row("a flag without its value", [verb, ID, "--timeout"], 2, /option '--timeout <seconds>' argument missing/),
+  row(
+    "a flag given a value it has not",
+    [verb, ID, "--json=1"],
+    2,
+    /unknown option '--json=1' \(Did you mean --json\?\)/,
+  ),
+  row(
+    "several wrong options",
+    [verb, ID, "--timeout", "x", "--discovery", "y"],
+    2,
+    /2 problems:\n {2}--discovery is 'y'.*\n {2}--timeout is 'x'/,
+  ),
+  row("a node that there is not", [verb, "10.9.9.9"], 1, /no live instance .* has the address 10\.9\.9\.9/),
+  row(
+    "a node of another cluster",
+    [verb, ID, "--cluster-name", "prod"],
+    3,
+    /belongs to the cluster 'demo', and --cluster-name is 'prod'/,
+  ),
+  row("a node of another VPC", [verb, ID, "--vpc-id", "vpc-00000000"], 3, /and --vpc-id is 'vpc-00000000'/),
+];
+
+/** A row more for a new verb; one that takes a node has most of them already. */
+const VERBS: Readonly<Record<string, readonly Row[]>> = {
+  serve: [
+    row("an argument", ["serve", ID], 2, /too many arguments for 'serve'/),
+    row("a flag of another verb", ["serve", "--deadline", "5"], 2, /unknown option '--deadline'/),
+    row("no configuration", ["serve"], 2, /2 problems:\n {2}CLOUDPROVIDER is not set.*\n {2}SECRET is not set/),
+    row("the secret as a flag", ["serve", "--secret", "x"], 2, /unknown option '--secret'/),
+  ],
+  drain: nodeRows("drain"),
+  plan: [
+    ...nodeRows("plan"),
+    row("a flag of another verb", ["plan", ID, "--dry-run"], 2, /unknown option '--dry-run'/),
+  ],
+  policy: [
+    row("an argument", ["policy", ID], 2, /too many arguments for 'policy'/),
+    row("a flag of another verb", ["policy", "--vpc-id", "vpc-01234567"], 2, /unknown option '--vpc-id'/),
+    row("a verb that needs none", ["policy", "--for", "demo"], 2, /--for is 'demo': give one of serve, drain, plan\n/),
+    row("no partition", ["policy", "--partition", "azure"], 2, /--partition is 'azure': give one of aws, aws-cn, /),
+    row("an empty partition", ["policy", "--partition", ""], 2, /--partition is '': give one of aws, /),
+    row("an escape sequence", ["policy", "--partition", "\u001b[31m"], 2, /--partition is '\?\[31m': give one of/),
+    row("a scope that there is not", ["policy", "--scope", "all"], 2, /--scope is 'all': give one of vpc, tag\n/),
+    row(
+      "a scope without a cluster",
+      ["policy", "--scope", "tag"],
+      2,
+      /--scope is tag, the cluster's, and CLUSTERNAME is not set: name the cluster/,
+    ),
+    row(
+      "a scope, and a cluster's name that can't be used",
+      ["policy", "--scope", "tag", "--cluster-name", "a\nb"],
+      2,
+      /^hasta-la-vista: --cluster-name is 'a\?b': give at most 256 characters, and no control characters\n$/,
+    ),
+    row(
+      "a cluster's name that no tag can be",
+      ["policy", "--scope", "tag", "--cluster-name", "$" + "{aws:username}"],
+      2,
+      /--cluster-name is '\$\{aws:username\}', which no tag on AWS can be: give letters, digits/,
+    ),
+    row(
+      "a region of another partition",
+      ["policy", "--region", "eu-west-1", "--partition", "aws-cn"],
+      2,
+      /the region eu-west-1 is in the partition aws, not in aws-cn: leave one out/,
+    ),
+  ],
+  demo: [row("an argument", ["demo", "twice"], 2, /too many arguments for 'demo'/)],
+  simulate: [
+    row("an argument", ["simulate", "demo.yaml"], 2, /too many arguments for 'simulate'/),
+    row("a port that is none", ["simulate", "--port", "65536"], 2, /--port is '65536': give a port from 0 to 65535/),
+    row("a negative port", ["simulate", "--port", "-1"], 2, /--port is '-1'/),
+    row("half a port", ["simulate", "--port", "80.5"], 2, /--port is '80\.5'/),
+    row(
+      "an address of another machine",
+      ["simulate", "--host", "192.0.2.1"],
+      2,
+      /--host is '192\.0\.2\.1', which is not/,
+    ),
+    row("half an address", ["simulate", "--host", "fe80::1"], 2, /--host is 'fe80::1', which is not an address/),
+    row("no address", ["simulate", "--host", ""], 2, /--host is '': give an address of this machine/),
+    row("a blank address", ["simulate", "--host", "  "], 2, /--host is ' {2}': give an address/),
+    row("an escape sequence as address", ["simulate", "--host", "\u001b[31m"], 2, /--host is '\?\[31m', which is not/),
+    row("an address without end", ["simulate", "--host", "a".repeat(100_000)], 2, /--host is 'a{80}…', which is not/),
+    row("no speed", ["simulate", "--speed", "0"], 2, /--speed is '0': give a number above 0 and up to 1000/),
+    row("too much speed", ["simulate", "--speed", "1001"], 2, /--speed is '1001'/),
+    row("a speed out of reach", ["simulate", "--speed", "1e309"], 2, /--speed is '1e309'/),
+  ],
+};
+
+/** What is no verb at all. */
+const NO_VERB: readonly Row[] = [
+  row("nothing", [], 2, /^Usage: hasta-la-vista/),
+  row("an unknown verb", ["explode"], 2, /unknown command 'explode': give one of serve, drain, plan, /),
+  row("a misspelt verb", ["plam", ID], 2, /unknown command 'plam': did you mean plan\?/),
+  row("a misspelt verb's help", ["drian", "--help"], 2, /unknown command 'drian': did you mean drain\?/),
+  row("help for a misspelt verb", ["help", "drian"], 2, /unknown command 'drian': did you mean drain\?/),
+  row("help before a misspelt verb", ["--help", "drian"], 2, /unknown command 'drian'/),
+  row("a verb in the wrong case", ["PLAN", ID], 2, /unknown command 'PLAN': give one of serve, drain, plan, /),
+  row("an empty verb", [""], 2, /unknown command ''/),
+  row("an escape sequence", ["\u001b[31m"], 2, /unknown command '\?\[31m'/),
+  row("a flag alone", ["--verbose"], 2, /unknown option '--verbose'/),
+  row("a verb's flag alone", ["--json"], 2, /unknown option '--json'/),
+];
+
+async function verbsInHelp(): Promise<readonly string[]> {
+  const { stdout } = await runCli(["--help"]);
+  const [, commands = ""] = stdout.split("\nCommands:\n");
+  return [...commands.matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? "").filter((verb) => verb !== "help");
+}
+
+test("every verb that --help lists is swept", async () => {
+  const verbs = await verbsInHelp();
+  expect(verbs).toContain("drain");
+  expect([...verbs].sort()).toEqual(Object.keys(VERBS).sort());
+});
+
+describe.each(Object.entries({ "no verb": NO_VERB, ...VERBS }))("%s", (_, rows) => {
+  test.each(rows.map((each) => [each.what, each] as const))("%s", async (_what, { args, code, says }) => {
+    const { env } = await account();
+    const answer = await runCli(args, env);
+    const said = answer.stdout + answer.stderr;
+    expect(said).toMatch(says);
+    expect(answer.code).toBe(code);
+    // What could not be asked has no answer that the other end of a pipe could take for one.
+    const isAsked = code !== 2 || args.includes("--json");
+    expect(isAsked ? "" : answer.stdout).toBe("");
+    expect(said).not.toMatch(/\n +at /);
+    expect(said.replaceAll("\n", "")).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+    expect(said.length).toBeLessThan(2_500);
+  });
+});
+
+describe.each(Object.keys(VERBS))("%s, as every verb,", (verb) => {
+  test("has its own help", async () => {
+    const { code, stdout, stderr } = await runCli([verb, "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`^Usage: hasta-la-vista ${verb} `));
+  });
+
+  test("refuses an unknown flag: in one object on stdout with --json, and in a sentence on stderr", async () => {
+    const { code, stdout, stderr } = await runCli([verb, "--json", "--forse"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^hasta-la-vista: unknown option '--(forse|json)'.*\n$/);
+    const message = stderr.slice("hasta-la-vista: ".length, -1);
+    expect(JSON.parse(stdout)).toEqual({ error: { code: "usage", message, problems: [message] } });
+  });
+});
+
+describe("--json has one object on stdout", () => {
+  test("for a wrong configuration, with each of its problems", async () => {
+    const { code, stdout, stderr } = await runCli(["plan", ID, "--json", "--timeout", "x"], { DISCOVERY: "y" });
+    const problems = [
+      "DISCOVERY is 'y': give one of vpc, tag",
+      "--timeout is 'x': give seconds from 1 to 86400, such as 60",
+    ];
+    expect(JSON.parse(stdout)).toEqual({ error: { code: "configuration", message: problems.join("; "), problems } });
+    expect(stderr).toBe(`hasta-la-vista: 2 problems:\n  ${problems.join("\n  ")}\n`);
+    expect(code).toBe(2);
+  });
+
+  test("for a plan that can't be made, with the failure's code", async () => {
+    const { env } = await account();
+    const { code, stdout, stderr } = await runCli(["plan", "10.9.9.9", "--json"], env);
+    const message = "no live instance in this account and region has the address 10.9.9.9";
+    expect(JSON.parse(stdout)).toEqual({ error: { code: "node-not-found", message } });
+    expect(stderr).toBe(`hasta-la-vista: ${message} (node-not-found)\n`);
+    expect(code).toBe(1);
+  });
+
+  test("for the plan of a machine that is terminated, which is no failure", async () => {
+    const { world, env } = await account();
+    world.terminateInstance(world.instances.get(ID) as never);
+    await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
+    const { code, stdout } = await runCli(["plan", ID, "--json"], env);
+    expect(JSON.parse(stdout)).toEqual({ status: "instance-gone", message: expect.stringContaining(ID) });
+    expect(code).toBe(0);
+  });
+});
