@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, onTestFinished } from "vitest";
 
-/** The Python environment that `test/conformance/install` makes. */
+/** The environment that `test/conformance/install` makes. */
 const VENV = process.env["CONFORMANCE_VENV"] ?? "";
 const IS_REQUIRED = process.env["CONFORMANCE"] === "required";
 /** Python starts slowly, the more so on a machine that runs all the other tests meanwhile. */
 const TIMEOUT_MS = 120_000;
 
-export type Program = "python" | "aws" | "moto_server";
+export type Program = "python" | "aws" | "moto_server" | "haproxy" | "promtool";
 
 /**
  * Tests that need a program of the environment in CONFORMANCE_VENV. Without it they are skipped, saying why, unless
