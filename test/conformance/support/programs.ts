@@ -41,11 +41,18 @@ export class RunningProgram {
   #stderr = "";
   #hasEnded = false;
 
-  constructor(program: Program, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  /** `input` is all that it can read. */
+  constructor(
+    program: Program,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    input = "",
+  ) {
     const child = spawn(programPath(program), args, {
       env: { ...ENVIRONMENT, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    child.stdin.on("error", () => {}).end(input); // One that ends without reading says so itself.
     const tell = () => {
       for (const check of this.#waiting) check();
     };
