@@ -34,7 +34,9 @@ async function load(url: string) {
   return { good, errors, non2xx };
 }
 
-test("autocannon loses nothing on any kind of load balancer while a node is taken out and then terminated", { timeout: TEST_TIMEOUT_MS }, async () => {
+test("autocannon loses nothing on any kind of load balancer while a node is taken out and then terminated", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
   const { region, leaving, round } = await scene();
   let outcome: string | undefined;
   const drain = region
