@@ -99,7 +99,11 @@ export class DataPlane {
   }
 
   async #openClassic(classic: ClassicLoadBalancer): Promise<void> {
-    for (const { port } of classic.listeners) {
+    for (const { port, protocol } of classic.listeners) {
+      if (protocol === "TCP" || protocol === "SSL") {
+        await this.#listen(new TcpBalancer((client) => this.#routeClassic(classic, client)), `${classic.name}:${port}`);
+        continue;
+      }
       const balancer = new HttpBalancer({
         route: ({ client }) => this.#routeClassic(classic, client),
         connectTimeout: (signal) => this.#world.clock.sleep(this.#world.timing.connectTimeoutMs, signal),

@@ -1,6 +1,7 @@
-import { loadBalancerNotFound, targetGroupNotFound } from "../aws-error.ts";
+import { invalidArn, loadBalancerNotFound, targetGroupNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { AWS_TIMING, type Timing } from "../timing.ts";
+import { isArnOf } from "./arns.ts";
 import { AutoScalingGroup, type AutoScalingGroupInput } from "./auto-scaling-group.ts";
 import { ClassicLoadBalancer, type ClassicLoadBalancerInput } from "./classic-load-balancer.ts";
 import { Ids } from "./ids.ts";
@@ -175,7 +176,7 @@ export class World {
     input: { readonly protocol: string; readonly port: number; readonly defaultActions: readonly Action[] },
   ): Listener {
     const arn = `${loadBalancer.arn.replace(":loadbalancer/", ":listener/")}/${this.#ids.next()}`;
-    const listener: Listener = { ...input, arn, rules: [] };
+    const listener: Listener = { ...input, arn, defaultRuleArn: this.#ruleArn(arn), rules: [] };
     loadBalancer.listeners.push(listener);
     return listener;
   }
@@ -257,13 +258,15 @@ export class World {
 
   targetGroup(arn: string): TargetGroup {
     const group = this.targetGroups.get(arn);
-    if (group === undefined) throw targetGroupNotFound();
+    if (group === undefined)
+      throw isArnOf("targetgroup", arn, this) ? targetGroupNotFound() : invalidArn(arn, "target group");
     return group;
   }
 
   loadBalancer(arn: string): LoadBalancer {
     const loadBalancer = this.loadBalancers.get(arn);
-    if (loadBalancer === undefined) throw loadBalancerNotFound();
+    if (loadBalancer === undefined)
+      throw isArnOf("loadbalancer", arn, this) ? loadBalancerNotFound() : invalidArn(arn, "load balancer");
     return loadBalancer;
   }
 
@@ -274,6 +277,10 @@ export class World {
 
   #tell(change: WorldChange): void {
     for (const watcher of this.#watchers) watcher(change);
+  }
+
+  #ruleArn(listenerArn: string): string {
+    return `${listenerArn.replace(":listener/", ":listener-rule/")}/${this.#ids.next()}`;
   }
 
   #arn(resource: string): string {
