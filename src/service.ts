@@ -59,7 +59,10 @@ export async function runService(config: Config, { version, log, stop, abandon }
   await pump(source, drainer, {
     stop,
     abandon,
-    onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
+    onSettled: (outcome, { request }) => {
+      logWithoutDrain(log, outcome, request);
+      metrics.countWithoutDrain(outcome);
+    },
     onUnsettled,
   });
   await index;

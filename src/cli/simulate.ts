@@ -46,7 +46,7 @@ export function addSimulateCommand(program: Command): void {
     .command("simulate")
     .summary("run a simulated AWS region on this machine, for any AWS client")
     .description(
-      "Runs a simulated AWS region on this machine until Ctrl-C: EC2 and Elastic Load Balancing for any AWS client, and load balancers that carry real requests. Needs no AWS account.",
+      "Runs a simulated AWS region on this machine until Ctrl-C: EC2, Elastic Load Balancing and Auto Scaling for any AWS client, and load balancers that carry real requests. Needs no AWS account.",
     )
     .option("--scenario <file>", "what the region holds, in YAML or JSON (docs/scenarios). Default: the demo's cluster")
     .option("--port <number>", "the port of AWS's endpoint; 0 is any free one", readPort, 0)

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { LoadBalancerKind } from "../drain/cloud-provider.ts";
 import { keyOf } from "../drain/cloud-provider.ts";
 import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainLimit } from "../drain/plan.ts";
 
 interface RunningDrain {
@@ -12,6 +13,8 @@ interface RunningDrain {
 
 const KINDS = ["alb", "nlb", "gwlb", "classic", "unattached"] as const satisfies readonly LoadBalancerKind[];
 const PREFIX = "hasta_la_vista_";
+/** Gauges named like counters, which say no more than those by type beside them. */
+const SUMS = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
 /** Seconds. From a classic load balancer's quick end to the longest deregistration delay there is. */
 const DURATION_BUCKETS = [1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 420, 600, 1_200, 3_600];
 /** Seconds between a drain's end and its deadline. Negative: it came too late. */
@@ -47,6 +50,7 @@ export class Metrics {
   constructor({ version, now }: { readonly version: string; readonly now: () => number }) {
     this.#now = now;
     collectDefaultMetrics({ register: this.#registry });
+    for (const name of SUMS) this.#registry.removeSingleMetric(name);
     this.#gauge("build_info", "The version that runs.", ["version"]).set({ version }, 1);
     const running: Gauge = this.#gauge("drains_running", "Drains that run now.", [], () =>
       running.set(this.#running.size),
@@ -71,6 +75,13 @@ export class Metrics {
   readonly countCall = ({ action, result, throttled }: CloudCall): void => {
     this.#calls.inc({ action, result });
     if (throttled) this.#throttles.inc({ action });
+  };
+
+  /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */
+  readonly countWithoutDrain = (outcome: DrainOutcome): void => {
+    if ("drainId" in outcome && outcome.drainId !== undefined) return;
+    this.#drains.inc({ outcome: outcome.status });
+    this.#observeMargin(outcome);
   };
 
   readonly observe: DrainObserver = (event) => {
@@ -115,9 +126,14 @@ export class Metrics {
     this.#drains.inc({ outcome: outcome.status });
     if (outcome.status === "planned") return;
     this.#drainSeconds.observe({ outcome: outcome.status }, tookMs / 1_000);
-    if (limit?.reason === "deadline") this.#marginSeconds.observe((limit.at - this.#now()) / 1_000);
+    this.#observeMargin(outcome, limit);
     if (outcome.status === "drained" || outcome.status === "nothing-registered")
       this.#lastSuccess.set(this.#now() / 1_000);
+  }
+
+  #observeMargin(outcome: DrainOutcome, planned?: DrainLimit): void {
+    const limit = planned ?? (outcome.status === "deadline-passed" ? outcome.limit : undefined);
+    if (limit?.reason === "deadline") this.#marginSeconds.observe((limit.at - this.#now()) / 1_000);
   }
 
   #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {

@@ -39,6 +39,7 @@ export class Controller {
   /** Once, now. */
   reconcile(): void {
     const { targetGroups = [], classics = [] } = this.#input;
+    this.#world.settle();
     const now = this.#world.clock.now();
     for (const { group, targets } of targetGroups) {
       for (const target of targets) {

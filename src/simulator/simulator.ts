@@ -15,7 +15,7 @@ import type { World } from "./world/world.ts";
 /** Far above any call's; a bigger body is not an AWS client's. */
 const BODY_BYTES_MAX = 1_000_000;
 
-/** AWS's control plane on one port, for any AWS client: classic ELB, ELBv2 and EC2 of one region. */
+/** AWS's control plane on one port, for any AWS client: EC2, classic ELB, ELBv2 and Auto Scaling of one region. */
 export class Simulator {
   readonly world: World;
   /** What goes wrong with calls. Nothing, until somebody adds to it. */

@@ -1,11 +1,32 @@
 import { expect, test } from "vitest";
+import type { ApiName } from "../../src/simulator/api/answer.ts";
+import { autoScalingActions } from "../../src/simulator/api/autoscaling.ts";
 import { classicActions } from "../../src/simulator/api/classic.ts";
 import { ec2Actions } from "../../src/simulator/api/ec2.ts";
 import { elbv2ReadActions } from "../../src/simulator/api/elbv2-read.ts";
 import { elbv2WriteActions } from "../../src/simulator/api/elbv2-write.ts";
+import { AWS_QUOTAS } from "../../src/simulator/quotas/quotas.ts";
 import { endpoint } from "../support/endpoint.ts";
+import { SimulatedRegion } from "../support/simulated-region.ts";
 import { describeWith, RunningProgram } from "./support/programs.ts";
 import { regionOfEveryState } from "./support/region-of-every-state.ts";
+
+const NOTHING = { tokens: 0, refillPerSecond: 0 };
+/** As botocore calls the actions. */
+const snake = (name: string) => name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase();
+const operations = (actions: object, code: string) => Object.keys(actions).map((name) => [snake(name), code] as const);
+
+/** Calls what the region is to refuse: by service, the operations and their codes. */
+async function refusals(
+  region: SimulatedRegion,
+  expected: Readonly<Record<string, readonly (readonly [string, string])[]>>,
+) {
+  const args = ["-m", "oracle.refusals", await endpoint(region.simulator), JSON.stringify(expected)];
+  const { stdout, stderr } = await new RunningProgram("python", args).ended;
+  expect(stderr).toBe("");
+  const { findings, ...report }: Report = JSON.parse(stdout);
+  return { ...report, findings: findings.map(({ call, path, problem }) => `${call}: ${path}: ${problem}`) };
+}
 
 interface Report {
   readonly good: Readonly<Record<string, number>>;
@@ -18,6 +39,7 @@ const FAULTS_MIN = 28;
 
 const ACTIONS = [
   ...Object.keys({ ...elbv2ReadActions, ...elbv2WriteActions }).map((name) => `elbv2:${name}`),
+  ...Object.keys(autoScalingActions).map((name) => `autoscaling:${name}`),
   ...Object.keys(classicActions).map((name) => `elb:${name}`),
   ...Object.keys(ec2Actions).map((name) => `ec2:${name}`),
 ].sort();
@@ -34,6 +56,57 @@ describeWith("python", "AWS's own service models, as botocore ships them", () =>
     const answers = [...Object.values(report.good), ...Object.values(report.refused)].reduce((a, b) => a + b, 0);
     console.info(`${answers} answers hold against AWS's models`);
     expect(answers).toBeGreaterThanOrEqual(ANSWERS_MIN);
+  });
+
+  test.each(["Throttling", "ThrottlingException"] as const)(
+    "no refusal for a quota departs from them, with the code %s",
+    async (code) => {
+      const region = new SimulatedRegion();
+      const empty = Object.fromEntries(Object.keys(AWS_QUOTAS).map((bucket) => [bucket, NOTHING]));
+      region.simulator.limit({ ...AWS_QUOTAS, ...empty, code });
+      const { findings, good, refused } = await refusals(region, {
+        elbv2: operations({ ...elbv2ReadActions, ...elbv2WriteActions }, code),
+        elb: operations(classicActions, code),
+        autoscaling: operations(autoScalingActions, code),
+        ec2: operations(ec2Actions, "RequestLimitExceeded"),
+      });
+      expect(findings).toEqual([]);
+      expect(good).toEqual({});
+      expect(Object.keys(refused).sort()).toEqual(ACTIONS);
+    },
+  );
+
+  test("no injected failure that AWS declares departs from them, and one that it doesn't would be found", async () => {
+    const region = new SimulatedRegion();
+    const fail = (api: ApiName, action: string, code: string, status = 400) =>
+      region.simulator.faults.add({ api, action, effect: { type: "error", code, status } });
+    fail("elbv2", "DescribeTargetHealth", "HealthUnavailable", 500);
+    fail("classic", "DescribeLoadBalancers", "DependencyThrottle");
+    fail("autoscaling", "CompleteLifecycleAction", "ResourceContention", 500);
+    fail("ec2", "DescribeInstances", "UnauthorizedOperation", 403);
+    fail("elbv2", "DeregisterTargets", "AccessDenied", 403);
+    const declared = await refusals(region, {
+      elbv2: [
+        ["describe_target_health", "HealthUnavailable"],
+        ["deregister_targets", "AccessDenied"],
+      ],
+      elb: [["describe_load_balancers", "DependencyThrottle"]],
+      autoscaling: [["complete_lifecycle_action", "ResourceContention"]],
+      ec2: [["describe_instances", "UnauthorizedOperation"]],
+    });
+    expect(declared.findings).toEqual([]);
+    expect(Object.keys(declared.refused)).toHaveLength(5);
+
+    fail("elbv2", "DescribeTags", "HealthUnavailable", 500);
+    fail("autoscaling", "DescribeLifecycleHooks", "LifecycleHookNotFound");
+    const undeclared = await refusals(region, {
+      elbv2: [["describe_tags", "HealthUnavailable"]],
+      autoscaling: [["describe_lifecycle_hooks", "LifecycleHookNotFound"]],
+    });
+    expect(undeclared.findings).toEqual([
+      "elbv2:DescribeTags: Error.Code: DescribeTags fails with no such code as 'HealthUnavailable'",
+      "autoscaling:DescribeLifecycleHooks: Error.Code: DescribeLifecycleHooks fails with no such code as 'LifecycleHookNotFound'",
+    ]);
   });
 
   test("an answer with a misspelt element, a wrong value or a missing member would be found", async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
+import { DrainError } from "../../src/drain/errors.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
@@ -25,7 +27,7 @@ function scene() {
     const deadline = deadlineSeconds === undefined ? {} : { deadline: clock.now() + deadlineSeconds * 1_000 };
     return drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, ...deadline, ...timeout }, never);
   };
-  return { clock, cloud, metrics, node, ask };
+  return { clock, cloud, metrics, node, drainer, ask };
 }
 
 describe("the metrics", () => {
@@ -80,6 +82,61 @@ describe("the metrics", () => {
     await clock.advance(600_000);
     expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
     expect(await value(metrics, "drains_running")).toBe(0);
+  });
+
+  test.each([
+    ["drained", "drained"],
+    ["failed", "failed"],
+    ["deadline-passed", "deadline-passed"],
+    ["abandoned", "abandoned"],
+    ["gone", "drained"],
+  ])("show nothing as held or running after a drain that ended as %s", async (how, status) => {
+    const { clock, cloud, metrics, node, drainer } = scene();
+    for (const kind of ["alb", "nlb", "gwlb", "classic", "unattached"] as const) cloud.addPool(kind, kind, [node]);
+    const left = newAbort();
+    const limit = how === "deadline-passed" ? { deadline: clock.now() + 100_000 } : {};
+    if (how === "failed") {
+      cloud.before = ({ method, pool }) => {
+        if (method === "deregister" && pool === "pool/alb") throw new DrainError("access-denied", "denied");
+      };
+    }
+    const drain = drainer.drain({ node: { by: "id", value: node.id }, dryRun: false, ...limit }, left.signal);
+    await clock.advance(30_000);
+    expect(await value(metrics, "drains_running")).toBe(1);
+    expect(await value(metrics, 'registrations_draining{kind="nlb"}')).toBe(1);
+    if (how === "abandoned") left.abort();
+    if (how === "gone") cloud.terminated.add(node.id);
+    expect((await clock.run(drain)).status).toBe(status);
+    expect(await value(metrics, "drains_running")).toBe(0);
+    for (const kind of ["alb", "nlb", "gwlb", "classic", "unattached"]) {
+      expect(await value(metrics, `registrations_draining{kind="${kind}"}`)).toBe(0);
+    }
+    expect(await value(metrics, `drains_total{outcome="${status}"}`)).toBe(1);
+  });
+
+  test("count requests that ended before their node was found, and no others a second time", async () => {
+    const { clock, cloud, metrics, node, drainer } = scene();
+    cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    const ask = (value: string, more = {}) =>
+      drainer.drain({ node: { by: "id", value }, dryRun: false, ...more }, never);
+    metrics.countWithoutDrain(await clock.run(ask("i-1")));
+    metrics.countWithoutDrain(await clock.run(ask("i-unknown")));
+    cloud.before = () => clock.sleep(600_000, never);
+    metrics.countWithoutDrain(await clock.run(ask("i-1", { deadline: clock.now() + 60_000 })));
+    expect(await value(metrics, 'drains_total{outcome="drained"}')).toBe(1);
+    expect(await value(metrics, 'drains_total{outcome="failed"}')).toBe(1);
+    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
+    expect(await value(metrics, "deadline_margin_seconds_count")).toBe(1);
+  });
+
+  test("show no drain as running that a deaf cloud lets plan after its end", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    cloud.addPool("alb", "web", [node]);
+    cloud.before = ({ method }) => (method === "findRegistrations" ? clock.sleep(600_000, never) : undefined);
+    await clock.run(ask(120));
+    await clock.advance(600_000);
+    expect(await value(metrics, "drains_running")).toBe(0);
+    expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
   });
 
   test("tell how much time was left before a deadline", async () => {

@@ -87,7 +87,10 @@ describe("a load balancer made through the API", () => {
           },
         ],
       },
+      { Priority: "default", Conditions: [], Actions: [{ TargetGroupArn: web }], IsDefault: true },
     ]);
+    const RuleArns = Rules?.map(({ RuleArn = "" }) => RuleArn).reverse();
+    expect((await v2.send(new DescribeRulesCommand({ RuleArns }))).Rules).toEqual(Rules?.toReversed());
     const { TargetGroups } = await v2.send(new DescribeTargetGroupsCommand({ LoadBalancerArn: arn }));
     expect(TargetGroups?.map(({ TargetGroupArn }) => TargetGroupArn)).toEqual([web, blue, green]);
   });

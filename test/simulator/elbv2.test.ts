@@ -16,8 +16,8 @@ import { SimulatedRegion } from "../support/simulated-region.ts";
 
 const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0123456789abcdef";
 const GONE_LOAD_BALANCER = GONE.replace("targetgroup/gone", "loadbalancer/app/gone");
-const GONE_LISTENER = GONE.replace("targetgroup/gone", "listener/app/gone/0");
-const GONE_RULE = GONE.replace("targetgroup/gone", "listener-rule/app/gone/0/0");
+const GONE_LISTENER = GONE.replace("targetgroup/gone", "listener/app/gone/0123456789abcdef");
+const GONE_RULE = GONE.replace("targetgroup/gone", "listener-rule/app/gone/0123456789abcdef/0123456789abcdef");
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `group-${index}`);
 const names = (groups: readonly { readonly TargetGroupName?: string }[] = []) =>
@@ -238,6 +238,20 @@ describe("a call without what it needs is refused", () => {
     await expect(client(new SimulatedRegion()).send(new DescribeListenersCommand({}))).rejects.toMatchObject({
       name: "ValidationError",
       message: "You must specify either listener ARNs or a load balancer ARN",
+    });
+  });
+
+  test.each([
+    ["target group", new DescribeTargetHealthCommand({ TargetGroupArn: "web" })],
+    ["target group", new DescribeTargetHealthCommand({ TargetGroupArn: GONE.replace("eu-west-1", "us-east-1") })],
+    ["load balancer", new DescribeListenersCommand({ LoadBalancerArn: GONE })],
+    ["listener", new DescribeListenersCommand({ ListenerArns: [GONE_LOAD_BALANCER] })],
+    ["listener rule", new DescribeRulesCommand({ RuleArns: [GONE_LISTENER] })],
+  ])("what is no ARN of a %s in this region is invalid, not missing", async (kind, command) => {
+    await expect(client(new SimulatedRegion()).send(command as DescribeRulesCommand)).rejects.toMatchObject({
+      name: "ValidationError",
+      message: expect.stringMatching(new RegExp(`^'.+' is not a valid ${kind} ARN$`)),
+      $metadata: { httpStatusCode: 400 },
     });
   });
 

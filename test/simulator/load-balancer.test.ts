@@ -17,6 +17,7 @@ function listener(
     arn: "listener",
     protocol: "HTTP",
     port: 80,
+    defaultRuleArn: "default",
     defaultActions: [forward("default")],
     rules: rules.map(({ priority, to, conditions }) => ({
       arn: `rule-${priority}`,

@@ -17,6 +17,8 @@ import { describe, expect, test } from "vitest";
 import { VPC } from "../support/simulated-region.ts";
 import { builder, forward } from "./builder.ts";
 
+const ELB = "arn:aws:elasticloadbalancing:eu-west-1:123456789012";
+
 const STRANGERS = ["i-0123456789abcdef0", "i-0123456789abcdef1"];
 
 describe("RegisterTargets", () => {
@@ -146,7 +148,9 @@ describe("a target group", () => {
 
   test("that does not exist serves nobody", async () => {
     const { loadBalancer, listener } = builder();
-    await expect(listener(await loadBalancer("front"), "arn:gone")).rejects.toMatchObject({
+    await expect(
+      listener(await loadBalancer("front"), `${ELB}:targetgroup/gone/0123456789abcdef`),
+    ).rejects.toMatchObject({
       name: "TargetGroupNotFoundException",
     });
   });
@@ -217,7 +221,7 @@ describe("a rule is refused", () => {
     },
     {
       what: "of a listener that does not exist",
-      change: () => ({ ListenerArn: "arn:gone" }),
+      change: () => ({ ListenerArn: `${ELB}:listener/app/gone/0123456789abcdef/0123456789abcdef` }),
       name: "ListenerNotFoundException",
       message: "One or more listeners not found",
     },
@@ -252,8 +256,9 @@ test("a listener without a port is refused, and one that answers by itself needs
 test("tags are added to all resources or to none", async () => {
   const { v2, group } = builder();
   const arn = await group("web");
+  const gone = `${ELB}:targetgroup/gone/0123456789abcdef`;
   const Tags = [{ Key: "team", Value: "web" }];
-  await expect(v2.send(new AddTagsCommand({ ResourceArns: [arn, `${arn}0`], Tags }))).rejects.toMatchObject({
+  await expect(v2.send(new AddTagsCommand({ ResourceArns: [arn, gone], Tags }))).rejects.toMatchObject({
     Code: "TargetGroupNotFound",
   });
   expect(await v2.send(new DescribeTagsCommand({ ResourceArns: [arn] }))).toMatchObject({

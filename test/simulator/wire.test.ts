@@ -15,6 +15,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createAwsClients } from "../../src/aws/clients.ts";
 import { CREDENTIALS, SimulatedRegion } from "../support/simulated-region.ts";
 
+const GONE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/0123456789abcdef";
+
 const CLASSIC = "Version=2012-06-01";
 const V2 = "Version=2015-12-01";
 const EC2 = "Version=2016-11-15";
@@ -205,7 +207,7 @@ describe("over a real socket", () => {
     expect(await v2.send(new DescribeTargetGroupsCommand({}))).toMatchObject({
       TargetGroups: [{ TargetGroupName: "wéb" }],
     });
-    await expect(v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: "arn:aws:gone" }))).rejects.toMatchObject({
+    await expect(v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: GONE }))).rejects.toMatchObject({
       name: "TargetGroupNotFoundException",
       $metadata: { httpStatusCode: 400 },
     });

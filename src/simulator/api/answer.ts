@@ -1,6 +1,7 @@
 import { AwsError } from "../aws-error.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
+import { autoScalingActions } from "./autoscaling.ts";
 import { classicActions } from "./classic.ts";
 import { ec2Actions } from "./ec2.ts";
 import { elbv2ReadActions } from "./elbv2-read.ts";
@@ -8,8 +9,8 @@ import { elbv2WriteActions } from "./elbv2-write.ts";
 import { type Params, parseParams, text } from "./params.ts";
 import { xmlElement } from "./xml.ts";
 
-/** EC2, and the two versions of Elastic Load Balancing. */
-export const API_NAMES = ["ec2", "classic", "elbv2"] as const;
+/** EC2, the two versions of Elastic Load Balancing, and Auto Scaling. */
+export const API_NAMES = ["ec2", "classic", "elbv2", "autoscaling"] as const;
 export type ApiName = (typeof API_NAMES)[number];
 
 export interface ApiRequest {
@@ -46,7 +47,7 @@ interface Service {
   readonly actions: ApiActions;
 }
 
-/** Both ELB APIs share host, path, signing name and many action names: only the version tells them apart. */
+/** All share a port, and both ELB APIs host, path, signing name and many action names: only the version tells them apart. */
 const SERVICES: Readonly<Record<string, Service>> = {
   "2012-06-01": {
     api: "classic",
@@ -68,6 +69,13 @@ const SERVICES: Readonly<Record<string, Service>> = {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     protocol: "ec2",
     actions: ec2Actions,
+  },
+  "2011-01-01": {
+    api: "autoscaling",
+    name: "autoscaling",
+    namespace: "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+    protocol: "query",
+    actions: autoScalingActions,
   },
 };
 
@@ -121,6 +129,7 @@ function success(
   if (action === undefined)
     throw new AwsError("InvalidAction", `The action ${name} is not valid for this web service.`);
   admit({ api: service.api, action: name, params });
+  world.settle();
   const result = action(params, world);
   const xmlns = ` xmlns="${service.namespace}"`;
   if (service.protocol === "ec2") {

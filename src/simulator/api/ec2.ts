@@ -225,6 +225,7 @@ function interfaceXml(instance: Instance, subnetId: string): XmlFields {
       ],
     },
     ipv6AddressesSet: { item: instance.ipv6Addresses.map((ipv6Address) => ({ ipv6Address })) },
+    ipv6PrefixSet: { item: instance.ipv6Prefixes.map((ipv6Prefix) => ({ ipv6Prefix })) },
     ipv4PrefixSet: { item: instance.ipv4Prefixes.map((ipv4Prefix) => ({ ipv4Prefix })) },
   };
 }

@@ -1,4 +1,12 @@
-import { AwsError, listenerNotFound, missingParameter, ruleNotFound, validationError } from "../aws-error.ts";
+import {
+  AwsError,
+  invalidArn,
+  listenerNotFound,
+  missingParameter,
+  ruleNotFound,
+  validationError,
+} from "../aws-error.ts";
+import { isArnOf } from "../world/arn.ts";
 import type { Action, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
 import type { TargetGroup } from "../world/target-group.ts";
 import type { World } from "../world/world.ts";
@@ -111,7 +119,7 @@ export const elbv2ReadActions: ApiActions = {
     if (listenerArn === undefined && arns === undefined) {
       throw validationError("You must specify either listener rule ARNs or a listener ARN");
     }
-    const chosen = arns?.map((arn) => findRule(arn, world)) ?? findListener(listenerArn ?? "", world).listener.rules;
+    const chosen = arns?.map((arn) => findRule(arn, world)) ?? rulesOf(findListener(listenerArn ?? "", world).listener);
     const { items, nextMarker } = pageOf(chosen, params);
     return { Rules: { member: items.map(ruleXml) }, NextMarker: nextMarker };
   },
@@ -127,7 +135,7 @@ export function findListener(arn: string, world: World): ListenerOf {
     const listener = loadBalancer.listeners.find((candidate) => candidate.arn === arn);
     if (listener !== undefined) return { listener, loadBalancer };
   }
-  throw listenerNotFound();
+  throw isArnOf("listener", arn, world) ? listenerNotFound() : invalidArn(arn, "listener");
 }
 
 function listenersOf(loadBalancerArn: string, world: World): readonly ListenerOf[] {
@@ -135,10 +143,21 @@ function listenersOf(loadBalancerArn: string, world: World): readonly ListenerOf
   return loadBalancer.listeners.map((listener) => ({ listener, loadBalancer }));
 }
 
-function findRule(arn: string, world: World): Rule {
-  const rules = [...world.loadBalancers.values()].flatMap(({ listeners }) => listeners.flatMap((l) => l.rules));
-  const rule = rules.find((candidate) => candidate.arn === arn);
-  if (rule === undefined) throw ruleNotFound();
+/** A rule as it is described; the default one has neither conditions nor a number. */
+interface DescribedRule extends Omit<Rule, "priority"> {
+  readonly priority: number | "default";
+}
+
+/** By priority, the default one last. */
+function rulesOf({ rules, defaultRuleArn, defaultActions }: Listener): readonly DescribedRule[] {
+  const byPriority = [...rules].sort((a, b) => a.priority - b.priority);
+  return [...byPriority, { arn: defaultRuleArn, priority: "default", conditions: [], actions: defaultActions }];
+}
+
+function findRule(arn: string, world: World): DescribedRule {
+  const listeners = [...world.loadBalancers.values()].flatMap((loadBalancer) => loadBalancer.listeners);
+  const rule = listeners.flatMap(rulesOf).find((candidate) => candidate.arn === arn);
+  if (rule === undefined) throw isArnOf("rule", arn, world) ? ruleNotFound() : invalidArn(arn, "listener rule");
   return rule;
 }
 
@@ -147,7 +166,7 @@ function tagsOf(arn: string, world: World): ReadonlyMap<string, string> {
   if (arn.includes(":loadbalancer/")) return world.loadBalancer(arn).tags;
   if (arn.includes(":listener-rule/")) return findRule(arn, world) && new Map();
   if (arn.includes(":listener/")) return findListener(arn, world) && new Map();
-  throw validationError(`'${arn}' is not a valid ARN`);
+  throw invalidArn(arn, "resource");
 }
 
 function byName(all: readonly LoadBalancer[], name: string): LoadBalancer {
@@ -222,13 +241,13 @@ export function listenerXml({ listener, loadBalancer }: ListenerOf): XmlFields {
   };
 }
 
-export function ruleXml(rule: Rule): XmlFields {
+export function ruleXml(rule: DescribedRule): XmlFields {
   return {
     RuleArn: rule.arn,
     Priority: String(rule.priority),
     Conditions: { member: rule.conditions.map(({ field, values }) => ({ Field: field, Values: { member: values } })) },
     Actions: { member: rule.actions.map(actionXml) },
-    IsDefault: false,
+    IsDefault: rule.priority === "default",
   };
 }
 

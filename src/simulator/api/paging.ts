@@ -1,4 +1,4 @@
-import { validationError } from "../aws-error.ts";
+import { AwsError, validationError } from "../aws-error.ts";
 import { integer, type Params, text } from "./params.ts";
 
 const PAGE_SIZE_MAX = 400;
@@ -14,6 +14,20 @@ export function pageOf<T>(
   if (start === undefined) throw validationError(`Invalid marker: '${marker}'`);
   const nextMarker = start + size < items.length ? writeMarker(start + size) : undefined;
   return { items: items.slice(start, start + size), ...(nextMarker === undefined ? {} : { nextMarker }) };
+}
+
+/** As `pageOf`, by MaxRecords and NextToken as Auto Scaling pages. */
+export function recordsOf<T>(
+  items: readonly T[],
+  params: Params,
+  { byDefault, max }: { readonly byDefault: number; readonly max: number },
+): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
+  const size = integer(params, "MaxRecords", [1, max]) ?? byDefault;
+  const token = text(params, "NextToken");
+  const start = readMarker(token);
+  if (start === undefined) throw new AwsError("InvalidNextToken", `The token '${token}' is invalid`);
+  const end = start + size;
+  return { items: items.slice(start, end), nextToken: end < items.length ? writeMarker(end) : undefined };
 }
 
 export function writeMarker(offset: number): string {

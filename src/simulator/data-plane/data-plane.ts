@@ -6,7 +6,8 @@ import { lagOf } from "../timing.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
-import type { World, WorldChange } from "../world/world.ts";
+import type { World } from "../world/world.ts";
+import type { WorldChange } from "../world/world-change.ts";
 import { HttpBalancer, type Route } from "./http-balancer.ts";
 import { InstanceProcesses } from "./instance-processes.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
@@ -104,7 +105,11 @@ export class DataPlane {
   }
 
   async #openClassic(classic: ClassicLoadBalancer): Promise<void> {
-    for (const { port } of classic.listeners) {
+    for (const { port, protocol } of classic.listeners) {
+      if (protocol === "TCP" || protocol === "SSL") {
+        await this.#listen(new TcpBalancer((client) => this.#routeClassic(classic, client)), `${classic.name}:${port}`);
+        continue;
+      }
       const balancer = new HttpBalancer({
         route: ({ client }) => this.#routeClassic(classic, client),
         connectTimeout: (signal) => this.#world.clock.sleep(this.#world.timing.connectTimeoutMs, signal),
@@ -132,6 +137,7 @@ export class DataPlane {
       const body = action.type === "fixed-response" ? action.body : "";
       return { to: "nobody", status: Number(action.statusCode.replace("HTTP_", "")), body };
     }
+    this.#world.settle();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
     const machine = machineFor(request.client);
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
@@ -142,6 +148,7 @@ export class DataPlane {
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
   #routeFlow(listener: Listener, client: number): FlowRoute {
+    this.#world.settle();
     const action = actionFor(listener, { host: "", path: "/" });
     const groupArn = action?.type === "forward" ? chooseGroup(action.groups, flowHash(client, "group")) : undefined;
     const group = this.#world.targetGroups.get(groupArn ?? "");
@@ -153,6 +160,7 @@ export class DataPlane {
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
+    this.#world.settle();
     const machine = machineFor(client);
     const ids = classic.routable(this.#world.clock.now(), machine, MACHINES);
     const id = ids[this.#turn(classic) % Math.max(1, ids.length)];
@@ -188,6 +196,9 @@ export class DataPlane {
         break;
       case "instance-started":
         this.#processes.startWhenRunning(change.instance);
+        break;
+      case "scale-in-changed":
+        this.#settleAt(change.dueAt);
         break;
       case "instance-added":
         break;
@@ -239,6 +250,15 @@ export class DataPlane {
         () => {}, // Closed.
       );
     }
+  }
+
+  /** A machine that its Auto Scaling group lets go of ends at its moment, also when nobody looks. */
+  #settleAt(dueAt: number): void {
+    const { clock } = this.#world;
+    clock.sleep(dueAt - clock.now(), this.#closed.signal).then(
+      () => this.#world.settle(),
+      () => {}, // Closed.
+    );
   }
 
   #turn(of: object): number {

@@ -56,7 +56,7 @@ export class Access {
   admit(call: ApiCall, accessKeyId: string | undefined): void {
     const key = accessKeyId === undefined ? undefined : this.#keys.get(accessKeyId);
     if (key === undefined) return;
-    const action = `${call.api === "ec2" ? "ec2" : "elasticloadbalancing"}:${call.action}`;
+    const action = `${SERVICES[call.api]}:${call.action}`;
     const verdict = judge(key.statements, { action, resources: resourcesOf(call, this.#world) });
     if (verdict.type === "allowed") {
       key.allowed.add(action);
@@ -79,6 +79,14 @@ export class Access {
       : new AwsError("AccessDenied", sentence, 403);
   }
 }
+
+/** Actions' prefixes. Both APIs of Elastic Load Balancing share theirs. */
+const SERVICES: Readonly<Record<ApiCall["api"], string>> = {
+  ec2: "ec2",
+  classic: "elasticloadbalancing",
+  elbv2: "elasticloadbalancing",
+  autoscaling: "autoscaling",
+};
 
 /** The access key's id in a request's `Authorization` header, as Signature Version 4 has it. */
 export function accessKeyIdOf(authorization: string | undefined): string | undefined {

@@ -35,6 +35,9 @@ export function resourcesOf({ api, action, params }: ApiCall, world: World): rea
         arn,
         tags: (world.targetGroups.get(arn) ?? world.loadBalancers.get(arn))?.tags ?? NO_TAGS,
       }));
+    case "autoscaling":
+      // Judged by the action alone.
+      return [];
     default:
       return api satisfies never;
   }

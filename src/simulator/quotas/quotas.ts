@@ -1,7 +1,7 @@
 import type { ApiCall } from "../api/answer.ts";
 import type { BucketSize } from "./token-bucket.ts";
 
-/** The buckets that calls draw on. Each API version of Elastic Load Balancing has its own four; EC2 one an action. */
+/** The buckets that calls draw on: four for each version of Elastic Load Balancing, two for Auto Scaling; EC2 one an action. */
 export interface Quotas {
   readonly nonMutating: BucketSize;
   readonly registration: BucketSize;
@@ -14,7 +14,9 @@ export interface Quotas {
   readonly ec2Unfiltered: BucketSize;
   readonly ec2Mutating: BucketSize;
   readonly ec2Terminate: BucketSize;
-  /** The code on Elastic Load Balancing's wire, which is not the documented one (aws-load-balancer-controller#1871). */
+  readonly autoScalingNonMutating: BucketSize;
+  readonly autoScalingMutating: BucketSize;
+  /** The code on the wire of Elastic Load Balancing and of Auto Scaling, which is not the documented one (aws-load-balancer-controller#1871). */
   readonly code: "Throttling" | "ThrottlingException";
 }
 
@@ -32,6 +34,9 @@ export const AWS_QUOTAS: Quotas = {
   ec2Unfiltered: { tokens: 50, refillPerSecond: 10 },
   ec2Mutating: { tokens: 50, refillPerSecond: 5 },
   ec2Terminate: { tokens: 100, refillPerSecond: 5 },
+  // AWS publishes none for Auto Scaling: these are as those of Elastic Load Balancing.
+  autoScalingNonMutating: { tokens: 40, refillPerSecond: 10 },
+  autoScalingMutating: { tokens: 20, refillPerSecond: 3 },
   code: "Throttling",
 };
 
@@ -44,6 +49,10 @@ export interface Draw {
 /** Every bucket that a call needs a token of. */
 export function drawsOf(call: ApiCall, quotas: Quotas): readonly Draw[] {
   if (call.api === "ec2") return [{ bucket: `ec2 ${ec2Bucket(call)}`, size: quotas[ec2Category(call)] }];
+  if (call.api === "autoscaling") {
+    const own = call.action.startsWith("Describe") ? "autoScalingNonMutating" : "autoScalingMutating";
+    return [{ bucket: own, size: quotas[own] }];
+  }
   const category = elbCategory(call.action);
   return [
     { bucket: `${call.api} ${category}`, size: quotas[category] },

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { Controller } from "../controller.ts";
 import type { HealthCheck } from "../world/health.ts";
+import type { LifecycleHook } from "../world/lifecycle-action.ts";
 import type { Action, Condition } from "../world/load-balancer.ts";
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
 import { World } from "../world/world.ts";
@@ -47,6 +48,7 @@ class Building {
     for (const input of this.#scenario.targetGroups ?? []) this.#addGroup(input);
     for (const input of this.#scenario.loadBalancers ?? []) this.#addLoadBalancer(input);
     for (const input of this.#scenario.classicLoadBalancers ?? []) this.#addClassic(input);
+    for (const input of this.#scenario.autoScalingGroups ?? []) this.#addScalingGroup(input);
     const controllers = (this.#scenario.controllers ?? []).map((input) => this.#controller(input));
     return { world: this.#world, instanceIds, controllers };
   }
@@ -124,6 +126,27 @@ class Building {
     for (const id of this.#idsOf(instances)) this.#world.registerClassic(classic, id, { settled: true });
   }
 
+  #addScalingGroup(input: Entry<Scenario["autoScalingGroups"]>): void {
+    const { name, tags, minSize = 0 } = input;
+    const instanceIds = this.#idsOf(input.instances ?? []);
+    const { desiredCapacity = instanceIds.length, maxSize = desiredCapacity } = input;
+    const targetGroups = (input.targetGroups ?? []).map((each) => this.#groups.get(each)?.group).filter(isPresent);
+    const classics = (input.classicLoadBalancers ?? []).map((each) => this.#world.classics.get(each)).filter(isPresent);
+    const zones = [...new Set(instanceIds.map((id) => this.#world.instance(id)?.zone).filter(isPresent))];
+    const group = this.#world.addAutoScalingGroup({
+      name,
+      instanceIds,
+      minSize,
+      maxSize,
+      desiredCapacity,
+      targetGroups,
+      classics,
+      hooks: (input.hooks ?? []).map(lifecycleHook),
+      ...(zones.length > 0 && { zones }),
+    });
+    setTags(group.tags, tags);
+  }
+
   /** Wants what the scenario registers, where it is told to look. */
   #controller({
     intervalSeconds,
@@ -165,6 +188,21 @@ function conditions({ paths, hosts }: ScenarioRule): readonly Condition[] {
     ...(paths === undefined ? [] : [{ field: "path-pattern", values: paths } as const]),
     ...(hosts === undefined ? [] : [{ field: "host-header", values: hosts } as const]),
   ];
+}
+
+function lifecycleHook(given: Entry<Entry<Scenario["autoScalingGroups"]>["hooks"]>): LifecycleHook {
+  const { name, transition = "terminating", heartbeatTimeoutSeconds = 3_600, defaultResult = "ABANDON" } = given;
+  return {
+    name,
+    transition:
+      transition === "launching" ? "autoscaling:EC2_INSTANCE_LAUNCHING" : "autoscaling:EC2_INSTANCE_TERMINATING",
+    heartbeatTimeoutSeconds,
+    defaultResult,
+  };
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined;
 }
 
 type ScenarioHealthCheck = NonNullable<ScenarioGroup["healthCheck"]>;

@@ -1,6 +1,8 @@
 import { defaultAttributes } from "../world/target-group.ts";
 import { DEFAULT_VPC, machineNames } from "./machines.ts";
 import { type Found, findAll, type Problem } from "./problem.ts";
+import { scalingProblems } from "./scaling-consistency.ts";
+import { OF_ONE_MACHINE } from "./schema.ts";
 
 /** A process each. */
 const DATA_PLANE_INSTANCES_MAX = 50;
@@ -17,6 +19,8 @@ export function inconsistencies(data: unknown): readonly Problem[] {
     ...repetitions(data),
     ...sharedGroups(data),
     ...findAll(data, "targetGroups", "*").flatMap(groupProblems),
+    ...scalingProblems(data),
+    ...findAll(data, "instances", "*").flatMap(countedProblems),
     ...tooManyProcesses(data),
   ];
 }
@@ -38,7 +42,13 @@ function danglingReferences(data: unknown): readonly Problem[] {
       ],
     },
     { what: "target group", names: groups, at: [["controllers", "*", "targetGroups", "*"]] },
-    { what: "classic load balancer", names: classics, at: [["controllers", "*", "classicLoadBalancers", "*"]] },
+    { what: "target group", names: groups, at: [["autoScalingGroups", "*", "targetGroups", "*"]] },
+    {
+      what: "classic load balancer",
+      names: classics,
+      at: ["controllers", "autoScalingGroups"].map((list) => [list, "*", "classicLoadBalancers", "*"]),
+    },
+    { what: "instance", names: instances, at: [["autoScalingGroups", "*", "instances", "*"]] },
     { what: "instance", names: instances, at: [["classicLoadBalancers", "*", "instances", "*"]] },
     { what: "instance", names: instances, at: [["targetGroups", "*", "targets", "*", "instances", "*"]] },
     {
@@ -69,6 +79,10 @@ function repetitions(data: unknown): readonly Problem[] {
     ...repeated(findAll(data, "targetGroups", "*", "name")),
     ...repeated(balancers),
     ...repeated(findAll(data, "policies", "*", "accessKeyId")),
+    ...repeated(findAll(data, "autoScalingGroups", "*", "name")),
+    ...findAll(data, "autoScalingGroups", "*").flatMap(({ value, path }) =>
+      under(path, repeated(findAll(value, "hooks", "*", "name"))),
+    ),
     ...listeners.flatMap(({ value, path }) => under(path, repeated(findAll(value, "listeners", "*", "port")))),
     ...findAll(data, "loadBalancers", "*", "listeners", "*").flatMap(({ value, path }) =>
       under(path, repeated(findAll(value, "rules", "*", "priority"))),
@@ -113,6 +127,17 @@ function groupProblems({ value, path }: Found): readonly Problem[] {
       .filter(() => isOfInstances)
       .map((found) => ({ path: found.path, message: "the group takes instances: give targetType: ip" })),
   ]);
+}
+
+/** An entry's machines differ by number alone: they can't share what one machine has for itself. */
+function countedProblems({ value, path }: Found): readonly Problem[] {
+  const [count] = findAll(value, "count");
+  if (count === undefined || count.value === 1) return [];
+  const message = "one machine alone can have it: leave out count, or give each machine an entry of its own";
+  return under(
+    path,
+    OF_ONE_MACHINE.flatMap((key) => findAll(value, key)).map((found) => ({ path: found.path, message })),
+  );
 }
 
 function tooManyProcesses(data: unknown): readonly Problem[] {

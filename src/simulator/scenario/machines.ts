@@ -29,12 +29,18 @@ export function machinesOf({ instances = [], region = DEFAULT_REGION, vpcs }: Sc
         privateIp: addressAfter(firstIp, number),
         vpcId: vpc,
         zone: zones[number % zones.length] ?? region,
+        ...networkOf(entry),
         ...(tags === undefined ? {} : { tags }),
       },
       isStopped: entry.state === "stopped",
       isExcluded: entry.excluded === true,
     }));
   });
+}
+
+function networkOf(entry: Entry): Partial<InstanceInput> {
+  const { privateDnsName: name, secondaryIps = [], ipv6Addresses = [], ipv4Prefixes = [], ipv6Prefixes = [] } = entry;
+  return { secondaryIps, ipv6Addresses, ipv4Prefixes, ipv6Prefixes, ...(name === undefined ? {} : { name }) };
 }
 
 /** What the machines of an entry are called: by its own name where there is only one, else with their numbers. */
@@ -45,8 +51,8 @@ export function machineNames({ name, count = 1 }: Pick<Entry, "name" | "count">)
 /** Machines that would have the same id, or in one VPC the same address. */
 export function clashesOf(scenario: Scenario): readonly Problem[] {
   const owners = new Map<string, string>();
-  return machinesOf(scenario).flatMap(({ name, input: { id, vpcId, privateIp } }) =>
-    [`id ${id}`, `address ${privateIp} in ${vpcId}`].flatMap((thing) => {
+  return machinesOf(scenario).flatMap(({ name, input }) =>
+    [`id ${input.id}`, ...thingsInVpc(input).map((thing) => `${thing} in ${input.vpcId}`)].flatMap((thing) => {
       const owner = owners.get(thing);
       owners.set(thing, owner ?? name);
       return owner === undefined
@@ -54,6 +60,15 @@ export function clashesOf(scenario: Scenario): readonly Problem[] {
         : [{ path: ["instances"], message: `${owner} and ${name} both have the ${thing}` }];
     }),
   );
+}
+
+function thingsInVpc(input: InstanceInput): readonly string[] {
+  const { privateIp, secondaryIps = [], ipv6Addresses = [], ipv4Prefixes = [], ipv6Prefixes = [], name } = input;
+  return [
+    ...[privateIp, ...secondaryIps, ...ipv6Addresses].map((address) => `address ${address}`),
+    ...[...ipv4Prefixes, ...ipv6Prefixes].map((prefix) => `prefix ${prefix}`),
+    ...(name === undefined ? [] : [`private DNS name ${name}`]),
+  ];
 }
 
 function hex(value: number | bigint, digits: number): string {

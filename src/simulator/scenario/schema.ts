@@ -26,6 +26,24 @@ const tags = z.record(z.string(), z.string());
 const zone = z.string().min(1);
 const reference = z.string().min(1);
 
+const addresses = z.array(z.union([z.ipv4(), z.ipv6()], { error: "give an IPv4 or IPv6 address" })).min(1);
+const ipv4Prefix = z.cidrv4().regex(/\/28$/, "give a /28, as AWS does");
+const ipv6Prefix = z.cidrv6().regex(/\/80$/, "give a /80, as AWS does");
+
+/** What only one machine can have. */
+const network = {
+  privateDnsName: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "give a DNS name such as node.example.internal")
+    .optional()
+    .describe("The node's name in Kubernetes. Default: made from the address, as EC2 does. Not with a count."),
+  secondaryIps: z.array(z.ipv4()).min(1).optional().describe("Further addresses of its interface. Not with a count."),
+  ipv6Addresses: z.array(z.ipv6()).min(1).optional().describe("Not with a count."),
+  ipv4Prefixes: z.array(ipv4Prefix).min(1).optional().describe("It owns every address in them. Not with a count."),
+  ipv6Prefixes: z.array(ipv6Prefix).min(1).optional().describe("It owns every address in them. Not with a count."),
+};
+export const OF_ONE_MACHINE = Object.keys(network);
+
 const instance = z
   .strictObject({
     name: name.describe("What the rest of the file calls it; with a count, its machines are NAME-1, NAME-2 and so on."),
@@ -41,6 +59,7 @@ const instance = z
       .optional()
       .describe("The first one's address; the others count on from it. Default: 10.N.0.10 in the Nth entry, from 0."),
     zones: z.array(zone).min(1).optional().describe("Taken in turn. Default: the region's a, b and c."),
+    ...network,
     tags: tags.optional(),
     state: z.enum(["running", "stopped"]).optional(),
     excluded: z
@@ -59,7 +78,9 @@ const healthCheck = z.strictObject({
 const targets = z
   .strictObject({
     instances: z.array(reference).min(1).optional().describe("Names of machines, or of entries for all of theirs."),
-    addresses: z.array(z.ipv4()).min(1).optional().describe("Of no instance. For groups of type ip."),
+    addresses: addresses
+      .optional()
+      .describe("Of a machine, such as its secondary ones, or of none. For groups of type ip."),
     ports: z.array(port).min(1).optional().describe("Default: the group's."),
     settled: z.boolean().optional().describe("Registered long ago and healthy. Default: true."),
   })
@@ -128,6 +149,35 @@ const classicLoadBalancer = z.strictObject({
   instances: z.array(reference).optional(),
 });
 
+const lifecycleHook = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_/-]{1,255}$/, "give letters, digits, hyphens, underscores and slashes"),
+  transition: z
+    .enum(["launching", "terminating"])
+    .optional()
+    .describe("Default: terminating. Launching ones are only described."),
+  heartbeatTimeoutSeconds: wholeNumber(30, 7_200).optional().describe("Default: 3600."),
+  defaultResult: z
+    .enum(["CONTINUE", "ABANDON"])
+    .optional()
+    .describe("What counts when nobody answers. Default: ABANDON."),
+});
+
+const size = wholeNumber(0, 10_000);
+
+const autoScalingGroup = z
+  .strictObject({
+    name: z.string().regex(/^[!-9;-~]{1,255}$/, "give 1 to 255 printable characters without colons and blanks"),
+    instances: z.array(reference).optional(),
+    targetGroups: z.array(reference).optional().describe("Its own: it takes its instances out of them by itself."),
+    classicLoadBalancers: z.array(reference).optional().describe("Its own, in the same way."),
+    minSize: size.optional().describe("Default: 0."),
+    maxSize: size.optional().describe("Default: the desired capacity."),
+    desiredCapacity: size.optional().describe("Default: as many instances as it has."),
+    hooks: z.array(lifecycleHook).max(50).optional(),
+    tags: tags.optional(),
+  })
+  .describe("Launches nothing: what it loses is not replaced.");
+
 const controller = z
   .strictObject({
     intervalSeconds: seconds(0.1),
@@ -191,6 +241,8 @@ const quotas = z
     ec2Unfiltered: bucket.optional(),
     ec2Mutating: bucket.optional(),
     ec2Terminate: bucket.optional(),
+    autoScalingNonMutating: bucket.optional(),
+    autoScalingMutating: bucket.optional(),
   })
   .describe("Request quotas are on when this is there; `{}` means those that AWS documents.");
 
@@ -235,6 +287,7 @@ const scenario = {
   targetGroups: z.array(targetGroup).optional(),
   loadBalancers: z.array(loadBalancer).optional(),
   classicLoadBalancers: z.array(classicLoadBalancer).optional(),
+  autoScalingGroups: z.array(autoScalingGroup).optional(),
   controllers: z.array(controller).optional(),
   faults: z.array(fault).optional(),
   quotas: quotas.optional(),

@@ -13,7 +13,24 @@ export interface ArnInput {
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
 export function arnOf({ service, region, accountId, resource }: ArnInput): string {
-  const prefix = Object.keys(PARTITIONS).find((start) => region.startsWith(start)) ?? "";
   // IAM is everywhere in its partition.
-  return `arn:${PARTITIONS[prefix] ?? "aws"}:${service}:${service === "iam" ? "" : region}:${accountId}:${resource}`;
+  return `arn:${partitionOf(region)}:${service}:${service === "iam" ? "" : region}:${accountId}:${resource}`;
+}
+
+const RESOURCES = {
+  targetgroup: /^\d{12}:targetgroup\/[^/]+\/[0-9a-f]{16}$/,
+  loadbalancer: /^\d{12}:loadbalancer\/(app|net|gwy)\/[^/]+\/[0-9a-f]{16}$/,
+  listener: /^\d{12}:listener\/(app|net|gwy)\/[^/]+(\/[0-9a-f]{16}){2}$/,
+  rule: /^\d{12}:listener-rule\/(app|net|gwy)\/[^/]+(\/[0-9a-f]{16}){3}$/,
+} as const;
+
+/** Whether something of ELBv2 in this region could have this ARN. */
+export function isArnOf(kind: keyof typeof RESOURCES, arn: string, { region }: { readonly region: string }): boolean {
+  const prefix = `arn:${partitionOf(region)}:elasticloadbalancing:${region}:`;
+  return arn.startsWith(prefix) && RESOURCES[kind].test(arn.slice(prefix.length));
+}
+
+function partitionOf(region: string): string {
+  const prefix = Object.keys(PARTITIONS).find((start) => region.startsWith(start)) ?? "";
+  return PARTITIONS[prefix] ?? "aws";
 }

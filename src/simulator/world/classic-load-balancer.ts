@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { lagOf, type Timing } from "../timing.ts";
 import { Health, type HealthCheck } from "./health.ts";
 import type { Instance } from "./instance.ts";
@@ -19,6 +20,7 @@ export interface ClassicLoadBalancerInput {
 }
 
 export interface ClassicSurroundings {
+  readonly clock: Pick<Clock, "now">;
   readonly timing: Timing;
   readonly region: string;
   instance(id: string): Instance | undefined;
@@ -36,6 +38,8 @@ interface ClassicRegistration extends Spell {
   endedAt: number | undefined;
   readonly health: Health;
   requestsInFlight: number;
+  /** Since when none is; it says nothing while one is. */
+  idleSince: number;
 }
 
 /** The defaults of CreateLoadBalancer. Connection draining is off unless somebody turns it on. */
@@ -76,6 +80,7 @@ export class ClassicLoadBalancer {
       endedAt: undefined,
       health: new Health(options.settled === true ? "healthy" : "initial"),
       requestsInFlight: known.at(-1)?.requestsInFlight ?? 0,
+      idleSince: known.at(-1)?.idleSince ?? Number.NEGATIVE_INFINITY,
     };
     // A machine that has not learnt of a deregistration yet acts upon the old registration until it does.
     const remembered = known.filter(
@@ -180,7 +185,19 @@ export class ClassicLoadBalancer {
 
   requestEnded(id: string): void {
     const registration = this.#registrations.get(id)?.at(-1);
-    if (registration !== undefined) registration.requestsInFlight -= 1;
+    if (registration === undefined) return;
+    registration.requestsInFlight -= 1;
+    registration.idleSince = this.#surroundings.clock.now();
+  }
+
+  /** When a deregistered instance has left, at the latest: sooner, should its requests end sooner. */
+  leavesAt(id: string): number | undefined {
+    const registration = this.#registrations.get(id)?.at(-1);
+    if (registration?.deregisteredAt === undefined) return undefined;
+    const { deregisteredAt, requestsInFlight, idleSince } = registration;
+    const [, lastLearns] = this.#surroundings.timing.classicDeregistration;
+    const idleAt = requestsInFlight > 0 ? Number.POSITIVE_INFINITY : Math.max(deregisteredAt + lastLearns, idleSince);
+    return Math.min(idleAt, deregisteredAt + this.drainingMs);
   }
 
   get drainingMs(): number {

@@ -1,3 +1,4 @@
+import { BlockList, isIPv6 } from "node:net";
 import type { Timing } from "../timing.ts";
 import type { Answering } from "./health.ts";
 
@@ -10,7 +11,9 @@ export interface InstanceInput {
   readonly name?: string;
   readonly secondaryIps?: readonly string[];
   readonly ipv6Addresses?: readonly string[];
+  /** Delegated to its network interface: it owns every address in them. */
   readonly ipv4Prefixes?: readonly string[];
+  readonly ipv6Prefixes?: readonly string[];
   readonly tags?: Readonly<Record<string, string>>;
 }
 
@@ -25,8 +28,10 @@ export class Instance {
   readonly secondaryIps: readonly string[];
   readonly ipv6Addresses: readonly string[];
   readonly ipv4Prefixes: readonly string[];
+  readonly ipv6Prefixes: readonly string[];
   readonly tags: Map<string, string>;
   readonly launchedAt: number;
+  readonly #addresses: BlockList;
   #terminatedAt: number | undefined;
   #stoppedAt: number | undefined;
   /** When it was started, where it had been stopped. */
@@ -42,6 +47,8 @@ export class Instance {
     this.secondaryIps = input.secondaryIps ?? [];
     this.ipv6Addresses = input.ipv6Addresses ?? [];
     this.ipv4Prefixes = input.ipv4Prefixes ?? [];
+    this.ipv6Prefixes = input.ipv6Prefixes ?? [];
+    this.#addresses = addressesOf(this);
     this.tags = new Map(Object.entries(input.tags ?? {}));
     this.launchedAt = now;
     this.#answering = { up: true, since: now };
@@ -70,7 +77,7 @@ export class Instance {
   }
 
   owns(address: string): boolean {
-    return this.privateIp === address || this.secondaryIps.includes(address) || this.ipv6Addresses.includes(address);
+    return this.#addresses.check(address, familyOf(address));
   }
 
   setAnswering(up: boolean, now: number): void {
@@ -94,4 +101,18 @@ export class Instance {
     this.#terminatedAt = now;
     this.setAnswering(false, now);
   }
+}
+
+function addressesOf({ privateIp, secondaryIps, ipv6Addresses, ipv4Prefixes, ipv6Prefixes }: Instance): BlockList {
+  const list = new BlockList();
+  for (const address of [privateIp, ...secondaryIps, ...ipv6Addresses]) list.addAddress(address, familyOf(address));
+  for (const prefix of [...ipv4Prefixes, ...ipv6Prefixes]) {
+    const [network = "", bits] = prefix.split("/");
+    list.addSubnet(network, Number(bits), familyOf(network));
+  }
+  return list;
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIPv6(address) ? "ipv6" : "ipv4";
 }

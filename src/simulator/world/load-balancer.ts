@@ -28,6 +28,8 @@ export interface Listener {
   readonly protocol: string;
   readonly port: number;
   readonly defaultActions: readonly Action[];
+  /** On AWS the default actions are a rule too. */
+  readonly defaultRuleArn: string;
   readonly rules: Rule[];
 }
 

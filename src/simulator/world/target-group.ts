@@ -81,6 +81,11 @@ export class TargetGroup {
     return Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
   }
 
+  /** For how long a deregistered target is said to drain: not at all where no load balancer uses the group. */
+  get drainingMs(): number {
+    return this.#surroundings.usedBy(this.arn) === undefined ? 0 : this.deregistrationDelayMs;
+  }
+
   get terminatesConnections(): boolean {
     return this.attributes.get(CONNECTION_TERMINATION) === "true";
   }
@@ -216,8 +221,7 @@ export class TargetGroup {
   }
 
   #isGone(target: Target, now: number): boolean {
-    const shownMs = this.#surroundings.usedBy(this.arn) === undefined ? 0 : this.deregistrationDelayMs;
-    return hasEndedAsOf(target, this.#shownAsOf(now) - shownMs);
+    return hasEndedAsOf(target, this.#shownAsOf(now) - this.drainingMs);
   }
 
   /** When the load balancer lets go of a terminated instance by itself. */

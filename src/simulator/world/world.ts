@@ -1,9 +1,10 @@
-import { createHash } from "node:crypto";
-import { loadBalancerNotFound, targetGroupNotFound } from "../aws-error.ts";
+import { invalidArn, loadBalancerNotFound, targetGroupNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { AWS_TIMING, type Timing } from "../timing.ts";
-import { arnOf } from "./arn.ts";
+import { arnOf, isArnOf } from "./arn.ts";
+import { AutoScalingGroup, type AutoScalingGroupInput } from "./auto-scaling-group.ts";
 import { ClassicLoadBalancer, type ClassicLoadBalancerInput } from "./classic-load-balancer.ts";
+import { Ids } from "./ids.ts";
 import { Instance, type InstanceInput } from "./instance.ts";
 import {
   type Action,
@@ -13,13 +14,9 @@ import {
   type LoadBalancerInput,
   type Rule,
 } from "./load-balancer.ts";
-import {
-  type LoadBalancerType,
-  type Target,
-  type TargetDescription,
-  TargetGroup,
-  type TargetGroupInput,
-} from "./target-group.ts";
+import type { ScaleIn } from "./scale-in.ts";
+import { type LoadBalancerType, type TargetDescription, TargetGroup, type TargetGroupInput } from "./target-group.ts";
+import type { WorldChange } from "./world-change.ts";
 
 export interface WorldOptions {
   readonly clock: Clock;
@@ -28,16 +25,10 @@ export interface WorldOptions {
   readonly timing?: Partial<Timing>;
 }
 
-export type WorldChange =
-  | {
-      readonly type: "instance-added" | "instance-stopped" | "instance-started" | "instance-terminated";
-      readonly instance: Instance;
-    }
-  | { readonly type: "target-deregistered"; readonly group: TargetGroup; readonly target: Target }
-  | { readonly type: "classic-deregistered"; readonly loadBalancer: ClassicLoadBalancer; readonly instanceId: string };
-
 type NewTargetGroup = Omit<TargetGroupInput, "arn" | "healthCheck"> & Partial<Pick<TargetGroupInput, "healthCheck">>;
 type NewLoadBalancer = Omit<LoadBalancerInput, "arn" | "createdAt" | "zones"> & { readonly zones?: readonly string[] };
+type NewScalingGroup = Pick<AutoScalingGroupInput, "name" | "instanceIds"> &
+  Partial<Omit<AutoScalingGroupInput, "arn" | "createdAt">>;
 type NewClassic = Omit<ClassicLoadBalancerInput, "createdAt" | "zones"> & { readonly zones?: readonly string[] };
 
 /** CreateTargetGroup's defaults. */
@@ -54,6 +45,7 @@ export class World {
   readonly loadBalancers = new Map<string, LoadBalancer>();
   readonly targetGroups = new Map<string, TargetGroup>();
   readonly classics = new Map<string, ClassicLoadBalancer>();
+  readonly autoScalingGroups = new Map<string, AutoScalingGroup>();
   /**
    * Ids of the instances whose node carries the label node.kubernetes.io/exclude-from-external-load-balancers:
    * controllers leave them alone.
@@ -62,7 +54,7 @@ export class World {
   readonly #watchers: ((change: WorldChange) => void)[] = [];
   /** By group. It may have let go of the group since, or be gone. */
   readonly #lastUserOf = new Map<string, LoadBalancer>();
-  #created = 0;
+  readonly #ids = new Ids();
 
   constructor({ clock, region = "eu-west-1", accountId = "123456789012", timing = {} }: WorldOptions) {
     this.clock = clock;
@@ -84,11 +76,44 @@ export class World {
   }
 
   /** The machine stops answering at once, whoever still sends it traffic. */
-  terminateInstance(instance: Instance): void {
+  terminateInstance(instance: Instance, at = this.clock.now()): void {
     if (instance.terminatedAt !== undefined) return;
-    this.#settleHealth();
-    instance.terminate(this.clock.now());
+    this.#settleHealth(at);
+    instance.terminate(at);
     this.#tell({ type: "instance-terminated", instance });
+  }
+
+  /** As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. */
+  beginScaleIn(group: AutoScalingGroup, instance: Instance): ScaleIn {
+    const scaleIn = group.beginScaleIn(instance.id, this.clock.now());
+    this.scaleInChanged(scaleIn);
+    return scaleIn;
+  }
+
+  /** To be called when a lifecycle action was completed or has got a heartbeat. */
+  scaleInChanged({ dueAt }: ScaleIn): void {
+    this.#tell({ type: "scale-in-changed", dueAt });
+    this.settle();
+  }
+
+  /**
+   * Brings about what is due by now in Auto Scaling groups: hooks begin, machines are switched off, each at its moment.
+   * Nothing runs in the background, so whoever looks at the world from outside calls it first.
+   */
+  settle(): void {
+    const now = this.clock.now();
+    const scaleIns = [...this.autoScalingGroups.values()].flatMap((group) => group.scaleIns);
+    for (const scaleIn of scaleIns) {
+      if (scaleIn.settle(now)) this.#tell({ type: "scale-in-changed", dueAt: scaleIn.dueAt });
+    }
+    const due = scaleIns
+      .map(({ instanceId, endsAt }) => ({
+        instance: this.instance(instanceId),
+        at: endsAt ?? Number.POSITIVE_INFINITY,
+      }))
+      .filter(({ at }) => at <= now)
+      .sort((a, b) => a.at - b.at);
+    for (const { instance, at } of due) if (instance !== undefined) this.terminateInstance(instance, at);
   }
 
   /** As StopInstances: the machine stops answering at once. One that is stopped or terminated stays so. */
@@ -118,7 +143,7 @@ export class World {
   }
 
   addTargetGroup(input: NewTargetGroup): TargetGroup {
-    const arn = this.arn("elasticloadbalancing", `targetgroup/${input.name}/${this.#newId()}`);
+    const arn = this.arn("elasticloadbalancing", `targetgroup/${input.name}/${this.#ids.next()}`);
     const group = new TargetGroup({ healthCheck: DEFAULT_HEALTH_CHECK, ...input, arn }, this);
     this.targetGroups.set(arn, group);
     return group;
@@ -127,12 +152,8 @@ export class World {
   /** As RegisterTargets, for one target. `settled`: as if long ago, healthy and known to every machine. */
   registerTarget(group: TargetGroup, target: TargetDescription, options: { readonly settled?: boolean } = {}): void {
     const zone = group.targetType === "ip" ? (target.zone ?? this.machineOf(target.id)?.zone) : undefined;
-    const { id, port } = target;
-    group.register(
-      { id, ...(port === undefined ? {} : { port }), ...(zone === undefined ? {} : { zone }) },
-      this.clock.now(),
-      options,
-    );
+    const { zone: _, ...described } = target;
+    group.register({ ...described, ...(zone === undefined ? {} : { zone }) }, this.clock.now(), options);
   }
 
   deregisterTarget(group: TargetGroup, description: TargetDescription): void {
@@ -143,7 +164,7 @@ export class World {
   addLoadBalancer(input: NewLoadBalancer): LoadBalancer {
     const arn = this.arn(
       "elasticloadbalancing",
-      `loadbalancer/${ARN_TYPES[input.type]}/${input.name}/${this.#newId()}`,
+      `loadbalancer/${ARN_TYPES[input.type]}/${input.name}/${this.#ids.next()}`,
     );
     const zones = input.zones ?? this.defaultZones;
     const loadBalancer = new LoadBalancer({ ...input, arn, zones, createdAt: this.clock.now() });
@@ -155,8 +176,8 @@ export class World {
     loadBalancer: LoadBalancer,
     input: { readonly protocol: string; readonly port: number; readonly defaultActions: readonly Action[] },
   ): Listener {
-    const arn = `${loadBalancer.arn.replace(":loadbalancer/", ":listener/")}/${this.#newId()}`;
-    const listener: Listener = { ...input, arn, rules: [] };
+    const arn = `${loadBalancer.arn.replace(":loadbalancer/", ":listener/")}/${this.#ids.next()}`;
+    const listener: Listener = { ...input, arn, defaultRuleArn: this.#ruleArn(arn), rules: [] };
     loadBalancer.listeners.push(listener);
     return listener;
   }
@@ -169,7 +190,10 @@ export class World {
       readonly actions: readonly Action[];
     },
   ): Rule {
-    const rule: Rule = { ...input, arn: `${listener.arn.replace(":listener/", ":listener-rule/")}/${this.#newId()}` };
+    const rule: Rule = {
+      ...input,
+      arn: `${listener.arn.replace(":listener/", ":listener-rule/")}/${this.#ids.next()}`,
+    };
     listener.rules.push(rule);
     return rule;
   }
@@ -179,6 +203,21 @@ export class World {
     const loadBalancer = new ClassicLoadBalancer({ ...input, zones, createdAt: this.clock.now() }, this);
     this.classics.set(loadBalancer.name, loadBalancer);
     return loadBalancer;
+  }
+
+  /** By default it may grow and shrink at will, and wants as many instances as it has. */
+  addAutoScalingGroup(input: NewScalingGroup): AutoScalingGroup {
+    const { name, instanceIds } = input;
+    const count = instanceIds.length;
+    const defaults = { zones: this.defaultZones, minSize: 0, maxSize: count, desiredCapacity: count };
+    const arn = `arn:aws:autoscaling:${this.region}:${this.accountId}:autoScalingGroup:${this.newUuid()}:autoScalingGroupName/${name}`;
+    const group = new AutoScalingGroup(
+      { targetGroups: [], classics: [], hooks: [], ...defaults, ...input, arn, createdAt: this.clock.now() },
+      this,
+    );
+    this.autoScalingGroups.set(name, group);
+    for (const id of instanceIds) this.instance(id)?.tags.set("aws:autoscaling:groupName", name);
+    return group;
   }
 
   /** As RegisterInstancesWithLoadBalancer, for one instance. `settled`: as if long ago, and in service. */
@@ -225,13 +264,15 @@ export class World {
 
   targetGroup(arn: string): TargetGroup {
     const group = this.targetGroups.get(arn);
-    if (group === undefined) throw targetGroupNotFound();
+    if (group === undefined)
+      throw isArnOf("targetgroup", arn, this) ? targetGroupNotFound() : invalidArn(arn, "target group");
     return group;
   }
 
   loadBalancer(arn: string): LoadBalancer {
     const loadBalancer = this.loadBalancers.get(arn);
-    if (loadBalancer === undefined) throw loadBalancerNotFound();
+    if (loadBalancer === undefined)
+      throw isArnOf("loadbalancer", arn, this) ? loadBalancerNotFound() : invalidArn(arn, "load balancer");
     return loadBalancer;
   }
 
@@ -240,8 +281,7 @@ export class World {
     return arnOf({ service, region: this.region, accountId: this.accountId, resource });
   }
 
-  #settleHealth(): void {
-    const now = this.clock.now();
+  #settleHealth(now = this.clock.now()): void {
     for (const group of this.targetGroups.values()) group.settleHealth(now);
     for (const classic of this.classics.values()) classic.settleHealth(now);
   }
@@ -250,9 +290,11 @@ export class World {
     for (const watcher of this.#watchers) watcher(change);
   }
 
-  /** 16 hexadecimal digits, the same ones in every run. */
-  #newId(): string {
-    this.#created += 1;
-    return createHash("sha256").update(String(this.#created)).digest("hex").slice(0, 16);
+  #ruleArn(listenerArn: string): string {
+    return `${listenerArn.replace(":listener/", ":listener-rule/")}/${this.#ids.next()}`;
+  }
+
+  newUuid(): string {
+    return this.#ids.nextUuid();
   }
 }

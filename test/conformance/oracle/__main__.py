@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict
 
 from oracle.caller import Caller, Report
+from oracle.calls_autoscaling import call_autoscaling
 from oracle.calls_ec2 import call_ec2
 from oracle.calls_elb import call_elb
 from oracle.calls_elbv2_read import read_elbv2
@@ -16,6 +17,7 @@ def main(endpoint: str) -> None:
     read_elbv2(Caller("elbv2", endpoint, report))
     write_elbv2(Caller("elbv2", endpoint, report))
     call_elb(Caller("elb", endpoint, report))
+    call_autoscaling(Caller("autoscaling", endpoint, report))
     call_ec2(Caller("ec2", endpoint, report))
     findings = [{"call": call, **asdict(finding)} for call, finding in report.findings]
     print(json.dumps({"good": report.good, "refused": report.refused, "findings": findings}))

@@ -15,6 +15,8 @@ COMMON_CODES = {
     "MalformedInput": 400,
     "MissingAction": 400,
     "Throttling": 400,
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html
+    "ThrottlingException": 400,
     "ValidationError": 400,
 }
 # EC2's model declares no errors: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html

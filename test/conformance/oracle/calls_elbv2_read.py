@@ -60,6 +60,7 @@ def _read_target_groups(call: Caller, arns: list[str], balancer_arns: list[str])
     not_found = "TargetGroupNotFound"
     call("describe_target_groups", TargetGroupArns=[NO_GROUP], error=not_found)
     call("describe_target_groups", Names=["none"], error=not_found)
+    call("describe_target_groups", TargetGroupArns=["none"], error="ValidationError")
     call(
         "describe_target_groups",
         LoadBalancerArn=NO_BALANCER,

@@ -102,7 +102,8 @@ def _walk_string(text: str, shape: StringShape, path: str) -> Iterator[Finding]:
 
 
 def _in_python(pattern: str) -> str:
-    """Python has no classes of characters by their Unicode category."""
+    """Python has no classes of characters by their Unicode category, and no surrogates."""
+    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     for category, alike in ((r"\p{L}", r"\w"), (r"\p{Z}", r"\s"), (r"\p{N}", r"\d")):
         pattern = pattern.replace(category, alike)
     return pattern

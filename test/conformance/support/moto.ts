@@ -1,4 +1,9 @@
-import { CreateTagsCommand, DescribeSubnetsCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
+import {
+  CreateTagsCommand,
+  DescribeInstancesCommand,
+  DescribeSubnetsCommand,
+  RunInstancesCommand,
+} from "@aws-sdk/client-ec2";
 import { CreateLoadBalancerCommand as CreateClassicCommand } from "@aws-sdk/client-elastic-load-balancing";
 import {
   CreateListenerCommand,
@@ -52,6 +57,18 @@ export class Moto {
     const { InstanceId: id = "", VpcId: vpcId = "", PrivateDnsName: name = "" } = Instances?.[0] ?? {};
     await ec2.send(new CreateTagsCommand({ Resources: [id], Tags: [CLUSTER_TAG] }));
     return { id, vpcId, name };
+  }
+
+  /** So many instances of no cluster, in one reservation. */
+  async instances(count: number): Promise<void> {
+    await this.clients.ec2.send(new RunInstancesCommand({ ImageId: IMAGE, MinCount: count, MaxCount: count }));
+  }
+
+  /** How many instances the first page of so many results has, and whether there are more. */
+  async instancesOfPage(MaxResults: number): Promise<{ readonly instances: number; readonly hasMore: boolean }> {
+    const { Reservations = [], NextToken } = await this.clients.ec2.send(new DescribeInstancesCommand({ MaxResults }));
+    const instances = Reservations.reduce((sum, { Instances = [] }) => sum + Instances.length, 0);
+    return { instances, hasMore: NextToken !== undefined };
   }
 
   /** A target group of the cluster on no listener. */

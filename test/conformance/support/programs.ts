@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, onTestFinished } from "vitest";
 
-/** The Python environment that `test/conformance/install` makes. */
+/** The environment that `test/conformance/install` makes. */
 const VENV = process.env["CONFORMANCE_VENV"] ?? "";
 const IS_REQUIRED = process.env["CONFORMANCE"] === "required";
 /** Python starts slowly, the more so on a machine that runs all the other tests meanwhile. */
 const TIMEOUT_MS = 120_000;
 
-export type Program = "python" | "aws" | "moto_server";
+export type Program = "python" | "aws" | "moto_server" | "haproxy" | "promtool";
 
 /**
  * Tests that need a program of the environment in CONFORMANCE_VENV. Without it they are skipped, saying why, unless
@@ -41,11 +41,18 @@ export class RunningProgram {
   #stderr = "";
   #hasEnded = false;
 
-  constructor(program: Program, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  /** `input` is all that it can read. */
+  constructor(
+    program: Program,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    input = "",
+  ) {
     const child = spawn(programPath(program), args, {
       env: { ...ENVIRONMENT, ...environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    child.stdin.on("error", () => {}).end(input); // One that ends without reading says so itself.
     const tell = () => {
       for (const check of this.#waiting) check();
     };

@@ -1,3 +1,4 @@
+import type { Instance } from "../../../src/simulator/world/instance.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 
 const HOUR_MS = 3_600_000;
@@ -13,6 +14,7 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
     secondaryIps: ["10.0.9.1"],
     ipv6Addresses: ["2001:db8::1"],
     ipv4Prefixes: ["10.1.0.0/28"],
+    ipv6Prefixes: ["2001:db8:1::/80"],
     tags: { "kubernetes.io/cluster/demo": "owned", "odd & <tag>": "\"'é\u0001\n", empty: "" },
   });
   const draining = region.node();
@@ -41,6 +43,8 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
     region.classic({ name: "abrupt", nodes }),
   ];
 
+  addScalingGroups(region, nodes.slice(0, 6), late);
+
   world.setAnswering(unhealthy, false);
   world.terminateInstance(terminated);
   world.stopInstance(stopped);
@@ -60,6 +64,26 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
     classic.requestStarted(draining.id);
   }
   return region;
+}
+
+/** One with hooks, one at its least size that has pools of its own, and an empty one. */
+function addScalingGroups({ world }: SimulatedRegion, nodes: readonly Instance[], late: Instance): void {
+  const [web] = world.targetGroups.values();
+  const [classic] = world.classics.values();
+  const ids = nodes.map(({ id }) => id);
+  const drain = {
+    name: "drain",
+    transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+    heartbeatTimeoutSeconds: 7_200,
+    defaultResult: "ABANDON",
+  } as const;
+  const boot = { ...drain, name: "boot/1", transition: "autoscaling:EC2_INSTANCE_LAUNCHING" } as const;
+  const workers = world.addAutoScalingGroup({ name: "workers", instanceIds: ids, hooks: [drain, boot] });
+  workers.tags.set("a + b", "é");
+  if (web === undefined || classic === undefined) throw new Error("nothing to own");
+  const own = { targetGroups: [web], classics: [classic] };
+  world.addAutoScalingGroup({ name: "small", instanceIds: [late.id], minSize: 1, ...own });
+  world.addAutoScalingGroup({ name: "empty", instanceIds: [] });
 }
 
 function addRules({ world }: SimulatedRegion, arn: string): void {

@@ -279,3 +279,25 @@ test("an ALB goes on sending requests to a machine that is gone, until its healt
   await region.clock.advance(50_000);
   expect(await tally(plane.url("web-lb"), 8)).toEqual({ [well.id]: 8 });
 });
+
+test("an ALB's target that its Auto Scaling group terminates answers until its hook's timeout, and no longer", async () => {
+  const region = new SimulatedRegion();
+  const { world, clock } = region;
+  const [leaving, other] = [region.node(), region.node()];
+  const group = region.group({ name: "own", nodes: [leaving, other], delaySeconds: 30 });
+  const transition = "autoscaling:EC2_INSTANCE_TERMINATING";
+  const workers = world.addAutoScalingGroup({
+    name: "workers",
+    instanceIds: [leaving.id],
+    targetGroups: [group],
+    hooks: [{ name: "drain", transition, heartbeatTimeoutSeconds: 60, defaultResult: "CONTINUE" }],
+  });
+  const { plane, processes } = await carry(world);
+  world.beginScaleIn(workers, leaving);
+  await clock.advance(29_999);
+  expect(await tally(plane.url("own-lb"), 10)).toEqual({ [other.id]: 10 });
+  await clock.advance(60_000);
+  expect(processes.get(leaving.id)?.killed).toBe(false);
+  await clock.advance(1);
+  expect(processes.get(leaving.id)?.killed).toBe(true);
+});

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { SimulatedRegion } from "../../support/simulated-region.ts";
+import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { carry } from "./carried.ts";
-import { hold, holdMany, statusesOf, tally } from "./clients.ts";
+import { Connection, hold, holdMany, statusesOf, tally } from "./clients.ts";
 
 const LAG = { classicDeregistration: [500, 2_000] } as const;
 const IN_PROGRESS = "Instance deregistration currently in progress.";
@@ -174,4 +174,28 @@ test("a classic load balancer answers 504 when the instance is gone or ends in t
   expect(inVain.answered).toBeUndefined();
   await region.clock.advance(1);
   expect(await inVain.answer).toMatchObject({ status: 504 });
+});
+
+test("a classic load balancer's TCP listener leaves a connection with its instance until draining ends", async () => {
+  const region = new SimulatedRegion(LAG);
+  const { world, clock } = region;
+  const [leaving, staying] = [region.node(), region.node()];
+  const listeners = [{ protocol: "TCP", port: 80, instanceProtocol: "TCP", instancePort: 30080 }];
+  const classic = world.addClassic({ name: "raw", vpcId: VPC, listeners });
+  classic.draining = { enabled: true, timeoutSeconds: 300 };
+  for (const { id } of [leaving, staying]) classic.register(id, clock.now(), { settled: true });
+  const { plane } = await carry(world);
+  const connections = await Connection.openMany(plane.url("raw"), 8);
+  const flows = connections.filter(({ servedBy }) => servedBy === leaving.id);
+  expect(flows).toHaveLength(4);
+
+  world.deregisterClassic(classic, leaving.id);
+  await clock.advance(2_000);
+  expect(await tally(plane.url("raw"), 10)).toEqual({ [staying.id]: 10 });
+  expect(await Promise.all(flows.map(async (flow) => (await flow.send()).servedBy))).toEqual(Array(4).fill(leaving.id));
+  expect(classic.apiState(leaving.id, clock.now())?.description).toBe(IN_PROGRESS);
+  await clock.advance(298_000);
+  await Promise.all(flows.map((flow) => flow.untilClosed()));
+  expect(classic.apiState(leaving.id, clock.now())?.description).toBe(OUT);
+  for (const connection of connections) connection.leave();
 });

@@ -42,6 +42,74 @@ instances:
   });
 });
 
+test("a machine has the name and the further addresses that it is given", () => {
+  const { world, instances } = built(`
+instances:
+  - name: a
+    privateDnsName: a.example.internal
+    secondaryIps: [10.0.9.1]
+    ipv6Addresses: ["2001:db8::1"]
+    ipv4Prefixes: [10.0.10.16/28]
+    ipv6Prefixes: ["2001:db8:1::/80"]
+  - name: b
+`);
+  const [a] = instances;
+  expect(a).toMatchObject({ name: "a.example.internal", secondaryIps: ["10.0.9.1"], ipv6Addresses: ["2001:db8::1"] });
+  const addresses = ["10.0.0.10", "10.0.9.1", "2001:db8:0:0::1", "10.0.10.31", "2001:db8:1::f00"];
+  expect(addresses.map((address) => world.machineOf(address)?.id)).toEqual(addresses.map(() => a?.id));
+  expect(["10.0.10.32", "2001:db8:1:0:1::", "pod"].map((address) => world.machineOf(address))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("Auto Scaling groups have their members, what is their own, and their hooks", () => {
+  const { world, now, groups, instances } = built(`
+instances: [{ name: node, count: 2, zones: [x, y] }, { name: other }]
+targetGroups: [{ name: web, protocol: HTTP, port: 80 }]
+classicLoadBalancers: [{ name: old, listeners: [{ protocol: HTTP, port: 80, instancePort: 80 }] }]
+autoScalingGroups:
+  - name: workers
+    instances: [node, node-2]
+    targetGroups: [web]
+    classicLoadBalancers: [old]
+    minSize: 1
+    maxSize: 7
+    hooks:
+      - { name: drain }
+      - { name: boot, transition: launching, heartbeatTimeoutSeconds: 30, defaultResult: CONTINUE }
+    tags: { team: shop }
+  - name: empty
+`);
+  const [workers, empty] = world.autoScalingGroups.values();
+  expect(workers?.members(now).map(({ instance }) => instance)).toEqual(instances.slice(0, 2));
+  expect(workers).toMatchObject({
+    minSize: 1,
+    maxSize: 7,
+    desiredCapacity: 2,
+    zones: ["x", "y"],
+    targetGroups: groups,
+  });
+  expect(workers?.classics).toEqual([...world.classics.values()]);
+  expect(workers?.hooks).toEqual([
+    {
+      name: "drain",
+      transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+      heartbeatTimeoutSeconds: 3_600,
+      defaultResult: "ABANDON",
+    },
+    {
+      name: "boot",
+      transition: "autoscaling:EC2_INSTANCE_LAUNCHING",
+      heartbeatTimeoutSeconds: 30,
+      defaultResult: "CONTINUE",
+    },
+  ]);
+  expect([...(workers?.tags ?? [])]).toEqual([["team", "shop"]]);
+  expect(empty).toMatchObject({ desiredCapacity: 0, maxSize: 0, zones: ["eu-west-1a", "eu-west-1b"] });
+});
+
 describe("target groups", () => {
   test("hold their targets on every port, healthy unless they are new", () => {
     const { now, groups, instances } = built(`

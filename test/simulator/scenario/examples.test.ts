@@ -1,4 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
+import {
+  AutoScalingClient,
+  DescribeAutoScalingGroupsCommand,
+  TerminateInstanceInAutoScalingGroupCommand,
+} from "@aws-sdk/client-auto-scaling";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { DescribeLoadBalancersCommand as DescribeClassicsCommand } from "@aws-sdk/client-elastic-load-balancing";
 import {
@@ -28,6 +33,7 @@ async function opened(file: string, clock: Clock = new VirtualClock()) {
 
 test("there is an example for each thing that a scenario can show", () => {
   expect(EXAMPLES).toEqual([
+    "auto-scaling.yaml",
     "controller.yaml",
     "faults.yaml",
     "permissions.yaml",
@@ -88,6 +94,26 @@ test("controller.yaml brings back a node that drains, but not the excluded one",
   await (world.clock as VirtualClock).advance(15_000);
   const states = group.listed(world.clock.now()).map((target) => group.apiHealth(target, world.clock.now()).state);
   expect(states).toEqual(["initial", "healthy", "healthy", "draining"]);
+});
+
+test("auto-scaling.yaml holds a machine for its hook, and knows addresses by their machine", async () => {
+  const { region } = await opened("auto-scaling.yaml");
+  const { world, url } = region;
+  const scaling = new AutoScalingClient({ region: world.region, endpoint: url, credentials: CREDENTIALS });
+  const InstanceId = region.instanceIds.get("node-1");
+  await scaling.send(
+    new TerminateInstanceInAutoScalingGroupCommand({ InstanceId, ShouldDecrementDesiredCapacity: false }),
+  );
+  const states = async () => {
+    const { AutoScalingGroups } = await scaling.send(new DescribeAutoScalingGroupsCommand({}));
+    return AutoScalingGroups?.flatMap(({ Instances }) => Instances?.map(({ LifecycleState }) => LifecycleState));
+  };
+  expect(await states()).toEqual(["Terminating", "InService", "InService", "InService"]);
+  await (world.clock as VirtualClock).advance(20_000);
+  expect(await states()).toEqual(["Terminating:Wait", "InService", "InService", "InService"]);
+  await (world.clock as VirtualClock).advance(300_000);
+  expect(world.instance(InstanceId ?? "")?.terminatedAt).toBe(world.clock.now());
+  expect(world.machineOf("10.1.4.20")?.name).toBe("pods.scaled.internal");
 });
 
 test("faults.yaml fails the first two looks at a group's health", async () => {

@@ -110,6 +110,85 @@ describe("what is wrong is said with its place", () => {
       { controllers: [{ intervalSeconds: 1, classicLoadBalancers: ["old"] }] },
       "controllers[0].classicLoadBalancers[0]: there is no classic load balancer 'old'",
     ],
+    [
+      "an Auto Scaling group's instance that is not there",
+      { autoScalingGroups: [{ name: "workers", instances: ["node"] }] },
+      "autoScalingGroups[0].instances[0]: there is no instance 'node'",
+    ],
+    [
+      "an Auto Scaling group's target group that is not there",
+      { autoScalingGroups: [{ name: "workers", targetGroups: ["web"] }] },
+      "autoScalingGroups[0].targetGroups[0]: there is no target group 'web'",
+    ],
+    [
+      "an Auto Scaling group's classic load balancer that is not there",
+      { autoScalingGroups: [{ name: "workers", classicLoadBalancers: ["old"] }] },
+      "autoScalingGroups[0].classicLoadBalancers[0]: there is no classic load balancer 'old'",
+    ],
+    [
+      "an Auto Scaling group's target group of addresses",
+      {
+        targetGroups: [{ ...GROUP, targetType: "ip" }],
+        autoScalingGroups: [{ name: "workers", targetGroups: ["web"] }],
+      },
+      "autoScalingGroups[0].targetGroups[0]: 'web' takes addresses: an Auto Scaling group registers instances",
+    ],
+    [
+      "a machine of two Auto Scaling groups",
+      {
+        instances: [{ name: "node", count: 2 }],
+        autoScalingGroups: [
+          { name: "a", instances: ["node"] },
+          { name: "b", instances: ["node-2"] },
+        ],
+      },
+      "autoScalingGroups[1].instances[0]: 'node-2' belongs to another Auto Scaling group already",
+    ],
+    [
+      "two Auto Scaling groups of one name",
+      { autoScalingGroups: [{ name: "a" }, { name: "a" }] },
+      "autoScalingGroups[1].name: 'a' is given twice",
+    ],
+    [
+      "two hooks of one name",
+      { autoScalingGroups: [{ name: "a", hooks: [{ name: "drain" }, { name: "drain" }] }] },
+      "autoScalingGroups[0].hooks[1].name: 'drain' is given twice",
+    ],
+    [
+      "a hook's timeout that AWS doesn't allow",
+      { autoScalingGroups: [{ name: "a", hooks: [{ name: "drain", heartbeatTimeoutSeconds: 29 }] }] },
+      "autoScalingGroups[0].hooks[0].heartbeatTimeoutSeconds: Too small: expected number to be >=30",
+    ],
+    [
+      "an Auto Scaling group above its greatest size",
+      { instances: [{ name: "node", count: 2 }], autoScalingGroups: [{ name: "a", instances: ["node"], maxSize: 1 }] },
+      "autoScalingGroups[0].maxSize: is less than the desired capacity, 2",
+    ],
+    [
+      "an Auto Scaling group below its least size",
+      { autoScalingGroups: [{ name: "a", minSize: 1 }] },
+      "autoScalingGroups[0].minSize: is more than the desired capacity, 0",
+    ],
+    [
+      "a name for several machines",
+      { instances: [{ name: "node", count: 2, privateDnsName: "a.internal" }] },
+      "instances[0].privateDnsName: one machine alone can have it: leave out count, or give each machine an entry of its own",
+    ],
+    [
+      "a prefix that AWS doesn't give",
+      { instances: [{ name: "node", ipv4Prefixes: ["10.0.0.0/24"] }] },
+      "instances[0].ipv4Prefixes[0]: give a /28, as AWS does",
+    ],
+    [
+      "an address of two machines",
+      {
+        instances: [
+          { name: "a", firstIp: "10.0.0.1" },
+          { name: "b", secondaryIps: ["10.0.0.1"] },
+        ],
+      },
+      "instances: a and b both have the address 10.0.0.1 in vpc-0123456789abcdef0",
+    ],
     ["a name given twice", { targetGroups: [GROUP, GROUP] }, "targetGroups[1].name: 'web' is given twice"],
     [
       "a name for load balancers of both APIs",

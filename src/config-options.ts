@@ -1,0 +1,216 @@
+import { flag, matching, number, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
+
+/** The commands that take options. */
+export type Verb = "serve" | "drain" | "plan" | "status" | "policy";
+
+/** One option: everything that help texts, documents and checks need to know of it. */
+export interface Option<T = unknown> {
+  readonly variable: string;
+  /** As commander writes it. Absent where a flag would show a secret to everybody who can list processes. */
+  readonly flag?: string;
+  readonly help: string;
+  readonly default?: T;
+  /** Shown in help and documents where the default is not a value. */
+  readonly defaultText?: string;
+  /** Never shown; white space around it counts. */
+  readonly isSecret?: true;
+  /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */
+  readonly unit?: "seconds";
+  readonly usedBy: readonly Verb[];
+  readonly requiredBy?: readonly Verb[];
+  /** Throws `RangeError` that says what is allowed. */
+  readonly parse: (text: string) => T;
+}
+
+export type WithDefault<T> = Option<T> & { readonly default: T };
+
+const ALL: readonly Verb[] = ["serve", "drain", "plan", "status"];
+const ALL_AND_POLICY: readonly Verb[] = [...ALL, "policy"];
+/** Those that need to know how long a node is held. */
+const HOLDING: readonly Verb[] = ["serve", "drain", "plan"];
+const DAY_SECONDS = 86_400;
+/** Headers hold 16 KiB in all. */
+const SECRET_LENGTH_MAX = 4_096;
+
+/** Every option there is. An empty variable counts as unset. */
+export const OPTIONS = {
+  secret: option({
+    variable: "SECRET",
+    help: "the secret that callers must send; with --server, the service's",
+    usedBy: ALL,
+    isSecret: true,
+    parse: text(SECRET_LENGTH_MAX),
+  }),
+  secretFile: option({
+    variable: "SECRET_FILE",
+    flag: "--secret-file <path>",
+    help: "a file that holds the secret, instead of SECRET",
+    usedBy: ALL,
+    parse: text(4_096),
+  }),
+  cloudProvider: option({
+    variable: "CLOUDPROVIDER",
+    flag: "--cloud-provider <name>",
+    help: "the cloud to work with: aws",
+    usedBy: ["serve"],
+    requiredBy: ["serve"],
+    parse: oneOf(["aws"]),
+  }),
+  region: option({
+    variable: "AWS_REGION",
+    flag: "--region <region>",
+    help: "the AWS region",
+    defaultText: "where the AWS SDK finds one",
+    usedBy: ALL_AND_POLICY,
+    parse: matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
+  }),
+  clusterName: option({
+    variable: "CLUSTERNAME",
+    flag: "--cluster-name <name>",
+    help: "the cluster; nodes of any other are refused",
+    usedBy: ALL_AND_POLICY,
+    parse: text(256),
+  }),
+  vpcId: option({
+    variable: "VPCID",
+    flag: "--vpc-id <id>",
+    help: "the VPC; nodes of any other are refused",
+    usedBy: ALL,
+    parse: matching(/^vpc-[0-9a-f]{8,17}$/, "a VPC id such as vpc-0123456789abcdef0"),
+  }),
+  discovery: option({
+    variable: "DISCOVERY",
+    flag: "--discovery <how>",
+    help: "vpc: every load balancer of the node's VPC; tag: only those with the cluster's tag",
+    default: "vpc",
+    usedBy: ALL_AND_POLICY,
+    parse: oneOf(["vpc", "tag"]),
+  }),
+  policyScope: option({
+    variable: "POLICY_SCOPE",
+    flag: "--scope <which>",
+    help: "what the IAM policy lets drains deregister from: vpc: any pool; tag: only pools with the cluster's tag",
+    default: "vpc",
+    usedBy: ALL_AND_POLICY,
+    parse: oneOf(["vpc", "tag"]),
+  }),
+  timeoutMs: option({
+    variable: "TIMEOUT",
+    flag: "--timeout <seconds>",
+    help: "how long a drain may take, counted from each request for it",
+    defaultText: "the longest hold and a minute",
+    usedBy: HOLDING,
+    unit: "seconds",
+    parse: seconds(1, DAY_SECONDS),
+  }),
+  deadlineMarginMs: option({
+    variable: "DEADLINE_MARGIN",
+    flag: "--deadline-margin <seconds>",
+    help: "how long before its deadline a drain ends, to leave time to answer; at most half of the notice",
+    default: 10_000,
+    usedBy: HOLDING,
+    unit: "seconds",
+    parse: seconds(0, 600),
+  }),
+  albPropagationMs: option({
+    variable: "ALB_PROPAGATION",
+    flag: "--alb-propagation <seconds>",
+    help: "how long an ALB may send new requests after deregistering",
+    default: 30_000,
+    usedBy: HOLDING,
+    unit: "seconds",
+    parse: seconds(0, 3_600),
+  }),
+  nlbPropagationMs: option({
+    variable: "NLB_PROPAGATION",
+    flag: "--nlb-propagation <seconds>",
+    help: "how long an NLB may open new connections after deregistering",
+    default: 210_000,
+    usedBy: HOLDING,
+    unit: "seconds",
+    parse: seconds(0, 3_600),
+  }),
+  gwlbIdleMs: option({
+    variable: "GWLB_IDLE",
+    flag: "--gwlb-idle <seconds>",
+    help: "how long a GWLB keeps idle flows on a deregistered target",
+    default: 350_000,
+    usedBy: HOLDING,
+    unit: "seconds",
+    parse: seconds(0, 7_200),
+  }),
+  classicMinimumMs: option({
+    variable: "CLASSIC_MINIMUM",
+    flag: "--classic-minimum <seconds>",
+    help: "how long a node is held for a classic load balancer at least",
+    default: 10_000,
+    usedBy: HOLDING,
+    unit: "seconds",
+    parse: seconds(0, 3_600),
+  }),
+  quotaShare: option({
+    variable: "QUOTA_SHARE",
+    flag: "--quota-share <part>",
+    help: "the part of AWS's default request quotas to use; above 1 where AWS has raised them for the account",
+    default: 0.8,
+    usedBy: ALL,
+    parse: number(0.01, 100),
+  }),
+  indexPerSecond: option({
+    variable: "INDEX_RATE",
+    flag: "--index-rate <calls>",
+    help: "calls a second to AWS to know where nodes are registered before they are drained; 0: none, each drain searches",
+    default: 1,
+    usedBy: ["serve"],
+    parse: number(0, 100),
+  }),
+  dryRun: option({
+    variable: "DRYRUN",
+    flag: "--dry-run",
+    help: "answer with the plan and change nothing",
+    default: false,
+    usedBy: ["serve", "drain"],
+    parse: flag,
+  }),
+  logLevel: option({
+    variable: "LOGLEVEL",
+    flag: "--log-level <level>",
+    help: "debug, info, warn or error",
+    default: "info",
+    usedBy: ["serve"],
+    parse: oneOf(["debug", "info", "warn", "error"]),
+  }),
+  port: option({
+    variable: "PORT",
+    flag: "--port <port>",
+    help: "the port to listen on; 0 for any free one",
+    default: 8_080,
+    usedBy: ["serve"],
+    parse: wholeNumber(0, 65_535),
+  }),
+  host: option({
+    variable: "HOST",
+    flag: "--host <address>",
+    help: "the address to listen on",
+    default: "0.0.0.0",
+    usedBy: ["serve"],
+    parse: text(253),
+  }),
+  shutdownGraceMs: option({
+    variable: "SHUTDOWN_GRACE",
+    flag: "--shutdown-grace <seconds>",
+    help: "how long running drains may go on after SIGTERM; a second SIGTERM ends them at once",
+    default: 25_000,
+    usedBy: ["serve"],
+    unit: "seconds",
+    parse: seconds(0, DAY_SECONDS),
+  }),
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+
+function option<const T>(declared: WithDefault<T>): WithDefault<T>;
+function option<const T>(declared: Option<T>): Option<T>;
+function option<T>(declared: Option<T>): Option<T> {
+  return declared;
+}

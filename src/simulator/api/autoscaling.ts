@@ -1,0 +1,259 @@
+import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import type { AutoScalingGroup, Member } from "../world/auto-scaling-group.ts";
+import { globalTimeoutSeconds, type LifecycleAction } from "../world/lifecycle-action.ts";
+import type { ScaleIn } from "../world/scale-in.ts";
+import type { World } from "../world/world.ts";
+import { type ApiActions, isoTime } from "./action.ts";
+import { recordsOf } from "./paging.ts";
+import { atMost, type Params, requiredText, structures, text, texts } from "./params.ts";
+import type { XmlFields } from "./xml.ts";
+
+const RECORDS_PER_PAGE = 50;
+const GROUPS_PER_PAGE_MAX = 100;
+const NAMES_PER_CALL_MAX = 50;
+const TERMINATIONS_PER_CALL_MAX = 100;
+const TOKEN_LENGTH = 36;
+
+/** The actions of Auto Scaling 2011-01-01 that draining needs, and the one that starts a scale-in. */
+export const autoScalingActions: ApiActions = {
+  DescribeAutoScalingGroups(params, world) {
+    const names = texts(params, "AutoScalingGroupNames");
+    const namesMax = Math.max(NAMES_PER_CALL_MAX, Number(text(params, "MaxRecords") ?? 0));
+    if (names !== undefined && names.length > namesMax) {
+      throw validationError(`The number of group names that may be passed in is limited to ${namesMax}`);
+    }
+    const wanted = (structures(params, "Filters") ?? []).map(filter);
+    const chosen = [...world.autoScalingGroups.values()].filter(
+      (group) => (names?.includes(group.name) ?? true) && wanted.every((matches) => matches(group)),
+    );
+    const pages = { byDefault: RECORDS_PER_PAGE, max: GROUPS_PER_PAGE_MAX };
+    const { items, nextToken } = recordsOf(chosen, params, pages);
+    const withInstances = text(params, "IncludeInstances") !== "false";
+    return {
+      AutoScalingGroups: { member: items.map((group) => groupXml(group, world, withInstances)) },
+      NextToken: nextToken,
+    };
+  },
+
+  /** Unknown ids are passed over, as on AWS. */
+  DescribeAutoScalingInstances(params, world) {
+    const ids = texts(params, "InstanceIds");
+    if (ids !== undefined && ids.length > RECORDS_PER_PAGE) {
+      throw validationError(`The number of instance ids that may be passed in is limited to ${RECORDS_PER_PAGE}`);
+    }
+    const all = [...world.autoScalingGroups.values()].flatMap((group) =>
+      group.members(world.clock.now()).map((member) => ({ group, member })),
+    );
+    const chosen = all.filter(({ member }) => ids?.includes(member.instance.id) ?? true);
+    const pages = { byDefault: RECORDS_PER_PAGE, max: RECORDS_PER_PAGE };
+    const { items, nextToken } = recordsOf(chosen, params, pages);
+    return {
+      AutoScalingInstances: {
+        member: items.map(({ group, member }) => ({
+          ...memberXml(member, world),
+          AutoScalingGroupName: group.name,
+          // In capitals here, and here alone.
+          HealthStatus: isHealthy(member, world) ? "HEALTHY" : "UNHEALTHY",
+        })),
+      },
+      NextToken: nextToken,
+    };
+  },
+
+  DescribeLifecycleHooks(params, world) {
+    const group = namedGroup(params, world);
+    const names = texts(params, "LifecycleHookNames");
+    if (names !== undefined) atMost(names, NAMES_PER_CALL_MAX, "lifecycleHookNames");
+    const hooks = group.hooks.filter(({ name }) => names?.includes(name) ?? true);
+    return {
+      LifecycleHooks: {
+        member: hooks.map((hook) => ({
+          LifecycleHookName: hook.name,
+          AutoScalingGroupName: group.name,
+          LifecycleTransition: hook.transition,
+          HeartbeatTimeout: hook.heartbeatTimeoutSeconds,
+          GlobalTimeout: globalTimeoutSeconds(hook),
+          DefaultResult: hook.defaultResult,
+        })),
+      },
+    };
+  },
+
+  CompleteLifecycleAction(params, world) {
+    const result = requiredText(params, "LifecycleActionResult");
+    if (result !== "CONTINUE" && result !== "ABANDON") {
+      throw validationError(`Lifecycle action result '${result}' is not valid: use CONTINUE or ABANDON`);
+    }
+    const { scaleIn, action } = activeAction(params, world);
+    action.complete(result, world.clock.now());
+    world.scaleInChanged(scaleIn);
+    return {};
+  },
+
+  RecordLifecycleActionHeartbeat(params, world) {
+    const { scaleIn, action } = activeAction(params, world);
+    action.heartbeat(world.clock.now());
+    world.scaleInChanged(scaleIn);
+    return {};
+  },
+
+  TerminateInstanceInAutoScalingGroup(params, world) {
+    const id = text(params, "InstanceId");
+    const ids = id === undefined ? texts(params, "InstanceIds") : [id];
+    if (ids === undefined) throw missingParameter("InstanceId");
+    atMost(ids, TERMINATIONS_PER_CALL_MAX, "instanceIds");
+    const group = id === undefined ? namedGroup(params, world) : undefined;
+    const shrinks = requiredText(params, "ShouldDecrementDesiredCapacity") === "true";
+    const leaving = [...new Set(ids)].map((each) => memberToTerminate(each, world, group));
+    if (shrinks) checkShrinking(leaving);
+    const activities = leaving.map((each) => terminate(each, shrinks, world));
+    return id === undefined ? { Activities: { member: activities } } : { Activity: activities[0] };
+  },
+};
+
+/** By name or ARN. */
+function namedGroup(params: Params, world: World): AutoScalingGroup {
+  const name = requiredText(params, "AutoScalingGroupName");
+  const group = [...world.autoScalingGroups.values()].find((each) => each.name === name || each.arn === name);
+  if (group === undefined) {
+    throw validationError(`AutoScalingGroup name not found - AutoScalingGroup '${name}' not found`);
+  }
+  return group;
+}
+
+/** What a call names by token or instance, or by both. An action that has ended is as unknown as one that never was. */
+function activeAction(params: Params, world: World): { readonly scaleIn: ScaleIn; readonly action: LifecycleAction } {
+  const hookName = requiredText(params, "LifecycleHookName");
+  const token = text(params, "LifecycleActionToken");
+  const instanceId = text(params, "InstanceId");
+  const group = namedGroup(params, world);
+  if (token === undefined && instanceId === undefined) {
+    throw validationError("Either a lifecycle action token or an instance ID must be specified");
+  }
+  if (token !== undefined && token.length !== TOKEN_LENGTH) {
+    throw validationError(`The lifecycle action token '${token}' must have a length of ${TOKEN_LENGTH}`);
+  }
+  const found = group.scaleIns
+    .filter((scaleIn) => scaleIn.instanceId === (instanceId ?? scaleIn.instanceId))
+    .flatMap((scaleIn) => scaleIn.activeActions(world.clock.now()).map((action) => ({ scaleIn, action })))
+    .find(({ action }) => action.hook.name === hookName && action.token === (token ?? action.token));
+  if (found === undefined) {
+    const subject = token === undefined ? `instance ID ${instanceId}` : `token ${token}`;
+    throw validationError(`No active Lifecycle Action found with ${subject}`);
+  }
+  return found;
+}
+
+interface Leaving {
+  readonly group: AutoScalingGroup;
+  readonly member: Member;
+}
+
+function memberToTerminate(id: string, world: World, only: AutoScalingGroup | undefined): Leaving {
+  for (const group of only === undefined ? world.autoScalingGroups.values() : [only]) {
+    const member = group.members(world.clock.now()).find(({ instance }) => instance.id === id);
+    const scaleIn = group.scaleInOf(id);
+    if (scaleIn !== undefined && member !== undefined) {
+      throw new AwsError(
+        "ScalingActivityInProgress",
+        `Scaling activity ${scaleIn.activityId} is in progress and blocks this action`,
+      );
+    }
+    if (member !== undefined) return { group, member };
+  }
+  throw validationError(`Instance Id not found - No managed instance found for instance ID: ${id}`);
+}
+
+function checkShrinking(leaving: readonly Leaving[]): void {
+  for (const group of new Set(leaving.map((each) => each.group))) {
+    const count = leaving.filter((each) => each.group === group).length;
+    if (group.desiredCapacity - count >= group.minSize) continue;
+    throw validationError(
+      `Currently, desiredSize equals minSize (${group.minSize}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.`,
+    );
+  }
+}
+
+function terminate({ group, member }: Leaving, shrinks: boolean, world: World): XmlFields {
+  const before = group.desiredCapacity;
+  if (shrinks) group.desiredCapacity -= 1;
+  const { activityId, startedAt } = world.beginScaleIn(group, member.instance);
+  const { id, zone } = member.instance;
+  const shrinking = shrinks ? `, shrinking the capacity from ${before} to ${before - 1}` : "";
+  return {
+    ActivityId: activityId,
+    AutoScalingGroupName: group.name,
+    AutoScalingGroupARN: group.arn,
+    Description: `Terminating EC2 instance: ${id}`,
+    Cause: `At ${isoTime(startedAt)} instance ${id} was taken out of service in response to a user request${shrinking}.`,
+    StartTime: isoTime(startedAt),
+    StatusCode: "InProgress",
+    Progress: 0,
+    Details: JSON.stringify({ "Availability Zone": zone }),
+  };
+}
+
+function filter(params: Params): (group: AutoScalingGroup) => boolean {
+  const name = text(params, "Name") ?? "";
+  const values = texts(params, "Values") ?? [];
+  if (name === "tag-key") return ({ tags }) => values.some((value) => tags.has(value));
+  if (name === "tag-value") return ({ tags }) => [...tags.values()].some((value) => values.includes(value));
+  if (name.startsWith("tag:")) {
+    const key = name.slice("tag:".length);
+    return ({ tags }) => values.includes(tags.get(key) ?? "") && tags.has(key);
+  }
+  throw validationError(`Filter type ${name} is not correct. Allowed Filter types are: tag-key, tag-value, tag:<key>`);
+}
+
+function isHealthy({ instance }: Member, world: World): boolean {
+  return world.isRunning(instance.id);
+}
+
+function memberXml(member: Member, world: World): XmlFields {
+  return {
+    InstanceId: member.instance.id,
+    InstanceType: "m7g.large",
+    AvailabilityZone: member.instance.zone,
+    LifecycleState: member.lifecycleState,
+    HealthStatus: isHealthy(member, world) ? "Healthy" : "Unhealthy",
+    ProtectedFromScaleIn: false,
+  };
+}
+
+function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean): XmlFields {
+  const { name, targetGroups, classics } = group;
+  const sources = [
+    ...targetGroups.map(({ arn }) => ({ Identifier: arn, Type: "elbv2" })),
+    ...classics.map((classic) => ({ Identifier: classic.name, Type: "elb" })),
+  ];
+  const members = withInstances ? group.members(world.clock.now()) : [];
+  return {
+    AutoScalingGroupName: name,
+    AutoScalingGroupARN: group.arn,
+    MinSize: group.minSize,
+    MaxSize: group.maxSize,
+    DesiredCapacity: group.desiredCapacity,
+    DefaultCooldown: 300,
+    AvailabilityZones: { member: group.zones },
+    LoadBalancerNames: { member: classics.map((classic) => classic.name) },
+    TargetGroupARNs: { member: targetGroups.map(({ arn }) => arn) },
+    HealthCheckType: "EC2",
+    HealthCheckGracePeriod: 300,
+    Instances: { member: members.map((member) => memberXml(member, world)) },
+    CreatedTime: isoTime(group.createdAt),
+    SuspendedProcesses: { member: [] },
+    EnabledMetrics: { member: [] },
+    Tags: {
+      member: [...group.tags].map(([Key, Value]) => ({
+        ResourceId: name,
+        ResourceType: "auto-scaling-group",
+        Key,
+        Value,
+        PropagateAtLaunch: true,
+      })),
+    },
+    TerminationPolicies: { member: ["Default"] },
+    NewInstancesProtectedFromScaleIn: false,
+    TrafficSources: { member: sources },
+  };
+}

@@ -1,0 +1,65 @@
+import { machineNames } from "./machines.ts";
+import { type Found, findAll, type Problem } from "./problem.ts";
+
+/** What AWS would refuse of Auto Scaling groups, in data of any shape. */
+export function scalingProblems(data: unknown): readonly Problem[] {
+  return [
+    ...groupsOfAddresses(data),
+    ...membersOfTwo(data),
+    ...findAll(data, "autoScalingGroups", "*").flatMap((group) => sizeProblems(group, data)),
+  ];
+}
+
+function groupsOfAddresses(data: unknown): readonly Problem[] {
+  const ofAddresses = findAll(data, "targetGroups", "*")
+    .filter(({ value }) => findAll(value, "targetType").some((type) => type.value === "ip"))
+    .flatMap(({ value }) => findAll(value, "name").map((name) => name.value));
+  return findAll(data, "autoScalingGroups", "*", "targetGroups", "*")
+    .filter(({ value }) => ofAddresses.includes(value))
+    .map(({ value, path }) => ({
+      path,
+      message: `'${value}' takes addresses: an Auto Scaling group registers instances`,
+    }));
+}
+
+function membersOfTwo(data: unknown): readonly Problem[] {
+  const owners = new Map<string, number>();
+  return findAll(data, "autoScalingGroups", "*").flatMap(({ value, path: [list = "", index = 0] }) =>
+    findAll(value, "instances", "*").flatMap((member) =>
+      machinesNamed(String(member.value), data).flatMap((machine) => {
+        const owner = owners.get(machine) ?? Number(index);
+        owners.set(machine, owner);
+        const message = `'${machine}' belongs to another Auto Scaling group already`;
+        return owner === index ? [] : [{ path: [list, index, ...member.path], message }];
+      }),
+    ),
+  );
+}
+
+function sizeProblems({ value, path }: Found, data: unknown): readonly Problem[] {
+  const sizeOf = (key: string) => findAll(value, key).map((found) => Number(found.value))[0];
+  const members = findAll(value, "instances", "*").flatMap((member) => machinesNamed(String(member.value), data));
+  const desired = sizeOf("desiredCapacity") ?? new Set(members).size;
+  const min = sizeOf("minSize") ?? 0;
+  const max = sizeOf("maxSize") ?? desired;
+  return [
+    ...(min > desired
+      ? [{ path: [...path, "minSize"], message: `is more than the desired capacity, ${desired}` }]
+      : []),
+    ...(max < desired
+      ? [{ path: [...path, "maxSize"], message: `is less than the desired capacity, ${desired}` }]
+      : []),
+  ];
+}
+
+/** The machines that a name stands for: one, or all of an entry's. */
+function machinesNamed(name: string, data: unknown): readonly string[] {
+  const entries = findAll(data, "instances", "*").map(({ value }) => {
+    const { name: entryName, count } = (value ?? {}) as { readonly name?: unknown; readonly count?: unknown };
+    const isCounted = typeof count === "number" && Number.isInteger(count) && count >= 1 && count <= 10_000;
+    return { name: String(entryName), count: isCounted ? count : 1 };
+  });
+  return entries.find((entry) => entry.name === name) === undefined
+    ? [name]
+    : entries.filter((entry) => entry.name === name).flatMap(machineNames);
+}

@@ -1,0 +1,125 @@
+import type { Timing } from "../timing.ts";
+import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
+import type { Instance } from "./instance.ts";
+import type { LifecycleHook } from "./lifecycle-action.ts";
+import { ScaleIn } from "./scale-in.ts";
+import type { TargetDescription, TargetGroup } from "./target-group.ts";
+
+export interface AutoScalingGroupInput {
+  readonly name: string;
+  readonly arn: string;
+  readonly zones: readonly string[];
+  readonly minSize: number;
+  readonly maxSize: number;
+  readonly desiredCapacity: number;
+  readonly instanceIds: readonly string[];
+  /** The group's own: what it registers its instances with, and deregisters them from. */
+  readonly targetGroups: readonly TargetGroup[];
+  readonly classics: readonly ClassicLoadBalancer[];
+  readonly hooks: readonly LifecycleHook[];
+  readonly createdAt: number;
+}
+
+/** What an Auto Scaling group needs to know of the world around it, and does to it. */
+export interface ScalingSurroundings {
+  readonly timing: Timing;
+  instance(id: string): Instance | undefined;
+  deregisterTarget(group: TargetGroup, description: TargetDescription): void;
+  deregisterClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void;
+  newUuid(): string;
+}
+
+export interface Member {
+  readonly instance: Instance;
+  readonly lifecycleState: string;
+}
+
+/** Instances that belong together, and how they leave. It launches none: what it loses is not replaced. */
+export class AutoScalingGroup {
+  readonly name: string;
+  readonly arn: string;
+  readonly zones: readonly string[];
+  readonly minSize: number;
+  readonly maxSize: number;
+  desiredCapacity: number;
+  readonly targetGroups: readonly TargetGroup[];
+  readonly classics: readonly ClassicLoadBalancer[];
+  readonly hooks: readonly LifecycleHook[];
+  readonly createdAt: number;
+  readonly tags = new Map<string, string>();
+  readonly #instanceIds: readonly string[];
+  readonly #scaleIns = new Map<string, ScaleIn>();
+  readonly #surroundings: ScalingSurroundings;
+
+  constructor(input: AutoScalingGroupInput, surroundings: ScalingSurroundings) {
+    this.name = input.name;
+    this.arn = input.arn;
+    this.zones = input.zones;
+    this.minSize = input.minSize;
+    this.maxSize = input.maxSize;
+    this.desiredCapacity = input.desiredCapacity;
+    this.targetGroups = input.targetGroups;
+    this.classics = input.classics;
+    this.hooks = input.hooks;
+    this.createdAt = input.createdAt;
+    this.#instanceIds = input.instanceIds;
+    this.#surroundings = surroundings;
+  }
+
+  /** Who belongs to it now. A terminated instance does no more, unless a hook still waits for it. */
+  members(now: number): readonly Member[] {
+    return this.#instanceIds.flatMap((id) => {
+      const instance = this.#surroundings.instance(id);
+      if (instance === undefined) return [];
+      const lifecycleState = this.#lifecycleState(instance, now);
+      return lifecycleState === undefined ? [] : [{ instance, lifecycleState }];
+    });
+  }
+
+  /** The instance's way out, from its begin on. */
+  scaleInOf(instanceId: string): ScaleIn | undefined {
+    return this.#scaleIns.get(instanceId);
+  }
+
+  get scaleIns(): readonly ScaleIn[] {
+    return [...this.#scaleIns.values()];
+  }
+
+  /** Takes a member out: its own target groups and load balancers let go of it at once. */
+  beginScaleIn(instanceId: string, now: number): ScaleIn {
+    const scaleIn = new ScaleIn({
+      instanceId,
+      activityId: this.#surroundings.newUuid(),
+      startedAt: now,
+      leavesAt: [
+        ...this.targetGroups.map((group) => this.#leaveGroup(group, instanceId, now)),
+        ...this.classics.map((loadBalancer) => this.#leaveClassic(loadBalancer, instanceId, now)),
+      ],
+      hooks: this.hooks.filter(({ transition }) => transition === "autoscaling:EC2_INSTANCE_TERMINATING"),
+      newToken: () => this.#surroundings.newUuid(),
+    });
+    this.#scaleIns.set(instanceId, scaleIn);
+    return scaleIn;
+  }
+
+  #lifecycleState(instance: Instance, now: number): string | undefined {
+    const scaleIn = this.#scaleIns.get(instance.id);
+    if (scaleIn !== undefined && now < (scaleIn.endsAt ?? Number.POSITIVE_INFINITY)) return scaleIn.lifecycleState(now);
+    const state = instance.state(now, this.#surroundings.timing);
+    if (state === "terminated") return undefined;
+    return scaleIn?.lifecycleState(now) ?? (state === "shutting-down" ? "Terminating" : "InService");
+  }
+
+  #leaveGroup(group: TargetGroup, id: string, now: number): () => number {
+    // On the group's port, which is where an Auto Scaling group registers.
+    const target = group.named({ id }, now);
+    this.#surroundings.deregisterTarget(group, { id });
+    const leavesAt = target === undefined ? now : (target.deregisteredAt ?? now) + group.drainingMs;
+    return () => leavesAt;
+  }
+
+  #leaveClassic(loadBalancer: ClassicLoadBalancer, id: string, now: number): () => number {
+    this.#surroundings.deregisterClassic(loadBalancer, id);
+    return () => loadBalancer.leavesAt(id) ?? now;
+  }
+}

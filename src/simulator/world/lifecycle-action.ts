@@ -1,0 +1,52 @@
+export type LifecycleResult = "CONTINUE" | "ABANDON";
+
+export interface LifecycleHook {
+  readonly name: string;
+  readonly transition: "autoscaling:EC2_INSTANCE_LAUNCHING" | "autoscaling:EC2_INSTANCE_TERMINATING";
+  readonly heartbeatTimeoutSeconds: number;
+  /** What counts when nobody answers in time. */
+  readonly defaultResult: LifecycleResult;
+}
+
+const GLOBAL_TIMEOUT_MAX_SECONDS = 172_800;
+const HEARTBEATS_MAX = 100;
+
+/** However often heartbeats restart the timeout, an action ends by then. */
+export function globalTimeoutSeconds({ heartbeatTimeoutSeconds }: LifecycleHook): number {
+  return Math.min(GLOBAL_TIMEOUT_MAX_SECONDS, HEARTBEATS_MAX * heartbeatTimeoutSeconds);
+}
+
+/** One hook's wait for one instance. It ends by being completed or by its timeout, whichever comes first. */
+export class LifecycleAction {
+  readonly hook: LifecycleHook;
+  /** A UUID, which AWS tells to nobody but the hook's listeners. */
+  readonly token: string;
+  /** Milliseconds since the epoch, as all times here. */
+  readonly startedAt: number;
+  #heartbeatAt: number;
+  #completed: { readonly at: number; readonly result: LifecycleResult } | undefined;
+
+  constructor(hook: LifecycleHook, token: string, startedAt: number) {
+    this.hook = hook;
+    this.token = token;
+    this.startedAt = startedAt;
+    this.#heartbeatAt = startedAt;
+  }
+
+  get endsAt(): number {
+    const timeoutAt = this.#heartbeatAt + this.hook.heartbeatTimeoutSeconds * 1_000;
+    return this.#completed?.at ?? Math.min(timeoutAt, this.startedAt + globalTimeoutSeconds(this.hook) * 1_000);
+  }
+
+  get result(): LifecycleResult {
+    return this.#completed?.result ?? this.hook.defaultResult;
+  }
+
+  heartbeat(now: number): void {
+    this.#heartbeatAt = now;
+  }
+
+  complete(result: LifecycleResult, now: number): void {
+    this.#completed ??= { at: now, result };
+  }
+}

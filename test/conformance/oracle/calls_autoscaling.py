@@ -1,0 +1,102 @@
+"""Good and bad calls of every action of Auto Scaling."""
+
+from oracle.caller import Caller, Params
+
+INVALID = "ValidationError"
+STRANGER = "i-0dddddddddddddddd"
+# A UUID that nobody has handed out.
+TOKEN = "00000000-0000-4000-8000-000000000000"
+
+
+def call_autoscaling(call: Caller) -> None:
+    groups = call("describe_auto_scaling_groups")["AutoScalingGroups"]
+    names = [group["AutoScalingGroupName"] for group in groups]
+    _groups(call, names)
+    _instances(call)
+    _hooks(call, names)
+    _terminate(call)
+    _actions(call)
+
+
+def _groups(call: Caller, names: list[str]) -> None:
+    describe = "describe_auto_scaling_groups"
+    for name in names:
+        call(describe, AutoScalingGroupNames=[name])
+    call(describe, AutoScalingGroupNames=["none"])
+    call(describe, IncludeInstances=False)
+    for name, values in (("tag-key", ["a + b"]), ("tag-value", ["é"]), ("tag:a + b", ["é"])):
+        call(describe, Filters=[{"Name": name, "Values": values}])
+    page = call(describe, MaxRecords=1)
+    while "NextToken" in page:
+        page = call(describe, MaxRecords=1, NextToken=page["NextToken"])
+    call(describe, MaxRecords=0, error=INVALID)
+    call(describe, MaxRecords=101, error=INVALID)
+    call(describe, NextToken="nobody's", error="InvalidNextToken")
+    call(describe, AutoScalingGroupNames=["none"] * 51, error=INVALID)
+    call(describe, Filters=[{"Name": "mood", "Values": ["good"]}], error=INVALID)
+    call(describe, body={"Action": "Invent"}, error="InvalidAction")
+    call(describe, body={"Action": None}, error="MissingAction")
+
+
+def _instances(call: Caller) -> None:
+    describe = "describe_auto_scaling_instances"
+    rows = call(describe)["AutoScalingInstances"]
+    for row in rows:
+        call(describe, InstanceIds=[row["InstanceId"]])
+    call(describe, InstanceIds=[STRANGER])
+    page = call(describe, MaxRecords=1)
+    while "NextToken" in page:
+        page = call(describe, MaxRecords=1, NextToken=page["NextToken"])
+    call(describe, MaxRecords=51, error=INVALID)
+    call(describe, NextToken="nobody's", error="InvalidNextToken")
+    call(describe, InstanceIds=[STRANGER] * 51, error=INVALID)
+
+
+def _hooks(call: Caller, names: list[str]) -> None:
+    describe = "describe_lifecycle_hooks"
+    for name in names:
+        for hook in call(describe, AutoScalingGroupName=name)["LifecycleHooks"]:
+            hooks = [hook["LifecycleHookName"], "none"]
+            call(describe, AutoScalingGroupName=name, LifecycleHookNames=hooks)
+    call(describe, AutoScalingGroupName="none", error=INVALID)
+    call(describe, error=INVALID)
+    call(describe, AutoScalingGroupName=names[0], LifecycleHookNames=["x"] * 51, error=INVALID)
+
+
+def _terminate(call: Caller) -> None:
+    terminate = "terminate_instance_in_auto_scaling_group"
+    one: Params = {"InstanceId": "i-00000000000000001"}
+    call(terminate, **one, ShouldDecrementDesiredCapacity=True)
+    busy = "ScalingActivityInProgress"
+    call(terminate, **one, ShouldDecrementDesiredCapacity=True, error=busy)
+    call(terminate, InstanceId=STRANGER, ShouldDecrementDesiredCapacity=False, error=INVALID)
+    call(terminate, **one, error=INVALID)
+    call(terminate, ShouldDecrementDesiredCapacity=False, error=INVALID)
+    many: Params = {"InstanceIds": ["i-00000000000000002"], "ShouldDecrementDesiredCapacity": False}
+    call(terminate, **many, error=INVALID)
+    call(terminate, **many, AutoScalingGroupName="workers")
+    shrunk: Params = {"InstanceId": "i-00000000000000008", "ShouldDecrementDesiredCapacity": True}
+    call(terminate, **shrunk, error=INVALID)
+    for state in ("describe_auto_scaling_groups", "describe_auto_scaling_instances"):
+        call(state)
+
+
+def _actions(call: Caller) -> None:
+    about: Params = {"AutoScalingGroupName": "workers", "LifecycleHookName": "drain"}
+    waiting: Params = {**about, "InstanceId": "i-00000000000000001"}
+    complete, heartbeat = "complete_lifecycle_action", "record_lifecycle_action_heartbeat"
+    done: Params = {"LifecycleActionResult": "CONTINUE"}
+    call(heartbeat, **waiting)
+    for action, more in ((heartbeat, {}), (complete, done)):
+        call(action, **about, **more, InstanceId=STRANGER, error=INVALID)
+        call(action, **about, **more, LifecycleActionToken=TOKEN, error=INVALID)
+        call(action, **about, **more, LifecycleActionToken="short", error=INVALID)
+        call(action, **about, **more, error=INVALID)
+        call(action, **{**waiting, **more, "AutoScalingGroupName": "none"}, error=INVALID)
+        call(action, **{**waiting, **more, "LifecycleHookName": "none"}, error=INVALID)
+        call(action, AutoScalingGroupName="workers", InstanceId=STRANGER, **more, error=INVALID)
+    call(complete, **waiting, error=INVALID)
+    call(complete, **waiting, LifecycleActionResult="MAYBE", error=INVALID)
+    call(complete, **waiting, **done)
+    call(complete, **waiting, **done, error=INVALID)
+    call("describe_auto_scaling_instances")
