@@ -61,6 +61,8 @@ export class VirtualClock implements Clock {
   #now: number;
   readonly #startedAt: number;
   #sleepers: Sleeper[] = [];
+  /** What is under way outside of this process. */
+  readonly #outside = new Set<Promise<unknown>>();
 
   constructor(startedAt = Date.UTC(2026, 0, 1)) {
     this.#now = startedAt;
@@ -100,6 +102,19 @@ export class VirtualClock implements Clock {
     });
   }
 
+  /**
+   * Keeps time from passing until `work` has settled, and answers as it does. For what another process is at: from
+   * here it looks as if nothing happened.
+   */
+  async outside<T>(work: Promise<T>): Promise<T> {
+    this.#outside.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#outside.delete(work);
+    }
+  }
+
   /** Lets time pass until `work` is done. Rejects when `work` waits for something that isn't time. */
   async run<T>(work: Promise<T>): Promise<T> {
     let done = false;
@@ -108,7 +123,7 @@ export class VirtualClock implements Clock {
     };
     work.then(settled, settled);
     for (;;) {
-      await quiet();
+      await this.#quiet();
       if (done) return work;
       if (!this.#wakeNext(Number.POSITIVE_INFINITY)) throw new Error("the work waits for something that is not time");
     }
@@ -117,10 +132,19 @@ export class VirtualClock implements Clock {
   /** Lets `ms` pass, waking whoever is due meanwhile. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
-    do await quiet();
+    do await this.#quiet();
     while (this.#wakeNext(until));
     this.#now = until;
-    await quiet();
+    await this.#quiet();
+  }
+
+  /** Resolves when everything waits for time alone, here and outside. */
+  async #quiet(): Promise<void> {
+    for (;;) {
+      await quiet();
+      if (this.#outside.size === 0) return;
+      await Promise.race(this.#outside).catch(() => {}); // How it settles is for whoever asked.
+    }
   }
 
   #wakeNext(until: number): boolean {

@@ -1,4 +1,4 @@
-import { getEventListeners } from "node:events";
+import { EventEmitter, getEventListeners, once } from "node:events";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { ScaledClock, VirtualClock } from "../../src/simulator/clock.ts";
 
@@ -154,6 +154,34 @@ describe("a virtual clock", () => {
   test("says so when the work waits for something that is not time", async () => {
     const clock = new VirtualClock();
     await expect(clock.run(new Promise(() => {}))).rejects.toThrow("waits for something that is not time");
+  });
+
+  test("stands still while something is under way outside, whose end nobody here can foresee", async () => {
+    const clock = new VirtualClock();
+    const answers = new EventEmitter();
+    const order: string[] = [];
+    const call = async () => {
+      await clock.outside(once(answers, "answer"));
+      order.push(`answered at ${clock.elapsedMs}`);
+      await clock.sleep(5, never);
+      order.push(`done at ${clock.elapsedMs}`);
+    };
+    const rest = clock.sleep(10, never).then(() => order.push(`rested at ${clock.elapsedMs}`));
+    // Many turns of the event loop later: far more than those after which the clock takes this process for idle.
+    let turns = 200;
+    const turn = () => (turns-- > 0 ? setImmediate(turn) : answers.emit("answer"));
+    turn();
+    await clock.run(Promise.all([call(), rest]));
+    expect(order).toEqual(["answered at 0", "done at 5", "rested at 10"]);
+  });
+
+  test("goes on when what was outside fails, and hands on the failure", async () => {
+    const clock = new VirtualClock();
+    const failed = clock.outside(Promise.reject(new Error("no answer")));
+    await expect(clock.run(failed)).rejects.toThrow("no answer");
+    const sleep = clock.sleep(10, never);
+    await clock.advance(10);
+    await sleep;
   });
 
   test("ends an aborted sleep with the reason at once, and leaves nobody to wake", async () => {

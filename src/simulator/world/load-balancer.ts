@@ -68,6 +68,19 @@ export class LoadBalancer {
     ]);
     return new Set(actions.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : [])));
   }
+
+  /** Whether the group is one of `groupArns`, without collecting them. */
+  uses(groupArn: string): boolean {
+    for (const { defaultActions, rules } of this.listeners) {
+      if (forwardsTo(groupArn, defaultActions)) return true;
+      for (const { actions } of rules) if (forwardsTo(groupArn, actions)) return true;
+    }
+    return false;
+  }
+}
+
+function forwardsTo(groupArn: string, actions: readonly Action[]): boolean {
+  return actions.some((action) => action.type === "forward" && action.groups.some(({ arn }) => arn === groupArn));
 }
 
 /** The action for one request: that of the first rule by priority whose every condition holds, or the default. */

@@ -59,6 +59,8 @@ export class World {
    */
   readonly excluded = new Set<string>();
   readonly #watchers: ((change: WorldChange) => void)[] = [];
+  /** By group. It may have let go of the group since, or be gone. */
+  readonly #lastUserOf = new Map<string, LoadBalancer>();
   #created = 0;
 
   constructor({ clock, region = "eu-west-1", accountId = "123456789012", timing = {} }: WorldOptions) {
@@ -205,7 +207,12 @@ export class World {
 
   /** The load balancer that uses a group: AWS allows one at most. */
   loadBalancerOf(groupArn: string): LoadBalancer | undefined {
-    return [...this.loadBalancers.values()].find(({ groupArns }) => groupArns.has(groupArn));
+    // Asked once a target: the answer of last time is checked before hundreds of load balancers are searched.
+    const last = this.#lastUserOf.get(groupArn);
+    if (last !== undefined && this.loadBalancers.get(last.arn) === last && last.uses(groupArn)) return last;
+    const found = [...this.loadBalancers.values()].find((loadBalancer) => loadBalancer.uses(groupArn));
+    if (found !== undefined) this.#lastUserOf.set(groupArn, found);
+    return found;
   }
 
   usedBy(groupArn: string): LoadBalancerType | undefined {
