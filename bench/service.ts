@@ -1,0 +1,93 @@
+import { Readable } from "node:stream";
+import { readConfig } from "../src/config.ts";
+import type { Drainer } from "../src/drain/drainer.ts";
+import type { CloudCall, DrainEvent } from "../src/drain/events.ts";
+import type { DrainOutcome } from "../src/drain/outcome.ts";
+import { createEngine } from "../src/engine.ts";
+import { type Client, QUOTA_SHARE, type Scene } from "./client.ts";
+import type { Purpose } from "./purpose.ts";
+import { INDEX_READS_PER_SECOND, warmEngine } from "./warm.ts";
+import type { Wire } from "./wire.ts";
+
+/** The product: the engine as the service has it, with the SDK's clients. */
+export class Service implements Client {
+  readonly #scene: Scene;
+  readonly #engine: Drainer;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    const config = readConfig({
+      verb: "serve",
+      environment: {
+        SECRET: "bench",
+        CLOUDPROVIDER: "aws",
+        AWS_REGION: "eu-west-1",
+        QUOTA_SHARE: String(QUOTA_SHARE),
+        INDEX_RATE: scene.isWarm ? String(INDEX_READS_PER_SECOND) : "0",
+      },
+    });
+    this.#engine = createEngine(config, {
+      clock: scene.clock,
+      observers: [(event) => this.#observe(event)],
+      aws: {
+        credentials: { accessKeyId: "simulated", secretAccessKey: "simulated" },
+        requestHandler: requestHandler(scene.wire, scene.signal),
+        onCall: (call) => this.#called(call),
+      },
+    });
+  }
+
+  warm(): Promise<void> {
+    return warmEngine(this.#engine, this.#scene);
+  }
+
+  async drain(nodes: readonly string[]): Promise<void> {
+    await Promise.all(nodes.map((id) => this.#drainOne(id)));
+  }
+
+  /** Every request for the node at once. They share a drain, and so an outcome. */
+  async #drainOne(id: string): Promise<void> {
+    const { scenario, departures, tally, clock, signal } = this.#scene;
+    const request = { node: { by: "id", value: id }, dryRun: false } as const;
+    const requests = Array.from({ length: scenario.requestsPerNode }, () => this.#engine.drain(request, signal));
+    const outcomes = await Promise.all(requests);
+    const outcome = outcomes.find(({ status }) => status !== "drained");
+    if (outcome === undefined) return departures.drained(id, clock.now());
+    if (outcome.status === "failed" && outcome.error.code === "throttled") tally.gaveUp();
+    departures.failed(reasonOf(outcome));
+  }
+
+  #observe(event: DrainEvent): void {
+    if (event.type === "look-failed" && event.error.code === "throttled") this.#scene.tally.gaveUp();
+  }
+
+  #called(call: CloudCall & { readonly purpose?: Purpose }): void {
+    if (call.purpose === undefined || !call.action.startsWith("elasticloadbalancing:")) return;
+    this.#scene.tally.told(call.purpose, this.#scene.clock.now());
+  }
+}
+
+function reasonOf(outcome: DrainOutcome): string {
+  return outcome.status === "failed" ? outcome.error.code : outcome.status;
+}
+
+/** What carries the SDK's calls: the wire instead of a socket. `end` aborts what the SDK itself would not. */
+function requestHandler(wire: Wire, end: AbortSignal) {
+  const handle = async (
+    { body }: { readonly body: string },
+    { abortSignal }: { readonly abortSignal?: AbortSignal } = {},
+  ) => {
+    const answer = await wire.call(body, abortSignal ?? end);
+    return {
+      response: { statusCode: answer.status, headers: { ...answer.headers }, body: Readable.from([answer.body]) },
+    };
+  };
+  return {
+    handle,
+    metadata: { handlerProtocol: "http/1.1" },
+    updateHttpClientConfig: () => {},
+    httpHandlerConfigs: () => ({}),
+    destroy: () => {},
+    // The SDK's type wants its own response class; it takes anything of that shape.
+  } as never;
+}
