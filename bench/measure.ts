@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { VirtualClock } from "../src/simulator/clock.ts";
 import type { Client, Scene } from "./client.ts";
+import { WallTime } from "./clock.ts";
 import { Departures } from "./departures.ts";
 import { Ideal } from "./ideal.ts";
 import { MemoryWatch } from "./memory.ts";
@@ -67,13 +68,10 @@ interface Run {
 }
 
 async function run({ scenario, options, clock, region, answer }: Run): Promise<Measured> {
-  const began = performance.now();
-  const over = new AbortController();
-  const gaveUp = new Error(`given up after ${options.wallSecondsMax} s of real time`);
-  const timer = setTimeout(() => over.abort(gaveUp), options.wallSecondsMax * 1_000);
+  const wall = new WallTime(options.wallSecondsMax);
   const departures = new Departures(scenario.region);
   const tally = new Tally(departures);
-  const { signal } = over;
+  const { signal } = wall;
   setMaxListeners(0, signal);
   const wire = new Wire(clock, answer, tally);
   const scene: Scene = { scenario, clock, wire, tally, departures, isWarm: options.isWarm, signal };
@@ -92,11 +90,8 @@ async function run({ scenario, options, clock, region, answer }: Run): Promise<M
     });
   } catch (error) {
     problem = error instanceof Error ? error.message : String(error);
-  } finally {
-    clearTimeout(timer);
-    over.abort();
   }
-  if (timeIsUp(signal, gaveUp)) problem = gaveUp.message;
+  problem = wall.stop()?.message ?? problem;
   const minutes = (clock.now() - startedAt) / 60_000;
   const { columns } = tally;
   return {
@@ -110,7 +105,7 @@ async function run({ scenario, options, clock, region, answer }: Run): Promise<M
     lastDeregisterSeconds: seconds(departures.lastMs),
     noticedLateSeconds: seconds(departures.noticedLateMs),
     serviceMiB: memory === undefined ? null : Math.round(memory.peakMiB),
-    wallSeconds: rounded((performance.now() - began) / 1_000),
+    wallSeconds: rounded(wall.seconds),
     problem: problemOf(problem, departures),
   };
 }
@@ -142,10 +137,6 @@ async function drainAll(client: Client, { scenario, departures, clock, signal }:
     drains.push(client.drain(wave));
   }
   await Promise.all(drains);
-}
-
-function timeIsUp(signal: AbortSignal, reason: Error): boolean {
-  return signal.reason === reason;
 }
 
 function problemOf(problem: string | undefined, { failures, left }: Departures): string | null {

@@ -8,7 +8,11 @@ export class MemoryWatch {
   readonly #clock: Clock;
   #peakBytes = 0;
 
+  /** Throws where no collection can be forced. */
   constructor(clock: Clock) {
+    if (globalThis.gc === undefined) {
+      throw new Error("memory can be told only with node --expose-gc: use npm run bench");
+    }
     this.#clock = clock;
   }
 
@@ -21,9 +25,7 @@ export class MemoryWatch {
   }
 
   sample(): void {
-    if (globalThis.gc === undefined)
-      throw new Error("memory can be told only with node --expose-gc: use npm run bench");
-    globalThis.gc();
+    globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
     this.#peakBytes = Math.max(this.#peakBytes, heapUsed + external);
   }
