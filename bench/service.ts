@@ -4,37 +4,54 @@ import type { Drainer } from "../src/drain/drainer.ts";
 import type { CloudCall, DrainEvent } from "../src/drain/events.ts";
 import type { DrainOutcome } from "../src/drain/outcome.ts";
 import { createEngine } from "../src/engine.ts";
+import { ScaledClock } from "../src/simulator/clock.ts";
 import { type Client, QUOTA_SHARE, type Scene } from "./client.ts";
 import type { Purpose } from "./purpose.ts";
+import { buildRegion, nodeId } from "./region.ts";
 import { INDEX_READS_PER_SECOND, warmEngine } from "./warm.ts";
-import type { Wire } from "./wire.ts";
+import { Wire } from "./wire.ts";
+
+const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
 
 /** The product: the engine as the service has it, with the SDK's clients. */
 export class Service implements Client {
+  static #rehearsal: Promise<void> | undefined;
   readonly #scene: Scene;
   readonly #engine: Drainer;
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    const config = readConfig({
-      verb: "serve",
-      environment: {
-        SECRET: "bench",
-        CLOUDPROVIDER: "aws",
-        AWS_REGION: "eu-west-1",
-        QUOTA_SHARE: String(QUOTA_SHARE),
-        INDEX_RATE: scene.isWarm ? String(INDEX_READS_PER_SECOND) : "0",
-      },
-    });
-    this.#engine = createEngine(config, {
+    this.#engine = createEngine(configOf(scene), {
       clock: scene.clock,
       observers: [(event) => this.#observe(event)],
       aws: {
-        credentials: { accessKeyId: "simulated", secretAccessKey: "simulated" },
+        credentials: CREDENTIALS,
         requestHandler: requestHandler(scene.wire, scene.signal),
         onCall: (call) => this.#called(call),
       },
     });
+  }
+
+  /**
+   * Resolves when a service has drained a node in this process, in real time. At its first call the SDK reads files,
+   * which takes time that no virtual clock knows of: afterwards it doesn't.
+   */
+  static rehearsed(): Promise<void> {
+    Service.#rehearsal ??= Service.#rehearse();
+    return Service.#rehearsal;
+  }
+
+  static async #rehearse(): Promise<void> {
+    const pools = { nodes: 1, groups: 1, classics: 1, memberGroups: 1, memberClassics: 1, delaySeconds: 1 };
+    const clock = new ScaledClock(1_000);
+    const { simulator } = buildRegion(pools, clock);
+    const signal = new AbortController().signal;
+    const wire = new Wire(clock, (body) => simulator.call({ body }, signal));
+    const engine = createEngine(configOf({ isWarm: false }), {
+      clock,
+      aws: { credentials: CREDENTIALS, requestHandler: requestHandler(wire, signal) },
+    });
+    await engine.drain({ node: { by: "id", value: nodeId(0) }, dryRun: false }, signal);
   }
 
   warm(): Promise<void> {
@@ -65,6 +82,19 @@ export class Service implements Client {
     if (call.purpose === undefined || !call.action.startsWith("elasticloadbalancing:")) return;
     this.#scene.tally.told(call.purpose, this.#scene.clock.now());
   }
+}
+
+function configOf({ isWarm }: Pick<Scene, "isWarm">) {
+  return readConfig({
+    verb: "serve",
+    environment: {
+      SECRET: "bench",
+      CLOUDPROVIDER: "aws",
+      AWS_REGION: "eu-west-1",
+      QUOTA_SHARE: String(QUOTA_SHARE),
+      INDEX_RATE: isWarm ? String(INDEX_READS_PER_SECOND) : "0",
+    },
+  });
 }
 
 function reasonOf(outcome: DrainOutcome): string {
