@@ -32,7 +32,7 @@ export function curve(points: readonly CurvePoint[]): string {
       ...dots,
       last === undefined
         ? ""
-        : `<text x="${PLOT.right + 10}" y="${round(y(last.callsPerNode)) + 4}" ${TEXT}>${client}, ${last.callsPerNode}</text>`,
+        : `<text x="${round(x(last.nodes)) + 10}" y="${round(y(last.callsPerNode)) + 4}" ${TEXT}>${client}, ${last.callsPerNode}</text>`,
     ].join("\n");
   });
   const nodes = [...new Set(points.map((point) => point.nodes))];

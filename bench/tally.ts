@@ -26,6 +26,7 @@ export class Tally {
     this.#guessed = { drain: 0, scan: 0, index: 0 };
     this.#told = { drain: 0, scan: 0, index: 0 };
     this.#throttledAnswers = 0;
+    this.#givenUp = 0;
   }
 
   sent(call: ElbCall, purpose: Purpose | undefined): void {
