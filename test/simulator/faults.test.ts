@@ -7,6 +7,7 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAwsClients } from "../../src/aws/clients.ts";
+import type { Params } from "../../src/simulator/api/params.ts";
 import { type Fault, type FaultEffect, faultFor } from "../../src/simulator/faults/fault.ts";
 import { CREDENTIALS, SimulatedRegion } from "../support/simulated-region.ts";
 import { oneAttempt } from "./one-attempt.ts";
@@ -53,6 +54,17 @@ describe("a fault strikes", () => {
     [{ api: "classic", action: "DescribeTags" }, false],
   ])("calls that it is about alone: %o", (about, expected) => {
     expect(struck({ ...about, effect }, 1)).toHaveLength(expected ? 1 : 0);
+  });
+
+  test("calls that name one thing among others, however deep", () => {
+    const targets = (...ids: readonly string[]) => ({
+      Targets: { member: Object.fromEntries(ids.map((Id, at) => [at + 1, { Id }])) },
+    });
+    const fault: Fault = { naming: "i-2", effect };
+    const isStruck = (params: Params) => faultFor([fault], { ...call, params }, new Map()) !== undefined;
+    expect(isStruck(targets("i-1", "i-2"))).toBe(true);
+    expect(isStruck(targets("i-1", "i-22"))).toBe(false);
+    expect(isStruck({})).toBe(false);
   });
 
   test("before those that were added after it", () => {

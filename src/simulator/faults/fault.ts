@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ApiCall, ApiName } from "../api/answer.ts";
+import type { Params } from "../api/params.ts";
 
 /** What goes wrong with a call. */
 export type FaultEffect =
@@ -29,6 +30,8 @@ export interface Fault {
   readonly api?: ApiName;
   /** Absent: every action. */
   readonly action?: string;
+  /** Only of calls that have this value somewhere in their parameters: one instance among many. Absent: whatever they name. */
+  readonly naming?: string;
   /** Absent: all of them. */
   readonly when?: FaultRhythm;
   readonly effect: FaultEffect;
@@ -43,8 +46,13 @@ export function faultFor(
   return faults.find((fault) => isAbout(fault, call) && isDue(fault.when, counts.get(fault) ?? 0));
 }
 
-export function isAbout({ api, action }: Fault, call: ApiCall): boolean {
-  return (api ?? call.api) === call.api && (action ?? call.action) === call.action;
+export function isAbout({ api, action, naming }: Fault, call: ApiCall): boolean {
+  if ((api ?? call.api) !== call.api || (action ?? call.action) !== call.action) return false;
+  return naming === undefined || names(call.params, naming);
+}
+
+function names(params: Params, value: string): boolean {
+  return Object.values(params).some((given) => (typeof given === "object" ? names(given, value) : given === value));
 }
 
 function isDue(when: FaultRhythm | undefined, before: number): boolean {

@@ -1,0 +1,25 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { curve } from "./curve.ts";
+import type { CurvePoint, Row } from "./rows.ts";
+import { legend, table } from "./table.ts";
+
+export const DOCUMENT = "docs/performance.md";
+export const PICTURE = "docs/cost-per-node.svg";
+
+/** The document with these texts between their markers: `<!-- name -->` and `<!-- /name -->`. */
+export function withSections(document: string, sections: Readonly<Record<string, string>>): string {
+  let written = document;
+  for (const [name, text] of Object.entries(sections)) {
+    const marked = new RegExp(`<!-- ${name} -->[\\s\\S]*<!-- /${name} -->`);
+    if (!marked.test(written)) throw new Error(`${DOCUMENT} has no markers for '${name}'`);
+    written = written.replace(marked, () => `<!-- ${name} -->\n${text}\n<!-- /${name} -->`);
+  }
+  return written;
+}
+
+/** Puts what was measured into the document, and draws its picture. */
+export function writeDocument(rows: readonly Row[], points: readonly CurvePoint[]): void {
+  const document = readFileSync(DOCUMENT, "utf8");
+  writeFileSync(DOCUMENT, withSections(document, { scenarios: legend(), table: table(rows) }));
+  writeFileSync(PICTURE, curve(points));
+}

@@ -1,0 +1,66 @@
+// npm run bench: every scenario on virtual time, as a table; see docs/performance.md.
+import { parseArgs } from "node:util";
+import { writeDocument } from "./document.ts";
+import { curvePoints, type Row, rowsOf } from "./rows.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { table } from "./table.ts";
+
+const HELP = `npm run bench -- [options]
+
+  --only <name>  one scenario; may be given several times: ${SCENARIOS.map(({ name }) => name).join(", ")}
+  --json         one object on stdout instead of the table
+  --write        all scenarios and the curve, into docs/performance.md and its picture
+`;
+
+// The SDK's advice about its later releases is not for readers of tables.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const given = read(args);
+  if (typeof given === "string") {
+    process.stderr.write(`${given}\n\n${HELP}`);
+    return 2;
+  }
+  if (given.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const progress = (line: string) => void process.stderr.write(`${line}\n`);
+  const rows: Row[] = [];
+  for (const scenario of SCENARIOS) {
+    if (given.only.length === 0 || given.only.includes(scenario.name)) rows.push(...(await rowsOf(scenario, progress)));
+  }
+  process.stdout.write(given.json ? `${JSON.stringify({ scenarios: rows })}\n` : `${table(rows)}\n`);
+  if (given.write) writeDocument(rows, await curvePoints(progress));
+  return 0;
+}
+
+interface Arguments {
+  readonly only: readonly string[];
+  readonly json: boolean;
+  readonly write: boolean;
+  readonly help: boolean;
+}
+
+/** A text says what is wrong with the arguments. */
+function read(args: readonly string[]): Arguments | string {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        only: { type: "string", multiple: true, default: [] },
+        json: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    const names = SCENARIOS.map(({ name }) => name);
+    const unknown = values.only.find((name) => !names.includes(name));
+    if (unknown !== undefined) return `there is no scenario '${unknown}'`;
+    if (values.write && values.only.length > 0) return "--write needs every scenario: leave --only out";
+    return values;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Clock } from "../src/simulator/clock.ts";
+
+const INTERVAL_MS = 60_000;
+const MIB = 2 ** 20;
+
+/** Heap and external memory of this process, each time after a forced collection: every minute of `clock`. */
+export class MemoryWatch {
+  readonly #clock: Clock;
+  #peakBytes = 0;
+
+  /** Throws where no collection can be forced. */
+  constructor(clock: Clock) {
+    if (globalThis.gc === undefined) {
+      throw new Error("memory can be told only with node --expose-gc: use npm run bench");
+    }
+    this.#clock = clock;
+  }
+
+  /** Resolves when `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.sample();
+      await this.#clock.sleep(INTERVAL_MS, signal).catch(() => {}); // Aborted: the loop ends.
+    }
+  }
+
+  sample(): void {
+    globalThis.gc?.();
+    const { heapUsed, external } = process.memoryUsage();
+    this.#peakBytes = Math.max(this.#peakBytes, heapUsed + external);
+  }
+
+  get peakMiB(): number {
+    return this.#peakBytes / MIB;
+  }
+}
