@@ -154,6 +154,11 @@ const FRAMES: readonly Row[] = [
   row("an expectation of another kind", request("POST /drain", { headers: [BEARER, "Expect: miracles"] }), 417),
 ];
 
+/** `GET /nodes/…` with the right secret. */
+function node(what: string, path: string, status: number, says: RegExp): Row {
+  return row(what, request(`GET /nodes/${path}`, { headers: [BEARER] }), status, says);
+}
+
 /** Rows for each endpoint, by its route. A new endpoint gets an entry; `allow` is what it answers a wrong method. */
 const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows: readonly Row[] }>> = {
   "/drain": { allow: "POST", rows: [...SECRETS, ...NODES, ...FIELDS, ...FRAMES] },
@@ -170,6 +175,30 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
   "/metrics": {
     allow: "GET, HEAD",
     rows: [row("an unknown parameter", request("GET /metrics?name[]=x"), 200)],
+  },
+  "/ready": {
+    allow: "GET, HEAD",
+    rows: [row("the secret where none belongs", request(`GET /health?pw=${SECRET}`), 200)],
+  },
+  "/openapi.json": {
+    allow: "GET, HEAD",
+    rows: [row("an unknown parameter", request("GET /openapi.json?format=yaml"), 200)],
+  },
+  "/nodes/:node": {
+    allow: "GET, HEAD",
+    rows: [
+      row("no secret", request(`GET /nodes/${ID}`), 401, /send the secret/),
+      row("a wrong secret", request(`GET /nodes/${ID}?pw=wrong`), 403, /^the secret is wrong$/),
+      node("a malformed id", "i-abcdefg", 400, /'i-abcdefg' is not an instance id/),
+      node("a malformed address", "10.0.1.999", 400, /is not an IP address/),
+      node("half an escape", "%zz", 400, /%zz|malformed/),
+      node("an escape sequence", "%1b%5b31m", 400, /'\?\[31m' is not a node name/),
+      node("a NUL", "a%00b", 400, /'a\?b' is not a node name/),
+      node("text that runs backwards", "a%e2%80%aeb", 400, /'a\?b' is not a node name/),
+      node("a path", "..%2f..%2fdrain", 400, /is not a node name/),
+      node("an unknown parameter", `${ID}?farce=1`, 400, /unknown 'farce' in the query/),
+      node("a name without end", "a".repeat(8_000), 400, /'a{80}…' is not a node name/),
+    ],
   },
 };
 
@@ -225,11 +254,12 @@ function misspelt(path: string): readonly Row[] {
   ];
 }
 
-/** The service before an account, and every call that it makes to AWS. */
+/** The service before an account, and every call to AWS that a request has led to. */
 async function service() {
   const calls: string[] = [];
-  const { env } = await account(({ action }) => {
-    calls.push(action);
+  const { env } = await account(({ action, params }) => {
+    // The service also reads for itself, in the background; only requests look for a node, or change anything.
+    if (action.startsWith("Deregister") || params.has("Filter.1.Name")) calls.push(action);
     return undefined;
   });
   const { child, url } = await startService({ ...env, SECRET });
@@ -280,9 +310,10 @@ describe.each(Object.entries(ENDPOINTS))("%s", (path, { allow, rows }) => {
   test("answers whatever is wrong with what is wrong, and goes on", () => sweep(rows));
 
   test("says which method it takes", async () => {
-    await sweep([...refusedMethods(path, allow), ...misspelt(path)]);
+    const real = path.replace(":node", ID);
+    await sweep([...refusedMethods(real, allow), ...misspelt(real)]);
     const { url } = await service();
-    expect((await fetch(url + path, { method: "PUT" })).headers.get("allow")).toBe(allow);
+    expect((await fetch(url + real, { method: "PUT" })).headers.get("allow")).toBe(allow);
   });
 });
 

@@ -32,10 +32,6 @@ const nodeRows = (verb: string): readonly Row[] => [
   row("text that runs backwards", [verb, "a\u202eb"], 2, /'a\?b' is not a node name/),
   row("two lines", [verb, "a\nb"], 2, /'a\?b' is not a node name/),
   row("a name without end", [verb, "a".repeat(100_000)], 2, /'a{80}…' is not a node name: give one/),
-  row("a deadline that is no number", [verb, ID, "--deadline", "soon"], 2, /--deadline is 'soon': give the seconds/),
-  row("a deadline that was", [verb, ID, "--deadline", "-1"], 2, /--deadline is '-1'/),
-  row("a deadline out of reach", [verb, ID, "--deadline", "1e309"], 2, /--deadline is '1e309'/),
-  row("a deadline above a day", [verb, ID, "--deadline", "86401"], 2, /--deadline is '86401': .* up to 86400/),
   row("a flag without its value", [verb, ID, "--timeout"], 2, /option '--timeout <seconds>' argument missing/),
   row(
     "a flag given a value it has not",
@@ -59,6 +55,28 @@ const nodeRows = (verb: string): readonly Row[] => [
   row("a node of another VPC", [verb, ID, "--vpc-id", "vpc-00000000"], 3, /and --vpc-id is 'vpc-00000000'/),
 ];
 
+/** Verbs that can go through a service take it badly too. Nothing listens on port 1. */
+const serverRows = (verb: string): readonly Row[] => [
+  row("no address", [verb, ID, "--server", ""], 2, /--server.*Give the service's address, such as http:/),
+  row("an address of another kind", [verb, ID, "--server", "ftp://h"], 2, /Give the service's address, such as http:/),
+  row("a secret in the address", [verb, ID, "--server", "http://u:p@h"], 2, /Give the address alone: the secret comes/),
+  row("an address with a query", [verb, ID, "--server", "http://h/?pw=x"], 2, /Give the address alone/),
+  row("no secret", [verb, ID, "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
+  row(
+    "a flag that does nothing there",
+    [verb, ID, "--server", "http://127.0.0.1:1", "--discovery", "tag"],
+    2,
+    /--discovery does nothing with --server: leave it out/,
+  ),
+];
+
+const deadlineRows = (verb: string): readonly Row[] => [
+  row("a deadline that is no number", [verb, ID, "--deadline", "soon"], 2, /--deadline is 'soon': give the seconds/),
+  row("a deadline that was", [verb, ID, "--deadline", "-1"], 2, /--deadline is '-1'/),
+  row("a deadline out of reach", [verb, ID, "--deadline", "1e309"], 2, /--deadline is '1e309'/),
+  row("a deadline above a day", [verb, ID, "--deadline", "86401"], 2, /--deadline is '86401': .* up to 86400/),
+];
+
 /** A row more for a new verb; one that takes a node has most of them already. */
 const VERBS: Readonly<Record<string, readonly Row[]>> = {
   serve: [
@@ -67,9 +85,22 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("no configuration", ["serve"], 2, /2 problems:\n {2}CLOUDPROVIDER is not set.*\n {2}SECRET is not set/),
     row("the secret as a flag", ["serve", "--secret", "x"], 2, /unknown option '--secret'/),
   ],
-  drain: nodeRows("drain"),
+  drain: [
+    ...nodeRows("drain"),
+    ...deadlineRows("drain"),
+    ...serverRows("drain"),
+    row("a wait that is none", ["drain", ID, "--wait", "soon"], 2, /--wait/),
+    row("a reason without a service", ["drain", ID, "--reason", "spot"], 2, /--reason/),
+  ],
+  status: [
+    ...nodeRows("status"),
+    ...serverRows("status"),
+    row("a flag of another verb", ["status", ID, "--deadline", "5"], 2, /unknown option '--deadline'/),
+  ],
   plan: [
     ...nodeRows("plan"),
+    ...deadlineRows("plan"),
+    ...serverRows("plan"),
     row("a flag of another verb", ["plan", ID, "--dry-run"], 2, /unknown option '--dry-run'/),
   ],
   policy: [
