@@ -144,6 +144,7 @@ function limitText({ limit, registrations }: Outcome<"deadline-passed">): string
   const left = remaining(registrations).length;
   if (registrations.length === 0)
     return `Not drained: the ${limit.reason} came before the node's registrations were known.`;
+  if (left === 0) return `Not drained: the ${limit.reason} came before all of the node's registrations were known.`;
   const what = limit.reason === "deadline" ? "deadline, less its margin," : limit.reason;
   return `Not drained: the ${what} came before the end of ${times(left)}.`;
 }
@@ -156,7 +157,7 @@ function fateText(fate: RegistrationFate): string {
     case "holding":
       return `  holding     ${what}, ${seconds(fate.heldMs)}${fate.holdMs === undefined ? "" : ` of ${seconds(fate.holdMs)}`}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
     case "registered":
-      return `  registered  ${what}, still`;
+      return `  registered  ${what}, still${fate.error === undefined ? "" : `: ${fate.error.message}`}`;
     case "failed":
       return `  failed      ${what}: ${fate.error?.message ?? ""}`;
     default:

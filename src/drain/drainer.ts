@@ -6,6 +6,7 @@ import type { Departure } from "./departure.ts";
 import { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
+import { REPEAT_MS } from "./hold.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { DrainOutcome } from "./outcome.ts";
@@ -46,12 +47,20 @@ export class Drainer {
     const limit = drainLimit({ startedAt, deadline: request.deadline, times });
     try {
       if (request.dryRun) return await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within));
-      const resolve = (within: AbortSignal) => this.#options.cloud.resolve(request.node, toFind(request, within));
-      const node = await withLimit({ clock, limit, signal }, resolve);
+      const node = await withLimit({ clock, limit, signal }, (within) => this.#resolve(request, startedAt, within));
       return await this.#runFor(node, startedAt).join(request.deadline, signal);
     } catch (error) {
       return withoutDrain(error, signal);
     }
+  }
+
+  /** Who has a deadline has nobody to ask again later: until then, what fails in passing is tried again. */
+  #resolve(request: DrainRequest, startedAt: number, signal: AbortSignal): Promise<Node> {
+    const { cloud, times } = this.#options;
+    const { deadline } = request;
+    const limit = deadline === undefined ? undefined : drainLimit({ startedAt, deadline, times });
+    const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
+    return this.#repeat({ until, signal }, () => cloud.resolve(request.node, toFind(request, signal)));
   }
 
   /** What `drain` would do now, and until when it would hold. Changes nothing. Throws `DrainError`. */
@@ -74,15 +83,41 @@ export class Drainer {
   async #takeOut(run: DrainRun): Promise<void> {
     try {
       await this.#untilTerminated(run, async (signal) => {
-        for await (const found of this.#options.cloud.findRegistrations(run.node, run.callFor(signal))) {
-          this.#deregister(run.found(found));
-        }
+        await this.#find(run, signal);
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);
       });
     } finally {
       this.#release(run);
+    }
+  }
+
+  /** Deregisters what is found as soon as it is, and searches again where AWS has failed in passing. */
+  async #find(run: DrainRun, signal: AbortSignal): Promise<void> {
+    const { cloud } = this.#options;
+    await this.#repeat({ until: () => run.searchUntil, signal }, async () => {
+      const foundBefore = run.known();
+      for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
+        this.#deregister(run.found(found, foundBefore));
+      }
+    });
+  }
+
+  /** Does `work` until it succeeds, fails for good, or there is no time for another try: then it throws the failure. */
+  async #repeat<T>(
+    { until, signal }: { readonly until: () => number; readonly signal: AbortSignal },
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { clock } = this.#options;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!asDrainError(error).isPassing || clock.now() + REPEAT_MS >= until()) throw error;
+        await clock.sleep(REPEAT_MS, signal);
+      }
     }
   }
 
@@ -101,7 +136,10 @@ export class Drainer {
     const { node, startedAt, deadline, departures, elsewhere } = run;
     const registrations = departures.map(({ registration }) => registration);
     const terms = new Map(departures.map((departure) => [departure.registration.pool.id, departure.terms]));
-    const plan = this.#plan({ node, startedAt, deadline, found: { registrations, elsewhere }, terms });
+    const heldSince = new Map(
+      departures.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
+    );
+    const plan = this.#plan({ node, startedAt, deadline, found: { registrations, elsewhere }, terms, heldSince });
     run.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }

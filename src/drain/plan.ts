@@ -71,21 +71,26 @@ export interface PlanInput {
   readonly now: number;
   readonly deadline?: number | undefined;
   readonly times: DrainTimes;
+  /** Since when registrations are held whose pools have been told already, in milliseconds since the epoch. */
+  readonly heldSince?: ReadonlyMap<Registration, number>;
   /** How long from now until each of these pools can be called, one after the other, in milliseconds. */
   readonly msToDeregister: (pools: readonly Pool[]) => readonly number[];
 }
 
 export function makePlan(input: PlanInput): DrainPlan {
-  const { node, found, terms, startedAt, now, deadline, times } = input;
+  const { node, found, terms, startedAt, now, deadline, times, heldSince = new Map() } = input;
   const waits = deregisterWaits(input);
   const planned = found.registrations.map((registration) => {
     const { pool, state } = registration;
     const held = { kind: pool.kind, ...(terms.get(pool.id) ?? { drainMs: 0, terminatesConnections: false }) };
     const isDraining = state === "draining";
+    const since = heldSince.get(registration);
+    const waitMs = isDraining || since !== undefined ? 0 : (waits.get(pool.id) ?? 0);
     return {
       registration,
       action: isDraining ? ("hold" as const) : ("deregister" as const),
-      waitMs: isDraining ? 0 : (waits.get(pool.id) ?? 0),
+      waitMs,
+      since: since ?? now + waitMs,
       holdMs: holdMs(held, times.allowances),
       held,
     };
@@ -94,20 +99,24 @@ export function makePlan(input: PlanInput): DrainPlan {
   const longestWaitMs = Math.max(0, ...planned.map(({ waitMs }) => waitMs));
   const hold = { longestMs: longestHoldMs, since: now + longestWaitMs };
   const limit = drainLimit({ startedAt, deadline, times, hold }) as DrainLimit;
-  const registrations = planned.map(({ held, ...one }) => ({
+  const registrations = planned.map(({ held, since, ...one }) => ({
     ...one,
-    shortByMs: Math.max(0, now + one.waitMs + one.holdMs - limit.at),
+    shortByMs: Math.max(0, since + one.holdMs - limit.at),
     unsaved: unsavedTraffic(held, one.holdMs),
   }));
   const { elsewhere } = found;
-  const sentences = warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, elsewhere });
+  const isShort = registrations.some(({ shortByMs }) => shortByMs > 0);
+  const sentences = warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, elsewhere, isShort });
   return { node, registrations, elsewhere, longestHoldMs, limit, warnings: sentences };
 }
 
 /** By pool id: the pools in the order in which they are called. */
-function deregisterWaits({ found, msToDeregister }: PlanInput): ReadonlyMap<string, number> {
+function deregisterWaits({ found, heldSince, msToDeregister }: PlanInput): ReadonlyMap<string, number> {
   const pools = new Map<string, Pool>();
-  for (const { pool, state } of found.registrations) if (state !== "draining") pools.set(pool.id, pool);
+  for (const registration of found.registrations) {
+    const { pool, state } = registration;
+    if (state !== "draining" && heldSince?.has(registration) !== true) pools.set(pool.id, pool);
+  }
   const inOrder = [...pools.values()].sort((a, b) => CALL_ORDER.indexOf(a.kind) - CALL_ORDER.indexOf(b.kind));
   const waits = msToDeregister(inOrder);
   return new Map(inOrder.map(({ id }, index) => [id, waits[index] ?? 0]));
@@ -182,8 +191,9 @@ function warnings(input: {
   readonly limit: DrainLimit;
   readonly deadline: number | undefined;
   readonly elsewhere: readonly Registration[];
+  readonly isShort: boolean;
 }): readonly string[] {
-  const { longestHoldMs, longestWaitMs, now, limit, deadline = limit.at, elsewhere } = input;
+  const { longestHoldMs, longestWaitMs, now, limit, deadline = limit.at, elsewhere, isShort } = input;
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
     sentences.push(
@@ -191,11 +201,12 @@ function warnings(input: {
     );
   }
   const remainingMs = limit.at - now;
-  if (remainingMs < longestHoldMs) {
+  if (isShort) {
+    const needs = `${longestWaitMs < WAIT_SHOWN_MS ? "" : `of which ${seconds(longestWaitMs)} may pass first, `}the longest hold needs ${seconds(longestHoldMs)}`;
     sentences.push(
       limit.reason === "deadline"
-        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
-        : `TIMEOUT leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
+        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), ${needs}: traffic may be lost`
+        : `TIMEOUT leaves ${seconds(remainingMs)}, ${needs}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {

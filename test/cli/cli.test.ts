@@ -323,7 +323,7 @@ describe("the program", () => {
     const { code, stdout } = await runCli(["drain", ID, "--timeout", "3"], env);
     const atTheEnd = throttled;
     expect(code).toBe(1);
-    expect(stdout).toContain("the timeout came before the node's registrations were known");
+    expect(stdout).toContain("the timeout came before all of the node's registrations were known");
     expect(throttled).toBe(atTheEnd);
   });
 

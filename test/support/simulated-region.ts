@@ -136,8 +136,9 @@ export class SimulatedRegion {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
     const config = readConfig({
-      verb: "drain",
-      environment: { AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options },
+      // The verb that knows every option.
+      verb: "serve",
+      environment: { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options },
     });
     return createEngine(config, {
       clock: this.clock,

@@ -8,13 +8,17 @@ export class NodeSearch {
   /** The read that was sent last before it began: those up to it don't count. */
   readonly since: number;
   readonly by: CallFor;
-  /** Which pools are meant; the node's registrations elsewhere are reported. */
-  isMeant: (pool: Pool) => boolean = () => true;
+  /**
+   * Which pools are meant; the node's registrations elsewhere are reported. Nothing is told before that is known, nor of
+   * a pool of which it is not known.
+   */
+  #isMeant: ((pool: Pool) => boolean | undefined) | undefined;
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
   readonly #isOwnAddress: (address: string) => boolean;
   readonly #offered = new Map<string, readonly Registration[]>();
-  #found: FoundRegistrations[] = [];
+  /** Seen, and not told yet. */
+  #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
   #ended = false;
   #error: unknown;
   #wake: () => void = () => {};
@@ -37,9 +41,18 @@ export class NodeSearch {
     const fresh = registrations.filter(({ target }) => !known.some((other) => other.target === target));
     if (fresh.length === 0) return;
     this.#offered.set(pool.id, [...known, ...fresh]);
-    const isMeant = this.isMeant(pool);
-    this.#found.push({ registrations: isMeant ? fresh : [], elsewhere: isMeant ? [] : fresh });
+    this.#seen.push({ pool, registrations: fresh });
     this.#wake();
+  }
+
+  means(isMeant: (pool: Pool) => boolean | undefined): void {
+    this.#isMeant = isMeant;
+    this.#wake();
+  }
+
+  /** Whether it knows of each of the pools if it is meant. */
+  knowsAll(pools: readonly Pool[]): boolean {
+    return pools.every((pool) => this.#isMeant?.(pool) !== undefined);
   }
 
   end(): void {
@@ -60,14 +73,9 @@ export class NodeSearch {
     try {
       for (;;) {
         signal.throwIfAborted();
-        const found = this.#found;
-        this.#found = [];
-        if (found.length > 0) {
-          yield {
-            registrations: found.flatMap(({ registrations }) => registrations),
-            elsewhere: found.flatMap(({ elsewhere }) => elsewhere),
-          };
-        } else if (this.#error !== undefined) throw this.#error;
+        const found = this.#takeSeen();
+        if (found !== undefined) yield found;
+        else if (this.#error !== undefined) throw this.#error;
         else if (this.#ended) return;
         else {
           await new Promise<void>((resolve) => {
@@ -78,5 +86,13 @@ export class NodeSearch {
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  #takeSeen(): FoundRegistrations | undefined {
+    const of = (isMeant: boolean | undefined) => this.#seen.filter(({ pool }) => this.#isMeant?.(pool) === isMeant);
+    const registrations = of(true).flatMap((seen) => seen.registrations);
+    const elsewhere = of(false).flatMap((seen) => seen.registrations);
+    this.#seen = of(undefined);
+    return registrations.length + elsewhere.length === 0 ? undefined : { registrations, elsewhere };
   }
 }
