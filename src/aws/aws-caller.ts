@@ -41,7 +41,7 @@ export class AwsCaller {
    * Calls `attempt` once there is a permit, so that it can take along what has gathered by then.
    * Throws `DrainError`, or `signal`'s reason.
    */
-  async call<T>(action: AwsAction, { urgency, signal }: CallFor, attempt: () => Promise<T>): Promise<T> {
+  async call<T>(action: AwsAction, { urgency, signal, repeats }: CallFor, attempt: () => Promise<T>): Promise<T> {
     const { quota, clock } = this.#options;
     let failures = 0;
     let throttledSince: number | undefined;
@@ -59,10 +59,14 @@ export class AwsCaller {
         if (throttled) {
           quota.throttled(action.bucket);
           throttledSince ??= clock.now();
-          if (clock.now() - throttledSince < THROTTLED_MAX_MS) continue;
+          if (clock.now() - throttledSince < THROTTLED_MAX_MS) {
+            repeats?.(toDrainError(error, action.name));
+            continue;
+          }
         }
         failures += 1;
         if (!isPassing(error) || failures >= ATTEMPTS_MAX) throw toDrainError(error, action.name);
+        repeats?.(toDrainError(error, action.name));
         await clock.sleep(Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** failures), signal);
       }
     }

@@ -45,7 +45,8 @@ export class PacedBucket {
   throttled(now: number): void {
     this.#refill(now);
     this.#tokens = Math.min(this.#tokens, 0);
-    if (now - this.#jammedAt < SAME_JAM_MS) return;
+    // A clock that was set back makes no jam last.
+    if (Math.abs(now - this.#jammedAt) < SAME_JAM_MS) return;
     this.#jammedAt = now;
     this.#pace = Math.max(PACE_MIN, this.#pace * DECREASE);
   }

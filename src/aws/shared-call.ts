@@ -5,9 +5,14 @@ import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 /** Makes the call. It asks `about` once, when the call is sent: whoever asks later waits for the next one. */
 type Make<A, T> = (about: () => readonly A[], by: CallFor) => Promise<T>;
 
+/** Who waits for the answer, and what they want to know. */
+interface Ask<A> {
+  readonly about: A;
+  readonly by: CallFor;
+}
+
 interface Open<A, T> {
-  /** Who waits for the answer, and what each wants to know. */
-  readonly asks: Map<CallFor, A>;
+  readonly asks: Set<Ask<A>>;
   readonly abandon: AbortController;
   answer: Promise<T>;
 }
@@ -29,11 +34,12 @@ export class SharedCall<A, T> {
     const { signal } = by;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      this.#open ??= this.#begin(by, about);
+      const ask: Ask<A> = { about, by };
+      this.#open ??= this.#begin(ask);
       const { asks, abandon, answer } = this.#open;
-      asks.set(by, about);
+      asks.add(ask);
       const leave = () => {
-        asks.delete(by);
+        asks.delete(ask);
         if (asks.size === 0) abandon.abort(signal.reason);
         reject(signal.reason);
       };
@@ -42,16 +48,16 @@ export class SharedCall<A, T> {
     });
   }
 
-  #begin(by: CallFor, about: A): Open<A, T> {
-    const asks = new Map([[by, about]]);
+  #begin(first: Ask<A>): Open<A, T> {
+    const asks = new Set([first]);
     const abandon = newAbort();
-    const urgency = () => (asks.size === 0 ? NOBODY : mostUrgent([...asks.keys()].map((ask) => ask.urgency())));
+    const urgency = () => (asks.size === 0 ? NOBODY : mostUrgent([...asks].map(({ by }) => by.urgency())));
     const close = () => {
       if (this.#open === open) this.#open = undefined;
     };
     const send = () => {
       close();
-      return [...asks.values()];
+      return [...asks].map(({ about }) => about);
     };
     abandon.signal.addEventListener("abort", close, { once: true });
     const open: Open<A, T> = { asks, abandon, answer: this.#make(send, { urgency, signal: abandon.signal }) };

@@ -154,7 +154,7 @@ function fateText(fate: FateReport): string {
     case "holding":
       return `  holding     ${what}, ${seconds(fate.heldSeconds)}${fate.holdSeconds === undefined ? "" : ` of ${seconds(fate.holdSeconds)}`}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
     case "registered":
-      return `  registered  ${what}, still`;
+      return `  registered  ${what}, still${fate.error === undefined ? "" : `: ${fate.error.message}`}`;
     case "failed":
       return `  failed      ${what}: ${fate.error?.message ?? ""}`;
     default:

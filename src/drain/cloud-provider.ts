@@ -1,3 +1,4 @@
+import type { DrainError } from "./errors.ts";
 import type { NodeReference } from "./request.ts";
 import type { UrgencyNow } from "./urgency.ts";
 
@@ -79,6 +80,8 @@ export interface FoundRegistrations {
 export interface CallFor {
   readonly urgency: UrgencyNow;
   readonly signal: AbortSignal;
+  /** Hears why an attempt failed that is made again. */
+  readonly repeats?: (error: DrainError) => void;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Node, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
+import type { Node, Pool, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
@@ -41,6 +41,8 @@ export class Departure {
   /** Once it is over. */
   #heldMs = 0;
   #error: DrainError | undefined;
+  /** Why its call is still being repeated. */
+  #trouble: DrainError | undefined;
 
   constructor(owner: DepartureOwner, registration: Registration) {
     this.owner = owner;
@@ -77,9 +79,11 @@ export class Departure {
   }
 
   accepted(now: number): void {
+    if (this.isOver) return;
     const foundDraining = this.foundDraining && this.#progress === undefined;
     this.#state = "holding";
     this.#error = undefined;
+    this.#trouble = undefined;
     // When somebody else's deregistration began is not known: held as if it were now.
     this.#progress = { since: now, seenLeaving: foundDraining };
     this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining });
@@ -98,6 +102,11 @@ export class Departure {
     this.#progress = { since: now, seenLeaving: true };
     this.#cameBack += 1;
     this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
+  }
+
+  /** Its call has failed and is repeated: nothing that anybody needs to hear of, unless time is up meanwhile. */
+  repeating(error: DrainError): void {
+    this.#trouble = error;
   }
 
   /** It will be tried again. */
@@ -139,6 +148,7 @@ export class Departure {
   fate(now: number): RegistrationFate {
     const heldMs = this.isOver ? this.#heldMs : this.#heldUntil(now);
     const held = this.#heldBy;
+    const error = this.#error ?? this.#trouble;
     return {
       registration: this.registration,
       state: this.#state,
@@ -149,7 +159,7 @@ export class Departure {
         (this.#progress?.seenLeaving === true &&
           newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
       cameBack: this.#cameBack,
-      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(error === undefined ? {} : { error }),
     };
   }
 
@@ -181,4 +191,16 @@ export class Departure {
   #heard(event: DepartureEvent): void {
     this.owner.heard(this.registration, event);
   }
+}
+
+/** One list a pool. */
+export function byPool(departures: readonly Departure[]): readonly (readonly [Pool, readonly Departure[]])[] {
+  const pools = new Map<string, readonly [Pool, Departure[]]>();
+  for (const departure of departures) {
+    const { pool } = departure.registration;
+    const known = pools.get(pool.id);
+    if (known === undefined) pools.set(pool.id, [pool, [departure]]);
+    else known[1].push(departure);
+  }
+  return [...pools.values()];
 }

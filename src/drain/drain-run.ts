@@ -1,6 +1,6 @@
 import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
+import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import { Departure, type DepartureEvent, type DepartureOwner } from "./departure.ts";
 import { asDrainError } from "./errors.ts";
 import type { HoldAllowances } from "./hold.ts";
@@ -18,6 +18,7 @@ import {
 } from "./plan.ts";
 import type { DrainRequest } from "./request.ts";
 
+const SEARCH_MAX_MS = 600_000;
 const ABANDONED = Symbol("abandoned");
 /** Different reasons that a drain remembers. */
 const REASONS_MAX = 20;
@@ -104,6 +105,16 @@ export class DrainRun implements DepartureOwner {
     return this.#mustEndBy;
   }
 
+  /**
+   * Until when a search that fails in passing is made again: the drain's limit. Where nobody set one, whoever asked is
+   * told at once, unless something is deregistered already: that is held to its end.
+   */
+  get searchUntil(): number {
+    const { mustEndBy } = this;
+    if (Number.isFinite(mustEndBy)) return mustEndBy;
+    return this.#departures.length === 0 ? Number.NEGATIVE_INFINITY : this.startedAt + SEARCH_MAX_MS;
+  }
+
   /** As somebody to make calls for. */
   callFor(signal: AbortSignal): CallFor {
     return { urgency: () => ({ purpose: "find", deadline: this.#mustEndBy }), signal };
@@ -140,11 +151,18 @@ export class DrainRun implements DepartureOwner {
       });
   }
 
-  /** Returns the new departures. */
-  found({ registrations, elsewhere }: FoundRegistrations): readonly Departure[] {
-    const departures = registrations.map((registration) => new Departure(this, registration));
-    this.#departures.push(...departures);
-    this.#elsewhere.push(...elsewhere);
+  /** What an earlier search has found, by its key. */
+  known(): ReadonlySet<string> {
+    const found = [...this.#departures.map(({ registration }) => registration), ...this.#elsewhere];
+    return new Set(found.map(keyOf));
+  }
+
+  /** Returns the new departures: those that are not `known`. */
+  found({ registrations, elsewhere }: FoundRegistrations, known: ReadonlySet<string>): readonly Departure[] {
+    const isNew = (registration: Registration) => known.size === 0 || !known.has(keyOf(registration));
+    const departures = registrations.filter(isNew).map((registration) => new Departure(this, registration));
+    for (const departure of departures) this.#departures.push(departure);
+    for (const registration of elsewhere) if (isNew(registration)) this.#elsewhere.push(registration);
     return departures;
   }
 

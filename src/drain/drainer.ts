@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, CloudProvider, FoundRegistrations, Node, Pool, Registration } from "./cloud-provider.ts";
-import type { Departure } from "./departure.ts";
+import type { CallFor, CloudProvider, FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
+import { byPool, type Departure } from "./departure.ts";
 import { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
@@ -14,6 +14,7 @@ import type { DrainOutcome } from "./outcome.ts";
 import {
   type DrainPlan,
   type DrainTimes,
+  deadlineLimit,
   drainLimit,
   makePlan,
   type Patience,
@@ -21,6 +22,7 @@ import {
   type TermsById,
 } from "./plan.ts";
 import { PoolWorker } from "./pool-worker.ts";
+import { repeatWhilePassing } from "./repeat.ts";
 import type { DrainRequest, NodeReference } from "./request.ts";
 
 /** A look at a node that takes longer has no answer. */
@@ -66,20 +68,26 @@ export class Drainer {
 
   /** `drain` in two steps: resolves once the node's drain has begun, or was joined. */
   async accept(request: DrainRequest, signal: AbortSignal): Promise<Accepted> {
-    const { clock, times, cloud } = this.#options;
+    const { clock, times } = this.#options;
     const asked = { ...request, askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
     try {
       if (request.dryRun)
         return { outcome: await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)) };
-      const node = await withLimit({ clock, limit, signal }, (within) =>
-        cloud.resolve(request.node, toFind(request, within)),
-      );
+      const node = await withLimit({ clock, limit, signal }, (within) => this.#resolve(request, asked, within));
       const run = this.#runFor(node, asked);
       return { drain: { id: run.id, node: run.node }, outcome: run.join(asked, signal) };
     } catch (error) {
       return { outcome: withoutDrain(error, signal) };
     }
+  }
+
+  /** Who has a deadline has nobody to ask again later: until then, what fails in passing is tried again. */
+  #resolve(request: DrainRequest, { askedAt }: Patience, signal: AbortSignal): Promise<Node> {
+    const { cloud, clock, times } = this.#options;
+    const limit = deadlineLimit({ startedAt: askedAt, deadline: request.deadline, times });
+    const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
+    return repeatWhilePassing({ clock, until, signal }, () => cloud.resolve(request.node, toFind(request, signal)));
   }
 
   /**
@@ -135,9 +143,7 @@ export class Drainer {
   async #takeOut(run: DrainRun): Promise<void> {
     try {
       await this.#untilTerminated(run, async (signal) => {
-        for await (const found of this.#options.cloud.findRegistrations(run.node, run.callFor(signal))) {
-          this.#deregister(run.found(found));
-        }
+        await this.#find(run, signal);
         run.searched();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
@@ -146,6 +152,17 @@ export class Drainer {
     } finally {
       this.#release(run);
     }
+  }
+
+  /** Deregisters what is found as soon as it is, and searches again where AWS has failed in passing. */
+  async #find(run: DrainRun, signal: AbortSignal): Promise<void> {
+    const { cloud, clock } = this.#options;
+    await repeatWhilePassing({ clock, until: () => run.searchUntil, signal }, async () => {
+      const foundBefore = run.known();
+      for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
+        this.#deregister(run.found(found, foundBefore));
+      }
+    });
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
@@ -163,14 +180,11 @@ export class Drainer {
     const { node, startedAt, deadline, waiting, departures, elsewhere } = run;
     const registrations = departures.map(({ registration }) => registration);
     const terms = new Map(departures.map((departure) => [departure.registration.pool.id, departure.terms]));
-    const plan = this.#plan({
-      node,
-      startedAt,
-      deadline,
-      waiting,
-      found: { registrations, elsewhere, asOf: startedAt },
-      terms,
-    });
+    const heldSince = new Map(
+      departures.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
+    );
+    const found = { registrations, elsewhere, asOf: startedAt };
+    const plan = this.#plan({ node, startedAt, deadline, waiting, found, terms, heldSince });
     run.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }
@@ -257,17 +271,6 @@ export class Drainer {
       }
     }
   }
-}
-
-function byPool(departures: readonly Departure[]): readonly (readonly [Pool, readonly Departure[]])[] {
-  const pools = new Map<string, readonly [Pool, Departure[]]>();
-  for (const departure of departures) {
-    const { pool } = departure.registration;
-    const known = pools.get(pool.id);
-    if (known === undefined) pools.set(pool.id, [pool, [departure]]);
-    else known[1].push(departure);
-  }
-  return [...pools.values()];
 }
 
 function toFind({ deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "deadline">, signal: AbortSignal): CallFor {

@@ -1,5 +1,6 @@
 import type { FoundRegistrations, LoadBalancerKind, Node, Pool, PoolTerms, Registration } from "./cloud-provider.ts";
 import { type HoldAllowances, holdMs, propagationMs } from "./hold.ts";
+import { type UnsavedTraffic, unsavedTraffic } from "./unsaved-traffic.ts";
 
 /** What a drain would do now, and until when it would hold. `drain` acts on the same value that `plan` prints. */
 export interface DrainPlan {
@@ -30,11 +31,6 @@ export interface PlannedRegistration {
   readonly shortByMs: number;
   /** What is lost even when everything goes well, because AWS leaves no way. */
   readonly unsaved: readonly UnsavedTraffic[];
-}
-
-interface UnsavedTraffic {
-  readonly code: "requests-in-flight" | "long-requests" | "long-connections" | "terminated-connections";
-  readonly message: string;
 }
 
 /** When a drain ends even if traffic has not. */
@@ -81,21 +77,26 @@ export interface PlanInput {
   readonly deadline?: number | undefined;
   readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
+  /** Since when registrations are held whose pools have been told already, in milliseconds since the epoch. */
+  readonly heldSince?: ReadonlyMap<Registration, number>;
   /** How long from now until each of these pools can be called, one after the other, in milliseconds. */
   readonly msToDeregister: (pools: readonly Pool[]) => readonly number[];
 }
 
 export function makePlan(input: PlanInput): DrainPlan {
-  const { node, found, terms, startedAt, now, deadline, waiting, times } = input;
+  const { node, found, terms, startedAt, now, deadline, waiting, times, heldSince = new Map() } = input;
   const waits = deregisterWaits(input);
   const planned = found.registrations.map((registration) => {
     const { pool, state } = registration;
     const held: PoolTerms & Pick<Pool, "kind"> = { kind: pool.kind, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
     const isDraining = state === "draining";
+    const since = heldSince.get(registration);
+    const waitMs = isDraining || since !== undefined ? 0 : (waits.get(pool.id) ?? 0);
     return {
       registration,
       action: isDraining ? ("hold" as const) : ("deregister" as const),
-      waitMs: isDraining ? 0 : (waits.get(pool.id) ?? 0),
+      waitMs,
+      since: since ?? now + waitMs,
       holdMs: holdMs(held, times.allowances),
       isWritable: held.writable !== false,
       held,
@@ -105,24 +106,28 @@ export function makePlan(input: PlanInput): DrainPlan {
   const longestWaitMs = Math.max(0, ...planned.map(({ waitMs }) => waitMs));
   const hold = { longestMs: longestHoldMs, since: now + longestWaitMs };
   const limit = drainLimit({ startedAt, deadline, waiting, times, hold }) as DrainLimit;
-  const registrations = planned.map(({ held, ...one }) => ({
+  const registrations = planned.map(({ held, since, ...one }) => ({
     ...one,
-    shortByMs: Math.max(0, now + one.waitMs + one.holdMs - limit.at),
+    shortByMs: Math.max(0, since + one.holdMs - limit.at),
     unsaved: unsavedTraffic(held, one.holdMs),
   }));
   const { elsewhere } = found;
   const { timeoutName } = times;
+  const isShort = registrations.some(({ shortByMs }) => shortByMs > 0);
   const sentences = [
-    ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName }),
+    ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName, isShort }),
     ...unwritableWarnings(registrations),
   ];
   return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, warnings: sentences };
 }
 
 /** By pool id: the pools in the order in which they are called. */
-function deregisterWaits({ found, msToDeregister }: PlanInput): ReadonlyMap<string, number> {
+function deregisterWaits({ found, heldSince, msToDeregister }: PlanInput): ReadonlyMap<string, number> {
   const pools = new Map<string, Pool>();
-  for (const { pool, state } of found.registrations) if (state !== "draining") pools.set(pool.id, pool);
+  for (const registration of found.registrations) {
+    const { pool, state } = registration;
+    if (state !== "draining" && heldSince?.has(registration) !== true) pools.set(pool.id, pool);
+  }
   const inOrder = [...pools.values()].sort((a, b) => CALL_ORDER.indexOf(a.kind) - CALL_ORDER.indexOf(b.kind));
   const waits = msToDeregister(inOrder);
   return new Map(inOrder.map(({ id }, index) => [id, waits[index] ?? 0]));
@@ -200,41 +205,6 @@ function marginMs(startedAt: number, deadline: number, times: DrainTimes): numbe
   return Math.min(times.deadlineMarginMs, Math.max(0, deadline - startedAt) / 2);
 }
 
-function unsavedTraffic(pool: PoolTerms & Pick<Pool, "kind">, hold: number): readonly UnsavedTraffic[] {
-  switch (pool.kind) {
-    case "alb":
-      return pool.drainMs === 0
-        ? [{ code: "requests-in-flight", message: "deregistration delay is 0: requests in flight are cut" }]
-        : [{ code: "long-requests", message: `requests that take longer than ${seconds(pool.drainMs)} are cut` }];
-    case "classic":
-      return pool.drainMs === 0
-        ? [{ code: "requests-in-flight", message: "connection draining is off: requests in flight are cut at once" }]
-        : [{ code: "long-requests", message: `requests that take longer than ${seconds(pool.drainMs)} are cut` }];
-    case "nlb":
-      return pool.terminatesConnections
-        ? [
-            {
-              code: "terminated-connections",
-              message: `connection termination is on: connections still open after ${seconds(pool.drainMs)} are closed`,
-            },
-          ]
-        : [
-            {
-              code: "long-connections",
-              message: `connections still open after ${seconds(hold)} break when the node goes`,
-            },
-          ];
-    case "gwlb":
-      return [
-        { code: "long-connections", message: `flows still active after ${seconds(hold)} break when the node goes` },
-      ];
-    case "unattached":
-      return [];
-    default:
-      return pool.kind satisfies never;
-  }
-}
-
 function warnings(input: {
   readonly longestHoldMs: number;
   readonly longestWaitMs: number;
@@ -244,6 +214,7 @@ function warnings(input: {
   readonly waiting: readonly Patience[];
   readonly elsewhere: readonly Registration[];
   readonly timeoutName: string | undefined;
+  readonly isShort: boolean;
 }): readonly string[] {
   const {
     longestHoldMs,
@@ -254,6 +225,7 @@ function warnings(input: {
     waiting,
     elsewhere,
     timeoutName = "TIMEOUT",
+    isShort,
   } = input;
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
@@ -262,11 +234,12 @@ function warnings(input: {
     );
   }
   const remainingMs = limit.at - now;
-  if (remainingMs < longestHoldMs) {
+  if (isShort) {
+    const needs = `${longestWaitMs < WAIT_SHOWN_MS ? "" : `of which ${seconds(longestWaitMs)} may pass first, `}the longest hold needs ${seconds(longestHoldMs)}`;
     sentences.push(
       limit.reason === "deadline"
-        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), the longest hold needs ${seconds(longestHoldMs)}: traffic may be lost`
-        : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : timeoutName} leaves ${seconds(remainingMs)}, the longest hold needs ${seconds(longestHoldMs)}: set it higher, or leave it unset`,
+        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), ${needs}: traffic may be lost`
+        : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : timeoutName} leaves ${seconds(remainingMs)}, ${needs}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {

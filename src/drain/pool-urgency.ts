@@ -23,13 +23,14 @@ export class PoolUrgency {
     this.#reckoned.clear();
   }
 
-  of(purpose: Purpose, departures: Iterable<Departure>): Urgency {
+  /** `departures` is asked now and then: who waits for the call. */
+  of(purpose: Purpose, departures: () => Iterable<Departure>): Urgency {
     const now = this.#clock.now();
     const known = this.#reckoned.get(purpose);
     if (known !== undefined && Math.abs(now - known.at) < RECKONED_FOR_MS) return known.urgency;
     let deadline = Number.POSITIVE_INFINITY;
     let someHealthy = false;
-    for (const { owner, registration } of departures) {
+    for (const { owner, registration } of departures()) {
       deadline = Math.min(deadline, owner.mustEndBy);
       someHealthy ||= registration.isHealthy;
     }

@@ -5,6 +5,7 @@ import type { Departure } from "./departure.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, judge, nextLook, REPEAT_MS } from "./hold.ts";
 import { VANISHED_TERMS } from "./plan.ts";
+import { PoolCall } from "./pool-call.ts";
 import { PoolUrgency } from "./pool-urgency.ts";
 
 export interface PoolWorkerOptions {
@@ -14,6 +15,9 @@ export interface PoolWorkerOptions {
 }
 
 type Task = "describing" | "deregistering" | "looking";
+
+/** How a pool lets go is asked for so long. Nobody is held without knowing that. */
+const DESCRIBED_WITHIN_MS = 600_000;
 
 /**
  * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one look
@@ -30,6 +34,9 @@ export class PoolWorker {
   /** When each departure whose last look failed is due again. */
   readonly #repeats = new Map<Departure, number>();
   #terms: PoolTerms | undefined;
+  /** The calls under way, or the last ones. */
+  #deregistering: PoolCall | undefined;
+  #looking: PoolCall | undefined;
   /** Aborts when nobody is here any more. */
   #present = newAbort();
   #busy = new Set<Task>();
@@ -87,13 +94,15 @@ export class PoolWorker {
 
   async #describe(signal: AbortSignal): Promise<void> {
     const { cloud, clock } = this.#options;
+    const since = clock.now();
     while (this.#terms === undefined) {
       try {
         this.#terms = (await cloud.describe(this.#pool, this.#callFor("describe", signal))) ?? VANISHED_TERMS;
       } catch (error) {
         signal.throwIfAborted();
         const failure = asDrainError(error);
-        if (!failure.isPassing) return this.#fail(this.#departures, failure);
+        if (!failure.isPassing || clock.now() - since >= DESCRIBED_WITHIN_MS)
+          return this.#fail(this.#departures, failure);
         for (const departure of this.#held) departure.failedForNow("look-failed", failure);
         await clock.sleep(REPEAT_MS, signal);
       }
@@ -105,22 +114,28 @@ export class PoolWorker {
   async #deregisterWaiting(signal: AbortSignal): Promise<void> {
     const { cloud, clock } = this.#options;
     while (this.#waiting.size > 0) {
-      const batch: Departure[] = [];
+      const call = new PoolCall(signal);
+      this.#deregistering = call;
+      this.#urgency.changed();
       const take = (max: number) => {
         const taken = this.#urgency.inOrder(this.#waiting).slice(0, max);
         for (const departure of taken) this.#waiting.delete(departure);
         this.#urgency.changed();
-        batch.push(...taken);
+        call.take(taken);
         return taken.map(({ registration }) => registration);
       };
+      const repeats = (error: DrainError) => {
+        for (const departure of call.departures) departure.repeating(error);
+      };
       try {
-        await cloud.deregister(this.#pool, take, this.#callFor("deregister", signal));
-        for (const departure of batch) if (this.#departures.has(departure)) this.#accepted(departure);
+        await cloud.deregister(this.#pool, take, { ...this.#callFor("deregister", call.signal), repeats });
+        for (const departure of call.departures) this.#accepted(departure);
         this.#keepWorking();
       } catch (error) {
         signal.throwIfAborted();
+        if (call.isGivenUp) continue;
         const failure = asDrainError(error);
-        const refused = batch.length === 0 ? [...this.#waiting] : batch;
+        const refused = call.departures.size === 0 ? [...this.#waiting] : [...call.departures];
         if (!failure.isPassing) this.#fail(refused, failure);
         else await this.#tryLater(refused, failure, clock.sleep(REPEAT_MS, signal));
       }
@@ -172,42 +187,60 @@ export class PoolWorker {
     const { progress } = departure;
     return progress === undefined
       ? this.#options.clock.now()
-      : nextLook(this.#heldBy, progress, this.#options.allowances);
+      : nextLook(this.#heldBy(departure), progress, this.#options.allowances);
   }
 
   async #look(signal: AbortSignal): Promise<void> {
     const { cloud, clock } = this.#options;
     const departures = [...this.#held];
     if (departures.length === 0) return;
+    const call = new PoolCall(signal, departures);
+    this.#looking = call;
     const at = clock.now();
+    const back: Promise<void>[] = [];
     try {
       const registrations = departures.map(({ registration }) => registration);
-      const states = await cloud.observe(this.#pool, registrations, this.#callFor("look", signal));
-      for (const departure of departures) {
-        if (!this.#held.has(departure)) continue;
+      const states = await cloud.observe(this.#pool, registrations, this.#callFor("look", call.signal));
+      for (const departure of call.departures) {
         this.#repeats.delete(departure);
         const state = states.get(departure.registration.target) ?? "absent";
         const verdict = this.#apply(departure, { state, at });
-        if (verdict === "wait") continue;
-        if (!(await this.#isStillOwned(departure, signal))) this.#apply(departure, { state: "absent", at });
-        else if (departure.again(verdict, clock.now())) this.#waitAgain(departure);
+        if (verdict !== "wait") back.push(this.#takeOutAgain(departure, verdict, { at, signal: call.signal }));
       }
     } catch (error) {
       signal.throwIfAborted();
-      for (const departure of departures) {
-        if (!this.#held.has(departure)) continue;
-        this.#repeats.set(departure, clock.now() + REPEAT_MS);
-        departure.failedForNow("look-failed", asDrainError(error));
-      }
+      for (const departure of call.departures) this.#lookFailed(departure, error);
     }
+    await Promise.all(back);
     for (const departure of departures) if (departure.isOver) this.#leave(departure);
     if (this.#waiting.size > 0) this.#keepWorking();
   }
 
-  #waitAgain(departure: Departure): void {
-    this.#held.delete(departure);
-    this.#waiting.add(departure);
-    this.#urgency.changed();
+  async #takeOutAgain(
+    departure: Departure,
+    because: "back" | "ignored",
+    { at, signal }: { readonly at: number; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { cloud, clock } = this.#options;
+    const { owner, registration } = departure;
+    try {
+      const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("look", signal));
+      // It may have left meanwhile.
+      if (!this.#held.has(departure)) return;
+      if (owned.length === 0) this.#apply(departure, { state: "absent", at });
+      else if (departure.again(because, clock.now())) {
+        this.#held.delete(departure);
+        this.#waiting.add(departure);
+        this.#urgency.changed();
+      }
+    } catch (error) {
+      if (this.#held.has(departure)) this.#lookFailed(departure, error);
+    }
+  }
+
+  #lookFailed(departure: Departure, error: unknown): void {
+    this.#repeats.set(departure, this.#options.clock.now() + REPEAT_MS);
+    departure.failedForNow("look-failed", asDrainError(error));
   }
 
   /** Takes down what a look has seen. What is left to be done: to wait, or to deregister it again. */
@@ -216,27 +249,12 @@ export class PoolWorker {
     const { progress } = departure;
     // Deregistered again while the look was under way: what it saw is from before.
     if (progress === undefined || progress.since > look.at) return "wait";
-    const verdict = judge(this.#heldBy, progress, look, allowances);
+    const verdict = judge(this.#heldBy(departure), progress, look, allowances);
     departure.looked(look.at, look.state);
-    switch (verdict) {
-      case "over":
-        departure.released(clock.now());
-        return "wait";
-      case "anew":
-        departure.heldAnew(look.at);
-        return "wait";
-      case "wait":
-      case "back":
-      case "ignored":
-        return verdict;
-      default:
-        return verdict satisfies never;
-    }
-  }
-
-  async #isStillOwned({ owner, registration }: Departure, signal: AbortSignal): Promise<boolean> {
-    const owned = await this.#options.cloud.stillOwned(owner.node, [registration], this.#callFor("look", signal));
-    return owned.length > 0;
+    if (verdict === "back" || verdict === "ignored") return verdict;
+    if (verdict === "over") departure.released(clock.now());
+    if (verdict === "anew") departure.heldAnew(look.at);
+    return "wait";
   }
 
   #fail(departures: Iterable<Departure>, failure: DrainError): void {
@@ -252,18 +270,22 @@ export class PoolWorker {
     this.#held.delete(departure);
     this.#repeats.delete(departure);
     if (this.#waiting.delete(departure)) this.#urgency.changed();
+    for (const call of [this.#deregistering, this.#looking]) call?.left(departure);
+    if (this.#waiting.size === 0 && this.#deregistering?.departures.size === 0) this.#deregistering.giveUp();
     if (!this.isIdle || this.#present.signal.aborted) return;
     this.#present.abort(new Error("nobody is here any more"));
     this.#present = newAbort();
     this.#busy = new Set();
   }
 
-  get #heldBy(): HeldBy {
-    return { kind: this.#pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
+  /** By the pool as it was when the departure was found: a load balancer may have taken a group into use since. */
+  #heldBy({ registration }: Departure): HeldBy {
+    return { kind: registration.pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
   }
 
   #callFor(purpose: "describe" | "deregister" | "look", signal: AbortSignal): CallFor {
-    const about = purpose === "deregister" ? this.#waiting : this.#departures;
+    const taken = this.#deregistering?.departures ?? [];
+    const about = () => (purpose === "deregister" ? [...taken, ...this.#waiting] : this.#departures);
     return { urgency: () => this.#urgency.of(purpose, about), signal };
   }
 }

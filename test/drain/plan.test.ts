@@ -33,14 +33,16 @@ function plan(
     times?: Partial<DrainTimes>;
     elsewhere?: FoundRegistrations["elsewhere"];
     msPerCall?: number;
+    heldSince?: ReadonlyMap<Registration, number>;
   } = {},
 ) {
-  const { deadline, times, elsewhere = [], msPerCall = 0 } = more;
+  const { deadline, times, elsewhere = [], msPerCall = 0, heldSince = new Map() } = more;
   return makePlan({
     node: NODE,
     found: { registrations, elsewhere, asOf: 0 },
     terms: new Map(registrations.map(({ pool }) => [pool.id, pool as Pool & PoolTerms])),
     msToDeregister: (pools) => pools.map((_, index) => (index + 1) * msPerCall),
+    heldSince,
     startedAt: 0,
     now: 0,
     waiting: [{ askedAt: 0 }],
@@ -95,7 +97,18 @@ describe("what a plan says beforehand", () => {
     const planned = plan(registrations, { deadline: 320_000, msPerCall: 6_000 });
     expect(planned.registrations.map(({ waitMs }) => waitMs / 1_000)).toEqual([12, 18, 6]);
     expect(planned.registrations.map(({ shortByMs }) => shortByMs / 1_000)).toEqual([2, 8, 0]);
-    expect(planned.warnings).toEqual([expect.stringContaining("the last pool be told after 18 s")]);
+    expect(planned.warnings).toEqual([
+      expect.stringContaining("the last pool be told after 18 s"),
+      "the deadline leaves 310 s (10 s are kept to answer), of which 18 s may pass first, the longest hold needs 300 s: traffic may be lost",
+    ]);
+  });
+
+  test("of a drain that is under way, only what is still to be told as waiting", () => {
+    const registrations = [registered("alb"), registered("classic"), registered("nlb")];
+    const heldSince = new Map([[registrations[2] as Registration, -10_000]]);
+    const planned = plan(registrations, { deadline: 320_000, msPerCall: 6_000, heldSince });
+    expect(planned.registrations.map(({ waitMs }) => waitMs / 1_000)).toEqual([6, 12, 0]);
+    expect(planned.registrations.map(({ shortByMs }) => shortByMs / 1_000)).toEqual([0, 2, 0]);
   });
 
   test("which pools the discovery by tag leaves alone", () => {

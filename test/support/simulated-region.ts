@@ -158,8 +158,11 @@ export class SimulatedRegion {
   ): Engine {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
-    const environment = { AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options };
-    return createEngine(readConfig({ verb: "drain", environment }), {
+    // The verb that knows every option.
+    const verb = "serve";
+    const service = { CLOUDPROVIDER: "aws", SECRET: "s" };
+    const environment = { ...service, AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options };
+    return createEngine(readConfig({ verb, environment }), {
       clock: this.clock,
       aws: { ...this.aws(), credentials: this.#restrictedKey(environment) },
       onCall,

@@ -17,7 +17,7 @@ import { addressMatcher } from "./addresses.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
-import { findTerminated, type InstanceSearch, theLiveOne, withAddressesNow } from "./instances.ts";
+import { findTerminated, type InstanceSearch, theLiveOne, withAddressesOf } from "./instances.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
 import type { PoolList } from "./pool-list.ts";
@@ -56,6 +56,7 @@ export class AwsProvider implements CloudProvider {
       clock,
       reads: this.#reads,
       classicReads: this.#classicReads,
+      terms: this.#terms,
       remembers: options.indexPerSecond > 0,
       meant: (node, pools, by) => this.#meant(node, pools, by),
     });
@@ -120,7 +121,7 @@ export class AwsProvider implements CloudProvider {
   ): Promise<ReadonlyMap<string, RegistrationState>> {
     if (pool.kind === "classic") return this.#classicReads.observe(pool, registrations, by);
     const read = await this.#reads.read(pool.id, by);
-    this.#index.saw(pool, read);
+    this.#index.learned(pool.id, read);
     const states = new Map<string, RegistrationState>();
     for (const { target } of registrations) states.set(target, "absent");
     for (const listed of read.targets) {
@@ -133,7 +134,9 @@ export class AwsProvider implements CloudProvider {
   async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
     // An instance id is nobody else's, ever.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
-    const isOwn = addressMatcher(await withAddressesNow(this.#aws, node, by));
+    // All that came back at once are asked about in one call.
+    const instances = await this.#instances.find({ by: "id", value: node.id }, by);
+    const isOwn = addressMatcher(withAddressesOf(node, instances));
     return registrations.filter((registration) => {
       const address = addressOf(registration);
       return address === undefined || isOwn(address);
@@ -150,7 +153,7 @@ export class AwsProvider implements CloudProvider {
   }
 
   /** Which of the listed pools are meant. */
-  async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean> {
+  async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
     const cluster = this.#clusterMeant(node);
     return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
   }

@@ -142,6 +142,11 @@ export class ClassicReads {
     return state === "absent" ? [] : [classicRegistrationOf(pool, id, state)];
   }
 
+  /** Of load balancers that are gone nothing is kept. */
+  keepOnly(isThere: (name: string) => boolean): void {
+    for (const name of [...this.#reads.keys()]) if (!isThere(name)) this.#reads.delete(name);
+  }
+
   #ask(pool: Pool, ids: readonly string[], by: CallFor): Promise<ReadonlyMap<string, InstanceState>> {
     let read = this.#reads.get(pool.id);
     if (read === undefined) {

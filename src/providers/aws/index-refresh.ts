@@ -23,6 +23,8 @@ export interface IndexRefreshOptions {
 /** Reads pool after pool in the background, the one that was read longest ago first, at a steady and low rate. */
 export class IndexRefresh {
   readonly #options: IndexRefreshOptions;
+  /** By pool id, since the last list. */
+  readonly #failedAt = new Map<string, number>();
 
   constructor(options: IndexRefreshOptions) {
     this.#options = options;
@@ -48,16 +50,27 @@ export class IndexRefresh {
     const { clock, index, reads, terms } = this.#options;
     const { pools } = index;
     if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
-      await pools.refresh(by);
-      terms.keepOnly((id) => pools.groups.has(id) || pools.classics.has(id));
-      return;
+      this.#failedAt.clear();
+      return pools.refresh(by);
     }
-    const group = oldest([...pools.groups.values()], ({ readAt }) => readAt);
-    const undescribed = oldest(describable(index), (pool) => terms.knownAt(pool));
+    const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
+    const undescribed = oldest(describable(index), (pool) => this.#triedAt(pool, terms.knownAt(pool)));
     // Members first: a node can be taken out without the terms, but not without knowing where it is.
-    const isTermsTurn = turn % TERMS_EVERY === 0 && group !== undefined && Number.isFinite(group.readAt);
-    if (undescribed !== undefined && (isTermsTurn || group === undefined)) await terms.ask(undescribed, by);
-    else if (group !== undefined) index.learned(group, await reads.read(group.pool.id, by));
+    const isTermsTurn = group === undefined || (turn % TERMS_EVERY === 0 && Number.isFinite(group.readAt));
+    const pool = isTermsTurn ? undescribed : group.pool;
+    if (pool === undefined) return;
+    try {
+      if (isTermsTurn) await terms.ask(pool, by);
+      else index.learned(pool.id, await reads.read(pool.id, by));
+    } catch (error) {
+      this.#failedAt.set(pool.id, clock.now());
+      throw error;
+    }
+  }
+
+  /** One pool that fails again and again keeps no other from its turn. */
+  #triedAt({ id }: Pool, succeededAt: number): number {
+    return Math.max(succeededAt, this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY);
   }
 }
 

@@ -47,9 +47,8 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
   return checkedNode(instance, search);
 }
 
-/** The node with the addresses that it has now: none, when EC2 doesn't describe it any more. */
-export async function withAddressesNow(aws: AwsAccess, node: Node, by: CallFor): Promise<Node> {
-  const [instance] = await describeInstances(aws, "instance-id", () => [node.id], by);
+/** The node with the addresses that its instance has now: none, when EC2 doesn't describe it any more. */
+export function withAddressesOf(node: Node, [instance]: readonly Instance[]): Node {
   return instance === undefined ? { ...node, addresses: [], addressPrefixes: [] } : nodeOf(instance, node.id);
 }
 

@@ -40,20 +40,18 @@ export class KnownTerms {
     return this.#known.get(id)?.at ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** As AWS tells now. */
-  async ask(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+  /** As AWS tells now. Who asks while a call is under way gets its answer. */
+  ask(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     const shared = this.#asked.get(pool.id) ?? new SharedCall((sent, call) => this.#describe(pool, sent, call));
     this.#asked.set(pool.id, shared);
-    try {
-      return await shared.ask(undefined, by);
-    } finally {
-      this.#asked.delete(pool.id);
-    }
+    return shared.ask(undefined, by);
   }
 
   /** Of pools that are gone nothing is kept. */
   keepOnly(isThere: (poolId: string) => boolean): void {
-    for (const id of [...this.#known.keys()]) if (!isThere(id)) this.#known.delete(id);
+    for (const kept of [this.#known, this.#asked]) {
+      for (const id of [...kept.keys()]) if (!isThere(id)) kept.delete(id);
+    }
   }
 
   async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<PoolTerms | undefined> {

@@ -4,6 +4,7 @@ import type { Clock } from "../../drain/clock.ts";
 import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
 import { mostUrgent, type Urgency } from "../../drain/urgency.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
+import type { KnownTerms } from "./known-terms.ts";
 import { NodeSearch } from "./node-search.ts";
 import { CLASSIC_DRAINS_MAX_MS, type KnownClassic, type KnownGroup, listedIn, PoolList } from "./pool-list.ts";
 import { idOf, registrationOf } from "./target-groups.ts";
@@ -19,11 +20,14 @@ export interface MembershipIndexOptions {
   readonly clock: Clock;
   readonly reads: TargetReads;
   readonly classicReads: ClassicReads;
+  readonly terms: KnownTerms;
   /** What is read is remembered for drains to come. */
   readonly remembers: boolean;
-  /** Which of the node's pools are meant, once the pools are listed. */
-  readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean>;
+  /** Which of the pools that are listed are meant. Undefined of others. */
+  readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
 }
+
+const NOBODY: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY };
 
 /**
  * Which node is registered where. A search asks every pool of the node's network once, together with all other searches;
@@ -33,24 +37,23 @@ export class MembershipIndex {
   readonly pools: PoolList;
   readonly #options: MembershipIndexOptions;
   readonly #searches = new Set<NodeSearch>();
-  /** Groups that are being read for searches. */
-  readonly #scanned = new Set<string>();
+  /** Groups whose read for searches is not sent yet. */
+  readonly #asked = new Set<string>();
   #scanning = newAbort();
   #urgency: { readonly urgency: Urgency; readonly at: number } | undefined;
 
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
-    this.pools = new PoolList(options.aws, options.clock);
+    this.pools = new PoolList(options.aws, options.clock, () => this.#listed());
   }
 
   /** See `CloudProvider.findRegistrations`. */
   async *find(node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
     const { reads } = this.#options;
-    const isKnown = this.isWarm(node);
-    const search = new NodeSearch(node, isKnown ? "verify" : "find", reads.last, by);
+    const search = new NodeSearch(node, this.isWarm(node) ? "verify" : "find", reads.last, by);
     this.#searches.add(search);
     this.#urgency = undefined;
-    this.#search(search, isKnown).catch((error: unknown) => search.fail(error));
+    this.#search(search).catch((error: unknown) => search.fail(error));
     try {
       yield* search.results();
     } finally {
@@ -59,31 +62,40 @@ export class MembershipIndex {
       if (this.#searches.size === 0) {
         this.#scanning.abort(new Error("nobody searches any more"));
         this.#scanning = newAbort();
-        this.#scanned.clear();
+        this.#asked.clear();
       }
     }
   }
 
   /** Whether what is remembered covers every pool that the node could be in. */
   isWarm(node: Node): boolean {
-    if (!this.#options.remembers || this.#options.clock.now() - this.pools.listedAt > LIST_KEPT_MS) return false;
-    return this.pools.groupsOf(node).every(({ readAt }) => Number.isFinite(readAt));
+    return this.#isListed && this.pools.groupsOf(node).every(({ readAt }) => Number.isFinite(readAt));
   }
 
   /** See `CloudProvider.remembered`. */
   async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
     if (!this.isWarm(node)) return undefined;
     const search = new NodeSearch(node, "verify", 0, by);
-    search.isMeant = await this.#options.meant(node, this.pools, search.by);
-    this.#tellWhatIsKnown(search);
+    search.means(await this.#options.meant(node, this.pools, search.by));
+    for (const { pool, registrations } of this.#known(node, search)) search.saw(pool, registrations);
     const asOf = Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
-    return { ...search.take(), asOf };
+    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf };
+  }
+
+  /** These were deregistered: until the next read that is all there is to say of them. */
+  deregistered({ id }: Pool, targets: ReadonlySet<string>): void {
+    const group = this.pools.groups.get(id);
+    if (group === undefined) return;
+    group.registrations = group.registrations.map((registration) =>
+      targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
+    );
   }
 
   /** What a group was found to hold: news for whoever searches, and remembered. */
-  learned(group: KnownGroup, { at, number, targets }: TargetRead): void {
-    // Answers may overtake one another.
-    if (number <= group.readNumber) return;
+  learned(groupId: string, { at, number, targets }: TargetRead): void {
+    const group = this.pools.groups.get(groupId);
+    // It may be gone by now, and answers may overtake one another.
+    if (group === undefined || number <= group.readNumber) return;
     group.readAt = at;
     group.readNumber = number;
     const seekers = this.#seekersOf(group);
@@ -102,49 +114,56 @@ export class MembershipIndex {
     this.#endThoseThatAreDone();
   }
 
-  /** A read that was made for other reasons is news too. */
-  saw({ id }: Pool, read: TargetRead): void {
-    const group = this.pools.groups.get(id);
-    if (group !== undefined) this.learned(group, read);
+  get #isListed(): boolean {
+    return this.#options.remembers && this.#options.clock.now() - this.pools.listedAt <= LIST_KEPT_MS;
   }
 
-  /** These were deregistered: until the next read that is all there is to say of them. */
-  deregistered({ id }: Pool, targets: ReadonlySet<string>): void {
-    const group = this.pools.groups.get(id);
-    if (group === undefined) return;
-    group.registrations = group.registrations.map((registration) =>
-      targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
-    );
-  }
-
-  async #search(search: NodeSearch, isKnown: boolean): Promise<void> {
+  async #search(search: NodeSearch): Promise<void> {
     const { meant } = this.#options;
     const { node, by } = search;
-    if (isKnown) {
-      search.isMeant = await meant(node, this.pools, by);
+    if (this.#isListed) {
+      search.means(await meant(node, this.pools, by));
       this.#tellWhatIsKnown(search);
     }
     // Listed anew for every search: a pool that was made a moment ago counts.
     await this.pools.refresh(by);
-    if (!isKnown) search.isMeant = await meant(node, this.pools, by);
+    const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
+    if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
     const classics = this.pools.classicsOf(node);
     for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
     for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
+    // It may have ended meanwhile: another one's read has failed.
+    if (!this.#searches.has(search)) return;
     search.classicsAsked = true;
+    // Somebody else's list may have brought more of them.
+    for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
     this.#endThoseThatAreDone();
   }
 
+  /**
+   * Not of groups that nobody used: a load balancer may have taken one into use since, and then its rule holds. Not of
+   * what was draining: it has no hurry, and may have been registered again since.
+   */
   #tellWhatIsKnown(search: NodeSearch): void {
-    for (const { pool, registrations } of this.pools.groupsOf(search.node)) {
+    for (const { pool, registrations } of this.#known(search.node, search)) {
+      if (pool.kind === "unattached") continue;
       search.saw(
         pool,
-        registrations.filter(({ target }) => search.isOwn(idOf(target))),
+        registrations.filter(({ state }) => state !== "draining"),
       );
     }
-    for (const classic of this.pools.classicsOf(search.node)) {
-      search.saw(classic.pool, listedIn(classic, search.node));
-    }
+  }
+
+  /** The node's registrations, as they were when somebody last looked. */
+  #known(node: Node, { isOwn }: Pick<NodeSearch, "isOwn">) {
+    const inGroups = this.pools.groupsOf(node).map(({ pool, registrations }) => {
+      return { pool, registrations: registrations.filter(({ target }) => isOwn(idOf(target))) };
+    });
+    const inClassics = this.pools.classicsOf(node).map((classic) => {
+      return { pool: classic.pool, registrations: listedIn(classic, node) };
+    });
+    return [...inGroups, ...inClassics];
   }
 
   /**
@@ -165,26 +184,41 @@ export class MembershipIndex {
     );
   }
 
-  /** Reads the group for all searches, unless that is under way or was done since. */
+  /** Reads the group for all searches, unless that is about to be done or was done since. */
   #scan(group: KnownGroup, since: number): void {
     const { reads } = this.#options;
-    if (group.readNumber > since || this.#scanned.has(group.pool.id)) return;
-    this.#scanned.add(group.pool.id);
+    const { id } = group.pool;
+    if (group.readNumber > since || this.#asked.has(id)) return;
+    this.#asked.add(id);
     const { signal } = this.#scanning;
-    const read = reads.read(group.pool.id, { urgency: () => this.#scanUrgency(), signal });
-    read.then(
-      (seen) => {
-        if (!signal.aborted) this.#scanned.delete(group.pool.id);
-        this.learned(group, seen);
-        // Who came while the call was under way wants another one.
-        for (const search of this.#searches) if (isAbout(search, group)) this.#scan(group, search.since);
-      },
+    const sent = () => {
+      // Who comes from now on wants another one.
+      if (!signal.aborted) this.#asked.delete(id);
+    };
+    reads.read(id, { urgency: () => this.#scanUrgency(), signal }, sent).then(
+      (seen) => this.learned(id, seen),
       (error: unknown) => {
         if (signal.aborted) return;
-        this.#scanned.delete(group.pool.id);
-        for (const search of this.#searches) if (isAbout(search, group)) search.fail(error);
+        this.#asked.delete(id);
+        for (const search of this.#searches) {
+          if (isAbout(search, group) && group.readNumber <= search.since) search.fail(error);
+        }
       },
     );
+  }
+
+  /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
+  #listed(): void {
+    const { groups, classics } = this.pools;
+    const { reads, classicReads, terms } = this.#options;
+    const isThere = (id: string) => groups.has(id) || classics.has(id);
+    for (const kept of [reads, classicReads, terms]) kept.keepOnly(isThere);
+    const searches = [...this.#searches].filter(({ classicsAsked }) => classicsAsked);
+    for (const group of groups.values()) {
+      if (group.readNumber > 0) continue;
+      for (const search of searches) if (isAbout(search, group)) this.#scan(group, search.since);
+    }
+    this.#endThoseThatAreDone();
   }
 
   #endThoseThatAreDone(): void {
@@ -211,7 +245,7 @@ export class MembershipIndex {
     const now = this.#options.clock.now();
     if (this.#urgency?.at !== now) {
       const urgencies = [...this.#searches].map(({ by }) => by.urgency());
-      this.#urgency = { urgency: mostUrgent(urgencies), at: now };
+      this.#urgency = { urgency: mostUrgent([NOBODY, ...urgencies]), at: now };
     }
     return this.#urgency.urgency;
   }

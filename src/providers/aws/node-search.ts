@@ -8,13 +8,17 @@ export class NodeSearch {
   /** The read that was sent last before it began: those up to it don't count. */
   readonly since: number;
   readonly by: CallFor;
-  /** Which pools are meant; the node's registrations elsewhere are reported. */
-  isMeant: (pool: Pool) => boolean = () => true;
+  /**
+   * Which pools are meant; the node's registrations elsewhere are reported. Nothing is told before that is known, nor of
+   * a pool of which it is not known.
+   */
+  #isMeant: ((pool: Pool) => boolean | undefined) | undefined;
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
   readonly #isOwnAddress: (address: string) => boolean;
   readonly #offered = new Map<string, readonly Registration[]>();
-  #found: FoundRegistrations[] = [];
+  /** Seen, and not told yet. */
+  #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
   #ended = false;
   #error: unknown;
   #wake: () => void = () => {};
@@ -27,9 +31,8 @@ export class NodeSearch {
     this.#isOwnAddress = addressMatcher(node);
   }
 
-  isOwn(id: string): boolean {
-    return id === this.node.id || (id.includes(".") || id.includes(":") ? this.#isOwnAddress(id) : false);
-  }
+  readonly isOwn = (id: string): boolean =>
+    id === this.node.id || (id.includes(".") || id.includes(":") ? this.#isOwnAddress(id) : false);
 
   /** The node's registrations in `pool`, as somebody has just seen them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
@@ -37,19 +40,18 @@ export class NodeSearch {
     const fresh = registrations.filter(({ target }) => !known.some((other) => other.target === target));
     if (fresh.length === 0) return;
     this.#offered.set(pool.id, [...known, ...fresh]);
-    const isMeant = this.isMeant(pool);
-    this.#found.push({ registrations: isMeant ? fresh : [], elsewhere: isMeant ? [] : fresh });
+    this.#seen.push({ pool, registrations: fresh });
     this.#wake();
   }
 
-  /** What was found since it was last asked. */
-  take(): FoundRegistrations {
-    const found = this.#found;
-    this.#found = [];
-    return {
-      registrations: found.flatMap(({ registrations }) => registrations),
-      elsewhere: found.flatMap(({ elsewhere }) => elsewhere),
-    };
+  means(isMeant: (pool: Pool) => boolean | undefined): void {
+    this.#isMeant = isMeant;
+    this.#wake();
+  }
+
+  /** Whether it knows of each of the pools if it is meant. */
+  knowsAll(pools: readonly Pool[]): boolean {
+    return pools.every((pool) => this.#isMeant?.(pool) !== undefined);
   }
 
   end(): void {
@@ -70,7 +72,8 @@ export class NodeSearch {
     try {
       for (;;) {
         signal.throwIfAborted();
-        if (this.#found.length > 0) yield this.take();
+        const found = this.take();
+        if (found !== undefined) yield found;
         else if (this.#error !== undefined) throw this.#error;
         else if (this.#ended) return;
         else {
@@ -82,5 +85,14 @@ export class NodeSearch {
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** What was found since it was last asked. Undefined: nothing. */
+  take(): FoundRegistrations | undefined {
+    const of = (isMeant: boolean | undefined) => this.#seen.filter(({ pool }) => this.#isMeant?.(pool) === isMeant);
+    const registrations = of(true).flatMap((seen) => seen.registrations);
+    const elsewhere = of(false).flatMap((seen) => seen.registrations);
+    this.#seen = of(undefined);
+    return registrations.length + elsewhere.length === 0 ? undefined : { registrations, elsewhere };
   }
 }

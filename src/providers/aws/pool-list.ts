@@ -45,10 +45,13 @@ export class PoolList {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   readonly #list: SharedCall<undefined, void>;
+  readonly #onListed: () => void;
 
-  constructor(aws: AwsAccess, clock: Clock) {
+  /** `onListed` runs whenever AWS's answer has been taken down, whoever asked for it. */
+  constructor(aws: AwsAccess, clock: Clock, onListed: () => void) {
     this.#aws = aws;
     this.#clock = clock;
+    this.#onListed = onListed;
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by));
   }
 
@@ -65,19 +68,23 @@ export class PoolList {
     return [...this.classics.values()].filter((classic) => classic.network === network);
   }
 
-  /** Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. */
-  async taggedWith(cluster: string, node: Node, by: CallFor): Promise<(pool: Pool) => boolean> {
+  /**
+   * Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. Undefined of a
+   * pool that was not listed yet.
+   */
+  async taggedWith(cluster: string, node: Node, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
     const groups = this.groupsOf(node);
     const arns = new Set(groups.flatMap(({ pool, loadBalancerArns }) => [pool.id, ...loadBalancerArns]));
     const names = this.classicsOf(node).map(({ pool }) => pool.id);
     const [byArn, byName] = await Promise.all([tagsByArn(this.#aws, [...arns], by), tagsByName(this.#aws, names, by)]);
     const isTagged = (tags: ReadonlyMap<string, string> | undefined) => carriesClusterTag(tags ?? new Map(), cluster);
     const tagged = new Set<string>();
+    const asked = new Set([...groups.map(({ pool }) => pool.id), ...names]);
     for (const { pool, loadBalancerArns } of groups) {
       if ([pool.id, ...loadBalancerArns].some((arn) => isTagged(byArn.get(arn)))) tagged.add(pool.id);
     }
     for (const name of names) if (isTagged(byName.get(name))) tagged.add(name);
-    return ({ id }) => tagged.has(id);
+    return ({ id }) => (asked.has(id) ? tagged.has(id) : undefined);
   }
 
   async #listAll(sent: () => unknown, by: CallFor): Promise<void> {
@@ -100,6 +107,7 @@ export class PoolList {
       classics.map((classic) => this.#knownClassic(classic, at)),
     );
     this.listedAt = at;
+    this.#onListed();
   }
 
   #knownGroup(group: TargetGroup): KnownGroup {

@@ -22,7 +22,7 @@ export class TargetReads {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   #sent = 0;
-  readonly #reads = new Map<string, SharedCall<undefined, TargetRead>>();
+  readonly #reads = new Map<string, SharedCall<() => void, TargetRead>>();
 
   constructor(aws: AwsAccess, clock: Clock) {
     this.#aws = aws;
@@ -34,28 +34,31 @@ export class TargetReads {
     return this.#sent;
   }
 
-  /** Every registered target of the group, as AWS has it after this call. A vanished group holds none. */
-  read(arn: string, by: CallFor): Promise<TargetRead> {
+  /**
+   * Every registered target of the group, as AWS has it after this call. A vanished group holds none. `onSent` runs when
+   * the call is sent: whoever asks after that gets another one.
+   */
+  read(arn: string, by: CallFor, onSent: () => void = () => {}): Promise<TargetRead> {
     let read = this.#reads.get(arn);
     if (read === undefined) {
       read = new SharedCall((about, call) => this.#describe(arn, about, call));
       this.#reads.set(arn, read);
     }
-    return read.ask(undefined, by);
+    return read.ask(onSent, by);
   }
 
-  /** The group does not exist any more. */
-  forget(arn: string): void {
-    this.#reads.delete(arn);
+  /** Of groups that are gone nothing is kept. */
+  keepOnly(isThere: (arn: string) => boolean): void {
+    for (const arn of [...this.#reads.keys()]) if (!isThere(arn)) this.#reads.delete(arn);
   }
 
-  async #describe(arn: string, sent: () => unknown, by: CallFor): Promise<TargetRead> {
+  async #describe(arn: string, sent: () => readonly (() => void)[], by: CallFor): Promise<TargetRead> {
     let at = 0;
     let number = 0;
     try {
       // Nobody is named: AWS answers about a named target that has gone in other ways.
       const { TargetHealthDescriptions } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
-        sent();
+        for (const tell of sent()) tell();
         at = this.#clock.now();
         number = ++this.#sent;
         return this.#aws.v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: by.signal });
