@@ -4,7 +4,7 @@ import type { Purpose } from "./purpose.ts";
 import type { Tally } from "./tally.ts";
 
 /** The same for every call of every client, half of it on either way. */
-export const LATENCY_MS = 30;
+const LATENCY_MS = 30;
 
 /** What answers: a simulator in this process or in another. */
 export type Answer = (body: string, signal: AbortSignal) => Promise<ApiAnswer>;

@@ -9,10 +9,10 @@ const RETRIES_MAX = 3;
 const FIRST_RETRY_MS = 500;
 
 /** AWS went on throttling. */
-export class GaveUp extends Error {}
+class GaveUp extends Error {}
 
 /** AWS answered with another error. */
-export class Refused extends Error {}
+class Refused extends Error {}
 
 /** Calls AWS as a program without a limiter does: at once, and again when it was throttled. */
 export async function call(query: Query, purpose: Purpose, { wire, clock, signal }: Scene): Promise<ApiAnswer> {

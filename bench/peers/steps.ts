@@ -68,7 +68,7 @@ export async function leave(id: string, { groups, classics }: Found, scene: Scen
   }
 }
 
-export function instanceHealth(classic: string, id: string): Query {
+function instanceHealth(classic: string, id: string): Query {
   return {
     api: "classic",
     action: "DescribeInstanceHealth",

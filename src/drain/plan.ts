@@ -17,7 +17,7 @@ export interface DrainPlan {
   readonly warnings: readonly string[];
 }
 
-export interface PlannedRegistration {
+interface PlannedRegistration {
   readonly registration: Registration;
   /** `hold` where somebody else has deregistered it already: traffic goes on all the same. */
   readonly action: "deregister" | "hold";

@@ -16,7 +16,7 @@ import type { NodeReference } from "../../src/drain/request.ts";
 import { AwsProvider, type AwsProviderOptions } from "../../src/providers/aws/aws-provider.ts";
 
 /** A call for nobody in particular. */
-export function forNobody(signal: AbortSignal): CallFor {
+function forNobody(signal: AbortSignal): CallFor {
   return { urgency: () => ({ purpose: "find", deadline: Number.POSITIVE_INFINITY }), signal };
 }
 
