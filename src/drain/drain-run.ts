@@ -191,8 +191,12 @@ export class DrainRun implements DepartureOwner {
     if (this.#planned === undefined) return drainLimit(asked);
     const { longestHoldMs, at } = this.#planned;
     const now = this.#clock.now();
-    // While one waits for nothing but the cloud's request quota, its hold is still to come.
-    const since = Math.max(at, ...this.#departures.map((one) => one.progress?.since ?? (one.isWaiting ? now : 0)));
+    // While one waits for its deregistration, its hold is still to come: until the limit that somebody has set, or else
+    // as long as nothing but the cloud's request quota is in the way.
+    const isSet = Number.isFinite(this.mustEndBy);
+    const begins = ({ progress, isWaiting, hasFailed }: Departure) =>
+      progress?.since ?? (isWaiting && (isSet || !hasFailed) ? now : 0);
+    const since = this.#departures.reduce((latest, departure) => Math.max(latest, begins(departure)), at);
     return drainLimit({ ...asked, hold: { longestMs: longestHoldMs, since } });
   }
 

@@ -4,15 +4,7 @@ import type { Action } from "../../../src/simulator/world/load-balancer.ts";
 import type { Target, TargetGroup } from "../../../src/simulator/world/target-group.ts";
 import { awsProvider } from "../../support/provider-calls.ts";
 import { elbError, never, SimulatedRegion, VPC } from "../../support/simulated-region.ts";
-import {
-  elbAnswer,
-  find,
-  OTHER_VPC,
-  onlyRegistrationOf,
-  onlyTermsOf,
-  registrationsOf,
-  shown,
-} from "./support.ts";
+import { elbAnswer, find, OTHER_VPC, onlyRegistrationOf, onlyTermsOf, registrationsOf, shown } from "./support.ts";
 
 /** AWS gives at most this many target groups, or classic load balancers, at once. */
 const PAGE = 400;
