@@ -1,5 +1,6 @@
 import { newAbort } from "../drain/abort.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
+import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 
 /** Makes the call. It asks `about` once, when the call is sent: whoever asks later waits for the next one. */
@@ -60,7 +61,11 @@ export class SharedCall<A, T> {
       return [...asks].map(({ about }) => about);
     };
     abandon.signal.addEventListener("abort", close, { once: true });
-    const open: Open<A, T> = { asks, abandon, answer: this.#make(send, { urgency, signal: abandon.signal }) };
+    const repeats = (error: DrainError) => {
+      for (const { by } of asks) by.repeats?.(error);
+    };
+    const answer = this.#make(send, { urgency, signal: abandon.signal, repeats });
+    const open: Open<A, T> = { asks, abandon, answer };
     // A call that fails before it is sent.
     open.answer.catch(() => {}).finally(close);
     return open;

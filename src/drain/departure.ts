@@ -58,9 +58,14 @@ export class Departure {
     return this.#state === "released" || this.#state === "failed";
   }
 
-  /** It is to be deregistered, and nothing is in the way but others. */
+  /** It is still to be deregistered. */
   get isWaiting(): boolean {
-    return this.#state === "registered" && this.#error === undefined;
+    return this.#state === "registered";
+  }
+
+  /** Its last call has failed; another one will be made. */
+  get hasFailed(): boolean {
+    return this.#error !== undefined;
   }
 
   /** Absent until its deregistration was accepted, and once it is over. */
@@ -91,6 +96,7 @@ export class Departure {
 
   looked(at: number, state: RegistrationState): void {
     this.#error = undefined;
+    this.#trouble = undefined;
     if (this.#progress === undefined) return;
     const { since, seenLeaving } = this.#progress;
     const isLeaving = state === "draining" || state === "absent";
@@ -134,6 +140,7 @@ export class Departure {
   released(now: number): void {
     if (this.#state === "released") return;
     this.#error = undefined;
+    this.#trouble = undefined;
     this.#over("released", now);
     this.#heard({ type: "released", heldMs: this.#heldMs });
   }

@@ -153,8 +153,7 @@ export class DrainRun implements DepartureOwner {
 
   /** What an earlier search has found, by its key. */
   known(): ReadonlySet<string> {
-    const found = [...this.#departures.map(({ registration }) => registration), ...this.#elsewhere];
-    return new Set(found.map(keyOf));
+    return new Set([...this.#departures.map(({ registration }) => registration), ...this.#elsewhere].map(keyOf));
   }
 
   /** Returns the new departures: those that are not `known`. */
@@ -262,8 +261,11 @@ export class DrainRun implements DepartureOwner {
     if (this.#planned === undefined) return undefined;
     const { longestHoldMs, at } = this.#planned;
     const now = this.#clock.now();
-    // While one waits for nothing but the cloud's request quota, its hold is still to come.
-    const since = Math.max(at, ...this.#departures.map((one) => one.progress?.since ?? (one.isWaiting ? now : 0)));
+    // While one waits for its deregistration, its hold is still to come: until the limit that somebody has set, or else
+    // as long as nothing but the cloud's request quota is in the way.
+    const mayWait = ({ hasFailed }: Departure) => !hasFailed || Number.isFinite(this.mustEndBy);
+    const begins = (one: Departure) => one.progress?.since ?? (one.isWaiting && mayWait(one) ? now : 0);
+    const since = this.#departures.reduce((latest, departure) => Math.max(latest, begins(departure)), at);
     return { longestMs: longestHoldMs, since };
   }
 

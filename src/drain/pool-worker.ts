@@ -97,7 +97,8 @@ export class PoolWorker {
     const since = clock.now();
     while (this.#terms === undefined) {
       try {
-        this.#terms = (await cloud.describe(this.#pool, this.#callFor("describe", signal))) ?? VANISHED_TERMS;
+        const by = this.#callFor("describe", new PoolCall(signal));
+        this.#terms = (await cloud.describe(this.#pool, by)) ?? VANISHED_TERMS;
       } catch (error) {
         signal.throwIfAborted();
         const failure = asDrainError(error);
@@ -124,11 +125,8 @@ export class PoolWorker {
         call.take(taken);
         return taken.map(({ registration }) => registration);
       };
-      const repeats = (error: DrainError) => {
-        for (const departure of call.departures) departure.repeating(error);
-      };
       try {
-        await cloud.deregister(this.#pool, take, { ...this.#callFor("deregister", call.signal), repeats });
+        await cloud.deregister(this.#pool, take, this.#callFor("deregister", call));
         for (const departure of call.departures) this.#accepted(departure);
         this.#keepWorking();
       } catch (error) {
@@ -200,12 +198,12 @@ export class PoolWorker {
     const back: Promise<void>[] = [];
     try {
       const registrations = departures.map(({ registration }) => registration);
-      const states = await cloud.observe(this.#pool, registrations, this.#callFor("look", call.signal));
+      const states = await cloud.observe(this.#pool, registrations, this.#callFor("look", call));
       for (const departure of call.departures) {
         this.#repeats.delete(departure);
         const state = states.get(departure.registration.target) ?? "absent";
         const verdict = this.#apply(departure, { state, at });
-        if (verdict !== "wait") back.push(this.#takeOutAgain(departure, verdict, { at, signal: call.signal }));
+        if (verdict !== "wait") back.push(this.#takeOutAgain(departure, verdict, { at, call }));
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -219,12 +217,12 @@ export class PoolWorker {
   async #takeOutAgain(
     departure: Departure,
     because: "back" | "ignored",
-    { at, signal }: { readonly at: number; readonly signal: AbortSignal },
+    { at, call }: { readonly at: number; readonly call: PoolCall },
   ): Promise<void> {
     const { cloud, clock } = this.#options;
     const { owner, registration } = departure;
     try {
-      const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("look", signal));
+      const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("look", call));
       // It may have left meanwhile.
       if (!this.#held.has(departure)) return;
       if (owned.length === 0) this.#apply(departure, { state: "absent", at });
@@ -283,9 +281,11 @@ export class PoolWorker {
     return { kind: registration.pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
   }
 
-  #callFor(purpose: "describe" | "deregister" | "look", signal: AbortSignal): CallFor {
-    const taken = this.#deregistering?.departures ?? [];
-    const about = () => (purpose === "deregister" ? [...taken, ...this.#waiting] : this.#departures);
-    return { urgency: () => this.#urgency.of(purpose, about), signal };
+  #callFor(purpose: "describe" | "deregister" | "look", { departures, signal }: PoolCall): CallFor {
+    const about = () => (purpose === "deregister" ? [...departures, ...this.#waiting] : this.#departures);
+    const repeats = (error: DrainError) => {
+      for (const departure of departures) departure.repeating(error);
+    };
+    return { urgency: () => this.#urgency.of(purpose, about), signal, repeats };
   }
 }

@@ -41,13 +41,13 @@ export function keptEngine(region: SimulatedRegion, options: Readonly<Record<str
   return { ...engine, events, ask, stop };
 }
 
-/** The same, when the index has read everything: twice as many seconds as there are pools. */
+/** The same, when the index has read everything, between two of its calls. */
 export async function warmEngine(
   region: SimulatedRegion,
   options: Readonly<Record<string, string>> = {},
 ): Promise<KeptEngine> {
   const engine = keptEngine(region, options);
   const pools = region.world.targetGroups.size + region.world.classics.size;
-  await region.clock.advance((2 * pools + 2) * 1_000);
+  await region.clock.advance((2 * pools + 2) * 1_000 + 500);
   return engine;
 }

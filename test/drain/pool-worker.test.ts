@@ -1,0 +1,186 @@
+import { describe, expect, test } from "vitest";
+import { DrainError } from "../../src/drain/errors.ts";
+import { DrainScene } from "../support/drain-scene.ts";
+import { never } from "../support/simulated-region.ts";
+
+const PASSING = new DrainError("unavailable", "we are sorry");
+const DENIED = new DrainError("access-denied", "no");
+
+function scene(count: number, drainMs = 60_000) {
+  const made = new DrainScene();
+  const nodes = Array.from({ length: count }, (_, number) => made.cloud.addNode(`i-${number}`, `10.0.0.${number}`));
+  const pool = made.cloud.addPool("alb", "web", nodes, { drainMs });
+  return { ...made, scene: made, nodes, pool, cloud: made.cloud, clock: made.clock };
+}
+
+describe("a pool that does not say how it lets go", () => {
+  test("for a while is asked again, and its node is out of it meanwhile", async () => {
+    const { scene: made, cloud } = scene(1);
+    cloud.before = ({ method, at }) => {
+      if (method === "describe" && at - (made.clock.now() - made.clock.elapsedMs) < 20_000) throw PASSING;
+    };
+    expect(await made.drain("i-0")).toMatchObject({ status: "drained", registrations: [{ heldMs: 60_000 }] });
+    expect(made.secondsOf("deregister")).toEqual([0]);
+    expect(made.secondsOf("describe")).toEqual([0, 5, 10, 15, 20]);
+    expect(made.elapsedSeconds).toBe(60);
+  });
+
+  test("for ever fails the drain, also where nobody set a limit", async () => {
+    const { scene: made, cloud } = scene(1);
+    cloud.before = ({ method }) => {
+      if (method === "describe") throw PASSING;
+    };
+    expect(await made.drain("i-0")).toMatchObject({ status: "failed", error: { code: "unavailable" } });
+    expect(made.elapsedSeconds).toBe(600);
+    expect(made.clock.sleeping).toBe(0);
+  });
+
+  test("because that is denied fails at once", async () => {
+    const { scene: made, cloud } = scene(1);
+    cloud.before = ({ method }) => {
+      if (method === "describe") throw DENIED;
+    };
+    expect(await made.drain("i-0")).toMatchObject({ status: "failed", error: { code: "access-denied" } });
+    expect(made.elapsedSeconds).toBe(0);
+  });
+});
+
+describe("nodes of one pool", () => {
+  test("that come while a look is under way are deregistered at once, and not taken for looked at", async () => {
+    const { scene: made, cloud, pool } = scene(2);
+    cloud.before = async ({ method }, signal) => {
+      if (method === "observe") await made.clock.sleep(3_000, signal);
+    };
+    const first = made.ask("i-0");
+    await made.clock.advance(8_000);
+    const second = made.ask("i-1");
+    const outcomes = await made.clock.run(Promise.all([first, second]));
+    expect(outcomes).toMatchObject([{ status: "drained" }, { status: "drained" }]);
+    expect(made.secondsOf("deregister", pool)).toEqual([0, 8]);
+    // The look at 7 s is not about the second node, which is read back by one of its own.
+    expect(cloud.callsOf("observe", pool).map(({ nodes }) => nodes?.length)).toEqual([1, 2, 2, 1]);
+  });
+
+  test("that leave while the call for them is under way are left alone, and the others' call is made anew", async () => {
+    const { scene: made, cloud, pool } = scene(2);
+    // The first call never answers.
+    cloud.before = ({ method }, signal) =>
+      method === "deregister" && cloud.callsOf("deregister").length === 1
+        ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+        : undefined;
+    const leaving = new AbortController();
+    const first = made.ask("i-0", { signal: leaving.signal });
+    await made.clock.advance(5_000);
+    const second = made.ask("i-1");
+    await made.clock.advance(5_000);
+    leaving.abort();
+    expect(await first).toMatchObject({ status: "abandoned", registrations: [{ state: "registered" }] });
+    expect(await made.clock.run(second)).toMatchObject({ status: "drained" });
+    expect(cloud.callsOf("deregister", pool).map(({ nodes }) => nodes)).toEqual([["i-0:80"], ["i-1:80"]]);
+  });
+
+  test("do not wait for a look that is only about one who has left", async () => {
+    const { scene: made, cloud } = scene(2);
+    cloud.before = ({ method }, signal) =>
+      method === "observe" && cloud.callsOf("observe").length === 1
+        ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+        : undefined;
+    const leaving = new AbortController();
+    const first = made.ask("i-0", { signal: leaving.signal });
+    await made.clock.advance(8_000);
+    const second = made.ask("i-1");
+    await made.clock.advance(5_000);
+    leaving.abort();
+    expect(await first).toMatchObject({ status: "abandoned", registrations: [{ state: "holding" }] });
+    expect(await made.clock.run(second)).toMatchObject({ status: "drained" });
+    expect(made.elapsedSeconds).toBe(68);
+  });
+
+  test("are not deregistered again for a drain that was abandoned while somebody asked whose address it is", async () => {
+    const { scene: made, cloud, pool, nodes } = scene(2, 120_000);
+    const owned = cloud.stillOwned.bind(cloud);
+    cloud.stillOwned = async (...asked) => {
+      await made.clock.sleep(5_000, never);
+      return owned(...asked);
+    };
+    const leaving = new AbortController();
+    const first = made.ask("i-0", { signal: leaving.signal });
+    const second = made.ask("i-1");
+    await made.clock.advance(10_000);
+    for (const node of nodes.slice(0, 1)) cloud.register(pool, node);
+    // The look at 67 s sees the first one back; it leaves while its address is asked for.
+    await made.clock.advance(58_000);
+    leaving.abort();
+    expect(await first).toMatchObject({ status: "abandoned" });
+    expect(await made.clock.run(second)).toMatchObject({ status: "drained" });
+    expect(made.secondsOf("deregister", pool)).toEqual([0, 0]);
+    expect(made.events.filter(({ type }) => type === "deregistering-again")).toEqual([]);
+  });
+
+  test("that all leave and come again later are taken out again", async () => {
+    const { scene: made, cloud, pool, nodes } = scene(2, 30_000);
+    const leaving = new AbortController();
+    const left = [made.ask("i-0", { signal: leaving.signal }), made.ask("i-1", { signal: leaving.signal })];
+    await made.clock.advance(10_000);
+    leaving.abort();
+    await Promise.all(left);
+    expect(made.clock.sleeping).toBe(0);
+    await made.clock.advance(100_000);
+    for (const node of nodes) cloud.register(pool, node);
+    const outcomes = await made.clock.run(Promise.all([made.ask("i-0"), made.ask("i-1")]));
+    expect(outcomes).toMatchObject([{ status: "drained" }, { status: "drained" }]);
+    expect(made.secondsOf("deregister", pool)).toEqual([0, 0, 110, 110]);
+  });
+
+  test("that are more than one call takes go by several, the earliest deadline first", async () => {
+    const { scene: made, cloud, pool } = scene(5);
+    cloud.targetsPerCallMax = 2;
+    const drains = [0, 1, 2, 3, 4].map((number) =>
+      made.ask(`i-${number}`, number === 4 ? { deadlineSeconds: 300 } : {}),
+    );
+    await made.clock.run(Promise.all(drains));
+    const calls = cloud.callsOf("deregister", pool).map(({ nodes }) => nodes);
+    // The first one is under way when the others come.
+    expect(calls.map((nodes) => nodes?.length)).toEqual([1, 2, 2]);
+    expect(calls[1]).toContain("i-4:80");
+  });
+});
+
+describe("a search that fails in passing", () => {
+  test("is made again until the deadline, and what it finds twice is taken out once", async () => {
+    const { scene: made, cloud, pool } = scene(1);
+    const find = cloud.findRegistrations.bind(cloud);
+    let searches = 0;
+    cloud.findRegistrations = async function* (...asked) {
+      yield* find(...asked);
+      searches += 1;
+      if (searches < 4) throw PASSING;
+    };
+    const outcome = await made.drain("i-0", { deadlineSeconds: 200 });
+    expect(outcome).toMatchObject({ status: "drained", registrations: [{ heldMs: 60_000 }] });
+    expect("registrations" in outcome && outcome.registrations).toHaveLength(1);
+    expect(searches).toBe(4);
+    expect(cloud.callsOf("deregister", pool)).toHaveLength(1);
+  });
+
+  test("and never succeeds fails the drain just before its limit, with the reason", async () => {
+    const { scene: made, cloud } = scene(1);
+    cloud.before = ({ method }) => {
+      if (method === "findRegistrations") throw PASSING;
+    };
+    expect(await made.drain("i-0", { deadlineSeconds: 120 })).toMatchObject({
+      status: "failed",
+      error: { code: "unavailable" },
+    });
+    expect(made.elapsedSeconds).toBeLessThanOrEqual(110);
+  });
+
+  test("before anything was found fails at once where nobody set a limit: whoever asked can ask again", async () => {
+    const { scene: made, cloud } = scene(1);
+    cloud.before = ({ method }) => {
+      if (method === "findRegistrations") throw PASSING;
+    };
+    expect(await made.drain("i-0")).toMatchObject({ status: "failed", error: { code: "unavailable" } });
+    expect(made.elapsedSeconds).toBe(0);
+  });
+});
