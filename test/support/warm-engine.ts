@@ -13,7 +13,7 @@ export interface KeptEngine extends Engine {
   readonly stop: () => Promise<void>;
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly deadlineSeconds?: number;
   readonly signal?: AbortSignal;
 }

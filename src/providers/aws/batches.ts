@@ -6,14 +6,11 @@ export function inBatches<T>(list: readonly T[], size: number): readonly T[][] {
 }
 
 /**
- * A batch that was refused as a whole because of some of its members: those that are `suspect` apart from the others, or
- * else halves. No part is empty; a batch of one has no parts.
+ * What is to be tried again of a batch that was refused as a whole because of some of its members: all but the `named`
+ * ones, or halves where that is none or all. No part is empty; a batch of one has no parts.
  */
-export function inParts<T>(batch: readonly T[], suspect: (member: T) => boolean): readonly (readonly T[])[] {
-  if (batch.length <= 1) return [];
-  const suspects = batch.filter(suspect);
-  if (suspects.length > 0 && suspects.length < batch.length) {
-    return [batch.filter((member) => !suspects.includes(member)), suspects];
-  }
-  return inBatches(batch, Math.ceil(batch.length / 2));
+export function inParts<T>(batch: readonly T[], isNamed: (member: T) => boolean): readonly (readonly T[])[] {
+  const others = batch.filter((member) => !isNamed(member));
+  if (others.length > 0 && others.length < batch.length) return [others];
+  return batch.length <= 1 ? [] : inBatches(batch, Math.ceil(batch.length / 2));
 }
