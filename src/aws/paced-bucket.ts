@@ -13,6 +13,9 @@ const PACE_MIN = 0.05;
 /** Refusals within this time speak of the same jam. */
 const SAME_JAM_MS = 1_000;
 
+/** A whole call's worth, but for what adding up fractions may lose. */
+const ONE = 1 - 1e-9;
+
 /**
  * A token bucket that gives way: when AWS throttles although there was room, somebody else uses the quota too. Slowing
  * down by a factor and recovering by a constant makes any number of such processes share a quota evenly
@@ -35,7 +38,7 @@ export class PacedBucket {
   /** How long until there is room for a call, in milliseconds. 0: there is. */
   waitMs(now: number): number {
     this.#refill(now);
-    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1_000) / this.#perSecond);
+    return this.#tokens >= ONE ? 0 : Math.ceil(((1 - this.#tokens) * 1_000) / this.#perSecond);
   }
 
   take(): void {
