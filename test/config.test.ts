@@ -108,10 +108,20 @@ describe("the configuration", () => {
     ["DEADLINE_MARGIN", "601", false],
     ["GWLB_IDLE", "7200", true],
     ["GWLB_IDLE", "7201", false],
+    ["QUOTA_SHARE", "0.01", true],
+    ["QUOTA_SHARE", "0", false],
+    ["QUOTA_SHARE", "-0.5", false],
+    ["QUOTA_SHARE", "2.5", true],
+    ["QUOTA_SHARE", "101", false],
+    ["INDEX_RATE", "0", true],
+    ["INDEX_RATE", "0.5", true],
+    ["INDEX_RATE", "-1", false],
+    ["INDEX_RATE", "101", false],
     ["TIMEOUT", "1e3", false],
     ["TIMEOUT", "Infinity", false],
   ])("has a bound: %s=%s is taken: %s", (name, value, taken) => {
-    expect(problems({ ...SERVE, [name]: value }).length === 0).toBe(taken);
+    const found = problems({ ...SERVE, [name]: value });
+    expect(found).toEqual(taken ? [] : [expect.stringContaining(`${name} is '${value}'`)]);
   });
 
   test("lets a flag win over its variable, and names the flag when it is wrong", () => {
