@@ -193,6 +193,10 @@ describe("the configuration", () => {
     ["SHUTDOWN_GRACE", "86400"],
     ["CLUSTERNAME", "ü".repeat(256)],
     ["HOST", "h".repeat(253)],
+    ["QUOTA_SHARE", "0.01"],
+    ["QUOTA_SHARE", "100"],
+    ["INDEX_RATE", "0"],
+    ["INDEX_RATE", "0.5"],
     ["SECRET", "s".repeat(4_096)],
     ["SECRET", " größe "],
   ])("takes %s=%s", (name, value) => {

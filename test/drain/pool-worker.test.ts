@@ -132,6 +132,20 @@ describe("nodes of one pool", () => {
     expect(made.secondsOf("deregister", pool)).toEqual([0, 0, 110, 110]);
   });
 
+  test("are held each by the load balancer that used it when they were found", async () => {
+    const made = new DrainScene();
+    const [first, second] = [made.cloud.addNode("i-0", "10.0.0.1"), made.cloud.addNode("i-1", "10.0.0.2")];
+    made.cloud.addPool("unattached", "web", [first], { drainMs: 0 });
+    const early = made.ask("i-0");
+    await made.clock.advance(1_000);
+    // The same pool: an NLB has taken it into use.
+    made.cloud.addPool("nlb", "web", [second], { drainMs: 0 });
+    const late = made.ask("i-1");
+    expect(await made.clock.run(early)).toMatchObject({ status: "drained" });
+    expect(made.elapsedSeconds).toBe(7);
+    expect(await made.clock.run(late)).toMatchObject({ status: "drained", registrations: [{ heldMs: 210_000 }] });
+  });
+
   test("that are more than one call takes go by several, the earliest deadline first", async () => {
     const { scene: made, cloud, pool } = scene(5);
     cloud.targetsPerCallMax = 2;

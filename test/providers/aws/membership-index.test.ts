@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Instance } from "../../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../../src/simulator/world/target-group.ts";
-import { elbError, SimulatedRegion, VPC } from "../../support/simulated-region.ts";
+import { elbError, never, SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { type KeptEngine, keptEngine, warmEngine } from "../../support/warm-engine.ts";
 
 /** The calls since `from` (virtual milliseconds), `action at`. */
@@ -231,4 +231,26 @@ test("a search waits for no group that only another one's list has brought, when
   leaving.abort();
   expect(await second).toMatchObject({ status: "abandoned" });
   expect(await region.clock.run(first)).toMatchObject({ status: "drained" });
+});
+
+test("a search that has failed with another one's read asks for nothing more", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  region.group({ name: "denied" });
+  region.classic({ name: "legacy" });
+  // Each search is at its classic load balancer for five seconds before it reads groups.
+  region.simulator.faults.add({ action: "DescribeInstanceHealth", effect: { type: "latency", ms: 5_000 } });
+  region.intercept = ({ action }) =>
+    action === "DescribeTargetHealth" ? elbError("AccessDenied", "not authorized", 403) : undefined;
+  const { drainer } = keptEngine(region, { INDEX_RATE: "0" });
+  const plan = () => drainer.plan({ node: { by: "id", value: node.id }, dryRun: true }, never);
+  const first = plan().catch((error: unknown) => error);
+  await region.clock.advance(2_000);
+  const second = plan().catch((error: unknown) => error);
+  expect(await region.clock.run(Promise.all([first, second]))).toMatchObject([
+    { code: "access-denied" },
+    { code: "access-denied" },
+  ]);
+  await region.clock.advance(60_000);
+  expect(region.callsOf("DescribeTargetHealth")).toHaveLength(1);
 });
