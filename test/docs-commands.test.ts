@@ -26,7 +26,10 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "kubectl label node ip-10-0-1-5.eu-west-1.compute.internal node.kubernetes.io/exclude-from-external-load-balancers=true --overwrite":
     "Kubernetes' own; controllers that heed it are in test/simulator/controller.test.ts",
   "kubectl drain ip-10-0-1-5.eu-west-1.compute.internal --ignore-daemonsets --delete-emptydir-data": "Kubernetes' own",
-  "systemctl reboot": "the machine's own",
+  "kubectl label node ip-10-0-1-5.eu-west-1.compute.internal node.kubernetes.io/exclude-from-external-load-balancers-":
+    "Kubernetes' own",
+  "kubectl uncordon ip-10-0-1-5.eu-west-1.compute.internal": "Kubernetes' own",
+  "systemctl start maintenance.service": "the reader's own",
 };
 
 const blocks = DOCUMENTS.flatMap(codeBlocks);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { codeBlocks } from "./support/documents.ts";
 import { sourceFiles } from "./support/source-tree.ts";
 
 const DOCUMENT = "docs/troubleshooting.md";
@@ -23,8 +24,11 @@ const texts = sources.flatMap((source) => {
   return versions;
 });
 
-/** Messages stand in quotations, a line each. What they begin with may be another text. */
-const messages = [...text.matchAll(/^> (?:… )?(.*)$/gm)].map((match) => match[1] ?? "");
+/** Messages stand in code of no language, a line each. What they begin with may be another text. */
+const messages = codeBlocks(DOCUMENT)
+  .filter(({ language }) => language === "")
+  .flatMap(({ text: block }) => block.trimEnd().split("\n"))
+  .map((line) => line.replace(/^… /, ""));
 /** `access-denied`, `cameBack`, `QUOTA_SHARE` */
 const names = [...text.matchAll(/`([a-z]+(?:-[a-z]+)+|[a-z]+[A-Z]\w+)`|\b([A-Z]+_[A-Z]+)\b/g)].map(
   (match) => match[1] ?? match[2] ?? "",
