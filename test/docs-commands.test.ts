@@ -43,7 +43,8 @@ test("the documents' code is of kinds whose commands are found", () => {
 });
 
 describe("commands in the documents work as they stand there", () => {
-  test.each(runnable)("$document:$line", { timeout: 120_000 }, async ({ language, text }) => {
+  const named = runnable.map((block) => [`${block.document}:${block.line}`, block] as const);
+  test.each(named)("%s", { timeout: 120_000 }, async (_, { language, text }) => {
     const { env } = await account();
     const commands = language === "crontab" ? commandsOfCrontab(text) : text;
     const needsService = text.includes(SERVICE) && !/hasta-la-vista serve/.test(text);
