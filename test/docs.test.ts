@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { outcomeReport } from "../src/drain/report.ts";
+import { DOCUMENTS } from "./support/documents.ts";
 import { withOptionsTable } from "./support/options-table.ts";
 import { printedFor } from "./support/printed-policy.ts";
 
 const README = readFileSync("README.md", "utf8");
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "decisions/README.md"];
 
 describe("the README", () => {
   test("has the two commands on top", () => {

@@ -4,7 +4,7 @@ import { LimitPassed, withLimit } from "../drain/limit.ts";
 
 /** A check costs a call for each action; nobody needs to know sooner. */
 const CHECK_INTERVAL_MS = 60_000;
-/** The SDK repeats calls for a while by itself. */
+/** Failed calls are repeated for a while, and wait for the request quota. */
 const CHECK_TIMEOUT_MS = 45_000;
 
 /** Whether the service could drain a node now, as far as is known. Moments are milliseconds since the epoch. */

@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { account, ID } from "./support/account.ts";
+import { runCli, startService } from "./support/child-process.ts";
+import { runCommands, SERVICE } from "./support/document-shell.ts";
+import { codeBlocks, commandsOfCrontab, DOCUMENTS } from "./support/documents.ts";
+
+/** What can't be run here, and what holds it instead. A new command gets a line here on purpose or not at all. */
+const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
+  "npm ci": "every test needs it done",
+  "npm run demo": "test/demo/demo.test.ts runs the demo",
+  "npm test": "this is it",
+  "npm run bench": "test/bench runs its parts, and takes minutes whole",
+  "npm run bench -- --only one-node": "test/bench/scenarios.test.ts",
+  "npm run bench -- --json": "test/bench/document.test.ts",
+  "npm run bench -- --write": "test/bench/document.test.ts",
+  "docker build --tag hasta-la-vista .": "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
+  "docker run --read-only --publish 8080:8080 --env SECRET=api-key --env CLOUDPROVIDER=aws --env AWS_REGION=eu-west-1 hasta-la-vista":
+    "test/packaging/dockerfile.test.ts runs what the image would, with such variables",
+  "docker compose up --build": "test/packaging/compose.test.ts starts what the file names",
+  "aws iam put-role-policy --role-name drainer --policy-name hasta-la-vista --policy-document file:///dev/stdin":
+    "test/docs.test.ts holds what it is given",
+  "aws autoscaling complete-lifecycle-action --auto-scaling-group-name workers --lifecycle-hook-name drain --instance-id i-0123456789abcdef0 --lifecycle-action-result CONTINUE":
+    "test/simulator/auto-scaling.test.ts completes a hook by the same parameters",
+  "kubectl cordon ip-10-0-1-5.eu-west-1.compute.internal": "Kubernetes' own",
+  "kubectl label node ip-10-0-1-5.eu-west-1.compute.internal node.kubernetes.io/exclude-from-external-load-balancers=true --overwrite":
+    "Kubernetes' own; controllers that heed it are in test/simulator/controller.test.ts",
+  "kubectl drain ip-10-0-1-5.eu-west-1.compute.internal --ignore-daemonsets --delete-emptydir-data": "Kubernetes' own",
+  "kubectl label node ip-10-0-1-5.eu-west-1.compute.internal node.kubernetes.io/exclude-from-external-load-balancers-":
+    "Kubernetes' own",
+  "kubectl uncordon ip-10-0-1-5.eu-west-1.compute.internal": "Kubernetes' own",
+  "systemctl start maintenance.service": "the reader's own",
+};
+
+const blocks = DOCUMENTS.flatMap(codeBlocks);
+const runnable = blocks.filter(({ language }) => language === "sh" || language === "crontab");
+const recorded = new Set<string>();
+
+test("the documents' code is of kinds whose commands are found", () => {
+  const places = blocks.filter(({ language }) => !["", "sh", "crontab"].includes(language));
+  expect(places.map(({ document, line, language }) => `${document}:${line} ${language}`)).toEqual([]);
+  expect(runnable.length).toBeGreaterThan(8);
+});
+
+describe("commands in the documents work as they stand there", () => {
+  const named = runnable.map((block) => [`${block.document}:${block.line}`, block] as const);
+  test.each(named)("%s", { timeout: 120_000 }, async (_, { language, text }) => {
+    const { env } = await account();
+    const commands = language === "crontab" ? commandsOfCrontab(text) : text;
+    const needsService = text.includes(SERVICE) && !/hasta-la-vista serve/.test(text);
+    const service = needsService ? await startService({ ...env, SECRET: "api-key" }) : undefined;
+    await service?.child.line(/"ready: /);
+    const { code, stdout, stderr, recorded: calls } = await runCommands(commands, env, service?.url);
+    expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });
+    for (const call of calls) recorded.add(call);
+    expect(calls.filter((call) => !(call in HELD_ELSEWHERE))).toEqual([]);
+    if (!/hasta-la-vista drain|\/drain/.test(text)) return;
+    const status = await runCli(["status", ID, "--json"], env);
+    expect(JSON.parse(status.stdout).registrations).toEqual([]);
+  });
+
+  test("and those that can't be run here are all still in the documents", () => {
+    expect(Object.keys(HELD_ELSEWHERE).filter((call) => !recorded.has(call))).toEqual([]);
+  });
+});
+
+test("a command that nobody knows fails by its name", async () => {
+  const { code, stderr } = await runCommands("frobnicate --all");
+  expect({ code, stderr }).toEqual({ code: 127, stderr: expect.stringContaining("frobnicate") });
+});
+
+test("every `npm run` that the documents name is a script of the package", () => {
+  const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+  const named = DOCUMENTS.flatMap((document) =>
+    [...readFileSync(document, "utf8").matchAll(/npm run (?:--silent )?([\w:]+)/g)].map((match) => match[1] ?? ""),
+  );
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((name) => !(name in scripts))).toEqual([]);
+});

@@ -1,0 +1,110 @@
+import { accessSync, constants } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { onTestFinished } from "vitest";
+import { Child, type Environment, type Finished } from "./child-process.ts";
+
+/** The address that documents give a service. */
+export const SERVICE = "http://localhost:8080";
+
+/** The machine's own. Nothing else of it can be reached from a document's commands. */
+const TOOLS = ["cat", "curl", "flock", "grep", "kill", "node", "sed", "sh", "sleep"];
+
+/** What would reach the machine's own programs. */
+const WAY_OUT = /\bPATH=|(?:^|[\s;&|(`])(?:\.{0,2}\/[\w./-]*bin\/)/m;
+
+/** Programs that need more than this machine: they write down what they were called with, and are content. */
+const RECORDED = ["aws", "docker", "kubectl", "npm", "systemctl"];
+const RECORD = `#!/bin/sh
+[ -p /dev/stdin ] && cat >/dev/null
+echo "\${0##*/} $*" >>"$HOME/calls"
+`;
+
+/** Words of a command with the service's real address in them. */
+const READDRESS = `
+[ -e "$HOME/url" ] && url=$(cat "$HOME/url") || url=${SERVICE}
+for word; do shift; set -- "$@" "$(printf %s "$word" | sed "s,${SERVICE},$url,g")"; done
+`;
+
+/** The built program. What would run until somebody ends it runs on beside the commands that follow. */
+const NPX = `#!/bin/sh
+[ "$1" = hasta-la-vista ] || { echo "npx: no package $1 here" >&2; exit 127; }
+shift
+${READDRESS}
+case $1 in
+  serve) sign='"listening"' ;;
+  simulate) sign='Ctrl-C ends it' ;;
+  *) exec node "$CLI" "$@" ;;
+esac
+echo "$*" >>"$HOME/started"
+log=$HOME/$1.log
+HOST=127.0.0.1 PORT=0 node "$CLI" "$@" >"$log" &
+echo $! >>"$HOME/running"
+until grep -q "$sign" "$log"; do kill -0 $! || exit 1; sleep 0.1; done
+port=$(sed -n 's/.*"port":\\([0-9]*\\).*"listening".*/\\1/p' "$log")
+[ -z "$port" ] || echo "http://127.0.0.1:$port" >"$HOME/url"
+`;
+
+/** Fails for an answer that is an error, and then shows it. */
+const CURL = `#!/bin/sh
+${READDRESS}
+exec "$CURL" --silent --show-error --fail-with-body "$@"
+`;
+
+/** Ends what runs on; the shell has ended once that has. */
+const SCRIPT = 'trap \'[ -e "$HOME/running" ] && kill $(cat "$HOME/running")\' EXIT\n';
+
+export interface Ran extends Finished {
+  /** The calls of programs that are not here: `kubectl cordon …`. */
+  readonly recorded: readonly string[];
+}
+
+/** Runs commands of a document as they stand there, in a shell that stops at the first one that fails. */
+export async function runCommands(commands: string, environment: Environment = {}, serviceUrl?: string): Promise<Ran> {
+  if (WAY_OUT.test(commands)) throw new Error(`programs by their names alone, and no other PATH, in:\n${commands}`);
+  const home = await mkdtemp(join(tmpdir(), "commands-"));
+  onTestFinished(() => rm(home, { recursive: true }));
+  const bin = join(home, "bin");
+  await mkdir(bin);
+  const programs = { npx: NPX, curl: CURL, ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])) };
+  for (const [name, text] of Object.entries(programs)) await writeFile(join(bin, name), text, { mode: 0o755 });
+  for (const tool of TOOLS) if (!(tool in programs)) await symlink(placeOf(tool), join(bin, tool));
+  if (serviceUrl !== undefined) await writeFile(join(home, "url"), serviceUrl);
+
+  const shell = { command: [placeOf("sh"), "-euc"], options: {} };
+  const env = { ...environment, HOME: home, PATH: bin, CLI: resolve("dist/cli.js"), CURL: placeOf("curl") };
+  onTestFinished(() => endRunning(home));
+  const finished = await new Child(shell, [SCRIPT + commands], env).finished;
+  return { ...finished, recorded: await linesOf(join(home, "calls")) };
+}
+
+/** For a test that was given up. */
+async function endRunning(home: string): Promise<void> {
+  for (const pid of await linesOf(join(home, "running"))) {
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended, as it should.
+    }
+  }
+}
+
+async function linesOf(file: string): Promise<readonly string[]> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text.split("\n").filter((line) => line !== "");
+}
+
+function placeOf(tool: string): string {
+  if (tool === "node") return process.execPath;
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    const place = join(folder, tool);
+    try {
+      accessSync(place, constants.X_OK);
+      return place;
+    } catch {
+      // Looked for in the next folder.
+    }
+  }
+  throw new Error(`the documents' commands need ${tool}, which this machine does not have`);
+}
