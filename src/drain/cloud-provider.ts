@@ -69,6 +69,12 @@ export function keyOf({ pool, target }: Registration): string {
   return `${pool.id}|${target}`;
 }
 
+/** For people: classic load balancers last, which answer first; each kind as it was found. */
+export function inOrder<T extends { readonly registration: Registration }>(list: readonly T[]): readonly T[] {
+  const isClassic = ({ registration }: T) => registration.pool.kind === "classic";
+  return [...list.filter((one) => !isClassic(one)), ...list.filter(isClassic)];
+}
+
 export interface FoundRegistrations {
   /** Those to be ended. */
   readonly registrations: readonly Registration[];

@@ -1,4 +1,11 @@
-import type { Node, Pool, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
+import {
+  inOrder,
+  type Node,
+  type Pool,
+  type PoolTerms,
+  type Registration,
+  type RegistrationState,
+} from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
@@ -210,4 +217,9 @@ export function byPool(departures: readonly Departure[]): readonly (readonly [Po
     else known[1].push(departure);
   }
   return [...pools.values()];
+}
+
+/** How they fare, in the order in which people read them. */
+export function fatesOf(departures: readonly Departure[], now: number): readonly RegistrationFate[] {
+  return inOrder(departures.map((departure) => departure.fate(now)));
 }

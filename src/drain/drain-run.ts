@@ -1,7 +1,7 @@
 import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import { Departure, type DepartureEvent, type DepartureOwner } from "./departure.ts";
+import { Departure, type DepartureEvent, type DepartureOwner, fatesOf } from "./departure.ts";
 import { asDrainError } from "./errors.ts";
 import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
@@ -294,7 +294,6 @@ export class DrainRun implements DepartureOwner {
   }
 
   #fates() {
-    const now = this.#clock.now();
-    return this.#departures.map((departure) => departure.fate(now));
+    return fatesOf(this.#departures, this.#clock.now());
   }
 }

@@ -1,4 +1,12 @@
-import type { FoundRegistrations, LoadBalancerKind, Node, Pool, PoolTerms, Registration } from "./cloud-provider.ts";
+import {
+  type FoundRegistrations,
+  inOrder,
+  type LoadBalancerKind,
+  type Node,
+  type Pool,
+  type PoolTerms,
+  type Registration,
+} from "./cloud-provider.ts";
 import { type HoldAllowances, holdMs, propagationMs } from "./hold.ts";
 import { type UnsavedTraffic, unsavedTraffic } from "./unsaved-traffic.ts";
 
@@ -86,7 +94,7 @@ export interface PlanInput {
 export function makePlan(input: PlanInput): DrainPlan {
   const { node, found, terms, startedAt, now, deadline, waiting, times, heldSince = new Map() } = input;
   const waits = deregisterWaits(input);
-  const planned = found.registrations.map((registration) => {
+  const planned = inOrder(found.registrations.map((registration) => ({ registration }))).map(({ registration }) => {
     const { pool, state } = registration;
     const held: PoolTerms & Pick<Pool, "kind"> = { kind: pool.kind, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
     const isDraining = state === "draining";

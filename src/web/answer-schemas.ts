@@ -68,6 +68,7 @@ const plan = z
         ...place,
         state: z.string().describe("AWS's word for it."),
         action: z.enum(["deregister", "hold"]).describe("hold: somebody else has deregistered it already."),
+        writable: z.boolean().describe("Whether the policy allows deregistering it, as far as POLICY_SCOPE says."),
         waitSeconds: seconds.describe("How long AWS's request quota makes its deregistration wait."),
         holdSeconds: seconds,
         shortBySeconds: seconds.describe("By how much the limit comes too early for this hold. 0: it fits."),

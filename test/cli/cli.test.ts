@@ -41,6 +41,8 @@ describe("hasta-la-vista plan", () => {
 
   test.each(["vpc", "tag"])("needs exactly the permissions of its policy with DISCOVERY=%s", async (DISCOVERY) => {
     const { simulator, env } = await account();
+    const { targetGroups, classics } = simulator.world;
+    for (const { tags } of [...targetGroups.values(), ...classics.values()]) tags.set("KubernetesCluster", "demo");
     const { Statement } = printedFor({ DISCOVERY }, { for: "plan" });
     restrictChildren(simulator, { DISCOVERY }, { for: "plan" });
     const permitted = Statement.flatMap(({ Action }) => Action);

@@ -204,7 +204,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
 
 /** What belongs to no endpoint. */
 const NOWHERE: readonly Row[] = [
-  row("an unknown path", request("GET /drains/all"), 404, /there is nothing here: try POST \/drain/),
+  row("an unknown path", request("GET /drains/all"), 404, /there is nothing here: GET \/openapi\.json says/),
   row("the root", request("GET /"), 404, /there is nothing here/),
   row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /there is nothing here/),
   row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /nothing here/),

@@ -32,7 +32,7 @@ const nodeRows = (verb: string): readonly Row[] => [
   row("text that runs backwards", [verb, "a\u202eb"], 2, /'a\?b' is not a node name/),
   row("two lines", [verb, "a\nb"], 2, /'a\?b' is not a node name/),
   row("a name without end", [verb, "a".repeat(100_000)], 2, /'a{80}…' is not a node name: give one/),
-  row("a flag without its value", [verb, ID, "--timeout"], 2, /option '--timeout <seconds>' argument missing/),
+  row("a flag without its value", [verb, ID, "--discovery"], 2, /option '--discovery <how>' argument missing/),
   row(
     "a flag given a value it has not",
     [verb, ID, "--json=1"],
@@ -41,9 +41,9 @@ const nodeRows = (verb: string): readonly Row[] => [
   ),
   row(
     "several wrong options",
-    [verb, ID, "--timeout", "x", "--discovery", "y"],
+    [verb, ID, "--discovery", "y", "--vpc-id", "x"],
     2,
-    /2 problems:\n {2}--discovery is 'y'.*\n {2}--timeout is 'x'/,
+    /2 problems:\n {2}--vpc-id is 'x'.*\n {2}--discovery is 'y'/,
   ),
   row("a node that there is not", [verb, "10.9.9.9"], 1, /no live instance .* has the address 10\.9\.9\.9/),
   row(

@@ -2,33 +2,24 @@ import * as z from "zod";
 import { API_NAMES } from "../api/answer.ts";
 import { policyDocument } from "../iam/policy.ts";
 import type { Timing } from "../timing.ts";
+import {
+  addresses,
+  ipv4Prefix,
+  ipv6Prefix,
+  ms,
+  name,
+  port,
+  range,
+  reference,
+  seconds,
+  tags,
+  vpcId,
+  wholeNumber,
+  zone,
+} from "./values.ts";
 
 /** A machine each, and with a data plane a process each. */
 const INSTANCES_PER_ENTRY_MAX = 2_000;
-const SECONDS_MAX = 86_400;
-
-const name = z
-  .string()
-  .regex(
-    /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,30}[a-zA-Z0-9])?$/,
-    "give 1 to 32 letters, digits and hyphens, no hyphen at an end",
-  );
-const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
-const port = wholeNumber(1, 65_535);
-const seconds = (min: number) => z.number().min(min).max(SECONDS_MAX);
-const ms = z
-  .number()
-  .min(0)
-  .max(SECONDS_MAX * 1_000);
-const range = z.tuple([ms, ms]);
-const vpcId = z.string().regex(/^vpc-[0-9a-z]+$/, "give an id such as vpc-0123456789abcdef0");
-const tags = z.record(z.string(), z.string());
-const zone = z.string().min(1);
-const reference = z.string().min(1);
-
-const addresses = z.array(z.union([z.ipv4(), z.ipv6()], { error: "give an IPv4 or IPv6 address" })).min(1);
-const ipv4Prefix = z.cidrv4().regex(/\/28$/, "give a /28, as AWS does");
-const ipv6Prefix = z.cidrv6().regex(/\/80$/, "give a /80, as AWS does");
 
 /** What only one machine can have. */
 const network = {
