@@ -14,6 +14,8 @@ const INTERVAL_REAL_MS = 16;
 const BEFORE_MS = 15_000;
 const TIMEOUT_MS = 30_000;
 const CONNECTION_LIFETIME_MS = 20_000;
+/** About as many as wait for a node that is gone, and few enough for a busy machine. */
+const WAITING_MAX = 8;
 
 export interface DemoRun {
   readonly strategy: Strategy;
@@ -44,6 +46,7 @@ export async function runStrategy(strategy: Strategy, signal: AbortSignal): Prom
     clock,
     intervalMs: INTERVAL_REAL_MS * SPEED,
     timeoutMs: TIMEOUT_MS,
+    waitingMax: WAITING_MAX,
     connectionLifetimeMs: CONNECTION_LIFETIME_MS,
   });
   try {

@@ -23,8 +23,10 @@ export interface TrafficOptions {
   readonly clock: Clock;
   /** Between two requests to each destination, in milliseconds of the clock. */
   readonly intervalMs: number;
-  /** After which a client gives up, in milliseconds of the clock. */
+  /** After which a client turns to its next request, in milliseconds of the clock. */
   readonly timeoutMs: number;
+  /** Requests to a destination that clients wait for. While there are so many, they send no more to it. */
+  readonly waitingMax: number;
   /** How long a reused connection is kept, in milliseconds of the clock. */
   readonly connectionLifetimeMs: number;
 }
@@ -45,13 +47,16 @@ interface KeptConnection {
 
 /**
  * Clients that send a request to every destination again and again, by turns over a new connection and over one that
- * is kept, and count what they lose. A request is answered well when its answer is a 200.
+ * is kept, and count what they lose. A request is answered well when its answer is a 200, however late that comes, so
+ * that a busy machine does not look like a node that is gone.
  */
 export class Traffic {
   readonly #options: TrafficOptions;
   readonly #kept = new Map<Destination, KeptConnection[]>();
+  readonly #waiting = new Map<Destination, number>();
   readonly #stop = new AbortController();
-  readonly #underWay = new Set<Promise<void>>();
+  /** Each request, and what gives it up. */
+  readonly #underWay = new Map<Promise<void>, AbortController>();
   readonly #losses: Loss[] = [];
   readonly #sending: Promise<void>;
   #sent = 0;
@@ -75,17 +80,34 @@ export class Traffic {
   async stop(): Promise<TrafficResult> {
     this.#stop.abort();
     await this.#sending;
-    await Promise.all(this.#underWay);
+    await this.#lastAnswers();
     for (const { agent } of [...this.#kept.values()].flat()) agent.destroy();
     return { sent: this.#sent, losses: this.#losses };
   }
 
+  /** As long as any answer comes there may be more. When none has come for the timeout, the rest is lost. */
+  async #lastAnswers(): Promise<void> {
+    const { clock, timeoutMs } = this.#options;
+    const allAnswered = new AbortController();
+    const ended = Promise.all(this.#underWay.keys()).then(() => allAnswered.abort());
+    for (let before = Number.POSITIVE_INFINITY; this.#underWay.size < before; ) {
+      before = this.#underWay.size;
+      if (before > 0) await clock.sleep(timeoutMs, allAnswered.signal).catch(() => {});
+    }
+    for (const givenUp of this.#underWay.values()) givenUp.abort();
+    await ended;
+  }
+
   async #sendSteadily(): Promise<void> {
-    const { clock, intervalMs, destinations } = this.#options;
+    const { clock, intervalMs, destinations, waitingMax } = this.#options;
     let due = clock.now();
     for (let turn = 0; !this.#stop.signal.aborted; turn++) {
-      for (const destination of destinations) this.#send(destination, turn % 2 === 0 ? "new" : "kept");
-      due += intervalMs;
+      for (const destination of destinations) {
+        const isFree = this.#waitingFor(destination) < waitingMax;
+        if (isFree) this.#send(destination, turn % 2 === 0 ? "new" : "kept");
+      }
+      // What came too late is not made up for: that would be a burst.
+      due = Math.max(due + intervalMs, clock.now());
       await clock.sleep(due - clock.now(), this.#stop.signal).catch(() => {});
     }
   }
@@ -94,13 +116,30 @@ export class Traffic {
     const at = this.#options.clock.now();
     const kept = over === "kept" ? this.#keptConnection(destination, at) : undefined;
     this.#sent += 1;
-    const request = this.#request(destination.url, kept?.agent)
-      .then((cause) => {
-        if (cause !== undefined) this.#losses.push({ at, to: destination.name, cause });
-        if (kept !== undefined) kept.busy = false;
-      })
-      .finally(() => this.#underWay.delete(request));
-    this.#underWay.add(request);
+    const [waited, givenUp] = [this.#wait(destination), new AbortController()];
+    const ended = request(destination.url, kept?.agent ?? new Agent(), givenUp.signal).then((cause) => {
+      if (cause !== undefined) this.#losses.push({ at, to: destination.name, cause });
+      if (kept !== undefined) kept.busy = false;
+      waited.abort();
+      this.#underWay.delete(ended);
+    });
+    this.#underWay.set(ended, givenUp);
+  }
+
+  /** Counts a client as waiting, until its time is over or what it returns is aborted. */
+  #wait(destination: Destination): AbortController {
+    const { clock, timeoutMs } = this.#options;
+    const answered = new AbortController();
+    this.#waiting.set(destination, this.#waitingFor(destination) + 1);
+    clock
+      .sleep(timeoutMs, answered.signal)
+      .catch(() => {})
+      .finally(() => this.#waiting.set(destination, this.#waitingFor(destination) - 1));
+    return answered;
+  }
+
+  #waitingFor(destination: Destination): number {
+    return this.#waiting.get(destination) ?? 0;
   }
 
   #keptConnection(destination: Destination, now: number): KeptConnection {
@@ -122,31 +161,18 @@ export class Traffic {
     free.busy = true;
     return free;
   }
+}
 
-  /** Resolves with how the request was lost; undefined when it was answered. */
-  #request(url: string, agent: Agent | undefined): Promise<LossCause | undefined> {
-    const { clock, timeoutMs } = this.#options;
-    return new Promise((resolve) => {
-      const done = new AbortController();
-      const end = (cause: LossCause | undefined) => {
-        done.abort();
-        resolve(cause);
-      };
-      const request = get(url, { agent: agent ?? new Agent() }, (response) => {
-        response.resume();
-        response.once("end", () => end(response.statusCode === 200 ? undefined : causeOfStatus(response.statusCode)));
-        response.once("error", (error) => end(causeOfError(error)));
-      });
-      request.once("error", (error) => end(causeOfError(error)));
-      clock.sleep(timeoutMs, done.signal).then(
-        () => {
-          end("timeout");
-          request.destroy();
-        },
-        () => {}, // Answered or lost in time.
-      );
-    });
-  }
+/** Resolves with how a request was lost, by a timeout when `givenUp` aborts; undefined when it was answered. */
+function request(url: string, agent: Agent, givenUp: AbortSignal): Promise<LossCause | undefined> {
+  return new Promise((resolve) => {
+    const onError = (error: Error) => resolve(givenUp.aborted ? "timeout" : causeOfError(error));
+    get(url, { agent, signal: givenUp }, (response) => {
+      response.resume();
+      response.once("end", () => resolve(response.statusCode === 200 ? undefined : causeOfStatus(response.statusCode)));
+      response.once("error", onError);
+    }).once("error", onError);
+  });
 }
 
 /** Statuses that a load balancer makes up itself. Ours answers nothing else but 200. */

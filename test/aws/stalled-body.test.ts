@@ -5,7 +5,7 @@ import { createAwsClients } from "../../src/aws/clients.ts";
 import { awsProvider } from "../support/provider-calls.ts";
 import { CREDENTIALS, never, SimulatedRegion } from "../support/simulated-region.ts";
 
-test("an answer that stops in the middle is given up, and asked for again", { timeout: 60_000 }, async () => {
+test("an answer that stops in the middle is given up, and asked for again", async () => {
   const region = new SimulatedRegion();
   const node = region.node();
   let calls = 0;

@@ -32,10 +32,10 @@ describe("hasta-la-vista plan", () => {
   test("says with a deadline what will not fit, and by how much", async () => {
     const { env } = await account();
     const { stdout } = await runCli(["plan", ID, "--deadline", "120", "--nlb-propagation", "210"], env);
-    expect(stdout).toMatch(/^nlb .* 210 s +10\d s short$/m);
+    expect(stdout).toMatch(/^nlb .* 210 s +1\d\d s short$/m);
     expect(stdout).toMatch(/^alb .* fits$/m);
     expect(stdout).toMatch(
-      /^Warning: the deadline leaves 1[01]\d s \(10 s are kept to answer\), the longest hold needs 210 s/m,
+      /^Warning: the deadline leaves \d+ s \(10 s are kept to answer\), the longest hold needs 210 s/m,
     );
   });
 
@@ -86,10 +86,10 @@ describe("hasta-la-vista drain", () => {
     const { code, stdout, stderr } = await runCli(["drain", ID], env);
     expect(stderr).toBe("");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^ +0 s i-\S+ has 3 registrations; longest hold 2 s$/m);
+    expect(stdout).toMatch(/^ +\d+ s i-\S+ has 3 registrations; longest hold 2 s$/m);
     expect(stdout).toMatch(/deregistered {2}alb web-lb \/ web i-0123456789abcdef0:30081$/m);
-    expect(stdout).toMatch(/released after \d s {2}nlb tcp-lb \/ tcp i-0123456789abcdef0:30081$/m);
-    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d s. It can go.\n$/);
+    expect(stdout).toMatch(/released after \d+ s {2}nlb tcp-lb \/ tcp i-0123456789abcdef0:30081$/m);
+    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d+ s. It can go.\n$/);
     expect([...world.targetGroups.values()].flatMap((group) => group.listed(world.clock.now()))).toEqual([]);
   });
 
@@ -119,11 +119,11 @@ describe("hasta-la-vista drain", () => {
 
   test("ends with code 1 and what remains when its time is up", async () => {
     const { env } = await account();
-    const { code, stdout } = await runCli(["drain", ID, "--timeout", "5", "--nlb-propagation", "60"], env);
+    const { code, stdout } = await runCli(["drain", ID, "--timeout", "8", "--nlb-propagation", "60"], env);
     expect(code).toBe(1);
-    expect(stdout).toContain("warning: --timeout leaves 5 s, the longest hold needs 60 s");
+    expect(stdout).toMatch(/warning: --timeout leaves \d s, the longest hold needs 60 s/);
     expect(stdout).toMatch(
-      /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp .*, \d s of 60 s; new traffic may still come/,
+      /Not drained: the timeout came before the end of \d registrations?\.\n( {2}.*\n)* {2}holding {5}nlb tcp-lb \/ tcp .*, \d+ s of 60 s; new traffic may still come/,
     );
   });
 
@@ -162,17 +162,19 @@ describe("hasta-la-vista drain on a terminal", () => {
 
   test("shows a live line for each registration with its kind, state and time left, and then the summary", async () => {
     const { env } = await account();
-    const { code, stdout, stderr } = await runCli(["drain", ID], { ...env, ...terminal });
+    const { code, stdout, stderr } = await runCli(["drain", ID, "--nlb-propagation", "4"], { ...env, ...terminal });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const [kind, place] of [
       ["alb", "web-lb / web"],
       ["nlb", "tcp-lb / tcp"],
       ["classic", "legacy"],
     ]) {
-      expect(stdout).toMatch(new RegExp(`${kind} +${place} +${ID}\\S*  deregistered, \\d s left`));
-      expect(stdout).toMatch(new RegExp(`✔.* ${kind} +${place} +${ID}\\S*  released after \\d s`));
+      expect(stdout).toMatch(new RegExp(`${kind} +${place} +${ID}\\S*  deregistered, \\d+ s left`));
+      expect(stdout).toMatch(new RegExp(`✔.* ${kind} +${place} +${ID}\\S*  released after \\d+ s`));
     }
-    expect(stdout).toMatch(/2 s left[\s\S]*1 s left/);
+    const left = [...stdout.matchAll(/ nlb .* (\d+) s left/g)].map((match) => Number(match[1]));
+    expect(left).toEqual([...left].sort((one, other) => other - one));
+    expect(new Set(left).size).toBeGreaterThan(1);
     expect(stdout.trim().split("\n").at(-1)).toMatch(/is drained: 3 registrations/);
   });
 
@@ -269,7 +271,7 @@ describe("the program", () => {
       throttled += 1;
       return elbError("Throttling", "Rate exceeded");
     });
-    const { code, stdout } = await runCli(["drain", ID, "--timeout", "3"], env);
+    const { code, stdout } = await runCli(["drain", ID, "--timeout", "5"], env);
     const atTheEnd = throttled;
     expect(code).toBe(1);
     expect(stdout).toMatch(/the timeout came before .*it was known where else the node is registered/);

@@ -1,9 +1,7 @@
 import { expect, test } from "vitest";
 import { Child } from "../support/child-process.ts";
 
-test("the demo loses requests in the first two ways, none in ours, and says so in one JSON object", {
-  timeout: 90_000,
-}, async () => {
+test("the demo loses requests in the first two ways, none in ours, and says so in one JSON object", async () => {
   const { code, stdout, stderr } = await new Child("cli", ["demo", "--json"]).finished;
   const { runs } = JSON.parse(stdout);
   expect(runs.map(({ name }: { name: string }) => name)).toEqual(["terminate", "wait-for-unused", "hasta-la-vista"]);
@@ -14,8 +12,8 @@ test("the demo loses requests in the first two ways, none in ours, and says so i
   expect(waited.lost).toBeGreaterThan(0);
   expect(waited.lostBy.timeout + waited.lostBy.reset).toBe(waited.lost);
   expect(ours).toMatchObject({ lost: 0, disruptionSeconds: 0 });
-  expect(runs.every(({ sentPerRealSecond }: { sentPerRealSecond: number }) => sentPerRealSecond >= 200)).toBe(true);
-  for (const { lost, lostBy } of runs) {
+  for (const { sent, lost, lostBy } of runs) {
+    expect(sent).toBeGreaterThan(50);
     expect(Object.keys(lostBy)).toEqual(["502", "503", "504", "refused", "reset", "timeout"]);
     expect(Object.values<number>(lostBy).reduce((sum, count) => sum + count)).toBe(lost);
   }

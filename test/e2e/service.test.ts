@@ -19,14 +19,14 @@ const bearer = { authorization: `Bearer ${SECRET}` };
 /** AWS's lags, but of a second or two: these tests run on real time. */
 const TIMING: Partial<Timing> = {
   albDeregistration: [200, 1_000],
-  nlbDeregistration: [1_000, 2_500],
+  nlbDeregistration: [1_000, 4_000],
   classicDeregistration: [200, 800],
-  shuttingDownMs: 200,
-  terminatedDropMs: 200,
+  shuttingDownMs: 1_000,
+  terminatedDropMs: 1_000,
   connectTimeoutMs: 300,
 };
-/** The same allowances relative to them as the defaults are to AWS's lags. */
-const ALLOWANCES = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "4", CLASSIC_MINIMUM: "2" };
+/** Longer than them, as the defaults are longer than AWS's lags. The NLB's decides when a drain ends, as there. */
+const ALLOWANCES = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "6", CLASSIC_MINIMUM: "2" };
 const HEALTH_CHECK = { intervalMs: 1_500, healthyThreshold: 2, unhealthyThreshold: 2 };
 
 /** Four nodes behind an ALB (a default group and one reached only by a rule), an NLB and a classic load balancer. */
@@ -84,7 +84,7 @@ describe("the built service under traffic", () => {
       { name: "classic", url: plane.url("classic") },
     ];
     const startTraffic = () =>
-      new Traffic({ destinations, clock, intervalMs: 20, timeoutMs: 3_000, connectionLifetimeMs: 500 });
+      new Traffic({ destinations, clock, intervalMs: 20, timeoutMs: 3_000, waitingMax: 8, connectionLifetimeMs: 500 });
     const { child, url } = await startService(env);
 
     const duringDrain = startTraffic();
@@ -97,7 +97,7 @@ describe("the built service under traffic", () => {
     world.terminateInstance(world.instances.get(ids[0] ?? "") as never);
     await clock.sleep(1_000, never);
     const drained = await duringDrain.stop();
-    expect(drained.sent).toBeGreaterThan(400);
+    expect(drained.sent).toBeGreaterThan(100);
     expect(drained.losses).toEqual([]);
 
     const duringTermination = startTraffic();

@@ -246,6 +246,7 @@ test("a deadline before an NLB has stopped loses requests on the dead node, and 
     clock,
     intervalMs: 160,
     timeoutMs: 30_000,
+    waitingMax: 8,
     connectionLifetimeMs: 20_000,
   });
   onTestFinished(() => void traffic.stop());

@@ -59,7 +59,7 @@ test("stopping an instance ends its process, and once it is started and runs it 
   await region.clock.advance(5_000);
   const answered = (url: string) =>
     fetch(url, { signal: AbortSignal.timeout(500) }).then(({ status }) => status, String);
-  for (const url of urls) await expect.poll(() => answered(url), { timeout: 10_000 }).toBe(200);
+  for (const url of urls) await expect.poll(() => answered(url)).toBe(200);
 });
 
 test("an instance that is terminated before or while the data plane opens has no process left", async () => {
@@ -120,5 +120,5 @@ test("a process ends with the one that started it, even when that one is killed"
         resolve(false);
       }).once("error", () => resolve(true));
     });
-  await expect.poll(refused, { timeout: 10_000 }).toBe(true);
+  await expect.poll(refused).toBe(true);
 });
