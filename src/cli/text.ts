@@ -42,7 +42,8 @@ export function nodeStatusText(status: NodeStatusReport): string {
   const where =
     rows.length === 0 ? [nowhere(status)] : aligned([["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], ...rows]);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
-  return [nodeText(status), "", ...where, ...elsewhere, ...runningText(status)].join("\n");
+  const asOf = ["", `Known as of ${clockTime(status.asOf)}.`];
+  return [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...runningText(status)].join("\n");
 }
 
 export function outcomeText(outcome: OutcomeReport, tookMs: number): string {

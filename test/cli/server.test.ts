@@ -210,7 +210,7 @@ describe("status --server", () => {
   test("says when no drain runs, and what is wrong", async () => {
     const { run } = await service();
     expect((await run(["status", ID])).stdout).toBe(
-      `${ID}  n  vpc-1\n\nNo load balancer lists ${ID} now.\n\nNo drain runs for it.\n`,
+      `${ID}  n  vpc-1\n\nNo load balancer lists ${ID} now.\n\nKnown as of 1970-01-01T00:00:00Z.\n\nNo drain runs for it.\n`,
     );
     const lost = await service({
       status: async () => {

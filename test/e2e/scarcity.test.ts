@@ -122,17 +122,17 @@ test("the index gives way to drains, and is not starved by them", async () => {
   const engine = region.wholeEngine({ QUOTA_SHARE: "0.1" }, [], ({ purpose }) => purposes.push(purpose));
   const stop = newAbort();
   const kept = engine.keepIndex(stop.signal);
-  // Somebody asks for plans without a pause: every second of the quota is wanted.
-  const busy = async () => {
+  // Somebody asks for drains without a pause: every second of the quota is wanted.
+  const busy = async (number: number) => {
     while (!stop.signal.aborted) {
-      await engine.drainer.plan({ node: { by: "id", value: nodes[0]?.id ?? "" }, dryRun: true }, never);
+      await engine.drainer.drain({ node: { by: "id", value: nodes[number]?.id ?? "" }, dryRun: false }, never);
     }
   };
-  const planning = Promise.all([busy(), busy(), busy()]);
+  const draining = Promise.all([busy(0), busy(1), busy(2)]);
   await region.clock.advance(300_000);
   stop.abort();
-  await region.clock.run(Promise.all([planning, kept]));
+  await region.clock.run(Promise.all([draining, kept]));
   const refreshing = purposes.filter((purpose) => purpose === "refresh").length;
   expect(refreshing).toBeGreaterThan(0);
-  expect(refreshing / purposes.length).toBeLessThan(0.2);
+  expect(refreshing / purposes.length).toBeLessThan(0.5);
 });

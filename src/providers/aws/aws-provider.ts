@@ -93,14 +93,14 @@ export class AwsProvider implements CloudProvider {
   }
 
   async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    if (pool.kind === "classic") return deregisterInstances(this.#aws, pool, take, by);
     const taken = new Set<string>();
     const taking = (max: number) => {
       const registrations = take(max);
       for (const { target } of registrations) taken.add(target);
       return registrations;
     };
-    await deregisterTargets(this.#aws, pool, taking, by);
+    const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
+    await deregisterFrom(this.#aws, pool, taking, by);
     this.#index.deregistered(pool, taken);
   }
 

@@ -84,6 +84,8 @@ export class MembershipIndex {
 
   /** These were deregistered: until the next read that is all there is to say of them. */
   deregistered({ id }: Pool, targets: ReadonlySet<string>): void {
+    const classic = this.pools.classics.get(id);
+    if (classic !== undefined) classic.instances = new Set([...classic.instances].filter((one) => !targets.has(one)));
     const group = this.pools.groups.get(id);
     if (group === undefined) return;
     group.registrations = group.registrations.map((registration) =>
@@ -131,13 +133,12 @@ export class MembershipIndex {
     if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
     const classics = this.pools.classicsOf(node);
     for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
+    search.scanning = true;
     for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
     // It may have ended meanwhile: another one's read has failed.
     if (!this.#searches.has(search)) return;
     search.classicsAsked = true;
-    // Somebody else's list may have brought more of them.
-    for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
     this.#endThoseThatAreDone();
   }
 
@@ -213,7 +214,7 @@ export class MembershipIndex {
     const { reads, classicReads, terms } = this.#options;
     const isThere = (id: string) => groups.has(id) || classics.has(id);
     for (const kept of [reads, classicReads, terms]) kept.keepOnly(isThere);
-    const searches = [...this.#searches].filter(({ classicsAsked }) => classicsAsked);
+    const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
       for (const search of searches) if (isAbout(search, group)) this.#scan(group, search.since);

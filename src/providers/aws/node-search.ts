@@ -13,6 +13,8 @@ export class NodeSearch {
    * a pool of which it is not known.
    */
   #isMeant: ((pool: Pool) => boolean | undefined) | undefined;
+  /** Whether its pools are listed, and its groups are being read. */
+  scanning = false;
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
   readonly #isOwnAddress: (address: string) => boolean;

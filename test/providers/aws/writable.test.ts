@@ -51,12 +51,12 @@ test("with DISCOVERY=vpc the tags of those pools alone are read that the node is
   expect(region.callsOf("DescribeTags")).toHaveLength(1);
 });
 
-test("with DISCOVERY=tag tags are read no second time", async () => {
+test("with DISCOVERY=tag tags are read once to tell the pools, and once to tell which of them may be written", async () => {
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "web", nodes: [node], tags: TAG });
   await writable(region, node, "tag");
-  expect(region.callsOf("DescribeTags")).toHaveLength(1);
+  expect(region.callsOf("DescribeTags")).toHaveLength(2);
 });
 
 test("without a cluster for the policy every pool may be written, and no tags are read for that", async () => {
