@@ -35,7 +35,9 @@ describeWith("moto_server", "moto as another control plane", () => {
     const expected = [{ target: `${node.id}:30080`, kind: "alb", state: "live", detail: "healthy" }];
     const byVpc = await moto.find(node);
     expect(shown(byVpc.registrations)).toEqual(expected);
-    expect(byVpc.registrations[0]?.pool).toMatchObject({ name: "web", loadBalancer: "web-lb", drainMs: 300_000 });
+    const pool = byVpc.registrations[0]?.pool;
+    expect(pool).toMatchObject({ name: "web", loadBalancer: "web-lb" });
+    expect(pool && (await moto.provider.describe(pool, never))).toMatchObject({ drainMs: 300_000 });
     const byTag = awsProvider(moto.clients, { discovery: "tag", clusterName: "demo" });
     expect(shown((await moto.find(node, byTag)).registrations)).toEqual(expected);
   });
