@@ -69,10 +69,11 @@ export function keyOf({ pool, target }: Registration): string {
   return `${pool.id}|${target}`;
 }
 
-/** For people: classic load balancers last, which answer first; each kind as it was found. */
+const SHOWN_ORDER: readonly LoadBalancerKind[] = ["alb", "nlb", "gwlb", "classic", "unattached"];
+
+/** For people: kind by kind, whatever was found first. */
 export function inOrder<T extends { readonly registration: Registration }>(list: readonly T[]): readonly T[] {
-  const isClassic = ({ registration }: T) => registration.pool.kind === "classic";
-  return [...list.filter((one) => !isClassic(one)), ...list.filter(isClassic)];
+  return SHOWN_ORDER.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
 }
 
 export interface FoundRegistrations {

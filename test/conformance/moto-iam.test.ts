@@ -30,7 +30,8 @@ async function scene() {
   await register();
   await moto.classic("other");
   const clients = moto.clientsOf(await moto.user("drainer"));
-  const provider = awsProvider(clients, { discovery: "tag", clusterName: "demo", writableCluster: "demo" });
+  /** One that has asked for nothing yet: what was told once is remembered. */
+  const provider = () => awsProvider(clients, { discovery: "tag", clusterName: "demo", writableCluster: "demo" });
 
   /** Runs `work` as a user who may do this and nothing else. */
   const allowed = async <T>(actions: readonly string[], work: () => Promise<T>): Promise<T> => {
@@ -42,13 +43,18 @@ async function scene() {
       await moto.enforce(false);
     }
   };
-  const plan = () => moto.find(node, provider);
+  const plan = async (asked = provider()) => {
+    const found = await moto.find(node, asked);
+    for (const { pool } of found.registrations) await asked.describe(pool, never);
+    return found;
+  };
   /** Every call of a drain, without its holds: moto lets targets go at once. */
   const drain = async () => {
-    const { registrations } = await plan();
-    for (const registration of registrations) await provider.deregister(registration.pool, [registration], never);
-    for (const registration of registrations) await provider.observe(registration.pool, [registration], never);
-    await provider.stillOwned(await provider.resolve({ by: "id", value: node.id }, never), registrations, never);
+    const asked = provider();
+    const { registrations } = await plan(asked);
+    for (const registration of registrations) await asked.deregister(registration.pool, [registration], never);
+    for (const registration of registrations) await asked.observe(registration.pool, [registration], never);
+    await asked.stillOwned(await asked.resolve({ by: "id", value: node.id }, never), registrations, never);
     return registrations;
   };
   return { moto, node, register, allowed, plan, drain };
@@ -57,7 +63,7 @@ async function scene() {
 describeWith("moto_server", "With moto checking signatures and policies", () => {
   test("a plan needs no action but those of the printed policy", async () => {
     const { allowed, plan } = await scene();
-    const { registrations } = await allowed(actionsFor("plan"), plan);
+    const { registrations } = await allowed(actionsFor("plan"), () => plan());
     expect(registrations.map(({ pool }) => pool.name)).toEqual(expect.arrayContaining(["web", "classic"]));
   });
 
