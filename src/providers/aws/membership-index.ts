@@ -131,13 +131,13 @@ export class MembershipIndex {
     await this.pools.refresh(by);
     const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
     if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
+    // It may have ended meanwhile: another one's read has failed.
+    if (!this.#searches.has(search)) return;
     const classics = this.pools.classicsOf(node);
     for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
     search.scanning = true;
     for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
-    // It may have ended meanwhile: another one's read has failed.
-    if (!this.#searches.has(search)) return;
     search.classicsAsked = true;
     this.#endThoseThatAreDone();
   }

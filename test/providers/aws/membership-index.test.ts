@@ -233,6 +233,27 @@ test("a search waits for no group that only another one's list has brought, when
   expect(await region.clock.run(first)).toMatchObject({ status: "drained" });
 });
 
+test("a search that has failed with another one's read asks for nothing more, once its own list has come", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  region.group({ name: "denied" });
+  region.simulator.faults.add({ action: "DescribeTargetGroups", effect: { type: "latency", ms: 3_000 } });
+  region.intercept = ({ action }) =>
+    action === "DescribeTargetHealth" ? elbError("AccessDenied", "not authorized", 403) : undefined;
+  const { drainer } = keptEngine(region, { INDEX_RATE: "0" });
+  const plan = () => drainer.plan({ node: { by: "id", value: node.id }, dryRun: true }, never);
+  const first = plan().catch((error: unknown) => error);
+  await region.clock.advance(1_000);
+  const second = plan().catch((error: unknown) => error);
+  expect(await region.clock.run(Promise.all([first, second]))).toMatchObject([
+    { code: "access-denied" },
+    { code: "access-denied" },
+  ]);
+  expect(region.clock.elapsedMs).toBe(3_000);
+  await region.clock.advance(60_000);
+  expect(region.callsOf("DescribeTargetHealth")).toHaveLength(1);
+});
+
 test("a search that has failed asks for nothing more, though its classic load balancers have not answered yet", async () => {
   const region = new SimulatedRegion();
   const node = region.node();
