@@ -1,13 +1,13 @@
 import type { ElbCall } from "./wire.ts";
 
 /**
- * What a call is for. Reads for a drain (`describe`, `look`) and searches (`find`, `verify`) are different columns.
+ * What a call is for. Reads for a drain (`describe`, `look`, `confirm`) and searches (`find`, `verify`) are different columns.
  * - `find`, `verify`: to learn where nodes are registered.
  * - `refresh`: to keep that known in the background.
  * - `describe`: how long a pool drains.
- * - `deregister`; `look`: whether it was heeded, and whether a hold is over.
+ * - `deregister`; `confirm`: whether it was heeded; `look`: whether a hold is over.
  */
-export type Purpose = "find" | "verify" | "refresh" | "describe" | "deregister" | "look";
+export type Purpose = "find" | "verify" | "refresh" | "describe" | "deregister" | "look" | "confirm";
 
 export type Column = "drain" | "scan" | "index";
 
@@ -21,6 +21,7 @@ export function columnOf(purpose: Purpose): Column {
     case "describe":
     case "deregister":
     case "look":
+    case "confirm":
       return "drain";
     default:
       return purpose satisfies never;

@@ -22,7 +22,7 @@ const AWS_SDK = [
 const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
   aws: { imports: ["drain"], packages: [...AWS_SDK, "@smithy/node-http-handler"] },
-  providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net"] },
+  providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
     imports: ["drain", "text-file.ts"],
     packages: ["hono", "@hono/node-server", "@hono/zod-openapi", "zod", "node:crypto", "node:http", "node:net"],

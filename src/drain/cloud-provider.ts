@@ -16,6 +16,8 @@ export interface Node {
   readonly addressPrefixes: readonly string[];
   /** The cluster that its tags name, if any. */
   readonly cluster?: string;
+  /** When the cloud said so, in milliseconds since the epoch, where that is a while ago: addresses may have moved. */
+  readonly asOf?: number;
 }
 
 /**
@@ -83,12 +85,22 @@ export interface FoundRegistrations {
   readonly elsewhere: readonly Registration[];
 }
 
+/** What a pool was seen to hold. */
+export interface Observed {
+  /** When the cloud was asked, in milliseconds since the epoch. What it answers may be a few seconds older. */
+  readonly at: number;
+  /** By target. */
+  readonly states: ReadonlyMap<string, RegistrationState>;
+}
+
 /** For whom a call is made. */
 export interface CallFor {
   readonly urgency: UrgencyNow;
   readonly signal: AbortSignal;
   /** Hears why an attempt failed that is made again. */
   readonly repeats?: (error: DrainError) => void;
+  /** Hears of targets that the cloud does not know, so that it has refused a call that named them. */
+  readonly refuses?: (targets: readonly string[]) => void;
 }
 
 /**
@@ -104,6 +116,9 @@ export interface CloudProvider {
    * or `other-cluster`.
    */
   resolve(reference: NodeReference, by: CallFor): Promise<Node>;
+
+  /** The live node with this id, as far as it is remembered from a short while ago. Nobody is asked. */
+  recall(id: string): Node | undefined;
 
   /**
    * Every registration of the node, wherever it is, each once and as soon as it is known. What was known before comes
@@ -135,14 +150,10 @@ export interface CloudProvider {
   msToDeregister(pools: readonly Pool[]): readonly number[];
 
   /**
-   * The state of each of these registrations of one pool now, by target, possibly a few seconds old.
+   * The state of registrations of one pool: of those that `which` gives, asked once, and not before the call can be made.
    * In a pool that has vanished all are `absent`.
    */
-  observe(
-    pool: Pool,
-    registrations: readonly Registration[],
-    by: CallFor,
-  ): Promise<ReadonlyMap<string, RegistrationState>>;
+  observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed>;
 
   /**
    * Those of the node's registrations that are still its own. Addresses move: one that another machine has taken

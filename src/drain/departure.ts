@@ -13,6 +13,8 @@ import { newTrafficStopped } from "./plan.ts";
 
 /** Somebody who registers a node again this often will not stop. */
 const REPEATS_MAX = 5;
+/** A cloud that does not know a node, and lists it all the same, is asked once more. */
+const REFUSED_REPEATS_MAX = 1;
 
 export type DepartureEvent =
   | { readonly type: "deregistered"; readonly holdUntil?: number; readonly foundDraining: boolean }
@@ -27,6 +29,8 @@ export interface DepartureOwner {
   readonly allowances: HoldAllowances;
   /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: nobody said. */
   readonly mustEndBy: number;
+  /** The cloud has refused a call because it does not know the node. Whoever hears of it sets it. */
+  isRefused: boolean;
   readonly heard: (registration: Registration, event: DepartureEvent) => void;
   /** A departure has learned how long it is to be held, or that it is over. */
   readonly moved: () => void;
@@ -68,6 +72,12 @@ export class Departure {
   /** It is still to be deregistered. */
   get isWaiting(): boolean {
     return this.#state === "registered";
+  }
+
+  /** Its hold is over as far as anybody knows, and nobody has been able to look since. */
+  awaitsLook(now: number): boolean {
+    const { holdUntil = Number.POSITIVE_INFINITY } = this;
+    return holdUntil <= now && (this.#progress?.lastLook ?? Number.NEGATIVE_INFINITY) < holdUntil;
   }
 
   /** Its last call has failed; another one will be made. */
@@ -132,8 +142,12 @@ export class Departure {
   again(because: "back" | "ignored", now: number): boolean {
     this.#repeats += 1;
     if (because === "back") this.#cameBack += 1;
-    if (this.#repeats > REPEATS_MAX) {
-      const what = because === "back" ? "somebody registers it again" : "it stays registered";
+    const { isRefused } = this.owner;
+    if (this.#repeats > (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
+      const stays = isRefused
+        ? "it stays registered, though the cloud says that it does not know it"
+        : "it stays registered";
+      const what = because === "back" ? "somebody registers it again" : stays;
       this.failed(
         new DrainError("registered-again", `deregistered ${this.#repeats} times, and each time ${what}`),
         now,
@@ -217,6 +231,22 @@ export function byPool(departures: readonly Departure[]): readonly (readonly [Po
     else known[1].push(departure);
   }
   return [...pools.values()];
+}
+
+/**
+ * When the last of their holds began or, as far as anybody knows, will begin. While one waits for its deregistration
+ * that is still to come: until the limit where somebody has set one, or else as long as nothing but the cloud's request
+ * quota is in the way. That may keep anybody from seeing a hold's end, too. Times are milliseconds since the epoch.
+ */
+export function lastHoldBegins(
+  departures: readonly Departure[],
+  { longestMs, now, isBounded }: { readonly longestMs: number; readonly now: number; readonly isBounded: boolean },
+): number {
+  const begins = (one: Departure) => {
+    if (one.awaitsLook(now) && !one.hasFailed) return now - longestMs;
+    return one.progress?.since ?? (one.isWaiting && (!one.hasFailed || isBounded) ? now : 0);
+  };
+  return departures.reduce((latest, one) => Math.max(latest, begins(one)), 0);
 }
 
 /** How they fare, in the order in which people read them. */

@@ -1,7 +1,7 @@
 import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import { Departure, type DepartureEvent, type DepartureOwner, fatesOf } from "./departure.ts";
+import { Departure, type DepartureEvent, type DepartureOwner, fatesOf, lastHoldBegins } from "./departure.ts";
 import { asDrainError } from "./errors.ts";
 import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
@@ -47,6 +47,7 @@ export class DrainRun implements DepartureOwner {
   readonly id: string;
   readonly node: Node;
   readonly startedAt: number;
+  isRefused = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
@@ -259,14 +260,10 @@ export class DrainRun implements DepartureOwner {
 
   #longestHold(): LongestHold | undefined {
     if (this.#planned === undefined) return undefined;
-    const { longestHoldMs, at } = this.#planned;
+    const { longestHoldMs: longestMs, at } = this.#planned;
     const now = this.#clock.now();
-    // While one waits for its deregistration, its hold is still to come: until the limit that somebody has set, or else
-    // as long as nothing but the cloud's request quota is in the way.
-    const mayWait = ({ hasFailed }: Departure) => !hasFailed || Number.isFinite(this.mustEndBy);
-    const begins = (one: Departure) => one.progress?.since ?? (one.isWaiting && mayWait(one) ? now : 0);
-    const since = this.#departures.reduce((latest, departure) => Math.max(latest, begins(departure)), at);
-    return { longestMs: longestHoldMs, since };
+    const isBounded = Number.isFinite(this.#mustEndBy);
+    return { longestMs, since: Math.max(at, lastHoldBegins(this.#departures, { longestMs, now, isBounded })) };
   }
 
   #ended(): DrainOutcome {

@@ -49,6 +49,7 @@ export class Drainer {
   readonly #runs = new Map<string, DrainRun>();
   /** One a pool that somebody leaves, by the pool's id. */
   readonly #workers = new Map<string, PoolWorker>();
+  #turns = 0;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
@@ -87,6 +88,9 @@ export class Drainer {
     const { cloud, clock, times } = this.#options;
     const limit = deadlineLimit({ startedAt: askedAt, deadline: request.deadline, times });
     const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
+    const { by, value } = request.node;
+    const known = by === "id" ? cloud.recall(value) : undefined;
+    if (known !== undefined) return Promise.resolve(known);
     return repeatWhilePassing({ clock, until, signal }, () => cloud.resolve(request.node, toFind(request, signal)));
   }
 
@@ -168,8 +172,10 @@ export class Drainer {
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
   #deregister(departures: readonly Departure[]): void {
     const { cloud, clock, times } = this.#options;
+    const { allowances } = times;
     for (const [pool, leaving] of byPool(departures)) {
-      const worker = this.#workers.get(pool.id) ?? new PoolWorker(pool, { cloud, clock, allowances: times.allowances });
+      const worker =
+        this.#workers.get(pool.id) ?? new PoolWorker(pool, { cloud, clock, allowances, turn: ++this.#turns });
       this.#workers.set(pool.id, worker);
       worker.add(leaving);
     }

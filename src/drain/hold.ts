@@ -82,11 +82,16 @@ export function propagationMs(kind: LoadBalancerKind, allowances: HoldAllowances
   }
 }
 
+/** When the pool may have let go of this registration at the earliest. */
+export function mayEndAt(pool: HeldBy, { since }: HoldProgress, allowances: HoldAllowances): number {
+  return since + minimumMs(pool, allowances);
+}
+
 /** When to look at the pool next on behalf of this registration. Nearby looks fall on the same moment. */
 export function nextLook(pool: HeldBy, progress: HoldProgress, allowances: HoldAllowances): number {
   const { since, lastLook } = progress;
   const end = since + holdMs(pool, allowances);
-  const earliestEnd = since + minimumMs(pool, allowances);
+  const earliestEnd = mayEndAt(pool, progress, allowances);
   let at: number;
   if (lastLook === undefined) at = firstLook(pool, since, earliestEnd);
   else if (!progress.seenLeaving || lastLook >= end) at = lastLook + REPEAT_MS;

@@ -3,7 +3,8 @@ import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolTerms, RegistrationState } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
-import { type HeldBy, type HoldAllowances, judge, nextLook, REPEAT_MS } from "./hold.ts";
+import { type HeldBy, type HoldAllowances, judge, REPEAT_MS } from "./hold.ts";
+import { LookSchedule } from "./look-schedule.ts";
 import { VANISHED_TERMS } from "./plan.ts";
 import { PoolCall } from "./pool-call.ts";
 import { PoolUrgency } from "./pool-urgency.ts";
@@ -12,6 +13,8 @@ export interface PoolWorkerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly allowances: HoldAllowances;
+  /** The pool's place among all that were begun. */
+  readonly turn: number;
 }
 
 type Task = "describing" | "deregistering" | "looking";
@@ -31,8 +34,7 @@ export class PoolWorker {
   readonly #departures = new Set<Departure>();
   readonly #waiting = new Set<Departure>();
   readonly #held = new Set<Departure>();
-  /** When each departure whose last look failed is due again. */
-  readonly #repeats = new Map<Departure, number>();
+  readonly #schedule: LookSchedule;
   #terms: PoolTerms | undefined;
   /** The calls under way, or the last ones. */
   #deregistering: PoolCall | undefined;
@@ -45,7 +47,9 @@ export class PoolWorker {
   constructor(pool: Pool, options: PoolWorkerOptions) {
     this.#pool = pool;
     this.#options = options;
-    this.#urgency = new PoolUrgency(pool.kind, options.clock);
+    const { clock, allowances, turn } = options;
+    this.#urgency = new PoolUrgency(pool.kind, clock, turn);
+    this.#schedule = new LookSchedule({ clock, allowances, heldBy: (departure) => this.#heldBy(departure) });
   }
 
   get isIdle(): boolean {
@@ -119,7 +123,7 @@ export class PoolWorker {
       this.#deregistering = call;
       this.#urgency.changed();
       const take = (max: number) => {
-        const taken = this.#urgency.inOrder(this.#waiting).slice(0, max);
+        const taken = this.#urgency.batch(this.#waiting, max);
         for (const departure of taken) this.#waiting.delete(departure);
         this.#urgency.changed();
         call.take(taken);
@@ -167,8 +171,7 @@ export class PoolWorker {
     for (;;) {
       this.#wake = newAbort();
       const { signal: woken } = this.#wake;
-      let dueAt = Number.POSITIVE_INFINITY;
-      for (const departure of this.#held) dueAt = Math.min(dueAt, this.#dueAt(departure));
+      const dueAt = this.#schedule.nextFor(this.#held);
       if (dueAt <= clock.now() || this.#held.size === 0) return;
       const left = () => this.#wake.abort(WOKEN);
       signal.addEventListener("abort", left, { once: true });
@@ -179,28 +182,20 @@ export class PoolWorker {
     }
   }
 
-  #dueAt(departure: Departure): number {
-    const repeat = this.#repeats.get(departure);
-    if (repeat !== undefined) return repeat;
-    const { progress } = departure;
-    return progress === undefined
-      ? this.#options.clock.now()
-      : nextLook(this.#heldBy(departure), progress, this.#options.allowances);
-  }
-
   async #look(signal: AbortSignal): Promise<void> {
-    const { cloud, clock } = this.#options;
-    const departures = [...this.#held];
-    if (departures.length === 0) return;
-    const call = new PoolCall(signal, departures);
+    const { cloud } = this.#options;
+    if (this.#held.size === 0) return;
+    const call = new PoolCall(signal, this.#held);
     this.#looking = call;
-    const at = clock.now();
+    const which = () => {
+      call.take(this.#held);
+      return [...call.departures].map(({ registration }) => registration);
+    };
     const back: Promise<void>[] = [];
     try {
-      const registrations = departures.map(({ registration }) => registration);
-      const states = await cloud.observe(this.#pool, registrations, this.#callFor("look", call));
+      const { at, states } = await cloud.observe(this.#pool, which, this.#callFor("look", call));
       for (const departure of call.departures) {
-        this.#repeats.delete(departure);
+        this.#schedule.done(departure);
         const state = states.get(departure.registration.target) ?? "absent";
         const verdict = this.#apply(departure, { state, at });
         if (verdict !== "wait") back.push(this.#takeOutAgain(departure, verdict, { at, call }));
@@ -210,7 +205,7 @@ export class PoolWorker {
       for (const departure of call.departures) this.#lookFailed(departure, error);
     }
     await Promise.all(back);
-    for (const departure of departures) if (departure.isOver) this.#leave(departure);
+    for (const departure of [...call.departures]) if (departure.isOver) this.#leave(departure);
     if (this.#waiting.size > 0) this.#keepWorking();
   }
 
@@ -237,7 +232,7 @@ export class PoolWorker {
   }
 
   #lookFailed(departure: Departure, error: unknown): void {
-    this.#repeats.set(departure, this.#options.clock.now() + REPEAT_MS);
+    this.#schedule.failed(departure);
     departure.failedForNow("look-failed", asDrainError(error));
   }
 
@@ -266,7 +261,7 @@ export class PoolWorker {
   #leave(departure: Departure): void {
     this.#departures.delete(departure);
     this.#held.delete(departure);
-    this.#repeats.delete(departure);
+    this.#schedule.done(departure);
     if (this.#waiting.delete(departure)) this.#urgency.changed();
     for (const call of [this.#deregistering, this.#looking]) call?.left(departure);
     if (this.#waiting.size === 0 && this.#deregistering?.departures.size === 0) this.#deregistering.giveUp();
@@ -286,6 +281,13 @@ export class PoolWorker {
     const repeats = (error: DrainError) => {
       for (const departure of departures) departure.repeating(error);
     };
-    return { urgency: () => this.#urgency.of(purpose, about), signal, repeats };
+    const refuses = (targets: readonly string[]) => {
+      for (const { owner, registration } of departures)
+        if (targets.includes(registration.target)) owner.isRefused = true;
+    };
+    // Until then a look can't end anybody's wait.
+    const endsAt = purpose === "look" ? this.#schedule.endsFor(this.#held) : 0;
+    const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
+    return { urgency, signal, repeats, refuses };
   }
 }

@@ -1,15 +1,16 @@
 /**
  * Why the cloud is called, most urgent first. Finding comes before looking, because a node that is not found yet still
- * gets traffic, while a look only ends a wait. Looks come before verifying: they are few, and their moments are known.
+ * gets traffic, while a look only ends a wait. What may end a wait comes before what only confirms.
  *
  * - `deregister`: ends a registration.
  * - `find`: where is the node, or its registrations?
  * - `describe`: how does this pool let go, and for how long is the node to be held?
  * - `look`: has the pool let go?
+ * - `confirm`: was what was asked of the pool done, and has nobody undone it?
  * - `verify`: is what was known of the node all there is?
  * - `refresh`: what has changed while nobody asked?
  */
-export const PURPOSES = ["deregister", "find", "describe", "look", "verify", "refresh"] as const;
+export const PURPOSES = ["deregister", "find", "describe", "look", "confirm", "verify", "refresh"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** How urgently somebody needs a call to the cloud. */
@@ -19,6 +20,8 @@ export interface Urgency {
   readonly deadline: number;
   /** Between equal deadlines the lower one first. Absent: 0. */
   readonly rank?: number;
+  /** Between equal ranks the lower one first: who has begun is finished before the next one begins. Absent: 0. */
+  readonly turn?: number;
 }
 
 /** Asked again whenever it matters: requests that join a wait may make it more urgent. */
@@ -29,7 +32,7 @@ export function compareUrgency(a: Urgency, b: Urgency): number {
   const byPurpose = PURPOSES.indexOf(a.purpose) - PURPOSES.indexOf(b.purpose);
   if (byPurpose !== 0) return byPurpose;
   if (a.deadline !== b.deadline) return a.deadline < b.deadline ? -1 : 1;
-  return (a.rank ?? 0) - (b.rank ?? 0);
+  return (a.rank ?? 0) - (b.rank ?? 0) || (a.turn ?? 0) - (b.turn ?? 0);
 }
 
 /** The most urgent of them. Throws on an empty list. */

@@ -6,6 +6,7 @@ import {
   keyOf,
   type LoadBalancerKind,
   type Node,
+  type Observed,
   type Pool,
   type PoolTerms,
   type Registration,
@@ -37,6 +38,7 @@ interface FakeRegistration {
 export class FakeCloud implements CloudProvider {
   readonly calls: FakeCall[] = [];
   readonly terminated = new Set<string>();
+  readonly recalled = new Map<string, Node>();
   /** Keys of registrations whose address another machine has taken over. */
   readonly movedAway = new Set<string>();
   /** What the request quota lets through. */
@@ -136,9 +138,19 @@ export class FakeCloud implements CloudProvider {
     }
   }
 
-  async observe(pool: Pool, registrations: readonly Registration[], { signal }: CallFor) {
+  async observe(pool: Pool, which: () => readonly Registration[], { signal }: CallFor): Promise<Observed> {
+    const at = this.#clock.now();
+    const registrations = which();
     await this.#record({ method: "observe", pool: pool.id, nodes: registrations.map(({ target }) => target) }, signal);
-    return new Map(registrations.map((one) => [one.target, this.#state(this.#registrations.get(keyOf(one)))] as const));
+    const states = new Map(
+      registrations.map((one) => [one.target, this.#state(this.#registrations.get(keyOf(one)))] as const),
+    );
+    return { at, states };
+  }
+
+  /** Nodes are remembered where a test says so. */
+  recall(id: string): Node | undefined {
+    return this.recalled.get(id);
   }
 
   async stillOwned(_: Node, registrations: readonly Registration[]): Promise<readonly Registration[]> {

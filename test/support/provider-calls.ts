@@ -66,12 +66,12 @@ export class ProviderCalls {
     while (waiting.length > 0);
   }
 
-  observe(
+  async observe(
     pool: Pool,
     registrations: readonly Registration[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, RegistrationState>> {
-    return this.provider.observe(pool, registrations, forNobody(signal));
+    return (await this.provider.observe(pool, () => registrations, forNobody(signal))).states;
   }
 
   stillOwned(

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { AwsAccess } from "../../aws/aws-caller.ts";
 import type { Clock } from "../../drain/clock.ts";
 import type {
@@ -5,6 +6,7 @@ import type {
   CloudProvider,
   FoundRegistrations,
   Node,
+  Observed,
   Pool,
   PoolTerms,
   Registration,
@@ -17,7 +19,8 @@ import { addressMatcher } from "./addresses.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
-import { findTerminated, type InstanceSearch, theLiveOne, withAddressesOf } from "./instances.ts";
+import { asLiveNode, findTerminated, type InstanceSearch, theLiveOne, withAddressesOf } from "./instances.ts";
+import { KnownInstances } from "./known-instances.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
 import type { PoolList } from "./pool-list.ts";
@@ -37,6 +40,7 @@ export interface AwsProviderOptions extends InstanceSearch {
 export class AwsProvider implements CloudProvider {
   readonly #aws: AwsAccess;
   readonly #options: AwsProviderOptions;
+  readonly #known: KnownInstances;
   readonly #instances: InstanceLookup;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
@@ -47,9 +51,10 @@ export class AwsProvider implements CloudProvider {
   constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
     this.#aws = aws;
     this.#options = options;
+    this.#known = new KnownInstances(aws, clock, (instance) => asLiveNode(instance, options));
     this.#instances = new InstanceLookup(aws);
     this.#reads = new TargetReads(aws, clock);
-    this.#classicReads = new ClassicReads(aws);
+    this.#classicReads = new ClassicReads(aws, clock);
     this.#terms = new KnownTerms(aws, clock, options.writableCluster);
     this.#index = new MembershipIndex({
       aws,
@@ -59,6 +64,8 @@ export class AwsProvider implements CloudProvider {
       terms: this.#terms,
       remembers: options.indexPerSecond > 0,
       meant: (node, pools, by) => this.#meant(node, pools, by),
+      asItIsNow: async (node, by) =>
+        withAddressesOf(node, await this.#instances.find({ by: "id", value: node.id }, by)),
     });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
@@ -66,6 +73,7 @@ export class AwsProvider implements CloudProvider {
       index: this.#index,
       reads: this.#reads,
       terms: this.#terms,
+      instances: this.#known,
       indexPerSecond,
     });
   }
@@ -77,6 +85,10 @@ export class AwsProvider implements CloudProvider {
 
   async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
     return theLiveOne(await this.#instances.find(reference, by), reference, this.#options);
+  }
+
+  recall(id: string): Node | undefined {
+    return this.#known.recall(id);
   }
 
   findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations> {
@@ -94,7 +106,9 @@ export class AwsProvider implements CloudProvider {
 
   async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
     const taken = new Set<string>();
-    const taking = (max: number) => {
+    const taking = async (max: number) => {
+      // The nodes of one wave are asked for one after the other: those that are on their way here come along.
+      await setImmediate();
       const registrations = take(max);
       for (const { target } of registrations) taken.add(target);
       return registrations;
@@ -114,21 +128,18 @@ export class AwsProvider implements CloudProvider {
     );
   }
 
-  async observe(
-    pool: Pool,
-    registrations: readonly Registration[],
-    by: CallFor,
-  ): Promise<ReadonlyMap<string, RegistrationState>> {
-    if (pool.kind === "classic") return this.#classicReads.observe(pool, registrations, by);
+  async observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed> {
+    if (pool.kind === "classic") return this.#classicReads.observe(pool, which, by);
     const read = await this.#reads.read(pool.id, by);
     this.#index.learned(pool.id, read);
     const states = new Map<string, RegistrationState>();
-    for (const { target } of registrations) states.set(target, "absent");
+    // The answer is about everybody, whoever has come meanwhile.
+    for (const { target } of which()) states.set(target, "absent");
     for (const listed of read.targets) {
       const { target, state } = registrationOf(pool, listed);
       if (states.has(target)) states.set(target, state);
     }
-    return states;
+    return { at: read.at, states };
   }
 
   async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {

@@ -10,7 +10,16 @@ import {
 import type { AwsAccess, AwsAction } from "../../aws/aws-caller.ts";
 import { isNamedIn, isPoolGone, isTargetGone } from "../../aws/errors.ts";
 import { SharedCall } from "../../aws/shared-call.ts";
-import type { CallFor, Node, Pool, PoolTerms, Registration, RegistrationState } from "../../drain/cloud-provider.ts";
+import type { Clock } from "../../drain/clock.ts";
+import type {
+  CallFor,
+  Node,
+  Observed,
+  Pool,
+  PoolTerms,
+  Registration,
+  RegistrationState,
+} from "../../drain/cloud-provider.ts";
 import { inParts } from "./batches.ts";
 
 const DESCRIBE: AwsAction = { name: "elasticloadbalancing:DescribeLoadBalancers", bucket: "classic-read" };
@@ -82,12 +91,12 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
 export function deregisterInstances(
   aws: AwsAccess,
   pool: Pool,
-  take: (max: number) => readonly Registration[],
+  take: (max: number) => Promise<readonly Registration[]>,
   by: CallFor,
 ): Promise<void> {
   const ids: string[] = [];
-  const gathered = () => {
-    ids.push(...take(INSTANCES_PER_CALL_MAX - ids.length).map(({ target }) => target));
+  const gathered = async () => {
+    ids.push(...(await take(INSTANCES_PER_CALL_MAX - ids.length)).map(({ target }) => target));
     return ids;
   };
   return endInstances(aws, pool.id, gathered, by);
@@ -96,13 +105,13 @@ export function deregisterInstances(
 async function endInstances(
   aws: AwsAccess,
   name: string,
-  gathered: () => readonly string[],
+  gathered: () => Promise<readonly string[]>,
   by: CallFor,
 ): Promise<void> {
   let ids: readonly string[] = [];
   try {
     await aws.caller.call(DEREGISTER_INSTANCES, by, async () => {
-      ids = gathered();
+      ids = await gathered();
       if (ids.length === 0) return;
       const input = { LoadBalancerName: name, Instances: ids.map((InstanceId) => ({ InstanceId })) };
       await aws.classic.send(new DeregisterInstancesFromLoadBalancerCommand(input), { abortSignal: by.signal });
@@ -110,35 +119,46 @@ async function endInstances(
   } catch (error) {
     if (isPoolGone(error)) return;
     if (!isTargetGone(error)) throw error;
-    for (const part of inParts(ids, (id) => isNamedIn(error, id))) await endInstances(aws, name, () => part, by);
+    const isNamed = (id: string) => ids.length === 1 || isNamedIn(error, id);
+    by.refuses?.(ids.filter(isNamed));
+    for (const part of inParts(ids, isNamed)) await endInstances(aws, name, async () => part, by);
   }
+}
+
+interface HealthRead {
+  /** When AWS was asked, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly states: ReadonlyMap<string, InstanceState>;
 }
 
 /** Asks classic load balancers about instances by name, each once for all who ask before the call is sent. */
 export class ClassicReads {
   readonly #aws: AwsAccess;
-  readonly #reads = new Map<string, SharedCall<readonly string[], ReadonlyMap<string, InstanceState>>>();
+  readonly #clock: Clock;
+  readonly #reads = new Map<string, SharedCall<() => readonly string[], HealthRead>>();
 
-  constructor(aws: AwsAccess) {
+  constructor(aws: AwsAccess, clock: Clock) {
     this.#aws = aws;
+    this.#clock = clock;
   }
 
   /** See `CloudProvider.observe`. Instances are named, because AWS does not say whether its list shows draining ones. */
-  async observe(
-    pool: Pool,
-    registrations: readonly Registration[],
-    by: CallFor,
-  ): Promise<ReadonlyMap<string, RegistrationState>> {
-    const ids = registrations.map(({ target }) => target);
-    // No id at all would ask for every instance.
-    if (ids.length === 0) return new Map();
-    const states = await this.#ask(pool, ids, by);
-    return new Map(ids.map((id) => [id, stateOf(states.get(id))]));
+  async observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed> {
+    let ids: readonly string[] = [];
+    const { at, states } = await this.#ask(
+      pool,
+      () => {
+        ids = which().map(({ target }) => target);
+        return ids;
+      },
+      by,
+    );
+    return { at, states: new Map(ids.map((id) => [id, stateOf(states.get(id))])) };
   }
 
   /** The node's registration, if there is one. */
   async findIn(pool: Pool, { id }: Node, by: CallFor): Promise<readonly Registration[]> {
-    const state = stateOf((await this.#ask(pool, [id], by)).get(id));
+    const state = stateOf((await this.#ask(pool, () => [id], by)).states.get(id));
     return state === "absent" ? [] : [classicRegistrationOf(pool, id, state)];
   }
 
@@ -147,12 +167,17 @@ export class ClassicReads {
     for (const name of [...this.#reads.keys()]) if (!isThere(name)) this.#reads.delete(name);
   }
 
-  #ask(pool: Pool, ids: readonly string[], by: CallFor): Promise<ReadonlyMap<string, InstanceState>> {
+  #ask(pool: Pool, ids: () => readonly string[], by: CallFor): Promise<HealthRead> {
     let read = this.#reads.get(pool.id);
     if (read === undefined) {
       read = new SharedCall(async (about, call) => {
-        const states = await describeHealth(this.#aws, pool.id, () => [...new Set(about().flat())], call);
-        return new Map(states.map((state) => [state.InstanceId ?? "", state]));
+        let at = 0;
+        const asked = () => {
+          at = this.#clock.now();
+          return [...new Set(about().flatMap((some) => some()))];
+        };
+        const states = await describeHealth(this.#aws, pool.id, asked, call);
+        return { at, states: new Map(states.map((state) => [state.InstanceId ?? "", state])) };
       });
       this.#reads.set(pool.id, read);
     }
@@ -174,12 +199,15 @@ async function describeHealth(
 ): Promise<readonly InstanceState[]> {
   let ids: readonly string[] | undefined;
   try {
-    const { InstanceStates } = await aws.caller.call(DESCRIBE_HEALTH, by, () => {
+    const states = await aws.caller.call(DESCRIBE_HEALTH, by, async () => {
       ids ??= asked();
+      // No id at all would ask for every instance. Those who wanted to know may have left meanwhile.
+      if (ids.length === 0) return [];
       const input = { LoadBalancerName: name, Instances: ids.map((InstanceId) => ({ InstanceId })) };
-      return aws.classic.send(new DescribeInstanceHealthCommand(input), { abortSignal: by.signal });
+      const answer = await aws.classic.send(new DescribeInstanceHealthCommand(input), { abortSignal: by.signal });
+      return answer.InstanceStates;
     });
-    return InstanceStates ?? [];
+    return states ?? [];
   } catch (error) {
     if (isPoolGone(error)) return [];
     if (!isTargetGone(error)) throw error;

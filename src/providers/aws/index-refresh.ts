@@ -1,5 +1,6 @@
 import type { Clock } from "../../drain/clock.ts";
 import type { CallFor, Pool } from "../../drain/cloud-provider.ts";
+import type { KnownInstances } from "./known-instances.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import type { MembershipIndex } from "./membership-index.ts";
 import type { TargetReads } from "./target-reads.ts";
@@ -16,6 +17,7 @@ export interface IndexRefreshOptions {
   readonly index: MembershipIndex;
   readonly reads: TargetReads;
   readonly terms: KnownTerms;
+  readonly instances: KnownInstances;
   /** Calls to AWS. 0: none. */
   readonly indexPerSecond: number;
 }
@@ -47,11 +49,12 @@ export class IndexRefresh {
   }
 
   async #readOne(turn: number, by: CallFor): Promise<void> {
-    const { clock, index, reads, terms } = this.#options;
+    const { clock, index, reads, terms, instances } = this.#options;
     const { pools } = index;
     if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
       this.#failedAt.clear();
-      return pools.refresh(by);
+      await pools.refresh(by);
+      return instances.refresh(index.instances(), by);
     }
     const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest(describable(index), (pool) => this.#triedAt(pool, terms.knownAt(pool)));

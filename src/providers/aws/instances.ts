@@ -47,6 +47,15 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
   return checkedNode(instance, search);
 }
 
+/** Undefined of an instance that is terminated, or that must be left alone. */
+export function asLiveNode(instance: Instance, search: InstanceSearch): Node | undefined {
+  try {
+    return theLiveOne([instance], { by: "id", value: instance.InstanceId ?? "" }, search);
+  } catch {
+    return undefined; // Why is told to whoever asks for it.
+  }
+}
+
 /** The node with the addresses that its instance has now: none, when EC2 doesn't describe it any more. */
 export function withAddressesOf(node: Node, [instance]: readonly Instance[]): Node {
   return instance === undefined ? { ...node, addresses: [], addressPrefixes: [] } : nodeOf(instance, node.id);

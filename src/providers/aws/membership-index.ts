@@ -25,6 +25,8 @@ export interface MembershipIndexOptions {
   readonly remembers: boolean;
   /** Which of the pools that are listed are meant. Undefined of others. */
   readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
+  /** With the addresses that it has now. */
+  readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
 }
 
 const NOBODY: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY };
@@ -82,6 +84,16 @@ export class MembershipIndex {
     return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf };
   }
 
+  /** Every instance that is registered by its id, as far as that is remembered. */
+  instances(): ReadonlySet<string> {
+    const ids = new Set<string>();
+    for (const { targetType, registrations } of this.pools.groups.values()) {
+      if (targetType === "instance") for (const { target } of registrations) ids.add(idOf(target));
+    }
+    for (const { instances } of this.pools.classics.values()) for (const id of instances) ids.add(id);
+    return ids;
+  }
+
   /** These were deregistered: until the next read that is all there is to say of them. */
   deregistered({ id }: Pool, targets: ReadonlySet<string>): void {
     const classic = this.pools.classics.get(id);
@@ -128,7 +140,7 @@ export class MembershipIndex {
       this.#tellWhatIsKnown(search);
     }
     // Listed anew for every search: a pool that was made a moment ago counts.
-    await this.pools.refresh(by);
+    await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
     const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
     if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
     // It may have ended meanwhile: another one's read has failed.
@@ -140,6 +152,15 @@ export class MembershipIndex {
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
     search.classicsAsked = true;
     this.#endThoseThatAreDone();
+  }
+
+  /** An address that a remembered node had may be another one's by now: until that is known it counts for nothing. */
+  async #learnAddresses(search: NodeSearch): Promise<void> {
+    const { node } = search;
+    if (node.asOf === undefined) return;
+    const { asItIsNow, reads } = this.#options;
+    search.hasAddressesOf(await asItIsNow(node, { ...search.by, urgency: search.asked }), reads.last);
+    if (this.#isListed) this.#tellWhatIsKnown(search);
   }
 
   /**

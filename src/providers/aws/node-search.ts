@@ -1,13 +1,14 @@
 import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
-import type { Purpose } from "../../drain/urgency.ts";
+import type { Purpose, UrgencyNow } from "../../drain/urgency.ts";
 import { addressMatcher } from "./addresses.ts";
 
 /** One node that is looked for: what was found of it, for whoever reads on. */
 export class NodeSearch {
   readonly node: Node;
-  /** The read that was sent last before it began: those up to it don't count. */
-  readonly since: number;
+  #since: number;
   readonly by: CallFor;
+  /** As urgent as whoever asked said. */
+  readonly asked: UrgencyNow;
   /**
    * Which pools are meant; the node's registrations elsewhere are reported. Nothing is told before that is known, nor of
    * a pool of which it is not known.
@@ -17,7 +18,7 @@ export class NodeSearch {
   scanning = false;
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
-  readonly #isOwnAddress: (address: string) => boolean;
+  #isOwnAddress: (address: string) => boolean;
   readonly #offered = new Map<string, readonly Registration[]>();
   /** Seen, and not told yet. */
   #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
@@ -28,9 +29,22 @@ export class NodeSearch {
   /** `purpose`: `verify` where most of it is known already. */
   constructor(node: Node, purpose: Purpose, since: number, by: CallFor) {
     this.node = node;
-    this.since = since;
+    this.#since = since;
+    this.asked = by.urgency;
     this.by = { urgency: () => ({ ...by.urgency(), purpose }), signal: by.signal };
+    // A remembered node may have lost its addresses to another one.
+    this.#isOwnAddress = node.asOf === undefined ? addressMatcher(node) : () => false;
+  }
+
+  /** The read that was sent last before it began: those up to it don't count. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** What the reads up to `since` have told was told without these. */
+  hasAddressesOf(node: Node, since: number): void {
     this.#isOwnAddress = addressMatcher(node);
+    this.#since = since;
   }
 
   readonly isOwn = (id: string): boolean =>

@@ -96,12 +96,12 @@ export async function describeGroup(aws: AwsAccess, { id }: Pool, by: CallFor): 
 export function deregisterTargets(
   aws: AwsAccess,
   pool: Pool,
-  take: (max: number) => readonly Registration[],
+  take: (max: number) => Promise<readonly Registration[]>,
   by: CallFor,
 ): Promise<void> {
   const targets: TargetDescription[] = [];
-  const gathered = () => {
-    targets.push(...take(TARGETS_PER_CALL_MAX - targets.length).map(targetOf));
+  const gathered = async () => {
+    targets.push(...(await take(TARGETS_PER_CALL_MAX - targets.length)).map(targetOf));
     return targets;
   };
   return endTargets(aws, pool.id, gathered, by);
@@ -110,13 +110,13 @@ export function deregisterTargets(
 async function endTargets(
   aws: AwsAccess,
   arn: string,
-  gathered: () => readonly TargetDescription[],
+  gathered: () => Promise<readonly TargetDescription[]>,
   by: CallFor,
 ): Promise<void> {
   let Targets: readonly TargetDescription[] = [];
   try {
     await aws.caller.call(DEREGISTER_TARGETS, by, async () => {
-      Targets = gathered();
+      Targets = await gathered();
       // AWS would take an empty list for all targets. Those who wanted this call may have left meanwhile.
       if (Targets.length === 0) return;
       const input = { TargetGroupArn: arn, Targets: [...Targets] };
@@ -126,25 +126,29 @@ async function endTargets(
     if (isPoolGone(error)) return;
     if (!isTargetGone(error)) throw error;
     // One unknown target refuses all, and is out already.
-    for (const part of inParts(Targets, ({ Id = "" }) => isNamedIn(error, Id))) {
-      await endTargets(aws, arn, () => part, by);
-    }
+    const isNamed = ({ Id = "" }: TargetDescription) => Targets.length === 1 || isNamedIn(error, Id);
+    by.refuses?.(Targets.filter(isNamed).map(nameOf));
+    for (const part of inParts(Targets, isNamed)) await endTargets(aws, arn, async () => part, by);
   }
 }
 
 /** The registration of a target that the group lists. */
 export function registrationOf(pool: Pool, { Target, TargetHealth }: TargetHealthDescription): AwsRegistration {
-  const { Id = "", Port, AvailabilityZone, QuicServerId } = Target ?? {};
+  const { AvailabilityZone, QuicServerId } = Target ?? {};
   const reason = TargetHealth?.Reason;
-  const quic = QuicServerId === undefined ? "" : ` ${QuicServerId}`;
   return {
     pool,
-    target: `${isIPv6(Id) ? `[${Id}]` : Id}:${Port}${quic}`,
+    target: nameOf(Target),
     state: stateOf(TargetHealth),
     detail: `${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`,
     isHealthy: TargetHealth?.State === "healthy",
     ...(Target !== undefined && (AvailabilityZone ?? QuicServerId) !== undefined ? { listed: Target } : {}),
   };
+}
+
+function nameOf({ Id = "", Port, QuicServerId }: Partial<TargetDescription> = {}): string {
+  const quic = QuicServerId === undefined ? "" : ` ${QuicServerId}`;
+  return `${isIPv6(Id) ? `[${Id}]` : Id}:${Port}${quic}`;
 }
 
 /**
