@@ -3,6 +3,8 @@ import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balanci
 import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
+type Logger = NonNullable<EC2ClientConfig["logger"]>;
+
 export interface AwsClients {
   readonly ec2: EC2Client;
   readonly classic: ElasticLoadBalancingClient;
@@ -24,6 +26,9 @@ export interface AwsClientOptions {
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** Has no `info`: for that the SDK would copy every answer, which nobody reads. The others say nothing, as by default. */
+const QUIET = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as Logger;
+
 /**
  * Credentials, endpoints, proxies and so on come from wherever the AWS SDK looks for them; AWS_ENDPOINT_URL leads all
  * three clients elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
@@ -33,6 +38,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export function createAwsClients(options: AwsClientOptions): AwsClients {
   const config = {
     ...options,
+    logger: QUIET,
     maxAttempts: 1,
     retryMode: "standard",
     requestHandler:

@@ -9,6 +9,9 @@ export interface LookScheduleOptions {
   readonly heldBy: (departure: Departure) => HeldBy;
 }
 
+/** Whose look is due so soon after another one's shares it. */
+const SHARED_WITHIN_MS = 1_000;
+
 /** When to look at a pool on behalf of those that it holds. Times are milliseconds since the epoch. */
 export class LookSchedule {
   readonly #options: LookScheduleOptions;
@@ -21,9 +24,9 @@ export class LookSchedule {
 
   /** When the next look is due. `Infinity`: nobody is held. */
   nextFor(held: Iterable<Departure>): number {
-    let at = Number.POSITIVE_INFINITY;
-    for (const departure of held) at = Math.min(at, this.#dueAt(departure));
-    return at;
+    const due = Array.from(held, (departure) => this.#dueAt(departure));
+    const first = due.reduce((earliest, at) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
+    return due.reduce((last, at) => (at <= first + SHARED_WITHIN_MS ? Math.max(last, at) : last), first);
   }
 
   /** When a look may end somebody's wait; before that it only confirms. */

@@ -12,7 +12,7 @@ export class InstanceLookup {
 
   constructor(aws: AwsAccess) {
     const by = (filter: string) =>
-      new SharedCall<string, readonly Instance[]>((values, call) => describeInstances(aws, filter, values, call));
+      new SharedCall<string, readonly Instance[]>((values, call) => describeInstances(aws, { filter }, values, call));
     this.#lookups = {
       id: by("instance-id"),
       ip: by("network-interface.addresses.private-ip-address"),

@@ -33,7 +33,7 @@ export class KnownInstances {
     if (ids.size === 0) return;
     const at = this.#clock.now();
     const known = new Map<string, Node>();
-    for (const instance of await describeInstances(this.#aws, "instance-id", () => [...ids], by)) {
+    for (const instance of await describeInstances(this.#aws, { filter: "instance-id" }, () => [...ids], by)) {
       const node = this.#asNode(instance);
       if (node !== undefined) known.set(node.id, { ...node, asOf: at });
     }
