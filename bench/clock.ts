@@ -2,14 +2,21 @@ const { setTimeout, clearTimeout } = globalThis;
 
 /** Real time, for rows that must not take for ever. Not bound to any virtual clock, also while timers are (sealed.ts). */
 export class WallTime {
-  readonly #began = performance.now();
+  #began = performance.now();
   readonly #over = new AbortController();
   readonly #limit: Error;
-  readonly #timer: NodeJS.Timeout;
+  readonly #secondsMax: number;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(secondsMax: number) {
+    this.#secondsMax = secondsMax;
     this.#limit = new Error(`given up after ${secondsMax} s of real time`);
-    this.#timer = setTimeout(() => this.#over.abort(this.#limit), secondsMax * 1_000);
+  }
+
+  /** From here on it counts. */
+  begin(): void {
+    this.#began = performance.now();
+    this.#timer = setTimeout(() => this.#over.abort(this.#limit), this.#secondsMax * 1_000);
   }
 
   /** Aborts when the time is up, or when it has been stopped. */

@@ -84,6 +84,7 @@ async function run({ scenario, options, clock, region, answer }: Run): Promise<M
       const client = clientOf(options.client, scene, region);
       if (options.isWarm) await clock.run(client.warm?.() ?? Promise.resolve());
       tally.restart();
+      wall.begin();
       startedAt = clock.now();
       void memory?.run(signal);
       if (scenario.hasRival && region !== undefined) void runRival(region, clock, signal);

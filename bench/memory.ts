@@ -25,6 +25,8 @@ export class MemoryWatch {
   }
 
   sample(): void {
+    // Twice: buffers are given back only after what held them has gone.
+    globalThis.gc?.();
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
     this.#peakBytes = Math.max(this.#peakBytes, heapUsed + external);

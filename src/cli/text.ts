@@ -135,16 +135,17 @@ function elsewhereText(elsewhere: readonly FoundReport[]): string {
   return `Still registered, without that tag, in ${pools}.`;
 }
 
-function limitText({ limit, searched, registrations }: Outcome<"deadline-passed">): string {
+function limitText({ limit, searched, error, registrations }: Outcome<"deadline-passed">): string {
   const left = remaining(registrations).length;
+  const why = error === undefined ? "" : ` ${error.message}.`;
   if (registrations.length === 0)
-    return `Not drained: the ${limit.reason} came before the node's registrations were known.`;
+    return `Not drained: the ${limit.reason} came before the node's registrations were known.${why}`;
   const what = limit.reason === "deadline" ? "deadline, less its margin," : limit.reason;
   const missed = [
     ...(left > 0 ? [`the end of ${times(left)}`] : []),
     ...(searched ? [] : ["it was known where else the node is registered"]),
   ];
-  return `Not drained: the ${what} came before ${missed.join(", and before ")}.`;
+  return `Not drained: the ${what} came before ${missed.join(", and before ")}.${why}`;
 }
 
 function fateText(fate: FateReport): string {

@@ -23,6 +23,18 @@ export type DepartureEvent =
   | { readonly type: "released"; readonly heldMs: number }
   | { readonly type: "failed"; readonly error: DrainError };
 
+/** What has gone wrong with a departure. */
+interface Troubles {
+  /** How often it was deregistered again: because somebody had registered it again, and for either reason. */
+  readonly cameBack: number;
+  readonly repeats: number;
+  readonly error?: DrainError | undefined;
+  /** Why its call is still being repeated. */
+  readonly repeating?: DrainError | undefined;
+}
+
+const NONE: Troubles = { cameBack: 0, repeats: 0 };
+
 /** The drain that a departure is part of. */
 export interface DepartureOwner {
   readonly node: Node;
@@ -46,14 +58,10 @@ export class Departure {
   #terms: PoolTerms | undefined;
   #state: RegistrationFate["state"] = "registered";
   #progress: HoldProgress | undefined;
-  /** How often it was deregistered again: because somebody had registered it again, and for either reason. */
-  #cameBack = 0;
-  #repeats = 0;
   /** Once it is over. */
   #heldMs = 0;
-  #error: DrainError | undefined;
-  /** Why its call is still being repeated. */
-  #trouble: DrainError | undefined;
+  /** Absent while all goes well. */
+  #troubles: Troubles | undefined;
 
   constructor(owner: DepartureOwner, registration: Registration) {
     this.owner = owner;
@@ -82,7 +90,7 @@ export class Departure {
 
   /** Its last call has failed; another one will be made. */
   get hasFailed(): boolean {
-    return this.#error !== undefined;
+    return this.#troubles?.error !== undefined;
   }
 
   /** Absent until its deregistration was accepted, and once it is over. */
@@ -104,16 +112,14 @@ export class Departure {
     if (this.isOver) return;
     const foundDraining = this.foundDraining && this.#progress === undefined;
     this.#state = "holding";
-    this.#error = undefined;
-    this.#trouble = undefined;
+    this.#mended();
     // When somebody else's deregistration began is not known: held as if it were now.
     this.#progress = { since: now, seenLeaving: foundDraining };
     this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining });
   }
 
   looked(at: number, state: RegistrationState): void {
-    this.#error = undefined;
-    this.#trouble = undefined;
+    this.#mended();
     if (this.#progress === undefined) return;
     const { since, seenLeaving } = this.#progress;
     const isLeaving = state === "draining" || state === "absent";
@@ -123,35 +129,32 @@ export class Departure {
   /** Somebody else has deregistered it a second time: traffic may have come meanwhile. */
   heldAnew(now: number): void {
     this.#progress = { since: now, seenLeaving: true };
-    this.#cameBack += 1;
+    this.#met({ cameBack: this.#past.cameBack + 1 });
     this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
   }
 
   /** Its call has failed and is repeated: nothing that anybody needs to hear of, unless time is up meanwhile. */
   repeating(error: DrainError): void {
-    this.#trouble = error;
+    this.#met({ repeating: error });
   }
 
   /** It will be tried again. */
   failedForNow(type: "deregister-failed" | "look-failed", error: DrainError): void {
-    this.#error = error;
+    this.#met({ error });
     this.#heard({ type, error });
   }
 
   /** Returns whether it is worth another try. */
   again(because: "back" | "ignored", now: number): boolean {
-    this.#repeats += 1;
-    if (because === "back") this.#cameBack += 1;
+    const { cameBack, repeats } = this.#past;
+    this.#met({ repeats: repeats + 1, cameBack: because === "back" ? cameBack + 1 : cameBack });
     const { isRefused } = this.owner;
-    if (this.#repeats > (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
+    if (repeats + 1 > (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
       const stays = isRefused
         ? "it stays registered, though the cloud says that it does not know it"
         : "it stays registered";
       const what = because === "back" ? "somebody registers it again" : stays;
-      this.failed(
-        new DrainError("registered-again", `deregistered ${this.#repeats} times, and each time ${what}`),
-        now,
-      );
+      this.failed(new DrainError("registered-again", `deregistered ${repeats + 1} times, and each time ${what}`), now);
       return false;
     }
     this.#heard({ type: "deregistering-again", because });
@@ -160,15 +163,14 @@ export class Departure {
 
   released(now: number): void {
     if (this.#state === "released") return;
-    this.#error = undefined;
-    this.#trouble = undefined;
+    this.#mended();
     this.#over("released", now);
     this.#heard({ type: "released", heldMs: this.#heldMs });
   }
 
   failed(error: DrainError, now: number): void {
     if (this.isOver) return;
-    this.#error = error;
+    this.#met({ error });
     this.#over("failed", now);
     this.#heard({ type: "failed", error });
   }
@@ -176,7 +178,8 @@ export class Departure {
   fate(now: number): RegistrationFate {
     const heldMs = this.isOver ? this.#heldMs : this.#heldUntil(now);
     const held = this.#heldBy;
-    const error = this.#error ?? this.#trouble;
+    const { cameBack, error: failure, repeating } = this.#past;
+    const error = failure ?? repeating;
     return {
       registration: this.registration,
       state: this.#state,
@@ -186,7 +189,7 @@ export class Departure {
         this.#state === "released" ||
         (this.#progress?.seenLeaving === true &&
           newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
-      cameBack: this.#cameBack,
+      cameBack,
       ...(error === undefined ? {} : { error }),
     };
   }
@@ -203,6 +206,19 @@ export class Departure {
   #holdUntil(since: number): { readonly holdUntil?: number } {
     const held = this.#heldBy;
     return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
+  }
+
+  get #past(): Troubles {
+    return this.#troubles ?? NONE;
+  }
+
+  #met(troubles: Partial<Troubles>): void {
+    this.#troubles = { ...this.#past, ...troubles };
+  }
+
+  /** What has passed without a trace is forgotten. */
+  #mended(): void {
+    if (this.#troubles !== undefined) this.#met({ error: undefined, repeating: undefined });
   }
 
   #over(state: "released" | "failed", now: number): void {

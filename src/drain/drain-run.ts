@@ -2,11 +2,11 @@ import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import { Departure, type DepartureEvent, type DepartureOwner, fatesOf, lastHoldBegins } from "./departure.ts";
-import { asDrainError } from "./errors.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
 import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
 import type { RunningDrain } from "./node-status.ts";
-import type { DrainOutcome } from "./outcome.ts";
+import { type DrainOutcome, endedOutcome } from "./outcome.ts";
 import {
   type DrainPlan,
   type DrainTimes,
@@ -59,6 +59,8 @@ export class DrainRun implements DepartureOwner {
   #deadline: number | undefined;
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
+  /** Why the search is not done yet, where a call of it is being repeated. */
+  #searchTrouble: DrainError | undefined;
   #mustEndBy = Number.POSITIVE_INFINITY;
   #onMove: () => void = () => {};
   #timer = newAbort();
@@ -118,7 +120,10 @@ export class DrainRun implements DepartureOwner {
 
   /** As somebody to make calls for. */
   callFor(signal: AbortSignal): CallFor {
-    return { urgency: () => ({ purpose: "find", deadline: this.#mustEndBy }), signal };
+    const repeats = (error: DrainError) => {
+      this.#searchTrouble = error;
+    };
+    return { urgency: () => ({ purpose: "find", deadline: this.#mustEndBy }), signal, repeats };
   }
 
   heard(registration: Registration, event: DepartureEvent): void {
@@ -267,27 +272,25 @@ export class DrainRun implements DepartureOwner {
   }
 
   #ended(): DrainOutcome {
-    const ended = { drainId: this.id, node: this.node, elsewhere: this.#elsewhere };
-    if (this.#departures.length === 0) return { ...ended, status: "nothing-registered" };
-    const registrations = this.#fates();
-    const error = registrations.find(({ state }) => state === "failed")?.error;
-    return error === undefined
-      ? { ...ended, status: "drained", registrations }
-      : { ...ended, status: "failed", error, registrations };
+    return endedOutcome(this.#identity, this.#elsewhere, this.#fates());
   }
 
   #endedBy(error: unknown): DrainOutcome {
     const reason: unknown = this.#stop.signal.reason;
     if (reason === ABANDONED || reason instanceof LimitPassed) return this.#unfinished(reason);
-    const ended = { drainId: this.id, node: this.node, registrations: this.#fates() };
-    return { ...ended, status: "failed", error: asDrainError(error) };
+    return { ...this.#identity, registrations: this.#fates(), status: "failed", error: asDrainError(error) };
   }
 
   #unfinished(why: LimitPassed | typeof ABANDONED): DrainOutcome {
-    const ended = { drainId: this.id, node: this.node, registrations: this.#fates() };
-    return why === ABANDONED
-      ? { ...ended, status: "abandoned" }
-      : { ...ended, status: "deadline-passed", limit: why.limit, searched: this.#searched };
+    const ended = { ...this.#identity, registrations: this.#fates() };
+    if (why === ABANDONED) return { ...ended, status: "abandoned" };
+    const error = this.#searched ? undefined : this.#searchTrouble;
+    const search = { searched: this.#searched, ...(error && { error }) };
+    return { ...ended, status: "deadline-passed", limit: why.limit, ...search };
+  }
+
+  get #identity() {
+    return { drainId: this.id, node: this.node };
   }
 
   #fates() {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, CloudProvider, FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
+import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
 import { byPool, type Departure } from "./departure.ts";
 import { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError } from "./errors.ts";
@@ -11,16 +11,8 @@ import { LimitPassed, withLimit } from "./limit.ts";
 import type { NodeStatus } from "./node-status.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { DrainOutcome } from "./outcome.ts";
-import {
-  type DrainPlan,
-  type DrainTimes,
-  deadlineLimit,
-  drainLimit,
-  makePlan,
-  type Patience,
-  type PlanInput,
-  type TermsById,
-} from "./plan.ts";
+import { type DrainPlan, type DrainTimes, deadlineLimit, drainLimit, type Patience } from "./plan.ts";
+import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import { repeatWhilePassing } from "./repeat.ts";
 import type { DrainRequest, NodeReference } from "./request.ts";
@@ -46,6 +38,7 @@ export interface Accepted {
 export class Drainer {
   readonly #options: DrainerOptions;
   readonly #nodeWatch: NodeWatch;
+  readonly #planner: Planner;
   readonly #runs = new Map<string, DrainRun>();
   /** One a pool that somebody leaves, by the pool's id. */
   readonly #workers = new Map<string, PoolWorker>();
@@ -54,6 +47,7 @@ export class Drainer {
   constructor(options: DrainerOptions) {
     this.#options = options;
     this.#nodeWatch = new NodeWatch(options.cloud, options.clock);
+    this.#planner = new Planner(options);
   }
 
   /**
@@ -72,56 +66,40 @@ export class Drainer {
     const { clock, times } = this.#options;
     const asked = { ...request, askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
+    let trouble: DrainError | undefined;
+    const toResolve = (within: AbortSignal): CallFor => ({
+      ...toFind(request, within),
+      repeats: (error) => {
+        trouble = error;
+      },
+    });
     try {
       if (request.dryRun)
         return { outcome: await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)) };
-      const node = await withLimit({ clock, limit, signal }, (within) => this.#resolve(request, asked, within));
+      const node = await withLimit({ clock, limit, signal }, (within) =>
+        this.#resolve(request, asked, toResolve(within)),
+      );
       const run = this.#runFor(node, asked);
       return { drain: { id: run.id, node: run.node }, outcome: run.join(asked, signal) };
     } catch (error) {
-      return { outcome: withoutDrain(error, signal) };
+      return { outcome: withoutDrain(error, trouble, signal) };
     }
   }
 
   /** Who has a deadline has nobody to ask again later: until then, what fails in passing is tried again. */
-  #resolve(request: DrainRequest, { askedAt }: Patience, signal: AbortSignal): Promise<Node> {
+  #resolve(request: DrainRequest, { askedAt }: Patience, to: CallFor): Promise<Node> {
     const { cloud, clock, times } = this.#options;
     const limit = deadlineLimit({ startedAt: askedAt, deadline: request.deadline, times });
     const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
     const { by, value } = request.node;
     const known = by === "id" ? cloud.recall(value) : undefined;
     if (known !== undefined) return Promise.resolve(known);
-    return repeatWhilePassing({ clock, until, signal }, () => cloud.resolve(request.node, toFind(request, signal)));
+    return repeatWhilePassing({ clock, until, signal: to.signal }, () => cloud.resolve(request.node, to));
   }
 
-  /**
-   * What `drain` would do now, and until when it would hold, from what is remembered where that is complete.
-   * Changes nothing. Throws `DrainError`.
-   */
-  async plan(request: DrainRequest, signal: AbortSignal): Promise<DrainPlan> {
-    const { cloud, clock } = this.#options;
-    const by = toFind(request, signal);
-    const node = await cloud.resolve(request.node, by);
-    const startedAt = clock.now();
-    const found = await this.#known(node, by);
-    const terms = await this.#termsOf(found.registrations, by);
-    const { deadline, timeoutMs } = request;
-    return this.#plan({ node, startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }], found, terms });
-  }
-
-  /** What is remembered of the node, or else what a search finds; and since when it may have changed. */
-  async #known(node: Node, by: CallFor): Promise<FoundRegistrations & { readonly asOf: number }> {
-    const { cloud, clock } = this.#options;
-    const asOf = clock.now();
-    const remembered = await cloud.remembered(node, by);
-    if (remembered !== undefined) return remembered;
-    const registrations: Registration[] = [];
-    const elsewhere: Registration[] = [];
-    for await (const found of cloud.findRegistrations(node, by)) {
-      registrations.push(...found.registrations);
-      elsewhere.push(...found.elsewhere);
-    }
-    return { registrations, elsewhere, asOf };
+  /** See `Planner.plan`. */
+  plan(request: DrainRequest, signal: AbortSignal): Promise<DrainPlan> {
+    return this.#planner.plan(request, toFind(request, signal));
   }
 
   /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
@@ -132,7 +110,7 @@ export class Drainer {
       return await withLimit({ clock, limit, signal }, async (within) => {
         const by = toFind({ deadline: limit.at }, within);
         const node = await cloud.resolve(reference, by);
-        const found = await this.#known(node, by);
+        const found = await this.#planner.known(node, by);
         const run = this.#runs.get(node.id);
         return { node, ...found, ...(run && { drain: run.report }) };
       });
@@ -190,7 +168,7 @@ export class Drainer {
       departures.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
     );
     const found = { registrations, elsewhere, asOf: startedAt };
-    const plan = this.#plan({ node, startedAt, deadline, waiting, found, terms, heldSince });
+    const plan = this.#planner.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
     run.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }
@@ -246,20 +224,6 @@ export class Drainer {
     return outcome;
   }
 
-  #plan(input: Omit<PlanInput, "now" | "times" | "msToDeregister">): DrainPlan {
-    const { cloud, clock, times } = this.#options;
-    return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
-  }
-
-  async #termsOf(registrations: readonly Registration[], { urgency, signal }: CallFor): Promise<TermsById> {
-    const pools = new Map(registrations.map(({ pool }) => [pool.id, pool]));
-    const by: CallFor = { urgency: () => ({ ...urgency(), purpose: "describe" }), signal };
-    const described = [...pools.values()].map(
-      async (pool) => [pool.id, await this.#options.cloud.describe(pool, by)] as const,
-    );
-    return new Map(await Promise.all(described));
-  }
-
   #release(run: DrainRun): void {
     for (const [pool, departures] of byPool(run.departures)) {
       const worker = this.#workers.get(pool.id);
@@ -284,9 +248,11 @@ function toFind({ deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "dea
 }
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
-function withoutDrain(error: unknown, signal: AbortSignal): DrainOutcome {
-  if (error instanceof LimitPassed)
-    return { status: "deadline-passed", limit: error.limit, searched: false, registrations: [] };
+function withoutDrain(error: unknown, trouble: DrainError | undefined, signal: AbortSignal): DrainOutcome {
+  if (error instanceof LimitPassed) {
+    const why = trouble === undefined ? {} : { error: trouble };
+    return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };
+  }
   if (signal.aborted) return { status: "abandoned", registrations: [] };
   const failure = asDrainError(error);
   if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };

@@ -48,6 +48,8 @@ export type DrainOutcome =
       readonly limit: DrainLimit;
       /** Whether every pool had been asked: if not, the node may be registered in others too. */
       readonly searched: boolean;
+      /** Why not, where a call kept failing. */
+      readonly error?: DrainError;
       readonly registrations: readonly RegistrationFate[];
     })
   /** The instance is terminated: there was nothing left to do. */
@@ -60,3 +62,16 @@ export type DrainOutcome =
       readonly error: DrainError;
       readonly registrations: readonly RegistrationFate[];
     });
+
+/** Of a drain that has come to its end: what became of each registration is what became of it. */
+export function endedOutcome(
+  ended: Ended,
+  elsewhere: readonly Registration[],
+  registrations: readonly RegistrationFate[],
+): DrainOutcome {
+  if (registrations.length === 0) return { ...ended, elsewhere, status: "nothing-registered" };
+  const error = registrations.find(({ state }) => state === "failed")?.error;
+  return error === undefined
+    ? { ...ended, elsewhere, status: "drained", registrations }
+    : { ...ended, status: "failed", error, registrations };
+}

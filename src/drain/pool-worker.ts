@@ -21,6 +21,7 @@ type Task = "describing" | "deregistering" | "looking";
 
 /** How a pool lets go is asked for so long. Nobody is held without knowing that. */
 const DESCRIBED_WITHIN_MS = 600_000;
+const NOBODY: ReadonlySet<Departure> = new Set();
 
 /**
  * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one look
@@ -30,8 +31,7 @@ export class PoolWorker {
   readonly #pool: Pool;
   readonly #options: PoolWorkerOptions;
   readonly #urgency: PoolUrgency;
-  /** All that are here: `#waiting`, `#held`, and those whose call is under way. */
-  readonly #departures = new Set<Departure>();
+  /** Whoever is here waits, is held, or has a deregistration under way. */
   readonly #waiting = new Set<Departure>();
   readonly #held = new Set<Departure>();
   readonly #schedule: LookSchedule;
@@ -53,13 +53,25 @@ export class PoolWorker {
   }
 
   get isIdle(): boolean {
-    return this.#departures.size === 0;
+    return this.#waiting.size + this.#held.size + this.#leaving.size === 0;
+  }
+
+  get #here(): ReadonlySet<Departure> {
+    return new Set([...this.#waiting, ...this.#leaving, ...this.#held]);
+  }
+
+  /** Those whose deregistration is under way, and some that are held since. */
+  get #leaving(): ReadonlySet<Departure> {
+    return this.#deregistering?.departures ?? NOBODY;
+  }
+
+  #isHere(departure: Departure): boolean {
+    return [this.#waiting, this.#leaving, this.#held].some((some) => some.has(departure));
   }
 
   /** Takes them out, side by side with all others that are here. */
   add(departures: readonly Departure[]): void {
     for (const departure of departures) {
-      this.#departures.add(departure);
       if (departure.foundDraining) this.#accepted(departure);
       else this.#waiting.add(departure);
       if (this.#terms !== undefined) departure.described(this.#terms);
@@ -88,7 +100,7 @@ export class PoolWorker {
     const { signal } = this.#present;
     work(signal)
       // A fault of ours must end these drains, not leave them waiting for ever.
-      .catch((error: unknown) => signal.aborted || this.#fail(this.#departures, asDrainError(error)))
+      .catch((error: unknown) => signal.aborted || this.#fail(this.#here, asDrainError(error)))
       .finally(() => {
         busy.delete(task);
         // What came while it was ending.
@@ -106,13 +118,12 @@ export class PoolWorker {
       } catch (error) {
         signal.throwIfAborted();
         const failure = asDrainError(error);
-        if (!failure.isPassing || clock.now() - since >= DESCRIBED_WITHIN_MS)
-          return this.#fail(this.#departures, failure);
+        if (!failure.isPassing || clock.now() - since >= DESCRIBED_WITHIN_MS) return this.#fail(this.#here, failure);
         for (const departure of this.#held) departure.failedForNow("look-failed", failure);
         await clock.sleep(REPEAT_MS, signal);
       }
     }
-    for (const departure of this.#departures) departure.described(this.#terms);
+    for (const departure of this.#here) departure.described(this.#terms);
     this.#keepWorking();
   }
 
@@ -146,7 +157,7 @@ export class PoolWorker {
 
   async #tryLater(refused: readonly Departure[], failure: DrainError, later: Promise<void>): Promise<void> {
     for (const departure of refused) {
-      if (!this.#departures.has(departure)) continue;
+      if (!this.#isHere(departure)) continue;
       departure.failedForNow("deregister-failed", failure);
       this.#waiting.add(departure);
     }
@@ -160,10 +171,7 @@ export class PoolWorker {
   }
 
   async #lookUntilIdle(signal: AbortSignal): Promise<void> {
-    while (this.#held.size > 0) {
-      await this.#untilNextLook(signal);
-      await this.#look(signal);
-    }
+    for (; this.#held.size > 0; await this.#look(signal)) await this.#untilNextLook(signal);
   }
 
   async #untilNextLook(signal: AbortSignal): Promise<void> {
@@ -252,14 +260,13 @@ export class PoolWorker {
 
   #fail(departures: Iterable<Departure>, failure: DrainError): void {
     for (const departure of [...departures]) {
-      if (!this.#departures.has(departure)) continue;
+      if (!this.#isHere(departure)) continue;
       this.#leave(departure);
       departure.failed(failure, this.#options.clock.now());
     }
   }
 
   #leave(departure: Departure): void {
-    this.#departures.delete(departure);
     this.#held.delete(departure);
     this.#schedule.done(departure);
     if (this.#waiting.delete(departure)) this.#urgency.changed();
@@ -271,13 +278,13 @@ export class PoolWorker {
     this.#busy = new Set();
   }
 
-  /** By the pool as it was when the departure was found: a load balancer may have taken a group into use since. */
+  /** By the pool as it was when it was found: a load balancer may have taken a group into use since. */
   #heldBy({ registration }: Departure): HeldBy {
     return { kind: registration.pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
   }
 
   #callFor(purpose: "describe" | "deregister" | "look", { departures, signal }: PoolCall): CallFor {
-    const about = () => (purpose === "deregister" ? [...departures, ...this.#waiting] : this.#departures);
+    const about = () => (purpose === "deregister" ? [...departures, ...this.#waiting] : this.#here);
     const repeats = (error: DrainError) => {
       for (const departure of departures) departure.repeating(error);
     };

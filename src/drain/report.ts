@@ -38,6 +38,7 @@ export function outcomeReport(outcome: DrainOutcome) {
         ...begunReport(outcome),
         limit: limitReport(outcome.limit),
         searched: outcome.searched,
+        ...(outcome.error === undefined ? {} : { error: errorReport(outcome.error) }),
         registrations: outcome.registrations.map(fateReport),
       };
     case "instance-gone":

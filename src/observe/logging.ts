@@ -116,7 +116,11 @@ function endOf(outcome: DrainOutcome): LogLine {
       return {
         level: "warn",
         message: `not drained: the ${outcome.limit.reason} came first`,
-        more: { searched: outcome.searched, remaining: remaining(outcome.registrations) },
+        more: {
+          searched: outcome.searched,
+          ...(outcome.error === undefined ? {} : failure(outcome.error)),
+          remaining: remaining(outcome.registrations),
+        },
       };
     case "abandoned":
       return {

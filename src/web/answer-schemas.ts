@@ -92,6 +92,7 @@ const deadlinePassed = z.strictObject({
   searched: z
     .boolean()
     .describe("Whether every pool had been asked. If not, the node may be registered in others too."),
+  error: error.optional().describe("Why not every pool had been asked, where a call kept failing."),
   registrations: fates,
 });
 const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });

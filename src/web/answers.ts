@@ -80,8 +80,9 @@ function json(status: number, body: object, headers: Answer["headers"] = {}): An
   return { status, headers: { "content-type": "application/json", ...headers }, body };
 }
 
-function missed({ searched }: Extract<DrainOutcome, { status: "deadline-passed" }>): string {
-  return searched ? "traffic had ended" : "it was known where else the node is registered";
+function missed({ searched, error }: Extract<DrainOutcome, { status: "deadline-passed" }>): string {
+  if (searched) return "traffic had ended";
+  return `it was known where else the node is registered${error === undefined ? "" : `: ${error.message}`}`;
 }
 
 function statusOf(code: DrainErrorCode): number {

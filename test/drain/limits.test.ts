@@ -52,6 +52,17 @@ describe("a drain ends in time", () => {
     expect(scene.elapsedSeconds).toBe(80);
   });
 
+  test("not for a look that has to wait its turn, when nobody set a limit", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    scene.cloud.addPool("alb", "web", [node], { drainMs: 30_000 });
+    // The request quota lets nobody look for five minutes.
+    scene.cloud.before = ({ method }, signal) =>
+      method === "observe" ? scene.clock.sleep(300_000 - scene.clock.elapsedMs, signal) : undefined;
+    expect(await scene.drain("i-1")).toMatchObject({ status: "drained" });
+    expect(scene.elapsedSeconds).toBeGreaterThanOrEqual(300);
+  });
+
   test.each(["resolve", "findRegistrations", "deregister", "observe"] as const)(
     "also when the cloud never answers %s",
     async (hanging) => {

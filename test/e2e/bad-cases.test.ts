@@ -11,7 +11,7 @@ describe("throttling that never ends", () => {
     region.intercept = ({ action }) => (actions.test(action) ? elbError("Throttling", "Rate exceeded") : undefined);
   };
 
-  test("of every call ends a drain at its deadline", async () => {
+  test("of every call ends a drain at its deadline, and says what AWS did", async () => {
     const region = new SimulatedRegion();
     const node = region.node();
     region.group({ name: "web", nodes: [node] });
@@ -19,6 +19,8 @@ describe("throttling that never ends", () => {
     const engine = keptEngine(region, { QUOTA_SHARE: "0.8", INDEX_RATE: "0" });
     expect(await region.clock.run(engine.ask(node, { deadlineSeconds: 120 }))).toMatchObject({
       status: "deadline-passed",
+      searched: false,
+      error: { code: "throttled" },
       registrations: [],
     });
     expect(region.clock.elapsedMs).toBe(110_000);
@@ -35,6 +37,19 @@ describe("throttling that never ends", () => {
     expect(outcome).toMatchObject({ status: "failed", error: { code: "throttled" } });
     expect(region.clock.elapsedMs).toBeLessThan(15 * 60_000);
     expect(region.clock.sleeping).toBe(0);
+  });
+
+  test.each(["DescribeTargetGroups", "DescribeTargetHealth"])("of %s alone does so too", async (action) => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.group({ name: "web", nodes: [node] });
+    throttle(region, new RegExp(action));
+    const engine = keptEngine(region, { QUOTA_SHARE: "0.8", INDEX_RATE: "0" });
+    expect(await region.clock.run(engine.ask(node, { deadlineSeconds: 120 }))).toMatchObject({
+      status: "deadline-passed",
+      searched: false,
+      error: { code: "throttled", message: expect.stringContaining(action) },
+    });
   });
 
   test("of looks holds to the deadline, and says why nobody knows", async () => {

@@ -147,3 +147,55 @@ test.each([
   expect(region.clock.elapsedMs).toBeLessThan(15 * 60_000);
   expect(region.clock.sleeping).toBe(0);
 });
+
+test("one pool is finished before the next is begun, so that its nodes share their looks", async () => {
+  const region = new SimulatedRegion();
+  const nodes = Array.from({ length: 250 }, (_, number) =>
+    region.node({ privateIp: `10.0.${Math.floor(number / 200)}.${(number % 200) + 1}` }),
+  );
+  for (let number = 0; number < 6; number++) region.group({ name: `g${number}`, nodes, delaySeconds: 30 });
+  // One registration in five seconds: there are eighteen to make.
+  const outcomes = await region.clock.run(drainAll(region, nodes, { engine: region.engine({ QUOTA_SHARE: "0.05" }) }));
+  expect(statuses(outcomes)).toEqual(["drained"]);
+  const order = region.callsOf("DeregisterTargets").map((params) => params.get("TargetGroupArn"));
+  expect(order).toHaveLength(18);
+  // One in twenty calls goes to whoever has waited longest.
+  const changes = order.filter((arn, index) => index > 0 && arn !== order[index - 1]);
+  expect(changes.length).toBeLessThanOrEqual(7);
+});
+
+test("a look that may end a hold is more urgent than one that only confirms", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  region.group({ name: "web", nodes: [node], delaySeconds: 30 });
+  const purposes: string[] = [];
+  const engine = region.engine({}, [], ({ action, purpose }) => {
+    if (action.endsWith("DescribeTargetHealth")) purposes.push(purpose);
+  });
+  expect(statuses(await region.clock.run(drainAll(region, [node], { engine })))).toEqual(["drained"]);
+  expect(purposes).toEqual(["find", "confirm", "look"]);
+});
+
+test("a node that AWS does not know keeps nobody else waiting: it is named in no other batch, and given up soon", async () => {
+  const { region, nodes } = regionWith(5);
+  for (let number = 1; number < 8; number++) region.group({ name: `g${number}`, nodes, delaySeconds: 30 });
+  const [unknown] = nodes as [Instance];
+  region.simulator.faults.add({
+    action: "DeregisterTargets",
+    naming: unknown.id,
+    effect: { type: "error", code: "InvalidTarget", message: `The following targets are not valid: '${unknown.id}'` },
+  });
+  // One registration in five seconds.
+  const outcomes = await region.clock.run(drainAll(region, nodes, { engine: region.engine({ QUOTA_SHARE: "0.05" }) }));
+  expect(outcomes.map(({ status }) => status)).toEqual(["failed", "drained", "drained", "drained", "drained"]);
+  expect(outcomes[0]).toMatchObject({
+    error: { code: "registered-again", message: expect.stringContaining("the cloud says that it does not know it") },
+  });
+  const named = region.callsOf("DeregisterTargets").map(targetsIn);
+  const together = named.filter((ids) => ids.includes(unknown.id) && ids.length > 1);
+  expect(together).toHaveLength(1);
+  const alone = named.filter((ids) => ids.includes(unknown.id) && ids.length === 1);
+  expect(alone.length).toBeLessThanOrEqual(2 * 8);
+  // The others have left everywhere before it is asked for again.
+  expect(named.findIndex((ids) => ids.length === 1)).toBeGreaterThanOrEqual(8);
+});

@@ -2,6 +2,7 @@ import type { AwsAccess } from "../../aws/aws-caller.ts";
 import { newAbort } from "../../drain/abort.ts";
 import type { Clock } from "../../drain/clock.ts";
 import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
+import type { DrainError } from "../../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../../drain/urgency.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { KnownTerms } from "./known-terms.ts";
@@ -217,7 +218,10 @@ export class MembershipIndex {
       // Who comes from now on wants another one.
       if (!signal.aborted) this.#asked.delete(id);
     };
-    reads.read(id, { urgency: () => this.#scanUrgency(), signal }, sent).then(
+    const repeats = (error: DrainError) => {
+      for (const search of this.#searches) if (isAbout(search, group)) search.by.repeats?.(error);
+    };
+    reads.read(id, { urgency: () => this.#scanUrgency(), signal, repeats }, sent).then(
       (seen) => this.learned(id, seen),
       (error: unknown) => {
         if (signal.aborted) return;

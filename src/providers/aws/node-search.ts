@@ -19,7 +19,8 @@ export class NodeSearch {
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
   #isOwnAddress: (address: string) => boolean;
-  readonly #offered = new Map<string, readonly Registration[]>();
+  /** By pool: targets that were seen before. Most often one, so that it stands alone. */
+  readonly #offered = new Map<string, string | ReadonlySet<string>>();
   /** Seen, and not told yet. */
   #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
   #ended = false;
@@ -31,7 +32,7 @@ export class NodeSearch {
     this.node = node;
     this.#since = since;
     this.asked = by.urgency;
-    this.by = { urgency: () => ({ ...by.urgency(), purpose }), signal: by.signal };
+    this.by = { ...by, urgency: () => ({ ...by.urgency(), purpose }) };
     // A remembered node may have lost its addresses to another one.
     this.#isOwnAddress = node.asOf === undefined ? addressMatcher(node) : () => false;
   }
@@ -52,10 +53,13 @@ export class NodeSearch {
 
   /** The node's registrations in `pool`, as somebody has just seen them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
-    const known = this.#offered.get(pool.id) ?? [];
-    const fresh = registrations.filter(({ target }) => !known.some((other) => other.target === target));
-    if (fresh.length === 0) return;
-    this.#offered.set(pool.id, [...known, ...fresh]);
+    const offered = this.#offered.get(pool.id);
+    const known = typeof offered === "string" ? new Set([offered]) : (offered ?? new Set());
+    const fresh = registrations.filter(({ target }) => !known.has(target));
+    const [first] = fresh;
+    if (first === undefined) return;
+    const isAlone = known.size === 0 && fresh.length === 1;
+    this.#offered.set(pool.id, isAlone ? first.target : new Set([...known, ...fresh.map(({ target }) => target)]));
     this.#seen.push({ pool, registrations: fresh });
     this.#wake();
   }

@@ -20,6 +20,7 @@ import type {
   RegistrationState,
 } from "../../drain/cloud-provider.ts";
 import { inParts } from "./batches.ts";
+import { SameText } from "./same-text.ts";
 
 const DESCRIBE_GROUPS: AwsAction = { name: "elasticloadbalancing:DescribeTargetGroups", bucket: "v2-read" };
 const DESCRIBE_ATTRIBUTES: AwsAction = {
@@ -34,6 +35,9 @@ export const DEREGISTER_TARGETS: AwsAction = {
 const PAGE_SIZE = 400;
 /** AWS refuses larger calls now and then; its own controllers send 100 to 200. */
 const TARGETS_PER_CALL_MAX = 100;
+
+/** A thousand nodes in hundreds of groups have as many hundred thousand registrations. */
+const texts = new SameText();
 
 /** What is needed of a registration to end it, beyond its name: only a few have it. */
 interface AwsRegistration extends Registration {
@@ -138,9 +142,9 @@ export function registrationOf(pool: Pool, { Target, TargetHealth }: TargetHealt
   const reason = TargetHealth?.Reason;
   return {
     pool,
-    target: nameOf(Target),
+    target: texts.of(nameOf(Target)),
     state: stateOf(TargetHealth),
-    detail: `${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`,
+    detail: texts.of(`${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`),
     isHealthy: TargetHealth?.State === "healthy",
     ...(Target !== undefined && (AvailabilityZone ?? QuicServerId) !== undefined ? { listed: Target } : {}),
   };
