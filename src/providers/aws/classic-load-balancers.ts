@@ -12,13 +12,18 @@ import { isNamedIn, isPoolGone, isTargetGone } from "../../aws/errors.ts";
 import { SharedCall } from "../../aws/shared-call.ts";
 import type { CallFor, Node, Pool, PoolTerms, Registration, RegistrationState } from "../../drain/cloud-provider.ts";
 import { inParts } from "./batches.ts";
+import { LIST_CLASSICS, unlessListed } from "./listed-pools.ts";
 
-const DESCRIBE: AwsAction = { name: "elasticloadbalancing:DescribeLoadBalancers", bucket: "classic-read" };
 const DESCRIBE_ATTRIBUTES: AwsAction = {
   name: "elasticloadbalancing:DescribeLoadBalancerAttributes",
   bucket: "classic-read",
+  answersWith: "LoadBalancerAttributes",
 };
-const DESCRIBE_HEALTH: AwsAction = { name: "elasticloadbalancing:DescribeInstanceHealth", bucket: "classic-read" };
+const DESCRIBE_HEALTH: AwsAction = {
+  name: "elasticloadbalancing:DescribeInstanceHealth",
+  bucket: "classic-read",
+  answersWith: "InstanceStates",
+};
 export const DEREGISTER_INSTANCES: AwsAction = {
   name: "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
   bucket: "classic-register",
@@ -46,7 +51,7 @@ export async function listClassicLoadBalancers(
   let marker: string | undefined;
   do {
     const input = { PageSize: PAGE_SIZE, ...(marker === undefined ? {} : { Marker: marker }) };
-    const page: DescribeLoadBalancersCommandOutput = await aws.caller.call(DESCRIBE, by, () => {
+    const page: DescribeLoadBalancersCommandOutput = await aws.caller.call(LIST_CLASSICS, by, () => {
       onSent();
       return aws.classic.send(new DescribeLoadBalancersCommand(input), { abortSignal: by.signal });
     });
@@ -65,7 +70,11 @@ export function poolOfClassic(name: string): Pool {
 export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
   try {
     const { LoadBalancerAttributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
-      aws.classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: id }), { abortSignal: by.signal }),
+      unlessListed(aws, id, by, () =>
+        aws.classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: id }), {
+          abortSignal: by.signal,
+        }),
+      ),
     );
     const draining = LoadBalancerAttributes?.ConnectionDraining;
     return {
@@ -177,7 +186,9 @@ async function describeHealth(
     const { InstanceStates } = await aws.caller.call(DESCRIBE_HEALTH, by, () => {
       ids ??= asked();
       const input = { LoadBalancerName: name, Instances: ids.map((InstanceId) => ({ InstanceId })) };
-      return aws.classic.send(new DescribeInstanceHealthCommand(input), { abortSignal: by.signal });
+      return unlessListed(aws, name, by, () =>
+        aws.classic.send(new DescribeInstanceHealthCommand(input), { abortSignal: by.signal }),
+      );
     });
     return InstanceStates ?? [];
   } catch (error) {
@@ -189,8 +200,8 @@ async function describeHealth(
 }
 
 function stateOf(health: InstanceState | undefined): RegistrationState {
-  switch (health?.Description) {
-    case undefined:
+  if (health === undefined) return "absent";
+  switch (health.Description) {
     case NOT_REGISTERED:
       return "absent";
     case DEREGISTERING:
