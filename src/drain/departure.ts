@@ -87,6 +87,7 @@ export class Departure {
 
   described(terms: PoolTerms): void {
     this.#terms = terms;
+    this.#trouble = undefined;
     this.owner.moved();
   }
 

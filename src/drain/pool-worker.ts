@@ -284,7 +284,7 @@ export class PoolWorker {
   #callFor(purpose: "describe" | "deregister" | "look", { departures, signal }: PoolCall): CallFor {
     const about = () => (purpose === "deregister" ? [...departures, ...this.#waiting] : this.#departures);
     const repeats = (error: DrainError) => {
-      for (const departure of departures) departure.repeating(error);
+      for (const departure of purpose === "describe" ? this.#departures : departures) departure.repeating(error);
     };
     return { urgency: () => this.#urgency.of(purpose, about), signal, repeats };
   }
