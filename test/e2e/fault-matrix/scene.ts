@@ -9,7 +9,7 @@ import { EFFECTS, type FaultName } from "./faults.ts";
 
 /** `holding`: every call from the first deregistration on. */
 export const MOMENTS = ["first", "every", "holding"] as const;
-export type Moment = (typeof MOMENTS)[number];
+type Moment = (typeof MOMENTS)[number];
 
 export interface Cell {
   readonly call: CallName;
