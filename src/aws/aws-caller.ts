@@ -2,7 +2,7 @@ import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { CloudCall } from "../drain/events.ts";
 import type { AwsClients } from "./clients.ts";
-import { codeOf, isPassing, isThrottled, toDrainError } from "./errors.ts";
+import { codeOf, isPassing, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 import type { Bucket, RequestQuota } from "./request-quota.ts";
 
 /** One action of AWS: as in an IAM policy, and what it counts against. */
@@ -10,6 +10,11 @@ export interface AwsAction {
   /** `elasticloadbalancing:DeregisterTargets` */
   readonly name: string;
   readonly bucket: Bucket;
+  /**
+   * What every answer to it has: AWS sends an empty list where there is nothing. The SDK takes an empty body, or anybody
+   * else's XML, for an answer without any fields, which would say that nothing is registered.
+   */
+  readonly answersWith?: string;
 }
 
 /** Attempts at a call that AWS fails, or that doesn't reach it. */
@@ -49,7 +54,7 @@ export class AwsCaller {
       await quota.permit(action.bucket, urgency, signal);
       const { purpose } = urgency();
       try {
-        const answer = await attempt();
+        const answer = whole(await attempt(), action);
         this.#report({ action: action.name, purpose, result: "ok", throttled: false });
         return answer;
       } catch (error) {
@@ -84,6 +89,12 @@ export class AwsCaller {
       // Whoever counts can't be allowed to stop a call.
     }
   }
+}
+
+function whole<T>(answer: T, { answersWith }: AwsAction): T {
+  if (answersWith === undefined || (answer as Readonly<Record<string, unknown>>)[answersWith] !== undefined)
+    return answer;
+  throw new UnusableAnswer(`it has no ${answersWith}`);
 }
 
 /** AWS's clients, and the way to call them. */

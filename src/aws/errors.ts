@@ -14,6 +14,13 @@ interface SdkError {
   readonly errors?: readonly SdkError[];
   /** The SDK's. */
   readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
+  /** The SDK's, of errors that AWS has answered with: whose fault it is. */
+  readonly $fault?: string;
+}
+
+/** What came can't be AWS's whole answer, or can't be true: another attempt may do. */
+export class UnusableAnswer extends Error {
+  override readonly name = "UnusableAnswer";
 }
 
 const ACCESS_DENIED = new Set(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess"]);
@@ -91,10 +98,13 @@ export function isThrottled(error: unknown): boolean {
   return THROTTLED.has(codeOf(error));
 }
 
-/** Another attempt may do: AWS was at fault, or could not be reached, or its clock and ours disagreed until now. */
+/**
+ * Another attempt may do: AWS was at fault or could not be reached, its answer was damaged on the way, or its clock and
+ * ours disagreed until now.
+ */
 export function isPassing(error: unknown): boolean {
   const { httpStatusCode = 0, clockSkewCorrected = false } = (error as Partial<SdkError> | undefined)?.$metadata ?? {};
-  return UNREACHABLE.has(codeOf(error)) || httpStatusCode >= 500 || clockSkewCorrected;
+  return UNREACHABLE.has(codeOf(error)) || isUnusable(error) || httpStatusCode >= 500 || clockSkewCorrected;
 }
 
 /**
@@ -137,6 +147,11 @@ export function toDrainError(error: unknown, action: string): DrainError {
       cause,
     );
   }
+  if (isUnusable(error)) {
+    // The SDK adds advice for programmers.
+    const [why] = said.split(" Deserialization error");
+    return new DrainError("unavailable", `the answer to ${action} can't be used (${why})`, cause);
+  }
   return new DrainError(isPassing(error) ? "unavailable" : "cloud-error", `${action} failed: ${code}: ${said}`, cause);
 }
 
@@ -145,5 +160,14 @@ export function codeOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return "";
   if (error instanceof DrainError) return codeOf(error.cause);
   const { Code, code, name } = error as SdkError;
+  if (isUnusable(error)) return UnusableAnswer.name;
   return Code ?? (typeof code === "string" ? code : name) ?? "";
+}
+
+/** Whatever the SDK reads as an error of AWS's has `$fault`. Here an answer came, and the SDK could make nothing of it. */
+function isUnusable(error: unknown): boolean {
+  if (error instanceof UnusableAnswer) return true;
+  if (typeof error !== "object" || error === null || error instanceof DrainError) return false;
+  const { $metadata, $fault, name = "", code = name } = error as Partial<SdkError>;
+  return $metadata?.httpStatusCode !== undefined && $fault === undefined && !UNREACHABLE.has(String(code));
 }

@@ -105,6 +105,7 @@ export class Departure {
 
   described(terms: PoolTerms): void {
     this.#terms = terms;
+    if (this.#troubles !== undefined) this.#met({ repeating: undefined });
     this.owner.moved();
   }
 

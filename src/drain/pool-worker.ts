@@ -286,7 +286,7 @@ export class PoolWorker {
   #callFor(purpose: "describe" | "deregister" | "look", { departures, signal }: PoolCall): CallFor {
     const about = () => (purpose === "deregister" ? [...departures, ...this.#waiting] : this.#here);
     const repeats = (error: DrainError) => {
-      for (const departure of departures) departure.repeating(error);
+      for (const departure of purpose === "describe" ? this.#here : departures) departure.repeating(error);
     };
     const refuses = (targets: readonly string[]) => {
       for (const { owner, registration } of departures)

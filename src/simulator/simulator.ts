@@ -42,14 +42,18 @@ export class Simulator {
   answer(request: ApiRequest): DeliveredAnswer {
     let effect: FaultEffect | undefined;
     const admit = (call: ApiCall) => {
+      effect = this.faults.strikeOnTheWay(call);
+      if (effect !== undefined) throw new AwsError("NeverArrived", "Nobody sees this");
       this.#throttle?.admit(call, this.world.clock.now());
       this.access.admit(call, accessKeyIdOf(request.authorization));
       effect = this.faults.strike(call);
       if (effect?.type === "error") throw new AwsError(effect.code, effect.message ?? "Injected fault", effect.status);
+      return effect?.type === "stale" ? effect.ms : 0;
     };
     const answered = answer(request, this.world, randomUUID(), admit);
     const { action } = answered;
-    if (action !== undefined) this.#calls.set(action, (this.#calls.get(action) ?? 0) + 1);
+    const hasArrived = effect?.type !== "refused";
+    if (hasArrived && action !== undefined) this.#calls.set(action, (this.#calls.get(action) ?? 0) + 1);
     return deliveryOf(answered, effect);
   }
 

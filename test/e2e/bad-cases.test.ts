@@ -77,6 +77,18 @@ describe("throttling that never ends", () => {
     expect(outcome).toMatchObject({ status: "failed", error: { code: "throttled" } });
     expect(region.clock.elapsedMs).toBeLessThan(30 * 60_000);
   });
+
+  test("of how pools let go is named at the deadline", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.group({ name: "web", nodes: [node], delaySeconds: 30 });
+    throttle(region, /Attributes/);
+    const engine = keptEngine(region, { QUOTA_SHARE: "0.8", INDEX_RATE: "0" });
+    expect(await region.clock.run(engine.ask(node, { deadlineSeconds: 21 }))).toMatchObject({
+      status: "deadline-passed",
+      registrations: [{ state: "holding", error: { code: "throttled" } }],
+    });
+  });
 });
 
 describe("what fails in passing", () => {

@@ -1,19 +1,26 @@
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
-import { DescribeLoadBalancersCommand as DescribeClassicsCommand } from "@aws-sdk/client-elastic-load-balancing";
+import {
+  DeregisterInstancesFromLoadBalancerCommand,
+  DescribeLoadBalancersCommand as DescribeClassicsCommand,
+  DescribeInstanceHealthCommand,
+} from "@aws-sdk/client-elastic-load-balancing";
 import {
   DeregisterTargetsCommand,
   DescribeLoadBalancersCommand,
   DescribeTagsCommand,
+  DescribeTargetHealthCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAwsClients } from "../../src/aws/clients.ts";
 import type { Params } from "../../src/simulator/api/params.ts";
 import { type Fault, type FaultEffect, faultFor } from "../../src/simulator/faults/fault.ts";
+import { AWS_QUOTAS } from "../../src/simulator/quotas/quotas.ts";
 import { CREDENTIALS, SimulatedRegion } from "../support/simulated-region.ts";
 import { oneAttempt } from "./one-attempt.ts";
 
 const call = { api: "elbv2", action: "DescribeTags", params: {} } as const;
 const effect: FaultEffect = { type: "hang" };
+const DEREGISTERING = "Instance deregistration currently in progress.";
 
 /** Which of the first `calls` calls a fault strikes, counted from 1. */
 function struck(fault: Fault, calls: number): readonly number[] {
@@ -137,6 +144,48 @@ describe("an injected error", () => {
   });
 });
 
+describe("a stale answer", () => {
+  /** A node that was deregistered everywhere, and reads that are a minute old. */
+  async function minuteOld() {
+    const { region, v2, classic } = failing({}, { type: "stale", ms: 60_000 });
+    const node = region.node();
+    const group = region.group({ name: "web", nodes: [node] });
+    const old = region.classic({ name: "old", nodes: [node], drainingSeconds: 300 });
+    await v2.send(new DeregisterTargetsCommand({ TargetGroupArn: group.arn, Targets: [{ Id: node.id }] }));
+    const Instances = [{ InstanceId: node.id }];
+    const LoadBalancerName = old.name;
+    await classic.send(new DeregisterInstancesFromLoadBalancerCommand({ LoadBalancerName, Instances }));
+    const seen = async () => {
+      const health = await v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: group.arn }));
+      const listed = await classic.send(new DescribeClassicsCommand({}));
+      const asked = await classic.send(new DescribeInstanceHealthCommand({ LoadBalancerName, Instances }));
+      return [
+        health.TargetHealthDescriptions?.[0]?.TargetHealth?.State,
+        listed.LoadBalancerDescriptions?.[0]?.Instances?.length,
+        asked.InstanceStates?.[0]?.Description,
+      ];
+    };
+    return { region, group, old, node, seen };
+  }
+
+  test("knows nothing that is younger", async () => {
+    const { region, seen } = await minuteOld();
+    await region.clock.advance(59_999);
+    expect(await seen()).toEqual(["healthy", 1, "N/A"]);
+    await region.clock.advance(1);
+    expect(await seen()).toEqual(["draining", 0, DEREGISTERING]);
+  });
+
+  test("changes nothing: writes take effect at once, and the next read is up to date", async () => {
+    const { region, group, old, node, seen } = await minuteOld();
+    expect(group.listed(region.clock.now())[0]?.deregisteredAt).toBe(region.clock.now());
+    expect(old.isRegistered(node.id)).toBe(false);
+    expect(await seen()).toEqual(["healthy", 1, "N/A"]);
+    region.simulator.faults.clear();
+    expect(await seen()).toEqual(["draining", 0, DEREGISTERING]);
+  });
+});
+
 /** The same failures without a socket and over one: what is acted upon in two places must look the same. */
 const carriers = {
   "without a socket": async (region: SimulatedRegion) => oneAttempt(region),
@@ -168,6 +217,17 @@ describe.each(Object.entries(carriers))("%s", (_, carry) => {
   test("a reset connection breaks after the call was carried out", async () => {
     const { send, isCarriedOut } = await deregistration({ type: "reset" });
     await expect(send()).rejects.toThrow(/ECONNRESET|aborted/);
+    expect(isCarriedOut()).toBe(true);
+  });
+
+  test("a refused connection breaks before the call arrives: nothing is carried out, and nothing counted", async () => {
+    const { region, send, isCarriedOut } = await deregistration({ type: "refused" });
+    region.simulator.limit({ ...AWS_QUOTAS, registration: { tokens: 1, refillPerSecond: 0 } });
+    await expect(send()).rejects.toThrow(/ECONNREFUSED|ECONNRESET|hang up/);
+    expect(isCarriedOut()).toBe(false);
+    expect(region.simulator.calls).toEqual(new Map());
+    region.simulator.faults.clear();
+    await send();
     expect(isCarriedOut()).toBe(true);
   });
 

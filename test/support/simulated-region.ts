@@ -4,11 +4,11 @@ import { DescribeLoadBalancersCommand } from "@aws-sdk/client-elastic-load-balan
 import { DescribeTargetGroupsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type AwsClients, createAwsClients } from "../../src/aws/clients.ts";
 import { OPTIONS, readConfig } from "../../src/config.ts";
-import { newAbort } from "../../src/drain/abort.ts";
+import { anyOf, newAbort, WOKEN } from "../../src/drain/abort.ts";
 import type { AccessProblem } from "../../src/drain/errors.ts";
 import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
 import { createEngine, type Engine } from "../../src/engine.ts";
-import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
+import type { ApiAnswer, ApiRequest } from "../../src/simulator/api/answer.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import type { AccessRecord } from "../../src/simulator/iam/access.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
@@ -40,6 +40,8 @@ export class SimulatedRegion {
   readonly simulator: Simulator;
   /** Set it to make calls fail. */
   intercept: Intercept = () => undefined;
+  /** After so long without an answer a call is given up, as the product's own handler does. Absent: never. */
+  requestTimeoutMs: number | undefined;
   /** Every call in order: its action, its parameters, and when it came (virtual milliseconds since the start). */
   readonly calls: { readonly action: string; readonly params: URLSearchParams; readonly at: number }[] = [];
   readonly #accessKeys: string[] = [];
@@ -188,6 +190,20 @@ export class SimulatedRegion {
     return { ...CREDENTIALS, accessKeyId };
   }
 
+  async #call(request: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> {
+    if (this.requestTimeoutMs === undefined) return this.simulator.call(request, signal);
+    const over = newAbort();
+    const within = anyOf(signal, over.signal);
+    const timeout = this.clock.sleep(this.requestTimeoutMs, within).then(() => {
+      throw Object.assign(new Error("the request has timed out"), { name: "TimeoutError" });
+    });
+    try {
+      return await Promise.race([this.simulator.call(request, within), timeout]);
+    } finally {
+      over.abort(WOKEN);
+    }
+  }
+
   #requestHandler() {
     const handle = async (
       { body, headers: sent }: { readonly body: string; readonly headers: Readonly<Record<string, string>> },
@@ -198,8 +214,7 @@ export class SimulatedRegion {
       const before = this.callsOf(action).length;
       this.calls.push({ action, params, at: this.clock.elapsedMs });
       const intercepted = this.intercept({ action, params, before });
-      const answer =
-        intercepted ?? (await this.simulator.call({ body, authorization: sent["authorization"] }, abortSignal));
+      const answer = intercepted ?? (await this.#call({ body, authorization: sent["authorization"] }, abortSignal));
       const { status = 200, headers = {}, body: text = "" } = answer;
       return { response: { statusCode: status, headers: { ...headers }, body: Readable.from([text]) } };
     };

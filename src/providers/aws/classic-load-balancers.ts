@@ -1,6 +1,7 @@
 import {
   DeregisterInstancesFromLoadBalancerCommand,
   DescribeInstanceHealthCommand,
+  type DescribeInstanceHealthCommandOutput,
   DescribeLoadBalancerAttributesCommand,
   DescribeLoadBalancersCommand,
   type DescribeLoadBalancersCommandOutput,
@@ -21,19 +22,25 @@ import type {
   RegistrationState,
 } from "../../drain/cloud-provider.ts";
 import { inParts } from "./batches.ts";
+import { LIST_CLASSICS, unlessListed } from "./listed-pools.ts";
 
-const DESCRIBE: AwsAction = { name: "elasticloadbalancing:DescribeLoadBalancers", bucket: "classic-read" };
 const DESCRIBE_ATTRIBUTES: AwsAction = {
   name: "elasticloadbalancing:DescribeLoadBalancerAttributes",
   bucket: "classic-read",
+  answersWith: "LoadBalancerAttributes",
 };
-const DESCRIBE_HEALTH: AwsAction = { name: "elasticloadbalancing:DescribeInstanceHealth", bucket: "classic-read" };
+const DESCRIBE_HEALTH: AwsAction = {
+  name: "elasticloadbalancing:DescribeInstanceHealth",
+  bucket: "classic-read",
+  answersWith: "InstanceStates",
+};
 export const DEREGISTER_INSTANCES: AwsAction = {
   name: "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
   bucket: "classic-register",
 };
 
 const PAGE_SIZE = 400;
+const NOTHING = Promise.resolve({ InstanceStates: [] });
 const INSTANCES_PER_CALL_MAX = 100;
 
 /**
@@ -55,7 +62,7 @@ export async function listClassicLoadBalancers(
   let marker: string | undefined;
   do {
     const input = { PageSize: PAGE_SIZE, ...(marker === undefined ? {} : { Marker: marker }) };
-    const page: DescribeLoadBalancersCommandOutput = await aws.caller.call(DESCRIBE, by, () => {
+    const page: DescribeLoadBalancersCommandOutput = await aws.caller.call(LIST_CLASSICS, by, () => {
       onSent();
       return aws.classic.send(new DescribeLoadBalancersCommand(input), { abortSignal: by.signal });
     });
@@ -74,7 +81,11 @@ export function poolOfClassic(name: string): Pool {
 export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
   try {
     const { LoadBalancerAttributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
-      aws.classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: id }), { abortSignal: by.signal }),
+      unlessListed(aws, id, by, () =>
+        aws.classic.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerName: id }), {
+          abortSignal: by.signal,
+        }),
+      ),
     );
     const draining = LoadBalancerAttributes?.ConnectionDraining;
     return {
@@ -199,15 +210,16 @@ async function describeHealth(
 ): Promise<readonly InstanceState[]> {
   let ids: readonly string[] | undefined;
   try {
-    const states = await aws.caller.call(DESCRIBE_HEALTH, by, async () => {
+    const { InstanceStates } = await aws.caller.call(DESCRIBE_HEALTH, by, () => {
       ids ??= asked();
       // No id at all would ask for every instance. Those who wanted to know may have left meanwhile.
-      if (ids.length === 0) return [];
+      if (ids.length === 0) return NOTHING;
       const input = { LoadBalancerName: name, Instances: ids.map((InstanceId) => ({ InstanceId })) };
-      const answer = await aws.classic.send(new DescribeInstanceHealthCommand(input), { abortSignal: by.signal });
-      return answer.InstanceStates;
+      return unlessListed<Partial<DescribeInstanceHealthCommandOutput>>(aws, name, by, () =>
+        aws.classic.send(new DescribeInstanceHealthCommand(input), { abortSignal: by.signal }),
+      );
     });
-    return states ?? [];
+    return InstanceStates ?? [];
   } catch (error) {
     if (isPoolGone(error)) return [];
     if (!isTargetGone(error)) throw error;
@@ -217,8 +229,8 @@ async function describeHealth(
 }
 
 function stateOf(health: InstanceState | undefined): RegistrationState {
-  switch (health?.Description) {
-    case undefined:
+  if (health === undefined) return "absent";
+  switch (health.Description) {
     case NOT_REGISTERED:
       return "absent";
     case DEREGISTERING:

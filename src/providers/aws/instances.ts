@@ -18,7 +18,11 @@ export interface InstanceSearch {
 
 const NAMES = { clusterName: "CLUSTERNAME", vpcId: "VPCID" };
 
-const DESCRIBE: AwsAction = { name: "ec2:DescribeInstances", bucket: "ec2-describe-instances" };
+const DESCRIBE: AwsAction = {
+  name: "ec2:DescribeInstances",
+  bucket: "ec2-describe-instances",
+  answersWith: "Reservations",
+};
 /** EC2 takes at most this many values in a filter. */
 const FILTER_VALUES_MAX = 200;
 const PAGE_SIZE = 1_000;

@@ -4,13 +4,14 @@ import type { AwsAccess } from "../../aws/aws-caller.ts";
 import { isPoolGone } from "../../aws/errors.ts";
 import type { CallFor } from "../../drain/cloud-provider.ts";
 import { inBatches } from "./batches.ts";
+import { unlessListed } from "./listed-pools.ts";
 
 export type Tags = ReadonlyMap<string, string>;
 export type TagsById = ReadonlyMap<string, Tags>;
 
 /** Both ELB APIs describe the tags of at most this many resources in a call. */
 const RESOURCES_PER_CALL_MAX = 20;
-const DESCRIBE_TAGS = "elasticloadbalancing:DescribeTags";
+const DESCRIBE_TAGS = { name: "elasticloadbalancing:DescribeTags", answersWith: "TagDescriptions" };
 
 interface ListedTag {
   readonly Key?: string | undefined;
@@ -20,8 +21,10 @@ interface ListedTag {
 /** The tags of load balancers and target groups, by ARN. What has vanished meanwhile is left out. */
 export function tagsByArn(aws: AwsAccess, arns: readonly string[], by: CallFor): Promise<TagsById> {
   return tagsInBatches(arns, async (ResourceArns) => {
-    const { TagDescriptions } = await aws.caller.call({ name: DESCRIBE_TAGS, bucket: "v2-read" }, by, () =>
-      aws.v2.send(new DescribeTagsCommand({ ResourceArns }), { abortSignal: by.signal }),
+    const { TagDescriptions } = await aws.caller.call({ ...DESCRIBE_TAGS, bucket: "v2-read" }, by, () =>
+      unlessListedAlone(aws, ResourceArns, by, () =>
+        aws.v2.send(new DescribeTagsCommand({ ResourceArns }), { abortSignal: by.signal }),
+      ),
     );
     return (TagDescriptions ?? []).map(({ ResourceArn, Tags }) => [ResourceArn ?? "", readTags(Tags)] as const);
   });
@@ -30,8 +33,10 @@ export function tagsByArn(aws: AwsAccess, arns: readonly string[], by: CallFor):
 /** The tags of classic load balancers, by name. What has vanished meanwhile is left out. */
 export function tagsByName(aws: AwsAccess, names: readonly string[], by: CallFor): Promise<TagsById> {
   return tagsInBatches(names, async (LoadBalancerNames) => {
-    const { TagDescriptions } = await aws.caller.call({ name: DESCRIBE_TAGS, bucket: "classic-read" }, by, () =>
-      aws.classic.send(new DescribeClassicTagsCommand({ LoadBalancerNames }), { abortSignal: by.signal }),
+    const { TagDescriptions } = await aws.caller.call({ ...DESCRIBE_TAGS, bucket: "classic-read" }, by, () =>
+      unlessListedAlone(aws, LoadBalancerNames, by, () =>
+        aws.classic.send(new DescribeClassicTagsCommand({ LoadBalancerNames }), { abortSignal: by.signal }),
+      ),
     );
     return (TagDescriptions ?? []).map(
       ({ LoadBalancerName, Tags }) => [LoadBalancerName ?? "", readTags(Tags)] as const,
@@ -41,6 +46,12 @@ export function tagsByName(aws: AwsAccess, names: readonly string[], by: CallFor
 
 export function readTags(listed: readonly ListedTag[] | undefined): Tags {
   return new Map((listed ?? []).map(({ Key, Value }) => [Key ?? "", Value ?? ""]));
+}
+
+/** Which of several has vanished AWS does not say: they are asked about one by one first. */
+function unlessListedAlone<T>(aws: AwsAccess, ids: readonly string[], by: CallFor, send: () => Promise<T>): Promise<T> {
+  const [id = ""] = ids;
+  return ids.length === 1 ? unlessListed(aws, id, by, send) : send();
 }
 
 /**

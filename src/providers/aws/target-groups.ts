@@ -20,12 +20,13 @@ import type {
   RegistrationState,
 } from "../../drain/cloud-provider.ts";
 import { inParts } from "./batches.ts";
+import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
 import { SameText } from "./same-text.ts";
 
-const DESCRIBE_GROUPS: AwsAction = { name: "elasticloadbalancing:DescribeTargetGroups", bucket: "v2-read" };
 const DESCRIBE_ATTRIBUTES: AwsAction = {
   name: "elasticloadbalancing:DescribeTargetGroupAttributes",
   bucket: "v2-read",
+  answersWith: "Attributes",
 };
 export const DEREGISTER_TARGETS: AwsAction = {
   name: "elasticloadbalancing:DeregisterTargets",
@@ -57,7 +58,7 @@ export async function listTargetGroups(
   let marker: string | undefined;
   do {
     const input = { PageSize: PAGE_SIZE, ...(marker === undefined ? {} : { Marker: marker }) };
-    const page: DescribeTargetGroupsCommandOutput = await aws.caller.call(DESCRIBE_GROUPS, by, () => {
+    const page: DescribeTargetGroupsCommandOutput = await aws.caller.call(LIST_GROUPS, by, () => {
       onSent();
       return aws.v2.send(new DescribeTargetGroupsCommand(input), { abortSignal: by.signal });
     });
@@ -82,7 +83,9 @@ export function poolOfGroup(group: TargetGroup): Pool {
 export async function describeGroup(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
   try {
     const { Attributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
-      aws.v2.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: id }), { abortSignal: by.signal }),
+      unlessListed(aws, id, by, () =>
+        aws.v2.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: id }), { abortSignal: by.signal }),
+      ),
     );
     const attributes = new Map((Attributes ?? []).map(({ Key, Value }) => [Key, Value]));
     return {

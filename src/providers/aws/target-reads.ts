@@ -4,9 +4,14 @@ import { isPoolGone } from "../../aws/errors.ts";
 import { SharedCall } from "../../aws/shared-call.ts";
 import type { Clock } from "../../drain/clock.ts";
 import type { CallFor } from "../../drain/cloud-provider.ts";
+import { unlessListed } from "./listed-pools.ts";
 import { stateOf } from "./target-groups.ts";
 
-const DESCRIBE_HEALTH: AwsAction = { name: "elasticloadbalancing:DescribeTargetHealth", bucket: "v2-read" };
+const DESCRIBE_HEALTH: AwsAction = {
+  name: "elasticloadbalancing:DescribeTargetHealth",
+  bucket: "v2-read",
+  answersWith: "TargetHealthDescriptions",
+};
 
 /** What a target group held when AWS was asked. */
 export interface TargetRead {
@@ -61,7 +66,9 @@ export class TargetReads {
         for (const tell of sent()) tell();
         at = this.#clock.now();
         number = ++this.#sent;
-        return this.#aws.v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: by.signal });
+        return unlessListed(this.#aws, arn, by, () =>
+          this.#aws.v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: by.signal }),
+        );
       });
       // A target that is named in a list though it is not registered is a deviation of some emulators.
       return {

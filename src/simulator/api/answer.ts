@@ -35,8 +35,11 @@ export interface ApiCall {
   readonly params: Params;
 }
 
-/** Asked before each call is carried out; throws `AwsError` to refuse it. */
-export type Admit = (call: ApiCall) => void;
+/**
+ * Asked before each call is carried out; throws `AwsError` to refuse it. Returns how many milliseconds a read is to lag
+ * behind what happens.
+ */
+export type Admit = (call: ApiCall) => number;
 
 interface Service {
   readonly api: ApiName;
@@ -84,7 +87,7 @@ export function answer(
   { body }: Pick<ApiRequest, "body">,
   world: World,
   requestId: string,
-  admit: Admit = () => {},
+  admit: Admit = () => 0,
 ): ApiAnswer {
   const params = parseParams(body);
   const version = text(params, "Version") ?? "";
@@ -128,9 +131,10 @@ function success(
   const action = Object.hasOwn(service.actions, name) ? service.actions[name] : undefined;
   if (action === undefined)
     throw new AwsError("InvalidAction", `The action ${name} is not valid for this web service.`);
-  admit({ api: service.api, action: name, params });
+  const staleMs = admit({ api: service.api, action: name, params });
   world.settle();
-  const result = action(params, world);
+  const isRead = name.startsWith("Describe");
+  const result = isRead ? world.staleBy(staleMs, () => action(params, world)) : action(params, world);
   const xmlns = ` xmlns="${service.namespace}"`;
   if (service.protocol === "ec2") {
     return `<?xml version="1.0" encoding="UTF-8"?>\n${xmlElement(`${name}Response`, { requestId, ...result }, xmlns)}`;

@@ -12,6 +12,9 @@ export async function deliver(answer: DeliveredAnswer, response: ServerResponse,
         response.writeHead(status, headers).end(body);
       }
       return;
+    case "refused":
+      response.socket?.resetAndDestroy();
+      return;
     case "cut":
       response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
       response.write(half(body), () => response.socket?.resetAndDestroy());
@@ -33,6 +36,8 @@ export async function received(
     case "whole":
       if (delivery.delayMs > 0) await clock.sleep(delivery.delayMs, signal);
       return answer;
+    case "refused":
+      throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
     case "cut":
       throw Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
     case "never":

@@ -4,6 +4,8 @@ import type { FaultEffect } from "./fault.ts";
 /** How an answer gets to its client. */
 type Delivery =
   | { readonly type: "whole"; readonly delayMs: number }
+  /** There is no connection. */
+  | { readonly type: "refused" }
   /** Half of it, and then a reset. */
   | { readonly type: "cut" }
   | { readonly type: "never" };
@@ -18,9 +20,12 @@ export function deliveryOf(answer: ApiAnswer, effect: FaultEffect | undefined): 
   switch (effect?.type) {
     case undefined:
     case "error":
+    case "stale":
       return { ...answer, delivery: { type: "whole", delayMs: 0 } };
     case "latency":
       return { ...answer, delivery: { type: "whole", delayMs: effect.ms } };
+    case "refused":
+      return { ...answer, delivery: { type: "refused" } };
     case "reset":
       return { ...answer, delivery: { type: "cut" } };
     case "hang":

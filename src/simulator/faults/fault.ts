@@ -8,6 +8,10 @@ export type FaultEffect =
   | { readonly type: "error"; readonly code: string; readonly status?: number; readonly message?: string }
   /** The right answer, late. */
   | { readonly type: "latency"; readonly ms: number }
+  /** A read's answer tells of no registration or deregistration that is younger than this. */
+  | { readonly type: "stale"; readonly ms: number }
+  /** The call never arrives: its connection is refused, or reset before any answer where it was open already. */
+  | { readonly type: "refused" }
   /** The call is carried out, and the connection reset in the middle of the answer. */
   | { readonly type: "reset" }
   /** The call is carried out, and nothing is ever answered. */

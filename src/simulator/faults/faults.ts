@@ -21,10 +21,21 @@ export class Faults {
     this.#counts.clear();
   }
 
-  /** What is to go wrong with this call, if anything. Every fault that is about it has counted it then. */
+  /** What keeps this call from arriving at all, if anything. To be asked first: what never arrives draws on no quota. */
+  strikeOnTheWay(call: ApiCall): FaultEffect | undefined {
+    return this.#strike(call, ({ effect }) => effect.type === "refused");
+  }
+
+  /** What is to go wrong with this call, which has arrived, if anything. */
   strike(call: ApiCall): FaultEffect | undefined {
-    const fault = faultFor(this.#faults, call, this.#counts);
-    for (const each of this.#faults) {
+    return this.#strike(call, ({ effect }) => effect.type !== "refused");
+  }
+
+  /** Every one of them that is about the call has counted it then. */
+  #strike(call: ApiCall, isMeant: (fault: Fault) => boolean): FaultEffect | undefined {
+    const faults = this.#faults.filter(isMeant);
+    const fault = faultFor(faults, call, this.#counts);
+    for (const each of faults) {
       if (isAbout(each, call)) this.#counts.set(each, (this.#counts.get(each) ?? 0) + 1);
     }
     return fault?.effect;

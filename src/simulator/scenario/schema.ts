@@ -201,8 +201,8 @@ const fault = z.strictObject({
       status: wholeNumber(400, 599).optional().describe("Default: 400."),
       message: z.string().optional(),
     }),
-    z.strictObject({ type: z.literal("latency"), ms }),
-    z.strictObject({ type: z.enum(["reset", "hang", "malformed", "empty"]) }),
+    z.strictObject({ type: z.enum(["latency", "stale"]), ms }),
+    z.strictObject({ type: z.enum(["refused", "reset", "hang", "malformed", "empty"]) }),
   ]),
 });
 

@@ -2,34 +2,15 @@ import { invalidArn, loadBalancerNotFound, targetGroupNotFound } from "../aws-er
 import type { Clock } from "../clock.ts";
 import { AWS_TIMING, type Timing } from "../timing.ts";
 import { arnOf, isArnOf } from "./arn.ts";
-import { AutoScalingGroup, type AutoScalingGroupInput } from "./auto-scaling-group.ts";
-import { ClassicLoadBalancer, type ClassicLoadBalancerInput } from "./classic-load-balancer.ts";
+import { AutoScalingGroup } from "./auto-scaling-group.ts";
+import { ClassicLoadBalancer } from "./classic-load-balancer.ts";
+import type { NewClassic, NewLoadBalancer, NewScalingGroup, NewTargetGroup, WorldOptions } from "./creation.ts";
 import { Ids } from "./ids.ts";
 import { Instance, type InstanceInput } from "./instance.ts";
-import {
-  type Action,
-  type Condition,
-  type Listener,
-  LoadBalancer,
-  type LoadBalancerInput,
-  type Rule,
-} from "./load-balancer.ts";
+import { type Action, type Condition, type Listener, LoadBalancer, type Rule } from "./load-balancer.ts";
 import type { ScaleIn } from "./scale-in.ts";
-import { type LoadBalancerType, type TargetDescription, TargetGroup, type TargetGroupInput } from "./target-group.ts";
+import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
 import type { WorldChange } from "./world-change.ts";
-
-export interface WorldOptions {
-  readonly clock: Clock;
-  readonly region?: string;
-  readonly accountId?: string;
-  readonly timing?: Partial<Timing>;
-}
-
-type NewTargetGroup = Omit<TargetGroupInput, "arn" | "healthCheck"> & Partial<Pick<TargetGroupInput, "healthCheck">>;
-type NewLoadBalancer = Omit<LoadBalancerInput, "arn" | "createdAt" | "zones"> & { readonly zones?: readonly string[] };
-type NewScalingGroup = Pick<AutoScalingGroupInput, "name" | "instanceIds"> &
-  Partial<Omit<AutoScalingGroupInput, "arn" | "createdAt">>;
-type NewClassic = Omit<ClassicLoadBalancerInput, "createdAt" | "zones"> & { readonly zones?: readonly string[] };
 
 /** CreateTargetGroup's defaults. */
 const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
@@ -40,7 +21,6 @@ export class World {
   readonly clock: Clock;
   readonly region: string;
   readonly accountId: string;
-  readonly timing: Timing;
   readonly instances = new Map<string, Instance>();
   readonly loadBalancers = new Map<string, LoadBalancer>();
   readonly targetGroups = new Map<string, TargetGroup>();
@@ -55,12 +35,28 @@ export class World {
   /** By group. It may have let go of the group since, or be gone. */
   readonly #lastUserOf = new Map<string, LoadBalancer>();
   readonly #ids = new Ids();
+  #timing: Timing;
 
   constructor({ clock, region = "eu-west-1", accountId = "123456789012", timing = {} }: WorldOptions) {
     this.clock = clock;
     this.region = region;
     this.accountId = accountId;
-    this.timing = { ...AWS_TIMING, ...timing };
+    this.#timing = { ...AWS_TIMING, ...timing };
+  }
+
+  get timing(): Timing {
+    return this.#timing;
+  }
+
+  /** Registrations and deregistrations show in `read` so much later than they would by `timing`. */
+  staleBy<T>(ms: number, read: () => T): T {
+    const timing = this.#timing;
+    this.#timing = { ...timing, apiPropagationMs: timing.apiPropagationMs + ms };
+    try {
+      return read();
+    } finally {
+      this.#timing = timing;
+    }
   }
 
   /** The data plane learns of changes this way. Nothing else does. */

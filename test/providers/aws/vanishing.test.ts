@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Instance } from "../../../src/simulator/world/instance.ts";
 import { type InterceptedCall, never, SimulatedRegion } from "../../support/simulated-region.ts";
-import { elbAnswer, find, isClassic, listed, providerOf, registrationsOf, shown } from "./support.ts";
+import { find, listed, providerOf, registrationsOf, shown } from "./support.ts";
 
 /** A region where, just before the first call of `action`, what it asks about vanishes. */
 function vanishingBefore(action: string, vanish: (region: SimulatedRegion, node: Instance) => void) {
@@ -94,12 +94,4 @@ test("many pools that vanish at once cost more calls for tags, none of which nam
   for (const params of region.callsOf("DescribeTags")) {
     expect(listed(params, "ResourceArns").length).toBeLessThanOrEqual(20);
   }
-});
-
-test("an answer without a list is one with an empty list", async () => {
-  const region = new SimulatedRegion();
-  const node = region.node();
-  region.intercept = (call) =>
-    call.action === "DescribeTargetGroups" || isClassic(call) ? elbAnswer(call.action, {}) : undefined;
-  expect(await find(region, node)).toEqual({ registrations: [], elsewhere: [] });
 });

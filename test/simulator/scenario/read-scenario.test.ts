@@ -258,7 +258,7 @@ describe("what is wrong is said with its place", () => {
     [
       "an unknown effect",
       { faults: [{ effect: { type: "explode" } }] },
-      "faults[0].effect.type: Invalid discriminator value. Expected 'error' | 'latency' | 'reset' | 'hang' | 'malformed' | 'empty'",
+      "faults[0].effect.type: Invalid discriminator value. Expected 'error' | 'latency' | 'stale' | 'refused' | 'reset' | 'hang' | 'malformed' | 'empty'",
     ],
     [
       "more processes than a machine should carry",

@@ -1,0 +1,186 @@
+import type { CallName } from "./calls.ts";
+
+/**
+ * How a drain ends when one call fails in one way: at its first such call; at every one; at every one from the first
+ * deregistration on, while the node is held. The node is in an ALB's, an NLB's and a classic load balancer's pool; it has
+ * a deadline, and time for its longest hold twice.
+ *
+ * `failed …`: with this code. `deadline-passed …`: the registrations that remain name this code; without one, time was up
+ * before every pool had been asked, or AWS had accepted what it did not do. `-`: such a call is not made then, and the
+ * node is drained.
+ */
+export const EXPECTED: Readonly<Record<CallName, string>> = {
+  "ec2 DescribeInstances": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed              deadline-passed throttled
+    error 500      drained                      deadline-passed              deadline-passed unavailable
+    error 503      drained                      deadline-passed              deadline-passed unavailable
+    access denied  failed access-denied         failed access-denied         deadline-passed access-denied
+    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    not found      failed cloud-error           failed cloud-error           deadline-passed cloud-error
+    malformed      drained                      deadline-passed              deadline-passed unavailable
+    empty          drained                      deadline-passed              deadline-passed unavailable
+    refused        drained                      deadline-passed              deadline-passed unreachable
+    reset          drained                      deadline-passed              deadline-passed unreachable
+    hang           drained                      deadline-passed              deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained`,
+  "elbv2 DescribeTargetGroups": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed              -
+    error 500      drained                      deadline-passed              -
+    error 503      drained                      deadline-passed              -
+    access denied  failed access-denied         failed access-denied         -
+    expired token  failed no-credentials        failed no-credentials        -
+    not found      failed cloud-error           failed cloud-error           -
+    malformed      drained                      deadline-passed              -
+    empty          drained                      deadline-passed              -
+    refused        drained                      deadline-passed              -
+    reset          drained                      deadline-passed              -
+    hang           drained                      deadline-passed              -
+    slow           drained                      drained                      -
+    stale          drained                      drained                      -`,
+  "elbv2 DescribeTargetHealth": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed              deadline-passed throttled
+    error 500      drained                      deadline-passed              deadline-passed unavailable
+    error 503      drained                      deadline-passed              deadline-passed unavailable
+    access denied  failed access-denied         failed access-denied         deadline-passed access-denied
+    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    not found      drained                      deadline-passed              deadline-passed unavailable
+    malformed      drained                      deadline-passed              deadline-passed unavailable
+    empty          drained                      deadline-passed              deadline-passed unavailable
+    refused        drained                      deadline-passed              deadline-passed unreachable
+    reset          drained                      deadline-passed              deadline-passed unreachable
+    hang           drained                      deadline-passed              deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained
+    vanished       drained                      drained                      drained`,
+  "elbv2 DescribeTargetGroupAttributes": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed throttled    -
+    error 500      drained                      deadline-passed unavailable  -
+    error 503      drained                      deadline-passed unavailable  -
+    access denied  failed access-denied         failed access-denied         -
+    expired token  failed no-credentials        failed no-credentials        -
+    not found      drained                      deadline-passed unavailable  -
+    malformed      drained                      deadline-passed unavailable  -
+    empty          drained                      deadline-passed unavailable  -
+    refused        drained                      deadline-passed unreachable  -
+    reset          drained                      deadline-passed unreachable  -
+    hang           drained                      deadline-passed unreachable  -
+    slow           drained                      drained                      -
+    stale          drained                      drained                      -
+    vanished       drained                      drained                      -`,
+  "elbv2 DescribeTags": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed              -
+    error 500      drained                      deadline-passed              -
+    error 503      drained                      deadline-passed              -
+    access denied  failed access-denied         failed access-denied         -
+    expired token  failed no-credentials        failed no-credentials        -
+    not found      drained                      deadline-passed              -
+    malformed      drained                      deadline-passed              -
+    empty          drained                      deadline-passed              -
+    refused        drained                      deadline-passed              -
+    reset          drained                      deadline-passed              -
+    hang           drained                      deadline-passed              -
+    slow           drained                      drained                      -
+    stale          drained                      drained                      -
+    vanished       drained                      drained                      -`,
+  "elbv2 DeregisterTargets": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed throttled    deadline-passed throttled
+    error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
+    error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
+    access denied  failed access-denied         failed access-denied         failed access-denied
+    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    not found      drained                      deadline-passed              deadline-passed
+    malformed      drained                      deadline-passed unavailable  deadline-passed unavailable
+    empty          drained                      drained                      drained
+    refused        drained                      deadline-passed unreachable  deadline-passed unreachable
+    reset          drained                      deadline-passed unreachable  deadline-passed unreachable
+    hang           drained                      deadline-passed unreachable  deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained
+    vanished       drained                      drained                      drained`,
+  "classic DescribeLoadBalancers": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed              -
+    error 500      drained                      deadline-passed              -
+    error 503      drained                      deadline-passed              -
+    access denied  failed access-denied         failed access-denied         -
+    expired token  failed no-credentials        failed no-credentials        -
+    not found      failed cloud-error           failed cloud-error           -
+    malformed      drained                      deadline-passed              -
+    empty          drained                      deadline-passed              -
+    refused        drained                      deadline-passed              -
+    reset          drained                      deadline-passed              -
+    hang           drained                      deadline-passed              -
+    slow           drained                      drained                      -
+    stale          drained                      drained                      -`,
+  "classic DescribeInstanceHealth": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed throttled    deadline-passed throttled
+    error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
+    error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
+    access denied  failed access-denied         failed access-denied         deadline-passed access-denied
+    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    not found      drained                      deadline-passed unavailable  deadline-passed unavailable
+    malformed      drained                      deadline-passed unavailable  deadline-passed unavailable
+    empty          drained                      deadline-passed unavailable  deadline-passed unavailable
+    refused        drained                      deadline-passed unreachable  deadline-passed unreachable
+    reset          drained                      deadline-passed unreachable  deadline-passed unreachable
+    hang           drained                      deadline-passed unreachable  deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained
+    vanished       drained                      drained                      drained`,
+  "classic DescribeLoadBalancerAttributes": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed throttled    -
+    error 500      drained                      deadline-passed unavailable  -
+    error 503      drained                      deadline-passed unavailable  -
+    access denied  failed access-denied         failed access-denied         -
+    expired token  failed no-credentials        failed no-credentials        -
+    not found      drained                      deadline-passed unavailable  -
+    malformed      drained                      deadline-passed unavailable  -
+    empty          drained                      deadline-passed unavailable  -
+    refused        drained                      deadline-passed unreachable  -
+    reset          drained                      deadline-passed unreachable  -
+    hang           drained                      deadline-passed unreachable  -
+    slow           drained                      drained                      -
+    stale          drained                      drained                      -
+    vanished       drained                      drained                      -`,
+  "classic DescribeTags": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed              -
+    error 500      drained                      deadline-passed              -
+    error 503      drained                      deadline-passed              -
+    access denied  failed access-denied         failed access-denied         -
+    expired token  failed no-credentials        failed no-credentials        -
+    not found      drained                      deadline-passed              -
+    malformed      drained                      deadline-passed              -
+    empty          drained                      deadline-passed              -
+    refused        drained                      deadline-passed              -
+    reset          drained                      deadline-passed              -
+    hang           drained                      deadline-passed              -
+    slow           drained                      drained                      -
+    stale          drained                      drained                      -
+    vanished       drained                      drained                      -`,
+  "classic DeregisterInstancesFromLoadBalancer": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed throttled    deadline-passed throttled
+    error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
+    error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
+    access denied  failed access-denied         failed access-denied         failed access-denied
+    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    not found      drained                      deadline-passed              failed registered-again
+    malformed      drained                      deadline-passed unavailable  deadline-passed unavailable
+    empty          drained                      drained                      drained
+    refused        drained                      deadline-passed unreachable  deadline-passed unreachable
+    reset          drained                      deadline-passed unreachable  deadline-passed unreachable
+    hang           drained                      deadline-passed unreachable  deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained
+    vanished       drained                      drained                      drained`,
+};

@@ -1,0 +1,165 @@
+import { newAbort } from "../../../src/drain/abort.ts";
+import type { CloudCall } from "../../../src/drain/events.ts";
+import type { DrainOutcome } from "../../../src/drain/outcome.ts";
+import { AWS_QUOTAS } from "../../../src/simulator/quotas/quotas.ts";
+import type { Instance } from "../../../src/simulator/world/instance.ts";
+import { type InterceptedCall, SimulatedRegion } from "../../support/simulated-region.ts";
+import { CALLS, type CallName, type MatrixCall, VERSIONS } from "./calls.ts";
+import { EFFECTS, type FaultName } from "./faults.ts";
+
+/** `holding`: every call from the first deregistration on. */
+export const MOMENTS = ["first", "every", "holding"] as const;
+type Moment = (typeof MOMENTS)[number];
+
+export interface Cell {
+  readonly call: CallName;
+  readonly fault: FaultName;
+  readonly moment: Moment;
+}
+
+/** What came of it. */
+export interface CellResult {
+  readonly region: SimulatedRegion;
+  readonly node: Instance;
+  readonly outcome: DrainOutcome;
+  /** When the outcome came. Milliseconds since the epoch. */
+  readonly endedAt: number;
+  readonly limitAt: number;
+  /** How many calls the fault has struck. */
+  readonly struck: number;
+  readonly attempts: readonly CloudCall[];
+  /** When the node left each pool in truth, the last time, by the pool's name. */
+  readonly leftAt: ReadonlyMap<string, number>;
+  /** What is still waited for with `signal`. */
+  readonly signal: AbortSignal;
+}
+
+/** Everything takes a part of the time that it takes on AWS: the order stays. */
+const TIMING = { albDeregistration: [3_000, 8_000], nlbDeregistration: [10_000, 20_000] } as const;
+const OPTIONS = {
+  INDEX_RATE: "0",
+  // Few calls: a thousandfold throttling tells no more than a hundredfold.
+  QUOTA_SHARE: "0.3",
+  ALB_PROPAGATION: "10",
+  NLB_PROPAGATION: "25",
+  CLASSIC_MINIMUM: "5",
+  DEADLINE_MARGIN: "10",
+};
+const DELAY_SECONDS = 20;
+const CLASSIC_DRAINS_SECONDS = 15;
+/** How long the node must have been out of each pool before it may go, in milliseconds. */
+export const HOLDS_MS: Readonly<Record<string, number>> = { web: 20_000, tcp: 25_000, legacy: 15_000 };
+const DEADLINE_SECONDS = 80;
+const LIMIT_SECONDS = 70;
+/** Before anything may be released: a controller registers the node again in every pool that it has left. */
+const BACK_AFTER_MS = 8_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Calls that nobody makes during a hold unless the node comes back. */
+const WHEN_BACK: ReadonlySet<CallName> = new Set<CallName>([
+  "ec2 DescribeInstances",
+  "elbv2 DeregisterTargets",
+  "classic DeregisterInstancesFromLoadBalancer",
+]);
+
+/** One drain in a small region in which one call fails in one way. */
+export async function runCell({ call: name, fault, moment }: Cell): Promise<CellResult> {
+  const call: MatrixCall = CALLS[name];
+  const { region, node } = smallRegion();
+  const leftAt = new Map<string, number>();
+  const breaking = new Breaking(region, call, fault);
+  if (moment !== "holding") breaking.begin(moment);
+  region.world.watch((change) => {
+    if (change.type !== "target-deregistered" && change.type !== "classic-deregistered") return;
+    const [pool, id] =
+      change.type === "target-deregistered"
+        ? [change.group.name, change.target.id]
+        : [change.loadBalancer.name, change.instanceId];
+    if (id !== node.id && id !== node.privateIp) return;
+    leftAt.set(pool, region.clock.now());
+    if (moment === "holding" && leftAt.size === 1) breaking.begin("every");
+  });
+
+  const attempts: CloudCall[] = [];
+  const discovery = call.action.endsWith("DescribeTags") ? "tag" : "vpc";
+  const { drainer } = region.wholeEngine({ ...OPTIONS, DISCOVERY: discovery }, [], (attempt) => attempts.push(attempt));
+  const { signal } = newAbort();
+  const startedAt = region.clock.now();
+  const deadline = startedAt + DEADLINE_SECONDS * 1_000;
+  const drain = drainer.drain({ node: { by: "id", value: node.id }, dryRun: false, deadline }, signal);
+  if (moment === "holding" && WHEN_BACK.has(name)) {
+    await region.clock.advance(BACK_AFTER_MS);
+    registerAgain(region, node);
+  }
+  const outcome = await region.clock.run(drain);
+  const endedAt = region.clock.now();
+  const limitAt = startedAt + LIMIT_SECONDS * 1_000;
+  return { region, node, outcome, endedAt, limitAt, struck: breaking.struck, attempts, leftAt, signal };
+}
+
+/** A node and another one in a pool of each kind; and a classic load balancer that holds the other one alone. */
+function smallRegion() {
+  const region = new SimulatedRegion(TIMING);
+  region.simulator.limit(AWS_QUOTAS);
+  region.requestTimeoutMs = REQUEST_TIMEOUT_MS;
+  const node = region.node();
+  const nodes = [node, region.node()];
+  const tags = { "kubernetes.io/cluster/demo": "owned" };
+  region.group({ name: "web", nodes, delaySeconds: DELAY_SECONDS, tags });
+  region.group({ name: "tcp", type: "network", targetType: "ip", nodes, delaySeconds: DELAY_SECONDS, tags });
+  const legacy = region.classic({ name: "legacy", nodes, drainingSeconds: CLASSIC_DRAINS_SECONDS, tags });
+  // One that does not end: it drains for as long as it may.
+  legacy.requestStarted(node.id);
+  region.classic({ name: "other", nodes: nodes.slice(1), tags });
+  return { region, node };
+}
+
+function registerAgain({ world }: SimulatedRegion, node: Instance): void {
+  for (const group of world.targetGroups.values()) {
+    world.registerTarget(group, { id: group.targetType === "ip" ? node.privateIp : node.id });
+  }
+  const legacy = world.classics.get("legacy");
+  if (legacy !== undefined) world.registerClassic(legacy, node.id);
+}
+
+/** Makes one call fail, and counts how often it did. */
+class Breaking {
+  struck = 0;
+  readonly #region: SimulatedRegion;
+  readonly #call: MatrixCall;
+  readonly #fault: FaultName;
+
+  constructor(region: SimulatedRegion, call: MatrixCall, fault: FaultName) {
+    this.#region = region;
+    this.#call = call;
+    this.#fault = fault;
+  }
+
+  begin(which: "first" | "every"): void {
+    const { api, action } = this.#call;
+    const name = action.slice(action.indexOf(":") + 1);
+    if (this.#fault !== "vanished") {
+      const effect = EFFECTS[this.#fault](this.#call);
+      const when = which === "first" ? { when: { first: 1 } } : {};
+      this.#region.simulator.faults.add({ api, action: name, ...when, effect });
+    }
+    this.#region.intercept = (call) => {
+      const isAbout = call.action === name && call.params.get("Version") === VERSIONS[api];
+      if (!isAbout || (which === "first" && this.struck > 0)) return undefined;
+      this.struck += 1;
+      if (this.#fault === "vanished") this.#delete(call);
+      return undefined;
+    };
+  }
+
+  #delete({ params }: InterceptedCall): void {
+    const { targetGroups, loadBalancers, classics } = this.#region.world;
+    for (const named of params.values()) {
+      const user = this.#region.world.loadBalancerOf(named);
+      if (user !== undefined) loadBalancers.delete(user.arn);
+      targetGroups.delete(named);
+      loadBalancers.delete(named);
+      classics.delete(named);
+    }
+  }
+}
