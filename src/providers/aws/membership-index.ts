@@ -6,9 +6,10 @@ import type { DrainError } from "../../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../../drain/urgency.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { KnownTerms } from "./known-terms.ts";
+import { MembersById } from "./members-by-id.ts";
 import { NodeSearch } from "./node-search.ts";
 import { CLASSIC_DRAINS_MAX_MS, type KnownClassic, type KnownGroup, listedIn, PoolList } from "./pool-list.ts";
-import { idOf, registrationOf } from "./target-groups.ts";
+import { registrationOf } from "./target-groups.ts";
 import type { TargetRead, TargetReads } from "./target-reads.ts";
 
 /** A list of pools older than this is not what a drain begins with. */
@@ -39,6 +40,7 @@ const NOBODY: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY 
 export class MembershipIndex {
   readonly pools: PoolList;
   readonly #options: MembershipIndexOptions;
+  readonly #members = new MembersById(() => this.pools.groups.values());
   readonly #searches = new Set<NodeSearch>();
   /** Groups whose read for searches is not sent yet. */
   readonly #asked = new Set<string>();
@@ -80,17 +82,15 @@ export class MembershipIndex {
     if (!this.isWarm(node)) return undefined;
     const search = new NodeSearch(node, "verify", 0, by);
     search.means(await this.#options.meant(node, this.pools, search.by));
-    for (const { pool, registrations } of this.#known(node, search)) search.saw(pool, registrations);
+    for (const registration of [...this.#known(node), ...this.#knownByAddress(node)])
+      search.saw(registration.pool, [registration]);
     const asOf = Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
     return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf };
   }
 
   /** Every instance that is registered by its id, as far as that is remembered. */
   instances(): ReadonlySet<string> {
-    const ids = new Set<string>();
-    for (const { targetType, registrations } of this.pools.groups.values()) {
-      if (targetType === "instance") for (const { target } of registrations) ids.add(idOf(target));
-    }
+    const ids = new Set([...this.#members.ids()].filter((id) => id.startsWith("i-")));
     for (const { instances } of this.pools.classics.values()) for (const id of instances) ids.add(id);
     return ids;
   }
@@ -101,6 +101,7 @@ export class MembershipIndex {
     if (classic !== undefined) classic.instances = new Set([...classic.instances].filter((one) => !targets.has(one)));
     const group = this.pools.groups.get(id);
     if (group === undefined) return;
+    this.#members.changed();
     group.registrations = group.registrations.map((registration) =>
       targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
     );
@@ -125,6 +126,7 @@ export class MembershipIndex {
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
     group.registrations = kept;
+    this.#members.changed();
     for (const [search, registrations] of seen) search.saw(group.pool, registrations);
     this.#endThoseThatAreDone();
   }
@@ -138,7 +140,8 @@ export class MembershipIndex {
     const { node, by } = search;
     if (this.#isListed) {
       search.means(await meant(node, this.pools, by));
-      this.#tellWhatIsKnown(search);
+      tellWhatIsKnown(search, this.#known(node));
+      if (node.asOf === undefined) tellWhatIsKnown(search, this.#knownByAddress(node));
     }
     // Listed anew for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
@@ -160,33 +163,23 @@ export class MembershipIndex {
     const { node } = search;
     if (node.asOf === undefined) return;
     const { asItIsNow, reads } = this.#options;
-    search.hasAddressesOf(await asItIsNow(node, { ...search.by, urgency: search.asked }), reads.last);
-    if (this.#isListed) this.#tellWhatIsKnown(search);
+    const now = await asItIsNow(node, { ...search.by, urgency: search.asked });
+    search.hasAddressesOf(now, reads.last);
+    if (this.#isListed) tellWhatIsKnown(search, this.#knownByAddress(now));
   }
 
-  /**
-   * Not of groups that nobody used: a load balancer may have taken one into use since, and then its rule holds. Not of
-   * what was draining: it has no hurry, and may have been registered again since.
-   */
-  #tellWhatIsKnown(search: NodeSearch): void {
-    for (const { pool, registrations } of this.#known(search.node, search)) {
-      if (pool.kind === "unattached") continue;
-      search.saw(
-        pool,
-        registrations.filter(({ state }) => state !== "draining"),
-      );
-    }
+  /** The node's registrations by its id, as they were when somebody last looked. */
+  #known(node: Node): readonly Registration[] {
+    const inClassics = this.pools.classicsOf(node).flatMap((classic) => listedIn(classic, node));
+    return [...this.#inNetworkOf(node, this.#members.ofInstance(node)), ...inClassics];
   }
 
-  /** The node's registrations, as they were when somebody last looked. */
-  #known(node: Node, { isOwn }: Pick<NodeSearch, "isOwn">) {
-    const inGroups = this.pools.groupsOf(node).map(({ pool, registrations }) => {
-      return { pool, registrations: registrations.filter(({ target }) => isOwn(idOf(target))) };
-    });
-    const inClassics = this.pools.classicsOf(node).map((classic) => {
-      return { pool: classic.pool, registrations: listedIn(classic, node) };
-    });
-    return [...inGroups, ...inClassics];
+  #knownByAddress(node: Node): readonly Registration[] {
+    return this.#inNetworkOf(node, this.#members.ofAddresses(node));
+  }
+
+  #inNetworkOf({ network }: Node, registrations: readonly Registration[]): readonly Registration[] {
+    return registrations.filter(({ pool }) => this.pools.groups.get(pool.id)?.network === network);
   }
 
   /**
@@ -237,6 +230,7 @@ export class MembershipIndex {
   #listed(): void {
     const { groups, classics } = this.pools;
     const { reads, classicReads, terms } = this.#options;
+    this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
     for (const kept of [reads, classicReads, terms]) kept.keepOnly(isThere);
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
@@ -274,6 +268,17 @@ export class MembershipIndex {
       this.#urgency = { urgency: mostUrgent([NOBODY, ...urgencies]), at: now };
     }
     return this.#urgency.urgency;
+  }
+}
+
+/**
+ * Not of groups that nobody used: a load balancer may have taken one into use since, and then its rule holds. Not of
+ * what was draining: it has no hurry, and may have been registered again since.
+ */
+function tellWhatIsKnown(search: NodeSearch, known: readonly Registration[]): void {
+  for (const registration of known) {
+    const { pool, state } = registration;
+    if (pool.kind !== "unattached" && state !== "draining") search.saw(pool, [registration]);
   }
 }
 

@@ -177,8 +177,9 @@ export function addressOf({ pool, target }: Registration): string | undefined {
 
 /** The instance id or address in a registration's name. */
 export function idOf(target: string): string {
-  const [, ipv6, id] = /^(?:\[([^\]]+)\]|([^:]+)):/.exec(target) ?? [];
-  return ipv6 ?? id ?? target;
+  const isBracketed = target.startsWith("[");
+  const end = target.indexOf(isBracketed ? "]" : ":");
+  return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
 }
 
 function targetOf(registration: Registration): TargetDescription {

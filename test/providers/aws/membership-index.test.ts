@@ -119,7 +119,10 @@ describe("a drain that the index is ready for", () => {
     expect(group.listed(region.clock.now()).map(({ id }) => id)).toContain(address);
   });
 
-  test("holds by the rule of a load balancer that has taken a group into use since", async () => {
+  test.each([
+    ["since the groups were listed", 0],
+    ["since the group was read", 61_000],
+  ])("holds by the rule of a load balancer that has taken a group into use %s", async (_, laterMs) => {
     const region = new SimulatedRegion();
     const node = region.node();
     const group = region.world.addTargetGroup({
@@ -131,10 +134,14 @@ describe("a drain that the index is ready for", () => {
     });
     register(region, group, node);
     const engine = await warmEngine(region);
-    await engine.stop();
     const loadBalancer = region.world.addLoadBalancer({ name: "tcp-lb", type: "network", vpcId: VPC });
     const forward = [{ type: "forward" as const, groups: [{ arn: group.arn, weight: 1 }] }];
     region.world.addListener(loadBalancer, { protocol: "TCP", port: 80, defaultActions: forward });
+    region.intercept = ({ action }) =>
+      action === "DescribeTargetHealth" ? elbError("InternalFailure", "sorry", 500) : undefined;
+    await region.clock.advance(laterMs);
+    await engine.stop();
+    region.intercept = () => undefined;
 
     const outcome = await region.clock.run(engine.ask(node));
 
