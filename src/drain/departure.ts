@@ -56,10 +56,9 @@ export class Departure {
   readonly owner: DepartureOwner;
   readonly registration: Registration;
   #terms: PoolTerms | undefined;
-  #state: RegistrationFate["state"] = "registered";
   #progress: HoldProgress | undefined;
-  /** Once it is over. */
-  #heldMs = 0;
+  /** Absent until it is over. */
+  #heldMs: number | undefined;
   /** Absent while all goes well. */
   #troubles: Troubles | undefined;
 
@@ -74,7 +73,7 @@ export class Departure {
   }
 
   get isOver(): boolean {
-    return this.#state === "released" || this.#state === "failed";
+    return this.#heldMs !== undefined;
   }
 
   /** It is still to be deregistered. */
@@ -112,7 +111,6 @@ export class Departure {
   accepted(now: number): void {
     if (this.isOver) return;
     const foundDraining = this.foundDraining && this.#progress === undefined;
-    this.#state = "holding";
     this.#mended();
     // When somebody else's deregistration began is not known: held as if it were now.
     this.#progress = { since: now, seenLeaving: foundDraining };
@@ -165,19 +163,20 @@ export class Departure {
   released(now: number): void {
     if (this.#state === "released") return;
     this.#mended();
-    this.#over("released", now);
-    this.#heard({ type: "released", heldMs: this.#heldMs });
+    const heldMs = this.#over(now);
+    this.#progress = undefined;
+    this.#heard({ type: "released", heldMs });
   }
 
   failed(error: DrainError, now: number): void {
     if (this.isOver) return;
     this.#met({ error });
-    this.#over("failed", now);
+    this.#over(now);
     this.#heard({ type: "failed", error });
   }
 
   fate(now: number): RegistrationFate {
-    const heldMs = this.isOver ? this.#heldMs : this.#heldUntil(now);
+    const heldMs = this.#heldMs ?? this.#heldUntil(now);
     const held = this.#heldBy;
     const { cameBack, error: failure, repeating } = this.#past;
     const error = failure ?? repeating;
@@ -222,11 +221,16 @@ export class Departure {
     if (this.#troubles !== undefined) this.#met({ error: undefined, repeating: undefined });
   }
 
-  #over(state: "released" | "failed", now: number): void {
-    this.#state = state;
-    this.#heldMs = Math.round(this.#heldUntil(now));
-    if (state === "released") this.#progress = undefined;
+  get #state(): RegistrationFate["state"] {
+    if (!this.isOver) return this.#progress === undefined ? "registered" : "holding";
+    return this.#troubles?.error === undefined ? "released" : "failed";
+  }
+
+  #over(now: number): number {
+    const heldMs = Math.round(this.#heldUntil(now));
+    this.#heldMs = heldMs;
     this.owner.moved();
+    return heldMs;
   }
 
   #heldUntil(until: number): number {

@@ -11,6 +11,7 @@ import { NodeSearch } from "./node-search.ts";
 import { CLASSIC_DRAINS_MAX_MS, type KnownClassic, type KnownGroup, listedIn, PoolList } from "./pool-list.ts";
 import { registrationOf } from "./target-groups.ts";
 import type { TargetRead, TargetReads } from "./target-reads.ts";
+import { PoolNumbers } from "./told.ts";
 
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
@@ -40,6 +41,7 @@ const NOBODY: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY 
 export class MembershipIndex {
   readonly pools: PoolList;
   readonly #options: MembershipIndexOptions;
+  #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
   readonly #searches = new Set<NodeSearch>();
   /** Groups whose read for searches is not sent yet. */
@@ -55,7 +57,8 @@ export class MembershipIndex {
   /** See `CloudProvider.findRegistrations`. */
   async *find(node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
     const { reads } = this.#options;
-    const search = new NodeSearch(node, this.isWarm(node) ? "verify" : "find", reads.last, by);
+    const purpose = this.isWarm(node) ? "verify" : "find";
+    const search = new NodeSearch(node, by, { purpose, since: reads.last, pools: this.#numbers });
     this.#searches.add(search);
     this.#urgency = undefined;
     this.#search(search).catch((error: unknown) => search.fail(error));
@@ -65,6 +68,7 @@ export class MembershipIndex {
       this.#searches.delete(search);
       this.#urgency = undefined;
       if (this.#searches.size === 0) {
+        this.#numbers = new PoolNumbers();
         this.#scanning.abort(new Error("nobody searches any more"));
         this.#scanning = newAbort();
         this.#asked.clear();
@@ -80,7 +84,7 @@ export class MembershipIndex {
   /** See `CloudProvider.remembered`. */
   async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
     if (!this.isWarm(node)) return undefined;
-    const search = new NodeSearch(node, "verify", 0, by);
+    const search = new NodeSearch(node, by, { purpose: "verify", since: 0, pools: new PoolNumbers() });
     search.means(await this.#options.meant(node, this.pools, search.by));
     for (const registration of [...this.#known(node), ...this.#knownByAddress(node)])
       search.saw(registration.pool, [registration]);

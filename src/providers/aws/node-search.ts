@@ -1,6 +1,15 @@
 import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
 import type { Purpose, UrgencyNow } from "../../drain/urgency.ts";
 import { addressMatcher } from "./addresses.ts";
+import { type PoolNumbers, Told } from "./told.ts";
+
+export interface NodeSearchOptions {
+  /** `verify` where most of it is known already. */
+  readonly purpose: Purpose;
+  /** The read that was sent last before it begins. */
+  readonly since: number;
+  readonly pools: PoolNumbers;
+}
 
 /** One node that is looked for: what was found of it, for whoever reads on. */
 export class NodeSearch {
@@ -19,17 +28,16 @@ export class NodeSearch {
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
   #isOwnAddress: (address: string) => boolean;
-  /** By pool: targets that were seen before. Most often one, so that it stands alone. */
-  readonly #offered = new Map<string, string | ReadonlySet<string>>();
+  readonly #told: Told;
   /** Seen, and not told yet. */
   #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
   #ended = false;
   #error: unknown;
   #wake: () => void = () => {};
 
-  /** `purpose`: `verify` where most of it is known already. */
-  constructor(node: Node, purpose: Purpose, since: number, by: CallFor) {
+  constructor(node: Node, by: CallFor, { purpose, since, pools }: NodeSearchOptions) {
     this.node = node;
+    this.#told = new Told(pools);
     this.#since = since;
     this.asked = by.urgency;
     this.by = { ...by, urgency: () => ({ ...by.urgency(), purpose }) };
@@ -53,13 +61,8 @@ export class NodeSearch {
 
   /** The node's registrations in `pool`, as somebody has just seen them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
-    const offered = this.#offered.get(pool.id);
-    const known = typeof offered === "string" ? new Set([offered]) : (offered ?? new Set());
-    const fresh = registrations.filter(({ target }) => !known.has(target));
-    const [first] = fresh;
-    if (first === undefined) return;
-    const isAlone = known.size === 0 && fresh.length === 1;
-    this.#offered.set(pool.id, isAlone ? first.target : new Set([...known, ...fresh.map(({ target }) => target)]));
+    const fresh = registrations.filter(({ target }) => this.#told.add(pool, target));
+    if (fresh.length === 0) return;
     this.#seen.push({ pool, registrations: fresh });
     this.#wake();
   }
