@@ -2,6 +2,7 @@ import { type Config, ConfigError, OPTIONS } from "./config.ts";
 import { anyOf, newAbort } from "./drain/abort.ts";
 import { SystemClock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
+import { asDrainError } from "./drain/errors.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
 import type { DrainOutcome } from "./drain/outcome.ts";
 import type { NodeReference } from "./drain/request.ts";
@@ -94,9 +95,16 @@ export async function pump(
 
   async function drainAndSettle(delivery: Delivery): Promise<void> {
     try {
-      const { drain, outcome: ended } = await drainer.accept(delivery.request, abandon);
-      if (drain !== undefined) delivery.accepted(drain);
+      const { drain, recorded, outcome: ended } = await drainer.accept(delivery.request, abandon);
+      let isSettled = false;
+      // Whoever waits for the drain itself does not wait for the ledger.
+      if (drain !== undefined)
+        recorded.then(
+          () => isSettled || delivery.accepted(drain),
+          (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
+        );
       const outcome = await ended;
+      isSettled = true;
       await delivery.settle(outcome);
       onSettled(outcome, delivery);
     } catch (error) {

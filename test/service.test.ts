@@ -10,6 +10,7 @@ import { DrainScene } from "./support/drain-scene.ts";
 class ListSource implements EventSource {
   readonly settled: DrainOutcome[] = [];
   readonly accepted: AcceptedDrain[] = [];
+  readonly unrecorded: Error[] = [];
   readonly #requests: readonly Delivery["request"][];
 
   constructor(requests: readonly Delivery["request"][]) {
@@ -22,6 +23,7 @@ class ListSource implements EventSource {
       yield {
         request,
         accepted: (drain: AcceptedDrain) => void this.accepted.push(drain),
+        unrecorded: (_: AcceptedDrain, error: Error) => void this.unrecorded.push(error),
         settle: async (outcome: DrainOutcome) => void this.settled.push(outcome),
       };
     }

@@ -15,11 +15,28 @@ import { newTrafficStopped } from "./plan.ts";
 const REPEATS_MAX = 5;
 
 export type DepartureEvent =
-  | { readonly type: "deregistered"; readonly holdUntil?: number; readonly foundDraining: boolean }
+  | {
+      readonly type: "deregistered";
+      readonly holdUntil?: number;
+      readonly foundDraining: boolean;
+      readonly heldSince?: number;
+    }
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
   | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
   | { readonly type: "released"; readonly heldMs: number }
   | { readonly type: "failed"; readonly error: DrainError };
+
+/** What an earlier process has done about a registration. */
+export interface Past {
+  /** Deregistered then, in milliseconds since the epoch. */
+  readonly heldSince: number;
+  /** For how long it was held. Absent: it still is to be. */
+  readonly heldMs?: number;
+  readonly cameBack: number;
+}
+
+/** Undefined: nothing. */
+export type PastOf = (registration: Registration) => Past | undefined;
 
 /** The drain that a departure is part of. */
 export interface DepartureOwner {
@@ -51,14 +68,27 @@ export class Departure {
   /** Why its call is still being repeated. */
   #trouble: DrainError | undefined;
 
-  constructor(owner: DepartureOwner, registration: Registration) {
+  readonly #past: Past | undefined;
+
+  constructor(owner: DepartureOwner, registration: Registration, past?: Past) {
     this.owner = owner;
     this.registration = registration;
+    this.#past = past;
+    if (past === undefined) return;
+    this.#cameBack = past.cameBack;
+    if (past.heldMs === undefined) return;
+    this.#state = "released";
+    this.#heldMs = past.heldMs;
   }
 
-  /** Somebody else has begun to deregister it: no call is needed, but the hold is. */
+  /** Somebody else, or an earlier process, has begun to deregister it: no call is needed, but the hold is. */
   get foundDraining(): boolean {
-    return this.registration.state === "draining";
+    return this.registration.state === "draining" || this.#past !== undefined;
+  }
+
+  /** It was over before this process began. */
+  get wasReleased(): boolean {
+    return this.#past?.heldMs !== undefined;
   }
 
   get isOver(): boolean {
@@ -92,13 +122,17 @@ export class Departure {
 
   accepted(now: number): void {
     if (this.isOver) return;
-    const foundDraining = this.foundDraining && this.#progress === undefined;
+    const isFirst = this.#progress === undefined;
+    const foundDraining = this.foundDraining && isFirst;
+    const heldSince = isFirst ? this.#past?.heldSince : undefined;
+    const since = heldSince ?? now;
     this.#state = "holding";
     this.#error = undefined;
     this.#trouble = undefined;
     // When somebody else's deregistration began is not known: held as if it were now.
-    this.#progress = { since: now, seenLeaving: foundDraining };
-    this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining });
+    this.#progress = { since, seenLeaving: foundDraining && heldSince === undefined };
+    const before = heldSince === undefined ? {} : { heldSince };
+    this.#heard({ type: "deregistered", ...this.#holdUntil(since), foundDraining, ...before });
   }
 
   looked(at: number, state: RegistrationState): void {

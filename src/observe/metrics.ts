@@ -87,6 +87,7 @@ export class Metrics {
   readonly observe: DrainObserver = (event) => {
     switch (event.type) {
       case "started":
+      case "resumed":
         this.#running.set(event.drainId, { held: new Map() });
         return;
       case "planned": {
