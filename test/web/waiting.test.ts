@@ -33,7 +33,7 @@ describe("wait", () => {
       const { ask } = slow();
       const response = await ask(query, body);
       expect(response.status).toBe(202);
-      expect(response.headers.get("location")).toBe(`/nodes/${ID}`);
+      expect(response.headers.get("location")).toBe("/drains/d-1");
       expect(await response.json()).toEqual({
         status: "accepted",
         drainId: "d-1",
@@ -104,7 +104,7 @@ describe("timeout and reason", () => {
     const { post, requests } = webApp();
     await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
     expect(requests).toEqual([
-      { node: { by: "id", value: ID }, dryRun: false, timeoutMs: 90_500, reason: "Kernel upgrade, ticket 7" },
+      { node: { by: "id", value: ID }, dryRun: false, timeoutMs: 90_500, reason: "Kernel upgrade, ticket 7", asker: { via: "http" } },
     ]);
   });
 
