@@ -160,14 +160,25 @@ function node(what: string, path: string, status: number, says: RegExp): Row {
 }
 
 /** `GET` of something below `/drains`, with the right secret. */
-function drains(what: string, path: string, status: number, says: RegExp | undefined, more: readonly string[] = []): Row {
+function drains(
+  what: string,
+  path: string,
+  status: number,
+  says: RegExp | undefined,
+  more: readonly string[] = [],
+): Row {
   return row(what, request(`GET /drains${path}`, { headers: [BEARER, ...more] }), status, says);
 }
 
 const UNKNOWN_DRAINS = (below: string): readonly Row[] => [
   row("no secret", request(`GET /drains/d-1${below}`), 401, /send the secret/),
   row("a wrong secret", request(`GET /drains/d-1${below}?pw=wrong`), 403, /^the secret is wrong$/),
-  drains("one that there never was", `/d-0123456789${below}`, 404, /there is no drain 'd-0123456789'.*GET \/drains lists/),
+  drains(
+    "one that there never was",
+    `/d-0123456789${below}`,
+    404,
+    /there is no drain 'd-0123456789'.*GET \/drains lists/,
+  ),
   drains("a number", `/1${below}`, 404, /there is no drain '1'/),
   drains("__proto__", `/__proto__${below}`, 404, /there is no drain '__proto__'/),
   drains("a path", `/..%2f..%2fetc${below}`, 404, /there is no drain '\.\.\/\.\.\/etc'/),
@@ -207,7 +218,12 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
       row("no secret", request("GET /drains"), 401, /send the secret/),
       row("a wrong secret", request("GET /drains?pw=wrong"), 403, /^the secret is wrong$/),
       ...["0", "1001", "-1", "1.5", "1e2", "", "many", "０"].map((limit) =>
-        drains(`${limit} as limit`, `?limit=${encodeURIComponent(limit)}`, 400, /'limit' .*whole number from 1 to 1000/),
+        drains(
+          `${limit} as limit`,
+          `?limit=${encodeURIComponent(limit)}`,
+          400,
+          /'limit' .*whole number from 1 to 1000/,
+        ),
       ),
       drains("the limit twice", "?limit=1&limit=1", 400, /'limit' stands twice in the query/),
       drains("an unknown parameter", "?farce=1", 400, /unknown 'farce' in the query: it takes limit and pw/),

@@ -104,7 +104,13 @@ describe("timeout and reason", () => {
     const { post, requests } = webApp();
     await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
     expect(requests).toEqual([
-      { node: { by: "id", value: ID }, dryRun: false, timeoutMs: 90_500, reason: "Kernel upgrade, ticket 7", asker: { via: "http" } },
+      {
+        node: { by: "id", value: ID },
+        dryRun: false,
+        timeoutMs: 90_500,
+        reason: "Kernel upgrade, ticket 7",
+        asker: { via: "http" },
+      },
     ]);
   });
 
