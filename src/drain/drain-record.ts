@@ -116,7 +116,8 @@ function recordedFate(
   { registration, error, ...fate }: RegistrationFate,
   numberOf: (registration: Registration) => number,
 ): RecordedFate {
-  return { of: numberOf(registration), ...fate, ...(error && { error: recordedError(error) }) };
+  const heldMs = Math.round(fate.heldMs);
+  return { of: numberOf(registration), ...fate, heldMs, ...(error && { error: recordedError(error) }) };
 }
 
 function outcomeOf(

@@ -53,7 +53,7 @@ export class Journal {
     if (!isFirst && this.#joined >= JOINED_MAX) return this.#accepted;
     if (!isFirst) this.#joined += 1;
     const step = isFirst
-      ? ({ type: "accepted", node, startedAt: askedAt, request } as const)
+      ? ({ type: "accepted", node, startedAt: request.askedAt, request } as const)
       : { type: "joined" as const, request };
     this.#accepted = this.#ledger.keep(this.#entry(step));
     // Told to those who ask for it; whoever waits for the drain itself does not.
@@ -76,7 +76,8 @@ export class Journal {
   }
 
   planned({ longestHoldMs, limit, warnings }: DrainPlan): void {
-    this.#write({ type: "planned", longestHoldMs, limit, warnings });
+    const until = { reason: limit.reason, at: Math.round(limit.at) };
+    this.#write({ type: "planned", longestHoldMs, limit: until, warnings });
   }
 
   heard(registration: Registration, event: DepartureEvent): void {
@@ -89,7 +90,7 @@ export class Journal {
       if (this.#troubles.get(number) === gist) return;
       this.#troubles.set(number, gist);
     } else this.#troubles.delete(number);
-    const at = this.#clock.now();
+    const at = Math.round(this.#clock.now());
     if (this.#group?.gist === gist && this.#group.at === at) {
       this.#group.of.push(number);
       return;
@@ -143,12 +144,12 @@ export class Journal {
 
   #entry(step: LedgerStep): LedgerEntry {
     this.#writeGroup();
-    return this.#numbered(step, this.#clock.now());
+    return this.#numbered(step, Math.round(this.#clock.now()));
   }
 
   #numbered(step: LedgerStep, at: number): LedgerEntry {
     this.#last += 1;
-    return { drain: this.#drainId, n: this.#last, at: Math.round(at), ...step };
+    return { drain: this.#drainId, n: this.#last, at, ...step };
   }
 }
 
