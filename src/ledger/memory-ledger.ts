@@ -22,6 +22,8 @@ export class MemoryLedger implements Ledger {
   readonly #bounds: MemoryBounds;
   /** In the order of their beginnings. */
   readonly #drains = new Map<string, Kept>();
+  /** In the order of their ends. */
+  readonly #ended = new Set<string>();
   readonly #followers = new Followers();
   #weight = 0;
 
@@ -69,32 +71,32 @@ export class MemoryLedger implements Ledger {
     const kept = known ?? { summary, entries: [], weight: 0 };
     kept.summary = summary;
     this.#drains.set(entry.drain, kept);
-    const weight = weightOf(entry);
-    if (summary.end !== undefined || this.#weight + weight > this.#bounds.weightMax)
-      this.#makeRoom(weight, entry.drain);
-    // How drains begin and end is always kept: there are no more of them than callers.
-    const isStep = entry.type !== "accepted" && entry.type !== "ended";
+    const weight = weightOf(entry, kept);
+    this.#makeRoom(weight);
+    // How drains begin and end, and what they found, is always kept.
+    const isStep = entry.type !== "accepted" && entry.type !== "found" && entry.type !== "ended";
     if (isStep && this.#weight + weight > this.#bounds.weightMax) return;
     kept.entries.push(entry);
     kept.weight += weight;
     this.#weight += weight;
+    if (entry.type === "ended") this.#ended.add(entry.drain);
   }
 
-  /** Forgets the oldest of those that have ended. */
-  #makeRoom(weight: number, except: string): void {
-    const ended = [...this.#drains].filter(([id, { summary }]) => summary.end !== undefined && id !== except);
-    let tooMany = ended.length + 1 - this.#bounds.endedMax;
-    for (const [id, kept] of ended) {
-      if (tooMany <= 0 && this.#weight + weight <= this.#bounds.weightMax) return;
-      this.#drains.delete(id);
-      this.#weight -= kept.weight;
-      tooMany -= 1;
+  /** Forgets those that ended first. */
+  #makeRoom(weight: number): void {
+    const { endedMax, weightMax } = this.#bounds;
+    for (const drain of this.#ended) {
+      if (this.#ended.size <= endedMax && this.#weight + weight <= weightMax) return;
+      this.#weight -= this.#drains.get(drain)?.weight ?? 0;
+      this.#drains.delete(drain);
+      this.#ended.delete(drain);
     }
   }
 }
 
-function weightOf(entry: LedgerEntry): number {
-  if (entry.type === "found") return 1 + entry.registrations.length + entry.elsewhere.length;
-  if (entry.type === "ended") return 1 + entry.outcome.fates.length;
-  return 1;
+function weightOf(entry: LedgerEntry, { entries }: Kept): number {
+  if (entry.type !== "ended") return 1;
+  // What was found is the running drain's own, too; from now on it is held for this alone.
+  const found = entries.reduce((sum, one) => sum + (one.type === "found" ? one.registrations.length : 0), 0);
+  return 1 + found + entry.outcome.fates.length;
 }

@@ -111,14 +111,17 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
   });
 });
 
-test("memory has room for so many entries: then steps are left out, and never how drains begin and end", async () => {
+test("memory has room for so many entries: then steps are left out, and never how drains begin and end, or what they found", async () => {
   const ledger = new MemoryLedger({ weightMax: 10 });
   const entries = new EntriesOf("d-1");
   ledger.note(entries.accepted());
   for (let step = 0; step < 20; step++) ledger.note(entries.deregistered(0));
+  ledger.note(entries.found("i-1:80"));
   ledger.note(entries.ended());
   const kept = await ledger.read("d-1");
-  expect(kept?.map(({ type }) => type)).toEqual(["accepted", ...Array(9).fill("deregistered"), "ended"]);
+  expect(kept?.map(({ type }) => type)).toEqual(["accepted", ...Array(9).fill("deregistered"), "found", "ended"]);
   // The gap in the numbers says how many are missing.
-  expect(kept?.at(-1)?.n).toBe(22);
+  expect(kept?.at(-1)?.n).toBe(23);
+  ledger.note(new EntriesOf("d-2").accepted());
+  expect(ledger.list(10).map(({ drain }) => drain)).toEqual(["d-2"]);
 });
