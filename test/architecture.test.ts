@@ -27,7 +27,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     imports: ["drain", "text-file.ts"],
     packages: ["hono", "@hono/node-server", "@hono/zod-openapi", "zod", "node:crypto", "node:http", "node:net"],
   },
-  ledger: { imports: ["drain"], packages: ["node:fs/promises", "node:net", "node:path"] },
+  ledger: { imports: ["drain"], packages: ["node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
     imports: [],

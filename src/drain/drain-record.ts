@@ -5,7 +5,7 @@ import type { RegistrationFate } from "./outcome.ts";
 import type { AskedRequest } from "./request.ts";
 
 /** One registration as the ledger has it. Moments are milliseconds since the epoch. */
-export interface RecordedRegistration {
+interface RecordedRegistration {
   readonly registration: Registration;
   readonly foundAt: number;
   /**

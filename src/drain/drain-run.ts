@@ -156,15 +156,11 @@ export class DrainRun implements DepartureOwner {
   }
 
   /** Returns the new departures: those that are not `known`. */
-  found(
-    { registrations, elsewhere }: FoundRegistrations,
-    known: ReadonlySet<string>,
-    past?: PastOf,
-  ): readonly Departure[] {
+  found(found: FoundRegistrations, known: ReadonlySet<string>, past?: PastOf): readonly Departure[] {
     const isNew = (registration: Registration) => known.size === 0 || !known.has(keyOf(registration));
-    const departures = registrations.filter(isNew).map((one) => new Departure(this, one, past?.(one)));
+    const departures = found.registrations.filter(isNew).map((one) => new Departure(this, one, past?.(one)));
     for (const departure of departures) this.#departures.push(departure);
-    for (const registration of elsewhere) if (isNew(registration)) this.#elsewhere.push(registration);
+    for (const registration of found.elsewhere) if (isNew(registration)) this.#elsewhere.push(registration);
     return departures;
   }
 

@@ -54,7 +54,7 @@ function requestReport({ askedAt, deadline, timeoutMs, reason, asker }: AskedReq
 }
 
 /** One step of a drain. `record`: of the drain, at least up to this step. */
-export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations"> & Partial<DrainRecord>) {
+function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations"> & Partial<DrainRecord>) {
   const step = { id: entry.n, at: moment(entry.at), type: entry.type };
   const meant = (of: readonly number[]) => ({
     registrations: of.flatMap((number) => {

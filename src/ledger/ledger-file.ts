@@ -26,7 +26,7 @@ export interface Rewriting {
 }
 
 /** The file's name in its folder. */
-export const LEDGER_NAME = "drains.jsonl";
+const LEDGER_NAME = "drains.jsonl";
 const CHUNK_BYTES = 256 * 1_024;
 const OWNER_ONLY = 0o600;
 const NEWLINE = 10;

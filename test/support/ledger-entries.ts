@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import type { Node, Registration } from "../../src/drain/cloud-provider.ts";
 import type { LedgerEntry, LedgerStep } from "../../src/drain/ledger.ts";
 
-export const LEDGER_NODE: Node = {
+const LEDGER_NODE: Node = {
   id: "i-0123456789abcdef0",
   name: "ip-10-0-0-1.internal",
   network: "vpc-1",
