@@ -60,14 +60,10 @@ describe("with STATE_DIR", () => {
     expect(response.status).toBe(202);
     const { drainId } = (await response.json()) as { drainId: string };
     expect(location).toBe(`/drains/${drainId}`);
-    expect(await entries()).toMatchObject([
-      {
-        drain: drainId,
-        type: "accepted",
-        request: { reason: "upgrade", asker: { via: "http", address: "127.0.0.1" } },
-      },
-      ...Array((await entries()).length - 1).fill({ drain: drainId }),
-    ]);
+    expect((await entries())[0]).toMatchObject({
+      ...{ drain: drainId, type: "accepted" },
+      request: { reason: "upgrade", asker: { via: "http", address: "127.0.0.1" } },
+    });
     await until("deregistered");
     first.child.signal("SIGKILL");
     await first.child.finished;
