@@ -263,6 +263,18 @@ describe("a drain that is taken up", () => {
     expect((await record())?.end?.outcome.status).toBe("abandoned");
   });
 
+  test("is one for each node: where the ledger has two without an end, the older one goes on", async () => {
+    const { region, ledger, second } = await diesAfter(30, 10);
+    const [first = []] = await ledger.unfinished();
+    for (const entry of first.slice(0, 3)) ledger.note({ ...entry, drain: "d-second" });
+    await region.clock.run(second.takeUp());
+    const ends = ledger.list(10).map(({ drain, end }) => [drain === "d-second", end?.status]);
+    expect(ends).toEqual([
+      [true, "abandoned"],
+      [false, "drained"],
+    ]);
+  });
+
   test("is taken up after a stop, too, which ends no drain but for those who wait", async () => {
     const { region, node, ledger, record } = scene();
     const stop = new AbortController();
