@@ -196,6 +196,14 @@ export const OPTIONS = {
     usedBy: ["serve"],
     parse: text(253),
   }),
+  stateDir: option({
+    variable: "STATE_DIR",
+    flag: "--state-dir <path>",
+    help: "a directory for the ledger of drains: with it the next start takes up what had not ended",
+    defaultText: "in memory",
+    usedBy: ["serve"],
+    parse: text(4_096),
+  }),
   shutdownGraceMs: option({
     variable: "SHUTDOWN_GRACE",
     flag: "--shutdown-grace <seconds>",

@@ -6,11 +6,14 @@ import { type Clock, SystemClock } from "./drain/clock.ts";
 import { Drainer } from "./drain/drainer.ts";
 import type { AccessProblem } from "./drain/errors.ts";
 import type { CloudCall, DrainObserver } from "./drain/events.ts";
+import type { Ledger } from "./drain/ledger.ts";
 import { AwsProvider } from "./providers/aws/aws-provider.ts";
 
 export interface EngineOptions {
   readonly clock?: Clock;
   readonly observers?: readonly DrainObserver[];
+  /** Absent: nothing is written down. */
+  readonly ledger?: Ledger;
   /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
   /** Hears of every attempt to call AWS. */
@@ -31,7 +34,7 @@ export interface Engine {
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { region, clusterName, vpcId, discovery, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const { clock = new SystemClock(), observers, onCall } = options;
+  const { clock = new SystemClock(), observers, ledger, onCall } = options;
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
   const quota = new RequestQuota({ clock, share: quotaShare });
   const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
@@ -45,7 +48,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
   });
   const times = drainTimes(config);
   return {
-    drainer: new Drainer({ cloud, clock, times, ...(observers === undefined ? {} : { observers }) }),
+    drainer: new Drainer({ cloud, clock, times, ...(observers && { observers }), ...(ledger && { ledger }) }),
     keepIndex: (signal) => cloud.keepIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
   };

@@ -1,15 +1,21 @@
 import { type Config, ConfigError, OPTIONS } from "./config.ts";
 import { anyOf, newAbort } from "./drain/abort.ts";
-import { SystemClock } from "./drain/clock.ts";
+import { type Clock, SystemClock } from "./drain/clock.ts";
+import { drainRecord } from "./drain/drain-record.ts";
 import type { Drainer } from "./drain/drainer.ts";
+import { asDrainError } from "./drain/errors.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
+import type { Ledger } from "./drain/ledger.ts";
 import type { DrainOutcome } from "./drain/outcome.ts";
 import type { NodeReference } from "./drain/request.ts";
 import { shown } from "./drain/shown.ts";
 import { createEngine } from "./engine.ts";
+import { MemoryLedger } from "./ledger/memory-ledger.ts";
+import { openLedger } from "./ledger/open-ledger.ts";
 import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { createWebApp, type WebOptions } from "./web/app.ts";
+import type { DrainHistory } from "./web/drain-routes.ts";
 import { HttpSource, NotTaken } from "./web/http-source.ts";
 import { Readiness, type ReadyState } from "./web/readiness.ts";
 import { readSecretFile, secretCheck } from "./web/secrets.ts";
@@ -27,13 +33,29 @@ export interface ServiceOptions {
   readonly abandon: AbortSignal;
 }
 
+interface Serving extends ServiceOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly ledger: Ledger;
+}
+
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
 export async function runService(config: Config, { version, log, stop, abandon }: ServiceOptions): Promise<void> {
   const clock = new SystemClock();
   const metrics = new Metrics({ version, now: () => clock.now() });
+  const opened = await openDrains(config, { clock, metrics, log });
+  try {
+    await serve(config, { version, log, stop, abandon, clock, metrics, ledger: opened.ledger });
+  } finally {
+    await opened.close();
+  }
+}
+
+async function serve(config: Config, { version, log, stop, abandon, clock, metrics, ledger }: Serving): Promise<void> {
   const observers = [drainLog(log), metrics.observe];
-  const engine = createEngine(config, { clock, observers, onCall: metrics.countCall });
+  const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
   const { drainer, checkAccess } = engine;
+  const resumed = takeUp(config, { ledger, drainer, abandon, log });
   const index = engine.keepIndex(stop);
   const source = new HttpSource();
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
@@ -45,7 +67,16 @@ export async function runService(config: Config, { version, log, stop, abandon }
     }
   };
   const ready = () => readiness.state;
-  const web = await startWeb(config, { source, status, ready, metrics: () => metrics.text(), clock, version, log });
+  const history: DrainHistory = {
+    list: (max) => ledger.list(max),
+    read: (drain, signal) => ledger.read(drain, signal),
+    follow: (drain, heard) => ledger.follow(drain, heard),
+    running: (drainId) => drainer.running(drainId),
+  };
+  // Before anybody asks for the same nodes.
+  const underWay = await resumed;
+  const text = () => metrics.text();
+  const web = await startWeb(config, { source, history, status, ready, metrics: text, clock, version, log });
   log.info(
     { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
     "listening",
@@ -65,6 +96,7 @@ export async function runService(config: Config, { version, log, stop, abandon }
     },
     onUnsettled,
   });
+  await Promise.all(underWay);
   await index;
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
@@ -94,9 +126,16 @@ export async function pump(
 
   async function drainAndSettle(delivery: Delivery): Promise<void> {
     try {
-      const { drain, outcome: ended } = await drainer.accept(delivery.request, abandon);
-      if (drain !== undefined) delivery.accepted(drain);
+      const { drain, recorded, outcome: ended } = await drainer.accept(delivery.request, abandon);
+      let isSettled = false;
+      // Whoever waits for the drain itself does not wait for the ledger.
+      if (drain !== undefined)
+        recorded.then(
+          () => isSettled || delivery.accepted(drain),
+          (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
+        );
       const outcome = await ended;
+      isSettled = true;
       await delivery.settle(outcome);
       onSettled(outcome, delivery);
     } catch (error) {
@@ -105,7 +144,48 @@ export async function pump(
   }
 }
 
-type WebParts = Pick<WebOptions, "source" | "status" | "ready" | "metrics" | "clock" | "version"> & {
+/** The ledger that the configuration asks for. Throws `ConfigError`. */
+async function openDrains(
+  { stateDir, givenBy }: Config,
+  { clock, metrics, log }: Pick<Serving, "clock" | "metrics" | "log">,
+) {
+  if (stateDir === undefined) return { ledger: new MemoryLedger(), close: async () => {} };
+  try {
+    const opened = await openLedger(stateDir, {
+      clock,
+      onFailure: metrics.countLedgerFailure,
+      onTrouble: ({ code, message }) =>
+        log.error(
+          { code, error: message },
+          "the ledger fails: drains go on, but nobody is promised one without waiting",
+        ),
+      onRecovered: (lost) => log.warn({ lost }, "the ledger is written again"),
+    });
+    for (const finding of opened.findings) log.warn(finding);
+    return opened;
+  } catch (error) {
+    const place = `${givenBy.stateDir} is '${shown(stateDir)}'`;
+    throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
+  }
+}
+
+/** Takes up every drain that an earlier process has left. Resolves when they run: each with its end. */
+async function takeUp(
+  { dryRun }: Config,
+  { ledger, drainer, abandon, log }: Pick<Serving, "ledger" | "abandon" | "log"> & { readonly drainer: Drainer },
+): Promise<readonly Promise<void>[]> {
+  try {
+    const left = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
+    if (!dryRun) return left.map((record) => drainer.resume(record, abandon));
+    for (const { id, node } of left) log.warn({ drain: id, node: node.id }, "not taken up: a dry run changes nothing");
+  } catch (error) {
+    const { code, message } = asDrainError(error);
+    log.error({ code, error: message }, "what an earlier process has left of drains is not known, and not taken up");
+  }
+  return [];
+}
+
+type WebParts = Pick<WebOptions, "source" | "history" | "status" | "ready" | "metrics" | "clock" | "version"> & {
   readonly log: Log;
 };
 

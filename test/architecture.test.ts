@@ -27,6 +27,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     imports: ["drain", "text-file.ts"],
     packages: ["hono", "@hono/node-server", "@hono/zod-openapi", "zod", "node:crypto", "node:http", "node:net"],
   },
+  ledger: { imports: ["drain"], packages: ["node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
     imports: [],
@@ -37,7 +38,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "config-options.ts": { imports: ["option-values.ts"], packages: [] },
   "config.ts": { imports: ["drain", "config-options.ts"], packages: [] },
   "engine.ts": { imports: ["drain", "aws", "providers", "config.ts"], packages: [] },
-  "service.ts": { imports: ["drain", "web", "observe", "config.ts", "engine.ts"], packages: [] },
+  "service.ts": { imports: ["drain", "ledger", "web", "observe", "config.ts", "engine.ts"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
   cli: {
     imports: [

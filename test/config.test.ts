@@ -68,6 +68,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   logLevel: words("give one of debug, info, warn, error", "loud", "trace", "0"),
   port: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
   host: text(253),
+  stateDir: text(4_096),
   shutdownGraceMs: seconds(0, 86_401),
 };
 

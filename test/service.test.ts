@@ -1,15 +1,20 @@
 import { expect, test } from "vitest";
 import { newAbort } from "../src/drain/abort.ts";
+import { Drainer } from "../src/drain/drainer.ts";
+import { DrainError } from "../src/drain/errors.ts";
 import type { AcceptedDrain, Delivery, EventSource } from "../src/drain/event-source.ts";
+import type { Ledger } from "../src/drain/ledger.ts";
 import type { DrainOutcome } from "../src/drain/outcome.ts";
+import { MemoryLedger } from "../src/ledger/memory-ledger.ts";
 import { pump } from "../src/service.ts";
 import { HttpSource } from "../src/web/http-source.ts";
-import { DrainScene } from "./support/drain-scene.ts";
+import { ALLOWANCES, DrainScene } from "./support/drain-scene.ts";
 
 /** A list of requests, and how each was answered. */
 class ListSource implements EventSource {
   readonly settled: DrainOutcome[] = [];
   readonly accepted: AcceptedDrain[] = [];
+  readonly unrecorded: Error[] = [];
   readonly #requests: readonly Delivery["request"][];
 
   constructor(requests: readonly Delivery["request"][]) {
@@ -22,6 +27,7 @@ class ListSource implements EventSource {
       yield {
         request,
         accepted: (drain: AcceptedDrain) => void this.accepted.push(drain),
+        unrecorded: (_: AcceptedDrain, error: Error) => void this.unrecorded.push(error),
         settle: async (outcome: DrainOutcome) => void this.settled.push(outcome),
       };
     }
@@ -124,4 +130,53 @@ test("what HTTP callers asked before the stop is still drained, and nothing afte
   expect(() => source.submit(scene.request("i-1"))).toThrow("the service is stopping");
   expect(await before.outcome).toMatchObject({ status: "nothing-registered" });
   await running;
+});
+
+/** A pump on a scene whose drainer has this ledger. */
+function recorded(scene: DrainScene, ledger: Ledger) {
+  const { cloud, clock } = scene;
+  const drainer = new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+  const source = new ListSource([scene.request("i-1")]);
+  return { source, running: pump(source, drainer, options().pumped) };
+}
+
+test("the pump tells a delivery that its drain is accepted only once it is written down for good", async () => {
+  const scene = new DrainScene();
+  scene.cloud.addPool("alb", "web", [scene.cloud.addNode("i-1")]);
+  const ledger = new MemoryLedger();
+  let kept: () => void = () => {};
+  ledger.keep = (entry) => {
+    ledger.note(entry);
+    return new Promise<void>((resolve) => {
+      kept = resolve;
+    });
+  };
+  const { source, running } = recorded(scene, ledger);
+  await scene.clock.advance(20_000);
+  expect(source.accepted).toEqual([]);
+  // It does not wait for that itself.
+  expect(scene.cloud.callsOf("deregister")).toHaveLength(1);
+  kept();
+  await scene.clock.advance(0);
+  expect(source.accepted).toHaveLength(1);
+  await scene.clock.run(running);
+  expect(source.settled).toHaveLength(1);
+});
+
+test("a ledger that fails, or never answers, stops no drain: the delivery is told, and settled as ever", async () => {
+  for (const keep of [
+    async () => Promise.reject(new DrainError("ledger-unavailable", "full")),
+    () => new Promise<void>(() => {}),
+  ]) {
+    const scene = new DrainScene();
+    scene.cloud.addPool("alb", "web", [scene.cloud.addNode("i-1")], { drainMs: 60_000 });
+    const ledger = new MemoryLedger();
+    ledger.keep = keep;
+    const { source, running } = recorded(scene, ledger);
+    await scene.clock.run(running);
+    expect(source.accepted).toEqual([]);
+    expect(source.settled).toMatchObject([{ status: "drained" }]);
+    expect(scene.elapsedSeconds).toBe(60);
+    expect(source.unrecorded.length).toBeLessThanOrEqual(1);
+  }
 });

@@ -31,6 +31,7 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     case "deregister-failed":
       return `${at}could not deregister (${event.error.message}), trying again  ${registrationText(event.registration)}`;
     case "started":
+    case "resumed":
     case "ended":
       return undefined;
     default:

@@ -72,6 +72,7 @@ export class LiveLines {
         this.#update(keyOf(event.registration), `could not deregister: ${event.error.message}`);
         break;
       case "started":
+      case "resumed":
       case "planned":
       case "joined":
       case "ended":

@@ -1,11 +1,4 @@
-import {
-  inOrder,
-  type Node,
-  type Pool,
-  type PoolTerms,
-  type Registration,
-  type RegistrationState,
-} from "./cloud-provider.ts";
+import type { Node, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
@@ -17,23 +10,41 @@ const REPEATS_MAX = 5;
 const REFUSED_REPEATS_MAX = 1;
 
 export type DepartureEvent =
-  | { readonly type: "deregistered"; readonly holdUntil?: number; readonly foundDraining: boolean }
+  | {
+      readonly type: "deregistered";
+      readonly holdUntil?: number;
+      readonly foundDraining: boolean;
+      readonly heldSince?: number;
+    }
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
   | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
   | { readonly type: "released"; readonly heldMs: number }
   | { readonly type: "failed"; readonly error: DrainError };
 
-/** What has gone wrong with a departure. */
-interface Troubles {
+/** What is not as usual with a departure. */
+interface History {
   /** How often it was deregistered again: because somebody had registered it again, and for either reason. */
   readonly cameBack: number;
   readonly repeats: number;
   readonly error?: DrainError | undefined;
   /** Why its call is still being repeated. */
   readonly repeating?: DrainError | undefined;
+  readonly past?: Past;
 }
 
-const NONE: Troubles = { cameBack: 0, repeats: 0 };
+const NONE: History = { cameBack: 0, repeats: 0 };
+
+/** What an earlier process has done about a registration. */
+export interface Past {
+  /** Deregistered then, in milliseconds since the epoch. */
+  readonly heldSince: number;
+  /** For how long it was held. Absent: it still is to be. */
+  readonly heldMs?: number;
+  readonly cameBack: number;
+}
+
+/** Undefined: nothing. */
+export type PastOf = (registration: Registration) => Past | undefined;
 
 /** The drain that a departure is part of. */
 export interface DepartureOwner {
@@ -59,17 +70,25 @@ export class Departure {
   #progress: HoldProgress | undefined;
   /** Absent until it is over. */
   #heldMs: number | undefined;
-  /** Absent while all goes well. */
-  #troubles: Troubles | undefined;
+  /** Absent while there is nothing to tell. */
+  #unusual: History | undefined;
 
-  constructor(owner: DepartureOwner, registration: Registration) {
+  constructor(owner: DepartureOwner, registration: Registration, past?: Past) {
     this.owner = owner;
     this.registration = registration;
+    if (past === undefined) return;
+    this.#unusual = { ...NONE, cameBack: past.cameBack, past };
+    this.#heldMs = past.heldMs;
   }
 
-  /** Somebody else has begun to deregister it: no call is needed, but the hold is. */
+  /** Somebody else, or an earlier process, has begun to deregister it: no call is needed, but the hold is. */
   get foundDraining(): boolean {
-    return this.registration.state === "draining";
+    return this.registration.state === "draining" || this.#past !== undefined;
+  }
+
+  /** It was over before this process began. */
+  get wasReleased(): boolean {
+    return this.#past?.heldMs !== undefined;
   }
 
   get isOver(): boolean {
@@ -89,7 +108,7 @@ export class Departure {
 
   /** Its last call has failed; another one will be made. */
   get hasFailed(): boolean {
-    return this.#troubles?.error !== undefined;
+    return this.#unusual?.error !== undefined;
   }
 
   /** Absent until its deregistration was accepted, and once it is over. */
@@ -104,17 +123,21 @@ export class Departure {
 
   described(terms: PoolTerms): void {
     this.#terms = terms;
-    if (this.#troubles !== undefined) this.#met({ repeating: undefined });
+    if (this.#unusual !== undefined) this.#met({ repeating: undefined });
     this.owner.moved();
   }
 
   accepted(now: number): void {
     if (this.isOver) return;
-    const foundDraining = this.foundDraining && this.#progress === undefined;
+    const isFirst = this.#progress === undefined;
+    const foundDraining = this.foundDraining && isFirst;
+    const heldSince = isFirst ? this.#past?.heldSince : undefined;
+    const since = heldSince ?? now;
     this.#mended();
     // When somebody else's deregistration began is not known: held as if it were now.
-    this.#progress = { since: now, seenLeaving: foundDraining };
-    this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining });
+    this.#progress = { since, seenLeaving: foundDraining && heldSince === undefined };
+    const before = heldSince === undefined ? {} : { heldSince };
+    this.#heard({ type: "deregistered", ...this.#holdUntil(since), foundDraining, ...before });
   }
 
   looked(at: number, state: RegistrationState): void {
@@ -128,7 +151,7 @@ export class Departure {
   /** Somebody else has deregistered it a second time: traffic may have come meanwhile. */
   heldAnew(now: number): void {
     this.#progress = { since: now, seenLeaving: true };
-    this.#met({ cameBack: this.#past.cameBack + 1 });
+    this.#met({ cameBack: this.#history.cameBack + 1 });
     this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
   }
 
@@ -145,7 +168,7 @@ export class Departure {
 
   /** Returns whether it is worth another try. */
   again(because: "back" | "ignored", now: number): boolean {
-    const { cameBack, repeats } = this.#past;
+    const { cameBack, repeats } = this.#history;
     this.#met({ repeats: repeats + 1, cameBack: because === "back" ? cameBack + 1 : cameBack });
     const { isRefused } = this.owner;
     if (repeats + 1 > (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
@@ -178,7 +201,7 @@ export class Departure {
   fate(now: number): RegistrationFate {
     const heldMs = this.#heldMs ?? this.#heldUntil(now);
     const held = this.#heldBy;
-    const { cameBack, error: failure, repeating } = this.#past;
+    const { cameBack, error: failure, repeating } = this.#history;
     const error = failure ?? repeating;
     return {
       registration: this.registration,
@@ -208,22 +231,26 @@ export class Departure {
     return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
   }
 
-  get #past(): Troubles {
-    return this.#troubles ?? NONE;
+  get #history(): History {
+    return this.#unusual ?? NONE;
   }
 
-  #met(troubles: Partial<Troubles>): void {
-    this.#troubles = { ...this.#past, ...troubles };
+  get #past(): Past | undefined {
+    return this.#unusual?.past;
+  }
+
+  #met(unusual: Partial<History>): void {
+    this.#unusual = { ...this.#history, ...unusual };
   }
 
   /** What has passed without a trace is forgotten. */
   #mended(): void {
-    if (this.#troubles !== undefined) this.#met({ error: undefined, repeating: undefined });
+    if (this.#unusual !== undefined) this.#met({ error: undefined, repeating: undefined });
   }
 
   get #state(): RegistrationFate["state"] {
     if (!this.isOver) return this.#progress === undefined ? "registered" : "holding";
-    return this.#troubles?.error === undefined ? "released" : "failed";
+    return this.#unusual?.error === undefined ? "released" : "failed";
   }
 
   #over(now: number): number {
@@ -240,37 +267,4 @@ export class Departure {
   #heard(event: DepartureEvent): void {
     this.owner.heard(this.registration, event);
   }
-}
-
-/** One list a pool. */
-export function byPool(departures: readonly Departure[]): readonly (readonly [Pool, readonly Departure[]])[] {
-  const pools = new Map<string, readonly [Pool, Departure[]]>();
-  for (const departure of departures) {
-    const { pool } = departure.registration;
-    const known = pools.get(pool.id);
-    if (known === undefined) pools.set(pool.id, [pool, [departure]]);
-    else known[1].push(departure);
-  }
-  return [...pools.values()];
-}
-
-/**
- * When the last of their holds began or, as far as anybody knows, will begin. While one waits for its deregistration
- * that is still to come: until the limit where somebody has set one, or else as long as nothing but the cloud's request
- * quota is in the way. That may keep anybody from seeing a hold's end, too. Times are milliseconds since the epoch.
- */
-export function lastHoldBegins(
-  departures: readonly Departure[],
-  { longestMs, now, isBounded }: { readonly longestMs: number; readonly now: number; readonly isBounded: boolean },
-): number {
-  const begins = (one: Departure) => {
-    if (one.awaitsLook(now) && !one.hasFailed) return now - longestMs;
-    return one.progress?.since ?? (one.isWaiting && (!one.hasFailed || isBounded) ? now : 0);
-  };
-  return departures.reduce((latest, one) => Math.max(latest, begins(one)), 0);
-}
-
-/** How they fare, in the order in which people read them. */
-export function fatesOf(departures: readonly Departure[], now: number): readonly RegistrationFate[] {
-  return inOrder(departures.map((departure) => departure.fate(now)));
 }

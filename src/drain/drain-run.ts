@@ -1,7 +1,8 @@
 import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import { Departure, type DepartureEvent, type DepartureOwner, fatesOf, lastHoldBegins } from "./departure.ts";
+import { Departure, type DepartureEvent, type DepartureOwner, type PastOf } from "./departure.ts";
+import { fatesOf, lastHoldBegins } from "./departures.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
@@ -16,7 +17,7 @@ import {
   type Patience,
   timeoutLimit,
 } from "./plan.ts";
-import type { DrainRequest } from "./request.ts";
+import type { AskedRequest } from "./request.ts";
 
 const SEARCH_MAX_MS = 600_000;
 const ABANDONED = Symbol("abandoned");
@@ -34,9 +35,6 @@ export interface DrainRunOptions {
   readonly heard: (run: DrainRun, registration: Registration, event: DepartureEvent) => void;
 }
 
-/** What a drain needs to know of a request for its node. */
-export type JoiningRequest = Pick<DrainRequest, "deadline" | "timeoutMs" | "reason"> & { readonly askedAt: number };
-
 /** Somebody who waits for the outcome. */
 interface Waiter extends Patience {
   readonly answer: (outcome: DrainOutcome) => void;
@@ -45,7 +43,8 @@ interface Waiter extends Patience {
 /** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
 export class DrainRun implements DepartureOwner {
   readonly id: string;
-  readonly node: Node;
+  /** As it was last looked for. */
+  node: Node;
   readonly startedAt: number;
   isRefused = false;
   readonly #clock: Clock;
@@ -159,15 +158,16 @@ export class DrainRun implements DepartureOwner {
 
   /** What an earlier search has found, by its key. */
   known(): ReadonlySet<string> {
-    return new Set([...this.#departures.map(({ registration }) => registration), ...this.#elsewhere].map(keyOf));
+    const departures = this.#departures.filter(({ wasReleased }) => !wasReleased);
+    return new Set([...departures.map(({ registration }) => registration), ...this.#elsewhere].map(keyOf));
   }
 
   /** Returns the new departures: those that are not `known`. */
-  found({ registrations, elsewhere }: FoundRegistrations, known: ReadonlySet<string>): readonly Departure[] {
+  found(found: FoundRegistrations, known: ReadonlySet<string>, past?: PastOf): readonly Departure[] {
     const isNew = (registration: Registration) => known.size === 0 || !known.has(keyOf(registration));
-    const departures = registrations.filter(isNew).map((registration) => new Departure(this, registration));
+    const departures = found.registrations.filter(isNew).map((one) => new Departure(this, one, past?.(one)));
     for (const departure of departures) this.#departures.push(departure);
-    for (const registration of elsewhere) if (isNew(registration)) this.#elsewhere.push(registration);
+    for (const registration of found.elsewhere) if (isNew(registration)) this.#elsewhere.push(registration);
     return departures;
   }
 
@@ -200,7 +200,7 @@ export class DrainRun implements DepartureOwner {
    * The outcome. The earliest deadline bounds the drain for everybody. Whoever's timeout passes gets `deadline-passed`,
    * and whoever's `signal` aborts gets `abandoned`, each at once; the drain goes on while somebody waits.
    */
-  join({ askedAt, deadline, timeoutMs, reason }: JoiningRequest, signal: AbortSignal): Promise<DrainOutcome> {
+  join({ askedAt, deadline, timeoutMs, reason }: AskedRequest, signal: AbortSignal): Promise<DrainOutcome> {
     if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
     if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
     return new Promise((resolve, reject) => {

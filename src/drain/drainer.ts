@@ -1,21 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
-import { byPool, type Departure } from "./departure.ts";
-import { DrainRun } from "./drain-run.ts";
+import type { CloudProvider, Node } from "./cloud-provider.ts";
+import type { Departure } from "./departure.ts";
+import { byPool } from "./departures.ts";
+import type { DrainRecord } from "./drain-record.ts";
+import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
+import { Finder } from "./finder.ts";
+import { Journal } from "./journal.ts";
+import type { Ledger } from "./ledger.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
-import type { NodeStatus } from "./node-status.ts";
+import { NodeLookup, toFind } from "./node-lookup.ts";
+import type { NodeStatus, RunningDrain } from "./node-status.ts";
 import { NodeWatch } from "./node-watch.ts";
 import type { DrainOutcome } from "./outcome.ts";
-import { type DrainPlan, type DrainTimes, deadlineLimit, drainLimit, type Patience } from "./plan.ts";
+import { isStale, type Left, leftOf, mostPatientFirst } from "./past.ts";
+import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
-import { repeatWhilePassing } from "./repeat.ts";
-import type { DrainRequest, NodeReference } from "./request.ts";
+import type { AskedRequest, DrainRequest, NodeReference } from "./request.ts";
 
 /** A look at a node that takes longer has no answer. */
 const STATUS_TIMEOUT_MS = 60_000;
@@ -25,13 +31,26 @@ export interface DrainerOptions {
   readonly clock: Clock;
   readonly times: DrainTimes;
   readonly observers?: readonly DrainObserver[];
+  /** Absent: drains end with the process. */
+  readonly ledger?: Ledger;
 }
 
 /** What a request has come to so far. */
 export interface Accepted {
   /** Absent where there is none: in dry run, and when the node was not found. */
   readonly drain?: AcceptedDrain;
+  /**
+   * Resolves once the drain would outlive the process, as far as there is a ledger. Rejects with `ledger-unavailable`:
+   * the drain goes on all the same.
+   */
+  readonly recorded: Promise<void>;
   readonly outcome: DrainOutcome | Promise<DrainOutcome>;
+}
+
+interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
+  readonly journal: Journal | undefined;
+  /** By an earlier process. */
+  readonly left?: Left;
 }
 
 /** Takes nodes out of their load balancers, and says when traffic to them has stopped. */
@@ -39,7 +58,9 @@ export class Drainer {
   readonly #options: DrainerOptions;
   readonly #nodeWatch: NodeWatch;
   readonly #planner: Planner;
+  readonly #finder: Finder;
   readonly #runs = new Map<string, DrainRun>();
+  readonly #journals = new WeakMap<DrainRun, Journal>();
   /** One a pool that somebody leaves, by the pool's id. */
   readonly #workers = new Map<string, PoolWorker>();
   #turns = 0;
@@ -48,6 +69,7 @@ export class Drainer {
     this.#options = options;
     this.#nodeWatch = new NodeWatch(options.cloud, options.clock);
     this.#planner = new Planner(options);
+    this.#finder = new Finder({ ...options, deregister: (departures) => this.#deregister(departures) });
   }
 
   /**
@@ -66,35 +88,16 @@ export class Drainer {
     const { clock, times } = this.#options;
     const asked = { ...request, askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
-    let trouble: DrainError | undefined;
-    const toResolve = (within: AbortSignal): CallFor => ({
-      ...toFind(request, within),
-      repeats: (error) => {
-        trouble = error;
-      },
-    });
+    const lookup = new NodeLookup(asked, this.#options);
     try {
       if (request.dryRun)
-        return { outcome: await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)) };
-      const node = await withLimit({ clock, limit, signal }, (within) =>
-        this.#resolve(request, asked, toResolve(within)),
-      );
-      const run = this.#runFor(node, asked);
-      return { drain: { id: run.id, node: run.node }, outcome: run.join(asked, signal) };
+        return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
+      const node = await withLimit({ clock, limit, signal }, (within) => lookup.resolve(within));
+      const { run, recorded } = this.#runFor(node, asked);
+      return { drain: { id: run.id, node: run.node }, recorded, outcome: run.join(asked, signal) };
     } catch (error) {
-      return { outcome: withoutDrain(error, trouble, signal) };
+      return withoutDrain(endBefore(error, lookup.trouble, signal));
     }
-  }
-
-  /** Who has a deadline has nobody to ask again later: until then, what fails in passing is tried again. */
-  #resolve(request: DrainRequest, { askedAt }: Patience, to: CallFor): Promise<Node> {
-    const { cloud, clock, times } = this.#options;
-    const limit = deadlineLimit({ startedAt: askedAt, deadline: request.deadline, times });
-    const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
-    const { by, value } = request.node;
-    const known = by === "id" ? cloud.recall(value) : undefined;
-    if (known !== undefined) return Promise.resolve(known);
-    return repeatWhilePassing({ clock, until, signal: to.signal }, () => cloud.resolve(request.node, to));
   }
 
   /** See `Planner.plan`. */
@@ -121,11 +124,32 @@ export class Drainer {
     }
   }
 
-  /** The drain of one node, step by step. */
-  async #takeOut(run: DrainRun): Promise<void> {
+  /**
+   * Takes up a drain that an earlier process has begun, under its id and with its requests as they were. What was
+   * deregistered is held from then on, also where the cloud lists it no more; what is registered is deregistered again.
+   * Requests for its node join from now on. Resolves when it has ended. Of what nobody was heard of for a day, or whose
+   * node has another drain already, nothing is done but to write down its end.
+   */
+  async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
+    const { id, node, startedAt, requests } = record;
+    const journal = this.#journalOf(id, record);
+    if (isStale(record, this.#options.clock.now()) || this.#runs.has(node.id)) return journal?.dropped();
+    journal?.resumed();
+    this.#notify({ type: "resumed", drainId: id, node });
+    const run = this.#begin({ id, node, startedAt, journal, left: leftOf(record) });
+    await Promise.all(mostPatientFirst(requests, this.#options.times).map((asked) => run.join(asked, signal)));
+  }
+
+  /** How a drain that runs stands now. */
+  running(drainId: string): RunningDrain | undefined {
+    return [...this.#runs.values()].find(({ id }) => id === drainId)?.report;
+  }
+
+  /** The drain of one node, step by step. `left`: what an earlier process has left of it. */
+  async #takeOut(run: DrainRun, left?: Left): Promise<void> {
     try {
       await this.#untilTerminated(run, async (signal) => {
-        await this.#find(run, signal);
+        await this.#finder.find(run, { journal: this.#journals.get(run), left, signal });
         run.searched();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
@@ -134,17 +158,6 @@ export class Drainer {
     } finally {
       this.#release(run);
     }
-  }
-
-  /** Deregisters what is found as soon as it is, and searches again where AWS has failed in passing. */
-  async #find(run: DrainRun, signal: AbortSignal): Promise<void> {
-    const { cloud, clock } = this.#options;
-    await repeatWhilePassing({ clock, until: () => run.searchUntil, signal }, async () => {
-      const foundBefore = run.known();
-      for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
-        this.#deregister(run.found(found, foundBefore));
-      }
-    });
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
@@ -161,7 +174,8 @@ export class Drainer {
 
   /** Says what can be expected of the drain, now that everything is known. */
   #tellPlan(run: DrainRun): void {
-    const { node, startedAt, deadline, waiting, departures, elsewhere } = run;
+    const { node, startedAt, deadline, waiting, elsewhere } = run;
+    const departures = run.departures.filter(({ wasReleased }) => !wasReleased);
     const registrations = departures.map(({ registration }) => registration);
     const terms = new Map(departures.map((departure) => [departure.registration.pool.id, departure.terms]));
     const heldSince = new Map(
@@ -170,6 +184,7 @@ export class Drainer {
     const found = { registrations, elsewhere, asOf: startedAt };
     const plan = this.#planner.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
     run.planned(plan);
+    this.#journals.get(run)?.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }
 
@@ -187,29 +202,37 @@ export class Drainer {
     }
   }
 
-  #runFor(node: Node, { askedAt: startedAt, reason }: Patience & Pick<DrainRequest, "reason">): DrainRun {
-    const because = reason === undefined ? {} : { reason };
+  #runFor(node: Node, asked: AskedRequest): { readonly run: DrainRun; readonly recorded: Promise<void> } {
+    const because = asked.reason === undefined ? {} : { reason: asked.reason };
     const running = this.#runs.get(node.id);
-    if (running !== undefined) {
-      this.#notify({ type: "joined", drainId: running.id, node, ...because });
-      return running;
-    }
+    const drainId = running?.id ?? newDrainId();
+    const journal = running === undefined ? this.#journalOf(drainId) : this.#journals.get(running);
+    const recorded = journal?.accepted(node, asked) ?? Promise.resolve();
+    this.#notify({ type: running === undefined ? "started" : "joined", drainId, node, ...because });
+    const run = running ?? this.#begin({ id: drainId, node, startedAt: asked.askedAt, journal });
+    return { run, recorded };
+  }
+
+  #journalOf(drainId: string, record?: DrainRecord): Journal | undefined {
+    const { ledger, clock } = this.#options;
+    return ledger && new Journal({ ledger, clock, drainId, ...(record && { record }) });
+  }
+
+  #begin({ id, node, startedAt, journal, left }: Begun): DrainRun {
     const { clock, times } = this.#options;
-    const run = new DrainRun({
-      id: newDrainId(),
-      node,
-      startedAt,
-      clock,
-      times,
-      heard: ({ id }, registration, event) => this.#notify({ drainId: id, node, registration, ...event }),
-    });
+    const heard: DrainRunOptions["heard"] = (_, registration, event) => {
+      journal?.heard(registration, event);
+      this.#notify({ drainId: id, node, registration, ...event });
+    };
+    const run = new DrainRun({ id, node, startedAt, clock, times, heard });
     this.#runs.set(node.id, run);
-    this.#notify({ type: "started", drainId: run.id, node, ...because });
+    if (journal !== undefined) this.#journals.set(run, journal);
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
-      this.#notify({ type: "ended", drainId: run.id, node, outcome, tookMs: clock.now() - startedAt });
+      journal?.ended(outcome);
+      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs: clock.now() - startedAt });
     };
-    run.begin((begun) => this.#takeOut(begun), onEnd);
+    run.begin((begun) => this.#takeOut(begun, left), onEnd);
     return run;
   }
 
@@ -243,12 +266,12 @@ export class Drainer {
   }
 }
 
-function toFind({ deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "deadline">, signal: AbortSignal): CallFor {
-  return { urgency: () => ({ purpose: "find", deadline }), signal };
+function withoutDrain(outcome: DrainOutcome): Accepted {
+  return { recorded: Promise.resolve(), outcome };
 }
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
-function withoutDrain(error: unknown, trouble: DrainError | undefined, signal: AbortSignal): DrainOutcome {
+function endBefore(error: unknown, trouble: DrainError | undefined, signal: AbortSignal): DrainOutcome {
   if (error instanceof LimitPassed) {
     const why = trouble === undefined ? {} : { error: trouble };
     return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };

@@ -24,6 +24,8 @@ export type DrainErrorCode =
   | "cloud-error"
   /** Somebody kept registering the node again. */
   | "registered-again"
+  /** The ledger of drains could not be written or read: what was asked for goes on, but is not promised. */
+  | "ledger-unavailable"
   /** A fault of this program. */
   | "internal";
 

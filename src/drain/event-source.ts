@@ -1,4 +1,5 @@
 import type { Node } from "./cloud-provider.ts";
+import type { DrainError } from "./errors.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainRequest } from "./request.ts";
 
@@ -12,8 +13,14 @@ export interface AcceptedDrain {
 export interface Delivery {
   readonly request: DrainRequest;
 
-  /** Told once, before `settle`, which drain will answer; never where there is none, as in dry run. */
+  /**
+   * Told which drain will answer, once that drain would outlive the process. At most once, and never after `settle`;
+   * not where there is none, as in dry run.
+   */
   accepted(drain: AcceptedDrain): void;
+
+  /** Told in place of `accepted` that the drain, which goes on, would not outlive the process: it can't be written down. */
+  unrecorded(drain: AcceptedDrain, error: DrainError): void;
 
   /** Answers whoever asked. Called once. Rejects when the answer could not be delivered. */
   settle(outcome: DrainOutcome): Promise<void>;

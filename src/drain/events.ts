@@ -7,6 +7,8 @@ import type { Purpose } from "./urgency.ts";
 /** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
 export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
   | { readonly type: "started"; readonly reason?: string }
+  /** An earlier process had begun it. */
+  | { readonly type: "resumed" }
   /** Every pool has been asked. Registrations that were found before are on their way out already. */
   | { readonly type: "planned"; readonly plan: DrainPlan }
   /** Another request for the same node is answered by this drain. */
@@ -16,8 +18,10 @@ export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
       readonly registration: Registration;
       /** When the hold is expected to end, in milliseconds since the epoch. Absent while that is not known. */
       readonly holdUntil?: number;
-      /** Somebody else had deregistered it before. */
+      /** Somebody else, or an earlier process, had deregistered it before. */
       readonly foundDraining: boolean;
+      /** Held since then, in milliseconds since the epoch: an earlier process knew. */
+      readonly heldSince?: number;
     }
   /** `back`: somebody registered it again. `ignored`: the call was accepted and did nothing. */
   | { readonly type: "deregistering-again"; readonly registration: Registration; readonly because: "back" | "ignored" }

@@ -94,7 +94,7 @@ export function nodeStatusReport(status: NodeStatus) {
   };
 }
 
-function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
+export function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
   return {
     drainId,
     startedAt: new Date(startedAt).toISOString(),
@@ -113,7 +113,7 @@ function begunReport({ drainId, node }: { readonly drainId?: string; readonly no
   return node === undefined ? {} : { drainId, node: nodeReport(node) };
 }
 
-function nodeReport({ id, name, network, cluster }: Node) {
+export function nodeReport({ id, name, network, cluster }: Node) {
   return { id, name, network, cluster };
 }
 
@@ -121,7 +121,7 @@ function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
   return { elsewhere: elsewhere.map(foundReport) };
 }
 
-function foundReport(registration: Registration) {
+export function foundReport(registration: Registration) {
   return { ...registrationReport(registration), state: registration.detail };
 }
 
@@ -141,7 +141,7 @@ function fateReport(fate: RegistrationFate) {
   };
 }
 
-function limitReport({ reason, at }: DrainLimit) {
+export function limitReport({ reason, at }: DrainLimit) {
   return { reason, at: new Date(at).toISOString() };
 }
 
@@ -149,6 +149,6 @@ function errorReport({ code, message }: DrainError) {
   return { code, message };
 }
 
-function seconds(ms: number): number {
+export function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }

@@ -7,6 +7,16 @@ export type NodeReference =
   | { readonly by: "ip"; readonly value: string }
   | { readonly by: "name"; readonly value: string };
 
+/** Who asks, as far as it is known. For ledger and reports alone: nothing is decided by it. */
+export interface Asker {
+  /** By what kind of event the request came: `http`. */
+  readonly via: string;
+  /** The address of whoever is at the other end of the connection: a proxy's, where there is one. */
+  readonly address?: string;
+  /** What it calls itself. */
+  readonly agent?: string;
+}
+
 export interface DrainRequest {
   readonly node: NodeReference;
   /** When the machine may be gone, in milliseconds since the epoch. Absent: nobody said. */
@@ -15,9 +25,17 @@ export interface DrainRequest {
   readonly timeoutMs?: number;
   /** Why the node is to go, in the caller's words. For logs and reports alone. */
   readonly reason?: string;
+  /** Absent: nobody said. */
+  readonly asker?: Asker;
   /** Answer with the plan and change nothing. */
   readonly dryRun: boolean;
 }
+
+/** What a drain keeps of a request for its node. */
+export type AskedRequest = Pick<DrainRequest, "deadline" | "timeoutMs" | "reason" | "asker"> & {
+  /** Milliseconds since the epoch. */
+  readonly askedAt: number;
+};
 
 /** Longer reasons are refused. */
 export const REASON_CHARACTERS_MAX = 200;

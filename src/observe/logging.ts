@@ -25,6 +25,8 @@ export function drainLog(log: Log): DrainObserver {
     switch (event.type) {
       case "started":
         return log.info({ ...about, name: event.node.name, ...why(event.reason) }, "draining");
+      case "resumed":
+        return log.info({ ...about, name: event.node.name }, "taking up a drain that was begun before the restart");
       case "planned": {
         const { registrations, longestHoldMs, limit, warnings } = event.plan;
         const limitAt = new Date(limit.at).toISOString();
@@ -45,10 +47,7 @@ export function drainLog(log: Log): DrainObserver {
       case "joined":
         return log.info({ ...about, ...why(event.reason) }, "another request joined this drain");
       case "deregistered":
-        return log.info(
-          { ...about, ...where(event.registration), ...holdUntil(event) },
-          event.foundDraining ? "found draining already, holding" : "deregistered, holding",
-        );
+        return log.info({ ...about, ...where(event.registration), ...holdUntil(event) }, deregisteredText(event));
       case "deregister-failed":
         return log.warn(
           { ...about, ...where(event.registration), ...failure(event.error) },
@@ -159,6 +158,11 @@ function failure({ code, message, cause }: DrainError) {
 
 function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
+}
+
+function deregisteredText({ foundDraining, heldSince }: Extract<DrainEvent, { type: "deregistered" }>): string {
+  if (heldSince !== undefined) return "deregistered before the restart, holding";
+  return foundDraining ? "found draining already, holding" : "deregistered, holding";
 }
 
 /** Not known while nobody has said yet how the pool lets go; the plan has it then. */

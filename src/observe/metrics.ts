@@ -40,6 +40,11 @@ export class Metrics {
   ]);
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
+  readonly #ledgerFailures = this.#counter(
+    "ledger_failures_total",
+    "Attempts to write the ledger of drains that failed.",
+    [],
+  );
   readonly #lastSuccess = this.#gauge(
     "last_success_timestamp_seconds",
     "When a drain last ended well; 0 for never.",
@@ -77,6 +82,8 @@ export class Metrics {
     if (throttled) this.#throttles.inc({ action });
   };
 
+  readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
+
   /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */
   readonly countWithoutDrain = (outcome: DrainOutcome): void => {
     if ("drainId" in outcome && outcome.drainId !== undefined) return;
@@ -87,6 +94,7 @@ export class Metrics {
   readonly observe: DrainObserver = (event) => {
     switch (event.type) {
       case "started":
+      case "resumed":
         this.#running.set(event.drainId, { held: new Map() });
         return;
       case "planned": {

@@ -2,11 +2,11 @@ import * as z from "zod";
 
 /** What the API answers, for its description: see `api-document.ts`. Reports are made in `drain/report.ts`. */
 
-const seconds = z.number();
-const moment = z.iso.datetime();
-const drainId = z.string().describe("Names the drain in logs and answers. Requests that joined it share it.");
+export const seconds = z.number();
+export const moment = z.iso.datetime();
+export const drainId = z.string().describe("Names the drain in logs and answers. Requests that joined it share it.");
 
-const node = z
+export const node = z
   .strictObject({
     id: z.string().describe("The instance id."),
     name: z.string().describe("The private DNS name, which is the Kubernetes node name by default."),
@@ -22,11 +22,11 @@ const place = {
   target: z.string().describe("The instance or address, with its port."),
 };
 
-const registration = z
+export const registration = z
   .strictObject({ ...place, state: z.string().describe("AWS's word for it.") })
   .meta({ id: "Registration" });
 
-const error = z.strictObject({ code: z.string(), message: z.string() }).meta({ id: "Error" });
+export const error = z.strictObject({ code: z.string(), message: z.string() }).meta({ id: "Error" });
 
 const fate = z
   .strictObject({
@@ -44,14 +44,14 @@ const fate = z
   })
   .meta({ id: "Fate", description: "How one registration fares, or ended." });
 
-const limit = z
+export const limit = z
   .strictObject({
     reason: z.enum(["deadline", "timeout"]).describe("deadline: the machine goes. timeout: nobody waits longer."),
     at: moment,
   })
   .meta({ id: "Limit", description: "When a drain ends even if traffic has not." });
 
-const elsewhere = z
+export const elsewhere = z
   .array(registration)
   .describe("With DISCOVERY=tag: registrations in pools without the cluster's tag, which stay as they are.");
 
@@ -98,18 +98,40 @@ const deadlinePassed = z.strictObject({
 const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
 const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
 
+const drained = z.strictObject({ status: z.literal("drained"), drainId, node, registrations: fates, elsewhere });
+const nothingRegistered = z.strictObject({
+  status: z.literal("nothing-registered"),
+  drainId,
+  node,
+  registrations: fates,
+  elsewhere,
+});
+const instanceGone = z.strictObject({ status: z.literal("instance-gone"), message: z.string() });
+
+/** How a drain has ended. */
+export const OUTCOME = z
+  .discriminatedUnion("status", [drained, nothingRegistered, deadlinePassed, instanceGone, abandoned, failed])
+  .meta({ id: "Outcome" });
+
 /** 200 from `POST /drain`. */
 export const DONE = z
   .discriminatedUnion("status", [
-    z.strictObject({ status: z.literal("drained"), drainId, node, registrations: fates, elsewhere }),
-    z.strictObject({ status: z.literal("nothing-registered"), drainId, node, registrations: fates, elsewhere }),
+    drained,
+    nothingRegistered,
     z.strictObject({ status: z.literal("planned"), drainId, node, plan }),
-    z.strictObject({ status: z.literal("instance-gone"), message: z.string() }),
+    instanceGone,
   ])
   .meta({ id: "Done", description: "The node can go; or, of a dry run, what would have been done." });
 
 /** 202 from `POST /drain`. */
 export const ACCEPTED = z.strictObject({ status: z.literal("accepted"), drainId, node }).meta({ id: "Accepted" });
+
+/** A drain that runs. */
+export const running = {
+  reasons: z.array(z.string()).describe("Why, in the callers' words."),
+  limit: limit.optional().describe("Absent while the registrations are being looked for and nobody set one."),
+  registrations: fates.describe("How each fares. Empty while they are being looked for."),
+};
 
 /** 200 from `GET /nodes/{node}`. */
 export const NODE_STATUS = z
@@ -122,9 +144,7 @@ export const NODE_STATUS = z
       .strictObject({
         drainId,
         startedAt: moment,
-        reasons: z.array(z.string()).describe("Why, in the callers' words."),
-        limit: limit.optional().describe("Absent while the registrations are being looked for and nobody set one."),
-        registrations: fates.describe("How each fares. Empty while they are being looked for."),
+        ...running,
       })
       .optional()
       .describe("The drain that runs for it. Absent when there is none."),
@@ -151,6 +171,9 @@ const code = z.string().describe("Which failure it is, for programs.");
 export const FAILURE = z.strictObject({ ...problem, code }).meta({ id: "Failure" });
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
 export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });
+export const UNRECORDED = z
+  .strictObject({ ...problem, code, drainId, node })
+  .meta({ id: "Unrecorded", description: "The drain has begun, but would be forgotten if the service died." });
 export const STOPPED = z
   .strictObject({ ...problem, outcome: abandoned.optional().describe("Absent when no drain had begun.") })
   .meta({ id: "Stopped" });

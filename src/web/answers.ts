@@ -3,6 +3,7 @@ import type { AcceptedDrain } from "../drain/event-source.ts";
 import type { NodeStatus } from "../drain/node-status.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { acceptedReport, nodeStatusReport, outcomeReport } from "../drain/report.ts";
+import type { Unrecorded } from "./http-source.ts";
 import { type Answer, problem, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
 
@@ -30,7 +31,14 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
 
 /** To whoever doesn't wait for the outcome. */
 export function acceptedAnswer(drain: AcceptedDrain): Answer {
-  return json(202, acceptedReport(drain), { location: `/nodes/${drain.node.id}` });
+  return json(202, acceptedReport(drain), { location: `/drains/${drain.id}` });
+}
+
+/** To whoever does not wait, and would have to rely on a drain that does not outlive the service. */
+export function unrecordedAnswer({ drain, message }: Unrecorded): Answer {
+  const { drainId, node } = acceptedReport(drain);
+  const detail = `the drain ${drainId} has begun, but would be forgotten if the service died: ${message}. Wait for it, or ask again`;
+  return unavailable(detail, { code: "ledger-unavailable" satisfies DrainErrorCode, drainId, node });
 }
 
 export function nodeStatusAnswer(status: NodeStatus): Answer {
@@ -38,7 +46,9 @@ export function nodeStatusAnswer(status: NodeStatus): Answer {
 }
 
 export function failureAnswer({ code, message }: DrainError, more: object = {}): Answer {
-  return problem(statusOf(code), message, { more: { code, ...more } });
+  const status = statusOf(code);
+  if (status === 503) return unavailable(message, { code, ...more });
+  return problem(status, message, { more: { code, ...more } });
 }
 
 /** Answers anybody, and so gives nothing away of the account: what AWS said in its own words stands in the log. */
@@ -102,6 +112,8 @@ function statusOf(code: DrainErrorCode): number {
     case "cloud-error":
     case "registered-again":
       return 502;
+    case "ledger-unavailable":
+      return 503;
     case "internal":
       return 500;
     default:

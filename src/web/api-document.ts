@@ -1,5 +1,4 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
-import type * as z from "zod";
 import {
   ACCEPTED,
   DONE,
@@ -12,7 +11,10 @@ import {
   PROBLEM,
   READY,
   STOPPED,
+  UNRECORDED,
 } from "./answer-schemas.ts";
+import { failed, header, succeeded } from "./described.ts";
+import { describeDrainRoutes } from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./node-request.ts";
 
@@ -49,7 +51,8 @@ export function apiDocument(): object {
         "Takes a node out of every load balancer that could send it traffic, and answers when traffic has ended. " +
         "Name the node by exactly one of `id`, `ip` and `node`. Every parameter may stand in the query or in the body, " +
         "whatever the body's content type is. Requests for a node that is being drained join that drain; who leaves " +
-        "cancels nothing. Drains live in the service's memory only: when the service has ended, ask again.",
+        "cancels nothing. With STATE_DIR the next start of the service takes up what had not ended; without it drains " +
+        "live in memory, and 202 promises no more than that: when the service has ended, ask again.",
       request: {
         query: DRAIN_QUERY.omit({ pw: true }),
         body: { content: { "application/json": { schema: DRAIN_BODY } } },
@@ -58,7 +61,7 @@ export function apiDocument(): object {
         200: succeeded("The node can go; or the plan of a dry run.", DONE),
         202: {
           ...succeeded("The drain has begun, and goes on without the caller.", ACCEPTED),
-          headers: header("Location", "Where to see how it fares: /nodes/{node}"),
+          headers: header("Location", "Where to see how it fares: /drains/{drain}"),
         },
         ...refused,
         404: failed("There is no such node, or it belongs to another cluster.", DRAIN_FAILURE),
@@ -66,11 +69,15 @@ export function apiDocument(): object {
         413: failed("The body is too large.", PROBLEM),
         500: failed("A fault of the service: its log says where.", PROBLEM.or(DRAIN_FAILURE)),
         502: failed("AWS failed or denied something.", DRAIN_FAILURE),
-        503: { ...failed("The service is stopping.", STOPPED), headers: header("Retry-After", "Seconds.") },
+        503: {
+          ...failed("The service is stopping, or can't promise to whoever does not wait.", STOPPED.or(UNRECORDED)),
+          headers: header("Retry-After", "Seconds."),
+        },
         504: failed("The deadline or the timeout came first: `outcome` says what remains.", NOT_IN_TIME),
       },
     }),
   );
+  describeDrainRoutes(app, { security, refused });
   registry.registerPath(
     createRoute({
       ...{ method: "get", path: "/nodes/{node}", operationId: "nodeStatus", tags: ["Nodes"], security },
@@ -99,6 +106,7 @@ export function apiDocument(): object {
     servers: [{ url: "/" }],
     tags: [
       { name: "Nodes", description: "Need the secret." },
+      { name: "Drains", description: "What was asked for, and what has become of it. Need the secret." },
       { name: "Service", description: "Answer anybody." },
     ],
   });
@@ -138,16 +146,4 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
       responses: { 200: { description: "It.", content: { "application/json": { schema: { type: "object" } } } } },
     }),
   );
-}
-
-function succeeded<T extends z.ZodType>(description: string, schema: T) {
-  return { description, content: { "application/json": { schema } } };
-}
-
-function failed<T extends z.ZodType>(description: string, schema: T) {
-  return { description, content: { "application/problem+json": { schema } } };
-}
-
-function header(name: string, description: string) {
-  return { [name]: { description, schema: { type: "string" as const } } };
 }

@@ -5,19 +5,29 @@ import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
 import type { NodeStatus } from "../drain/node-status.ts";
 import type { NodeReference } from "../drain/request.ts";
-import { acceptedAnswer, failureAnswer, nodeStatusAnswer, outcomeAnswer, readyAnswer } from "./answers.ts";
+import {
+  acceptedAnswer,
+  failureAnswer,
+  nodeStatusAnswer,
+  outcomeAnswer,
+  readyAnswer,
+  unrecordedAnswer,
+} from "./answers.ts";
+import { askerOf, withoutSecret } from "./asker.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
-import { type HttpSource, NotTaken } from "./http-source.ts";
+import { addDrainRoutes, type DrainHistory } from "./drain-routes.ts";
+import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
 import { readNodeRequest } from "./node-request.ts";
 import openApi from "./openapi.json" with { type: "json" };
-import { BadRequest } from "./parameters.ts";
-import { type Answer, problem, unavailable } from "./problem.ts";
+import { BadRequest, queryOf } from "./parameters.ts";
+import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
 import { ROUTES, routeOf } from "./routes.ts";
 import type { SecretCheck } from "./secrets.ts";
 
 export interface WebOptions {
   readonly source: HttpSource;
+  readonly history: DrainHistory;
   readonly isSecret: SecretCheck;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
@@ -97,7 +107,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void
   });
 }
 
-function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status }: WebOptions): void {
+function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status, history }: WebOptions): void {
   const needsSecret: MiddlewareHandler = async (context, next) => {
     const refusal = secretProblem(context, isSecret);
     return refusal === undefined ? next() : send(refusal);
@@ -109,8 +119,12 @@ function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status }:
 
   app.post("/drain", needsSecret, limitsBody, async (context) => {
     const query = queryOf(context);
-    return send(await drainAnswer(source, readDrainRequest({ query, body: await context.req.text(), dryRun }), clock));
+    const read = readDrainRequest({ query, body: await context.req.text(), dryRun });
+    const request = { ...withoutSecret(read.request, isSecret), asker: askerOf(context, isSecret) };
+    return send(await drainAnswer(source, { ...read, request }, clock));
   });
+
+  addDrainRoutes(app, { needsSecret, history, clock });
 
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
@@ -126,6 +140,9 @@ async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainReq
   const waited = waitMs === 0 ? accepted : clock.sleep(waitMs, answered.signal).then(() => accepted);
   try {
     return await Promise.race([outcome.then(outcomeAnswer), waited.then(acceptedAnswer)]);
+  } catch (error) {
+    if (error instanceof Unrecorded) return unrecordedAnswer(error);
+    throw error;
   } finally {
     answered.abort();
   }
@@ -146,12 +163,4 @@ function secretProblem(context: Context, isSecret: SecretCheck): Answer | undefi
   // Several headers come as one, with commas between them.
   const hint = /, *(Bearer|Basic) /i.test(sent) ? ": several Authorization headers came, send one" : "";
   return problem(403, `the secret is wrong${hint}`);
-}
-
-function queryOf(context: Context): URLSearchParams {
-  return new URL(context.req.url).searchParams;
-}
-
-function send({ status, headers, body }: Answer): Response {
-  return new Response(`${JSON.stringify(body)}\n`, { status, headers });
 }

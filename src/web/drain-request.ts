@@ -31,7 +31,7 @@ const ABOUT = {
   timeout:
     "How many seconds to wait before the answer is 504, in place of the service's TIMEOUT. Callers who join the drain " +
     "with more patience keep it alive.",
-  reason: "Why the node is to go: for the log, and for GET /nodes/{node}.",
+  reason: "Why the node is to go: for the log, and for GET /drains/{drain}.",
 };
 const reason = z
   .string()

@@ -1,3 +1,4 @@
+import type { DrainError } from "../drain/errors.ts";
 import type { AcceptedDrain, Delivery, EventSource } from "../drain/event-source.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainRequest } from "../drain/request.ts";
@@ -13,9 +14,23 @@ export class NotTaken extends Error {
   }
 }
 
+/** The drain goes on, but could not be written down: nobody may rely on it without waiting. */
+export class Unrecorded extends Error {
+  readonly drain: AcceptedDrain;
+
+  constructor(drain: AcceptedDrain, cause: DrainError) {
+    super(cause.message, { cause });
+    this.name = "Unrecorded";
+    this.drain = drain;
+  }
+}
+
 /** What has become of a request. */
 export interface Submitted {
-  /** Resolves once the drain that will answer is known; stays pending where there is none. */
+  /**
+   * Resolves once the drain that will answer is known and would outlive the process; stays pending where there is none.
+   * Rejects with `Unrecorded`.
+   */
   readonly accepted: Promise<AcceptedDrain>;
   readonly outcome: Promise<DrainOutcome>;
 }
@@ -33,20 +48,24 @@ export class HttpSource implements EventSource {
     if (this.#underWay >= REQUESTS_MAX) throw new NotTaken(`${REQUESTS_MAX} requests are waiting already`);
     this.#underWay += 1;
     let accepted: Delivery["accepted"] = () => {};
+    let unrecorded: Delivery["unrecorded"] = () => {};
     let settled: (outcome: DrainOutcome) => void = () => {};
     const submitted = {
-      accepted: new Promise<AcceptedDrain>((resolve) => {
+      accepted: new Promise<AcceptedDrain>((resolve, reject) => {
         accepted = resolve;
+        unrecorded = (drain, error) => reject(new Unrecorded(drain, error));
       }),
       outcome: new Promise<DrainOutcome>((resolve) => {
         settled = resolve;
       }),
     };
+    // Of no interest to whoever waits for the outcome.
+    submitted.accepted.catch(() => {});
     const settle = async (outcome: DrainOutcome) => {
       this.#underWay -= 1;
       settled(outcome);
     };
-    this.#queue.push({ request, accepted, settle });
+    this.#queue.push({ request, accepted, unrecorded, settle });
     this.#wake();
     return submitted;
   }

@@ -1,3 +1,4 @@
+import type { Context } from "hono";
 import type * as z from "zod";
 import { shown } from "../drain/shown.ts";
 
@@ -16,6 +17,10 @@ export class BadRequest extends Error {
 /** Characters of an unknown parameter's name. */
 const NAME_SHOWN_MAX = 40;
 const UNKNOWN_SHOWN_MAX = 5;
+
+export function queryOf({ req }: Context): URLSearchParams {
+  return new URL(req.url).searchParams;
+}
 
 /** The query's parameters. Throws `BadRequest` where one stands twice. */
 export function queryFields(query: URLSearchParams): Readonly<Record<string, string>> {

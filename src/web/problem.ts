@@ -25,6 +25,10 @@ export function unavailable(detail: string, more: object = {}): Answer {
   return problem(503, detail, { headers: { "retry-after": RETRY_AFTER_SECONDS }, more });
 }
 
+export function send({ status, headers, body }: Answer): Response {
+  return new Response(`${JSON.stringify(body)}\n`, { status, headers });
+}
+
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad request",
   401: "No secret",

@@ -1,6 +1,9 @@
 /** Every path there is, and the methods that it takes. A part in braces stands for any text. */
 export const ROUTES = {
   "/drain": "POST",
+  "/drains": "GET, HEAD",
+  "/drains/{drain}": "GET, HEAD",
+  "/drains/{drain}/events": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
   "/health": "GET, HEAD",
   "/ready": "GET, HEAD",
@@ -10,8 +13,12 @@ export const ROUTES = {
 
 export type RoutePath = keyof typeof ROUTES;
 
+const PATTERNS = (Object.keys(ROUTES) as RoutePath[]).map((route) => {
+  const pattern = route.replace(".", "\\.").replace(/\{\w+\}/g, "[^/]+");
+  return [route, new RegExp(`^${pattern}$`)] as const;
+});
+
 /** The route that a request's path leads to. Whoever mistypes a URL may have put the secret into its path. */
 export function routeOf(path: string): RoutePath | undefined {
-  if (Object.hasOwn(ROUTES, path)) return path as RoutePath;
-  return /^\/nodes\/[^/]+$/.test(path) ? "/nodes/{node}" : undefined;
+  return PATTERNS.find(([, pattern]) => pattern.test(path))?.[0];
 }

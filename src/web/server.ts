@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
-import { problem } from "./problem.ts";
+import { problem, send } from "./problem.ts";
 import { answerUnreadable } from "./unreadable.ts";
 
 export interface ListenOptions {
@@ -55,6 +55,5 @@ function isOriginForm(env: unknown): boolean {
 }
 
 function refusal(status: number, detail: string): Response {
-  const { headers, body } = problem(status, detail);
-  return new Response(`${JSON.stringify(body)}\n`, { status, headers });
+  return send(problem(status, detail));
 }

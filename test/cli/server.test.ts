@@ -95,7 +95,7 @@ describe("drain --server", () => {
     expect(stdout).toMatch(
       new RegExp(`^${ID} is drained: 0 registrations deregistered and held, in \\d+ s. It can go.\n$`),
     );
-    expect(requests).toEqual([
+    expect(requests).toMatchObject([
       { node: { by: "ip", value: "10.0.1.5" }, dryRun: false, timeoutMs: 90_000, reason: "spot" },
     ]);
   });

@@ -41,6 +41,7 @@ async function problemsOf({ method, path, response }: GivenAnswer): Promise<read
   if (described === undefined) return ["there is no such status"];
   const missing = Object.keys(described.headers ?? {}).filter((name) => !response.headers.has(name));
   const headers = missing.map((name) => `the header ${name} is missing`);
+  if (described.content === undefined && response.body === null) return headers;
   const type = (response.headers.get("content-type") ?? "").split(";")[0] ?? "";
   const media = described.content?.[type];
   if (media === undefined) return [...headers, `there is no content type '${type}'`];

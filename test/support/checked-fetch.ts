@@ -13,6 +13,8 @@ const checkedFetch: typeof fetch = async (input, init) => {
   const response = await unchecked(input, init);
   const { origin, pathname } = new URL(input instanceof Request ? input.url : input);
   if (!services.has(origin)) return response;
+  // It may go on for minutes.
+  if (response.headers.get("content-type") === "text/event-stream") return response;
   const method = init?.method ?? (input instanceof Request ? input.method : "GET");
   await checkAnswer({ method, path: pathname, response });
   return response;

@@ -1,9 +1,11 @@
 import { onTestFinished } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Delivery } from "../../src/drain/event-source.ts";
+import type { Ledger } from "../../src/drain/ledger.ts";
 import type { NodeStatus } from "../../src/drain/node-status.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";
+import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../../src/web/app.ts";
 import { HttpSource } from "../../src/web/http-source.ts";
@@ -21,11 +23,20 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-export interface WebAppOptions extends Partial<Pick<WebOptions, "dryRun" | "ready" | "status">> {
+export interface WebAppOptions extends Partial<Pick<WebOptions, "dryRun" | "ready" | "status" | "history">> {
   /** How every drain ends. */
   readonly outcome?: DrainOutcome;
   /** Answers a request, in place of an immediate `outcome`. */
   readonly answer?: (delivery: Delivery) => unknown;
+}
+
+/** A ledger as the web sees it. */
+export function historyOf(ledger: Ledger): Omit<WebOptions["history"], "running"> {
+  return {
+    list: (max) => ledger.list(max),
+    read: (drain, signal) => ledger.read(drain, signal),
+    follow: (drain, heard) => ledger.follow(drain, heard),
+  };
 }
 
 /** The HTTP API before a drainer that does as the test wants. Each answer is held to the API's description. */
@@ -46,6 +57,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
   })();
   const app = createWebApp({
     source,
+    history: options.history ?? { ...historyOf(new MemoryLedger()), running: () => undefined },
     clock,
     isSecret: secretCheck(SECRET),
     dryRun: options.dryRun ?? false,

@@ -159,6 +159,34 @@ function node(what: string, path: string, status: number, says: RegExp): Row {
   return row(what, request(`GET /nodes/${path}`, { headers: [BEARER] }), status, says);
 }
 
+/** `GET` of something below `/drains`, with the right secret. */
+function drains(
+  what: string,
+  path: string,
+  status: number,
+  says: RegExp | undefined,
+  more: readonly string[] = [],
+): Row {
+  return row(what, request(`GET /drains${path}`, { headers: [BEARER, ...more] }), status, says);
+}
+
+const UNKNOWN_DRAINS = (below: string): readonly Row[] => [
+  row("no secret", request(`GET /drains/d-1${below}`), 401, /send the secret/),
+  row("a wrong secret", request(`GET /drains/d-1${below}?pw=wrong`), 403, /^the secret is wrong$/),
+  drains(
+    "one that there never was",
+    `/d-0123456789${below}`,
+    404,
+    /there is no drain 'd-0123456789'.*GET \/drains lists/,
+  ),
+  drains("a number", `/1${below}`, 404, /there is no drain '1'/),
+  drains("__proto__", `/__proto__${below}`, 404, /there is no drain '__proto__'/),
+  drains("a path", `/..%2f..%2fetc${below}`, 404, /there is no drain '\.\.\/\.\.\/etc'/),
+  drains("an escape sequence and a NUL", `/%1b[31m%00${below}`, 404, /there is no drain '\?\[31m\?'/),
+  drains("a name without end", `/${"d".repeat(8_000)}${below}`, 404, /there is no drain 'd{80}…'/),
+  drains("an unknown parameter", `/d-1${below}?farce=1`, 400, /unknown 'farce' in the query/),
+];
+
 /** Rows for each endpoint, by its route. A new endpoint gets an entry; `allow` is what it answers a wrong method. */
 const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows: readonly Row[] }>> = {
   "/drain": { allow: "POST", rows: [...SECRETS, ...NODES, ...FIELDS, ...FRAMES] },
@@ -184,6 +212,35 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
     allow: "GET, HEAD",
     rows: [row("an unknown parameter", request("GET /openapi.json?format=yaml"), 200)],
   },
+  "/drains": {
+    allow: "GET, HEAD",
+    rows: [
+      row("no secret", request("GET /drains"), 401, /send the secret/),
+      row("a wrong secret", request("GET /drains?pw=wrong"), 403, /^the secret is wrong$/),
+      ...["0", "1001", "-1", "1.5", "1e2", "", "many", "０"].map((limit) =>
+        drains(
+          `${limit} as limit`,
+          `?limit=${encodeURIComponent(limit)}`,
+          400,
+          /'limit' .*whole number from 1 to 1000/,
+        ),
+      ),
+      drains("the limit twice", "?limit=1&limit=1", 400, /'limit' stands twice in the query/),
+      drains("an unknown parameter", "?farce=1", 400, /unknown 'farce' in the query: it takes limit and pw/),
+      drains("the largest limit", "?limit=1000", 200, undefined),
+    ],
+  },
+  "/drains/:drain": { allow: "GET, HEAD", rows: UNKNOWN_DRAINS("") },
+  "/drains/:drain/events": {
+    allow: "GET, HEAD",
+    rows: [
+      ...UNKNOWN_DRAINS("/events"),
+      ...["-1", "one", "1.5", "9".repeat(20)].map((id) =>
+        drains(`${id} as Last-Event-ID`, "/d-1/events", 400, /^Last-Event-ID: give the id/, [`Last-Event-ID: ${id}`]),
+      ),
+      drains("an empty Last-Event-ID", "/d-1/events", 404, /there is no drain 'd-1'/, ["Last-Event-ID:"]),
+    ],
+  },
   "/nodes/:node": {
     allow: "GET, HEAD",
     rows: [
@@ -204,7 +261,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
 
 /** What belongs to no endpoint. */
 const NOWHERE: readonly Row[] = [
-  row("an unknown path", request("GET /drains/all"), 404, /there is nothing here: GET \/openapi\.json says/),
+  row("an unknown path", request("GET /drain/all"), 404, /there is nothing here: GET \/openapi\.json says/),
   row("the root", request("GET /"), 404, /there is nothing here/),
   row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /there is nothing here/),
   row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /nothing here/),
@@ -250,7 +307,7 @@ function misspelt(path: string): readonly Row[] {
   return [
     row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /there is nothing here/),
     row("the path with a slash at its end", request(`GET ${path}/`), 404, /there is nothing here/),
-    row("the path with something behind", request(`GET ${path}${path}`), 404, /there is nothing here/),
+    row("the path with something behind", request(`GET ${path}${path}${path}`), 404, /there is nothing here/),
   ];
 }
 
@@ -310,7 +367,7 @@ describe.each(Object.entries(ENDPOINTS))("%s", (path, { allow, rows }) => {
   test("answers whatever is wrong with what is wrong, and goes on", () => sweep(rows));
 
   test("says which method it takes", async () => {
-    const real = path.replace(":node", ID);
+    const real = path.replace(":node", ID).replace(":drain", "d-0123456789");
     await sweep([...refusedMethods(real, allow), ...misspelt(real)]);
     const { url } = await service();
     expect((await fetch(url + real, { method: "PUT" })).headers.get("allow")).toBe(allow);

@@ -97,6 +97,25 @@ describe("SECRET_FILE holds no secret", () => {
   });
 });
 
+describe("STATE_DIR names the directory and what is wrong with it:", () => {
+  test.each<[string, (path: string) => unknown, string | undefined, string | RegExp]>([
+    ["one that is not there", () => {}, undefined, "there is no such directory: make it"],
+    ["a file", (path) => writeFile(path, ""), undefined, "it is not a directory"],
+    ["a device", () => {}, "/dev/null", "it is not a directory"],
+    ["one where nobody may write, not even root", () => {}, "/proc/self", /^this user may not write there/],
+  ])("%s", async (_, make, given, says) => {
+    const path = given ?? (await place());
+    await make(path);
+    for (const [name, args, environment] of [
+      ["STATE_DIR", [], { STATE_DIR: path }],
+      ["--state-dir", ["--state-dir", path], {}],
+    ] as const) {
+      const finished = await new Child("service", args, { ...SERVE, SECRET: "s", ...environment }).finished;
+      expectRefusal(finished, `${name} is '${path}', which can't be used: `, says);
+    }
+  });
+});
+
 /** A scenario as text, and what is said after the file's name. */
 describe("--scenario says of a file that is no scenario what one needs", () => {
   const NEEDED = /a scenario is an object, at least \{\} for an empty region; docs\/scenarios has examples/;

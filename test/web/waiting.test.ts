@@ -33,7 +33,7 @@ describe("wait", () => {
       const { ask } = slow();
       const response = await ask(query, body);
       expect(response.status).toBe(202);
-      expect(response.headers.get("location")).toBe(`/nodes/${ID}`);
+      expect(response.headers.get("location")).toBe("/drains/d-1");
       expect(await response.json()).toEqual({
         status: "accepted",
         drainId: "d-1",
@@ -96,6 +96,78 @@ describe("wait", () => {
   });
 });
 
+describe("a drain that could not be written down", () => {
+  const error = new DrainError("ledger-unavailable", "the ledger could not be written: ENOSPC");
+  /** A web app whose drains begin, and are never written down. */
+  const unrecorded = () => {
+    const deliveries: Delivery[] = [];
+    const app = webApp({
+      answer: (delivery) => {
+        deliveries.push(delivery);
+        delivery.unrecorded({ id: "d-1", node: NODE }, error);
+      },
+    });
+    const ask = (query: string) => app.post(`/drain?id=${ID}${query}`, { headers: bearer });
+    return { ...app, ask, end: () => deliveries[0]?.settle(DRAINED) };
+  };
+
+  test.each([
+    ["&wait=false", 0],
+    ["&wait=30", 30_000],
+  ])(
+    "is no promise to whoever does not wait for it (%s): 503, which drain has begun, and when to come again",
+    async (query, waitMs) => {
+      const { ask, clock, errors } = unrecorded();
+      const asked = ask(query);
+      await clock.advance(waitMs);
+      const response = await asked;
+      expect(response.status).toBe(503);
+      expect(response.headers.get("retry-after")).toBe("5");
+      expect(await response.json()).toMatchObject({
+        code: "ledger-unavailable",
+        drainId: "d-1",
+        node: { id: ID },
+        detail: expect.stringMatching(
+          /^the drain d-1 has begun, but would be forgotten .*ENOSPC\. Wait for it, or ask again$/,
+        ),
+      });
+      expect(errors).toEqual([]);
+    },
+  );
+
+  test.each(["", "&wait=30"])("is answered with its outcome to whoever waits for that (%j)", async (query) => {
+    const { ask, end, clock } = unrecorded();
+    const asked = ask(query);
+    await clock.advance(10_000);
+    await end();
+    expect((await asked).status).toBe(200);
+  });
+});
+
+describe("who asks", () => {
+  test("is what the connection and the User-Agent say", async () => {
+    const { app, requests } = webApp();
+    const incoming = { socket: { remoteAddress: "10.0.0.9" } };
+    const headers = { ...bearer, "user-agent": "curl/8 \u00a0(x)" };
+    await app.request(`/drain?id=${ID}`, { method: "POST", headers }, { incoming });
+    expect(requests[0]?.asker).toEqual({ via: "http", address: "10.0.0.9", agent: expect.stringMatching(/^curl\/8/) });
+  });
+
+  test("is kept without the secret, wherever a caller has put it, and so is the reason", async () => {
+    const { post, requests } = webApp();
+    const reason = encodeURIComponent(`because of pw=${SECRET}, and so on`);
+    await post(`/drain?id=${ID}&reason=${reason}`, { headers: { ...bearer, "user-agent": `bot (${SECRET})` } });
+    expect(requests[0]).toMatchObject({ reason: "because of pw=…, and so on", asker: { agent: "bot (…)" } });
+    expect(JSON.stringify(requests)).not.toContain(SECRET);
+  });
+
+  test("has a name of 200 characters at most", async () => {
+    const { post, requests } = webApp();
+    await post(`/drain?id=${ID}`, { headers: { ...bearer, "user-agent": "x".repeat(1_000) } });
+    expect(requests[0]?.asker?.agent).toBe(`${"x".repeat(200)}…`);
+  });
+});
+
 describe("timeout and reason", () => {
   test.each<[string, string, object | undefined]>([
     ["in the query", `&timeout=90.5&reason=${encodeURIComponent(" Kernel upgrade, ticket 7 ")}`, undefined],
@@ -104,7 +176,13 @@ describe("timeout and reason", () => {
     const { post, requests } = webApp();
     await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
     expect(requests).toEqual([
-      { node: { by: "id", value: ID }, dryRun: false, timeoutMs: 90_500, reason: "Kernel upgrade, ticket 7" },
+      {
+        node: { by: "id", value: ID },
+        dryRun: false,
+        timeoutMs: 90_500,
+        reason: "Kernel upgrade, ticket 7",
+        asker: { via: "http" },
+      },
     ]);
   });
 

@@ -1,0 +1,158 @@
+import type { Node, Registration } from "./cloud-provider.ts";
+import { DrainError } from "./errors.ts";
+import type { EndOfDrain, LedgerEntry, RecordedError, RecordedFate, RecordedOutcome } from "./ledger.ts";
+import type { RegistrationFate } from "./outcome.ts";
+import type { AskedRequest } from "./request.ts";
+
+/** One registration as the ledger has it. Moments are milliseconds since the epoch. */
+interface RecordedRegistration {
+  readonly registration: Registration;
+  readonly foundAt: number;
+  /**
+   * - `open`: found, and nothing is known of an accepted deregistration; or it failed, or is to be made again.
+   * - `holding`: deregistered.
+   * - `released`: the pool has let go.
+   */
+  readonly state: "open" | "holding" | "released";
+  /** When the last accepted deregistration was. Absent: there was none. */
+  readonly since?: number;
+  readonly releasedAt?: number;
+  /** How often somebody else registered it again. */
+  readonly cameBack: number;
+}
+
+/** What the ledger knows of one drain. */
+export interface DrainRecord {
+  readonly id: string;
+  readonly node: Node;
+  readonly startedAt: number;
+  readonly requests: readonly AskedRequest[];
+  /** By number. Undefined: the entry that told of it is among those that are missing. */
+  readonly registrations: readonly (RecordedRegistration | undefined)[];
+  readonly elsewhere: readonly Registration[];
+  readonly entries: readonly LedgerEntry[];
+  /** The number of the last entry. */
+  readonly last: number;
+  /** How many entries could not be kept. */
+  readonly missing: number;
+  /** Absent: it has not ended. */
+  readonly end?: { readonly at: number; readonly outcome: EndOfDrain };
+}
+
+/** What a drain's entries, in their order, say of it. Undefined where its beginning is missing. */
+export function drainRecord(entries: readonly LedgerEntry[]): DrainRecord | undefined {
+  const accepted = entries.find((entry) => entry.type === "accepted");
+  if (accepted === undefined) return undefined;
+  const { drain: id, node, startedAt } = accepted;
+  const requests: AskedRequest[] = [];
+  const registrations: (RecordedRegistration | undefined)[] = [];
+  const elsewhere: Registration[] = [];
+  let ended: Extract<LedgerEntry, { type: "ended" }> | undefined;
+  for (const entry of entries) {
+    if (entry.type === "accepted" || entry.type === "joined") requests.push(entry.request);
+    if (entry.type === "found") elsewhere.push(...entry.elsewhere);
+    if (entry.type === "ended") ended = entry;
+    apply(registrations, entry);
+  }
+  const last = entries.reduce((most, { n }) => Math.max(most, n), 0);
+  const missing = last - new Set(entries.map(({ n }) => n)).size;
+  const record = { id, node, startedAt, requests, registrations, elsewhere, entries, last, missing };
+  return ended === undefined
+    ? record
+    : { ...record, end: { at: ended.at, outcome: outcomeOf(ended.outcome, { id, node, registrations, elsewhere }) } };
+}
+
+function apply(registrations: (RecordedRegistration | undefined)[], entry: LedgerEntry): void {
+  if (entry.type === "found") {
+    for (const [index, registration] of entry.registrations.entries())
+      registrations[entry.first + index] = { registration, foundAt: entry.at, state: "open", cameBack: 0 };
+    return;
+  }
+  if (!("of" in entry)) return;
+  for (const number of entry.of) {
+    const known = registrations[number];
+    if (known !== undefined) registrations[number] = after(known, entry);
+  }
+}
+
+function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: readonly number[] }>) {
+  switch (entry.type) {
+    case "deregistered":
+      return { ...known, state: "holding", since: entry.since ?? entry.at } as const;
+    case "deregistering-again":
+      return { ...known, state: "open", cameBack: known.cameBack + (entry.because === "back" ? 1 : 0) } as const;
+    case "released":
+      return { ...known, state: "released", releasedAt: entry.at } as const;
+    case "failed":
+      return { ...known, state: "open" } as const;
+    case "deregister-failed":
+    case "look-failed":
+      return known;
+    default:
+      return entry satisfies never;
+  }
+}
+
+/** How it is written down. `numberOf`: below 0 where the ledger was never told of a registration. */
+export function recordedOutcome(
+  outcome: EndOfDrain,
+  numberOf: (registration: Registration) => number,
+): RecordedOutcome {
+  const fates = "registrations" in outcome ? outcome.registrations : [];
+  return {
+    status: outcome.status,
+    fates: fates.map((fate) => recordedFate(fate, numberOf)).filter(({ of }) => of >= 0),
+    ...("limit" in outcome ? { limit: outcome.limit, searched: outcome.searched } : {}),
+    ...("message" in outcome ? { message: outcome.message } : {}),
+    ...("error" in outcome && outcome.error !== undefined ? { error: recordedError(outcome.error) } : {}),
+  };
+}
+
+export function recordedError({ code, message }: DrainError): RecordedError {
+  return { code, message };
+}
+
+function recordedFate(
+  { registration, error, ...fate }: RegistrationFate,
+  numberOf: (registration: Registration) => number,
+): RecordedFate {
+  const heldMs = Math.round(fate.heldMs);
+  return { of: numberOf(registration), ...fate, heldMs, ...(error && { error: recordedError(error) }) };
+}
+
+function outcomeOf(
+  { status, fates, limit, searched, message, error }: RecordedOutcome,
+  { id, node, registrations: found, elsewhere }: Pick<DrainRecord, "id" | "node" | "registrations" | "elsewhere">,
+): EndOfDrain {
+  const about = { drainId: id, node };
+  const registrations = fates.flatMap(({ of, error: why, ...fate }) => {
+    const registration = found[of]?.registration;
+    return registration === undefined ? [] : [{ registration, ...fate, ...(why && { error: thrown(why) }) }];
+  });
+  switch (status) {
+    case "drained":
+      return { ...about, status, registrations, elsewhere };
+    case "nothing-registered":
+      return { ...about, status, elsewhere };
+    case "deadline-passed":
+      return {
+        ...about,
+        status,
+        limit: limit ?? { reason: "timeout", at: 0 },
+        searched: searched ?? false,
+        registrations,
+      };
+    case "instance-gone":
+      return { status, message: message ?? "" };
+    case "abandoned":
+      return { ...about, status, registrations };
+    case "failed":
+      return { ...about, status, error: thrown(error), registrations };
+    default:
+      return status satisfies never;
+  }
+}
+
+function thrown(error: RecordedError | undefined): DrainError {
+  return new DrainError(error?.code ?? "internal", error?.message ?? "");
+}

@@ -1,0 +1,142 @@
+import type { Node, Registration } from "./cloud-provider.ts";
+import type { DrainErrorCode } from "./errors.ts";
+import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
+import type { DrainLimit } from "./plan.ts";
+import type { AskedRequest } from "./request.ts";
+
+/** Which registrations of a drain are meant: their numbers, in the order in which `found` told them, from 0. */
+type Of = readonly number[];
+
+/** A dry run is no drain: nothing of it is written down. */
+export type EndOfDrain = Exclude<DrainOutcome, { readonly status: "planned" }>;
+
+export interface RecordedError {
+  readonly code: DrainErrorCode;
+  readonly message: string;
+}
+
+export type RecordedFate = Omit<RegistrationFate, "registration" | "error"> & {
+  readonly of: number;
+  readonly error?: RecordedError;
+};
+
+/** A `DrainOutcome` whose registrations are numbers. */
+export interface RecordedOutcome {
+  readonly status: EndOfDrain["status"];
+  readonly fates: readonly RecordedFate[];
+  readonly limit?: DrainLimit;
+  readonly searched?: boolean;
+  readonly message?: string;
+  readonly error?: RecordedError;
+}
+
+/** What happened in a drain. */
+export type LedgerStep =
+  /** A drain has begun; the first entry of each. */
+  | { readonly type: "accepted"; readonly node: Node; readonly startedAt: number; readonly request: AskedRequest }
+  | { readonly type: "joined"; readonly request: AskedRequest }
+  /** Registered so before anything was done about it: as the cloud listed it, with all that registering it again needs. */
+  | {
+      readonly type: "found";
+      /** The number of the first one. */
+      readonly first: number;
+      readonly registrations: readonly Registration[];
+      readonly elsewhere: readonly Registration[];
+    }
+  | {
+      readonly type: "planned";
+      readonly longestHoldMs: number;
+      readonly limit: DrainLimit;
+      readonly warnings: readonly string[];
+    }
+  /** `since`: held since then, where that is not the entry's own moment: it was deregistered before a restart. */
+  | { readonly type: "deregistered"; readonly of: Of; readonly foundDraining?: true; readonly since?: number }
+  | { readonly type: "deregistering-again"; readonly of: Of; readonly because: "back" | "ignored" }
+  | { readonly type: "deregister-failed" | "look-failed" | "failed"; readonly of: Of; readonly error: RecordedError }
+  | { readonly type: "released"; readonly of: Of }
+  /** The process was told to stop before the drain had ended. */
+  | { readonly type: "interrupted" }
+  /** Another process has taken the drain up. */
+  | { readonly type: "resumed" }
+  | { readonly type: "ended"; readonly outcome: RecordedOutcome };
+
+/** Moments are milliseconds since the epoch. */
+export type LedgerEntry = LedgerStep & {
+  readonly drain: string;
+  /** Counts a drain's entries from 1. One that is missing could not be kept. */
+  readonly n: number;
+  readonly at: number;
+};
+
+/** One drain in a list. */
+export interface DrainSummary {
+  readonly drain: string;
+  readonly node: Pick<Node, "id" | "name" | "network" | "cluster">;
+  readonly startedAt: number;
+  /** Why, in the callers' words. */
+  readonly reasons: readonly string[];
+  /** Absent while it runs. */
+  readonly end?: { readonly at: number; readonly status: EndOfDrain["status"] };
+}
+
+/** Whoever waits for an entry to be kept waits no longer than this. */
+export const KEPT_WITHIN_MS = 5_000;
+/** The same for an entry to be noted. A deregistration waits for that, so that a hold is never forgotten. */
+export const NOTED_WITHIN_MS = 250;
+
+/**
+ * What drains were accepted, and what has become of them. Implementations: a file, and memory.
+ *
+ * A drain that has not ended is kept whole, for the next process to take up; of those that have ended the newest, up to
+ * the implementation's bounds. Entries are kept in the order in which they are given, each once. Nothing here stops a
+ * drain: what can't be kept is lost, and the gap in the numbers says so.
+ */
+export interface Ledger {
+  /** Takes it down, in time. */
+  note(entry: LedgerEntry): void;
+
+  /**
+   * Resolves once the death of this process can't lose what was given so far, or nobody can say when that will be:
+   * after `NOTED_WITHIN_MS` at the latest.
+   */
+  noted(): Promise<void>;
+
+  /**
+   * Resolves once nothing but the loss of what it is kept on can lose the entry. Rejects with `ledger-unavailable` when
+   * that fails, or takes longer than `KEPT_WITHIN_MS`; the entry may be kept later all the same.
+   */
+  keep(entry: LedgerEntry): Promise<void>;
+
+  /** The newest drains first, `max` at most. */
+  list(max: number): readonly DrainSummary[];
+
+  /** Everything kept of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
+  read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;
+
+  /** Hands over each entry of a drain as it is given, until the returned function is called. */
+  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void;
+
+  /** The entries of each drain that has not ended, oldest first. Throws `ledger-unavailable`. */
+  unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]>;
+}
+
+/** Brings a drain's summary up to date. Undefined: the drain's beginning is not known. */
+export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntry): DrainSummary | undefined {
+  switch (entry.type) {
+    case "accepted": {
+      const { id, name, network, cluster } = entry.node;
+      const node = { id, name, network, ...(cluster === undefined ? {} : { cluster }) };
+      const { reason } = entry.request;
+      return { drain: entry.drain, node, startedAt: entry.startedAt, reasons: reason === undefined ? [] : [reason] };
+    }
+    case "joined": {
+      const { reason } = entry.request;
+      if (summary === undefined || reason === undefined || summary.reasons.includes(reason)) return summary;
+      return { ...summary, reasons: [...summary.reasons, reason] };
+    }
+    case "ended":
+      return summary && { ...summary, end: { at: entry.at, status: entry.outcome.status } };
+    default:
+      return summary;
+  }
+}

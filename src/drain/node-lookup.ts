@@ -1,0 +1,52 @@
+import type { Clock } from "./clock.ts";
+import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
+import type { DrainError } from "./errors.ts";
+import { type DrainTimes, deadlineLimit } from "./plan.ts";
+import { repeatWhilePassing } from "./repeat.ts";
+import type { AskedRequest, DrainRequest } from "./request.ts";
+
+export interface NodeLookupOptions {
+  readonly cloud: CloudProvider;
+  readonly clock: Clock;
+  readonly times: DrainTimes;
+}
+
+/** Finds the node that a request for a drain names. */
+export class NodeLookup {
+  readonly #request: DrainRequest & AskedRequest;
+  readonly #options: NodeLookupOptions;
+  #trouble: DrainError | undefined;
+
+  constructor(request: DrainRequest & AskedRequest, options: NodeLookupOptions) {
+    this.#request = request;
+    this.#options = options;
+  }
+
+  /** Why it is not found yet, where a call is being repeated. */
+  get trouble(): DrainError | undefined {
+    return this.#trouble;
+  }
+
+  /** Who has a deadline has nobody to ask again later: until then, what fails in passing is tried again. */
+  async resolve(signal: AbortSignal): Promise<Node> {
+    const { cloud, clock, times } = this.#options;
+    const { node, askedAt, deadline } = this.#request;
+    const known = node.by === "id" ? cloud.recall(node.value) : undefined;
+    if (known !== undefined) return known;
+    const limit = deadlineLimit({ startedAt: askedAt, deadline, times });
+    const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
+    const repeats = (error: DrainError) => {
+      this.#trouble = error;
+    };
+    const by = { ...toFind(this.#request, signal), repeats };
+    return repeatWhilePassing({ clock, until, signal }, () => cloud.resolve(node, by));
+  }
+}
+
+/** As somebody who has to find something. */
+export function toFind(
+  { deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "deadline">,
+  signal: AbortSignal,
+): CallFor {
+  return { urgency: () => ({ purpose: "find", deadline }), signal };
+}

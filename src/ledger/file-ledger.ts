@@ -1,0 +1,287 @@
+import { newAbort } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { DrainError } from "../drain/errors.ts";
+import { type DrainSummary, KEPT_WITHIN_MS, type Ledger, type LedgerEntry, NOTED_WITHIN_MS } from "../drain/ledger.ts";
+import { LimitPassed, withLimit } from "../drain/limit.ts";
+import { Followers } from "./followers.ts";
+import type { LedgerFile } from "./ledger-file.ts";
+import type { KeptBounds, LedgerIndex } from "./ledger-index.ts";
+import { lineOf } from "./lines.ts";
+import { rewriteKept, storedEntries, unavailable } from "./stored-drains.ts";
+
+export interface FileBounds extends KeptBounds {
+  /** A larger file is written anew, with what is to be kept; one that is larger even then, once it is twice as large. */
+  readonly fileBytesMax: number;
+  /** Entries that wait for a disk which fails. Of more, only how drains begin and end. */
+  readonly waitingMax: number;
+}
+
+const BOUNDS: FileBounds = {
+  endedMax: 10_000,
+  endedBytesMax: 32 * 1_024 * 1_024,
+  fileBytesMax: 64 * 1_024 * 1_024,
+  waitingMax: 20_000,
+};
+/** Many lines are one write. */
+const BATCH_BYTES = 256 * 1_024;
+/** A disk that has failed is tried again this often, and for each drain that is to be kept. */
+const RETRY_MS = 5_000;
+const READ_WITHIN_MS = 5_000;
+
+export interface FileLedgerOptions {
+  readonly clock: Clock;
+  readonly bounds?: Partial<FileBounds>;
+  /** Each failure to write. */
+  readonly onFailure?: (error: DrainError) => void;
+  /** The first one after a success, and the first success after that. */
+  readonly onTrouble?: (error: DrainError) => void;
+  readonly onRecovered?: (lost: number) => void;
+}
+
+interface Waiting {
+  readonly entry: LedgerEntry;
+  /** Absent: nobody waits for it. */
+  readonly kept?: { readonly resolve: () => void; readonly reject: (error: DrainError) => void };
+}
+
+/**
+ * Keeps drains in a file of JSON lines. The disk is waited for by those who say so and by nobody else: what is given
+ * stands in a queue, which one loop writes, with one `fdatasync` for all that gather while the last one runs.
+ */
+export class FileLedger implements Ledger {
+  readonly #file: LedgerFile;
+  readonly #index: LedgerIndex;
+  readonly #options: FileLedgerOptions;
+  readonly #bounds: FileBounds;
+  readonly #followers = new Followers();
+  readonly #closed = newAbort();
+  #queue: Waiting[] = [];
+  /** Taken from the queue, and not safely in the file. */
+  #writing: readonly Waiting[] = [];
+  #isBusy = false;
+  #failure: DrainError | undefined;
+  #lost = 0;
+  /** How many were given, and how many of those the death of the process can't lose. */
+  #given = 0;
+  #noted = 0;
+  #whoAwaitsNoting: { readonly upTo: number; readonly resolve: () => void }[] = [];
+  #rewriteAbove: number;
+  /** The file is sound up to here. */
+  #written: number;
+  #awaitsRetry = false;
+  /** A read and a rewriting wait for each other. */
+  #alone: Promise<unknown> = Promise.resolve();
+
+  constructor(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions) {
+    this.#file = file;
+    this.#index = index;
+    this.#options = options;
+    this.#bounds = { ...BOUNDS, ...options.bounds };
+    this.#rewriteAbove = this.#bounds.fileBytesMax;
+    this.#written = file.size;
+  }
+
+  note(entry: LedgerEntry): void {
+    this.#take({ entry });
+  }
+
+  async noted(): Promise<void> {
+    if (this.#failure !== undefined || this.#noted >= this.#given) return;
+    const done = newAbort();
+    const noted = new Promise<void>((resolve) => this.#whoAwaitsNoting.push({ upTo: this.#given, resolve }));
+    await Promise.race([noted, this.#options.clock.sleep(NOTED_WITHIN_MS, done.signal)]).finally(() => done.abort());
+  }
+
+  async keep(entry: LedgerEntry): Promise<void> {
+    const done = newAbort();
+    const kept = new Promise<void>((resolve, reject) => this.#take({ entry, kept: { resolve, reject } }));
+    const tooLate = this.#options.clock.sleep(KEPT_WITHIN_MS, done.signal).then(
+      () => {
+        const error = new DrainError(
+          "ledger-unavailable",
+          `the ledger was not written within ${KEPT_WITHIN_MS / 1_000} s`,
+        );
+        this.#trouble(error);
+        throw error;
+      },
+      () => {}, // Kept, or not, before that.
+    );
+    await Promise.race([kept, tooLate]).finally(() => done.abort());
+  }
+
+  list(max: number): readonly DrainSummary[] {
+    return this.#index.newest(max);
+  }
+
+  async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {
+    if (this.#index.get(drain) === undefined) return undefined;
+    return this.#reading(signal, async () => {
+      // What is written from now on is in here, too.
+      const unwritten = [...this.#writing, ...this.#queue].map(({ entry }) => entry);
+      const { from = 0, to = 0 } = this.#index.get(drain) ?? {};
+      const written = await storedEntries(this.#file, [drain], { from, to });
+      return [...written, ...unwritten.filter((entry) => entry.drain === drain)];
+    });
+  }
+
+  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void {
+    return this.#followers.follow(drain, heard);
+  }
+
+  async unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]> {
+    return this.#reading(signal, async () => {
+      const byDrain = new Map<string, LedgerEntry[]>([...this.#index.unfinished()].map((drain) => [drain, []]));
+      const entries = await storedEntries(this.#file, [...byDrain.keys()], { from: 0, to: this.#written });
+      for (const entry of entries) byDrain.get(entry.drain)?.push(entry);
+      for (const { entry } of [...this.#writing, ...this.#queue]) byDrain.get(entry.drain)?.push(entry);
+      return [...byDrain.values()];
+    });
+  }
+
+  /** Waits a moment for what is still to be written. */
+  async close(): Promise<void> {
+    await this.noted();
+    this.#closed.abort();
+    if (!this.#isBusy) await this.#file.close().catch(() => {});
+  }
+
+  #take(waiting: Waiting): void {
+    const { entry, kept } = waiting;
+    this.#index.given(entry);
+    const isStep = entry.type !== "accepted" && entry.type !== "ended";
+    const { waitingMax } = this.#bounds;
+    if (this.#queue.length >= (isStep ? waitingMax : 2 * waitingMax)) {
+      this.#lost += 1;
+      kept?.reject(this.#failure ?? new DrainError("ledger-unavailable", "the ledger is not written fast enough"));
+    } else {
+      this.#queue.push(waiting);
+      this.#given += 1;
+      // While the disk fails, it is tried for those who wait; the others are written once it works again.
+      if (!this.#awaitsRetry || kept !== undefined) void this.#write();
+    }
+    this.#followers.tell(entry);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#isBusy || this.#closed.signal.aborted) return;
+    this.#isBusy = true;
+    try {
+      while (this.#queue.length > 0 && !this.#closed.signal.aborted) await this.#writeBatch();
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#isBusy = false;
+      if (this.#closed.signal.aborted) await this.#file.close().catch(() => {});
+    }
+  }
+
+  async #writeBatch(): Promise<void> {
+    const lines: Buffer[] = [];
+    let bytes = 0;
+    while (bytes < BATCH_BYTES && lines.length < this.#queue.length) {
+      const line = Buffer.from(lineOf((this.#queue[lines.length] as Waiting).entry));
+      lines.push(line);
+      bytes += line.length;
+    }
+    const batch = this.#queue.splice(0, lines.length);
+    this.#writing = batch;
+    const begin = this.#file.size;
+    await this.#file.append(Buffer.concat(lines));
+    this.#noted += batch.length;
+    this.#tellNoted();
+    try {
+      if (batch.some(({ kept }) => kept !== undefined)) await this.#file.sync();
+    } catch (error) {
+      // The disk may have forgotten them: they are written again.
+      this.#file.takeBack(begin);
+      this.#noted -= batch.length;
+      throw error;
+    }
+    let from = begin;
+    for (const [index, { entry, kept }] of batch.entries()) {
+      const to = from + (lines[index]?.length ?? 0);
+      this.#index.written(entry.drain, from, to);
+      kept?.resolve();
+      from = to;
+    }
+    this.#writing = [];
+    this.#written = from;
+    this.#recovered();
+    await this.#rewriteIfLarge();
+  }
+
+  #failed(cause: unknown): void {
+    const error = unavailable("written", cause);
+    const again = this.#writing.map(({ entry }) => ({ entry }));
+    for (const { kept } of [...this.#writing, ...this.#queue]) kept?.reject(error);
+    this.#queue = [...again, ...this.#queue.map(({ entry }) => ({ entry }))];
+    this.#writing = [];
+    this.#trouble(error);
+    this.#tellNoted();
+  }
+
+  #trouble(error: DrainError): void {
+    const isFirst = this.#failure === undefined;
+    this.#failure = error;
+    this.#options.onFailure?.(error);
+    if (isFirst) this.#options.onTrouble?.(error);
+    if (this.#awaitsRetry) return;
+    this.#awaitsRetry = true;
+    this.#options.clock.sleep(RETRY_MS, this.#closed.signal).then(
+      () => {
+        this.#awaitsRetry = false;
+        return this.#write();
+      },
+      () => {}, // Closed.
+    );
+  }
+
+  #recovered(): void {
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#options.onRecovered?.(this.#lost);
+    this.#lost = 0;
+  }
+
+  #tellNoted(): void {
+    const isTold = ({ upTo }: { readonly upTo: number }) => this.#failure !== undefined || upTo <= this.#noted;
+    const told = this.#whoAwaitsNoting.filter(isTold);
+    this.#whoAwaitsNoting = this.#whoAwaitsNoting.filter((one) => !isTold(one));
+    for (const { resolve } of told) resolve();
+  }
+
+  async #rewriteIfLarge(): Promise<void> {
+    const { endedMax, fileBytesMax } = this.#bounds;
+    if (this.#file.size <= this.#rewriteAbove && this.#index.ended <= 1.5 * endedMax) return;
+    const before = this.#file.size;
+    // Not again at once, should it fail.
+    this.#rewriteAbove = 2 * before;
+    try {
+      await this.#notBesideOthers(() => rewriteKept(this.#file, this.#index, this.#bounds));
+      this.#rewriteAbove = Math.max(fileBytesMax, 2 * this.#file.size);
+    } catch (error) {
+      this.#trouble(unavailable("written", error));
+    }
+    this.#written = this.#file.size;
+  }
+
+  async #reading<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + READ_WITHIN_MS } as const;
+    try {
+      return await withLimit({ clock, limit, signal }, () => this.#notBesideOthers(work));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw unavailable(
+        "read",
+        error instanceof LimitPassed ? `it took longer than ${READ_WITHIN_MS / 1_000} s` : error,
+      );
+    }
+  }
+
+  #notBesideOthers<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#alone.then(work);
+    this.#alone = done.catch(() => {});
+    return done;
+  }
+}

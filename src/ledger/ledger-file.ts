@@ -1,0 +1,171 @@
+import * as fs from "node:fs/promises";
+import { join } from "node:path";
+
+export type Handle = Pick<fs.FileHandle, "read" | "write" | "datasync" | "truncate" | "sync" | "stat" | "close">;
+
+/** What is needed of a file system, so that a test can have one that fails. */
+export interface Files {
+  open(path: string, flags: string | number, mode?: number): Promise<Handle>;
+  rename(from: string, to: string): Promise<void>;
+  rm(path: string, options: { readonly force: boolean }): Promise<void>;
+  copyFile(from: string, to: string, mode: number): Promise<void>;
+}
+
+export interface Line {
+  readonly bytes: Buffer;
+  /** Where the next line begins. */
+  readonly end: number;
+}
+
+export interface Rewriting {
+  readonly isKept: (line: Line) => boolean;
+  /** Hears of each line where it begins in the new file. */
+  readonly kept: (line: Line, from: number) => void;
+  /** The new file is in place. It may still fail to outlive the machine: that is thrown afterwards. */
+  readonly done: () => void;
+}
+
+/** The file's name in its folder. */
+const LEDGER_NAME = "drains.jsonl";
+const CHUNK_BYTES = 256 * 1_024;
+const OWNER_ONLY = 0o600;
+const NEWLINE = 10;
+
+/** A file of lines that grows at its end, and is now and then written anew. One caller at a time writes. */
+export class LedgerFile {
+  readonly #folder: string;
+  readonly #files: Files;
+  #handle: Handle;
+  #size: number;
+  /** Behind the size there may be parts of lines. */
+  #isTorn = false;
+
+  private constructor(folder: string, files: Files, handle: Handle, size: number) {
+    this.#folder = folder;
+    this.#files = files;
+    this.#handle = handle;
+    this.#size = size;
+  }
+
+  /** Makes it where there is none. Throws what the operating system says. */
+  static async open(folder: string, files: Files = fs): Promise<LedgerFile> {
+    await files.rm(join(folder, `${LEDGER_NAME}.new`), { force: true });
+    const { O_RDWR, O_CREAT } = fs.constants;
+    const handle = await files.open(join(folder, LEDGER_NAME), O_RDWR | O_CREAT, OWNER_ONLY);
+    const file = new LedgerFile(folder, files, handle, (await handle.stat()).size);
+    await file.#syncFolder();
+    return file;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** All or nothing: what a failure has left of it is taken back. Lost when the machine dies, but not with the process. */
+  async append(bytes: Buffer): Promise<void> {
+    if (this.#isTorn) await this.#handle.truncate(this.#size);
+    this.#isTorn = true;
+    await writeAll(this.#handle, bytes, this.#size);
+    this.#size += bytes.length;
+    this.#isTorn = false;
+  }
+
+  /** From now on what was appended outlives the machine. */
+  sync(): Promise<void> {
+    return this.#handle.datasync();
+  }
+
+  /** What stands behind `size` is not meant any more. */
+  takeBack(size: number): void {
+    this.#size = size;
+    this.#isTorn = true;
+  }
+
+  /** The whole lines between two places, without their ends, many at a time. What follows the last end is left out. */
+  async *lines(from: number, to: number): AsyncGenerator<readonly Line[]> {
+    let rest: Buffer[] = [];
+    for (let at = from; at < to; ) {
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - at));
+      const { bytesRead } = await this.#handle.read(chunk, 0, chunk.length, at);
+      if (bytesRead === 0) return;
+      const read = chunk.subarray(0, bytesRead);
+      const lines: Line[] = [];
+      let start = 0;
+      for (let end = read.indexOf(NEWLINE); end !== -1; end = read.indexOf(NEWLINE, start)) {
+        const last = read.subarray(start, end);
+        lines.push({ bytes: rest.length === 0 ? last : Buffer.concat([...rest, last]), end: at + end + 1 });
+        rest = [];
+        start = end + 1;
+      }
+      if (start < read.length) rest.push(read.subarray(start));
+      at += bytesRead;
+      yield lines;
+    }
+  }
+
+  /**
+   * Leaves only the lines that `isKept`, in one step: whatever happens meanwhile, the file is the old one or the new one.
+   */
+  async rewrite({ isKept, kept, done }: Rewriting): Promise<void> {
+    const path = join(this.#folder, LEDGER_NAME);
+    const fresh = await this.#files.open(`${path}.new`, "w+", OWNER_ONLY);
+    let size = 0;
+    try {
+      for await (const lines of this.lines(0, this.#size)) {
+        const parts: Buffer[] = [];
+        let from = size;
+        for (const line of lines.filter(isKept)) {
+          parts.push(line.bytes, Buffer.of(NEWLINE));
+          kept(line, from);
+          from += line.bytes.length + 1;
+        }
+        await writeAll(fresh, Buffer.concat(parts), size);
+        size = from;
+      }
+      await fresh.datasync();
+      await this.#files.rename(`${path}.new`, path);
+    } catch (error) {
+      await fresh.close().catch(() => {});
+      await this.#files.rm(`${path}.new`, { force: true }).catch(() => {});
+      throw error;
+    }
+    const old = this.#handle;
+    this.#handle = fresh;
+    this.#size = size;
+    this.#isTorn = false;
+    done();
+    await old.close().catch(() => {});
+    await this.#syncFolder();
+  }
+
+  /** Copies it, and returns under which name. */
+  async copyAside(suffix: string): Promise<string> {
+    const path = join(this.#folder, `${LEDGER_NAME}.${suffix}`);
+    await this.#files.copyFile(join(this.#folder, LEDGER_NAME), path, fs.constants.COPYFILE_EXCL);
+    return path;
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  /** A new name outlives the machine only then. */
+  async #syncFolder(): Promise<void> {
+    const folder = await this.#files.open(this.#folder, "r");
+    try {
+      await folder.sync();
+    } catch (error) {
+      // Some file systems have no such thing.
+      if ((error as NodeJS.ErrnoException).code !== "EINVAL") throw error;
+    } finally {
+      await folder.close();
+    }
+  }
+}
+
+async function writeAll(handle: Handle, bytes: Buffer, at: number): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, at + written);
+    written += bytesWritten;
+  }
+}

@@ -1,0 +1,81 @@
+import { type DrainSummary, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+
+/** One drain, and where in the file its lines are, between those of others. */
+export interface Indexed {
+  readonly summary: DrainSummary;
+  /** `from` is where its first line begins, `to` where its last one ends. Equal: nothing is written yet. */
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: number;
+}
+
+export interface KeptBounds {
+  /** Drains that have ended, and the bytes of their lines: the newest are kept. */
+  readonly endedMax: number;
+  readonly endedBytesMax: number;
+}
+
+/** Which drains there are. Of an entry whose drain's beginning is unknown nothing is taken. */
+export class LedgerIndex {
+  /** In the order of their beginnings. */
+  #drains = new Map<string, Indexed>();
+  #ended = 0;
+
+  get ended(): number {
+    return this.#ended;
+  }
+
+  get(drain: string): Indexed | undefined {
+    return this.#drains.get(drain);
+  }
+
+  newest(max: number): readonly DrainSummary[] {
+    return [...this.#drains.values()]
+      .slice(-max)
+      .reverse()
+      .map(({ summary }) => summary);
+  }
+
+  unfinished(): ReadonlySet<string> {
+    return new Set([...this.#drains].filter(([, { summary }]) => summary.end === undefined).map(([drain]) => drain));
+  }
+
+  /** It is given, and not written yet. */
+  given(entry: LedgerEntry): void {
+    const known = this.#drains.get(entry.drain);
+    const summary = summaryWith(known?.summary, entry);
+    if (summary === undefined) return;
+    if (known?.summary.end === undefined && summary.end !== undefined) this.#ended += 1;
+    this.#drains.set(entry.drain, { ...(known ?? { from: 0, to: 0, bytes: 0 }), summary });
+  }
+
+  written(drain: string, from: number, to: number): void {
+    const known = this.#drains.get(drain);
+    if (known === undefined) return;
+    const bytes = known.bytes + to - from;
+    this.#drains.set(drain, { ...known, from: known.bytes === 0 ? from : known.from, to, bytes });
+  }
+
+  /** Those that have not ended, and the newest of the others. */
+  kept({ endedMax, endedBytesMax }: KeptBounds): ReadonlySet<string> {
+    const kept = new Set<string>();
+    let ended = 0;
+    let bytes = 0;
+    for (const [drain, { summary, bytes: own }] of [...this.#drains].reverse()) {
+      if (summary.end === undefined) kept.add(drain);
+      else if (ended < endedMax && bytes + own <= endedBytesMax) {
+        kept.add(drain);
+        ended += 1;
+        bytes += own;
+      }
+    }
+    return kept;
+  }
+
+  /** The file was written anew, with these drains in it: where their lines are is told by `written`. */
+  rewritten(kept: ReadonlySet<string>): void {
+    const drains = [...this.#drains].filter(([drain]) => kept.has(drain));
+    this.#drains = new Map(drains.map(([drain, { summary }]) => [drain, { summary, from: 0, to: 0, bytes: 0 }]));
+    this.#ended = drains.filter(([, { summary }]) => summary.end !== undefined).length;
+  }
+}

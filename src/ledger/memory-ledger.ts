@@ -1,0 +1,102 @@
+import { type DrainSummary, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import { Followers } from "./followers.ts";
+
+/** Bounds of what is kept. A drain that has not ended is kept while there is room for its entries. */
+export interface MemoryBounds {
+  /** Drains that have ended. */
+  readonly endedMax: number;
+  /** Entries and registrations of all drains: each takes some hundred bytes. */
+  readonly weightMax: number;
+}
+
+const BOUNDS: MemoryBounds = { endedMax: 1_000, weightMax: 100_000 };
+
+interface Kept {
+  summary: DrainSummary;
+  readonly entries: LedgerEntry[];
+  weight: number;
+}
+
+/** Keeps drains as long as the process lives: where nothing outlives it, or no directory was given. */
+export class MemoryLedger implements Ledger {
+  readonly #bounds: MemoryBounds;
+  /** In the order of their beginnings. */
+  readonly #drains = new Map<string, Kept>();
+  /** In the order of their ends. */
+  readonly #ended = new Set<string>();
+  readonly #followers = new Followers();
+  #weight = 0;
+
+  constructor(bounds: Partial<MemoryBounds> = {}) {
+    this.#bounds = { ...BOUNDS, ...bounds };
+  }
+
+  note(entry: LedgerEntry): void {
+    this.#take(entry);
+    this.#followers.tell(entry);
+  }
+
+  async noted(): Promise<void> {}
+
+  async keep(entry: LedgerEntry): Promise<void> {
+    this.note(entry);
+  }
+
+  list(max: number): readonly DrainSummary[] {
+    return [...this.#drains.values()]
+      .reverse()
+      .slice(0, max)
+      .map(({ summary }) => summary);
+  }
+
+  async read(drain: string): Promise<readonly LedgerEntry[] | undefined> {
+    const kept = this.#drains.get(drain);
+    return kept && [...kept.entries];
+  }
+
+  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void {
+    return this.#followers.follow(drain, heard);
+  }
+
+  async unfinished(): Promise<readonly (readonly LedgerEntry[])[]> {
+    return [...this.#drains.values()]
+      .filter(({ summary }) => summary.end === undefined)
+      .map(({ entries }) => [...entries]);
+  }
+
+  #take(entry: LedgerEntry): void {
+    const known = this.#drains.get(entry.drain);
+    const summary = summaryWith(known?.summary, entry);
+    if (summary === undefined) return;
+    const kept = known ?? { summary, entries: [], weight: 0 };
+    kept.summary = summary;
+    this.#drains.set(entry.drain, kept);
+    const weight = weightOf(entry, kept);
+    this.#makeRoom(weight);
+    // How drains begin and end, and what they found, is always kept.
+    const isStep = entry.type !== "accepted" && entry.type !== "found" && entry.type !== "ended";
+    if (isStep && this.#weight + weight > this.#bounds.weightMax) return;
+    kept.entries.push(entry);
+    kept.weight += weight;
+    this.#weight += weight;
+    if (entry.type === "ended") this.#ended.add(entry.drain);
+  }
+
+  /** Forgets those that ended first. */
+  #makeRoom(weight: number): void {
+    const { endedMax, weightMax } = this.#bounds;
+    for (const drain of this.#ended) {
+      if (this.#ended.size <= endedMax && this.#weight + weight <= weightMax) return;
+      this.#weight -= this.#drains.get(drain)?.weight ?? 0;
+      this.#drains.delete(drain);
+      this.#ended.delete(drain);
+    }
+  }
+}
+
+function weightOf(entry: LedgerEntry, { entries }: Kept): number {
+  if (entry.type !== "ended") return 1;
+  // What was found is the running drain's own, too; from now on it is held for this alone.
+  const found = entries.reduce((sum, one) => sum + (one.type === "found" ? one.registrations.length : 0), 0);
+  return 1 + found + entry.outcome.fates.length;
+}

@@ -1,0 +1,112 @@
+import { stat } from "node:fs/promises";
+import { FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
+import { lockFolder } from "./folder-lock.ts";
+import { type Files, LedgerFile } from "./ledger-file.ts";
+import { LedgerIndex } from "./ledger-index.ts";
+import { entryOf } from "./lines.ts";
+import { rewriteKept } from "./stored-drains.ts";
+
+export interface OpenedLedger {
+  readonly ledger: FileLedger;
+  /** What was wrong with the file, in sentences for whoever runs the service. */
+  readonly findings: readonly string[];
+  /** Writes what is still to be written, and lets others use the folder. */
+  close(): Promise<void>;
+}
+
+const LINES_NAMED_MAX = 20;
+
+/**
+ * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that says what is wrong with
+ * the folder. What is wrong with the file stops nobody: a last line without its end was torn by a crash and is left
+ * out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
+ */
+export async function openLedger(
+  folder: string,
+  { files, ...options }: FileLedgerOptions & { readonly files?: Files },
+): Promise<OpenedLedger> {
+  try {
+    if (!(await stat(folder)).isDirectory()) throw new Error("it is not a directory");
+    const unlock = await lockFolder(folder);
+    try {
+      const file = await LedgerFile.open(folder, files);
+      const index = new LedgerIndex();
+      const findings = await readFile(file, index, options);
+      const ledger = new FileLedger(file, index, options);
+      const close = async () => {
+        await ledger.close();
+        await unlock();
+      };
+      return { ledger, findings, close };
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  } catch (error) {
+    throw new Error(sentence(error as NodeJS.ErrnoException), { cause: error });
+  }
+}
+
+async function readFile(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions): Promise<readonly string[]> {
+  const findings: string[] = [];
+  const damaged: number[] = [];
+  let from = 0;
+  let number = 0;
+  for await (const lines of file.lines(0, file.size)) {
+    for (const { bytes, end } of lines) {
+      number += 1;
+      const entry = entryOf(bytes.toString("utf8"));
+      if (entry === undefined) damaged.push(number);
+      else {
+        index.given(entry);
+        index.written(entry.drain, from, end);
+      }
+      from = end;
+    }
+  }
+  if (from < file.size) {
+    findings.push(
+      `the last line of the ledger has no end, as a crash leaves it: ${file.size - from} bytes are left out`,
+    );
+    file.takeBack(from);
+  }
+  if (damaged.length > 0) findings.push(await repaired(file, index, damaged, options));
+  return findings;
+}
+
+async function repaired(
+  file: LedgerFile,
+  index: LedgerIndex,
+  damaged: readonly number[],
+  { clock }: FileLedgerOptions,
+): Promise<string> {
+  const named = damaged.slice(0, LINES_NAMED_MAX).join(", ");
+  const more = damaged.length > LINES_NAMED_MAX ? ` and ${damaged.length - LINES_NAMED_MAX} more` : "";
+  const lines = `the ledger can't be read in line ${named}${more}`;
+  try {
+    const suffix = `damaged-${new Date(clock.now()).toISOString().replaceAll(":", "-")}`;
+    const aside = await file.copyAside(suffix);
+    const everything = { endedMax: Number.MAX_SAFE_INTEGER, endedBytesMax: Number.MAX_SAFE_INTEGER };
+    await rewriteKept(file, index, everything, ({ bytes }) => entryOf(bytes.toString("utf8")) !== undefined);
+    return `${lines}: the file is kept as ${aside}, and the ledger goes on without`;
+  } catch (error) {
+    return `${lines}, and is left as it is: ${(error as Error).message}`;
+  }
+}
+
+function sentence({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "there is no such directory: make it";
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return `this user may not write there (${code})`;
+    case "EOPNOTSUPP":
+    case "ENOTSUP":
+      return "its file system has no sockets, which keep other processes out: give a directory of a local one";
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,69 @@
+import { createRoute, type OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import { FAILURE, PROBLEM } from "./answer-schemas.ts";
+import { failed, header, succeeded } from "./described.ts";
+import { DRAIN, DRAINS } from "./drain-schemas.ts";
+import { DRAIN_EVENTS_HEADERS, DRAIN_RECORD_PATH, DRAIN_RECORD_QUERY, DRAINS_QUERY } from "./drains-request.ts";
+
+export interface ForSecretRoutes {
+  readonly security: NonNullable<RouteConfig["security"]>;
+  /** What is answered where the secret or a parameter is wrong. */
+  readonly refused: RouteConfig["responses"];
+}
+
+/** Describes what `drain-routes.ts` serves. */
+export function describeDrainRoutes(
+  { openAPIRegistry: registry }: OpenAPIHono,
+  { security, refused }: ForSecretRoutes,
+): void {
+  const common = { method: "get" as const, tags: ["Drains"], security };
+  const notThere = failed("There is no such drain, or it is too long ago.", PROBLEM);
+  const unreadable = {
+    ...failed("The ledger can't be read now, or too many read already.", PROBLEM.or(FAILURE)),
+    headers: header("Retry-After", "Seconds."),
+  };
+  registry.registerPath(
+    createRoute({
+      ...{ ...common, path: "/drains", operationId: "drains" },
+      summary: "What drains there were, and which run",
+      description: "As many as are kept: those that run, and the newest of those that have ended.",
+      request: { query: DRAINS_QUERY.omit({ pw: true }) },
+      responses: { 200: succeeded("The newest first.", DRAINS), ...refused },
+    }),
+  );
+  registry.registerPath(
+    createRoute({
+      ...{ ...common, path: "/drains/{drain}", operationId: "drainRecord" },
+      summary: "Who asked for a drain, what was registered before, each step, and the outcome",
+      request: { params: DRAIN_RECORD_PATH, query: DRAIN_RECORD_QUERY.omit({ pw: true }) },
+      responses: {
+        200: succeeded("As far as it has come.", DRAIN),
+        ...refused,
+        404: notThere,
+        500: failed("A fault of the service: its log says where.", PROBLEM),
+        503: unreadable,
+      },
+    }),
+  );
+  registry.registerPath(
+    createRoute({
+      ...{ ...common, path: "/drains/{drain}/events", operationId: "drainEvents" },
+      summary: "The steps of a drain as they come, until its end",
+      description:
+        "Server-sent events: each step as GET /drains/{drain} has it, with its `id` and its `type` as the event's name. " +
+        "The steps so far come first. The stream ends with the drain, or when its reader is too slow.",
+      request: {
+        params: DRAIN_RECORD_PATH,
+        query: DRAIN_RECORD_QUERY.omit({ pw: true }),
+        headers: DRAIN_EVENTS_HEADERS,
+      },
+      responses: {
+        200: { description: "The steps.", content: { "text/event-stream": { schema: { type: "string" as const } } } },
+        204: { description: "The drain has ended, and Last-Event-ID is its last step." },
+        ...refused,
+        404: notThere,
+        500: failed("A fault of the service: its log says where.", PROBLEM),
+        503: unreadable,
+      },
+    }),
+  );
+}

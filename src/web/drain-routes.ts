@@ -1,0 +1,61 @@
+import type { Hono, MiddlewareHandler } from "hono";
+import type { Clock } from "../drain/clock.ts";
+import { drainRecord } from "../drain/drain-record.ts";
+import type { Ledger } from "../drain/ledger.ts";
+import type { RunningDrain } from "../drain/node-status.ts";
+import { drainListReport, drainReport } from "../drain/record-report.ts";
+import { shown } from "../drain/shown.ts";
+import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains-request.ts";
+import { EventStreams } from "./event-streams.ts";
+import { queryOf } from "./parameters.ts";
+import { type Answer, problem, send } from "./problem.ts";
+
+/** What drains there were, and how those fare that run. */
+export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
+  running(drainId: string): RunningDrain | undefined;
+}
+
+export interface DrainRoutesOptions {
+  readonly needsSecret: MiddlewareHandler;
+  readonly history: DrainHistory;
+  readonly clock: Clock;
+}
+
+/** What was accepted, and what has become of it. */
+export function addDrainRoutes(app: Hono, { needsSecret, history, clock }: DrainRoutesOptions): void {
+  const streams = new EventStreams(clock);
+
+  app.get("/drains", needsSecret, (context) => {
+    const max = readDrainsRequest(queryOf(context));
+    return send(json(drainListReport(history.list(max))));
+  });
+
+  app.get("/drains/:drain", needsSecret, async (context) => {
+    checkRecordRequest(queryOf(context));
+    const id = context.req.param("drain");
+    const entries = await history.read(id, context.req.raw.signal);
+    const record = entries && drainRecord(entries);
+    if (record === undefined) return send(unknown(id));
+    return send(json(drainReport(record, history.running(id))));
+  });
+
+  app.get("/drains/:drain/events", needsSecret, async (context) => {
+    checkRecordRequest(queryOf(context));
+    const id = context.req.param("drain");
+    const after = readLastEventId(context.req.header("last-event-id"));
+    const { method, signal } = context.req.raw;
+    const stream = await streams.open({ history, id, after, isWanted: method !== "HEAD", signal });
+    return stream ?? send(unknown(id));
+  });
+}
+
+function unknown(id: string): Answer {
+  return problem(
+    404,
+    `there is no drain '${shown(id)}', or it is too long ago: GET /drains lists those that are known`,
+  );
+}
+
+function json(body: object): Answer {
+  return { status: 200, headers: { "content-type": "application/json" }, body };
+}

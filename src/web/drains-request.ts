@@ -1,0 +1,51 @@
+import * as z from "zod";
+import { pw } from "./drain-request.ts";
+import { BadRequest, queryFields, readParameters } from "./parameters.ts";
+
+const LISTED_MAX = 1_000;
+const LISTED = 100;
+const LIMIT = `give a whole number from 1 to ${LISTED_MAX}`;
+
+/** What `GET /drains` takes in the query. */
+export const DRAINS_QUERY = z.strictObject({
+  limit: z
+    .string()
+    .refine((text) => /^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= LISTED_MAX, LIMIT)
+    .transform(Number)
+    .optional()
+    .meta({
+      description: `How many drains at most; ${LISTED} where it is not given.`,
+      type: "integer",
+      minimum: 1,
+      maximum: LISTED_MAX,
+    }),
+  pw,
+});
+
+/** What `GET /drains/{drain}` and its events take. */
+export const DRAIN_RECORD_QUERY = z.strictObject({ pw });
+export const DRAIN_RECORD_PATH = z.strictObject({ drain: z.string().describe("The drain's `drainId`.") });
+export const DRAIN_EVENTS_HEADERS = z.object({
+  "last-event-id": z
+    .string()
+    .optional()
+    .describe("The `id` of the last step that was received: what followed is sent."),
+});
+
+/** How many drains are to be listed. Throws `BadRequest`. */
+export function readDrainsRequest(query: URLSearchParams): number {
+  return readParameters(DRAINS_QUERY, queryFields(query), "query").limit ?? LISTED;
+}
+
+/** Throws `BadRequest`. */
+export function checkRecordRequest(query: URLSearchParams): void {
+  readParameters(DRAIN_RECORD_QUERY, queryFields(query), "query");
+}
+
+/** The number of the last step that a reader has. 0: none. Throws `BadRequest`. */
+export function readLastEventId(header: string | undefined): number {
+  if (header === undefined || header === "") return 0;
+  if (/^\d{1,15}$/.test(header)) return Number(header);
+  const problem = "Last-Event-ID: give the id of the last event that came, a whole number";
+  throw new BadRequest(problem);
+}

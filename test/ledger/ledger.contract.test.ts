@@ -1,0 +1,127 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { SystemClock } from "../../src/drain/clock.ts";
+import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
+import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
+import { openLedger } from "../../src/ledger/open-ledger.ts";
+import { EntriesOf, stateDir } from "../support/ledger-entries.ts";
+import { never } from "../support/simulated-region.ts";
+
+interface Bounds {
+  readonly endedMax?: number;
+}
+
+const IMPLEMENTATIONS: Readonly<Record<string, (bounds?: Bounds) => Promise<Ledger>>> = {
+  memory: async (bounds = {}) => new MemoryLedger(bounds),
+  async file(bounds = {}) {
+    const opened = await openLedger(await stateDir(), { clock: new SystemClock(), bounds });
+    onTestFinished(() => opened.close());
+    return opened.ledger;
+  },
+};
+
+describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
+  test("gives a drain's entries back in the order in which they came, each once, whoever waited for them", async () => {
+    const ledger = await make();
+    const one = new EntriesOf("d-1");
+    const other = new EntriesOf("d-2");
+    const entries = one.whole();
+    const [accepted = one.accepted(), ...steps] = entries;
+    await ledger.keep(accepted);
+    await ledger.keep(other.accepted());
+    for (const entry of steps) {
+      ledger.note(entry);
+      ledger.note(other.found());
+    }
+    expect(await ledger.read("d-1", never)).toEqual(entries);
+    await ledger.noted();
+    expect(await ledger.read("d-1", never)).toEqual(entries);
+  });
+
+  test("knows nothing of a drain that it was never told of", async () => {
+    const ledger = await make();
+    expect(await ledger.read("d-1", never)).toBeUndefined();
+    expect(ledger.list(10)).toEqual([]);
+    expect(await ledger.unfinished(never)).toEqual([]);
+  });
+
+  test("lists the newest drains first and no more than are asked for: why they run, and how they ended", async () => {
+    const ledger = await make();
+    const first = new EntriesOf("d-1", 1_000);
+    ledger.note(first.accepted("upgrade"));
+    ledger.note(new EntriesOf("d-2", 2_000).accepted());
+    ledger.note(first.next({ type: "joined", request: { askedAt: 1_500, reason: "spot" } }));
+    ledger.note(first.next({ type: "joined", request: { askedAt: 1_600, reason: "spot" } }));
+    ledger.note(first.ended());
+    const node = { id: "i-0123456789abcdef0", name: "ip-10-0-0-1.internal", network: "vpc-1" };
+    expect(ledger.list(10)).toEqual([
+      { drain: "d-2", node, startedAt: 2_000, reasons: [] },
+      { drain: "d-1", node, startedAt: 1_000, reasons: ["upgrade", "spot"], end: { at: 1_004, status: "drained" } },
+    ]);
+    expect(ledger.list(1).map(({ drain }) => drain)).toEqual(["d-2"]);
+  });
+
+  test("hands out whole what has not ended, an interrupted drain too, the oldest first", async () => {
+    const ledger = await make();
+    const [left, interrupted] = [new EntriesOf("d-1"), new EntriesOf("d-3")];
+    const ofLeft = [left.accepted(), left.found("i-1:80", "i-1:81"), left.deregistered(0)];
+    const ofInterrupted = [interrupted.accepted(), interrupted.next({ type: "interrupted" })];
+    for (const entry of [...ofLeft, ...new EntriesOf("d-2").whole(), ...ofInterrupted]) ledger.note(entry);
+    expect(await ledger.unfinished(never)).toEqual([ofLeft, ofInterrupted]);
+  });
+
+  test("tells those who follow a drain of each entry at once, until they leave, and of no other drain", async () => {
+    const ledger = await make();
+    const heard: LedgerEntry[] = [];
+    const entries = new EntriesOf("d-1");
+    const accepted = entries.accepted();
+    const unfollow = ledger.follow("d-1", (entry) => heard.push(entry));
+    ledger.note(accepted);
+    ledger.note(new EntriesOf("d-2").accepted());
+    expect(heard).toEqual([accepted]);
+    unfollow();
+    ledger.note(entries.ended());
+    expect(heard).toEqual([accepted]);
+  });
+
+  test("is not disturbed by somebody who follows and fails", async () => {
+    const ledger = await make();
+    ledger.follow("d-1", () => {
+      throw new Error("gone");
+    });
+    const heard: LedgerEntry[] = [];
+    ledger.follow("d-1", (entry) => heard.push(entry));
+    await ledger.keep(new EntriesOf("d-1").accepted());
+    expect(heard).toHaveLength(1);
+    expect(await ledger.read("d-1", never)).toHaveLength(1);
+  });
+
+  test("forgets the oldest of those that have ended when they are too many, and never one that has not", async () => {
+    const ledger = await make({ endedMax: 3 });
+    ledger.note(new EntriesOf("d-0").accepted());
+    for (let number = 1; number <= 20; number++)
+      for (const entry of new EntriesOf(`d-${number}`).whole()) ledger.note(entry);
+    await ledger.keep(new EntriesOf("d-21").accepted());
+    await ledger.noted();
+    const kept = ledger.list(100).map(({ drain }) => drain);
+    expect(kept.length).toBeLessThanOrEqual(7);
+    expect(kept).toEqual(expect.arrayContaining(["d-0", "d-18", "d-19", "d-20", "d-21"]));
+    expect(await ledger.read("d-1", never)).toBeUndefined();
+    expect(await ledger.read("d-20", never)).toHaveLength(5);
+    expect(await ledger.unfinished(never)).toHaveLength(2);
+  });
+});
+
+test("memory has room for so many entries: then steps are left out, and never how drains begin and end, or what they found", async () => {
+  const ledger = new MemoryLedger({ weightMax: 10 });
+  const entries = new EntriesOf("d-1");
+  ledger.note(entries.accepted());
+  for (let step = 0; step < 20; step++) ledger.note(entries.deregistered(0));
+  ledger.note(entries.found("i-1:80"));
+  ledger.note(entries.ended());
+  const kept = await ledger.read("d-1");
+  expect(kept?.map(({ type }) => type)).toEqual(["accepted", ...Array(9).fill("deregistered"), "found", "ended"]);
+  // The gap in the numbers says how many are missing.
+  expect(kept?.at(-1)?.n).toBe(23);
+  ledger.note(new EntriesOf("d-2").accepted());
+  expect(ledger.list(10).map(({ drain }) => drain)).toEqual(["d-2"]);
+});
