@@ -315,11 +315,11 @@ function misspelt(path: string): readonly Row[] {
 async function service() {
   const calls: string[] = [];
   const { env } = await account(({ action, params }) => {
-    // The service also reads for itself, in the background; only requests look for a node, or change anything.
+    // The service also checks its access, in the background; without an index only requests look for a node.
     if (action.startsWith("Deregister") || params.has("Filter.1.Name")) calls.push(action);
     return undefined;
   });
-  const { child, url } = await startService({ ...env, SECRET });
+  const { child, url } = await startService({ ...env, SECRET, INDEX_RATE: "0" });
   return { child, url, port: Number(new URL(url).port), calls };
 }
 
