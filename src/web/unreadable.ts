@@ -1,10 +1,13 @@
 import { type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { HEADERS_BYTES_MAX } from "./limits.ts";
 import { problem } from "./problem.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 
 /** By Node's codes, where it is not simply something else than HTTP. */
 const PROBLEMS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, "the URL and the headers are larger than 16 KiB"],
+  HPE_HEADER_OVERFLOW: [431, `the URL and the headers are larger than ${HEADERS_BYTES_MAX / 1_024} KiB`],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "the request did not come to its end in time"],
 };
 const NOT_HTTP = [400, "this is not HTTP/1.1, or malformed: send a request such as POST /drain"] as const;
@@ -17,11 +20,15 @@ const LINGER_MS = 1_000;
  */
 export function answerUnreadable(server: Server): void {
   const answers = new WeakMap<Socket, ServerResponse>();
+  /** Connections whose TLS has come about. To the others nothing can be said. */
+  const agreed = new WeakSet<TLSSocket>();
+  server.on("secureConnection", (socket: TLSSocket) => agreed.add(socket));
   server.on("request", (request, answer) => answers.set(request.socket, answer));
   server.on("clientError", ({ code }: NodeJS.ErrnoException, stream) => {
-    const socket = stream as Socket; // No other kind without TLS.
+    const socket = stream as Socket; // No other kind comes from a server.
     const answer = answers.get(socket);
-    if (!socket.writable || code === "ECONNRESET") socket.destroy();
+    const isUnencrypted = socket instanceof TLSSocket && !agreed.has(socket);
+    if (!socket.writable || code === "ECONNRESET" || isUnencrypted) socket.destroy();
     else if (answer === undefined || answer.writableFinished) refuse(socket, code);
     else if (answer.req.complete) answer.once("finish", () => end(socket));
     else if (answer.headersSent) socket.destroy();
@@ -33,7 +40,12 @@ function refuse(socket: Socket, code = ""): void {
   const [status, detail] = PROBLEMS[code] ?? NOT_HTTP;
   const { headers, body } = problem(status, detail);
   const text = `${JSON.stringify(body)}\n`;
-  const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(text), connection: "close" });
+  const lines = Object.entries({
+    ...SECURITY_HEADERS,
+    ...headers,
+    "content-length": Buffer.byteLength(text),
+    connection: "close",
+  });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   end(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${text}`);
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { apiDocument } from "../../src/web/api-document.ts";
+import { searchForSecrets } from "./secret-search.ts";
 
 interface MediaType {
   readonly schema: object;
@@ -29,8 +30,13 @@ const PROBLEM: DescribedAnswer = {
   content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
 };
 
-/** Throws when an answer's status, headers, content type or body is not as the API's description has it. */
+/**
+ * Throws when an answer's status, headers, content type or body is not as the API's description has it. It is searched
+ * for secrets too.
+ */
 export async function checkAnswer({ method, path, response }: GivenAnswer): Promise<void> {
+  const headers = [...response.headers].map((header) => header.join(": "));
+  searchForSecrets(`the answer to ${method}`, [...headers, await response.clone().text()].join("\n"));
   const problems = await problemsOf({ method, path, response });
   if (problems.length === 0) return;
   throw new Error(`${method} ${path} answered ${response.status} against openapi.json: ${problems.join("; ")}`);
