@@ -1,5 +1,5 @@
 import type { Config } from "./config.ts";
-import { anyOf, newAbort } from "./drain/abort.ts";
+import { newAbort, withAnyOf } from "./drain/abort.ts";
 import { SystemClock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
@@ -36,7 +36,7 @@ export async function runService(config: Config, { version, log, stop, abandon }
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {
-      return await drainer.status(node, anyOf(signal, abandon));
+      return await withAnyOf([signal, abandon], (either) => drainer.status(node, either));
     } catch (error) {
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }

@@ -18,6 +18,7 @@ import { NODE_PATH, NODE_QUERY } from "./node-request.ts";
 
 /** What is answered to whatever is asked for, before anybody looks what that is. */
 const ANY_REQUEST = {
+  400: failed("The request is malformed.", PROBLEM),
   408: failed("The request did not come to its end in time.", PROBLEM),
   414: failed("The URL is too long.", PROBLEM),
   417: failed("Only `100-continue` can be expected.", PROBLEM),
@@ -46,6 +47,7 @@ export function apiDocument(): object {
   });
   const security = [{ [bearer.name]: [] }, { [pw.name]: [] }];
   const refused = {
+    ...ANY_REQUEST,
     400: failed("The request is wrong: `detail` says what to mend.", PROBLEM),
     401: { ...failed("There is no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
     403: failed("The secret is wrong, or there is no client certificate where one is needed.", PROBLEM),
@@ -53,7 +55,6 @@ export function apiDocument(): object {
       ...failed("Too many wrong secrets came from this address. A right one passes.", PROBLEM),
       headers: header("Retry-After", "Seconds."),
     },
-    ...ANY_REQUEST,
   };
 
   registry.registerPath(

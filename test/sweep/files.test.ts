@@ -208,6 +208,7 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
     ["when it is JSON, nested too deeply", `{"a":${"[".repeat(50_000)}`, /^it is nested too deeply$/],
     ["when it has a field named __proto__", "__proto__: { region: x }", /^Unrecognized key: "__proto__"$/],
     ["when a key is an escape sequence", '"\\e[31m": 1', /^Unrecognized key: "\?\[31m"$/],
+    ["when a key is an object", "{ region: x }: 1", /^Unrecognized key: "\{ region: x \}"$/],
     ["when a number is out of reach", "instances: [{ name: a, count: 1e309 }]", /^instances\[0\]\.count: .*Infinity$/],
     ["when a text is in place of a number", "instances: [{ name: a, count: two }]", /^instances\[0\]\.count: .*number/],
   ])("%s", async (_, text, says) => {

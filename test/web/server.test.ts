@@ -103,6 +103,13 @@ describe("whoever wants too much is refused:", () => {
     expect(JSON.parse(refused.body)).toMatchObject({ detail: "the URL is longer than 8192 characters" });
   });
 
+  test("headers too large, and HEAD without a body", async () => {
+    const { ask } = await served();
+    const headers = [`X: ${"x".repeat(20_000)}`];
+    expect(await ask(request("HEAD /health", { headers }))).toMatchObject({ status: 431, body: "" });
+    expect(JSON.parse((await ask(request("GET /health", { headers }))).body)).toMatchObject({ status: 431 });
+  });
+
   test("more connections than there may be, until others end", async () => {
     const { port, ask, turnedAway } = await served({ connectionsMax: 2 });
     const open = [await sendRaw(port, ""), await sendRaw(port, "")];
