@@ -39,7 +39,7 @@ COPY LICENSE /app/
 USER 65532:65532
 WORKDIR /app
 EXPOSE 8080
-# For Docker alone: Kubernetes has probes of its own, and asks GET /health itself. Another --port than PORT, or a HOST
-# without loopback, needs another check.
+# For Docker alone: Kubernetes has probes of its own, and asks GET /health itself. Another --port than PORT, a HOST
+# without loopback, or TLS needs another check.
 HEALTHCHECK --interval=15s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["/nodejs/bin/node", "/app/service.mjs"]

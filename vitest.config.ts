@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/build-bundles.ts"],
+    setupFiles: ["test/support/no-secret-leaks.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     // Many tests wait for programs and for time to pass: one worker for each core leaves none idle.
     maxWorkers: "100%",

@@ -6,7 +6,7 @@ export type Verb = "serve" | "drain" | "plan" | "status" | "policy";
 /** One option: everything that help texts, documents and checks need to know of it. */
 export interface Option<T = unknown> {
   readonly variable: string;
-  /** As commander writes it. Absent where a flag would show a secret to everybody who can list processes. */
+  /** As commander writes it; `--no-…` gives false. Absent where a flag would show a secret to everybody who can list processes. */
   readonly flag?: string;
   readonly help: string;
   readonly default?: T;
@@ -31,6 +31,8 @@ const HOLDING: readonly Verb[] = ["serve", "drain", "plan"];
 const DAY_SECONDS = 86_400;
 /** Headers hold 16 KiB in all. */
 const SECRET_LENGTH_MAX = 4_096;
+/** Linux's own. */
+const PATH_LENGTH_MAX = 4_096;
 
 /** Every option there is. An empty variable counts as unset. */
 export const OPTIONS = {
@@ -44,9 +46,38 @@ export const OPTIONS = {
   secretFile: option({
     variable: "SECRET_FILE",
     flag: "--secret-file <path>",
-    help: "a file that holds the secret, instead of SECRET",
+    help: "a file with secrets, one a line, in place of SECRET: serve takes each, and rereads it; a caller sends the first",
     usedBy: ALL,
-    parse: text(4_096),
+    parse: text(PATH_LENGTH_MAX),
+  }),
+  querySecret: option({
+    variable: "QUERY_SECRET",
+    flag: "--no-query-secret",
+    help: "whether the secret may come as pw in the query too; false: in the header alone",
+    default: true,
+    usedBy: ["serve"],
+    parse: flag,
+  }),
+  tlsCertFile: option({
+    variable: "TLS_CERT_FILE",
+    flag: "--tls-cert-file <path>",
+    help: "a certificate and its chain, in PEM, for HTTPS; with --server, the client's own",
+    usedBy: ALL,
+    parse: text(PATH_LENGTH_MAX),
+  }),
+  tlsKeyFile: option({
+    variable: "TLS_KEY_FILE",
+    flag: "--tls-key-file <path>",
+    help: "the certificate's key",
+    usedBy: ALL,
+    parse: text(PATH_LENGTH_MAX),
+  }),
+  tlsClientCaFile: option({
+    variable: "TLS_CLIENT_CA_FILE",
+    flag: "--tls-client-ca-file <path>",
+    help: "certificates of the authorities for clients: who sends the secret then needs a certificate of theirs too",
+    usedBy: ["serve"],
+    parse: text(PATH_LENGTH_MAX),
   }),
   cloudProvider: option({
     variable: "CLOUDPROVIDER",

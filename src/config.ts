@@ -65,7 +65,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
     }
   }
   const config = { ...values, givenBy } as unknown as Config;
-  if (verb === "serve" || isRemote) problems.push(...secretProblems(config, refused));
+  if (verb === "serve" || isRemote) problems.push(...secretProblems(config, refused), ...tlsProblems(config, refused));
   if (config.policyScope === "tag" && config.clusterName === undefined && !refused.has("clusterName")) {
     problems.push(`${givenBy.policyScope} is tag, the cluster's, and CLUSTERNAME is not set: name the cluster`);
   }
@@ -101,4 +101,19 @@ function secretProblems(config: Config, refused: ReadonlySet<OptionName>): reado
   return given.length === 0
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
     : [`SECRET and ${config.givenBy.secretFile} are both set: keep one`];
+}
+
+/** A certificate is nothing without its key, and clients' certificates nothing without TLS. */
+function tlsProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, givenBy } = config;
+  if (refused.has("tlsCertFile") || refused.has("tlsKeyFile")) return [];
+  if (tlsCertFile !== undefined && tlsKeyFile === undefined) {
+    return [`${givenBy.tlsCertFile} is set, and TLS_KEY_FILE is not: give the certificate's key too`];
+  }
+  if (tlsCertFile === undefined && tlsKeyFile !== undefined) {
+    return [`${givenBy.tlsKeyFile} is set, and TLS_CERT_FILE is not: give the key's certificate too`];
+  }
+  return tlsCertFile === undefined && tlsClientCaFile !== undefined
+    ? [`${givenBy.tlsClientCaFile} is set, and TLS_CERT_FILE is not: clients show certificates over TLS alone`]
+    : [];
 }

@@ -1,5 +1,5 @@
-import { type Config, ConfigError, OPTIONS } from "./config.ts";
-import { anyOf, newAbort } from "./drain/abort.ts";
+import { type Config, ConfigError } from "./config.ts";
+import { newAbort, withAnyOf } from "./drain/abort.ts";
 import { type Clock, SystemClock } from "./drain/clock.ts";
 import { drainRecord } from "./drain/drain-record.ts";
 import type { Drainer } from "./drain/drainer.ts";
@@ -14,12 +14,10 @@ import { MemoryLedger } from "./ledger/memory-ledger.ts";
 import { openLedger } from "./ledger/open-ledger.ts";
 import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
-import { createWebApp, type WebOptions } from "./web/app.ts";
+import { startWeb } from "./start-web.ts";
 import type { DrainHistory } from "./web/drain-routes.ts";
 import { HttpSource, NotTaken } from "./web/http-source.ts";
 import { Readiness, type ReadyState } from "./web/readiness.ts";
-import { readSecretFile, secretCheck } from "./web/secrets.ts";
-import { listen, type WebServer } from "./web/server.ts";
 
 /** When every drain has been settled, its answer needs but a moment to be sent. */
 const FLUSH_MS = 1_000;
@@ -61,7 +59,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {
-      return await drainer.status(node, anyOf(signal, abandon));
+      return await withAnyOf([signal, abandon], (either) => drainer.status(node, either));
     } catch (error) {
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }
@@ -77,6 +75,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const underWay = await resumed;
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, status, ready, metrics: text, clock, version, log });
+  const rereading = web.rereadFiles(stop);
   log.info(
     { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
     "listening",
@@ -100,7 +99,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   await index;
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
-  await checking;
+  await Promise.all([checking, rereading]);
   log.info("stopped");
 }
 
@@ -185,68 +184,10 @@ async function takeUp(
   return [];
 }
 
-type WebParts = Pick<WebOptions, "source" | "history" | "status" | "ready" | "metrics" | "clock" | "version"> & {
-  readonly log: Log;
-};
-
-async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<WebServer> {
-  const { host, port, dryRun } = config;
-  const app = createWebApp({
-    ...parts,
-    isSecret: secretCheck(await secretOf(config)),
-    dryRun,
-    onAnswered: ({ method, path, status, problem }) => {
-      // Asked for every few seconds by machines.
-      const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
-      const level = status === 401 || status === 403 ? "warn" : isRoutine ? "debug" : "info";
-      log[level]({ method, path, status, ...(problem === undefined ? {} : { problem }) }, "answered");
-    },
-    onError: (error) => log.error(faultOf(error), "internal error"),
-  });
-  try {
-    return await listen(app, { host, port });
-  } catch (error) {
-    throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, config)]);
-  }
-}
-
 function logReadiness(log: Log, state: ReadyState): void {
   if (state.status === "ready") log.info("ready: AWS allows what a drain reads");
   if (state.status === "not-ready") {
     for (const { error } of state.problems)
       log.warn({ code: error.code, error: error.message }, "not ready: drains will fail until this is mended");
-  }
-}
-
-/** Where it happened, but not its message, which may quote what a caller sent. */
-function faultOf(error: unknown) {
-  if (!(error instanceof Error)) return { error: typeof error };
-  return { error: error.name, at: (error.stack ?? "").split("\n").filter((line) => /^ +at /.test(line)) };
-}
-
-/** Throws `ConfigError` where there is none. */
-export async function secretOf(config: Pick<Config, "secret" | "secretFile" | "givenBy">): Promise<string> {
-  const { secret, secretFile = "", givenBy } = config;
-  if (secret !== undefined) return secret;
-  try {
-    return OPTIONS.secret.parse(await readSecretFile(secretFile));
-  } catch (error) {
-    const place = `${givenBy.secretFile} is '${shown(secretFile)}'`;
-    throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
-  }
-}
-
-function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, givenBy }: Config): string {
-  switch (code) {
-    case "EADDRINUSE":
-      return `${givenBy.port} is ${port}, which somebody else listens on at ${host}: set another one`;
-    case "EACCES":
-      return `${givenBy.port} is ${port}, which this user may not listen on: set one above 1023`;
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return `${givenBy.host} is '${shown(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`;
-    default:
-      return `can't listen on ${shown(host)}:${port}: ${message}`;
   }
 }

@@ -41,6 +41,10 @@ const text = (lengthMax: number): Refused => ({
 const REFUSED: Readonly<Record<OptionName, Refused>> = {
   secret: text(4_096),
   secretFile: text(4_096),
+  querySecret: words("give true or false", "yes", "2", "-1", "perhaps"),
+  tlsCertFile: text(4_096),
+  tlsKeyFile: text(4_096),
+  tlsClientCaFile: text(4_096),
   cloudProvider: words("give aws", "gcp", "aws,aws"),
   region: words("give a region such as eu-west-1", "eu west", "EU-WEST-1", "eu-west", "-1"),
   clusterName: text(256),
@@ -123,6 +127,21 @@ describe("the configuration", () => {
       { ...SERVE, POLICY_SCOPE: "tag" },
       "POLICY_SCOPE is tag, the cluster's, and CLUSTERNAME is not set",
     ],
+    [
+      "a certificate without its key",
+      { ...SERVE, TLS_CERT_FILE: "/x" },
+      "TLS_CERT_FILE is set, and TLS_KEY_FILE is not",
+    ],
+    [
+      "a key without its certificate",
+      { ...SERVE, TLS_KEY_FILE: "/x" },
+      "TLS_KEY_FILE is set, and TLS_CERT_FILE is not",
+    ],
+    [
+      "an authority for clients' certificates, without TLS",
+      { ...SERVE, TLS_CLIENT_CA_FILE: "/x" },
+      "TLS_CLIENT_CA_FILE is set, and TLS_CERT_FILE is not",
+    ],
   ])("with %s is refused", (_, environment, problem) => {
     expect(problems(environment)).toEqual([expect.stringContaining(problem)]);
   });
@@ -171,10 +190,12 @@ describe("the configuration", () => {
     test.each(values.map((value) => [value]))("%j, and says what to give", (value) => {
       const environment: Record<string, string> = { ...SERVE, [variable]: value };
       if (name === "secretFile") delete environment["SECRET"];
+      if (name === "tlsClientCaFile") Object.assign(environment, { TLS_CERT_FILE: "/x", TLS_KEY_FILE: "/x" });
       const given = name === "secret" ? "can't be used" : `is '${shown(value.trim())}'`;
       expect(problems(environment)).toEqual([`${variable} ${given}: ${advice}`]);
       if (flag === undefined) return;
-      const read = () => readConfig({ verb: "serve", environment: SERVE, flags: { [name]: value } });
+      const others = Object.fromEntries(Object.entries(environment).filter(([key]) => key !== variable));
+      const read = () => readConfig({ verb: "serve", environment: others, flags: { [name]: value } });
       expect(read).toThrow(`${flag.split(" ")[0]} ${given}: ${advice}`);
     });
   });
@@ -198,6 +219,7 @@ describe("the configuration", () => {
     ["QUOTA_SHARE", "100"],
     ["INDEX_RATE", "0"],
     ["INDEX_RATE", "0.5"],
+    ["QUERY_SECRET", "FALSE"],
     ["SECRET", "s".repeat(4_096)],
     ["SECRET", " größe "],
   ])("takes %s=%s", (name, value) => {

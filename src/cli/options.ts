@@ -41,7 +41,8 @@ export function flagsFrom(command: Command): Readonly<Partial<Record<OptionName,
   for (const [name, { flag }] of TABLE) {
     if (flag === undefined) continue;
     const value = given[camelCase(flag)];
-    if (value !== undefined) flags[name] = value;
+    // Where nobody gave `--no-…`, commander says that it is true.
+    if (value !== undefined && !(flag.startsWith("--no-") && value === true)) flags[name] = value;
   }
   return flags;
 }
@@ -79,8 +80,8 @@ function sourceOf(option: Option): string {
   return `[${option.variable}${shown === undefined ? "" : `, default: ${shown}`}]`;
 }
 
-/** `--log-level <level>` as commander names its value: `logLevel`. */
+/** `--log-level <level>` as commander names its value: `logLevel`. `--no-wait` is `wait`. */
 function camelCase(flag: string): string {
-  const name = flag.split(" ")[0]?.slice(2) ?? "";
+  const name = flag.split(" ")[0]?.replace(/^--(no-)?/, "") ?? "";
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

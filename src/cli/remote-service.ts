@@ -8,6 +8,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 30_000;
 /** Far more than the report of a node in hundreds of pools. */
 const ANSWER_BYTES_MAX = 16 * 2 ** 20;
+/** Node's codes for a certificate by an authority that it does not know. */
+const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
 
 /** The service could not be asked, or answered with something else than it would. */
 export class RemoteError extends Error {
@@ -30,6 +37,8 @@ export interface RemoteServiceOptions {
   /** Where it is, without a user, a query or a fragment. */
   readonly url: URL;
   readonly secret: string;
+  /** The client's certificate, for a service that wants one. */
+  readonly identity?: { readonly cert: string; readonly key: string };
   readonly connectTimeoutMs?: number;
 }
 
@@ -61,12 +70,13 @@ export class RemoteService {
       if (error instanceof RemoteError) throw error;
       const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: readonly Error[] };
       const why = errors?.[0]?.message ?? (message || code);
-      throw new RemoteError(`could not ask the service at ${where}: ${why}`);
+      const advice = UNKNOWN_AUTHORITY.has(code ?? "") ? ": name its authority's file in NODE_EXTRA_CA_CERTS" : "";
+      throw new RemoteError(`could not ask the service at ${where}: ${why}${advice}`);
     }
   }
 
   #send(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
-    const { url, secret, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
+    const { url, secret, identity, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     const target = new URL(url);
     target.pathname = `${url.pathname.replace(/\/$/, "")}${path}`;
     // As bytes: Node would encode the headers together with a text, and so spoil a secret beyond ASCII.
@@ -81,7 +91,7 @@ export class RemoteService {
     const send = url.protocol === "https:" ? requestHttps : requestHttp;
     return new Promise((resolve, reject) => {
       // No agent: the shared one has time limits of its own.
-      const sent = send(target, { method, headers, signal, agent: false, timeout: connectTimeoutMs });
+      const sent = send(target, { ...identity, method, headers, signal, agent: false, timeout: connectTimeoutMs });
       sent.once("response", resolve).once("error", reject);
       limitConnecting(sent, connectTimeoutMs, url.protocol === "https:" ? "secureConnect" : "connect");
       sent.end(content);

@@ -8,7 +8,9 @@ import {
   readConfig,
   type Verb,
 } from "../config.ts";
-import { secretOf } from "../service.ts";
+import { OptionFileError } from "../option-file.ts";
+import { readSecrets } from "../secrets.ts";
+import { readTlsIdentity } from "../tls-files.ts";
 import { flagsFrom } from "./options.ts";
 import { RemoteService } from "./remote-service.ts";
 
@@ -17,7 +19,7 @@ export interface ServerOptions {
 }
 
 /** What a service lets its callers choose; everything else is its own configuration. */
-const FOR_CALLERS: readonly OptionName[] = ["secretFile", "timeoutMs", "dryRun"];
+const FOR_CALLERS: readonly OptionName[] = ["secretFile", "tlsCertFile", "tlsKeyFile", "timeoutMs", "dryRun"];
 
 export function addServerOption(command: Command): Command {
   return command.option(
@@ -40,10 +42,16 @@ export async function remoteFrom(
   if (names.length > 0) {
     throw new ConfigError(names.map((name) => `${name} does nothing with --server: leave it out`));
   }
-  // Of the environment the secret alone: what else stands there is about the way without a service.
-  const { SECRET, SECRET_FILE } = processEnvironment();
-  const config = readConfig({ verb, environment: { SECRET, SECRET_FILE }, flags, isRemote: true });
-  return { service: new RemoteService({ url, secret: await secretOf(config) }), config };
+  // Of the environment what says who the caller is: what else stands there is about the way without a service.
+  const { SECRET, SECRET_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = processEnvironment();
+  const environment = { SECRET, SECRET_FILE, TLS_CERT_FILE, TLS_KEY_FILE };
+  const config = readConfig({ verb, environment, flags, isRemote: true });
+  try {
+    const [[secret = ""], identity] = await Promise.all([readSecrets(config), readTlsIdentity(config)]);
+    return { service: new RemoteService({ url, secret, ...(identity === undefined ? {} : { identity }) }), config };
+  } catch (error) {
+    throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
+  }
 }
 
 function readServer(text: string): URL {

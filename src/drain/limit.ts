@@ -1,4 +1,4 @@
-import { anyOf, newAbort } from "./abort.ts";
+import { newAbort, withAnyOf } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { DrainLimit } from "./plan.ts";
 
@@ -32,7 +32,7 @@ export async function withLimit<T>(
     () => new Promise<never>(() => {}),
   );
   try {
-    return await Promise.race([work(anyOf(signal, passed.signal)), timer]);
+    return await Promise.race([withAnyOf([signal, passed.signal], work), timer]);
   } finally {
     done.abort();
   }

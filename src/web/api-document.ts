@@ -18,6 +18,15 @@ import { describeDrainRoutes } from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./node-request.ts";
 
+/** What is answered to whatever is asked for, before anybody looks what that is. */
+const ANY_REQUEST = {
+  400: failed("The request is malformed.", PROBLEM),
+  408: failed("The request did not come to its end in time.", PROBLEM),
+  414: failed("The URL is too long.", PROBLEM),
+  417: failed("Only `100-continue` can be expected.", PROBLEM),
+  431: failed("The URL and the headers are too large.", PROBLEM),
+};
+
 /**
  * The API's description (OpenAPI), from the schemas that check requests. `npm run docs` writes it to `openapi.json`,
  * which the service sends: what makes it is larger than the rest of the API.
@@ -28,19 +37,26 @@ export function apiDocument(): object {
   const bearer = registry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
-    description: "The service's SECRET.",
+    description:
+      "The service's SECRET, or any of SECRET_FILE. TLS_CLIENT_CA_FILE makes it need a client certificate besides.",
   });
   const pw = registry.registerComponent("securitySchemes", "pw", {
     type: "apiKey",
     in: "query",
     name: "pw",
-    description: "The same, where a caller can't send headers. Queries stand in the logs of whatever is between.",
+    description:
+      "The same, where a caller can't send headers, unless QUERY_SECRET is false. Queries stand in the logs of whatever is between.",
   });
   const security = [{ [bearer.name]: [] }, { [pw.name]: [] }];
   const refused = {
+    ...ANY_REQUEST,
     400: failed("The request is wrong: `detail` says what to mend.", PROBLEM),
     401: { ...failed("There is no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
-    403: failed("The secret is wrong.", PROBLEM),
+    403: failed("The secret is wrong, or there is no client certificate where one is needed.", PROBLEM),
+    429: {
+      ...failed("Too many wrong secrets came from this address. A right one passes.", PROBLEM),
+      headers: header("Retry-After", "Seconds."),
+    },
   };
 
   registry.registerPath(
@@ -118,7 +134,7 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
   registry.registerPath(
     createRoute({
       ...{ ...open, path: "/health", operationId: "health", summary: "Whether the service is alive" },
-      responses: { 200: succeeded("It is.", HEALTHY) },
+      responses: { 200: succeeded("It is.", HEALTHY), ...ANY_REQUEST },
     }),
   );
   registry.registerPath(
@@ -128,6 +144,7 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
       responses: {
         200: succeeded("They can.", READY),
         503: { ...failed("They can't: `detail` says why.", NOT_READY), headers: header("Retry-After", "Seconds.") },
+        ...ANY_REQUEST,
       },
     }),
   );
@@ -137,13 +154,17 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
       responses: {
         200: { description: "The text exposition.", content: { "text/plain": { schema: { type: "string" } } } },
         500: failed("A fault of the service: its log says where.", PROBLEM),
+        ...ANY_REQUEST,
       },
     }),
   );
   registry.registerPath(
     createRoute({
       ...{ ...open, path: "/openapi.json", operationId: "openApi", summary: "This description" },
-      responses: { 200: { description: "It.", content: { "application/json": { schema: { type: "object" } } } } },
+      responses: {
+        200: { description: "It.", content: { "application/json": { schema: { type: "object" } } } },
+        ...ANY_REQUEST,
+      },
     }),
   );
 }

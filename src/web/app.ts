@@ -1,4 +1,4 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
@@ -14,24 +14,25 @@ import {
   unrecordedAnswer,
 } from "./answers.ts";
 import { askerOf, withoutSecret } from "./asker.ts";
+import { clientAddress } from "./client-address.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type DrainHistory } from "./drain-routes.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
+import { BODY_BYTES_MAX } from "./limits.ts";
+import { refuseSecretInBody } from "./misplaced-secret.ts";
 import { readNodeRequest } from "./node-request.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
 import { ROUTES, routeOf } from "./routes.ts";
-import type { SecretCheck } from "./secrets.ts";
+import { needSecret, type SecretGuardOptions, sentSecret } from "./secret-guard.ts";
 
-export interface WebOptions {
+export interface WebOptions extends SecretGuardOptions {
   readonly source: HttpSource;
   readonly history: DrainHistory;
-  readonly isSecret: SecretCheck;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
-  readonly clock: Clock;
   readonly version: string;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
@@ -50,10 +51,9 @@ export interface AnsweredRequest {
   readonly status: number;
   /** What the caller must mend, without anything that it has sent. */
   readonly problem?: string;
+  /** Who was refused for the secret. */
+  readonly client?: string;
 }
-
-/** Far more than a drain request needs. */
-const BODY_BYTES_MAX = 16 * 1_024;
 
 /** The HTTP API. A function from requests to answers: it needs no port. */
 export function createWebApp(options: WebOptions): Hono {
@@ -87,10 +87,12 @@ function tellLog({ onAnswered }: WebOptions): MiddlewareHandler {
     await next();
     const { method, path } = context.req;
     const { error } = context;
+    const { status } = context.res;
     onAnswered({
       method,
       path: routeOf(path) ?? "unknown",
-      status: context.res.status,
+      status,
+      ...(status === 401 || status === 403 || status === 429 ? { client: clientAddress(context) } : {}),
       ...(error instanceof BadRequest ? { problem: error.logged } : {}),
     });
   };
@@ -107,19 +109,18 @@ function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void
   });
 }
 
-function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status, history }: WebOptions): void {
-  const needsSecret: MiddlewareHandler = async (context, next) => {
-    const refusal = secretProblem(context, isSecret);
-    return refusal === undefined ? next() : send(refusal);
-  };
+function addSecretRoutes(app: Hono, options: WebOptions): void {
+  const { source, isSecret, dryRun, clock, status, history } = options;
+  const needsSecret = needSecret(options);
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
   });
 
   app.post("/drain", needsSecret, limitsBody, async (context) => {
-    const query = queryOf(context);
-    const read = readDrainRequest({ query, body: await context.req.text(), dryRun });
+    const [query, body] = [queryOf(context), await context.req.text()];
+    refuseSecretInBody(sentSecret(context), body);
+    const read = readDrainRequest({ query, body, dryRun });
     const request = { ...withoutSecret(read.request, isSecret), asker: askerOf(context, isSecret) };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
@@ -146,21 +147,4 @@ async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainReq
   } finally {
     answered.abort();
   }
-}
-
-/** The secret comes as a bearer token or, as it always did, as `pw` in the query. */
-function secretProblem(context: Context, isSecret: SecretCheck): Answer | undefined {
-  const authorization = context.req.header("authorization");
-  // Node hands headers over as if they were latin1.
-  const header = authorization === undefined ? undefined : Buffer.from(authorization, "latin1").toString("utf8");
-  const bearer = header === undefined ? undefined : (/^Bearer (.+)$/i.exec(header)?.[1] ?? "");
-  const sent = bearer ?? queryOf(context).get("pw");
-  if (sent === null || sent === "") {
-    const headers = { "www-authenticate": "Bearer" };
-    return problem(401, "send the secret: 'Authorization: Bearer …', or 'pw' in the query", { headers });
-  }
-  if (isSecret(sent)) return undefined;
-  // Several headers come as one, with commas between them.
-  const hint = /, *(Bearer|Basic) /i.test(sent) ? ": several Authorization headers came, send one" : "";
-  return problem(403, `the secret is wrong${hint}`);
 }

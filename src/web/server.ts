@@ -1,18 +1,36 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
-import { problem, send } from "./problem.ts";
+import { HEADERS_BYTES_MAX, URL_CHARACTERS_MAX, WEB_LIMITS, type WebLimits } from "./limits.ts";
+import { type Answer, problem, send } from "./problem.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 import { answerUnreadable } from "./unreadable.ts";
+
+/** PEM: a certificate and its key; and whose clients' certificates count, where they are asked for. */
+export interface TlsMaterial {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+}
 
 export interface ListenOptions {
   readonly host: string;
   readonly port: number;
+  /** Absent: without TLS. */
+  readonly tls?: TlsMaterial;
+  /** Other limits than `WEB_LIMITS`. */
+  readonly limits?: Partial<WebLimits>;
+  /** Hears of every connection that is turned away because there are too many. */
+  readonly onTurnedAway?: () => void;
 }
 
 export interface WebServer {
   /** The port it really listens on. */
   readonly port: number;
+  /** For connections from now on. Throws where there was no TLS before, and what OpenSSL says of the material. */
+  useTls(tls: TlsMaterial): void;
   /** Takes no more connections, and resolves when every answer has been sent; at `untilFlushed` it cuts what is left. */
   close(untilFlushed: Promise<void>): Promise<void>;
 }
@@ -21,23 +39,18 @@ const NO_PATH = "send the path alone, as in POST /drain";
 const MALFORMED = "the path or the Host header is malformed";
 
 /** Throws what the operating system says when it can't listen: `EADDRINUSE` and so on. */
-export async function listen(app: Hono, { host, port }: ListenOptions): Promise<WebServer> {
-  const server = createServer(
-    getRequestListener((request, env) => (isOriginForm(env) ? app.fetch(request, env) : refusal(400, NO_PATH)), {
-      // HTTP/1.0 needs no Host, and some load balancers ask for /health without one.
-      hostname: "localhost",
-      // A RequestError has not reached the app: no URL could be made of it.
-      errorHandler: (error) =>
-        error instanceof RequestError ? refusal(400, MALFORMED) : refusal(500, "a fault of the service"),
-    }),
-  );
+export async function listen(app: Hono, { host, port, tls, limits, onTurnedAway }: ListenOptions): Promise<WebServer> {
+  const bounds = { ...WEB_LIMITS, ...limits };
+  const server = createBounded(listener(app, bounds), bounds, tls);
   answerUnreadable(server);
+  server.on("drop", () => onTurnedAway?.());
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => resolve());
   });
   return {
     port: (server.address() as AddressInfo).port,
+    useTls: (renewed) => (server as TlsServer).setSecureContext(renewed),
     async close(untilFlushed) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -49,11 +62,72 @@ export async function listen(app: Hono, { host, port }: ListenOptions): Promise<
   };
 }
 
-/** `/drain?…`, as clients of a server send it; `http://user@host/drain` is for proxies. */
-function isOriginForm(env: unknown): boolean {
-  return (env as HttpBindings).incoming.url?.startsWith("/") === true;
+function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMaterial | undefined): Server {
+  const options = {
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
+    maxHeaderSize: HEADERS_BYTES_MAX,
+    // Told by the listener, in our form.
+    requireHostHeader: false,
+  };
+  const server =
+    tls === undefined
+      ? createServer(options, answer)
+      : createTlsServer({ ...options, ...tlsOptions(tls), handshakeTimeout: limits.handshakeTimeoutMs }, answer);
+  server.maxConnections = limits.connectionsMax;
+  // Some other expectation than 100-continue, which Node itself answers without a word.
+  server.on("checkExpectation", (_, answered: ServerResponse) => {
+    tellBrowsers(answered);
+    const { status, headers, body } = problem(417, "leave out the Expect header");
+    const text = `${JSON.stringify(body)}\n`;
+    answered.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
+  });
+  return server;
 }
 
-function refusal(status: number, detail: string): Response {
-  return send(problem(status, detail));
+/** Certificates are asked for and verified, but not insisted on: what answers anybody answers also those without. */
+function tlsOptions(tls: TlsMaterial) {
+  return { ...tls, minVersion: "TLSv1.2", requestCert: tls.ca !== undefined, rejectUnauthorized: false } as const;
+}
+
+function listener(app: Hono, { answerTimeoutMs }: WebLimits): RequestListener {
+  const answer = getRequestListener(
+    (request, env) => {
+      const refused = refusalOf((env as HttpBindings).incoming);
+      return refused === undefined ? app.fetch(request, env) : send(refused);
+    },
+    {
+      // HTTP/1.0 needs no Host, and some load balancers ask for /health without one.
+      hostname: "localhost",
+      // A RequestError has not reached the app: no URL could be made of it.
+      errorHandler: (error) =>
+        send(error instanceof RequestError ? problem(400, MALFORMED) : problem(500, "a fault of the service")),
+    },
+  );
+  return (incoming, outgoing) => {
+    tellBrowsers(outgoing);
+    boundReading(incoming, outgoing, answerTimeoutMs);
+    void answer(incoming, outgoing);
+  };
+}
+
+function refusalOf({ url = "", headersDistinct, httpVersion }: IncomingMessage): Answer | undefined {
+  const hosts = headersDistinct["host"]?.length ?? 0;
+  if (url.length > URL_CHARACTERS_MAX) return problem(414, `the URL is longer than ${URL_CHARACTERS_MAX} characters`);
+  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) return problem(400, "send one Host header");
+  // `/drain?…`, as clients of a server send it; `http://user@host/drain` is for proxies.
+  return url.startsWith("/") ? undefined : problem(400, NO_PATH);
+}
+
+function tellBrowsers(answer: ServerResponse): void {
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.setHeader(name, value);
+}
+
+/** Once all of an answer is there, whoever does not take it would keep the connection for ever. */
+function boundReading({ socket }: IncomingMessage, outgoing: ServerResponse, timeoutMs: number): void {
+  const give = () => void socket.destroy();
+  outgoing.once("prefinish", () => void socket.setTimeout(timeoutMs, give));
+  outgoing.once("finish", () => void socket.off("timeout", give));
 }

@@ -119,7 +119,7 @@ describe("the built service under traffic", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(metrics).not.toContain(SECRET);
     expect(stdout).not.toContain(SECRET);
-    expect(stdout).not.toContain("simulated-secret-key");
+    expect(stdout).not.toContain("worthless-aws-secret-key");
     expect(stdout).not.toContain("pw=");
   });
 });

@@ -140,9 +140,12 @@ describe("the service's readiness", () => {
 
 test("a bad request is logged with what is wrong, and without what was sent", async () => {
   const { child, url } = await service();
-  await fetch(`${url}/drain?id=${SECRET}&pw=${SECRET}`, { method: "POST" });
+  const mistyped = "another-thing-that-nobody-may-see";
+  await fetch(`${url}/drain?id=${mistyped}&pw=${SECRET}`, { method: "POST" });
   expect(JSON.parse(await child.line(/"answered"/))).toMatchObject({ status: 400, problem: "id: not of its form" });
-  expect(child.output).not.toContain(SECRET);
+  expect(child.output).not.toContain(mistyped);
+  await fetch(`${url}/drain?node=${SECRET}&pw=${SECRET}`, { method: "POST" });
+  expect(await child.line(/the secret stands where others will see it/)).toContain('"answered"');
 });
 
 test("SIGTERM ends the service at once though a check of AWS hangs", async () => {

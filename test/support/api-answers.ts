@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { apiDocument } from "../../src/web/api-document.ts";
+import { searchForSecrets } from "./secret-search.ts";
 
 interface MediaType {
   readonly schema: object;
@@ -29,8 +30,13 @@ const PROBLEM: DescribedAnswer = {
   content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
 };
 
-/** Throws when an answer's status, headers, content type or body is not as the API's description has it. */
+/**
+ * Throws when an answer's status, headers, content type or body is not as the API's description has it. It is searched
+ * for secrets too.
+ */
 export async function checkAnswer({ method, path, response }: GivenAnswer): Promise<void> {
+  const headers = [...response.headers].map((header) => header.join(": "));
+  searchForSecrets(`the answer to ${method}`, [...headers, await response.clone().text()].join("\n"));
   const problems = await problemsOf({ method, path, response });
   if (problems.length === 0) return;
   throw new Error(`${method} ${path} answered ${response.status} against openapi.json: ${problems.join("; ")}`);
@@ -50,24 +56,38 @@ async function problemsOf({ method, path, response }: GivenAnswer): Promise<read
   return [...headers, ...bodyProblems(media.schema, type.endsWith("json") ? parsed(text) : text)];
 }
 
+/** What may be said before anybody looks at path and method. */
+const ANY_REQUEST = [400, 408, 414, 417, 431];
+
 /** What is not described answers with a problem that says so. */
 function describedAnswer(method: string, path: string, status: number): DescribedAnswer | undefined {
   const route = Object.keys(DOCUMENT.paths).find((each) =>
     new RegExp(`^${each.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+")}$`).test(path),
   );
+  const operation = DOCUMENT.paths[route ?? ""]?.[method === "HEAD" ? "get" : method.toLowerCase()];
+  if (operation === undefined && ANY_REQUEST.includes(status)) return PROBLEM;
   if (route === undefined) return status === 404 ? PROBLEM : undefined;
-  const operation = DOCUMENT.paths[route]?.[method === "HEAD" ? "get" : method.toLowerCase()];
   if (operation === undefined) return status === 405 ? { ...PROBLEM, headers: { allow: {} } } : undefined;
   return operation.responses[status];
 }
 
 function bodyProblems(schema: object, body: unknown): readonly string[] {
-  // zod finds definitions only beside the schema.
-  const whole = JSON.stringify({ ...schema, $defs: DOCUMENT.components.schemas });
-  const local = JSON.parse(whole.replaceAll("#/components/schemas/", "#/$defs/"));
-  const result = z.fromJSONSchema(local).safeParse(body);
+  const result = checkOf(schema).safeParse(body);
   if (result.success) return [];
   return [`${z.prettifyError(result.error).replaceAll("\n", " ")} in ${JSON.stringify(body)}`];
+}
+
+/** Made once: some tests look at answers by the thousand. */
+const checks = new Map<object, z.ZodType>();
+
+function checkOf(schema: object): z.ZodType {
+  const known = checks.get(schema);
+  if (known !== undefined) return known;
+  // zod finds definitions only beside the schema.
+  const whole = JSON.stringify({ ...schema, $defs: DOCUMENT.components.schemas });
+  const check = z.fromJSONSchema(JSON.parse(whole.replaceAll("#/components/schemas/", "#/$defs/")));
+  checks.set(schema, check);
+  return check;
 }
 
 function parsed(text: string): unknown {

@@ -1,7 +1,9 @@
 import { type SpawnOptions, spawn } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
 import { onTestFinished } from "vitest";
 import { checkAnswersFrom } from "./checked-fetch.ts";
 import { CHILD_ACCESS_KEY_ID } from "./printed-policy.ts";
+import { canBeRecognised, keepSecret, searchFolderForSecrets, searchForSecrets } from "./secret-search.ts";
 
 export interface Finished {
   readonly code: number | null;
@@ -16,7 +18,7 @@ const ENVIRONMENT = {
   AWS_EC2_METADATA_DISABLED: "true",
   AWS_REGION: "eu-west-1",
   AWS_ACCESS_KEY_ID: CHILD_ACCESS_KEY_ID,
-  AWS_SECRET_ACCESS_KEY: "simulated-secret-key",
+  AWS_SECRET_ACCESS_KEY: "worthless-aws-secret-key",
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,7 +29,7 @@ export interface Program {
   readonly options: Pick<SpawnOptions, "cwd" | "uid" | "gid">;
 }
 
-/** A bundle as a process of its own, which the test's end ends. */
+/** A bundle as a process of its own, which the test's end ends. No secret that it gets may stand in what it writes. */
 export class Child {
   readonly finished: Promise<Finished>;
   readonly #process;
@@ -42,6 +44,8 @@ export class Child {
     const { command, options } =
       typeof program === "string" ? { command: [process.execPath, `dist/${program}.js`], options: {} } : program;
     const [file = "", ...first] = command;
+    keepSecretsOf(env);
+    const name = typeof program === "string" ? program : first.at(-1);
     this.#process = spawn(file, [...first, ...args], { ...options, env, stdio: ["ignore", "pipe", "pipe"] });
     this.#process.stdout.on("data", (chunk) => {
       this.#stdout += chunk;
@@ -52,12 +56,17 @@ export class Child {
     });
     this.finished = new Promise((resolve) => {
       this.#process.once("close", (code) => {
+        searchForSecrets(`stdout of ${name}`, this.#stdout);
+        searchForSecrets(`stderr of ${name}`, this.#stderr);
+        for (const folder of foldersOf(env)) searchFolderForSecrets(`${name}`, folder);
         resolve({ code, stdout: this.#stdout, stderr: this.#stderr });
         for (const check of this.#waiting) check();
       });
     });
-    onTestFinished(() => {
+    onTestFinished(async () => {
       this.#process.kill("SIGKILL");
+      // Of others' programs some leave children behind, which keep the outputs open.
+      if (typeof program === "string") await this.finished;
     });
   }
 
@@ -94,6 +103,30 @@ export class Child {
   }
 }
 
+function keepSecretsOf({ SECRET, SECRET_FILE = "", AWS_SECRET_ACCESS_KEY }: Environment): void {
+  if (SECRET !== undefined) keepSecret(SECRET);
+  // Any other is a simulator's, which it prints.
+  if (AWS_SECRET_ACCESS_KEY === ENVIRONMENT.AWS_SECRET_ACCESS_KEY) keepSecret(AWS_SECRET_ACCESS_KEY);
+  for (const secret of secretsIn(SECRET_FILE)) keepSecret(secret);
+}
+
+/** Those that can be recognised: some tests give files that hold none. */
+function secretsIn(file: string): readonly string[] {
+  try {
+    if (!statSync(file).isFile()) return [];
+    return readFileSync(file, "utf8").split(/\r?\n/).filter(canBeRecognised);
+  } catch {
+    return [];
+  }
+}
+
+/** What a program may write to: the folders that its variables name. The system's own are no files, though they look so. */
+function foldersOf({ HOME, PATH, ...environment }: Environment): readonly string[] {
+  const isFolder = (value: string) =>
+    /^\/(?!proc\b|dev\b|sys\b)/.test(value) && statSync(value, { throwIfNoEntry: false })?.isDirectory() === true;
+  return Object.values(environment).filter((value): value is string => value !== undefined && isFolder(value));
+}
+
 /** Runs the command line to its end. */
 export function runCli(args: readonly string[], environment: Environment = {}): Promise<Finished> {
   return new Child("cli", args, environment).finished;
@@ -102,10 +135,13 @@ export function runCli(args: readonly string[], environment: Environment = {}): 
 /** Starts the service on a free port of 127.0.0.1, and resolves once it listens. Its answers are checked. */
 export async function startService(
   environment: Environment = {},
+  args: readonly string[] = [],
 ): Promise<{ readonly child: Child; readonly url: string }> {
-  const child = new Child("service", [], { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", ...environment });
+  const child = new Child("service", args, { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", ...environment });
   const { port } = JSON.parse(await child.line(/"listening"/));
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${environment["TLS_CERT_FILE"] === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   checkAnswersFrom(url);
+  // Where it has not ended yet, so that they are searched for secrets whatever the test was about.
+  onTestFinished(async () => void (await fetch(`${url}/metrics`).catch(() => {})));
   return { child, url };
 }

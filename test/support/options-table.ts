@@ -2,8 +2,8 @@ import { OPTIONS, type Option, shownDefault } from "../../src/config.ts";
 
 const MARKED = /<!-- options -->[\s\S]*<!-- \/options -->/;
 
-/** The README with its table of options as the program has them. */
-export function withOptionsTable(readme: string): string {
+/** The document with its table of options as the program has them. */
+export function withOptionsTable(document: string): string {
   const rows = (Object.values(OPTIONS) as Option[]).map((option) => {
     const { variable, flag, help, usedBy } = option;
     const shown = shownDefault(option);
@@ -11,7 +11,7 @@ export function withOptionsTable(readme: string): string {
     return `| ${cells.join(" | ")} |`;
   });
   const table = ["| variable | flag | default | what it is | for |", "|---|---|---|---|---|", ...rows].join("\n");
-  return readme.replace(MARKED, `<!-- options -->\n${table}\n<!-- /options -->`);
+  return document.replace(MARKED, `<!-- options -->\n${table}\n<!-- /options -->`);
 }
 
 function code(text: string | undefined): string {

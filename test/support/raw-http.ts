@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { onTestFinished } from "vitest";
+import { searchForSecrets } from "./secret-search.ts";
 
 export interface RawAnswer {
   /** Undefined where nothing was answered. */
@@ -16,6 +17,8 @@ export interface RawConnection {
   readonly closed: Promise<RawAnswer>;
   /** What has come so far. */
   received(): string;
+  /** More bytes. Resolves once they are sent, or can't be. */
+  send(bytes: string): Promise<void>;
   /** Leaves without a word. */
   leave(): void;
 }
@@ -31,11 +34,13 @@ export async function sendRaw(port: number, bytes: string | Buffer): Promise<Raw
   socket.on("error", () => {});
   onTestFinished(() => void socket.destroy());
   const closed = new Promise<RawAnswer>((resolve) => socket.once("close", () => resolve(read(text))));
+  void closed.then((answer) => searchForSecrets("an answer to raw bytes", answer.text));
   await new Promise<void>((resolve) => {
     socket.once("close", () => resolve());
     socket.once("connect", () => socket.write(bytes, () => resolve()));
   });
-  return { closed, received: () => text, leave: () => socket.destroy() };
+  const send = (more: string) => new Promise<void>((resolve) => void socket.write(more, () => resolve()));
+  return { closed, received: () => text, send, leave: () => void socket.destroy() };
 }
 
 /** A whole request, after which the connection ends. */

@@ -11,6 +11,7 @@ import { type AnsweredRequest, createWebApp, type WebOptions } from "../../src/w
 import { HttpSource } from "../../src/web/http-source.ts";
 import { secretCheck } from "../../src/web/secrets.ts";
 import { checkAnswer } from "./api-answers.ts";
+import { keepSecret, searchForSecrets } from "./secret-search.ts";
 
 export const SECRET = "correct-horse-battery";
 export const ID = "i-0123456789abcdef0";
@@ -23,7 +24,9 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-export interface WebAppOptions extends Partial<Pick<WebOptions, "dryRun" | "ready" | "status" | "history">> {
+type Chosen = "dryRun" | "history" | "ready" | "status" | "isSecret" | "querySecret" | "clientCertificate";
+
+export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** How every drain ends. */
   readonly outcome?: DrainOutcome;
   /** Answers a request, in place of an immediate `outcome`. */
@@ -47,6 +50,8 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
   onTestFinished(() => stop.abort());
   const requests: DrainRequest[] = [];
   const answered: AnsweredRequest[] = [];
+  /** What else was told to the log: which callback, of which client. */
+  const told: (readonly [what: string, client: string])[] = [];
   const errors: unknown[] = [];
   const answer = options.answer ?? (({ settle }) => settle(outcome));
   void (async () => {
@@ -55,26 +60,34 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
       await answer(delivery);
     }
   })();
+  keepSecret(SECRET);
+  onTestFinished(() => searchForSecrets("what the log is told", JSON.stringify([answered, told])));
   const app = createWebApp({
     source,
     history: options.history ?? { ...historyOf(new MemoryLedger()), running: () => undefined },
     clock,
-    isSecret: secretCheck(SECRET),
+    isSecret: options.isSecret ?? secretCheck([SECRET]),
+    querySecret: options.querySecret ?? true,
+    clientCertificate: options.clientCertificate ?? false,
     dryRun: options.dryRun ?? false,
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),
     ready: options.ready ?? (() => ({ status: "checking" })),
     onAnswered: (request) => answered.push(request),
+    onQuerySecret: (client) => told.push(["query secret", client]),
+    onLimited: (client) => told.push(["limited", client]),
     onError: (error) => errors.push(error),
     metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
   });
-  const request = async (path: string, init: RequestInit = {}) => {
-    const response = await app.request(path, init);
+  /** `address` is where it comes from. */
+  const request = async (path: string, init: RequestInit = {}, address = "192.0.2.1") => {
+    const response = await app.request(path, init, { incoming: { socket: { remoteAddress: address } } });
     const { pathname } = new URL(path, "http://localhost");
     await checkAnswer({ method: init.method ?? "GET", path: pathname, response });
     return response;
   };
-  const post = (path: string, init: RequestInit = {}) => request(path, { method: "POST", ...init });
-  return { app, request, post, source, clock, stop, requests, answered, errors };
+  const post = (path: string, init: RequestInit = {}, address?: string) =>
+    request(path, { method: "POST", ...init }, address);
+  return { app, request, post, source, clock, stop, requests, answered, told, errors };
 }

@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { withOptionsTable } from "./options-table.ts";
 
-writeFileSync("README.md", withOptionsTable(readFileSync("README.md", "utf8")));
+const DOCUMENT = "docs/configuration.md";
+
+writeFileSync(DOCUMENT, withOptionsTable(readFileSync(DOCUMENT, "utf8")));

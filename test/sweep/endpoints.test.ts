@@ -56,7 +56,7 @@ const SECRETS: readonly Row[] = [
   stranger("a wrong pw and the right one", `?pw=wrong&pw=${SECRET}`, [], 403, /^the secret is wrong$/),
   stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' stands twice in the query: give it once/),
   stranger("bytes that are no text as pw", "?pw=%ff%fe", [], 403, /^the secret is wrong$/),
-  stranger("a secret of eight kilobytes", `?pw=${"x".repeat(8_192)}`, [], 403, /^the secret is wrong$/),
+  stranger("a secret of seven kilobytes", `?pw=${"x".repeat(7_168)}`, [], 403, /^the secret is wrong$/),
   stranger("a control character in the token", "", ["Authorization: Bearer a\u0001b"], 400, /malformed/),
   row("the secret in the body", request("POST /drain", { body: `{"pw":"${SECRET}"}` }), 401, /send the secret/),
   row("a path without its question mark", request(`POST /drain&id=${ID}&pw=${SECRET}`), 404, /there is nothing here/),
@@ -82,7 +82,8 @@ const NODES: readonly Row[] = [
   drain("text that runs backwards", "?id=%E2%80%AEi-0", undefined, /'\?i-0' is not an instance id/),
   drain("bytes that are no text", "?id=%ff%fe", undefined, /'\ufffd\ufffd' is not an instance id/),
   drain("half an escape", "?id=%zz", undefined, /'%zz' is not an instance id/),
-  drain("an id without end", `?id=${"i".repeat(10_000)}`, undefined, /'i{80}…' is not an instance id/),
+  drain("an id without end", `?id=${"i".repeat(8_000)}`, undefined, /'i{80}…' is not an instance id/),
+  drain("a query without end", `?id=${"i".repeat(10_000)}`, undefined, /the URL is longer than 8192 characters/, 414),
   drain("id and ip", `?id=${ID}&ip=10.0.0.1`, undefined, /'id', 'ip' were given: give exactly one/),
   drain("all three, here and there", `?id=${ID}`, '{"ip":"10.0.0.1","node":"a"}', /'id', 'ip', 'node' were given/),
   drain("the id in query and body", `?id=${ID}`, `{"id":"${ID}"}`, /'id' stands in the query and in the body/),
@@ -151,7 +152,12 @@ const FRAMES: readonly Row[] = [
     400,
     /Give 'id'/,
   ),
-  row("an expectation of another kind", request("POST /drain", { headers: [BEARER, "Expect: miracles"] }), 417),
+  row(
+    "an expectation of another kind",
+    request("POST /drain", { headers: [BEARER, "Expect: miracles"] }),
+    417,
+    /Expect/,
+  ),
 ];
 
 /** `GET /nodes/…` with the right secret. */
@@ -275,11 +281,17 @@ const NOWHERE: readonly Row[] = [
   row("a tunnel", head("CONNECT service:80 HTTP/1.1", "Host: service:80"), "closed"),
   row("an unknown method", request("BREW /drain"), 400, /not HTTP\/1\.1, or malformed/),
   row("a method in the wrong case", request("post /drain"), 400, /malformed/),
-  row("a malformed host", head("GET /health HTTP/1.1", "Host: a b<>"), 400, /path or the Host header is malformed/),
-  row("no host", head("GET /health HTTP/1.1", "Connection: close"), 400),
+  row(
+    "a malformed host",
+    head("GET /health HTTP/1.1", "Host: a b<>", "Connection: close"),
+    400,
+    /path or the Host header is malformed/,
+  ),
+  row("no host", head("GET /health HTTP/1.1", "Connection: close"), 400, /send one Host header/),
+  row("two hosts", request("GET /health", { headers: ["Host: another"] }), 400, /send one Host header/),
   row("a URL of 100 kB", request(`GET /${"x".repeat(100_000)}`), 431, /the URL and the headers are larger than 16 KiB/),
   row("a header of 20 kB", head("GET /health HTTP/1.1", `X: ${"x".repeat(20_000)}`), 431, /larger than 16 KiB/),
-  row("a folded header", head("GET /health HTTP/1.1", "Host: h", " folded: yes"), 400),
+  row("a folded header", head("GET /health HTTP/1.1", "Connection: close", "Host: h", " folded: yes"), 400),
   row("bytes that are no HTTP", "hello\r\n\r\n", 400, /this is not HTTP\/1\.1/),
   row("TLS", Buffer.from("16030100a5010000a10303", "hex"), 400, /this is not HTTP\/1\.1/),
   row("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, /this is not HTTP\/1\.1/),
@@ -331,8 +343,21 @@ function expectProblem({ status, headers, body }: RawAnswer, what: string, says:
   expect.soft(problem.detail, what).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
 }
 
-/** Sends every row to one service, which must answer a good request after each, and leak and lose nothing. */
+/** Beyond these the service answers otherwise: a test of its own has that. */
+const WRONG_SECRETS_MAX = 10;
+
 async function sweep(rows: readonly Row[]): Promise<void> {
+  const parts: Row[][] = [[]];
+  for (const each of rows) {
+    const wrong = parts.at(-1)?.filter(({ answer }) => answer === 403).length ?? 0;
+    if (each.answer === 403 && wrong === WRONG_SECRETS_MAX) parts.push([]);
+    parts.at(-1)?.push(each);
+  }
+  for (const part of parts) await sweepOne(part);
+}
+
+/** Sends every row to one service, which must answer a good request after each, and leak and lose nothing. */
+async function sweepOne(rows: readonly Row[]): Promise<void> {
   const { child, url, port, calls } = await service();
   for (const { what, bytes, answer, says } of rows) {
     const connection = await sendRaw(port, bytes);

@@ -1,7 +1,10 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { Authority } from "../support/certificates.ts";
 import { Child, type Finished, runCli } from "../support/child-process.ts";
 
 /** Where a file comes in: a row more for a new one. */
@@ -11,6 +14,22 @@ interface Door {
   readonly bytesMax: number;
   readonly run: (path: string) => Promise<Finished>;
 }
+
+const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0" };
+const authority = new Authority();
+const server = authority.sign("server");
+const folder = mkdtempSync(join(tmpdir(), "tls-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const kept = (name: string, text: string) => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+const TLS = {
+  ...SERVE,
+  SECRET: "a-secret-nobody-may-see",
+  TLS_CERT_FILE: kept("cert", server.cert),
+  TLS_KEY_FILE: kept("key", server.key),
+};
 
 const DOORS: Readonly<Record<string, Door>> = {
   SECRET_FILE: {
@@ -23,14 +42,32 @@ const DOORS: Readonly<Record<string, Door>> = {
     bytesMax: 16_384,
     run: (path) => new Child("service", ["--secret-file", path], SERVE).finished,
   },
+  TLS_CERT_FILE: {
+    prefix: (path) => `TLS_CERT_FILE is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => new Child("service", [], { ...TLS, TLS_CERT_FILE: path }).finished,
+  },
+  "--tls-key-file": {
+    prefix: (path) => `--tls-key-file is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => new Child("service", ["--tls-key-file", path], TLS).finished,
+  },
+  TLS_CLIENT_CA_FILE: {
+    prefix: (path) => `TLS_CLIENT_CA_FILE is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => new Child("service", [], { ...TLS, TLS_CLIENT_CA_FILE: path }).finished,
+  },
+  "--server's TLS_CERT_FILE": {
+    prefix: (path) => `TLS_CERT_FILE is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => runCli(["status", "10.0.1.5", "--server", "https://127.0.0.1:1"], { ...TLS, TLS_CERT_FILE: path }),
+  },
   "--scenario": {
     prefix: (path) => `${path} can't be read: `,
     bytesMax: 1_048_576,
     run: (path) => runCli(["simulate", "--scenario", path]),
   },
 };
-const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0" };
-
 /** What is wrong with a file, wherever it is asked for: how it is made, and what is said of it. */
 const FILES: readonly [what: string, make: (path: string, bytesMax: number) => unknown, says: string | RegExp][] = [
   ["one that is not there", () => {}, /^ENOENT: /],
@@ -86,9 +123,9 @@ describe("SECRET_FILE holds no secret", () => {
   test.each([
     ["when it is empty", "", "it is empty"],
     ["when it is blank", " \n", "it is empty"],
-    ["when it has two lines", "one\ntwo\n", LINE],
-    ["when it has an escape sequence", "\u001b[31m", LINE],
-    ["when it is longer than a header can carry", "x".repeat(4_097), LINE],
+    ["when it has an empty line alone", "\n\r\n", "it is empty"],
+    ["when one of its lines has an escape sequence", "a-good-secret\n\u001b[31m", LINE],
+    ["when one of its lines is longer than a header can carry", `a-good-secret\n${"x".repeat(4_097)}`, LINE],
   ])("%s", async (_, text, says) => {
     const path = await place();
     await writeFile(path, text);
@@ -110,9 +147,56 @@ describe("STATE_DIR names the directory and what is wrong with it:", () => {
       ["STATE_DIR", [], { STATE_DIR: path }],
       ["--state-dir", ["--state-dir", path], {}],
     ] as const) {
-      const finished = await new Child("service", args, { ...SERVE, SECRET: "s", ...environment }).finished;
+      const finished = await new Child("service", args, { ...SERVE, SECRET: "a secret of the sweep", ...environment })
+        .finished;
       expectRefusal(finished, `${name} is '${path}', which can't be used: `, says);
     }
+  });
+});
+
+describe("the service's TLS is refused", () => {
+  const encrypted = generateKeyPairSync("ec", {
+    namedCurve: "prime256v1",
+    privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  }).privateKey;
+  const broken = server.cert.replace(/\n[A-Za-z0-9+/]{64}/, "");
+  test.each<[string, "TLS_CERT_FILE" | "TLS_KEY_FILE" | "TLS_CLIENT_CA_FILE", string, string]>([
+    ["when its certificate is empty", "TLS_CERT_FILE", "", "it holds no certificate in PEM"],
+    ["when its certificate is a key", "TLS_CERT_FILE", server.key, "it holds no certificate in PEM"],
+    ["when its certificate is cut", "TLS_CERT_FILE", broken, "it has a certificate that is malformed"],
+    ["when its key is a certificate", "TLS_KEY_FILE", server.cert, "it holds no private key in PEM"],
+    [
+      "when its key needs a passphrase",
+      "TLS_KEY_FILE",
+      encrypted,
+      "its key is encrypted: give one without a passphrase",
+    ],
+    [
+      "when its key is another certificate's",
+      "TLS_KEY_FILE",
+      authority.sign("other").key,
+      "its key is not that of the certificate in TLS_CERT_FILE",
+    ],
+    ["when its clients' authority is none", "TLS_CLIENT_CA_FILE", "-----", "it holds no certificate in PEM"],
+    [
+      "when one of several authorities is cut",
+      "TLS_CLIENT_CA_FILE",
+      authority.cert + broken,
+      "it has a certificate that is malformed",
+    ],
+  ])("%s", async (_, variable, text, says) => {
+    const path = await place();
+    await writeFile(path, text);
+    const finished = await new Child("service", [], { ...TLS, [variable]: path }).finished;
+    expectRefusal(finished, `${variable} is '${path}', which can't be used: `, says);
+    expect(finished.stderr).not.toContain("PRIVATE");
+  });
+
+  test("together with its secret, when both are wrong", async () => {
+    const nowhere = { ...TLS, SECRET: undefined, SECRET_FILE: "/nonexistent/secret", TLS_KEY_FILE: "/nonexistent/key" };
+    const { stderr } = await new Child("service", [], nowhere).finished;
+    expect(stderr).toMatch(/^hasta-la-vista: 2 problems:\n {2}SECRET_FILE is .*ENOENT.*\n {2}TLS_KEY_FILE is .*ENOENT/);
   });
 });
 
@@ -144,6 +228,7 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
     ["when it is JSON, nested too deeply", `{"a":${"[".repeat(50_000)}`, /^it is nested too deeply$/],
     ["when it has a field named __proto__", "__proto__: { region: x }", /^Unrecognized key: "__proto__"$/],
     ["when a key is an escape sequence", '"\\e[31m": 1', /^Unrecognized key: "\?\[31m"$/],
+    ["when a key is an object", "{ region: x }: 1", /^Unrecognized key: "\{ region: x \}"$/],
     ["when a number is out of reach", "instances: [{ name: a, count: 1e309 }]", /^instances\[0\]\.count: .*Infinity$/],
     ["when a text is in place of a number", "instances: [{ name: a, count: two }]", /^instances\[0\]\.count: .*number/],
   ])("%s", async (_, text, says) => {

@@ -22,7 +22,8 @@ export function scenarioJsonSchema(): object {
 }
 
 function parse(text: string): unknown {
-  const document = parseDocument(text);
+  // Its own warnings would go to stderr; those that matter are in the document.
+  const document = parseDocument(text, { logLevel: "error" });
   // A warning is of a tag or a version that the parser doesn't know, and reads as if it weren't there.
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.some(({ code }) => code === "RESOURCE_EXHAUSTION")) throw new ScenarioError(["it is nested too deeply"]);

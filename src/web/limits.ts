@@ -1,0 +1,34 @@
+/** What anybody may take of the service, with the secret or without. */
+export interface WebLimits {
+  /** From a connection's beginning, or from the answer before, until a request's headers are there. */
+  readonly headersTimeoutMs: number;
+  /** The same until all of the request is there. How long its answer takes is for others to bound. */
+  readonly requestTimeoutMs: number;
+  /** How long a connection may stay open without a request. Longer than load balancers keep theirs: 60 s on AWS. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long a caller may take none of an answer. */
+  readonly answerTimeoutMs: number;
+  /** How long TLS may take to agree. */
+  readonly handshakeTimeoutMs: number;
+  /** How often the first two are looked at. */
+  readonly checkIntervalMs: number;
+  /** Room for all drain requests that may wait, and for whoever asks after the service's health. */
+  readonly connectionsMax: number;
+}
+
+export const WEB_LIMITS: WebLimits = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 65_000,
+  answerTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
+  checkIntervalMs: 2_000,
+  connectionsMax: 12_000,
+};
+
+/** The URL and the headers together. */
+export const HEADERS_BYTES_MAX = 16 * 1_024;
+/** Far more than any path and query here. */
+export const URL_CHARACTERS_MAX = 8 * 1_024;
+/** Far more than a drain request needs. */
+export const BODY_BYTES_MAX = 16 * 1_024;

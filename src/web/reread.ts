@@ -1,0 +1,46 @@
+import type { Clock } from "../drain/clock.ts";
+
+/** So long a file's old content may still count. */
+const REREAD_MS = 5_000;
+
+export interface RereadOptions<T> {
+  readonly clock: Clock;
+  /** What has been read already. */
+  readonly first: T;
+  readonly read: () => Promise<T>;
+  /** Gets what was read when it differs from what was known. */
+  readonly onChange: (value: T) => void;
+  /** Hears what is wrong when nothing can be read any more: what was read before still counts. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/** Reads files again and again, for somebody may replace them while the service runs. Resolves when `stop` aborts. */
+export async function reread<T>(options: RereadOptions<T>, stop: AbortSignal): Promise<void> {
+  const { clock, first, read, onChange, onFailure } = options;
+  let known = JSON.stringify(first);
+  let hasFailed = false;
+  for (;;) {
+    await clock.sleep(REREAD_MS, stop).catch(() => {}); // Stopped.
+    if (stop.aborted) return;
+    try {
+      const value = await unlessStopped(read(), stop);
+      if (stop.aborted) return;
+      const text = JSON.stringify(value);
+      if (text !== known || hasFailed) onChange(value as T);
+      known = text;
+      hasFailed = false;
+    } catch (error) {
+      if (!hasFailed) onFailure(error as Error);
+      hasFailed = true;
+    }
+  }
+}
+
+/** A file on a network or a pipe may never be read. Undefined once `stop` aborts. */
+function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const onStop = () => resolve(undefined);
+    stop.addEventListener("abort", onStop, { once: true });
+    void work.then(resolve, reject).finally(() => stop.removeEventListener("abort", onStop));
+  });
+}

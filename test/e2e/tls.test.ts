@@ -1,0 +1,137 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request as requestHttps } from "node:https";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { account, ID } from "../support/account.ts";
+import { Authority, type Certificate } from "../support/certificates.ts";
+import { runCli, startService } from "../support/child-process.ts";
+import { request, sendRaw } from "../support/raw-http.ts";
+
+const SECRET = "a-secret-nobody-may-see";
+const bearer = { authorization: `Bearer ${SECRET}` };
+
+/** The built service with HTTPS, and files that its callers may name. */
+async function service({ wantsClients = false }: { readonly wantsClients?: boolean } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "tls-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = async (name: string, text: string) => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const identityFiles = async (name: string, { cert, key }: Certificate) => ({
+    TLS_CERT_FILE: await file(`${name}.crt`, cert),
+    TLS_KEY_FILE: await file(`${name}.key`, key),
+  });
+  const authority = new Authority();
+  const clients = new Authority("the clients' authority");
+  const caFile = await file("ca.crt", authority.cert);
+  const { env } = await account();
+  const { child, url } = await startService({
+    ...{ ...env, SECRET, ...(await identityFiles("server", authority.sign("server"))) },
+    ...(wantsClients ? { TLS_CLIENT_CA_FILE: await file("clients.crt", clients.cert) } : {}),
+  });
+  return { child, url, port: Number(new URL(url).port), authority, clients, caFile, identityFiles };
+}
+
+/** The status, or the code of what went wrong. */
+function ask(
+  url: string,
+  options: { readonly ca: string; readonly headers?: object; readonly method?: string } & Partial<Certificate>,
+): Promise<number | string> {
+  return new Promise((resolve) => {
+    requestHttps(url, { ...options, headers: { ...options.headers }, agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    })
+      .once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      .end();
+  });
+}
+
+describe("the service with TLS", () => {
+  test("serves HTTPS to those who know its authority, and not to others", async () => {
+    const { url, authority } = await service();
+    expect(await ask(`${url}/health`, { ca: authority.cert })).toBe(200);
+    expect(await ask(`${url}/nodes/${ID}`, { ca: authority.cert, headers: bearer })).toBe(200);
+    expect(await ask(`${url}/health`, { ca: new Authority("another").cert })).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+  });
+
+  test("drains for the command line, which takes the authority from NODE_EXTRA_CA_CERTS, and says so", async () => {
+    const { url, caFile } = await service();
+    const unknown = await runCli(["drain", ID, "--server", url], { SECRET });
+    expect(unknown.stderr).toMatch(
+      /unable to verify the first certificate.*: name its authority's file in NODE_EXTRA_CA_CERTS\n$/,
+    );
+    expect(unknown.code).toBe(1);
+    const known = await runCli(["drain", ID, "--server", url], { SECRET, NODE_EXTRA_CA_CERTS: caFile });
+    expect(known.stdout).toMatch(/is drained/);
+    expect(known.code).toBe(0);
+  });
+
+  test("says nothing to what is no TLS, and goes on", async () => {
+    const { child, url, port, authority } = await service();
+    const plain = await sendRaw(port, request("GET /health"));
+    expect(await plain.closed).toMatchObject({ text: "" });
+    const socket = connect(port, "127.0.0.1");
+    await new Promise<void>((resolve) => socket.write("\u0016\u0003\u0001", () => resolve()));
+    socket.destroy();
+    expect(await ask(`${url}/health`, { ca: authority.cert })).toBe(200);
+    child.signal("SIGTERM");
+    expect(await child.finished).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+describe("the service that wants clients' certificates", () => {
+  test("takes the secret only together with one by the authority that it trusts", async () => {
+    const { url, authority, clients } = await service({ wantsClients: true });
+    const node = `${url}/nodes/${ID}`;
+    const good = clients.sign("a caller");
+    const { cert: ca } = authority;
+    expect(await ask(node, { ca, headers: bearer, ...good })).toBe(200);
+    expect(await ask(node, { ca, headers: bearer })).toBe(403);
+    expect(await ask(node, { ca, headers: bearer, ...authority.sign("by the server's authority") })).toBe(403);
+    expect(await ask(node, { ca, headers: bearer, ...new Authority("the clients' authority").sign("forged") })).toBe(
+      403,
+    );
+    expect(await ask(node, { ca, ...good })).toBe(401);
+    expect(await ask(node, { ca, headers: { authorization: "Bearer wrong" }, ...good })).toBe(403);
+  });
+
+  test("answers health checks and Prometheus without one", async () => {
+    const { url, authority } = await service({ wantsClients: true });
+    const open = ["/health", "/metrics", "/openapi.json"].map((path) => ask(`${url}${path}`, { ca: authority.cert }));
+    expect(await Promise.all(open)).toEqual([200, 200, 200]);
+  });
+
+  test("serves the command line that has one, and tells one that has none what is missing", async () => {
+    const { url, caFile, clients, identityFiles } = await service({ wantsClients: true });
+    const env = { SECRET, NODE_EXTRA_CA_CERTS: caFile };
+    const without = await runCli(["status", ID, "--server", url], env);
+    expect(without).toMatchObject({
+      code: 2,
+      stderr:
+        "hasta-la-vista: the service answered 403: a client certificate is needed, by an authority that the service trusts\n",
+    });
+    const files = await identityFiles("client", clients.sign("a caller"));
+    expect(await runCli(["status", ID, "--server", url], { ...env, ...files })).toMatchObject({ code: 0, stderr: "" });
+    const flags = ["--tls-cert-file", files.TLS_CERT_FILE, "--tls-key-file", files.TLS_KEY_FILE];
+    expect(await runCli(["status", ID, "--server", url, ...flags], env)).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+test("--no-query-secret and QUERY_SECRET=false keep the secret out of queries", async () => {
+  const { env } = await account();
+  for (const [given, args] of [
+    [{ QUERY_SECRET: "false" }, []],
+    [{}, ["--no-query-secret"]],
+    [{ QUERY_SECRET: "true" }, ["--no-query-secret"]],
+  ] as const) {
+    const { url } = await startService({ ...env, SECRET, ...given }, args);
+    expect((await fetch(`${url}/nodes/${ID}?pw=${SECRET}`)).status).toBe(401);
+    expect((await fetch(`${url}/nodes/${ID}`, { headers: bearer })).status).toBe(200);
+  }
+  const { url } = await startService({ ...env, SECRET });
+  expect((await fetch(`${url}/nodes/${ID}?pw=${SECRET}`)).status).toBe(200);
+});
