@@ -15,7 +15,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --json": "test/bench/document.test.ts",
   "npm run bench -- --write": "test/bench/document.test.ts",
   "docker build --tag hasta-la-vista .": "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
-  "docker run --read-only --publish 8080:8080 --env SECRET=api-key --env CLOUDPROVIDER=aws --env AWS_REGION=eu-west-1 hasta-la-vista":
+  "docker run --read-only --publish 8080:8080 --env SECRET=a-long-api-key-of-yours --env CLOUDPROVIDER=aws --env AWS_REGION=eu-west-1 hasta-la-vista":
     "test/packaging/dockerfile.test.ts runs what the image would, with such variables",
   "docker compose up --build": "test/packaging/compose.test.ts starts what the file names",
   "aws iam put-role-policy --role-name drainer --policy-name hasta-la-vista --policy-document file:///dev/stdin":
@@ -48,7 +48,7 @@ describe("commands in the documents work as they stand there", () => {
     const { env } = await account();
     const commands = language === "crontab" ? commandsOfCrontab(text) : text;
     const needsService = text.includes(SERVICE) && !/hasta-la-vista serve/.test(text);
-    const service = needsService ? await startService({ ...env, SECRET: "api-key" }) : undefined;
+    const service = needsService ? await startService({ ...env, SECRET: "a-long-api-key-of-yours" }) : undefined;
     await service?.child.line(/"ready: /);
     const { code, stdout, stderr, recorded: calls } = await runCommands(commands, env, service?.url);
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });

@@ -34,7 +34,9 @@ describe("a caller who does not wait", () => {
     expect(accepted.status).toBe(202);
     const { drainId } = (await accepted.json()) as { drainId: string };
     await child.line(/"planned"/);
-    const status = await fetch(new URL(accepted.headers.get("location") ?? "", url), { headers: bearer });
+    const drain = await fetch(new URL(accepted.headers.get("location") ?? "", url), { headers: bearer });
+    expect(await drain.json()).toMatchObject({ drainId });
+    const status = await fetch(`${url}/nodes/${ID}`, { headers: bearer });
     expect(await status.json()).toMatchObject({
       node: { id: ID, cluster: "demo" },
       registrations: [{ pool: "tcp", state: expect.stringMatching(/^draining/) }],
