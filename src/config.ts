@@ -1,4 +1,5 @@
 import { OPTIONS, type Option, type OptionName, type Verb, type WithDefault } from "./config-options.ts";
+import { type GuardOptions, isNothing } from "./drain/guard.ts";
 import type { DrainTimes } from "./drain/plan.ts";
 import { shown } from "./drain/shown.ts";
 
@@ -82,6 +83,11 @@ export function drainTimes(config: Config): DrainTimes {
     deadlineMarginMs,
     ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),
   };
+}
+
+/** What every pool keeps. Undefined: no guard. */
+export function drainGuard({ minHealthy, guardWaitMs, maxVoluntary, givenBy }: Config): GuardOptions | undefined {
+  return isNothing(minHealthy) ? undefined : { minHealthy, waitMs: guardWaitMs, maxVoluntary, names: givenBy };
 }
 
 /** The default as people would give it; undefined where there is none. */

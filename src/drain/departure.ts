@@ -7,6 +7,7 @@ import {
   type RegistrationState,
 } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
+import type { Standing } from "./guard.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
 import { newTrafficStopped } from "./plan.ts";
@@ -18,6 +19,11 @@ const REFUSED_REPEATS_MAX = 1;
 
 export type DepartureEvent =
   | { readonly type: "deregistered"; readonly holdUntil?: number; readonly foundDraining: boolean }
+  | {
+      readonly type: "guarded";
+      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
+      readonly standing?: Standing;
+    }
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
   | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
   | { readonly type: "released"; readonly heldMs: number }
@@ -31,6 +37,8 @@ interface Troubles {
   readonly error?: DrainError | undefined;
   /** Why its call is still being repeated. */
   readonly repeating?: DrainError | undefined;
+  /** What the guard did, which is a trouble too. */
+  readonly guard?: RegistrationFate["guard"];
 }
 
 const NONE: Troubles = { cameBack: 0, repeats: 0 };
@@ -74,7 +82,7 @@ export class Departure {
   }
 
   get isOver(): boolean {
-    return this.#state === "released" || this.#state === "failed";
+    return this.#state === "released" || this.#state === "failed" || this.#state === "kept";
   }
 
   /** It is still to be deregistered. */
@@ -107,6 +115,18 @@ export class Departure {
     this.#terms = terms;
     if (this.#troubles !== undefined) this.#met({ repeating: undefined });
     this.owner.moved();
+  }
+
+  /** Nobody looks whether enough healthy targets stay. */
+  forced(): void {
+    this.#met({ guard: "forced" });
+  }
+
+  guarded(verdict: "waiting" | "waited" | "overridden" | "kept", standing: Standing | undefined, now: number): void {
+    if (this.isOver) return;
+    if (verdict === "waited" || verdict === "overridden") this.#met({ guard: verdict });
+    this.#heard({ type: "guarded", verdict, ...(standing && { standing }) });
+    if (verdict === "kept") this.#over("kept", now);
   }
 
   accepted(now: number): void {
@@ -179,11 +199,12 @@ export class Departure {
   fate(now: number): RegistrationFate {
     const heldMs = this.isOver ? this.#heldMs : this.#heldUntil(now);
     const held = this.#heldBy;
-    const { cameBack, error: failure, repeating } = this.#past;
+    const { cameBack, error: failure, repeating, guard } = this.#past;
     const error = failure ?? repeating;
     return {
       registration: this.registration,
       state: this.#state,
+      ...(guard === undefined ? {} : { guard }),
       heldMs,
       ...(held === undefined ? {} : { holdMs: holdMs(held, this.owner.allowances) }),
       newTrafficStopped:
@@ -222,7 +243,7 @@ export class Departure {
     if (this.#troubles !== undefined) this.#met({ error: undefined, repeating: undefined });
   }
 
-  #over(state: "released" | "failed", now: number): void {
+  #over(state: "released" | "failed" | "kept", now: number): void {
     this.#state = state;
     this.#heldMs = Math.round(this.#heldUntil(now));
     if (state === "released") this.#progress = undefined;

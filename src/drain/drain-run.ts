@@ -3,7 +3,9 @@ import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import { Departure, type DepartureEvent, type DepartureOwner, fatesOf, lastHoldBegins } from "./departure.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
+import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
+import { type JoiningRequest, JointRequest } from "./joint-request.ts";
 import { LimitPassed } from "./limit.ts";
 import type { RunningDrain } from "./node-status.ts";
 import { type DrainOutcome, endedOutcome } from "./outcome.ts";
@@ -16,12 +18,9 @@ import {
   type Patience,
   timeoutLimit,
 } from "./plan.ts";
-import type { DrainRequest } from "./request.ts";
 
 const SEARCH_MAX_MS = 600_000;
 const ABANDONED = Symbol("abandoned");
-/** Different reasons that a drain remembers. */
-const REASONS_MAX = 20;
 
 export interface DrainRunOptions {
   readonly id: string;
@@ -30,12 +29,11 @@ export interface DrainRunOptions {
   readonly startedAt: number;
   readonly clock: Clock;
   readonly times: DrainTimes;
+  /** Whether a guard may refuse it. */
+  readonly isGuarded: boolean;
   /** What its departures tell. */
   readonly heard: (run: DrainRun, registration: Registration, event: DepartureEvent) => void;
 }
-
-/** What a drain needs to know of a request for its node. */
-export type JoiningRequest = Pick<DrainRequest, "deadline" | "timeoutMs" | "reason"> & { readonly askedAt: number };
 
 /** Somebody who waits for the outcome. */
 interface Waiter extends Patience {
@@ -47,16 +45,16 @@ export class DrainRun implements DepartureOwner {
   readonly id: string;
   readonly node: Node;
   readonly startedAt: number;
+  /** What everybody who waits has asked for. */
+  readonly asked: JointRequest;
   isRefused = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
   readonly #waiters = new Set<Waiter>();
-  readonly #reasons = new Set<string>();
   readonly #heard: DrainRunOptions["heard"];
   readonly #departures: Departure[] = [];
   readonly #elsewhere: Registration[] = [];
-  #deadline: number | undefined;
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
   /** Why the search is not done yet, where a call of it is being repeated. */
@@ -66,12 +64,13 @@ export class DrainRun implements DepartureOwner {
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
-  constructor({ id, node, startedAt, clock, times, heard }: DrainRunOptions) {
+  constructor({ id, node, startedAt, clock, times, isGuarded, heard }: DrainRunOptions) {
     this.id = id;
     this.node = node;
     this.startedAt = startedAt;
     this.#clock = clock;
     this.#times = times;
+    this.asked = new JointRequest({ isGuarded });
     this.#heard = heard;
   }
 
@@ -82,7 +81,7 @@ export class DrainRun implements DepartureOwner {
 
   /** The earliest of all requests. Absent: nobody gave one. */
   get deadline(): number | undefined {
-    return this.#deadline;
+    return this.asked.deadline;
   }
 
   get waiting(): readonly Patience[] {
@@ -115,7 +114,8 @@ export class DrainRun implements DepartureOwner {
   get searchUntil(): number {
     const { mustEndBy } = this;
     if (Number.isFinite(mustEndBy)) return mustEndBy;
-    return this.#departures.length === 0 ? Number.NEGATIVE_INFINITY : this.startedAt + SEARCH_MAX_MS;
+    const hasBegun = this.#departures.length > 0 && !this.asked.isRefusable;
+    return hasBegun ? this.startedAt + SEARCH_MAX_MS : Number.NEGATIVE_INFINITY;
   }
 
   /** As somebody to make calls for. */
@@ -139,7 +139,7 @@ export class DrainRun implements DepartureOwner {
     const { id, startedAt, deadline, waiting } = this;
     const limit = drainLimit({ startedAt, deadline, waiting, times: this.#times, hold: this.#longestHold() });
     const registrations = this.#fates();
-    return { drainId: id, startedAt, reasons: [...this.#reasons], ...(limit && { limit }), registrations };
+    return { drainId: id, startedAt, reasons: this.asked.reasons, ...(limit && { limit }), registrations };
   }
 
   /** `onEnd` runs before anybody who waits hears of the outcome. */
@@ -200,9 +200,9 @@ export class DrainRun implements DepartureOwner {
    * The outcome. The earliest deadline bounds the drain for everybody. Whoever's timeout passes gets `deadline-passed`,
    * and whoever's `signal` aborts gets `abandoned`, each at once; the drain goes on while somebody waits.
    */
-  join({ askedAt, deadline, timeoutMs, reason }: JoiningRequest, signal: AbortSignal): Promise<DrainOutcome> {
-    if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
-    if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
+  join(request: JoiningRequest, signal: AbortSignal): Promise<DrainOutcome> {
+    const { askedAt, timeoutMs } = request;
+    this.asked.add(request);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         askedAt,
@@ -278,6 +278,7 @@ export class DrainRun implements DepartureOwner {
   #endedBy(error: unknown): DrainOutcome {
     const reason: unknown = this.#stop.signal.reason;
     if (reason === ABANDONED || reason instanceof LimitPassed) return this.#unfinished(reason);
+    if (error instanceof Refused) return { ...this.#identity, status: "refused", refusal: error.refusal };
     return { ...this.#identity, registrations: this.#fates(), status: "failed", error: asDrainError(error) };
   }
 

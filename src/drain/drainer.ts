@@ -1,12 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
+import { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
 import { byPool, type Departure } from "./departure.ts";
+import { DrainGuard } from "./drain-guard.ts";
 import { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { JoiningRequest } from "./joint-request.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import type { NodeStatus } from "./node-status.ts";
 import { NodeWatch } from "./node-watch.ts";
@@ -16,6 +20,7 @@ import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import { repeatWhilePassing } from "./repeat.ts";
 import type { DrainRequest, NodeReference } from "./request.ts";
+import { Reservations } from "./reservations.ts";
 
 /** A look at a node that takes longer has no answer. */
 const STATUS_TIMEOUT_MS = 60_000;
@@ -24,6 +29,8 @@ export interface DrainerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly times: DrainTimes;
+  /** Absent: pools may be left without healthy targets. */
+  readonly guard?: GuardOptions;
   readonly observers?: readonly DrainObserver[];
 }
 
@@ -42,12 +49,16 @@ export class Drainer {
   readonly #runs = new Map<string, DrainRun>();
   /** One a pool that somebody leaves, by the pool's id. */
   readonly #workers = new Map<string, PoolWorker>();
+  /** What the guards of all drains share. */
+  readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
   #turns = 0;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
     this.#nodeWatch = new NodeWatch(options.cloud, options.clock);
-    this.#planner = new Planner(options);
+    const { guard } = options;
+    this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
+    this.#planner = new Planner({ ...options, ...this.#guards });
   }
 
   /**
@@ -123,26 +134,39 @@ export class Drainer {
 
   /** The drain of one node, step by step. */
   async #takeOut(run: DrainRun): Promise<void> {
+    let guard: DrainGuard | undefined;
     try {
       await this.#untilTerminated(run, async (signal) => {
-        await this.#find(run, signal);
+        guard = this.#guardOf(run, signal);
+        await this.#find(run, guard, signal);
         run.searched();
+        await guard?.decide();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);
       });
     } finally {
       this.#release(run);
+      guard?.end();
     }
   }
 
-  /** Deregisters what is found as soon as it is, and searches again where AWS has failed in passing. */
-  async #find(run: DrainRun, signal: AbortSignal): Promise<void> {
+  #guardOf(run: DrainRun, signal: AbortSignal): DrainGuard | undefined {
+    const { cloud, clock, guard } = this.#options;
+    if (guard === undefined || this.#guards === undefined) return undefined;
+    const letGo = (departures: readonly Departure[]) => this.#deregister(departures);
+    return new DrainGuard(run, { cloud, clock, guard, letGo, ...this.#guards }, signal);
+  }
+
+  /** Deregisters what is found as soon as it is, unless there is a guard that has to decide, and searches again where AWS has failed in passing. */
+  async #find(run: DrainRun, guard: DrainGuard | undefined, signal: AbortSignal): Promise<void> {
     const { cloud, clock } = this.#options;
     await repeatWhilePassing({ clock, until: () => run.searchUntil, signal }, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
-        this.#deregister(run.found(found, foundBefore));
+        const departures = run.found(found, foundBefore);
+        if (guard === undefined) this.#deregister(departures);
+        else guard.found(departures);
       }
     });
   }
@@ -187,8 +211,11 @@ export class Drainer {
     }
   }
 
-  #runFor(node: Node, { askedAt: startedAt, reason }: Patience & Pick<DrainRequest, "reason">): DrainRun {
-    const because = reason === undefined ? {} : { reason };
+  #runFor(node: Node, { askedAt: startedAt, reason, force }: JoiningRequest): DrainRun {
+    const because = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(force === true ? { forced: true as const } : {}),
+    };
     const running = this.#runs.get(node.id);
     if (running !== undefined) {
       this.#notify({ type: "joined", drainId: running.id, node, ...because });
@@ -201,6 +228,7 @@ export class Drainer {
       startedAt,
       clock,
       times,
+      isGuarded: this.#guards !== undefined,
       heard: ({ id }, registration, event) => this.#notify({ drainId: id, node, registration, ...event }),
     });
     this.#runs.set(node.id, run);

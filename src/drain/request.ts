@@ -17,6 +17,10 @@ export interface DrainRequest {
   readonly reason?: string;
   /** Answer with the plan and change nothing. */
   readonly dryRun: boolean;
+  /** Whoever asks can be told no, and is where too few healthy targets would stay. Absent: the machine goes anyway. */
+  readonly isVoluntary?: boolean;
+  /** Whoever asks wants no guard: nothing is refused and nothing waits. */
+  readonly force?: boolean;
 }
 
 /** Longer reasons are refused. */

@@ -8,6 +8,7 @@ import type {
   FoundRegistrations,
   Node,
   Pool,
+  PoolHealth,
   PoolTerms,
   Registration,
   RegistrationState,
@@ -53,6 +54,10 @@ export class ProviderCalls {
       elsewhere.push(...found.elsewhere);
     }
     return { registrations, elsewhere };
+  }
+
+  healthOf(pool: Pool, notBefore: number, signal: AbortSignal): Promise<PoolHealth> {
+    return this.provider.healthOf(pool, notBefore, forNobody(signal));
   }
 
   describe(pool: Pool, signal: AbortSignal): Promise<PoolTerms | undefined> {

@@ -4,6 +4,7 @@ import type { Clock } from "../../drain/clock.ts";
 import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
 import type { DrainError } from "../../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../../drain/urgency.ts";
+import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import { NodeSearch } from "./node-search.ts";
@@ -21,9 +22,12 @@ export interface MembershipIndexOptions {
   readonly clock: Clock;
   readonly reads: TargetReads;
   readonly classicReads: ClassicReads;
+  readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
   /** What is read is remembered for drains to come. */
   readonly remembers: boolean;
+  /** Of groups where somebody was found all members are kept: a guard asks how they fare. */
+  readonly isGuarded: boolean;
   /** Which of the pools that are listed are meant. Undefined of others. */
   readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
   /** With the addresses that it has now. */
@@ -117,11 +121,14 @@ export class MembershipIndex {
     const seen = new Map<NodeSearch, Registration[]>();
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
     const kept: Registration[] = [];
+    const { remembers, isGuarded } = this.#options;
+    group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target?.Id ?? "").length > 0);
+    group.isWhole = remembers || group.isGuarded;
     for (const listed of targets) {
       const finders = seekers(listed.Target?.Id ?? "");
-      if (finders.length === 0 && !this.#options.remembers) continue;
+      if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      if (this.#options.remembers) kept.push(registration);
+      if (group.isWhole) kept.push(registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
     group.registrations = kept;
@@ -236,9 +243,9 @@ export class MembershipIndex {
   /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
   #listed(): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, terms } = this.#options;
+    const { reads, classicReads, classicHealth, terms } = this.#options;
     const isThere = (id: string) => groups.has(id) || classics.has(id);
-    for (const kept of [reads, classicReads, terms]) kept.keepOnly(isThere);
+    for (const kept of [reads, classicReads, classicHealth, terms]) kept.keepOnly(isThere);
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
