@@ -1,6 +1,6 @@
 import type { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
-import type { CloudProvider, Pool, PoolHealth } from "./cloud-provider.ts";
+import type { CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
 import { byPool, type Departure } from "./departure.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
@@ -15,7 +15,7 @@ import {
   worstOf,
 } from "./guard.ts";
 import { repeatWhilePassing } from "./repeat.ts";
-import { untilEnoughStay, type WaitEnd } from "./replacement-wait.ts";
+import { type ReplacementWait, untilEnoughStay } from "./replacement-wait.ts";
 import type { Reservations } from "./reservations.ts";
 
 export interface DrainGuardOptions {
@@ -114,45 +114,52 @@ export class DrainGuard {
     this.#take(departures.filter(losesNothing));
     for (const [pool, leaving] of byPool(departures.filter((one) => !losesNothing(one)))) {
       const health = this.#options.cloud.knownHealth(pool);
-      const standing = health && this.#standing(pool, leaving, health, "involuntary");
-      if (health !== undefined && (standing === undefined || !isShort(standing))) this.#take(leaving);
-      else this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
+      if (health !== undefined && this.#goIfEnoughStay(pool, leaving, health, false) === undefined) continue;
+      this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
     }
   }
 
   async #goWhenEnoughStay(pool: Pool, leaving: readonly Departure[]): Promise<void> {
-    const { cloud, clock, guard, reservations } = this.#options;
+    const { cloud, clock, guard } = this.#options;
     const run = this.#run;
-    const end = await untilEnoughStay(
-      {
-        ...{ pool, cloud, clock, allowances: run.allowances, waitMs: guard.waitMs },
-        mustEndBy: () => run.mustEndBy,
-        isForced: () => run.asked.isForced,
-        standing: (health) => this.#standing(pool, leaving, health, "involuntary"),
-        waits: (standing, terms) => {
-          reservations.reserve(
-            leaving.map(({ registration }) => registration),
-            "doomed",
-          );
-          for (const departure of leaving) {
-            departure.described(terms);
-            departure.guarded("waiting", standing, clock.now());
-          }
-        },
-        urgency: (purpose) => ({ purpose, deadline: run.mustEndBy }),
-      },
-      this.#signal,
-    );
+    const wait: ReplacementWait = {
+      ...{ pool, cloud, clock, allowances: run.allowances, waitMs: guard.waitMs },
+      mustEndBy: () => run.mustEndBy,
+      isForced: () => run.asked.isForced,
+      goes: (health, hasWaited) => this.#goIfEnoughStay(pool, leaving, health, hasWaited),
+      waits: (standing, terms) => this.#wait(leaving, standing, terms),
+      urgency: (purpose) => ({ purpose, deadline: run.mustEndBy }),
+    };
+    const { verdict, health } = await untilEnoughStay(wait, this.#signal);
     this.#signal.throwIfAborted();
-    this.#goAfter(end, leaving);
+    if (verdict === "forced") this.#force(leaving);
+    if (verdict === "late") this.#goThoughTooFewStay(pool, leaving, health);
   }
 
-  #goAfter({ verdict, standing, hasWaited }: WaitEnd, leaving: readonly Departure[]): void {
-    if (verdict === "forced") return this.#force(leaving);
-    if (verdict === "enough") {
-      if (hasWaited) this.#tell("waited", standing, leaving);
-      return this.#take(leaving);
-    }
+  /** Judges and takes without a pause. Returns how the pool would stand where it would not go. */
+  #goIfEnoughStay(
+    pool: Pool,
+    leaving: readonly Departure[],
+    health: PoolHealth,
+    hasWaited: boolean,
+  ): Standing | undefined {
+    const standing = this.#standing(pool, leaving, health, "involuntary");
+    if (this.#signal.aborted || (standing !== undefined && isShort(standing))) return standing;
+    if (hasWaited) this.#tell("waited", standing, leaving);
+    this.#take(leaving);
+    return undefined;
+  }
+
+  #wait(leaving: readonly Departure[], standing: Standing, terms: PoolTerms): void {
+    const registrations = leaving.map(({ registration }) => registration);
+    this.#options.reservations.reserve(registrations, "doomed");
+    for (const departure of leaving) departure.described(terms);
+    this.#tell("waiting", standing, leaving);
+  }
+
+  /** Others may have gone since the pool was read: of those whose time is up together the last one stays. */
+  #goThoughTooFewStay(pool: Pool, leaving: readonly Departure[], health: PoolHealth | undefined): void {
+    const standing = health && this.#standing(pool, leaving, health, "involuntary");
     // Without a moment of death nobody knows how long the last one would be of use.
     const isKept = standing?.wouldStay === 0 && this.#run.deadline !== undefined;
     this.#tell(isKept ? "kept" : "overridden", standing, leaving);
@@ -160,7 +167,7 @@ export class DrainGuard {
   }
 
   #tell(
-    verdict: "waited" | "overridden" | "kept",
+    verdict: "waiting" | "waited" | "overridden" | "kept",
     standing: Standing | undefined,
     departures: readonly Departure[],
   ): void {

@@ -1,12 +1,14 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
-import { HEALTH_KEPT_MS, isShort, type Standing } from "./guard.ts";
+import { HEALTH_KEPT_MS, type Standing } from "./guard.ts";
 import { type HoldAllowances, holdMs } from "./hold.ts";
 import { withLimit } from "./limit.ts";
 import type { Purpose, Urgency } from "./urgency.ts";
 
 /** Somebody whose machine goes is not kept for longer by a guard that does not know how the pool stands. */
 const FIRST_ANSWER_MS = 10_000;
+/** The end of a hold is noticed by a look, and the call that it begins with takes its time. */
+const NOTICE_MS = 5_000;
 /** Whoever waits looks at the same moments, so that one read serves all. */
 const LOOK_INTERVAL_MS = 5_000;
 
@@ -21,19 +23,18 @@ export interface ReplacementWait {
   readonly mustEndBy: () => number;
   /** Whether somebody wants no guard by now. */
   readonly isForced: () => boolean;
-  /** How the pool would stand without the node; undefined where it loses nothing. */
-  readonly standing: (health: PoolHealth) => Standing | undefined;
+  /** Lets the node go where enough would stay; or else returns how the pool would stand without it. */
+  readonly goes: (health: PoolHealth, hasWaited: boolean) => Standing | undefined;
   /** It begins to wait. */
   readonly waits: (standing: Standing, terms: PoolTerms) => void;
   readonly urgency: (purpose: Purpose) => Urgency;
 }
 
-/** - `enough`: would stay. - `late`: time is up, or nobody can say. - `forced`: somebody wants no guard. */
+/** - `gone`: enough stay. - `late`: time is up, or nobody can say. - `forced`: somebody wants no guard. */
 export interface WaitEnd {
-  readonly verdict: "enough" | "late" | "forced";
+  readonly verdict: "gone" | "late" | "forced";
   /** As last seen. */
-  readonly standing?: Standing;
-  readonly hasWaited: boolean;
+  readonly health?: PoolHealth;
 }
 
 /**
@@ -47,34 +48,29 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
   // Until it is known that it has to wait the node gets traffic that nobody has looked after.
   const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("find"), signal: inTime });
   const again = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("confirm"), signal: inTime });
-  const seen = await within(firstBy, (inTime) => cloud.healthOf(pool, since - HEALTH_KEPT_MS, first(inTime)));
-  let standing = seen && wait.standing(seen);
-  if (seen === undefined) return { verdict: wait.isForced() ? "forced" : "late", hasWaited: false };
-  if (standing === undefined || !isShort(standing)) return { verdict: "enough", hasWaited: false };
+  let health = await within(firstBy, (inTime) => cloud.healthOf(pool, since - HEALTH_KEPT_MS, first(inTime)));
+  if (health === undefined) return { verdict: wait.isForced() ? "forced" : "late" };
+  if (wait.goes(health, false) === undefined) return { verdict: "gone" };
   const described = await within(firstBy, async (inTime) => [await cloud.describe(pool, first(inTime))]);
   const terms = described?.[0];
-  let hasWaited = false;
-  for (;;) {
+  for (let hasWaited = false; ; hasWaited = true) {
+    const standing = wait.goes(health, hasWaited);
+    if (standing === undefined) return { verdict: "gone" };
     const until = Math.min(since + waitMs, lastMoment(terms));
     const now = clock.now();
-    if (wait.isForced()) return { verdict: "forced", standing, hasWaited };
-    if (now >= until || terms === undefined) return { verdict: "late", standing, hasWaited };
+    if (wait.isForced()) return { verdict: "forced" };
+    if (now >= until || terms === undefined) return { verdict: "late", health };
     if (!hasWaited) wait.waits(standing, terms);
-    hasWaited = true;
     const next = (Math.floor(now / LOOK_INTERVAL_MS) + 1) * LOOK_INTERVAL_MS;
     await clock.sleep(Math.min(next, until) - now, signal);
-    const looked = await within(until, (inTime) => cloud.healthOf(pool, clock.now(), again(inTime)));
-    const stands = looked && wait.standing(looked);
-    if (looked !== undefined && (stands === undefined || !isShort(stands)))
-      return { verdict: "enough", ...(stands && { standing: stands }), hasWaited };
-    standing = stands ?? standing;
+    health = (await within(until, (inTime) => cloud.healthOf(pool, clock.now(), again(inTime)))) ?? health;
   }
 
   /** When the hold must begin to end in time. */
   function lastMoment(terms: PoolTerms | undefined): number {
     const mustEndBy = wait.mustEndBy();
     if (!Number.isFinite(mustEndBy) || terms === undefined) return mustEndBy;
-    return mustEndBy - holdMs({ kind: pool.kind, drainMs: terms.drainMs }, allowances);
+    return mustEndBy - NOTICE_MS - holdMs({ kind: pool.kind, drainMs: terms.drainMs }, allowances);
   }
 
   /** Undefined when it fails, or has no answer by then. */

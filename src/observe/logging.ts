@@ -51,7 +51,7 @@ export function drainLog(log: Log): DrainObserver {
         );
       case "guarded": {
         const line = { ...about, ...where(event.registration), ...event.standing };
-        return event.verdict === "waited" ? log.info(line, GUARDED.waited) : log.warn(line, GUARDED[event.verdict]);
+        return log[event.verdict === "waited" ? "info" : "warn"](line, GUARDED[event.verdict]);
       }
       case "deregister-failed":
         return log.warn(
