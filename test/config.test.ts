@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, drainGuard, drainTimes, OPTIONS, type Option, type OptionName, readConfig } from "../src/config.ts";
+import {
+  ConfigError,
+  drainGuard,
+  drainTimes,
+  OPTIONS,
+  type Option,
+  type OptionName,
+  readConfig,
+} from "../src/config.ts";
 import { shown } from "../src/drain/shown.ts";
 
 const SERVE = { SECRET: "s", CLOUDPROVIDER: "aws" };

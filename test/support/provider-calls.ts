@@ -56,6 +56,10 @@ export class ProviderCalls {
     return { registrations, elsewhere };
   }
 
+  knownHealth(pool: Pool): PoolHealth | undefined {
+    return this.provider.knownHealth(pool);
+  }
+
   healthOf(pool: Pool, notBefore: number, signal: AbortSignal): Promise<PoolHealth> {
     return this.provider.healthOf(pool, notBefore, forNobody(signal));
   }
