@@ -78,6 +78,11 @@ export function inOrder<T extends { readonly registration: Registration }>(list:
   return SHOWN_ORDER.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
 }
 
+/** The same of pools. */
+export function poolsInOrder<T extends { readonly pool: Pool }>(list: readonly T[]): readonly T[] {
+  return SHOWN_ORDER.flatMap((kind) => list.filter(({ pool }) => pool.kind === kind));
+}
+
 export interface FoundRegistrations {
   /** Those to be ended. */
   readonly registrations: readonly Registration[];

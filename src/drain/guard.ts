@@ -1,4 +1,4 @@
-import type { Pool } from "./cloud-provider.ts";
+import { type Pool, poolsInOrder } from "./cloud-provider.ts";
 
 /** Nobody is refused or kept waiting by what was read longer ago. */
 export const HEALTH_KEPT_MS = 10_000;
@@ -109,11 +109,11 @@ export function tooFewHealthy(
   { minHealthy, names }: Pick<GuardOptions, "minHealthy" | "names">,
 ): Refusal {
   const set = `${names?.minHealthy ?? "MIN_HEALTHY"} is ${shownShare(minHealthy)}`;
-  const pools = short.map(guardedText).join("; ");
+  const pools = poolsInOrder(short);
   return {
     reason: "too-few-healthy",
-    message: `without ${nodeId} too few healthy targets would stay (${set}): ${pools}. Nothing was deregistered: ask again when others are healthy, or use force`,
-    pools: short,
+    message: `without ${nodeId} too few healthy targets would stay (${set}): ${pools.map(guardedText).join("; ")}. Nothing was deregistered: ask again when others are healthy, or use force`,
+    pools,
   };
 }
 

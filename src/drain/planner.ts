@@ -1,6 +1,13 @@
 import type { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, CloudProvider, FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
+import {
+  type CallFor,
+  type CloudProvider,
+  type FoundRegistrations,
+  type Node,
+  poolsInOrder,
+  type Registration,
+} from "./cloud-provider.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import {
   type DrainPlan,
@@ -85,11 +92,12 @@ export class Planner {
       ),
     );
     const forWhom = request.isVoluntary === true ? "voluntary" : "involuntary";
-    const guarded: readonly GuardedPool[] = healths.flatMap(([pool, health]) => {
+    const found: readonly GuardedPool[] = healths.flatMap(([pool, health]) => {
       const targets = inUse.filter((one) => one.pool.id === pool.id).map(({ target }) => target);
       const standings = reservations?.standings(pool, targets, health, forWhom) ?? [];
       return standings.map((standing) => ({ pool, ...standing }));
     });
+    const guarded = poolsInOrder(found);
     if (request.isVoluntary !== true || request.force === true) return { pools: guarded };
     const short = guarded.filter(isShort);
     const nodes = Math.max(0, ...healths.map(([, health]) => health.countNodes()));

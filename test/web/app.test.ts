@@ -20,7 +20,7 @@ describe("POST /drain takes a node", () => {
     const response = await post(path, init);
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ status: "drained", drainId: "d-1", node: { id: ID } });
-    expect(requests).toEqual([{ node: { by: "id", value: ID }, dryRun: false }]);
+    expect(requests).toEqual([{ node: { by: "id", value: ID }, dryRun: false, isVoluntary: true }]);
   });
 
   test.each([
@@ -29,7 +29,7 @@ describe("POST /drain takes a node", () => {
   ])("named by %s", async (query, node) => {
     const { post, requests } = webApp();
     expect((await post(`/drain?${query}`, { headers: bearer })).status).toBe(200);
-    expect(requests).toEqual([{ node, dryRun: false }]);
+    expect(requests).toEqual([{ node, dryRun: false, isVoluntary: true }]);
   });
 
   test.each<[string, string, object | undefined, boolean, boolean]>([

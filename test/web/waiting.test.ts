@@ -104,7 +104,13 @@ describe("timeout and reason", () => {
     const { post, requests } = webApp();
     await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
     expect(requests).toEqual([
-      { node: { by: "id", value: ID }, dryRun: false, timeoutMs: 90_500, reason: "Kernel upgrade, ticket 7" },
+      {
+        node: { by: "id", value: ID },
+        dryRun: false,
+        isVoluntary: true,
+        timeoutMs: 90_500,
+        reason: "Kernel upgrade, ticket 7",
+      },
     ]);
   });
 
@@ -161,7 +167,7 @@ describe("timeout and reason", () => {
 describe("what is told to the log of a bad request", () => {
   test.each([
     [`/drain?id=${SECRET}`, "id: not of its form"],
-    [`/drain?${SECRET}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, reason and pw"],
+    [`/drain?${SECRET}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, force, reason and pw"],
     [`/drain?${SECRET}=1&${SECRET}=2`, "a parameter stands twice in the query"],
     [`/drain?id=${ID}&wait=${SECRET}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
     [
@@ -180,7 +186,7 @@ describe("what is told to the log of a bad request", () => {
     await post("/drain", { headers: bearer, body: JSON.stringify({ [SECRET]: SECRET, id: 1 }) });
     await post("/drain", { headers: bearer, body: SECRET });
     expect(answered.map(({ problem }) => problem)).toEqual([
-      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout and reason",
+      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout, force and reason",
       'the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}',
     ]);
   });
