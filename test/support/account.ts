@@ -21,7 +21,7 @@ export async function account(intercept?: Intercept) {
   });
   const tags = { "kubernetes.io/cluster/demo": "owned" };
   world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.1.5", tags });
-  world.addInstance({ id: OTHER_ID, vpcId: VPC, privateIp: "10.0.1.6", tags });
+  world.addInstance({ id: OTHER_ID, vpcId: VPC, privateIp: "10.0.1.250", tags });
   for (const [name, type, protocol] of [
     ["web", "application", "HTTP"],
     ["tcp", "network", "TCP"],
