@@ -121,11 +121,12 @@ export function tooManyDrains(
   { running, allowed, nodes }: { readonly running: number; readonly allowed: number; readonly nodes?: number },
   { maxVoluntary, names }: Pick<GuardOptions, "maxVoluntary" | "names">,
 ): Refusal {
-  const set = `${names?.maxVoluntary ?? "MAX_VOLUNTARY"} is ${shownShare(maxVoluntary)}`;
   const of = nodes === undefined ? "" : `, ${allowed} of ${nodes} nodes`;
+  const set = `${names?.maxVoluntary ?? "MAX_VOLUNTARY"} is ${shownShare(maxVoluntary)}${of}`;
+  const drains = running === 1 ? "1 voluntary drain runs" : `${running} voluntary drains run`;
   return {
     reason: "too-many-drains",
-    message: `${running} voluntary drains run already (${set}${of}). Nothing was deregistered: check that so many are meant, and ask again when some have ended, or use force`,
+    message: `${drains} already (${set}). Nothing was deregistered: check that so many are meant, and ask again when some have ended, or use force`,
     pools: [],
   };
 }
