@@ -93,6 +93,8 @@ function configOf({ isWarm }: Pick<Scene, "isWarm">) {
       CLOUDPROVIDER: "aws",
       AWS_REGION: "eu-west-1",
       QUOTA_SHARE: String(QUOTA_SHARE),
+      // Every node leaves: the last ones would wait for replacements that never come.
+      MIN_HEALTHY: "0",
       INDEX_RATE: isWarm ? String(INDEX_READS_PER_SECOND) : "0",
     },
   });

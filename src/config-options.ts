@@ -1,4 +1,4 @@
-import { flag, matching, number, oneOf, seconds, text, wholeNumber } from "./option-values.ts";
+import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
 export type Verb = "serve" | "drain" | "plan" | "status" | "policy";
@@ -178,6 +178,31 @@ export const OPTIONS = {
     usedBy: HOLDING,
     unit: "seconds",
     parse: seconds(0, 3_600),
+  }),
+  minHealthy: option({
+    variable: "MIN_HEALTHY",
+    flag: "--min-healthy <number>",
+    help: "healthy targets that every pool keeps, or which part of its targets, such as 20%; 0: no guard and no MAX_VOLUNTARY",
+    default: { count: 1 },
+    usedBy: HOLDING,
+    parse: share(0, 1_000),
+  }),
+  guardWaitMs: option({
+    variable: "GUARD_WAIT",
+    flag: "--guard-wait <seconds>",
+    help: "how long a node that goes anyway stays in a pool that needs a replacement, at most",
+    default: 120_000,
+    usedBy: HOLDING,
+    unit: "seconds",
+    parse: seconds(0, 3_600),
+  }),
+  maxVoluntary: option({
+    variable: "MAX_VOLUNTARY",
+    flag: "--max-voluntary <number>",
+    help: "drains at once that somebody merely wants, or of which part of the nodes; more are refused; 100%: any number",
+    default: { percent: 50 },
+    usedBy: HOLDING,
+    parse: share(1, 100_000),
   }),
   quotaShare: option({
     variable: "QUOTA_SHARE",

@@ -1,4 +1,5 @@
 import { OPTIONS, type Option, type OptionName, type Verb, type WithDefault } from "./config-options.ts";
+import { type GuardOptions, isNothing, type Share, shownShare } from "./drain/guard.ts";
 import type { DrainTimes } from "./drain/plan.ts";
 import { shown } from "./drain/shown.ts";
 
@@ -84,9 +85,15 @@ export function drainTimes(config: Config): DrainTimes {
   };
 }
 
+/** What every pool keeps. Undefined: no guard. */
+export function drainGuard({ minHealthy, guardWaitMs, maxVoluntary, givenBy }: Config): GuardOptions | undefined {
+  return isNothing(minHealthy) ? undefined : { minHealthy, waitMs: guardWaitMs, maxVoluntary, names: givenBy };
+}
+
 /** The default as people would give it; undefined where there is none. */
 export function shownDefault({ default: value, defaultText, unit }: Option): string | undefined {
   if (defaultText !== undefined || value === undefined) return defaultText;
+  if (typeof value === "object") return shownShare(value as Share);
   return String(unit === "seconds" ? Number(value) / 1_000 : value);
 }
 

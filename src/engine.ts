@@ -1,7 +1,7 @@
 import { AwsCaller } from "./aws/aws-caller.ts";
 import { type AwsClientOptions, createAwsClients } from "./aws/clients.ts";
 import { RequestQuota } from "./aws/request-quota.ts";
-import { type Config, drainTimes } from "./config.ts";
+import { type Config, drainGuard, drainTimes } from "./config.ts";
 import { type Clock, SystemClock } from "./drain/clock.ts";
 import { Drainer } from "./drain/drainer.ts";
 import type { AccessProblem } from "./drain/errors.ts";
@@ -35,6 +35,7 @@ export interface Engine {
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { region, clusterName, vpcId, discovery, policyScope, quotaShare, indexPerSecond, givenBy } = config;
   const { clock = new SystemClock(), observers, ledger, onCall } = options;
+  const guard = drainGuard(config);
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
   const quota = new RequestQuota({ clock, share: quotaShare });
   const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
@@ -42,13 +43,21 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     discovery,
     indexPerSecond,
     names: givenBy,
+    isGuarded: guard !== undefined,
     ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(vpcId === undefined ? {} : { vpcId }),
   });
   const times = drainTimes(config);
   return {
-    drainer: new Drainer({ cloud, clock, times, ...(observers && { observers }), ...(ledger && { ledger }) }),
+    drainer: new Drainer({
+      cloud,
+      clock,
+      times,
+      ...(guard && { guard }),
+      ...(observers && { observers }),
+      ...(ledger && { ledger }),
+    }),
     keepIndex: (signal) => cloud.keepIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
   };

@@ -67,3 +67,18 @@ export function seconds(min: number, max: number): (given: string) => number {
     return value * 1_000;
   };
 }
+
+/** A number, or a part of what there is. */
+type Share = { readonly count: number } | { readonly percent: number };
+
+/** `3`, or `20%`. `min` holds for both. */
+export function share(min: number, countMax: number): (given: string) => Share {
+  return (given) => {
+    const [, digits = "", sign] = /^(\d+)(%?)$/.exec(given) ?? [];
+    const value = Number(digits);
+    if (digits === "" || value < min || value > (sign === "%" ? 100 : countMax)) {
+      throw new RangeError(`give a whole number from ${min} to ${countMax}, or a part from ${min}% to 100%`);
+    }
+    return sign === "%" ? { percent: value } : { count: value };
+  };
+}

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, drainTimes, OPTIONS, type Option, type OptionName, readConfig } from "../src/config.ts";
+import {
+  ConfigError,
+  drainGuard,
+  drainTimes,
+  OPTIONS,
+  type Option,
+  type OptionName,
+  readConfig,
+} from "../src/config.ts";
 import { shown } from "../src/drain/shown.ts";
 
 const SERVE = { SECRET: "s", CLOUDPROVIDER: "aws" };
@@ -58,6 +66,15 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   discovery: words("give one of vpc, tag", "all", "vpc,tag"),
   policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
   timeoutMs: seconds(1, 86_401),
+  minHealthy: {
+    values: [...NO_NUMBERS, "1001", "101%", "-1%", "1.5", "%", "20 %", "20%%", "half"],
+    advice: "give a whole number from 0 to 1000, or a part from 0% to 100%",
+  },
+  guardWaitMs: seconds(0, 3_601),
+  maxVoluntary: {
+    values: [...NO_NUMBERS, "0", "0%", "100001", "101%", "all"],
+    advice: "give a whole number from 1 to 100000, or a part from 1% to 100%",
+  },
   quotaShare: {
     values: [...NO_NUMBERS, "-0.1", "0", "0.009", "100.1"],
     advice: "give a number from 0.01 to 100, such as 0.5",
@@ -220,6 +237,14 @@ describe("the configuration", () => {
     ["INDEX_RATE", "0"],
     ["INDEX_RATE", "0.5"],
     ["QUERY_SECRET", "FALSE"],
+    ["MIN_HEALTHY", "0"],
+    ["MIN_HEALTHY", "1000"],
+    ["MIN_HEALTHY", "100%"],
+    ["GUARD_WAIT", "3600"],
+    ["MAX_VOLUNTARY", "1"],
+    ["MAX_VOLUNTARY", "100000"],
+    ["MAX_VOLUNTARY", "1%"],
+    ["MAX_VOLUNTARY", "100%"],
     ["SECRET", "s".repeat(4_096)],
     ["SECRET", " größe "],
   ])("takes %s=%s", (name, value) => {
@@ -243,6 +268,24 @@ describe("the configuration", () => {
   test("gives every option but the secret itself a flag", () => {
     const flagless = (Object.keys(OPTIONS) as OptionName[]).filter((name) => OPTIONS[name].flag === undefined);
     expect(flagless).toEqual(["secret"]);
+  });
+
+  test("has a guard unless that is switched off, which calls its options as they were given", () => {
+    const given = { MIN_HEALTHY: "20%", GUARD_WAIT: "60", MAX_VOLUNTARY: "7" };
+    const guard = drainGuard(readConfig({ verb: "drain", environment: given, flags: { maxVoluntary: "5" } }));
+    expect(guard).toMatchObject({
+      minHealthy: { percent: 20 },
+      waitMs: 60_000,
+      maxVoluntary: { count: 5 },
+      names: { minHealthy: "MIN_HEALTHY", maxVoluntary: "--max-voluntary" },
+    });
+    expect(drainGuard(readConfig({ verb: "drain", environment: {} }))).toMatchObject({
+      minHealthy: { count: 1 },
+      waitMs: 120_000,
+      maxVoluntary: { percent: 50 },
+    });
+    for (const MIN_HEALTHY of ["0", "0%"])
+      expect(drainGuard(readConfig({ verb: "drain", environment: { MIN_HEALTHY } }))).toBeUndefined();
   });
 
   test("hands its times to the core in milliseconds", () => {

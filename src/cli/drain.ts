@@ -25,6 +25,7 @@ export function addDrainCommand(program: Command): void {
       "Takes a node out of every load balancer that could send it traffic, and waits until traffic has ended.",
     );
   addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "drain"))))
+    .option("--force", "drain even where too few healthy targets would stay, or too many drains run already")
     .option("--reason <text>", "with --server: why, for the service's log and reports", readReason)
     .option(
       "--wait <seconds>",

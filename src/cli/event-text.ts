@@ -1,5 +1,6 @@
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
+import { type GuardedPool, guardedText } from "../drain/guard.ts";
 import type { DrainPlan } from "../drain/plan.ts";
 import { registrationReport } from "../drain/report.ts";
 import { placeCells, seconds, times } from "./text.ts";
@@ -20,6 +21,8 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}joined the drain ${event.drainId}`;
     case "deregistered":
       return `${at}${event.foundDraining ? "found draining" : "deregistered"}  ${registrationText(event.registration)}`;
+    case "guarded":
+      return `${at}${guardText(event)}`;
     case "deregistering-again":
       return `${at}${event.because === "back" ? "somebody registered it again" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
     case "look-failed":
@@ -36,6 +39,25 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return undefined;
     default:
       return event satisfies never;
+  }
+}
+
+/** What the guard does with a registration. */
+export function guardText(event: Extract<DrainEvent, { type: "guarded" }>): string {
+  const { registration, standing } = event;
+  const counted: GuardedPool | undefined = standing && { pool: registration.pool, ...standing };
+  const stands = counted === undefined ? registrationText(registration) : guardedText(counted);
+  switch (event.verdict) {
+    case "waiting":
+      return `waiting for a replacement  ${stands}`;
+    case "waited":
+      return `enough healthy targets stay now  ${stands}`;
+    case "overridden":
+      return `going on though ${standing === undefined ? "nobody could say how many healthy targets stay" : "too few healthy targets stay"}  ${stands}`;
+    case "kept":
+      return `kept until the machine goes, the last healthy target  ${stands}`;
+    default:
+      return event.verdict satisfies never;
   }
 }
 

@@ -10,6 +10,8 @@ export function exitCodeOf(outcome: OutcomeReport): number {
     case "planned":
     case "instance-gone":
       return EXIT.done;
+    case "refused":
+      return EXIT.refused;
     case "deadline-passed":
     case "abandoned":
       return EXIT.notDrained;

@@ -4,7 +4,7 @@ import { keyOf } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { DrainPlan } from "../drain/plan.ts";
 import { registrationReport } from "../drain/report.ts";
-import { planSummary } from "./event-text.ts";
+import { guardText, planSummary } from "./event-text.ts";
 import { aligned, placeCells, seconds } from "./text.ts";
 
 type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
@@ -57,6 +57,10 @@ export class LiveLines {
           keyOf(event.registration),
           `${event.because === "back" ? "registered again by somebody" : "still registered"}: deregistering again`,
         );
+        break;
+      case "guarded":
+        this.#update(keyOf(event.registration), guardText(event));
+        if (event.verdict === "kept") this.#shown.get(keyOf(event.registration))?.end();
         break;
       case "look-failed":
         this.#update(keyOf(event.registration), `could not look: ${event.error.message}`);

@@ -15,6 +15,7 @@ export interface NodeOptions extends ServerOptions {
   readonly json?: true;
   /** Seconds from now. */
   readonly deadline?: number;
+  readonly force?: true;
 }
 
 /** The argument and the flag that all verbs about a node share. */
@@ -30,12 +31,15 @@ export function addDeadlineOption(command: Command): Command {
 
 export function requestFrom(
   node: string,
-  { deadline }: NodeOptions,
+  { deadline, force }: NodeOptions,
   { now, dryRun }: { readonly now: number; readonly dryRun: boolean },
 ): DrainRequest {
   return {
     node: parseNodeReference(node),
     dryRun,
+    // Of a machine that goes at its deadline nobody can say no.
+    isVoluntary: deadline === undefined,
+    ...(force === true ? { force } : {}),
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),
   };
 }

@@ -12,6 +12,7 @@ export interface RemoteDrainOptions {
   readonly server: URL;
   readonly json?: true;
   readonly reason?: string;
+  readonly force?: true;
   /** Seconds, or whether to wait at all. */
   readonly wait?: number | boolean;
 }
@@ -25,10 +26,11 @@ export async function drainRemotely(
 ): Promise<number> {
   const startedAt = clock.now();
   const { service, config } = await remoteFrom(command, "drain", options.server);
-  const { reason, wait = true } = options;
+  const { reason, force, wait = true } = options;
   const answer = await askForDrain(service, {
     ...named(node),
     ...(wait === true ? {} : { wait }),
+    ...(force === undefined ? {} : { force }),
     ...(reason === undefined ? {} : { reason }),
     ...(config.timeoutMs === undefined ? {} : { timeout: config.timeoutMs / 1_000 }),
     ...(config.dryRun ? { dryRun: true } : {}),

@@ -1,6 +1,7 @@
 import type {
   FateReport,
   FoundReport,
+  GuardedReport,
   NodeStatusReport,
   OutcomeReport,
   PlanReport,
@@ -32,6 +33,7 @@ export function planText(plan: PlanReport): string {
     "",
     `Longest hold: ${seconds(plan.longestHoldSeconds)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
     ...plan.warnings.map(note),
+    ...guardLines(plan),
     ...unsavedText(plan),
   ].join("\n");
 }
@@ -52,6 +54,8 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
       return drainedText(outcome, tookMs);
     case "nothing-registered":
       return nothingRegistered(outcome);
+    case "refused":
+      return refusedText(outcome);
     case "planned":
       return `${planText(outcome.plan)}\n\nDry run: nothing was changed.`;
     case "instance-gone":
@@ -115,7 +119,12 @@ function runningText({ drain }: NodeStatusReport): readonly string[] {
 }
 
 function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, tookMs: number): string {
-  const drained = `${node.id} is drained: ${times(registrations.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
+  const kept = registrations.filter(({ state }) => state === "kept");
+  const drained = `${node.id} is drained: ${times(registrations.length - kept.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
+  if (kept.length > 0) {
+    const left = `${drained} It can go; until then it serves as the last healthy target:`;
+    return [left, ...kept.map(fateText), ...(elsewhere.length > 0 ? [elsewhereText(elsewhere)] : [])].join("\n");
+  }
   return elsewhere.length === 0 ? `${drained} It can go.` : `${drained} ${elsewhereText(elsewhere)}`;
 }
 
@@ -135,8 +144,31 @@ function elsewhereText(elsewhere: readonly FoundReport[]): string {
   return `Still registered, without that tag, in ${pools}.`;
 }
 
+function refusedText({ message, pools }: Outcome<"refused">): string {
+  const advice = pools.length === 0 ? [] : ["", ...aligned(pools.map(guardedCells))];
+  return [`Refused: ${message}. Here force is --force.`, ...advice].join("\n");
+}
+
+function guardLines({ guard }: PlanReport): readonly string[] {
+  if (guard === undefined || guard.pools.length + (guard.refusal === undefined ? 0 : 1) === 0) return [];
+  const refusal = guard.refusal && `It would be refused: ${guard.refusal.message}. Here force is --force.`;
+  const lines = aligned(guard.pools.map(guardedCells)).map((line) => `  ${line}`);
+  return ["", ...(refusal === undefined ? [] : [refusal]), "Healthy targets that would stay:", ...lines];
+}
+
+/** `alb`, `web-lb / web`, `2 of 3, 1 needed` */
+function guardedCells({ healthyNow, wouldStay, needed, zone, ...place }: GuardedReport): readonly string[] {
+  const [kind = "", name = ""] = placeCells({ ...place, target: "" });
+  const tooFew = wouldStay < needed ? ": too few" : "";
+  return [
+    kind,
+    zone === undefined ? name : `${name} in ${zone}`,
+    `${wouldStay} of ${healthyNow}, ${needed} needed${tooFew}`,
+  ];
+}
+
 function limitText({ limit, searched, error, registrations }: Outcome<"deadline-passed">): string {
-  const left = remaining(registrations).length;
+  const left = remaining(registrations).filter(({ state }) => state !== "kept").length;
   const why = error === undefined ? "" : ` ${error.message}.`;
   if (registrations.length === 0)
     return `Not drained: the ${limit.reason} came before the node's registrations were known.${why}`;
@@ -159,6 +191,8 @@ function fateText(fate: FateReport): string {
       return `  registered  ${what}, still${fate.error === undefined ? "" : `: ${fate.error.message}`}`;
     case "failed":
       return `  failed      ${what}: ${fate.error?.message ?? ""}`;
+    case "kept":
+      return `  kept        ${what}: its requests end when the machine goes`;
     default:
       return fate.state satisfies never;
   }

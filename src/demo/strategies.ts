@@ -63,7 +63,10 @@ export const STRATEGIES: readonly Strategy[] = [
     async run(context) {
       const { drainer, nodeId, signal } = context;
       context.mark("deregistered");
-      const outcome = await drainer.drain({ node: { by: "id", value: nodeId }, dryRun: false }, signal);
+      const outcome = await drainer.drain(
+        { node: { by: "id", value: nodeId }, dryRun: false, isVoluntary: true },
+        signal,
+      );
       if (outcome.status !== "drained") throw new Error(`the drain ended ${outcome.status}`);
       await terminate(context);
     },

@@ -78,6 +78,11 @@ export function inOrder<T extends { readonly registration: Registration }>(list:
   return SHOWN_ORDER.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
 }
 
+/** The same of pools. */
+export function poolsInOrder<T extends { readonly pool: Pool }>(list: readonly T[]): readonly T[] {
+  return SHOWN_ORDER.flatMap((kind) => list.filter(({ pool }) => pool.kind === kind));
+}
+
 export interface FoundRegistrations {
   /** Those to be ended. */
   readonly registrations: readonly Registration[];
@@ -91,6 +96,21 @@ export interface Observed {
   readonly at: number;
   /** By target. */
   readonly states: ReadonlyMap<string, RegistrationState>;
+}
+
+/** How the targets of a pool fare. */
+export interface PoolHealth {
+  /** When the cloud was asked, in milliseconds since the epoch. */
+  readonly at: number;
+  /** All that are registered. The same list as long as nothing has changed. */
+  readonly targets: readonly Pick<Registration, "target" | "isHealthy">[];
+  /**
+   * The zone of a target; undefined where nobody knows it. Given only where each zone of the load balancer sends to its
+   * own targets alone, and the same function as long as `targets` is the same list.
+   */
+  readonly zoneOf?: (target: string) => string | undefined;
+  /** How many machines the targets are on, as far as their names tell: of targets by address, how many addresses. */
+  readonly countNodes: () => number;
 }
 
 /** For whom a call is made. */
@@ -132,6 +152,15 @@ export interface CloudProvider {
    * Undefined when not every pool is remembered: then only a search can tell.
    */
   remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
+
+  /**
+   * How the pool's targets fare, as far as that is known without asking anybody. What a search has just found out of a
+   * target group is; what is remembered may be as old as the registrations that are.
+   */
+  knownHealth(pool: Pool): PoolHealth | undefined;
+
+  /** How the pool's targets fare, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
+  healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
   /** How the pool lets go. Undefined when it has vanished: then it has. */
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined>;

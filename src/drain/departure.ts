@@ -1,5 +1,6 @@
 import type { Node, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
+import type { Standing } from "./guard.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
 import { newTrafficStopped } from "./plan.ts";
@@ -16,6 +17,11 @@ export type DepartureEvent =
       readonly foundDraining: boolean;
       readonly heldSince?: number;
     }
+  | {
+      readonly type: "guarded";
+      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
+      readonly standing?: Standing;
+    }
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
   | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
   | { readonly type: "released"; readonly heldMs: number }
@@ -30,6 +36,9 @@ interface History {
   /** Why its call is still being repeated. */
   readonly repeating?: DrainError | undefined;
   readonly past?: Past;
+  /** What the guard did, which is a trouble too. */
+  readonly guard?: RegistrationFate["guard"];
+  readonly isKept?: true;
 }
 
 const NONE: History = { cameBack: 0, repeats: 0 };
@@ -127,6 +136,20 @@ export class Departure {
     this.owner.moved();
   }
 
+  /** Nobody looks whether enough healthy targets stay. */
+  forced(): void {
+    this.#met({ guard: "forced" });
+  }
+
+  guarded(verdict: "waiting" | "waited" | "overridden" | "kept", standing: Standing | undefined, now: number): void {
+    if (this.isOver) return;
+    if (verdict === "waited" || verdict === "overridden") this.#met({ guard: verdict });
+    this.#heard({ type: "guarded", verdict, ...(standing && { standing }) });
+    if (verdict !== "kept") return;
+    this.#met({ isKept: true });
+    this.#over(now);
+  }
+
   accepted(now: number): void {
     if (this.isOver) return;
     const isFirst = this.#progress === undefined;
@@ -201,11 +224,12 @@ export class Departure {
   fate(now: number): RegistrationFate {
     const heldMs = this.#heldMs ?? this.#heldUntil(now);
     const held = this.#heldBy;
-    const { cameBack, error: failure, repeating } = this.#history;
+    const { cameBack, error: failure, repeating, guard } = this.#history;
     const error = failure ?? repeating;
     return {
       registration: this.registration,
       state: this.#state,
+      ...(guard === undefined ? {} : { guard }),
       heldMs,
       ...(held === undefined ? {} : { holdMs: holdMs(held, this.owner.allowances) }),
       newTrafficStopped:
@@ -250,6 +274,7 @@ export class Departure {
 
   get #state(): RegistrationFate["state"] {
     if (!this.isOver) return this.#progress === undefined ? "registered" : "holding";
+    if (this.#unusual?.isKept === true) return "kept";
     return this.#unusual?.error === undefined ? "released" : "failed";
   }
 

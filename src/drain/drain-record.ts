@@ -87,6 +87,7 @@ function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: re
       return { ...known, state: "open" } as const;
     case "deregister-failed":
     case "look-failed":
+    case "guarded":
       return known;
     default:
       return entry satisfies never;
@@ -104,6 +105,7 @@ export function recordedOutcome(
     fates: fates.map((fate) => recordedFate(fate, numberOf)).filter(({ of }) => of >= 0),
     ...("limit" in outcome ? { limit: outcome.limit, searched: outcome.searched } : {}),
     ...("message" in outcome ? { message: outcome.message } : {}),
+    ...("refusal" in outcome ? { refusal: outcome.refusal } : {}),
     ...("error" in outcome && outcome.error !== undefined ? { error: recordedError(outcome.error) } : {}),
   };
 }
@@ -121,7 +123,7 @@ function recordedFate(
 }
 
 function outcomeOf(
-  { status, fates, limit, searched, message, error }: RecordedOutcome,
+  { status, fates, limit, searched, message, error, refusal }: RecordedOutcome,
   { id, node, registrations: found, elsewhere }: Pick<DrainRecord, "id" | "node" | "registrations" | "elsewhere">,
 ): EndOfDrain {
   const about = { drainId: id, node };
@@ -148,6 +150,8 @@ function outcomeOf(
       return { ...about, status, registrations };
     case "failed":
       return { ...about, status, error: thrown(error), registrations };
+    case "refused":
+      return { ...about, status, refusal: refusal ?? { reason: "too-few-healthy", message: "", pools: [] } };
     default:
       return status satisfies never;
   }

@@ -4,7 +4,9 @@ import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registrat
 import { Departure, type DepartureEvent, type DepartureOwner, type PastOf } from "./departure.ts";
 import { fatesOf, lastHoldBegins } from "./departures.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
+import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
+import { JointRequest } from "./joint-request.ts";
 import { LimitPassed } from "./limit.ts";
 import type { RunningDrain } from "./node-status.ts";
 import { type DrainOutcome, endedOutcome } from "./outcome.ts";
@@ -21,8 +23,6 @@ import type { AskedRequest } from "./request.ts";
 
 const SEARCH_MAX_MS = 600_000;
 const ABANDONED = Symbol("abandoned");
-/** Different reasons that a drain remembers. */
-const REASONS_MAX = 20;
 
 export interface DrainRunOptions {
   readonly id: string;
@@ -31,6 +31,8 @@ export interface DrainRunOptions {
   readonly startedAt: number;
   readonly clock: Clock;
   readonly times: DrainTimes;
+  /** Whether a guard may refuse it. */
+  readonly isGuarded: boolean;
   /** What its departures tell. */
   readonly heard: (run: DrainRun, registration: Registration, event: DepartureEvent) => void;
 }
@@ -46,16 +48,17 @@ export class DrainRun implements DepartureOwner {
   /** As it was last looked for. */
   node: Node;
   readonly startedAt: number;
+  /** What everybody who waits has asked for. */
+  readonly asked: JointRequest;
   isRefused = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
   readonly #waiters = new Set<Waiter>();
-  readonly #reasons = new Set<string>();
   readonly #heard: DrainRunOptions["heard"];
   readonly #departures: Departure[] = [];
-  readonly #elsewhere: Registration[] = [];
-  #deadline: number | undefined;
+  /** Where the configured discovery leaves the node registered. */
+  readonly elsewhere: Registration[] = [];
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
   /** Why the search is not done yet, where a call of it is being repeated. */
@@ -65,12 +68,13 @@ export class DrainRun implements DepartureOwner {
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
-  constructor({ id, node, startedAt, clock, times, heard }: DrainRunOptions) {
+  constructor({ id, node, startedAt, clock, times, isGuarded, heard }: DrainRunOptions) {
     this.id = id;
     this.node = node;
     this.startedAt = startedAt;
     this.#clock = clock;
     this.#times = times;
+    this.asked = new JointRequest({ isGuarded });
     this.#heard = heard;
   }
 
@@ -81,7 +85,7 @@ export class DrainRun implements DepartureOwner {
 
   /** The earliest of all requests. Absent: nobody gave one. */
   get deadline(): number | undefined {
-    return this.#deadline;
+    return this.asked.deadline;
   }
 
   get waiting(): readonly Patience[] {
@@ -91,11 +95,6 @@ export class DrainRun implements DepartureOwner {
   /** So far: those that are found later are added. */
   get departures(): readonly Departure[] {
     return this.#departures;
-  }
-
-  /** Where the configured discovery leaves the node registered. */
-  get elsewhere(): readonly Registration[] {
-    return this.#elsewhere;
   }
 
   get allowances(): HoldAllowances {
@@ -114,7 +113,8 @@ export class DrainRun implements DepartureOwner {
   get searchUntil(): number {
     const { mustEndBy } = this;
     if (Number.isFinite(mustEndBy)) return mustEndBy;
-    return this.#departures.length === 0 ? Number.NEGATIVE_INFINITY : this.startedAt + SEARCH_MAX_MS;
+    const hasBegun = this.#departures.length > 0 && !this.asked.isRefusable;
+    return hasBegun ? this.startedAt + SEARCH_MAX_MS : Number.NEGATIVE_INFINITY;
   }
 
   /** As somebody to make calls for. */
@@ -138,7 +138,7 @@ export class DrainRun implements DepartureOwner {
     const { id, startedAt, deadline, waiting } = this;
     const limit = drainLimit({ startedAt, deadline, waiting, times: this.#times, hold: this.#longestHold() });
     const registrations = this.#fates();
-    return { drainId: id, startedAt, reasons: [...this.#reasons], ...(limit && { limit }), registrations };
+    return { drainId: id, startedAt, reasons: this.asked.reasons, ...(limit && { limit }), registrations };
   }
 
   /** `onEnd` runs before anybody who waits hears of the outcome. */
@@ -159,7 +159,7 @@ export class DrainRun implements DepartureOwner {
   /** What an earlier search has found, by its key. */
   known(): ReadonlySet<string> {
     const departures = this.#departures.filter(({ wasReleased }) => !wasReleased);
-    return new Set([...departures.map(({ registration }) => registration), ...this.#elsewhere].map(keyOf));
+    return new Set([...departures.map(({ registration }) => registration), ...this.elsewhere].map(keyOf));
   }
 
   /** Returns the new departures: those that are not `known`. */
@@ -167,7 +167,7 @@ export class DrainRun implements DepartureOwner {
     const isNew = (registration: Registration) => known.size === 0 || !known.has(keyOf(registration));
     const departures = found.registrations.filter(isNew).map((one) => new Departure(this, one, past?.(one)));
     for (const departure of departures) this.#departures.push(departure);
-    for (const registration of found.elsewhere) if (isNew(registration)) this.#elsewhere.push(registration);
+    for (const registration of found.elsewhere) if (isNew(registration)) this.elsewhere.push(registration);
     return departures;
   }
 
@@ -200,9 +200,9 @@ export class DrainRun implements DepartureOwner {
    * The outcome. The earliest deadline bounds the drain for everybody. Whoever's timeout passes gets `deadline-passed`,
    * and whoever's `signal` aborts gets `abandoned`, each at once; the drain goes on while somebody waits.
    */
-  join({ askedAt, deadline, timeoutMs, reason }: AskedRequest, signal: AbortSignal): Promise<DrainOutcome> {
-    if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
-    if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
+  join(request: AskedRequest, signal: AbortSignal): Promise<DrainOutcome> {
+    const { askedAt, timeoutMs } = request;
+    this.asked.add(request);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         askedAt,
@@ -272,12 +272,13 @@ export class DrainRun implements DepartureOwner {
   }
 
   #ended(): DrainOutcome {
-    return endedOutcome(this.#identity, this.#elsewhere, this.#fates());
+    return endedOutcome(this.#identity, this.elsewhere, this.#fates());
   }
 
   #endedBy(error: unknown): DrainOutcome {
     const reason: unknown = this.#stop.signal.reason;
     if (reason === ABANDONED || reason instanceof LimitPassed) return this.#unfinished(reason);
+    if (error instanceof Refused) return { ...this.#identity, status: "refused", refusal: error.refusal };
     return { ...this.#identity, registrations: this.#fates(), status: "failed", error: asDrainError(error) };
   }
 

@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
+import { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { byPool } from "./departures.ts";
+import { DrainGuard } from "./drain-guard.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
-import { asDrainError, DrainError } from "./errors.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
 import { Finder } from "./finder.ts";
+import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
@@ -22,14 +25,14 @@ import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import type { AskedRequest, DrainRequest, NodeReference } from "./request.ts";
-
-/** A look at a node that takes longer has no answer. */
-const STATUS_TIMEOUT_MS = 60_000;
+import { Reservations } from "./reservations.ts";
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly times: DrainTimes;
+  /** Absent: pools may be left without healthy targets. */
+  readonly guard?: GuardOptions;
   readonly observers?: readonly DrainObserver[];
   /** Absent: drains end with the process. */
   readonly ledger?: Ledger;
@@ -63,13 +66,17 @@ export class Drainer {
   readonly #journals = new WeakMap<DrainRun, Journal>();
   /** One a pool that somebody leaves, by the pool's id. */
   readonly #workers = new Map<string, PoolWorker>();
+  /** What the guards of all drains share. */
+  readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
   #turns = 0;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
     this.#nodeWatch = new NodeWatch(options.cloud, options.clock);
-    this.#planner = new Planner(options);
-    this.#finder = new Finder({ ...options, deregister: (departures) => this.#deregister(departures) });
+    const { guard } = options;
+    this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
+    this.#planner = new Planner({ ...options, ...this.#guards });
+    this.#finder = new Finder(options);
   }
 
   /**
@@ -106,22 +113,8 @@ export class Drainer {
   }
 
   /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
-  async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
-    const { cloud, clock } = this.#options;
-    const limit = { reason: "timeout", at: clock.now() + STATUS_TIMEOUT_MS } as const;
-    try {
-      return await withLimit({ clock, limit, signal }, async (within) => {
-        const by = toFind({ deadline: limit.at }, within);
-        const node = await cloud.resolve(reference, by);
-        const found = await this.#planner.known(node, by);
-        const run = this.#runs.get(node.id);
-        return { node, ...found, ...(run && { drain: run.report }) };
-      });
-    } catch (error) {
-      if (!(error instanceof LimitPassed)) throw error;
-      const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
-      throw new DrainError("unreachable", `AWS did not say within ${waited} where the node is registered: ask again`);
-    }
+  status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
+    return this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
   }
 
   /**
@@ -147,17 +140,31 @@ export class Drainer {
 
   /** The drain of one node, step by step. `left`: what an earlier process has left of it. */
   async #takeOut(run: DrainRun, left?: Left): Promise<void> {
+    let guard: DrainGuard | undefined;
     try {
       await this.#untilTerminated(run, async (signal) => {
-        await this.#finder.find(run, { journal: this.#journals.get(run), left, signal });
+        // What has been begun was decided then.
+        guard = left === undefined || left.past.length === 0 ? this.#guardOf(run, signal) : undefined;
+        const letGo = (departures: readonly Departure[]) =>
+          guard === undefined ? this.#deregister(departures) : guard.found(departures);
+        await this.#finder.find(run, { journal: this.#journals.get(run), left, letGo, signal });
         run.searched();
+        await guard?.decide();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);
       });
     } finally {
       this.#release(run);
+      guard?.end();
     }
+  }
+
+  #guardOf(run: DrainRun, signal: AbortSignal): DrainGuard | undefined {
+    const { cloud, clock, guard } = this.#options;
+    if (guard === undefined || this.#guards === undefined) return undefined;
+    const letGo = (departures: readonly Departure[]) => this.#deregister(departures);
+    return new DrainGuard(run, { cloud, clock, guard, letGo, ...this.#guards }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
@@ -203,7 +210,10 @@ export class Drainer {
   }
 
   #runFor(node: Node, asked: AskedRequest): { readonly run: DrainRun; readonly recorded: Promise<void> } {
-    const because = asked.reason === undefined ? {} : { reason: asked.reason };
+    const because = {
+      ...(asked.reason === undefined ? {} : { reason: asked.reason }),
+      ...(asked.force === true ? { forced: true as const } : {}),
+    };
     const running = this.#runs.get(node.id);
     const drainId = running?.id ?? newDrainId();
     const journal = running === undefined ? this.#journalOf(drainId) : this.#journals.get(running);
@@ -224,7 +234,7 @@ export class Drainer {
       journal?.heard(registration, event);
       this.#notify({ drainId: id, node, registration, ...event });
     };
-    const run = new DrainRun({ id, node, startedAt, clock, times, heard });
+    const run = new DrainRun({ id, node, startedAt, clock, times, isGuarded: this.#guards !== undefined, heard });
     this.#runs.set(node.id, run);
     if (journal !== undefined) this.#journals.set(run, journal);
     const onEnd = (outcome: DrainOutcome) => {

@@ -1,18 +1,19 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { Standing } from "./guard.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
 import type { Purpose } from "./urgency.ts";
 
 /** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
 export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
-  | { readonly type: "started"; readonly reason?: string }
+  | { readonly type: "started"; readonly reason?: string; readonly forced?: true }
   /** An earlier process had begun it. */
   | { readonly type: "resumed" }
   /** Every pool has been asked. Registrations that were found before are on their way out already. */
   | { readonly type: "planned"; readonly plan: DrainPlan }
   /** Another request for the same node is answered by this drain. */
-  | { readonly type: "joined"; readonly reason?: string }
+  | { readonly type: "joined"; readonly reason?: string; readonly forced?: true }
   | {
       readonly type: "deregistered";
       readonly registration: Registration;
@@ -22,6 +23,17 @@ export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
       readonly foundDraining: boolean;
       /** Held since then, in milliseconds since the epoch: an earlier process knew. */
       readonly heldSince?: number;
+    }
+  /**
+   * The guard of an involuntary drain. `waiting`: for a replacement, because too few healthy targets would stay. Then one
+   * of: `waited`: enough would stay now. `overridden`: time was up. `kept`: time was up, none would stay, and so it stays.
+   */
+  | {
+      readonly type: "guarded";
+      readonly registration: Registration;
+      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
+      /** Absent where nobody could say. */
+      readonly standing?: Standing;
     }
   /** `back`: somebody registered it again. `ignored`: the call was accepted and did nothing. */
   | { readonly type: "deregistering-again"; readonly registration: Registration; readonly because: "back" | "ignored" }

@@ -14,8 +14,6 @@ const NONE: ReadonlySet<string> = new Set();
 export interface FinderOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
-  /** Takes them out, or goes on holding them. */
-  readonly deregister: (departures: readonly Departure[]) => void;
 }
 
 export interface FindOptions {
@@ -23,8 +21,12 @@ export interface FindOptions {
   readonly journal?: Journal | undefined;
   /** By an earlier process. */
   readonly left?: Left | undefined;
+  /** Takes them out, or goes on holding them. */
+  readonly letGo: (departures: readonly Departure[]) => void;
   readonly signal: AbortSignal;
 }
+
+type TakeUp = Left & Pick<FindOptions, "letGo">;
 
 /** Finds everything of a node that is to be taken out. */
 export class Finder {
@@ -35,12 +37,12 @@ export class Finder {
   }
 
   /** Hands over what is found as soon as it is written down, and searches again where AWS has failed in passing. */
-  async find(run: DrainRun, { journal, left, signal }: FindOptions): Promise<void> {
-    const { cloud, clock, deregister } = this.#options;
+  async find(run: DrainRun, { journal, left, letGo, signal }: FindOptions): Promise<void> {
+    const { cloud, clock } = this.#options;
     const begunAt = clock.now();
     const until = () => (left === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + TAKEN_UP_WITHIN_MS));
     const repeat = { clock, until, signal };
-    if (left !== undefined && !(await this.#takeUp(run, left, repeat))) return;
+    if (left !== undefined && !(await this.#takeUp(run, { ...left, letGo }, repeat))) return;
     await repeatWhilePassing(repeat, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
@@ -53,19 +55,19 @@ export class Finder {
           // The drain may have ended meanwhile.
           signal.throwIfAborted();
         }
-        deregister(departures);
+        letGo(departures);
       }
     });
     if (left === undefined) return;
     // Not there any more: deregistered before the restart, nobody knows when. Held as if it were at the restart.
     const past = () => ({ heldSince: begunAt, cameBack: 0 });
-    deregister(run.found({ registrations: left.open, elsewhere: [] }, run.known(), past));
+    letGo(run.found({ registrations: left.open, elsewhere: [] }, run.known(), past));
   }
 
   /** Goes on holding what is out. Returns whether the machine is still there; its addresses may have changed. */
-  async #takeUp(run: DrainRun, { past, pastOf, open }: Left, repeat: RepeatOptions): Promise<boolean> {
-    const { cloud, clock, deregister } = this.#options;
-    deregister(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
+  async #takeUp(run: DrainRun, { past, pastOf, open, letGo }: TakeUp, repeat: RepeatOptions): Promise<boolean> {
+    const { cloud, clock } = this.#options;
+    letGo(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
     const resolve = () => cloud.resolve({ by: "id", value: run.node.id }, run.callFor(repeat.signal));
     try {
       run.node = await repeatWhilePassing(repeat, resolve);

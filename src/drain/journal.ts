@@ -47,8 +47,10 @@ export class Journal {
   }
 
   /** Resolves once the drain would outlive the process. Rejects with `ledger-unavailable`. */
-  accepted(node: Node, { askedAt, asker, reason, deadline, timeoutMs }: AskedRequest): Promise<void> {
-    const request = given({ askedAt: Math.round(askedAt), asker, reason, deadline, timeoutMs });
+  accepted(node: Node, { askedAt, ...asked }: AskedRequest): Promise<void> {
+    const { asker, reason, deadline, timeoutMs, isVoluntary, force } = asked;
+    const at = Math.round(askedAt);
+    const request = given({ askedAt: at, asker, reason, deadline, timeoutMs, isVoluntary, force });
     const isFirst = this.#last === 0;
     if (!isFirst && this.#joined >= JOINED_MAX) return this.#accepted;
     if (!isFirst) this.#joined += 1;
@@ -175,6 +177,10 @@ function stepOf(event: DepartureEvent): Grouped {
       return { type: event.type, of, error: recordedError(event.error) };
     case "released":
       return { type: event.type, of };
+    case "guarded": {
+      const { verdict, standing } = event;
+      return { type: event.type, of, verdict, ...(standing && { standing }) };
+    }
     default:
       return event satisfies never;
   }

@@ -1,5 +1,6 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainErrorCode } from "./errors.ts";
+import type { Refusal, Standing } from "./guard.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
@@ -27,6 +28,7 @@ export interface RecordedOutcome {
   readonly limit?: DrainLimit;
   readonly searched?: boolean;
   readonly message?: string;
+  readonly refusal?: Refusal;
   readonly error?: RecordedError;
 }
 
@@ -54,6 +56,12 @@ export type LedgerStep =
   | { readonly type: "deregistering-again"; readonly of: Of; readonly because: "back" | "ignored" }
   | { readonly type: "deregister-failed" | "look-failed" | "failed"; readonly of: Of; readonly error: RecordedError }
   | { readonly type: "released"; readonly of: Of }
+  | {
+      readonly type: "guarded";
+      readonly of: Of;
+      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
+      readonly standing?: Standing;
+    }
   /** The process was told to stop before the drain had ended. */
   | { readonly type: "interrupted" }
   /** Another process has taken the drain up. */

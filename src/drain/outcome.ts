@@ -1,5 +1,6 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { Refusal } from "./guard.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 
 /** How one registration ended, or stood when the drain ended. */
@@ -10,8 +11,16 @@ export interface RegistrationFate {
    * - `holding`: deregistered, and the drain ended before the hold did.
    * - `registered`: still registered: the drain ended before it could be deregistered.
    * - `failed`: could not be taken out; `error` says why.
+   * - `kept`: left registered until the machine goes, because no other healthy target would have stayed.
    */
-  readonly state: "released" | "holding" | "registered" | "failed";
+  readonly state: "released" | "holding" | "registered" | "failed" | "kept";
+  /**
+   * What the guard did. Absent: nothing, for enough stayed or nothing was healthy.
+   * - `waited`: it was deregistered once enough others were healthy.
+   * - `overridden`: it was deregistered though too few would stay, or nobody could say: time was up.
+   * - `forced`: nobody looked how many would stay.
+   */
+  readonly guard?: "waited" | "overridden" | "forced";
   /** From the accepted deregistration to the end, in milliseconds. 0 where there was none. */
   readonly heldMs: number;
   /** How long the hold was to be, in milliseconds. Absent where the drain ended before that was known. */
@@ -36,10 +45,12 @@ interface Ended {
 
 /** Every way in which a drain ends. */
 export type DrainOutcome =
-  /** Traffic from every load balancer has ended. */
+  /** Traffic from every load balancer has ended, but for what was `kept` until the machine goes. */
   | (Ended & Searched & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
   /** The node was registered nowhere, or only elsewhere. */
   | (Ended & Searched & { readonly status: "nothing-registered" })
+  /** Whoever asked can be told no, and was: nothing was deregistered. */
+  | (Ended & { readonly status: "refused"; readonly refusal: Refusal })
   /** Dry run: what would have been done. */
   | (Ended & { readonly status: "planned"; readonly plan: DrainPlan })
   /** Time was up before traffic had ended. */

@@ -7,6 +7,7 @@ import {
   type PoolTerms,
   type Registration,
 } from "./cloud-provider.ts";
+import type { GuardedPool, Refusal } from "./guard.ts";
 import { type HoldAllowances, holdMs, propagationMs } from "./hold.ts";
 import { type UnsavedTraffic, unsavedTraffic } from "./unsaved-traffic.ts";
 
@@ -21,8 +22,17 @@ export interface DrainPlan {
   /** The longest hold of all, in milliseconds. */
   readonly longestHoldMs: number;
   readonly limit: DrainLimit;
+  /** What the guard would say now. Absent where there is none, and of a drain that has begun. */
+  readonly guard?: PlannedGuard;
   /** Sentences about the whole drain that somebody should read. */
   readonly warnings: readonly string[];
+}
+
+export interface PlannedGuard {
+  /** Why a voluntary drain would be refused. Absent: it would not be. */
+  readonly refusal?: Refusal;
+  /** The pools in which the node is healthy. */
+  readonly pools: readonly GuardedPool[];
 }
 
 interface PlannedRegistration {

@@ -1,12 +1,40 @@
+import type { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, CloudProvider, FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
-import { type DrainPlan, type DrainTimes, makePlan, type PlanInput, type TermsById } from "./plan.ts";
-import type { DrainRequest } from "./request.ts";
+import {
+  type CallFor,
+  type CloudProvider,
+  type FoundRegistrations,
+  type Node,
+  poolsInOrder,
+  type Registration,
+} from "./cloud-provider.ts";
+import { DrainError } from "./errors.ts";
+import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
+import { LimitPassed, withLimit } from "./limit.ts";
+import { toFind } from "./node-lookup.ts";
+import type { NodeStatus, RunningDrain } from "./node-status.ts";
+import {
+  type DrainPlan,
+  type DrainTimes,
+  makePlan,
+  type PlanInput,
+  type PlannedGuard,
+  type TermsById,
+} from "./plan.ts";
+import type { DrainRequest, NodeReference } from "./request.ts";
+import type { Reservations } from "./reservations.ts";
+
+/** A look at a node that takes longer has no answer. */
+const STATUS_TIMEOUT_MS = 60_000;
 
 export interface PlannerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly times: DrainTimes;
+  /** Absent: there is no guard. */
+  readonly guard?: GuardOptions;
+  readonly reservations?: Reservations;
+  readonly ceiling?: Ceiling;
 }
 
 /** Says what a drain would do, and what is known of its node. Changes nothing. */
@@ -27,8 +55,10 @@ export class Planner {
     const startedAt = clock.now();
     const found = await this.known(node, by);
     const terms = await this.#termsOf(found.registrations, by);
+    const guard = await this.#guardOf(node, found.registrations, request, by);
     const { deadline, timeoutMs } = request;
-    return this.make({ node, startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }], found, terms });
+    const plan = this.make({ node, startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }], found, terms });
+    return { ...plan, ...(guard && { guard }), warnings: [...plan.warnings, ...this.#waitWarnings(guard, request)] };
   }
 
   /** What is remembered of the node, or else what a search finds; and since when it may have changed. */
@@ -50,6 +80,70 @@ export class Planner {
   make(input: Omit<PlanInput, "now" | "times" | "msToDeregister">): DrainPlan {
     const { cloud, clock, times } = this.#options;
     return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
+  }
+
+  /** By what is known. */
+  async #guardOf(
+    node: Node,
+    registrations: readonly Registration[],
+    request: DrainRequest,
+    by: CallFor,
+  ): Promise<PlannedGuard | undefined> {
+    const { cloud, guard, reservations, ceiling } = this.#options;
+    if (guard === undefined) return undefined;
+    const inUse = registrations.filter(({ pool, state }) => pool.kind !== "unattached" && state !== "draining");
+    const pools = new Map(inUse.map(({ pool }) => [pool.id, pool]));
+    const healths = await Promise.all(
+      [...pools.values()].map(
+        async (pool) => [pool, cloud.knownHealth(pool) ?? (await cloud.healthOf(pool, 0, by))] as const,
+      ),
+    );
+    const forWhom = request.isVoluntary === true ? "voluntary" : "involuntary";
+    const found: readonly GuardedPool[] = healths.flatMap(([pool, health]) => {
+      const targets = inUse.filter((one) => one.pool.id === pool.id).map(({ target }) => target);
+      const standings = reservations?.standings(pool, targets, health, forWhom) ?? [];
+      return standings.map((standing) => ({ pool, ...standing }));
+    });
+    const guarded = poolsInOrder(found);
+    if (request.isVoluntary !== true || request.force === true) return { pools: guarded };
+    const short = guarded.filter(isShort);
+    const nodes = Math.max(0, ...healths.map(([, health]) => health.countNodes()));
+    const tooMany = healths.length === 0 ? undefined : ceiling?.refusal(nodes);
+    const refusal = short.length > 0 ? tooFewHealthy(node.id, short, guard) : tooMany;
+    return { ...(refusal && { refusal }), pools: guarded };
+  }
+
+  #waitWarnings(planned: PlannedGuard | undefined, { isVoluntary, force }: DrainRequest): readonly string[] {
+    const { guard } = this.#options;
+    const short = planned?.pools.filter(isShort) ?? [];
+    if (guard === undefined || short.length === 0 || isVoluntary === true || force === true) return [];
+    const wait = `${Math.round(guard.waitMs / 1_000)} s`;
+    return [
+      `it waits for a replacement, ${wait} at most and while its hold fits before the limit: ${short.map(guardedText).join("; ")}`,
+    ];
+  }
+
+  /** Where the node is registered now, and how its drain stands. */
+  async status(
+    reference: NodeReference,
+    drainOf: (node: Node) => RunningDrain | undefined,
+    signal: AbortSignal,
+  ): Promise<NodeStatus> {
+    const { cloud, clock } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + STATUS_TIMEOUT_MS } as const;
+    try {
+      return await withLimit({ clock, limit, signal }, async (within) => {
+        const by = toFind({ deadline: limit.at }, within);
+        const node = await cloud.resolve(reference, by);
+        const found = await this.known(node, by);
+        const drain = drainOf(node);
+        return { node, ...found, ...(drain && { drain }) };
+      });
+    } catch (error) {
+      if (!(error instanceof LimitPassed)) throw error;
+      const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
+      throw new DrainError("unreachable", `AWS did not say within ${waited} where the node is registered: ask again`);
+    }
   }
 
   async #termsOf(registrations: readonly Registration[], { urgency, signal }: CallFor): Promise<TermsById> {

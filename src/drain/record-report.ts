@@ -1,4 +1,5 @@
 import { type DrainRecord, drainRecord } from "./drain-record.ts";
+import type { Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
 import type { RunningDrain } from "./node-status.ts";
 import { foundReport, limitReport, nodeReport, outcomeReport, runningReport, seconds } from "./report.ts";
@@ -94,6 +95,8 @@ function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations
       return { ...step, ...meant(entry.of), error: entry.error };
     case "released":
       return { ...step, ...meant(entry.of) };
+    case "guarded":
+      return { ...step, ...meant(entry.of), verdict: entry.verdict, ...standingReport(entry.standing) };
     case "interrupted":
     case "resumed":
       return step;
@@ -117,6 +120,13 @@ export class StepReports {
     }
     return stepReport(entry, this.#record ?? { registrations: [] });
   }
+}
+
+/** As `GuardedPool` has it. */
+function standingReport(standing: Standing | undefined) {
+  if (standing === undefined) return {};
+  const { zone, healthyNow, wouldStay, needed } = standing;
+  return { standing: { ...(zone === undefined ? {} : { zone }), healthyNow, wouldStay, needed } };
 }
 
 function moment(at: number): string {

@@ -1,6 +1,7 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
+import type { GuardedPool, Refusal } from "./guard.ts";
 import type { NodeStatus, RunningDrain } from "./node-status.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
@@ -8,6 +9,7 @@ import type { DrainLimit, DrainPlan } from "./plan.ts";
 export type OutcomeReport = ReturnType<typeof outcomeReport>;
 export type PlanReport = ReturnType<typeof planReport>;
 export type NodeStatusReport = ReturnType<typeof nodeStatusReport>;
+export type GuardedReport = ReturnType<typeof guardedReport>;
 export type FateReport = ReturnType<typeof fateReport>;
 export type FoundReport = ReturnType<typeof foundReport>;
 export type RegistrationReport = ReturnType<typeof registrationReport>;
@@ -30,6 +32,8 @@ export function outcomeReport(outcome: DrainOutcome) {
       return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
     case "abandoned":
       return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };
+    case "refused":
+      return { status, ...endedReport(outcome), ...refusalReport(outcome.refusal) };
     case "planned":
       return { status, ...endedReport(outcome), plan: planReport(outcome.plan) };
     case "deadline-passed":
@@ -73,6 +77,12 @@ export function planReport(plan: DrainPlan) {
         unsaved,
       }),
     ),
+    ...(plan.guard && {
+      guard: {
+        ...(plan.guard.refusal && { refusal: refusalReport(plan.guard.refusal) }),
+        pools: plan.guard.pools.map(guardedReport),
+      },
+    }),
     ...elsewhereReport(plan),
     warnings: plan.warnings,
   };
@@ -104,6 +114,14 @@ export function runningReport({ drainId, startedAt, reasons, limit, registration
   };
 }
 
+function refusalReport({ reason, message, pools }: Refusal) {
+  return { reason, message, pools: pools.map(guardedReport) };
+}
+
+function guardedReport({ pool, ...standing }: GuardedPool) {
+  return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, ...standing };
+}
+
 function endedReport({ drainId, node }: { readonly drainId: string; readonly node: Node }) {
   return { drainId, node: nodeReport(node) };
 }
@@ -133,6 +151,7 @@ function fateReport(fate: RegistrationFate) {
   return {
     ...registrationReport(fate.registration),
     state: fate.state,
+    ...(fate.guard === undefined ? {} : { guard: fate.guard }),
     heldSeconds: seconds(fate.heldMs),
     ...(fate.holdMs === undefined ? {} : { holdSeconds: seconds(fate.holdMs) }),
     newTrafficStopped: fate.newTrafficStopped,

@@ -29,10 +29,17 @@ export interface DrainRequest {
   readonly asker?: Asker;
   /** Answer with the plan and change nothing. */
   readonly dryRun: boolean;
+  /** Whoever asks can be told no, and is where too few healthy targets would stay. Absent: the machine goes anyway. */
+  readonly isVoluntary?: boolean;
+  /** Whoever asks wants no guard: nothing is refused and nothing waits. */
+  readonly force?: boolean;
 }
 
 /** What a drain keeps of a request for its node. */
-export type AskedRequest = Pick<DrainRequest, "deadline" | "timeoutMs" | "reason" | "asker"> & {
+export type AskedRequest = Pick<
+  DrainRequest,
+  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force"
+> & {
   /** Milliseconds since the epoch. */
   readonly askedAt: number;
 };

@@ -24,7 +24,7 @@ export function drainLog(log: Log): DrainObserver {
     const about = { drain: event.drainId, node: event.node.id };
     switch (event.type) {
       case "started":
-        return log.info({ ...about, name: event.node.name, ...why(event.reason) }, "draining");
+        return log.info({ ...about, name: event.node.name, ...why(event) }, "draining");
       case "resumed":
         return log.info({ ...about, name: event.node.name }, "taking up a drain that was begun before the restart");
       case "planned": {
@@ -45,9 +45,13 @@ export function drainLog(log: Log): DrainObserver {
         return;
       }
       case "joined":
-        return log.info({ ...about, ...why(event.reason) }, "another request joined this drain");
+        return log.info({ ...about, ...why(event) }, "another request joined this drain");
       case "deregistered":
         return log.info({ ...about, ...where(event.registration), ...holdUntil(event) }, deregisteredText(event));
+      case "guarded": {
+        const line = { ...about, ...where(event.registration), ...event.standing };
+        return log[event.verdict === "waited" ? "info" : "warn"](line, GUARDED[event.verdict]);
+      }
       case "deregister-failed":
         return log.warn(
           { ...about, ...where(event.registration), ...failure(event.error) },
@@ -76,6 +80,13 @@ export function drainLog(log: Log): DrainObserver {
     }
   };
 }
+
+const GUARDED = {
+  waiting: "waiting for a replacement: too few healthy targets would stay",
+  waited: "enough healthy targets would stay now, deregistering",
+  overridden: "deregistering though too few healthy targets stay",
+  kept: "kept until the machine goes: it is the last healthy target",
+} as const;
 
 /** A request that ended before its node was known, so that no drain could begin. */
 export function logWithoutDrain(log: Log, outcome: DrainOutcome, { node: { by, value } }: DrainRequest): void {
@@ -107,6 +118,15 @@ function endOf(outcome: DrainOutcome): LogLine {
             level: "warn",
             message: "registered only in pools without the cluster's tag, which DISCOVERY=tag leaves alone",
           };
+    case "refused": {
+      const { reason, message, pools } = outcome.refusal;
+      const short = pools.map(({ pool, ...standing }) => ({ pool: pool.name, ...standing }));
+      return {
+        level: "warn",
+        message: "refused: nothing was deregistered",
+        more: { reason, why: message, pools: short },
+      };
+    }
     case "planned":
       return { level: "info", message: "dry run: nothing was changed" };
     case "instance-gone":
@@ -138,12 +158,15 @@ function remaining(
   fates: readonly { readonly state: string; readonly registration: Registration }[],
 ): readonly string[] {
   return fates
-    .filter(({ state }) => state !== "released")
+    .filter(({ state }) => state !== "released" && state !== "kept")
     .map(({ registration: { pool, target } }) => `${pool.name} ${target}`);
 }
 
-function why(reason: string | undefined) {
-  return reason === undefined ? {} : { reason: shown(reason, REASON_CHARACTERS_MAX) };
+function why({ reason, forced }: { readonly reason?: string; readonly forced?: true }) {
+  return {
+    ...(reason === undefined ? {} : { reason: shown(reason, REASON_CHARACTERS_MAX) }),
+    ...(forced === undefined ? {} : { forced }),
+  };
 }
 
 function where({ pool, target }: Registration) {

@@ -38,6 +38,11 @@ export class Metrics {
   readonly #again = this.#counter("deregistrations_repeated_total", "Deregistrations that had to be made again.", [
     "because",
   ]);
+  readonly #guarded = this.#counter(
+    "guarded_registrations_total",
+    "Registrations that the guard of a drain kept waiting.",
+    ["verdict"],
+  );
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
   readonly #ledgerFailures = this.#counter(
@@ -116,6 +121,9 @@ export class Metrics {
       case "failed":
         this.#running.get(event.drainId)?.held.delete(keyOf(event.registration));
         return;
+      case "guarded":
+        this.#guarded.inc({ verdict: event.verdict });
+        return;
       case "ended":
         this.#end(event);
         return;
@@ -132,7 +140,7 @@ export class Metrics {
     const limit = this.#running.get(drainId)?.limit;
     this.#running.delete(drainId);
     this.#drains.inc({ outcome: outcome.status });
-    if (outcome.status === "planned") return;
+    if (outcome.status === "planned" || outcome.status === "refused") return;
     this.#drainSeconds.observe({ outcome: outcome.status }, tookMs / 1_000);
     this.#observeMargin(outcome, limit);
     if (outcome.status === "drained" || outcome.status === "nothing-registered")

@@ -32,9 +32,15 @@ const fate = z
   .strictObject({
     ...place,
     state: z
-      .enum(["released", "holding", "registered", "failed"])
+      .enum(["released", "holding", "registered", "failed", "kept"])
       .describe(
-        "released: traffic has stopped. holding: deregistered, the hold has not ended. registered: not yet deregistered. failed: error says why.",
+        "released: traffic has stopped. holding: deregistered, the hold has not ended. registered: not yet deregistered. failed: error says why. kept: left to serve until the machine goes, for no other healthy target would have stayed.",
+      ),
+    guard: z
+      .enum(["waited", "overridden", "forced"])
+      .optional()
+      .describe(
+        "What the guard did. waited: until enough others were healthy. overridden: too few stay, or nobody could say. forced: nobody looked. Absent: nothing.",
       ),
     heldSeconds: seconds.describe("Since the deregistration was accepted."),
     holdSeconds: seconds.optional().describe("How long the hold is to be. Absent while that is not known."),
@@ -43,6 +49,26 @@ const fate = z
     error: error.optional(),
   })
   .meta({ id: "Fate", description: "How one registration fares, or ended." });
+
+const guarded = z
+  .strictObject({
+    kind: place.kind,
+    loadBalancer: place.loadBalancer,
+    pool: place.pool,
+    zone: z.string().optional().describe("Where each zone of the load balancer has but its own targets: this one."),
+    healthyNow: z.int().describe("Healthy targets, as AWS says."),
+    wouldStay: z.int().describe("Without the node, and without those that other drains take away."),
+    needed: z.int().describe("By MIN_HEALTHY."),
+  })
+  .meta({ id: "GuardedPool", description: "A pool in which the node is healthy." });
+
+const refusal = {
+  reason: z
+    .enum(["too-few-healthy", "too-many-drains"])
+    .describe("too-few-healthy: `pools` would keep too few. too-many-drains: MAX_VOLUNTARY."),
+  message: z.string(),
+  pools: z.array(guarded),
+};
 
 export const limit = z
   .strictObject({
@@ -77,6 +103,13 @@ const plan = z
           .describe("What is lost even when everything goes well."),
       }),
     ),
+    guard: z
+      .strictObject({
+        refusal: z.strictObject(refusal).optional().describe("Why the drain would be refused. Absent: it would not."),
+        pools: z.array(guarded).describe("Those in which the node is healthy."),
+      })
+      .optional()
+      .describe("What the guard would say. Absent with MIN_HEALTHY=0."),
     elsewhere,
     warnings: z.array(z.string()),
   })
@@ -98,6 +131,7 @@ const deadlinePassed = z.strictObject({
 const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
 const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
 
+const refused = z.strictObject({ status: z.literal("refused"), drainId, node, ...refusal });
 const drained = z.strictObject({ status: z.literal("drained"), drainId, node, registrations: fates, elsewhere });
 const nothingRegistered = z.strictObject({
   status: z.literal("nothing-registered"),
@@ -110,7 +144,7 @@ const instanceGone = z.strictObject({ status: z.literal("instance-gone"), messag
 
 /** How a drain has ended. */
 export const OUTCOME = z
-  .discriminatedUnion("status", [drained, nothingRegistered, deadlinePassed, instanceGone, abandoned, failed])
+  .discriminatedUnion("status", [drained, nothingRegistered, deadlinePassed, instanceGone, abandoned, failed, refused])
   .meta({ id: "Outcome" });
 
 /** 200 from `POST /drain`. */
@@ -170,6 +204,7 @@ export const PROBLEM = z.strictObject(problem).meta({ id: "Problem", description
 const code = z.string().describe("Which failure it is, for programs.");
 export const FAILURE = z.strictObject({ ...problem, code }).meta({ id: "Failure" });
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
+export const REFUSED = z.strictObject({ ...problem, code, outcome: refused }).meta({ id: "Refused" });
 export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });
 export const UNRECORDED = z
   .strictObject({ ...problem, code, drainId, node })

@@ -16,6 +16,8 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
     case "planned":
     case "instance-gone":
       return json(200, report);
+    case "refused":
+      return problem(409, outcome.refusal.message, { more: { code: "refused", outcome: report } });
     case "deadline-passed":
       return problem(504, `the ${outcome.limit.reason} came before ${missed(outcome)}`, { more: { outcome: report } });
     case "abandoned": {

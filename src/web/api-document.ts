@@ -10,6 +10,7 @@ import {
   NOT_READY,
   PROBLEM,
   READY,
+  REFUSED,
   STOPPED,
   UNRECORDED,
 } from "./answer-schemas.ts";
@@ -81,7 +82,10 @@ export function apiDocument(): object {
         },
         ...refused,
         404: failed("There is no such node, or it belongs to another cluster.", DRAIN_FAILURE),
-        409: failed("The address or name fits several nodes.", DRAIN_FAILURE),
+        409: failed(
+          "Too few healthy targets would stay, or too many drains run already; or the address or name fits several nodes.",
+          REFUSED.or(DRAIN_FAILURE),
+        ),
         413: failed("The body is too large.", PROBLEM),
         500: failed("A fault of the service: its log says where.", PROBLEM.or(DRAIN_FAILURE)),
         502: failed("AWS failed or denied something.", DRAIN_FAILURE),

@@ -31,6 +31,7 @@ const ABOUT = {
   timeout:
     "How many seconds to wait before the answer is 504, in place of the service's TIMEOUT. Callers who join the drain " +
     "with more patience keep it alive.",
+  force: "Drain even where too few healthy targets would stay, or too many drains run already.",
   reason: "Why the node is to go: for the log, and for GET /drains/{drain}.",
 };
 const reason = z
@@ -58,6 +59,7 @@ export const DRAIN_QUERY = z.strictObject({
     .transform(Number)
     .optional()
     .meta({ description: ABOUT.timeout, type: "number", minimum: 1, maximum: TIMEOUT_SECONDS_MAX }),
+  force: FLAGS.optional().describe(ABOUT.force),
   reason,
   pw,
 });
@@ -71,6 +73,7 @@ export const DRAIN_BODY = z.strictObject({
     .optional()
     .describe(ABOUT.wait),
   timeout: z.number(TIMEOUT).min(1, TIMEOUT).max(TIMEOUT_SECONDS_MAX, TIMEOUT).optional().describe(ABOUT.timeout),
+  force: z.boolean().optional().describe(ABOUT.force),
   reason,
 });
 
@@ -102,6 +105,9 @@ export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): Re
   const request = {
     node: readNode(given),
     dryRun: dryRun || (given.dryRun ?? false),
+    // Whoever calls can be told no; what can't be will have a source of its own.
+    isVoluntary: true,
+    ...(given.force === true ? { force: true } : {}),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
     ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
   };

@@ -91,6 +91,20 @@ const STEP = z
       error: error.describe("failed: it could not be taken out. The others are tried again."),
     }),
     z.strictObject({ ...base, type: z.literal("released"), registrations }),
+    z.strictObject({
+      ...base,
+      type: z.literal("guarded"),
+      registrations,
+      verdict: z
+        .enum(["waiting", "waited", "overridden", "kept"])
+        .describe(
+          "waiting: for a replacement. waited: enough stay now. overridden: time was up. kept: none would stay.",
+        ),
+      standing: z
+        .strictObject({ zone: z.string().optional(), healthyNow: z.int(), wouldStay: z.int(), needed: z.int() })
+        .optional()
+        .describe("How the pool stood, where that is known."),
+    }),
     z
       .strictObject({ ...base, type: z.enum(["interrupted", "resumed"]) })
       .describe("interrupted: the service stopped before the end. resumed: its next start took the drain up."),

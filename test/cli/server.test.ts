@@ -96,7 +96,7 @@ describe("drain --server", () => {
       new RegExp(`^${ID} is drained: 0 registrations deregistered and held, in \\d+ s. It can go.\n$`),
     );
     expect(requests).toMatchObject([
-      { node: { by: "ip", value: "10.0.1.5" }, dryRun: false, timeoutMs: 90_000, reason: "spot" },
+      { node: { by: "ip", value: "10.0.1.5" }, dryRun: false, isVoluntary: true, timeoutMs: 90_000, reason: "spot" },
     ]);
   });
 

@@ -16,7 +16,13 @@ const TIMING: Partial<Timing> = {
   classicDeregistration: [0, 100],
   shuttingDownMs: 0,
 };
-const ALLOWANCES = { ALB_PROPAGATION: "1", NLB_PROPAGATION: "1", GWLB_IDLE: "1", CLASSIC_MINIMUM: "1" };
+const ALLOWANCES = {
+  ALB_PROPAGATION: "1",
+  NLB_PROPAGATION: "1",
+  GWLB_IDLE: "1",
+  CLASSIC_MINIMUM: "1",
+  MIN_HEALTHY: "0",
+};
 const KINDS = ["alb", "nlb", "gwlb", "classic", "unattached"];
 const PROTOCOLS: Record<LoadBalancerType, string> = { application: "HTTP", network: "TCP", gateway: "GENEVE" };
 

@@ -105,6 +105,33 @@ describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScen
     }
   });
 
+  test("tells how a pool's targets fare, who is deregistered not being healthy any more", async () => {
+    const scene = makeScene();
+    for (const registration of await found(scene, scene.ids[0])) {
+      const { pool, target } = registration;
+      const healthyIn = async () => {
+        const { targets, at, countNodes } = await scene.provider.healthOf(pool, scene.clock.now(), never);
+        expect(at).toBe(scene.clock.now());
+        expect(countNodes()).toBe(targets.length);
+        return targets.filter(({ isHealthy }) => isHealthy).map((healthy) => healthy.target);
+      };
+      const before = await healthyIn();
+      expect(before).toContain(target);
+      await scene.provider.deregister(pool, [registration], never);
+      await scene.clock.advance(1);
+      expect(await healthyIn()).toEqual(before.filter((other) => other !== target));
+    }
+  });
+
+  test("tells the same list as long as nothing has changed", async () => {
+    const scene = makeScene();
+    const [registration] = await found(scene, scene.ids[0]);
+    if (registration === undefined) throw new Error("the node is registered");
+    const first = await scene.provider.healthOf(registration.pool, 0, never);
+    const known = scene.provider.knownHealth(registration.pool);
+    if (known !== undefined) expect(known.targets).toBe(first.targets);
+  });
+
   test("tells which machines are terminated or unknown", async () => {
     const scene = makeScene();
     const nodes = await Promise.all(scene.ids.map((id) => resolve(scene, id)));

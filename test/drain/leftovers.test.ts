@@ -39,8 +39,37 @@ const ENDINGS: Readonly<
   },
 };
 
-test.each(Object.entries(ENDINGS))("a drain leaves nothing behind: %s", async (_, end) => {
-  const scene = new DrainScene();
+/** With a guard, where each pool would lose its last healthy target. */
+const GUARDED: typeof ENDINGS = {
+  refused: (scene, signal) => scene.drain("i-1", { signal, isVoluntary: true }),
+  overridden: (scene, signal) => scene.drain("i-1", { signal }),
+  kept: (scene, signal) => scene.drain("i-1", { signal, deadlineSeconds: 120 }),
+  forced: (scene, signal) => scene.drain("i-1", { signal, isVoluntary: true, force: true }),
+  "not read in time": (scene, signal) => {
+    scene.cloud.before = ({ method }, within) =>
+      method === "healthOf" ? scene.clock.sleep(3_600_000, within) : undefined;
+    return scene.drain("i-1", { signal });
+  },
+  async "abandoned while it waits"(scene, signal, abandon) {
+    const drain = scene.ask("i-1", { signal });
+    await scene.clock.advance(12_000);
+    abandon();
+    await drain;
+  },
+  async "insisted upon while it decides"(scene, signal) {
+    scene.cloud.before = ({ method }, within) => (method === "healthOf" ? scene.clock.sleep(3_000, within) : undefined);
+    const drain = scene.ask("i-1", { signal, isVoluntary: true });
+    await scene.clock.advance(1_000);
+    await scene.clock.run(Promise.all([drain, scene.ask("i-1", { signal, force: true })]));
+  },
+};
+const GUARD = { minHealthy: { count: 1 }, waitMs: 60_000, maxVoluntary: { count: 1 } };
+
+test.each([
+  ...Object.entries(ENDINGS).map(([name, end]) => [name, end, undefined] as const),
+  ...Object.entries(GUARDED).map(([name, end]) => [name, end, GUARD] as const),
+])("a drain leaves nothing behind: %s", async (_, end, guard) => {
+  const scene = new DrainScene({}, guard);
   const nodes = [scene.cloud.addNode("i-1", "10.0.0.1"), scene.cloud.addNode("i-2", "10.0.0.2")];
   scene.cloud.addPool("alb", "web", nodes.slice(0, 1));
   scene.cloud.addPool("nlb", "tcp", nodes.slice(0, 1));

@@ -11,7 +11,7 @@ const SECRET = "a-secret-nobody-may-see";
 const bearer = { authorization: `Bearer ${SECRET}` };
 const ID = "i-00000000000000001";
 
-/** The built service before a region with a node in an NLB's group, which is held for ten minutes. */
+/** The built service, without a guard, before a region with one node in an NLB's group, which is held for ten minutes. */
 async function service(environment: Environment = {}, intercept?: Intercept) {
   const world = new World({ clock: new ScaledClock(1) });
   world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.0.1", tags: { "kubernetes.io/cluster/demo": "owned" } });
@@ -21,7 +21,7 @@ async function service(environment: Environment = {}, intercept?: Intercept) {
   world.addListener(nlb, { protocol: "TCP", port: 80, defaultActions });
   world.registerTarget(group, { id: ID, port: 30081 }, { settled: true });
   const AWS_ENDPOINT_URL = await endpoint(new Simulator(world), intercept);
-  return startService({ SECRET, NLB_PROPAGATION: "600", AWS_ENDPOINT_URL, ...environment });
+  return startService({ SECRET, NLB_PROPAGATION: "600", MIN_HEALTHY: "0", AWS_ENDPOINT_URL, ...environment });
 }
 
 describe("a caller who does not wait", () => {

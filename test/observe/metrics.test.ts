@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
+import type { GuardOptions } from "../../src/drain/guard.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
@@ -15,12 +16,12 @@ async function value(metrics: Metrics, series: string): Promise<number | undefin
   return line === undefined ? undefined : Number(line.split(" ").at(-1));
 }
 
-function scene() {
+function scene(guard?: GuardOptions) {
   const clock = new VirtualClock();
   const cloud = new FakeCloud(clock);
   const metrics = new Metrics({ version: "1.2.3", now: () => clock.now() });
   const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
-  const drainer = new Drainer({ cloud, clock, times, observers: [metrics.observe] });
+  const drainer = new Drainer({ cloud, clock, times, observers: [metrics.observe], ...(guard && { guard }) });
   const node = cloud.addNode("i-1");
   const ask = (deadlineSeconds?: number, timeoutMs?: number) => {
     const timeout = timeoutMs === undefined ? {} : { timeoutMs };
@@ -41,6 +42,26 @@ describe("the metrics", () => {
     expect(await value(metrics, 'hold_duration_seconds_sum{kind="alb"}')).toBe(60);
     expect(await value(metrics, 'hold_duration_seconds_sum{kind="nlb"}')).toBe(210);
     expect(await value(metrics, "last_success_timestamp_seconds")).toBe(clock.now() / 1_000);
+  });
+
+  test("count what the guard kept waiting, and the drains that it refused, which took nobody any time", async () => {
+    const guard = { minHealthy: { count: 1 }, waitMs: 10_000, maxVoluntary: { count: 9 } };
+    const { clock, cloud, metrics, node, ask, drainer } = scene(guard);
+    cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    const voluntary = { node: { by: "id", value: "i-1" }, dryRun: false, isVoluntary: true } as const;
+    await clock.run(drainer.drain(voluntary, never));
+    expect(await value(metrics, 'drains_total{outcome="refused"}')).toBe(1);
+    expect(await value(metrics, 'drain_duration_seconds_sum{outcome="refused"}')).toBeUndefined();
+    await clock.run(ask());
+    expect(await value(metrics, 'guarded_registrations_total{verdict="waiting"}')).toBe(1);
+    expect(await value(metrics, 'guarded_registrations_total{verdict="overridden"}')).toBe(1);
+    await clock.run(ask(120));
+    expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBeUndefined();
+    cloud.addPool("alb", "api", [node], { drainMs: 30_000 });
+    await clock.run(ask(120));
+    expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBe(1);
+    expect(await value(metrics, "drains_running")).toBe(0);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
   });
 
   test("show what is held now, and fall to zero when it ends, however it ends", async () => {

@@ -6,10 +6,14 @@ import { restrictChildren } from "./printed-policy.ts";
 import { type Intercept, VPC } from "./simulated-region.ts";
 
 export const ID = "i-0123456789abcdef0";
+export const OTHER_ID = "i-0123456789abcdef1";
 /** Holds of a second or two, so that a drain on real time ends soon. */
 const QUICK = { ALB_PROPAGATION: "1", NLB_PROPAGATION: "2", CLASSIC_MINIMUM: "1" };
 
-/** A node in an ALB's, an NLB's and a classic load balancer's pool, and the environment that leads there. */
+/**
+ * A node in an ALB's, an NLB's and a classic load balancer's pool, another one beside it in each, so that it may go, and
+ * the environment that leads there.
+ */
 export async function account(intercept?: Intercept) {
   const world = new World({
     clock: new ScaledClock(1),
@@ -17,6 +21,7 @@ export async function account(intercept?: Intercept) {
   });
   const tags = { "kubernetes.io/cluster/demo": "owned" };
   world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.1.5", tags });
+  world.addInstance({ id: OTHER_ID, vpcId: VPC, privateIp: "10.0.1.250", tags });
   for (const [name, type, protocol] of [
     ["web", "application", "HTTP"],
     ["tcp", "network", "TCP"],
@@ -26,10 +31,11 @@ export async function account(intercept?: Intercept) {
     const loadBalancer = world.addLoadBalancer({ name: `${name}-lb`, type, vpcId: VPC });
     const defaultActions = [{ type: "forward", groups: [{ arn: group.arn, weight: 1 }] }] as const;
     world.addListener(loadBalancer, { protocol, port: 80, defaultActions });
-    world.registerTarget(group, { id: ID, port: 30081 }, { settled: true });
+    for (const id of [ID, OTHER_ID]) world.registerTarget(group, { id, port: 30081 }, { settled: true });
   }
   const listeners = [{ protocol: "HTTP", port: 80, instanceProtocol: "HTTP", instancePort: 30080 }];
-  world.addClassic({ name: "legacy", vpcId: VPC, listeners }).register(ID, world.clock.now(), { settled: true });
+  const classic = world.addClassic({ name: "legacy", vpcId: VPC, listeners });
+  for (const id of [ID, OTHER_ID]) classic.register(id, world.clock.now(), { settled: true });
   const simulator = new Simulator(world);
   restrictChildren(simulator);
   return { world, simulator, env: { ...QUICK, AWS_ENDPOINT_URL: await endpoint(simulator, intercept) } };

@@ -1,5 +1,6 @@
 import { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
+import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainTimes } from "../../src/drain/plan.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";
@@ -21,11 +22,13 @@ export class DrainScene {
   readonly events: DrainEvent[] = [];
   readonly drainer: Drainer;
 
-  constructor(times: Partial<DrainTimes> = {}) {
+  /** `guard` absent: none, so that a pool may be left empty. */
+  constructor(times: Partial<DrainTimes> = {}, guard?: GuardOptions) {
     this.drainer = new Drainer({
       cloud: this.cloud,
       clock: this.clock,
       times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000, ...times },
+      ...(guard && { guard }),
       observers: [(event) => this.events.push(event)],
     });
   }
@@ -37,15 +40,19 @@ export class DrainScene {
       readonly timeoutSeconds?: number;
       readonly reason?: string;
       readonly dryRun?: boolean;
+      readonly isVoluntary?: boolean;
+      readonly force?: boolean;
     } = {},
   ): DrainRequest {
-    const { deadlineSeconds, timeoutSeconds, reason, dryRun = false } = options;
+    const { deadlineSeconds, timeoutSeconds, reason, dryRun = false, isVoluntary = false, force = false } = options;
     return {
       node: { by: "id", value: id },
       dryRun,
       ...(deadlineSeconds === undefined ? {} : { deadline: this.clock.now() + deadlineSeconds * 1_000 }),
       ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1_000 }),
       ...(reason === undefined ? {} : { reason }),
+      ...(isVoluntary ? { isVoluntary } : {}),
+      ...(force ? { force } : {}),
     };
   }
 

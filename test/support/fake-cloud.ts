@@ -8,6 +8,7 @@ import {
   type Node,
   type Observed,
   type Pool,
+  type PoolHealth,
   type PoolTerms,
   type Registration,
   type RegistrationState,
@@ -16,7 +17,14 @@ import { DrainError } from "../../src/drain/errors.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
 
 export interface FakeCall {
-  readonly method: "resolve" | "findRegistrations" | "describe" | "deregister" | "observe" | "findTerminated";
+  readonly method:
+    | "resolve"
+    | "findRegistrations"
+    | "healthOf"
+    | "describe"
+    | "deregister"
+    | "observe"
+    | "findTerminated";
   readonly pool?: string;
   readonly nodes?: readonly string[];
   /** Milliseconds since the epoch. */
@@ -24,7 +32,7 @@ export interface FakeCall {
 }
 
 /** A pool that carries its own terms. */
-type FakePool = Pool & PoolTerms;
+type FakePool = Pool & PoolTerms & { readonly isZonal?: boolean };
 
 interface FakeRegistration {
   readonly registration: Registration;
@@ -41,6 +49,12 @@ export class FakeCloud implements CloudProvider {
   readonly recalled = new Map<string, Node>();
   /** Keys of registrations whose address another machine has taken over. */
   readonly movedAway = new Set<string>();
+  /** Keys of registrations that fail their health checks. */
+  readonly unhealthy = new Set<string>();
+  /** By node id, for pools that are `isZonal`. */
+  readonly zones = new Map<string, string>();
+  /** Whether it tells how pools fare without being asked. */
+  knowsHealth = false;
   /** What the request quota lets through. */
   targetsPerCallMax = 100;
   msPerDeregistration = 0;
@@ -109,13 +123,27 @@ export class FakeCloud implements CloudProvider {
     await this.#record({ method: "findRegistrations" }, signal);
     const registrations = [...this.#registrations.values()]
       .filter(({ nodeId }) => nodeId === node.id)
-      .map((known) => ({ ...known.registration, state: this.#state(known) }))
+      .map((known) => ({
+        ...known.registration,
+        state: this.#state(known),
+        isHealthy: this.#state(known) === "live" && !this.unhealthy.has(keyOf(known.registration)),
+      }))
       .filter(({ state }) => state !== "absent");
     yield { registrations, elsewhere: [] };
   }
 
   async remembered(): Promise<undefined> {
     return undefined;
+  }
+
+  /** What was last read, where a test says so: reads of `healthOf` only. */
+  knownHealth(pool: Pool): PoolHealth | undefined {
+    return this.knowsHealth ? this.#health(pool) : undefined;
+  }
+
+  async healthOf(pool: Pool, _: number, { signal }: CallFor): Promise<PoolHealth> {
+    await this.#record({ method: "healthOf", pool: pool.id }, signal);
+    return this.#health(pool);
   }
 
   async describe(pool: Pool, { signal }: CallFor): Promise<PoolTerms | undefined> {
@@ -160,6 +188,20 @@ export class FakeCloud implements CloudProvider {
   async findTerminated(nodes: readonly Node[], { signal }: CallFor): Promise<ReadonlySet<string>> {
     await this.#record({ method: "findTerminated", nodes: nodes.map(({ id }) => id) }, signal);
     return new Set(nodes.filter(({ id }) => this.terminated.has(id)).map(({ id }) => id));
+  }
+
+  #health(pool: Pool): PoolHealth {
+    const here = [...this.#registrations.values()].filter(({ registration }) => registration.pool.id === pool.id);
+    const listed = here.filter((known) => this.#state(known) !== "absent");
+    const isHealthy = (known: FakeRegistration) =>
+      this.#state(known) === "live" && !this.unhealthy.has(keyOf(known.registration));
+    const zones = new Map(here.map(({ registration, nodeId }) => [registration.target, this.zones.get(nodeId)]));
+    return {
+      at: this.#clock.now(),
+      targets: listed.map((known) => ({ target: known.registration.target, isHealthy: isHealthy(known) })),
+      countNodes: () => new Set(listed.map(({ nodeId }) => nodeId)).size,
+      ...((pool as FakePool).isZonal === true ? { zoneOf: (target: string) => zones.get(target) } : {}),
+    };
   }
 
   async #record(call: Omit<FakeCall, "at">, signal: AbortSignal): Promise<void> {

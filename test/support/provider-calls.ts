@@ -8,6 +8,7 @@ import type {
   FoundRegistrations,
   Node,
   Pool,
+  PoolHealth,
   PoolTerms,
   Registration,
   RegistrationState,
@@ -53,6 +54,14 @@ export class ProviderCalls {
       elsewhere.push(...found.elsewhere);
     }
     return { registrations, elsewhere };
+  }
+
+  knownHealth(pool: Pool): PoolHealth | undefined {
+    return this.provider.knownHealth(pool);
+  }
+
+  healthOf(pool: Pool, notBefore: number, signal: AbortSignal): Promise<PoolHealth> {
+    return this.provider.healthOf(pool, notBefore, forNobody(signal));
   }
 
   describe(pool: Pool, signal: AbortSignal): Promise<PoolTerms | undefined> {

@@ -163,7 +163,7 @@ export class SimulatedRegion {
     // The verb that knows every option.
     const verb = "serve";
     const service = { CLOUDPROVIDER: "aws", SECRET: "s" };
-    const environment = { ...service, AWS_REGION: this.world.region, QUOTA_SHARE: "100", ...options };
+    const environment = { ...service, AWS_REGION: this.world.region, QUOTA_SHARE: "100", MIN_HEALTHY: "0", ...options };
     return createEngine(readConfig({ verb, environment }), {
       clock: this.clock,
       aws: { ...this.aws(), credentials: this.#restrictedKey(environment) },

@@ -112,6 +112,8 @@ const FIELDS: readonly Row[] = [
   drain("a dryRun that is neither", `?id=${ID}&dryRun=perhaps`, undefined, /'dryRun' in the query: /),
   drain("an empty dryRun", `?id=${ID}&dryRun=`, undefined, /'dryRun' in the query: /),
   drain("a number as dryRun", "", `{"id":"${ID}","dryRun":1}`, /'dryRun' in the body: /),
+  drain("a force that is neither", `?id=${ID}&force=please`, undefined, /'force' in the query: /),
+  drain("a number as force", "", `{"id":"${ID}","force":1}`, /'force' in the body: /),
   drain("a number as id", "", '{"id":1}', /'id' in the body: /),
   drain("a number out of reach as id", "", '{"id":1e309}', /'id' in the body: /),
   drain("null as id", "", '{"id":null}', /'id' in the body: /),

@@ -89,6 +89,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     ...nodeRows("drain"),
     ...deadlineRows("drain"),
     ...serverRows("drain"),
+    row("a force with a value", ["drain", ID, "--force=no"], 2, /unknown option '--force=no'/),
     row("a wait that is none", ["drain", ID, "--wait", "soon"], 2, /--wait/),
     row("a reason without a service", ["drain", ID, "--reason", "spot"], 2, /--reason/),
   ],

@@ -21,7 +21,7 @@ describe("POST /drain takes a node", () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ status: "drained", drainId: "d-1", node: { id: ID } });
     expect(requests).toEqual([
-      { node: { by: "id", value: ID }, dryRun: false, asker: { via: "http", address: "192.0.2.1" } },
+      { node: { by: "id", value: ID }, dryRun: false, isVoluntary: true, asker: { via: "http", address: "192.0.2.1" } },
     ]);
   });
 
@@ -31,7 +31,9 @@ describe("POST /drain takes a node", () => {
   ])("named by %s", async (query, node) => {
     const { post, requests } = webApp();
     expect((await post(`/drain?${query}`, { headers: bearer })).status).toBe(200);
-    expect(requests).toEqual([{ node, dryRun: false, asker: { via: "http", address: "192.0.2.1" } }]);
+    expect(requests).toEqual([
+      { node, dryRun: false, isVoluntary: true, asker: { via: "http", address: "192.0.2.1" } },
+    ]);
   });
 
   test.each<[string, string, object | undefined, boolean, boolean]>([

@@ -185,6 +185,7 @@ describe("timeout and reason", () => {
       {
         node: { by: "id", value: ID },
         dryRun: false,
+        isVoluntary: true,
         timeoutMs: 90_500,
         reason: "Kernel upgrade, ticket 7",
         asker: { via: "http", address: "192.0.2.1" },
@@ -248,7 +249,7 @@ describe("what is told to the log of a bad request", () => {
 
   test.each([
     [`/drain?id=${TYPED}`, "id: not of its form"],
-    [`/drain?${TYPED}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, reason and pw"],
+    [`/drain?${TYPED}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, force, reason and pw"],
     [`/drain?${TYPED}=1&${TYPED}=2`, "a parameter stands twice in the query"],
     [`/drain?id=${ID}&wait=${TYPED}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
     [
@@ -267,7 +268,7 @@ describe("what is told to the log of a bad request", () => {
     await post("/drain", { headers: bearer, body: JSON.stringify({ [TYPED]: TYPED, id: 1 }) });
     await post("/drain", { headers: bearer, body: TYPED });
     expect(answered.map(({ problem }) => problem)).toEqual([
-      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout and reason",
+      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout, force and reason",
       'the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}',
     ]);
   });

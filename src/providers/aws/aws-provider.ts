@@ -8,6 +8,7 @@ import type {
   Node,
   Observed,
   Pool,
+  PoolHealth,
   PoolTerms,
   Registration,
   RegistrationState,
@@ -16,13 +17,16 @@ import { type AccessProblem, DrainError } from "../../drain/errors.ts";
 import type { NodeReference } from "../../drain/request.ts";
 import { checkAccess } from "./access.ts";
 import { addressMatcher } from "./addresses.ts";
+import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
+import { InstanceZones } from "./instance-zones.ts";
 import { asLiveNode, findTerminated, type InstanceSearch, theLiveOne, withAddressesOf } from "./instances.ts";
 import { KnownInstances } from "./known-instances.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
+import { PoolHealths } from "./pool-healths.ts";
 import type { PoolList } from "./pool-list.ts";
 import { addressOf, DEREGISTER_TARGETS, deregisterTargets, registrationOf } from "./target-groups.ts";
 import { TargetReads } from "./target-reads.ts";
@@ -34,6 +38,8 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly indexPerSecond: number;
   /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
   readonly writableCluster?: string;
+  /** Somebody will ask how the pools fare that nodes are found in. Absent: nobody. */
+  readonly isGuarded?: boolean;
 }
 
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
@@ -47,11 +53,17 @@ export class AwsProvider implements CloudProvider {
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
+  readonly #healths: PoolHealths;
 
   constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
     this.#aws = aws;
     this.#options = options;
-    this.#known = new KnownInstances(aws, clock, (instance) => asLiveNode(instance, options));
+    const zones = new InstanceZones(aws);
+    const classicHealth = new ClassicHealth(aws, clock);
+    this.#known = new KnownInstances(aws, clock, (instance) => {
+      zones.learned(instance);
+      return asLiveNode(instance, options);
+    });
     this.#instances = new InstanceLookup(aws);
     this.#reads = new TargetReads(aws, clock);
     this.#classicReads = new ClassicReads(aws, clock);
@@ -61,8 +73,10 @@ export class AwsProvider implements CloudProvider {
       clock,
       reads: this.#reads,
       classicReads: this.#classicReads,
+      classicHealth,
       terms: this.#terms,
       remembers: options.indexPerSecond > 0,
+      isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
       asItIsNow: async (node, by) =>
         withAddressesOf(node, await this.#instances.find({ by: "id", value: node.id }, by)),
@@ -76,6 +90,8 @@ export class AwsProvider implements CloudProvider {
       instances: this.#known,
       indexPerSecond,
     });
+    const healths = { clock, index: this.#index, reads: this.#reads, classicHealth, terms: this.#terms, zones };
+    this.#healths = new PoolHealths(healths);
   }
 
   /** Keeps what is known of memberships fresh until `signal` aborts. */
@@ -98,6 +114,14 @@ export class AwsProvider implements CloudProvider {
 
   async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
     return this.#index.remembered(node, by);
+  }
+
+  knownHealth(pool: Pool): PoolHealth | undefined {
+    return this.#healths.known(pool);
+  }
+
+  healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    return this.#healths.of(pool, notBefore, by);
   }
 
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {

@@ -12,24 +12,17 @@ import type { AwsAccess, AwsAction } from "../../aws/aws-caller.ts";
 import { isNamedIn, isPoolGone, isTargetGone } from "../../aws/errors.ts";
 import { SharedCall } from "../../aws/shared-call.ts";
 import type { Clock } from "../../drain/clock.ts";
-import type {
-  CallFor,
-  Node,
-  Observed,
-  Pool,
-  PoolTerms,
-  Registration,
-  RegistrationState,
-} from "../../drain/cloud-provider.ts";
+import type { CallFor, Node, Observed, Pool, Registration, RegistrationState } from "../../drain/cloud-provider.ts";
 import { inParts } from "./batches.ts";
 import { LIST_CLASSICS, unlessListed } from "./listed-pools.ts";
+import type { AwsPoolTerms } from "./target-groups.ts";
 
 const DESCRIBE_ATTRIBUTES: AwsAction = {
   name: "elasticloadbalancing:DescribeLoadBalancerAttributes",
   bucket: "classic-read",
   answersWith: "LoadBalancerAttributes",
 };
-const DESCRIBE_HEALTH: AwsAction = {
+export const DESCRIBE_HEALTH: AwsAction = {
   name: "elasticloadbalancing:DescribeInstanceHealth",
   bucket: "classic-read",
   answersWith: "InstanceStates",
@@ -78,7 +71,7 @@ export function poolOfClassic(name: string): Pool {
 }
 
 /** See `CloudProvider.describe`. */
-export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
   try {
     const { LoadBalancerAttributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
       unlessListed(aws, id, by, () =>
@@ -91,6 +84,7 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
     return {
       drainMs: draining?.Enabled === true ? (draining.Timeout ?? 300) * 1_000 : 0,
       terminatesConnections: false,
+      isZonal: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled !== true,
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
@@ -228,7 +222,7 @@ async function describeHealth(
   }
 }
 
-function stateOf(health: InstanceState | undefined): RegistrationState {
+export function stateOf(health: InstanceState | undefined): RegistrationState {
   if (health === undefined) return "absent";
   switch (health.Description) {
     case NOT_REGISTERED:

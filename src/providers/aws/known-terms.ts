@@ -2,10 +2,10 @@ import type { AwsAccess } from "../../aws/aws-caller.ts";
 import { isWritableByTag } from "../../aws/pool-tags.ts";
 import { SharedCall } from "../../aws/shared-call.ts";
 import type { Clock } from "../../drain/clock.ts";
-import type { CallFor, Pool, PoolTerms } from "../../drain/cloud-provider.ts";
+import type { CallFor, Pool } from "../../drain/cloud-provider.ts";
 import { describeClassic } from "./classic-load-balancers.ts";
 import { type TagsById, tagsByArn, tagsByName } from "./tags.ts";
-import { describeGroup } from "./target-groups.ts";
+import { type AwsPoolTerms, describeGroup } from "./target-groups.ts";
 
 /** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
 const KEPT_MS = 3_600_000;
@@ -20,8 +20,8 @@ export class KnownTerms {
     groups: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByArn(this.#aws, ids(), by))),
     classics: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByName(this.#aws, ids(), by))),
   };
-  readonly #known = new Map<string, { readonly terms: PoolTerms; readonly at: number }>();
-  readonly #asked = new Map<string, SharedCall<undefined, PoolTerms | undefined>>();
+  readonly #known = new Map<string, { readonly terms: AwsPoolTerms; readonly at: number }>();
+  readonly #asked = new Map<string, SharedCall<undefined, AwsPoolTerms | undefined>>();
 
   /** `writableCluster`: the policy lets only pools with this cluster's tag be written. */
   constructor(aws: AwsAccess, clock: Clock, writableCluster: string | undefined) {
@@ -31,8 +31,13 @@ export class KnownTerms {
   }
 
   /** Undefined when the pool has vanished. */
-  async of(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
-    return this.#clock.now() - this.knownAt(pool) < KEPT_MS ? this.#known.get(pool.id)?.terms : this.ask(pool, by);
+  async of(pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
+    return this.recall(pool) ?? this.ask(pool, by);
+  }
+
+  /** As AWS has told within the last hour. */
+  recall(pool: Pool): AwsPoolTerms | undefined {
+    return this.#clock.now() - this.knownAt(pool) < KEPT_MS ? this.#known.get(pool.id)?.terms : undefined;
   }
 
   /** When AWS last told, in milliseconds since the epoch. `-Infinity`: never. */
@@ -41,7 +46,7 @@ export class KnownTerms {
   }
 
   /** As AWS tells now. Who asks while a call is under way gets its answer. */
-  ask(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+  ask(pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
     const shared = this.#asked.get(pool.id) ?? new SharedCall((sent, call) => this.#describe(pool, sent, call));
     this.#asked.set(pool.id, shared);
     return shared.ask(undefined, by);
@@ -54,7 +59,7 @@ export class KnownTerms {
     }
   }
 
-  async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<PoolTerms | undefined> {
+  async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<AwsPoolTerms | undefined> {
     const describe = pool.kind === "classic" ? describeClassic : describeGroup;
     const [described, isWritable] = await Promise.all([describe(this.#aws, pool, by), this.#isWritable(pool, by)]);
     sent();

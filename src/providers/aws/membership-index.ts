@@ -4,6 +4,7 @@ import type { Clock } from "../../drain/clock.ts";
 import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../../drain/cloud-provider.ts";
 import type { DrainError } from "../../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../../drain/urgency.ts";
+import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import { MembersById } from "./members-by-id.ts";
@@ -23,9 +24,12 @@ export interface MembershipIndexOptions {
   readonly clock: Clock;
   readonly reads: TargetReads;
   readonly classicReads: ClassicReads;
+  readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
   /** What is read is remembered for drains to come. */
   readonly remembers: boolean;
+  /** Of groups where somebody was found all members are kept: a guard asks how they fare. */
+  readonly isGuarded: boolean;
   /** Which of the pools that are listed are meant. Undefined of others. */
   readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
   /** With the addresses that it has now. */
@@ -122,11 +126,14 @@ export class MembershipIndex {
     const seen = new Map<NodeSearch, Registration[]>();
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
     const kept: Registration[] = [];
+    const { remembers, isGuarded } = this.#options;
+    group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target?.Id ?? "").length > 0);
+    group.isWhole = remembers || group.isGuarded;
     for (const listed of targets) {
       const finders = seekers(listed.Target?.Id ?? "");
-      if (finders.length === 0 && !this.#options.remembers) continue;
+      if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      if (this.#options.remembers) kept.push(registration);
+      if (group.isWhole) kept.push(registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
     group.registrations = kept;
@@ -144,8 +151,8 @@ export class MembershipIndex {
     const { node, by } = search;
     if (this.#isListed) {
       search.means(await meant(node, this.pools, by));
-      tellWhatIsKnown(search, this.#known(node));
-      if (node.asOf === undefined) tellWhatIsKnown(search, this.#knownByAddress(node));
+      search.remembers(this.#known(node));
+      if (node.asOf === undefined) search.remembers(this.#knownByAddress(node));
     }
     // Listed anew for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
@@ -169,7 +176,7 @@ export class MembershipIndex {
     const { asItIsNow, reads } = this.#options;
     const now = await asItIsNow(node, { ...search.by, urgency: search.asked });
     search.hasAddressesOf(now, reads.last);
-    if (this.#isListed) tellWhatIsKnown(search, this.#knownByAddress(now));
+    if (this.#isListed) search.remembers(this.#knownByAddress(now));
   }
 
   /** The node's registrations by its id, as they were when somebody last looked. */
@@ -233,10 +240,10 @@ export class MembershipIndex {
   /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
   #listed(): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, terms } = this.#options;
+    const { reads, classicReads, classicHealth, terms } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
-    for (const kept of [reads, classicReads, terms]) kept.keepOnly(isThere);
+    for (const kept of [reads, classicReads, classicHealth, terms]) kept.keepOnly(isThere);
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
@@ -272,17 +279,6 @@ export class MembershipIndex {
       this.#urgency = { urgency: mostUrgent([NOBODY, ...urgencies]), at: now };
     }
     return this.#urgency.urgency;
-  }
-}
-
-/**
- * Not of groups that nobody used: a load balancer may have taken one into use since, and then its rule holds. Not of
- * what was draining: it has no hurry, and may have been registered again since.
- */
-function tellWhatIsKnown(search: NodeSearch, known: readonly Registration[]): void {
-  for (const registration of known) {
-    const { pool, state } = registration;
-    if (pool.kind !== "unattached" && state !== "draining") search.saw(pool, [registration]);
   }
 }
 

@@ -67,6 +67,17 @@ export class NodeSearch {
     this.#wake();
   }
 
+  /**
+   * What somebody saw before. Not of groups that nobody used: a load balancer may have taken one into use since, and
+   * then its rule holds. Not of what was draining: it has no hurry, and may have been registered again since.
+   */
+  remembers(known: readonly Registration[]): void {
+    for (const registration of known) {
+      const { pool, state } = registration;
+      if (pool.kind !== "unattached" && state !== "draining") this.saw(pool, [registration]);
+    }
+  }
+
   means(isMeant: (pool: Pool) => boolean | undefined): void {
     this.#isMeant = isMeant;
     this.#wake();

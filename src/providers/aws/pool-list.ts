@@ -22,7 +22,12 @@ export interface KnownGroup {
   readAt: number;
   /** The number of that read. 0: never. */
   readNumber: number;
+  /** What is kept of them. */
   registrations: readonly Registration[];
+  /** Whether that is all of them. */
+  isWhole: boolean;
+  /** Whether a guard asks how all of them fare. */
+  isGuarded: boolean;
 }
 
 /** A classic load balancer: its listing names its instances. */
@@ -128,6 +133,8 @@ export class PoolList {
       readAt: Number.NEGATIVE_INFINITY,
       readNumber: 0,
       registrations: [],
+      isWhole: false,
+      isGuarded: false,
     };
   }
 

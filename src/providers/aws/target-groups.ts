@@ -79,8 +79,15 @@ export function poolOfGroup(group: TargetGroup): Pool {
   };
 }
 
+/** What is known of how a pool works, besides how it lets go. */
+export interface AwsPoolTerms extends PoolTerms {
+  /** Each zone of the load balancer sends to its own zone's targets alone: cross-zone load balancing is off. */
+  readonly isZonal: boolean;
+}
+
 /** See `CloudProvider.describe`. */
-export async function describeGroup(aws: AwsAccess, { id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
+  const { id } = pool;
   try {
     const { Attributes } = await aws.caller.call(DESCRIBE_ATTRIBUTES, by, () =>
       unlessListed(aws, id, by, () =>
@@ -92,11 +99,21 @@ export async function describeGroup(aws: AwsAccess, { id }: Pool, by: CallFor): 
       // 300 s is AWS's default for every type that has a delay.
       drainMs: Number(attributes.get("deregistration_delay.timeout_seconds") ?? 300) * 1_000,
       terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
+      isZonal: isZonal(pool, attributes.get("load_balancing.cross_zone.enabled")),
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Where the group leaves it to its load balancer, that one's default counts: on for an ALB, which can't switch it off,
+ * and off for the others. To ask them would need a permission more.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
+ */
+function isZonal({ kind }: Pool, crossZone: string | undefined): boolean {
+  return crossZone === "false" || (crossZone !== "true" && (kind === "nlb" || kind === "gwlb"));
 }
 
 /** See `CloudProvider.deregister`. Each target goes back exactly as AWS listed it, or the call would do nothing. */
@@ -151,6 +168,11 @@ export function registrationOf(pool: Pool, { Target, TargetHealth }: TargetHealt
     isHealthy: TargetHealth?.State === "healthy",
     ...(Target !== undefined && (AvailabilityZone ?? QuicServerId) !== undefined ? { listed: Target } : {}),
   };
+}
+
+/** The zone that a target is listed with: those by address are. `all` is none. */
+export function zoneOf({ listed }: AwsRegistration): string | undefined {
+  return listed?.AvailabilityZone === "all" ? undefined : listed?.AvailabilityZone;
 }
 
 function nameOf({ Id = "", Port, QuicServerId }: Partial<TargetDescription> = {}): string {

@@ -1,0 +1,207 @@
+import type { Ceiling } from "./ceiling.ts";
+import type { Clock } from "./clock.ts";
+import type { CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
+import type { Departure } from "./departure.ts";
+import { byPool } from "./departures.ts";
+import type { DrainRun } from "./drain-run.ts";
+import { asDrainError } from "./errors.ts";
+import {
+  type GuardedPool,
+  type GuardOptions,
+  HEALTH_KEPT_MS,
+  isShort,
+  Refused,
+  type Standing,
+  tooFewHealthy,
+  worstOf,
+} from "./guard.ts";
+import { repeatWhilePassing } from "./repeat.ts";
+import { type ReplacementWait, untilEnoughStay } from "./replacement-wait.ts";
+import type { Reservations } from "./reservations.ts";
+
+export interface DrainGuardOptions {
+  readonly cloud: CloudProvider;
+  readonly clock: Clock;
+  readonly guard: GuardOptions;
+  /** Of all drains together. */
+  readonly reservations: Reservations;
+  readonly ceiling: Ceiling;
+  /** Deregisters them, and holds. */
+  readonly letGo: (departures: readonly Departure[]) => void;
+}
+
+/**
+ * Lets go of one drain's registrations as far as every pool keeps enough healthy targets. A voluntary drain goes
+ * everywhere or nowhere, once everything is known of it; an involuntary one pool by pool, where need be after a wait.
+ */
+export class DrainGuard {
+  readonly #run: DrainRun;
+  readonly #options: DrainGuardOptions;
+  readonly #signal: AbortSignal;
+  /** Found, and not decided. */
+  #pending: Departure[] = [];
+
+  /** Nothing waits any more once `signal` aborts. */
+  constructor(run: DrainRun, options: DrainGuardOptions, signal: AbortSignal) {
+    this.#run = run;
+    this.#options = options;
+    this.#signal = signal;
+    void run.asked.insisted.then(() => {
+      if (!signal.aborted) this.found(this.#pending.splice(0));
+    });
+  }
+
+  found(departures: readonly Departure[]): void {
+    const { asked } = this.#run;
+    if (asked.isRefusable) this.#pending.push(...departures);
+    else if (asked.isForced) this.#force(departures);
+    else this.#goWhereEnoughStay(departures);
+  }
+
+  /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` when nobody can say. */
+  async decide(): Promise<void> {
+    const { asked } = this.#run;
+    if (!asked.isRefusable) return;
+    const known = await Promise.race([this.#allHealths(), asked.insisted]);
+    this.#signal.throwIfAborted();
+    // Whoever has insisted meanwhile has taken along what was pending.
+    if (!asked.isRefusable || known === undefined) return;
+    this.#refuseOrEnter(known);
+    this.#take(this.#pending.splice(0));
+  }
+
+  /** The drain has ended. */
+  end(): void {
+    const { reservations, ceiling } = this.#options;
+    reservations.release(this.#run.departures.map(({ registration }) => registration));
+    ceiling.leave(this.#run.asked);
+  }
+
+  /** Judges and reserves without a pause, so that of two drains the second one sees the first. */
+  #refuseOrEnter(known: readonly (readonly [Pool, readonly Departure[], PoolHealth])[]): void {
+    const { guard, ceiling } = this.#options;
+    const short = known
+      .map(([pool, leaving, health]) => ({ pool, standing: this.#standing(pool, leaving, health, "voluntary") }))
+      .filter(({ standing }) => standing !== undefined && isShort(standing))
+      .map(({ pool, standing }) => ({ pool, ...standing }) as GuardedPool);
+    if (short.length > 0) throw new Refused(tooFewHealthy(this.#run.node.id, short, guard));
+    if (known.length === 0) return;
+    const refusal = ceiling.refusal(Math.max(...known.map(([, , health]) => health.countNodes())));
+    if (refusal !== undefined) throw new Refused(refusal);
+    ceiling.enter(this.#run.asked);
+  }
+
+  /** Of each pool that would lose something, as of now. */
+  #allHealths(): Promise<readonly (readonly [Pool, readonly Departure[], PoolHealth])[]> {
+    const { cloud, clock } = this.#options;
+    const by = this.#run.callFor(this.#signal);
+    const notBefore = clock.now() - HEALTH_KEPT_MS;
+    return repeatWhilePassing({ clock, until: () => this.#run.searchUntil, signal: this.#signal }, () =>
+      Promise.all(
+        byPool(this.#pending.filter(isInUse)).map(
+          async ([pool, leaving]) => [pool, leaving, await cloud.healthOf(pool, notBefore, by)] as const,
+        ),
+      ),
+    );
+  }
+
+  #force(departures: readonly Departure[]): void {
+    for (const departure of departures) if (isInUse(departure) && departure.registration.isHealthy) departure.forced();
+    this.#take(departures);
+  }
+
+  #goWhereEnoughStay(departures: readonly Departure[]): void {
+    const losesNothing = (one: Departure) => !isInUse(one) || !one.registration.isHealthy;
+    this.#take(departures.filter(losesNothing));
+    for (const [pool, leaving] of byPool(departures.filter((one) => !losesNothing(one)))) {
+      const health = this.#options.cloud.knownHealth(pool);
+      if (health !== undefined && this.#goIfEnoughStay(pool, leaving, health, false) === undefined) continue;
+      this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
+    }
+  }
+
+  async #goWhenEnoughStay(pool: Pool, leaving: readonly Departure[]): Promise<void> {
+    const { cloud, clock, guard } = this.#options;
+    const run = this.#run;
+    const wait: ReplacementWait = {
+      ...{ pool, cloud, clock, allowances: run.allowances, waitMs: guard.waitMs },
+      mustEndBy: () => run.mustEndBy,
+      isForced: () => run.asked.isForced,
+      goes: (health, hasWaited) => this.#goIfEnoughStay(pool, leaving, health, hasWaited),
+      waits: (standing, terms) => this.#wait(leaving, standing, terms),
+      urgency: (purpose) => ({ purpose, deadline: run.mustEndBy }),
+    };
+    const { verdict, health } = await untilEnoughStay(wait, this.#signal);
+    this.#signal.throwIfAborted();
+    if (verdict === "forced") this.#force(leaving);
+    if (verdict === "late") this.#goThoughTooFewStay(pool, leaving, health);
+  }
+
+  /** Judges and takes without a pause. Returns how the pool would stand where it would not go. */
+  #goIfEnoughStay(
+    pool: Pool,
+    leaving: readonly Departure[],
+    health: PoolHealth,
+    hasWaited: boolean,
+  ): Standing | undefined {
+    const standing = this.#standing(pool, leaving, health, "involuntary");
+    if (this.#signal.aborted || (standing !== undefined && isShort(standing))) return standing;
+    if (hasWaited) this.#tell("waited", standing, leaving);
+    this.#take(leaving);
+    return undefined;
+  }
+
+  #wait(leaving: readonly Departure[], standing: Standing, terms: PoolTerms): void {
+    const registrations = leaving.map(({ registration }) => registration);
+    this.#options.reservations.reserve(registrations, "doomed");
+    for (const departure of leaving) departure.described(terms);
+    this.#tell("waiting", standing, leaving);
+  }
+
+  /** Others may have gone since the pool was read: of those whose time is up together the last one stays. */
+  #goThoughTooFewStay(pool: Pool, leaving: readonly Departure[], health: PoolHealth | undefined): void {
+    const standing = health && this.#standing(pool, leaving, health, "involuntary");
+    // Without a moment of death nobody knows how long the last one would be of use.
+    const isKept = standing?.wouldStay === 0 && this.#run.deadline !== undefined;
+    this.#tell(isKept ? "kept" : "overridden", standing, leaving);
+    if (!isKept) this.#take(leaving);
+  }
+
+  #tell(
+    verdict: "waiting" | "waited" | "overridden" | "kept",
+    standing: Standing | undefined,
+    departures: readonly Departure[],
+  ): void {
+    for (const departure of departures) departure.guarded(verdict, standing, this.#options.clock.now());
+  }
+
+  #standing(
+    pool: Pool,
+    leaving: readonly Departure[],
+    health: PoolHealth,
+    forWhom: "voluntary" | "involuntary",
+  ): Standing | undefined {
+    const targets = leaving.map(({ registration }) => registration.target);
+    return worstOf(this.#options.reservations.standings(pool, targets, health, forWhom));
+  }
+
+  #take(departures: readonly Departure[]): void {
+    const { reservations, letGo } = this.#options;
+    const leaving = departures.filter(({ isOver }) => !isOver);
+    reservations.reserve(
+      leaving.map(({ registration }) => registration),
+      "taken",
+    );
+    letGo(leaving);
+  }
+
+  #fail(departures: readonly Departure[], error: unknown): void {
+    if (this.#signal.aborted) return;
+    for (const departure of departures) departure.failed(asDrainError(error), this.#options.clock.now());
+  }
+}
+
+/** Whether traffic goes to it by a load balancer, as far as the search has seen. */
+function isInUse({ foundDraining, registration }: Departure): boolean {
+  return registration.pool.kind !== "unattached" && !foundDraining;
+}

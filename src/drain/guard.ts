@@ -1,0 +1,139 @@
+import { type Pool, poolsInOrder } from "./cloud-provider.ts";
+
+/** Nobody is refused or kept waiting by what was read longer ago. */
+export const HEALTH_KEPT_MS = 10_000;
+
+/** So many, or such a part of what there is. */
+export type Share = { readonly count: number } | { readonly percent: number };
+
+export interface GuardOptions {
+  /** What every pool keeps. */
+  readonly minHealthy: Share;
+  /** How long an involuntary drain waits for a replacement at most, in milliseconds. */
+  readonly waitMs: number;
+  /** How many voluntary drains there may be at once, or which part of the nodes. */
+  readonly maxVoluntary: Share;
+  /** What people call the two who set them. Absent: MIN_HEALTHY and MAX_VOLUNTARY. */
+  readonly names?: { readonly minHealthy: string; readonly maxVoluntary: string };
+}
+
+/** What is counted together: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
+export interface Count {
+  /** Absent where the whole pool counts. */
+  readonly zone?: string;
+  /** All that are listed, those that are draining too. */
+  readonly registered: number;
+  /** Healthy as the cloud says. */
+  readonly healthy: number;
+  /** Healthy ones that other drains take away. */
+  readonly leaving: number;
+  /** Healthy ones of the node in question. None: the pool loses nothing by it. */
+  readonly own: number;
+}
+
+/** Where a pool would stand without the node. */
+export interface Standing {
+  readonly zone?: string;
+  readonly healthyNow: number;
+  readonly wouldStay: number;
+  readonly needed: number;
+}
+
+/** A pool in which the node is healthy. */
+export interface GuardedPool extends Standing {
+  readonly pool: Pool;
+}
+
+/** Why a voluntary drain was not begun. Nothing was deregistered. */
+export interface Refusal {
+  /** `too-few-healthy`: `pools` would keep too few. `too-many-drains`: other voluntary drains have to end first. */
+  readonly reason: "too-few-healthy" | "too-many-drains";
+  /** What is wrong and what to do. */
+  readonly message: string;
+  readonly pools: readonly GuardedPool[];
+}
+
+/** Ends a drain that was refused. */
+export class Refused {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    this.refusal = refusal;
+  }
+}
+
+/** How many a share of `all` is. A part is rounded up, so that it is never nothing. */
+export function amountOf(share: Share, all: number): number {
+  return "count" in share ? share.count : Math.ceil((share.percent * all) / 100);
+}
+
+export function isNothing(share: Share): boolean {
+  return "count" in share ? share.count === 0 : share.percent === 0;
+}
+
+export function shownShare(share: Share): string {
+  return "count" in share ? String(share.count) : `${share.percent}%`;
+}
+
+/** Where it would stand. Undefined where nothing of the node is healthy: then nothing is lost. */
+export function standingOf(
+  { zone, registered, healthy, leaving, own }: Count,
+  minHealthy: Share,
+): Standing | undefined {
+  if (own === 0) return undefined;
+  return {
+    ...(zone === undefined ? {} : { zone }),
+    healthyNow: healthy,
+    wouldStay: Math.max(0, healthy - leaving - own),
+    needed: amountOf(minHealthy, registered),
+  };
+}
+
+export function isShort({ wouldStay, needed }: Standing): boolean {
+  return wouldStay < needed;
+}
+
+/** The one that lacks most; undefined of none. */
+export function worstOf(standings: readonly Standing[]): Standing | undefined {
+  const lack = ({ wouldStay, needed }: Standing) => needed - wouldStay;
+  return standings.reduce<Standing | undefined>(
+    (worst, one) => (worst === undefined || lack(one) > lack(worst) ? one : worst),
+    undefined,
+  );
+}
+
+/** What a voluntary drain of the node is told which would leave `short`. */
+export function tooFewHealthy(
+  nodeId: string,
+  short: readonly GuardedPool[],
+  { minHealthy, names }: Pick<GuardOptions, "minHealthy" | "names">,
+): Refusal {
+  const set = `${names?.minHealthy ?? "MIN_HEALTHY"} is ${shownShare(minHealthy)}`;
+  const pools = poolsInOrder(short);
+  return {
+    reason: "too-few-healthy",
+    message: `without ${nodeId} too few healthy targets would stay (${set}): ${pools.map(guardedText).join("; ")}. Nothing was deregistered: ask again when others are healthy, or use force`,
+    pools,
+  };
+}
+
+export function tooManyDrains(
+  { running, allowed, nodes }: { readonly running: number; readonly allowed: number; readonly nodes?: number },
+  { maxVoluntary, names }: Pick<GuardOptions, "maxVoluntary" | "names">,
+): Refusal {
+  const of = nodes === undefined ? "" : `, ${allowed} of ${nodes} nodes`;
+  const set = `${names?.maxVoluntary ?? "MAX_VOLUNTARY"} is ${shownShare(maxVoluntary)}${of}`;
+  const drains = running === 1 ? "1 voluntary drain runs" : `${running} voluntary drains run`;
+  return {
+    reason: "too-many-drains",
+    message: `${drains} already (${set}). Nothing was deregistered: check that so many are meant, and ask again when some have ended, or use force`,
+    pools: [],
+  };
+}
+
+/** `front / web in eu-west-1a: 1 healthy now, 0 would stay, 1 needed` */
+export function guardedText({ pool, zone, healthyNow, wouldStay, needed }: GuardedPool): string {
+  const name = pool.loadBalancer === undefined || pool.loadBalancer === pool.name ? "" : `${pool.loadBalancer} / `;
+  const where = zone === undefined ? "" : ` in ${zone}`;
+  return `${name}${pool.name}${where}: ${healthyNow} healthy now, ${wouldStay} would stay, ${needed} needed`;
+}

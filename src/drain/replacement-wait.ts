@@ -1,0 +1,85 @@
+import type { Clock } from "./clock.ts";
+import type { CallFor, CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
+import { HEALTH_KEPT_MS, type Standing } from "./guard.ts";
+import { type HoldAllowances, holdMs } from "./hold.ts";
+import { withLimit } from "./limit.ts";
+import type { Purpose, Urgency } from "./urgency.ts";
+
+/** Somebody whose machine goes is not kept for longer by a guard that does not know how the pool stands. */
+const FIRST_ANSWER_MS = 10_000;
+/** The end of a hold is noticed by a look, and the call that it begins with takes its time. */
+const NOTICE_MS = 5_000;
+/** Whoever waits looks at the same moments, so that one read serves all. */
+const LOOK_INTERVAL_MS = 5_000;
+
+export interface ReplacementWait {
+  readonly pool: Pool;
+  readonly cloud: CloudProvider;
+  readonly clock: Clock;
+  readonly allowances: HoldAllowances;
+  /** How long it waits at most, in milliseconds. */
+  readonly waitMs: number;
+  /** When the drain ends at the latest, in milliseconds since the epoch. Asked again: others may join. */
+  readonly mustEndBy: () => number;
+  /** Whether somebody wants no guard by now. */
+  readonly isForced: () => boolean;
+  /** Lets the node go where enough would stay; or else returns how the pool would stand without it. */
+  readonly goes: (health: PoolHealth, hasWaited: boolean) => Standing | undefined;
+  /** It begins to wait. */
+  readonly waits: (standing: Standing, terms: PoolTerms) => void;
+  readonly urgency: (purpose: Purpose) => Urgency;
+}
+
+/** - `gone`: enough stay. - `late`: time is up, or nobody can say. - `forced`: somebody wants no guard. */
+export interface WaitEnd {
+  readonly verdict: "gone" | "late" | "forced";
+  /** As last seen. */
+  readonly health?: PoolHealth;
+}
+
+/**
+ * Until enough healthy targets would stay in the pool without a node whose machine goes: as long as its hold still fits
+ * before the end of its drain, and at most `waitMs`. What can't be read makes nobody wait.
+ */
+export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal): Promise<WaitEnd> {
+  const { pool, cloud, clock, waitMs, allowances } = wait;
+  const since = clock.now();
+  const firstBy = since + FIRST_ANSWER_MS;
+  // Until it is known that it has to wait the node gets traffic that nobody has looked after.
+  const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("find"), signal: inTime });
+  const again = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("confirm"), signal: inTime });
+  let health = await within(firstBy, (inTime) => cloud.healthOf(pool, since - HEALTH_KEPT_MS, first(inTime)));
+  if (health === undefined) return { verdict: wait.isForced() ? "forced" : "late" };
+  if (wait.goes(health, false) === undefined) return { verdict: "gone" };
+  const described = await within(firstBy, async (inTime) => [await cloud.describe(pool, first(inTime))]);
+  const terms = described?.[0];
+  for (let hasWaited = false; ; hasWaited = true) {
+    const standing = wait.goes(health, hasWaited);
+    if (standing === undefined) return { verdict: "gone" };
+    const until = Math.min(since + waitMs, lastMoment(terms));
+    const now = clock.now();
+    if (wait.isForced()) return { verdict: "forced" };
+    if (now >= until || terms === undefined) return { verdict: "late", health };
+    if (!hasWaited) wait.waits(standing, terms);
+    const next = (Math.floor(now / LOOK_INTERVAL_MS) + 1) * LOOK_INTERVAL_MS;
+    await clock.sleep(Math.min(next, until) - now, signal);
+    health = (await within(until, (inTime) => cloud.healthOf(pool, clock.now(), again(inTime)))) ?? health;
+  }
+
+  /** When the hold must begin to end in time. */
+  function lastMoment(terms: PoolTerms | undefined): number {
+    const mustEndBy = wait.mustEndBy();
+    if (!Number.isFinite(mustEndBy) || terms === undefined) return mustEndBy;
+    return mustEndBy - NOTICE_MS - holdMs({ kind: pool.kind, drainMs: terms.drainMs }, allowances);
+  }
+
+  /** Undefined when it fails, or has no answer by then. */
+  async function within<T>(at: number, work: (inTime: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await withLimit({ clock, limit: { reason: "timeout", at }, signal }, work);
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { describe, expect, test } from "vitest";
+import { account, ID, OTHER_ID } from "../support/account.ts";
+import { runCli, startService } from "../support/child-process.ts";
+
+const SECRET = "a-secret-nobody-may-see";
+const bearer = { authorization: `Bearer ${SECRET}` };
+/** Of the two nodes in each pool none may go. */
+const BOTH = { MIN_HEALTHY: "2" };
+
+const SHORT = { healthyNow: 2, wouldStay: 1, needed: 2 };
+
+describe("by HTTP a drain that would leave too few healthy targets", () => {
+  test("is answered 409, which names the pools; the log and the metrics tell of it", async () => {
+    const { world, env } = await account();
+    const { child, url } = await startService({ ...env, ...BOTH, SECRET });
+    const answer = await fetch(`${url}/drain?id=${ID}`, { method: "POST", headers: bearer });
+    expect([answer.status, await answer.json()]).toEqual([
+      409,
+      {
+        type: "about:blank",
+        title: "Refused",
+        status: 409,
+        detail: expect.stringMatching(
+          /^without i-0123456789abcdef0 too few .* \(MIN_HEALTHY is 2\): .*web-lb \/ web: 2/,
+        ),
+        code: "refused",
+        outcome: {
+          status: "refused",
+          drainId: expect.stringMatching(/^d-/),
+          node: expect.objectContaining({ id: ID }),
+          reason: "too-few-healthy",
+          message: expect.stringContaining("Nothing was deregistered"),
+          pools: expect.arrayContaining([
+            { kind: "alb", loadBalancer: "web-lb", pool: "web", ...SHORT },
+            { kind: "nlb", loadBalancer: "tcp-lb", pool: "tcp", zone: "eu-west-1a", ...SHORT },
+            { kind: "classic", loadBalancer: "legacy", pool: "legacy", ...SHORT },
+          ]),
+        },
+      },
+    ]);
+    expect(JSON.parse(await child.line(/"refused: nothing was deregistered"/))).toMatchObject({
+      level: "warn",
+      node: ID,
+      outcome: "refused",
+      reason: "too-few-healthy",
+      pools: expect.arrayContaining([{ pool: "web", ...SHORT }]),
+    });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('hasta_la_vista_drains_total{outcome="refused"} 1');
+    expect([...world.targetGroups.values()].map((group) => group.listed(world.clock.now()).length)).toEqual([2, 2]);
+  });
+
+  test("goes by force, in the query and in the body, and is told beforehand by a dry run", async () => {
+    const { env } = await account();
+    const { child, url } = await startService({ ...env, ...BOTH, SECRET });
+    const ask = (id: string, more: object, query = "") =>
+      fetch(`${url}/drain${query}`, { method: "POST", headers: bearer, body: JSON.stringify({ id, ...more }) });
+    expect(await (await ask(ID, { dryRun: true })).json()).toMatchObject({
+      status: "planned",
+      plan: {
+        guard: {
+          refusal: { reason: "too-few-healthy" },
+          pools: expect.arrayContaining([{ ...SHORT, kind: "alb", loadBalancer: "web-lb", pool: "web" }]),
+        },
+      },
+    });
+    const [byBody, byQuery] = await Promise.all([ask(ID, { force: true }), ask(OTHER_ID, {}, "?force=1")]);
+    expect([byBody.status, byQuery.status]).toEqual([200, 200]);
+    expect(await byBody.json()).toMatchObject({ registrations: [{}, {}, {}].map(() => ({ guard: "forced" })) });
+    expect(JSON.parse(await child.line(/"draining"/))).toMatchObject({ forced: true });
+  });
+});
+
+describe("on the command line a drain that would leave too few healthy targets", () => {
+  test("ends with code 3, and says why and what to do; --force goes all the same", async () => {
+    const { env } = await account();
+    const refused = await runCli(["drain", ID, "--min-healthy", "2"], env);
+    expect({ code: refused.code, stderr: refused.stderr }).toEqual({ code: 3, stderr: "" });
+    expect(refused.stdout).toMatch(
+      /^Refused: without i-0123456789abcdef0 too few healthy targets would stay \(--min-healthy is 2\)/m,
+    );
+    expect(refused.stdout).toMatch(/^alb +web-lb \/ web +1 of 2, 2 needed: too few$/m);
+    expect(refused.stdout).toMatch(/^nlb +tcp-lb \/ tcp in eu-west-1a +1 of 2, 2 needed: too few$/m);
+    expect(refused.stdout).toContain("--force");
+
+    const asJson = await runCli(["drain", ID, "--json"], { ...env, ...BOTH });
+    expect(asJson.code).toBe(3);
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ status: "refused", reason: "too-few-healthy" });
+
+    const forced = await runCli(["drain", ID, "--force"], { ...env, ...BOTH });
+    expect({ code: forced.code, stderr: forced.stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  test("is told beforehand by plan, also what would stay where that is enough", async () => {
+    const { env } = await account();
+    const enough = await runCli(["plan", ID], env);
+    expect(enough.stdout).toMatch(/^Healthy targets that would stay:\n {2}alb +web-lb \/ web +1 of 2, 1 needed$/m);
+    expect(enough.stdout).not.toContain("refused");
+    const short = await runCli(["plan", ID], { ...env, ...BOTH });
+    expect(short.code).toBe(0);
+    expect(short.stdout).toMatch(/^It would be refused: without i-0123456789abcdef0 too few/m);
+    const dying = await runCli(["plan", ID, "--deadline", "600"], { ...env, ...BOTH });
+    expect(dying.stdout).toMatch(/^Warning: it waits for a replacement, 120 s at most and while its hold fits/m);
+    expect(dying.stdout).not.toContain("refused");
+    const unguarded = await runCli(["plan", ID], { ...env, MIN_HEALTHY: "0" });
+    expect(unguarded.stdout).not.toContain("would stay");
+  });
+
+  test("is not refused with a deadline, for the machine goes: it waits, and says so", async () => {
+    const { env } = await account();
+    const { code, stdout } = await runCli(["drain", ID, "--deadline", "600", "--guard-wait", "1"], { ...env, ...BOTH });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^ +0 s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would stay, 2 needed$/m,
+    );
+    expect(stdout).toMatch(/^ +\d s going on though too few healthy targets stay {2}legacy: 2 healthy now/m);
+  });
+
+  test("keeps the last healthy target where the machine dies at a fixed time, and says so", async () => {
+    const { env } = await account();
+    expect((await runCli(["drain", OTHER_ID], env)).code).toBe(0);
+    const { code, stdout } = await runCli(["drain", ID, "--deadline", "20", "--guard-wait", "0"], env);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/kept until the machine goes, the last healthy target {2}web-lb \/ web: 1 healthy now/);
+    expect(stdout).toMatch(/is drained: 0 registrations deregistered and held.* It can go; until then it serves as/);
+    expect(stdout).toMatch(/^ {2}kept +alb web-lb \/ web .*: its requests end when the machine goes$/m);
+  });
+
+  test("is refused by a service with the same code and words, and --force goes through it", async () => {
+    const { env } = await account();
+    const { url } = await startService({ ...env, ...BOTH, SECRET });
+    const refused = await runCli(["drain", ID, "--server", url], { SECRET });
+    expect(refused.code).toBe(3);
+    expect(refused.stdout).toMatch(/^Refused: without .* Here force is --force\.$/m);
+    const forced = await runCli(["drain", ID, "--server", url, "--force"], { SECRET });
+    expect({ code: forced.code, stderr: forced.stderr }).toEqual({ code: 0, stderr: "" });
+  });
+});
