@@ -8,7 +8,7 @@ const SECOND = 1_000;
 const COMMANDS_MAX = 14;
 const small = fc.nat({ max: 3 });
 const ms = (max: number) => fc.integer({ min: 1, max });
-const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 1 });
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
 const pool: fc.Arbitrary<PoolSpec> = fc.record({
   kind: fc.constantFrom("alb", "nlb", "gwlb", "classic", "unattached"),

@@ -49,7 +49,7 @@ export class ModelCase {
 
   constructor(spec: WorldSpec, watchers: readonly Watcher[]) {
     this.spec = spec;
-    this.world = new World(spec, this.clock.now());
+    this.world = new World(spec);
     this.faults = new Faults(this.world);
     this.told = new Told(this.world);
     this.deliveries = new Deliveries(() => this.clock.now());

@@ -16,7 +16,7 @@ import type { CallLog, Method } from "./call-log.ts";
 import type { Faults } from "./faults.ts";
 import type { Told } from "./told.ts";
 import type { Wire } from "./wire.ts";
-import type { World, WorldNode, WorldPool, WorldSpec, WorldTarget } from "./world.ts";
+import type { Shown, World, WorldNode, WorldPool, WorldSpec, WorldTarget } from "./world.ts";
 
 /** A node that was found is remembered for so long. */
 const RECALLED_FOR_MS = 150_000;
@@ -38,8 +38,12 @@ export class ModelCloud implements CloudProvider {
   readonly #options: ModelCloudOptions;
   readonly #remembered = new Map<string, { readonly node: Node; readonly at: number }>();
 
+  /** What a process remembers it has read itself. */
+  readonly #startedAt: number;
+
   constructor(options: ModelCloudOptions) {
     this.#options = options;
+    this.#startedAt = options.clock.now();
   }
 
   async resolve({ value }: NodeReference, by: CallFor): Promise<Node> {
@@ -64,24 +68,27 @@ export class ModelCloud implements CloudProvider {
 
   async *findRegistrations(node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
     const { world, spec, clock } = this.#options;
-    const told = new Set<string>();
-    const listed = (pool: WorldPool, at: number): FoundRegistrations => {
-      const mine = this.#targetsOf(pool, node, at).filter(({ name }) => !told.has(`${pool.id}|${name}`));
-      const found = mine.filter((target) => this.#show(target, "search", at) !== "absent");
-      for (const { name } of found) told.add(`${pool.id}|${name}`);
-      const registrations = found.map((target) => this.#registration(target, world.state(target, at)));
+    const told = new Set<WorldTarget>();
+    const found = (pool: WorldPool, { at, shown }: Snapshot): FoundRegistrations => {
+      const mine = this.#targetsOf(pool, node, at).filter((target) => !told.has(target));
+      const registrations = mine.flatMap((target) => {
+        const { state } = shown.get(target) ?? { state: "absent" };
+        if (state === "absent") return [];
+        told.add(target);
+        this.#tell(target, "search", { at, shown }, at);
+        return [registrationOf(target, state)];
+      });
       return pool.isElsewhere ? { registrations: [], elsewhere: registrations } : { registrations, elsewhere: [] };
     };
-    if (spec.indexAgeMs > 0) {
-      for (const pool of world.pools) yield listed(pool, clock.now() - spec.indexAgeMs);
-    }
+    if (spec.indexAgeMs > 0)
+      for (const pool of world.pools)
+        yield found(pool, this.#snapshot(pool, Math.max(this.#startedAt, clock.now() - spec.indexAgeMs)));
     for (const pool of world.pools) {
       if (pool.vanishedAt !== undefined) continue;
       const askedAt = clock.now();
-      const answer = await this.#call("find", by, pool, (at) => {
-        this.#searched(pool, node, askedAt);
-        return listed(pool, at);
-      });
+      const snapshot = await this.#call("find", by, pool, (at) => this.#snapshot(pool, at));
+      this.#searched(pool, node, askedAt);
+      const answer = found(pool, snapshot);
       if (answer.registrations.length + answer.elsewhere.length > 0) yield answer;
     }
   }
@@ -104,7 +111,7 @@ export class ModelCloud implements CloudProvider {
   }
 
   async deregister({ id }: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    const { world, spec, faults, clock, wire, calls } = this.#options;
+    const { world, spec, told, faults, clock, wire, calls } = this.#options;
     const pool = world.poolOf(id);
     await wire.permit(by.signal);
     const taken = take(spec.targetsPerCallMax);
@@ -113,11 +120,13 @@ export class ModelCloud implements CloudProvider {
     calls.made({ method: "deregister", pool, targets, at: clock.now() });
     const ignored = new Set(faults.isIgnored(pool, clock.now()) ? targets : []);
     const refused = targets.filter((target) => faults.isRefused(world.ownerOf(target, clock.now()), clock.now()));
-    await wire.send({ method: "deregister", pool, by }, (at) => {
+    const acceptedAt = await wire.send({ method: "deregister", pool, by }, (at) => {
       const meant = targets.filter((target) => !ignored.has(target) && !refused.includes(target));
       for (const target of meant) calls.deregistered(target, at);
       for (const target of meant) world.deregister(target, at);
+      return at;
     });
+    for (const target of targets) told.accepted(target, acceptedAt);
     if (refused.length > 0) by.refuses?.(refused.map(({ name }) => name));
   }
 
@@ -129,23 +138,26 @@ export class ModelCloud implements CloudProvider {
     const names = which().map(({ target }) => target);
     const targets = names.flatMap((name) => pool.targets.get(name) ?? []);
     calls.made({ method: "observe", pool, targets, at });
-    const shown = await wire.send({ method: "observe", pool, by }, (now) => this.#asShown(now, at));
-    const states = targets.map((target) => [target.name, this.#show(target, "look", shown, at)] as const);
+    const snapshot = await wire.send({ method: "observe", pool, by }, (now) =>
+      this.#snapshot(pool, this.#asShown(now, at)),
+    );
+    const states = targets.map((target) => [target.name, this.#tell(target, "look", snapshot, at)] as const);
     return { at, states: new Map(states) };
   }
 
-  stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
+  async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
     const { world, told, life } = this.#options;
-    return this.#call("owned", by, undefined, (at) => {
-      const isOwned = (pool: WorldPool, name: string) => {
-        const target = pool.targets.get(name);
-        if (target === undefined || world.ownerOf(target, at)?.id === node.id) return true;
-        const look = told.lastLook(target, life);
-        if (look !== undefined) told.tell(target, { ...look, shownAt: at, state: "absent" });
-        return false;
-      };
-      return registrations.filter(({ pool, target }) => isOwned(world.poolOf(pool.id), target));
-    });
+    const targetOf = ({ pool, target }: Registration) => world.poolOf(pool.id).targets.get(target) as WorldTarget;
+    const { owned, at } = await this.#call("owned", by, undefined, (at) => ({
+      at,
+      owned: registrations.filter((one) => world.ownerOf(targetOf(one), at)?.id === node.id),
+    }));
+    for (const other of registrations.filter((one) => !owned.includes(one)).map(targetOf)) {
+      // As good as absent: nothing of it is the node's.
+      const look = told.lastLook(other, life);
+      if (look !== undefined) told.tell(other, { ...look, shownAt: at, state: "absent" });
+    }
+    return owned;
   }
 
   findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
@@ -156,14 +168,14 @@ export class ModelCloud implements CloudProvider {
     });
   }
 
-  /** `answer` gets the moment that the answer shows. */
+  /** `answer` is made when the call reaches the cloud; it gets the moment that it is to show. */
   async #call<T>(method: Method, by: CallFor, pool: WorldPool | undefined, answer: (at: number) => T): Promise<T> {
     const { wire, clock, calls } = this.#options;
     await wire.permit(by.signal);
     const askedAt = clock.now();
     calls.made({ method, pool, targets: [], at: askedAt });
-    const shownAt = await wire.send({ method, pool, by }, (now) => this.#asShown(now, askedAt));
-    return answer(shownAt);
+    const given = await wire.send({ method, pool, by }, (now) => attempt(() => answer(this.#asShown(now, askedAt))));
+    return given();
   }
 
   /** Answers are as old as the fault says. */
@@ -171,11 +183,16 @@ export class ModelCloud implements CloudProvider {
     return Math.min(now, askedAt) - this.#options.faults.staleMs(askedAt);
   }
 
-  #show(target: WorldTarget, by: "search" | "look", shownAt: number, askedAt = shownAt): RegistrationState {
-    const { world, told, life } = this.#options;
-    const state = world.state(target, shownAt);
-    if (state !== "absent" || by === "look") told.tell(target, { by, life, askedAt, shownAt, state });
-    return state;
+  #snapshot(pool: WorldPool, at: number): Snapshot {
+    const targets = [...pool.targets.values()];
+    return { at, shown: new Map(targets.map((target) => [target, this.#options.world.shown(target, at)])) };
+  }
+
+  #tell(target: WorldTarget, by: "search" | "look", { at, shown }: Snapshot, askedAt: number): RegistrationState {
+    const { told, life } = this.#options;
+    const one = shown.get(target) ?? { state: "absent" };
+    told.tell(target, { ...one, by, life, askedAt, shownAt: at });
+    return one.state;
   }
 
   #searched(pool: WorldPool, { id }: Node, askedAt: number): void {
@@ -192,21 +209,33 @@ export class ModelCloud implements CloudProvider {
     return world.targetsOf(pool, node, at).filter((target) => world.ownerOf(target, clock.now()) === node);
   }
 
-  #registration({ pool, name }: WorldTarget, state: RegistrationState): Registration {
-    const { id, kind } = pool;
-    const used = kind === "unattached" ? {} : { loadBalancer: `${id}-lb` };
-    return {
-      pool: { kind, id, name: id, ...used },
-      target: name,
-      state,
-      detail: state,
-      isHealthy: state === "live",
-    };
-  }
-
   #nodeAt(node: WorldNode, at: number): Node {
     const addresses = this.#options.world.addressesOf(node, at);
     return { id: node.id, name: nameOf(node), network: "vpc-1", addresses, addressPrefixes: [] };
+  }
+}
+
+/** One pool at one moment. */
+interface Snapshot {
+  readonly at: number;
+  readonly shown: ReadonlyMap<WorldTarget, Shown>;
+}
+
+function registrationOf({ pool, name }: WorldTarget, state: RegistrationState): Registration {
+  const { id, kind } = pool;
+  const used = kind === "unattached" ? {} : { loadBalancer: `${id}-lb` };
+  return { pool: { kind, id, name: id, ...used }, target: name, state, detail: state, isHealthy: state === "live" };
+}
+
+/** What it gives or throws, for later. */
+function attempt<T>(work: () => T): () => T {
+  try {
+    const given = work();
+    return () => given;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
   }
 }
 

@@ -1,15 +1,13 @@
-import type { RegistrationState } from "../../src/drain/cloud-provider.ts";
-import type { World, WorldNode, WorldPool, WorldTarget } from "./world.ts";
+import { isRegistered, type Shown, type World, type WorldNode, type WorldPool, type WorldTarget } from "./world.ts";
 
 /** One answer of the cloud about one target, as it reached a process. */
-interface Answer {
+interface Answer extends Shown {
   readonly by: "search" | "look";
   /** Which process. */
   readonly life: number;
   readonly askedAt: number;
   /** What it shows was so then. */
   readonly shownAt: number;
-  readonly state: RegistrationState;
 }
 
 /**
@@ -22,6 +20,9 @@ export class Told {
   /** When a search has last asked for all that a node has in a pool, and in which life. */
   readonly #searches = new Map<string, { readonly life: number; readonly askedAt: number }>();
 
+  /** When the cloud has said yes to deregistrations: nobody knows at once of one that does nothing. */
+  readonly #accepted = new Map<WorldTarget, number[]>();
+
   constructor(world: World) {
     this.#world = world;
   }
@@ -30,6 +31,10 @@ export class Told {
     const answers = this.#answers.get(target) ?? [];
     answers.push(answer);
     this.#answers.set(target, answers);
+  }
+
+  accepted(target: WorldTarget, at: number): void {
+    this.#accepted.set(target, [...(this.#accepted.get(target) ?? []), at]);
   }
 
   searched(pool: WorldPool, node: WorldNode, search: { readonly life: number; readonly askedAt: number }): void {
@@ -44,9 +49,9 @@ export class Told {
 
   /** Whether the process was shown the registration that there is now. */
   wasShownLive(target: WorldTarget, life: number): boolean {
-    const { from = Number.POSITIVE_INFINITY } = target.stretches.at(-1) ?? {};
+    const now = target.stretches.at(-1);
     const answers = this.#answers.get(target) ?? [];
-    return answers.some((one) => one.life === life && one.shownAt >= from && (one.state === "live" || one.state === "initial"));
+    return answers.some((one) => one.life === life && one.stretch === now && isRegistered(one));
   }
 
   /** The last answer of a look. */
@@ -63,21 +68,23 @@ export class Told {
     // A process forgets the looks of those before it; what they found is in the ledger.
     const answers = (this.#answers.get(target) ?? []).filter((one) => one.by === "search" || one.life === life);
     const mine = answers.filter(({ shownAt }) => this.#world.ownerOf(target, shownAt) === node);
-    const live = mine.filter(({ state }) => state === "live" || state === "initial");
-    const lastLive = live.reduce((latest, { shownAt }) => Math.max(latest, shownAt), Number.NEGATIVE_INFINITY);
-    if (Number.isFinite(lastLive)) {
-      const goneAt = this.#world.goneAt(target, node, lastLive);
-      return goneAt === undefined ? "live" : Math.max(goneAt, this.#cameAndWent(target, mine) ?? goneAt);
+    const lastLive = mine.filter(isRegistered).reduce<Answer | undefined>(later, undefined);
+    if (lastLive !== undefined) {
+      const accepted = this.#accepted.get(target)?.find((at) => at >= lastLive.shownAt);
+      const ends = [this.#world.goneAt(target, node, lastLive), accepted].filter((at) => at !== undefined);
+      return ends.length === 0 ? "live" : Math.max(Math.min(...ends), cameAndWent(mine) ?? 0);
     }
-    const first = answers.find(({ state }) => state === "draining");
-    return this.#cameAndWent(target, mine) ?? first?.shownAt;
+    return cameAndWent(mine) ?? answers.find(({ state }) => state === "draining")?.shownAt;
   }
+}
 
-  /** Absent, and then draining: it was registered between the two. */
-  #cameAndWent(target: WorldTarget, answers: readonly Answer[]): number | undefined {
-    const looks = answers.filter(({ by }) => by === "look");
-    const again = looks.findLast(({ state }, index) => state === "draining" && looks[index - 1]?.state === "absent");
-    if (again === undefined) return undefined;
-    return target.stretches.findLast(({ to }) => to !== undefined && to <= again.shownAt)?.to;
-  }
+function later(one: Answer | undefined, other: Answer): Answer {
+  return one === undefined || other.shownAt >= one.shownAt ? other : one;
+}
+
+/** Absent, and then draining: it was registered between the two. When that ended. */
+function cameAndWent(answers: readonly Answer[]): number | undefined {
+  const looks = answers.filter(({ by }) => by === "look");
+  const again = looks.findLast(({ state }, index) => state === "draining" && looks[index - 1]?.state === "absent");
+  return again?.stretch?.to;
 }

@@ -28,11 +28,16 @@ export interface PoolSpec {
 }
 
 /** When a target was registered, and when that ended. */
-interface Stretch {
+export interface Stretch {
   readonly from: number;
   to?: number;
-  /** It was registered long before. */
-  readonly isSettled: boolean;
+}
+
+/** A target as the cloud lists it. */
+export interface Shown {
+  readonly state: RegistrationState;
+  /** The registration that it is, or was last. */
+  readonly stretch?: Stretch;
 }
 
 export interface WorldNode {
@@ -56,6 +61,7 @@ export interface WorldPool extends PoolSpec {
 }
 
 const FIRST_PORT = 30080;
+const LONG_AGO = Number.NEGATIVE_INFINITY;
 
 /**
  * What is true, at any moment until now: who is registered where, whose each address is, what has vanished. Knows
@@ -66,15 +72,15 @@ export class World {
   readonly pools: readonly WorldPool[];
   readonly #addresses = new Map<string, { readonly from: number; readonly node: WorldNode }[]>();
 
-  constructor(spec: WorldSpec, now: number) {
+  constructor(spec: WorldSpec) {
     this.nodes = Array.from({ length: spec.nodes }, (_, number) => ({ id: `i-${number}` }));
     for (const [number, node] of this.nodes.entries())
       for (const last of [1, 2])
-        this.#addresses.set(`10.0.${number}.${last}`, [{ from: Number.NEGATIVE_INFINITY, node }]);
+        this.#addresses.set(`10.0.${number}.${last}`, [{ from: LONG_AGO, node }]);
     this.pools = spec.pools.map((pool, number) => ({ ...pool, id: `pool/${number}`, targets: new Map() }));
     for (const pool of this.pools)
       for (const member of new Set(pool.members.map((number) => number % spec.nodes)))
-        for (let port = 0; port < pool.ports; port++) this.register(pool, this.node(member), port, now, true);
+        for (let port = 0; port < pool.ports; port++) this.register(pool, this.node(member), port, LONG_AGO);
   }
 
   node(number: number): WorldNode {
@@ -110,7 +116,7 @@ export class World {
     return [...pool.targets.values()].filter((target) => this.ownerOf(target, at) === node);
   }
 
-  register(pool: WorldPool, node: WorldNode, port: number, now: number, isSettled = false): void {
+  register(pool: WorldPool, node: WorldNode, port: number, now: number): void {
     if (pool.vanishedAt !== undefined || node.terminatedAt !== undefined) return;
     const registeredBy = pool.byAddress ? (this.addressesOf(node, now)[port] ?? "") : node.id;
     if (registeredBy === "") return;
@@ -118,7 +124,7 @@ export class World {
     const target = pool.targets.get(name) ?? { pool, name, registeredBy, stretches: [] };
     pool.targets.set(name, target);
     const last = target.stretches.at(-1);
-    if (last === undefined || last.to !== undefined) target.stretches.push({ from: now, isSettled });
+    if (last === undefined || last.to !== undefined) target.stretches.push({ from: now });
   }
 
   deregister(target: WorldTarget, now: number): void {
@@ -140,26 +146,29 @@ export class World {
     if (address !== undefined && from !== to) this.#addresses.get(address)?.push({ from: now, node: to });
   }
 
-  state({ pool, stretches }: WorldTarget, at: number): RegistrationState {
+  shown({ pool, stretches }: WorldTarget, at: number): Shown {
     const stretch = stretches.findLast(({ from }) => from <= at);
-    if (stretch === undefined || (pool.vanishedAt ?? Number.POSITIVE_INFINITY) <= at) return "absent";
-    const { from, to = Number.POSITIVE_INFINITY, isSettled } = stretch;
-    if (at < to) return !isSettled && at < from + pool.initialMs ? "initial" : "live";
+    if (stretch === undefined || (pool.vanishedAt ?? Number.POSITIVE_INFINITY) <= at) return { state: "absent" };
+    const { from, to = Number.POSITIVE_INFINITY } = stretch;
+    if (at < to) return { state: at < from + pool.initialMs ? "initial" : "live", stretch };
     const longer = pool.kind === "classic" ? -pool.listedMs : pool.listedMs;
-    return at < to + Math.max(0, pool.delayMs + longer) ? "draining" : "absent";
+    const isDraining = at < to + Math.max(0, pool.delayMs + longer);
+    return { state: isDraining ? "draining" : "absent", stretch };
   }
 
   isLive(target: WorldTarget, at: number): boolean {
-    const state = this.state(target, at);
-    return state === "live" || state === "initial";
+    return isRegistered(this.shown(target, at));
   }
 
-  /** When the node's registration ended that was live at `liveAt`; undefined while it has not. */
-  goneAt(target: WorldTarget, node: WorldNode, liveAt: number): number | undefined {
-    const { to } = target.stretches.findLast(({ from }) => from <= liveAt) ?? {};
+  /** When the node's registration ended that was shown at that moment; undefined while it has not. */
+  goneAt(target: WorldTarget, node: WorldNode, { stretch, shownAt }: Shown & { readonly shownAt: number }): number | undefined {
     const moves = this.#addresses.get(target.registeredBy) ?? [];
-    const moved = moves.find((move) => move.from > liveAt && move.node !== node)?.from;
-    const ends = [to, moved, target.pool.vanishedAt, node.terminatedAt].filter((at) => at !== undefined);
+    const moved = moves.find((move) => move.from > shownAt && move.node !== node)?.from;
+    const ends = [stretch?.to, moved, target.pool.vanishedAt, node.terminatedAt].filter((at) => at !== undefined);
     return ends.length === 0 ? undefined : Math.min(...ends);
   }
+}
+
+export function isRegistered({ state }: Shown): boolean {
+  return state === "live" || state === "initial";
 }
