@@ -18,6 +18,9 @@ export interface MadeCall {
   readonly at: number;
 }
 
+/** More calls than that at one moment are a loop without a wait: it would never end, and no time would pass. */
+const AT_ONCE_MAX = 500;
+
 /** Every call of every process. */
 export class CallLog {
   readonly all: MadeCall[] = [];
@@ -25,6 +28,11 @@ export class CallLog {
 
   constructor(onDeregistered: (target: WorldTarget, at: number) => void) {
     this.#onDeregistered = onDeregistered;
+  }
+
+  /** From now on no call is answered. */
+  get isLoop(): boolean {
+    return this.all.length >= AT_ONCE_MAX && this.all.at(-AT_ONCE_MAX)?.at === this.all.at(-1)?.at;
   }
 
   made(call: MadeCall): void {

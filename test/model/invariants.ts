@@ -26,6 +26,7 @@ export const AT_THE_END: readonly ((model: ModelCase) => unknown)[] = [
 ];
 
 function callsAreBounded({ calls, clock, spec }: ModelCase): void {
+  assert(!calls.isLoop, "calls follow each other without a wait");
   const counts = new Map<string, number>();
   const since = clock.now() - MINUTE_MS;
   for (let last = calls.all.length - 1; last >= 0; last--) {

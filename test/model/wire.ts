@@ -1,7 +1,7 @@
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { CallFor } from "../../src/drain/cloud-provider.ts";
-import type { Method } from "./call-log.ts";
+import type { CallLog, Method } from "./call-log.ts";
 import type { Faults } from "./faults.ts";
 import type { WorldPool } from "./world.ts";
 
@@ -10,6 +10,7 @@ const NEVER = newAbort().signal;
 
 export interface WireOptions {
   readonly faults: Faults;
+  readonly calls: CallLog;
   /** Of the process that calls. */
   readonly clock: Clock;
   /** What is on its way arrives, whoever dies meanwhile. */
@@ -29,8 +30,8 @@ export class Wire {
 
   /** Resolves when the call may be made. */
   async permit(signal: AbortSignal): Promise<void> {
-    const { clock, nextLatencyMs, dead } = this.#options;
-    if (dead.aborted) return pending();
+    const { clock, calls, nextLatencyMs, dead } = this.#options;
+    if (dead.aborted || calls.isLoop) return pending();
     signal.throwIfAborted();
     const waitMs = nextLatencyMs();
     if (waitMs > 0) await clock.sleep(waitMs, signal);
