@@ -120,13 +120,13 @@ export class ModelCloud implements CloudProvider {
     calls.made({ method: "deregister", pool, targets, at: clock.now() });
     const ignored = new Set(faults.isIgnored(pool, clock.now()) ? targets : []);
     const refused = targets.filter((target) => faults.isRefused(world.ownerOf(target, clock.now()), clock.now()));
-    const acceptedAt = await wire.send({ method: "deregister", pool, by }, (at) => {
+    const at = await wire.send({ method: "deregister", pool, by }, (now) => {
       const meant = targets.filter((target) => !ignored.has(target) && !refused.includes(target));
-      for (const target of meant) calls.deregistered(target, at);
-      for (const target of meant) world.deregister(target, at);
-      return at;
+      for (const target of meant) calls.deregistered(target, now);
+      for (const target of meant) world.deregister(target, now);
+      return now;
     });
-    for (const target of targets) told.accepted(target, acceptedAt);
+    for (const target of targets) told.accepted(target, { at, answeredAt: clock.now() });
     if (refused.length > 0) by.refuses?.(refused.map(({ name }) => name));
   }
 

@@ -10,6 +10,16 @@ interface Answer extends Shown {
   readonly shownAt: number;
 }
 
+/** The cloud has said yes to a deregistration. */
+interface Accepted {
+  /** When it reached the cloud. */
+  readonly at: number;
+  /** When the answer reached the process. */
+  readonly answeredAt: number;
+}
+
+const OLD_READ_MAX_MS = 20_000;
+
 /**
  * What the product was told. A hold is judged by the world's own books, and by this: nobody can know of a registration
  * that came and went without an answer that shows it.
@@ -21,7 +31,7 @@ export class Told {
   readonly #searches = new Map<string, { readonly life: number; readonly askedAt: number }>();
 
   /** When the cloud has said yes to deregistrations: nobody knows at once of one that does nothing. */
-  readonly #accepted = new Map<WorldTarget, number[]>();
+  readonly #accepted = new Map<WorldTarget, Accepted[]>();
 
   constructor(world: World) {
     this.#world = world;
@@ -33,8 +43,8 @@ export class Told {
     this.#answers.set(target, answers);
   }
 
-  accepted(target: WorldTarget, at: number): void {
-    this.#accepted.set(target, [...(this.#accepted.get(target) ?? []), at]);
+  accepted(target: WorldTarget, accepted: Accepted): void {
+    this.#accepted.set(target, [...(this.#accepted.get(target) ?? []), accepted]);
   }
 
   searched(pool: WorldPool, node: WorldNode, search: { readonly life: number; readonly askedAt: number }): void {
@@ -68,14 +78,27 @@ export class Told {
     // A process forgets the looks of those before it; what they found is in the ledger.
     const answers = (this.#answers.get(target) ?? []).filter((one) => one.by === "search" || one.life === life);
     const mine = answers.filter(({ shownAt }) => this.#world.ownerOf(target, shownAt) === node);
-    const lastLive = mine.filter(isRegistered).reduce<Answer | undefined>(later, undefined);
+    const asked = this.#accepted.get(target) ?? [];
+    const live = mine.filter((one) => isRegistered(one) && !asked.some((yes) => isOldRead(one, yes, mine)));
+    const lastLive = live.reduce<Answer | undefined>(later, undefined);
     if (lastLive !== undefined) {
-      const accepted = this.#accepted.get(target)?.find((at) => at >= lastLive.shownAt);
+      const accepted = asked.find(({ at }) => at >= lastLive.shownAt)?.at;
       const ends = [this.#world.goneAt(target, node, lastLive), accepted].filter((at) => at !== undefined);
       return ends.length === 0 ? "live" : Math.max(Math.min(...ends), cameAndWent(mine) ?? 0);
     }
     return cameAndWent(mine) ?? answers.find(({ state }) => state === "draining")?.shownAt;
   }
+}
+
+/**
+ * What is still listed as before, shortly after AWS has said yes, is taken for an old read: ARCHITECTURE says for how
+ * long. Not what is new, or was seen leaving in between.
+ */
+function isOldRead(one: Answer, { answeredAt }: Accepted, answers: readonly Answer[]): boolean {
+  const afterMs = one.askedAt - answeredAt;
+  if (one.by !== "look" || one.state !== "live" || afterMs < 0 || afterMs >= OLD_READ_MAX_MS) return false;
+  const between = (other: Answer) => other.askedAt >= answeredAt && other.askedAt < one.askedAt;
+  return !answers.some((other) => other.by === "look" && between(other) && !isRegistered(other));
 }
 
 function later(one: Answer | undefined, other: Answer): Answer {
