@@ -96,7 +96,7 @@ export class Told {
  */
 function isOldRead(one: Answer, { answeredAt }: Accepted, answers: readonly Answer[]): boolean {
   const afterMs = one.askedAt - answeredAt;
-  if (one.by !== "look" || one.state !== "live" || afterMs < 0 || afterMs >= OLD_READ_MAX_MS) return false;
+  if (one.state !== "live" || afterMs <= 0 || afterMs >= OLD_READ_MAX_MS) return false;
   const between = (other: Answer) => other.askedAt >= answeredAt && other.askedAt < one.askedAt;
   return !answers.some((other) => other.by === "look" && between(other) && !isRegistered(other));
 }
