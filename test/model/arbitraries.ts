@@ -10,16 +10,18 @@ const small = fc.nat({ max: 3 });
 const ms = (max: number) => fc.integer({ min: 1, max });
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
-const pool: fc.Arbitrary<PoolSpec> = fc.record({
-  kind: fc.constantFrom("alb", "nlb", "gwlb", "classic", "unattached"),
-  delayMs: fc.constantFrom(0, 1, 5, 30, 60, 300, 600).map((seconds) => seconds * SECOND),
-  initialMs: fc.constantFrom(0, 3, 20).map((seconds) => seconds * SECOND),
-  listedMs: fc.constantFrom(0, 2, 90).map((seconds) => seconds * SECOND),
-  byAddress: fc.boolean(),
-  ports: fc.integer({ min: 1, max: 2 }),
-  members: fc.array(small, { minLength: 1, maxLength: 3 }),
-  isElsewhere: fc.integer({ min: 0, max: 9 }).map((one) => one === 9),
-}).map((made) => (made.kind === "classic" ? { ...made, byAddress: false, ports: 1 } : made));
+const pool: fc.Arbitrary<PoolSpec> = fc
+  .record({
+    kind: fc.constantFrom("alb", "nlb", "gwlb", "classic", "unattached"),
+    delayMs: fc.constantFrom(0, 1, 5, 30, 60, 300, 600).map((seconds) => seconds * SECOND),
+    initialMs: fc.constantFrom(0, 3, 20).map((seconds) => seconds * SECOND),
+    listedMs: fc.constantFrom(0, 2, 90).map((seconds) => seconds * SECOND),
+    byAddress: fc.boolean(),
+    ports: fc.integer({ min: 1, max: 2 }),
+    members: fc.array(small, { minLength: 1, maxLength: 3 }),
+    isElsewhere: fc.integer({ min: 0, max: 9 }).map((one) => one === 9),
+  })
+  .map((made) => (made.kind === "classic" ? { ...made, byAddress: false, ports: 1 } : made));
 
 export const world: fc.Arbitrary<WorldSpec> = fc.record({
   nodes: fc.integer({ min: 1, max: 3 }),
@@ -40,7 +42,10 @@ const fault: fc.Arbitrary<FaultSpec> = fc.oneof(
       forMs: ms(120 * SECOND),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("stale" as const), byMs: ms(15 * SECOND), forMs: ms(60 * SECOND) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("stale" as const), byMs: ms(15 * SECOND), forMs: ms(60 * SECOND) }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("ignored" as const), pool: small, forMs: ms(60 * SECOND) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("refused" as const), node: small, forMs: ms(60 * SECOND) }) },
 );
@@ -69,9 +74,24 @@ const COMMANDS: readonly fc.WeightedArbitrary<Command>[] = [
   },
   {
     weight: 3,
-    arbitrary: fc.record({ type: fc.constant("register" as const), pool: small, node: small, port: fc.nat({ max: 1 }) }),
+    arbitrary: fc.record({
+      type: fc.constant("register" as const),
+      pool: small,
+      node: small,
+      port: fc.nat({ max: 2 }),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("takeOut" as const), pool: small, node: small }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant("flap" as const),
+      pool: small,
+      node: small,
+      port: fc.nat({ max: 2 }),
+      ms: ms(20 * SECOND),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("vanish" as const), pool: small }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("terminate" as const), node: small }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("move" as const), from: small, to: small }) },

@@ -19,6 +19,8 @@ export type Command =
   | { readonly type: "register"; readonly pool: number; readonly node: number; readonly port: number }
   /** Somebody else deregisters it. */
   | { readonly type: "takeOut"; readonly pool: number; readonly node: number }
+  /** Both, so soon after one another that nobody may have looked. */
+  | { readonly type: "flap"; readonly pool: number; readonly node: number; readonly port: number; readonly ms: number }
   | { readonly type: "vanish"; readonly pool: number }
   | { readonly type: "terminate"; readonly node: number }
   | { readonly type: "move"; readonly from: number; readonly to: number }
@@ -54,6 +56,11 @@ const DOES: { readonly [T in Command["type"]]: Does<T> } = {
   takeOut({ world, clock }, { pool, node }) {
     const now = clock.now();
     for (const target of world.targetsOf(world.pool(pool), world.node(node), now)) world.deregister(target, now);
+  },
+  async flap(model, { ms, ...what }) {
+    await DOES.register(model, { ...what, type: "register" });
+    await model.clock.advance(ms);
+    await DOES.takeOut(model, { ...what, type: "takeOut" });
   },
   vanish: ({ world, clock }, { pool }) => world.vanish(world.pool(pool), clock.now()),
   terminate: ({ world, clock }, { node }) => world.terminate(world.node(node), clock.now()),

@@ -31,7 +31,10 @@ export function settledByTheLimit(model: ModelCase): void {
     assert(settled.at <= limit, `${who} is answered ${settled.at - limit} ms after the limit`);
     const { outcome } = settled;
     if (outcome.status === "deadline-passed")
-      assert(outcome.limit.at <= settled.at, `${who} is told that time is up ${outcome.limit.at - settled.at} ms early`);
+      assert(
+        outcome.limit.at <= settled.at,
+        `${who} is told that time is up ${outcome.limit.at - settled.at} ms early`,
+      );
   }
 }
 

@@ -24,7 +24,10 @@ export class Deliveries {
     this.#now = now;
   }
 
-  add(request: DrainRequest, about: Pick<Asked, "node" | "life">): { readonly asked: Asked; readonly delivery: Delivery } {
+  add(
+    request: DrainRequest,
+    about: Pick<Asked, "node" | "life">,
+  ): { readonly asked: Asked; readonly delivery: Delivery } {
     const asked: Asked = { request, ...about, askedAt: this.#now(), isLost: false, accepted: [], settled: [] };
     this.all.push(asked);
     const delivery: Delivery = {

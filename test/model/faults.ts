@@ -49,7 +49,10 @@ export class Faults {
     this.#active.length = 0;
   }
 
-  of(method: Method, now: number): { readonly fault: (typeof CALL_FAULTS)[number]; readonly error: DrainError } | undefined {
+  of(
+    method: Method,
+    now: number,
+  ): { readonly fault: (typeof CALL_FAULTS)[number]; readonly error: DrainError } | undefined {
     for (const spec of this.#at(now))
       if (spec.type === "calls" && (spec.method === "any" || spec.method === method))
         return { fault: spec.fault, error: new DrainError(CODES[spec.fault], `${method} is ${spec.fault}`) };

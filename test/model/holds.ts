@@ -28,9 +28,7 @@ const targetNamed = ({ world }: ModelCase, poolId: string, name: string) => {
 
 /** Nothing can reach the machine by this registration, whatever anybody has waited for. */
 function isUnreachable({ world }: ModelCase, target: WorldTarget, node: WorldNode, at: number): boolean {
-  return (
-    node.terminatedAt !== undefined || target.pool.vanishedAt !== undefined || world.ownerOf(target, at) !== node
-  );
+  return node.terminatedAt !== undefined || target.pool.vanishedAt !== undefined || world.ownerOf(target, at) !== node;
 }
 
 /**
@@ -71,7 +69,10 @@ function drainedForGood(model: ModelCase, { event, at, life }: HeardEvent): void
     assert(wasSearched, `${status}, and ${pool.id} was never asked for the node`);
     for (const target of model.world.targetsOf(pool, node, at)) {
       if (!model.world.isLive(target, at)) continue;
-      assert(!model.told.wasShownLive(target, life), `${status}, and ${target.name} of ${pool.id} is known to be registered`);
+      assert(
+        !model.told.wasShownLive(target, life),
+        `${status}, and ${target.name} of ${pool.id} is known to be registered`,
+      );
     }
   }
 }

@@ -45,6 +45,7 @@ export class ModelCase {
   /** What was wrong at the moment when it happened. */
   readonly wrong: unknown[] = [];
   life: Life;
+  readonly #watchers: readonly Watcher[];
   #latency = 0;
 
   constructor(spec: WorldSpec, watchers: readonly Watcher[]) {
@@ -56,21 +57,22 @@ export class ModelCase {
     this.calls = new CallLog((target, at) => {
       for (const { onDeregister } of watchers) this.#noting(() => onDeregister?.(this, target, at));
     });
-    this.life = this.#newLife(1, watchers);
-    this.begin = async () => {
-      await this.life.begin();
-      await this.clock.advance(0);
-    };
     this.#watchers = watchers;
+    this.life = this.#newLife(1);
   }
 
-  readonly #watchers: readonly Watcher[];
-  readonly begin: () => Promise<void>;
+  async begin(): Promise<void> {
+    await this.life.begin();
+    await this.clock.advance(0);
+  }
 
   /** Asks the process that lives. `isOwn`: not by its pump, but with a signal of its own, as the command line does. */
   ask(request: DrainRequest, node: string, isOwn: boolean): void {
     const { asked, delivery } = this.deliveries.add(request, { node, life: this.life.number });
-    if (!isOwn) return this.life.ask(delivery);
+    if (!isOwn) {
+      this.life.ask(delivery);
+      return;
+    }
     const own = newAbort();
     this.leaving.set(asked, own);
     const { dead } = this.life;
@@ -100,18 +102,25 @@ export class ModelCase {
 
   async #next(gapMs: number): Promise<void> {
     await this.clock.advance(gapMs);
-    this.life = this.#newLife(this.life.number + 1, this.#watchers);
+    this.life = this.#newLife(this.life.number + 1);
     await this.begin();
   }
 
-  #newLife(number: number, watchers: readonly Watcher[]): Life {
+  #newLife(number: number): Life {
+    const watchers = this.#watchers;
     return new Life({
       number,
       worldClock: this.clock,
       ledger: this.ledger,
       times: TIMES,
       cloud: ({ clock, dead }) => {
-        const wire = new Wire({ ...this, clock, worldClock: this.clock, dead, nextLatencyMs: () => this.#nextLatency() });
+        const wire = new Wire({
+          ...this,
+          clock,
+          worldClock: this.clock,
+          dead,
+          nextLatencyMs: () => this.#nextLatency(),
+        });
         return new ModelCloud({ ...this, clock, wire, life: number });
       },
       observer: (event) => {

@@ -75,8 +75,7 @@ export class World {
   constructor(spec: WorldSpec) {
     this.nodes = Array.from({ length: spec.nodes }, (_, number) => ({ id: `i-${number}` }));
     for (const [number, node] of this.nodes.entries())
-      for (const last of [1, 2])
-        this.#addresses.set(`10.0.${number}.${last}`, [{ from: LONG_AGO, node }]);
+      for (const last of [1, 2]) this.#addresses.set(`10.0.${number}.${last}`, [{ from: LONG_AGO, node }]);
     this.pools = spec.pools.map((pool, number) => ({ ...pool, id: `pool/${number}`, targets: new Map() }));
     for (const pool of this.pools)
       for (const member of new Set(pool.members.map((number) => number % spec.nodes)))
@@ -161,7 +160,11 @@ export class World {
   }
 
   /** When the node's registration ended that was shown at that moment; undefined while it has not. */
-  goneAt(target: WorldTarget, node: WorldNode, { stretch, shownAt }: Shown & { readonly shownAt: number }): number | undefined {
+  goneAt(
+    target: WorldTarget,
+    node: WorldNode,
+    { stretch, shownAt }: Shown & { readonly shownAt: number },
+  ): number | undefined {
     const moves = this.#addresses.get(target.registeredBy) ?? [];
     const moved = moves.find((move) => move.from > shownAt && move.node !== node)?.from;
     const ends = [stretch?.to, moved, target.pool.vanishedAt, node.terminatedAt].filter((at) => at !== undefined);
