@@ -120,7 +120,7 @@ export class Departure {
     return this.#unusual?.error !== undefined;
   }
 
-  /** Absent until its deregistration was accepted, and once it is over. */
+  /** Absent until its deregistration was accepted, once it is over, and while it is to be deregistered again. */
   get progress(): HoldProgress | undefined {
     return this.#progress;
   }
@@ -152,7 +152,7 @@ export class Departure {
 
   accepted(now: number): void {
     if (this.isOver) return;
-    const isFirst = this.#progress === undefined;
+    const isFirst = this.#progress === undefined && this.#history.repeats === 0;
     const foundDraining = this.foundDraining && isFirst;
     const heldSince = isFirst ? this.#past?.heldSince : undefined;
     const since = heldSince ?? now;
@@ -202,6 +202,8 @@ export class Departure {
       this.failed(new DrainError("registered-again", `deregistered ${repeats + 1} times, and each time ${what}`), now);
       return false;
     }
+    // Nobody is to hear until then that it is held, or that its traffic has stopped.
+    this.#progress = undefined;
     this.#heard({ type: "deregistering-again", because });
     return true;
   }

@@ -77,8 +77,12 @@ function apply(registrations: (RecordedRegistration | undefined)[], entry: Ledge
 
 function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: readonly number[] }>) {
   switch (entry.type) {
-    case "deregistered":
-      return { ...known, state: "holding", since: entry.since ?? entry.at } as const;
+    case "deregistered": {
+      // Held already, and found draining a second time: it has come and gone unseen.
+      const isAnew = known.state === "holding" && entry.foundDraining === true && entry.since === undefined;
+      const cameBack = known.cameBack + (isAnew ? 1 : 0);
+      return { ...known, state: "holding", since: entry.since ?? entry.at, cameBack } as const;
+    }
     case "deregistering-again":
       return { ...known, state: "open", cameBack: known.cameBack + (entry.because === "back" ? 1 : 0) } as const;
     case "released":

@@ -142,6 +142,8 @@ export class PoolWorker {
       };
       try {
         await cloud.deregister(this.#pool, take, this.#callFor("deregister", call));
+        // An answer may come although nobody is here to hear it: whoever has come since is not this loop's.
+        signal.throwIfAborted();
         for (const departure of call.departures) this.#accepted(departure);
         this.#keepWorking();
       } catch (error) {
@@ -171,7 +173,10 @@ export class PoolWorker {
   }
 
   async #lookUntilIdle(signal: AbortSignal): Promise<void> {
-    for (; this.#held.size > 0; await this.#look(signal)) await this.#untilNextLook(signal);
+    for (; this.#held.size > 0; await this.#look(signal)) {
+      signal.throwIfAborted();
+      await this.#untilNextLook(signal);
+    }
   }
 
   async #untilNextLook(signal: AbortSignal): Promise<void> {

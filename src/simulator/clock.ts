@@ -60,13 +60,16 @@ const QUIET_TURNS = 12;
 export class VirtualClock implements Clock {
   #now: number;
   readonly #startedAt: number;
+  readonly #quietTurns: number;
   #sleepers: Sleeper[] = [];
   /** What is under way outside of this process. */
   readonly #outside = new Set<Promise<unknown>>();
 
-  constructor(startedAt = Date.UTC(2026, 0, 1)) {
+  /** `quietTurns`: 1 is enough where nobody reads from a socket, a file or a stream. */
+  constructor(startedAt = Date.UTC(2026, 0, 1), quietTurns = QUIET_TURNS) {
     this.#now = startedAt;
     this.#startedAt = startedAt;
+    this.#quietTurns = quietTurns;
   }
 
   now(): number {
@@ -141,7 +144,7 @@ export class VirtualClock implements Clock {
   /** Resolves when everything waits for time alone, here and outside. */
   async #quiet(): Promise<void> {
     for (;;) {
-      await quiet();
+      await quiet(this.#quietTurns);
       if (this.#outside.size === 0) return;
       await Promise.race(this.#outside).catch(() => {}); // How it settles is for whoever asked.
     }
@@ -157,6 +160,6 @@ export class VirtualClock implements Clock {
   }
 }
 
-async function quiet(): Promise<void> {
-  for (let turn = 0; turn < QUIET_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+async function quiet(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

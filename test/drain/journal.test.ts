@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { drainRecord } from "../../src/drain/drain-record.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
@@ -45,6 +46,19 @@ test("what fails again and again in one way is written down once, until it has w
     [0, 1, 2],
     [0, 1, 2],
   ]);
+});
+
+test("what has come back and left again unseen counts as come back in the ledger, too", async () => {
+  const { clock, cloud, node, ask, steps } = scene();
+  const tcp = cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
+  const drain = ask();
+  await clock.advance(200_000);
+  cloud.force(tcp, "draining");
+  await clock.advance(20_000);
+  cloud.force(tcp, undefined);
+  const record = drainRecord(await steps());
+  expect(record?.registrations.at(-1)).toMatchObject({ registration: { pool: { id: tcp.id } }, cameBack: 1 });
+  await clock.run(drain);
 });
 
 test("two hundred of those who join are written down, and the others join all the same", async () => {

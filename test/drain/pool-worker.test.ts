@@ -35,6 +35,24 @@ describe("a pool that does not say how it lets go", () => {
     expect(made.clock.sleeping).toBe(0);
   });
 
+  test("is asked once, though the answer to its deregistration comes when everybody has left", async () => {
+    const { scene: made, cloud } = scene(1);
+    cloud.before = async ({ method }, signal) => {
+      if (method !== "describe") return;
+      await made.clock.sleep(500, signal);
+      throw DENIED;
+    };
+    const deregister = cloud.deregister.bind(cloud);
+    cloud.deregister = async (pool, take, by) => {
+      await deregister(pool, take, by);
+      await made.clock.sleep(1_000, never);
+    };
+    expect(await made.drain("i-0")).toMatchObject({ status: "failed", error: { code: "access-denied" } });
+    await made.clock.advance(600_000);
+    expect(made.secondsOf("describe")).toEqual([0]);
+    expect(made.clock.sleeping).toBe(0);
+  });
+
   test("because that is denied fails at once", async () => {
     const { scene: made, cloud } = scene(1);
     cloud.before = ({ method }) => {
@@ -115,6 +133,21 @@ describe("nodes of one pool", () => {
     expect(await made.clock.run(second)).toMatchObject({ status: "drained" });
     expect(made.secondsOf("deregister", pool)).toEqual([0, 0]);
     expect(made.events.filter(({ type }) => type === "deregistering-again")).toEqual([]);
+  });
+
+  test("that have come back are registered, not held, until they are deregistered again", async () => {
+    const { scene: made, cloud, pool, nodes } = scene(1, 120_000);
+    const drain = made.ask("i-0", { deadlineSeconds: 110 });
+    await made.clock.advance(10_000);
+    for (const node of nodes) cloud.register(pool, node);
+    cloud.before = ({ method }) => {
+      if (method === "deregister") throw PASSING;
+    };
+    const outcome = await made.clock.run(drain);
+    expect(outcome).toMatchObject({ status: "deadline-passed" });
+    expect(outcome).toMatchObject({
+      registrations: [{ state: "registered", heldMs: 0, newTrafficStopped: false, cameBack: 1 }],
+    });
   });
 
   test("that all leave and come again later are taken out again", async () => {

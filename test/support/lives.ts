@@ -6,6 +6,7 @@ import type { DrainEvent } from "../../src/drain/events.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import { createEngine } from "../../src/engine.ts";
+import { cutOff } from "./cut-off-ledger.ts";
 import { never, type SimulatedRegion } from "./simulated-region.ts";
 
 /** One process on a ledger that outlives it. */
@@ -72,26 +73,5 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
       const left = (await ledger.unfinished(never)).map(drainRecord).filter((record) => record !== undefined);
       await Promise.all(left.map((record) => drainer.resume(record, never)));
     },
-  };
-}
-
-/** The ledger as one process has it: nothing comes through once `dead`. */
-function cutOff(ledger: Ledger, dead: AbortSignal, onEntry: (entry: LedgerEntry) => void = () => {}): Ledger {
-  return {
-    note(entry) {
-      if (dead.aborted) return;
-      ledger.note(entry);
-      onEntry(entry);
-    },
-    noted: () => (dead.aborted ? pending() : ledger.noted()),
-    async keep(entry) {
-      if (dead.aborted) return pending();
-      await ledger.keep(entry);
-      onEntry(entry);
-    },
-    list: (max) => ledger.list(max),
-    read: (drain, signal) => ledger.read(drain, signal),
-    follow: (drain, heard) => ledger.follow(drain, heard),
-    unfinished: (signal) => ledger.unfinished(signal),
   };
 }

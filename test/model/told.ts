@@ -1,0 +1,113 @@
+import { isRegistered, type Shown, type World, type WorldNode, type WorldPool, type WorldTarget } from "./world.ts";
+
+/** One answer of the cloud about one target, as it reached a process. */
+interface Answer extends Shown {
+  readonly by: "search" | "look";
+  /** Which process. */
+  readonly life: number;
+  readonly askedAt: number;
+  /** What it shows was so then. */
+  readonly shownAt: number;
+}
+
+/** The cloud has said yes to a deregistration. */
+interface Accepted {
+  /** When it reached the cloud. */
+  readonly at: number;
+  /** When the answer reached the process. */
+  readonly answeredAt: number;
+}
+
+const OLD_READ_MAX_MS = 20_000;
+
+/**
+ * What the product was told. A hold is judged by the world's own books, and by this: nobody can know of a registration
+ * that came and went without an answer that shows it.
+ */
+export class Told {
+  readonly #world: World;
+  readonly #answers = new Map<WorldTarget, Answer[]>();
+  /** When a search has last asked for all that a node has in a pool, and in which life. */
+  readonly #searches = new Map<string, { readonly life: number; readonly askedAt: number }>();
+
+  /** When the cloud has said yes to deregistrations: nobody knows at once of one that does nothing. */
+  readonly #accepted = new Map<WorldTarget, Accepted[]>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  tell(target: WorldTarget, answer: Answer): void {
+    const answers = this.#answers.get(target) ?? [];
+    answers.push(answer);
+    this.#answers.set(target, answers);
+  }
+
+  accepted(target: WorldTarget, accepted: Accepted): void {
+    this.#accepted.set(target, [...(this.#accepted.get(target) ?? []), accepted]);
+  }
+
+  searched(pool: WorldPool, node: WorldNode, search: { readonly life: number; readonly askedAt: number }): void {
+    this.#searches.set(`${pool.id}|${node.id}`, search);
+  }
+
+  /** Whether the process has been shown all that the node has in the pool since then. */
+  wasSearched(pool: WorldPool, node: WorldNode, life: number, since: number): boolean {
+    const search = this.#searches.get(`${pool.id}|${node.id}`);
+    return search?.life === life && search.askedAt >= since;
+  }
+
+  /** Whether the process was shown the registration that there is now. */
+  wasShownLive(target: WorldTarget, life: number): boolean {
+    const now = target.stretches.at(-1);
+    const answers = this.#answers.get(target) ?? [];
+    return answers.some((one) => one.life === life && one.stretch === now && isRegistered(one));
+  }
+
+  /** The last answer of a look. */
+  lastLook(target: WorldTarget, life: number): Answer | undefined {
+    return this.#answers.get(target)?.findLast((answer) => answer.by === "look" && answer.life === life);
+  }
+
+  /**
+   * Since when a careful reader of all answers would hold the node's registration: since it ended in the world for the
+   * last time that an answer gives away. What was never shown registered is held since it was first shown draining.
+   * `live`: the last that was shown is a registration that has not ended.
+   */
+  heldSince(target: WorldTarget, node: WorldNode, life: number): number | "live" | undefined {
+    // A process forgets the looks of those before it; what they found is in the ledger.
+    const answers = (this.#answers.get(target) ?? []).filter((one) => one.by === "search" || one.life === life);
+    const mine = answers.filter(({ shownAt }) => this.#world.ownerOf(target, shownAt) === node);
+    const asked = this.#accepted.get(target) ?? [];
+    const live = mine.filter((one) => isRegistered(one) && !asked.some((yes) => isOldRead(one, yes, mine)));
+    const lastLive = live.reduce<Answer | undefined>(later, undefined);
+    if (lastLive !== undefined) {
+      const accepted = asked.find(({ at }) => at >= lastLive.shownAt)?.at;
+      const ends = [this.#world.goneAt(target, node, lastLive), accepted].filter((at) => at !== undefined);
+      return ends.length === 0 ? "live" : Math.max(Math.min(...ends), cameAndWent(mine) ?? 0);
+    }
+    return cameAndWent(mine) ?? answers.find(({ state }) => state === "draining")?.shownAt;
+  }
+}
+
+/**
+ * What is still listed as before, shortly after AWS has said yes, is taken for an old read: ARCHITECTURE says for how
+ * long. Not what is new, or was seen leaving in between.
+ */
+function isOldRead(one: Answer, { answeredAt }: Accepted, answers: readonly Answer[]): boolean {
+  const afterMs = one.askedAt - answeredAt;
+  if (one.state !== "live" || afterMs <= 0 || afterMs >= OLD_READ_MAX_MS) return false;
+  const between = (other: Answer) => other.askedAt >= answeredAt && other.askedAt < one.askedAt;
+  return !answers.some((other) => other.by === "look" && between(other) && !isRegistered(other));
+}
+
+function later(one: Answer | undefined, other: Answer): Answer {
+  return one === undefined || other.shownAt >= one.shownAt ? other : one;
+}
+
+/** Absent, and then draining: it was registered between the two. When that ended. */
+function cameAndWent(answers: readonly Answer[]): number | undefined {
+  const looks = answers.filter(({ by }) => by === "look");
+  const again = looks.findLast(({ state }, index) => state === "draining" && looks[index - 1]?.state === "absent");
+  return again?.stretch?.to;
+}

@@ -1,0 +1,24 @@
+import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
+
+const pending = <T>() => new Promise<T>(() => {});
+
+/** The ledger as one process has it: nothing comes through once `dead`. */
+export function cutOff(ledger: Ledger, dead: AbortSignal, onEntry: (entry: LedgerEntry) => void = () => {}): Ledger {
+  return {
+    note(entry) {
+      if (dead.aborted) return;
+      ledger.note(entry);
+      onEntry(entry);
+    },
+    noted: () => (dead.aborted ? pending() : ledger.noted()),
+    async keep(entry) {
+      if (dead.aborted) return pending();
+      await ledger.keep(entry);
+      onEntry(entry);
+    },
+    list: (max) => ledger.list(max),
+    read: (drain, signal) => ledger.read(drain, signal),
+    follow: (drain, heard) => ledger.follow(drain, heard),
+    unfinished: (signal) => ledger.unfinished(signal),
+  };
+}
