@@ -8,7 +8,7 @@ import { EntriesOf } from "../support/ledger-entries.ts";
 import { VPC } from "../support/simulated-region.ts";
 
 /** A cell takes about ten seconds, most of which it waits. */
-const SIDE_BY_SIDE = 5;
+const SIDE_BY_SIDE = 6;
 /** A busy machine is no failure. */
 const TIMEOUT_MS = 600_000;
 /** The service's moments are whole milliseconds. */
@@ -51,7 +51,7 @@ function killed(isTime: (scene: CrashScene) => boolean, ...next: readonly ((scen
 /** The next process takes the drain up, and ends it as if nothing had happened. `first`: what its caller was told. */
 async function goesOn(scene: CrashScene, first: Told): Promise<void> {
   const atDeath = scene.entries().filter(isOurs);
-  // From now on the ledger alone knows that the NLB still sends traffic.
+  // From now on the ledger alone knows that the NLB still sends connections.
   await scene.forgotten();
   const service = await scene.start();
   const repeated = await service.drain();
@@ -59,7 +59,7 @@ async function goesOn(scene: CrashScene, first: Told): Promise<void> {
   service.child.signal("SIGTERM");
   await service.child.finished;
 
-  expect(JSON.stringify(losses), "requests that clients have lost").toBe("[]");
+  expect(losses, `requests that clients have lost: ${JSON.stringify(losses)}`).toEqual([]);
   expect(sent).toBeGreaterThan(100);
   expect(repeated.status, "the answer to the caller who asks again").toBe(200);
   const entries = scene.entries().filter(isOurs);

@@ -25,8 +25,8 @@ const TIMING: Partial<Timing> = {
   connectTimeoutMs: 1_000,
 };
 /** How long each pool must be held at least, in milliseconds. */
-export const HOLDS_MS: Readonly<Record<string, number>> = { web: 2_000, tcp: 4_500, legacy: 2_000 };
-const HOLDS = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "4.5", CLASSIC_MINIMUM: "2" };
+export const HOLDS_MS: Readonly<Record<string, number>> = { web: 3_000, tcp: 5_000, legacy: 2_000 };
+const HOLDS = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "5", CLASSIC_MINIMUM: "2" };
 const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET };
 /** AWS is never nearer: and so no two steps of a drain are one moment. */
 const LATENCY_MS = 30;
@@ -105,7 +105,7 @@ export class CrashScene {
     const traffic = new Traffic({
       ...{ destinations, clock, intervalMs: 50, timeoutMs: 10_000, waitingMax: 20 },
       // Shorter than the NLB's hold: what is kept longer breaks with the node, and the plan says so.
-      connectionLifetimeMs: 1_000,
+      connectionLifetimeMs: 500,
     });
     onTestFinished(() => void traffic.stop());
     const environment = { ...SERVE, ...HOLDS, AWS_ENDPOINT_URL, STATE_DIR: folder };
@@ -151,16 +151,12 @@ export class CrashScene {
     return existsSync(join(this.folder, "drains.jsonl.new"));
   }
 
-  /** Resolves when AWS lists the node no more where it was deregistered, though traffic may still go there. */
+  /** Resolves when the NLB lists the node no more, if it was deregistered there: though connections still come. */
   async forgotten(): Promise<void> {
     const { world, leaving, books } = this;
-    const isListed = (pool: string) => {
-      const now = world.clock.now();
-      const group = [...world.targetGroups.values()].find(({ name }) => name === pool);
-      if (group !== undefined) return group.listed(now).some(({ id }) => id === leaving.id);
-      return world.classics.get(pool)?.apiState(leaving.id, now)?.state === "InService";
-    };
-    await this.until(() => !books.some(({ pool }) => isListed(pool)));
+    if (!books.some(({ pool }) => pool === "tcp")) return;
+    const group = [...world.targetGroups.values()].find(({ name }) => name === "tcp");
+    await this.until(() => group?.listed(world.clock.now()).some(({ id }) => id === leaving.id) !== true);
   }
 
   /** Resolves once it is as `isTime` says. */
@@ -221,12 +217,14 @@ function buildWorld(clock: ScaledClock): World {
   const node = (number: number) =>
     world.addInstance({ id: `i-0000000000000000${number}`, vpcId: VPC, privateIp: `10.0.0.${number}` });
   const nodes = [node(1), node(2)];
-  for (const [name, type, protocol] of [
-    ["web", "application", "HTTP"],
-    ["tcp", "network", "TCP"],
+  for (const [name, type, protocol, delaySeconds] of [
+    // Long enough for requests in flight, however busy the machine is.
+    ["web", "application", "HTTP", 3],
+    // So short that the node is gone from the list while connections still come.
+    ["tcp", "network", "TCP", 1],
   ] as const) {
     const group = world.addTargetGroup({ name, vpcId: VPC, protocol, port: 30080, targetType: "instance" });
-    group.attributes.set("deregistration_delay.timeout_seconds", "1");
+    group.attributes.set("deregistration_delay.timeout_seconds", String(delaySeconds));
     for (const { id } of nodes) world.registerTarget(group, { id }, { settled: true });
     const balancer = world.addLoadBalancer({ name, type, vpcId: VPC });
     const defaultActions = [{ type: "forward" as const, groups: [{ arn: group.arn, weight: 1 }] }];
@@ -234,7 +232,7 @@ function buildWorld(clock: ScaledClock): World {
   }
   const listeners = [{ protocol: "HTTP", port: 80, instanceProtocol: "HTTP", instancePort: 30080 }];
   const classic = world.addClassic({ name: "legacy", vpcId: VPC, listeners });
-  classic.draining = { enabled: true, timeoutSeconds: 1 };
+  classic.draining = { enabled: true, timeoutSeconds: 5 };
   for (const { id } of nodes) classic.register(id, clock.now(), { settled: true });
   return world;
 }
