@@ -268,6 +268,8 @@ test(
         void service.drain();
         await scene.killWhen(service.child, () => has("planned")(scene));
         world.terminateInstance(leaving);
+        // Until then EC2 gives its address to nobody.
+        await scene.until(() => leaving.state(world.clock.now(), world.timing) === "terminated");
         world.addInstance({ id: "i-00000000000000009", vpcId: VPC, privateIp: leaving.privateIp });
         const before = scene.books.length;
         world.registerTarget(group, { id: leaving.privateIp });
