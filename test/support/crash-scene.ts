@@ -141,8 +141,20 @@ export class CrashScene {
     const watcher = watch(this.folder, look);
     this.#watchers.add(look);
     look();
-    await child.finished.finally(() => watcher.close());
-    this.#watchers.delete(look);
+    let hasEnded = false;
+    void child.finished.then(() => {
+      hasEnded = true;
+    });
+    try {
+      await this.until(() => isKilled || hasEnded);
+    } catch {
+      throw new Error("the moment for which the test waits does not come");
+    } finally {
+      watcher.close();
+      this.#watchers.delete(look);
+      child.signal("SIGKILL");
+      await child.finished;
+    }
     if (!isKilled) throw new Error(`the service has ended by itself:\n${child.output}`);
   }
 
