@@ -22,8 +22,9 @@ import { virtualDisk } from "./virtual-disk.ts";
 
 export interface DaysOptions {
   readonly clock: VirtualClock;
-  /** In rounds of two hours. */
   readonly rounds: number;
+  /** How long a round is. */
+  readonly roundMs?: number;
   readonly seed: number;
   /** A directory for the ledger. Absent: it is kept in memory. */
   readonly folder?: string;
@@ -32,8 +33,8 @@ export interface DaysOptions {
 
 const HOUR_MS = 3_600_000;
 const ROUND_MS = 2 * HOUR_MS;
-/** Of each round, drains begin for so long. What follows is for the last ones to end. */
-const BUSY_MS = ROUND_MS - 900_000;
+/** At the end of each round no drain begins, so that the last ones can end. */
+const QUIET_MS = 900_000;
 const NODES = 24;
 const RECONCILE_MS = 30_000;
 const POOL_LIFE_MS = 1_500_000;
@@ -57,7 +58,7 @@ const FAULTS: readonly (readonly [probability: number, effect: Fault["effect"]])
 
 /** The whole engine through days of virtual time: nodes and pools come and go, AWS fails, and what is left is counted. */
 export async function virtualDays(options: DaysOptions): Promise<Part> {
-  const { clock, rounds, folder } = options;
+  const { clock, rounds, roundMs = ROUND_MS, folder } = options;
   // At its first call the SDK reads files, for which virtual time does not wait.
   await Service.rehearsed();
   const wall = new WallTime(24 * 3_600);
@@ -67,7 +68,7 @@ export async function virtualDays(options: DaysOptions): Promise<Part> {
   const samples: Sample[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      await clock.run(days.round());
+      await clock.run(days.round(roundMs));
       const sample = { atSeconds: clock.elapsedMs / 1_000, values: { ...processValues(), ...days.values() } };
       samples.push(sample);
       options.onSample?.(sample);
@@ -148,10 +149,10 @@ class Days {
     };
   }
 
-  /** Two hours. Resolves when no drain is under way. */
-  async round(): Promise<void> {
-    const until = this.#clock.now() + ROUND_MS;
-    const busyUntil = this.#clock.now() + BUSY_MS;
+  /** Resolves when no drain is under way. */
+  async round(roundMs: number): Promise<void> {
+    const until = this.#clock.now() + roundMs;
+    const busyUntil = until - QUIET_MS;
     const underWay: Promise<void>[] = [];
     while (this.#clock.now() < busyUntil) {
       // Now and then many at once.
