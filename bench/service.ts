@@ -105,7 +105,7 @@ function reasonOf(outcome: DrainOutcome): string {
 }
 
 /** What carries the SDK's calls: the wire instead of a socket. `end` aborts what the SDK itself would not. */
-function requestHandler(wire: Wire, end: AbortSignal) {
+export function requestHandler(wire: Wire, end: AbortSignal) {
   const handle = async (
     { body }: { readonly body: string },
     { abortSignal }: { readonly abortSignal?: AbortSignal } = {},

@@ -3,15 +3,14 @@ import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
 import { type DrainSummary, KEPT_WITHIN_MS, type Ledger, type LedgerEntry, NOTED_WITHIN_MS } from "../drain/ledger.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
+import { Compaction, type CompactionBounds } from "./compaction.ts";
 import { Followers } from "./followers.ts";
 import type { LedgerFile } from "./ledger-file.ts";
-import type { KeptBounds, LedgerIndex } from "./ledger-index.ts";
+import type { LedgerIndex } from "./ledger-index.ts";
 import { lineOf } from "./lines.ts";
-import { rewriteKept, storedEntries, unavailable } from "./stored-drains.ts";
+import { storedEntries, unavailable } from "./stored-drains.ts";
 
-export interface FileBounds extends KeptBounds {
-  /** A larger file is written anew, with what is to be kept; one that is larger even then, once it is twice as large. */
-  readonly fileBytesMax: number;
+export interface FileBounds extends CompactionBounds {
   /** Entries that wait for a disk which fails. Of more, only how drains begin and end. */
   readonly waitingMax: number;
 }
@@ -53,6 +52,7 @@ export class FileLedger implements Ledger {
   readonly #index: LedgerIndex;
   readonly #options: FileLedgerOptions;
   readonly #bounds: FileBounds;
+  readonly #compaction: Compaction;
   readonly #followers = new Followers();
   readonly #closed = newAbort();
   #queue: Waiting[] = [];
@@ -65,11 +65,10 @@ export class FileLedger implements Ledger {
   #given = 0;
   #noted = 0;
   #whoAwaitsNoting: { readonly upTo: number; readonly resolve: () => void }[] = [];
-  #rewriteAbove: number;
   /** The file is sound up to here. */
   #written: number;
   #awaitsRetry = false;
-  /** A read and a rewriting wait for each other. */
+  /** A read and the end of a compaction wait for each other. */
   #alone: Promise<unknown> = Promise.resolve();
 
   constructor(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions) {
@@ -77,7 +76,11 @@ export class FileLedger implements Ledger {
     this.#index = index;
     this.#options = options;
     this.#bounds = { ...BOUNDS, ...options.bounds };
-    this.#rewriteAbove = this.#bounds.fileBytesMax;
+    this.#compaction = new Compaction(file, index, {
+      bounds: this.#bounds,
+      onCopied: () => void this.#write(),
+      onFailure: (error) => this.#closed.signal.aborted || this.#trouble(unavailable("written", error)),
+    });
     this.#written = file.size;
   }
 
@@ -142,6 +145,7 @@ export class FileLedger implements Ledger {
   async close(): Promise<void> {
     await this.noted();
     this.#closed.abort();
+    await this.#compaction.close();
     if (!this.#isBusy) await this.#file.close().catch(() => {});
   }
 
@@ -166,7 +170,11 @@ export class FileLedger implements Ledger {
     if (this.#isBusy || this.#closed.signal.aborted) return;
     this.#isBusy = true;
     try {
-      while (this.#queue.length > 0 && !this.#closed.signal.aborted) await this.#writeBatch();
+      while (!this.#closed.signal.aborted) {
+        if (this.#compaction.isCopied) await this.#finishCompaction();
+        else if (this.#queue.length > 0) await this.#writeBatch();
+        else break;
+      }
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -207,7 +215,12 @@ export class FileLedger implements Ledger {
     this.#writing = [];
     this.#written = from;
     this.#recovered();
-    await this.#rewriteIfLarge();
+    this.#compaction.beginIfLarge();
+  }
+
+  async #finishCompaction(): Promise<void> {
+    await this.#notBesideOthers(() => this.#compaction.finish());
+    this.#written = this.#file.size;
   }
 
   #failed(cause: unknown): void {
@@ -248,21 +261,6 @@ export class FileLedger implements Ledger {
     const told = this.#whoAwaitsNoting.filter(isTold);
     this.#whoAwaitsNoting = this.#whoAwaitsNoting.filter((one) => !isTold(one));
     for (const { resolve } of told) resolve();
-  }
-
-  async #rewriteIfLarge(): Promise<void> {
-    const { endedMax, fileBytesMax } = this.#bounds;
-    if (this.#file.size <= this.#rewriteAbove && this.#index.ended <= 1.5 * endedMax) return;
-    const before = this.#file.size;
-    // Not again at once, should it fail.
-    this.#rewriteAbove = 2 * before;
-    try {
-      await this.#notBesideOthers(() => rewriteKept(this.#file, this.#index, this.#bounds));
-      this.#rewriteAbove = Math.max(fileBytesMax, 2 * this.#file.size);
-    } catch (error) {
-      this.#trouble(unavailable("written", error));
-    }
-    this.#written = this.#file.size;
   }
 
   async #reading<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {

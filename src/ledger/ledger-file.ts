@@ -25,6 +25,14 @@ export interface Rewriting {
   readonly done: () => void;
 }
 
+/** A new file, up to what was appended to the old one meanwhile. */
+export interface Copied {
+  /** Puts the new file in the old one's place. Where that fails, the old one stays, and nothing of the new one does. */
+  finish(): Promise<void>;
+  /** Leaves the old file in its place. */
+  discard(): Promise<void>;
+}
+
 /** The file's name in its folder. */
 const LEDGER_NAME = "drains.jsonl";
 const CHUNK_BYTES = 256 * 1_024;
@@ -105,13 +113,17 @@ export class LedgerFile {
 
   /**
    * Leaves only the lines that `isKept`, in one step: whatever happens meanwhile, the file is the old one or the new one.
+   * What stands in it now, and is sound, is copied beside it, while others append and read. Resolves with the rest of
+   * the work, for which nobody else may write or read: `finish` or `discard`.
    */
-  async rewrite({ isKept, kept, done }: Rewriting): Promise<void> {
+  async rewrite({ isKept, kept, done }: Rewriting): Promise<Copied> {
+    const upTo = this.#size;
     const path = join(this.#folder, LEDGER_NAME);
     const fresh = await this.#files.open(`${path}.new`, "w+", OWNER_ONLY);
     let size = 0;
-    try {
-      for await (const lines of this.lines(0, this.#size)) {
+    let copied = 0;
+    const copy = async (to: number) => {
+      for await (const lines of this.lines(copied, to)) {
         const parts: Buffer[] = [];
         let from = size;
         for (const line of lines.filter(isKept)) {
@@ -122,20 +134,31 @@ export class LedgerFile {
         await writeAll(fresh, Buffer.concat(parts), size);
         size = from;
       }
+      copied = to;
       await fresh.datasync();
-      await this.#files.rename(`${path}.new`, path);
-    } catch (error) {
+    };
+    const discard = async () => {
       await fresh.close().catch(() => {});
       await this.#files.rm(`${path}.new`, { force: true }).catch(() => {});
-      throw error;
-    }
-    const old = this.#handle;
-    this.#handle = fresh;
-    this.#size = size;
-    this.#isTorn = false;
-    done();
-    await old.close().catch(() => {});
-    await this.#syncFolder();
+    };
+    const orDiscard = (error: unknown) =>
+      discard().then(() => {
+        throw error;
+      });
+    await copy(upTo).catch(orDiscard);
+    const finish = async () => {
+      await copy(this.#size)
+        .then(() => this.#files.rename(`${path}.new`, path))
+        .catch(orDiscard);
+      const old = this.#handle;
+      this.#handle = fresh;
+      this.#size = size;
+      this.#isTorn = false;
+      done();
+      await old.close().catch(() => {});
+      await this.#syncFolder();
+    };
+    return { finish, discard };
   }
 
   /** Copies it, and returns under which name. */

@@ -56,25 +56,24 @@ export class LedgerIndex {
     this.#drains.set(drain, { ...known, from: known.bytes === 0 ? from : known.from, to, bytes });
   }
 
-  /** Those that have not ended, and the newest of the others. */
-  kept({ endedMax, endedBytesMax }: KeptBounds): ReadonlySet<string> {
-    const kept = new Set<string>();
+  /** All but those that have not ended, and the newest of the others. */
+  dropped({ endedMax, endedBytesMax }: KeptBounds): ReadonlySet<string> {
+    const dropped = new Set<string>();
     let ended = 0;
     let bytes = 0;
     for (const [drain, { summary, bytes: own }] of [...this.#drains].reverse()) {
-      if (summary.end === undefined) kept.add(drain);
-      else if (ended < endedMax && bytes + own <= endedBytesMax) {
-        kept.add(drain);
+      if (summary.end === undefined) continue;
+      if (ended < endedMax && bytes + own <= endedBytesMax) {
         ended += 1;
         bytes += own;
-      }
+      } else dropped.add(drain);
     }
-    return kept;
+    return dropped;
   }
 
-  /** The file was written anew, with these drains in it: where their lines are is told by `written`. */
-  rewritten(kept: ReadonlySet<string>): void {
-    const drains = [...this.#drains].filter(([drain]) => kept.has(drain));
+  /** The file was written anew, without these drains: where the others' lines are is told by `written`. */
+  rewritten(dropped: ReadonlySet<string>): void {
+    const drains = [...this.#drains].filter(([drain]) => !dropped.has(drain));
     this.#drains = new Map(drains.map(([drain, { summary }]) => [drain, { summary, from: 0, to: 0, bytes: 0 }]));
     this.#ended = drains.filter(([, { summary }]) => summary.end !== undefined).length;
   }

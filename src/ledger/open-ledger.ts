@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
 import { FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { type Files, LedgerFile } from "./ledger-file.ts";
+import { type Files, LedgerFile, type Line } from "./ledger-file.ts";
 import { LedgerIndex } from "./ledger-index.ts";
 import { entryOf } from "./lines.ts";
-import { rewriteKept } from "./stored-drains.ts";
+import { copyKept } from "./stored-drains.ts";
 
 export interface OpenedLedger {
   readonly ledger: FileLedger;
@@ -87,7 +87,8 @@ async function repaired(
     const suffix = `damaged-${new Date(clock.now()).toISOString().replaceAll(":", "-")}`;
     const aside = await file.copyAside(suffix);
     const everything = { endedMax: Number.MAX_SAFE_INTEGER, endedBytesMax: Number.MAX_SAFE_INTEGER };
-    await rewriteKept(file, index, everything, ({ bytes }) => entryOf(bytes.toString("utf8")) !== undefined);
+    const isEntry = ({ bytes }: Line) => entryOf(bytes.toString("utf8")) !== undefined;
+    await (await copyKept(file, index, everything, isEntry)).finish();
     return `${lines}: the file is kept as ${aside}, and the ledger goes on without`;
   } catch (error) {
     return `${lines}, and is left as it is: ${(error as Error).message}`;

@@ -1,6 +1,6 @@
 import { DrainError } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
-import type { LedgerFile, Line } from "./ledger-file.ts";
+import type { Copied, LedgerFile, Line } from "./ledger-file.ts";
 import type { KeptBounds, LedgerIndex } from "./ledger-index.ts";
 import { drainOf, entryOf, lineStart } from "./lines.ts";
 
@@ -24,20 +24,22 @@ export async function storedEntries(
   return entries;
 }
 
-/** Writes the file anew with what is to be kept. `isSound`: a line that is not is left out. */
-export async function rewriteKept(
+/** Writes the file anew with what is to be kept, as `LedgerFile.rewrite` does. `isSound`: a line that is not is left out. */
+export function copyKept(
   file: LedgerFile,
   index: LedgerIndex,
   bounds: KeptBounds,
   isSound: (line: Line) => boolean = () => true,
-): Promise<void> {
-  const drains = index.kept(bounds);
+): Promise<Copied> {
+  const dropped = index.dropped(bounds);
+  // Drains that begin meanwhile are kept, too.
+  const isKept = (drain: string) => index.get(drain) !== undefined && !dropped.has(drain);
   const places: { readonly drain: string; readonly from: number; readonly to: number }[] = [];
-  await file.rewrite({
-    isKept: (line) => drains.has(drainOf(line.bytes) ?? "") && isSound(line),
+  return file.rewrite({
+    isKept: (line) => isKept(drainOf(line.bytes) ?? "") && isSound(line),
     kept: ({ bytes }, from) => places.push({ drain: drainOf(bytes) ?? "", from, to: from + bytes.length + 1 }),
     done() {
-      index.rewritten(drains);
+      index.rewritten(dropped);
       for (const { drain, from, to } of places) index.written(drain, from, to);
     },
   });

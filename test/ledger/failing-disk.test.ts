@@ -183,7 +183,8 @@ describe("the file stays small", () => {
     for (let number = 0; number < 200; number++) {
       for (const entry of new EntriesOf(`d-${number}`).whole()) ledger.note(entry);
       await onDisk(ledger.noted());
-      expect((await lines()).length).toBeLessThan(200);
+      // It is written anew beside those who write.
+      await expect.poll(async () => (await lines()).length).toBeLessThan(200);
     }
     await onDisk(ledger.keep(new EntriesOf("d-last").accepted()));
     for (const drain of ["d-199", "d-198"]) expect(await onDisk(ledger.read(drain, never))).toHaveLength(5);
@@ -195,6 +196,69 @@ describe("the file stays small", () => {
     expect(again.findings).toEqual([]);
     expect(await onDisk(again.ledger.read("d-running", never))).toEqual(left);
     expect((await readdir(folder)).sort()).toEqual(["drains.jsonl", "lock"]);
+  });
+
+  test("and whoever writes or reads does not wait for it to be written anew", async () => {
+    const { folder, ledger, files, lines, onDisk, open, close } = await scene(BOUNDS);
+    const isThere = async () => (await readdir(folder)).includes("drains.jsonl.new");
+    let goOn = () => {};
+    const hangs = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    files.before = (operation, path) => (operation === "write" && path.endsWith(".new") ? hangs : undefined);
+    const before = new EntriesOf("d-before");
+    ledger.note(before.accepted());
+    for (let number = 0; !(await isThere()); number++) {
+      for (const entry of new EntriesOf(`d-${number}`).whole()) ledger.note(entry);
+      await onDisk(ledger.noted());
+    }
+    const meanwhile = new EntriesOf("d-meanwhile");
+    await onDisk(ledger.keep(meanwhile.accepted()));
+    ledger.note(before.found("i-1:80"));
+    ledger.note(meanwhile.found("i-2:80"));
+    await onDisk(ledger.noted());
+    expect((await lines()).slice(-3).map(({ drain, type }) => [drain, type])).toEqual([
+      ["d-meanwhile", "accepted"],
+      ["d-before", "found"],
+      ["d-meanwhile", "found"],
+    ]);
+    expect(await onDisk(ledger.read("d-before", never))).toHaveLength(2);
+    expect(await isThere()).toBe(true);
+
+    goOn();
+    await expect.poll(isThere).toBe(false);
+    ledger.note(meanwhile.deregistered(0));
+    await onDisk(ledger.noted());
+    for (const [drain, count] of [
+      ["d-before", 2],
+      ["d-meanwhile", 3],
+      ["d-0", undefined],
+    ] as const)
+      expect((await onDisk(ledger.read(drain, never)))?.length, drain).toBe(count);
+    expect((await lines()).length).toBeLessThan(60);
+    await onDisk(close());
+    const again = await open();
+    expect(again.findings).toEqual([]);
+    expect((await onDisk(again.ledger.unfinished(never))).map((entries) => entries.length)).toEqual([2, 3]);
+  });
+
+  test("and it may be closed while it is written anew", async () => {
+    const { folder, ledger, files, onDisk, open, close } = await scene(BOUNDS);
+    const first = new EntriesOf("d-first");
+    ledger.note(first.accepted());
+    let closed: Promise<void> | undefined;
+    files.before = (operation, path) => {
+      if (operation === "open" && path.endsWith(".new")) closed = onDisk(close());
+    };
+    for (let number = 0; closed === undefined; number++) {
+      for (const entry of new EntriesOf(`d-${number}`).whole()) ledger.note(entry);
+      await onDisk(ledger.noted());
+    }
+    await closed;
+    expect(await readdir(folder)).toEqual(["drains.jsonl"]);
+    const again = await open();
+    expect(again.findings).toEqual([]);
+    expect(await onDisk(again.ledger.unfinished(never))).toHaveLength(1);
   });
 
   test.each(["open", "write", "datasync", "rename", "sync"] as const)(

@@ -102,8 +102,9 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
       for (const entry of new EntriesOf(`d-${number}`).whole()) ledger.note(entry);
     await ledger.keep(new EntriesOf("d-21").accepted());
     await ledger.noted();
+    // A file is written anew beside those who write.
+    await expect.poll(() => ledger.list(100).length).toBeLessThanOrEqual(7);
     const kept = ledger.list(100).map(({ drain }) => drain);
-    expect(kept.length).toBeLessThanOrEqual(7);
     expect(kept).toEqual(expect.arrayContaining(["d-0", "d-18", "d-19", "d-20", "d-21"]));
     expect(await ledger.read("d-1", never)).toBeUndefined();
     expect(await ledger.read("d-20", never)).toHaveLength(5);

@@ -77,6 +77,9 @@ export class Instance {
   }
 
   owns(address: string): boolean {
+    // IPv4 addresses are written in one way only, and asked about a thousand times a second.
+    if (this.ipv4Prefixes.length === 0 && !address.includes(":"))
+      return address === this.privateIp || this.secondaryIps.includes(address);
     return this.#addresses.check(address, familyOf(address));
   }
 

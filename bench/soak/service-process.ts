@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const PROBE = fileURLToPath(new URL("probe.mjs", import.meta.url));
+const BUNDLE = fileURLToPath(new URL("../../dist/service.js", import.meta.url));
+
+/** The built service as a process of its own, which tells what it holds. */
+export class ServiceProcess {
+  readonly url: string;
+  readonly #process: ChildProcess;
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#process = child;
+    this.url = url;
+  }
+
+  /** Resolves once it listens. `stop` or `kill` ends it. */
+  static async start(environment: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+    const child = spawn(process.execPath, ["--import", PROBE, BUNDLE], {
+      env: { PATH: "", HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true", ...environment },
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+    });
+    const said: string[] = [];
+    for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
+      said.push(line);
+      const { msg, port } = JSON.parse(line) as { readonly msg: string; readonly port?: number };
+      if (msg !== "listening") continue;
+      // The log goes on, and nobody reads it.
+      child.stdout?.resume();
+      return new ServiceProcess(child, `http://127.0.0.1:${port}`);
+    }
+    throw new Error(`the service has ended before it listened:\n${said.join("\n")}`);
+  }
+
+  /** What it holds now. Rejects where it has ended. */
+  async values(): Promise<Readonly<Record<string, number>>> {
+    const told = once(this.#process, "message");
+    this.#process.send("values");
+    const [values] = await Promise.race([told, once(this.#process, "exit").then(() => [undefined])]);
+    if (values === undefined) throw new Error("the service has ended by itself");
+    return values as Readonly<Record<string, number>>;
+  }
+
+  /** Ends it as an operator does, and returns its exit code. */
+  async stop(): Promise<number | null> {
+    if (this.#process.exitCode !== null) return this.#process.exitCode;
+    const exited = once(this.#process, "exit");
+    this.#process.kill("SIGTERM");
+    const [code] = await exited;
+    return code as number | null;
+  }
+
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,80 @@
+import type { Copied, LedgerFile } from "./ledger-file.ts";
+import type { KeptBounds, LedgerIndex } from "./ledger-index.ts";
+import { copyKept } from "./stored-drains.ts";
+
+export interface CompactionBounds extends KeptBounds {
+  /** A larger file is written anew, with what is to be kept; one that is larger even then, once it is twice as large. */
+  readonly fileBytesMax: number;
+}
+
+export interface CompactionOptions {
+  readonly bounds: CompactionBounds;
+  /** From now on `isCopied`. */
+  readonly onCopied: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Writes the file anew when it has become too large. Most of that goes on beside those who write and read: an entry that
+ * had to wait for it would be forgotten by a crash, though its drain goes on.
+ */
+export class Compaction {
+  readonly #file: LedgerFile;
+  readonly #index: LedgerIndex;
+  readonly #options: CompactionOptions;
+  #above: number;
+  #copying: Promise<void> | undefined;
+  #copied: Copied | undefined;
+
+  constructor(file: LedgerFile, index: LedgerIndex, options: CompactionOptions) {
+    this.#file = file;
+    this.#index = index;
+    this.#options = options;
+    this.#above = options.bounds.fileBytesMax;
+  }
+
+  /** Whether `finish` has something to do. */
+  get isCopied(): boolean {
+    return this.#copied !== undefined;
+  }
+
+  /** To be called while everything in the file is sound. */
+  beginIfLarge(): void {
+    if (this.#copying !== undefined) return;
+    if (this.#file.size <= this.#above && this.#index.ended <= 1.5 * this.#options.bounds.endedMax) return;
+    // Not again at once, should it fail.
+    this.#above = 2 * this.#file.size;
+    this.#copying = this.#copy();
+  }
+
+  /** Nobody else may write or read meanwhile. */
+  async finish(): Promise<void> {
+    const copied = this.#copied;
+    this.#copied = undefined;
+    try {
+      await copied?.finish();
+      this.#above = Math.max(this.#options.bounds.fileBytesMax, 2 * this.#file.size);
+    } catch (error) {
+      this.#options.onFailure(error);
+    } finally {
+      this.#copying = undefined;
+    }
+  }
+
+  /** Resolves when nothing is left of what was begun. */
+  async close(): Promise<void> {
+    await this.#copying;
+    await this.#copied?.discard();
+    this.#copied = undefined;
+  }
+
+  async #copy(): Promise<void> {
+    try {
+      this.#copied = await copyKept(this.#file, this.#index, this.#options.bounds);
+      this.#options.onCopied();
+    } catch (error) {
+      this.#copying = undefined;
+      this.#options.onFailure(error);
+    }
+  }
+}
