@@ -45,9 +45,9 @@ test.each(["memory", "file"])(
   async (kept) => {
     const ledger = kept === "file" ? { folder: await stateDir() } : {};
     const { done, faults, samples } = await virtualDays({
-    ...{ clock: new VirtualClock(), rounds: 1, roundMs: 1_800_000, seed: 1 },
-    ...ledger,
-  });
+      ...{ clock: new VirtualClock(), rounds: 1, roundMs: 1_800_000, seed: 1 },
+      ...ledger,
+    });
     expect(faults).toEqual([]);
     expect(done["drained"]).toBeGreaterThan(8);
     expect(samples).toHaveLength(1);

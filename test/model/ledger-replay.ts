@@ -10,6 +10,7 @@ import type { ModelCase } from "./model-case.ts";
 const STATES: Readonly<Record<RegistrationFate["state"], string>> = {
   registered: "open",
   failed: "open",
+  kept: "open",
   holding: "holding",
   released: "released",
 };

@@ -97,6 +97,15 @@ export class ModelCloud implements CloudProvider {
     return undefined;
   }
 
+  /** Drains have no guard here. */
+  knownHealth(): undefined {
+    return undefined;
+  }
+
+  healthOf(): Promise<never> {
+    return Promise.reject(new Error("nobody asks how a pool fares"));
+  }
+
   describe({ id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     const pool = this.#options.world.poolOf(id);
     return this.#call("describe", by, pool, (at) =>
