@@ -19,9 +19,8 @@ export interface PoolWorkerOptions {
 
 type Task = "describing" | "deregistering" | "looking";
 
-/** How a pool lets go is asked for so long. Nobody is held without knowing that. */
+/** How a pool lets go is asked for so long. */
 const DESCRIBED_WITHIN_MS = 600_000;
-const NOBODY: ReadonlySet<Departure> = new Set();
 
 /**
  * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one look
@@ -62,12 +61,11 @@ export class PoolWorker {
 
   /** Those whose deregistration is under way, and some that are held since. */
   get #leaving(): ReadonlySet<Departure> {
-    return this.#deregistering?.departures ?? NOBODY;
+    return this.#deregistering?.departures ?? new Set();
   }
 
-  #isHere(departure: Departure): boolean {
-    return [this.#waiting, this.#leaving, this.#held].some((some) => some.has(departure));
-  }
+  readonly #isHere = (departure: Departure): boolean =>
+    [this.#waiting, this.#leaving, this.#held].some((some) => some.has(departure));
 
   /** Takes them out, side by side with all others that are here. */
   add(departures: readonly Departure[]): void {
@@ -113,8 +111,8 @@ export class PoolWorker {
     const since = clock.now();
     while (this.#terms === undefined) {
       try {
-        const by = this.#callFor("describe", new PoolCall(signal));
-        this.#terms = (await cloud.describe(this.#pool, by)) ?? VANISHED_TERMS;
+        const terms = await cloud.describe(this.#pool, this.#callFor("describe", new PoolCall(signal)));
+        this.#terms = terms ?? VANISHED_TERMS;
       } catch (error) {
         signal.throwIfAborted();
         const failure = asDrainError(error);
@@ -158,8 +156,7 @@ export class PoolWorker {
   }
 
   async #tryLater(refused: readonly Departure[], failure: DrainError, later: Promise<void>): Promise<void> {
-    for (const departure of refused) {
-      if (!this.#isHere(departure)) continue;
+    for (const departure of refused.filter(this.#isHere)) {
       departure.failedForNow("deregister-failed", failure);
       this.#waiting.add(departure);
     }
@@ -264,8 +261,7 @@ export class PoolWorker {
   }
 
   #fail(departures: Iterable<Departure>, failure: DrainError): void {
-    for (const departure of [...departures]) {
-      if (!this.#isHere(departure)) continue;
+    for (const departure of [...departures].filter(this.#isHere)) {
       this.#leave(departure);
       departure.failed(failure, this.#options.clock.now());
     }
@@ -294,8 +290,7 @@ export class PoolWorker {
       for (const departure of purpose === "describe" ? this.#here : departures) departure.repeating(error);
     };
     const refuses = (targets: readonly string[]) => {
-      for (const { owner, registration } of departures)
-        if (targets.includes(registration.target)) owner.isRefused = true;
+      for (const { owner, registration } of departures) owner.isRefused ||= targets.includes(registration.target);
     };
     // Until then a look can't end anybody's wait.
     const endsAt = purpose === "look" ? this.#schedule.endsFor(this.#held) : 0;
