@@ -51,7 +51,9 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
     options.onCall?.(action, "after");
     return dead.signal.aborted ? pending() : answer;
   };
-  const environment = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region, QUOTA_SHARE: "100" };
+  const service = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region };
+  // One node is often all there is.
+  const environment = { ...service, QUOTA_SHARE: "100", MIN_HEALTHY: "0" };
   const { drainer } = createEngine(
     readConfig({ verb: "serve", environment: { ...environment, ...options.environment } }),
     {
