@@ -31,7 +31,7 @@ function courseOf(measure: string, samples: readonly Sample[]): Course {
   return { measure, thirds, grows: !(thirds[2] <= allowed) };
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? Number.NaN;

@@ -12,7 +12,7 @@ import { VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
 const bearer = { authorization: `Bearer ${SECRET}` };
-const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET };
+const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET, MIN_HEALTHY: "0" };
 const HOLD_SECONDS = 4;
 
 /** A node behind an NLB that holds it for a few seconds, and what a service needs to drain it. */

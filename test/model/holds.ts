@@ -95,7 +95,7 @@ function stoppedInTime(model: ModelCase, { event, at, life }: HeardEvent): void 
   }
 }
 
-export function fatesOf(outcome: DrainOutcome) {
+function fatesOf(outcome: DrainOutcome) {
   return "registrations" in outcome ? outcome.registrations : [];
 }
 

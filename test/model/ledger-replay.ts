@@ -45,8 +45,10 @@ function sameState(record: DrainRecord, running: RunningDrain, now: number): voi
     // Registered again between two processes: the ledger hears of it once it is deregistered again.
     if (known.state === "released" && fate.state === "registered") continue;
     assert.equal(known.state, STATES[fate.state], `${key} is ${fate.state}, and in the ledger ${known.state}`);
+    // What has come back after its release stands there twice, and the second one begins to count anew.
+    const isTwice = running.registrations.filter((other) => keyOf(other) === key).length > 1;
     // The time that was one too many is told by the failure itself.
-    if (fate.state !== "failed") assert.equal(known.cameBack, fate.cameBack, `${key} came back`);
+    if (fate.state !== "failed" && !isTwice) assert.equal(known.cameBack, fate.cameBack, `${key} came back`);
     if (fate.state === "holding") assert.equal(now - (known.since ?? 0), fate.heldMs, `${key} is held`);
   }
 }

@@ -75,10 +75,14 @@ export class Told {
    * `live`: the last that was shown is a registration that has not ended.
    */
   heldSince(target: WorldTarget, node: WorldNode, life: number): number | "live" | undefined {
-    // A process forgets the looks of those before it; what they found is in the ledger.
-    const answers = (this.#answers.get(target) ?? []).filter((one) => one.by === "search" || one.life === life);
-    const mine = answers.filter(({ shownAt }) => this.#world.ownerOf(target, shownAt) === node);
     const asked = this.#accepted.get(target) ?? [];
+    const all = this.#answers.get(target) ?? [];
+    // What the search after a restart says of what is held is not heeded: see README's limits.
+    const isHeldBy = (one: Answer) =>
+      asked.some(({ at }) => at < one.shownAt) && all.some((other) => other.life < one.life);
+    // A process forgets the looks of those before it; what they found is in the ledger.
+    const answers = all.filter((one) => (one.by === "search" ? !isHeldBy(one) : one.life === life));
+    const mine = answers.filter(({ shownAt }) => this.#world.ownerOf(target, shownAt) === node);
     const live = mine.filter((one) => isRegistered(one) && !asked.some((yes) => isOldRead(one, yes, mine)));
     const lastLive = live.reduce<Answer | undefined>(later, undefined);
     if (lastLive !== undefined) {

@@ -28,7 +28,7 @@ export interface PoolSpec {
 }
 
 /** When a target was registered, and when that ended. */
-export interface Stretch {
+interface Stretch {
   readonly from: number;
   to?: number;
 }
