@@ -7,10 +7,9 @@ import { readSecrets } from "./secrets.ts";
 import { readAuthorities, readTlsIdentity } from "./tls-files.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "./web/app.ts";
 import { reread } from "./web/reread.ts";
-import { type SecretCheck, secretCheck } from "./web/secrets.ts";
+import { SECRET_CHARACTERS_MIN, type SecretCheck, secretCheck } from "./web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "./web/server.ts";
 
-const SECRET_CHARACTERS_MIN = 16;
 const TURNED_AWAY_LOG_MS = 60_000;
 
 type WebParts = Pick<WebOptions, "source" | "history" | "status" | "ready" | "metrics" | "clock" | "version"> & {

@@ -1,8 +1,6 @@
 import type { Context } from "hono";
 import { BadRequest } from "./parameters.ts";
-
-/** A shorter secret may stand by chance in what is none; it is warned about when the service starts. */
-const SECRET_CHARACTERS_MIN = 16;
+import { SECRET_CHARACTERS_MIN } from "./secrets.ts";
 
 /**
  * Throws `BadRequest` where the secret that opened the door stands in the path or the query as well, `pw` aside: there

@@ -4,7 +4,8 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
 import { clientAddress } from "./client-address.ts";
 import { refuseSecretInUrl } from "./misplaced-secret.ts";
-import { type Answer, problem } from "./problem.ts";
+import { queryOf } from "./parameters.ts";
+import { type Answer, problem, send } from "./problem.ts";
 import type { SecretCheck } from "./secrets.ts";
 import { WrongSecrets } from "./wrong-secrets.ts";
 
@@ -36,8 +37,7 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
       refuseSecretInUrl(sentSecret(context), context);
       return next();
     }
-    const { status, headers, body } = refusal;
-    return new Response(`${JSON.stringify(body)}\n`, { status, headers });
+    return send(refusal);
   };
 
   function refusalOf(context: Context): Answer | undefined {
@@ -84,7 +84,7 @@ export function sentSecret(context: Context): string {
 function sentIn(context: Context): { readonly secret: string; readonly isQuery: boolean } {
   const authorization = context.req.header("authorization");
   if (authorization === undefined) {
-    const secret = new URL(context.req.url).searchParams.get("pw") ?? "";
+    const secret = queryOf(context).get("pw") ?? "";
     return { secret, isQuery: secret !== "" };
   }
   // Node hands headers over as if they were latin1.

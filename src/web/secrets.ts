@@ -3,6 +3,9 @@ import { createHash, timingSafeEqual } from "node:crypto";
 /** Tells whether what a caller sent is one of the secrets, in a time that depends on neither. */
 export type SecretCheck = (sent: string) => boolean;
 
+/** A shorter one may be guessed, and may stand by chance in what is none. */
+export const SECRET_CHARACTERS_MIN = 16;
+
 export function secretCheck(secrets: readonly string[]): SecretCheck {
   const expected = secrets.map(digest);
   return (sent) => {
