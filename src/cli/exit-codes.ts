@@ -12,6 +12,7 @@ export function exitCodeOf(outcome: OutcomeReport): number {
       return EXIT.done;
     case "deadline-passed":
     case "abandoned":
+    case "cancelled":
       return EXIT.notDrained;
     case "failed":
       return exitCodeOfFailure(outcome.error.code);

@@ -30,6 +30,8 @@ interface History {
   /** Why its call is still being repeated. */
   readonly repeating?: DrainError | undefined;
   readonly past?: Past;
+  /** It was found draining, came back, and was deregistered by this drain then. */
+  readonly isOurs?: true;
 }
 
 const NONE: History = { cameBack: 0, repeats: 0 };
@@ -134,6 +136,7 @@ export class Departure {
     const heldSince = isFirst ? this.#past?.heldSince : undefined;
     const since = heldSince ?? now;
     this.#mended();
+    if (!isFirst && !this.#isFoundLive) this.#met({ isOurs: true });
     // When somebody else's deregistration began is not known: held as if it were now.
     this.#progress = { since, seenLeaving: foundDraining && heldSince === undefined };
     const before = heldSince === undefined ? {} : { heldSince };
@@ -213,6 +216,7 @@ export class Departure {
         (this.#progress?.seenLeaving === true &&
           newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
       cameBack,
+      deregistered: this.#wasAccepted && (this.#isFoundLive || this.#history.isOurs === true),
       ...(error === undefined ? {} : { error }),
     };
   }
@@ -229,6 +233,15 @@ export class Departure {
   #holdUntil(since: number): { readonly holdUntil?: number } {
     const held = this.#heldBy;
     return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
+  }
+
+  get #isFoundLive(): boolean {
+    return this.registration.state !== "draining";
+  }
+
+  /** What was released without a deregistration belongs to a machine that is gone. */
+  get #wasAccepted(): boolean {
+    return this.#progress !== undefined || (this.#state === "released" && (this.#heldMs ?? 0) > 0);
   }
 
   get #history(): History {

@@ -1,12 +1,14 @@
-import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
+import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { byPool } from "./departures.ts";
+import { newDrainId } from "./drain-id.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
-import { asDrainError, DrainError } from "./errors.ts";
+import { endBefore } from "./early-end.ts";
+import { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { DrainEvent, DrainObserver } from "./events.ts";
 import { Finder } from "./finder.ts";
@@ -21,7 +23,8 @@ import { isStale, type Left, leftOf, mostPatientFirst } from "./past.ts";
 import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
-import type { AskedRequest, DrainRequest, NodeReference } from "./request.ts";
+import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
+import type { UndoOutcome } from "./undo.ts";
 
 /** A look at a node that takes longer has no answer. */
 const STATUS_TIMEOUT_MS = 60_000;
@@ -63,6 +66,7 @@ export class Drainer {
   readonly #journals = new WeakMap<DrainRun, Journal>();
   /** One a pool that somebody leaves, by the pool's id. */
   readonly #workers = new Map<string, PoolWorker>();
+  readonly #canceller: Canceller;
   #turns = 0;
 
   constructor(options: DrainerOptions) {
@@ -70,6 +74,11 @@ export class Drainer {
     this.#nodeWatch = new NodeWatch(options.cloud, options.clock);
     this.#planner = new Planner(options);
     this.#finder = new Finder({ ...options, deregister: (departures) => this.#deregister(departures) });
+    this.#canceller = new Canceller({
+      ...options,
+      ...{ runs: this.#runs, journals: this.#journals, release: (run) => this.#release(run) },
+      notify: (event) => this.#notify(event),
+    });
   }
 
   /**
@@ -131,13 +140,28 @@ export class Drainer {
    * node has another drain already, nothing is done but to write down its end.
    */
   async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
-    const { id, node, startedAt, requests } = record;
+    const { id, node, startedAt, requests, undo } = record;
+    if (undo !== undefined && undo.end === undefined) return this.#canceller.resume(record, signal);
     const journal = this.#journalOf(id, record);
     if (isStale(record, this.#options.clock.now()) || this.#runs.has(node.id)) return journal?.dropped();
     journal?.resumed();
     this.#notify({ type: "resumed", drainId: id, node });
     const run = this.#begin({ id, node, startedAt, journal, left: leftOf(record) });
     await Promise.all(mostPatientFirst(requests, this.#options.times).map((asked) => run.join(asked, signal)));
+  }
+
+  /**
+   * Stops the drain, if it runs, and registers again what it has deregistered. Resolves when that was seen, or is known
+   * to be impossible; whoever cancels it meanwhile gets the same outcome, and a caller who leaves stops nothing. Throws
+   * `drain-not-found`, `another-drain`, `ledger-unavailable`, or `signal`'s reason.
+   */
+  cancel(drainId: string, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
+    return this.#canceller.cancel(drainId, asker, signal);
+  }
+
+  /** As `cancel`, for a drain that only its own report tells of. */
+  undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
+    return this.#canceller.undo(toUndo, signal);
   }
 
   /** How a drain that runs stands now. */
@@ -220,6 +244,7 @@ export class Drainer {
 
   #begin({ id, node, startedAt, journal, left }: Begun): DrainRun {
     const { clock, times } = this.#options;
+    this.#canceller.drainBegins(node.id, id);
     const heard: DrainRunOptions["heard"] = (_, registration, event) => {
       journal?.heard(registration, event);
       this.#notify({ drainId: id, node, registration, ...event });
@@ -268,21 +293,4 @@ export class Drainer {
 
 function withoutDrain(outcome: DrainOutcome): Accepted {
   return { recorded: Promise.resolve(), outcome };
-}
-
-/** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
-function endBefore(error: unknown, trouble: DrainError | undefined, signal: AbortSignal): DrainOutcome {
-  if (error instanceof LimitPassed) {
-    const why = trouble === undefined ? {} : { error: trouble };
-    return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };
-  }
-  if (signal.aborted) return { status: "abandoned", registrations: [] };
-  const failure = asDrainError(error);
-  if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };
-  return { status: "failed", error: failure, registrations: [] };
-}
-
-/** Short enough to read out, long enough not to repeat in a day's logs. */
-function newDrainId(): string {
-  return `d-${randomBytes(5).toString("hex")}`;
 }

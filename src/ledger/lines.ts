@@ -40,7 +40,15 @@ type Check = (fields: Fields) => boolean;
 const numbered: Check = ({ of }) => Array.isArray(of) && of.every(isCount);
 const troubled: Check = (fields) => numbered(fields) && isError(fields["error"]);
 const always: Check = () => true;
-const STATUSES = ["drained", "nothing-registered", "deadline-passed", "instance-gone", "abandoned", "failed"];
+const STATUSES = [
+  "drained",
+  "nothing-registered",
+  "deadline-passed",
+  "instance-gone",
+  "abandoned",
+  "cancelled",
+  "failed",
+];
 
 /** For each kind of entry, whether it has all that a drain is taken up by. */
 const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
@@ -55,6 +63,10 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   "look-failed": troubled,
   failed: troubled,
   released: numbered,
+  cancelled: always,
+  registered: numbered,
+  "register-failed": troubled,
+  undone: ({ fates }) => Array.isArray(fates) && fates.every((fate) => isRecord(fate) && isCount(fate["of"])),
   interrupted: always,
   resumed: always,
   ended: ({ outcome }) =>

@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import {
   ACCEPTED,
+  CANCELLED,
   DONE,
   DRAIN_FAILURE,
   FAILURE,
@@ -65,7 +66,10 @@ export function apiDocument(): object {
         },
         ...refused,
         404: failed("There is no such node, or it belongs to another cluster.", DRAIN_FAILURE),
-        409: failed("The address or name fits several nodes.", DRAIN_FAILURE),
+        409: failed(
+          "The address or name fits several nodes; or somebody has cancelled the drain.",
+          DRAIN_FAILURE.or(CANCELLED),
+        ),
         413: failed("The body is too large.", PROBLEM),
         500: failed("A fault of the service: its log says where.", PROBLEM.or(DRAIN_FAILURE)),
         502: failed("AWS failed or denied something.", DRAIN_FAILURE),

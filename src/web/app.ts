@@ -15,7 +15,7 @@ import {
 } from "./answers.ts";
 import { askerOf, withoutSecret } from "./asker.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
-import { addDrainRoutes, type DrainHistory } from "./drain-routes.ts";
+import { addDrainRoutes, type Cancel, type DrainHistory } from "./drain-routes.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
 import { readNodeRequest } from "./node-request.ts";
 import openApi from "./openapi.json" with { type: "json" };
@@ -28,6 +28,7 @@ import type { SecretCheck } from "./secrets.ts";
 export interface WebOptions {
   readonly source: HttpSource;
   readonly history: DrainHistory;
+  readonly cancel: Cancel;
   readonly isSecret: SecretCheck;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
@@ -107,7 +108,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void
   });
 }
 
-function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status, history }: WebOptions): void {
+function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status, history, cancel }: WebOptions): void {
   const needsSecret: MiddlewareHandler = async (context, next) => {
     const refusal = secretProblem(context, isSecret);
     return refusal === undefined ? next() : send(refusal);
@@ -124,7 +125,7 @@ function addSecretRoutes(app: Hono, { source, isSecret, dryRun, clock, status, h
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
-  addDrainRoutes(app, { needsSecret, history, clock });
+  addDrainRoutes(app, { needsSecret, history, clock, cancel, askerOf: (context) => askerOf(context, isSecret) });
 
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });

@@ -23,7 +23,7 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-export interface WebAppOptions extends Partial<Pick<WebOptions, "dryRun" | "ready" | "status" | "history">> {
+export interface WebAppOptions extends Partial<Pick<WebOptions, "dryRun" | "ready" | "status" | "history" | "cancel">> {
   /** How every drain ends. */
   readonly outcome?: DrainOutcome;
   /** Answers a request, in place of an immediate `outcome`. */
@@ -58,6 +58,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
   const app = createWebApp({
     source,
     history: options.history ?? { ...historyOf(new MemoryLedger()), running: () => undefined },
+    cancel: options.cancel ?? (async (drainId) => ({ drainId, node: NODE, registrations: [] })),
     clock,
     isSecret: secretCheck(SECRET),
     dryRun: options.dryRun ?? false,

@@ -40,7 +40,6 @@ const TARGETS_PER_CALL_MAX = 100;
 /** A thousand nodes in hundreds of groups have as many hundred thousand registrations. */
 const texts = new SameText();
 
-/** What is needed of a registration to end it, beyond its name: only a few have it. */
 interface AwsRegistration extends Registration {
   readonly listed?: TargetDescription;
 }
@@ -108,6 +107,8 @@ export function deregisterTargets(
 ): Promise<void> {
   const targets: TargetDescription[] = [];
   const gathered = async () => {
+    const still = targets.length === 0 ? undefined : by.stillTaken?.();
+    if (still !== undefined) targets.splice(0, Infinity, ...targets.filter((target) => still.has(nameOf(target))));
     targets.push(...(await take(TARGETS_PER_CALL_MAX - targets.length)).map(targetOf));
     return targets;
   };
@@ -182,8 +183,9 @@ export function idOf(target: string): string {
   return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
 }
 
-function targetOf(registration: Registration): TargetDescription {
-  const { target, listed }: AwsRegistration = registration;
+/** The target as AWS listed it. */
+export function targetOf(registration: Registration): TargetDescription {
+  const { target, listed } = registration as AwsRegistration;
   return listed ?? { Id: idOf(target), Port: Number(target.slice(target.lastIndexOf(":") + 1)) };
 }
 
