@@ -159,7 +159,8 @@ export class PoolUndo {
   #judge(one: Return, { state, at }: { readonly state: RegistrationState; readonly at: number }): void {
     const { registration, isDelayed, registeredAt } = one;
     const isIn = state === "live" || state === "initial";
-    delete one.error;
+    // What keeps it from being registered is no news of a look.
+    if (registeredAt !== undefined || !one.isOut) delete one.error;
     one.lookFrom = this.#options.clock.now() + (isDelayed && !one.isOut ? DELAYED_LOOK_MS : REPEAT_MS);
     if (!isIn) one.seenOut = true;
     if (registeredAt === undefined) {
