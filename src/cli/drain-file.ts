@@ -6,7 +6,7 @@ import type { Undoable } from "../drain/undoable.ts";
 
 /** What `drain --json` prints for a node in hundreds of pools is far smaller. */
 export const DRAIN_BYTES_MAX = 16 * 2 ** 20;
-const PROBLEMS_MAX = 20;
+const PROBLEMS_MAX = 5;
 
 const text = (max: number) =>
   z
