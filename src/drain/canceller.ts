@@ -62,8 +62,10 @@ export class Canceller {
     const { node } = record;
     const other = this.#options.runs.get(node.id);
     if (other !== undefined) {
-      const why = `${node.id} is being drained by ${other.id} now, which would take out again what is registered`;
-      throw new DrainError("another-drain", `${why}: cancel that one, or wait for its end`);
+      throw new DrainError(
+        "another-drain",
+        `${node.id} is being drained by ${other.id}, which would take it out again: cancel that one, or wait for its end`,
+      );
     }
     return this.#begin(drainId, node.id, signal, async (within) => {
       const journal = this.#journal(drainId, record);
