@@ -6,7 +6,7 @@ import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { printedFor } from "../support/printed-policy.ts";
-import { CREDENTIALS, never, SimulatedRegion } from "../support/simulated-region.ts";
+import { CREDENTIALS, elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 
 /** A node behind each kind of load balancer, and an engine that has what the policy allows which is printed with UNDO. */
 function scene(UNDO = "true") {
@@ -108,6 +108,38 @@ describe("a drain of a node behind every kind of load balancer is undone: the sa
     expect(new Set(undone.registrations.map(({ state }) => state))).toEqual(new Set(["registered"]));
     expect(registered(region, node)).toEqual(ALL);
   });
+});
+
+test("a call that is made again for others does not take a cancelled node along", async () => {
+  const region = new SimulatedRegion();
+  const nodes = [region.node(), region.node()] as const;
+  const group = region.group({ name: "web", nodes });
+  const classic = region.classic({ name: "old", nodes });
+  const ledger = new MemoryLedger();
+  const environment = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region, UNDO: "true" };
+  const config = readConfig({ verb: "serve", environment });
+  const { drainer } = createEngine(config, { clock: region.clock, aws: region.aws(), ledger });
+  let isThrottled = true;
+  region.intercept = ({ action }) =>
+    isThrottled && action.startsWith("Deregister") ? elbError("Throttling", "Rate exceeded") : undefined;
+  const ask = ({ id }: Instance) => drainer.drain({ node: { by: "id", value: id }, dryRun: false }, never);
+  const drains = nodes.map(ask);
+  await region.clock.advance(5_000);
+  const named = region.calls
+    .filter(({ action }) => action.startsWith("Deregister"))
+    .map(({ params }) => String(params));
+  expect(named.some((params) => nodes.every(({ id }) => params.includes(id)))).toBe(true);
+  const cancelled = ledger.list(9).find(({ node }) => node.id === nodes[0].id)?.drain ?? "";
+  const undone = drainer.cancel(cancelled, undefined, never);
+  isThrottled = false;
+  const { registrations } = await region.clock.run(undone);
+  expect(registrations.map(({ state }) => state)).toEqual(["untouched", "untouched"]);
+  expect((await region.clock.run(Promise.all(drains))).map(({ status }) => status)).toEqual(["cancelled", "drained"]);
+  expect(group.listed(region.clock.now()).map(({ id, deregisteredAt }) => [id, deregisteredAt])).toEqual([
+    [nodes[0].id, undefined],
+  ]);
+  expect(classic.registered(region.clock.now())).toEqual([nodes[0].id]);
+  expect(region.callsOf("RegisterTargets")).toEqual([]);
 });
 
 test("without UNDO the policy lets nothing be registered, and each that stays out is named", async () => {
