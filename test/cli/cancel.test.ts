@@ -11,7 +11,7 @@ async function scene(undo = true) {
   const made = await account();
   restrictChildren(made.simulator, undo ? { UNDO: "true" } : {});
   const { world } = made;
-  /** Everything that the load balancers list, with the state of it. */
+  /** All that the load balancers list of the node, with the state of it. */
   const listed = () => [
     ...[...world.targetGroups.values()].flatMap((group) =>
       group.listed(world.clock.now()).map((target) => {
@@ -24,7 +24,14 @@ async function scene(undo = true) {
     ),
   ];
   const file = join(await stateDir(), "drain.json");
-  return { ...made, listed: () => [...listed()].sort(), file };
+  return {
+    ...made,
+    listed: () =>
+      listed()
+        .filter((one) => one.includes(ID))
+        .sort(),
+    file,
+  };
 }
 
 const SECRET = "correct-horse-battery";

@@ -18,7 +18,13 @@ function scene(UNDO = "true") {
   region.group({ name: "nlb", type: "network", nodes: [node] });
   region.group({ name: "gwlb", type: "gateway", nodes: [node], port: 6081 });
   region.classic({ name: "old", nodes: [node], drainingSeconds: 60 });
-  const environment = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region, QUOTA_SHARE: "100" };
+  const environment = {
+    CLOUDPROVIDER: "aws",
+    SECRET: "s",
+    AWS_REGION: region.world.region,
+    QUOTA_SHARE: "100",
+    MIN_HEALTHY: "0",
+  };
   const accessKeyId = "undoing";
   region.simulator.access.restrict({ accessKeyId, document: printedFor({ AWS_REGION: region.world.region, UNDO }) });
   const events: DrainEvent[] = [];
@@ -116,7 +122,13 @@ test("a call that is made again for others does not take a cancelled node along"
   const group = region.group({ name: "web", nodes });
   const classic = region.classic({ name: "old", nodes });
   const ledger = new MemoryLedger();
-  const environment = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region, UNDO: "true" };
+  const environment = {
+    CLOUDPROVIDER: "aws",
+    SECRET: "s",
+    AWS_REGION: region.world.region,
+    UNDO: "true",
+    MIN_HEALTHY: "0",
+  };
   const config = readConfig({ verb: "serve", environment });
   const { drainer } = createEngine(config, { clock: region.clock, aws: region.aws(), ledger });
   let isThrottled = true;

@@ -40,7 +40,7 @@ describe("DELETE /drains/{drain}", () => {
         { ...place, state: "left" },
       ],
     });
-    expect(asked).toEqual([{ drainId: "d-1", asker: { via: "http", agent: "curl/8" } }]);
+    expect(asked).toEqual([{ drainId: "d-1", asker: { via: "http", address: expect.any(String), agent: "curl/8" } }]);
   });
 
   test("answers 502 where some can't be, and names them with the reason", async () => {
