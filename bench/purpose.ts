@@ -5,9 +5,10 @@ import type { ElbCall } from "./wire.ts";
  * - `find`, `verify`: to learn where nodes are registered.
  * - `refresh`: to keep that known in the background.
  * - `describe`: how long a pool drains.
+ * - `register`: to take a deregistration back, which no scenario does.
  * - `deregister`; `confirm`: whether it was heeded; `look`: whether a hold is over.
  */
-export type Purpose = "find" | "verify" | "refresh" | "describe" | "deregister" | "look" | "confirm";
+export type Purpose = "find" | "verify" | "refresh" | "describe" | "deregister" | "register" | "look" | "confirm";
 
 export type Column = "drain" | "scan" | "index";
 
@@ -20,6 +21,7 @@ export function columnOf(purpose: Purpose): Column {
       return "index";
     case "describe":
     case "deregister":
+    case "register":
     case "look":
     case "confirm":
       return "drain";

@@ -1,7 +1,7 @@
 import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "policy";
+export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy";
 
 /** One option: everything that help texts, documents and checks need to know of it. */
 export interface Option<T = unknown> {
@@ -24,8 +24,10 @@ export interface Option<T = unknown> {
 
 export type WithDefault<T> = Option<T> & { readonly default: T };
 
-const ALL: readonly Verb[] = ["serve", "drain", "plan", "status"];
+const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel"];
 const ALL_AND_POLICY: readonly Verb[] = [...ALL, "policy"];
+/** Those that need to know which pools are meant. */
+const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "policy"];
 /** Those that need to know how long a node is held. */
 const HOLDING: readonly Verb[] = ["serve", "drain", "plan"];
 const DAY_SECONDS = 86_400;
@@ -114,7 +116,7 @@ export const OPTIONS = {
     flag: "--discovery <how>",
     help: "vpc: every load balancer of the node's VPC; tag: only those with the cluster's tag",
     default: "vpc",
-    usedBy: ALL_AND_POLICY,
+    usedBy: DISCOVERING,
     parse: oneOf(["vpc", "tag"]),
   }),
   policyScope: option({
@@ -122,8 +124,16 @@ export const OPTIONS = {
     flag: "--scope <which>",
     help: "what the IAM policy lets drains deregister from: vpc: any pool; tag: only pools with the cluster's tag",
     default: "vpc",
-    usedBy: ALL_AND_POLICY,
+    usedBy: DISCOVERING,
     parse: oneOf(["vpc", "tag"]),
+  }),
+  undo: option({
+    variable: "UNDO",
+    flag: "--undo",
+    help: "let drains be cancelled, which registers again what they have deregistered; the IAM policy must allow it",
+    default: false,
+    usedBy: ["serve", "cancel", "policy"],
+    parse: flag,
   }),
   timeoutMs: option({
     variable: "TIMEOUT",

@@ -3,7 +3,7 @@ import { newAbort, withAnyOf } from "./drain/abort.ts";
 import { type Clock, SystemClock } from "./drain/clock.ts";
 import { drainRecord } from "./drain/drain-record.ts";
 import type { Drainer } from "./drain/drainer.ts";
-import { asDrainError } from "./drain/errors.ts";
+import { asDrainError, DrainError } from "./drain/errors.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
 import type { Ledger } from "./drain/ledger.ts";
 import type { DrainOutcome } from "./drain/outcome.ts";
@@ -15,7 +15,7 @@ import { openLedger } from "./ledger/open-ledger.ts";
 import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { startWeb } from "./start-web.ts";
-import type { DrainHistory } from "./web/drain-routes.ts";
+import type { Cancel, DrainHistory } from "./web/drain-routes.ts";
 import { HttpSource, NotTaken } from "./web/http-source.ts";
 import { Readiness, type ReadyState } from "./web/readiness.ts";
 
@@ -71,10 +71,23 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     follow: (drain, heard) => ledger.follow(drain, heard),
     running: (drainId) => drainer.running(drainId),
   };
+  const undoing = new Set<Promise<unknown>>();
+  const cancel: Cancel = async (drainId, asker) => {
+    checkUndo(config);
+    const undone = drainer.cancel(drainId, asker, abandon);
+    undoing.add(undone);
+    try {
+      return await undone;
+    } catch (error) {
+      throw abandon.aborted ? new NotTaken("the service is stopping, with STATE_DIR its next start goes on") : error;
+    } finally {
+      undoing.delete(undone);
+    }
+  };
   // Before anybody asks for the same nodes.
   const underWay = await resumed;
   const text = () => metrics.text();
-  const web = await startWeb(config, { source, history, status, ready, metrics: text, clock, version, log });
+  const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
   const rereading = web.rereadFiles(stop);
   log.info(
     { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
@@ -95,7 +108,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     },
     onUnsettled,
   });
-  await Promise.all(underWay);
+  await Promise.allSettled([...underWay, ...undoing]);
   await index;
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
@@ -141,6 +154,14 @@ export async function pump(
       onUnsettled(delivery, error);
     }
   }
+}
+
+/** Throws `undo-disabled`. */
+function checkUndo({ undo, dryRun }: Config): void {
+  if (dryRun) throw new DrainError("undo-disabled", "a dry run changes nothing, and so cancels nothing");
+  if (undo) return;
+  const how = "set UNDO=true for the service, and allow it what 'policy --undo' prints";
+  throw new DrainError("undo-disabled", `cancelling registers targets again, which is not enabled: ${how}`);
 }
 
 /** The ledger that the configuration asks for. Throws `ConfigError`. */

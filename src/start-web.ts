@@ -12,7 +12,10 @@ import { listen, type TlsMaterial, type WebServer } from "./web/server.ts";
 
 const TURNED_AWAY_LOG_MS = 60_000;
 
-type WebParts = Pick<WebOptions, "source" | "history" | "status" | "ready" | "metrics" | "clock" | "version"> & {
+type WebParts = Pick<
+  WebOptions,
+  "source" | "history" | "cancel" | "status" | "ready" | "metrics" | "clock" | "version"
+> & {
   readonly log: Log;
 };
 

@@ -5,9 +5,19 @@ import { createReadStream } from "node:fs";
  * what the operating system says, that it is larger than `bytesMax`, or that it is not text.
  */
 export async function readTextFile(path: string, bytesMax: number): Promise<string> {
-  const chunks: Buffer[] = [];
   // `end` counts from 0 and is read too: one byte more than allowed, of whatever never ends as well.
-  for await (const chunk of createReadStream(path, { end: bytesMax })) chunks.push(chunk);
+  return readText(createReadStream(path, { end: bytesMax }), bytesMax);
+}
+
+/** The same of what comes from elsewhere, such as stdin. */
+export async function readText(source: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of source) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > bytesMax) break;
+  }
   const bytes = Buffer.concat(chunks);
   if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes`);
   const text = decoded(bytes);

@@ -76,7 +76,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "engine.ts",
       "service.ts",
     ],
-    packages: ["commander", "listr2", "node:http", "node:https"],
+    packages: ["commander", "listr2", "node:http", "node:https", "zod"],
   },
 };
 

@@ -85,6 +85,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   nlbPropagationMs: seconds(0, 3_601),
   gwlbIdleMs: seconds(0, 7_201),
   classicMinimumMs: seconds(0, 3_601),
+  undo: words("give true or false", "yes", "2", "-1", "perhaps"),
   dryRun: words("give true or false", "yes", "2", "-1", "perhaps"),
   logLevel: words("give one of debug, info, warn, error", "loud", "trace", "0"),
   port: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },

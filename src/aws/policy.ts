@@ -6,6 +6,8 @@ import { poolTags } from "./pool-tags.ts";
 export interface PolicyNeeds {
   /** Whether anything is deregistered: `plan` only reads. */
   readonly writes: boolean;
+  /** Whether what was deregistered may be registered again. */
+  readonly undo?: boolean;
   /** `tag`: pools are told by their tags, which must be read. */
   readonly discovery: "vpc" | "tag";
   /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
@@ -46,6 +48,7 @@ export const READ = [
   "elasticloadbalancing:DescribeTargetGroups",
   "elasticloadbalancing:DescribeTargetHealth",
 ];
+const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
 const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
 
 /** What AWS lets a tag consist of. A variable (`${…}`) in a policy would mean something else. */
@@ -69,7 +72,11 @@ function readsTags({ discovery, scope }: PolicyNeeds): boolean {
 
 /** The conditions of one statement must all hold, so that each tag has a statement of its own. */
 function writeStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
-  const statement: PolicyStatement = { Effect: "Allow", Action: WRITE, Resource: resources(needs) };
+  const statement: PolicyStatement = {
+    Effect: "Allow",
+    Action: needs.undo === true ? [...WRITE, ...UNDO] : WRITE,
+    Resource: resources(needs),
+  };
   if (needs.scope === "vpc") return [statement];
   return poolTags(checkedCluster(needs)).map(({ key, values }) => ({
     ...statement,

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { type Config, ConfigError } from "../config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { DrainObserver } from "../drain/events.ts";
-import { outcomeReport } from "../drain/report.ts";
+import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
 import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../drain/request.ts";
 import { createEngine } from "../engine.ts";
 import { eventText } from "./event-text.ts";
@@ -56,9 +56,18 @@ async function drain(node: string, options: DrainOptions, config: Config): Promi
 
   const outcome = outcomeReport(await drainer.drain(request, interruptSignal()));
   await live?.close();
-  const text = options.json ? JSON.stringify(outcome) : outcomeText(outcome, clock.now() - startedAt);
+  const told = `${outcomeText(outcome, clock.now() - startedAt)}${howToUndo(outcome)}`;
+  const text = options.json ? JSON.stringify(outcome) : told;
   process.stdout.write(`${text}\n`);
   return exitCodeOf(outcome);
+}
+
+/** Whoever stops a drain may want it undone: what that takes is printed, for nothing else has it. */
+function howToUndo(outcome: OutcomeReport): string {
+  if (outcome.status !== "abandoned" || outcome.registrations.length === 0) return "";
+  const how =
+    "To register it again, put the next line into drain.json, and: hasta-la-vista cancel --undo --from drain.json";
+  return `\n${how}\n${JSON.stringify(outcome)}`;
 }
 
 /** Here the drain ends with the program: nobody else would go on with it. */

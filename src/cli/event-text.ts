@@ -33,9 +33,15 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
     case "deregister-failed":
       return `${at}could not deregister (${event.error.message}), trying again  ${registrationText(event.registration)}`;
+    case "registered":
+      return `${at}registered again  ${registrationText(event.registration)}`;
+    case "register-failed":
+      return `${at}could not be registered again: ${event.error.message}  ${registrationText(event.registration)}`;
     case "started":
     case "resumed":
     case "ended":
+    case "cancelled":
+    case "undone":
       return undefined;
     default:
       return event satisfies never;

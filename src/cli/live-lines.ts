@@ -80,6 +80,10 @@ export class LiveLines {
       case "planned":
       case "joined":
       case "ended":
+      case "cancelled":
+      case "registered":
+      case "register-failed":
+      case "undone":
         break;
       default:
         event satisfies never;

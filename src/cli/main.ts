@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { addCancelCommand } from "./cancel.ts";
 import { addDemoCommand } from "./demo.ts";
 import { addDrainCommand } from "./drain.ts";
 import { addPlanCommand } from "./plan.ts";
@@ -13,6 +14,7 @@ await runProgram([
   addDrainCommand,
   addPlanCommand,
   addStatusCommand,
+  addCancelCommand,
   addPolicyCommand,
   addDemoCommand,
   addSimulateCommand,

@@ -35,6 +35,7 @@ export function addPolicyCommand(program: Command): void {
         "Without a region the policy is good for all of the partition's. AWS allows reads on everything or not at all, and",
         "can't narrow a policy to a VPC: --scope vpc, the default, lets drains deregister from any pool. With --scope tag a",
         "target group or classic load balancer must carry the cluster's tag itself: one on its load balancer does not count.",
+        "With --undo drains can be cancelled too, which registers again what they have deregistered, in the same pools.",
         "Give POLICY_SCOPE=tag to plan as well: it marks the pools that such a policy does not let anybody write.",
       ].join("\n"),
     );
@@ -46,11 +47,12 @@ export function addPolicyCommand(program: Command): void {
 
 /** What the verb prints. Throws `ConfigError` where options contradict each other. */
 export function printedPolicy(config: Config, options: PolicyOptions): PolicyDocument {
-  const { discovery, policyScope: scope, clusterName, region, givenBy } = config;
+  const { discovery, policyScope: scope, undo, clusterName, region, givenBy } = config;
   const { for: purpose, partition } = options;
   try {
     return policyFor({
       writes: purpose !== "plan",
+      undo,
       discovery,
       scope,
       names: givenBy,

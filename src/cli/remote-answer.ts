@@ -17,9 +17,10 @@ const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
   "instance-gone",
   "deadline-passed",
   "abandoned",
+  "cancelled",
   "failed",
 ]);
-const NOT_OURS = new RemoteError("the answer is not as hasta-la-vista gives it: is --server right?", EXIT.usage);
+export const NOT_OURS = new RemoteError("the answer is not as hasta-la-vista gives it: is --server right?", EXIT.usage);
 
 /** What a service's answer means here. */
 export interface Understood {

@@ -55,7 +55,7 @@ export class RemoteService {
    * five.) Throws `RemoteError`, whose message never has the secret.
    */
   async ask(
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "DELETE",
     path: string,
     body: object | undefined,
     signal: AbortSignal,

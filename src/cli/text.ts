@@ -62,6 +62,11 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
       return outcome.message;
     case "deadline-passed":
       return [limitText(outcome), ...remaining(outcome.registrations).map(fateText)].join("\n");
+    case "cancelled":
+      return [
+        "Cancelled before the end: what was deregistered is being registered again. The node can't go.",
+        ...outcome.registrations.map(fateText),
+      ].join("\n");
     case "abandoned":
       return outcome.registrations.length === 0
         ? "Stopped before anything was deregistered."

@@ -64,6 +64,8 @@ export interface Registration {
   readonly detail: string;
   /** Whether the pool sends it traffic now, as far as the cloud has said. */
   readonly isHealthy: boolean;
+  /** The target as the cloud lists it, where its name does not say it all: with it a call finds it, and makes it again. */
+  readonly listed?: object;
 }
 
 /** Unique over all pools. */
@@ -120,7 +122,9 @@ export interface CallFor {
   /** Hears why an attempt failed that is made again. */
   readonly repeats?: (error: DrainError) => void;
   /** Hears of targets that the cloud does not know, so that it has refused a call that named them. */
-  readonly refuses?: (targets: readonly string[]) => void;
+  readonly refuses?: (targets: readonly string[], why?: DrainError) => void;
+  /** Before another attempt: which of the targets that were taken are still meant. Absent: all. */
+  readonly stillTaken?: () => ReadonlySet<string>;
 }
 
 /**
@@ -171,6 +175,24 @@ export interface CloudProvider {
    * is a vanished pool. Resolves when the cloud has accepted, which proves nothing: read back with `observe`.
    */
   deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
+
+  /**
+   * Asks for registrations of one pool to be made again, each exactly as it was: those that `take` gives, as with
+   * `deregister`. One that is there already is not an error. Those that the cloud does not take are told to `refuses`,
+   * with the reason, and the others are registered. Throws `not-registered` where the pool has vanished. Resolves when
+   * the cloud has accepted, which proves nothing: read back with `observe`.
+   */
+  register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
+
+  /**
+   * What keeps registrations from being made again on behalf of the node, in words: the pool has vanished or is in another
+   * network, or the target is another machine's by now. Those that are missing here may be.
+   */
+  obstacles(
+    node: Node,
+    registrations: readonly Registration[],
+    by: CallFor,
+  ): Promise<ReadonlyMap<Registration, string>>;
 
   /**
    * How long from now until each of these pools can be called with `deregister`, one after the other, in milliseconds,

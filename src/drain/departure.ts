@@ -3,6 +3,7 @@ import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
+import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
 
 /** Somebody who registers a node again this often will not stop. */
@@ -39,21 +40,11 @@ interface History {
   /** What the guard did, which is a trouble too. */
   readonly guard?: RegistrationFate["guard"];
   readonly isKept?: true;
+  /** It was found draining, came back, and was deregistered by this drain then. */
+  readonly isOurs?: true;
 }
 
 const NONE: History = { cameBack: 0, repeats: 0 };
-
-/** What an earlier process has done about a registration. */
-export interface Past {
-  /** Deregistered then, in milliseconds since the epoch. */
-  readonly heldSince: number;
-  /** For how long it was held. Absent: it still is to be. */
-  readonly heldMs?: number;
-  readonly cameBack: number;
-}
-
-/** Undefined: nothing. */
-export type PastOf = (registration: Registration) => Past | undefined;
 
 /** The drain that a departure is part of. */
 export interface DepartureOwner {
@@ -157,6 +148,7 @@ export class Departure {
     const heldSince = isFirst ? this.#past?.heldSince : undefined;
     const since = heldSince ?? now;
     this.#mended();
+    if (!isFirst && !this.#isFoundLive) this.#met({ isOurs: true });
     // When somebody else's deregistration began is not known: held as if it were now.
     this.#progress = { since, seenLeaving: foundDraining && heldSince === undefined };
     const before = heldSince === undefined ? {} : { heldSince };
@@ -239,6 +231,7 @@ export class Departure {
         (this.#progress?.seenLeaving === true &&
           newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
       cameBack,
+      deregistered: this.#wasAccepted && (this.#isFoundLive || this.#history.isOurs === true),
       ...(error === undefined ? {} : { error }),
     };
   }
@@ -255,6 +248,15 @@ export class Departure {
   #holdUntil(since: number): { readonly holdUntil?: number } {
     const held = this.#heldBy;
     return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
+  }
+
+  get #isFoundLive(): boolean {
+    return this.registration.state !== "draining";
+  }
+
+  /** What was released without a deregistration belongs to a machine that is gone. */
+  get #wasAccepted(): boolean {
+    return this.#progress !== undefined || (this.#state === "released" && (this.#heldMs ?? 0) > 0);
   }
 
   get #history(): History {

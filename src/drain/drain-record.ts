@@ -1,8 +1,16 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
-import type { EndOfDrain, LedgerEntry, RecordedError, RecordedFate, RecordedOutcome } from "./ledger.ts";
+import type {
+  EndOfDrain,
+  LedgerEntry,
+  RecordedError,
+  RecordedFate,
+  RecordedOutcome,
+  RecordedUndone,
+} from "./ledger.ts";
 import type { RegistrationFate } from "./outcome.ts";
-import type { AskedRequest } from "./request.ts";
+import type { AskedRequest, Asker } from "./request.ts";
+import type { Undoable, UndoneFate } from "./undoable.ts";
 
 /** One registration as the ledger has it. Moments are milliseconds since the epoch. */
 interface RecordedRegistration {
@@ -17,6 +25,10 @@ interface RecordedRegistration {
   /** When the last accepted deregistration was. Absent: there was none. */
   readonly since?: number;
   readonly releasedAt?: number;
+  /** Deregistered by this drain, and not by somebody else before it. */
+  readonly isOurs?: boolean;
+  /** An undo has registered it again. */
+  readonly isBack?: boolean;
   /** How often somebody else registered it again. */
   readonly cameBack: number;
 }
@@ -37,6 +49,15 @@ export interface DrainRecord {
   readonly missing: number;
   /** Absent: it has not ended. */
   readonly end?: { readonly at: number; readonly outcome: EndOfDrain };
+  /** Absent: nobody has cancelled it. Without fates it runs, or was interrupted. */
+  readonly undo?: RecordedUndo;
+}
+
+/** The last time that somebody cancelled the drain. */
+interface RecordedUndo {
+  readonly at: number;
+  readonly asker?: Asker;
+  readonly end?: { readonly at: number; readonly registrations: readonly UndoneFate[] };
 }
 
 /** What a drain's entries, in their order, say of it. Undefined where its beginning is missing. */
@@ -54,9 +75,21 @@ export function drainRecord(entries: readonly LedgerEntry[]): DrainRecord | unde
     if (entry.type === "ended") ended = entry;
     apply(registrations, entry);
   }
+  const undo = undoOf(entries, registrations);
   const last = entries.reduce((most, { n }) => Math.max(most, n), 0);
   const missing = last - new Set(entries.map(({ n }) => n)).size;
-  const record = { id, node, startedAt, requests, registrations, elsewhere, entries, last, missing };
+  const record = {
+    id,
+    node,
+    startedAt,
+    requests,
+    registrations,
+    elsewhere,
+    entries,
+    last,
+    missing,
+    ...(undo && { undo }),
+  };
   return ended === undefined
     ? record
     : { ...record, end: { at: ended.at, outcome: outcomeOf(ended.outcome, { id, node, registrations, elsewhere }) } };
@@ -81,7 +114,8 @@ function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: re
       // Held already, and found draining a second time: it has come and gone unseen.
       const isAnew = known.state === "holding" && entry.foundDraining === true && entry.since === undefined;
       const cameBack = known.cameBack + (isAnew ? 1 : 0);
-      return { ...known, state: "holding", since: entry.since ?? entry.at, cameBack } as const;
+      const isOurs = known.isOurs === true || !entry.foundDraining || known.registration.state !== "draining";
+      return { ...known, state: "holding", since: entry.since ?? entry.at, cameBack, isOurs, isBack: false } as const;
     }
     case "deregistering-again":
       return { ...known, state: "open", cameBack: known.cameBack + (entry.because === "back" ? 1 : 0) } as const;
@@ -89,13 +123,45 @@ function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: re
       return { ...known, state: "released", releasedAt: entry.at } as const;
     case "failed":
       return { ...known, state: "open" } as const;
+    case "registered":
+      return { ...known, isBack: true };
     case "deregister-failed":
     case "look-failed":
     case "guarded":
+    case "register-failed":
       return known;
     default:
       return entry satisfies never;
   }
+}
+
+/** What there is to undo of the drain. */
+export function undoablesOfRecord({ registrations }: Pick<DrainRecord, "registrations">): readonly Undoable[] {
+  return registrations
+    .filter((known) => known !== undefined)
+    .map(({ registration, since, isOurs, isBack }) => ({
+      registration,
+      deregisteredBy: isOurs ? "drain" : registration.state === "draining" ? "others" : "perhaps",
+      ...(isOurs && since !== undefined ? { since } : {}),
+      ...(isBack ? { isDone: true as const } : {}),
+    }));
+}
+
+function undoOf(entries: readonly LedgerEntry[], found: DrainRecord["registrations"]): RecordedUndo | undefined {
+  const begun = entries.findLast((entry) => entry.type === "cancelled");
+  if (begun === undefined) return undefined;
+  const { at, asker, n } = begun;
+  const undone = entries.find((entry) => entry.type === "undone" && entry.n > n);
+  const end = undone?.type === "undone" && {
+    at: undone.at,
+    registrations: undone.fates.flatMap((fate) => fateOf(fate, found)),
+  };
+  return { at, ...(asker && { asker }), ...(end && { end }) };
+}
+
+function fateOf({ of, error, ...fate }: RecordedUndone, found: DrainRecord["registrations"]): readonly UndoneFate[] {
+  const registration = found[of]?.registration;
+  return registration === undefined ? [] : [{ registration, ...fate, ...(error && { error: thrown(error) }) }];
 }
 
 /** How it is written down. `numberOf`: below 0 where the ledger was never told of a registration. */
@@ -151,6 +217,7 @@ function outcomeOf(
     case "instance-gone":
       return { status, message: message ?? "" };
     case "abandoned":
+    case "cancelled":
       return { ...about, status, registrations };
     case "failed":
       return { ...about, status, error: thrown(error), registrations };

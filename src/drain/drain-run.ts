@@ -1,7 +1,7 @@
 import { newAbort, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import { Departure, type DepartureEvent, type DepartureOwner, type PastOf } from "./departure.ts";
+import { Departure, type DepartureEvent, type DepartureOwner } from "./departure.ts";
 import { fatesOf, lastHoldBegins } from "./departures.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { Refused } from "./guard.ts";
@@ -10,6 +10,7 @@ import { JointRequest } from "./joint-request.ts";
 import { LimitPassed } from "./limit.ts";
 import type { RunningDrain } from "./node-status.ts";
 import { type DrainOutcome, endedOutcome } from "./outcome.ts";
+import type { PastOf } from "./past.ts";
 import {
   type DrainPlan,
   type DrainTimes,
@@ -20,9 +21,9 @@ import {
   timeoutLimit,
 } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
+import { ABANDONED, CANCELLED, type StopReason, stoppedOutcome } from "./stop-reason.ts";
 
 const SEARCH_MAX_MS = 600_000;
-const ABANDONED = Symbol("abandoned");
 
 export interface DrainRunOptions {
   readonly id: string;
@@ -146,7 +147,7 @@ export class DrainRun implements DepartureOwner {
     // The end of its time ends a drain, whether or not what it waits for heeds the signal.
     this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
       .then(
-        () => this.#ended(),
+        () => endedOutcome(this.#identity, this.elsewhere, this.#fates()),
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
@@ -221,6 +222,12 @@ export class DrainRun implements DepartureOwner {
     });
   }
 
+  /** Ends the drain for everybody. Resolves with its outcome, which may be another one, should it have ended just now. */
+  async cancel(): Promise<DrainOutcome | undefined> {
+    this.#stop.abort(CANCELLED);
+    return this.#outcome;
+  }
+
   /** The last to leave ends the drain, and gets its outcome. */
   #leave(waiter: Waiter, why: LimitPassed | typeof ABANDONED): void {
     if (!this.#waiters.delete(waiter)) return;
@@ -271,23 +278,16 @@ export class DrainRun implements DepartureOwner {
     return { longestMs, since: Math.max(at, lastHoldBegins(this.#departures, { longestMs, now, isBounded })) };
   }
 
-  #ended(): DrainOutcome {
-    return endedOutcome(this.#identity, this.elsewhere, this.#fates());
-  }
-
   #endedBy(error: unknown): DrainOutcome {
     const reason: unknown = this.#stop.signal.reason;
-    if (reason === ABANDONED || reason instanceof LimitPassed) return this.#unfinished(reason);
+    if (reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed) return this.#unfinished(reason);
     if (error instanceof Refused) return { ...this.#identity, status: "refused", refusal: error.refusal };
     return { ...this.#identity, registrations: this.#fates(), status: "failed", error: asDrainError(error) };
   }
 
-  #unfinished(why: LimitPassed | typeof ABANDONED): DrainOutcome {
+  #unfinished(why: StopReason): DrainOutcome {
     const ended = { ...this.#identity, registrations: this.#fates() };
-    if (why === ABANDONED) return { ...ended, status: "abandoned" };
-    const error = this.#searched ? undefined : this.#searchTrouble;
-    const search = { searched: this.#searched, ...(error && { error }) };
-    return { ...ended, status: "deadline-passed", limit: why.limit, ...search };
+    return stoppedOutcome(why, ended, { searched: this.#searched, error: this.#searchTrouble });
   }
 
   get #identity() {

@@ -1,21 +1,22 @@
-import { randomBytes } from "node:crypto";
 import { anyOf, newAbort } from "./abort.ts";
+import { Canceller, type ToUndo } from "./canceller.ts";
 import { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { byPool } from "./departures.ts";
 import { DrainGuard } from "./drain-guard.ts";
+import { newDrainId } from "./drain-id.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
-import { asDrainError, type DrainError } from "./errors.ts";
+import { endBefore } from "./early-end.ts";
 import type { AcceptedDrain } from "./event-source.ts";
-import type { DrainEvent, DrainObserver } from "./events.ts";
+import { type DrainEvent, type DrainObserver, tell } from "./events.ts";
 import { Finder } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
-import { LimitPassed, withLimit } from "./limit.ts";
+import { withLimit } from "./limit.ts";
 import { NodeLookup, toFind } from "./node-lookup.ts";
 import type { NodeStatus, RunningDrain } from "./node-status.ts";
 import { NodeWatch } from "./node-watch.ts";
@@ -24,8 +25,9 @@ import { isStale, type Left, leftOf, mostPatientFirst } from "./past.ts";
 import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
-import type { AskedRequest, DrainRequest, NodeReference } from "./request.ts";
+import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
 import { Reservations } from "./reservations.ts";
+import type { UndoOutcome } from "./undo.ts";
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
@@ -68,6 +70,7 @@ export class Drainer {
   readonly #workers = new Map<string, PoolWorker>();
   /** What the guards of all drains share. */
   readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
+  readonly #canceller: Canceller;
   #turns = 0;
 
   constructor(options: DrainerOptions) {
@@ -77,6 +80,11 @@ export class Drainer {
     this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
+    this.#canceller = new Canceller({
+      ...options,
+      ...{ runs: this.#runs, journals: this.#journals, release: (run) => this.#release(run) },
+      notify: (event) => this.#notify(event),
+    });
   }
 
   /**
@@ -124,13 +132,28 @@ export class Drainer {
    * node has another drain already, nothing is done but to write down its end.
    */
   async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
-    const { id, node, startedAt, requests } = record;
+    const { id, node, startedAt, requests, undo } = record;
+    if (undo !== undefined && undo.end === undefined) return this.#canceller.resume(record, signal);
     const journal = this.#journalOf(id, record);
     if (isStale(record, this.#options.clock.now()) || this.#runs.has(node.id)) return journal?.dropped();
     journal?.resumed();
     this.#notify({ type: "resumed", drainId: id, node });
     const run = this.#begin({ id, node, startedAt, journal, left: leftOf(record) });
     await Promise.all(mostPatientFirst(requests, this.#options.times).map((asked) => run.join(asked, signal)));
+  }
+
+  /**
+   * Stops the drain, if it runs, and registers again what it has deregistered. Resolves when that was seen, or is known
+   * to be impossible; whoever cancels it meanwhile gets the same outcome, and a caller who leaves stops nothing. Throws
+   * `drain-not-found`, `another-drain`, `ledger-unavailable`, or `signal`'s reason.
+   */
+  cancel(drainId: string, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
+    return this.#canceller.cancel(drainId, asker, signal);
+  }
+
+  /** As `cancel`, for a drain that only its own report tells of. */
+  undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
+    return this.#canceller.undo(toUndo, signal);
   }
 
   /** How a drain that runs stands now. */
@@ -230,6 +253,7 @@ export class Drainer {
 
   #begin({ id, node, startedAt, journal, left }: Begun): DrainRun {
     const { clock, times } = this.#options;
+    this.#canceller.drainBegins(node.id, id);
     const heard: DrainRunOptions["heard"] = (_, registration, event) => {
       journal?.heard(registration, event);
       this.#notify({ drainId: id, node, registration, ...event });
@@ -266,33 +290,10 @@ export class Drainer {
   }
 
   #notify(event: DrainEvent): void {
-    for (const observe of this.#options.observers ?? []) {
-      try {
-        observe(event);
-      } catch {
-        // Whoever watches can't be allowed to stop a drain.
-      }
-    }
+    tell(this.#options.observers, event);
   }
 }
 
 function withoutDrain(outcome: DrainOutcome): Accepted {
   return { recorded: Promise.resolve(), outcome };
-}
-
-/** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
-function endBefore(error: unknown, trouble: DrainError | undefined, signal: AbortSignal): DrainOutcome {
-  if (error instanceof LimitPassed) {
-    const why = trouble === undefined ? {} : { error: trouble };
-    return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };
-  }
-  if (signal.aborted) return { status: "abandoned", registrations: [] };
-  const failure = asDrainError(error);
-  if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };
-  return { status: "failed", error: failure, registrations: [] };
-}
-
-/** Short enough to read out, long enough not to repeat in a day's logs. */
-function newDrainId(): string {
-  return `d-${randomBytes(5).toString("hex")}`;
 }

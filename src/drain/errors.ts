@@ -24,13 +24,26 @@ export type DrainErrorCode =
   | "cloud-error"
   /** Somebody kept registering the node again. */
   | "registered-again"
+  /** What a drain had deregistered could not be registered again; the message says why. */
+  | "not-registered"
+  /** Registering again is not enabled. */
+  | "undo-disabled"
+  /** No drain of this id is known. */
+  | "drain-not-found"
+  /** Another drain of the node runs: what one deregisters the other can't register again. */
+  | "another-drain"
   /** The ledger of drains could not be written or read: what was asked for goes on, but is not promised. */
   | "ledger-unavailable"
   /** A fault of this program. */
   | "internal";
 
 /** Codes that are answers to the request rather than faults: nobody needs to be woken for them. */
-const REFUSALS: ReadonlySet<DrainErrorCode> = new Set(["ambiguous-node", "other-cluster"]);
+const REFUSALS: ReadonlySet<DrainErrorCode> = new Set([
+  "ambiguous-node",
+  "other-cluster",
+  "undo-disabled",
+  "another-drain",
+]);
 
 /** Codes of failures that may be gone a moment later. */
 const PASSING: ReadonlySet<DrainErrorCode> = new Set(["unreachable", "throttled", "unavailable"]);

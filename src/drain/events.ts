@@ -1,12 +1,13 @@
-import type { Node, Registration } from "./cloud-provider.ts";
+import type { Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
+import type { UndoneNode, UndoOutcome } from "./undo.ts";
 import type { Purpose } from "./urgency.ts";
 
 /** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
-export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
+export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode } & (
   | { readonly type: "started"; readonly reason?: string; readonly forced?: true }
   /** An earlier process had begun it. */
   | { readonly type: "resumed" }
@@ -46,9 +47,25 @@ export type DrainEvent = { readonly drainId: string; readonly node: Node } & (
   | { readonly type: "released"; readonly registration: Registration; readonly heldMs: number }
   | { readonly type: "failed"; readonly registration: Registration; readonly error: DrainError }
   | { readonly type: "ended"; readonly outcome: DrainOutcome; readonly tookMs: number }
+  /** What the drain has done is being undone, from now on. */
+  | { readonly type: "cancelled" }
+  /** Registered again, and seen so. */
+  | { readonly type: "registered"; readonly registration: Registration }
+  | { readonly type: "register-failed"; readonly registration: Registration; readonly error: DrainError }
+  | { readonly type: "undone"; readonly outcome: UndoOutcome }
 );
 
 export type DrainObserver = (event: DrainEvent) => void;
+
+export function tell(observers: readonly DrainObserver[] = [], event: DrainEvent): void {
+  for (const observe of observers) {
+    try {
+      observe(event);
+    } catch {
+      // Whoever watches can't be allowed to stop a drain.
+    }
+  }
+}
 
 /** One attempt to call the cloud. */
 export interface CloudCall {

@@ -52,9 +52,9 @@ export class Finder {
         if (journal !== undefined) {
           const leaving = departures.map(({ registration }) => registration);
           await journal.found(leaving, run.elsewhere.slice(elsewhereBefore));
-          // The drain may have ended meanwhile.
-          signal.throwIfAborted();
         }
+        // The drain may have ended meanwhile.
+        signal.throwIfAborted();
         letGo(departures);
       }
     });

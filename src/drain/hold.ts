@@ -16,7 +16,7 @@ export interface HoldAllowances {
 }
 
 /** A deregistration is read back this long after it was accepted: earlier reads are often old. */
-const READ_BACK_MS = 7_000;
+export const READ_BACK_MS = 7_000;
 /** Or at the hold's end, when that comes so soon that one look can serve both. */
 const READ_BACK_LATEST_MS = 10_000;
 /** Every pool that still holds a node is read at least this often: controllers put nodes back. */
@@ -26,7 +26,7 @@ export const REPEAT_MS = 5_000;
 /** Classic draining ends when the last request has: nobody knows when, so it is asked for. */
 const CLASSIC_INTERVAL_MS = 5_000;
 /** Still listed as live this long after AWS said yes: not an old read, the call did nothing. */
-const STALE_READ_MAX_MS = 20_000;
+export const STALE_READ_MAX_MS = 20_000;
 /** Looks within the same second share one call. */
 const LOOK_GRID_MS = 1_000;
 

@@ -5,7 +5,9 @@ import { type DrainRecord, recordedError, recordedOutcome } from "./drain-record
 import type { Ledger, LedgerEntry, LedgerStep } from "./ledger.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
-import type { AskedRequest } from "./request.ts";
+import type { AskedRequest, Asker } from "./request.ts";
+import type { UndoOutcome } from "./undo.ts";
+import type { UndoneFate } from "./undoable.ts";
 
 /** Requests beyond these join all the same: their patience is forgotten by a restart, and nothing else. */
 const JOINED_MAX = 200;
@@ -108,6 +110,27 @@ export class Journal {
     if (outcome.status === "abandoned") this.#write({ type: "interrupted" });
     else
       this.#write({ type: "ended", outcome: recordedOutcome(outcome, (registration) => this.#numberOf(registration)) });
+  }
+
+  /** Before anything is undone. Resolves as `Ledger.noted` does. */
+  async cancelled(asker: Asker | undefined): Promise<void> {
+    this.#write({ type: "cancelled", ...(asker && { asker }) });
+    await this.#ledger.noted();
+  }
+
+  /** What is untouched, or left, is told at the end alone. */
+  settled({ registration, state, error }: UndoneFate): void {
+    const of = [this.#numberOf(registration)].filter((number) => number >= 0);
+    if (state === "registered") this.#write({ type: "registered", of });
+    if (error !== undefined) this.#write({ type: "register-failed", of, error: recordedError(error) });
+  }
+
+  undone({ registrations }: UndoOutcome): void {
+    const fates = registrations.map(({ registration, state, error }) => ({
+      ...{ of: this.#numberOf(registration), state },
+      ...(error && { error: recordedError(error) }),
+    }));
+    this.#write({ type: "undone", fates: fates.filter(({ of }) => of >= 0) });
   }
 
   #isKnown(registration: Registration): boolean {

@@ -3,7 +3,8 @@ import type { DrainErrorCode } from "./errors.ts";
 import type { Refusal, Standing } from "./guard.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
-import type { AskedRequest } from "./request.ts";
+import type { AskedRequest, Asker } from "./request.ts";
+import type { UndoneFate } from "./undoable.ts";
 
 /** Which registrations of a drain are meant: their numbers, in the order in which `found` told them, from 0. */
 type Of = readonly number[];
@@ -17,6 +18,11 @@ export interface RecordedError {
 }
 
 export type RecordedFate = Omit<RegistrationFate, "registration" | "error"> & {
+  readonly of: number;
+  readonly error?: RecordedError;
+};
+
+export type RecordedUndone = Omit<UndoneFate, "registration" | "error"> & {
   readonly of: number;
   readonly error?: RecordedError;
 };
@@ -62,6 +68,13 @@ export type LedgerStep =
       readonly verdict: "waiting" | "waited" | "overridden" | "kept";
       readonly standing?: Standing;
     }
+  /** Somebody wants undone what the drain has done: it begins to be, now. Before or after the drain's end. */
+  | { readonly type: "cancelled"; readonly asker?: Asker }
+  /** Seen registered again. */
+  | { readonly type: "registered"; readonly of: Of }
+  | { readonly type: "register-failed"; readonly of: Of; readonly error: RecordedError }
+  /** All that can be undone is. */
+  | { readonly type: "undone"; readonly fates: readonly RecordedUndone[] }
   /** The process was told to stop before the drain had ended. */
   | { readonly type: "interrupted" }
   /** Another process has taken the drain up. */
@@ -85,6 +98,13 @@ export interface DrainSummary {
   readonly reasons: readonly string[];
   /** Absent while it runs. */
   readonly end?: { readonly at: number; readonly status: EndOfDrain["status"] };
+  /** Absent: nobody has cancelled it. */
+  readonly undo?: "running" | "ended";
+}
+
+/** Whether nothing is left to be done about a drain. */
+export function isOver({ end, undo }: Pick<DrainSummary, "end" | "undo">): boolean {
+  return end !== undefined && undo !== "running";
 }
 
 /** Whoever waits for an entry to be kept waits no longer than this. */
@@ -124,7 +144,7 @@ export interface Ledger {
   /** Hands over each entry of a drain as it is given, until the returned function is called. */
   follow(drain: string, heard: (entry: LedgerEntry) => void): () => void;
 
-  /** The entries of each drain that has not ended, oldest first. Throws `ledger-unavailable`. */
+  /** The entries of each drain that is not over (`isOver`), oldest first. Throws `ledger-unavailable`. */
   unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]>;
 }
 
@@ -144,6 +164,10 @@ export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntr
     }
     case "ended":
       return summary && { ...summary, end: { at: entry.at, status: entry.outcome.status } };
+    case "cancelled":
+      return summary && { ...summary, undo: "running" };
+    case "undone":
+      return summary && { ...summary, undo: "ended" };
     default:
       return summary;
   }

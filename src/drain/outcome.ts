@@ -29,6 +29,8 @@ export interface RegistrationFate {
   readonly newTrafficStopped: boolean;
   /** How often somebody else registered it again. */
   readonly cameBack: number;
+  /** Whether this drain has deregistered it, and not somebody else: `cancel` registers it again. Absent: `false`. */
+  readonly deregistered?: boolean;
   readonly error?: DrainError;
 }
 
@@ -63,6 +65,8 @@ export type DrainOutcome =
       readonly error?: DrainError;
       readonly registrations: readonly RegistrationFate[];
     })
+  /** Somebody has cancelled the drain: what it had deregistered is being registered again. */
+  | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationFate[] })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }
   /** The program was told to stop. Deregistrations already made stay made. */

@@ -1,11 +1,22 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { PastOf } from "./departure.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
 /** No drain takes longer, whatever its callers' timeouts: what is older nobody waits for. */
 const RESUMED_WITHIN_MS = 86_400_000;
+
+/** What an earlier process has done about a registration. */
+export interface Past {
+  /** Deregistered then, in milliseconds since the epoch. */
+  readonly heldSince: number;
+  /** For how long it was held. Absent: it still is to be. */
+  readonly heldMs?: number;
+  readonly cameBack: number;
+}
+
+/** Undefined: nothing. */
+export type PastOf = (registration: Registration) => Past | undefined;
 
 /** What an earlier process has left of a drain. */
 export interface Left {

@@ -21,6 +21,9 @@ export class PoolCall {
     for (const departure of departures) this.departures.add(departure);
   }
 
+  /** See `CallFor`. */
+  readonly stillTaken = () => new Set([...this.departures].map(({ registration }) => registration.target));
+
   left(departure: Departure): void {
     if (this.departures.delete(departure) && this.departures.size === 0) this.giveUp();
   }

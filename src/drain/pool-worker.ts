@@ -284,7 +284,7 @@ export class PoolWorker {
     return { kind: registration.pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
   }
 
-  #callFor(purpose: "describe" | "deregister" | "look", { departures, signal }: PoolCall): CallFor {
+  #callFor(purpose: "describe" | "deregister" | "look", { departures, signal, stillTaken }: PoolCall): CallFor {
     const about = () => (purpose === "deregister" ? [...departures, ...this.#waiting] : this.#here);
     const repeats = (error: DrainError) => {
       for (const departure of purpose === "describe" ? this.#here : departures) departure.repeating(error);
@@ -295,6 +295,6 @@ export class PoolWorker {
     // Until then a look can't end anybody's wait.
     const endsAt = purpose === "look" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
-    return { urgency, signal, repeats, refuses };
+    return { urgency, signal, repeats, refuses, stillTaken };
   }
 }

@@ -4,6 +4,7 @@ import type { DrainSummary, LedgerEntry } from "./ledger.ts";
 import type { RunningDrain } from "./node-status.ts";
 import { foundReport, limitReport, nodeReport, outcomeReport, runningReport, seconds } from "./report.ts";
 import type { AskedRequest } from "./request.ts";
+import { undoneReport } from "./undo-report.ts";
 
 export type StepReport = ReturnType<typeof stepReport>;
 
@@ -12,7 +13,7 @@ export function drainListReport(summaries: readonly DrainSummary[]) {
   return { drains: summaries.map(summaryReport) };
 }
 
-function summaryReport({ drain, node, startedAt, reasons, end }: DrainSummary) {
+function summaryReport({ drain, node, startedAt, reasons, end, undo }: DrainSummary) {
   return {
     drainId: drain,
     node,
@@ -20,12 +21,13 @@ function summaryReport({ drain, node, startedAt, reasons, end }: DrainSummary) {
     startedAt: moment(startedAt),
     reasons,
     ...(end && { endedAt: moment(end.at), outcome: end.status }),
+    ...(undo && { undo }),
   };
 }
 
 /** `now`: how it stands, while it runs. */
 export function drainReport(record: DrainRecord, now: RunningDrain | undefined) {
-  const { id, node, startedAt, requests, elsewhere, entries, missing, end } = record;
+  const { id, node, startedAt, requests, elsewhere, entries, missing, end, undo } = record;
   return {
     drainId: id,
     node: nodeReport(node),
@@ -40,7 +42,17 @@ export function drainReport(record: DrainRecord, now: RunningDrain | undefined) 
     steps: entries.map((entry) => stepReport(entry, record)),
     missingSteps: missing,
     ...(end && { outcome: outcomeReport(end.outcome) }),
+    ...(undo && { undo: recordedUndoReport(undo) }),
     ...(now && { now: runningReport(now) }),
+  };
+}
+
+function recordedUndoReport({ at, asker, end }: NonNullable<DrainRecord["undo"]>) {
+  return {
+    cancelledAt: moment(at),
+    ...(asker && { asker }),
+    status: end === undefined ? ("running" as const) : ("ended" as const),
+    ...(end && { endedAt: moment(end.at), registrations: end.registrations.map(undoneReport) }),
   };
 }
 
@@ -92,20 +104,28 @@ function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations
     case "deregister-failed":
     case "look-failed":
     case "failed":
+    case "register-failed":
       return { ...step, ...meant(entry.of), error: entry.error };
     case "released":
+    case "registered":
       return { ...step, ...meant(entry.of) };
     case "guarded":
       return { ...step, ...meant(entry.of), verdict: entry.verdict, ...standingReport(entry.standing) };
+    case "cancelled":
+      return { ...step, ...(entry.asker && { asker: entry.asker }) };
     case "interrupted":
     case "resumed":
       return step;
     case "ended":
       return { ...step, ...(record.end && { outcome: outcomeReport(record.end.outcome) }) };
+    case "undone":
+      return { ...step, registrations: (record.undo?.end?.registrations ?? []).map(undoneReport) };
     default:
       return entry satisfies never;
   }
 }
+
+const NEEDED: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
 
 /** The steps of a drain as outsiders get them, one after the other. */
 export class StepReports {
@@ -114,7 +134,7 @@ export class StepReports {
   #record: DrainRecord | undefined;
 
   report(entry: LedgerEntry): StepReport {
-    if (entry.type === "accepted" || entry.type === "found" || entry.type === "ended") {
+    if (NEEDED.has(entry.type)) {
       this.#told.push(entry);
       this.#record = drainRecord(this.#told);
     }

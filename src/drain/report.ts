@@ -30,6 +30,8 @@ export function outcomeReport(outcome: DrainOutcome) {
       };
     case "nothing-registered":
       return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
+    case "cancelled":
+      return { status, ...endedReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "abandoned":
       return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "refused":
@@ -131,7 +133,7 @@ function begunReport({ drainId, node }: { readonly drainId?: string; readonly no
   return node === undefined ? {} : { drainId, node: nodeReport(node) };
 }
 
-export function nodeReport({ id, name, network, cluster }: Node) {
+export function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
   return { id, name, network, cluster };
 }
 
@@ -147,11 +149,18 @@ export function registrationReport({ pool, target }: Registration) {
   return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, target };
 }
 
+/** What it takes to register it again, besides what people read. */
+function identityReport({ pool, listed }: Registration) {
+  return { poolId: pool.id, ...(listed === undefined ? {} : { listed }) };
+}
+
 function fateReport(fate: RegistrationFate) {
   return {
     ...registrationReport(fate.registration),
+    ...identityReport(fate.registration),
     state: fate.state,
     ...(fate.guard === undefined ? {} : { guard: fate.guard }),
+    deregistered: fate.deregistered ?? false,
     heldSeconds: seconds(fate.heldMs),
     ...(fate.holdMs === undefined ? {} : { holdSeconds: seconds(fate.holdMs) }),
     newTrafficStopped: fate.newTrafficStopped,
@@ -164,7 +173,7 @@ export function limitReport({ reason, at }: DrainLimit) {
   return { reason, at: new Date(at).toISOString() };
 }
 
-function errorReport({ code, message }: DrainError) {
+export function errorReport({ code, message }: DrainError) {
   return { code, message };
 }
 

@@ -4,13 +4,14 @@
  *
  * - `deregister`: ends a registration.
  * - `find`: where is the node, or its registrations?
+ * - `register`: makes a registration again that a drain has ended. Nobody loses traffic by waiting for it.
  * - `describe`: how does this pool let go, and for how long is the node to be held?
  * - `look`: has the pool let go?
  * - `confirm`: was what was asked of the pool done, and has nobody undone it?
  * - `verify`: is what was known of the node all there is?
  * - `refresh`: what has changed while nobody asked?
  */
-export const PURPOSES = ["deregister", "find", "describe", "look", "confirm", "verify", "refresh"] as const;
+export const PURPOSES = ["deregister", "find", "register", "describe", "look", "confirm", "verify", "refresh"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** How urgently somebody needs a call to the cloud. */

@@ -152,7 +152,7 @@ export class FileLedger implements Ledger {
   #take(waiting: Waiting): void {
     const { entry, kept } = waiting;
     this.#index.given(entry);
-    const isStep = entry.type !== "accepted" && entry.type !== "ended";
+    const isStep = !["accepted", "ended", "cancelled", "undone"].includes(entry.type);
     const { waitingMax } = this.#bounds;
     if (this.#queue.length >= (isStep ? waitingMax : 2 * waitingMax)) {
       this.#lost += 1;

@@ -1,4 +1,4 @@
-import { type DrainSummary, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import { type DrainSummary, isOver, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
 
 /** One drain, and where in the file its lines are, between those of others. */
 export interface Indexed {
@@ -37,7 +37,7 @@ export class LedgerIndex {
   }
 
   unfinished(): ReadonlySet<string> {
-    return new Set([...this.#drains].filter(([, { summary }]) => summary.end === undefined).map(([drain]) => drain));
+    return new Set([...this.#drains].filter(([, { summary }]) => !isOver(summary)).map(([drain]) => drain));
   }
 
   /** It is given, and not written yet. */
@@ -45,7 +45,7 @@ export class LedgerIndex {
     const known = this.#drains.get(entry.drain);
     const summary = summaryWith(known?.summary, entry);
     if (summary === undefined) return;
-    if (known?.summary.end === undefined && summary.end !== undefined) this.#ended += 1;
+    this.#ended += Number(isOver(summary)) - Number(known !== undefined && isOver(known.summary));
     this.#drains.set(entry.drain, { ...(known ?? { from: 0, to: 0, bytes: 0 }), summary });
   }
 
@@ -62,7 +62,7 @@ export class LedgerIndex {
     let ended = 0;
     let bytes = 0;
     for (const [drain, { summary, bytes: own }] of [...this.#drains].reverse()) {
-      if (summary.end === undefined) continue;
+      if (!isOver(summary)) continue;
       if (ended < endedMax && bytes + own <= endedBytesMax) {
         ended += 1;
         bytes += own;
@@ -75,6 +75,6 @@ export class LedgerIndex {
   rewritten(dropped: ReadonlySet<string>): void {
     const drains = [...this.#drains].filter(([drain]) => !dropped.has(drain));
     this.#drains = new Map(drains.map(([drain, { summary }]) => [drain, { summary, from: 0, to: 0, bytes: 0 }]));
-    this.#ended = drains.filter(([, { summary }]) => summary.end !== undefined).length;
+    this.#ended = drains.filter(([, { summary }]) => isOver(summary)).length;
   }
 }

@@ -48,6 +48,7 @@ const STATUSES = [
   "abandoned",
   "failed",
   "refused",
+  "cancelled",
 ];
 
 /** For each kind of entry, whether it has all that a drain is taken up by. */
@@ -64,6 +65,10 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   failed: troubled,
   released: numbered,
   guarded: numbered,
+  cancelled: always,
+  registered: numbered,
+  "register-failed": troubled,
+  undone: ({ fates }) => Array.isArray(fates) && fates.every((fate) => isRecord(fate) && isCount(fate["of"])),
   interrupted: always,
   resumed: always,
   ended: ({ outcome }) =>

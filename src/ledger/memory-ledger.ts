@@ -1,4 +1,4 @@
-import { type DrainSummary, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
 import { Followers } from "./followers.ts";
 
 /** Bounds of what is kept. A drain that has not ended is kept while there is room for its entries. */
@@ -10,6 +10,9 @@ export interface MemoryBounds {
 }
 
 const BOUNDS: MemoryBounds = { endedMax: 1_000, weightMax: 100_000 };
+
+/** How drains begin and end, what they found, and how they are undone. */
+const ALWAYS_KEPT: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
 
 interface Kept {
   summary: DrainSummary;
@@ -59,9 +62,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async unfinished(): Promise<readonly (readonly LedgerEntry[])[]> {
-    return [...this.#drains.values()]
-      .filter(({ summary }) => summary.end === undefined)
-      .map(({ entries }) => [...entries]);
+    return [...this.#drains.values()].filter(({ summary }) => !isOver(summary)).map(({ entries }) => [...entries]);
   }
 
   #take(entry: LedgerEntry): void {
@@ -73,13 +74,13 @@ export class MemoryLedger implements Ledger {
     this.#drains.set(entry.drain, kept);
     const weight = weightOf(entry, kept);
     this.#makeRoom(weight);
-    // How drains begin and end, and what they found, is always kept.
-    const isStep = entry.type !== "accepted" && entry.type !== "found" && entry.type !== "ended";
+    const isStep = !ALWAYS_KEPT.has(entry.type);
     if (isStep && this.#weight + weight > this.#bounds.weightMax) return;
     kept.entries.push(entry);
     kept.weight += weight;
     this.#weight += weight;
-    if (entry.type === "ended") this.#ended.add(entry.drain);
+    if (isOver(summary)) this.#ended.add(entry.drain);
+    else this.#ended.delete(entry.drain);
   }
 
   /** Forgets those that ended first. */
@@ -95,6 +96,7 @@ export class MemoryLedger implements Ledger {
 }
 
 function weightOf(entry: LedgerEntry, { entries }: Kept): number {
+  if (entry.type === "undone") return 1 + entry.fates.length;
   if (entry.type !== "ended") return 1;
   // What was found is the running drain's own, too; from now on it is held for this alone.
   const found = entries.reduce((sum, one) => sum + (one.type === "found" ? one.registrations.length : 0), 0);

@@ -5,6 +5,7 @@ import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import { shown } from "../drain/shown.ts";
+import type { UndoOutcome } from "../drain/undo.ts";
 
 export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error">;
 
@@ -75,6 +76,17 @@ export function drainLog(log: Log): DrainObserver {
         return log.error({ ...about, ...where(event.registration), ...failure(event.error) }, "could not be taken out");
       case "ended":
         return logEnd(log, about, event);
+      case "cancelled":
+        return log.info(about, "cancelled: registering again what the drain has deregistered");
+      case "registered":
+        return log.info({ ...about, ...where(event.registration) }, "registered again");
+      case "register-failed":
+        return log.error(
+          { ...about, ...where(event.registration), ...failure(event.error) },
+          "could not be registered again",
+        );
+      case "undone":
+        return logUndone(log, about, event.outcome);
       default:
         return event satisfies never;
     }
@@ -99,6 +111,12 @@ export function logWithoutDrain(log: Log, outcome: DrainOutcome, { node: { by, v
 function logEnd(log: Log, about: object, { outcome, tookMs }: Extract<DrainEvent, { type: "ended" }>): void {
   const { level, message, more = {} } = endOf(outcome);
   log[level]({ ...about, outcome: outcome.status, tookSeconds: seconds(tookMs), ...more }, message);
+}
+
+function logUndone(log: Log, about: object, { registrations }: UndoOutcome): void {
+  const failed = registrations.filter(({ state }) => state === "failed").length;
+  if (failed === 0) log.info(about, "undone: all that the drain had deregistered is registered again");
+  else log.error({ ...about, failed }, "not undone: some of it stays deregistered");
 }
 
 interface LogLine {
@@ -147,6 +165,8 @@ function endOf(outcome: DrainOutcome): LogLine {
         message: "abandoned; what was deregistered stays deregistered",
         more: { remaining: remaining(outcome.registrations) },
       };
+    case "cancelled":
+      return { level: "info", message: "cancelled: the node can't go" };
     case "failed":
       return { level: "error", message: "not drained", more: failure(outcome.error) };
     default:

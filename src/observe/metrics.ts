@@ -130,6 +130,10 @@ export class Metrics {
       case "joined":
       case "deregister-failed":
       case "look-failed":
+      case "cancelled":
+      case "registered":
+      case "register-failed":
+      case "undone":
         return;
       default:
         event satisfies never;

@@ -32,6 +32,9 @@ export function settlementOf(outcome: DrainOutcome, foreign: ForeignEvents): Set
     case "planned":
     case "refused":
       return AGAIN;
+    case "cancelled":
+      // The machine is wanted again, and Auto Scaling does not give it back: it has the time that its hook has.
+      return { message: "delete", hook: "untouched" };
     case "abandoned":
       return { message: "release", hook: "untouched" };
     case "failed":

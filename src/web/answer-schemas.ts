@@ -31,6 +31,16 @@ export const error = z.strictObject({ code: z.string(), message: z.string() }).m
 const fate = z
   .strictObject({
     ...place,
+    poolId: z.string().describe("The target group's ARN or the classic load balancer's name."),
+    listed: z
+      .strictObject({
+        Id: z.string(),
+        Port: z.int().optional(),
+        AvailabilityZone: z.string().optional(),
+        QuicServerId: z.string().optional(),
+      })
+      .optional()
+      .describe("The target as AWS listed it, where `target` does not say it all."),
     state: z
       .enum(["released", "holding", "registered", "failed", "kept"])
       .describe(
@@ -42,6 +52,7 @@ const fate = z
       .describe(
         "What the guard did. waited: until enough others were healthy. overridden: too few stay, or nobody could say. forced: nobody looked. Absent: nothing.",
       ),
+    deregistered: z.boolean().describe("Whether this drain has deregistered it: to cancel it registers it again."),
     heldSeconds: seconds.describe("Since the deregistration was accepted."),
     holdSeconds: seconds.optional().describe("How long the hold is to be. Absent while that is not known."),
     newTrafficStopped: z.boolean().describe("Whether new requests and connections have stopped."),
@@ -128,6 +139,7 @@ const deadlinePassed = z.strictObject({
   error: error.optional().describe("Why not every pool had been asked, where a call kept failing."),
   registrations: fates,
 });
+const cancelled = z.strictObject({ status: z.literal("cancelled"), drainId, node, registrations: fates });
 const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
 const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
 
@@ -144,7 +156,16 @@ const instanceGone = z.strictObject({ status: z.literal("instance-gone"), messag
 
 /** How a drain has ended. */
 export const OUTCOME = z
-  .discriminatedUnion("status", [drained, nothingRegistered, deadlinePassed, instanceGone, abandoned, failed, refused])
+  .discriminatedUnion("status", [
+    drained,
+    nothingRegistered,
+    deadlinePassed,
+    cancelled,
+    instanceGone,
+    abandoned,
+    failed,
+    refused,
+  ])
   .meta({ id: "Outcome" });
 
 /** 200 from `POST /drain`. */
@@ -203,6 +224,30 @@ export const PROBLEM = z.strictObject(problem).meta({ id: "Problem", description
 
 const code = z.string().describe("Which failure it is, for programs.");
 export const FAILURE = z.strictObject({ ...problem, code }).meta({ id: "Failure" });
+export const CANCELLED = z
+  .strictObject({ ...problem, outcome: cancelled })
+  .meta({ id: "Cancelled", description: "Somebody has cancelled the drain: the node can't go." });
+
+/** One registration of a drain that was undone. */
+export const undone = z
+  .strictObject({
+    ...place,
+    state: z
+      .enum(["registered", "untouched", "left", "failed"])
+      .describe(
+        "registered: again, and seen so. untouched: the drain had not deregistered it. left: somebody else had, before the drain. failed: error says why.",
+      ),
+    error: error.optional(),
+  })
+  .meta({ id: "UndoneRegistration" });
+
+/** 200 from `DELETE /drains/{drain}`. */
+export const UNDONE = z
+  .strictObject({ status: z.enum(["undone", "not-undone"]), drainId, node, registrations: z.array(undone) })
+  .meta({ id: "Undone", description: "How a drain was undone." });
+export const UNDO_FAILURE = z
+  .strictObject({ ...problem, code, undo: UNDONE.optional().describe("Absent where nothing was begun.") })
+  .meta({ id: "UndoFailure" });
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
 export const REFUSED = z.strictObject({ ...problem, code, outcome: refused }).meta({ id: "Refused" });
 export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });

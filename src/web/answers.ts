@@ -3,6 +3,8 @@ import type { AcceptedDrain } from "../drain/event-source.ts";
 import type { NodeStatus } from "../drain/node-status.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { acceptedReport, nodeStatusReport, outcomeReport } from "../drain/report.ts";
+import { type UndoOutcome, undoFailure } from "../drain/undo.ts";
+import { undoReport } from "../drain/undo-report.ts";
 import type { Unrecorded } from "./http-source.ts";
 import { type Answer, problem, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
@@ -20,6 +22,11 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
       return problem(409, outcome.refusal.message, { more: { code: "refused", outcome: report } });
     case "deadline-passed":
       return problem(504, `the ${outcome.limit.reason} came before ${missed(outcome)}`, { more: { outcome: report } });
+    case "cancelled": {
+      const detail =
+        "somebody has cancelled the drain: what it had deregistered is being registered again, and the node can't go";
+      return problem(409, detail, { more: { outcome: report } });
+    }
     case "abandoned": {
       const detail = "the service stopped before traffic had ended; what was deregistered stays deregistered";
       return unavailable(detail, { outcome: report });
@@ -41,6 +48,13 @@ export function unrecordedAnswer({ drain, message }: Unrecorded): Answer {
   const { drainId, node } = acceptedReport(drain);
   const detail = `the drain ${drainId} has begun, but would be forgotten if the service died: ${message}. Wait for it, or ask again`;
   return unavailable(detail, { code: "ledger-unavailable" satisfies DrainErrorCode, drainId, node });
+}
+
+/** To whoever cancels a drain. Only 200 means that all is registered again. */
+export function undoAnswer(outcome: UndoOutcome): Answer {
+  const report = undoReport(outcome);
+  const error = undoFailure(outcome);
+  return error === undefined ? json(200, report) : failureAnswer(error, { undo: report });
 }
 
 export function nodeStatusAnswer(status: NodeStatus): Answer {
@@ -102,8 +116,11 @@ function statusOf(code: DrainErrorCode): number {
     case "node-not-found":
     case "instance-gone":
     case "other-cluster":
+    case "drain-not-found":
       return 404;
     case "ambiguous-node":
+    case "undo-disabled":
+    case "another-drain":
       return 409;
     case "access-denied":
     case "no-credentials":
@@ -113,6 +130,7 @@ function statusOf(code: DrainErrorCode): number {
     case "unavailable":
     case "cloud-error":
     case "registered-again":
+    case "not-registered":
       return 502;
     case "ledger-unavailable":
       return 503;

@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import {
   ACCEPTED,
+  CANCELLED,
   DONE,
   DRAIN_FAILURE,
   FAILURE,
@@ -83,8 +84,8 @@ export function apiDocument(): object {
         ...refused,
         404: failed("There is no such node, or it belongs to another cluster.", DRAIN_FAILURE),
         409: failed(
-          "Too few healthy targets would stay, or too many drains run already; or the address or name fits several nodes.",
-          REFUSED.or(DRAIN_FAILURE),
+          "Too few healthy targets would stay, or too many drains run already; the address or name fits several nodes; or somebody has cancelled the drain.",
+          REFUSED.or(DRAIN_FAILURE).or(CANCELLED),
         ),
         413: failed("The body is too large.", PROBLEM),
         500: failed("A fault of the service: its log says where.", PROBLEM.or(DRAIN_FAILURE)),

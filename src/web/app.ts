@@ -16,7 +16,7 @@ import {
 import { askerOf, withoutSecret } from "./asker.ts";
 import { clientAddress } from "./client-address.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
-import { addDrainRoutes, type DrainHistory } from "./drain-routes.ts";
+import { addDrainRoutes, type Cancel, type DrainHistory } from "./drain-routes.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { refuseSecretInBody } from "./misplaced-secret.ts";
@@ -31,6 +31,7 @@ import { needSecret, type SecretGuardOptions, sentSecret } from "./secret-guard.
 export interface WebOptions extends SecretGuardOptions {
   readonly source: HttpSource;
   readonly history: DrainHistory;
+  readonly cancel: Cancel;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
   readonly version: string;
@@ -110,7 +111,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
-  const { source, isSecret, dryRun, clock, status, history } = options;
+  const { source, isSecret, dryRun, clock, status, history, cancel } = options;
   const needsSecret = needSecret(options);
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
@@ -125,7 +126,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
-  addDrainRoutes(app, { needsSecret, history, clock });
+  addDrainRoutes(app, { needsSecret, history, clock, cancel, askerOf: (context) => askerOf(context, isSecret) });
 
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });

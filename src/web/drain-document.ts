@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
-import { FAILURE, PROBLEM } from "./answer-schemas.ts";
+import { FAILURE, PROBLEM, UNDO_FAILURE, UNDONE } from "./answer-schemas.ts";
 import { failed, header, succeeded } from "./described.ts";
 import { DRAIN, DRAINS } from "./drain-schemas.ts";
 import { DRAIN_EVENTS_HEADERS, DRAIN_RECORD_PATH, DRAIN_RECORD_QUERY, DRAINS_QUERY } from "./drains-request.ts";
@@ -44,6 +44,7 @@ export function describeDrainRoutes(
       },
     }),
   );
+  describeCancel(registry, { security, refused });
   registry.registerPath(
     createRoute({
       ...{ ...common, path: "/drains/{drain}/events", operationId: "drainEvents" },
@@ -63,6 +64,32 @@ export function describeDrainRoutes(
         404: notThere,
         500: failed("A fault of the service: its log says where.", PROBLEM),
         503: unreadable,
+      },
+    }),
+  );
+}
+
+function describeCancel(registry: OpenAPIHono["openAPIRegistry"], { security, refused }: ForSecretRoutes): void {
+  registry.registerPath(
+    createRoute({
+      ...{ method: "delete", path: "/drains/{drain}", operationId: "cancelDrain", tags: ["Drains"], security },
+      summary: "Cancel a drain: register again what it has deregistered",
+      description:
+        "Stops the drain, if it runs, registers again exactly what it has deregistered, and answers when that was seen. " +
+        "An address comes back to an ALB only after its deregistration delay. Needs UNDO. Who cancels it meanwhile joins; " +
+        "who leaves stops nothing; and what failed is tried again by cancelling once more.",
+      request: { params: DRAIN_RECORD_PATH, query: DRAIN_RECORD_QUERY.omit({ pw: true }) },
+      responses: {
+        200: succeeded("All that the drain had deregistered is registered again.", UNDONE),
+        ...refused,
+        404: failed("There is no such drain, or its machine is gone.", UNDO_FAILURE),
+        409: failed("UNDO is not set, or another drain of the node runs.", UNDO_FAILURE),
+        500: failed("A fault of the service: its log says where.", PROBLEM.or(UNDO_FAILURE)),
+        502: failed("Not all could be registered again: `undo` says what, and why.", UNDO_FAILURE),
+        503: {
+          ...failed("The service is stopping, or the ledger can't be read now.", PROBLEM.or(UNDO_FAILURE)),
+          headers: header("Retry-After", "Seconds."),
+        },
       },
     }),
   );

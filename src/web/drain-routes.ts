@@ -1,10 +1,13 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
 import { drainRecord } from "../drain/drain-record.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { RunningDrain } from "../drain/node-status.ts";
 import { drainListReport, drainReport } from "../drain/record-report.ts";
+import type { Asker } from "../drain/request.ts";
 import { shown } from "../drain/shown.ts";
+import type { UndoOutcome } from "../drain/undo.ts";
+import { undoAnswer } from "./answers.ts";
 import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains-request.ts";
 import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
@@ -19,10 +22,16 @@ export interface DrainRoutesOptions {
   readonly needsSecret: MiddlewareHandler;
   readonly history: DrainHistory;
   readonly clock: Clock;
+  readonly cancel: Cancel;
+  readonly askerOf: (context: Context) => Asker;
 }
 
+/** Undoes a drain. Throws `DrainError`. */
+export type Cancel = (drainId: string, asker: Asker) => Promise<UndoOutcome>;
+
 /** What was accepted, and what has become of it. */
-export function addDrainRoutes(app: Hono, { needsSecret, history, clock }: DrainRoutesOptions): void {
+export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
+  const { needsSecret, history, clock, cancel, askerOf } = options;
   const streams = new EventStreams(clock);
 
   app.get("/drains", needsSecret, (context) => {
@@ -37,6 +46,11 @@ export function addDrainRoutes(app: Hono, { needsSecret, history, clock }: Drain
     const record = entries && drainRecord(entries);
     if (record === undefined) return send(unknown(id));
     return send(json(drainReport(record, history.running(id))));
+  });
+
+  app.delete("/drains/:drain", needsSecret, async (context) => {
+    checkRecordRequest(queryOf(context));
+    return send(undoAnswer(await cancel(context.req.param("drain"), askerOf(context))));
   });
 
   app.get("/drains/:drain/events", needsSecret, async (context) => {

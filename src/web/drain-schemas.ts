@@ -10,6 +10,7 @@ import {
   registration,
   running,
   seconds,
+  undone,
 } from "./answer-schemas.ts";
 
 /** What `GET /drains` and what is below it answer: see `answer-schemas.ts`. Reports are made in `drain/record-report.ts`. */
@@ -31,11 +32,21 @@ export const DRAINS = z
           reasons: running.reasons,
           endedAt,
           outcome: z.string().optional().describe("The `status` of its outcome. Absent while it runs."),
+          undo: status.optional().describe("Absent where nobody has cancelled it."),
         }),
       )
       .describe("The newest first."),
   })
   .meta({ id: "Drains" });
+
+const asker = z
+  .strictObject({
+    via: z.string().describe("By what kind of event it came: http, or what a message announced."),
+    event: z.string().optional().describe("That event's own id."),
+    address: z.string().optional().describe("At the other end of the connection: a proxy's, where there is one."),
+    agent: z.string().optional().describe("What it calls itself."),
+  })
+  .optional();
 
 const request = z
   .strictObject({
@@ -43,14 +54,7 @@ const request = z
     deadline: moment.optional().describe("When the machine may be gone."),
     timeoutSeconds: seconds.optional().describe("The caller's own. Absent: TIMEOUT."),
     reason: z.string().optional(),
-    asker: z
-      .strictObject({
-        via: z.string().describe("By what kind of event it came: http, or what a message announced."),
-        event: z.string().optional().describe("That event's own id."),
-        address: z.string().optional().describe("At the other end of the connection: a proxy's, where there is one."),
-        agent: z.string().optional().describe("What it calls itself."),
-      })
-      .optional(),
+    asker,
   })
   .meta({ id: "Request", description: "Who asked, and why." });
 
@@ -87,11 +91,12 @@ const STEP = z
     }),
     z.strictObject({
       ...base,
-      type: z.enum(["deregister-failed", "look-failed", "failed"]),
+      type: z.enum(["deregister-failed", "look-failed", "failed", "register-failed"]),
       registrations,
-      error: error.describe("failed: it could not be taken out. The others are tried again."),
+      error: error.describe(
+        "failed: it could not be taken out. register-failed: it could not be registered again. The others are tried again.",
+      ),
     }),
-    z.strictObject({ ...base, type: z.literal("released"), registrations }),
     z.strictObject({
       ...base,
       type: z.literal("guarded"),
@@ -106,6 +111,11 @@ const STEP = z
         .optional()
         .describe("How the pool stood, where that is known."),
     }),
+    z.strictObject({ ...base, type: z.enum(["released", "registered"]), registrations }),
+    z
+      .strictObject({ ...base, type: z.literal("cancelled"), asker })
+      .describe("What was done is being undone from now on."),
+    z.strictObject({ ...base, type: z.literal("undone"), registrations: z.array(undone) }),
     z
       .strictObject({ ...base, type: z.enum(["interrupted", "resumed"]) })
       .describe("interrupted: the service stopped before the end. resumed: its next start took the drain up."),
@@ -129,6 +139,16 @@ export const DRAIN = z
     steps: z.array(STEP),
     missingSteps: z.int().describe("How many steps could not be kept: a disk failed, or memory had no room."),
     outcome: OUTCOME.optional().describe("Absent while it runs."),
+    undo: z
+      .strictObject({
+        cancelledAt: moment,
+        asker,
+        status,
+        endedAt,
+        registrations: z.array(undone).optional().describe("Absent while it runs."),
+      })
+      .optional()
+      .describe("Absent where nobody has cancelled the drain."),
     now: z
       .strictObject({ drainId, startedAt, ...running })
       .optional()

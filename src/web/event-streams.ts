@@ -1,6 +1,6 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import type { Ledger, LedgerEntry } from "../drain/ledger.ts";
+import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
 import { StepReports } from "../drain/record-report.ts";
 import { NotTaken } from "./http-source.ts";
 
@@ -50,12 +50,12 @@ export class EventStreams {
       const entries = await history.read(id, signal);
       const last = entries?.at(-1);
       // Told to a reader that comes again after the end, so that it stays away.
-      const isOver = last?.type === "ended" && last.n <= after;
-      if (entries !== undefined && isWanted && !isOver)
+      const hasAll = last !== undefined && isWhole(entries ?? []) && last.n <= after;
+      if (entries !== undefined && isWanted && !hasAll)
         return new Response(reader.stream(entries, left), { headers: HEADERS });
       left();
       if (entries === undefined) return undefined;
-      return new Response(null, isOver ? { status: 204 } : { headers: HEADERS });
+      return new Response(null, hasAll ? { status: 204 } : { headers: HEADERS });
     } catch (error) {
       left();
       throw error;
@@ -70,6 +70,12 @@ const HEADERS = {
   "x-accel-buffering": "no",
 };
 
+/** Nothing more is to come. */
+function isWhole(entries: readonly LedgerEntry[]): boolean {
+  const summary = entries.reduce<DrainSummary | undefined>(summaryWith, undefined);
+  return summary !== undefined && isOver(summary);
+}
+
 /** One reader of one drain. */
 class Reader {
   readonly #clock: Clock;
@@ -80,6 +86,7 @@ class Reader {
   #early: LedgerEntry[] | undefined = [];
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #last: number;
+  #summary: DrainSummary | undefined;
   #left: () => void = () => {};
 
   constructor(clock: Clock, after: number) {
@@ -97,7 +104,7 @@ class Reader {
       // The past in one piece, however long it is.
       const past = entries.map((entry) => this.#text(entry)).join("");
       controller.enqueue(this.#encoder.encode(`retry: ${RETRY_MS}\n\n${past}`));
-      if (entries.at(-1)?.type === "ended") this.#end();
+      if (isWhole(entries)) this.#end();
       else void this.#beat();
       for (const entry of early) this.heard(entry);
     };
@@ -110,12 +117,13 @@ class Reader {
     if (text === "") return;
     this.#send(text);
     // Of an interrupted drain the next process tells more.
-    if (entry.type === "ended" || entry.type === "interrupted") this.#end();
+    if ((this.#summary !== undefined && isOver(this.#summary)) || entry.type === "interrupted") this.#end();
   }
 
   /** Empty where the reader has it already. */
   #text(entry: LedgerEntry): string {
     const report = this.#reports.report(entry);
+    this.#summary = summaryWith(this.#summary, entry);
     if (entry.n <= this.#last) return "";
     this.#last = entry.n;
     return `id: ${entry.n}\nevent: ${entry.type}\ndata: ${JSON.stringify(report)}\n\n`;

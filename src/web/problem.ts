@@ -36,7 +36,7 @@ const TITLES: Readonly<Record<number, string>> = {
   404: "Not found",
   405: "Method not allowed",
   408: "Request too slow",
-  409: "Refused",
+  409: "Conflict",
   413: "Body too large",
   414: "URL too long",
   417: "Expectation failed",

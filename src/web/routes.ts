@@ -2,7 +2,7 @@
 export const ROUTES = {
   "/drain": "POST",
   "/drains": "GET, HEAD",
-  "/drains/{drain}": "GET, HEAD",
+  "/drains/{drain}": "GET, HEAD, DELETE",
   "/drains/{drain}/events": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
   "/health": "GET, HEAD",

@@ -42,6 +42,21 @@ describe("the printed policy", () => {
     ]);
   });
 
+  test.each([DRAIN, TAGGED])(
+    "lets the same pools be written again with undo, and without it nothing be registered: %j",
+    (needs) => {
+      const withUndo = writes({ ...needs, undo: true });
+      expect(withUndo.map(({ Resource, Condition }) => ({ Resource, Condition }))).toEqual(
+        writes(needs).map(({ Resource, Condition }) => ({ Resource, Condition })),
+      );
+      const added = actions({ ...needs, undo: true }).filter((action) => !actions(needs).includes(action));
+      expect(new Set(added)).toEqual(
+        new Set(["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"]),
+      );
+      expect(actions({ ...needs, undo: true, writes: false })).toEqual(actions({ ...needs, writes: false }));
+    },
+  );
+
   test("for the tag has a statement for the tag of each controller, because conditions of one must all hold", () => {
     expect(writes(TAGGED).map(({ Condition }) => Condition)).toEqual([
       { StringEquals: { "aws:ResourceTag/kubernetes.io/cluster/demo": ["owned", "shared"] } },
@@ -66,7 +81,13 @@ describe("the printed policy", () => {
   });
 
   test("fits into an inline policy of a role, however long the cluster's name is", () => {
-    const longest = { ...TAGGED, clusterName: "c".repeat(100), region: "ap-southeast-1", discovery: "tag" } as const;
+    const longest = {
+      ...TAGGED,
+      clusterName: "c".repeat(100),
+      region: "ap-southeast-1",
+      discovery: "tag",
+      undo: true,
+    } as const;
     expect(JSON.stringify(policyFor(longest)).length).toBeLessThan(10_240);
   });
 

@@ -10,8 +10,13 @@ import { describeWith } from "./support/programs.ts";
 const OPTIONS = { DISCOVERY: "tag", CLUSTERNAME: "demo", POLICY_SCOPE: "tag" };
 
 /** moto judges every request with the resource `*` and knows no conditions: of a policy only its actions count there. */
-function actionsFor(purpose: "plan" | "drain"): readonly string[] {
-  return [...new Set(printedFor(OPTIONS, { for: purpose }).Statement.flatMap(({ Action }) => Action))];
+function actionsFor(purpose: "plan" | "drain" | "undo"): readonly string[] {
+  const options = { ...OPTIONS, UNDO: String(purpose === "undo") };
+  return [
+    ...new Set(
+      printedFor(options, { for: purpose === "plan" ? "plan" : "drain" }).Statement.flatMap(({ Action }) => Action),
+    ),
+  ];
 }
 
 /** Both kinds of pool, and a classic load balancer that must be asked about the node because it doesn't list it. */
@@ -57,7 +62,16 @@ async function scene() {
     await asked.stillOwned(await asked.resolve({ by: "id", value: node.id }, never), registrations, never);
     return registrations;
   };
-  return { moto, node, register, allowed, plan, drain };
+  /** And what an undo makes besides. */
+  const undo = async () => {
+    const registrations = await drain();
+    const asked = provider();
+    const machine = await asked.resolve({ by: "id", value: node.id }, never);
+    await asked.obstacles(machine, registrations, never);
+    for (const registration of registrations) await asked.register(registration.pool, [registration], never);
+    return registrations;
+  };
+  return { moto, node, register, allowed, plan, drain, undo };
 }
 
 describeWith("moto_server", "With moto checking signatures and policies", () => {
@@ -74,10 +88,16 @@ describeWith("moto_server", "With moto checking signatures and policies", () => 
     expect(left.registrations.filter(({ pool }) => pool.kind !== "classic")).toEqual([]);
   });
 
-  test.each(["plan", "drain"] as const)("a %s needs each action of the printed policy", async (purpose) => {
+  test("an undo needs no action but those of the policy that is printed with UNDO", async () => {
+    const { moto, node, allowed, undo } = await scene();
+    const registrations = await allowed(actionsFor("undo"), undo);
+    expect((await moto.find(node)).registrations).toHaveLength(registrations.length);
+  });
+
+  test.each(["plan", "drain", "undo"] as const)("a %s needs each action of the printed policy", async (purpose) => {
     const { register, allowed, ...work } = await scene();
     const actions = actionsFor(purpose);
-    expect(actions).toHaveLength(purpose === "plan" ? 8 : 10);
+    expect(actions).toHaveLength({ plan: 8, drain: 10, undo: 12 }[purpose]);
     for (const missing of actions) {
       await register();
       const others = actions.filter((action) => action !== missing);

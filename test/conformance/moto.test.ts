@@ -150,7 +150,7 @@ describeWith("moto_server", "moto as another control plane", () => {
     const states = await moto.provider.observe(pool, [registration], never);
     expect([...states.values()]).toEqual(["absent"]);
     const classic = { ...pool, kind: "classic", id: "gone" } as const;
-    const instance = { ...registration, listed: node.id };
+    const instance = { ...registration, target: node.id };
     expect([...(await moto.provider.observe(classic, [instance], never)).values()]).toEqual(["absent"]);
   });
 });

@@ -20,7 +20,7 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
     region.group({ name: "web", nodes, delaySeconds: 60 });
     region.classic({ name: "legacy", nodes: [nodes[0]], drainingSeconds: 60 }).requestStarted(nodes[0].id);
     return {
-      provider: awsProvider(region.restrictedClients(), {}, region.clock),
+      provider: awsProvider(region.restrictedClients({ UNDO: "true" }), {}, region.clock),
       clock: region.clock,
       ids: [nodes[0].id, nodes[1].id],
       terminate: (id) => region.world.terminateInstance(region.world.instances.get(id) as never),
@@ -130,6 +130,26 @@ describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScen
     const first = await scene.provider.healthOf(registration.pool, 0, never);
     const known = scene.provider.knownHealth(registration.pool);
     if (known !== undefined) expect(known.targets).toBe(first.targets);
+  });
+
+  test("registers again exactly what was deregistered, while it drains and when it is gone, and may be told to twice", async () => {
+    for (const waitMs of [1_000, 60_000]) {
+      const scene = makeScene();
+      const registrations = await found(scene, scene.ids[0]);
+      const node = await resolve(scene, scene.ids[0]);
+      for (const { pool } of registrations) {
+        const own = registrations.filter((one) => one.pool === pool);
+        await scene.provider.deregister(pool, own, never);
+      }
+      await scene.clock.advance(waitMs);
+      expect((await scene.provider.obstacles(node, registrations, never)).size).toBe(0);
+      for (const registration of registrations) {
+        await scene.provider.register(registration.pool, [registration], never);
+        await scene.provider.register(registration.pool, [registration], never);
+        expect(["initial", "live"]).toContain((await statesIn(scene, registration.pool, [registration]))[0]);
+      }
+      expect((await found(scene, scene.ids[0])).map(keyOf).sort()).toEqual(registrations.map(keyOf).sort());
+    }
   });
 
   test("tells which machines are terminated or unknown", async () => {

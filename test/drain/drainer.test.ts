@@ -259,7 +259,7 @@ describe("when the cloud refuses", () => {
     const node = scene.cloud.addNode("i-1");
     const pool = scene.cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
     scene.cloud.force(pool, "draining");
-    const second = scene.cloud.register(pool, node, 81);
+    const second = scene.cloud.addRegistration(pool, node, 81);
     scene.cloud.before = ({ method, nodes }) => {
       if (method === "deregister" && nodes?.includes(second.target)) throw new DrainError("access-denied", "allow it");
     };

@@ -125,7 +125,7 @@ describe("nodes of one pool", () => {
     const first = made.ask("i-0", { signal: leaving.signal });
     const second = made.ask("i-1");
     await made.clock.advance(10_000);
-    for (const node of nodes.slice(0, 1)) cloud.register(pool, node);
+    for (const node of nodes.slice(0, 1)) cloud.addRegistration(pool, node);
     // The look at 67 s sees the first one back; it leaves while its address is asked for.
     await made.clock.advance(58_000);
     leaving.abort();
@@ -139,7 +139,7 @@ describe("nodes of one pool", () => {
     const { scene: made, cloud, pool, nodes } = scene(1, 120_000);
     const drain = made.ask("i-0", { deadlineSeconds: 110 });
     await made.clock.advance(10_000);
-    for (const node of nodes) cloud.register(pool, node);
+    for (const node of nodes) cloud.addRegistration(pool, node);
     cloud.before = ({ method }) => {
       if (method === "deregister") throw PASSING;
     };
@@ -159,7 +159,7 @@ describe("nodes of one pool", () => {
     await Promise.all(left);
     expect(made.clock.sleeping).toBe(0);
     await made.clock.advance(100_000);
-    for (const node of nodes) cloud.register(pool, node);
+    for (const node of nodes) cloud.addRegistration(pool, node);
     const outcomes = await made.clock.run(Promise.all([made.ask("i-0"), made.ask("i-1")]));
     expect(outcomes).toMatchObject([{ status: "drained" }, { status: "drained" }]);
     expect(made.secondsOf("deregister", pool)).toEqual([0, 0, 110, 110]);

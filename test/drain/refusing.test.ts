@@ -117,7 +117,7 @@ describe("a voluntary drain", () => {
     const web = scene.cloud.addPool("alb", "web", [first, second as never]);
     await scene.drain("i-1", VOLUNTARY);
     expect(await scene.drain("i-2", VOLUNTARY)).toMatchObject({ status: "refused" });
-    scene.cloud.register(web, third as never);
+    scene.cloud.addRegistration(web, third as never);
     expect(await scene.drain("i-2", VOLUNTARY)).toMatchObject({ status: "drained" });
   });
 

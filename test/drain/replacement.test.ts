@@ -41,7 +41,7 @@ describe("a drain whose machine goes anyway", () => {
     const tcp = cloud.addPool("nlb", "tcp", nodes);
     const drain = scene.ask("i-1");
     await scene.clock.advance(31_000);
-    cloud.register(web, other);
+    cloud.addRegistration(web, other);
 
     const outcome = await scene.clock.run(drain);
 
@@ -168,7 +168,7 @@ describe("a drain whose machine goes anyway", () => {
   test("makes those wait in vain who can be told no: its targets count as gone for them while it waits", async () => {
     const { scene, cloud, nodes } = sceneOf(2, { minHealthy: { count: 2 } });
     const web = cloud.addPool("alb", "web", nodes);
-    cloud.register(web, nodes[0] as Node, 81);
+    cloud.addRegistration(web, nodes[0] as Node, 81);
     const dying = scene.ask("i-1");
     await scene.clock.advance(1_000);
     expect(await scene.drain("i-2", { isVoluntary: true })).toMatchObject({
@@ -223,7 +223,7 @@ describe("a drain whose machine goes anyway", () => {
       status: "abandoned",
       registrations: [{ state: "registered" }],
     });
-    cloud.register(web, nodes[1] as Node);
+    cloud.addRegistration(web, nodes[1] as Node);
     await scene.clock.advance(300_000);
     expect(cloud.callsOf("deregister")).toEqual([]);
     expect(cloud.callsOf("healthOf", web).length).toBe(2);

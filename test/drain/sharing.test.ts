@@ -54,7 +54,7 @@ describe("requests for one node", () => {
     const node = scene.cloud.addNode("i-1");
     const pool = scene.cloud.addPool("alb", "web", [node], { drainMs: 30_000 });
     const first = await scene.drain("i-1");
-    scene.cloud.register(pool, node);
+    scene.cloud.addRegistration(pool, node);
     const second = await scene.drain("i-1");
     expect(second).toMatchObject({ status: "drained" });
     expect("drainId" in second && "drainId" in first && second.drainId !== first.drainId).toBe(true);

@@ -69,6 +69,25 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     expect(await ledger.unfinished(never)).toEqual([ofLeft, ofInterrupted]);
   });
 
+  test("hands out what was cancelled until it is undone, before its end and after it, and keeps it as long", async () => {
+    const ledger = await make({ endedMax: 1 });
+    const early = new EntriesOf("d-1");
+    const late = new EntriesOf("d-2");
+    for (const entry of [early.accepted(), early.next({ type: "cancelled" }), early.ended()]) ledger.note(entry);
+    for (const entry of [...late.whole(), late.next({ type: "cancelled" })]) ledger.note(entry);
+    for (let number = 3; number <= 20; number++)
+      for (const entry of new EntriesOf(`d-${number}`).whole()) ledger.note(entry);
+    const unfinished = async () => (await ledger.unfinished(never)).map(([first]) => first?.drain);
+    expect(await unfinished()).toEqual(["d-1", "d-2"]);
+    expect(ledger.list(100).filter(({ undo }) => undo === "running")).toHaveLength(2);
+    ledger.note(early.next({ type: "undone", fates: [] }));
+    expect(await unfinished()).toEqual(["d-2"]);
+    ledger.note(late.next({ type: "undone", fates: [{ of: 0, state: "registered" }] }));
+    expect(await unfinished()).toEqual([]);
+    ledger.note(late.next({ type: "cancelled" }));
+    expect(await unfinished()).toEqual(["d-2"]);
+  });
+
   test("tells those who follow a drain of each entry at once, until they leave, and of no other drain", async () => {
     const ledger = await make();
     const heard: LedgerEntry[] = [];

@@ -1,11 +1,12 @@
 import type { WorldPool, WorldTarget } from "./world.ts";
 
-export type Method = "resolve" | "find" | "describe" | "deregister" | "observe" | "owned" | "terminated";
+export type Method = "resolve" | "find" | "describe" | "deregister" | "register" | "observe" | "owned" | "terminated";
 export const METHODS: readonly Method[] = [
   "resolve",
   "find",
   "describe",
   "deregister",
+  "register",
   "observe",
   "owned",
   "terminated",

@@ -139,6 +139,29 @@ export class ModelCloud implements CloudProvider {
     if (refused.length > 0) by.refuses?.(refused.map(({ name }) => name));
   }
 
+  async register({ id }: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    const { world, spec, faults, clock, wire, calls } = this.#options;
+    const pool = world.poolOf(id);
+    await wire.permit(by.signal);
+    const targets = take(spec.targetsPerCallMax).flatMap(({ target }) => pool.targets.get(target) ?? []);
+    calls.made({ method: "register", pool, targets, at: clock.now() });
+    const ignored = new Set(faults.isIgnored(pool, clock.now()) ? targets : []);
+    await wire.send({ method: "register", pool, by }, (now) => {
+      if (pool.vanishedAt !== undefined) throw new DrainError("not-registered", `${id} has vanished`);
+      for (const target of targets) if (!ignored.has(target)) world.registerAgain(target, now);
+    });
+  }
+
+  async obstacles(
+    node: Node,
+    registrations: readonly Registration[],
+    by: CallFor,
+  ): Promise<ReadonlyMap<Registration, string>> {
+    const owned = await this.stillOwned(node, registrations, by);
+    const lost = registrations.filter((one) => !owned.includes(one));
+    return new Map(lost.map((one) => [one, `${one.target} is another machine's by now`]));
+  }
+
   async observe({ id }: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed> {
     const { world, clock, wire, calls } = this.#options;
     const pool = world.poolOf(id);

@@ -122,6 +122,10 @@ export class World {
     const name = `${registeredBy}:${FIRST_PORT + (port % pool.ports)}`;
     const target = pool.targets.get(name) ?? { pool, name, registeredBy, stretches: [] };
     pool.targets.set(name, target);
+    this.registerAgain(target, now);
+  }
+
+  registerAgain(target: WorldTarget, now: number): void {
     const last = target.stretches.at(-1);
     if (last === undefined || last.to !== undefined) target.stretches.push({ from: now });
   }

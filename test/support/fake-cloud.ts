@@ -23,6 +23,7 @@ export interface FakeCall {
     | "healthOf"
     | "describe"
     | "deregister"
+    | "register"
     | "observe"
     | "findTerminated";
   readonly pool?: string;
@@ -38,6 +39,7 @@ interface FakeRegistration {
   readonly registration: Registration;
   readonly nodeId: string;
   deregisteredAt: number | undefined;
+  registeredAt?: number;
   /** Overrides what time would make of it. */
   forced: RegistrationState | undefined;
 }
@@ -55,6 +57,10 @@ export class FakeCloud implements CloudProvider {
   readonly zones = new Map<string, string>();
   /** Whether it tells how pools fare without being asked. */
   knowsHealth = false;
+  /** Targets that can't be registered. */
+  readonly refused = new Set<string>();
+  /** Registering is accepted, and nothing comes of it. */
+  ignoresRegistering = false;
   /** What the request quota lets through. */
   targetsPerCallMax = 100;
   msPerDeregistration = 0;
@@ -85,11 +91,11 @@ export class FakeCloud implements CloudProvider {
       terminatesConnections: false,
       ...pool,
     };
-    for (const node of nodes) this.register(created, node);
+    for (const node of nodes) this.addRegistration(created, node);
     return created;
   }
 
-  register(pool: FakePool, node: Node, port = 80): Registration {
+  addRegistration(pool: FakePool, node: Node, port = 80): Registration {
     const registration: Registration = {
       pool,
       target: `${node.id}:${port}`,
@@ -166,6 +172,27 @@ export class FakeCloud implements CloudProvider {
     }
   }
 
+  async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    const registrations = take(this.targetsPerCallMax);
+    const nodes = registrations.map(({ target }) => target);
+    await this.#record({ method: "register", pool: pool.id, nodes }, by.signal);
+    const why = (target: string) => new DrainError("not-registered", `the cloud refuses ${target}`);
+    for (const registration of registrations) {
+      const { target } = registration;
+      const known = this.#registrations.get(keyOf(registration));
+      if (this.refused.has(target)) by.refuses?.([target], why(target));
+      else if (known?.deregisteredAt !== undefined && !this.ignoresRegistering) {
+        known.deregisteredAt = undefined;
+        known.registeredAt = this.#clock.now();
+      }
+    }
+  }
+
+  async obstacles(_: Node, registrations: readonly Registration[]): Promise<ReadonlyMap<Registration, string>> {
+    const moved = registrations.filter((registration) => this.movedAway.has(keyOf(registration)));
+    return new Map(moved.map((registration) => [registration, "its address is another machine's"]));
+  }
+
   async observe(pool: Pool, which: () => readonly Registration[], { signal }: CallFor): Promise<Observed> {
     const at = this.#clock.now();
     const registrations = which();
@@ -214,7 +241,10 @@ export class FakeCloud implements CloudProvider {
   #state(known: FakeRegistration | undefined): RegistrationState {
     if (known === undefined) return "absent";
     if (known.forced !== undefined) return known.forced;
-    if (known.deregisteredAt === undefined) return "live";
+    if (known.deregisteredAt === undefined) {
+      const isNew = this.#clock.now() < (known.registeredAt ?? Number.NEGATIVE_INFINITY) + 30_000;
+      return isNew ? "initial" : "live";
+    }
     return this.#clock.now() < known.deregisteredAt + (known.registration.pool as FakePool).drainMs
       ? "draining"
       : "absent";

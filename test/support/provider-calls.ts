@@ -75,6 +75,20 @@ export class ProviderCalls {
     while (waiting.length > 0);
   }
 
+  async register(pool: Pool, registrations: readonly Registration[], signal: AbortSignal): Promise<void> {
+    const waiting = [...registrations];
+    do await this.provider.register(pool, (max) => waiting.splice(0, max), forNobody(signal));
+    while (waiting.length > 0);
+  }
+
+  obstacles(
+    node: Node,
+    registrations: readonly Registration[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<Registration, string>> {
+    return this.provider.obstacles(node, registrations, forNobody(signal));
+  }
+
   async observe(
     pool: Pool,
     registrations: readonly Registration[],

@@ -24,7 +24,7 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-type Chosen = "dryRun" | "history" | "ready" | "status" | "isSecret" | "querySecret" | "clientCertificate";
+type Chosen = "cancel" | "dryRun" | "history" | "ready" | "status" | "isSecret" | "querySecret" | "clientCertificate";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** How every drain ends. */
@@ -65,6 +65,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
   const app = createWebApp({
     source,
     history: options.history ?? { ...historyOf(new MemoryLedger()), running: () => undefined },
+    cancel: options.cancel ?? (async (drainId) => ({ drainId, node: NODE, registrations: [] })),
     clock,
     isSecret: options.isSecret ?? secretCheck([SECRET]),
     querySecret: options.querySecret ?? true,

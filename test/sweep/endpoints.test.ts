@@ -238,7 +238,26 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
       drains("the largest limit", "?limit=1000", 200, undefined),
     ],
   },
-  "/drains/:drain": { allow: "GET, HEAD", rows: UNKNOWN_DRAINS("") },
+  "/drains/:drain": {
+    allow: "GET, HEAD, DELETE",
+    rows: [
+      ...UNKNOWN_DRAINS(""),
+      row("a cancel without a secret", request("DELETE /drains/d-1"), 401, /send the secret/),
+      row("a cancel with a wrong secret", request("DELETE /drains/d-1?pw=wrong"), 403, /^the secret is wrong$/),
+      row(
+        "a cancel with a parameter that there is not",
+        request("DELETE /drains/d-1?force=true", { headers: [BEARER] }),
+        400,
+        /unknown 'force' in the query/,
+      ),
+      row(
+        "a cancel where it is not enabled",
+        request("DELETE /drains/d-1", { headers: [BEARER] }),
+        409,
+        /registers targets again, which is not enabled: set UNDO=true for the service/,
+      ),
+    ],
+  },
   "/drains/:drain/events": {
     allow: "GET, HEAD",
     rows: [

@@ -62,6 +62,11 @@ const DOORS: Readonly<Record<string, Door>> = {
     bytesMax: 1_048_576,
     run: (path) => runCli(["status", "10.0.1.5", "--server", "https://127.0.0.1:1"], { ...TLS, TLS_CERT_FILE: path }),
   },
+  "cancel --from": {
+    prefix: (path) => `--from is '${path}', which can't be used: `,
+    bytesMax: 16_777_216,
+    run: (path) => runCli(["cancel", "--undo", "--from", path]),
+  },
   "--scenario": {
     prefix: (path) => `${path} can't be read: `,
     bytesMax: 1_048_576,
@@ -197,6 +202,40 @@ describe("the service's TLS is refused", () => {
     const nowhere = { ...TLS, SECRET: undefined, SECRET_FILE: "/nonexistent/secret", TLS_KEY_FILE: "/nonexistent/key" };
     const { stderr } = await new Child("service", [], nowhere).finished;
     expect(stderr).toMatch(/^hasta-la-vista: 2 problems:\n {2}SECRET_FILE is .*ENOENT.*\n {2}TLS_KEY_FILE is .*ENOENT/);
+  });
+});
+
+/** What `drain --json` has printed, and what is said where it is something else. */
+describe("cancel --from says of a file that no drain has printed what is wrong with it", () => {
+  const node = { id: "i-0123456789abcdef0", name: "n", network: "vpc-1" };
+  const fate = { kind: "alb", pool: "web", poolId: "arn", target: "i-1:80", state: "holding", deregistered: true };
+  const drain = (change: object, more: object = {}) =>
+    JSON.stringify({ status: "drained", drainId: "d-1", node, registrations: [{ ...fate, ...change }], ...more });
+  test.each<[string, string, RegExp]>([
+    ["when it is empty", "", /it is no JSON$/],
+    ["when it is no JSON", "drained", /it is no JSON$/],
+    ["when it is a list", "[]", /it is no object$/],
+    ["when it is null", "null", /it is no object$/],
+    ["when it is another object", '{"error": {"code": "usage"}}', /drainId: .*; node: .*; registrations: /],
+    ["when it is nested too deeply", "[".repeat(100_000), /it is no JSON$/],
+    ["when it is a plan", '{"node": {}, "registrations": []}', /drainId: .*node\.id: /],
+    ["when an older version has printed it", drain({ poolId: undefined }), /registrations\[0\]\.poolId: /],
+    ["when nobody says who has deregistered", drain({ deregistered: undefined }), /registrations\[0\]\.deregistered: /],
+    ["when a kind is none", drain({ kind: "elb" }), /registrations\[0\]\.kind: /],
+    ["when a port is none", drain({ listed: { Id: "i-1", Port: 70_000 } }), /registrations\[0\]\.listed\.Port: /],
+    [
+      "when a target has more than AWS takes",
+      drain({ listed: { Id: "i-1", X: 1 } }),
+      /registrations\[0\]\.listed: .*"X"/,
+    ],
+    ["when a name is an escape sequence", drain({ pool: "\u001b[31m" }), /\.pool: give no control characters$/],
+    ["when its node is none", drain({}, { node: { ...node, id: "node" } }), /node\.id: give an instance id$/],
+    ["when everything is wrong", drain({}, { registrations: Array(50).fill({}) }), /; and \d+ more$/],
+  ])("%s", async (_, text, says) => {
+    const path = await place();
+    await writeFile(path, text);
+    const prefix = `--from is '${path}', which can't be used: it is not what 'drain --json' prints: `;
+    expectRefusal(await runCli(["cancel", "--undo", "--from", path]), prefix, says);
   });
 });
 

@@ -104,6 +104,22 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     ...serverRows("plan"),
     row("a flag of another verb", ["plan", ID, "--dry-run"], 2, /unknown option '--dry-run'/),
   ],
+  cancel: [
+    row("neither a drain nor a file", ["cancel"], 2, /give a drain's id and --server, or --from and the file/),
+    row("a drain without a service", ["cancel", "d-1"], 2, /give a drain's id and --server, or --from and the file/),
+    row("a drain and a file", ["cancel", "d-1", "--from", "x", "--server", "http://h"], 2, /give a drain's id and/),
+    row("a file and a service", ["cancel", "--from", "x", "--server", "http://h"], 2, /give a drain's id and --server/),
+    row("two drains", ["cancel", "d-1", "d-2"], 2, /too many arguments for 'cancel'/),
+    row("a file without --undo", ["cancel", "--from", "x"], 2, /is not enabled: give --undo/),
+    row("a flag of another verb", ["cancel", "d-1", "--wait", "5"], 2, /unknown option '--wait'/),
+    row(
+      "--undo with a service",
+      ["cancel", "d-1", "--server", "http://127.0.0.1:1", "--undo"],
+      2,
+      /--undo does nothing/,
+    ),
+    row("no secret", ["cancel", "d-1", "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
+  ],
   policy: [
     row("an argument", ["policy", ID], 2, /too many arguments for 'policy'/),
     row("a flag of another verb", ["policy", "--vpc-id", "vpc-01234567"], 2, /unknown option '--vpc-id'/),

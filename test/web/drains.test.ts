@@ -73,11 +73,12 @@ describe("GET /drains/{drain}", () => {
     const response = await get("/drains/d-1");
     const second = { ...found, target: "i-1:81" };
     const error = { code: "access-denied", message: "AWS denies it" };
+    const fated = { ...place, poolId: "arn:web", deregistered: false };
     const outcome = {
       ...{ status: "failed", drainId: "d-1", node, error },
       registrations: [
-        { ...place, state: "released", heldSeconds: 30, holdSeconds: 30, newTrafficStopped: true, cameBack: 0 },
-        { ...second, state: "failed", heldSeconds: 0, newTrafficStopped: false, cameBack: 0, error },
+        { ...fated, state: "released", heldSeconds: 30, holdSeconds: 30, newTrafficStopped: true, cameBack: 0 },
+        { ...fated, target: "i-1:81", state: "failed", heldSeconds: 0, newTrafficStopped: false, cameBack: 0, error },
       ],
     };
     const asked = {

@@ -26,8 +26,10 @@ import { asLiveNode, findTerminated, type InstanceSearch, theLiveOne, withAddres
 import { KnownInstances } from "./known-instances.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
+import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
 import type { PoolList } from "./pool-list.ts";
+import { registerIn } from "./registering.ts";
 import { addressOf, DEREGISTER_TARGETS, deregisterTargets, registrationOf } from "./target-groups.ts";
 import { TargetReads } from "./target-reads.ts";
 
@@ -78,8 +80,7 @@ export class AwsProvider implements CloudProvider {
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
-      asItIsNow: async (node, by) =>
-        withAddressesOf(node, await this.#instances.find({ by: "id", value: node.id }, by)),
+      asItIsNow: (node, by) => this.#asItIsNow(node, by),
     });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
@@ -142,6 +143,19 @@ export class AwsProvider implements CloudProvider {
     this.#index.deregistered(pool, taken);
   }
 
+  async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    await registerIn(this.#aws, pool, async (max) => take(max), by);
+  }
+
+  obstacles(
+    node: Node,
+    registrations: readonly Registration[],
+    by: CallFor,
+  ): Promise<ReadonlyMap<Registration, string>> {
+    const asItIsNow = (machine: Node, call: CallFor) => this.#asItIsNow(machine, call);
+    return obstaclesTo(registrations, node, by, { pools: this.#index.pools, asItIsNow });
+  }
+
   msToDeregister(pools: readonly Pool[]): readonly number[] {
     let targetGroups = 0;
     let classics = 0;
@@ -170,8 +184,7 @@ export class AwsProvider implements CloudProvider {
     // An instance id is nobody else's, ever.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
     // All that came back at once are asked about in one call.
-    const instances = await this.#instances.find({ by: "id", value: node.id }, by);
-    const isOwn = addressMatcher(withAddressesOf(node, instances));
+    const isOwn = addressMatcher(await this.#asItIsNow(node, by));
     return registrations.filter((registration) => {
       const address = addressOf(registration);
       return address === undefined || isOwn(address);
@@ -185,6 +198,11 @@ export class AwsProvider implements CloudProvider {
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
     return checkAccess(this.#aws, this.#options, signal);
+  }
+
+  /** With the addresses that it has now. */
+  async #asItIsNow(node: Node, by: CallFor): Promise<Node> {
+    return withAddressesOf(node, await this.#instances.find({ by: "id", value: node.id }, by));
   }
 
   /** Which of the listed pools are meant. */

@@ -101,6 +101,8 @@ export function deregisterInstances(
 ): Promise<void> {
   const ids: string[] = [];
   const gathered = async () => {
+    const still = ids.length === 0 ? undefined : by.stillTaken?.();
+    if (still !== undefined) ids.splice(0, Infinity, ...ids.filter((id) => still.has(id)));
     ids.push(...(await take(INSTANCES_PER_CALL_MAX - ids.length)).map(({ target }) => target));
     return ids;
   };

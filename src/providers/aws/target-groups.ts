@@ -40,7 +40,6 @@ const TARGETS_PER_CALL_MAX = 100;
 /** A thousand nodes in hundreds of groups have as many hundred thousand registrations. */
 const texts = new SameText();
 
-/** What is needed of a registration to end it, beyond its name: only a few have it. */
 interface AwsRegistration extends Registration {
   readonly listed?: TargetDescription;
 }
@@ -125,6 +124,8 @@ export function deregisterTargets(
 ): Promise<void> {
   const targets: TargetDescription[] = [];
   const gathered = async () => {
+    const still = targets.length === 0 ? undefined : by.stillTaken?.();
+    if (still !== undefined) targets.splice(0, Infinity, ...targets.filter((target) => still.has(nameOf(target))));
     targets.push(...(await take(TARGETS_PER_CALL_MAX - targets.length)).map(targetOf));
     return targets;
   };
@@ -171,7 +172,8 @@ export function registrationOf(pool: Pool, { Target, TargetHealth }: TargetHealt
 }
 
 /** The zone that a target is listed with: those by address are. `all` is none. */
-export function zoneOf({ listed }: AwsRegistration): string | undefined {
+export function zoneOf(registration: Registration): string | undefined {
+  const { listed } = registration as AwsRegistration;
   return listed?.AvailabilityZone === "all" ? undefined : listed?.AvailabilityZone;
 }
 
@@ -204,8 +206,9 @@ export function idOf(target: string): string {
   return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
 }
 
-function targetOf(registration: Registration): TargetDescription {
-  const { target, listed }: AwsRegistration = registration;
+/** The target as AWS listed it. */
+export function targetOf(registration: Registration): TargetDescription {
+  const { target, listed } = registration as AwsRegistration;
   return listed ?? { Id: idOf(target), Port: Number(target.slice(target.lastIndexOf(":") + 1)) };
 }
 

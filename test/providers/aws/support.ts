@@ -18,6 +18,11 @@ export function providerOf(region: SimulatedRegion, options: Partial<AwsProvider
   return awsProvider(clients, { discovery, ...options }, region.clock);
 }
 
+/** The same with the policy that lets drains be undone. */
+export function undoingProviderOf(region: SimulatedRegion): ProviderCalls {
+  return awsProvider(region.restrictedClients({ UNDO: "true" }), {}, region.clock);
+}
+
 export async function resolved(region: SimulatedRegion, { id }: { readonly id: string }): Promise<Node> {
   return await providerOf(region).resolve({ by: "id", value: id }, never);
 }

@@ -1,0 +1,186 @@
+import { anyOf, newAbort } from "./abort.ts";
+import type { Clock } from "./clock.ts";
+import type { CloudProvider } from "./cloud-provider.ts";
+import { type DrainRecord, drainRecord, undoablesOfRecord } from "./drain-record.ts";
+import type { DrainRun } from "./drain-run.ts";
+import { DrainError } from "./errors.ts";
+import type { DrainEvent } from "./events.ts";
+import { Journal } from "./journal.ts";
+import type { Ledger } from "./ledger.ts";
+import { isStale } from "./past.ts";
+import type { Asker } from "./request.ts";
+import { shown } from "./shown.ts";
+import { type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
+import { type Undoable, type UndoneFate, undoablesOf } from "./undoable.ts";
+
+export interface CancellerOptions {
+  readonly cloud: CloudProvider;
+  readonly clock: Clock;
+  /** Absent: only drains that run can be cancelled. */
+  readonly ledger?: Ledger;
+  /** Those that run, by their nodes' ids. */
+  readonly runs: ReadonlyMap<string, DrainRun>;
+  readonly journals: Pick<WeakMap<DrainRun, Journal>, "get">;
+  /** Does nothing more for the drain: what waits to be deregistered never is. */
+  readonly release: (run: DrainRun) => void;
+  readonly notify: (event: DrainEvent) => void;
+}
+
+/** What to undo, whoever knows it. */
+export interface ToUndo {
+  readonly drainId: string;
+  readonly node: UndoneNode;
+  readonly undoables: readonly Undoable[];
+  /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. Absent: since now. */
+  readonly stoppedAt?: number;
+}
+
+interface Undoing {
+  readonly nodeId: string;
+  readonly stop: AbortController;
+  readonly outcome: Promise<UndoOutcome>;
+}
+
+/** Cancels drains: stops those that run, and undoes what they have done. */
+export class Canceller {
+  readonly #options: CancellerOptions;
+  /** Those under way, by the drains' ids. */
+  readonly #undoing = new Map<string, Undoing>();
+
+  constructor(options: CancellerOptions) {
+    this.#options = options;
+  }
+
+  /** See `Drainer.cancel`. */
+  async cancel(drainId: string, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
+    const known = this.#known(drainId, asker, signal);
+    if (known !== undefined) return known;
+    const record = await this.#recordOf(drainId, signal);
+    // While it was read somebody else may have cancelled it.
+    const now = this.#known(drainId, asker, signal);
+    if (now !== undefined) return now;
+    const { node } = record;
+    const other = this.#options.runs.get(node.id);
+    if (other !== undefined) {
+      throw new DrainError(
+        "another-drain",
+        `${node.id} is being drained by ${other.id}, which would take it out again: cancel that one, or wait for its end`,
+      );
+    }
+    return this.#begin(drainId, node.id, signal, async (within) => {
+      const journal = this.#journal(drainId, record);
+      await journal?.cancelled(asker);
+      if (record.end === undefined) journal?.ended({ status: "cancelled", drainId, node, registrations: [] });
+      return this.#undo(this.#left(record), journal, within);
+    });
+  }
+
+  /** Goes on with an undo that an earlier process has begun. */
+  async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
+    const { id: drainId, node, end } = record;
+    await this.#begin(drainId, node.id, signal, async (within) => {
+      const journal = this.#journal(drainId, record);
+      journal?.resumed();
+      if (end === undefined) journal?.ended({ status: "cancelled", drainId, node, registrations: [] });
+      const other = this.#options.runs.get(node.id);
+      if (other !== undefined) this.drainBegins(node.id, other.id);
+      if (isStale(record, this.#options.clock.now())) this.#supersede(drainId, TOO_OLD);
+      return this.#undo(this.#left(record), journal, within);
+    });
+  }
+
+  /** See `Drainer.undo`. */
+  undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
+    return this.#undo(toUndo, undefined, signal);
+  }
+
+  /** A drain of the node begins: what is not registered again yet stays out. */
+  drainBegins(nodeId: string, drainId: string): void {
+    for (const [undone, undoing] of this.#undoing) {
+      if (undoing.nodeId !== nodeId) continue;
+      this.#supersede(undone, new DrainError("another-drain", `the drain ${drainId} of the node began meanwhile`));
+    }
+  }
+
+  /** The undo that runs, or the one of a drain that runs. */
+  #known(drainId: string, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> | undefined {
+    const undoing = this.#undoing.get(drainId);
+    if (undoing !== undefined) return undoing.outcome;
+    const run = [...this.#options.runs.values()].find(({ id }) => id === drainId);
+    return run && this.#begin(drainId, run.node.id, signal, (within) => this.#cancelRunning(run, asker, within));
+  }
+
+  async #cancelRunning(run: DrainRun, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
+    const { clock, journals, release } = this.#options;
+    const journal = journals.get(run);
+    // Written before the drain's end, so that whoever reads the one without the other goes on with the undo.
+    const noted = journal?.cancelled(asker);
+    const ended = run.cancel();
+    release(run);
+    const stoppedAt = clock.now();
+    const { id: drainId, node } = run;
+    const undoables = undoablesOf(run.report.registrations, stoppedAt);
+    await Promise.all([noted, ended]);
+    return this.#undo({ drainId, node, undoables, stoppedAt }, journal, signal);
+  }
+
+  async #undo(toUndo: ToUndo, journal: Journal | undefined, signal: AbortSignal): Promise<UndoOutcome> {
+    const { cloud, clock, notify } = this.#options;
+    const { drainId, node, undoables, stoppedAt = clock.now() } = toUndo;
+    notify({ type: "cancelled", drainId, node });
+    const settled = (fate: UndoneFate) => {
+      const { registration, state, error } = fate;
+      journal?.settled(fate);
+      if (state === "registered") notify({ type: "registered", drainId, node, registration });
+      if (error !== undefined) notify({ type: "register-failed", drainId, node, registration, error });
+    };
+    const outcome = await undo({ cloud, clock, drainId, node, undoables, stoppedAt, settled }, signal);
+    journal?.undone(outcome);
+    notify({ type: "undone", drainId, node, outcome });
+    return outcome;
+  }
+
+  #begin(
+    drainId: string,
+    nodeId: string,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<UndoOutcome>,
+  ): Promise<UndoOutcome> {
+    const stop = newAbort();
+    // Not at once: whoever comes in the same moment is to find it here.
+    const outcome = Promise.resolve()
+      .then(() => work(anyOf(signal, stop.signal)))
+      .finally(() => this.#undoing.delete(drainId));
+    this.#undoing.set(drainId, { nodeId, stop, outcome });
+    return outcome;
+  }
+
+  #supersede(drainId: string, why: DrainError): void {
+    this.#undoing.get(drainId)?.stop.abort(why);
+  }
+
+  async #recordOf(drainId: string, signal: AbortSignal): Promise<DrainRecord> {
+    const entries = await this.#options.ledger?.read(drainId, signal);
+    const record = entries && drainRecord(entries);
+    if (record !== undefined) return record;
+    throw new DrainError(
+      "drain-not-found",
+      `there is no drain '${shown(drainId)}', or it is too long ago: GET /drains lists those that are known`,
+    );
+  }
+
+  #left(record: DrainRecord): ToUndo {
+    const { id: drainId, node, entries } = record;
+    return { drainId, node, undoables: undoablesOfRecord(record), stoppedAt: entries.at(-1)?.at ?? 0 };
+  }
+
+  #journal(drainId: string, record: DrainRecord): Journal | undefined {
+    const { ledger, clock } = this.#options;
+    return ledger && new Journal({ ledger, clock, drainId, record });
+  }
+}
+
+const TOO_OLD = new DrainError(
+  "not-registered",
+  "the undo was interrupted more than a day ago: cancel the drain again",
+);

@@ -1,0 +1,208 @@
+import type { Clock } from "./clock.ts";
+import type { CallFor, CloudProvider, Node, Pool, Registration, RegistrationState } from "./cloud-provider.ts";
+import { asDrainError, DrainError } from "./errors.ts";
+import { READ_BACK_MS, REPEAT_MS, STALE_READ_MAX_MS } from "./hold.ts";
+import type { Undoable, UndoneFate } from "./undoable.ts";
+
+/** What was not seen registered again within this time will not be. */
+const SEEN_WITHIN_MS = 300_000;
+/** While an ALB lets go of an address: nothing but the end of its delay is to be seen. */
+const DELAYED_LOOK_MS = 10_000;
+/** What AWS has accepted and not done so often it does not do. */
+const REGISTERED_MAX = 5;
+
+export interface PoolUndoOptions {
+  readonly cloud: CloudProvider;
+  readonly clock: Clock;
+  /** As it is now. */
+  readonly node: Node;
+  /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
+  readonly stoppedAt: number;
+  readonly settled: (fate: UndoneFate) => void;
+}
+
+/** One registration on its way back. Times are milliseconds since the epoch. */
+interface Return extends Undoable {
+  /** It is known to be out, and may be registered again. */
+  isOut: boolean;
+  /** An ALB takes an address again only once its deregistration delay has passed. */
+  readonly isDelayed: boolean;
+  /** It is not looked at before. */
+  lookFrom: number;
+  readonly giveUpAt: number;
+  /** When the last registration was accepted. */
+  registeredAt?: number;
+  registeredTimes: number;
+  /** A look has seen it draining or absent: what is live after that is no old read. */
+  seenOut: boolean;
+  error?: DrainError;
+}
+
+/** Registers again what a drain has taken out of one pool, until each was seen there, or it is known that it can't be. */
+export class PoolUndo {
+  readonly #pool: Pool;
+  readonly #options: PoolUndoOptions;
+  readonly #open = new Map<string, Return>();
+
+  constructor(pool: Pool, options: PoolUndoOptions) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  /** Resolves when `settled` has heard of each. Rejects with `signal`'s reason alone. */
+  async run(undoables: readonly Undoable[], signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      for (const one of await this.#begin(undoables, signal)) this.#open.set(one.registration.target, one);
+      while (this.#open.size > 0) {
+        while (await this.#registerAgain(signal)) if (this.#open.size === 0) return;
+        if (this.#open.size === 0) return;
+        const next = Math.min(...[...this.#open.values()].map(({ lookFrom }) => lookFrom));
+        await clock.sleep(Math.max(0, next - clock.now()), signal);
+        await this.#look(signal);
+        this.#giveUp();
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = asDrainError(error);
+      for (const { registration } of this.#open.size > 0 ? this.#open.values() : undoables)
+        this.#settle(registration, "failed", why);
+    }
+  }
+
+  async #begin(undoables: readonly Undoable[], signal: AbortSignal): Promise<readonly Return[]> {
+    const { clock, cloud, node, stoppedAt } = this.#options;
+    const isDelayed = ({ registration }: Undoable) =>
+      this.#pool.kind === "alb" && !registration.target.startsWith(node.id);
+    const terms = undoables.some(isDelayed) ? await cloud.describe(this.#pool, this.#callFor(signal)) : undefined;
+    const now = clock.now();
+    return undoables.map((one) => {
+      const delayMs = isDelayed(one) ? (terms?.drainMs ?? 0) : 0;
+      const isOurs = one.deregisteredBy === "drain";
+      const freeAt = one.since === undefined ? now : one.since + delayMs;
+      return {
+        ...one,
+        isOut: isOurs && !isDelayed(one),
+        isDelayed: isDelayed(one),
+        // What nobody knows of is looked at once no old read can show it as it was.
+        lookFrom: Math.max(now, isOurs ? freeAt : stoppedAt + STALE_READ_MAX_MS),
+        giveUpAt: now + delayMs + SEEN_WITHIN_MS,
+        registeredTimes: 0,
+        seenOut: false,
+      };
+    });
+  }
+
+  /** Those that are known to be out, as many as one call takes. Returns whether there are more. */
+  async #registerAgain(signal: AbortSignal): Promise<boolean> {
+    const { cloud, clock, node } = this.#options;
+    const waiting = [...this.#open.values()].filter(({ isOut, registeredAt }) => isOut && registeredAt === undefined);
+    if (waiting.length === 0) return false;
+    const taken: Return[] = [];
+    const refused = new Map<string, DrainError | undefined>();
+    try {
+      const by = this.#callFor(signal);
+      const registrations = waiting.map(({ registration }) => registration);
+      const obstacles = await cloud.obstacles(node, registrations, by);
+      for (const [registration, why] of obstacles)
+        this.#settle(registration, "failed", new DrainError("not-registered", why));
+      const left = waiting.filter(({ registration }) => !obstacles.has(registration));
+      if (left.length === 0) return false;
+      const take = (max: number) => {
+        taken.push(...left.splice(0, max));
+        return taken.map(({ registration }) => registration);
+      };
+      const refuses = (targets: readonly string[], why?: DrainError) => {
+        for (const target of targets) refused.set(target, why);
+      };
+      await cloud.register(this.#pool, take, { ...by, refuses });
+      const now = clock.now();
+      for (const one of taken) {
+        const { registration } = one;
+        const why = refused.get(registration.target);
+        if (why !== undefined) this.#settle(registration, "failed", why);
+        Object.assign(one, { registeredAt: now, lookFrom: now + READ_BACK_MS });
+        one.registeredTimes += 1;
+      }
+      return left.length > 0 && taken.length > 0;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#failed(taken.length > 0 ? taken : waiting, error);
+      return false;
+    }
+  }
+
+  /** What may pass is tried again at the next turn. */
+  #failed(returns: readonly Return[], error: unknown): void {
+    const why = asDrainError(error);
+    for (const one of returns) {
+      if (!why.isPassing) this.#settle(one.registration, "failed", why);
+      one.error = why;
+      one.lookFrom = this.#options.clock.now() + REPEAT_MS;
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { cloud, clock } = this.#options;
+    const due = [...this.#open.values()].filter(({ lookFrom }) => lookFrom <= clock.now());
+    if (due.length === 0) return;
+    try {
+      const which = () => due.map(({ registration }) => registration);
+      const { at, states } = await cloud.observe(this.#pool, which, this.#callFor(signal));
+      for (const one of due) this.#judge(one, { state: states.get(one.registration.target) ?? "absent", at });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#failed(due, error);
+    }
+  }
+
+  #judge(one: Return, { state, at }: { readonly state: RegistrationState; readonly at: number }): void {
+    const { registration, isDelayed, registeredAt } = one;
+    const isIn = state === "live" || state === "initial";
+    // What keeps it from being registered is no news of a look.
+    if (registeredAt !== undefined || !one.isOut) delete one.error;
+    one.lookFrom = this.#options.clock.now() + (isDelayed && !one.isOut ? DELAYED_LOOK_MS : REPEAT_MS);
+    if (!isIn) one.seenOut = true;
+    if (registeredAt === undefined) {
+      // While it drains an ALB does not take an address again.
+      if (!isIn) one.isOut = state === "absent" || !isDelayed;
+      else if (one.deregisteredBy === "perhaps" && !one.seenOut) this.#settle(registration, "untouched");
+      else if (this.#isProof(one, state, at)) this.#settle(registration, "registered");
+    } else if (at < registeredAt) {
+      // Asked before the call was accepted.
+    } else if (isIn) {
+      if (this.#isProof(one, state, at)) this.#settle(registration, "registered");
+    } else if (at - registeredAt >= STALE_READ_MAX_MS) this.#registerOnceMore(one);
+  }
+
+  /** What was live until a moment ago may still be shown so, though it is out. */
+  #isProof({ seenOut, since }: Return, state: RegistrationState, at: number): boolean {
+    return state === "initial" || seenOut || at - (since ?? this.#options.stoppedAt) >= STALE_READ_MAX_MS;
+  }
+
+  /** The call was accepted and did nothing, or somebody has deregistered it since. */
+  #registerOnceMore(one: Return): void {
+    delete one.registeredAt;
+    if (one.registeredTimes < REGISTERED_MAX) return;
+    const why = `registered again ${REGISTERED_MAX} times, and each time it was not there afterwards`;
+    this.#settle(one.registration, "failed", new DrainError("not-registered", why));
+  }
+
+  #giveUp(): void {
+    const now = this.#options.clock.now();
+    for (const { registration, giveUpAt, error } of [...this.#open.values()]) {
+      if (now < giveUpAt) continue;
+      const unseen = `its pool has not shown it again within ${SEEN_WITHIN_MS / 1_000} s`;
+      this.#settle(registration, "failed", error ?? new DrainError("not-registered", unseen));
+    }
+  }
+
+  #settle(registration: Registration, state: UndoneFate["state"], error?: DrainError): void {
+    if (!this.#open.delete(registration.target) && error === undefined) return;
+    this.#options.settled({ registration, state, ...(error && { error }) });
+  }
+
+  #callFor(signal: AbortSignal): CallFor {
+    return { urgency: () => ({ purpose: "register", deadline: Number.POSITIVE_INFINITY }), signal };
+  }
+}

@@ -1,0 +1,93 @@
+import type { Clock } from "./clock.ts";
+import { type CloudProvider, inOrder, keyOf, type Node, type Pool } from "./cloud-provider.ts";
+import { asDrainError, DrainError } from "./errors.ts";
+import { PoolUndo } from "./pool-undo.ts";
+import { repeatWhilePassing } from "./repeat.ts";
+import type { Undoable, UndoneFate } from "./undoable.ts";
+
+const FOUND_WITHIN_MS = 600_000;
+
+/** How the undo of a drain has ended. */
+export interface UndoOutcome {
+  readonly drainId: string;
+  readonly node: UndoneNode;
+  readonly registrations: readonly UndoneFate[];
+}
+
+/** As the drain knew it: the machine may be gone. */
+export type UndoneNode = Pick<Node, "id" | "name" | "network" | "cluster">;
+
+export interface UndoOptions {
+  readonly cloud: CloudProvider;
+  readonly clock: Clock;
+  readonly drainId: string;
+  readonly node: UndoneNode;
+  readonly undoables: readonly Undoable[];
+  /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
+  readonly stoppedAt: number;
+  /** Hears of each registration that is registered again or can't be, once that is known. */
+  readonly settled?: (fate: UndoneFate) => void;
+}
+
+/**
+ * Registers again what a drain has deregistered, each exactly as it was, and resolves once it was seen or is known to be
+ * impossible. That is no exception, but the fate of that registration. So is a `DrainError` that `signal` aborts with,
+ * of all that are open then; with any other reason it rejects.
+ */
+export async function undo(options: UndoOptions, signal: AbortSignal): Promise<UndoOutcome> {
+  const { drainId, node, undoables, settled = () => {} } = options;
+  const fates = new Map<string, UndoneFate>();
+  const settle = (fate: UndoneFate) => {
+    fates.set(keyOf(fate.registration), fate);
+    settled(fate);
+  };
+  const toDo: Undoable[] = [];
+  for (const undoable of undoables) {
+    const { registration, deregisteredBy, isDone } = undoable;
+    if (isDone) fates.set(keyOf(registration), { registration, state: "registered" });
+    else if (deregisteredBy === "others") fates.set(keyOf(registration), { registration, state: "left" });
+    else toDo.push(undoable);
+  }
+  try {
+    if (toDo.length > 0) await registerAgain({ ...options, undoables: toDo, settled: settle }, signal);
+  } catch (error) {
+    if (!(error instanceof DrainError) || error !== signal.reason) throw error;
+    for (const { registration } of toDo)
+      if (!fates.has(keyOf(registration))) settle({ registration, state: "failed", error });
+  }
+  return { drainId, node, registrations: inOrder([...fates.values()]) };
+}
+
+/** Why not all is registered again; undefined where it is. */
+export function undoFailure({ registrations }: UndoOutcome): DrainError | undefined {
+  return registrations.find(({ state }) => state === "failed")?.error;
+}
+
+async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "settled">>, signal: AbortSignal) {
+  const { cloud, clock, undoables, stoppedAt, settled } = options;
+  const until = clock.now() + FOUND_WITHIN_MS;
+  const urgency = () => ({ purpose: "find", deadline: Number.POSITIVE_INFINITY }) as const;
+  let node: Node;
+  try {
+    const repeat = { clock, until: () => until, signal };
+    const reference = { by: "id", value: options.node.id } as const;
+    node = await repeatWhilePassing(repeat, () => cloud.resolve(reference, { urgency, signal }));
+  } catch (thrown) {
+    signal.throwIfAborted();
+    // Terminated, or of another cluster than this one's.
+    const error = asDrainError(thrown);
+    for (const { registration } of undoables) settled({ registration, state: "failed", error });
+    return;
+  }
+  const pools = new Map<string, { readonly pool: Pool; readonly undoables: Undoable[] }>();
+  for (const undoable of undoables) {
+    const { pool } = undoable.registration;
+    const known = pools.get(pool.id) ?? { pool, undoables: [] };
+    known.undoables.push(undoable);
+    pools.set(pool.id, known);
+  }
+  const each = [...pools.values()].map((one) =>
+    new PoolUndo(one.pool, { cloud, clock, node, stoppedAt, settled }).run(one.undoables, signal),
+  );
+  await Promise.all(each);
+}

@@ -1,0 +1,41 @@
+import type { Registration } from "./cloud-provider.ts";
+import type { DrainError } from "./errors.ts";
+import type { RegistrationFate } from "./outcome.ts";
+
+/** One registration of a drain that was cancelled. */
+export interface Undoable {
+  readonly registration: Registration;
+  /**
+   * Who has deregistered it.
+   * - `drain`: the drain; it is to be registered again.
+   * - `perhaps`: nobody knows of it, and a call may have been under way: what is registered has stayed so.
+   * - `others`: somebody else, before the drain.
+   */
+  readonly deregisteredBy: "drain" | "perhaps" | "others";
+  /** When the drain's last deregistration was accepted, in milliseconds since the epoch. Absent: not known. */
+  readonly since?: number;
+  /** An earlier try has registered it again, and nothing is left to do. */
+  readonly isDone?: true;
+}
+
+/** What became of one registration of a drain that was cancelled. */
+export interface UndoneFate {
+  readonly registration: Registration;
+  /**
+   * - `registered`: registered again, and its pool was seen to list it.
+   * - `untouched`: the drain had not deregistered it.
+   * - `left`: somebody else had deregistered it before the drain, so that it stays deregistered.
+   * - `failed`: could not be registered again; `error` says why.
+   */
+  readonly state: "registered" | "untouched" | "left" | "failed";
+  readonly error?: DrainError;
+}
+
+/** What there is to undo of a drain that ended at `stoppedAt`, with these fates. */
+export function undoablesOf(fates: readonly RegistrationFate[], stoppedAt: number): readonly Undoable[] {
+  return fates.map(({ registration, state, heldMs, deregistered = false }) => ({
+    registration,
+    deregisteredBy: deregistered ? "drain" : state === "holding" || state === "released" ? "others" : "perhaps",
+    ...(state === "holding" ? { since: stoppedAt - heldMs } : {}),
+  }));
+}

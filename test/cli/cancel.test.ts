@@ -1,0 +1,143 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { account, ID } from "../support/account.ts";
+import { Child, runCli, startService } from "../support/child-process.ts";
+import { stateDir } from "../support/ledger-entries.ts";
+import { restrictChildren } from "../support/printed-policy.ts";
+
+/** An account whose policy is the one that `policy` prints, with `--undo` where `undo` is. */
+async function scene(undo = true) {
+  const made = await account();
+  restrictChildren(made.simulator, undo ? { UNDO: "true" } : {});
+  const { world } = made;
+  /** All that the load balancers list of the node, with the state of it. */
+  const listed = () => [
+    ...[...world.targetGroups.values()].flatMap((group) =>
+      group.listed(world.clock.now()).map((target) => {
+        const { state } = group.apiHealth(target, world.clock.now());
+        return `${group.name} ${target.id}:${target.port} ${state === "draining" ? "out" : "in"}`;
+      }),
+    ),
+    ...[...world.classics.values()].flatMap((classic) =>
+      classic.registered(world.clock.now()).map((id) => `${classic.name} ${id}`),
+    ),
+  ];
+  const file = join(await stateDir(), "drain.json");
+  return {
+    ...made,
+    listed: () =>
+      listed()
+        .filter((one) => one.includes(ID))
+        .sort(),
+    file,
+  };
+}
+
+const SECRET = "correct-horse-battery";
+
+async function started(environment: Record<string, string>) {
+  return { secret: SECRET, ...(await startService({ ...environment, SECRET })) };
+}
+
+const IN = [`legacy ${ID}`, `tcp ${ID}:30081 in`, `web ${ID}:30081 in`];
+
+describe("hasta-la-vista cancel --from", () => {
+  test("registers again what drain --json has printed, and says so", async () => {
+    const { env, listed, file } = await scene();
+    const drained = await runCli(["drain", ID, "--json"], env);
+    await writeFile(file, drained.stdout);
+    expect(listed().filter((one) => !one.endsWith("out"))).toEqual([]);
+    const { code, stdout, stderr } = await runCli(["cancel", "--undo", "--from", file], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(listed()).toEqual(IN);
+    expect(stdout).toMatch(/^The drain d-\w+ of i-0123456789abcdef0 is undone: 3 registrations registered again\.$/m);
+    expect(stdout).toMatch(/^ +registered +nlb +tcp-lb \/ tcp +i-\S+:30081$/m);
+  });
+
+  test("takes it from stdin, and tells in one object with --json", async () => {
+    const { env, listed, file } = await scene();
+    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
+    const piped = {
+      command: ["sh", "-c", `"${process.execPath}" dist/cli.js cancel --json --from - < "${file}"`],
+      options: {},
+    };
+    const { code, stdout } = await new Child(piped, [], { ...env, UNDO: "true" }).finished;
+    const registrations = [{ state: "registered" }, { state: "registered" }, { state: "registered" }];
+    expect(JSON.parse(stdout)).toMatchObject({ status: "undone", node: { id: ID }, registrations });
+    expect(code).toBe(0);
+    expect(listed()).toEqual(IN);
+  });
+
+  test("takes what Ctrl-C has printed for it", async () => {
+    const { env, listed, file } = await scene();
+    const child = new Child("cli", ["drain", ID, "--nlb-propagation", "600"], env);
+    await child.line(/deregistered.*tcp/);
+    child.signal("SIGINT");
+    const { stdout } = await child.finished;
+    expect(stdout).toContain(
+      "put the next line into drain.json, and: hasta-la-vista cancel --undo --from drain.json\n",
+    );
+    await writeFile(file, stdout.trimEnd().split("\n").at(-1) ?? "");
+    expect((await runCli(["cancel", "--undo", "--from", file], env)).code).toBe(0);
+    expect(listed()).toEqual(IN);
+  });
+
+  test("without --undo changes nothing, and says what to give", async () => {
+    const { env, file, simulator } = await scene();
+    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
+    const { code, stderr } = await runCli(["cancel", "--from", file], env);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/cancel registers targets again, which is not enabled: give --undo/);
+    expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
+  });
+
+  test("names each that AWS denies, with what to allow, and ends with code 1", async () => {
+    const { env, file } = await scene(false);
+    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
+    const { code, stdout } = await runCli(["cancel", "--undo", "--from", file], env);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/is not undone: 0 registrations registered again, 3 not\./);
+    expect(stdout).toMatch(/^ +failed +alb .*AWS denied elasticloadbalancing:RegisterTargets/m);
+    expect(stdout).toMatch(/^ +failed +classic .*AWS denied elasticloadbalancing:RegisterInstancesWithLoadBalancer/m);
+  });
+
+  test("of a machine that is terminated names that, and does nothing", async () => {
+    const { env, file, world, simulator } = await scene();
+    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
+    world.terminateInstance(world.instances.get(ID) as never);
+    await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
+    const { code, stdout } = await runCli(["cancel", "--undo", "--from", file], env);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/failed .*is terminated/);
+    expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
+  });
+});
+
+describe("hasta-la-vista cancel --server", () => {
+  test("undoes a drain that runs in the service", async () => {
+    const { env, listed } = await scene();
+    const { url, secret, child } = await started({ ...env, UNDO: "true", NLB_PROPAGATION: "600" });
+    const remote = ["--server", url];
+    const begun = await runCli(["drain", ID, ...remote, "--json", "--no-wait"], { SECRET: secret });
+    const { drainId } = JSON.parse(begun.stdout);
+    await child.line(/"tcp".*deregistered/);
+    await child.line(/"web".*deregistered/);
+    await child.line(/"legacy".*deregistered/);
+    const cancelled = await runCli(["cancel", drainId, ...remote], { SECRET: secret });
+    expect(cancelled).toMatchObject({ code: 0, stderr: "" });
+    expect(cancelled.stdout).toMatch(/is undone: 3 registrations registered again\./);
+    expect(listed()).toEqual(IN);
+  });
+
+  test.each([
+    ["of a service without UNDO is refused, and says what to set", {}, 3, /set UNDO=true for the service/],
+    ["of a drain that nobody knows fails", { UNDO: "true" }, 1, /there is no drain 'd-0'/],
+  ])("%s", async (_, environment, code, says) => {
+    const { env } = await scene();
+    const { url, secret } = await started({ ...env, ...environment });
+    const cancelled = await runCli(["cancel", "d-0", "--server", url], { SECRET: secret });
+    expect(cancelled.stderr).toMatch(says);
+    expect(cancelled.code).toBe(code);
+  });
+});
