@@ -26,7 +26,7 @@ const HEARTBEAT = { name: "autoscaling:RecordLifecycleActionHeartbeat" };
  * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
  */
 const HEARTBEAT_TIMEOUT_MIN_MS = 30_000;
-/** So many heartbeats can get lost, and the next one still comes in time. */
+/** One heartbeat can get lost with all its attempts, and the next one still comes in time. */
 const HEARTBEATS_PER_TIMEOUT = 3;
 /** A drain begins without its hook's deadline sooner than later with it. */
 const TERMS_WAIT_MS = 2_000;

@@ -123,7 +123,8 @@ export class SqsQueue implements EventSource {
     const { id: messageId, handle, body, receives } = received;
     if (received.firstReceivedAt !== undefined && receives === 1) this.#time.heardNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
-    if (known !== undefined) {
+    // What is being released may be back before AWS's answer.
+    if (known !== undefined && !known.isDone) {
       known.redelivered(handle, clock.now());
       this.#notify({ type: "redelivered", messageId });
       return [];
@@ -222,7 +223,7 @@ export class SqsQueue implements EventSource {
       this.#notify({ type: "not-settled", messageId, error: asDrainError(error) });
       throw error;
     } finally {
-      this.#inFlight.delete(messageId);
+      if (this.#inFlight.get(messageId) === message) this.#inFlight.delete(messageId);
       if (this.#inFlight.size === 0) this.#visibility.end();
       this.#wake();
     }

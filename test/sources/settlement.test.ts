@@ -18,7 +18,11 @@ const late = (reason: "deadline" | "timeout"): DrainOutcome => ({
   limit: { reason, at: 0 },
 });
 
-type Row = readonly [what: string, outcome: DrainOutcome, settlement: `${Settlement["message"]}, ${Settlement["hook"]}`];
+type Row = readonly [
+  what: string,
+  outcome: DrainOutcome,
+  settlement: `${Settlement["message"]}, ${Settlement["hook"]}`,
+];
 
 const ROWS: readonly Row[] = [
   ["a node that was drained", { ...ended, status: "drained" }, "delete, continue"],

@@ -1,5 +1,5 @@
-import type { Clock } from "../../src/drain/clock.ts";
 import { newAbort, withAnyOf } from "../../src/drain/abort.ts";
+import type { Clock } from "../../src/drain/clock.ts";
 
 interface Held {
   readonly id: string;
@@ -18,7 +18,10 @@ interface Entry {
 }
 
 /** As the SDK's commands have it. */
-type Input = Readonly<Record<string, unknown>> & { readonly Entries?: readonly Entry[]; readonly VisibilityTimeout?: number };
+type Input = Readonly<Record<string, unknown>> & {
+  readonly Entries?: readonly Entry[];
+  readonly VisibilityTimeout?: number;
+};
 
 export interface QueueCall {
   /** `ReceiveMessage` */
@@ -36,6 +39,8 @@ export class FakeQueue {
   readonly calls: QueueCall[] = [];
   /** Answers one call in place of the queue, or throws; `undefined` leaves it to the queue. */
   intercept: (call: QueueCall) => unknown = () => undefined;
+  /** A poll that is ended goes on all the same, as on the wire it may. */
+  isDeaf = false;
   /** AWS's clock is so far behind this machine's. */
   behindMs = 0;
   readonly #clock: Clock & { readonly elapsedMs: number };
@@ -77,7 +82,7 @@ export class FakeQueue {
     this.calls.push(call);
     const answer = this.intercept(call);
     if (answer !== undefined) return answer;
-    if (name === "ReceiveMessage") return this.#receive(command.input, abortSignal);
+    if (name === "ReceiveMessage") return this.#receive(command.input, this.isDeaf ? never : abortSignal);
     if (name === "GetQueueUrl") return { QueueUrl: "http://127.0.0.1/000000000000/found" };
     const entries = command.input.Entries ?? [];
     const results = entries.map((entry) => this.#settle(name, entry));
@@ -93,10 +98,13 @@ export class FakeQueue {
       signal.throwIfAborted();
       const now = this.#clock.now();
       const visible = [...this.#messages.values()].filter(({ visibleAt }) => visibleAt <= now).slice(0, 10);
-      if (visible.length > 0) return { Messages: visible.map((message) => this.#delivered(message, VisibilityTimeout)) };
+      if (visible.length > 0)
+        return { Messages: visible.map((message) => this.#delivered(message, VisibilityTimeout)) };
       if (now >= until) return {};
       const next = Math.min(until, ...[...this.#messages.values()].map(({ visibleAt }) => visibleAt));
-      await withAnyOf([signal, this.#arrived.signal], (either) => this.#clock.sleep(next - now, either)).catch(() => {});
+      await withAnyOf([signal, this.#arrived.signal], (either) => this.#clock.sleep(next - now, either)).catch(
+        () => {},
+      );
     }
   }
 
@@ -125,7 +133,12 @@ export class FakeQueue {
     const now = this.#clock.now();
     if (!isLatest || message.visibleAt <= now) return { Id, Code: "MessageNotInflight", SenderFault: true };
     if (now + VisibilityTimeout * 1_000 > message.receivedAt + 12 * HOUR_MS)
-      return { Id, Code: "InvalidParameterValue", Message: "Total VisibilityTimeout is beyond the limit", SenderFault: true };
+      return {
+        Id,
+        Code: "InvalidParameterValue",
+        Message: "Total VisibilityTimeout is beyond the limit",
+        SenderFault: true,
+      };
     message.visibleAt = now + VisibilityTimeout * 1_000;
     if (VisibilityTimeout === 0) {
       this.#arrived.abort();
