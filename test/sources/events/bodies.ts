@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 const FOLDER = "test/sources/events/bodies";
 
-/** The recorded bodies, named for their kind and their envelope, with ids made up. */
+/** As AWS documents them and others have recorded them, with ids made up; named for kind and envelope. */
 export const BODY_NAMES = readdirSync(FOLDER).map((name) => name.replace(/\.json$/, ""));
 
 export function body(name: string): string {
