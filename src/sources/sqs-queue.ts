@@ -1,6 +1,6 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { type AccessProblem, asDrainError, DrainError } from "../drain/errors.ts";
+import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
@@ -77,10 +77,9 @@ export class SqsQueue implements EventSource {
     return this.#inFlight.size;
   }
 
-  /** What keeps messages from being received. */
-  get problem(): AccessProblem | undefined {
-    const { trouble } = this.#receiver;
-    return trouble && { error: trouble };
+  /** Whether messages could be received when that was last tried. */
+  get isReceiving(): boolean {
+    return this.#receiver.trouble === undefined;
   }
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {

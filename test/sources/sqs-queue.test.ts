@@ -464,14 +464,15 @@ describe("receiving", () => {
     };
     await clock.advance(HOUR_MS);
     expect(told("not-receiving")).toEqual([{ type: "not-receiving", error: expect.objectContaining({ code }) }]);
-    expect(source.problem?.error.message).toMatch(message);
+    expect(told("not-receiving")[0]).toMatchObject({ error: { message: expect.stringMatching(message) } });
+    expect(source.isReceiving).toBe(false);
     expect(queue.callsOf("ReceiveMessage").length).toBeLessThan(600);
     queue.intercept = () => undefined;
     queue.put(body(spot(1)));
     await clock.advance(120 * SECOND_MS);
     expect(asked).toHaveLength(1);
     expect(told("receiving")).toHaveLength(1);
-    expect(source.problem).toBeUndefined();
+    expect(source.isReceiving).toBe(true);
   });
 
   test("finds a queue by its name", async () => {
