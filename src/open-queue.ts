@@ -14,10 +14,11 @@ interface QueueParts {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly abandon: AbortSignal;
 }
 
 /** The queue that a configuration names, told to log and metrics. Undefined where it names none. */
-export function openQueue(config: Config, { clock, metrics, log }: QueueParts): SqsQueue | undefined {
+export function openQueue(config: Config, { clock, metrics, log, abandon }: QueueParts): SqsQueue | undefined {
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
   const where = region === undefined ? {} : { region };
@@ -39,6 +40,7 @@ export function openQueue(config: Config, { clock, metrics, log }: QueueParts): 
     dryRun,
     inFlightMax: config.queueInFlightMax,
     observers: [heard],
+    abandon,
   });
   metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });
   return queue;

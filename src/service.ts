@@ -57,7 +57,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const resumed = takeUp(config, { ledger, drainer, abandon, log });
   const index = engine.keepIndex(stop);
   const source = new HttpSource();
-  const queue = openQueue(config, { clock, metrics, log });
+  const queue = openQueue(config, { clock, metrics, log, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {

@@ -22,7 +22,7 @@ describe("over the wire", () => {
     async (byName) => {
       const { calls, send, depth } = await scene({ byName });
       const ids = await Promise.all(Array.from({ length: 12 }, (_, index) => send(`body ${index}`)));
-      const received = [...(await calls.receive(60, never)), ...(await calls.receive(60, never))];
+      const received = [...(await calls.receive(60, never, never)), ...(await calls.receive(60, never, never))];
       expect(new Set(received.map(({ id }) => id))).toEqual(new Set(ids));
       expect(received[0]).toMatchObject({
         receives: 1,
@@ -33,7 +33,7 @@ describe("over the wire", () => {
       expect(await depth()).toEqual({ waiting: 0, inFlight: 12 });
       await Promise.all(received.map(({ handle }) => calls.changeVisibility(handle, 0, never)));
       expect(await depth()).toEqual({ waiting: 12, inFlight: 0 });
-      const again = [...(await calls.receive(60, never)), ...(await calls.receive(60, never))];
+      const again = [...(await calls.receive(60, never, never)), ...(await calls.receive(60, never, never))];
       expect(again.map(({ receives }) => receives)).toEqual(again.map(() => 2));
       await Promise.all(again.map(({ handle }) => calls.delete(handle, never)));
       expect(await depth()).toEqual({ waiting: 0, inFlight: 0 });
@@ -43,7 +43,7 @@ describe("over the wire", () => {
   test("one bad entry of a batch fails alone, with AWS's reason", async () => {
     const { calls, send, depth } = await scene();
     await Promise.all([send("1"), send("2")]);
-    const received = await calls.receive(60, never);
+    const received = await calls.receive(60, never, never);
     const handles = [...received.map(({ handle }) => handle), "no handle of anybody's"];
     const results = await Promise.allSettled(handles.map((handle) => calls.changeVisibility(handle, 0, never)));
     expect(results.slice(0, -1).map(({ status }) => status)).toEqual(received.map(() => "fulfilled"));
@@ -56,7 +56,7 @@ describe("over the wire", () => {
   test("a queue that does not exist is named as what is missing", async () => {
     const { calls, remove } = await scene();
     await remove();
-    await expect(calls.receive(60, never)).rejects.toMatchObject({
+    await expect(calls.receive(60, never, never)).rejects.toMatchObject({
       code: "cloud-error",
       message: expect.stringContaining("there is no such queue for sqs:ReceiveMessage: check QUEUE"),
     });
