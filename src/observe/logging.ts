@@ -204,7 +204,7 @@ function seconds(ms: number): number {
 }
 
 function deregisteredText({ foundDraining, heldSince }: Extract<DrainEvent, { type: "deregistered" }>): string {
-  if (heldSince !== undefined) return "deregistered before the restart, holding";
+  if (heldSince !== undefined) return "deregistered earlier, holding";
   return foundDraining ? "found draining already, holding" : "deregistered, holding";
 }
 

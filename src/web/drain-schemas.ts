@@ -77,7 +77,7 @@ const STEP = z
       ...base,
       type: z.literal("deregistered"),
       registrations,
-      foundDraining: z.boolean().describe("Somebody else had deregistered it, or this service before a restart."),
+      foundDraining: z.boolean().describe("Somebody else had deregistered it, or this service earlier."),
       heldSince: moment,
     }),
     z.strictObject({
