@@ -1,19 +1,24 @@
 import type { Clock } from "./clock.ts";
-import type { CloudProvider } from "./cloud-provider.ts";
+import { type CloudProvider, keyOf, type Registration } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
-import type { Left } from "./past.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Left, Past } from "./past.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./repeat.ts";
+import { HOLD_MAX_MS, type Unreleased, unreleasedOf } from "./unreleased.ts";
 
 /** After a restart everybody else waits for AWS, too. Where nobody set a limit, a search is tried again for so long. */
 const TAKEN_UP_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
+const NOTHING: Unreleased = new Map();
 
 export interface FinderOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
+  /** Absent: nobody remembers earlier drains. */
+  readonly ledger?: Ledger;
 }
 
 export interface FindOptions {
@@ -43,12 +48,15 @@ export class Finder {
     const until = () => (left === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + TAKEN_UP_WITHIN_MS));
     const repeat = { clock, until, signal };
     if (left !== undefined && !(await this.#takeUp(run, { ...left, letGo }, repeat))) return;
+    const unreleased = left === undefined ? await this.#unreleased(run, signal) : NOTHING;
+    const pastOf = (one: Registration) =>
+      one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, clock.now())) : undefined;
     await repeatWhilePassing(repeat, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
         const registrations = left === undefined ? found.registrations : found.registrations.filter(left.isToLeave);
         const elsewhereBefore = run.elsewhere.length;
-        const departures = run.found({ ...found, registrations }, foundBefore);
+        const departures = run.found({ ...found, registrations }, foundBefore, pastOf);
         if (journal !== undefined) {
           const leaving = departures.map(({ registration }) => registration);
           await journal.found(leaving, run.elsewhere.slice(elsewhereBefore));
@@ -58,10 +66,32 @@ export class Finder {
         letGo(departures);
       }
     });
+    if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, letGo, signal });
     if (left === undefined) return;
     // Not there any more: deregistered before the restart, nobody knows when. Held as if it were at the restart.
     const past = () => ({ heldSince: begunAt, cameBack: 0 });
     letGo(run.found({ registrations: left.open, elsewhere: [] }, run.known(), past));
+  }
+
+  /** What the cloud lists no more, and may send traffic to all the same. */
+  async #hold(run: DrainRun, unreleased: Unreleased, { journal, letGo, signal }: FindOptions) {
+    const registrations = [...unreleased.values()].map(({ registration }) => registration);
+    const departures = run.found(
+      { registrations, elsewhere: [] },
+      run.known(),
+      (one) => unreleased.get(keyOf(one))?.past,
+    );
+    await journal?.found(
+      departures.map(({ registration }) => registration),
+      [],
+    );
+    signal.throwIfAborted();
+    letGo(departures);
+  }
+
+  async #unreleased({ node }: DrainRun, signal: AbortSignal): Promise<Unreleased> {
+    const { ledger, clock } = this.#options;
+    return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now(), signal);
   }
 
   /** Goes on holding what is out. Returns whether the machine is still there; its addresses may have changed. */
@@ -80,4 +110,11 @@ export class Finder {
       return false;
     }
   }
+}
+
+/** Whatever is draining is held since the request was first tried, unless that is too long ago to have begun it. */
+function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
+  const { firstTriedAt } = asked;
+  if (firstTriedAt === undefined || firstTriedAt <= now - HOLD_MAX_MS) return undefined;
+  return { heldSince: firstTriedAt, cameBack: 0 };
 }

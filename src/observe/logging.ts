@@ -74,6 +74,11 @@ export function drainLog(log: Log): DrainObserver {
         return log.info({ ...about, ...where(event.registration), heldSeconds: seconds(event.heldMs) }, "released");
       case "failed":
         return log.error({ ...about, ...where(event.registration), ...failure(event.error) }, "could not be taken out");
+      case "awaiting-earlier-try":
+        return log.info(
+          { ...about, until: new Date(event.until).toISOString() },
+          "waiting: an earlier try may have deregistered what is listed no more",
+        );
       case "ended":
         return logEnd(log, about, event);
       case "cancelled":
@@ -204,7 +209,7 @@ function seconds(ms: number): number {
 }
 
 function deregisteredText({ foundDraining, heldSince }: Extract<DrainEvent, { type: "deregistered" }>): string {
-  if (heldSince !== undefined) return "deregistered before the restart, holding";
+  if (heldSince !== undefined) return "deregistered earlier, holding";
   return foundDraining ? "found draining already, holding" : "deregistered, holding";
 }
 

@@ -78,7 +78,7 @@ const STEP = z
       ...base,
       type: z.literal("deregistered"),
       registrations,
-      foundDraining: z.boolean().describe("Somebody else had deregistered it, or this service before a restart."),
+      foundDraining: z.boolean().describe("Somebody else had deregistered it, or this service earlier."),
       heldSince: moment,
     }),
     z.strictObject({

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { newAbort } from "../../src/drain/abort.ts";
+import type { CloudCall } from "../../src/drain/events.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import type { FaultEffect } from "../../src/simulator/faults/fault.ts";
 import { AWS_QUOTAS } from "../../src/simulator/quotas/quotas.ts";
 import type { ClassicLoadBalancer } from "../../src/simulator/world/classic-load-balancer.ts";
@@ -76,8 +78,6 @@ type RegionPool =
 
 /** Plays a script against the whole engine, with AWS's quotas in force, and holds it to the simulator's own books. */
 export async function playRegion(spec: RegionSpec, steps: readonly Step[]): Promise<readonly DrainOutcome[]> {
-  /** An earlier drain of theirs has ended before its holds had. */
-  const left = new Set<Instance>();
   const region = new SimulatedRegion();
   const nodes = Array.from({ length: spec.nodes }, () => region.node());
   const pools: RegionPool[] = [
@@ -92,9 +92,10 @@ export async function playRegion(spec: RegionSpec, steps: readonly Step[]): Prom
   region.simulator.limit(AWS_QUOTAS);
   const options = { QUOTA_SHARE: spec.share, ...(spec.hasIndex ? {} : { INDEX_RATE: "0" }) };
   let throttled = 0;
-  const engine = region.wholeEngine(options, [], (call) => {
+  const onCall = (call: CloudCall) => {
     if (call.throttled) throttled += 1;
-  });
+  };
+  const engine = region.wholeEngine(options, [], onCall, new MemoryLedger());
   const stop = newAbort();
   const indexed = engine.keepIndex(stop.signal);
   const shared = newAbort();
@@ -107,10 +108,7 @@ export async function playRegion(spec: RegionSpec, steps: readonly Step[]): Prom
     const request = { node: { by: "id", value: node.id }, dryRun: false, ...(deadline && { deadline }) } as const;
     const outcome = await engine.drainer.drain(request, shared.signal);
     outcomes.push(outcome);
-    const wasLeft = left.has(node);
-    if (!gone.has(node))
-      for (const pool of pools) againstTheBooks(region, { pool, node, outcome, registeredAt, wasLeft });
-    if ("registrations" in outcome && outcome.status !== "drained") left.add(node);
+    if (!gone.has(node)) for (const pool of pools) againstTheBooks(region, { pool, node, outcome, registeredAt });
     if (deadline !== undefined) assert(region.clock.now() <= deadline, "the answer comes after the deadline");
   };
   const removes: (() => void)[] = [];
@@ -165,12 +163,10 @@ interface Ended {
   readonly outcome: DrainOutcome;
   /** When the script has registered a node again, by its pool and its id. */
   readonly registeredAt: ReadonlyMap<string, number>;
-  /** An earlier drain has deregistered it, and did not hold it to the end: nobody remembers since when it is gone. */
-  readonly wasLeft: boolean;
 }
 
 /** Whoever is told to let the node go has one that no load balancer sends anything, but for what came too late to be seen. */
-function againstTheBooks(region: SimulatedRegion, { pool, node, outcome, registeredAt, wasLeft }: Ended): void {
+function againstTheBooks(region: SimulatedRegion, { pool, node, outcome, registeredAt }: Ended): void {
   if (outcome.status !== "drained" && outcome.status !== "nothing-registered") return;
   const now = region.clock.now();
   const again = registeredAt.get(keyOf(pool, node));
@@ -185,7 +181,7 @@ function againstTheBooks(region: SimulatedRegion, { pool, node, outcome, registe
     "group" in pool
       ? pool.group.routable(now, machine, MACHINES.length).some(isNode)
       : pool.classic.routable(now, machine, MACHINES.length).includes(node.id);
-  assert(wasLeft || !MACHINES.some(isRouted), `${outcome.status}, and ${nameOf(pool)} sends the node new traffic`);
+  assert(!MACHINES.some(isRouted), `${outcome.status}, and ${nameOf(pool)} sends the node new traffic`);
 }
 
 /** Whether the product has read the pool since then. */

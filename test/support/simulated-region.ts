@@ -7,6 +7,7 @@ import { OPTIONS, readConfig } from "../../src/config.ts";
 import { anyOf, newAbort, WOKEN } from "../../src/drain/abort.ts";
 import type { AccessProblem } from "../../src/drain/errors.ts";
 import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
+import type { Ledger } from "../../src/drain/ledger.ts";
 import { createEngine, type Engine } from "../../src/engine.ts";
 import type { ApiAnswer, ApiRequest } from "../../src/simulator/api/answer.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
@@ -157,6 +158,7 @@ export class SimulatedRegion {
     options: Readonly<Record<string, string>> = {},
     events: DrainEvent[] = [],
     onCall: (call: CloudCall) => void = () => {},
+    ledger?: Ledger,
   ): Engine {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
@@ -168,6 +170,7 @@ export class SimulatedRegion {
       clock: this.clock,
       aws: { ...this.aws(), credentials: this.#restrictedKey(environment) },
       onCall,
+      ...(ledger && { ledger }),
       observers: [(event) => events.push(event)],
     });
   }
