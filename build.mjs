@@ -67,7 +67,10 @@ const options = {
   metafile: true,
 };
 
-const programs = await build({ ...options, entryPoints: { cli: "src/cli/main.ts", service: "src/cli/service-main.ts" } });
+const programs = await build({
+  ...options,
+  entryPoints: { cli: "src/cli/main.ts", service: "src/cli/service-main.ts" },
+});
 const handlers = await build({
   ...options,
   entryPoints: { lambda: "src/lambda/main.ts" },
@@ -78,8 +81,8 @@ const handlers = await build({
   plugins: [dropUnusedSchemas, credentialsFromEnvironment],
 });
 const metafile = {
-  inputs: { ...programs.metafile.inputs, ...handlers.metafile.inputs },
-  outputs: { ...programs.metafile.outputs, ...handlers.metafile.outputs },
+  inputs: { ...programs.metafile?.inputs, ...handlers.metafile?.inputs },
+  outputs: { ...programs.metafile?.outputs, ...handlers.metafile?.outputs },
 };
 
 // What went into the bundles, and how much of it; it is not published.

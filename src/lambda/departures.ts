@@ -8,6 +8,7 @@ import type { Announcement } from "../sources/announcement.ts";
 import type { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { boundedDeadline } from "../sources/notice.ts";
 import { type ForeignEvents, foreignSettlement, type Settlement, settlementOf } from "../sources/settlement.ts";
+import type { QueueEvent } from "../sources/source-events.ts";
 import type { InvocationTime } from "./invocation.ts";
 
 export interface DeparturesOptions {
@@ -18,11 +19,14 @@ export interface DeparturesOptions {
   readonly region?: string;
   readonly foreign: ForeignEvents;
   readonly dryRun: boolean;
+  readonly heard: (event: QueueEvent) => void;
   readonly onSettled: (outcome: DrainOutcome, request: DrainRequest) => void;
 }
 
 /** When an announcement was made and tried, by this machine's clock, in milliseconds since the epoch. */
 export interface Announced {
+  /** Of the message, or of the event where it came without one. */
+  readonly messageId: string;
   readonly announcement: Announcement;
   readonly since: number;
   /** By this machine's clock; absent where the event does not say. */
@@ -47,11 +51,14 @@ export class Departures {
 
   /** Throws `DrainError` when the hook could not be completed. */
   async drain(announced: Announced, { drains, settling }: InvocationTime): Promise<Departed> {
-    const { drainer, hooks, foreign, dryRun, region, onSettled } = this.#options;
-    const { announcement, since } = announced;
+    const { drainer, hooks, foreign, dryRun, region, heard, onSettled } = this.#options;
+    const { messageId, announcement, since, deadline } = announced;
     const { instanceId, lifecycleAction: action } = announcement;
-    if (region !== undefined && (announcement.region ?? region) !== region)
+    if (region !== undefined && (announcement.region ?? region) !== region) {
+      heard({ type: "elsewhere", messageId, announcement });
       return { settlement: foreignSettlement(foreign) };
+    }
+    heard({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
     const alive = newAbort();
     const isKept = action !== undefined && !dryRun;
     const kept = isKept ? hooks.keepWaiting({ action, instanceId }, since, alive.signal) : undefined;

@@ -47,13 +47,12 @@ export class EventBridgeHandler {
   }
 
   #drain(announcement: Announcement, messageId: string, time: InvocationTime): Promise<Departed> {
-    const { departures, clock, heard } = this.#options;
+    const { departures, clock } = this.#options;
     const now = clock.now();
     const since = Math.min(now, announcement.announcedAt ?? now);
     const { deadline } = announcement;
-    heard({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
     const firstTriedAt = now - since > FIRST_TRY_MS ? since : undefined;
-    return departures.drain({ announcement, since, deadline, firstTriedAt }, time);
+    return departures.drain({ messageId, announcement, since, deadline, firstTriedAt }, time);
   }
 }
 

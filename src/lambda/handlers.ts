@@ -1,5 +1,6 @@
 import type { AwsClientOptions } from "../aws/clients.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
+import type { QueueAddress } from "../aws/queue-address.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { readConfig } from "../config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
@@ -42,19 +43,24 @@ export function createHandlers({ environment, write, clock = new SystemClock(), 
   const calls = { caller: new UnmeteredCaller({ clock }), clock };
   const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
   const departures = new Departures({
-    ...{ drainer, hooks, clock, foreign, dryRun },
+    ...{ drainer, hooks, clock, foreign, dryRun, heard },
     ...(region === undefined ? {} : { region }),
     onSettled: (outcome, request) => logWithoutDrain(log, outcome, request),
   });
   const queues = new Map<string, QueueCalls>();
-  const giveBack = (record: SqsRecord, seconds: number, signal: AbortSignal) => {
-    const [, , , , accountId = "", name = ""] = record.eventSourceARN.split(":");
-    const address = { name, accountId };
-    const queue =
-      queues.get(record.eventSourceARN) ?? new QueueCalls({ ...calls, address, sqs: createSqsClient(where, address) });
-    queues.set(record.eventSourceARN, queue);
-    return queue.changeVisibility(record.receiptHandle, seconds, signal);
+  const sqs = createSqsClient(where, { name: "" });
+  const giveBack = ({ eventSourceARN, receiptHandle }: SqsRecord, seconds: number, signal: AbortSignal) => {
+    const queue = queues.get(eventSourceARN) ?? new QueueCalls({ ...calls, sqs, address: addressOf(eventSourceARN) });
+    queues.set(eventSourceARN, queue);
+    return queue.changeVisibility(receiptHandle, seconds, signal);
   };
   const shared = { departures, clock, read: readEvent, heard };
   return { queue: new SqsHandler({ ...shared, giveBack }), rule: new EventBridgeHandler(shared) };
+}
+
+/** `arn:aws:sqs:eu-west-1:123456789012:departures`: its URL names it in calls, wherever those go. */
+function addressOf(arn: string): QueueAddress {
+  const [, partition, , region = "", accountId = "", name = ""] = arn.split(":");
+  const suffix = partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
+  return { name, url: `https://sqs.${region}.${suffix}/${accountId}/${name}` };
 }

@@ -100,9 +100,9 @@ export class SqsHandler {
     const { announcedAt = Number(attributes.SentTimestamp), deadline } = announcement;
     const here = (at: number) => Math.min(clock.now(), this.#time.here(at));
     try {
-      heard({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
       const { settlement } = await departures.drain(
         {
+          messageId,
           announcement,
           since: here(announcedAt),
           deadline: deadline && this.#time.here(deadline),
