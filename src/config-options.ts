@@ -1,28 +1,6 @@
+import { queueAddress } from "./aws/queue-address.ts";
+import { option, type Verb } from "./option.ts";
 import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
-
-/** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda";
-
-/** One option: everything that help texts, documents and checks need to know of it. */
-export interface Option<T = unknown> {
-  readonly variable: string;
-  /** As commander writes it; `--no-…` gives false. Absent where a flag would show a secret to everybody who can list processes. */
-  readonly flag?: string;
-  readonly help: string;
-  readonly default?: T;
-  /** Shown in help and documents where the default is not a value. */
-  readonly defaultText?: string;
-  /** Never shown; white space around it counts. */
-  readonly isSecret?: true;
-  /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */
-  readonly unit?: "seconds";
-  readonly usedBy: readonly Verb[];
-  readonly requiredBy?: readonly Verb[];
-  /** Throws `RangeError` that says what is allowed. */
-  readonly parse: (text: string) => T;
-}
-
-export type WithDefault<T> = Option<T> & { readonly default: T };
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel"];
 /** Those that go to the cloud themselves, without a word from a caller. */
@@ -272,6 +250,31 @@ export const OPTIONS = {
     usedBy: ["serve"],
     parse: text(4_096),
   }),
+  queue: option({
+    variable: "QUEUE",
+    flag: "--queue <url>",
+    help: "an SQS queue that hears of departures, by its URL or its name: their nodes are drained, their hooks completed",
+    usedBy: ["serve", "policy"],
+    parse: queueAddress,
+    // Who puts a password there had better not find it in a log.
+    shownAs: (given) => given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…"),
+  }),
+  queueForeign: option({
+    variable: "QUEUE_FOREIGN",
+    flag: "--queue-foreign <what>",
+    help: "what to do with messages about other clusters' nodes: release them to others, or delete them",
+    default: "release",
+    usedBy: ["serve", "lambda"],
+    parse: oneOf(["release", "delete"]),
+  }),
+  queueInFlightMax: option({
+    variable: "QUEUE_IN_FLIGHT",
+    flag: "--queue-in-flight <messages>",
+    help: "messages whose nodes are drained at once, at most; the others wait in the queue",
+    default: 1_000,
+    usedBy: ["serve"],
+    parse: wholeNumber(10, 100_000),
+  }),
   shutdownGraceMs: option({
     variable: "SHUTDOWN_GRACE",
     flag: "--shutdown-grace <seconds>",
@@ -284,9 +287,3 @@ export const OPTIONS = {
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;
-
-function option<const T>(declared: WithDefault<T>): WithDefault<T>;
-function option<const T>(declared: Option<T>): Option<T>;
-function option<T>(declared: Option<T>): Option<T> {
-  return declared;
-}

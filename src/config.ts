@@ -1,7 +1,8 @@
-import { OPTIONS, type Option, type OptionName, type Verb, type WithDefault } from "./config-options.ts";
+import { OPTIONS, type OptionName } from "./config-options.ts";
 import { type GuardOptions, isNothing, type Share, shownShare } from "./drain/guard.ts";
 import type { DrainTimes } from "./drain/plan.ts";
 import { shown } from "./drain/shown.ts";
+import type { Option, Verb, WithDefault } from "./option.ts";
 
 export { OPTIONS, type Option, type OptionName, type Verb };
 
@@ -56,7 +57,8 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
           ? declared.default
           : declared.parse(declared.isSecret === true ? given : given.trim());
     } catch (error) {
-      const what = declared.isSecret === true ? "can't be used" : `is '${shown(given ?? "")}'`;
+      const { shownAs = (text: string) => text } = declared;
+      const what = declared.isSecret === true ? "can't be used" : `is '${shown(shownAs(given ?? ""))}'`;
       refused.add(name);
       problems.push(`${source} ${what}: ${(error as Error).message}`);
       continue;

@@ -61,17 +61,21 @@ export class QueueCalls {
     this.#changes = new MessageBatches({ clock, send: (entries, signal) => this.#change(entries, signal) });
   }
 
-  /** Waits for messages as long as AWS does. They are nobody else's for `visibilitySeconds`. */
-  async receive(visibilitySeconds: number, signal: AbortSignal): Promise<readonly ReceivedMessage[]> {
+  /**
+   * Waits for messages as long as AWS does. They are nobody else's for `visibilitySeconds`. After `stop` there is no other
+   * attempt, and what AWS answers still counts: it goes on with a poll whose caller has left, and gives it messages that
+   * nobody gets then (https://github.com/aws/aws-sdk-js/issues/2350). `cut` ends the poll.
+   */
+  async receive(visibilitySeconds: number, stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { caller, sqs } = this.#options;
     const input = {
-      QueueUrl: await this.#queueUrl(signal),
+      QueueUrl: await this.#queueUrl(stop),
       MaxNumberOfMessages: MESSAGES_PER_CALL_MAX,
       WaitTimeSeconds: POLL_SECONDS,
       VisibilityTimeout: visibilitySeconds,
       MessageSystemAttributeNames: ["SentTimestamp", "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount"],
     } as const;
-    const http = { abortSignal: signal, requestTimeout: POLL_TIMEOUT_MS };
+    const http = { abortSignal: cut, requestTimeout: POLL_TIMEOUT_MS };
     const { Messages = [] } = await caller.call<ReceiveMessageCommandOutput>(
       RECEIVE,
       () =>
@@ -79,7 +83,7 @@ export class QueueCalls {
           new ReceiveMessageCommand({ ...input, MessageSystemAttributeNames: [...input.MessageSystemAttributeNames] }),
           http,
         ),
-      signal,
+      stop,
     );
     return Messages.map(received);
   }

@@ -29,16 +29,17 @@ export class Receiver {
     return this.#trouble;
   }
 
-  /** At least one message, as soon as there is one. Rejects with `stop`'s reason. */
-  async next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
+  /** At least one message, as soon as there is one. Rejects after `stop`, once AWS has answered, or `cut` has aborted. */
+  async next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { calls, clock } = this.#options;
     for (let failures = 0; ; ) {
       const askedAt = clock.now();
       try {
-        const messages = await calls.receive(VISIBILITY_SECONDS, stop);
+        const messages = await calls.receive(VISIBILITY_SECONDS, stop, cut);
         failures = 0;
         this.#received();
         if (messages.length > 0) return messages;
+        stop.throwIfAborted();
         if (clock.now() - askedAt < EMPTY_MIN_MS) await clock.sleep(EMPTY_MIN_MS, stop);
       } catch (error) {
         stop.throwIfAborted();

@@ -1,6 +1,6 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { type AccessProblem, asDrainError, DrainError } from "../drain/errors.ts";
+import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
@@ -28,6 +28,8 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   /** Messages whose drains run, at most; more are left to others. */
   readonly inFlightMax?: number;
   readonly observers: readonly SourceObserver[];
+  /** Somebody waits for the process to end: the last poll is cut soon. */
+  readonly abandon: AbortSignal;
 }
 
 const IN_FLIGHT_MAX = 1_000;
@@ -36,6 +38,8 @@ const SETTLE_MAX_MS = 120_000;
 const RELEASE_MAX_MS = 5_000;
 const RELEASE_SECONDS_MAX = 60;
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
+
+const ignore = () => {};
 
 interface Announced {
   readonly message: MessageInFlight;
@@ -77,22 +81,26 @@ export class SqsQueue implements EventSource {
     return this.#inFlight.size;
   }
 
-  /** What keeps messages from being received. */
-  get problem(): AccessProblem | undefined {
-    const { trouble } = this.#receiver;
-    return trouble && { error: trouble };
+  /** Whether messages could be received when that was last tried. */
+  get isReceiving(): boolean {
+    return this.#receiver.trouble === undefined;
   }
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
+    const { clock, abandon } = this.#options;
+    const cut = newAbort();
     const onStop = () => {
       this.#isStopping = true;
       this.#wake();
     };
+    const onAbandon = () => void clock.sleep(RELEASE_MAX_MS, cut.signal).then(() => cut.abort(), ignore);
     if (stop.aborted) onStop();
     else stop.addEventListener("abort", onStop, { once: true });
+    if (abandon.aborted) onAbandon();
+    else abandon.addEventListener("abort", onAbandon, { once: true });
     while (!stop.aborted) {
       const hooked: Announced[] = [];
-      for (const message of await this.#next(stop)) {
+      for (const message of await this.#next(stop, cut.signal)) {
         for (const announced of this.#taken(message)) {
           // Whoever has no time is not kept by a question to Auto Scaling.
           if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
@@ -102,19 +110,20 @@ export class SqsQueue implements EventSource {
       const deadlines = await Promise.all(hooked.map((announced) => this.#hookDeadline(announced, stop)));
       for (const [index, announced] of hooked.entries()) yield this.#delivery(announced, deadlines[index]);
     }
-    stop.removeEventListener("abort", onStop);
+    abandon.removeEventListener("abort", onAbandon);
+    cut.abort();
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   /** Messages as soon as there are some and there is room for them; none when the source stops. */
-  async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
+  async #next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { inFlightMax = IN_FLIGHT_MAX } = this.#options;
     while (this.#inFlight.size > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX) && !this.#isStopping) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    return this.#isStopping ? [] : this.#receiver.next(stop).catch(() => []); // Stopped.
+    return this.#isStopping ? [] : this.#receiver.next(stop, cut).catch(() => []); // Stopped.
   }
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */

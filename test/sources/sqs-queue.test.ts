@@ -52,6 +52,7 @@ function scene(
   const queue = new FakeQueue(clock);
   const events: (QueueEvent | HookEvent)[] = [];
   const steps: string[] = [];
+  const [stop, abandon] = [newAbort(), newAbort()];
   const hooks = {
     deadlineOf: async (_: unknown, since: number) => since + 6_000 * SECOND_MS,
     keepWaiting: async (_: unknown, __: number, signal: AbortSignal) => {
@@ -79,9 +80,9 @@ function scene(
     foreign: "release",
     dryRun: false,
     observers: [(event) => events.push(event)],
+    abandon: abandon.signal,
     ...options,
   });
-  const [stop, abandon] = [newAbort(), newAbort()];
   const asked: Asked[] = [];
   const unsettled: unknown[] = [];
   const drainer = {
@@ -464,14 +465,15 @@ describe("receiving", () => {
     };
     await clock.advance(HOUR_MS);
     expect(told("not-receiving")).toEqual([{ type: "not-receiving", error: expect.objectContaining({ code }) }]);
-    expect(source.problem?.error.message).toMatch(message);
+    expect(told("not-receiving")[0]).toMatchObject({ error: { message: expect.stringMatching(message) } });
+    expect(source.isReceiving).toBe(false);
     expect(queue.callsOf("ReceiveMessage").length).toBeLessThan(600);
     queue.intercept = () => undefined;
     queue.put(body(spot(1)));
     await clock.advance(120 * SECOND_MS);
     expect(asked).toHaveLength(1);
     expect(told("receiving")).toHaveLength(1);
-    expect(source.problem).toBeUndefined();
+    expect(source.isReceiving).toBe(true);
   });
 
   test("finds a queue by its name", async () => {
@@ -485,29 +487,46 @@ describe("receiving", () => {
 });
 
 describe("a stop", () => {
-  test("ends the long poll at once, lets drains end, and deletes their messages", async () => {
+  test("asks no more, lets drains end, and deletes their messages", async () => {
     const { clock, queue, asked, stop, ended } = scene();
     const message = queue.put(body(spot(1)));
     await clock.advance(SECOND_MS);
     stop.abort();
+    await clock.advance(100 * SECOND_MS);
+    const { length } = queue.callsOf("ReceiveMessage");
+    expect(queue.hiddenSeconds(message)).toBeGreaterThan(0);
     const later = queue.put(body(spot(2)));
     await clock.advance(100 * SECOND_MS);
+    expect(queue.callsOf("ReceiveMessage")).toHaveLength(length);
     expect(asked).toHaveLength(1);
-    expect(queue.hiddenSeconds(message)).toBeGreaterThan(0);
     asked[0]?.end(DRAINED);
     await clock.run(ended);
     expect([queue.has(message), queue.hiddenSeconds(later)]).toEqual([false, 0]);
   });
 
-  test("that abandons drains hands their messages back at once, and leaves their hooks", async () => {
-    const { clock, queue, stop, abandon, ended, steps } = scene();
+  test("releases what the last poll still gets, for AWS goes on with one whose caller has left", async () => {
+    const { clock, queue, asked, stop, ended } = scene();
+    await clock.advance(SECOND_MS);
+    stop.abort();
+    await clock.advance(SECOND_MS);
+    const message = queue.put(body(spot(1)));
+    await clock.run(ended);
+    expect(asked).toEqual([]);
+    expect(queue.callsOf("ChangeMessageVisibilityBatch")).toHaveLength(1);
+    expect(queue.hiddenSeconds(message)).toBe(0);
+  });
+
+  test("that abandons drains hands their messages back at once, also those that its last poll gets again", async () => {
+    const { clock, queue, stop, abandon, ended, steps, source } = scene();
     const ids = Array.from({ length: 25 }, (_, index) => queue.put(body(hooked(index + 1))));
     await clock.advance(SECOND_MS);
+    const stoppedAt = clock.now();
     stop.abort();
     abandon.abort();
     await clock.run(ended);
+    expect(clock.now() - stoppedAt).toBeLessThanOrEqual(5 * SECOND_MS);
     expect(ids.map((each) => queue.hiddenSeconds(each))).toEqual(ids.map(() => 0));
-    expect(queue.callsOf("ChangeMessageVisibilityBatch")).toHaveLength(3);
+    expect(source.inFlight).toBe(0);
     expect(steps).not.toContain("completed");
   });
 
@@ -521,17 +540,5 @@ describe("a stop", () => {
     abandon.abort();
     await clock.run(ended);
     expect(clock.now() - stoppedAt).toBeLessThanOrEqual(5 * SECOND_MS);
-  });
-
-  test("releases what AWS answers with although the poll was ended", async () => {
-    const { clock, queue, asked, stop, ended } = scene();
-    queue.isDeaf = true;
-    await clock.advance(25 * SECOND_MS);
-    stop.abort();
-    const message = queue.put(body(spot(1)));
-    await clock.run(ended);
-    expect(asked).toEqual([]);
-    expect(queue.callsOf("ChangeMessageVisibilityBatch")).toHaveLength(1);
-    expect(queue.hiddenSeconds(message)).toBe(0);
   });
 });

@@ -39,8 +39,6 @@ export class FakeQueue {
   readonly calls: QueueCall[] = [];
   /** Answers one call in place of the queue, or throws; `undefined` leaves it to the queue. */
   intercept: (call: QueueCall) => unknown = () => undefined;
-  /** A poll that is ended goes on all the same, as on the wire it may. */
-  isDeaf = false;
   /** AWS's clock is so far behind this machine's. */
   behindMs = 0;
   readonly #clock: Clock & { readonly elapsedMs: number };
@@ -82,7 +80,7 @@ export class FakeQueue {
     this.calls.push(call);
     const answer = this.intercept(call);
     if (answer !== undefined) return answer;
-    if (name === "ReceiveMessage") return this.#receive(command.input, this.isDeaf ? never : abortSignal);
+    if (name === "ReceiveMessage") return this.#receive(command.input, abortSignal);
     if (name === "GetQueueUrl") return { QueueUrl: "http://127.0.0.1/000000000000/found" };
     const entries = command.input.Entries ?? [];
     const results = entries.map((entry) => this.#settle(name, entry));
