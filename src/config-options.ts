@@ -3,11 +3,13 @@ import { option, type Verb } from "./option.ts";
 import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel"];
-const ALL_AND_POLICY: readonly Verb[] = [...ALL, "policy"];
+/** Those that go to the cloud themselves, without a word from a caller. */
+const CLOUD: readonly Verb[] = [...ALL, "lambda"];
+const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
 /** Those that need to know which pools are meant. */
-const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "policy"];
+const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambda", "policy"];
 /** Those that need to know how long a node is held. */
-const HOLDING: readonly Verb[] = ["serve", "drain", "plan"];
+const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "lambda"];
 const DAY_SECONDS = 86_400;
 /** Headers hold 16 KiB in all. */
 const SECRET_LENGTH_MAX = 4_096;
@@ -72,21 +74,21 @@ export const OPTIONS = {
     flag: "--region <region>",
     help: "the AWS region",
     defaultText: "where the AWS SDK finds one",
-    usedBy: ALL_AND_POLICY,
+    usedBy: CLOUD_AND_POLICY,
     parse: matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
   }),
   clusterName: option({
     variable: "CLUSTERNAME",
     flag: "--cluster-name <name>",
     help: "the cluster; nodes of any other are refused",
-    usedBy: ALL_AND_POLICY,
+    usedBy: CLOUD_AND_POLICY,
     parse: text(256),
   }),
   vpcId: option({
     variable: "VPCID",
     flag: "--vpc-id <id>",
     help: "the VPC; nodes of any other are refused",
-    usedBy: ALL,
+    usedBy: CLOUD,
     parse: matching(/^vpc-[0-9a-f]{8,17}$/, "a VPC id such as vpc-0123456789abcdef0"),
   }),
   discovery: option({
@@ -197,7 +199,7 @@ export const OPTIONS = {
     flag: "--quota-share <part>",
     help: "the part of AWS's default request quotas to use; above 1 where AWS has raised them for the account",
     default: 0.8,
-    usedBy: ALL,
+    usedBy: CLOUD,
     parse: number(0.01, 100),
   }),
   indexPerSecond: option({
@@ -213,7 +215,7 @@ export const OPTIONS = {
     flag: "--dry-run",
     help: "answer with the plan and change nothing",
     default: false,
-    usedBy: ["serve", "drain"],
+    usedBy: ["serve", "drain", "lambda"],
     parse: flag,
   }),
   logLevel: option({
@@ -221,7 +223,7 @@ export const OPTIONS = {
     flag: "--log-level <level>",
     help: "debug, info, warn or error",
     default: "info",
-    usedBy: ["serve"],
+    usedBy: ["serve", "lambda"],
     parse: oneOf(["debug", "info", "warn", "error"]),
   }),
   port: option({
@@ -262,7 +264,7 @@ export const OPTIONS = {
     flag: "--queue-foreign <what>",
     help: "what to do with messages about other clusters' nodes: release them to others, or delete them",
     default: "release",
-    usedBy: ["serve"],
+    usedBy: ["serve", "lambda"],
     parse: oneOf(["release", "delete"]),
   }),
   queueInFlightMax: option({

@@ -2,7 +2,7 @@ import { createAutoScalingClient, createSqsClient } from "./aws/event-clients.ts
 import { UnmeteredCaller } from "./aws/unmetered-caller.ts";
 import type { Config } from "./config.ts";
 import type { Clock } from "./drain/clock.ts";
-import type { Log } from "./observe/logging.ts";
+import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { readEvent } from "./sources/events/read-event.ts";
 import { LifecycleHooks } from "./sources/lifecycle-hooks.ts";

@@ -63,6 +63,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     imports: ["drain", "ledger", "web", "observe", "config.ts", "engine.ts", "open-queue.ts", "start-web.ts"],
     packages: [],
   },
+  lambda: { imports: ["drain", "aws", "sources", "observe", "config.ts", "engine.ts"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
   cli: {
     imports: [

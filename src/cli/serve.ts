@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Config } from "../config.ts";
 import { newAbort } from "../drain/abort.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
-import { createLog } from "../observe/logging.ts";
+import { createLog } from "../observe/service-log.ts";
 import { runService } from "../service.ts";
 import { addOptions, configFrom } from "./options.ts";
 import { VERSION } from "./version.ts";
