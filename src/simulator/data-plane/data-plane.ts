@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
 import type { Server as TcpServer } from "node:net";
 import { LOOPBACK, listen } from "../listen.ts";
+import { settleOnTime } from "../settle-on-time.ts";
 import { lagOf } from "../timing.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
@@ -65,6 +66,7 @@ export class DataPlane {
   async #openAll(): Promise<void> {
     const { instances, loadBalancers, classics } = this.#world;
     this.#world.watch((change) => this.#onChange(change));
+    settleOnTime(this.#world, this.#closed.signal);
     await Promise.all([...instances.values()].map((instance) => this.#processes.start(instance)));
     for (const loadBalancer of loadBalancers.values()) {
       for (const listener of loadBalancer.listeners) await this.#openListener(loadBalancer, listener);
@@ -197,10 +199,9 @@ export class DataPlane {
       case "instance-started":
         this.#processes.startWhenRunning(change.instance);
         break;
-      case "scale-in-changed":
-        this.#settleAt(change.dueAt);
-        break;
       case "instance-added":
+      case "due":
+      case "announced":
         break;
       default:
         change satisfies never;
@@ -250,15 +251,6 @@ export class DataPlane {
         () => {}, // Closed.
       );
     }
-  }
-
-  /** A machine that its Auto Scaling group lets go of ends at its moment, also when nobody looks. */
-  #settleAt(dueAt: number): void {
-    const { clock } = this.#world;
-    clock.sleep(dueAt - clock.now(), this.#closed.signal).then(
-      () => this.#world.settle(),
-      () => {}, // Closed.
-    );
   }
 
   #turn(of: object): number {

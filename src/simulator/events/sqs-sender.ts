@@ -1,0 +1,46 @@
+import { SendMessageCommand, SQSClient, SQSServiceException } from "@aws-sdk/client-sqs";
+import type { Send } from "./event-delivery.ts";
+import { Undeliverable } from "./undeliverable.ts";
+
+interface QueueInput {
+  readonly url: string;
+  readonly region: string;
+  /** Where SQS listens, if not at the host of the queue's URL. */
+  readonly endpoint?: string;
+}
+
+/** Simulated queues take any. */
+const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
+
+/** Puts messages into a queue of any SQS. */
+export class SqsSender {
+  readonly #url: string;
+  readonly #client: SQSClient;
+
+  constructor({ url, region, endpoint = new URL(url).origin }: QueueInput) {
+    this.#url = url;
+    this.#client = new SQSClient({
+      region,
+      endpoint,
+      useQueueUrlAsEndpoint: false,
+      credentials: CREDENTIALS,
+      maxAttempts: 1,
+    });
+  }
+
+  readonly send: Send = async (body, signal) => {
+    try {
+      await this.#client.send(new SendMessageCommand({ QueueUrl: this.#url, MessageBody: body }), {
+        abortSignal: signal,
+      });
+    } catch (error) {
+      const isRefused = error instanceof SQSServiceException && error.$fault === "client";
+      const message = `${this.#url}: ${(error as Error).message}`;
+      throw isRefused ? new Undeliverable(message, { cause: error }) : new Error(message, { cause: error });
+    }
+  };
+
+  close(): void {
+    this.#client.destroy();
+  }
+}

@@ -1,0 +1,18 @@
+import type { AutoScalingGroup } from "./auto-scaling-group.ts";
+import type { Instance, InstanceStateName } from "./instance.ts";
+import type { Interruption } from "./interruptions.ts";
+import type { LifecycleAction } from "./lifecycle-action.ts";
+
+/** What AWS would announce, at the moment (`at`, in milliseconds since the epoch) when it would. */
+export type Announcement = { readonly at: number } & (
+  | { readonly type: "instance-state"; readonly instance: Instance; readonly state: InstanceStateName }
+  | { readonly type: "rebalance-recommendation"; readonly instance: Instance }
+  | { readonly type: "interruption"; readonly instance: Instance; readonly interruption: Interruption }
+  /** A terminating hook begins to wait. */
+  | {
+      readonly type: "lifecycle-action";
+      readonly group: AutoScalingGroup;
+      readonly instanceId: string;
+      readonly action: LifecycleAction;
+    }
+);
