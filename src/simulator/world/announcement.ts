@@ -1,6 +1,6 @@
 import type { AutoScalingGroup } from "./auto-scaling-group.ts";
 import type { Instance, InstanceStateName } from "./instance.ts";
-import type { Interruption } from "./interruptions.ts";
+import type { Interruption } from "./interruption.ts";
 import type { LifecycleAction } from "./lifecycle-action.ts";
 
 /** What AWS would announce, at the moment (`at`, in milliseconds since the epoch) when it would. */

@@ -1,21 +1,10 @@
 import type { Clock } from "../clock.ts";
 import type { Announcement } from "./announcement.ts";
 import type { Instance } from "./instance.ts";
+import type { Interruption, InterruptionAction } from "./interruption.ts";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const NOTICE_MS = 120_000;
-
-/** What EC2 does to an instance whose capacity it takes back. */
-export type InterruptionAction = "terminate" | "stop" | "hibernate";
-
-/** EC2's warning to one instance. Times are milliseconds since the epoch. */
-export interface Interruption {
-  readonly action: InterruptionAction;
-  /** Whose capacity it was. A reservation's instances are terminated, always. */
-  readonly of: "spot" | "capacity-reservation";
-  /** When EC2 acts, whatever anybody does. */
-  readonly actsAt: number;
-}
 
 export interface InterruptInput {
   /** Default: terminate. */
