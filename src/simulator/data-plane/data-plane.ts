@@ -197,7 +197,11 @@ export class DataPlane {
         this.#cutClassicWhenDue(change.loadBalancer, change.instanceId);
         break;
       case "instance-started":
-        this.#processes.startWhenRunning(change.instance);
+        this.#processes.startAfter(change.instance, this.#world.timing.pendingMs);
+        break;
+      case "instance-rebooted":
+        this.#processes.kill(change.instance);
+        this.#processes.startAfter(change.instance, this.#world.timing.rebootMs);
         break;
       case "instance-added":
       case "due":

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Announcement } from "../world/announcement.ts";
 import { spotArnOf } from "../world/arn.ts";
 import type { Instance } from "../world/instance.ts";
+import { healthEvents } from "./health-event.ts";
 import { isoSeconds, zoneIdOf } from "./notation.ts";
 
 /** Whose events these are. */
@@ -45,6 +46,13 @@ function contentsOf(announcement: Announcement, origin: Origin): readonly Conten
       ];
     case "lifecycle-action":
       return [lifecycleAction(announcement)];
+    case "scheduled-change":
+      return healthEvents(announcement, origin).map((detail) => ({
+        source: "aws.health",
+        "detail-type": "AWS Health Event",
+        resources: detail.affectedEntities.map(({ entityValue }) => entityValue),
+        detail,
+      }));
     default:
       return announcement satisfies never;
   }

@@ -13,6 +13,7 @@ const ITEMS: Readonly<Record<string, Item>> = {
   "dynamic/instance-identity/document": identityDocument,
   "meta-data/ami-id": () => AMI_ID,
   "meta-data/autoscaling/target-lifecycle-state": targetLifecycleState,
+  "meta-data/events/maintenance/scheduled": maintenance,
   "meta-data/events/recommendations/rebalance": (instance, world) => {
     const at = world.interruptions.recommendedAt(instance.id);
     return at === undefined ? undefined : JSON.stringify({ noticeTime: isoSeconds(at) });
@@ -50,6 +51,24 @@ export function metadataAt(path: string, instance: Instance, world: World): stri
     .map(([name]) => name.slice(wanted.length + 1))
     .map((name) => (name.includes("/") ? name.slice(0, name.indexOf("/") + 1) : name));
   return below.length === 0 ? undefined : [...new Set(below)].join("\n");
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instances-status-check_sched.html */
+function maintenance({ id }: Instance, world: World): string {
+  const entries = world.scheduledEvents.of(id).map((event) => ({
+    NotBefore: maintenanceDate(event.notBefore),
+    Code: event.code,
+    Description: `scheduled ${event.code.split("-")[1]}`,
+    EventId: event.id,
+    NotAfter: maintenanceDate(event.notAfter),
+    State: "active",
+  }));
+  return JSON.stringify(entries);
+}
+
+/** `21 Jan 2019 09:00:43 GMT` */
+function maintenanceDate(ms: number): string {
+  return new Date(ms).toUTCString().slice("Mon, ".length);
 }
 
 /** https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html */

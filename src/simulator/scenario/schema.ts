@@ -248,6 +248,7 @@ const lags = {
   terminatedDropMs: ms,
   stoppingMs: ms,
   pendingMs: ms,
+  rebootMs: ms,
   apiPropagationMs: ms,
   connectTimeoutMs: ms,
 } satisfies Record<keyof Timing, z.ZodType>;

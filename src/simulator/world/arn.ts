@@ -41,7 +41,7 @@ export function isArnOf(kind: keyof typeof RESOURCES, arn: string, { region }: {
   return arn.startsWith(prefix) && RESOURCES[kind].test(arn.slice(prefix.length));
 }
 
-function partitionOf(region: string): string {
+export function partitionOf(region: string): string {
   const prefix = Object.keys(PARTITIONS).find((start) => region.startsWith(start)) ?? "";
   return PARTITIONS[prefix] ?? "aws";
 }

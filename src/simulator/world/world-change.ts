@@ -6,7 +6,12 @@ import type { Target, TargetGroup } from "./target-group.ts";
 /** What happens to the world, for whoever must act upon it. */
 export type WorldChange =
   | {
-      readonly type: "instance-added" | "instance-stopped" | "instance-started" | "instance-terminated";
+      readonly type:
+        | "instance-added"
+        | "instance-stopped"
+        | "instance-started"
+        | "instance-rebooted"
+        | "instance-terminated";
       readonly instance: Instance;
     }
   | { readonly type: "target-deregistered"; readonly group: TargetGroup; readonly target: Target }

@@ -17,12 +17,13 @@ import type {
 } from "./creation.ts";
 import { Ids } from "./ids.ts";
 import { Instance, type InstanceInput } from "./instance.ts";
+import { InstancePower } from "./instance-power.ts";
 import { Interruptions } from "./interruptions.ts";
 import type { Listener, LoadBalancer, Rule } from "./load-balancer.ts";
 import { LoadBalancers } from "./load-balancers.ts";
 import type { ScaleIn } from "./scale-in.ts";
 import { Schedule } from "./schedule.ts";
-import { announceStates } from "./state-change.ts";
+import { ScheduledEvents } from "./scheduled-events.ts";
 import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
 import type { WorldChange } from "./world-change.ts";
 
@@ -38,6 +39,7 @@ export class World {
   readonly targetGroups = new Map<string, TargetGroup>();
   readonly classics = new Map<string, ClassicLoadBalancer>();
   readonly interruptions = new Interruptions(this);
+  readonly scheduledEvents = new ScheduledEvents(this);
   /**
    * Ids of the instances whose node carries the label node.kubernetes.io/exclude-from-external-load-balancers:
    * controllers leave them alone.
@@ -47,6 +49,7 @@ export class World {
   readonly #ids = new Ids();
   readonly #loadBalancers = new LoadBalancers(this, this.#ids);
   readonly #schedule = new Schedule();
+  readonly #power = new InstancePower(this);
   readonly #scaling = new AutoScaling(this);
   #timing: Timing;
 
@@ -80,36 +83,28 @@ export class World {
   addInstance(input: InstanceInput): Instance {
     const instance = new Instance(input, this.region, this.clock.now());
     this.instances.set(instance.id, instance);
-    this.#tell({ type: "instance-added", instance });
+    this.tell({ type: "instance-added", instance });
     return instance;
   }
 
   /** The machine stops answering at once, whoever still sends it traffic. */
   terminateInstance(instance: Instance, at = this.clock.now()): void {
-    if (instance.terminatedAt !== undefined) return;
-    this.#settleHealth(at);
-    instance.terminate(at);
-    this.#tell({ type: "instance-terminated", instance });
-    announceStates(instance, { from: "shutting-down", to: "terminated", at, ms: this.timing.shuttingDownMs }, this);
+    this.#power.terminate(instance, at);
   }
 
   /** As StopInstances: the machine stops answering at once. One that is stopped or terminated stays so. */
   stopInstance(instance: Instance, at = this.clock.now()): void {
-    if (instance.stoppedAt !== undefined || instance.terminatedAt !== undefined) return;
-    this.#settleHealth(at);
-    instance.stop(at);
-    this.#tell({ type: "instance-stopped", instance });
-    announceStates(instance, { from: "stopping", to: "stopped", at, ms: this.timing.stoppingMs }, this);
+    this.#power.stop(instance, at);
   }
 
   /** As StartInstances: a stopped machine answers again once it runs. One that was not stopped stays as it is. */
   startInstance(instance: Instance): void {
-    if (instance.stoppedAt === undefined || instance.terminatedAt !== undefined) return;
-    const now = this.clock.now();
-    this.#settleHealth();
-    instance.start(now, this.timing);
-    this.#tell({ type: "instance-started", instance });
-    announceStates(instance, { from: "pending", to: "running", at: now, ms: this.timing.pendingMs }, this);
+    this.#power.start(instance, this.clock.now());
+  }
+
+  /** Its processes end now, and answer again once it is up. It is said to run all the while. */
+  rebootInstance(instance: Instance, at = this.clock.now()): void {
+    this.#power.reboot(instance, at);
   }
 
   get autoScalingGroups(): ReadonlyMap<string, AutoScalingGroup> {
@@ -142,7 +137,7 @@ export class World {
 
   /** To be called where `settle` will have something to bring about at `moment`. */
   dueAt(moment: number): void {
-    this.#tell({ type: "due", at: moment });
+    this.tell({ type: "due", at: moment });
   }
 
   /** The moments at which something is due, as far as is known now. */
@@ -166,7 +161,7 @@ export class World {
 
   /** Tells whoever delivers events what AWS would announce. */
   announce(announcement: Announcement): void {
-    this.#tell({ type: "announced", announcement });
+    this.tell({ type: "announced", announcement });
   }
 
   isRunning(id: string): boolean {
@@ -175,8 +170,7 @@ export class World {
 
   /** Whether the instance's processes answer health checks. */
   setAnswering(instance: Instance, up: boolean): void {
-    this.#settleHealth();
-    instance.setAnswering(up, this.clock.now());
+    this.#power.setAnswering(instance, up, this.clock.now());
   }
 
   addTargetGroup(input: NewTargetGroup): TargetGroup {
@@ -195,7 +189,7 @@ export class World {
 
   deregisterTarget(group: TargetGroup, description: TargetDescription): void {
     const target = group.deregister(description, this.clock.now());
-    if (target !== undefined) this.#tell({ type: "target-deregistered", group, target });
+    if (target !== undefined) this.tell({ type: "target-deregistered", group, target });
   }
 
   get loadBalancers(): Map<string, LoadBalancer> {
@@ -232,7 +226,7 @@ export class World {
 
   deregisterClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void {
     if (loadBalancer.deregister(instanceId, this.clock.now())) {
-      this.#tell({ type: "classic-deregistered", loadBalancer, instanceId });
+      this.tell({ type: "classic-deregistered", loadBalancer, instanceId });
     }
   }
 
@@ -274,13 +268,18 @@ export class World {
     return arnOf({ service, region: this.region, accountId: this.accountId, resource });
   }
 
-  #settleHealth(now = this.clock.now()): void {
+  /** Brings every target's health up to date: to be called before processes begin or cease to answer. */
+  settleHealth(now: number): void {
     for (const group of this.targetGroups.values()) group.settleHealth(now);
     for (const classic of this.classics.values()) classic.settleHealth(now);
   }
 
-  #tell(change: WorldChange): void {
+  tell(change: WorldChange): void {
     for (const watcher of this.#watchers) watcher(change);
+  }
+
+  newHexDigits(): string {
+    return this.#ids.next();
   }
 
   newUuid(): string {

@@ -62,6 +62,19 @@ test("stopping an instance ends its process, and once it is started and runs it 
   for (const url of urls) await expect.poll(() => answered(url)).toBe(200);
 });
 
+test("rebooting an instance ends its process, and once it is up it has another", async () => {
+  const { region, node, carried, urls } = await oneOfEach();
+  const first = carried.processes.get(node.id);
+  if (first === undefined) throw new Error("no process");
+  const exited = once(first, "exit");
+  region.world.rebootInstance(node);
+  expect(await exited).toEqual([null, "SIGKILL"]);
+  await region.clock.advance(120_000);
+  const answered = (url: string) =>
+    fetch(url, { signal: AbortSignal.timeout(500) }).then(({ status }) => status, String);
+  for (const url of urls) await expect.poll(() => answered(url)).toBe(200);
+});
+
 test("an instance that is terminated before or while the data plane opens has no process left", async () => {
   const region = new SimulatedRegion();
   const [before, meanwhile, running] = [region.node(), region.node(), region.node()];
