@@ -54,6 +54,7 @@ export class InstancePower {
 
   /** A machine that is new. */
   launch(instance: Instance, at: number): void {
+    instance.setAnswering(false, at);
     this.#bringUp(instance, at);
   }
 

@@ -80,10 +80,18 @@ export class World {
     this.#watchers.push(watcher);
   }
 
-  addInstance(input: InstanceInput): Instance {
-    const instance = new Instance(input, this.region, this.clock.now());
+  /** As if it had been running for long. */
+  addInstance(input: InstanceInput, at = this.clock.now()): Instance {
+    const instance = new Instance(input, this.region, at);
     this.instances.set(instance.id, instance);
     this.tell({ type: "instance-added", instance });
+    return instance;
+  }
+
+  /** A new machine: it answers once it runs. */
+  launchInstance(input: InstanceInput, at = this.clock.now()): Instance {
+    const instance = this.addInstance(input, at);
+    this.#power.launch(instance, at);
     return instance;
   }
 
@@ -118,8 +126,8 @@ export class World {
 
   /** As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. */
   beginScaleIn(group: AutoScalingGroup, instance: Instance): ScaleIn {
-    const scaleIn = group.beginScaleIn(instance.id, this.clock.now());
-    this.scaleInChanged(scaleIn);
+    const scaleIn = this.#scaling.beginScaleIn(group, instance, this.clock.now());
+    this.settle();
     return scaleIn;
   }
 
