@@ -32,7 +32,9 @@ export interface Destination {
   readonly duplicateEvery?: number;
 }
 
-interface DeliveryOptions {
+export interface DeliveryOptions {
+  /** Called the first time that a message can't be sent, and is to be sent again. */
+  readonly onDelayed?: (error: Error) => void;
   /** Called for each message that is given up, as EventBridge would put it into a dead-letter queue. */
   readonly onGivenUp: (error: Error) => void;
 }
@@ -124,6 +126,7 @@ export class EventDelivery {
         return await send();
       } catch (error) {
         if (this.#closed.signal.aborted || error instanceof Undeliverable || attempt === ATTEMPTS_MAX) throw error;
+        if (attempt === 1) this.#options.onDelayed?.(error as Error);
         await this.#world.clock.sleep(Math.min(RETRY_FIRST_MS * 2 ** (attempt - 1), RETRY_MAX_MS), this.#closed.signal);
       }
     }

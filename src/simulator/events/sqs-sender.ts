@@ -35,7 +35,9 @@ export class SqsSender {
       });
     } catch (error) {
       const isRefused = error instanceof SQSServiceException && error.$fault === "client";
-      const message = `${this.#url}: ${(error as Error).message}`;
+      const { message: text, name } = error as Error;
+      // Where no address of a host answers, the error has no text.
+      const message = `${this.#url}: ${text || ((error as NodeJS.ErrnoException).code ?? name)}`;
       throw isRefused ? new Undeliverable(message, { cause: error }) : new Error(message, { cause: error });
     }
   };
