@@ -86,8 +86,10 @@ async function readScenarioFile(file: string): Promise<Scenario> {
 
 async function open(scenario: Scenario, { port, host, speed }: SimulateOptions): Promise<OpenRegion> {
   try {
-    const onUndelivered = ({ message }: Error) =>
-      process.stderr.write(`hasta-la-vista: event not delivered: ${shown(message, MESSAGE_MAX)}\n`);
+    const onUndelivered = {
+      onDelayed: (error: Error) => complain("event not delivered, to be sent again", error),
+      onGivenUp: (error: Error) => complain("event given up", error),
+    };
     return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, onUndelivered });
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
@@ -100,6 +102,10 @@ async function open(scenario: Scenario, { port, host, speed }: SimulateOptions):
       ]);
     throw error;
   }
+}
+
+function complain(what: string, { message }: Error): void {
+  process.stderr.write(`hasta-la-vista: ${what}: ${shown(message, MESSAGE_MAX)}\n`);
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM. A second one ends the program, and its processes with it. */

@@ -49,8 +49,8 @@ export class DataPlane {
   }
 
   /**
-   * Starts everything that the world has now. What is added later gets neither a process nor a listener. The load
-   * balancers listen on `host`, the instances' processes on 127.0.0.1 always.
+   * Starts everything that the world has now. Of what is added later, machines that are launched get a process when they
+   * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
    */
   static async open(world: World, host = LOOPBACK): Promise<DataPlane> {
     const plane = new DataPlane(world, host);

@@ -39,6 +39,11 @@ function serve(service: MetadataService, request: IncomingMessage, response: Ser
   request.resume();
   const { method = "", url = "", headers } = request;
   const answer = service.answer({ method, url, headers });
-  if (answer === undefined) request.socket.resetAndDestroy();
-  else response.writeHead(answer.status, answer.headers).end(request.method === "HEAD" ? undefined : answer.body);
+  if (answer === undefined) {
+    request.socket.resetAndDestroy();
+    return;
+  }
+  const { status, headers: own, body } = answer;
+  response.writeHead(status, { ...own, "content-length": Buffer.byteLength(body) });
+  response.end(method === "HEAD" ? undefined : body);
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
 import { DataPlane } from "../data-plane/data-plane.ts";
+import type { DeliveryOptions } from "../events/event-delivery.ts";
 import type { Fault } from "../faults/fault.ts";
 import { LOOPBACK } from "../listen.ts";
 import { MetadataListeners } from "../metadata/metadata-listeners.ts";
@@ -52,14 +53,14 @@ interface RegionOptions {
   readonly port?: number;
   /** Where the endpoint and the load balancers listen. */
   readonly host?: string;
-  /** Called for a message to a queue that can't be delivered yet, and for one that is given up. */
-  readonly onUndelivered?: (error: Error) => void;
+  /** Called where queues don't take what they are sent. */
+  readonly onUndelivered?: DeliveryOptions;
 }
 
 /** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't. */
 export async function openRegion(
   scenario: Scenario,
-  { clock, port = 0, host = LOOPBACK, onUndelivered = () => {} }: RegionOptions,
+  { clock, port = 0, host = LOOPBACK, onUndelivered = { onGivenUp: () => {} } }: RegionOptions,
 ): Promise<OpenRegion> {
   const built = buildWorld(scenario, clock);
   const { world, instanceIds, controllers } = built;
@@ -76,7 +77,7 @@ export async function openRegion(
   const closed = new AbortController();
   setMaxListeners(0, closed.signal);
   const running = controllers.map((controller) => controller.run(closed.signal));
-  const queues = openQueues(scenario, world, { onDelayed: onUndelivered, onGivenUp: onUndelivered });
+  const queues = openQueues(scenario, world, onUndelivered);
   beginDepartures(scenario, built);
   return {
     world,
