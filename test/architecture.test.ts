@@ -43,7 +43,16 @@ const PARTS: Readonly<Record<string, Part>> = {
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
     imports: [],
-    packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net", "yaml", "zod"],
+    packages: [
+      "@aws-sdk/client-sqs",
+      "node:child_process",
+      "node:crypto",
+      "node:events",
+      "node:http",
+      "node:net",
+      "yaml",
+      "zod",
+    ],
   },
   "text-file.ts": { imports: [], packages: ["node:fs"] },
   "option-file.ts": { imports: ["drain", "text-file.ts"], packages: [] },
