@@ -1,4 +1,4 @@
-import { queueAddress } from "./aws/queue-address.ts";
+import { EVENT_OPTIONS } from "./event-options.ts";
 import { option, type Verb } from "./option.ts";
 import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
 
@@ -250,31 +250,7 @@ export const OPTIONS = {
     usedBy: ["serve"],
     parse: text(4_096),
   }),
-  queue: option({
-    variable: "QUEUE",
-    flag: "--queue <url>",
-    help: "an SQS queue that hears of departures, by its URL or its name: their nodes are drained, their hooks completed",
-    usedBy: ["serve", "policy"],
-    parse: queueAddress,
-    // Who puts a password there had better not find it in a log.
-    shownAs: (given) => given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…"),
-  }),
-  queueForeign: option({
-    variable: "QUEUE_FOREIGN",
-    flag: "--queue-foreign <what>",
-    help: "what to do with messages about other clusters' nodes: release them to others, or delete them",
-    default: "release",
-    usedBy: ["serve", "lambda"],
-    parse: oneOf(["release", "delete"]),
-  }),
-  queueInFlightMax: option({
-    variable: "QUEUE_IN_FLIGHT",
-    flag: "--queue-in-flight <messages>",
-    help: "messages whose nodes are drained at once, at most; the others wait in the queue",
-    default: 1_000,
-    usedBy: ["serve"],
-    parse: wholeNumber(10, 100_000),
-  }),
+  ...EVENT_OPTIONS,
   shutdownGraceMs: option({
     variable: "SHUTDOWN_GRACE",
     flag: "--shutdown-grace <seconds>",

@@ -72,6 +72,9 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
   if (config.policyScope === "tag" && config.clusterName === undefined && !refused.has("clusterName")) {
     problems.push(`${givenBy.policyScope} is tag, the cluster's, and CLUSTERNAME is not set: name the cluster`);
   }
+  if (config.rebalance === "drain" && !config.undo && !refused.has("undo")) {
+    problems.push(`${givenBy.rebalance} is drain, and UNDO is not set: what stays could not be registered again`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }

@@ -6,7 +6,8 @@ import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { readEvent } from "./sources/events/read-event.ts";
 import { LifecycleHooks } from "./sources/lifecycle-hooks.ts";
-import { sourceLine } from "./sources/source-event-text.ts";
+import { Recommendations } from "./sources/recommendations.ts";
+import { recommendationLine, type SourceLine, sourceLine } from "./sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "./sources/source-events.ts";
 import { SqsQueue } from "./sources/sqs-queue.ts";
 
@@ -15,18 +16,24 @@ interface QueueParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly abandon: AbortSignal;
+  /** See `RecommendationsOptions`. */
+  readonly undo: (instanceId: string) => Promise<number>;
 }
 
 /** The queue that a configuration names, told to log and metrics. Undefined where it names none. */
-export function openQueue(config: Config, { clock, metrics, log, abandon }: QueueParts): SqsQueue | undefined {
+export function openQueue(config: Config, { clock, metrics, log, abandon, undo }: QueueParts): SqsQueue | undefined {
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
   const where = region === undefined ? {} : { region };
+  const tell = ({ level, message, about }: SourceLine) => log[level](about, message);
   const heard = (event: QueueEvent | HookEvent) => {
-    const { level, message, about } = sourceLine(event);
-    log[level](about, message);
+    tell(sourceLine(event));
     count(metrics, event);
   };
+  const recommendations = new Recommendations({
+    ...{ clock, undo, undoAfterMs: config.rebalanceUndoMs },
+    heard: (event) => tell(recommendationLine(event)),
+  });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
   const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
   const queue = new SqsQueue({
@@ -38,6 +45,7 @@ export function openQueue(config: Config, { clock, metrics, log, abandon }: Queu
     read: readEvent,
     foreign: config.queueForeign,
     dryRun,
+    ...(config.rebalance === "drain" ? { recommendations } : {}),
     inFlightMax: config.queueInFlightMax,
     observers: [heard],
     abandon,

@@ -87,7 +87,6 @@ export class Departures {
     // What was asked too late changes nothing: the drain has no time either.
     const hookDeadline = action && (await hooks.deadlineOf(action, since, signal).catch(() => undefined));
     const bounded = boundedDeadline([deadline, hookDeadline], clock.now());
-    const request = announcedRequest(announcement, { deadline: bounded, dryRun });
-    return firstTriedAt === undefined ? request : { ...request, firstTriedAt };
+    return announcedRequest(announcement, { deadline: bounded, dryRun, firstTriedAt });
   }
 }

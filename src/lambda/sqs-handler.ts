@@ -68,7 +68,7 @@ export class SqsHandler {
     const { heard, read, giveBack } = this.#options;
     const { messageId, body } = record;
     const receives = Number(record.attributes.ApproximateReceiveCount);
-    const reading = readMessage(body, read);
+    const reading = readMessage(body, read, false);
     if (reading.asks === "nothing") {
       heard({ type: "nothing-asked", messageId, what: reading.what });
       return "delete";

@@ -4,10 +4,18 @@ import type { Announcement } from "./announcement.ts";
 
 const EVENT_ID_CHARACTERS_MAX = 100;
 
-/** What an announcement asks of the drainer. `deadline` by this machine's clock. Throws `RangeError` for what is no id. */
+/** What an announcement asks of the drainer. Times by this machine's clock, in milliseconds since the epoch. Throws `RangeError` for what is no id. */
 export function announcedRequest(
   { kind, instanceId, eventId, isVoluntary, reason }: Announcement,
-  { deadline, dryRun }: { readonly deadline?: number | undefined; readonly dryRun: boolean },
+  {
+    deadline,
+    dryRun,
+    firstTriedAt,
+  }: {
+    readonly deadline?: number | undefined;
+    readonly dryRun: boolean;
+    readonly firstTriedAt?: number | undefined;
+  },
 ): DrainRequest {
   const event = eventId === undefined ? {} : { event: shown(eventId, EVENT_ID_CHARACTERS_MAX) };
   return {
@@ -17,5 +25,6 @@ export function announcedRequest(
     dryRun,
     ...(deadline === undefined ? {} : { deadline }),
     ...(isVoluntary === undefined ? {} : { isVoluntary }),
+    ...(firstTriedAt === undefined ? {} : { firstTriedAt }),
   };
 }

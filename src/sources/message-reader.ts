@@ -8,14 +8,20 @@ export type MessageReading =
   | { readonly asks: "nothing"; readonly what: string }
   | { readonly asks: "unknown"; readonly problem: string };
 
-/** Reads a message with `read`. What can't be read, for whatever reason, is nobody's fault but the message's: never throws. */
-export function readMessage(body: string, read: (body: string) => EventReading): MessageReading {
+/**
+ * Reads a message with `read`. What can't be read, for whatever reason, is nobody's fault but the message's: never throws.
+ * `heedsRecommendations`: a recommendation alone takes a node out.
+ */
+export function readMessage(
+  body: string,
+  read: (body: string) => EventReading,
+  heedsRecommendations: boolean,
+): MessageReading {
   try {
     const reading = read(body);
     if (reading.reading === "malformed") return { asks: "unknown", problem: reading.problem };
     if (reading.reading === "nothing-asked") return { asks: "nothing", what: reading.what };
-    // A recommendation alone takes no node out.
-    const announcements = reading.announcements.filter(({ isVoluntary }) => isVoluntary !== true);
+    const announcements = reading.announcements.filter(({ isVoluntary }) => heedsRecommendations || !isVoluntary);
     const [voluntary] = reading.announcements;
     if (announcements.length === 0) return { asks: "nothing", what: voluntary?.reason ?? "no instance" };
     for (const { instanceId } of announcements) nodeReference("id", instanceId);

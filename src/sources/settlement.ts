@@ -30,8 +30,10 @@ export function settlementOf(outcome: DrainOutcome, foreign: ForeignEvents): Set
       // A timeout is our own patience: the machine still waits, and so does its traffic.
       return outcome.limit.reason === "deadline" ? DONE : AGAIN;
     case "planned":
-    case "refused":
       return AGAIN;
+    case "refused":
+      // Only a recommendation can be told no: it is not repeated.
+      return { message: "delete", hook: "untouched" };
     case "cancelled":
       // The machine is wanted again, and Auto Scaling does not give it back: it has the time that its hook has.
       return { message: "delete", hook: "untouched" };

@@ -1,6 +1,7 @@
 import type { DrainError } from "../drain/errors.ts";
 import { shown } from "../drain/shown.ts";
 import type { Announcement } from "./announcement.ts";
+import type { RecommendationEvent } from "./recommendations.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";
 
 /** A line of a log. */
@@ -71,6 +72,33 @@ function hookLine(event: HookEvent): SourceLine {
     }
     case "hook-not-completed": {
       const message = "the hook could not be completed: the machine waits for its timeout, or the next delivery";
+      return { level: "error", message, about: { ...about, ...failure(event.error) } };
+    }
+    default:
+      return event satisfies never;
+  }
+}
+
+/** The same of a node that was taken out on a recommendation. */
+export function recommendationLine(event: RecommendationEvent): SourceLine {
+  const about = { node: event.instanceId };
+  switch (event.type) {
+    case "awaiting-departure": {
+      const until = new Date(event.until).toISOString();
+      return {
+        level: "info",
+        message: "out on a recommendation: registered again if it stays",
+        about: { ...about, until },
+      };
+    }
+    case "departure-followed":
+      return { level: "info", message: "its departure has followed the recommendation", about };
+    case "recommendation-withdrawn":
+      return event.undone > 0
+        ? { level: "info", message: "no departure has followed the recommendation: it is registered again", about }
+        : { level: "info", message: "no departure has followed the recommendation: nothing is left to undo", about };
+    case "recommendation-not-withdrawn": {
+      const message = "no departure has followed the recommendation, and it could not be registered again";
       return { level: "error", message, about: { ...about, ...failure(event.error) } };
     }
     default:

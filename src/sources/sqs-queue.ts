@@ -12,6 +12,7 @@ import { readMessage } from "./message-reader.ts";
 import { AwsTime, boundedDeadline } from "./notice.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver } from "./receiver.ts";
+import type { Recommendations } from "./recommendations.ts";
 import { type ForeignEvents, foreignSettlement, type Settlement, settlementOf } from "./settlement.ts";
 import type { QueueEvent, SourceObserver } from "./source-events.ts";
 import { Visibility } from "./visibility.ts";
@@ -23,6 +24,8 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   readonly foreign: ForeignEvents;
   /** Nothing is deleted, completed or kept waiting. */
   readonly dryRun: boolean;
+  /** Absent: recommendations ask for nothing. */
+  readonly recommendations?: Recommendations;
   /** The region that is drained in. Absent: events of any. */
   readonly region?: string;
   /** Messages whose drains run, at most; more are left to others. */
@@ -37,6 +40,8 @@ const SETTLE_MAX_MS = 120_000;
 /** Somebody waits for the process to end. */
 const RELEASE_MAX_MS = 5_000;
 const RELEASE_SECONDS_MAX = 60;
+/** What a recommendation has come to that may have to be undone. */
+const DONE_FOR_NOW: ReadonlySet<DrainOutcome["status"]> = new Set(["drained", "nothing-registered"]);
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
 
 const ignore = () => {};
@@ -46,6 +51,8 @@ interface Announced {
   readonly announcement: Announcement;
   /** When it was made, by this machine's clock, in milliseconds since the epoch. */
   readonly since: number;
+  /** When it was received for the first time, by this machine's clock. Absent: now. */
+  readonly firstTriedAt?: number;
 }
 
 /**
@@ -62,7 +69,7 @@ export class SqsQueue implements EventSource {
   readonly #inFlight = new Map<string, MessageInFlight>();
   /** What nobody waits for but the end of `deliveries`. */
   readonly #underWay = new Set<Promise<void>>();
-  #isStopping = false;
+  readonly #stopping = newAbort();
   #wake: () => void = () => {};
 
   constructor(options: SqsQueueOptions) {
@@ -74,6 +81,10 @@ export class SqsQueue implements EventSource {
     const shared = { calls: this.#calls, clock, heard };
     this.#receiver = new Receiver(shared);
     this.#visibility = new Visibility({ ...shared, inFlight: () => this.#inFlight.values() });
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** Messages whose drains run now. */
@@ -90,7 +101,7 @@ export class SqsQueue implements EventSource {
     const { clock, abandon } = this.#options;
     const cut = newAbort();
     const onStop = () => {
-      this.#isStopping = true;
+      this.#stopping.abort(WOKEN);
       this.#wake();
     };
     const onAbandon = () => void clock.sleep(RELEASE_MAX_MS, cut.signal).then(() => cut.abort(), ignore);
@@ -128,7 +139,7 @@ export class SqsQueue implements EventSource {
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
   #taken(received: ReceivedMessage): readonly Announced[] {
-    const { clock, read, region, foreign, dryRun } = this.#options;
+    const { clock, read, region, foreign, dryRun, recommendations } = this.#options;
     const { id: messageId, handle, body, receives } = received;
     if (received.firstReceivedAt !== undefined && receives === 1) this.#time.heardNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
@@ -142,7 +153,7 @@ export class SqsQueue implements EventSource {
       this.#inBackground(this.#limited(RELEASE_MAX_MS, (signal) => this.#calls.changeVisibility(handle, 0, signal)));
       return [];
     }
-    const reading = readMessage(body, read);
+    const reading = readMessage(body, read, recommendations !== undefined);
     if (reading.asks === "unknown") {
       this.#notify({ type: "malformed", messageId, problem: reading.problem, receives });
       return [];
@@ -154,13 +165,16 @@ export class SqsQueue implements EventSource {
     }
     const { announcements } = reading;
     const ids = announcements.map(({ instanceId }) => instanceId);
+    const { firstReceivedAt = clock.now() } = received;
+    const firstTried = receives > 1 ? { firstTriedAt: this.#time.here(firstReceivedAt) } : {};
     const message = new MessageInFlight(received, ids, clock.now());
     this.#inFlight.set(messageId, message);
     this.#visibility.begin();
     return announcements.flatMap((announcement) => {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
-      if (region === undefined || (announcement.region ?? region) === region) return [{ message, announcement, since }];
+      if (region === undefined || (announcement.region ?? region) === region)
+        return [{ message, announcement, since, ...firstTried }];
       this.#notify({ type: "elsewhere", messageId, announcement });
       const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign);
       this.#inBackground(this.#done(message, fate));
@@ -168,8 +182,8 @@ export class SqsQueue implements EventSource {
     });
   }
 
-  #delivery({ message, announcement, since }: Announced, hookDeadline: number | undefined): Delivery {
-    const { clock, hooks, dryRun } = this.#options;
+  #delivery({ message, announcement, since, firstTriedAt }: Announced, hookDeadline: number | undefined): Delivery {
+    const { clock, hooks, dryRun, recommendations } = this.#options;
     const { instanceId, lifecycleAction: action } = announcement;
     const announced = announcement.deadline === undefined ? undefined : this.#time.here(announcement.deadline);
     const deadline = boundedDeadline([announced, hookDeadline], clock.now());
@@ -179,11 +193,12 @@ export class SqsQueue implements EventSource {
       announcement,
       ...(deadline === undefined ? {} : { deadline }),
     });
+    if (!announcement.isVoluntary) recommendations?.followed(instanceId);
     const alive = newAbort();
     if (action !== undefined && !dryRun)
       this.#inBackground(hooks.keepWaiting({ action, instanceId }, since, alive.signal));
     return {
-      request: announcedRequest(announcement, { deadline, dryRun }),
+      request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt }),
       // The message itself outlives the process.
       accepted: () => {},
       unrecorded: () => {},
@@ -202,15 +217,19 @@ export class SqsQueue implements EventSource {
   /** The hook first: were the message deleted first, nobody would complete the hook of a process that dies then. */
   async #settle(
     message: MessageInFlight,
-    { instanceId, lifecycleAction: action }: Announcement,
+    { instanceId, lifecycleAction: action, isVoluntary }: Announcement,
     outcome: DrainOutcome,
   ): Promise<void> {
-    const { hooks, foreign, dryRun } = this.#options;
+    const { hooks, foreign, dryRun, recommendations } = this.#options;
     const settlement = dryRun ? NOTHING : settlementOf(outcome, foreign);
     try {
+      if (isVoluntary && DONE_FOR_NOW.has(outcome.status))
+        await recommendations?.settled(instanceId, this.#stopping.signal);
       if (settlement.hook === "continue" && action !== undefined)
         await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
     } catch (error) {
+      // Whoever reads the queue next waits on for the departure.
+      if (this.#isStopping && isVoluntary) return this.#done(message, "release");
       await this.#done(message, "leave");
       throw error;
     }

@@ -1,0 +1,30 @@
+import { drainRecord } from "../drain/drain-record.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { Ledger } from "../drain/ledger.ts";
+import { undoFailure } from "../drain/undo.ts";
+import type { AnnouncementKind } from "./announcement.ts";
+
+const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
+
+/**
+ * Undoes the last drains of a node that nobody but recommendations has asked for, the newest first: one that was begun
+ * before a restart did what the one after it found done. Resolves with how many. Throws `DrainError`.
+ */
+export async function undoRecommended(
+  instanceId: string,
+  { ledger, drainer }: { readonly ledger: Ledger; readonly drainer: Pick<Drainer, "cancel"> },
+  signal: AbortSignal,
+): Promise<number> {
+  let undone = 0;
+  for (const { drain, node, undo } of ledger.list(Number.MAX_SAFE_INTEGER)) {
+    if (node.id !== instanceId) continue;
+    const record = drainRecord((await ledger.read(drain, signal)) ?? []);
+    const isRecommended = record?.requests.every(({ asker }) => asker?.via === RECOMMENDED) ?? false;
+    if (!isRecommended || undo !== undefined) break;
+    const outcome = await drainer.cancel(drain, { via: RECOMMENDED }, signal);
+    const failure = undoFailure(outcome);
+    if (failure !== undefined) throw failure;
+    if (outcome.registrations.length > 0) undone += 1;
+  }
+  return undone;
+}
