@@ -202,11 +202,12 @@ export class SqsQueue implements EventSource {
   /** The hook first: were the message deleted first, nobody would complete the hook of a process that dies then. */
   async #settle(
     message: MessageInFlight,
-    { instanceId, lifecycleAction: action }: Announcement,
+    { instanceId, lifecycleAction: action, accountId }: Announcement,
     outcome: DrainOutcome,
   ): Promise<void> {
-    const { hooks, foreign, dryRun } = this.#options;
-    const settlement = dryRun ? NOTHING : settlementOf(outcome, foreign);
+    const { hooks, foreign, dryRun, address } = this.#options;
+    const isOtherAccount = accountId !== undefined && accountId !== (address.accountId ?? accountId);
+    const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
       if (settlement.hook === "continue" && action !== undefined)
         await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));

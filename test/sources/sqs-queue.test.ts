@@ -232,6 +232,19 @@ describe("a message", () => {
     expect(queue.has(message)).toBe(false);
   });
 
+  test("about a machine that nobody knows is deleted, unless it is of another account than the queue", async () => {
+    const address = queueAddress("http://127.0.0.1/123456789012/departures");
+    const { clock, queue, asked, steps } = scene({ address });
+    const ours = queue.put(body({ ...hooked(1), accountId: "123456789012" }));
+    const theirs = queue.put(body({ ...hooked(2), accountId: "210987654321" }));
+    await clock.advance(SECOND_MS);
+    const error = new DrainError("node-not-found", "why");
+    for (const { end } of asked) end({ status: "failed", error, registrations: [] });
+    await clock.advance(SECOND_MS);
+    expect([queue.has(ours), queue.has(theirs)]).toEqual([false, true]);
+    expect(steps.filter((step) => step === "completed")).toHaveLength(1);
+  });
+
   test("about a machine in another region is nobody's drain here", async () => {
     const { clock, queue, asked, told } = scene({ region: "eu-west-1", foreign: "delete" });
     const message = queue.put(body(spot(1, { region: "us-east-1" })));
