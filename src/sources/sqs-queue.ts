@@ -28,7 +28,7 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   /** Messages whose drains run, at most; more are left to others. */
   readonly inFlightMax?: number;
   readonly observers: readonly SourceObserver[];
-  /** Somebody waits for the process to end: the last poll is cut soon. */
+  /** Somebody waits for the process to end: all calls are cut off soon. */
   readonly abandon: AbortSignal;
 }
 
@@ -62,7 +62,11 @@ export class SqsQueue implements EventSource {
   readonly #inFlight = new Map<string, MessageInFlight>();
   /** What nobody waits for but the end of `deliveries`. */
   readonly #underWay = new Set<Promise<void>>();
+  /** Ends all calls, when somebody has waited long enough for the process to end. */
+  readonly #cut = newAbort();
+  readonly #over = newAbort();
   #isStopping = false;
+  #hasEnded = false;
   #wake: () => void = () => {};
 
   constructor(options: SqsQueueOptions) {
@@ -88,19 +92,19 @@ export class SqsQueue implements EventSource {
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
     const { clock, abandon } = this.#options;
-    const cut = newAbort();
     const onStop = () => {
       this.#isStopping = true;
       this.#wake();
     };
-    const onAbandon = () => void clock.sleep(RELEASE_MAX_MS, cut.signal).then(() => cut.abort(), ignore);
+    const over = this.#over.signal;
+    const onAbandon = () => void clock.sleep(RELEASE_MAX_MS, over).then(() => this.#cut.abort(), ignore);
     if (stop.aborted) onStop();
     else stop.addEventListener("abort", onStop, { once: true });
     if (abandon.aborted) onAbandon();
-    else abandon.addEventListener("abort", onAbandon, { once: true });
+    else abandon.addEventListener("abort", onAbandon, { once: true, signal: over });
     while (!stop.aborted) {
       const hooked: Announced[] = [];
-      for (const message of await this.#next(stop, cut.signal)) {
+      for (const message of await this.#next(stop)) {
         for (const announced of this.#taken(message)) {
           // Whoever has no time is not kept by a question to Auto Scaling.
           if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
@@ -110,20 +114,20 @@ export class SqsQueue implements EventSource {
       const deadlines = await Promise.all(hooked.map((announced) => this.#hookDeadline(announced, stop)));
       for (const [index, announced] of hooked.entries()) yield this.#delivery(announced, deadlines[index]);
     }
-    abandon.removeEventListener("abort", onAbandon);
-    cut.abort();
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    this.#hasEnded = true;
+    this.#endIfDone();
   }
 
   /** Messages as soon as there are some and there is room for them; none when the source stops. */
-  async #next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
+  async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { inFlightMax = IN_FLIGHT_MAX } = this.#options;
     while (this.#inFlight.size > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX) && !this.#isStopping) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    return this.#isStopping ? [] : this.#receiver.next(stop, cut).catch(() => []); // Stopped.
+    return this.#isStopping ? [] : this.#receiver.next(stop, this.#cut.signal).catch(() => []); // Stopped.
   }
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
@@ -236,7 +240,13 @@ export class SqsQueue implements EventSource {
       if (this.#inFlight.get(messageId) === message) this.#inFlight.delete(messageId);
       if (this.#inFlight.size === 0) this.#visibility.end();
       this.#wake();
+      this.#endIfDone();
     }
+  }
+
+  /** Nothing is left that would have to be cut off. */
+  #endIfDone(): void {
+    if (this.#hasEnded && this.#inFlight.size === 0) this.#over.abort();
   }
 
   async #discard({ id: messageId, handle }: ReceivedMessage): Promise<void> {
@@ -256,9 +266,9 @@ export class SqsQueue implements EventSource {
     const { clock } = this.#options;
     const limit = { reason: "timeout", at: clock.now() + ms } as const;
     try {
-      await withLimit({ clock, limit, signal: newAbort().signal }, work);
+      await withLimit({ clock, limit, signal: this.#cut.signal }, work);
     } catch (error) {
-      if (error instanceof LimitPassed)
+      if (error instanceof LimitPassed || this.#cut.signal.aborted)
         throw new DrainError("unreachable", `AWS did not answer within ${ms / 1_000} s`);
       throw error;
     }

@@ -44,8 +44,16 @@ const ROWS: readonly (readonly [QueueEvent | HookEvent, level: string, about: ob
     "info",
     expect.objectContaining({ region: "us-east-1", node: "i-00000001" }),
   ],
-  [{ type: "settled", messageId, instanceIds: ["i-1"], message: "delete" }, "info", { messageId: "m-1", nodes: ["i-1"] }],
-  [{ type: "settled", messageId, instanceIds: ["i-1"], message: "leave" }, "warn", { messageId: "m-1", nodes: ["i-1"] }],
+  [
+    { type: "settled", messageId, instanceIds: ["i-1"], message: "delete" },
+    "info",
+    { messageId: "m-1", nodes: ["i-1"] },
+  ],
+  [
+    { type: "settled", messageId, instanceIds: ["i-1"], message: "leave" },
+    "warn",
+    { messageId: "m-1", nodes: ["i-1"] },
+  ],
   [
     { type: "settled", messageId, instanceIds: ["i-1"], message: "release" },
     "info",
