@@ -2,11 +2,14 @@ import { createAutoScalingClient, createSqsClient } from "./aws/event-clients.ts
 import { UnmeteredCaller } from "./aws/unmetered-caller.ts";
 import type { Config } from "./config.ts";
 import type { Clock } from "./drain/clock.ts";
+import type { Drainer } from "./drain/drainer.ts";
+import type { Ledger } from "./drain/ledger.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { readEvent } from "./sources/events/read-event.ts";
 import { LifecycleHooks } from "./sources/lifecycle-hooks.ts";
 import { Recommendations } from "./sources/recommendations.ts";
+import { undoRecommended } from "./sources/recommended-drains.ts";
 import { recommendationLine, type SourceLine, sourceLine } from "./sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "./sources/source-events.ts";
 import { SqsQueue } from "./sources/sqs-queue.ts";
@@ -16,12 +19,16 @@ interface QueueParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly abandon: AbortSignal;
-  /** See `RecommendationsOptions`. */
-  readonly undo: (instanceId: string) => Promise<number>;
+  /** What of drains is undone where nothing has followed a recommendation. */
+  readonly ledger: Ledger;
+  readonly drainer: Pick<Drainer, "cancel">;
 }
 
 /** The queue that a configuration names, told to log and metrics. Undefined where it names none. */
-export function openQueue(config: Config, { clock, metrics, log, abandon, undo }: QueueParts): SqsQueue | undefined {
+export function openQueue(
+  config: Config,
+  { clock, metrics, log, abandon, ledger, drainer }: QueueParts,
+): SqsQueue | undefined {
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
   const where = region === undefined ? {} : { region };
@@ -31,7 +38,9 @@ export function openQueue(config: Config, { clock, metrics, log, abandon, undo }
     count(metrics, event);
   };
   const recommendations = new Recommendations({
-    ...{ clock, undo, undoAfterMs: config.rebalanceUndoMs },
+    clock,
+    undoAfterMs: config.rebalanceUndoMs,
+    undo: (instanceId) => undoRecommended(instanceId, { ledger, drainer }, abandon),
     heard: (event) => tell(recommendationLine(event)),
   });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };

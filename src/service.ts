@@ -16,7 +16,6 @@ import type { Log } from "./observe/log.ts";
 import { drainLog, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { openQueue } from "./open-queue.ts";
-import { undoRecommended } from "./sources/recommended-drains.ts";
 import { startWeb } from "./start-web.ts";
 import type { Cancel, DrainHistory } from "./web/drain-routes.ts";
 import { HttpSource, NotTaken } from "./web/http-source.ts";
@@ -59,8 +58,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const resumed = takeUp(config, { ledger, drainer, abandon, log });
   const index = engine.keepIndex(stop);
   const source = new HttpSource();
-  const undo = (instanceId: string) => undoRecommended(instanceId, { ledger, drainer }, abandon);
-  const queue = openQueue(config, { clock, metrics, log, abandon, undo });
+  const queue = openQueue(config, { clock, metrics, log, abandon, ledger, drainer });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {

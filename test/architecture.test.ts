@@ -60,7 +60,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   "tls-files.ts": { imports: ["config.ts", "option-file.ts"], packages: ["node:crypto"] },
   "option.ts": { imports: [], packages: [] },
   "option-values.ts": { imports: [], packages: [] },
-  "config-options.ts": { imports: ["aws", "option.ts", "option-values.ts"], packages: [] },
+  "event-options.ts": { imports: ["aws", "option.ts", "option-values.ts"], packages: [] },
+  "config-options.ts": { imports: ["event-options.ts", "option.ts", "option-values.ts"], packages: [] },
   "config.ts": { imports: ["drain", "config-options.ts", "option.ts"], packages: [] },
   "engine.ts": { imports: ["drain", "aws", "providers", "config.ts"], packages: [] },
   "start-web.ts": {

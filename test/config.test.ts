@@ -110,7 +110,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     values: [...NO_NUMBERS, "9", "100001", "10.5"],
     advice: "give a whole number from 10 to 100000",
   },
-  rebalance: { values: ["true", "Drain"], advice: "give ignore or drain" },
+  rebalance: words("give one of ignore, drain", "true", "ignore,drain"),
   rebalanceUndoMs: seconds(59, 36_001),
   shutdownGraceMs: seconds(0, 86_401),
 };

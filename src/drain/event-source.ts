@@ -26,7 +26,7 @@ export interface Delivery {
   settle(outcome: DrainOutcome): Promise<void>;
 }
 
-/** Where requests come from and where their answers go. Implementations: HTTP, and a list in the tests. */
+/** Where requests come from and where their answers go. Implementations: HTTP, an SQS queue, and a list in the tests. */
 export interface EventSource {
   /**
    * What is asked for, until `stop` aborts. Whatever was accepted before that is still delivered, so that every request

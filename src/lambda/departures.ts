@@ -73,7 +73,7 @@ export class Departures {
     }
     // The plan is the answer of a dry run: it need not come back.
     if (outcome.status === "planned") return { outcome, settlement: { message: "delete", hook: "untouched" } };
-    const settlement = settlementOf(outcome, foreign);
+    const settlement = settlementOf(outcome, { foreign, isOtherAccount: false });
     if (isKept && settlement.hook === "continue") await hooks.complete({ action, instanceId }, settling);
     return { outcome, settlement };
   }

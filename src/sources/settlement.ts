@@ -19,8 +19,14 @@ export type ForeignEvents = "release" | "delete";
 const DONE: Settlement = { message: "delete", hook: "continue" };
 const AGAIN: Settlement = { message: "leave", hook: "untouched" };
 
+export interface SettlementTerms {
+  readonly foreign: ForeignEvents;
+  /** The event came from another account than the queue's: an instance that is not found may be there. */
+  readonly isOtherAccount?: boolean;
+}
+
 /** What to do with the message and the hook that announced a departure, now that its drain has ended so. */
-export function settlementOf(outcome: DrainOutcome, foreign: ForeignEvents): Settlement {
+export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Settlement {
   switch (outcome.status) {
     case "drained":
     case "nothing-registered":
@@ -40,16 +46,16 @@ export function settlementOf(outcome: DrainOutcome, foreign: ForeignEvents): Set
     case "abandoned":
       return { message: "release", hook: "untouched" };
     case "failed":
-      return afterFailure(outcome.error.code, foreign);
+      return afterFailure(outcome.error.code, terms);
     default:
       return outcome satisfies never;
   }
 }
 
-function afterFailure(code: DrainErrorCode, foreign: ForeignEvents): Settlement {
+function afterFailure(code: DrainErrorCode, { foreign, isOtherAccount = false }: SettlementTerms): Settlement {
+  if (code === "other-cluster" || (code === "node-not-found" && isOtherAccount)) return foreignSettlement(foreign);
   // EC2 describes a terminated instance for about an hour. Auto Scaling need not wait for one that nobody knows.
-  if (code === "node-not-found" || code === "instance-gone") return DONE;
-  return code === "other-cluster" ? foreignSettlement(foreign) : AGAIN;
+  return code === "node-not-found" || code === "instance-gone" ? DONE : AGAIN;
 }
 
 /** Of an event about a node that is somebody else's: whoever it belongs to completes the hook. */

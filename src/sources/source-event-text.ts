@@ -22,7 +22,7 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
   switch (event.type) {
     case "announced": {
       const deadline = event.deadline === undefined ? {} : { deadline: new Date(event.deadline).toISOString() };
-      const about = { message: event.messageId, ...announced(event.announcement), ...deadline };
+      const about = { messageId: event.messageId, ...announced(event.announcement), ...deadline };
       return { level: "info", message: "a departure is announced", about };
     }
     case "redelivered":
@@ -108,11 +108,11 @@ export function recommendationLine(event: RecommendationEvent): SourceLine {
 
 function line(
   level: SourceLine["level"],
-  { messageId: message }: { readonly messageId: string },
+  { messageId }: { readonly messageId: string },
   text: string,
   more: object = {},
 ): SourceLine {
-  return { level, message: text, about: { message, ...more } };
+  return { level, message: text, about: { messageId, ...more } };
 }
 
 function announced({ kind, instanceId: node, reason, eventId, lifecycleAction, region }: Announcement) {

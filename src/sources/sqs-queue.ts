@@ -1,11 +1,11 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { asDrainError, DrainError } from "../drain/errors.ts";
+import { asDrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { announcedRequest } from "./announced-request.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
+import { answeredWithin } from "./answered-within.ts";
 import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
@@ -31,7 +31,7 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   /** Messages whose drains run, at most; more are left to others. */
   readonly inFlightMax?: number;
   readonly observers: readonly SourceObserver[];
-  /** Somebody waits for the process to end: the last poll is cut soon. */
+  /** Somebody waits for the process to end: all calls are cut off soon. */
   readonly abandon: AbortSignal;
 }
 
@@ -70,6 +70,10 @@ export class SqsQueue implements EventSource {
   /** What nobody waits for but the end of `deliveries`. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopping = newAbort();
+  /** Ends all calls, when somebody has waited long enough for the process to end. */
+  readonly #cut = newAbort();
+  readonly #over = newAbort();
+  #hasEnded = false;
   #wake: () => void = () => {};
 
   constructor(options: SqsQueueOptions) {
@@ -99,19 +103,19 @@ export class SqsQueue implements EventSource {
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
     const { clock, abandon } = this.#options;
-    const cut = newAbort();
     const onStop = () => {
       this.#stopping.abort(WOKEN);
       this.#wake();
     };
-    const onAbandon = () => void clock.sleep(RELEASE_MAX_MS, cut.signal).then(() => cut.abort(), ignore);
+    const over = this.#over.signal;
+    const onAbandon = () => void clock.sleep(RELEASE_MAX_MS, over).then(() => this.#cut.abort(), ignore);
     if (stop.aborted) onStop();
     else stop.addEventListener("abort", onStop, { once: true });
     if (abandon.aborted) onAbandon();
-    else abandon.addEventListener("abort", onAbandon, { once: true });
+    else abandon.addEventListener("abort", onAbandon, { once: true, signal: over });
     while (!stop.aborted) {
       const hooked: Announced[] = [];
-      for (const message of await this.#next(stop, cut.signal)) {
+      for (const message of await this.#next(stop)) {
         for (const announced of this.#taken(message)) {
           // Whoever has no time is not kept by a question to Auto Scaling.
           if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
@@ -121,20 +125,20 @@ export class SqsQueue implements EventSource {
       const deadlines = await Promise.all(hooked.map((announced) => this.#hookDeadline(announced, stop)));
       for (const [index, announced] of hooked.entries()) yield this.#delivery(announced, deadlines[index]);
     }
-    abandon.removeEventListener("abort", onAbandon);
-    cut.abort();
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    this.#hasEnded = true;
+    this.#endIfDone();
   }
 
   /** Messages as soon as there are some and there is room for them; none when the source stops. */
-  async #next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
+  async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { inFlightMax = IN_FLIGHT_MAX } = this.#options;
     while (this.#inFlight.size > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX) && !this.#isStopping) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    return this.#isStopping ? [] : this.#receiver.next(stop, cut).catch(() => []); // Stopped.
+    return this.#isStopping ? [] : this.#receiver.next(stop, this.#cut.signal).catch(() => []); // Stopped.
   }
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
@@ -217,11 +221,12 @@ export class SqsQueue implements EventSource {
   /** The hook first: were the message deleted first, nobody would complete the hook of a process that dies then. */
   async #settle(
     message: MessageInFlight,
-    { instanceId, lifecycleAction: action, isVoluntary }: Announcement,
+    { instanceId, lifecycleAction: action, accountId, isVoluntary }: Announcement,
     outcome: DrainOutcome,
   ): Promise<void> {
-    const { hooks, foreign, dryRun, recommendations } = this.#options;
-    const settlement = dryRun ? NOTHING : settlementOf(outcome, foreign);
+    const { hooks, foreign, dryRun, recommendations, address } = this.#options;
+    const isOtherAccount = accountId !== undefined && accountId !== (address.accountId ?? accountId);
+    const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
       if (isVoluntary && DONE_FOR_NOW.has(outcome.status))
         await recommendations?.settled(instanceId, this.#stopping.signal);
@@ -254,7 +259,13 @@ export class SqsQueue implements EventSource {
       if (this.#inFlight.get(messageId) === message) this.#inFlight.delete(messageId);
       if (this.#inFlight.size === 0) this.#visibility.end();
       this.#wake();
+      this.#endIfDone();
     }
+  }
+
+  /** Nothing is left that would have to be cut off. */
+  #endIfDone(): void {
+    if (this.#hasEnded && this.#inFlight.size === 0) this.#over.abort();
   }
 
   async #discard({ id: messageId, handle }: ReceivedMessage): Promise<void> {
@@ -270,16 +281,8 @@ export class SqsQueue implements EventSource {
     return this.#isStopping ? 0 : Math.min(RELEASE_SECONDS_MAX, 2 ** (receives - 1) - 1);
   }
 
-  async #limited(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { clock } = this.#options;
-    const limit = { reason: "timeout", at: clock.now() + ms } as const;
-    try {
-      await withLimit({ clock, limit, signal: newAbort().signal }, work);
-    } catch (error) {
-      if (error instanceof LimitPassed)
-        throw new DrainError("unreachable", `AWS did not answer within ${ms / 1_000} s`);
-      throw error;
-    }
+  #limited(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    return answeredWithin(ms, { clock: this.#options.clock, signal: this.#cut.signal }, work);
   }
 
   /** What can fail has said so by then. */

@@ -50,13 +50,22 @@ const ROWS: readonly Row[] = [
 
 describe("what becomes of message and hook", () => {
   test.each(ROWS)("after %s", (_, outcome, expected) => {
-    const { message, hook } = settlementOf(outcome, "release");
+    const { message, hook } = settlementOf(outcome, { foreign: "release" });
     expect(`${message}, ${hook}`).toBe(expected);
   });
 
   test("of a node of another cluster is what was configured, and its hook is never ours to complete", () => {
-    expect(settlementOf(failed("other-cluster"), "delete")).toEqual({ message: "delete", hook: "untouched" });
+    expect(settlementOf(failed("other-cluster"), { foreign: "delete" })).toEqual({
+      message: "delete",
+      hook: "untouched",
+    });
     expect(foreignSettlement("release")).toEqual({ message: "release", hook: "untouched" });
+  });
+
+  test("of an instance that nobody knows is not ours to decide where the event is another account's", () => {
+    const terms = { foreign: "release", isOtherAccount: true } as const;
+    expect(settlementOf(failed("node-not-found"), terms)).toEqual({ message: "release", hook: "untouched" });
+    expect(settlementOf({ ...ended, status: "drained" }, terms)).toEqual({ message: "delete", hook: "continue" });
   });
 
   test("that announces several nodes: it stays while one of them needs it", () => {

@@ -2,7 +2,7 @@ import type { SQSClient } from "@aws-sdk/client-sqs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { UnmeteredCaller } from "../../src/aws/unmetered-caller.ts";
-import { newAbort } from "../../src/drain/abort.ts";
+import { newAbort, whenAborted } from "../../src/drain/abort.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";
@@ -46,7 +46,7 @@ interface Asked {
 /** A queue, its source, and drains that end when the test says so. */
 function scene(
   options: Partial<SqsQueueOptions> = {},
-  { complete = async () => {} }: { complete?: () => Promise<void> } = {},
+  { complete = async () => {} }: { complete?: (signal: AbortSignal) => Promise<void> } = {},
 ) {
   const clock = new VirtualClock();
   const queue = new FakeQueue(clock);
@@ -65,9 +65,9 @@ function scene(
         signal.addEventListener("abort", end, { once: true });
       });
     },
-    complete: async () => {
+    complete: async (_: unknown, signal: AbortSignal) => {
       steps.push("completed");
-      await complete();
+      await complete(signal);
     },
   } as unknown as LifecycleHooks;
   const source = new SqsQueue({
@@ -230,6 +230,19 @@ describe("a message", () => {
     asked[0]?.end(FOREIGN);
     await clock.advance(SECOND_MS);
     expect(queue.has(message)).toBe(false);
+  });
+
+  test("about a machine that nobody knows is deleted, unless it is of another account than the queue", async () => {
+    const address = queueAddress("http://127.0.0.1/123456789012/departures");
+    const { clock, queue, asked, steps } = scene({ address });
+    const ours = queue.put(body({ ...hooked(1), accountId: "123456789012" }));
+    const theirs = queue.put(body({ ...hooked(2), accountId: "210987654321" }));
+    await clock.advance(SECOND_MS);
+    const error = new DrainError("node-not-found", "why");
+    for (const { end } of asked) end({ status: "failed", error, registrations: [] });
+    await clock.advance(SECOND_MS);
+    expect([queue.has(ours), queue.has(theirs)]).toEqual([false, true]);
+    expect(steps.filter((step) => step === "completed")).toHaveLength(1);
   });
 
   test("about a machine in another region is nobody's drain here", async () => {
@@ -528,6 +541,21 @@ describe("a stop", () => {
     expect(ids.map((each) => queue.hiddenSeconds(each))).toEqual(ids.map(() => 0));
     expect(source.inFlight).toBe(0);
     expect(steps).not.toContain("completed");
+  });
+
+  test("cuts off a hook that AWS does not let be completed", async () => {
+    const { clock, queue, asked, stop, abandon, ended, unsettled } = scene({}, { complete: whenAborted });
+    const message = queue.put(body(hooked(1)));
+    await clock.advance(SECOND_MS);
+    stop.abort();
+    asked[0]?.end(DRAINED);
+    await clock.advance(SECOND_MS);
+    const abandonedAt = clock.now();
+    abandon.abort();
+    await clock.run(ended);
+    expect(clock.now() - abandonedAt).toBeLessThanOrEqual(10 * SECOND_MS);
+    expect(queue.has(message)).toBe(true);
+    expect(unsettled).toHaveLength(1);
   });
 
   test("does not wait for ever for an AWS that does not answer", async () => {
