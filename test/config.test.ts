@@ -111,7 +111,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     advice: "give a whole number from 10 to 100000",
   },
   rebalance: words("give one of ignore, drain", "true", "ignore,drain"),
-  rebalanceUndoMs: seconds(59, 36_001),
+  rebalanceUndoMs: seconds(60, 36_001),
   shutdownGraceMs: seconds(0, 86_401),
 };
 

@@ -59,7 +59,7 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
 
 export type DrainObserver = (event: DrainEvent) => void;
 
-export function tell(observers: readonly DrainObserver[] = [], event: DrainEvent): void {
+export function tell<T>(observers: readonly ((event: T) => void)[] = [], event: T): void {
   for (const observe of observers) {
     try {
       observe(event);

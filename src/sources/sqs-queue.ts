@@ -2,6 +2,7 @@ import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
+import { tell } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { announcedRequest } from "./announced-request.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
@@ -292,12 +293,6 @@ export class SqsQueue implements EventSource {
   }
 
   #notify(event: QueueEvent): void {
-    for (const observe of this.#options.observers) {
-      try {
-        observe(event);
-      } catch {
-        // Whoever watches can't be allowed to stop a drain.
-      }
-    }
+    tell(this.#options.observers, event);
   }
 }

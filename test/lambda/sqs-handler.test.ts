@@ -44,10 +44,10 @@ describe("a batch of a queue's messages", () => {
     const { lines, record, hookEvent, answer, nodes } = await lambdaScene();
     await answer([record(hookEvent()), record("no JSON", { id: "m-2" })]);
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: "info", message: "m-1", node: nodes[0].id, msg: "a departure is announced" }),
+      expect.objectContaining({ level: "info", messageId: "m-1", node: nodes[0].id, msg: "a departure is announced" }),
     );
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: "warn", message: "m-2", problem: expect.stringContaining("JSON") }),
+      expect.objectContaining({ level: "warn", messageId: "m-2", problem: expect.stringContaining("JSON") }),
     );
     expect(lines.every(({ time }) => /^\d{4}-\d\d-\d\dT/.test(String(time)))).toBe(true);
   });

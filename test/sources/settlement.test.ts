@@ -35,7 +35,7 @@ const ROWS: readonly Row[] = [
   [
     "a refusal",
     { ...ended, status: "refused", refusal: { reason: "too-few-healthy", message: "no", pools: [] } as never },
-    "leave, untouched",
+    "delete, untouched",
   ],
   ["a drain that was cancelled", { ...ended, status: "cancelled" }, "delete, untouched"],
   ["a stop of the program", { ...ended, status: "abandoned" }, "release, untouched"],

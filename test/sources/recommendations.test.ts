@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
+import { Drainer } from "../../src/drain/drainer.ts";
+import { DrainError } from "../../src/drain/errors.ts";
+import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import type { RecommendationEvent } from "../../src/sources/recommendations.ts";
+import { Recommendations } from "../../src/sources/recommendations.ts";
+import { undoRecommended } from "../../src/sources/recommended-drains.ts";
+import { ALLOWANCES } from "../support/drain-scene.ts";
+import { FakeCloud } from "../support/fake-cloud.ts";
+import { never } from "../support/simulated-region.ts";
+
+const MINUTE_MS = 60_000;
+
+describe("a node that was taken out on a recommendation", () => {
+  function scene(undo: () => Promise<number> = async () => 1) {
+    const clock = new VirtualClock();
+    const events: RecommendationEvent[] = [];
+    const undone: string[] = [];
+    const recommendations = new Recommendations({
+      clock,
+      undoAfterMs: 30 * MINUTE_MS,
+      undo: (instanceId) => {
+        undone.push(instanceId);
+        return undo();
+      },
+      heard: (event) => void events.push(event),
+    });
+    return { clock, recommendations, undone, told: () => events.map(({ type }) => type) };
+  }
+
+  test("is registered again when no departure follows in time", async () => {
+    const { clock, recommendations, undone, told } = scene();
+    await clock.run(recommendations.settled("i-1", never));
+    expect(clock.elapsedMs).toBe(30 * MINUTE_MS);
+    expect(undone).toEqual(["i-1"]);
+    expect(told()).toEqual(["awaiting-departure", "recommendation-withdrawn"]);
+  });
+
+  test("stays out when its departure follows", async () => {
+    const { clock, recommendations, undone, told } = scene();
+    const settled = recommendations.settled("i-1", never);
+    await clock.advance(10 * MINUTE_MS);
+    recommendations.followed("i-2");
+    recommendations.followed("i-1");
+    await clock.run(settled);
+    expect(clock.elapsedMs).toBe(10 * MINUTE_MS);
+    expect(undone).toEqual([]);
+    expect(told()).toEqual(["awaiting-departure", "departure-followed"]);
+  });
+
+  test("is recommended again: the wait begins anew, and ends once", async () => {
+    const { clock, recommendations, undone } = scene();
+    const first = recommendations.settled("i-1", never);
+    await clock.advance(20 * MINUTE_MS);
+    const second = recommendations.settled("i-1", never);
+    await clock.run(Promise.all([first, second]));
+    expect(clock.elapsedMs).toBe(50 * MINUTE_MS);
+    expect(undone).toEqual(["i-1"]);
+  });
+
+  test("is somebody else's to wait for once the process stops", async () => {
+    const { clock, recommendations, undone } = scene();
+    const stop = newAbort();
+    const settled = recommendations.settled("i-1", stop.signal);
+    await clock.advance(MINUTE_MS);
+    stop.abort(new Error("stopping"));
+    await expect(settled).rejects.toThrow("stopping");
+    expect(undone).toEqual([]);
+  });
+
+  test("that can't be registered again is told, and its message comes back", async () => {
+    const { clock, recommendations, told } = scene(() => Promise.reject(new DrainError("not-registered", "gone")));
+    await expect(clock.run(recommendations.settled("i-1", never))).rejects.toThrow("gone");
+    expect(told()).toEqual(["awaiting-departure", "recommendation-not-withdrawn"]);
+  });
+});
+
+describe("what recommendations alone have taken out is undone", () => {
+  function scene() {
+    const clock = new VirtualClock();
+    const cloud = new FakeCloud(clock);
+    const node = cloud.addNode("i-1");
+    cloud.addPool("alb", "web", [node, cloud.addNode("i-2", "10.0.0.2")]);
+    const ledger = new MemoryLedger();
+    const life = () =>
+      new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+    const drain = (via: string, drainer = life()): Promise<DrainOutcome> =>
+      clock.run(drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, asker: { via } }, never));
+    const undo = () => clock.run(undoRecommended("i-1", { ledger, drainer: life() }, never));
+    const registered = () => cloud.callsOf("register").flatMap(({ nodes = [] }) => nodes);
+    return { clock, ledger, drain, undo, registered };
+  }
+
+  test("whoever drained it", async () => {
+    const { drain, undo, registered } = scene();
+    await drain("rebalance-recommendation");
+    expect(await undo()).toBe(1);
+    expect(registered()).toHaveLength(1);
+    expect(await undo()).toBe(0);
+  });
+
+  test("also where a second delivery has found it done", async () => {
+    const { clock, drain, undo, registered } = scene();
+    await drain("rebalance-recommendation");
+    await clock.advance(MINUTE_MS);
+    expect((await drain("rebalance-recommendation")).status).toBe("nothing-registered");
+    expect(await undo()).toBe(1);
+    expect(registered()).toHaveLength(1);
+  });
+
+  test("but not where anybody else has asked for it too, before or since", async () => {
+    const { drain, undo, registered } = scene();
+    await drain("http");
+    await drain("rebalance-recommendation");
+    expect(await undo()).toBe(0);
+    await drain("spot-interruption");
+    expect(await undo()).toBe(0);
+    expect(registered()).toEqual([]);
+  });
+});
