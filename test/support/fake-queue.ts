@@ -65,6 +65,11 @@ export class FakeQueue {
     return message && Math.max(0, message.visibleAt - this.#clock.now()) / 1_000;
   }
 
+  /** Messages that are not deleted. */
+  get size(): number {
+    return this.#messages.size;
+  }
+
   has(id: string): boolean {
     return this.#messages.has(id);
   }
