@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import type { CloudProvider } from "./cloud-provider.ts";
+import type { CloudProvider, Registration } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
@@ -46,9 +46,12 @@ export class Finder {
     await repeatWhilePassing(repeat, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
-        const registrations = left === undefined ? found.registrations : found.registrations.filter(left.isToLeave);
+        const registrations =
+          left === undefined ? found.registrations : found.registrations.filter(left.isToLeave).map(left.asFoundThen);
+        const past = (one: Registration) =>
+          left?.open.includes(one) ? { heldSince: clock.now(), cameBack: 0, isDraining: true as const } : undefined;
         const elsewhereBefore = run.elsewhere.length;
-        const departures = run.found({ ...found, registrations }, foundBefore);
+        const departures = run.found({ ...found, registrations }, foundBefore, past);
         if (journal !== undefined) {
           const leaving = departures.map(({ registration }) => registration);
           await journal.found(leaving, run.elsewhere.slice(elsewhereBefore));
