@@ -132,9 +132,13 @@ function refusedUntouched({ drains }: ModelCase, { event }: HeardEvent): void {
   );
 }
 
-/** Only the last healthy one is kept: all others that some answer shows healthy are on their way out. */
+/**
+ * Only the last healthy one is kept: all others that some answer shows healthy are on their way out. What a node has in
+ * several zones of a pool stays or goes together.
+ */
 function keptIsTheLast(model: ModelCase, { event, life }: HeardEvent): void {
   if (event.type !== "guarded" || event.verdict !== "kept") return;
+  const { world, clock } = model;
   const { pool: of, target: name } = event.registration;
   const drain = model.drains.all.get(event.drainId);
   assert(drain !== undefined);
@@ -142,16 +146,16 @@ function keptIsTheLast(model: ModelCase, { event, life }: HeardEvent): void {
     drain.requests.some(({ deadline }) => deadline !== undefined),
     `${name} is kept, and nobody knows until when`,
   );
-  const pool = model.world.poolOf(of.id);
-  const own = pool.targets.get(name) as WorldTarget;
-  const zone = pool.isZonal ? model.world.zoneOf(own) : undefined;
-  const leaving = new Set(model.drains.running().map(({ node }) => node));
-  const isOther = (one: WorldTarget) => {
-    const owner = model.world.ownerOf(one, model.clock.now());
-    return (zone === undefined || model.world.zoneOf(one) === zone) && !leaving.has(owner?.id ?? "");
-  };
-  const shown = answersSince(model, pool, life, drain.since - HEALTH_KEPT_MS);
-  const isLast = shown.some(({ listed }) => ![...listed].some(([one, isHealthy]) => isHealthy && isOther(one)));
+  const pool = world.poolOf(of.id);
+  const zoneOf = (target: WorldTarget) => (pool.isZonal ? world.zoneOf(target) : undefined);
+  const own = [...drain.found.values()].filter((one) => one.pool.id === of.id);
+  const zones = new Set(own.map(({ target }) => zoneOf(pool.targets.get(target) as WorldTarget)));
+  const going = new Set(model.drains.running().map(({ node }) => node));
+  const stays = (one: WorldTarget) => !going.has(world.ownerOf(one, clock.now())?.id ?? "");
+  const isLast = answersSince(model, pool, life, drain.since - HEALTH_KEPT_MS).some(({ listed }) => {
+    const staying = [...listed].filter(([one, isHealthy]) => isHealthy && stays(one)).map(([one]) => one);
+    return [...zones].some((zone) => !staying.some((one) => zone === undefined || zoneOf(one) === zone));
+  });
   assert(isLast, `${name} of ${of.id} is kept, and it is not the last healthy one`);
 }
 
