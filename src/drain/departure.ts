@@ -77,7 +77,7 @@ export class Departure {
     this.owner = owner;
     this.registration = registration;
     if (past === undefined) return;
-    this.#unusual = { ...NONE, cameBack: past.cameBack, past };
+    this.#unusual = { ...NONE, cameBack: past.cameBack, past, ...(past.isOurs && { isOurs: true }) };
     this.#heldMs = past.heldMs;
   }
 

@@ -13,6 +13,8 @@ export interface Past {
   /** For how long it was held. Absent: it still is to be. */
   readonly heldMs?: number;
   readonly cameBack: number;
+  /** The drain had deregistered it, whoever else had before. */
+  readonly isOurs?: true;
   /** It is listed as draining now. */
   readonly isDraining?: true;
 }
@@ -38,9 +40,9 @@ export function leftOf({ registrations }: DrainRecord): Left {
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
   const out = known.filter(({ state, since }) => state !== "open" && since !== undefined);
   const pastOf: PastOf = (registration) => {
-    const { state, since, releasedAt, cameBack = 0 } = byRegistration.get(registration) ?? {};
+    const { state, since, releasedAt, cameBack = 0, isOurs } = byRegistration.get(registration) ?? {};
     if (state === undefined || state === "open" || since === undefined) return undefined;
-    const past = { heldSince: since, cameBack };
+    const past = { heldSince: since, cameBack, ...(isOurs && { isOurs }) };
     return state === "holding" ? past : { ...past, heldMs: Math.max(0, (releasedAt ?? since) - since) };
   };
   const released = new Set(

@@ -31,7 +31,7 @@ function scene(guard?: GuardOptions) {
     await outcome;
     return { next: life(), record: await left() };
   };
-  return { clock, cloud, nodes, ask, takenUp };
+  return { clock, cloud, nodes, ask, left, life, takenUp };
 }
 
 /** Deregistrations reach the cloud, and nobody hears of it. */
@@ -68,6 +68,26 @@ test.each([
     expect(cloud.callsOf("register", web)).toHaveLength(1);
   },
 );
+
+test("a drain that was taken up undoes what it had deregistered after others had, and somebody had put it back", async () => {
+  const { clock, cloud, nodes, ask, left, life } = scene();
+  const web = cloud.addPool("alb", "web", nodes);
+  const stop = newAbort();
+  cloud.force(web, "draining");
+  const outcome = ask(life(), "i-1", stop.signal);
+  await clock.advance(5_000);
+  cloud.force(web, undefined);
+  await clock.advance(5_000);
+  expect(cloud.callsOf("deregister", web)).toHaveLength(1);
+  stop.abort();
+  await outcome;
+  const [next, record] = [life(), await left()];
+  const resumed = next.resume(record, never);
+  await clock.advance(1_000);
+  const { registrations } = await clock.run(next.cancel(record.id, undefined, never));
+  await resumed;
+  expect(registrations).toMatchObject([{ state: "registered" }]);
+});
 
 test("a voluntary drain that was taken up counts as one of those that may run at once", async () => {
   const { clock, cloud, nodes, ask, takenUp } = scene({
