@@ -119,7 +119,7 @@ export class Canceller {
     release(run);
     const stoppedAt = clock.now();
     const { id: drainId, node } = run;
-    const undoables = undoablesOf(run.report.registrations, stoppedAt);
+    const undoables = undoablesOf(run.report.registrations, journal?.registrations ?? [], stoppedAt);
     await Promise.all([noted, ended]);
     return this.#undo({ drainId, node, undoables, stoppedAt }, journal, signal);
   }

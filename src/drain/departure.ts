@@ -77,7 +77,7 @@ export class Departure {
     this.owner = owner;
     this.registration = registration;
     if (past === undefined) return;
-    this.#unusual = { ...NONE, cameBack: past.cameBack, past };
+    this.#unusual = { ...NONE, cameBack: past.cameBack, past, ...(past.isOurs && { isOurs: true }) };
     this.#heldMs = past.heldMs;
   }
 
@@ -150,7 +150,7 @@ export class Departure {
     this.#mended();
     if (!isFirst && !this.#isFoundLive) this.#met({ isOurs: true });
     // When somebody else's deregistration began is not known: held as if it were now.
-    this.#progress = { since, seenLeaving: foundDraining && heldSince === undefined };
+    this.#progress = { since, seenLeaving: foundDraining && (this.#past?.isDraining ?? heldSince === undefined) };
     const before = heldSince === undefined ? {} : { heldSince };
     this.#heard({ type: "deregistered", ...this.#holdUntil(since), foundDraining, ...before });
   }
@@ -158,9 +158,10 @@ export class Departure {
   looked(at: number, state: RegistrationState): void {
     this.#mended();
     if (this.#progress === undefined) return;
-    const { since, seenLeaving } = this.#progress;
+    const { since, seenLeaving, wasBack } = this.#progress;
     const isLeaving = state === "draining" || state === "absent";
-    this.#progress = { since, seenLeaving: seenLeaving || isLeaving, wasAbsent: state === "absent", lastLook: at };
+    const isBack = state === "initial" || (state === "live" && (seenLeaving || wasBack === true));
+    this.#progress = { since, seenLeaving: isLeaving, wasAbsent: state === "absent", wasBack: isBack, lastLook: at };
   }
 
   /** Somebody else has deregistered it a second time: traffic may have come meanwhile. */

@@ -1,6 +1,6 @@
 import type { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
-import type { CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
+import type { CloudProvider, Pool, PoolHealth, PoolTerms, Registration } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { byPool } from "./departures.ts";
 import type { DrainRun } from "./drain-run.ts";
@@ -28,6 +28,8 @@ export interface DrainGuardOptions {
   readonly ceiling: Ceiling;
   /** Deregisters them, and holds. */
   readonly letGo: (departures: readonly Departure[]) => void;
+  /** What an earlier process has begun with: that was decided then, goes, and counts for all others. */
+  readonly decided?: readonly Registration[];
 }
 
 /**
@@ -46,6 +48,11 @@ export class DrainGuard {
     this.#run = run;
     this.#options = options;
     this.#signal = signal;
+    const { decided, reservations, ceiling } = options;
+    if (decided !== undefined) {
+      reservations.reserve(decided, "taken");
+      ceiling.enter(run.asked);
+    }
     void run.asked.insisted.then(() => {
       if (!signal.aborted) this.found(this.#pending.splice(0));
     });
@@ -53,7 +60,8 @@ export class DrainGuard {
 
   found(departures: readonly Departure[]): void {
     const { asked } = this.#run;
-    if (asked.isRefusable) this.#pending.push(...departures);
+    if (this.#options.decided !== undefined) this.#take(departures);
+    else if (asked.isRefusable) this.#pending.push(...departures);
     else if (asked.isForced) this.#force(departures);
     else this.#goWhereEnoughStay(departures);
   }
@@ -61,7 +69,7 @@ export class DrainGuard {
   /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` when nobody can say. */
   async decide(): Promise<void> {
     const { asked } = this.#run;
-    if (!asked.isRefusable) return;
+    if (!asked.isRefusable || this.#options.decided !== undefined) return;
     const known = await Promise.race([this.#allHealths(), asked.insisted]);
     this.#signal.throwIfAborted();
     // Whoever has insisted meanwhile has taken along what was pending.
@@ -72,7 +80,8 @@ export class DrainGuard {
 
   /** The drain has ended. */
   end(): void {
-    const { reservations, ceiling } = this.#options;
+    const { reservations, ceiling, decided = [] } = this.#options;
+    reservations.release(decided);
     reservations.release(this.#run.departures.map(({ registration }) => registration));
     ceiling.leave(this.#run.asked);
   }

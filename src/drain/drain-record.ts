@@ -139,9 +139,9 @@ function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: re
 export function undoablesOfRecord({ registrations }: Pick<DrainRecord, "registrations">): readonly Undoable[] {
   return registrations
     .filter((known) => known !== undefined)
-    .map(({ registration, since, isOurs, isBack }) => ({
+    .map(({ registration, since, isOurs, isBack, cameBack }) => ({
       registration,
-      deregisteredBy: isOurs ? "drain" : registration.state === "draining" ? "others" : "perhaps",
+      deregisteredBy: isOurs ? "drain" : registration.state === "draining" && cameBack === 0 ? "others" : "perhaps",
       ...(isOurs && since !== undefined ? { since } : {}),
       ...(isBack ? { isDone: true as const } : {}),
     }));

@@ -155,8 +155,7 @@ export class Drainer {
     let guard: DrainGuard | undefined;
     try {
       await this.#untilTerminated(run, async (signal) => {
-        // What has been begun was decided then.
-        guard = left === undefined || left.past.length === 0 ? this.#guardOf(run, signal) : undefined;
+        guard = this.#guardOf(run, signal, left);
         const letGo = (departures: readonly Departure[]) =>
           guard === undefined ? this.#deregister(departures) : guard.found(departures);
         await this.#finder.find(run, { journal: this.#journals.get(run), left, letGo, signal });
@@ -173,11 +172,12 @@ export class Drainer {
     }
   }
 
-  #guardOf(run: DrainRun, signal: AbortSignal): DrainGuard | undefined {
+  #guardOf(run: DrainRun, signal: AbortSignal, left?: Left): DrainGuard | undefined {
     const { cloud, clock, guard } = this.#options;
     if (guard === undefined || this.#guards === undefined) return undefined;
     const letGo = (departures: readonly Departure[]) => this.#deregister(departures);
-    return new DrainGuard(run, { cloud, clock, guard, letGo, ...this.#guards }, signal);
+    const decided = left && left.past.length > 0 && [...left.past, ...left.open];
+    return new DrainGuard(run, { cloud, clock, guard, letGo, ...this.#guards, ...(decided && { decided }) }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */

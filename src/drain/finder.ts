@@ -49,12 +49,17 @@ export class Finder {
     const repeat = { clock, until, signal };
     if (left !== undefined && !(await this.#takeUp(run, { ...left, letGo }, repeat))) return;
     const unreleased = left === undefined ? await this.#unreleased(run, signal) : NOTHING;
-    const pastOf = (one: Registration) =>
-      one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, clock.now())) : undefined;
+    const pastOf = (one: Registration): Past | undefined => {
+      const now = clock.now();
+      if (left?.open.includes(one)) return { heldSince: now, cameBack: 0, isDraining: true };
+      const past = one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, now)) : undefined;
+      return past && { ...past, isDraining: true };
+    };
     await repeatWhilePassing(repeat, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
-        const registrations = left === undefined ? found.registrations : found.registrations.filter(left.isToLeave);
+        const registrations =
+          left === undefined ? found.registrations : found.registrations.filter(left.isToLeave).map(left.asFoundThen);
         const elsewhereBefore = run.elsewhere.length;
         const departures = run.found({ ...found, registrations }, foundBefore, pastOf);
         if (journal !== undefined) {

@@ -37,10 +37,12 @@ export type HeldBy = Pick<PoolTerms, "drainMs"> & { readonly kind: LoadBalancerK
 export interface HoldProgress {
   /** When the deregistration was accepted, or when it was found draining already. */
   readonly since: number;
-  /** Whether it has been seen draining or absent since then. */
+  /** Whether it has been seen draining or absent since then, and not registered again after that. */
   readonly seenLeaving: boolean;
   /** Whether it was absent when last looked at. */
   readonly wasAbsent?: boolean;
+  /** Whether it was registered again when last looked at, and nobody could say yet whether it is still the node's. */
+  readonly wasBack?: boolean;
   readonly lastLook?: number;
 }
 
@@ -118,25 +120,26 @@ function firstLook(pool: HeldBy, since: number, earliestEnd: number): number {
  */
 export type HoldVerdict = "over" | "wait" | "back" | "anew" | "ignored";
 
-/** What a look at `lookedAt` that saw `state` means for a registration. */
+/** What a look at `at` that saw `state` means for a registration. `isAnothers`: its address is another machine's by now. */
 export function judge(
   pool: HeldBy,
   progress: HoldProgress,
-  look: { readonly state: RegistrationState; readonly at: number },
+  look: { readonly state: RegistrationState; readonly at: number; readonly isAnothers?: true },
   allowances: HoldAllowances,
 ): HoldVerdict {
   switch (look.state) {
     case "initial":
       return "back";
     case "live":
-      if (progress.seenLeaving) return "back";
+      if (progress.seenLeaving || progress.wasBack === true) return "back";
       return look.at - progress.since >= STALE_READ_MAX_MS ? "ignored" : "wait";
     case "draining":
       // How long AWS shows it is no sign: an NLB's targets were seen draining for minutes past their delay.
-      if (progress.wasAbsent === true) return "anew";
+      if (progress.wasAbsent === true || progress.wasBack === true) return "anew";
       // Only a classic load balancer's word for draining is about traffic; elsewhere it is a timer.
       return pool.kind !== "classic" && look.at >= progress.since + holdMs(pool, allowances) ? "over" : "wait";
     case "absent":
+      if (progress.wasBack === true && look.isAnothers !== true) return "anew";
       return look.at >= progress.since + minimumMs(pool, allowances) ? "over" : "wait";
     default:
       return look.state satisfies never;

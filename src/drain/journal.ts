@@ -65,6 +65,11 @@ export class Journal {
     return this.#accepted;
   }
 
+  /** All that the drain has found, also what earlier processes have. */
+  get registrations(): readonly Registration[] {
+    return this.#registrations.filter((one) => one !== LOST);
+  }
+
   resumed(): void {
     this.#write({ type: "resumed" });
   }

@@ -13,6 +13,10 @@ export interface Past {
   /** For how long it was held. Absent: it still is to be. */
   readonly heldMs?: number;
   readonly cameBack: number;
+  /** The drain had deregistered it, whoever else had before. */
+  readonly isOurs?: true;
+  /** It is listed as draining now. */
+  readonly isDraining?: true;
 }
 
 /** Undefined: nothing. */
@@ -27,6 +31,8 @@ export interface Left {
   readonly isToLeave: (found: Registration) => boolean;
   /** Found, without a word of an accepted deregistration. */
   readonly open: readonly Registration[];
+  /** As it was found then, where it drains now and did not: nobody but this drain is known to have deregistered it. */
+  readonly asFoundThen: (found: Registration) => Registration;
 }
 
 export function leftOf({ registrations }: DrainRecord): Left {
@@ -34,21 +40,24 @@ export function leftOf({ registrations }: DrainRecord): Left {
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
   const out = known.filter(({ state, since }) => state !== "open" && since !== undefined);
   const pastOf: PastOf = (registration) => {
-    const { state, since, releasedAt, cameBack = 0 } = byRegistration.get(registration) ?? {};
+    const { state, since, releasedAt, cameBack = 0, isOurs } = byRegistration.get(registration) ?? {};
     if (state === undefined || state === "open" || since === undefined) return undefined;
-    const past = { heldSince: since, cameBack };
+    const past = { heldSince: since, cameBack, ...(isOurs && { isOurs }) };
     return state === "holding" ? past : { ...past, heldMs: Math.max(0, (releasedAt ?? since) - since) };
   };
   const released = new Set(
     out.filter(({ state }) => state === "released").map(({ registration }) => keyOf(registration)),
   );
+  const open = known
+    .filter(({ registration }) => pastOf(registration) === undefined)
+    .map(({ registration }) => registration);
+  const foundLive = new Map(open.filter(({ state }) => state !== "draining").map((one) => [keyOf(one), one]));
   return {
     past: out.map(({ registration }) => registration),
     pastOf,
     isToLeave: (found) => found.state !== "draining" || !released.has(keyOf(found)),
-    open: known
-      .filter(({ registration }) => pastOf(registration) === undefined)
-      .map(({ registration }) => registration),
+    open,
+    asFoundThen: (found) => (found.state === "draining" ? (foundLive.get(keyOf(found)) ?? found) : found),
   };
 }
 

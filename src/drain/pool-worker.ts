@@ -1,6 +1,6 @@
 import { newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { CallFor, CloudProvider, Pool, PoolTerms, RegistrationState } from "./cloud-provider.ts";
+import type { CallFor, CloudProvider, Pool, PoolTerms } from "./cloud-provider.ts";
 import type { Departure } from "./departure.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, judge, REPEAT_MS } from "./hold.ts";
@@ -230,7 +230,7 @@ export class PoolWorker {
       const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("look", call));
       // It may have left meanwhile.
       if (!this.#held.has(departure)) return;
-      if (owned.length === 0) this.#apply(departure, { state: "absent", at });
+      if (owned.length === 0) this.#apply(departure, { state: "absent", at, isAnothers: true });
       else if (departure.again(because, clock.now())) {
         this.#held.delete(departure);
         this.#waiting.add(departure);
@@ -247,7 +247,7 @@ export class PoolWorker {
   }
 
   /** Takes down what a look has seen. What is left to be done: to wait, or to deregister it again. */
-  #apply(departure: Departure, look: { readonly state: RegistrationState; readonly at: number }) {
+  #apply(departure: Departure, look: Parameters<typeof judge>[2]) {
     const { clock, allowances } = this.#options;
     const { progress } = departure;
     // Deregistered again while the look was under way: what it saw is from before.

@@ -1,4 +1,4 @@
-import type { Registration } from "./cloud-provider.ts";
+import { keyOf, type Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { RegistrationFate } from "./outcome.ts";
 
@@ -31,11 +31,26 @@ export interface UndoneFate {
   readonly error?: DrainError;
 }
 
-/** What there is to undo of a drain that ended at `stoppedAt`, with these fates. */
-export function undoablesOf(fates: readonly RegistrationFate[], stoppedAt: number): readonly Undoable[] {
-  return fates.map(({ registration, state, heldMs, deregistered = false }) => ({
-    registration,
-    deregisteredBy: deregistered ? "drain" : state === "holding" || state === "released" ? "others" : "perhaps",
-    ...(state === "holding" ? { since: stoppedAt - heldMs } : {}),
-  }));
+/**
+ * What there is to undo of a drain that ended at `stoppedAt`, with these fates. `found`: all that it ever found; what an
+ * earlier process had begun with is not among the fates before a search has been there.
+ */
+export function undoablesOf(
+  fates: readonly RegistrationFate[],
+  found: readonly Registration[],
+  stoppedAt: number,
+): readonly Undoable[] {
+  const known = new Set(fates.map(({ registration }) => keyOf(registration)));
+  const unknown = found.filter((registration) => !known.has(keyOf(registration)));
+  const isOthers = ({ registration, state, cameBack }: RegistrationFate) =>
+    state === "holding" || state === "released" || (registration.state === "draining" && cameBack === 0);
+  const told = fates.map((fate): Undoable => {
+    const { registration, state, heldMs, deregistered = false } = fate;
+    const deregisteredBy = deregistered ? "drain" : isOthers(fate) ? "others" : "perhaps";
+    return { registration, deregisteredBy, ...(state === "holding" ? { since: stoppedAt - heldMs } : {}) };
+  });
+  const untold = unknown.map((registration): Undoable => {
+    return { registration, deregisteredBy: registration.state === "draining" ? "others" : "perhaps" };
+  });
+  return [...told, ...untold];
 }

@@ -48,6 +48,7 @@ describe("how long a node is held", () => {
 });
 
 describe("what a look means", () => {
+  const BACK = { seenLeaving: false, wasBack: true };
   const cases: [string, LoadBalancerKind, number, Partial<HoldProgress>, RegistrationState, number, HoldVerdict][] = [
     ["draining before the end of the hold is held", "alb", 60, {}, "draining", 59, "wait"],
     ["draining at the end of an ALB's hold is over: the state is a timer", "alb", 60, {}, "draining", 60, "over"],
@@ -63,6 +64,9 @@ describe("what a look means", () => {
     ["live for long means that the call did nothing", "alb", 60, { seenLeaving: false }, "live", 20, "ignored"],
     ["live after it was seen leaving has come back", "alb", 60, { seenLeaving: true }, "live", 7, "back"],
     ["initial has come back, whatever was seen", "alb", 60, { seenLeaving: false }, "initial", 1, "back"],
+    ["live again is back until it is known to be another machine's", "alb", 60, BACK, "live", 12, "back"],
+    ["draining after it was back is held anew", "alb", 60, BACK, "draining", 60, "anew"],
+    ["absent after it was back is held anew", "alb", 60, BACK, "absent", 60, "anew"],
   ];
   test.each(cases)("%s", (_, kind, delay, progress, state, at, expected) => {
     const held: HoldProgress = { since: 0, seenLeaving: true, ...progress };

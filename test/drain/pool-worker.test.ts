@@ -135,6 +135,36 @@ describe("nodes of one pool", () => {
     expect(made.events.filter(({ type }) => type === "deregistering-again")).toEqual([]);
   });
 
+  test("that were seen back, and left again before their address was known, are held anew", async () => {
+    const { scene: made, cloud, pool, nodes } = scene(1, 120_000);
+    const owned = cloud.stillOwned.bind(cloud);
+    cloud.stillOwned = async () => {
+      cloud.stillOwned = owned;
+      throw PASSING;
+    };
+    const drain = made.ask("i-0");
+    await made.clock.advance(10_000);
+    for (const node of nodes) cloud.addRegistration(pool, node);
+    // The look at 67 s sees it back, the next one draining.
+    await made.clock.advance(58_000);
+    cloud.force(pool, "draining");
+    expect(await made.clock.run(drain)).toMatchObject({ status: "drained", registrations: [{ heldMs: 120_000 }] });
+    expect(made.elapsedSeconds).toBe(192);
+    expect(made.secondsOf("deregister", pool)).toEqual([0]);
+  });
+
+  test("that were seen back get new traffic, whoever is asked about their address", async () => {
+    const { scene: made, cloud, pool, nodes } = scene(1, 120_000);
+    cloud.stillOwned = async () => new Promise(() => {});
+    const leaving = new AbortController();
+    const drain = made.ask("i-0", { signal: leaving.signal });
+    await made.clock.advance(10_000);
+    for (const node of nodes) cloud.addRegistration(pool, node);
+    await made.clock.advance(58_000);
+    leaving.abort();
+    expect(await drain).toMatchObject({ status: "abandoned", registrations: [{ newTrafficStopped: false }] });
+  });
+
   test("that have come back are registered, not held, until they are deregistered again", async () => {
     const { scene: made, cloud, pool, nodes } = scene(1, 120_000);
     const drain = made.ask("i-0", { deadlineSeconds: 110 });

@@ -1,16 +1,10 @@
 import type { WorldPool, WorldTarget } from "./world.ts";
 
-export type Method = "resolve" | "find" | "describe" | "deregister" | "register" | "observe" | "owned" | "terminated";
-export const METHODS: readonly Method[] = [
-  "resolve",
-  "find",
-  "describe",
-  "deregister",
-  "register",
-  "observe",
-  "owned",
-  "terminated",
+export const METHODS = [
+  ...(["resolve", "find", "health", "describe", "deregister", "register", "obstacles"] as const),
+  ...(["observe", "owned", "terminated"] as const),
 ];
+export type Method = (typeof METHODS)[number];
 
 export interface MadeCall {
   readonly method: Method;
@@ -19,16 +13,44 @@ export interface MadeCall {
   readonly at: number;
 }
 
+/** One target in a call that changes something. */
+export interface Change {
+  readonly target: WorldTarget;
+  /** The node on whose behalf. */
+  readonly node: string;
+  /** That node's drain at the moment of the call: absent where none runs. */
+  readonly drain?: string | undefined;
+  /** It was asked for the drain's own sake for the first time. */
+  readonly isFirst: boolean;
+}
+
+/** A call to end registrations, or to make them again, as a process makes it. */
+export interface MadeChanges {
+  readonly method: "deregister" | "register";
+  readonly pool: WorldPool;
+  readonly changes: readonly Change[];
+  readonly at: number;
+  /** Which process. */
+  readonly life: number;
+}
+
+export interface CallsHeard {
+  /** A process makes a call. */
+  readonly onChanges: (call: MadeChanges) => void;
+  /** The cloud is about to end a registration on somebody's word. */
+  readonly onDeregistered: (change: Change, at: number) => void;
+}
+
 /** More calls than that at one moment are a loop without a wait: it would never end, and no time would pass. */
 const AT_ONCE_MAX = 500;
 
 /** Every call of every process. */
 export class CallLog {
   readonly all: MadeCall[] = [];
-  readonly #onDeregistered: (target: WorldTarget, at: number) => void;
+  readonly #heard: CallsHeard;
 
-  constructor(onDeregistered: (target: WorldTarget, at: number) => void) {
-    this.#onDeregistered = onDeregistered;
+  constructor(heard: CallsHeard) {
+    this.#heard = heard;
   }
 
   /** From now on no call is answered. */
@@ -40,8 +62,13 @@ export class CallLog {
     this.all.push(call);
   }
 
-  /** The cloud is about to end a registration on somebody's word. */
-  deregistered(target: WorldTarget, at: number): void {
-    this.#onDeregistered(target, at);
+  changes(call: MadeChanges): void {
+    const { method, pool, changes, at } = call;
+    this.all.push({ method, pool, targets: changes.map(({ target }) => target), at });
+    this.#heard.onChanges(call);
+  }
+
+  deregistered(change: Change, at: number): void {
+    this.#heard.onDeregistered(change, at);
   }
 }

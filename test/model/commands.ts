@@ -12,8 +12,12 @@ export type Command =
       readonly timeoutMs?: number | undefined;
       /** With a signal of its own, by which it may leave. */
       readonly isOwn?: boolean;
+      readonly isVoluntary?: boolean;
+      readonly force?: boolean;
     }
   | { readonly type: "leave"; readonly caller: number }
+  /** Counted from the last drain back; beyond the first one it is unknown. */
+  | { readonly type: "cancel"; readonly drain: number }
   | { readonly type: "wait"; readonly ms: number }
   /** A controller registers a node, perhaps again. */
   | { readonly type: "register"; readonly pool: number; readonly node: number; readonly port: number }
@@ -21,9 +25,13 @@ export type Command =
   | { readonly type: "takeOut"; readonly pool: number; readonly node: number }
   /** Both, so soon after one another that nobody may have looked. */
   | { readonly type: "flap"; readonly pool: number; readonly node: number; readonly port: number; readonly ms: number }
+  /** All that the node has in the pool passes its health checks from now on, or fails them. */
+  | { readonly type: "fare"; readonly pool: number; readonly node: number; readonly isHealthy: boolean }
   | { readonly type: "vanish"; readonly pool: number }
   | { readonly type: "terminate"; readonly node: number }
   | { readonly type: "move"; readonly from: number; readonly to: number }
+  /** An address moves, and its new owner is registered by it where the old one was. */
+  | { readonly type: "reuse"; readonly from: number; readonly to: number; readonly pool: number; readonly ms: number }
   | { readonly type: "fault"; readonly fault: FaultSpec }
   | { readonly type: "crash"; readonly gapMs: number }
   | { readonly type: "stop"; readonly gapMs: number };
@@ -32,7 +40,7 @@ type Does<T extends Command["type"]> = (model: ModelCase, command: Extract<Comma
 
 /** What each command does to a case. A new one: a member of `Command`, a line here, one in `arbitraries.ts`. */
 const DOES: { readonly [T in Command["type"]]: Does<T> } = {
-  ask(model, { node: number, by, deadlineMs, timeoutMs, isOwn = false }) {
+  ask(model, { node: number, by, deadlineMs, timeoutMs, isOwn = false, isVoluntary, force }) {
     const { world, clock } = model;
     const { id } = world.node(number);
     const [address = ""] = world.addressesOf(world.node(number), clock.now());
@@ -42,12 +50,17 @@ const DOES: { readonly [T in Command["type"]]: Does<T> } = {
       dryRun: false,
       ...(deadlineMs === undefined ? {} : { deadline: clock.now() + deadlineMs }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(isVoluntary === undefined ? {} : { isVoluntary }),
+      ...(force === undefined ? {} : { force }),
     };
     model.ask(request, id, isOwn);
   },
   leave({ leaving }, { caller }) {
     const own = [...leaving.values()];
     own[caller % Math.max(1, own.length)]?.abort();
+  },
+  cancel(model, { drain }) {
+    model.cancel([...model.drains.all.keys()].at(-1 - drain) ?? "unknown");
   },
   wait: ({ clock }, { ms }) => clock.advance(ms),
   register({ world, clock }, { pool, node, port }) {
@@ -62,9 +75,21 @@ const DOES: { readonly [T in Command["type"]]: Does<T> } = {
     await model.clock.advance(ms);
     await DOES.takeOut(model, { ...what, type: "takeOut" });
   },
+  fare({ world, clock }, { pool, node, isHealthy }) {
+    const now = clock.now();
+    for (const target of world.targetsOf(world.pool(pool), world.node(node), now)) world.fares(target, isHealthy, now);
+  },
   vanish: ({ world, clock }, { pool }) => world.vanish(world.pool(pool), clock.now()),
   terminate: ({ world, clock }, { node }) => world.terminate(world.node(node), clock.now()),
   move: ({ world, clock }, { from, to }) => world.move(world.node(from), world.node(to), clock.now()),
+  async reuse(model, { from, to, pool, ms }) {
+    const { world, clock } = model;
+    const before = world.targetsOf(world.pool(pool), world.node(from), clock.now());
+    await DOES.move(model, { type: "move", from, to });
+    await clock.advance(ms);
+    const now = clock.now();
+    for (const target of before) if (world.ownerOf(target, now) === world.node(to)) world.registerAgain(target, now);
+  },
   fault: ({ faults, clock }, { fault }) => faults.add(fault, clock.now()),
   crash: (model, { gapMs }) => model.crash(gapMs),
   stop: (model, { gapMs }) => model.stop(gapMs),

@@ -9,7 +9,7 @@ const OWNER_KNOWN_FOR_MS = 60_000;
 
 /** Only what is the node's, and only where the discovery allows it, is deregistered. */
 export const DEREGISTRATIONS: Watcher = {
-  onDeregister({ world, events }, target, at) {
+  onDeregister({ world, events }, { target }, at) {
     const { pool, name } = target;
     assert(!pool.isElsewhere, `${name} of ${pool.id} is deregistered, which the discovery leaves alone`);
     // Whoever is asked for at that moment, or was until a call that is on its way was made.

@@ -68,13 +68,20 @@ function drainedForGood(model: ModelCase, { event, at, life }: HeardEvent): void
     const wasSearched = model.told.wasSearched(pool, node, life, begun?.at ?? 0);
     assert(wasSearched, `${status}, and ${pool.id} was never asked for the node`);
     for (const target of model.world.targetsOf(pool, node, at)) {
-      if (!model.world.isLive(target, at)) continue;
+      if (!model.world.isLive(target, at) || isKept(event.outcome, target)) continue;
+      const isFound = model.drains.all.get(event.drainId)?.found.has(`${pool.id}|${target.name}`) === true;
       assert(
-        !model.told.wasShownLive(target, life),
+        !model.told.wasShownLive(target, { life, node: node.id, isFound }),
         `${status}, and ${target.name} of ${pool.id} is known to be registered`,
       );
     }
   }
+}
+
+function isKept(outcome: DrainOutcome, { pool, name }: WorldTarget): boolean {
+  return fatesOf(outcome).some(
+    ({ state, registration }) => state === "kept" && registration.pool.id === pool.id && registration.target === name,
+  );
 }
 
 /** `newTrafficStopped` is not said before the load balancer's own lag has passed, and not of what was last seen live. */

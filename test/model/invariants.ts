@@ -2,16 +2,18 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { allSettled, settledByTheLimit } from "./deadlines.ts";
 import { DEREGISTRATIONS } from "./deregistrations.ts";
+import { GUARDS } from "./guards.ts";
 import { HOLDS } from "./holds.ts";
 import { byDrain, endsAreWritten, ledgerAgrees, ledgerReplays } from "./ledger-replay.ts";
 import type { ModelCase, Watcher } from "./model-case.ts";
+import { cancelsAnswered, everyUndoHasEnded, UNDOS } from "./undos.ts";
 
 /** One pool is called so often in any minute at most, by each method, for each node that there is. */
 const CALLS_PER_MINUTE_MAX = 40;
 const MINUTE_MS = 60_000;
 
 /** Checked at the very moment of an event or a call. */
-export const WATCHERS: readonly Watcher[] = [HOLDS, DEREGISTRATIONS];
+export const WATCHERS: readonly Watcher[] = [HOLDS, DEREGISTRATIONS, GUARDS, UNDOS];
 
 /** Checked after every command. */
 export const ALWAYS: readonly ((model: ModelCase) => void)[] = [settledByTheLimit, ledgerAgrees, callsAreBounded];
@@ -21,6 +23,8 @@ export const AT_THE_END: readonly ((model: ModelCase) => unknown)[] = [
   allSettled,
   nothingIsLeft,
   everyDrainHasEnded,
+  cancelsAnswered,
+  everyUndoHasEnded,
   endsAreWritten,
   ledgerReplays,
 ];
@@ -44,11 +48,13 @@ function nothingIsLeft({ life }: ModelCase): void {
   assert.deepEqual(getEventListeners(life.abandoned, "abort"), [], "somebody listens");
 }
 
+const ENDS: ReadonlySet<string> = new Set(["ended", "interrupted", "undone"]);
+
 /** But for those that were interrupted and whose process has not ended since: a later process takes them up. */
 function everyDrainHasEnded({ entries, life }: ModelCase): void {
   for (const [drain, written] of byDrain(entries)) {
     assert.equal(life.drainer.running(drain), undefined, `${drain} runs`);
     const { type } = written.at(-1) ?? { type: "accepted" };
-    assert(type === "ended" || type === "interrupted", `${drain} has no end: its last entry is '${type}'`);
+    assert(ENDS.has(type), `${drain} has no end: its last entry is '${type}'`);
   }
 }

@@ -5,6 +5,7 @@ import { drainRecord } from "../../src/drain/drain-record.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
 import type { Delivery, EventSource } from "../../src/drain/event-source.ts";
 import type { DrainObserver } from "../../src/drain/events.ts";
+import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainTimes } from "../../src/drain/plan.ts";
 import { pump } from "../../src/service.ts";
@@ -16,6 +17,7 @@ export interface LifeOptions {
   readonly worldClock: VirtualClock;
   readonly ledger: Ledger;
   readonly times: DrainTimes;
+  readonly guard: GuardOptions | undefined;
   readonly cloud: (life: Life) => CloudProvider;
   readonly observer: DrainObserver;
   /** Hears of each entry that has reached the ledger. */
@@ -39,10 +41,11 @@ export class Life {
   constructor(options: LifeOptions) {
     this.number = options.number;
     this.#options = options;
-    const { times, ledger, onEntry, observer } = options;
+    const { times, guard, ledger, onEntry, observer } = options;
     this.drainer = new Drainer({
       clock: this.clock,
       times,
+      ...(guard && { guard }),
       cloud: options.cloud(this),
       ledger: cutOff(ledger, this.dead, onEntry),
       observers: [(event) => this.dead.aborted || observer(event)],
@@ -96,9 +99,12 @@ export class Life {
       onSettled: () => {},
       onUnsettled: (_, error) => onUnsettled(error),
     });
-    this.#running = Promise.all([pumping, ...resumed]).then(() => {
-      this.#isOver = true;
-    }, onUnsettled);
+    // As the service does it: an undo that is interrupted rejects.
+    this.#running = pumping
+      .then(() => Promise.allSettled(resumed))
+      .then(() => {
+        this.#isOver = true;
+      }, onUnsettled);
   }
 
   ask(delivery: Delivery): void {

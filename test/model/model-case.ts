@@ -5,14 +5,17 @@ import type { DrainRequest } from "../../src/drain/request.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
-import { CallLog } from "./call-log.ts";
+import { CallLog, type Change, type MadeChanges } from "./call-log.ts";
+import { Cancels } from "./cancels.ts";
 import { type Asked, Deliveries } from "./deliveries.ts";
+import { Drains } from "./drains.ts";
 import { Faults } from "./faults.ts";
 import { Life } from "./life.ts";
 import { ModelCloud } from "./model-cloud.ts";
+import { ShownHealths } from "./shown-health.ts";
 import { Told } from "./told.ts";
 import { Wire } from "./wire.ts";
-import { World, type WorldSpec, type WorldTarget } from "./world.ts";
+import { World, type WorldSpec } from "./world.ts";
 
 export const TIMES = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
 
@@ -26,7 +29,10 @@ export interface HeardEvent {
 /** Told of what happens, at the moment when it happens. Throws what is wrong with it. */
 export interface Watcher {
   readonly onEvent?: (model: ModelCase, heard: HeardEvent) => void;
-  readonly onDeregister?: (model: ModelCase, target: WorldTarget, at: number) => void;
+  /** A process calls. */
+  readonly onChanges?: (model: ModelCase, call: MadeChanges) => void;
+  /** The cloud ends a registration on a process's word. */
+  readonly onDeregister?: (model: ModelCase, change: Change, at: number) => void;
 }
 
 /** A world, the processes that live in it one after the other, and everything that was seen of them. */
@@ -36,6 +42,9 @@ export class ModelCase {
   readonly spec: WorldSpec;
   readonly faults: Faults;
   readonly told: Told;
+  readonly healths = new ShownHealths();
+  readonly drains = new Drains();
+  readonly cancels = new Cancels();
   readonly ledger = new MemoryLedger({ endedMax: 1_000, weightMax: 1_000_000 });
   readonly entries: LedgerEntry[] = [];
   readonly events: HeardEvent[] = [];
@@ -54,8 +63,15 @@ export class ModelCase {
     this.faults = new Faults(this.world);
     this.told = new Told(this.world);
     this.deliveries = new Deliveries(() => this.clock.now());
-    this.calls = new CallLog((target, at) => {
-      for (const { onDeregister } of watchers) this.#noting(() => onDeregister?.(this, target, at));
+    this.calls = new CallLog({
+      onChanges: (call) => {
+        for (const { onChanges } of watchers) this.#noting(() => onChanges?.(this, call));
+        const { method, changes, life, at } = call;
+        if (method === "deregister") for (const change of changes) this.drains.asks(change, life, at);
+      },
+      onDeregistered: (change, at) => {
+        for (const { onDeregister } of watchers) this.#noting(() => onDeregister?.(this, change, at));
+      },
     });
     this.#watchers = watchers;
     this.life = this.#newLife(1);
@@ -82,10 +98,21 @@ export class ModelCase {
     );
   }
 
+  /** Asks the process that lives. The drain may be unknown. */
+  cancel(drain: string): void {
+    const { life, clock } = this;
+    const { answers } = this.cancels.add(drain, { askedAt: clock.now(), life: life.number });
+    life.drainer.cancel(drain, undefined, life.abandoned).then(
+      (outcome) => life.dead.aborted || void answers.push({ at: clock.now(), outcome }),
+      (error: unknown) => life.dead.aborted || void answers.push({ at: clock.now(), error }),
+    );
+  }
+
   /** The process dies, and the next one comes after a while. */
   async crash(gapMs: number): Promise<void> {
     this.life.die();
     this.deliveries.died(this.life.number);
+    this.cancels.died(this.life.number);
     this.leaving.clear();
     await this.#next(gapMs);
   }
@@ -101,6 +128,7 @@ export class ModelCase {
   }
 
   async #next(gapMs: number): Promise<void> {
+    this.drains.died();
     await this.clock.advance(gapMs);
     this.life = this.#newLife(this.life.number + 1);
     await this.begin();
@@ -113,6 +141,7 @@ export class ModelCase {
       worldClock: this.clock,
       ledger: this.ledger,
       times: TIMES,
+      guard: this.spec.guard,
       cloud: ({ clock, dead }) => {
         const wire = new Wire({
           ...this,
@@ -126,9 +155,13 @@ export class ModelCase {
       observer: (event) => {
         const heard = { event, at: this.clock.now(), life: number };
         this.events.push(heard);
+        this.drains.heard(event, heard.at, number);
         for (const { onEvent } of watchers) this.#noting(() => onEvent?.(this, heard));
       },
-      onEntry: (entry) => this.entries.push(entry),
+      onEntry: (entry) => {
+        this.entries.push(entry);
+        this.drains.entered(entry);
+      },
       onUnsettled: (error) => this.wrong.push(error),
     });
   }

@@ -6,6 +6,7 @@ import type {
   Node,
   Observed,
   Pool,
+  PoolHealth,
   PoolTerms,
   Registration,
   RegistrationState,
@@ -13,8 +14,12 @@ import type {
 import { DrainError } from "../../src/drain/errors.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
 import type { CallLog, Method } from "./call-log.ts";
+import { CloudWrites } from "./cloud-writes.ts";
+import type { Drains } from "./drains.ts";
 import type { Faults } from "./faults.ts";
-import type { Told } from "./told.ts";
+import { registrationOf } from "./registrations.ts";
+import { HealthReads, type ShownHealths } from "./shown-health.ts";
+import type { Answer, Told } from "./told.ts";
 import type { Wire } from "./wire.ts";
 import type { Shown, World, WorldNode, WorldPool, WorldSpec, WorldTarget } from "./world.ts";
 
@@ -25,6 +30,8 @@ export interface ModelCloudOptions {
   readonly world: World;
   readonly spec: WorldSpec;
   readonly told: Told;
+  readonly healths: ShownHealths;
+  readonly drains: Drains;
   readonly faults: Faults;
   readonly calls: CallLog;
   readonly clock: Clock;
@@ -36,6 +43,8 @@ export interface ModelCloudOptions {
 /** The world as one process gets to see it: late, at times old, and refusing. What it does show was so. */
 export class ModelCloud implements CloudProvider {
   readonly #options: ModelCloudOptions;
+  readonly #writes: CloudWrites;
+  readonly #healthReads: HealthReads;
   readonly #remembered = new Map<string, { readonly node: Node; readonly at: number }>();
 
   /** What a process remembers it has read itself. */
@@ -43,6 +52,8 @@ export class ModelCloud implements CloudProvider {
 
   constructor(options: ModelCloudOptions) {
     this.#options = options;
+    this.#writes = new CloudWrites(options);
+    this.#healthReads = new HealthReads(options);
     this.#startedAt = options.clock.now();
   }
 
@@ -75,19 +86,23 @@ export class ModelCloud implements CloudProvider {
         const { state } = shown.get(target) ?? { state: "absent" };
         if (state === "absent") return [];
         told.add(target);
-        this.#tell(target, "search", { at, shown }, at);
-        return [registrationOf(target, state)];
+        this.#tell(target, { by: "search", node: node.id, askedAt: at }, { at, shown });
+        return [registrationOf(target, node.id, { state, isHealthy: world.isHealthy(target, at) })];
       });
       return pool.isElsewhere ? { registrations: [], elsewhere: registrations } : { registrations, elsewhere: [] };
     };
     if (spec.indexAgeMs > 0)
-      for (const pool of world.pools)
-        yield found(pool, this.#snapshot(pool, Math.max(this.#startedAt, clock.now() - spec.indexAgeMs)));
+      for (const pool of world.pools) {
+        const at = Math.max(this.#startedAt, clock.now() - spec.indexAgeMs);
+        this.#learn(pool, at, at);
+        yield found(pool, this.#snapshot(pool, at));
+      }
     for (const pool of world.pools) {
       if (pool.vanishedAt !== undefined) continue;
       const askedAt = clock.now();
       const snapshot = await this.#call("find", by, pool, (at) => this.#snapshot(pool, at));
       this.#searched(pool, node, askedAt);
+      this.#learn(pool, askedAt, snapshot.at);
       const answer = found(pool, snapshot);
       if (answer.registrations.length + answer.elsewhere.length > 0) yield answer;
     }
@@ -97,13 +112,17 @@ export class ModelCloud implements CloudProvider {
     return undefined;
   }
 
-  /** Drains have no guard here. */
-  knownHealth(): undefined {
-    return undefined;
+  knownHealth({ id }: Pool): PoolHealth | undefined {
+    return this.#healthReads.known(this.#options.world.poolOf(id));
   }
 
-  healthOf(): Promise<never> {
-    return Promise.reject(new Error("nobody asks how a pool fares"));
+  async healthOf({ id }: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    const pool = this.#options.world.poolOf(id);
+    const known = this.#healthReads.known(pool);
+    if (known !== undefined && known.at >= notBefore) return known;
+    const askedAt = this.#options.clock.now();
+    const shownAt = await this.#call("health", by, pool, (at) => at);
+    return this.#healthReads.learn(pool, askedAt, shownAt);
   }
 
   describe({ id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
@@ -123,47 +142,29 @@ export class ModelCloud implements CloudProvider {
     return pools.map(() => 0);
   }
 
-  async deregister({ id }: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    const { world, spec, told, faults, clock, wire, calls } = this.#options;
-    const pool = world.poolOf(id);
-    await wire.permit(by.signal);
-    const taken = take(spec.targetsPerCallMax);
-    if (taken.length === 0) return;
-    const targets = taken.flatMap(({ target }) => pool.targets.get(target) ?? []);
-    calls.made({ method: "deregister", pool, targets, at: clock.now() });
-    const ignored = new Set(faults.isIgnored(pool, clock.now()) ? targets : []);
-    const refused = targets.filter((target) => faults.isRefused(world.ownerOf(target, clock.now()), clock.now()));
-    const at = await wire.send({ method: "deregister", pool, by }, (now) => {
-      const meant = targets.filter((target) => !ignored.has(target) && !refused.includes(target));
-      for (const target of meant) calls.deregistered(target, now);
-      for (const target of meant) world.deregister(target, now);
-      return now;
-    });
-    for (const target of targets) told.accepted(target, { at, answeredAt: clock.now() });
-    if (refused.length > 0) by.refuses?.(refused.map(({ name }) => name));
+  deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    return this.#writes.deregister(pool, take, by);
   }
 
-  async register({ id }: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    const { world, spec, faults, clock, wire, calls } = this.#options;
-    const pool = world.poolOf(id);
-    await wire.permit(by.signal);
-    const targets = take(spec.targetsPerCallMax).flatMap(({ target }) => pool.targets.get(target) ?? []);
-    calls.made({ method: "register", pool, targets, at: clock.now() });
-    const ignored = new Set(faults.isIgnored(pool, clock.now()) ? targets : []);
-    await wire.send({ method: "register", pool, by }, (now) => {
-      if (pool.vanishedAt !== undefined) throw new DrainError("not-registered", `${id} has vanished`);
-      for (const target of targets) if (!ignored.has(target)) world.registerAgain(target, now);
-    });
+  register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    return this.#writes.register(pool, take, by);
   }
 
-  async obstacles(
+  obstacles(
     node: Node,
     registrations: readonly Registration[],
     by: CallFor,
   ): Promise<ReadonlyMap<Registration, string>> {
-    const owned = await this.stillOwned(node, registrations, by);
-    const lost = registrations.filter((one) => !owned.includes(one));
-    return new Map(lost.map((one) => [one, `${one.target} is another machine's by now`]));
+    const { world } = this.#options;
+    const pool = world.poolOf(registrations[0]?.pool.id ?? "");
+    return this.#call("obstacles", by, pool, (at) => {
+      const isGone = (pool.vanishedAt ?? Number.POSITIVE_INFINITY) <= at;
+      const isLost = ({ target }: Registration) =>
+        world.ownerOf(pool.targets.get(target) as WorldTarget, at)?.id !== node.id;
+      const why = (one: Registration) =>
+        isGone ? "its pool has vanished" : `${one.target} is another machine's by now`;
+      return new Map(registrations.filter((one) => isGone || isLost(one)).map((one) => [one, why(one)]));
+    });
   }
 
   async observe({ id }: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed> {
@@ -177,7 +178,9 @@ export class ModelCloud implements CloudProvider {
     const snapshot = await wire.send({ method: "observe", pool, by }, (now) =>
       this.#snapshot(pool, this.#asShown(now, at)),
     );
-    const states = targets.map((target) => [target.name, this.#tell(target, "look", snapshot, at)] as const);
+    const states = targets.map(
+      (target) => [target.name, this.#tell(target, { by: "look", askedAt: at }, snapshot)] as const,
+    );
     return { at, states: new Map(states) };
   }
 
@@ -224,11 +227,16 @@ export class ModelCloud implements CloudProvider {
     return { at, shown: new Map(targets.map((target) => [target, this.#options.world.shown(target, at)])) };
   }
 
-  #tell(target: WorldTarget, by: "search" | "look", { at, shown }: Snapshot, askedAt: number): RegistrationState {
+  #tell(target: WorldTarget, how: Pick<Answer, "by" | "node" | "askedAt">, { at, shown }: Snapshot): RegistrationState {
     const { told, life } = this.#options;
     const one = shown.get(target) ?? { state: "absent" };
-    told.tell(target, { ...one, by, life, askedAt, shownAt: at });
+    told.tell(target, { ...one, ...how, life, shownAt: at });
     return one.state;
+  }
+
+  /** What lists a classic load balancer's instances does not say how they fare. */
+  #learn(pool: WorldPool, askedAt: number, shownAt: number): void {
+    if (pool.kind !== "classic") this.#healthReads.learn(pool, askedAt, shownAt);
   }
 
   #searched(pool: WorldPool, { id }: Node, askedAt: number): void {
@@ -255,12 +263,6 @@ export class ModelCloud implements CloudProvider {
 interface Snapshot {
   readonly at: number;
   readonly shown: ReadonlyMap<WorldTarget, Shown>;
-}
-
-function registrationOf({ pool, name }: WorldTarget, state: RegistrationState): Registration {
-  const { id, kind } = pool;
-  const used = kind === "unattached" ? {} : { loadBalancer: `${id}-lb` };
-  return { pool: { kind, id, name: id, ...used }, target: name, state, detail: state, isHealthy: state === "live" };
 }
 
 /** What it gives or throws, for later. */

@@ -1,13 +1,15 @@
 import { isRegistered, type Shown, type World, type WorldNode, type WorldPool, type WorldTarget } from "./world.ts";
 
 /** One answer of the cloud about one target, as it reached a process. */
-interface Answer extends Shown {
+export interface Answer extends Shown {
   readonly by: "search" | "look";
   /** Which process. */
   readonly life: number;
   readonly askedAt: number;
   /** What it shows was so then. */
   readonly shownAt: number;
+  /** The id of the node that a search was about. */
+  readonly node?: string;
 }
 
 /** The cloud has said yes to a deregistration. */
@@ -16,6 +18,12 @@ interface Accepted {
   readonly at: number;
   /** When the answer reached the process. */
   readonly answeredAt: number;
+}
+
+export interface ShownTo {
+  readonly life: number;
+  readonly node: string;
+  readonly isFound: boolean;
 }
 
 const OLD_READ_MAX_MS = 20_000;
@@ -57,11 +65,14 @@ export class Told {
     return search?.life === life && search.askedAt >= since;
   }
 
-  /** Whether the process was shown the registration that there is now. */
-  wasShownLive(target: WorldTarget, life: number): boolean {
+  /**
+   * Whether the process was shown the registration that there is now, as the node's: a look at what was the node's when
+   * it was found (`isFound`) says so too, and one at what was another's does not.
+   */
+  wasShownLive(target: WorldTarget, { life, node, isFound }: ShownTo): boolean {
     const now = target.stretches.at(-1);
-    const answers = this.#answers.get(target) ?? [];
-    return answers.some((one) => one.life === life && one.stretch === now && isRegistered(one));
+    const answers = (this.#answers.get(target) ?? []).filter((one) => one.life === life && one.stretch === now);
+    return answers.some((one) => isRegistered(one) && (one.by === "look" ? isFound : one.node === node));
   }
 
   /** The last answer of a look. */
@@ -79,7 +90,10 @@ export class Told {
     const all = this.#answers.get(target) ?? [];
     // What the search after a restart says of what is held is not heeded: see README's limits.
     const isHeldBy = (one: Answer) =>
-      asked.some(({ at }) => at < one.shownAt) && all.some((other) => other.life < one.life);
+      all.some(
+        ({ life: before, state }) =>
+          before < one.life && (state === "draining" || asked.some(({ at }) => at < one.shownAt)),
+      );
     // A process forgets the looks of those before it; what they found is in the ledger.
     const answers = all.filter((one) => (one.by === "search" ? !isHeldBy(one) : one.life === life));
     const mine = answers.filter(({ shownAt }) => this.#world.ownerOf(target, shownAt) === node);

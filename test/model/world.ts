@@ -1,4 +1,5 @@
 import type { LoadBalancerKind, RegistrationState } from "../../src/drain/cloud-provider.ts";
+import type { GuardOptions } from "../../src/drain/guard.ts";
 
 /** What there is when a case begins. Members are numbers of nodes; what is beyond the last counts from the first again. */
 export interface WorldSpec {
@@ -11,6 +12,10 @@ export interface WorldSpec {
   readonly recalls: boolean;
   /** How old what a search tells first is. 0: nothing is remembered. */
   readonly indexAgeMs: number;
+  /** Absent: pools may be left without healthy targets. */
+  readonly guard?: GuardOptions | undefined;
+  /** Of the nodes, one after the other, then again from the first. Undefined: nobody knows its zone. */
+  readonly zones: readonly (string | undefined)[];
 }
 
 export interface PoolSpec {
@@ -18,19 +23,23 @@ export interface PoolSpec {
   readonly delayMs: number;
   /** For how long a target is listed as `initial`. */
   readonly initialMs: number;
-  /** For how much longer than the delay it is listed as draining; a classic one: for how much shorter. */
+  /** For how much longer than the delay it is listed as draining. Below 0: for how much shorter, if it is a classic one. */
   readonly listedMs: number;
   readonly byAddress: boolean;
   readonly ports: number;
   readonly members: readonly number[];
   /** The configured discovery leaves it out. */
   readonly isElsewhere: boolean;
+  /** Each zone of its load balancer sends to its own targets alone. */
+  readonly isZonal: boolean;
 }
 
 /** When a target was registered, and when that ended. */
 interface Stretch {
   readonly from: number;
   to?: number;
+  /** The drain that has ended it. Absent: somebody else has, or nobody. */
+  endedBy?: string;
 }
 
 /** A target as the cloud lists it. */
@@ -52,6 +61,8 @@ export interface WorldTarget {
   /** The instance id or the address that it was registered by. */
   readonly registeredBy: string;
   readonly stretches: Stretch[];
+  /** When it has passed or failed its health checks, from the beginning. */
+  readonly health: { readonly from: number; readonly isHealthy: boolean }[];
 }
 
 export interface WorldPool extends PoolSpec {
@@ -71,11 +82,16 @@ export class World {
   readonly nodes: readonly WorldNode[];
   readonly pools: readonly WorldPool[];
   readonly #addresses = new Map<string, { readonly from: number; readonly node: WorldNode }[]>();
+  /** Of ids and addresses. An address stays in its zone. */
+  readonly #zones = new Map<string, string | undefined>();
 
   constructor(spec: WorldSpec) {
     this.nodes = Array.from({ length: spec.nodes }, (_, number) => ({ id: `i-${number}` }));
-    for (const [number, node] of this.nodes.entries())
-      for (const last of [1, 2]) this.#addresses.set(`10.0.${number}.${last}`, [{ from: LONG_AGO, node }]);
+    for (const [number, node] of this.nodes.entries()) {
+      const addresses = [1, 2].map((last) => `10.0.${number}.${last}`);
+      for (const address of addresses) this.#addresses.set(address, [{ from: LONG_AGO, node }]);
+      for (const one of [node.id, ...addresses]) this.#zones.set(one, spec.zones[number % spec.zones.length]);
+    }
     this.pools = spec.pools.map((pool, number) => ({ ...pool, id: `pool/${number}`, targets: new Map() }));
     for (const pool of this.pools)
       for (const member of new Set(pool.members.map((number) => number % spec.nodes)))
@@ -120,7 +136,7 @@ export class World {
     const registeredBy = pool.byAddress ? (this.addressesOf(node, now)[port] ?? "") : node.id;
     if (registeredBy === "") return;
     const name = `${registeredBy}:${FIRST_PORT + (port % pool.ports)}`;
-    const target = pool.targets.get(name) ?? { pool, name, registeredBy, stretches: [] };
+    const target = pool.targets.get(name) ?? { pool, name, registeredBy, stretches: [], health: [] };
     pool.targets.set(name, target);
     this.registerAgain(target, now);
   }
@@ -130,9 +146,26 @@ export class World {
     if (last === undefined || last.to !== undefined) target.stretches.push({ from: now });
   }
 
-  deregister(target: WorldTarget, now: number): void {
+  /** `drain`: on whose behalf. Absent: somebody else does it. */
+  deregister(target: WorldTarget, now: number, drain?: string): void {
     const last = target.stretches.at(-1);
-    if (last !== undefined) last.to ??= now;
+    if (last === undefined || last.to !== undefined) return;
+    last.to = now;
+    if (drain !== undefined) last.endedBy = drain;
+  }
+
+  /** From now on it passes its health checks, or fails them. */
+  fares(target: WorldTarget, isHealthy: boolean, now: number): void {
+    target.health.push({ from: now, isHealthy });
+  }
+
+  isHealthy(target: WorldTarget, at: number): boolean {
+    const passes = target.health.findLast(({ from }) => from <= at)?.isHealthy ?? true;
+    return passes && this.shown(target, at).state === "live";
+  }
+
+  zoneOf({ registeredBy }: WorldTarget): string | undefined {
+    return this.#zones.get(registeredBy);
   }
 
   vanish(pool: WorldPool, now: number): void {
@@ -154,8 +187,7 @@ export class World {
     if (stretch === undefined || (pool.vanishedAt ?? Number.POSITIVE_INFINITY) <= at) return { state: "absent" };
     const { from, to = Number.POSITIVE_INFINITY } = stretch;
     if (at < to) return { state: at < from + pool.initialMs ? "initial" : "live", stretch };
-    const longer = pool.kind === "classic" ? -pool.listedMs : pool.listedMs;
-    const isDraining = at < to + Math.max(0, pool.delayMs + longer);
+    const isDraining = at < to + Math.max(0, pool.delayMs + pool.listedMs);
     return { state: isDraining ? "draining" : "absent", stretch };
   }
 
