@@ -58,6 +58,7 @@ test("the map in ARCHITECTURE names only files and folders that exist", () => {
     "src/drain",
     "src/cli",
     "src/aws",
+    "src/lambda",
     "src/sources",
     "src/sources/events",
     "src/providers/aws",
