@@ -38,7 +38,6 @@ export async function remoteFrom(
   const flags = flagsFrom(command);
   const useless = (Object.keys(flags) as OptionName[]).filter((name) => !FOR_CALLERS.includes(name));
   const names = useless.map((name) => OPTIONS[name].flag?.split(" ")[0] ?? name);
-  if (command.getOptionValue("deadline") !== undefined) names.push("--deadline");
   if (names.length > 0) {
     throw new ConfigError(names.map((name) => `${name} does nothing with --server: leave it out`));
   }
