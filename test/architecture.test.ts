@@ -37,6 +37,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:tls",
     ],
   },
+  sources: { imports: ["drain"], packages: [] },
   ledger: { imports: ["drain"], packages: ["node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {

@@ -37,6 +37,8 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}registered again  ${registrationText(event.registration)}`;
     case "register-failed":
       return `${at}could not be registered again: ${event.error.message}  ${registrationText(event.registration)}`;
+    case "awaiting-earlier-try":
+      return `${at}waiting until ${new Date(event.until).toISOString()}: an earlier try may have deregistered what is listed no more`;
     case "started":
     case "resumed":
     case "ended":

@@ -84,6 +84,7 @@ export class LiveLines {
       case "registered":
       case "register-failed":
       case "undone":
+      case "awaiting-earlier-try":
         break;
       default:
         event satisfies never;

@@ -166,6 +166,9 @@ export interface CloudProvider {
   /** How the pool's targets fare, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
+  /** Of which kinds the pools are that the node could be in, as far as a search has listed them. */
+  kindsAround(node: Node): ReadonlySet<LoadBalancerKind>;
+
   /** How the pool lets go. Undefined when it has vanished: then it has. */
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined>;
 

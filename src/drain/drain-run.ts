@@ -177,7 +177,7 @@ export class DrainRun implements DepartureOwner {
     this.#searched = true;
   }
 
-  planned({ longestHoldMs }: DrainPlan): void {
+  planned({ longestHoldMs }: Pick<DrainPlan, "longestHoldMs">): void {
     this.#planned = { longestHoldMs, at: this.#clock.now() };
     this.#armLimits();
   }

@@ -1,4 +1,5 @@
 import { anyOf, newAbort } from "./abort.ts";
+import { type Accepted, withoutDrain } from "./accepted.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
@@ -9,8 +10,8 @@ import { DrainGuard } from "./drain-guard.ts";
 import { newDrainId } from "./drain-id.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
+import { untilEarlierTryIsOver } from "./earlier-try.ts";
 import { endBefore } from "./early-end.ts";
-import type { AcceptedDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, tell } from "./events.ts";
 import { Finder } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
@@ -38,18 +39,6 @@ export interface DrainerOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: drains end with the process. */
   readonly ledger?: Ledger;
-}
-
-/** What a request has come to so far. */
-export interface Accepted {
-  /** Absent where there is none: in dry run, and when the node was not found. */
-  readonly drain?: AcceptedDrain;
-  /**
-   * Resolves once the drain would outlive the process, as far as there is a ledger. Rejects with `ledger-unavailable`:
-   * the drain goes on all the same.
-   */
-  readonly recorded: Promise<void>;
-  readonly outcome: DrainOutcome | Promise<DrainOutcome>;
 }
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
@@ -176,6 +165,7 @@ export class Drainer {
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);
+        await untilEarlierTryIsOver(run, { ...this.#options, notify: (event) => this.#notify(event) }, signal);
       });
     } finally {
       this.#release(run);
@@ -292,8 +282,4 @@ export class Drainer {
   #notify(event: DrainEvent): void {
     tell(this.#options.observers, event);
   }
-}
-
-function withoutDrain(outcome: DrainOutcome): Accepted {
-  return { recorded: Promise.resolve(), outcome };
 }

@@ -46,6 +46,8 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
     }
   | { readonly type: "released"; readonly registration: Registration; readonly heldMs: number }
   | { readonly type: "failed"; readonly registration: Registration; readonly error: DrainError }
+  /** Nothing is held any more that is listed. What an earlier try has deregistered may get traffic until then. */
+  | { readonly type: "awaiting-earlier-try"; readonly until: number }
   | { readonly type: "ended"; readonly outcome: DrainOutcome; readonly tookMs: number }
   /** What the drain has done is being undone, from now on. */
   | { readonly type: "cancelled" }

@@ -5,9 +5,9 @@ import type { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Left } from "./past.ts";
+import type { Left, Past } from "./past.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./repeat.ts";
-import { type Unreleased, unreleasedOf } from "./unreleased.ts";
+import { HOLD_MAX_MS, type Unreleased, unreleasedOf } from "./unreleased.ts";
 
 /** After a restart everybody else waits for AWS, too. Where nobody set a limit, a search is tried again for so long. */
 const TAKEN_UP_WITHIN_MS = 600_000;
@@ -49,7 +49,8 @@ export class Finder {
     const repeat = { clock, until, signal };
     if (left !== undefined && !(await this.#takeUp(run, { ...left, letGo }, repeat))) return;
     const unreleased = left === undefined ? await this.#unreleased(run, signal) : NOTHING;
-    const pastOf = (one: Registration) => (one.state === "draining" ? unreleased.get(keyOf(one))?.past : undefined);
+    const pastOf = (one: Registration) =>
+      one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, clock.now())) : undefined;
     await repeatWhilePassing(repeat, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
@@ -109,4 +110,11 @@ export class Finder {
       return false;
     }
   }
+}
+
+/** Whatever is draining is held since the request was first tried, unless that is too long ago to have begun it. */
+function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
+  const { firstTriedAt } = asked;
+  if (firstTriedAt === undefined || firstTriedAt <= now - HOLD_MAX_MS) return undefined;
+  return { heldSince: firstTriedAt, cameBack: 0 };
 }

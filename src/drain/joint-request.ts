@@ -10,6 +10,7 @@ export class JointRequest {
   #deadline: number | undefined;
   #isVoluntary = true;
   #isForced = false;
+  #firstTriedAt: number | undefined;
   #insist: () => void = () => {};
   /** Resolves once somebody has asked who is not to be refused. */
   readonly insisted = new Promise<void>((resolve) => {
@@ -21,7 +22,8 @@ export class JointRequest {
     this.#isGuarded = isGuarded;
   }
 
-  add({ deadline, reason, isVoluntary = false, force = false }: Omit<AskedRequest, "askedAt">): void {
+  add({ deadline, reason, isVoluntary = false, force = false, firstTriedAt }: Omit<AskedRequest, "askedAt">): void {
+    if (firstTriedAt !== undefined) this.#firstTriedAt = Math.min(firstTriedAt, this.#firstTriedAt ?? firstTriedAt);
     if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
     if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
     this.#isVoluntary &&= isVoluntary;
@@ -32,6 +34,11 @@ export class JointRequest {
   /** The earliest. Absent: nobody gave one. */
   get deadline(): number | undefined {
     return this.#deadline;
+  }
+
+  /** See `DrainRequest`: of the one that was tried first. */
+  get firstTriedAt(): number | undefined {
+    return this.#firstTriedAt;
   }
 
   get reasons(): readonly string[] {

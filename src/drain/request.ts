@@ -33,12 +33,17 @@ export interface DrainRequest {
   readonly isVoluntary?: boolean;
   /** Whoever asks wants no guard: nothing is refused and nothing waits. */
   readonly force?: boolean;
+  /**
+   * When the same request was first tried, perhaps by a process that is gone, in milliseconds since the epoch: what is
+   * found on its way out has been since then. Absent: this is the first time.
+   */
+  readonly firstTriedAt?: number;
 }
 
 /** What a drain keeps of a request for its node. */
 export type AskedRequest = Pick<
   DrainRequest,
-  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force"
+  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt"
 > & {
   /** Milliseconds since the epoch. */
   readonly askedAt: number;

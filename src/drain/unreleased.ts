@@ -4,7 +4,7 @@ import type { EndOfDrain, Ledger } from "./ledger.ts";
 import type { Past } from "./past.ts";
 
 /** The longest deregistration delay that AWS takes. Of what is older every hold is over. */
-const HOLD_MAX_MS = 3_600_000;
+export const HOLD_MAX_MS = 3_600_000;
 /** Drains of one node that ended short, one after the other: more are not asked for. */
 const DRAINS_MAX = 5;
 

@@ -74,6 +74,11 @@ export function drainLog(log: Log): DrainObserver {
         return log.info({ ...about, ...where(event.registration), heldSeconds: seconds(event.heldMs) }, "released");
       case "failed":
         return log.error({ ...about, ...where(event.registration), ...failure(event.error) }, "could not be taken out");
+      case "awaiting-earlier-try":
+        return log.info(
+          { ...about, until: new Date(event.until).toISOString() },
+          "waiting: an earlier try may have deregistered what is listed no more",
+        );
       case "ended":
         return logEnd(log, about, event);
       case "cancelled":

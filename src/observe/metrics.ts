@@ -134,6 +134,7 @@ export class Metrics {
       case "registered":
       case "register-failed":
       case "undone":
+      case "awaiting-earlier-try":
         return;
       default:
         event satisfies never;

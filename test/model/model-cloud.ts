@@ -115,6 +115,10 @@ export class ModelCloud implements CloudProvider {
     );
   }
 
+  kindsAround(): ReadonlySet<Pool["kind"]> {
+    return new Set(this.#options.world.pools.map(({ kind }) => kind));
+  }
+
   msToDeregister(pools: readonly Pool[]): readonly number[] {
     return pools.map(() => 0);
   }

@@ -158,6 +158,10 @@ export class FakeCloud implements CloudProvider {
     return { drainMs, terminatesConnections };
   }
 
+  kindsAround(): ReadonlySet<LoadBalancerKind> {
+    return new Set([...this.#registrations.values()].map(({ registration }) => registration.pool.kind));
+  }
+
   msToDeregister(pools: readonly Pool[]): readonly number[] {
     return pools.map((_, index) => (index + 1) * this.msPerDeregistration);
   }

@@ -125,6 +125,11 @@ export class AwsProvider implements CloudProvider {
     return this.#healths.of(pool, notBefore, by);
   }
 
+  kindsAround(node: Node): ReadonlySet<Pool["kind"]> {
+    const { pools } = this.#index;
+    return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
+  }
+
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     return this.#terms.of(pool, by);
   }

@@ -1,0 +1,30 @@
+import { shown } from "../../drain/shown.ts";
+import type { EventBridgeKind } from "./event-bridge-kind.ts";
+import { announced } from "./readings.ts";
+
+/**
+ * An interruptible Capacity Reservation is taken back, or a Capacity Block ends:
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-interruptible-cr.html
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-blocks-monitor.html
+ */
+export const capacityReservationInterruption: EventBridgeKind = {
+  source: "aws.ec2",
+  detailTypes: [
+    "EC2 Capacity Reservation Instance Interruption Warning",
+    // As AWS's page on interruptible reservations had it at first.
+    "EC2 Interruptible Capacity Reservation Instance Interruption Warning",
+  ],
+  read({ origin, detail }) {
+    const deadline = detail.optionalTime("instance-termination-time");
+    const action = detail.optionalText("instance-action") ?? "terminate";
+    return announced([
+      {
+        kind: "capacity-reservation-interruption",
+        instanceId: detail.instanceId("instance-id"),
+        ...origin,
+        ...(deadline !== undefined && { deadline }),
+        reason: `capacity reservation interruption: ${shown(action)}`,
+      },
+    ]);
+  },
+};

@@ -1,0 +1,37 @@
+import type { EventReading } from "../announcement.ts";
+import { autoscalingTerminate } from "./autoscaling-terminate.ts";
+import { capacityReservationInterruption } from "./capacity-reservation-interruption.ts";
+import type { EventBridgeKind } from "./event-bridge-kind.ts";
+import type { EventFields } from "./event-fields.ts";
+import { eventOrigin } from "./event-origin.ts";
+import { within } from "./malformed-event.ts";
+import { nothingAsked } from "./readings.ts";
+import { rebalanceRecommendation } from "./rebalance-recommendation.ts";
+import { scheduledChange } from "./scheduled-change.ts";
+import { spotInterruption } from "./spot-interruption.ts";
+import { stateChange } from "./state-change.ts";
+
+/** All that EventBridge brings and that announces departures, one line a kind. */
+const KINDS: readonly EventBridgeKind[] = [
+  autoscalingTerminate,
+  spotInterruption,
+  rebalanceRecommendation,
+  stateChange,
+  scheduledChange,
+  capacityReservationInterruption,
+];
+
+const ORIGIN = { announcedAt: "time", eventId: "id", accountId: "account", region: "region" } as const;
+
+export function isEventBridgeEvent(fields: EventFields): boolean {
+  return fields.has("detail-type");
+}
+
+/** `version` is not asked for: AWS's own samples come without it. */
+export function readEventBridgeEvent(fields: EventFields): EventReading {
+  const source = fields.text("source");
+  const detailType = fields.text("detail-type");
+  const kind = KINDS.find((each) => each.source === source && each.detailTypes.includes(detailType));
+  if (kind === undefined) return nothingAsked(`${source}: ${detailType}`);
+  return within(detailType, () => kind.read({ origin: eventOrigin(fields, ORIGIN), detail: fields.object("detail") }));
+}

@@ -1,0 +1,132 @@
+import { nodeReference } from "../../drain/request.ts";
+import { shown } from "../../drain/shown.ts";
+import { eventTime } from "./event-time.ts";
+import { MalformedEvent } from "./malformed-event.ts";
+
+/** AWS's names, ids and codes are not longer. */
+const TEXT_CHARACTERS_MAX = 255;
+const BEGINNING_CHARACTERS_MAX = 16;
+
+/** The fields of an object that somebody else has sent. Whatever is not as it is asked for throws `MalformedEvent`. */
+export class EventFields {
+  readonly #values: Readonly<Record<string, unknown>>;
+  /** How a problem names the object's fields: `detail.`. */
+  readonly #path: string;
+
+  private constructor(values: unknown, path: string, what: string) {
+    if (!isObject(values)) throw new MalformedEvent(`${what} is ${kindOf(values)}, not an object`);
+    this.#values = values;
+    this.#path = path;
+  }
+
+  /** `what` names the text in problems. */
+  static parse(text: string, what: string): EventFields {
+    let values: unknown;
+    try {
+      values = JSON.parse(text);
+    } catch {
+      // No more than how it begins: whatever is in it, the operator's own metadata too, can't be told apart.
+      throw new MalformedEvent(`${what} is not JSON: it begins with '${shown(text, BEGINNING_CHARACTERS_MAX)}'`);
+    }
+    return new EventFields(values, "", what);
+  }
+
+  /** JSON's null is nothing. */
+  has(name: string): boolean {
+    return this.#value(name) !== undefined;
+  }
+
+  /** One line of printable characters, at least one: it goes to logs, to the ledger and back to AWS. */
+  text(name: string): string {
+    const text = this.anyText(name);
+    if (text === "" || shown(text, TEXT_CHARACTERS_MAX) !== text) {
+      throw this.#not(name, `1 to ${TEXT_CHARACTERS_MAX} printable characters`);
+    }
+    return text;
+  }
+
+  /** As it was given: of any length, any characters. Not for logs. */
+  anyText(name: string): string {
+    const value = this.#given(name);
+    if (typeof value !== "string") throw new MalformedEvent(`${this.#path}${name} is ${kindOf(value)}, not a text`);
+    return value;
+  }
+
+  optionalText(name: string): string | undefined {
+    return this.has(name) ? this.text(name) : undefined;
+  }
+
+  /** `what` says in a problem what is wanted. */
+  optionalMatch(name: string, pattern: RegExp, what: string): string | undefined {
+    if (!this.has(name)) return undefined;
+    const text = this.text(name);
+    if (!pattern.test(text)) throw this.#not(name, what);
+    return text;
+  }
+
+  instanceId(name: string): string {
+    const text = this.anyText(name);
+    if (!isInstanceId(text)) throw this.#not(name, "an instance id");
+    return text;
+  }
+
+  /** Milliseconds since the epoch. */
+  optionalTime(name: string): number | undefined {
+    if (!this.has(name)) return undefined;
+    const at = eventTime(this.anyText(name));
+    if (at === undefined) throw this.#not(name, "a time");
+    return at;
+  }
+
+  object(name: string): EventFields {
+    return new EventFields(this.#given(name), `${this.#path}${name}.`, this.#path + name);
+  }
+
+  /** The objects in a list; none where the list is absent. */
+  objects(name: string): readonly EventFields[] {
+    const list = this.#value(name) ?? [];
+    const path = this.#path + name;
+    if (!Array.isArray(list)) throw new MalformedEvent(`${path} is ${kindOf(list)}, not a list`);
+    return list.map((each: unknown, index) => new EventFields(each, `${path}[${index}].`, `${path}[${index}]`));
+  }
+
+  /** The object that a text holds as JSON. */
+  document(name: string): EventFields {
+    return EventFields.parse(this.anyText(name), this.#path + name);
+  }
+
+  #value(name: string): unknown {
+    return this.#values[name] ?? undefined;
+  }
+
+  #given(name: string): unknown {
+    const value = this.#value(name);
+    if (value === undefined) throw new MalformedEvent(`${this.#path}${name} is missing`);
+    return value;
+  }
+
+  #not(name: string, what: string): MalformedEvent {
+    return new MalformedEvent(`${this.#path}${name} is '${shown(this.anyText(name))}', not ${what}`);
+  }
+}
+
+export function isInstanceId(text: string): boolean {
+  try {
+    nodeReference("id", text);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** In words, for a value of any size and depth. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "string") return "a text";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}

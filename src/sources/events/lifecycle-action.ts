@@ -1,0 +1,33 @@
+import { shown } from "../../drain/shown.ts";
+import type { EventReading } from "../announcement.ts";
+import type { EventFields } from "./event-fields.ts";
+import type { EventOrigin } from "./event-origin.ts";
+import { announced, nothingAsked } from "./readings.ts";
+
+const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
+
+/**
+ * What Auto Scaling says of a lifecycle action, whatever envelope it comes in. Until when the hook waits is not in it:
+ * DescribeLifecycleHooks knows. `NotificationMetadata` is the operator's own, and may be a secret: it is never read.
+ * https://docs.aws.amazon.com/autoscaling/ec2/userguide/prepare-for-lifecycle-notifications.html
+ */
+export function readLifecycleAction(fields: EventFields, origin: EventOrigin): EventReading {
+  const transition = fields.text("LifecycleTransition");
+  if (transition !== TERMINATING) return nothingAsked(`lifecycle action: ${transition}`);
+  const groupName = fields.text("AutoScalingGroupName");
+  // In a warm pool the machine lives on, but it leaves service all the same.
+  const isKept = fields.optionalText("Destination") === "WarmPool";
+  return announced([
+    {
+      kind: "autoscaling-terminate",
+      instanceId: fields.instanceId("EC2InstanceId"),
+      ...origin,
+      lifecycleAction: {
+        groupName,
+        hookName: fields.text("LifecycleHookName"),
+        token: fields.text("LifecycleActionToken"),
+      },
+      reason: `Auto Scaling ${isKept ? "return to the warm pool" : "termination"}: ${shown(groupName)}`,
+    },
+  ]);
+}

@@ -1,0 +1,26 @@
+import { shown } from "../../drain/shown.ts";
+import type { EventBridgeKind } from "./event-bridge-kind.ts";
+import { announced } from "./readings.ts";
+
+const NOTICE_MS = 120_000;
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
+export const spotInterruption: EventBridgeKind = {
+  source: "aws.ec2",
+  detailTypes: ["EC2 Spot Instance Interruption Warning"],
+  read({ origin, detail }) {
+    const action = detail.text("instance-action");
+    // Hibernation begins with the warning. Any other action, one that is not known yet as well, takes the machine.
+    const noticeMs = action === "hibernate" ? 0 : NOTICE_MS;
+    const { announcedAt } = origin;
+    return announced([
+      {
+        kind: "spot-interruption",
+        instanceId: detail.instanceId("instance-id"),
+        ...origin,
+        ...(announcedAt !== undefined && { deadline: announcedAt + noticeMs }),
+        reason: `spot interruption: ${shown(action)}`,
+      },
+    ]);
+  },
+};

@@ -1,0 +1,26 @@
+import type { EventBridgeKind } from "./event-bridge-kind.ts";
+import { announced, nothingAsked } from "./readings.ts";
+
+/** What a machine goes through that is gone, or is on its way: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html */
+const LEAVING: ReadonlySet<string> = new Set(["stopping", "stopped", "shutting-down", "terminated"]);
+
+/**
+ * No deadline: the machine goes now, and nobody says how long its system takes to shut down. What can still be done is to
+ * take it out of its pools, sooner than health checks notice; a deadline that has passed would leave no time even for that.
+ */
+export const stateChange: EventBridgeKind = {
+  source: "aws.ec2",
+  detailTypes: ["EC2 Instance State-change Notification"],
+  read({ origin, detail }) {
+    const state = detail.text("state");
+    if (!LEAVING.has(state)) return nothingAsked(`instance state: ${state}`);
+    return announced([
+      {
+        kind: "state-change",
+        instanceId: detail.instanceId("instance-id"),
+        ...origin,
+        reason: `instance state: ${state}`,
+      },
+    ]);
+  },
+};

@@ -1,0 +1,182 @@
+import { describe, expect, test } from "vitest";
+import type { Announcement } from "../../../src/sources/announcement.ts";
+import { readEvent } from "../../../src/sources/events/read-event.ts";
+import { changed } from "./bodies.ts";
+
+const WARNED_AT = Date.UTC(2022, 7, 11, 14);
+
+/** What one announcement of a changed body says. */
+function only(name: string, changes: Readonly<Record<string, unknown>>): Announcement {
+  const reading = readEvent(changed(name, changes));
+  if (reading.reading !== "announced") throw new Error(JSON.stringify(reading));
+  expect(reading.announcements).toHaveLength(1);
+  return reading.announcements[0] as Announcement;
+}
+
+describe("a termination of Auto Scaling", () => {
+  test("is understood with nothing but what completes its hook", () => {
+    const optional = ["Time", "RequestId", "AccountId", "Service", "NotificationMetadata"];
+    const without = Object.fromEntries(optional.map((name) => [name, undefined]));
+    expect(only("autoscaling-terminate.queue", without)).toStrictEqual({
+      kind: "autoscaling-terminate",
+      instanceId: "i-0123486890234abcd",
+      lifecycleAction: { groupName: "my-asg", hookName: "my-hook", token: "cc34960c-1e41-4703-a665-bdb3e5b81ad3" },
+      reason: "Auto Scaling termination: my-asg",
+    });
+  });
+
+  test("with a transition that is not known yet asks for nothing", () => {
+    const LifecycleTransition = "autoscaling:EC2_INSTANCE_RESTING";
+    const what = "lifecycle action: autoscaling:EC2_INSTANCE_RESTING";
+    expect(readEvent(changed("autoscaling-terminate.queue", { LifecycleTransition }))).toEqual({
+      reading: "nothing-asked",
+      what,
+    });
+    expect(
+      readEvent(changed("autoscaling-terminate.eventbridge", { "detail.LifecycleTransition": LifecycleTransition })),
+    ).toEqual({ reading: "nothing-asked", what });
+  });
+});
+
+describe("a spot interruption", () => {
+  test.each([
+    ["terminate", 120_000],
+    ["stop", 120_000],
+    ["hibernate", 0],
+    ["vaporise", 120_000],
+  ])("that will %s gives %i ms", (action, noticeMs) => {
+    const read = only("spot-interruption.eventbridge", { "detail.instance-action": action });
+    expect(read.deadline).toBe(WARNED_AT + noticeMs);
+    expect(read.reason).toBe(`spot interruption: ${action}`);
+  });
+
+  test("without a time has no deadline, and is announced all the same", () => {
+    const read = only("spot-interruption.eventbridge", { time: undefined });
+    expect(read).not.toHaveProperty("deadline");
+    expect(read).not.toHaveProperty("announcedAt");
+  });
+
+  test("with a long action has a reason that stays short", () => {
+    const { reason } = only("spot-interruption.eventbridge", { "detail.instance-action": "x".repeat(255) });
+    expect(reason).toBe(`spot interruption: ${"x".repeat(80)}…`);
+  });
+});
+
+describe("a change of an instance's state", () => {
+  test.each(["stopping", "stopped", "shutting-down", "terminated"])("to %s announces, without a deadline", (state) => {
+    const read = only("state-change.eventbridge", { "detail.state": state });
+    expect(read.reason).toBe(`instance state: ${state}`);
+    expect(read).not.toHaveProperty("deadline");
+  });
+
+  test.each(["pending", "running", "rebooting"])("to %s asks for nothing", (state) => {
+    expect(readEvent(changed("state-change.eventbridge", { "detail.state": state }))).toEqual({
+      reading: "nothing-asked",
+      what: `instance state: ${state}`,
+    });
+  });
+});
+
+describe("a scheduled change of AWS Health", () => {
+  const PAGE = "scheduled-change-page-1.eventbridge";
+  const entity = (entityValue: string, more = {}) => ({ entityValue, ...more });
+  const idsOf = (entities: readonly unknown[]) => {
+    const reading = readEvent(changed(PAGE, { "detail.affectedEntities": entities }));
+    return reading.reading === "announced" ? reading.announcements.map(({ instanceId }) => instanceId) : reading;
+  };
+
+  test.each([
+    "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED",
+    "AWS_EC2_INSTANCE_RETIREMENT_EXPEDITED",
+    "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
+    "AWS_EC2_INSTANCE_STOP_SCHEDULED",
+    "AWS_EC2_INSTANCE_TERMINATION_SCHEDULED",
+    "AWS_EC2_INSTANCE_REBOOT_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_INSTANCE_REBOOT_FLEXIBLE_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_SYSTEM_REBOOT_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_INSTANCE_POWER_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_DEDICATED_HOST_RETIREMENT_SCHEDULED",
+  ])("%s takes the machine", (eventTypeCode) => {
+    const reading = readEvent(changed(PAGE, { "detail.eventTypeCode": eventTypeCode }));
+    expect(reading).toMatchObject({
+      announcements: [{ reason: `scheduled change: ${eventTypeCode}` }, { deadline: Date.UTC(2023, 7, 29, 3, 30) }],
+    });
+  });
+
+  test.each([
+    [{ "detail.eventTypeCode": "AWS_EC2_DEDICATED_HOST_NETWORK_MAINTENANCE_SCHEDULED" }],
+    [{ "detail.eventTypeCode": "AWS_EC2_INSTANCE_RETIREMENT_CANCELLED" }],
+    [{ "detail.eventTypeCode": "AWS_EC2_SYSTEM_MAINTENANCE_EVENT" }],
+    [{ "detail.eventTypeCategory": "issue" }],
+    [{ "detail.eventTypeCategory": "accountNotification" }],
+    [{ "detail.service": "RDS" }],
+    [{ "detail.statusCode": "closed" }],
+    [{ "detail.affectedEntities": [] }],
+    [{ "detail.affectedEntities": undefined }],
+    [{ "detail-type": "AWS Health Abuse Event" }],
+  ])("asks for nothing with %j", (changes) => {
+    expect(readEvent(changed(PAGE, changes))).toMatchObject({ reading: "nothing-asked" });
+  });
+
+  test("is about the instances among its entities, each once, and not about those that are resolved", () => {
+    const [a, b, c, d] = ["i-0aaaaaaaaaaaaaaa1", "i-abcd1111", "i-0aaaaaaaaaaaaaaa3", "i-abcd3333"];
+    expect(
+      idsOf([
+        entity(a, { status: "PENDING" }),
+        entity("h-0bbbbbbbbbbbbbbb1"),
+        entity("i-not-an-id"),
+        entity("x".repeat(2_000)),
+        entity("arn:aws:ec2:us-east-2:210987654321:volume/i-abcd2222"),
+        entity(`arn:aws:ec2:us-east-2:210987654321:instance/${b}`),
+        entity(c, { status: "RESOLVED" }),
+        entity(d),
+        entity(b),
+        entity(a),
+      ]),
+    ).toEqual([a, b, d]);
+  });
+
+  test("falls back to where it was delivered, and has no deadline where it names no start", () => {
+    const changes = { eventRegion: undefined, affectedAccount: undefined, startTime: undefined };
+    const paths = Object.fromEntries(Object.entries(changes).map(([name, value]) => [`detail.${name}`, value]));
+    const read = only("scheduled-change-page-2.eventbridge", paths);
+    expect(read).toMatchObject({ accountId: "123456789012", region: "us-west-2" });
+    expect(read).not.toHaveProperty("deadline");
+  });
+});
+
+test("an interruption of a capacity reservation is known by its first name too, and without a time", () => {
+  const read = only("capacity-reservation-interruption.eventbridge", {
+    "detail-type": "EC2 Interruptible Capacity Reservation Instance Interruption Warning",
+    "detail.instance-termination-time": undefined,
+  });
+  expect(read.kind).toBe("capacity-reservation-interruption");
+  expect(read).not.toHaveProperty("deadline");
+});
+
+describe("what is of no known kind", () => {
+  test.each([
+    ["another source", { source: "aws.s3", "detail-type": "Object Created" }, "aws.s3: Object Created"],
+    ["a known name of an unknown source", { source: "my.app" }, "my.app: EC2 Spot Instance Interruption Warning"],
+    ["a name that objects have", { "detail-type": "constructor" }, "aws.ec2: constructor"],
+  ])("asks for nothing: %s", (_, changes, what) => {
+    expect(readEvent(changed("spot-interruption.eventbridge", changes))).toEqual({ reading: "nothing-asked", what });
+  });
+
+  test("asks for nothing without a detail, for it is nobody's", () => {
+    expect(readEvent('{"source":"aws.ec2","detail-type":"EC2 Spot Instance Request Fulfillment"}')).toEqual({
+      reading: "nothing-asked",
+      what: "aws.ec2: EC2 Spot Instance Request Fulfillment",
+    });
+  });
+
+  test("asks for nothing as S3's records", () => {
+    expect(readEvent('{"Records":[{"eventSource":"aws:s3"}]}')).toEqual({ reading: "nothing-asked", what: "Records" });
+  });
+
+  test("is named in so many characters", () => {
+    const changes = { source: "x".repeat(255), "detail-type": "y" };
+    const reading = readEvent(changed("spot-interruption.eventbridge", changes));
+    expect(reading).toEqual({ reading: "nothing-asked", what: `${"x".repeat(120)}…` });
+  });
+});
