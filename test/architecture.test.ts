@@ -37,7 +37,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:tls",
     ],
   },
-  sources: { imports: ["drain"], packages: [] },
+  sources: { imports: ["drain"], packages: ["node:http"] },
   ledger: { imports: ["drain"], packages: ["node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
