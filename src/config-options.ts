@@ -1,35 +1,13 @@
+import { option, type Verb } from "./option.ts";
 import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
+import { WATCH_OPTIONS } from "./watch-options.ts";
 
-/** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy";
-
-/** One option: everything that help texts, documents and checks need to know of it. */
-export interface Option<T = unknown> {
-  readonly variable: string;
-  /** As commander writes it; `--no-…` gives false. Absent where a flag would show a secret to everybody who can list processes. */
-  readonly flag?: string;
-  readonly help: string;
-  readonly default?: T;
-  /** Shown in help and documents where the default is not a value. */
-  readonly defaultText?: string;
-  /** Never shown; white space around it counts. */
-  readonly isSecret?: true;
-  /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */
-  readonly unit?: "seconds";
-  readonly usedBy: readonly Verb[];
-  readonly requiredBy?: readonly Verb[];
-  /** Throws `RangeError` that says what is allowed. */
-  readonly parse: (text: string) => T;
-}
-
-export type WithDefault<T> = Option<T> & { readonly default: T };
-
-const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel"];
+const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "watch"];
 const ALL_AND_POLICY: readonly Verb[] = [...ALL, "policy"];
 /** Those that need to know which pools are meant. */
-const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "policy"];
+const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "watch", "policy"];
 /** Those that need to know how long a node is held. */
-const HOLDING: readonly Verb[] = ["serve", "drain", "plan"];
+const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "watch"];
 const DAY_SECONDS = 86_400;
 /** Headers hold 16 KiB in all. */
 const SECRET_LENGTH_MAX = 4_096;
@@ -211,7 +189,7 @@ export const OPTIONS = {
     flag: "--max-voluntary <number>",
     help: "drains at once that somebody merely wants, or of which part of the nodes; more are refused; 100%: any number",
     default: { percent: 50 },
-    usedBy: HOLDING,
+    usedBy: ["serve", "drain", "plan"],
     parse: share(1, 100_000),
   }),
   quotaShare: option({
@@ -235,7 +213,7 @@ export const OPTIONS = {
     flag: "--dry-run",
     help: "answer with the plan and change nothing",
     default: false,
-    usedBy: ["serve", "drain"],
+    usedBy: ["serve", "drain", "watch"],
     parse: flag,
   }),
   logLevel: option({
@@ -243,7 +221,7 @@ export const OPTIONS = {
     flag: "--log-level <level>",
     help: "debug, info, warn or error",
     default: "info",
-    usedBy: ["serve"],
+    usedBy: ["serve", "watch"],
     parse: oneOf(["debug", "info", "warn", "error"]),
   }),
   port: option({
@@ -275,16 +253,11 @@ export const OPTIONS = {
     flag: "--shutdown-grace <seconds>",
     help: "how long running drains may go on after SIGTERM; a second SIGTERM ends them at once",
     default: 25_000,
-    usedBy: ["serve"],
+    usedBy: ["serve", "watch"],
     unit: "seconds",
     parse: seconds(0, DAY_SECONDS),
   }),
+  ...WATCH_OPTIONS,
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;
-
-function option<const T>(declared: WithDefault<T>): WithDefault<T>;
-function option<const T>(declared: Option<T>): Option<T>;
-function option<T>(declared: Option<T>): Option<T> {
-  return declared;
-}

@@ -1,7 +1,8 @@
-import { OPTIONS, type Option, type OptionName, type Verb, type WithDefault } from "./config-options.ts";
+import { OPTIONS, type OptionName } from "./config-options.ts";
 import { type GuardOptions, isNothing, type Share, shownShare } from "./drain/guard.ts";
 import type { DrainTimes } from "./drain/plan.ts";
 import { shown } from "./drain/shown.ts";
+import type { Option, Verb, WithDefault } from "./option.ts";
 
 export { OPTIONS, type Option, type OptionName, type Verb };
 

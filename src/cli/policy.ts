@@ -5,7 +5,7 @@ import { type Config, ConfigError } from "../config.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addOptions, configFrom, wordOf } from "./options.ts";
 
-const PURPOSES = ["serve", "drain", "plan"] as const;
+const PURPOSES = ["serve", "drain", "plan", "watch"] as const;
 const readPurpose = wordOf("--for", PURPOSES);
 const readPartition = wordOf("--partition", PARTITIONS);
 

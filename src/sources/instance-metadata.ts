@@ -1,9 +1,8 @@
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
 import { type DrainRequest, nodeReference } from "../drain/request.ts";
 import type { InstanceIdentity } from "./metadata/identity-document.ts";
 import type { MetadataWatch } from "./metadata-watch.ts";
-import type { Notice, NoticeEnd } from "./standing-notices.ts";
+import { type Notice, noticeEnd } from "./standing-notices.ts";
 
 export interface InstanceMetadataOptions {
   readonly watch: Pick<MetadataWatch, "notices">;
@@ -28,7 +27,7 @@ export class InstanceMetadata implements EventSource {
         // A notice is its own record: whoever starts next reads it again.
         accepted: () => {},
         unrecorded: () => {},
-        settle: async (outcome) => notice.done(endOf(outcome)),
+        settle: async (outcome) => notice.done(noticeEnd(outcome)),
       };
     }
   }
@@ -42,25 +41,4 @@ function requestOf({ announcement: { kind, instanceId, reason }, deadline }: Not
     dryRun,
     ...(deadline === undefined ? {} : { deadline }),
   };
-}
-
-function endOf(outcome: DrainOutcome): NoticeEnd {
-  switch (outcome.status) {
-    case "drained":
-    case "nothing-registered":
-    case "instance-gone":
-      return "out";
-    case "deadline-passed":
-      // A timeout is our own patience: the machine is still there, and so is its traffic.
-      return outcome.limit.reason === "deadline" ? "out" : "again";
-    case "failed":
-    case "refused":
-      return "again";
-    case "planned":
-    case "cancelled":
-    case "abandoned":
-      return "over";
-    default:
-      return outcome satisfies never;
-  }
 }

@@ -1,4 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+import type { DrainLimit } from "../drain/plan.ts";
 import type { Announcement } from "./announcement.ts";
 import type { MetadataKind } from "./metadata/metadata-kind.ts";
 import type { MetadataObserver } from "./metadata-events.ts";
@@ -9,6 +11,12 @@ import type { MetadataObserver } from "./metadata-events.ts";
  * - `over`: nothing more is to be done, though it is not out.
  */
 export type NoticeEnd = "out" | "again" | "over";
+
+/** Of an outcome, or of what is reported of it. */
+export interface EndedDrain {
+  readonly status: DrainOutcome["status"];
+  readonly limit?: Pick<DrainLimit, "reason">;
+}
 
 /** One word that the machine will go away. */
 export interface Notice {
@@ -34,7 +42,7 @@ interface Standing {
  */
 const NOTICE_MIN_MS = 30_000;
 /** What a drain can't mend by itself takes somebody's hand. */
-const RETRY_MS = 30_000;
+const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
 
 /** The notices that stand in instance metadata now, and what has become of each. */
@@ -98,4 +106,26 @@ export class StandingNotices {
 
 function isSame(one: Announcement, other: Announcement): boolean {
   return one.deadline === other.deadline && one.reason === other.reason;
+}
+
+/** What an outcome means for the notice that was drained for, whoever has drained. */
+export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
+  switch (status) {
+    case "drained":
+    case "nothing-registered":
+    case "instance-gone":
+      return "out";
+    case "deadline-passed":
+      // A timeout is our own patience: the machine is still there, and so is its traffic.
+      return limit?.reason === "deadline" ? "out" : "again";
+    case "failed":
+    case "refused":
+      return "again";
+    case "planned":
+    case "cancelled":
+    case "abandoned":
+      return "over";
+    default:
+      return status satisfies never;
+  }
 }

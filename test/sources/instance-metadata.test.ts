@@ -145,7 +145,7 @@ describe("a notice in instance metadata", () => {
     imds.bodies.set(LIFECYCLE, "Warmed:Stopped");
     await clock.advance(INTERVAL_MS);
     await deliveries[0]?.settle(outcome);
-    await clock.advance(29_000);
+    await clock.advance(4_000);
     expect(deliveries).toHaveLength(1);
     await clock.advance(6_000);
     expect(deliveries).toHaveLength(times);
@@ -162,7 +162,7 @@ describe("a notice in instance metadata", () => {
         await settle(outOf("timeout"));
       }
     }
-    expect(attempts).toBe(15);
+    expect(attempts).toBe(17);
     imds.bodies.set(LIFECYCLE, "InService");
     await clock.advance(600_000);
     expect(deliveries).toEqual([]);

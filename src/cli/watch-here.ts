@@ -1,0 +1,39 @@
+import { type Config, ConfigError } from "../config.ts";
+import { createEngine } from "../engine.ts";
+import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { pump } from "../service.ts";
+import { InstanceMetadata } from "../sources/instance-metadata.ts";
+import type { InstanceIdentity } from "../sources/metadata/identity-document.ts";
+import type { Watching } from "./watching.ts";
+
+/** Drains this machine itself, with its own credentials. Resolves when it is stopped and every drain has ended. */
+export async function watchHere(config: Config, watching: Watching): Promise<void> {
+  const { log, clock, watch, stop, abandon } = watching;
+  const identity = await watch.identity(stop);
+  const region = regionOf(config, identity);
+  const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, observers: [drainLog(log)] });
+  log.info({ instance: identity.instanceId, region, dryRun: config.dryRun }, "watching this machine's metadata");
+  // Better known now than when there are two minutes left.
+  const checking = checkAccess(stop).then(
+    (problems) => {
+      for (const { error } of problems)
+        log.warn({ code: error.code, error: error.message }, "a drain would fail until this is mended");
+    },
+    () => {}, // It was stopped.
+  );
+  await pump(new InstanceMetadata({ watch, identity, dryRun: config.dryRun }), drainer, {
+    stop,
+    abandon,
+    onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
+    onUnsettled: (_, error) => log.error({ error: String(error) }, "a notice could not be drained for"),
+  });
+  await checking;
+}
+
+/** Whatever the environment says, the machine is where it is. */
+function regionOf({ region = undefined, givenBy }: Config, identity: InstanceIdentity): string {
+  if (region === undefined || region === identity.region) return identity.region;
+  throw new ConfigError([
+    `${givenBy.region} is ${region}, and this machine is in ${identity.region}: leave it out, it is found by itself`,
+  ]);
+}
