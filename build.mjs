@@ -1,5 +1,6 @@
 // Bundles the command line and the service into one file each, in dist/, with the licences of what they carry.
 import { readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { build } from "esbuild";
 import { thirdPartyLicences } from "./packaging/third-party-licences.mjs";
 
@@ -33,8 +34,24 @@ const banner = [
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
 ].join("\n");
 
-const { metafile } = await build({
-  entryPoints: { cli: "src/cli/main.ts", service: "src/cli/service-main.ts" },
+/**
+ * A function has its credentials in its environment, always. The SDK's search through files, containers and single
+ * sign-on would be a fifth of what Lambda has to load.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const credentialsFromEnvironment = {
+  name: "credentials-from-environment",
+  setup({ onLoad }) {
+    onLoad({ filter: /@aws-sdk[\\/]credential-provider-node[\\/]dist-es[\\/]index\.js$/ }, ({ path }) => ({
+      contents: 'export { fromEnv as defaultProvider } from "@aws-sdk/credential-provider-env";',
+      resolveDir: dirname(path),
+    }));
+  },
+};
+
+/** @type {import("esbuild").BuildOptions} */
+const options = {
   outdir: "dist",
   bundle: true,
   platform: "node",
@@ -48,7 +65,25 @@ const { metafile } = await build({
   plugins: [dropUnusedSchemas],
   logLevel: "warning",
   metafile: true,
+};
+
+const programs = await build({
+  ...options,
+  entryPoints: { cli: "src/cli/main.ts", service: "src/cli/service-main.ts" },
 });
+const handlers = await build({
+  ...options,
+  entryPoints: { lambda: "src/lambda/main.ts" },
+  // They would be a twentieth of it, and nothing but stacks has them.
+  keepNames: false,
+  // Lambda takes a file for a module by its name alone.
+  outExtension: { ".js": ".mjs" },
+  plugins: [dropUnusedSchemas, credentialsFromEnvironment],
+});
+const metafile = {
+  inputs: { ...programs.metafile?.inputs, ...handlers.metafile?.inputs },
+  outputs: { ...programs.metafile?.outputs, ...handlers.metafile?.outputs },
+};
 
 // What went into the bundles, and how much of it; it is not published.
 await writeFile("dist/meta.json", JSON.stringify(metafile));

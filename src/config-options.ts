@@ -1,13 +1,16 @@
+import { queueAddress } from "./aws/queue-address.ts";
 import { option, type Verb } from "./option.ts";
 import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
 import { WATCH_OPTIONS } from "./watch-options.ts";
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "watch"];
-const ALL_AND_POLICY: readonly Verb[] = [...ALL, "policy"];
+/** Those that go to the cloud themselves, without a word from a caller. */
+const CLOUD: readonly Verb[] = [...ALL, "lambda"];
+const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
 /** Those that need to know which pools are meant. */
-const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "watch", "policy"];
+const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambda", "watch", "policy"];
 /** Those that need to know how long a node is held. */
-const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "watch"];
+const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "lambda", "watch"];
 const DAY_SECONDS = 86_400;
 /** Headers hold 16 KiB in all. */
 const SECRET_LENGTH_MAX = 4_096;
@@ -72,21 +75,21 @@ export const OPTIONS = {
     flag: "--region <region>",
     help: "the AWS region",
     defaultText: "where the AWS SDK finds one",
-    usedBy: ALL_AND_POLICY,
+    usedBy: CLOUD_AND_POLICY,
     parse: matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
   }),
   clusterName: option({
     variable: "CLUSTERNAME",
     flag: "--cluster-name <name>",
     help: "the cluster; nodes of any other are refused",
-    usedBy: ALL_AND_POLICY,
+    usedBy: CLOUD_AND_POLICY,
     parse: text(256),
   }),
   vpcId: option({
     variable: "VPCID",
     flag: "--vpc-id <id>",
     help: "the VPC; nodes of any other are refused",
-    usedBy: ALL,
+    usedBy: CLOUD,
     parse: matching(/^vpc-[0-9a-f]{8,17}$/, "a VPC id such as vpc-0123456789abcdef0"),
   }),
   discovery: option({
@@ -189,7 +192,7 @@ export const OPTIONS = {
     flag: "--max-voluntary <number>",
     help: "drains at once that somebody merely wants, or of which part of the nodes; more are refused; 100%: any number",
     default: { percent: 50 },
-    usedBy: ["serve", "drain", "plan"],
+    usedBy: ["serve", "drain", "plan", "lambda"],
     parse: share(1, 100_000),
   }),
   quotaShare: option({
@@ -197,7 +200,7 @@ export const OPTIONS = {
     flag: "--quota-share <part>",
     help: "the part of AWS's default request quotas to use; above 1 where AWS has raised them for the account",
     default: 0.8,
-    usedBy: ALL,
+    usedBy: CLOUD,
     parse: number(0.01, 100),
   }),
   indexPerSecond: option({
@@ -213,7 +216,7 @@ export const OPTIONS = {
     flag: "--dry-run",
     help: "answer with the plan and change nothing",
     default: false,
-    usedBy: ["serve", "drain", "watch"],
+    usedBy: ["serve", "drain", "lambda", "watch"],
     parse: flag,
   }),
   logLevel: option({
@@ -221,7 +224,7 @@ export const OPTIONS = {
     flag: "--log-level <level>",
     help: "debug, info, warn or error",
     default: "info",
-    usedBy: ["serve", "watch"],
+    usedBy: ["serve", "lambda", "watch"],
     parse: oneOf(["debug", "info", "warn", "error"]),
   }),
   port: option({
@@ -247,6 +250,31 @@ export const OPTIONS = {
     defaultText: "in memory",
     usedBy: ["serve"],
     parse: text(4_096),
+  }),
+  queue: option({
+    variable: "QUEUE",
+    flag: "--queue <url>",
+    help: "an SQS queue that hears of departures, by its URL or its name: their nodes are drained, their hooks completed",
+    usedBy: ["serve", "policy"],
+    parse: queueAddress,
+    // Who puts a password there had better not find it in a log.
+    shownAs: (given) => given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…"),
+  }),
+  queueForeign: option({
+    variable: "QUEUE_FOREIGN",
+    flag: "--queue-foreign <what>",
+    help: "what to do with messages about other clusters' nodes: release them to others, or delete them",
+    default: "release",
+    usedBy: ["serve", "lambda"],
+    parse: oneOf(["release", "delete"]),
+  }),
+  queueInFlightMax: option({
+    variable: "QUEUE_IN_FLIGHT",
+    flag: "--queue-in-flight <messages>",
+    help: "messages whose nodes are drained at once, at most; the others wait in the queue",
+    default: 1_000,
+    usedBy: ["serve"],
+    parse: wholeNumber(10, 100_000),
   }),
   shutdownGraceMs: option({
     variable: "SHUTDOWN_GRACE",

@@ -57,7 +57,8 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
           ? declared.default
           : declared.parse(declared.isSecret === true ? given : given.trim());
     } catch (error) {
-      const what = declared.isSecret === true ? "can't be used" : `is '${shown(given ?? "")}'`;
+      const { shownAs = (text: string) => text } = declared;
+      const what = declared.isSecret === true ? "can't be used" : `is '${shown(shownAs(given ?? ""))}'`;
       refused.add(name);
       problems.push(`${source} ${what}: ${(error as Error).message}`);
       continue;

@@ -1,5 +1,5 @@
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "watch" | "policy";
+export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda" | "watch";
 
 /** One option: everything that help texts, documents and checks need to know of it. */
 export interface Option<T = unknown> {
@@ -18,10 +18,13 @@ export interface Option<T = unknown> {
   readonly requiredBy?: readonly Verb[];
   /** Throws `RangeError` that says what is allowed. */
   readonly parse: (text: string) => T;
+  /** What was given, as messages may show it. Absent: as it is. */
+  readonly shownAs?: (given: string) => string;
 }
 
 export type WithDefault<T> = Option<T> & { readonly default: T };
 
+/** Keeps what type the option's values have. */
 export function option<const T>(declared: WithDefault<T>): WithDefault<T>;
 export function option<const T>(declared: Option<T>): Option<T>;
 export function option<T>(declared: Option<T>): Option<T> {

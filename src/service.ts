@@ -7,13 +7,15 @@ import { asDrainError, DrainError } from "./drain/errors.ts";
 import type { Delivery, EventSource } from "./drain/event-source.ts";
 import type { Ledger } from "./drain/ledger.ts";
 import type { DrainOutcome } from "./drain/outcome.ts";
-import type { NodeReference } from "./drain/request.ts";
+import type { DrainRequest, NodeReference } from "./drain/request.ts";
 import { shown } from "./drain/shown.ts";
 import { createEngine } from "./engine.ts";
 import { MemoryLedger } from "./ledger/memory-ledger.ts";
 import { openLedger } from "./ledger/open-ledger.ts";
-import { drainLog, type Log, logWithoutDrain } from "./observe/logging.ts";
+import type { Log } from "./observe/log.ts";
+import { drainLog, logWithoutDrain } from "./observe/logging.ts";
 import { Metrics } from "./observe/metrics.ts";
+import { openQueue } from "./open-queue.ts";
 import { startWeb } from "./start-web.ts";
 import type { Cancel, DrainHistory } from "./web/drain-routes.ts";
 import { HttpSource, NotTaken } from "./web/http-source.ts";
@@ -56,6 +58,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const resumed = takeUp(config, { ledger, drainer, abandon, log });
   const index = engine.keepIndex(stop);
   const source = new HttpSource();
+  const queue = openQueue(config, { clock, metrics, log, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {
@@ -97,17 +100,16 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   abandon.addEventListener("abort", () => log.warn("abandoning the drains that still run"));
   const checking = readiness.run(stop);
 
-  const onUnsettled = (_: Delivery, error: unknown) =>
-    log.error({ error: String(error) }, "an answer could not be given");
-  await pump(source, drainer, {
+  const pumping: PumpOptions = {
     stop,
     abandon,
     onSettled: (outcome, { request }) => {
       logWithoutDrain(log, outcome, request);
       metrics.countWithoutDrain(outcome);
     },
-    onUnsettled,
-  });
+    onUnsettled: ({ request }, error) => logUnsettled(log, request, error),
+  };
+  await Promise.all([source, ...(queue === undefined ? [] : [queue])].map((each) => pump(each, drainer, pumping)));
   await Promise.allSettled([...underWay, ...undoing]);
   await index;
   const flushed = newAbort();
@@ -203,6 +205,10 @@ async function takeUp(
     log.error({ code, error: message }, "what an earlier process has left of drains is not known, and not taken up");
   }
   return [];
+}
+
+function logUnsettled(log: Log, { node: { by, value } }: DrainRequest, error: unknown): void {
+  log.error({ asked: { [by]: value }, error: asDrainError(error).message }, "an answer could not be given");
 }
 
 function logReadiness(log: Log, state: ReadyState): void {

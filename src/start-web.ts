@@ -1,7 +1,7 @@
 import { type Config, ConfigError } from "./config.ts";
 import type { Clock } from "./drain/clock.ts";
 import { shown } from "./drain/shown.ts";
-import type { Log } from "./observe/logging.ts";
+import type { Log } from "./observe/log.ts";
 import { OptionFileError } from "./option-file.ts";
 import { readSecrets } from "./secrets.ts";
 import { readAuthorities, readTlsIdentity } from "./tls-files.ts";

@@ -9,6 +9,7 @@ interface Part {
   readonly packages: readonly string[];
 }
 
+const EVENT_SDK = ["@aws-sdk/client-auto-scaling", "@aws-sdk/client-sqs"];
 const AWS_SDK = [
   "@aws-sdk/client-ec2",
   "@aws-sdk/client-elastic-load-balancing",
@@ -21,7 +22,7 @@ const AWS_SDK = [
  */
 const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
-  aws: { imports: ["drain"], packages: [...AWS_SDK, "@smithy/node-http-handler"] },
+  aws: { imports: ["drain"], packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler"] },
   providers: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
     imports: ["drain"],
@@ -37,31 +38,42 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:tls",
     ],
   },
-  sources: { imports: ["drain"], packages: ["node:http"] },
+  sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
     imports: [],
-    packages: ["node:child_process", "node:crypto", "node:events", "node:http", "node:net", "yaml", "zod"],
+    packages: [
+      "@aws-sdk/client-sqs",
+      "node:child_process",
+      "node:crypto",
+      "node:events",
+      "node:http",
+      "node:net",
+      "yaml",
+      "zod",
+    ],
   },
   "text-file.ts": { imports: [], packages: ["node:fs"] },
   "option-file.ts": { imports: ["drain", "text-file.ts"], packages: [] },
   "secrets.ts": { imports: ["config.ts", "option-file.ts"], packages: [] },
   "tls-files.ts": { imports: ["config.ts", "option-file.ts"], packages: ["node:crypto"] },
-  "option-values.ts": { imports: [], packages: [] },
   "option.ts": { imports: [], packages: [] },
+  "option-values.ts": { imports: [], packages: [] },
   "watch-options.ts": { imports: ["option.ts", "option-values.ts"], packages: [] },
-  "config-options.ts": { imports: ["option.ts", "option-values.ts", "watch-options.ts"], packages: [] },
-  "config.ts": { imports: ["drain", "option.ts", "config-options.ts"], packages: [] },
+  "config-options.ts": { imports: ["aws", "option.ts", "option-values.ts", "watch-options.ts"], packages: [] },
+  "config.ts": { imports: ["drain", "config-options.ts", "option.ts"], packages: [] },
   "engine.ts": { imports: ["drain", "aws", "providers", "config.ts"], packages: [] },
   "start-web.ts": {
     imports: ["drain", "web", "observe", "config.ts", "option-file.ts", "secrets.ts", "tls-files.ts"],
     packages: [],
   },
+  "open-queue.ts": { imports: ["drain", "aws", "sources", "observe", "config.ts"], packages: [] },
   "service.ts": {
-    imports: ["drain", "ledger", "web", "observe", "config.ts", "engine.ts", "start-web.ts"],
+    imports: ["drain", "ledger", "web", "observe", "config.ts", "engine.ts", "open-queue.ts", "start-web.ts"],
     packages: [],
   },
+  lambda: { imports: ["drain", "aws", "sources", "observe", "config.ts", "engine.ts"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config.ts", "engine.ts"], packages: [...AWS_SDK, "node:http"] },
   cli: {
     imports: [

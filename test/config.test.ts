@@ -92,6 +92,25 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   port: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
   host: text(253),
   stateDir: text(4_096),
+  queue: {
+    values: [
+      "two words",
+      "q".repeat(81),
+      "arn:aws:sqs:eu-west-1:123456789012:departures",
+      "ftp://sqs.eu-west-1.amazonaws.com/123456789012/departures",
+      "https://sqs.eu-west-1.amazonaws.com/departures",
+      "https://sqs.eu-west-1.amazonaws.com/123456789012/departures/more",
+      "https://",
+      "/",
+      "\u001b[31mqueue",
+    ],
+    advice: "give the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/departures, or its name",
+  },
+  queueForeign: words("give one of release, delete", "leave", "release,delete"),
+  queueInFlightMax: {
+    values: [...NO_NUMBERS, "9", "100001", "10.5"],
+    advice: "give a whole number from 10 to 100000",
+  },
   shutdownGraceMs: seconds(0, 86_401),
   metadataEndpoint: words(
     "give an address such as http://169.254.169.254, and nothing after it",

@@ -31,12 +31,23 @@ const QUIET = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as Lo
 
 /**
  * Credentials, endpoints, proxies and so on come from wherever the AWS SDK looks for them; AWS_ENDPOINT_URL leads all
- * three clients elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
- *
- * Each call is one attempt: `AwsCaller` repeats it, because every attempt counts against AWS's request quota.
+ * clients elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
  */
 export function createAwsClients(options: AwsClientOptions): AwsClients {
-  const config = {
+  const config = clientConfig(options);
+  return {
+    ec2: new EC2Client(config),
+    classic: new ElasticLoadBalancingClient(config),
+    v2: new ElasticLoadBalancingV2Client(config),
+  };
+}
+
+/**
+ * What every client of ours is made with. Each call is one attempt: callers repeat it, because every attempt counts
+ * against AWS's request quota. `socketTimeoutMs`: how long an answer may say nothing.
+ */
+export function clientConfig(options: AwsClientOptions, socketTimeoutMs = REQUEST_TIMEOUT_MS) {
+  return {
     ...options,
     logger: QUIET,
     maxAttempts: 1,
@@ -47,14 +58,9 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
         connectionTimeout: CONNECTION_TIMEOUT_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,
         // The request's limit ends with the answer's headers; this one also ends a body that stops in the middle.
-        socketTimeout: REQUEST_TIMEOUT_MS,
+        socketTimeout: socketTimeoutMs,
         // Without it the SDK only warns of a request that takes too long.
         throwOnRequestTimeout: true,
       }),
-  };
-  return {
-    ec2: new EC2Client(config),
-    classic: new ElasticLoadBalancingClient(config),
-    v2: new ElasticLoadBalancingV2Client(config),
   };
 }

@@ -23,7 +23,15 @@ export class UnusableAnswer extends Error {
   override readonly name = "UnusableAnswer";
 }
 
-const ACCESS_DENIED = new Set(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "UnauthorizedAccess"]);
+const ACCESS_DENIED = new Set([
+  "AccessDenied",
+  "AccessDeniedException",
+  "UnauthorizedOperation",
+  "UnauthorizedAccess",
+  // Of queues whose messages are encrypted: the key's policy.
+  "KmsAccessDenied",
+  "KMS.AccessDeniedException",
+]);
 const THROTTLED = new Set([
   // Classic load balancers' own.
   "DependencyThrottle",
@@ -35,6 +43,8 @@ const THROTTLED = new Set([
   "RequestThrottled",
   "RequestThrottledException",
   "EC2ThrottledException",
+  "KmsThrottled",
+  "KMS.ThrottlingException",
   "TooManyRequestsException",
 ]);
 /** The SDK's own: they say where it looked. */
@@ -78,6 +88,16 @@ const TARGET_GONE = new Set([
   "InvalidEndPoint",
   "InvalidEndPointException",
 ]);
+
+const QUEUE_GONE = new Set(["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"]);
+/** There is no code of its own for it. https://github.com/convox/rack/issues/2432 */
+const ACTION_OVER = /No active Lifecycle Action found|AutoScalingGroup name not found/i;
+
+/** Nobody waits for the lifecycle action (any more): it was completed, its time was up, or its group is gone. */
+export function isLifecycleActionOver(error: unknown): boolean {
+  const cause = error instanceof DrainError ? error.cause : error;
+  return codeOf(cause) === "ValidationError" && ACTION_OVER.test((cause as SdkError).message);
+}
 
 /** The target group or load balancer does not exist (any more). */
 export function isPoolGone(error: unknown): boolean {
@@ -144,6 +164,13 @@ export function toDrainError(error: unknown, action: string): DrainError {
     return new DrainError(
       "unreachable",
       `could not reach ${where} for ${action} (${code}): check AWS_REGION, AWS_ENDPOINT_URL and the network`,
+      cause,
+    );
+  }
+  if (QUEUE_GONE.has(code)) {
+    return new DrainError(
+      "cloud-error",
+      `there is no such queue for ${action}: check QUEUE, and the region and account that it is in (AWS says: ${said})`,
       cause,
     );
   }

@@ -1,6 +1,7 @@
 import { shown } from "../drain/shown.ts";
 import { PARTITIONS, type Partition, partitionOf } from "./partitions.ts";
 import { poolTags } from "./pool-tags.ts";
+import type { QueueAddress } from "./queue-address.ts";
 
 /** What a policy is for. */
 export interface PolicyNeeds {
@@ -8,6 +9,8 @@ export interface PolicyNeeds {
   readonly writes: boolean;
   /** Whether what was deregistered may be registered again. */
   readonly undo?: boolean;
+  /** Whose messages announce departures, hooks among them. Absent: none. */
+  readonly queue?: QueueAddress;
   /** `tag`: pools are told by their tags, which must be read. */
   readonly discovery: "vpc" | "tag";
   /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
@@ -49,6 +52,11 @@ export const READ = [
   "elasticloadbalancing:DescribeTargetHealth",
 ];
 const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
+/** IAM has no actions of their own for the batches of both. */
+const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
+const FIND_QUEUE = "sqs:GetQueueUrl";
+const READ_HOOKS = "autoscaling:DescribeLifecycleHooks";
+const ANSWER_HOOKS = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"];
 const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
 
 /** What AWS lets a tag consist of. A variable (`${…}`) in a policy would mean something else. */
@@ -59,11 +67,33 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const read = readsTags(needs) ? [...READ, READ_TAGS].sort() : READ;
+  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...(needs.queue === undefined ? [] : [READ_HOOKS])];
   return {
     Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Action: read, Resource: "*" }, ...(needs.writes ? writeStatements(needs) : [])],
+    Statement: [
+      { Effect: "Allow", Action: reads.sort(), Resource: "*" },
+      ...(needs.writes ? writeStatements(needs) : []),
+      ...queueStatements(needs),
+    ],
   };
+}
+
+/** The queue itself, and the hooks of any group: a message says which. */
+function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
+  const { queue, region } = needs;
+  if (queue === undefined) return [];
+  const { url, name, accountId = "*", region: queueRegion = region } = queue;
+  const Action = url === undefined ? [...RECEIVE, FIND_QUEUE].sort() : RECEIVE;
+  const queueArn = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
+  const groupArn = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName/*`;
+  return [
+    { Effect: "Allow", Action, Resource: queueArn },
+    { Effect: "Allow", Action: ANSWER_HOOKS, Resource: groupArn },
+  ];
+}
+
+function partitionFor({ partition }: PolicyNeeds, region: string | undefined): Partition {
+  return (region === undefined ? undefined : partitionOf(region)) ?? partition ?? PARTITIONS[0];
 }
 
 function readsTags({ discovery, scope }: PolicyNeeds): boolean {

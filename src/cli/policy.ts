@@ -47,7 +47,7 @@ export function addPolicyCommand(program: Command): void {
 
 /** What the verb prints. Throws `ConfigError` where options contradict each other. */
 export function printedPolicy(config: Config, options: PolicyOptions): PolicyDocument {
-  const { discovery, policyScope: scope, undo, clusterName, region, givenBy } = config;
+  const { discovery, policyScope: scope, undo, clusterName, region, queue, givenBy } = config;
   const { for: purpose, partition } = options;
   try {
     return policyFor({
@@ -56,6 +56,8 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
       discovery,
       scope,
       names: givenBy,
+      // The other verbs hear of departures from whoever types them.
+      ...(queue === undefined || purpose !== "serve" ? {} : { queue }),
       ...(clusterName === undefined ? {} : { clusterName }),
       ...(region === undefined ? {} : { region }),
       ...(partition === undefined ? {} : { partition }),

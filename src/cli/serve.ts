@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { SystemClock } from "../drain/clock.ts";
-import { createLog } from "../observe/logging.ts";
+import { createLog } from "../observe/service-log.ts";
 import { runService } from "../service.ts";
 import { addOptions, configFrom } from "./options.ts";
 import { listenForShutdown } from "./shutdown.ts";

@@ -30,6 +30,8 @@ const readSpeed = numberOf(
 );
 /** Another machine's, one of IPv6 where there is none, and one that needs a zone beside it, such as fe80::1. */
 const NOT_AN_ADDRESS_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"]);
+/** A queue's URL, and what became of the message. */
+const MESSAGE_MAX = 400;
 /** In the text; `--json` lists them all. */
 const INSTANCES_SHOWN_MAX = 20;
 
@@ -84,7 +86,11 @@ async function readScenarioFile(file: string): Promise<Scenario> {
 
 async function open(scenario: Scenario, { port, host, speed }: SimulateOptions): Promise<OpenRegion> {
   try {
-    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host });
+    const onUndelivered = {
+      onDelayed: (error: Error) => complain("event not delivered, to be sent again", error),
+      onGivenUp: (error: Error) => complain("event given up", error),
+    };
+    return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, onUndelivered });
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === "EADDRINUSE") throw new ConfigError([`port ${port} is taken: give another --port, or 0 for any`]);
@@ -96,6 +102,10 @@ async function open(scenario: Scenario, { port, host, speed }: SimulateOptions):
       ]);
     throw error;
   }
+}
+
+function complain(what: string, { message }: Error): void {
+  process.stderr.write(`hasta-la-vista: ${what}: ${shown(message, MESSAGE_MAX)}\n`);
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM. A second one ends the program, and its processes with it. */
@@ -115,14 +125,14 @@ function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, stri
 }
 
 function regionReport(region: OpenRegion) {
-  const { world, instanceIds, entrances } = region;
+  const { world, instanceIds, entrances, metadata, queues } = region;
   const instances = [...instanceIds].map(([name, id]) => ({ id, privateIp: world.instance(id)?.privateIp, name }));
-  return { environment: environmentOf(region), loadBalancers: entrances, instances };
+  return { environment: environmentOf(region), loadBalancers: entrances, instances, metadata, queues };
 }
 
 /** Lines that a shell can read: what is not a variable is a comment. */
 function regionText(region: OpenRegion, host: string): string {
-  const { entrances, instances, environment } = { ...region, ...regionReport(region) };
+  const { entrances, instances, environment, metadata, queues } = { ...region, ...regionReport(region) };
   const hidden = instances.length - INSTANCES_SHOWN_MAX;
   return [
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
@@ -133,6 +143,11 @@ function regionText(region: OpenRegion, host: string): string {
       .slice(0, INSTANCES_SHOWN_MAX)
       .map(({ id, privateIp, name }) => `# instance ${id} at ${privateIp}, ${name} in the scenario`),
     ...(hidden > 0 ? [`# and ${hidden} more instances`] : []),
+    ...metadata.slice(0, INSTANCES_SHOWN_MAX).map(({ instanceId, url }) => `# metadata of ${instanceId}: ${url}`),
+    ...(metadata.length > INSTANCES_SHOWN_MAX
+      ? [`# and that of ${metadata.length - INSTANCES_SHOWN_MAX} more instances`]
+      : []),
+    ...queues.map((url) => `# events go to ${url}`),
     ...(isEveryAddress(host) ? ["# Elsewhere, put this machine's name or address in place of the one above."] : []),
     "# Ctrl-C ends it.",
   ].join("\n");

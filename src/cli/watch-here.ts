@@ -12,7 +12,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, observers: [drainLog(log)] });
-  log.info({ instance: identity.instanceId, region, dryRun: config.dryRun }, "watching this machine's metadata");
+  log.info({ node: identity.instanceId, region, dryRun: config.dryRun }, "watching this machine's metadata");
   // Better known now than when there are two minutes left.
   const checking = checkAccess(stop).then(
     (problems) => {

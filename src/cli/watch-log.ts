@@ -1,4 +1,4 @@
-import type { Log } from "../observe/logging.ts";
+import type { Log } from "../observe/log.ts";
 import type { MetadataObserver } from "../sources/metadata-events.ts";
 
 /** One line for each thing that instance metadata says. */
@@ -7,7 +7,7 @@ export function watchLog(log: Log): MetadataObserver {
     switch (event.type) {
       case "noticed": {
         const { kind, instanceId, eventId, reason, deadline } = event.announcement;
-        const about = { kind, instance: instanceId, ...(eventId === undefined ? {} : { event: eventId }), reason };
+        const about = { kind, node: instanceId, ...(eventId === undefined ? {} : { event: eventId }), reason };
         const by = deadline === undefined ? {} : { deadline: moment(deadline) };
         return event.drainAt === undefined
           ? log.warn({ ...about, ...by }, "this machine will go away")
@@ -19,7 +19,7 @@ export function watchLog(log: Log): MetadataObserver {
       case "withdrawn": {
         const { kind, instanceId, reason } = event.announcement;
         const message = "the notice is gone: what was drained for it stays drained";
-        return log.warn({ kind, instance: instanceId, reason }, message);
+        return log.warn({ kind, node: instanceId, reason }, message);
       }
       case "malformed":
         return log.warn({ path: event.path, problem: event.problem }, "instance metadata can't be understood there");

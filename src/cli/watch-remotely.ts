@@ -16,7 +16,7 @@ export async function watchRemotely(watching: RemoteWatching): Promise<void> {
   const { log, watch, service, stop, dryRun } = watching;
   const identity = await watch.identity(stop);
   const { instanceId, region } = identity;
-  log.info({ instance: instanceId, region, dryRun }, "watching this machine's metadata for the service");
+  log.info({ node: instanceId, region, dryRun }, "watching this machine's metadata for the service");
   const underWay = new Set<Promise<void>>([checkService(service, watching)]);
   for await (const notice of watch.notices(identity, stop)) {
     const asked = drainedBy(notice, watching).then(notice.done);
@@ -30,7 +30,7 @@ export async function watchRemotely(watching: RemoteWatching): Promise<void> {
 async function drainedBy(notice: Notice, watching: RemoteWatching): Promise<NoticeEnd> {
   const { service, log, abandon, clock } = watching;
   const { instanceId, reason } = notice.announcement;
-  const about = { instance: instanceId, reason };
+  const about = { node: instanceId, reason };
   const startedAt = clock.now();
   try {
     const { outcome, problem } = understand(await service.ask("POST", "/drain", bodyFor(notice, watching), abandon));

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Config, OptionName } from "../config.ts";
 import { SystemClock } from "../drain/clock.ts";
-import { createLog } from "../observe/logging.ts";
+import { createLog } from "../observe/service-log.ts";
 import { ImdsClient } from "../sources/imds-client.ts";
 import { sendOverHttp } from "../sources/imds-transport.ts";
 import { MetadataWatch } from "../sources/metadata-watch.ts";

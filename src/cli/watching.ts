@@ -1,5 +1,5 @@
 import type { Clock } from "../drain/clock.ts";
-import type { Log } from "../observe/logging.ts";
+import type { Log } from "../observe/log.ts";
 import type { MetadataWatch } from "../sources/metadata-watch.ts";
 
 /** What both ways of watching work with. */

@@ -9,8 +9,10 @@ export type NodeReference =
 
 /** Who asks, as far as it is known. For ledger and reports alone: nothing is decided by it. */
 export interface Asker {
-  /** By what kind of event the request came: `http`. */
+  /** By what kind of event the request came: `http`, or what a message announced, such as `spot-interruption`. */
   readonly via: string;
+  /** That event's own id. */
+  readonly event?: string;
   /** The address of whoever is at the other end of the connection: a proxy's, where there is one. */
   readonly address?: string;
   /** What it calls itself. */

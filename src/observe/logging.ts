@@ -1,4 +1,3 @@
-import { pino } from "pino";
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
@@ -6,18 +5,7 @@ import type { DrainOutcome } from "../drain/outcome.ts";
 import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import { shown } from "../drain/shown.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
-
-export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error">;
-
-/** JSON lines on stdout. No transport: their worker threads don't survive bundling. */
-export function createLog(level: string): Log {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
-}
+import type { Log } from "./log.ts";
 
 /** One line for each step of each drain, which says what happened, in which drain, on which node, in which pool. */
 export function drainLog(log: Log): DrainObserver {

@@ -45,6 +45,10 @@ export class Metrics {
   );
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
+  readonly #messages = this.#counter("queue_messages_total", "What has become of messages of the queue.", ["result"]);
+  readonly #hooks = this.#counter("lifecycle_hooks_total", "What has become of hooks that waited for a drain.", [
+    "result",
+  ]);
   readonly #ledgerFailures = this.#counter(
     "ledger_failures_total",
     "Attempts to write the ledger of drains that failed.",
@@ -82,10 +86,32 @@ export class Metrics {
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 
-  readonly countCall = ({ action, result, throttled }: CloudCall): void => {
+  readonly countCall = ({ action, result, throttled }: Omit<CloudCall, "purpose">): void => {
     this.#calls.inc({ action, result });
     if (throttled) this.#throttles.inc({ action });
   };
+
+  /** What has become of a message that a queue had. */
+  readonly countMessage = (result: string): void => this.#messages.inc({ result });
+
+  /** What has become of a hook that waited for a drain. */
+  readonly countHook = (result: string): void => this.#hooks.inc({ result });
+
+  /** From now on tells how a queue stands. */
+  watchQueue({
+    inFlight,
+    isReceiving,
+  }: {
+    readonly inFlight: () => number;
+    readonly isReceiving: () => boolean;
+  }): void {
+    const running: Gauge = this.#gauge("queue_messages_in_flight", "Messages whose nodes are drained now.", [], () =>
+      running.set(inFlight()),
+    );
+    const receiving: Gauge = this.#gauge("queue_receiving", "1 while the queue can be received from.", [], () =>
+      receiving.set(isReceiving() ? 1 : 0),
+    );
+  }
 
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 

@@ -1,3 +1,4 @@
+import type { AutoScalingGroup } from "./world/auto-scaling-group.ts";
 import type { ClassicLoadBalancer } from "./world/classic-load-balancer.ts";
 import type { TargetDescription, TargetGroup } from "./world/target-group.ts";
 import type { World } from "./world/world.ts";
@@ -10,6 +11,8 @@ export interface ControllerInput {
     readonly loadBalancer: ClassicLoadBalancer;
     readonly instanceIds: readonly string[];
   }[];
+  /** Whose instances are to be registered everywhere too, but where addresses are registered. */
+  readonly autoScalingGroups?: readonly AutoScalingGroup[];
 }
 
 /**
@@ -41,17 +44,24 @@ export class Controller {
     const { targetGroups = [], classics = [] } = this.#input;
     this.#world.settle();
     const now = this.#world.clock.now();
+    const members = this.#members(now);
     for (const { group, targets } of targetGroups) {
-      for (const target of targets) {
+      const nodes = group.targetType === "instance" ? members.map((id) => ({ id })) : [];
+      for (const target of [...targets, ...nodes]) {
         if (this.#isDesired(target.id) && !isInPlace(group, target, now)) this.#world.registerTarget(group, target);
       }
     }
     for (const { loadBalancer, instanceIds } of classics) {
       const registered = new Set(loadBalancer.registered(now));
-      for (const id of instanceIds) {
+      for (const id of [...instanceIds, ...members]) {
         if (this.#isDesired(id) && !registered.has(id)) this.#world.registerClassic(loadBalancer, id);
       }
     }
+  }
+
+  #members(now: number): readonly string[] {
+    const { autoScalingGroups = [] } = this.#input;
+    return autoScalingGroups.flatMap((group) => group.members(now).map(({ instance }) => instance.id));
   }
 
   /** An address that belongs to no instance is a pod's elsewhere, and stays desired. */

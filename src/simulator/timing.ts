@@ -22,6 +22,11 @@ export interface Timing {
   /** From StartInstances until `running`, when the machine answers again. */
   readonly pendingMs: number;
   /**
+   * For how long a machine that is rebooted does not answer: some minutes.
+   * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-reboot.html
+   */
+  readonly rebootMs: number;
+  /**
    * From a registration or deregistration until Describe shows it (aws-sdk-js#1593). It says nothing about traffic,
    * which has lags of its own.
    */
@@ -43,6 +48,7 @@ export const AWS_TIMING: Timing = {
   terminatedDropMs: 5_000,
   stoppingMs: 5_000,
   pendingMs: 5_000,
+  rebootMs: 120_000,
   apiPropagationMs: 0,
   connectTimeoutMs: 10_000,
 };

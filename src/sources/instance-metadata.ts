@@ -1,8 +1,8 @@
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import { type DrainRequest, nodeReference } from "../drain/request.ts";
+import { announcedRequest } from "./announced-request.ts";
 import type { InstanceIdentity } from "./metadata/identity-document.ts";
 import type { MetadataWatch } from "./metadata-watch.ts";
-import { type Notice, noticeEnd } from "./standing-notices.ts";
+import { noticeEnd } from "./standing-notices.ts";
 
 export interface InstanceMetadataOptions {
   readonly watch: Pick<MetadataWatch, "notices">;
@@ -21,24 +21,14 @@ export class InstanceMetadata implements EventSource {
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
     const { watch, identity, dryRun } = this.#options;
-    for await (const notice of watch.notices(identity, stop)) {
+    for await (const { announcement, deadline, done } of watch.notices(identity, stop)) {
       yield {
-        request: requestOf(notice, dryRun),
+        request: announcedRequest(announcement, { deadline, dryRun }),
         // A notice is its own record: whoever starts next reads it again.
         accepted: () => {},
         unrecorded: () => {},
-        settle: async (outcome) => notice.done(noticeEnd(outcome)),
+        settle: async (outcome) => done(noticeEnd(outcome)),
       };
     }
   }
-}
-
-function requestOf({ announcement: { kind, instanceId, reason }, deadline }: Notice, dryRun: boolean): DrainRequest {
-  return {
-    node: nodeReference("id", instanceId),
-    reason,
-    asker: { via: kind },
-    dryRun,
-    ...(deadline === undefined ? {} : { deadline }),
-  };
 }

@@ -4,6 +4,7 @@ import type { DrainLimit } from "../drain/plan.ts";
 import type { Announcement } from "./announcement.ts";
 import type { MetadataKind } from "./metadata/metadata-kind.ts";
 import type { MetadataObserver } from "./metadata-events.ts";
+import { boundedDeadline } from "./notice.ts";
 
 /**
  * - `out`: the machine can go.
@@ -36,11 +37,6 @@ interface Standing {
   attempts: number;
 }
 
-/**
- * Room to find the node and to deregister it, which is the first thing that a drain does: whoever hears of a departure
- * late still begins.
- */
-const NOTICE_MIN_MS = 30_000;
 /** What a drain can't mend by itself takes somebody's hand. */
 const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
@@ -81,11 +77,10 @@ export class StandingNotices {
       const now = this.#clock.now();
       if (dueAt === undefined || dueAt > now) continue;
       standing.dueAt = undefined;
+      const deadline = boundedDeadline([announcement.deadline], now);
       yield {
         announcement,
-        ...(announcement.deadline === undefined
-          ? {}
-          : { deadline: Math.max(announcement.deadline, now + NOTICE_MIN_MS) }),
+        ...(deadline === undefined ? {} : { deadline }),
         done: (end) => this.#done(standing, end),
       };
     }

@@ -41,7 +41,8 @@ export const DRAINS = z
 
 const asker = z
   .strictObject({
-    via: z.string().describe("By what kind of event it came: http."),
+    via: z.string().describe("By what kind of event it came: http, or what a message announced."),
+    event: z.string().optional().describe("That event's own id."),
     address: z.string().optional().describe("At the other end of the connection: a proxy's, where there is one."),
     agent: z.string().optional().describe("What it calls itself."),
   })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type PolicyNeeds, policyFor } from "../../src/aws/policy.ts";
+import { queueAddress } from "../../src/aws/queue-address.ts";
 
 const DRAIN: PolicyNeeds = { writes: true, discovery: "vpc", scope: "vpc" };
 const TAGGED: PolicyNeeds = { ...DRAIN, scope: "tag", clusterName: "demo" };
@@ -78,6 +79,39 @@ describe("the printed policy", () => {
   ])("for %s names it in every ARN", (_, where, start) => {
     const arns = [DRAIN, TAGGED].flatMap((needs) => writes({ ...needs, ...where }).flatMap(({ Resource }) => Resource));
     expect(arns.every((arn) => arn.startsWith(start))).toBe(true);
+  });
+
+  test("for a queue lets its messages be received, and hooks be answered, and nothing else", () => {
+    const queue = queueAddress("https://sqs.eu-west-1.amazonaws.com/123456789012/departures");
+    const needs = { ...DRAIN, region: "eu-west-1", queue };
+    expect(policyFor(needs).Statement[0]?.Action).toContain("autoscaling:DescribeLifecycleHooks");
+    expect(writes(needs).slice(1)).toEqual([
+      {
+        Effect: "Allow",
+        Action: ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"],
+        Resource: "arn:aws:sqs:eu-west-1:123456789012:departures",
+      },
+      {
+        Effect: "Allow",
+        Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+        Resource: "arn:aws:autoscaling:eu-west-1:*:autoScalingGroup:*:autoScalingGroupName/*",
+      },
+    ]);
+  });
+
+  test.each<[string, string, Partial<PolicyNeeds>, string]>([
+    ["its name", "departures", {}, "arn:aws:sqs:*:*:departures"],
+    ["its name, in a region", "departures", { region: "cn-north-1" }, "arn:aws-cn:sqs:cn-north-1:*:departures"],
+    [
+      "a URL of another region",
+      "https://sqs.us-gov-west-1.amazonaws.com/123456789012/departures",
+      { region: "eu-west-1" },
+      "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:departures",
+    ],
+  ])("for a queue by %s names that queue alone", (_, given, where, arn) => {
+    const statement = writes({ ...DRAIN, ...where, queue: queueAddress(given) })[1];
+    expect(statement?.Resource).toBe(arn);
+    expect(statement?.Action.includes("sqs:GetQueueUrl")).toBe(!given.includes("/"));
   });
 
   test("fits into an inline policy of a role, however long the cluster's name is", () => {

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { openQueue } from "../simulator/events/queue.ts";
 import { Child, runCli } from "../support/child-process.ts";
 
 /** A scenario's file, until the test ends. */
@@ -60,6 +61,35 @@ describe("hasta-la-vista simulate", () => {
     const { code, stdout } = await runCli(["plan", instances[1].id, "--json"], environment);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ node: { id: "i-0a000000000000002" }, registrations: { length: 5 } });
+  });
+
+  test("prints where machines find their metadata and where events go, and says when a queue takes none", async () => {
+    const { url } = await openQueue();
+    const { port } = new URL(url);
+    const missing = `http://127.0.0.1:${port}/000000000000/missing`;
+    const scenario = await file(`
+dataPlane: false
+instances: [{ name: node }]
+interruptions: [{ instances: [node], rebalanceLeadSeconds: 3600 }]
+instanceMetadata: { instances: [node], httpTokens: optional }
+events: [{ queue: "${missing}" }]
+`);
+    const child = new Child("cli", ["simulate", "--scenario", scenario]);
+    await child.line(/Ctrl-C/);
+    const service = /^# metadata of i-00001000000000001: (http:\S+)$/m.exec(child.output)?.[1] ?? "";
+    const path = "latest/meta-data/events/recommendations/rebalance";
+    expect(await (await fetch(`${service}/${path}`)).json()).toHaveProperty("noticeTime");
+    expect(child.output).toContain(`# events go to ${missing}\n`);
+    await expect.poll(() => child.output).toContain(`hasta-la-vista: event given up: ${missing}: `);
+    const nobody = await file(readFileSync(scenario, "utf8").replace(port, "1"));
+    const deaf = new Child("cli", ["simulate", "--scenario", nobody]);
+    const again = "hasta-la-vista: event not delivered, to be sent again: http://127.0.0.1:1/000000000000/missing: ";
+    await expect.poll(() => deaf.output).toContain(again);
+    const json = new Child("cli", ["simulate", "--scenario", scenario, "--json"]);
+    expect(JSON.parse(await json.line(/^\{/))).toMatchObject({
+      metadata: [{ instanceId: "i-00001000000000001", url: expect.stringMatching(/^http:/) }],
+      queues: [missing],
+    });
   });
 
   test.each(["SIGINT", "SIGTERM"] as const)("ends well at %s, and its processes with it", async (signal) => {

@@ -14,6 +14,7 @@ test("the package has the programs, their licences and what people read, and not
     "README.md",
     "dist/THIRD-PARTY-LICENSES",
     "dist/cli.js",
+    "dist/lambda.mjs",
     "dist/service.js",
     "package.json",
   ]);

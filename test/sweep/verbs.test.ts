@@ -94,6 +94,20 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("a flag of another verb", ["serve", "--deadline", "5"], 2, /unknown option '--deadline'/),
     row("no configuration", ["serve"], 2, /2 problems:\n {2}CLOUDPROVIDER is not set.*\n {2}SECRET is not set/),
     row("the secret as a flag", ["serve", "--secret", "x"], 2, /unknown option '--secret'/),
+    row("a FIFO queue", ["serve", "--queue", "q.fifo"], 2, /--queue is 'q\.fifo': give a standard queue/),
+    row(
+      "a queue's ARN",
+      ["serve", "--queue", "arn:aws:sqs:eu-west-1:1:q"],
+      2,
+      /: give the queue's URL, such as https:/,
+    ),
+    row(
+      "a queue with a password",
+      ["serve", "--queue", "http://u:p@h/1/q"],
+      2,
+      /--queue is 'http:\/\/…@h\/1\/q': give/,
+    ),
+    row("no way with others' events", ["serve", "--queue-foreign", "keep"], 2, /give one of release, delete/),
   ],
   drain: [
     ...nodeRows("drain"),
@@ -154,6 +168,12 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
   policy: [
     row("an argument", ["policy", ID], 2, /too many arguments for 'policy'/),
     row("a flag of another verb", ["policy", "--vpc-id", "vpc-01234567"], 2, /unknown option '--vpc-id'/),
+    row(
+      "a queue in no URL",
+      ["policy", "--queue", "https://h"],
+      2,
+      /--queue is 'https:\/\/h': give the queue's URL, such/,
+    ),
     row(
       "a verb that needs none",
       ["policy", "--for", "demo"],

@@ -74,6 +74,7 @@ export const autoScalingActions: ApiActions = {
           HeartbeatTimeout: hook.heartbeatTimeoutSeconds,
           GlobalTimeout: globalTimeoutSeconds(hook),
           DefaultResult: hook.defaultResult,
+          NotificationMetadata: hook.notificationMetadata,
         })),
       },
     };

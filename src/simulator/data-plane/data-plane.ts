@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
 import type { Server as TcpServer } from "node:net";
 import { LOOPBACK, listen } from "../listen.ts";
+import { settleOnTime } from "../settle-on-time.ts";
 import { lagOf } from "../timing.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
@@ -48,8 +49,8 @@ export class DataPlane {
   }
 
   /**
-   * Starts everything that the world has now. What is added later gets neither a process nor a listener. The load
-   * balancers listen on `host`, the instances' processes on 127.0.0.1 always.
+   * Starts everything that the world has now. Of what is added later, machines that are launched get a process when they
+   * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
    */
   static async open(world: World, host = LOOPBACK): Promise<DataPlane> {
     const plane = new DataPlane(world, host);
@@ -65,6 +66,7 @@ export class DataPlane {
   async #openAll(): Promise<void> {
     const { instances, loadBalancers, classics } = this.#world;
     this.#world.watch((change) => this.#onChange(change));
+    settleOnTime(this.#world, this.#closed.signal);
     await Promise.all([...instances.values()].map((instance) => this.#processes.start(instance)));
     for (const loadBalancer of loadBalancers.values()) {
       for (const listener of loadBalancer.listeners) await this.#openListener(loadBalancer, listener);
@@ -195,12 +197,15 @@ export class DataPlane {
         this.#cutClassicWhenDue(change.loadBalancer, change.instanceId);
         break;
       case "instance-started":
-        this.#processes.startWhenRunning(change.instance);
+        this.#processes.startAfter(change.instance, this.#world.timing.pendingMs);
         break;
-      case "scale-in-changed":
-        this.#settleAt(change.dueAt);
+      case "instance-rebooted":
+        this.#processes.kill(change.instance);
+        this.#processes.startAfter(change.instance, this.#world.timing.rebootMs);
         break;
       case "instance-added":
+      case "due":
+      case "announced":
         break;
       default:
         change satisfies never;
@@ -250,15 +255,6 @@ export class DataPlane {
         () => {}, // Closed.
       );
     }
-  }
-
-  /** A machine that its Auto Scaling group lets go of ends at its moment, also when nobody looks. */
-  #settleAt(dueAt: number): void {
-    const { clock } = this.#world;
-    clock.sleep(dueAt - clock.now(), this.#closed.signal).then(
-      () => this.#world.settle(),
-      () => {}, // Closed.
-    );
   }
 
   #turn(of: object): number {

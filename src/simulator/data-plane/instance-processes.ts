@@ -22,11 +22,10 @@ export class InstanceProcesses {
     else this.#running.set(instance.id, process);
   }
 
-  /** After the time that a stopped machine needs to run again. */
-  startWhenRunning(instance: Instance): void {
-    const { clock, timing } = this.#world;
-    clock
-      .sleep(timing.pendingMs, this.#closed.signal)
+  /** After the time that the machine needs to be up. */
+  startAfter(instance: Instance, ms: number): void {
+    this.#world.clock
+      .sleep(ms, this.#closed.signal)
       .then(() => (this.#running.has(instance.id) ? undefined : this.start(instance)))
       .catch(() => {}); // Closed, or no process could be started: then nobody answers, as when the machine is off.
   }

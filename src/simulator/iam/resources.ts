@@ -1,5 +1,6 @@
 import type { ApiCall } from "../api/answer.ts";
 import { type Params, text, texts } from "../api/params.ts";
+import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
 import type { World } from "../world/world.ts";
 
 /** What IAM judges a call by. */
@@ -36,11 +37,21 @@ export function resourcesOf({ api, action, params }: ApiCall, world: World): rea
         tags: (world.targetGroups.get(arn) ?? world.loadBalancers.get(arn))?.tags ?? NO_TAGS,
       }));
     case "autoscaling":
-      // Judged by the action alone.
-      return [];
+      return groupsOf(params, world).map(({ arn, tags }) => ({ arn, tags }));
     default:
       return api satisfies never;
   }
+}
+
+/** A group by its name or ARN, or by the instances that it has. */
+function groupsOf(params: Params, world: World): readonly AutoScalingGroup[] {
+  const name = text(params, "AutoScalingGroupName");
+  const ids = [text(params, "InstanceId"), ...(texts(params, "InstanceIds") ?? [])];
+  return [...world.autoScalingGroups.values()].filter((group) =>
+    name === undefined
+      ? group.members(world.clock.now()).some(({ instance }) => ids.includes(instance.id))
+      : group.name === name || group.arn === name,
+  );
 }
 
 /** What is to be created has no id yet, and is judged by its name alone. */

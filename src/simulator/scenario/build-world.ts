@@ -18,6 +18,8 @@ export interface BuiltWorld {
   readonly world: World;
   /** By what the scenario calls them. */
   readonly instanceIds: ReadonlyMap<string, string>;
+  /** Of machines, or of entries for all of theirs, by what the scenario calls them. */
+  idsOf(names: readonly string[]): readonly string[];
   /** Not running yet. */
   readonly controllers: readonly Controller[];
 }
@@ -50,7 +52,7 @@ class Building {
     for (const input of this.#scenario.classicLoadBalancers ?? []) this.#addClassic(input);
     for (const input of this.#scenario.autoScalingGroups ?? []) this.#addScalingGroup(input);
     const controllers = (this.#scenario.controllers ?? []).map((input) => this.#controller(input));
-    return { world: this.#world, instanceIds, controllers };
+    return { world: this.#world, instanceIds, idsOf: (names) => this.#idsOf(names), controllers };
   }
 
   #addInstances(): ReadonlyMap<string, string> {
@@ -142,6 +144,7 @@ class Building {
       targetGroups,
       classics,
       hooks: (input.hooks ?? []).map(lifecycleHook),
+      ...(input.launchSeconds === undefined ? {} : { launchMs: input.launchSeconds * 1_000 }),
       ...(zones.length > 0 && { zones }),
     });
     setTags(group.tags, tags);
@@ -152,6 +155,7 @@ class Building {
     intervalSeconds,
     targetGroups = [],
     classicLoadBalancers = [],
+    autoScalingGroups = [],
   }: Entry<Scenario["controllers"]>): Controller {
     const groups = targetGroups.map((name) => this.#groups.get(name)).filter((group) => group !== undefined);
     const inputs = (this.#scenario.classicLoadBalancers ?? []).filter(({ name }) =>
@@ -161,7 +165,9 @@ class Building {
       const loadBalancer = this.#world.classics.get(name);
       return loadBalancer === undefined ? [] : [{ loadBalancer, instanceIds: this.#idsOf(instances) }];
     });
-    return new Controller(this.#world, { intervalMs: intervalSeconds * 1_000, targetGroups: groups, classics });
+    const scaled = autoScalingGroups.map((name) => this.#world.autoScalingGroups.get(name)).filter(isPresent);
+    const intervalMs = intervalSeconds * 1_000;
+    return new Controller(this.#world, { intervalMs, targetGroups: groups, classics, autoScalingGroups: scaled });
   }
 
   #action({ forward, fixedResponse, redirect }: ScenarioListener["action"]): Action {
@@ -192,12 +198,14 @@ function conditions({ paths, hosts }: ScenarioRule): readonly Condition[] {
 
 function lifecycleHook(given: Entry<Entry<Scenario["autoScalingGroups"]>["hooks"]>): LifecycleHook {
   const { name, transition = "terminating", heartbeatTimeoutSeconds = 3_600, defaultResult = "ABANDON" } = given;
+  const { notificationMetadata } = given;
   return {
     name,
     transition:
       transition === "launching" ? "autoscaling:EC2_INSTANCE_LAUNCHING" : "autoscaling:EC2_INSTANCE_TERMINATING",
     heartbeatTimeoutSeconds,
     defaultResult,
+    ...(notificationMetadata === undefined ? {} : { notificationMetadata }),
   };
 }
 

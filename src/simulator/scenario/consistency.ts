@@ -49,6 +49,24 @@ function danglingReferences(data: unknown): readonly Problem[] {
       at: ["controllers", "autoScalingGroups"].map((list) => [list, "*", "classicLoadBalancers", "*"]),
     },
     { what: "instance", names: instances, at: [["autoScalingGroups", "*", "instances", "*"]] },
+    {
+      what: "instance",
+      names: instances,
+      at: [
+        ...["interruptions", "rebalanceRecommendations", "scheduledEvents"].map((list) => [
+          list,
+          "*",
+          "instances",
+          "*",
+        ]),
+        ["instanceMetadata", "instances", "*"],
+      ],
+    },
+    {
+      what: "Auto Scaling group",
+      names: textsAt(data, "autoScalingGroups", "*", "name"),
+      at: [["controllers", "*", "autoScalingGroups", "*"]],
+    },
     { what: "instance", names: instances, at: [["classicLoadBalancers", "*", "instances", "*"]] },
     { what: "instance", names: instances, at: [["targetGroups", "*", "targets", "*", "instances", "*"]] },
     {

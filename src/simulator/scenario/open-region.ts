@@ -1,12 +1,16 @@
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
 import { DataPlane } from "../data-plane/data-plane.ts";
+import type { DeliveryOptions } from "../events/event-delivery.ts";
 import type { Fault } from "../faults/fault.ts";
 import { LOOPBACK } from "../listen.ts";
+import { MetadataListeners } from "../metadata/metadata-listeners.ts";
 import { AWS_QUOTAS } from "../quotas/quotas.ts";
 import { Simulator } from "../simulator.ts";
 import type { World } from "../world/world.ts";
-import { buildWorld } from "./build-world.ts";
+import { type BuiltWorld, buildWorld } from "./build-world.ts";
+import { beginDepartures } from "./departures.ts";
+import { openQueues } from "./open-queues.ts";
 import type { Scenario } from "./schema.ts";
 
 type ScenarioRhythm = NonNullable<Scenario["faults"]>[number]["when"];
@@ -19,6 +23,13 @@ interface Entrance {
   readonly url: string;
 }
 
+/** One machine's metadata service. */
+interface Metadata {
+  readonly instanceId: string;
+  /** Stands for http://169.254.169.254 to the machine. */
+  readonly url: string;
+}
+
 /** A region that runs: AWS for any client, and load balancers that carry traffic. */
 export interface OpenRegion {
   readonly world: World;
@@ -27,6 +38,9 @@ export interface OpenRegion {
   readonly url: string;
   /** Empty without a data plane. */
   readonly entrances: readonly Entrance[];
+  readonly metadata: readonly Metadata[];
+  /** The queues that hear of it, by their URLs. */
+  readonly queues: readonly string[];
   /** By what the scenario calls them. */
   readonly instanceIds: ReadonlyMap<string, string>;
   /** Resolves when its controllers, its listeners and its processes have ended. */
@@ -39,44 +53,74 @@ interface RegionOptions {
   readonly port?: number;
   /** Where the endpoint and the load balancers listen. */
   readonly host?: string;
+  /** Called where queues don't take what they are sent. */
+  readonly onUndelivered?: DeliveryOptions;
 }
 
 /** Opens a region as the scenario describes it. Rejects, with nothing left open, where it can't. */
 export async function openRegion(
   scenario: Scenario,
-  { clock, port = 0, host = LOOPBACK }: RegionOptions,
+  { clock, port = 0, host = LOOPBACK, onUndelivered = { onGivenUp: () => {} } }: RegionOptions,
 ): Promise<OpenRegion> {
-  const { world, instanceIds, controllers } = buildWorld(scenario, clock);
+  const built = buildWorld(scenario, clock);
+  const { world, instanceIds, controllers } = built;
   const simulator = new Simulator(world, { policies: scenario.policies ?? [] });
   if (scenario.quotas !== undefined) simulator.limit({ ...AWS_QUOTAS, ...scenario.quotas });
   for (const { when, ...fault } of scenario.faults ?? []) simulator.faults.add({ ...fault, ...rhythm(when) });
+  const listeners = new MetadataListeners(world, host);
   const url = await simulator.listen(port, host);
+  const { plane, metadata } = await openListeners().catch(async (error: unknown) => {
+    await Promise.all([simulator.close(), listeners.close()]);
+    throw error;
+  });
 
   const closed = new AbortController();
   setMaxListeners(0, closed.signal);
-  const plane = scenario.dataPlane === false ? undefined : await openPlane(world, simulator, host);
   const running = controllers.map((controller) => controller.run(closed.signal));
+  const queues = openQueues(scenario, world, onUndelivered);
+  beginDepartures(scenario, built);
   return {
     world,
     simulator,
     url,
     entrances: plane === undefined ? [] : entrancesOf(world, plane),
+    metadata,
+    queues: (scenario.events ?? []).map(({ queue }) => queue),
     instanceIds,
     async close() {
       closed.abort();
       plane?.close();
-      await Promise.all([simulator.close(), plane?.ended(), ...running]);
+      await Promise.all([simulator.close(), listeners.close(), queues.close(), plane?.ended(), ...running]);
     },
   };
+
+  async function openListeners() {
+    const services = await openMetadata(scenario, built, listeners);
+    return {
+      metadata: services,
+      plane: scenario.dataPlane === false ? undefined : await DataPlane.open(world, host),
+    };
+  }
 }
 
-async function openPlane(world: World, simulator: Simulator, host: string): Promise<DataPlane> {
-  try {
-    return await DataPlane.open(world, host);
-  } catch (error) {
-    await simulator.close();
-    throw error;
+async function openMetadata(
+  { instanceMetadata }: Scenario,
+  { world, idsOf }: BuiltWorld,
+  listeners: MetadataListeners,
+): Promise<readonly Metadata[]> {
+  if (instanceMetadata === undefined) return [];
+  const { instances, httpTokens, limit, limitStatus } = instanceMetadata;
+  const options = {
+    ...(httpTokens === undefined ? {} : { httpTokens }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(limitStatus === undefined ? {} : { limitStatus }),
+  };
+  const opened: Metadata[] = [];
+  for (const instanceId of idsOf(instances)) {
+    const instance = world.instance(instanceId);
+    if (instance !== undefined) opened.push({ instanceId, url: await listeners.open(instance, options) });
   }
+  return opened;
 }
 
 function rhythm(when: ScenarioRhythm): Pick<Fault, "when"> {

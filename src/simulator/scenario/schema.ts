@@ -3,7 +3,16 @@ import { API_NAMES } from "../api/answer.ts";
 import { policyDocument } from "../iam/policy.ts";
 import type { Timing } from "../timing.ts";
 import {
+  eventQueue,
+  instanceMetadata,
+  interruption,
+  rebalanceRecommendation,
+  scheduledEvent,
+} from "./departure-schema.ts";
+import { autoScalingGroup } from "./scaling-schema.ts";
+import {
   addresses,
+  bucket,
   ipv4Prefix,
   ipv6Prefix,
   ms,
@@ -140,40 +149,15 @@ const classicLoadBalancer = z.strictObject({
   instances: z.array(reference).optional(),
 });
 
-const lifecycleHook = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_/-]{1,255}$/, "give letters, digits, hyphens, underscores and slashes"),
-  transition: z
-    .enum(["launching", "terminating"])
-    .optional()
-    .describe("Default: terminating. Launching ones are only described."),
-  heartbeatTimeoutSeconds: wholeNumber(30, 7_200).optional().describe("Default: 3600."),
-  defaultResult: z
-    .enum(["CONTINUE", "ABANDON"])
-    .optional()
-    .describe("What counts when nobody answers. Default: ABANDON."),
-});
-
-const size = wholeNumber(0, 10_000);
-
-const autoScalingGroup = z
-  .strictObject({
-    name: z.string().regex(/^[!-9;-~]{1,255}$/, "give 1 to 255 printable characters without colons and blanks"),
-    instances: z.array(reference).optional(),
-    targetGroups: z.array(reference).optional().describe("Its own: it takes its instances out of them by itself."),
-    classicLoadBalancers: z.array(reference).optional().describe("Its own, in the same way."),
-    minSize: size.optional().describe("Default: 0."),
-    maxSize: size.optional().describe("Default: the desired capacity."),
-    desiredCapacity: size.optional().describe("Default: as many instances as it has."),
-    hooks: z.array(lifecycleHook).max(50).optional(),
-    tags: tags.optional(),
-  })
-  .describe("Launches nothing: what it loses is not replaced.");
-
 const controller = z
   .strictObject({
     intervalSeconds: seconds(0.1),
     targetGroups: z.array(reference).optional(),
     classicLoadBalancers: z.array(reference).optional(),
+    autoScalingGroups: z
+      .array(reference)
+      .optional()
+      .describe("Whose instances are registered there too, also those that it launches: in groups of type instance."),
   })
   .describe("Registers again what the file registers there, whenever it is missing.");
 
@@ -218,8 +202,6 @@ const policy = z
   })
   .describe("Whoever signs with this access key may do what its IAM policy says. All others may do everything.");
 
-const bucket = z.strictObject({ tokens: wholeNumber(0, 1_000_000), refillPerSecond: z.number().min(0).max(1_000_000) });
-
 const quotas = z
   .strictObject({
     code: z.enum(["Throttling", "ThrottlingException"]).optional(),
@@ -248,6 +230,7 @@ const lags = {
   terminatedDropMs: ms,
   stoppingMs: ms,
   pendingMs: ms,
+  rebootMs: ms,
   apiPropagationMs: ms,
   connectTimeoutMs: ms,
 } satisfies Record<keyof Timing, z.ZodType>;
@@ -280,6 +263,11 @@ const scenario = {
   classicLoadBalancers: z.array(classicLoadBalancer).optional(),
   autoScalingGroups: z.array(autoScalingGroup).optional(),
   controllers: z.array(controller).optional(),
+  interruptions: z.array(interruption).optional(),
+  rebalanceRecommendations: z.array(rebalanceRecommendation).optional(),
+  scheduledEvents: z.array(scheduledEvent).optional(),
+  events: z.array(eventQueue).optional(),
+  instanceMetadata: instanceMetadata.optional(),
   faults: z.array(fault).optional(),
   quotas: quotas.optional(),
   policies: z.array(policy).optional(),

@@ -26,3 +26,8 @@ export const reference = z.string().min(1);
 export const addresses = z.array(z.union([z.ipv4(), z.ipv6()], { error: "give an IPv4 or IPv6 address" })).min(1);
 export const ipv4Prefix = z.cidrv4().regex(/\/28$/, "give a /28, as AWS does");
 export const ipv6Prefix = z.cidrv6().regex(/\/80$/, "give a /80, as AWS does");
+
+export const bucket = z.strictObject({
+  tokens: wholeNumber(0, 1_000_000),
+  refillPerSecond: z.number().min(0).max(1_000_000),
+});

@@ -17,6 +17,17 @@ export function arnOf({ service, region, accountId, resource }: ArnInput): strin
   return `arn:${partitionOf(region)}:${service}:${service === "iam" ? "" : region}:${accountId}:${resource}`;
 }
 
+interface SpotInstance {
+  readonly region: string;
+  readonly zone: string;
+  readonly id: string;
+}
+
+/** What events about spot capacity call an instance by: they name its zone, and no account. */
+export function spotArnOf({ region, zone, id }: SpotInstance): string {
+  return `arn:${partitionOf(region)}:ec2:${zone}:instance/${id}`;
+}
+
 const RESOURCES = {
   targetgroup: /^\d{12}:targetgroup\/[^/]+\/[0-9a-f]{16}$/,
   loadbalancer: /^\d{12}:loadbalancer\/(app|net|gwy)\/[^/]+\/[0-9a-f]{16}$/,
@@ -30,7 +41,7 @@ export function isArnOf(kind: keyof typeof RESOURCES, arn: string, { region }: {
   return arn.startsWith(prefix) && RESOURCES[kind].test(arn.slice(prefix.length));
 }
 
-function partitionOf(region: string): string {
+export function partitionOf(region: string): string {
   const prefix = Object.keys(PARTITIONS).find((start) => region.startsWith(start)) ?? "";
   return PARTITIONS[prefix] ?? "aws";
 }

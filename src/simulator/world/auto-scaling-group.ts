@@ -17,6 +17,8 @@ export interface AutoScalingGroupInput {
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
   readonly hooks: readonly LifecycleHook[];
+  /** From losing a member until another one is launched in its place. Absent: the group launches nothing. */
+  readonly launchMs?: number;
   readonly createdAt: number;
 }
 
@@ -34,7 +36,9 @@ export interface Member {
   readonly lifecycleState: string;
 }
 
-/** Instances that belong together, and how they leave. It launches none: what it loses is not replaced. */
+const SERVING: ReadonlySet<string> = new Set(["Pending", "InService"]);
+
+/** Instances that belong together, and how they leave. */
 export class AutoScalingGroup {
   readonly name: string;
   readonly arn: string;
@@ -45,9 +49,10 @@ export class AutoScalingGroup {
   readonly targetGroups: readonly TargetGroup[];
   readonly classics: readonly ClassicLoadBalancer[];
   readonly hooks: readonly LifecycleHook[];
+  readonly launchMs: number | undefined;
   readonly createdAt: number;
   readonly tags = new Map<string, string>();
-  readonly #instanceIds: readonly string[];
+  #instanceIds: readonly string[];
   readonly #scaleIns = new Map<string, ScaleIn>();
   readonly #surroundings: ScalingSurroundings;
 
@@ -61,6 +66,7 @@ export class AutoScalingGroup {
     this.targetGroups = input.targetGroups;
     this.classics = input.classics;
     this.hooks = input.hooks;
+    this.launchMs = input.launchMs;
     this.createdAt = input.createdAt;
     this.#instanceIds = input.instanceIds;
     this.#surroundings = surroundings;
@@ -74,6 +80,20 @@ export class AutoScalingGroup {
       const lifecycleState = this.#lifecycleState(instance, now);
       return lifecycleState === undefined ? [] : [{ instance, lifecycleState }];
     });
+  }
+
+  /** How many members serve, or will when they have started. */
+  capacity(now: number): number {
+    return this.members(now).filter(({ lifecycleState }) => SERVING.has(lifecycleState)).length;
+  }
+
+  has(instanceId: string): boolean {
+    return this.#instanceIds.includes(instanceId);
+  }
+
+  /** Takes in an instance that it has launched. */
+  join(instance: Instance): void {
+    this.#instanceIds = [...this.#instanceIds, instance.id];
   }
 
   /** The instance's way out, from its begin on. */
@@ -107,7 +127,9 @@ export class AutoScalingGroup {
     if (scaleIn !== undefined && now < (scaleIn.endsAt ?? Number.POSITIVE_INFINITY)) return scaleIn.lifecycleState(now);
     const state = instance.state(now, this.#surroundings.timing);
     if (state === "terminated") return undefined;
-    return scaleIn?.lifecycleState(now) ?? (state === "shutting-down" ? "Terminating" : "InService");
+    if (scaleIn !== undefined) return scaleIn.lifecycleState(now);
+    if (state === "pending") return "Pending";
+    return state === "shutting-down" ? "Terminating" : "InService";
   }
 
   #leaveGroup(group: TargetGroup, id: string, now: number): () => number {

@@ -6,6 +6,8 @@ export interface LifecycleHook {
   readonly heartbeatTimeoutSeconds: number;
   /** What counts when nobody answers in time. */
   readonly defaultResult: LifecycleResult;
+  /** Passed on to whoever hears of the hook. */
+  readonly notificationMetadata?: string;
 }
 
 const GLOBAL_TIMEOUT_MAX_SECONDS = 172_800;

@@ -29,13 +29,13 @@ export class ScaleIn {
     this.#input = input;
   }
 
-  /** Lets the hooks begin, if they should have by `now`. Answers whether they just did. */
-  settle(now: number): boolean {
+  /** Lets the hooks begin, if they should have by `now`. Answers their actions if they just did. */
+  settle(now: number): readonly LifecycleAction[] | undefined {
     const hookedAt = this.#hookedAt();
-    if (this.#actions !== undefined || now < hookedAt) return false;
+    if (this.#actions !== undefined || now < hookedAt) return undefined;
     const { hooks, newToken } = this.#input;
     this.#actions = hooks.map((hook) => new LifecycleAction(hook, newToken(), hookedAt));
-    return true;
+    return this.#actions;
   }
 
   /** When the next thing happens to it, as far as is known: its hooks begin, or its machine is switched off. */

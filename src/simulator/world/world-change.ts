@@ -1,14 +1,21 @@
+import type { Announcement } from "./announcement.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { Instance } from "./instance.ts";
 import type { Target, TargetGroup } from "./target-group.ts";
 
-/** What the data plane must act upon. */
+/** What happens to the world, for whoever must act upon it. */
 export type WorldChange =
   | {
-      readonly type: "instance-added" | "instance-stopped" | "instance-started" | "instance-terminated";
+      readonly type:
+        | "instance-added"
+        | "instance-stopped"
+        | "instance-started"
+        | "instance-rebooted"
+        | "instance-terminated";
       readonly instance: Instance;
     }
   | { readonly type: "target-deregistered"; readonly group: TargetGroup; readonly target: Target }
   | { readonly type: "classic-deregistered"; readonly loadBalancer: ClassicLoadBalancer; readonly instanceId: string }
-  /** An instance leaves its Auto Scaling group: `settle` has something to bring about at `dueAt`, or before. */
-  | { readonly type: "scale-in-changed"; readonly dueAt: number };
+  /** `settle` has something to bring about at `at` (milliseconds since the epoch), or before. */
+  | { readonly type: "due"; readonly at: number }
+  | { readonly type: "announced"; readonly announcement: Announcement };

@@ -1,20 +1,34 @@
-import { invalidArn, loadBalancerNotFound, targetGroupNotFound } from "../aws-error.ts";
+import { invalidArn, targetGroupNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { AWS_TIMING, type Timing } from "../timing.ts";
+import type { Announcement } from "./announcement.ts";
 import { arnOf, isArnOf } from "./arn.ts";
-import { AutoScalingGroup } from "./auto-scaling-group.ts";
+import { AutoScaling } from "./auto-scaling.ts";
+import type { AutoScalingGroup } from "./auto-scaling-group.ts";
 import { ClassicLoadBalancer } from "./classic-load-balancer.ts";
-import type { NewClassic, NewLoadBalancer, NewScalingGroup, NewTargetGroup, WorldOptions } from "./creation.ts";
+import type {
+  NewClassic,
+  NewListener,
+  NewLoadBalancer,
+  NewRule,
+  NewScalingGroup,
+  NewTargetGroup,
+  WorldOptions,
+} from "./creation.ts";
 import { Ids } from "./ids.ts";
 import { Instance, type InstanceInput } from "./instance.ts";
-import { type Action, type Condition, type Listener, LoadBalancer, type Rule } from "./load-balancer.ts";
+import { InstancePower } from "./instance-power.ts";
+import { Interruptions } from "./interruptions.ts";
+import type { Listener, LoadBalancer, Rule } from "./load-balancer.ts";
+import { LoadBalancers } from "./load-balancers.ts";
 import type { ScaleIn } from "./scale-in.ts";
+import { Schedule } from "./schedule.ts";
+import { ScheduledEvents } from "./scheduled-events.ts";
 import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
 import type { WorldChange } from "./world-change.ts";
 
 /** CreateTargetGroup's defaults. */
 const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
-const ARN_TYPES: Readonly<Record<LoadBalancerType, string>> = { application: "app", network: "net", gateway: "gwy" };
 
 /** One region of one account: what exists, and every change to it. Time comes from its clock alone. */
 export class World {
@@ -22,19 +36,21 @@ export class World {
   readonly region: string;
   readonly accountId: string;
   readonly instances = new Map<string, Instance>();
-  readonly loadBalancers = new Map<string, LoadBalancer>();
   readonly targetGroups = new Map<string, TargetGroup>();
   readonly classics = new Map<string, ClassicLoadBalancer>();
-  readonly autoScalingGroups = new Map<string, AutoScalingGroup>();
+  readonly interruptions = new Interruptions(this);
+  readonly scheduledEvents = new ScheduledEvents(this);
   /**
    * Ids of the instances whose node carries the label node.kubernetes.io/exclude-from-external-load-balancers:
    * controllers leave them alone.
    */
   readonly excluded = new Set<string>();
   readonly #watchers: ((change: WorldChange) => void)[] = [];
-  /** By group. It may have let go of the group since, or be gone. */
-  readonly #lastUserOf = new Map<string, LoadBalancer>();
   readonly #ids = new Ids();
+  readonly #loadBalancers = new LoadBalancers(this, this.#ids);
+  readonly #schedule = new Schedule();
+  readonly #power = new InstancePower(this);
+  readonly #scaling = new AutoScaling(this);
   #timing: Timing;
 
   constructor({ clock, region = "eu-west-1", accountId = "123456789012", timing = {} }: WorldOptions) {
@@ -59,73 +75,101 @@ export class World {
     }
   }
 
-  /** The data plane learns of changes this way. Nothing else does. */
+  /** The data plane and the events learn of changes this way. */
   watch(watcher: (change: WorldChange) => void): void {
     this.#watchers.push(watcher);
   }
 
-  addInstance(input: InstanceInput): Instance {
-    const instance = new Instance(input, this.region, this.clock.now());
+  /** As if it had been running for long. */
+  addInstance(input: InstanceInput, at = this.clock.now()): Instance {
+    const instance = new Instance(input, this.region, at);
     this.instances.set(instance.id, instance);
-    this.#tell({ type: "instance-added", instance });
+    this.tell({ type: "instance-added", instance });
+    return instance;
+  }
+
+  /** A new machine: it answers once it runs. */
+  launchInstance(input: InstanceInput, at = this.clock.now()): Instance {
+    const instance = this.addInstance(input, at);
+    this.#power.launch(instance, at);
     return instance;
   }
 
   /** The machine stops answering at once, whoever still sends it traffic. */
   terminateInstance(instance: Instance, at = this.clock.now()): void {
-    if (instance.terminatedAt !== undefined) return;
-    this.#settleHealth(at);
-    instance.terminate(at);
-    this.#tell({ type: "instance-terminated", instance });
+    this.#power.terminate(instance, at);
+  }
+
+  /** As StopInstances: the machine stops answering at once. One that is stopped or terminated stays so. */
+  stopInstance(instance: Instance, at = this.clock.now()): void {
+    this.#power.stop(instance, at);
+  }
+
+  /** As StartInstances: a stopped machine answers again once it runs. One that was not stopped stays as it is. */
+  startInstance(instance: Instance): void {
+    this.#power.start(instance, this.clock.now());
+  }
+
+  /** Its processes end now, and answer again once it is up. It is said to run all the while. */
+  rebootInstance(instance: Instance, at = this.clock.now()): void {
+    this.#power.reboot(instance, at);
+  }
+
+  get autoScalingGroups(): ReadonlyMap<string, AutoScalingGroup> {
+    return this.#scaling.groups;
+  }
+
+  /** By default it may grow and shrink at will, and wants as many instances as it has. */
+  addAutoScalingGroup(input: NewScalingGroup): AutoScalingGroup {
+    return this.#scaling.add(input);
   }
 
   /** As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. */
   beginScaleIn(group: AutoScalingGroup, instance: Instance): ScaleIn {
-    const scaleIn = group.beginScaleIn(instance.id, this.clock.now());
-    this.scaleInChanged(scaleIn);
+    const scaleIn = this.#scaling.beginScaleIn(group, instance, this.clock.now());
+    this.settle();
     return scaleIn;
   }
 
   /** To be called when a lifecycle action was completed or has got a heartbeat. */
   scaleInChanged({ dueAt }: ScaleIn): void {
-    this.#tell({ type: "scale-in-changed", dueAt });
+    this.dueAt(dueAt);
     this.settle();
   }
 
+  /** Lets something happen at a moment that is to come. */
+  at(moment: number, happen: (at: number) => void): void {
+    this.#schedule.add(moment, happen);
+    this.dueAt(moment);
+  }
+
+  /** To be called where `settle` will have something to bring about at `moment`. */
+  dueAt(moment: number): void {
+    this.tell({ type: "due", at: moment });
+  }
+
+  /** The moments at which something is due, as far as is known now. */
+  get dueTimes(): readonly number[] {
+    return [...this.#schedule.times, ...this.#scaling.times];
+  }
+
   /**
-   * Brings about what is due by now in Auto Scaling groups: hooks begin, machines are switched off, each at its moment.
+   * Brings about what is due by now, each thing at its moment: what Auto Scaling does, what EC2 has said it would do.
    * Nothing runs in the background, so whoever looks at the world from outside calls it first.
    */
   settle(): void {
     const now = this.clock.now();
-    const scaleIns = [...this.autoScalingGroups.values()].flatMap((group) => group.scaleIns);
-    for (const scaleIn of scaleIns) {
-      if (scaleIn.settle(now)) this.#tell({ type: "scale-in-changed", dueAt: scaleIn.dueAt });
+    for (;;) {
+      const next = this.#schedule.nextAt ?? Number.POSITIVE_INFINITY;
+      if (this.#scaling.settle(Math.min(next, now))) continue;
+      if (next > now) return;
+      this.#schedule.run();
     }
-    const due = scaleIns
-      .map(({ instanceId, endsAt }) => ({
-        instance: this.instance(instanceId),
-        at: endsAt ?? Number.POSITIVE_INFINITY,
-      }))
-      .filter(({ at }) => at <= now)
-      .sort((a, b) => a.at - b.at);
-    for (const { instance, at } of due) if (instance !== undefined) this.terminateInstance(instance, at);
   }
 
-  /** As StopInstances: the machine stops answering at once. One that is stopped or terminated stays so. */
-  stopInstance(instance: Instance): void {
-    if (instance.stoppedAt !== undefined || instance.terminatedAt !== undefined) return;
-    this.#settleHealth();
-    instance.stop(this.clock.now());
-    this.#tell({ type: "instance-stopped", instance });
-  }
-
-  /** As StartInstances: a stopped machine answers again once it runs. One that was not stopped stays as it is. */
-  startInstance(instance: Instance): void {
-    if (instance.stoppedAt === undefined || instance.terminatedAt !== undefined) return;
-    this.#settleHealth();
-    instance.start(this.clock.now(), this.timing);
-    this.#tell({ type: "instance-started", instance });
+  /** Tells whoever delivers events what AWS would announce. */
+  announce(announcement: Announcement): void {
+    this.tell({ type: "announced", announcement });
   }
 
   isRunning(id: string): boolean {
@@ -134,8 +178,7 @@ export class World {
 
   /** Whether the instance's processes answer health checks. */
   setAnswering(instance: Instance, up: boolean): void {
-    this.#settleHealth();
-    instance.setAnswering(up, this.clock.now());
+    this.#power.setAnswering(instance, up, this.clock.now());
   }
 
   addTargetGroup(input: NewTargetGroup): TargetGroup {
@@ -154,44 +197,23 @@ export class World {
 
   deregisterTarget(group: TargetGroup, description: TargetDescription): void {
     const target = group.deregister(description, this.clock.now());
-    if (target !== undefined) this.#tell({ type: "target-deregistered", group, target });
+    if (target !== undefined) this.tell({ type: "target-deregistered", group, target });
+  }
+
+  get loadBalancers(): Map<string, LoadBalancer> {
+    return this.#loadBalancers.byArn;
   }
 
   addLoadBalancer(input: NewLoadBalancer): LoadBalancer {
-    const arn = this.arn(
-      "elasticloadbalancing",
-      `loadbalancer/${ARN_TYPES[input.type]}/${input.name}/${this.#ids.next()}`,
-    );
-    const zones = input.zones ?? this.defaultZones;
-    const loadBalancer = new LoadBalancer({ ...input, arn, zones, createdAt: this.clock.now() });
-    this.loadBalancers.set(arn, loadBalancer);
-    return loadBalancer;
+    return this.#loadBalancers.add(input);
   }
 
-  addListener(
-    loadBalancer: LoadBalancer,
-    input: { readonly protocol: string; readonly port: number; readonly defaultActions: readonly Action[] },
-  ): Listener {
-    const arn = `${loadBalancer.arn.replace(":loadbalancer/", ":listener/")}/${this.#ids.next()}`;
-    const listener: Listener = { ...input, arn, defaultRuleArn: this.#ruleArn(arn), rules: [] };
-    loadBalancer.listeners.push(listener);
-    return listener;
+  addListener(loadBalancer: LoadBalancer, input: NewListener): Listener {
+    return this.#loadBalancers.addListener(loadBalancer, input);
   }
 
-  addRule(
-    listener: Listener,
-    input: {
-      readonly priority: number;
-      readonly conditions: readonly Condition[];
-      readonly actions: readonly Action[];
-    },
-  ): Rule {
-    const rule: Rule = {
-      ...input,
-      arn: `${listener.arn.replace(":listener/", ":listener-rule/")}/${this.#ids.next()}`,
-    };
-    listener.rules.push(rule);
-    return rule;
+  addRule(listener: Listener, input: NewRule): Rule {
+    return this.#loadBalancers.addRule(listener, input);
   }
 
   addClassic(input: NewClassic): ClassicLoadBalancer {
@@ -199,21 +221,6 @@ export class World {
     const loadBalancer = new ClassicLoadBalancer({ ...input, zones, createdAt: this.clock.now() }, this);
     this.classics.set(loadBalancer.name, loadBalancer);
     return loadBalancer;
-  }
-
-  /** By default it may grow and shrink at will, and wants as many instances as it has. */
-  addAutoScalingGroup(input: NewScalingGroup): AutoScalingGroup {
-    const { name, instanceIds } = input;
-    const count = instanceIds.length;
-    const defaults = { zones: this.defaultZones, minSize: 0, maxSize: count, desiredCapacity: count };
-    const arn = `arn:aws:autoscaling:${this.region}:${this.accountId}:autoScalingGroup:${this.newUuid()}:autoScalingGroupName/${name}`;
-    const group = new AutoScalingGroup(
-      { targetGroups: [], classics: [], hooks: [], ...defaults, ...input, arn, createdAt: this.clock.now() },
-      this,
-    );
-    this.autoScalingGroups.set(name, group);
-    for (const id of instanceIds) this.instance(id)?.tags.set("aws:autoscaling:groupName", name);
-    return group;
   }
 
   /** As RegisterInstancesWithLoadBalancer, for one instance. `settled`: as if long ago, and in service. */
@@ -227,7 +234,7 @@ export class World {
 
   deregisterClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void {
     if (loadBalancer.deregister(instanceId, this.clock.now())) {
-      this.#tell({ type: "classic-deregistered", loadBalancer, instanceId });
+      this.tell({ type: "classic-deregistered", loadBalancer, instanceId });
     }
   }
 
@@ -246,12 +253,7 @@ export class World {
 
   /** The load balancer that uses a group: AWS allows one at most. */
   loadBalancerOf(groupArn: string): LoadBalancer | undefined {
-    // Asked once a target: the answer of last time is checked before hundreds of load balancers are searched.
-    const last = this.#lastUserOf.get(groupArn);
-    if (last !== undefined && this.loadBalancers.get(last.arn) === last && last.uses(groupArn)) return last;
-    const found = [...this.loadBalancers.values()].find((loadBalancer) => loadBalancer.uses(groupArn));
-    if (found !== undefined) this.#lastUserOf.set(groupArn, found);
-    return found;
+    return this.#loadBalancers.userOf(groupArn);
   }
 
   usedBy(groupArn: string): LoadBalancerType | undefined {
@@ -266,28 +268,26 @@ export class World {
   }
 
   loadBalancer(arn: string): LoadBalancer {
-    const loadBalancer = this.loadBalancers.get(arn);
-    if (loadBalancer === undefined)
-      throw isArnOf("loadbalancer", arn, this) ? loadBalancerNotFound() : invalidArn(arn, "load balancer");
-    return loadBalancer;
+    return this.#loadBalancers.get(arn);
   }
 
   /** The ARN of something of this account, in this region. */
-  arn(service: "ec2" | "elasticloadbalancing" | "iam", resource: string): string {
+  arn(service: "autoscaling" | "ec2" | "elasticloadbalancing" | "iam", resource: string): string {
     return arnOf({ service, region: this.region, accountId: this.accountId, resource });
   }
 
-  #settleHealth(now = this.clock.now()): void {
+  /** Brings every target's health up to date: to be called before processes begin or cease to answer. */
+  settleHealth(now: number): void {
     for (const group of this.targetGroups.values()) group.settleHealth(now);
     for (const classic of this.classics.values()) classic.settleHealth(now);
   }
 
-  #tell(change: WorldChange): void {
+  tell(change: WorldChange): void {
     for (const watcher of this.#watchers) watcher(change);
   }
 
-  #ruleArn(listenerArn: string): string {
-    return `${listenerArn.replace(":listener/", ":listener-rule/")}/${this.#ids.next()}`;
+  newHexDigits(): string {
+    return this.#ids.next();
   }
 
   newUuid(): string {

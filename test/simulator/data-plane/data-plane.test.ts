@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import { SimulatedRegion } from "../../support/simulated-region.ts";
+import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { carry } from "./carried.ts";
 import { Connection, hold, holdMany, send } from "./clients.ts";
 
@@ -57,6 +57,33 @@ test("stopping an instance ends its process, and once it is started and runs it 
   expect(await exited).toEqual([null, "SIGKILL"]);
   region.world.startInstance(node);
   await region.clock.advance(5_000);
+  const answered = (url: string) =>
+    fetch(url, { signal: AbortSignal.timeout(500) }).then(({ status }) => status, String);
+  for (const url of urls) await expect.poll(() => answered(url)).toBe(200);
+});
+
+test("a machine that is launched serves once it runs, where it is registered", async () => {
+  const { region, node, urls } = await oneOfEach();
+  const [url = ""] = urls;
+  const [group] = region.world.targetGroups.values();
+  if (group === undefined) throw new Error("no group");
+  const launched = region.world.launchInstance({ id: "i-0000000000000000f", vpcId: VPC, privateIp: "10.0.9.9" });
+  region.world.registerTarget(group, { id: launched.id }, { settled: true });
+  region.world.terminateInstance(node);
+  await region.clock.advance(60_000);
+  const servedBy = async () => (await fetch(url)).headers.get("x-served-by");
+  await expect.poll(servedBy).toBe(launched.id);
+});
+
+test("rebooting an instance ends its process, and once it is up it has another", async () => {
+  const { region, node, carried, urls } = await oneOfEach();
+  const first = carried.processes.get(node.id);
+  if (first === undefined) throw new Error("no process");
+  const exited = once(first, "exit");
+  region.world.rebootInstance(node);
+  expect(await exited).toEqual([null, "SIGKILL"]);
+  // The classic load balancer wants ten good checks.
+  await region.clock.advance(120_000 + 10 * 30_000);
   const answered = (url: string) =>
     fetch(url, { signal: AbortSignal.timeout(500) }).then(({ status }) => status, String);
   for (const url of urls) await expect.poll(() => answered(url)).toBe(200);

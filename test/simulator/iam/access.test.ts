@@ -1,3 +1,7 @@
+import {
+  CompleteLifecycleActionCommand,
+  TerminateInstanceInAutoScalingGroupCommand,
+} from "@aws-sdk/client-auto-scaling";
 import { DescribeInstancesCommand, StopInstancesCommand } from "@aws-sdk/client-ec2";
 import {
   DeregisterInstancesFromLoadBalancerCommand,
@@ -12,6 +16,7 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAwsClients } from "../../../src/aws/clients.ts";
+import { createAutoScalingClient } from "../../../src/aws/event-clients.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 
 const KEY = { accessKeyId: "narrow", secretAccessKey: "x" };
@@ -41,6 +46,33 @@ describe("a refusal is AWS's", () => {
       message:
         "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ops is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows the ec2:DescribeInstances action",
     });
+  });
+
+  test("Auto Scaling's, with the group of a write", async () => {
+    const arn = (name: string) => `arn:aws:autoscaling:eu-west-1:*:autoScalingGroup:*:autoScalingGroupName/${name}`;
+    const { region, node } = under({ Action: "autoscaling:*", Resource: arn("ours") });
+    for (const [name, instanceIds] of [
+      ["ours", [node.id]],
+      ["theirs", [region.node().id]],
+    ] as const)
+      region.world.addAutoScalingGroup({ name, instanceIds });
+    const scaling = createAutoScalingClient({ region: "eu-west-1", ...region.aws(), credentials: KEY });
+    const complete = (AutoScalingGroupName: string) => {
+      const input = {
+        AutoScalingGroupName,
+        LifecycleHookName: "h",
+        InstanceId: node.id,
+        LifecycleActionResult: "CONTINUE",
+      };
+      return scaling.send(new CompleteLifecycleActionCommand(input));
+    };
+    await expect(complete("ours")).rejects.toThrow("No active Lifecycle Action found");
+    await expect(complete("theirs")).rejects.toThrow(/CompleteLifecycleAction on resource: arn:.*\/theirs because/);
+    const terminate = new TerminateInstanceInAutoScalingGroupCommand({
+      InstanceId: node.id,
+      ShouldDecrementDesiredCapacity: false,
+    });
+    await expect(scaling.send(terminate)).resolves.toBeDefined();
   });
 
   test("both load balancing APIs', with the resource of a write and none of a read", async () => {

@@ -218,3 +218,17 @@ test("region, account and lags are the scenario's", () => {
   expect([world.region, world.accountId]).toEqual(["us-east-2", "111122223333"]);
   expect(world.timing).toMatchObject({ albDeregistration: [1, 2], stoppingMs: 3, pendingMs: 5_000 });
 });
+
+describe("Auto Scaling groups that launch", () => {
+  test("do so after the time that they are given, and their hooks pass on what they are given", () => {
+    const { world } = built(`
+instances: [{ name: node }]
+autoScalingGroups:
+  - { name: launches, launchSeconds: 30.5, instances: [node], hooks: [{ name: drain, notificationMetadata: more }] }
+  - { name: does-not }
+`);
+    const [launches, doesNot] = [...world.autoScalingGroups.values()];
+    expect([launches?.launchMs, doesNot?.launchMs]).toEqual([30_500, undefined]);
+    expect(launches?.hooks).toMatchObject([{ name: "drain", notificationMetadata: "more" }]);
+  });
+});

@@ -18,6 +18,7 @@ import { type Clock, ScaledClock, VirtualClock } from "../../../src/simulator/cl
 import { openRegion } from "../../../src/simulator/scenario/open-region.ts";
 import { readScenario, scenarioJsonSchema } from "../../../src/simulator/scenario/read-scenario.ts";
 import { CREDENTIALS } from "../../support/simulated-region.ts";
+import { openQueue } from "../events/queue.ts";
 
 const FOLDER = "docs/scenarios";
 const EXAMPLES = readdirSync(FOLDER).filter((file) => file.endsWith(".yaml"));
@@ -25,7 +26,8 @@ const EXAMPLES = readdirSync(FOLDER).filter((file) => file.endsWith(".yaml"));
 /** An example's region, open until the test ends, and the SDK's clients for it. */
 async function opened(file: string, clock: Clock = new VirtualClock()) {
   const scenario = readScenario(readFileSync(`${FOLDER}/${file}`, "utf8"));
-  const region = await openRegion(scenario, { clock });
+  // Whatever listens where an example's queue would be gets nothing from a test.
+  const region = await openRegion({ ...scenario, events: [] }, { clock });
   onTestFinished(() => region.close());
   const clients = createAwsClients({ region: region.world.region, endpoint: region.url, credentials: CREDENTIALS });
   return { scenario, region, ...clients };
@@ -39,6 +41,7 @@ test("there is an example for each thing that a scenario can show", () => {
     "permissions.yaml",
     "quick.yaml",
     "small-cluster.yaml",
+    "spot.yaml",
     "throttling.yaml",
   ]);
 });
@@ -114,6 +117,45 @@ test("auto-scaling.yaml holds a machine for its hook, and knows addresses by the
   await (world.clock as VirtualClock).advance(300_000);
   expect(world.instance(InstanceId ?? "")?.terminatedAt).toBe(world.clock.now());
   expect(world.machineOf("10.1.4.20")?.name).toBe("pods.scaled.internal");
+});
+
+test("spot.yaml takes machines back, tells them and a queue, and launches others, which a controller registers", async () => {
+  const { url, endpoint, receive } = await openQueue();
+  const scenario = readScenario(readFileSync(`${FOLDER}/spot.yaml`, "utf8"));
+  const clock = new VirtualClock();
+  const region = await openRegion({ ...scenario, dataPlane: false, events: [{ queue: url, endpoint }] }, { clock });
+  onTestFinished(() => region.close());
+  const { world, metadata, queues, instanceIds } = region;
+  const [first = "", second = "", third = ""] = ["node-1", "node-2", "node-3"].map((name) => instanceIds.get(name));
+  expect([queues, metadata.map(({ instanceId }) => instanceId)]).toEqual([[url], [...instanceIds.values()]]);
+  const read = async (id: string, path: string) => {
+    const service = metadata.find(({ instanceId }) => instanceId === id)?.url ?? "";
+    const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" };
+    const token = await (await fetch(`${service}/latest/api/token`, { method: "PUT", headers: ttl })).text();
+    const headers = { "x-aws-ec2-metadata-token": token };
+    return (await fetch(`${service}/latest/meta-data/${path}`, { headers })).text();
+  };
+  expect(await read(third, "events/maintenance/scheduled")).toContain("system-reboot");
+  await clock.advance(120_000);
+  expect(await read(first, "spot/instance-action")).toBe('{"action":"terminate","time":"2026-01-01T00:03:00Z"}');
+  expect(await read(second, "events/recommendations/rebalance")).toBe('{"noticeTime":"2026-01-01T00:02:00Z"}');
+  // The queue is no part of virtual time.
+  const heard = async () => {
+    const events: { readonly "detail-type": string }[] = [];
+    await expect.poll(async () => events.push(...(await receive()))).toBe(3);
+    return events.map((event) => event["detail-type"]).sort();
+  };
+  expect(await heard()).toEqual([
+    "AWS Health Event",
+    "EC2 Instance Rebalance Recommendation",
+    "EC2 Spot Instance Interruption Warning",
+  ]);
+  await clock.advance(60_000 + 45_000 + 5_000 + 10_000);
+  const launched = [...world.instances.keys()].filter((id) => ![...instanceIds.values()].includes(id));
+  expect(launched).toHaveLength(1);
+  const groupsOf = (id: string) =>
+    [...world.targetGroups.values()].filter((group) => group.listed(clock.now()).some((target) => target.id === id));
+  expect(groupsOf(launched[0] ?? "").map(({ name }) => name)).toEqual(["own", "web"]);
 });
 
 test("faults.yaml fails the first two looks at a group's health", async () => {

@@ -1,0 +1,48 @@
+/** A queue as it was configured: by its URL, or by its name. */
+export interface QueueAddress {
+  readonly name: string;
+  /** Absent: given by its name. */
+  readonly url?: string;
+  /** As the URL says. Absent: the region that everything else is in. */
+  readonly region?: string;
+  /** As the URL says. Absent: the credentials' own. */
+  readonly accountId?: string;
+}
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
+const NAME = /^[\w-]{1,80}$/;
+const FIFO = ".fifo";
+const ACCOUNT = /^\d{12}$/;
+const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+const ADVICE = "give the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/departures, or its name";
+
+/** Throws `RangeError` with what to give instead. */
+export function queueAddress(given: string): QueueAddress {
+  if (!given.includes("/")) return { name: checkedName(given) };
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  const [account, name, ...more] = url?.pathname.split("/").filter((part) => part !== "") ?? [];
+  if (url === undefined || !/^https?:$/.test(url.protocol) || name === undefined || more.length > 0) {
+    throw new RangeError(ADVICE);
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new RangeError(`${ADVICE}: without user, password, query or fragment`);
+  }
+  checkedName(name);
+  const region = url.hostname.split(".").find((label) => REGION.test(label));
+  return {
+    name,
+    url: url.href.replace(/\/+$/, ""),
+    ...(region === undefined ? {} : { region }),
+    ...(account !== undefined && ACCOUNT.test(account) ? { accountId: account } : {}),
+  };
+}
+
+function checkedName(name: string): string {
+  if (name.endsWith(FIFO)) {
+    throw new RangeError(
+      "give a standard queue: Auto Scaling sends nothing to a FIFO queue, which holds events back too",
+    );
+  }
+  if (!NAME.test(name)) throw new RangeError(ADVICE);
+  return name;
+}

@@ -1,0 +1,96 @@
+import type { Clock } from "../drain/clock.ts";
+import type { CloudCall } from "../drain/events.ts";
+import type { AwsAction } from "./aws-caller.ts";
+import { codeOf, isPassing, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
+
+/** Attempts at a call that AWS fails or throttles, or that doesn't reach it. */
+const ATTEMPTS_MAX = 8;
+const BACK_OFF_MS = 100;
+const BACK_OFF_MAX_MS = 5_000;
+/** Fewer than a client has sockets, so that no call waits for one while its time runs. */
+const CALLS_AT_ONCE_MAX = 20;
+
+export interface UnmeteredCallerOptions {
+  readonly clock: Clock;
+  /** Hears of every attempt. */
+  readonly onCall?: (call: Omit<CloudCall, "purpose">) => void;
+}
+
+/**
+ * The way to those calls whose request quota AWS does not publish (Auto Scaling), or that have none (SQS): sent at once,
+ * a few side by side, and repeated here alone, for a quarter of a minute.
+ */
+export class UnmeteredCaller {
+  readonly #options: UnmeteredCallerOptions;
+  readonly #waiting: (() => void)[] = [];
+  #underWay = 0;
+
+  constructor(options: UnmeteredCallerOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `DrainError`, or `signal`'s reason. */
+  async call<T>(action: Omit<AwsAction, "bucket">, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { clock } = this.#options;
+    for (let failures = 1; ; failures += 1) {
+      signal.throwIfAborted();
+      try {
+        await this.#turn(signal);
+        return await this.#attempt(action, attempt);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(isPassing(error) || isThrottled(error)) || failures >= ATTEMPTS_MAX)
+          throw toDrainError(error, action.name);
+        await clock.sleep(Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** failures), signal);
+      }
+    }
+  }
+
+  async #attempt<T>(action: Omit<AwsAction, "bucket">, attempt: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await attempt();
+      if (
+        action.answersWith !== undefined &&
+        (answer as Readonly<Record<string, unknown>>)[action.answersWith] === undefined
+      )
+        throw new UnusableAnswer(`it has no ${action.answersWith}`);
+      this.#report({ action: action.name, result: "ok", throttled: false });
+      return answer;
+    } catch (error) {
+      this.#report({ action: action.name, result: codeOf(error) || "unknown", throttled: isThrottled(error) });
+      throw error;
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#underWay -= 1;
+      else next();
+    }
+  }
+
+  /** Resolves when this call may be made; whoever has made one hands its turn on. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    if (this.#underWay < CALLS_AT_ONCE_MAX) {
+      this.#underWay += 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const stop = () => {
+        this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+        reject(signal.reason);
+      };
+      const turn = () => {
+        signal.removeEventListener("abort", stop);
+        resolve();
+      };
+      this.#waiting.push(turn);
+      signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+
+  #report(call: Omit<CloudCall, "purpose">): void {
+    try {
+      this.#options.onCall?.(call);
+    } catch {
+      // Whoever counts can't be allowed to stop a call.
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { newAbort, WOKEN } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+import type { DrainRequest } from "../drain/request.ts";
+import { announcedRequest } from "../sources/announced-request.ts";
+import type { Announcement } from "../sources/announcement.ts";
+import type { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
+import { boundedDeadline } from "../sources/notice.ts";
+import { type ForeignEvents, foreignSettlement, type Settlement, settlementOf } from "../sources/settlement.ts";
+import type { QueueEvent } from "../sources/source-events.ts";
+import type { InvocationTime } from "./invocation.ts";
+
+export interface DeparturesOptions {
+  readonly drainer: Pick<Drainer, "drain">;
+  readonly hooks: LifecycleHooks;
+  readonly clock: Clock;
+  /** The region that is drained in. Absent: events of any. */
+  readonly region?: string;
+  readonly foreign: ForeignEvents;
+  readonly dryRun: boolean;
+  readonly heard: (event: QueueEvent) => void;
+  readonly onSettled: (outcome: DrainOutcome, request: DrainRequest) => void;
+}
+
+/** When an announcement was made and tried, by this machine's clock, in milliseconds since the epoch. */
+export interface Announced {
+  /** Of the message, or of the event where it came without one. */
+  readonly messageId: string;
+  readonly announcement: Announcement;
+  readonly since: number;
+  /** By this machine's clock; absent where the event does not say. */
+  readonly deadline?: number | undefined;
+  /** Absent: this is the first time. */
+  readonly firstTriedAt?: number | undefined;
+}
+
+/** What became of an announcement. `outcome` is absent where it was none of ours. */
+export interface Departed {
+  readonly settlement: Settlement;
+  readonly outcome?: DrainOutcome;
+}
+
+/** Drains the nodes that events announce, with their hooks kept waiting meanwhile and completed afterwards. */
+export class Departures {
+  readonly #options: DeparturesOptions;
+
+  constructor(options: DeparturesOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `DrainError` when the hook could not be completed. */
+  async drain(announced: Announced, { drains, settling }: InvocationTime): Promise<Departed> {
+    const { drainer, hooks, foreign, dryRun, region, heard, onSettled } = this.#options;
+    const { messageId, announcement, since, deadline } = announced;
+    const { instanceId, lifecycleAction: action } = announcement;
+    if (region !== undefined && (announcement.region ?? region) !== region) {
+      heard({ type: "elsewhere", messageId, announcement });
+      return { settlement: foreignSettlement(foreign) };
+    }
+    heard({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
+    const alive = newAbort();
+    const isKept = action !== undefined && !dryRun;
+    const kept = isKept ? hooks.keepWaiting({ action, instanceId }, since, alive.signal) : undefined;
+    let outcome: DrainOutcome;
+    try {
+      const request = await this.#request(announced, drains);
+      outcome = await drainer.drain(request, drains);
+      onSettled(outcome, request);
+    } finally {
+      alive.abort(WOKEN);
+      await kept;
+    }
+    // The plan is the answer of a dry run: it need not come back.
+    if (outcome.status === "planned") return { outcome, settlement: { message: "delete", hook: "untouched" } };
+    const settlement = settlementOf(outcome, foreign);
+    if (isKept && settlement.hook === "continue") await hooks.complete({ action, instanceId }, settling);
+    return { outcome, settlement };
+  }
+
+  async #request(
+    { announcement, since, deadline, firstTriedAt }: Announced,
+    signal: AbortSignal,
+  ): Promise<DrainRequest> {
+    const { hooks, clock, dryRun } = this.#options;
+    const { lifecycleAction: action } = announcement;
+    // What was asked too late changes nothing: the drain has no time either.
+    const hookDeadline = action && (await hooks.deadlineOf(action, since, signal).catch(() => undefined));
+    const bounded = boundedDeadline([deadline, hookDeadline], clock.now());
+    const request = announcedRequest(announcement, { deadline: bounded, dryRun });
+    return firstTriedAt === undefined ? request : { ...request, firstTriedAt };
+  }
+}

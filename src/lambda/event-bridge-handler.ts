@@ -1,0 +1,69 @@
+import type { Clock } from "../drain/clock.ts";
+import type { Announcement, EventReading } from "../sources/announcement.ts";
+import { readMessage } from "../sources/message-reader.ts";
+import type { QueueEvent } from "../sources/source-events.ts";
+import type { Departed, Departures } from "./departures.ts";
+import { type InvocationTime, type LambdaContext, withinInvocation } from "./invocation.ts";
+
+export interface EventBridgeHandlerOptions {
+  readonly departures: Departures;
+  readonly clock: Clock;
+  readonly read: (body: string) => EventReading;
+  readonly heard: (event: QueueEvent) => void;
+}
+
+/** EventBridge delivers within seconds: what is older was tried before, by an invocation that failed. */
+const FIRST_TRY_MS = 60_000;
+
+/** Answers events that a rule of EventBridge sends to the function itself. */
+export class EventBridgeHandler {
+  readonly #options: EventBridgeHandlerOptions;
+
+  constructor(options: EventBridgeHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the event is done with. Throws what Lambda is to try again: twice, and then nobody does. */
+  async answer(event: unknown, context: LambdaContext): Promise<void> {
+    const { clock, read, heard } = this.#options;
+    const body = JSON.stringify(event) ?? "";
+    const { id } = (event ?? {}) as { readonly id?: unknown };
+    const messageId = typeof id === "string" ? id : "unnamed";
+    const reading = readMessage(body, read);
+    if (reading.asks === "nothing") return heard({ type: "nothing-asked", messageId, what: reading.what });
+    if (reading.asks === "unknown") {
+      heard({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
+      throw new TypeError(`no event that announces a departure: ${reading.problem}`);
+    }
+    await withinInvocation(context, clock, async (time) => {
+      const each = reading.announcements.map((announcement) => this.#drain(announcement, messageId, time));
+      const all = await Promise.allSettled(each);
+      const failure = all.find((one) => one.status === "rejected");
+      if (failure !== undefined) throw failure.reason;
+      for (const one of all) if (one.status === "fulfilled") throwUnlessDone(one.value);
+      const instanceIds = reading.announcements.map(({ instanceId }) => instanceId);
+      heard({ type: "settled", messageId, instanceIds, message: "delete" });
+    });
+  }
+
+  #drain(announcement: Announcement, messageId: string, time: InvocationTime): Promise<Departed> {
+    const { departures, clock } = this.#options;
+    const now = clock.now();
+    const since = Math.min(now, announcement.announcedAt ?? now);
+    const { deadline } = announcement;
+    const firstTriedAt = now - since > FIRST_TRY_MS ? since : undefined;
+    return departures.drain({ messageId, announcement, since, deadline, firstTriedAt }, time);
+  }
+}
+
+function throwUnlessDone({ outcome, settlement }: Departed): void {
+  // Nobody else gets this event, so that another cluster's is done with.
+  if (outcome === undefined || settlement.message === "delete") return;
+  if (outcome.status === "failed" && outcome.error.code === "other-cluster") return;
+  if (outcome.status === "failed") throw outcome.error;
+  if (outcome.status === "abandoned")
+    throw new Error(
+      "the invocation's time is up, and the node is still held. Lambda tries an event twice more: holds that last longer than that need the queue",
+    );
+  throw new Error(`not drained: ${outcome.status}`);
+}

@@ -1,0 +1,66 @@
+import type { AwsClientOptions } from "../aws/clients.ts";
+import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
+import type { QueueAddress } from "../aws/queue-address.ts";
+import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
+import { readConfig } from "../config.ts";
+import { type Clock, SystemClock } from "../drain/clock.ts";
+import { createEngine } from "../engine.ts";
+import { jsonLog } from "../observe/json-log.ts";
+import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { readEvent } from "../sources/events/read-event.ts";
+import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
+import { QueueCalls } from "../sources/queue-calls.ts";
+import { sourceLine } from "../sources/source-event-text.ts";
+import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
+import { Departures } from "./departures.ts";
+import { EventBridgeHandler } from "./event-bridge-handler.ts";
+import { SqsHandler, type SqsRecord } from "./sqs-handler.ts";
+
+export interface HandlersOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly write: (line: string) => void;
+  readonly clock?: Clock;
+  /** Where AWS is, when it is not AWS itself. */
+  readonly aws?: Omit<AwsClientOptions, "region">;
+}
+
+export interface Handlers {
+  readonly queue: SqsHandler;
+  readonly rule: EventBridgeHandler;
+}
+
+/** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
+export function createHandlers({ environment, write, clock = new SystemClock(), aws = {} }: HandlersOptions): Handlers {
+  const config = readConfig({ verb: "lambda", environment });
+  const { region, dryRun, queueForeign: foreign, logLevel } = config;
+  const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
+  const { drainer } = createEngine(config, { clock, observers: [drainLog(log)], aws });
+  const where = { ...aws, ...(region === undefined ? {} : { region }) };
+  const heard = (event: QueueEvent | HookEvent) => {
+    const { level, message, about } = sourceLine(event);
+    log[level](about, message);
+  };
+  const calls = { caller: new UnmeteredCaller({ clock }), clock };
+  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
+  const departures = new Departures({
+    ...{ drainer, hooks, clock, foreign, dryRun, heard },
+    ...(region === undefined ? {} : { region }),
+    onSettled: (outcome, request) => logWithoutDrain(log, outcome, request),
+  });
+  const queues = new Map<string, QueueCalls>();
+  const sqs = createSqsClient(where, { name: "" });
+  const giveBack = ({ eventSourceARN, receiptHandle }: SqsRecord, seconds: number, signal: AbortSignal) => {
+    const queue = queues.get(eventSourceARN) ?? new QueueCalls({ ...calls, sqs, address: addressOf(eventSourceARN) });
+    queues.set(eventSourceARN, queue);
+    return queue.changeVisibility(receiptHandle, seconds, signal);
+  };
+  const shared = { departures, clock, read: readEvent, heard };
+  return { queue: new SqsHandler({ ...shared, giveBack }), rule: new EventBridgeHandler(shared) };
+}
+
+/** `arn:aws:sqs:eu-west-1:123456789012:departures`: its URL names it in calls, wherever those go. */
+function addressOf(arn: string): QueueAddress {
+  const [, partition, , region = "", accountId = "", name = ""] = arn.split(":");
+  const suffix = partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
+  return { name, url: `https://sqs.${region}.${suffix}/${accountId}/${name}` };
+}

@@ -1,0 +1,22 @@
+import { processEnvironment } from "../config.ts";
+import { createHandlers, type Handlers } from "./handlers.ts";
+import type { LambdaContext } from "./invocation.ts";
+import { type SqsBatchResponse, sqsRecords } from "./sqs-handler.ts";
+
+let made: Handlers | undefined;
+
+/** Made at the first invocation, so that what is wrong with the configuration is that invocation's error. */
+function handlers(): Handlers {
+  made ??= createHandlers({ environment: processEnvironment(), write: (line) => void process.stdout.write(line) });
+  return made;
+}
+
+/** For an event source mapping of an SQS queue, with ReportBatchItemFailures. */
+export async function sqs(event: unknown, context: LambdaContext): Promise<SqsBatchResponse> {
+  return handlers().queue.answer(sqsRecords(event), context);
+}
+
+/** For rules of EventBridge that invoke the function themselves. */
+export async function eventbridge(event: unknown, context: LambdaContext): Promise<void> {
+  return handlers().rule.answer(event, context);
+}

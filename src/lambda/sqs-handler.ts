@@ -1,0 +1,134 @@
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError } from "../drain/errors.ts";
+import { shown } from "../drain/shown.ts";
+import type { Announcement, EventReading } from "../sources/announcement.ts";
+import { readMessage } from "../sources/message-reader.ts";
+import { AwsTime } from "../sources/notice.ts";
+import { jointly, type Settlement } from "../sources/settlement.ts";
+import type { QueueEvent } from "../sources/source-events.ts";
+import type { Departures } from "./departures.ts";
+import { type InvocationTime, type LambdaContext, withinInvocation } from "./invocation.ts";
+
+/** One message as Lambda hands it over. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
+export interface SqsRecord {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  readonly eventSourceARN: string;
+  readonly attributes: {
+    readonly ApproximateReceiveCount: string;
+    readonly SentTimestamp: string;
+    readonly ApproximateFirstReceiveTimestamp: string;
+  };
+}
+
+export interface SqsBatchResponse {
+  readonly batchItemFailures: readonly { readonly itemIdentifier: string }[];
+}
+
+export interface SqsHandlerOptions {
+  readonly departures: Departures;
+  readonly clock: Clock;
+  readonly read: (body: string) => EventReading;
+  readonly heard: (event: QueueEvent) => void;
+  /** Gives a message back before its visibility has ended. */
+  readonly giveBack: (record: SqsRecord, seconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** A drain that the invocation had no time for goes on at once. */
+const UNFINISHED_SECONDS = 0;
+/** What has failed gets a moment to mend, and no longer: a hook or a machine may be waiting. */
+const FAILED_SECONDS = 30;
+
+/** Answers batches of messages. Each is deleted by Lambda unless it is named in the answer. */
+export class SqsHandler {
+  readonly #options: SqsHandlerOptions;
+  readonly #time: AwsTime;
+
+  constructor(options: SqsHandlerOptions) {
+    this.#options = options;
+    this.#time = new AwsTime(options.clock);
+  }
+
+  /**
+   * Drains what the records announce, side by side. Names those that have to come back; throws where that is all of them,
+   * so that none is lost where the event source was set up without ReportBatchItemFailures.
+   */
+  async answer(records: readonly SqsRecord[], context: LambdaContext): Promise<SqsBatchResponse> {
+    return withinInvocation(context, this.#options.clock, async (time) => {
+      const fates = await Promise.all(records.map((record) => this.#settle(record, time)));
+      const failed = records.filter((_, index) => fates[index] !== "delete");
+      if (failed.length === records.length && failed.length > 0)
+        throw new Error(`none of the ${failed.length} messages is done with: they come back`);
+      return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    });
+  }
+
+  async #settle(record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
+    const { heard, read, giveBack } = this.#options;
+    const { messageId, body } = record;
+    const receives = Number(record.attributes.ApproximateReceiveCount);
+    const reading = readMessage(body, read);
+    if (reading.asks === "nothing") {
+      heard({ type: "nothing-asked", messageId, what: reading.what });
+      return "delete";
+    }
+    if (reading.asks === "unknown") {
+      heard({ type: "malformed", messageId, problem: reading.problem, receives });
+      return "leave";
+    }
+    const { announcements } = reading;
+    const fate = jointly(await Promise.all(announcements.map((one) => this.#drain(one, record, time))));
+    const instanceIds = announcements.map(({ instanceId }) => instanceId);
+    heard({ type: "settled", messageId, instanceIds, message: fate });
+    if (fate !== "delete") {
+      const seconds = fate === "release" && time.drains.aborted ? UNFINISHED_SECONDS : FAILED_SECONDS;
+      // It comes back all the same, when its visibility has ended.
+      await giveBack(record, seconds, time.settling).catch((error: unknown) =>
+        heard({ type: "not-settled", messageId, error: asDrainError(error) }),
+      );
+    }
+    return fate;
+  }
+
+  async #drain(announcement: Announcement, record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
+    const { departures, clock, heard } = this.#options;
+    const { messageId, attributes } = record;
+    const firstReceivedAt = Number(attributes.ApproximateFirstReceiveTimestamp);
+    const isFirst = Number(attributes.ApproximateReceiveCount) <= 1;
+    if (isFirst) this.#time.heardNow(firstReceivedAt);
+    const { announcedAt = Number(attributes.SentTimestamp), deadline } = announcement;
+    const here = (at: number) => Math.min(clock.now(), this.#time.here(at));
+    try {
+      const { settlement } = await departures.drain(
+        {
+          messageId,
+          announcement,
+          since: here(announcedAt),
+          deadline: deadline && this.#time.here(deadline),
+          firstTriedAt: isFirst ? undefined : here(firstReceivedAt),
+        },
+        time,
+      );
+      return settlement.message;
+    } catch (error) {
+      heard({ type: "not-settled", messageId, error: asDrainError(error) });
+      return "leave";
+    }
+  }
+}
+
+/** The records of what Lambda was invoked with. Throws `TypeError` for what is no batch of a queue. */
+export function sqsRecords(event: unknown): readonly SqsRecord[] {
+  const { Records } = (event ?? {}) as { readonly Records?: unknown };
+  if (Array.isArray(Records) && Records.every(isSqsRecord)) return Records;
+  throw new TypeError(
+    `this handler answers batches of an SQS queue, and got ${shown(JSON.stringify(event) ?? String(event), 200)}`,
+  );
+}
+
+function isSqsRecord(value: unknown): value is SqsRecord {
+  const { messageId, receiptHandle, body, eventSourceARN, attributes } = (value ?? {}) as Partial<SqsRecord>;
+  const texts = [messageId, receiptHandle, body, eventSourceARN];
+  return texts.every((text) => typeof text === "string") && typeof attributes === "object" && attributes !== null;
+}

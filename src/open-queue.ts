@@ -1,0 +1,71 @@
+import { createAutoScalingClient, createSqsClient } from "./aws/event-clients.ts";
+import { UnmeteredCaller } from "./aws/unmetered-caller.ts";
+import type { Config } from "./config.ts";
+import type { Clock } from "./drain/clock.ts";
+import type { Log } from "./observe/log.ts";
+import type { Metrics } from "./observe/metrics.ts";
+import { readEvent } from "./sources/events/read-event.ts";
+import { LifecycleHooks } from "./sources/lifecycle-hooks.ts";
+import { sourceLine } from "./sources/source-event-text.ts";
+import type { HookEvent, QueueEvent } from "./sources/source-events.ts";
+import { SqsQueue } from "./sources/sqs-queue.ts";
+
+interface QueueParts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly abandon: AbortSignal;
+}
+
+/** The queue that a configuration names, told to log and metrics. Undefined where it names none. */
+export function openQueue(config: Config, { clock, metrics, log, abandon }: QueueParts): SqsQueue | undefined {
+  const { queue: address, region, dryRun } = config;
+  if (address === undefined) return undefined;
+  const where = region === undefined ? {} : { region };
+  const heard = (event: QueueEvent | HookEvent) => {
+    const { level, message, about } = sourceLine(event);
+    log[level](about, message);
+    count(metrics, event);
+  };
+  const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
+  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
+  const queue = new SqsQueue({
+    ...calls,
+    ...where,
+    address,
+    sqs: createSqsClient(where, address),
+    hooks,
+    read: readEvent,
+    foreign: config.queueForeign,
+    dryRun,
+    inFlightMax: config.queueInFlightMax,
+    observers: [heard],
+    abandon,
+  });
+  metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });
+  return queue;
+}
+
+const MESSAGES: Partial<Record<QueueEvent["type"], string>> = {
+  "nothing-asked": "nothing-asked",
+  malformed: "malformed",
+  redelivered: "joined",
+  "not-settled": "not-settled",
+};
+const SETTLED = { delete: "deleted", leave: "left", release: "released" } as const;
+const HOOKS: Partial<Record<HookEvent["type"], string>> = {
+  "hook-continued": "continued",
+  "hook-over": "over",
+  "hook-not-completed": "not-completed",
+  "hook-heartbeat-failed": "heartbeat-failed",
+};
+
+function count(metrics: Metrics, event: QueueEvent | HookEvent): void {
+  if ("action" in event) {
+    const result = HOOKS[event.type];
+    if (result !== undefined) metrics.countHook(result);
+    return;
+  }
+  const result = event.type === "settled" ? SETTLED[event.message] : MESSAGES[event.type];
+  if (result !== undefined) metrics.countMessage(result);
+}

@@ -1,0 +1,134 @@
+import { setMaxListeners } from "node:events";
+import { settleOnTime } from "../settle-on-time.ts";
+import type { Announcement } from "../world/announcement.ts";
+import type { World } from "../world/world.ts";
+import { eventBridgeBodies } from "./event-bridge.ts";
+import { hookNotification, testNotification } from "./hook-notification.ts";
+import { snsEnvelope } from "./sns-envelope.ts";
+import { Undeliverable } from "./undeliverable.ts";
+
+/** https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html */
+const ATTEMPTS_MAX = 185;
+const RETRY_FIRST_MS = 1_000;
+const RETRY_MAX_MS = 600_000;
+
+/** Rejects with `Undeliverable` where it would be no use to try again. */
+export type Send = (body: string, signal: AbortSignal) => Promise<void>;
+
+export type EventKind = Announcement["type"];
+
+/** Where events go, and as what. */
+export interface Destination {
+  readonly send: Send;
+  /** EventBridge's events, or what Auto Scaling itself sends for its hooks. Default: EventBridge's. */
+  readonly from?: "eventbridge" | "auto-scaling";
+  /** The topic that passes them on. Absent: none does. */
+  readonly topic?: string;
+  /** As an EventBridge rule chooses. Absent: all kinds. */
+  readonly kinds?: readonly EventKind[];
+  /** From the moment of which an event tells until it is sent. Default: 0. */
+  readonly lagMs?: number;
+  /** Every so manieth message is sent twice: delivery is at least once. Absent: none is. */
+  readonly duplicateEvery?: number;
+}
+
+export interface DeliveryOptions {
+  /** Called the first time that a message can't be sent, and is to be sent again. */
+  readonly onDelayed?: (error: Error) => void;
+  /** Called for each message that is given up, as EventBridge would put it into a dead-letter queue. */
+  readonly onGivenUp: (error: Error) => void;
+}
+
+/** Delivers what AWS would announce of a world from when it is made until it is closed, each thing at its moment. */
+export class EventDelivery {
+  readonly #world: World;
+  readonly #destinations: readonly Destination[];
+  readonly #options: DeliveryOptions;
+  readonly #closed = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #sent = new Map<Destination, number>();
+
+  constructor(world: World, destinations: readonly Destination[], options: DeliveryOptions) {
+    this.#world = world;
+    this.#destinations = destinations;
+    this.#options = options;
+    // Every message to come waits for it.
+    setMaxListeners(0, this.#closed.signal);
+    settleOnTime(world, this.#closed.signal);
+    world.watch((change) => {
+      if (change.type === "announced" && !this.#closed.signal.aborted) this.#announce(change.announcement);
+    });
+    this.#announceHooks();
+  }
+
+  /** Resolves when all that was announced so far has been sent, or given up. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** Sends nothing more. Resolves when nothing is under way. */
+  close(): Promise<void> {
+    this.#closed.abort();
+    return this.settled();
+  }
+
+  #announce(announcement: Announcement): void {
+    for (const destination of this.#destinations) {
+      const { from = "eventbridge", kinds } = destination;
+      if (from === "eventbridge") {
+        if (kinds?.includes(announcement.type) === false) continue;
+        for (const body of eventBridgeBodies(announcement, this.#world)) this.#post(body, destination);
+      } else if (announcement.type === "lifecycle-action") {
+        this.#post(hookNotification(announcement, this.#world.accountId), destination);
+      }
+    }
+  }
+
+  /** Auto Scaling tries a hook's queue as soon as the hook names it. */
+  #announceHooks(): void {
+    const { accountId, clock, autoScalingGroups } = this.#world;
+    for (const destination of this.#destinations.filter(({ from }) => from === "auto-scaling")) {
+      for (const group of autoScalingGroups.values()) {
+        for (const _ of group.hooks) this.#post(testNotification(group, accountId, clock.now()), destination);
+      }
+    }
+  }
+
+  #post(body: string, destination: Destination): void {
+    const { topic, duplicateEvery } = destination;
+    const { region, clock } = this.#world;
+    const message = topic === undefined ? body : snsEnvelope(body, { arn: topic, region }, clock.now());
+    const number = (this.#sent.get(destination) ?? 0) + 1;
+    this.#sent.set(destination, number);
+    const copies = duplicateEvery !== undefined && number % duplicateEvery === 0 ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) this.#track(this.#deliver(message, destination));
+  }
+
+  #track(delivery: Promise<void>): void {
+    this.#underWay.add(delivery);
+    void delivery.finally(() => this.#underWay.delete(delivery));
+  }
+
+  /** Never rejects. */
+  async #deliver(message: string, { send, lagMs = 0 }: Destination): Promise<void> {
+    const { signal } = this.#closed;
+    try {
+      if (lagMs > 0) await this.#world.clock.sleep(lagMs, signal);
+      await this.#sendRepeatedly(() => send(message, signal));
+    } catch (error) {
+      if (!signal.aborted) this.#options.onGivenUp(error as Error);
+    }
+  }
+
+  async #sendRepeatedly(send: () => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await send();
+      } catch (error) {
+        if (this.#closed.signal.aborted || error instanceof Undeliverable || attempt === ATTEMPTS_MAX) throw error;
+        if (attempt === 1) this.#options.onDelayed?.(error as Error);
+        await this.#world.clock.sleep(Math.min(RETRY_FIRST_MS * 2 ** (attempt - 1), RETRY_MAX_MS), this.#closed.signal);
+      }
+    }
+  }
+}

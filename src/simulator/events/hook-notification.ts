@@ -1,0 +1,41 @@
+import { randomUUID } from "node:crypto";
+import type { Announcement } from "../world/announcement.ts";
+import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
+
+/**
+ * What Auto Scaling itself sends to the queue or topic that a hook names, besides what EventBridge gets.
+ * https://docs.aws.amazon.com/autoscaling/ec2/userguide/prepare-for-lifecycle-notifications.html
+ */
+export function hookNotification(
+  { group, instanceId, action, at }: Extract<Announcement, { readonly type: "lifecycle-action" }>,
+  accountId: string,
+): string {
+  const { hook, token } = action;
+  return JSON.stringify({
+    LifecycleHookName: hook.name,
+    AccountId: accountId,
+    RequestId: randomUUID(),
+    LifecycleTransition: hook.transition,
+    AutoScalingGroupName: group.name,
+    Service: "AWS Auto Scaling",
+    Time: new Date(at).toISOString(),
+    EC2InstanceId: instanceId,
+    LifecycleActionToken: token,
+    NotificationMetadata: hook.notificationMetadata,
+    Origin: "AutoScalingGroup",
+    Destination: "EC2",
+  });
+}
+
+/** What a queue gets once when a hook begins to name it. */
+export function testNotification({ arn, name }: AutoScalingGroup, accountId: string, at: number): string {
+  return JSON.stringify({
+    AccountId: accountId,
+    RequestId: randomUUID(),
+    AutoScalingGroupARN: arn,
+    AutoScalingGroupName: name,
+    Service: "AWS Auto Scaling",
+    Event: "autoscaling:TEST_NOTIFICATION",
+    Time: new Date(at).toISOString(),
+  });
+}

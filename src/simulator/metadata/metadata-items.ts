@@ -1,0 +1,103 @@
+import { isoSeconds } from "../events/notation.ts";
+import type { Instance } from "../world/instance.ts";
+import type { World } from "../world/world.ts";
+
+/** One item: its text, or undefined while there is none. */
+type Item = (instance: Instance, world: World) => string | undefined;
+
+/**
+ * What an instance can learn of itself, by path below /latest.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
+ */
+const ITEMS: Readonly<Record<string, Item>> = {
+  "dynamic/instance-identity/document": identityDocument,
+  "meta-data/ami-id": () => AMI_ID,
+  "meta-data/autoscaling/target-lifecycle-state": targetLifecycleState,
+  "meta-data/events/maintenance/scheduled": maintenance,
+  "meta-data/events/recommendations/rebalance": (instance, world) => {
+    const at = world.interruptions.recommendedAt(instance.id);
+    return at === undefined ? undefined : JSON.stringify({ noticeTime: isoSeconds(at) });
+  },
+  "meta-data/hostname": ({ name }) => name,
+  "meta-data/instance-id": ({ id }) => id,
+  "meta-data/instance-type": () => INSTANCE_TYPE,
+  "meta-data/local-hostname": ({ name }) => name,
+  "meta-data/local-ipv4": ({ privateIp }) => privateIp,
+  "meta-data/placement/availability-zone": ({ zone }) => zone,
+  "meta-data/placement/region": (_, world) => world.region,
+  "meta-data/spot/instance-action": (instance, world) => {
+    const interruption = world.interruptions.of(instance.id);
+    if (interruption?.of !== "spot") return undefined;
+    return JSON.stringify({ action: interruption.action, time: isoSeconds(interruption.actsAt) });
+  },
+  // Of instances that are terminated alone.
+  "meta-data/spot/termination-time": (instance, world) => {
+    const interruption = world.interruptions.of(instance.id);
+    if (interruption?.of !== "spot" || interruption.action !== "terminate") return undefined;
+    return isoSeconds(interruption.actsAt);
+  },
+};
+
+const AMI_ID = "ami-0123456789abcdef0";
+const INSTANCE_TYPE = "m7g.large";
+
+/** What is at `path` now: an item's text, the names below it, or nothing. */
+export function metadataAt(path: string, instance: Instance, world: World): string | undefined {
+  const wanted = path.replace(/^\/+|\/+$/g, "");
+  const item = Object.hasOwn(ITEMS, wanted) ? ITEMS[wanted] : undefined;
+  if (item !== undefined) return item(instance, world);
+  const below = Object.entries(ITEMS)
+    .filter(([name, each]) => name.startsWith(`${wanted}/`) && each(instance, world) !== undefined)
+    .map(([name]) => name.slice(wanted.length + 1))
+    .map((name) => (name.includes("/") ? name.slice(0, name.indexOf("/") + 1) : name));
+  return below.length === 0 ? undefined : [...new Set(below)].join("\n");
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instances-status-check_sched.html */
+function maintenance({ id }: Instance, world: World): string {
+  const entries = world.scheduledEvents.of(id).map((event) => ({
+    NotBefore: maintenanceDate(event.notBefore),
+    Code: event.code,
+    Description: `scheduled ${event.code.split("-")[1]}`,
+    EventId: event.id,
+    NotAfter: maintenanceDate(event.notAfter),
+    State: "active",
+  }));
+  return JSON.stringify(entries);
+}
+
+/** `21 Jan 2019 09:00:43 GMT` */
+function maintenanceDate(ms: number): string {
+  return new Date(ms).toUTCString().slice("Mon, ".length);
+}
+
+/** https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html */
+function targetLifecycleState({ id }: Instance, world: World): string | undefined {
+  for (const group of world.autoScalingGroups.values()) {
+    if (group.scaleInOf(id) !== undefined) return "Terminated";
+    if (group.members(world.clock.now()).some(({ instance }) => instance.id === id)) return "InService";
+  }
+  return undefined;
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html */
+function identityDocument(instance: Instance, { accountId, region }: World): string {
+  const document = {
+    accountId,
+    architecture: "arm64",
+    availabilityZone: instance.zone,
+    billingProducts: null,
+    devpayProductCodes: null,
+    marketplaceProductCodes: null,
+    imageId: AMI_ID,
+    instanceId: instance.id,
+    instanceType: INSTANCE_TYPE,
+    kernelId: null,
+    pendingTime: isoSeconds(instance.launchedAt),
+    privateIp: instance.privateIp,
+    ramdiskId: null,
+    region,
+    version: "2017-09-30",
+  };
+  return JSON.stringify(document, undefined, 2);
+}

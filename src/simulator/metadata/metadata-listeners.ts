@@ -1,0 +1,49 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { LOOPBACK, listen } from "../listen.ts";
+import type { Instance } from "../world/instance.ts";
+import type { World } from "../world/world.ts";
+import { type MetadataOptions, MetadataService } from "./metadata-service.ts";
+
+/** On AWS every instance finds its own service at 169.254.169.254; here each has an address of its own. */
+export class MetadataListeners {
+  readonly #world: World;
+  readonly #host: string;
+  readonly #servers: Server[] = [];
+
+  constructor(world: World, host = LOOPBACK) {
+    this.#world = world;
+    this.#host = host;
+  }
+
+  /** Resolves to the URL that stands for http://169.254.169.254 to this instance. */
+  async open(instance: Instance, options: MetadataOptions = {}): Promise<string> {
+    const service = new MetadataService(this.#world, instance, options);
+    const server = createServer((request, response) => serve(service, request, response));
+    const url = await listen(server, { host: this.#host });
+    this.#servers.push(server);
+    return url;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#servers.splice(0).map((server) => {
+        server.closeAllConnections();
+        return new Promise((resolve) => server.close(resolve));
+      }),
+    );
+  }
+}
+
+function serve(service: MetadataService, request: IncomingMessage, response: ServerResponse): void {
+  // What a request carries is of no use; unread it would keep the connection from being used again.
+  request.resume();
+  const { method = "", url = "", headers } = request;
+  const answer = service.answer({ method, url, headers });
+  if (answer === undefined) {
+    request.socket.resetAndDestroy();
+    return;
+  }
+  const { status, headers: own, body } = answer;
+  response.writeHead(status, { ...own, "content-length": Buffer.byteLength(body) });
+  response.end(method === "HEAD" ? undefined : body);
+}

@@ -1,0 +1,110 @@
+import { type BucketSize, TokenBucket } from "../quotas/token-bucket.ts";
+import type { Instance } from "../world/instance.ts";
+import type { World } from "../world/world.ts";
+import { metadataAt } from "./metadata-items.ts";
+import { SessionTokens } from "./session-tokens.ts";
+
+export interface MetadataOptions {
+  /** As MetadataOptions.HttpTokens of an instance: whether requests without a token are refused. Default: required. */
+  readonly httpTokens?: "required" | "optional";
+  /** How many requests it answers before it refuses some. Absent: all. */
+  readonly limit?: BucketSize;
+  /** What it refuses them with. Default: 429. */
+  readonly limitStatus?: 429 | 503;
+}
+
+export interface MetadataRequest {
+  readonly method: string;
+  readonly url: string;
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+export interface MetadataAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
+const TOKEN_HEADER = "x-aws-ec2-metadata-token";
+const TOKEN_PATH = "/latest/api/token";
+
+/**
+ * The instance metadata service of one instance: what it says follows from the world.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+ */
+export class MetadataService {
+  readonly #world: World;
+  readonly #instance: Instance;
+  readonly #options: MetadataOptions;
+  readonly #tokens = new SessionTokens();
+  readonly #bucket: TokenBucket | undefined;
+
+  constructor(world: World, instance: Instance, options: MetadataOptions = {}) {
+    this.#world = world;
+    this.#instance = instance;
+    this.#options = options;
+    this.#bucket = options.limit === undefined ? undefined : new TokenBucket(options.limit, world.clock.now());
+  }
+
+  /** Undefined where nobody answers, for the machine is off. */
+  answer(request: MetadataRequest): MetadataAnswer | undefined {
+    this.#world.settle();
+    if (!this.#world.isRunning(this.#instance.id)) return undefined;
+    const now = this.#world.clock.now();
+    if (this.#bucket?.holdsOne(now) === false) return failure(this.#options.limitStatus ?? 429);
+    this.#bucket?.takeOne();
+    // Some clients begin the path with two slashes.
+    const path = (request.url.split("?")[0] ?? "").replace(/\/{2,}/g, "/");
+    if (request.method === "PUT") return this.#issue(path, request);
+    if (request.method !== "GET" && request.method !== "HEAD") return failure(405);
+    return this.#read(path, request);
+  }
+
+  #issue(path: string, { headers }: MetadataRequest): MetadataAnswer {
+    if (path !== TOKEN_PATH) return failure(path.endsWith("/api/token") ? 403 : 405);
+    // Whoever got here through a proxy is not the instance.
+    if (headers["x-forwarded-for"] !== undefined) return failure(403);
+    const ttl = headerOf(headers, TTL_HEADER);
+    const token = this.#tokens.issue(ttl, this.#world.clock.now());
+    return token === undefined ? failure(400) : success(token, { [TTL_HEADER]: String(Number(ttl)) });
+  }
+
+  #read(path: string, { headers }: MetadataRequest): MetadataAnswer {
+    const token = headerOf(headers, TOKEN_HEADER);
+    if (token === undefined && this.#options.httpTokens !== "optional") return failure(401);
+    const rest = token === undefined ? undefined : this.#tokens.restSeconds(token, this.#world.clock.now());
+    if (token !== undefined && rest === undefined) return failure(401);
+    const found = /^\/latest(\/.*)$/.exec(path);
+    const text = found === null ? undefined : metadataAt(found[1] ?? "", this.#instance, this.#world);
+    if (text === undefined) return failure(404);
+    return success(text, rest === undefined ? {} : { [TTL_HEADER]: String(rest) });
+  }
+}
+
+function headerOf(headers: MetadataRequest["headers"], name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : value?.[0];
+}
+
+function success(body: string, headers: Readonly<Record<string, string>>): MetadataAnswer {
+  return { status: 200, headers: { ...headers, "content-type": "text/plain", server: "EC2ws" }, body };
+}
+
+const REASONS = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
+} as const;
+
+/** A page for people, as AWS's is: clients go by the status. */
+function failure(status: keyof typeof REASONS): MetadataAnswer {
+  const title = `${status} - ${REASONS[status]}`;
+  const body = `<?xml version="1.0" encoding="iso-8859-1"?>\n<html xmlns="http://www.w3.org/1999/xhtml"><head><title>${title}</title></head><body><h1>${title}</h1></body></html>\n`;
+  return { status, headers: { "content-type": "text/html", server: "EC2ws" }, body };
+}

@@ -1,0 +1,37 @@
+import * as z from "zod";
+import { reference, seconds, tags, wholeNumber } from "./values.ts";
+
+/** What a scenario says of Auto Scaling. */
+
+const lifecycleHook = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_/-]{1,255}$/, "give letters, digits, hyphens, underscores and slashes"),
+  transition: z
+    .enum(["launching", "terminating"])
+    .optional()
+    .describe("Default: terminating. Launching ones are only described."),
+  heartbeatTimeoutSeconds: wholeNumber(30, 7_200).optional().describe("Default: 3600."),
+  defaultResult: z
+    .enum(["CONTINUE", "ABANDON"])
+    .optional()
+    .describe("What counts when nobody answers. Default: ABANDON."),
+  notificationMetadata: z.string().min(1).max(4_000).optional().describe("Passed on to whoever hears of the hook."),
+});
+
+const size = wholeNumber(0, 10_000);
+
+export const autoScalingGroup = z
+  .strictObject({
+    name: z.string().regex(/^[!-9;-~]{1,255}$/, "give 1 to 255 printable characters without colons and blanks"),
+    instances: z.array(reference).optional(),
+    targetGroups: z.array(reference).optional().describe("Its own: it takes its instances out of them by itself."),
+    classicLoadBalancers: z.array(reference).optional().describe("Its own, in the same way."),
+    minSize: size.optional().describe("Default: 0."),
+    maxSize: size.optional().describe("Default: the desired capacity."),
+    desiredCapacity: size.optional().describe("Default: as many instances as it has."),
+    launchSeconds: seconds(0)
+      .optional()
+      .describe("From losing an instance until another one is launched. Default: it launches nothing."),
+    hooks: z.array(lifecycleHook).max(50).optional(),
+    tags: tags.optional(),
+  })
+  .describe("What it launches is like what it lost, and in its own target groups alone.");

@@ -1,0 +1,128 @@
+import type { Clock } from "../clock.ts";
+import type { Announcement } from "./announcement.ts";
+import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group.ts";
+import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
+import type { NewScalingGroup } from "./creation.ts";
+import type { Instance, InstanceInput } from "./instance.ts";
+import { likenessOf } from "./likeness.ts";
+import type { ScaleIn } from "./scale-in.ts";
+import type { TargetDescription, TargetGroup } from "./target-group.ts";
+import type { WorldChange } from "./world-change.ts";
+
+/** What Auto Scaling needs to know of the world around it, and does to it. */
+interface Surroundings extends ScalingSurroundings {
+  readonly clock: Clock;
+  readonly defaultZones: readonly string[];
+  watch(watcher: (change: WorldChange) => void): void;
+  at(moment: number, happen: (at: number) => void): void;
+  arn(service: "autoscaling", resource: string): string;
+  announce(announcement: Announcement): void;
+  /** Something will be due at `moment`, or before. */
+  dueAt(moment: number): void;
+  terminateInstance(instance: Instance, at: number): void;
+  launchInstance(input: InstanceInput, at: number): Instance;
+  machineOf(targetId: string): Instance | undefined;
+  newHexDigits(): string;
+  registerTarget(group: TargetGroup, description: TargetDescription): void;
+  registerClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void;
+}
+
+/** The Auto Scaling groups of a region, and the ways of their members out of them. */
+export class AutoScaling {
+  readonly groups = new Map<string, AutoScalingGroup>();
+  readonly #world: Surroundings;
+
+  constructor(world: Surroundings) {
+    this.#world = world;
+    world.watch((change) => {
+      if (change.type === "instance-terminated" || change.type === "instance-stopped") this.#onLoss(change.instance);
+    });
+  }
+
+  /** By default a group may grow and shrink at will, and wants as many instances as it has. */
+  add(input: NewScalingGroup): AutoScalingGroup {
+    const { name, instanceIds } = input;
+    const count = instanceIds.length;
+    const defaults = { zones: this.#world.defaultZones, minSize: 0, maxSize: count, desiredCapacity: count };
+    const arn = this.#world.arn(
+      "autoscaling",
+      `autoScalingGroup:${this.#world.newUuid()}:autoScalingGroupName/${name}`,
+    );
+    const createdAt = this.#world.clock.now();
+    const group = new AutoScalingGroup(
+      { targetGroups: [], classics: [], hooks: [], ...defaults, ...input, arn, createdAt },
+      this.#world,
+    );
+    this.groups.set(name, group);
+    for (const id of instanceIds) this.#world.instance(id)?.tags.set("aws:autoscaling:groupName", name);
+    return group;
+  }
+
+  /** A member leaves. In a group that launches, another one comes, unless fewer are wanted by then. */
+  beginScaleIn(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
+    const scaleIn = group.beginScaleIn(instance.id, now);
+    this.#world.dueAt(scaleIn.dueAt);
+    if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, instance, at));
+    return scaleIn;
+  }
+
+  /** When anything is due in a group. */
+  get times(): readonly number[] {
+    return this.#leaving().map(({ scaleIn }) => scaleIn.dueAt);
+  }
+
+  /** Brings about what is due by `until`: hooks begin, machines are switched off. Answers whether anything was. */
+  settle(until: number): boolean {
+    const begun = this.#leaving().filter(({ group, scaleIn }) => this.#beginHooks(group, scaleIn, until));
+    const due = this.#leaving()
+      .map(({ scaleIn: { instanceId, endsAt } }) => ({
+        instance: this.#world.instance(instanceId),
+        at: endsAt ?? Number.POSITIVE_INFINITY,
+      }))
+      .filter(({ instance, at }) => at <= until && instance?.terminatedAt === undefined)
+      .sort((a, b) => a.at - b.at);
+    for (const { instance, at } of due) if (instance !== undefined) this.#world.terminateInstance(instance, at);
+    return begun.length > 0 || due.some(({ instance }) => instance !== undefined);
+  }
+
+  /**
+   * A group that keeps up its capacity finds a member that is off unhealthy, and terminates it in the usual order, hooks
+   * included, though nothing is left to save. AWS says no time for it: here it is at once.
+   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-checks-overview.html
+   */
+  #onLoss(instance: Instance): void {
+    for (const group of this.groups.values()) {
+      if (group.launchMs === undefined || group.scaleInOf(instance.id) !== undefined) continue;
+      if (!group.has(instance.id)) continue;
+      this.beginScaleIn(group, instance, instance.terminatedAt ?? instance.stoppedAt ?? this.#world.clock.now());
+    }
+  }
+
+  #replace(group: AutoScalingGroup, lost: Instance, at: number): void {
+    if (group.capacity(at) >= group.desiredCapacity) return;
+    const instance = this.#world.launchInstance(likenessOf(lost, this.#world), at);
+    group.join(instance);
+    this.#world.at(at + this.#world.timing.pendingMs, (then) => {
+      // It may be on its way out already.
+      if (!group.members(then).some((member) => member.instance === instance && member.lifecycleState === "InService"))
+        return;
+      for (const own of group.targetGroups) this.#world.registerTarget(own, { id: instance.id });
+      for (const own of group.classics) this.#world.registerClassic(own, instance.id);
+    });
+  }
+
+  #beginHooks(group: AutoScalingGroup, scaleIn: ScaleIn, until: number): boolean {
+    const { instanceId } = scaleIn;
+    const actions = scaleIn.settle(until);
+    if (actions === undefined) return false;
+    for (const action of actions) {
+      this.#world.announce({ type: "lifecycle-action", group, instanceId, action, at: action.startedAt });
+    }
+    this.#world.dueAt(scaleIn.dueAt);
+    return true;
+  }
+
+  #leaving(): readonly { readonly group: AutoScalingGroup; readonly scaleIn: ScaleIn }[] {
+    return [...this.groups.values()].flatMap((group) => group.scaleIns.map((scaleIn) => ({ group, scaleIn })));
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock } from "../clock.ts";
+import type { Timing } from "../timing.ts";
+import type { Announcement } from "./announcement.ts";
+import type { Instance, InstanceStateName } from "./instance.ts";
+import type { WorldChange } from "./world-change.ts";
+
+interface Surroundings {
+  readonly clock: Clock;
+  readonly timing: Timing;
+  at(moment: number, happen: (at: number) => void): void;
+  announce(announcement: Announcement): void;
+  /** To be called before processes begin or cease to answer. */
+  settleHealth(at: number): void;
+  tell(change: WorldChange): void;
+}
+
+interface StateChange {
+  readonly from: InstanceStateName;
+  readonly to: InstanceStateName;
+  /** When the change begins, in milliseconds since the epoch. */
+  readonly at: number;
+  /** How long it takes. */
+  readonly ms: number;
+}
+
+/** Switches machines on and off. Whether their processes answer follows. */
+export class InstancePower {
+  readonly #world: Surroundings;
+
+  constructor(world: Surroundings) {
+    this.#world = world;
+  }
+
+  terminate(instance: Instance, at: number): void {
+    if (instance.terminatedAt !== undefined) return;
+    this.#world.settleHealth(at);
+    instance.terminate(at);
+    this.#world.tell({ type: "instance-terminated", instance });
+    this.#announce(instance, { from: "shutting-down", to: "terminated", at, ms: this.#world.timing.shuttingDownMs });
+  }
+
+  stop(instance: Instance, at: number): void {
+    if (isOff(instance)) return;
+    this.#world.settleHealth(at);
+    instance.stop(at);
+    this.#world.tell({ type: "instance-stopped", instance });
+    this.#announce(instance, { from: "stopping", to: "stopped", at, ms: this.#world.timing.stoppingMs });
+  }
+
+  start(instance: Instance, at: number): void {
+    if (instance.stoppedAt === undefined || instance.terminatedAt !== undefined) return;
+    this.#bringUp(instance, at);
+  }
+
+  /** A machine that is new. */
+  launch(instance: Instance, at: number): void {
+    instance.setAnswering(false, at);
+    this.#bringUp(instance, at);
+  }
+
+  reboot(instance: Instance, at: number): void {
+    if (isOff(instance)) return;
+    this.setAnswering(instance, false, at);
+    this.#world.tell({ type: "instance-rebooted", instance });
+    this.#world.at(at + this.#world.timing.rebootMs, (then) => {
+      if (!isOff(instance)) this.setAnswering(instance, true, then);
+    });
+  }
+
+  setAnswering(instance: Instance, up: boolean, at: number): void {
+    this.#world.settleHealth(at);
+    instance.setAnswering(up, at);
+  }
+
+  #bringUp(instance: Instance, at: number): void {
+    this.#world.settleHealth(at);
+    instance.start(at, this.#world.timing);
+    this.#world.tell({ type: "instance-started", instance });
+    this.#announce(instance, { from: "pending", to: "running", at, ms: this.#world.timing.pendingMs });
+  }
+
+  /** EC2 says when a change begins, and when it has come to its end: not where another one has come between. */
+  #announce(instance: Instance, { from, to, at: begins, ms }: StateChange): void {
+    this.#world.announce({ type: "instance-state", instance, state: from, at: begins });
+    this.#world.at(begins + ms, (at) => {
+      if (instance.state(at, this.#world.timing) !== to) return;
+      this.#world.announce({ type: "instance-state", instance, state: to, at });
+    });
+  }
+}
+
+function isOff({ terminatedAt, stoppedAt }: Instance): boolean {
+  return terminatedAt !== undefined || stoppedAt !== undefined;
+}

@@ -1,0 +1,87 @@
+import type { Clock } from "../clock.ts";
+import type { Announcement } from "./announcement.ts";
+import type { Instance } from "./instance.ts";
+import type { Interruption, InterruptionAction } from "./interruption.ts";
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
+const NOTICE_MS = 120_000;
+
+export interface InterruptInput {
+  /** Default: terminate. */
+  readonly action?: InterruptionAction;
+  /** A rebalance recommendation comes now, and the warning so much later. Absent: the warning comes now. */
+  readonly rebalanceLeadMs?: number;
+}
+
+/** What taking back instances needs of the world around it. */
+interface Surroundings {
+  readonly clock: Clock;
+  at(moment: number, happen: (at: number) => void): void;
+  announce(announcement: Announcement): void;
+  settle(): void;
+  terminateInstance(instance: Instance, at: number): void;
+  stopInstance(instance: Instance, at: number): void;
+}
+
+/** Instances that EC2 takes back: it says so, and does it when it has said it would. */
+export class Interruptions {
+  readonly #world: Surroundings;
+  readonly #interruptions = new Map<string, Interruption>();
+  readonly #recommendedAt = new Map<string, number>();
+
+  constructor(world: Surroundings) {
+    this.#world = world;
+  }
+
+  /** The warning that the instance has got and that EC2 has not acted upon yet. */
+  of(instanceId: string): Interruption | undefined {
+    return this.#interruptions.get(instanceId);
+  }
+
+  /** When the instance was last recommended to be replaced. */
+  recommendedAt(instanceId: string): number | undefined {
+    return this.#recommendedAt.get(instanceId);
+  }
+
+  /** A rebalance recommendation. Nothing need follow it. */
+  recommendRebalance(instance: Instance, at = this.#world.clock.now()): void {
+    if (isOff(instance)) return;
+    this.#recommendedAt.set(instance.id, at);
+    this.#world.announce({ type: "rebalance-recommendation", instance, at });
+  }
+
+  /** Takes a spot instance back: hibernates it at once, does all else two minutes after the warning. */
+  interrupt(instance: Instance, { action = "terminate", rebalanceLeadMs }: InterruptInput = {}): void {
+    const now = this.#world.clock.now();
+    if (rebalanceLeadMs !== undefined) this.recommendRebalance(instance, now);
+    this.#world.at(now + (rebalanceLeadMs ?? 0), (at) => this.#warn(instance, { action, of: "spot" }, at));
+    this.#world.settle();
+  }
+
+  /**
+   * Takes back an instance of an interruptible Capacity Reservation.
+   * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-interruptible-cr.html
+   */
+  interruptReservation(instance: Instance): void {
+    this.#warn(instance, { action: "terminate", of: "capacity-reservation" }, this.#world.clock.now());
+  }
+
+  /** One that is off, or that has been warned, is left alone. */
+  #warn(instance: Instance, kind: Pick<Interruption, "action" | "of">, now: number): void {
+    if (isOff(instance) || this.#interruptions.has(instance.id)) return;
+    const interruption = { ...kind, actsAt: kind.action === "hibernate" ? now : now + NOTICE_MS };
+    this.#interruptions.set(instance.id, interruption);
+    this.#world.announce({ type: "interruption", instance, interruption, at: now });
+    this.#world.at(interruption.actsAt, (at) => this.#act(instance, kind.action, at));
+  }
+
+  #act(instance: Instance, action: InterruptionAction, at: number): void {
+    this.#interruptions.delete(instance.id);
+    if (action === "terminate") this.#world.terminateInstance(instance, at);
+    else this.#world.stopInstance(instance, at);
+  }
+}
+
+function isOff({ terminatedAt, stoppedAt }: Instance): boolean {
+  return terminatedAt !== undefined || stoppedAt !== undefined;
+}

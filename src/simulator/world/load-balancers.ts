@@ -1,0 +1,76 @@
+import { invalidArn, loadBalancerNotFound } from "../aws-error.ts";
+import type { Clock } from "../clock.ts";
+import { isArnOf } from "./arn.ts";
+import type { NewListener, NewLoadBalancer, NewRule } from "./creation.ts";
+import type { Ids } from "./ids.ts";
+import { type Listener, LoadBalancer, type Rule } from "./load-balancer.ts";
+import type { LoadBalancerType } from "./target-group.ts";
+
+const ARN_TYPES: Readonly<Record<LoadBalancerType, string>> = { application: "app", network: "net", gateway: "gwy" };
+
+interface Surroundings {
+  readonly clock: Clock;
+  readonly region: string;
+  readonly defaultZones: readonly string[];
+  arn(service: "elasticloadbalancing", resource: string): string;
+}
+
+/** The load balancers of ELBv2, and which target group is whose. */
+export class LoadBalancers {
+  readonly byArn = new Map<string, LoadBalancer>();
+  readonly #world: Surroundings;
+  readonly #ids: Ids;
+  /** By group. It may have let go of the group since, or be gone. */
+  readonly #lastUserOf = new Map<string, LoadBalancer>();
+
+  constructor(world: Surroundings, ids: Ids) {
+    this.#world = world;
+    this.#ids = ids;
+  }
+
+  add(input: NewLoadBalancer): LoadBalancer {
+    const arn = this.#world.arn(
+      "elasticloadbalancing",
+      `loadbalancer/${ARN_TYPES[input.type]}/${input.name}/${this.#ids.next()}`,
+    );
+    const zones = input.zones ?? this.#world.defaultZones;
+    const loadBalancer = new LoadBalancer({ ...input, arn, zones, createdAt: this.#world.clock.now() });
+    this.byArn.set(arn, loadBalancer);
+    return loadBalancer;
+  }
+
+  addListener(loadBalancer: LoadBalancer, input: NewListener): Listener {
+    const arn = `${loadBalancer.arn.replace(":loadbalancer/", ":listener/")}/${this.#ids.next()}`;
+    const listener: Listener = { ...input, arn, defaultRuleArn: this.#ruleArn(arn), rules: [] };
+    loadBalancer.listeners.push(listener);
+    return listener;
+  }
+
+  addRule(listener: Listener, input: NewRule): Rule {
+    const rule: Rule = { ...input, arn: this.#ruleArn(listener.arn) };
+    listener.rules.push(rule);
+    return rule;
+  }
+
+  /** Throws AWS's error where there is none. */
+  get(arn: string): LoadBalancer {
+    const loadBalancer = this.byArn.get(arn);
+    if (loadBalancer === undefined)
+      throw isArnOf("loadbalancer", arn, this.#world) ? loadBalancerNotFound() : invalidArn(arn, "load balancer");
+    return loadBalancer;
+  }
+
+  /** The one that uses a group: AWS allows one at most. */
+  userOf(groupArn: string): LoadBalancer | undefined {
+    // Asked once a target: the answer of last time is checked before hundreds of load balancers are searched.
+    const last = this.#lastUserOf.get(groupArn);
+    if (last !== undefined && this.byArn.get(last.arn) === last && last.uses(groupArn)) return last;
+    const found = [...this.byArn.values()].find((loadBalancer) => loadBalancer.uses(groupArn));
+    if (found !== undefined) this.#lastUserOf.set(groupArn, found);
+    return found;
+  }
+
+  #ruleArn(listenerArn: string): string {
+    return `${listenerArn.replace(":listener/", ":listener-rule/")}/${this.#ids.next()}`;
+  }
+}

@@ -1,0 +1,21 @@
+import { type DrainRequest, nodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
+import { shown } from "../drain/shown.ts";
+import type { Announcement } from "./announcement.ts";
+
+const EVENT_ID_CHARACTERS_MAX = 100;
+
+/** What an announcement asks of the drainer. `deadline` by this machine's clock. Throws `RangeError` for what is no id. */
+export function announcedRequest(
+  { kind, instanceId, eventId, isVoluntary, reason }: Announcement,
+  { deadline, dryRun }: { readonly deadline?: number | undefined; readonly dryRun: boolean },
+): DrainRequest {
+  const event = eventId === undefined ? {} : { event: shown(eventId, EVENT_ID_CHARACTERS_MAX) };
+  return {
+    node: nodeReference("id", instanceId),
+    reason: shown(reason, REASON_CHARACTERS_MAX - 1),
+    asker: { via: kind, ...event },
+    dryRun,
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(isVoluntary === undefined ? {} : { isVoluntary }),
+  };
+}

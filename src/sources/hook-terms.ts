@@ -1,0 +1,104 @@
+import {
+  type AutoScalingClient,
+  DescribeLifecycleHooksCommand,
+  type DescribeLifecycleHooksCommandOutput,
+} from "@aws-sdk/client-auto-scaling";
+import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
+import { newAbort } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { withLimit } from "../drain/limit.ts";
+import type { LifecycleAction } from "./announcement.ts";
+
+/** How long a hook waits, in milliseconds. */
+export interface HookTerms {
+  /** From the last heartbeat. */
+  readonly heartbeatMs: number;
+  /** Over all, however many heartbeats come. */
+  readonly globalMs: number;
+}
+
+const DESCRIBE = { name: "autoscaling:DescribeLifecycleHooks", answersWith: "LifecycleHooks" };
+/** Whoever changes a hook is noticed so much later. */
+const FRESH_MS = 300_000;
+/** What AWS would not tell is asked for again. */
+const UNKNOWN_FRESH_MS = 30_000;
+/** Messages say which hooks there are: nobody may fill the memory with names. */
+const HOOKS_MAX = 1_000;
+const GLOBAL_MAX_MS = 172_800_000;
+const HEARTBEATS_MAX = 100;
+
+interface Known {
+  readonly terms: Promise<HookTerms | undefined>;
+  freshUntil: number;
+}
+
+export interface HookTermsOptions {
+  readonly autoScaling: Pick<AutoScalingClient, "send">;
+  readonly caller: UnmeteredCaller;
+  readonly clock: Clock;
+}
+
+/** How long hooks wait, asked for once on behalf of all their actions. */
+export class KnownHookTerms {
+  readonly #options: HookTermsOptions;
+  readonly #known = new Map<string, Known>();
+
+  constructor(options: HookTermsOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined where AWS does not say within `waitMs`, or at all: then it is asked again later. */
+  async of(action: LifecycleAction, waitMs: number, signal: AbortSignal): Promise<HookTerms | undefined> {
+    const { clock } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + waitMs } as const;
+    try {
+      return await withLimit({ clock, limit, signal }, () => this.#shared(action));
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  #shared(action: LifecycleAction): Promise<HookTerms | undefined> {
+    const { clock } = this.#options;
+    const key = JSON.stringify([action.groupName, action.hookName]);
+    const known = this.#known.get(key);
+    if (known !== undefined && clock.now() < known.freshUntil) return known.terms;
+    const asked: Known = {
+      terms: this.#ask(action).then(
+        (terms) => {
+          asked.freshUntil = clock.now() + (terms === undefined ? UNKNOWN_FRESH_MS : FRESH_MS);
+          return terms;
+        },
+        () => {
+          asked.freshUntil = clock.now() + UNKNOWN_FRESH_MS;
+          return undefined;
+        },
+      ),
+      freshUntil: Number.POSITIVE_INFINITY,
+    };
+    this.#known.delete(key);
+    this.#known.set(key, asked);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= HOOKS_MAX) break;
+      this.#known.delete(oldest);
+    }
+    return asked.terms;
+  }
+
+  /** On behalf of whoever wants to know, so that nobody's end ends it; the caller's attempts are bounded. */
+  async #ask({ groupName, hookName }: LifecycleAction): Promise<HookTerms | undefined> {
+    const { signal } = newAbort();
+    const input = { AutoScalingGroupName: groupName, LifecycleHookNames: [hookName] };
+    const { LifecycleHooks: hooks = [] } = await this.#options.caller.call<DescribeLifecycleHooksCommandOutput>(
+      DESCRIBE,
+      () => this.#options.autoScaling.send(new DescribeLifecycleHooksCommand(input), { abortSignal: signal }),
+      signal,
+    );
+    const [hook] = hooks;
+    if (hook?.HeartbeatTimeout === undefined || !(hook.HeartbeatTimeout > 0)) return undefined;
+    const heartbeatMs = hook.HeartbeatTimeout * 1_000;
+    const globalMs = hook.GlobalTimeout === undefined ? HEARTBEATS_MAX * heartbeatMs : hook.GlobalTimeout * 1_000;
+    return { heartbeatMs, globalMs: Math.min(GLOBAL_MAX_MS, globalMs) };
+  }
+}

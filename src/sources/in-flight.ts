@@ -1,0 +1,62 @@
+import { jointly, type Settlement } from "./settlement.ts";
+
+/** A message is nobody else's for so long from now. AWS's cap, and a little less because it counts from its receive. */
+const KEPT_MAX_MS = 12 * 3_600_000 - 60_000;
+
+/** One message whose drains run. */
+export class MessageInFlight {
+  readonly id: string;
+  readonly instanceIds: readonly string[];
+  readonly receives: number;
+  #handle: string;
+  #keptUntil: number;
+  readonly #fates: Settlement["message"][] = [];
+
+  /** `now`: milliseconds since the epoch. */
+  constructor(
+    { id, handle, receives }: { readonly id: string; readonly handle: string; readonly receives: number },
+    instanceIds: readonly string[],
+    now: number,
+  ) {
+    this.id = id;
+    this.#handle = handle;
+    this.receives = receives;
+    this.instanceIds = instanceIds;
+    this.#keptUntil = now + KEPT_MAX_MS;
+  }
+
+  /** Of the latest delivery, by which alone AWS deletes. */
+  get handle(): string {
+    return this.#handle;
+  }
+
+  /** How long it may still be kept, in milliseconds; 0 once it was let go. */
+  keptMs(now: number): number {
+    return Math.max(0, this.#keptUntil - now);
+  }
+
+  letGo(): void {
+    this.#keptUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  get isLetGo(): boolean {
+    return this.#keptUntil === Number.NEGATIVE_INFINITY;
+  }
+
+  /** Delivered again: it may be kept for as long as at first. */
+  redelivered(handle: string, now: number): void {
+    this.#handle = handle;
+    this.#keptUntil = now + KEPT_MAX_MS;
+  }
+
+  /** What becomes of it is decided. */
+  get isDone(): boolean {
+    return this.#fates.length >= this.instanceIds.length;
+  }
+
+  /** One of its announcements is done with. Answers what becomes of the message, once that is known of all. */
+  done(fate: Settlement["message"]): Settlement["message"] | undefined {
+    this.#fates.push(fate);
+    return this.isDone ? jointly(this.#fates) : undefined;
+  }
+}

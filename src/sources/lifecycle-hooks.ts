@@ -1,0 +1,129 @@
+import {
+  CompleteLifecycleActionCommand,
+  RecordLifecycleActionHeartbeatCommand,
+  type RecordLifecycleActionHeartbeatCommandInput,
+} from "@aws-sdk/client-auto-scaling";
+import { isLifecycleActionOver } from "../aws/errors.ts";
+import { asDrainError } from "../drain/errors.ts";
+import type { LifecycleAction } from "./announcement.ts";
+import { type HookTermsOptions, KnownHookTerms } from "./hook-terms.ts";
+import type { HookEvent } from "./source-events.ts";
+
+export interface LifecycleHooksOptions extends HookTermsOptions {
+  readonly heard: (event: HookEvent) => void;
+}
+
+/** One action and the instance that waits for it. */
+export interface WaitingInstance {
+  readonly action: LifecycleAction;
+  readonly instanceId: string;
+}
+
+const COMPLETE = { name: "autoscaling:CompleteLifecycleAction" };
+const HEARTBEAT = { name: "autoscaling:RecordLifecycleActionHeartbeat" };
+/**
+ * The shortest that AWS allows: until a hook's own is known, it may be this.
+ * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
+ */
+const HEARTBEAT_TIMEOUT_MIN_MS = 30_000;
+/** One heartbeat can get lost with all its attempts, and the next one still comes in time. */
+const HEARTBEATS_PER_TIMEOUT = 3;
+/** A drain begins without its hook's deadline sooner than later with it. */
+const TERMS_WAIT_MS = 2_000;
+const RETRY_MS = 5_000;
+
+/** Keeps instances waiting that Auto Scaling is about to terminate, and lets them go. */
+export class LifecycleHooks {
+  readonly #options: LifecycleHooksOptions;
+  readonly #terms: KnownHookTerms;
+
+  constructor(options: LifecycleHooksOptions) {
+    this.#options = options;
+    this.#terms = new KnownHookTerms(options);
+  }
+
+  /**
+   * When an action that began at `since` ends however many heartbeats come: after 100 of its timeouts, or 48 hours.
+   * Undefined where AWS does not say in time.
+   */
+  async deadlineOf(action: LifecycleAction, since: number, signal: AbortSignal): Promise<number | undefined> {
+    const terms = await this.#terms.of(action, TERMS_WAIT_MS, signal);
+    return terms && since + terms.globalMs;
+  }
+
+  /**
+   * Sends heartbeats until `signal` aborts or the action is over; the first as if the last had come at `since`, so that
+   * whoever takes an old action over begins at once. A heartbeat that fails is told, and tried again. Never rejects.
+   */
+  async keepWaiting(waiting: WaitingInstance, since: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    let last = Math.min(since, clock.now());
+    try {
+      for (;;) {
+        const everyMs = await this.#intervalOf(waiting.action, signal);
+        await clock.sleep(last + everyMs - clock.now(), signal);
+        const result = await this.#heartbeat(waiting, signal);
+        if (result === "over") return;
+        if (result === "sent") last = clock.now();
+        else await clock.sleep(Math.min(RETRY_MS, everyMs), signal);
+      }
+    } catch {
+      // It was aborted: nothing else is thrown here.
+    }
+  }
+
+  /** CONTINUE. Resolves when nobody waits for the action any more, whoever has completed it. Throws `DrainError`. */
+  async complete(waiting: WaitingInstance, signal: AbortSignal): Promise<void> {
+    const { autoScaling, caller } = this.#options;
+    const input = { ...nameOf(waiting), LifecycleActionResult: "CONTINUE" };
+    try {
+      await caller.call(
+        COMPLETE,
+        () => autoScaling.send(new CompleteLifecycleActionCommand(input), { abortSignal: signal }),
+        signal,
+      );
+      this.#options.heard({ type: "hook-continued", ...waiting });
+    } catch (error) {
+      if (!isLifecycleActionOver(error)) {
+        this.#options.heard({ type: "hook-not-completed", ...waiting, error: asDrainError(error) });
+        throw error;
+      }
+      this.#options.heard({ type: "hook-over", ...waiting });
+    }
+  }
+
+  async #intervalOf(action: LifecycleAction, signal: AbortSignal): Promise<number> {
+    const terms = await this.#terms.of(action, TERMS_WAIT_MS, signal);
+    return (terms?.heartbeatMs ?? HEARTBEAT_TIMEOUT_MIN_MS) / HEARTBEATS_PER_TIMEOUT;
+  }
+
+  async #heartbeat(waiting: WaitingInstance, signal: AbortSignal): Promise<"sent" | "failed" | "over"> {
+    const { autoScaling, caller, heard } = this.#options;
+    try {
+      await caller.call(
+        HEARTBEAT,
+        () => autoScaling.send(new RecordLifecycleActionHeartbeatCommand(nameOf(waiting)), { abortSignal: signal }),
+        signal,
+      );
+      heard({ type: "hook-heartbeat", ...waiting });
+      return "sent";
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isLifecycleActionOver(error)) {
+        heard({ type: "hook-over", ...waiting });
+        return "over";
+      }
+      heard({ type: "hook-heartbeat-failed", ...waiting, error: asDrainError(error) });
+      return "failed";
+    }
+  }
+}
+
+function nameOf({ action, instanceId }: WaitingInstance): RecordLifecycleActionHeartbeatCommandInput {
+  return {
+    AutoScalingGroupName: action.groupName,
+    LifecycleHookName: action.hookName,
+    LifecycleActionToken: action.token,
+    InstanceId: instanceId,
+  };
+}

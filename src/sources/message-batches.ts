@@ -1,0 +1,121 @@
+import { newAbort } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError, DrainError } from "../drain/errors.ts";
+
+/** SQS takes no more at once. */
+const ENTRIES_MAX = 10;
+const CALLS_AT_ONCE_MAX = 4;
+/** An entry that AWS fails is tried again by itself. */
+const ALONE_ATTEMPTS_MAX = 4;
+const ALONE_BACK_OFF_MS = 500;
+
+/** What AWS answers about one entry of a batch. */
+export interface EntryFailure {
+  /** Of the entries that were sent, counted from 0. */
+  readonly index: number;
+  readonly error: DrainError;
+  /** Trying again may do. */
+  readonly isPassing: boolean;
+}
+
+interface Waiting<T> {
+  readonly entry: T;
+  readonly signal: AbortSignal;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface MessageBatchesOptions<T> {
+  readonly clock: Clock;
+  /** One call to AWS: answers which of the entries have failed, or throws where all have. */
+  readonly send: (entries: readonly T[], signal: AbortSignal) => Promise<readonly EntryFailure[]>;
+}
+
+/** Sends what many want of one queue in few calls: a call takes what has gathered while others were under way. */
+export class MessageBatches<T> {
+  readonly #options: MessageBatchesOptions<T>;
+  readonly #waiting: Waiting<T>[] = [];
+  #underWay = 0;
+
+  constructor(options: MessageBatchesOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Resolves when AWS has done it for this entry. Throws `DrainError`, or `signal`'s reason. */
+  add(entry: T, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const done = (settle: () => void) => {
+        signal.removeEventListener("abort", stop);
+        settle();
+      };
+      const stop = () => reject(signal.reason);
+      signal.addEventListener("abort", stop, { once: true });
+      this.#waiting.push({
+        entry,
+        signal,
+        resolve: () => done(resolve),
+        reject: (error) => done(() => reject(error)),
+      });
+      // What is added within one turn goes together.
+      queueMicrotask(() => this.#next());
+    });
+  }
+
+  #next(): void {
+    while (this.#underWay < CALLS_AT_ONCE_MAX && this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, ENTRIES_MAX).filter(({ signal }) => !signal.aborted);
+      if (batch.length === 0) continue;
+      this.#underWay += 1;
+      void this.#together(batch).finally(() => {
+        this.#underWay -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  async #together(batch: readonly Waiting<T>[]): Promise<void> {
+    const failures = await this.#sent(batch);
+    for (const [index, one] of batch.entries()) {
+      const failure = failures.find((each) => each.index === index);
+      if (failure === undefined) one.resolve();
+      else if (failure.isPassing) await this.#alone(one);
+      else one.reject(failure.error);
+    }
+  }
+
+  async #alone(one: Waiting<T>): Promise<void> {
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        await this.#options.clock.sleep(ALONE_BACK_OFF_MS * 2 ** (attempts - 1), one.signal);
+      } catch (error) {
+        return one.reject(error);
+      }
+      const [failure] = await this.#sent([one]);
+      if (failure === undefined) return one.resolve();
+      if (!failure.isPassing || attempts >= ALONE_ATTEMPTS_MAX) return one.reject(failure.error);
+    }
+  }
+
+  /** Ends when nobody waits for the call any more. Never rejects: where all have failed, all failures say so. */
+  async #sent(batch: readonly Waiting<T>[]): Promise<readonly EntryFailure[]> {
+    const over = newAbort();
+    let waiting = batch.length;
+    const leave = ({ target }: Event) => {
+      waiting -= 1;
+      if (waiting === 0) over.abort((target as AbortSignal).reason);
+    };
+    for (const { signal } of batch) signal.addEventListener("abort", leave, { once: true });
+    try {
+      return await this.#options.send(
+        batch.map(({ entry }) => entry),
+        over.signal,
+      );
+    } catch (error) {
+      const failure = over.signal.aborted ? new DrainError("unreachable", "given up") : asDrainError(error);
+      return batch.map((_, index) => ({ index, error: failure, isPassing: false }));
+    } finally {
+      for (const { signal } of batch) signal.removeEventListener("abort", leave);
+    }
+  }
+}

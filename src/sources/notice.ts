@@ -1,0 +1,39 @@
+import type { Clock } from "../drain/clock.ts";
+
+/** A clock that is kept is nearer than this to AWS's, and a message may be as long on its way. */
+const SKEW_MIN_MS = 5_000;
+/**
+ * Room to find the node and to deregister it, which is the first thing that a drain does. Whoever hears of a departure
+ * late, or of one for a time long past, still begins; EC2 says when the machine has gone.
+ */
+const NOTICE_MIN_MS = 30_000;
+
+/** What this machine's clock says when AWS's says something: events have AWS's time, drains have this machine's. */
+export class AwsTime {
+  readonly #clock: Clock;
+  #aheadMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Something has just happened, and AWS says when: milliseconds since the epoch. */
+  heardNow(at: number): void {
+    const aheadMs = this.#clock.now() - at;
+    this.#aheadMs = Math.abs(aheadMs) < SKEW_MIN_MS ? 0 : aheadMs;
+  }
+
+  /** By this machine's clock, in milliseconds since the epoch. */
+  here(at: number): number {
+    return at + this.#aheadMs;
+  }
+}
+
+/**
+ * The deadline to drain by of what was received at `receivedAt`: the earliest of `deadlines`, but never so early that
+ * nothing could be begun. All by one clock, in milliseconds since the epoch. Undefined where there is none.
+ */
+export function boundedDeadline(deadlines: readonly (number | undefined)[], receivedAt: number): number | undefined {
+  const given = deadlines.filter((at) => at !== undefined);
+  return given.length === 0 ? undefined : Math.max(receivedAt + NOTICE_MIN_MS, Math.min(...given));
+}

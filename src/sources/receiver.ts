@@ -1,0 +1,63 @@
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
+import type { QueueCalls, ReceivedMessage } from "./queue-calls.ts";
+import type { QueueEvent } from "./source-events.ts";
+import { VISIBILITY_SECONDS } from "./visibility.ts";
+
+export interface ReceiverOptions {
+  readonly calls: QueueCalls;
+  readonly clock: Clock;
+  readonly heard: (event: QueueEvent) => void;
+}
+
+/** Whoever answers that there is nothing, and does not wait for it, is not asked again at once. */
+const EMPTY_MIN_MS = 1_000;
+const RETRY_MS = 5_000;
+const RETRY_MAX_MS = 60_000;
+
+/** Asks a queue for messages for as long as it takes: one that fails, or isn't there, may be back later. */
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  #trouble: DrainError | undefined;
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Why nothing was received lately. */
+  get trouble(): DrainError | undefined {
+    return this.#trouble;
+  }
+
+  /** At least one message, as soon as there is one. Rejects after `stop`, once AWS has answered, or `cut` has aborted. */
+  async next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
+    const { calls, clock } = this.#options;
+    for (let failures = 0; ; ) {
+      const askedAt = clock.now();
+      try {
+        const messages = await calls.receive(VISIBILITY_SECONDS, stop, cut);
+        failures = 0;
+        this.#received();
+        if (messages.length > 0) return messages;
+        stop.throwIfAborted();
+        if (clock.now() - askedAt < EMPTY_MIN_MS) await clock.sleep(EMPTY_MIN_MS, stop);
+      } catch (error) {
+        stop.throwIfAborted();
+        this.#failed(asDrainError(error));
+        await clock.sleep(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** failures), stop);
+        failures += 1;
+      }
+    }
+  }
+
+  #received(): void {
+    if (this.#trouble !== undefined) this.#options.heard({ type: "receiving" });
+    this.#trouble = undefined;
+  }
+
+  #failed(error: DrainError): void {
+    const isNew = this.#trouble?.code !== error.code || this.#trouble.message !== error.message;
+    this.#trouble = error;
+    if (isNew) this.#options.heard({ type: "not-receiving", error });
+  }
+}

@@ -1,0 +1,63 @@
+import type { DrainErrorCode } from "../drain/errors.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+
+/** What becomes of an event once its drain has ended. */
+export interface Settlement {
+  /**
+   * - `delete`: nobody needs it any more.
+   * - `leave`: it comes back when its visibility ends, and goes to the dead-letter queue after so many times.
+   * - `release`: somebody else may have it now.
+   */
+  readonly message: "delete" | "leave" | "release";
+  /** `untouched`: it waits until it is completed after another delivery, or until its own timeout. Never ABANDON. */
+  readonly hook: "continue" | "untouched";
+}
+
+/** What is done with events about nodes of other clusters. */
+export type ForeignEvents = "release" | "delete";
+
+const DONE: Settlement = { message: "delete", hook: "continue" };
+const AGAIN: Settlement = { message: "leave", hook: "untouched" };
+
+/** What to do with the message and the hook that announced a departure, now that its drain has ended so. */
+export function settlementOf(outcome: DrainOutcome, foreign: ForeignEvents): Settlement {
+  switch (outcome.status) {
+    case "drained":
+    case "nothing-registered":
+    case "instance-gone":
+      return DONE;
+    case "deadline-passed":
+      // A timeout is our own patience: the machine still waits, and so does its traffic.
+      return outcome.limit.reason === "deadline" ? DONE : AGAIN;
+    case "planned":
+    case "refused":
+      return AGAIN;
+    case "cancelled":
+      // The machine is wanted again, and Auto Scaling does not give it back: it has the time that its hook has.
+      return { message: "delete", hook: "untouched" };
+    case "abandoned":
+      return { message: "release", hook: "untouched" };
+    case "failed":
+      return afterFailure(outcome.error.code, foreign);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function afterFailure(code: DrainErrorCode, foreign: ForeignEvents): Settlement {
+  // EC2 describes a terminated instance for about an hour. Auto Scaling need not wait for one that nobody knows.
+  if (code === "node-not-found" || code === "instance-gone") return DONE;
+  return code === "other-cluster" ? foreignSettlement(foreign) : AGAIN;
+}
+
+/** Of an event about a node that is somebody else's: whoever it belongs to completes the hook. */
+export function foreignSettlement(foreign: ForeignEvents): Settlement {
+  return { message: foreign, hook: "untouched" };
+}
+
+const ORDER: readonly Settlement["message"][] = ["release", "leave", "delete"];
+
+/** What becomes of a message with several announcements: it stays while one of them needs it. */
+export function jointly(messages: readonly Settlement["message"][]): Settlement["message"] {
+  return ORDER.find((each) => messages.includes(each)) ?? "delete";
+}

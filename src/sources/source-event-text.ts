@@ -1,0 +1,105 @@
+import type { DrainError } from "../drain/errors.ts";
+import { shown } from "../drain/shown.ts";
+import type { Announcement } from "./announcement.ts";
+import type { HookEvent, QueueEvent } from "./source-events.ts";
+
+/** A line of a log. */
+export interface SourceLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly about: object;
+}
+
+const SETTLED = {
+  delete: "done with: the message is deleted",
+  leave: "not done with: the message comes back",
+  release: "the message is handed back",
+} as const;
+
+/** What happens at a queue, as a person on call reads it: which event, which node, what was done. */
+export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
+  switch (event.type) {
+    case "announced": {
+      const deadline = event.deadline === undefined ? {} : { deadline: new Date(event.deadline).toISOString() };
+      const about = { message: event.messageId, ...announced(event.announcement), ...deadline };
+      return { level: "info", message: "a departure is announced", about };
+    }
+    case "redelivered":
+      return line("info", event, "delivered again while its drains run: joined");
+    case "nothing-asked":
+      return line("info", event, "asks for nothing", { what: shown(event.what, TEXT_MAX) });
+    case "malformed": {
+      const more = { problem: shown(event.problem, TEXT_MAX), receives: event.receives };
+      return line("warn", event, "can't be understood, and is left for the dead-letter queue", more);
+    }
+    case "elsewhere":
+      return line("info", event, "announces a departure in another region", announced(event.announcement));
+    case "settled":
+      return line(event.message === "leave" ? "warn" : "info", event, SETTLED[event.message], {
+        nodes: event.instanceIds,
+      });
+    case "not-settled":
+      return line("error", event, "AWS did not take it: the message comes back", failure(event.error));
+    case "kept-too-long":
+      return line("warn", event, "kept for 12 hours, and handed back: its drains go on");
+    case "not-kept":
+      return line("warn", event, "could not be kept from others, will try again", failure(event.error));
+    case "not-receiving":
+      return { level: "error", message: "the queue can't be read, will try again", about: failure(event.error) };
+    case "receiving":
+      return { level: "info", message: "the queue is read again", about: {} };
+    default:
+      return hookLine(event);
+  }
+}
+
+const TEXT_MAX = 300;
+
+function hookLine(event: HookEvent): SourceLine {
+  const { instanceId: node, action } = event;
+  const about = { node, group: shown(action.groupName, TEXT_MAX), hook: shown(action.hookName, TEXT_MAX) };
+  switch (event.type) {
+    case "hook-heartbeat":
+      return { level: "debug", message: "the hook waits on", about };
+    case "hook-continued":
+      return { level: "info", message: "the hook is completed: Auto Scaling may go on", about };
+    case "hook-over":
+      return { level: "info", message: "nobody waits for the hook any more", about };
+    case "hook-heartbeat-failed": {
+      const message = "a heartbeat failed, will try again: without one the machine goes at the hook's timeout";
+      return { level: "warn", message, about: { ...about, ...failure(event.error) } };
+    }
+    case "hook-not-completed": {
+      const message = "the hook could not be completed: the machine waits for its timeout, or the next delivery";
+      return { level: "error", message, about: { ...about, ...failure(event.error) } };
+    }
+    default:
+      return event satisfies never;
+  }
+}
+
+function line(
+  level: SourceLine["level"],
+  { messageId: message }: { readonly messageId: string },
+  text: string,
+  more: object = {},
+): SourceLine {
+  return { level, message: text, about: { message, ...more } };
+}
+
+function announced({ kind, instanceId: node, reason, eventId, lifecycleAction, region }: Announcement) {
+  return {
+    node,
+    event: kind,
+    reason: shown(reason, TEXT_MAX),
+    ...(eventId === undefined ? {} : { eventId: shown(eventId) }),
+    ...(region === undefined ? {} : { region: shown(region) }),
+    ...(lifecycleAction === undefined
+      ? {}
+      : { group: shown(lifecycleAction.groupName, TEXT_MAX), hook: shown(lifecycleAction.hookName, TEXT_MAX) }),
+  };
+}
+
+function failure({ code, message }: DrainError) {
+  return { code, error: message };
+}

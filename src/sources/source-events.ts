@@ -1,0 +1,47 @@
+import type { DrainError } from "../drain/errors.ts";
+import type { Announcement, LifecycleAction } from "./announcement.ts";
+import type { Settlement } from "./settlement.ts";
+
+/** What happens to a lifecycle action. */
+export type HookEvent = { readonly action: LifecycleAction; readonly instanceId: string } & (
+  | { readonly type: "hook-heartbeat" }
+  /** It will be tried again. */
+  | { readonly type: "hook-heartbeat-failed"; readonly error: DrainError }
+  | { readonly type: "hook-continued" }
+  /** Somebody else has completed it, or its time is up. */
+  | { readonly type: "hook-over" }
+  | { readonly type: "hook-not-completed"; readonly error: DrainError }
+);
+
+/** What happens to messages of a queue. `messageId` is AWS's. */
+export type QueueEvent =
+  | {
+      readonly type: "announced";
+      readonly messageId: string;
+      readonly announcement: Announcement;
+      /** When the machine may be gone, by this machine's clock, in milliseconds since the epoch. */
+      readonly deadline?: number;
+    }
+  /** Delivered again while its drains run. */
+  | { readonly type: "redelivered"; readonly messageId: string }
+  /** It asks for nothing, and is deleted. */
+  | { readonly type: "nothing-asked"; readonly messageId: string; readonly what: string }
+  | { readonly type: "malformed"; readonly messageId: string; readonly problem: string; readonly receives: number }
+  /** Of a machine in another region than the one that is drained in. */
+  | { readonly type: "elsewhere"; readonly messageId: string; readonly announcement: Announcement }
+  | {
+      readonly type: "settled";
+      readonly messageId: string;
+      readonly instanceIds: readonly string[];
+      readonly message: Settlement["message"];
+    }
+  /** The message comes back, whatever became of the drain. */
+  | { readonly type: "not-settled"; readonly messageId: string; readonly error: DrainError }
+  /** It can't be kept any longer: its drains go on, and its next delivery joins them. */
+  | { readonly type: "kept-too-long"; readonly messageId: string }
+  | { readonly type: "not-kept"; readonly messageId: string; readonly error: DrainError }
+  /** Nothing can be received, and will be tried again. Told when the reason changes. */
+  | { readonly type: "not-receiving"; readonly error: DrainError }
+  | { readonly type: "receiving" };
+
+export type SourceObserver = (event: HookEvent | QueueEvent) => void;

@@ -1,0 +1,281 @@
+import { newAbort, WOKEN } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError, DrainError } from "../drain/errors.ts";
+import type { Delivery, EventSource } from "../drain/event-source.ts";
+import { LimitPassed, withLimit } from "../drain/limit.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+import { announcedRequest } from "./announced-request.ts";
+import type { Announcement, EventReading } from "./announcement.ts";
+import { MessageInFlight } from "./in-flight.ts";
+import type { LifecycleHooks } from "./lifecycle-hooks.ts";
+import { readMessage } from "./message-reader.ts";
+import { AwsTime, boundedDeadline } from "./notice.ts";
+import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
+import { Receiver } from "./receiver.ts";
+import { type ForeignEvents, foreignSettlement, type Settlement, settlementOf } from "./settlement.ts";
+import type { QueueEvent, SourceObserver } from "./source-events.ts";
+import { Visibility } from "./visibility.ts";
+
+export interface SqsQueueOptions extends QueueCallsOptions {
+  readonly clock: Clock;
+  readonly hooks: LifecycleHooks;
+  readonly read: (body: string) => EventReading;
+  readonly foreign: ForeignEvents;
+  /** Nothing is deleted, completed or kept waiting. */
+  readonly dryRun: boolean;
+  /** The region that is drained in. Absent: events of any. */
+  readonly region?: string;
+  /** Messages whose drains run, at most; more are left to others. */
+  readonly inFlightMax?: number;
+  readonly observers: readonly SourceObserver[];
+  /** Somebody waits for the process to end: the last poll is cut soon. */
+  readonly abandon: AbortSignal;
+}
+
+const IN_FLIGHT_MAX = 1_000;
+const SETTLE_MAX_MS = 120_000;
+/** Somebody waits for the process to end. */
+const RELEASE_MAX_MS = 5_000;
+const RELEASE_SECONDS_MAX = 60;
+const NOTHING: Settlement = { message: "leave", hook: "untouched" };
+
+const ignore = () => {};
+
+interface Announced {
+  readonly message: MessageInFlight;
+  readonly announcement: Announcement;
+  /** When it was made, by this machine's clock, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/**
+ * Departures that messages of an SQS queue announce. A message is kept from everybody else while its drains run, and
+ * deleted when all of them have ended and their hooks are completed: whatever ends the process before that, it comes
+ * back, here or to somebody else.
+ */
+export class SqsQueue implements EventSource {
+  readonly #options: SqsQueueOptions;
+  readonly #calls: QueueCalls;
+  readonly #receiver: Receiver;
+  readonly #visibility: Visibility;
+  readonly #time: AwsTime;
+  readonly #inFlight = new Map<string, MessageInFlight>();
+  /** What nobody waits for but the end of `deliveries`. */
+  readonly #underWay = new Set<Promise<void>>();
+  #isStopping = false;
+  #wake: () => void = () => {};
+
+  constructor(options: SqsQueueOptions) {
+    this.#options = options;
+    const { clock } = options;
+    this.#calls = new QueueCalls(options);
+    this.#time = new AwsTime(clock);
+    const heard = (event: QueueEvent) => this.#notify(event);
+    const shared = { calls: this.#calls, clock, heard };
+    this.#receiver = new Receiver(shared);
+    this.#visibility = new Visibility({ ...shared, inFlight: () => this.#inFlight.values() });
+  }
+
+  /** Messages whose drains run now. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Whether messages could be received when that was last tried. */
+  get isReceiving(): boolean {
+    return this.#receiver.trouble === undefined;
+  }
+
+  async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
+    const { clock, abandon } = this.#options;
+    const cut = newAbort();
+    const onStop = () => {
+      this.#isStopping = true;
+      this.#wake();
+    };
+    const onAbandon = () => void clock.sleep(RELEASE_MAX_MS, cut.signal).then(() => cut.abort(), ignore);
+    if (stop.aborted) onStop();
+    else stop.addEventListener("abort", onStop, { once: true });
+    if (abandon.aborted) onAbandon();
+    else abandon.addEventListener("abort", onAbandon, { once: true });
+    while (!stop.aborted) {
+      const hooked: Announced[] = [];
+      for (const message of await this.#next(stop, cut.signal)) {
+        for (const announced of this.#taken(message)) {
+          // Whoever has no time is not kept by a question to Auto Scaling.
+          if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
+          else hooked.push(announced);
+        }
+      }
+      const deadlines = await Promise.all(hooked.map((announced) => this.#hookDeadline(announced, stop)));
+      for (const [index, announced] of hooked.entries()) yield this.#delivery(announced, deadlines[index]);
+    }
+    abandon.removeEventListener("abort", onAbandon);
+    cut.abort();
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** Messages as soon as there are some and there is room for them; none when the source stops. */
+  async #next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
+    const { inFlightMax = IN_FLIGHT_MAX } = this.#options;
+    while (this.#inFlight.size > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX) && !this.#isStopping) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#isStopping ? [] : this.#receiver.next(stop, cut).catch(() => []); // Stopped.
+  }
+
+  /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
+  #taken(received: ReceivedMessage): readonly Announced[] {
+    const { clock, read, region, foreign, dryRun } = this.#options;
+    const { id: messageId, handle, body, receives } = received;
+    if (received.firstReceivedAt !== undefined && receives === 1) this.#time.heardNow(received.firstReceivedAt);
+    const known = this.#inFlight.get(messageId);
+    // What is being released may be back before AWS's answer.
+    if (known !== undefined && !known.isDone) {
+      known.redelivered(handle, clock.now());
+      this.#notify({ type: "redelivered", messageId });
+      return [];
+    }
+    if (this.#isStopping) {
+      this.#inBackground(this.#limited(RELEASE_MAX_MS, (signal) => this.#calls.changeVisibility(handle, 0, signal)));
+      return [];
+    }
+    const reading = readMessage(body, read);
+    if (reading.asks === "unknown") {
+      this.#notify({ type: "malformed", messageId, problem: reading.problem, receives });
+      return [];
+    }
+    if (reading.asks === "nothing") {
+      this.#notify({ type: "nothing-asked", messageId, what: reading.what });
+      if (!dryRun) this.#inBackground(this.#discard(received));
+      return [];
+    }
+    const { announcements } = reading;
+    const ids = announcements.map(({ instanceId }) => instanceId);
+    const message = new MessageInFlight(received, ids, clock.now());
+    this.#inFlight.set(messageId, message);
+    this.#visibility.begin();
+    return announcements.flatMap((announcement) => {
+      const { announcedAt = received.sentAt } = announcement;
+      const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
+      if (region === undefined || (announcement.region ?? region) === region) return [{ message, announcement, since }];
+      this.#notify({ type: "elsewhere", messageId, announcement });
+      const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign);
+      this.#inBackground(this.#done(message, fate));
+      return [];
+    });
+  }
+
+  #delivery({ message, announcement, since }: Announced, hookDeadline: number | undefined): Delivery {
+    const { clock, hooks, dryRun } = this.#options;
+    const { instanceId, lifecycleAction: action } = announcement;
+    const announced = announcement.deadline === undefined ? undefined : this.#time.here(announcement.deadline);
+    const deadline = boundedDeadline([announced, hookDeadline], clock.now());
+    this.#notify({
+      type: "announced",
+      messageId: message.id,
+      announcement,
+      ...(deadline === undefined ? {} : { deadline }),
+    });
+    const alive = newAbort();
+    if (action !== undefined && !dryRun)
+      this.#inBackground(hooks.keepWaiting({ action, instanceId }, since, alive.signal));
+    return {
+      request: announcedRequest(announcement, { deadline, dryRun }),
+      // The message itself outlives the process.
+      accepted: () => {},
+      unrecorded: () => {},
+      settle: (outcome) => {
+        alive.abort(WOKEN);
+        return this.#settle(message, announcement, outcome);
+      },
+    };
+  }
+
+  async #hookDeadline({ announcement, since }: Announced, stop: AbortSignal): Promise<number | undefined> {
+    const { lifecycleAction: action } = announcement;
+    return action && this.#options.hooks.deadlineOf(action, since, stop).catch(() => undefined); // Stopped.
+  }
+
+  /** The hook first: were the message deleted first, nobody would complete the hook of a process that dies then. */
+  async #settle(
+    message: MessageInFlight,
+    { instanceId, lifecycleAction: action }: Announcement,
+    outcome: DrainOutcome,
+  ): Promise<void> {
+    const { hooks, foreign, dryRun } = this.#options;
+    const settlement = dryRun ? NOTHING : settlementOf(outcome, foreign);
+    try {
+      if (settlement.hook === "continue" && action !== undefined)
+        await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
+    } catch (error) {
+      await this.#done(message, "leave");
+      throw error;
+    }
+    await this.#done(message, settlement.message);
+  }
+
+  /** Of one announcement; the message's last one decides what becomes of the message. Throws `DrainError`. */
+  async #done(message: MessageInFlight, fate: Settlement["message"]): Promise<void> {
+    const jointFate = message.done(fate);
+    if (jointFate === undefined) return;
+    const { id: messageId, instanceIds } = message;
+    try {
+      await this.#limited(this.#isStopping ? RELEASE_MAX_MS : SETTLE_MAX_MS, async (signal) => {
+        if (jointFate === "delete") await this.#calls.delete(message.handle, signal);
+        if (jointFate === "release") await this.#calls.changeVisibility(message.handle, this.#delayOf(message), signal);
+      });
+      this.#notify({ type: "settled", messageId, instanceIds, message: jointFate });
+    } catch (error) {
+      this.#notify({ type: "not-settled", messageId, error: asDrainError(error) });
+      throw error;
+    } finally {
+      if (this.#inFlight.get(messageId) === message) this.#inFlight.delete(messageId);
+      if (this.#inFlight.size === 0) this.#visibility.end();
+      this.#wake();
+    }
+  }
+
+  async #discard({ id: messageId, handle }: ReceivedMessage): Promise<void> {
+    try {
+      await this.#limited(SETTLE_MAX_MS, (signal) => this.#calls.delete(handle, signal));
+    } catch (error) {
+      this.#notify({ type: "not-settled", messageId, error: asDrainError(error) });
+    }
+  }
+
+  /** Seconds until others may have a message. Longer each time it came to nobody who wants it. */
+  #delayOf({ receives }: MessageInFlight): number {
+    return this.#isStopping ? 0 : Math.min(RELEASE_SECONDS_MAX, 2 ** (receives - 1) - 1);
+  }
+
+  async #limited(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { clock } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + ms } as const;
+    try {
+      await withLimit({ clock, limit, signal: newAbort().signal }, work);
+    } catch (error) {
+      if (error instanceof LimitPassed)
+        throw new DrainError("unreachable", `AWS did not answer within ${ms / 1_000} s`);
+      throw error;
+    }
+  }
+
+  /** What can fail has said so by then. */
+  #inBackground(work: Promise<void>): void {
+    const done = work.catch(() => {}).finally(() => this.#underWay.delete(done));
+    this.#underWay.add(done);
+  }
+
+  #notify(event: QueueEvent): void {
+    for (const observe of this.#options.observers) {
+      try {
+        observe(event);
+      } catch {
+        // Whoever watches can't be allowed to stop a drain.
+      }
+    }
+  }
+}

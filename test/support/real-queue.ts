@@ -1,0 +1,78 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  CreateQueueCommand,
+  DeleteQueueCommand,
+  GetQueueAttributesCommand,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import { startFauxqs } from "fauxqs";
+import { onTestFinished } from "vitest";
+import { CREDENTIALS } from "./simulated-region.ts";
+
+/** A queue over its socket, which somebody else has written, for the length of a test. */
+export async function realQueue(name = "departures") {
+  const fauxqs = await startFauxqs({ port: 0, logger: false });
+  onTestFinished(() => fauxqs.stop());
+  const endpoint = await asAtAws(fauxqs.port);
+  const sqs = new SQSClient({ region: "eu-west-1", credentials: CREDENTIALS, endpoint });
+  onTestFinished(() => sqs.destroy());
+  const create = async () => {
+    await sqs.send(new CreateQueueCommand({ QueueName: name }));
+    return `${endpoint}/000000000000/${name}`;
+  };
+  const url = await create();
+  return {
+    endpoint,
+    url,
+    create,
+    remove: () => sqs.send(new DeleteQueueCommand({ QueueUrl: url })),
+    /** Its id. */
+    async send(body: string): Promise<string> {
+      return (await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body }))).MessageId ?? "";
+    },
+    async depth(): Promise<{ readonly waiting: number; readonly inFlight: number }> {
+      const input = {
+        QueueUrl: url,
+        AttributeNames: ["ApproximateNumberOfMessages" as const, "ApproximateNumberOfMessagesNotVisible" as const],
+      };
+      const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand(input));
+      const [waiting, inFlight] = input.AttributeNames.map((attribute) => Number(Attributes[attribute]));
+      return { waiting: waiting ?? 0, inFlight: inFlight ?? 0 };
+    },
+  };
+}
+
+/**
+ * AWS goes by the path of a queue's URL, whatever its host. fauxqs wants its own host, which is a name that not every
+ * machine finds: this stands before it and puts that into requests.
+ */
+async function asAtAws(port: number): Promise<string> {
+  const theirs = `http://sqs.eu-west-1.localhost:${port}/`;
+  const server = createServer(async (request, response) => {
+    const left = new AbortController();
+    response.once("close", () => left.abort());
+    try {
+      let body = "";
+      for await (const chunk of request) body += chunk;
+      const { host, "content-length": _, connection, ...headers } = request.headers;
+      const answer = await fetch(`http://127.0.0.1:${port}/`, {
+        method: "POST",
+        headers: headers as Record<string, string>,
+        body: body.replace(/"QueueUrl":"http:\/\/[^/]+\//, `"QueueUrl":"${theirs}`),
+        signal: left.signal,
+      });
+      const text = await answer.text();
+      response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(text);
+    } catch {
+      response.destroy(); // Whoever asked has left, or the test is over.
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
