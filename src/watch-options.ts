@@ -1,5 +1,5 @@
 import { option } from "./option.ts";
-import { httpOrigin, seconds } from "./option-values.ts";
+import { httpOrigin, matching, seconds } from "./option-values.ts";
 
 /** What the agent on a node needs to know of its instance's metadata. */
 export const WATCH_OPTIONS = {
@@ -20,5 +20,12 @@ export const WATCH_OPTIONS = {
     usedBy: ["watch"],
     unit: "seconds",
     parse: seconds(1, 30),
+  }),
+  terminationHook: option({
+    variable: "TERMINATION_HOOK",
+    flag: "--termination-hook <name>",
+    help: "the Auto Scaling group's hook to keep waiting while its node is drained, and to complete then; the IAM policy must allow it",
+    usedBy: ["watch", "policy"],
+    parse: matching(/^[\w/-]{1,255}$/, "the name of a hook: letters, digits, -, _ and /"),
   }),
 } as const;

@@ -123,6 +123,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     `http://${"x".repeat(300)}`,
   ),
   metadataIntervalMs: seconds(1, 31),
+  terminationHook: words("give the name of a hook: letters, digits, -, _ and /", "a hook", "größe", "x".repeat(256)),
 };
 
 function problems(environment: Record<string, string>, verb: Verb = "serve"): readonly string[] {

@@ -1,9 +1,16 @@
+import { createAutoScalingClient } from "../aws/event-clients.ts";
+import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { type Config, ConfigError } from "../config.ts";
+import type { DrainError } from "../drain/errors.ts";
 import { createEngine } from "../engine.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { pump } from "../service.ts";
 import { InstanceMetadata } from "../sources/instance-metadata.ts";
+import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import type { InstanceIdentity } from "../sources/metadata/identity-document.ts";
+import { sourceLine } from "../sources/source-event-text.ts";
+import type { HookEvent } from "../sources/source-events.ts";
+import { TerminationHook } from "../sources/termination-hook.ts";
 import type { Watching } from "./watching.ts";
 
 /** Drains this machine itself, with its own credentials. Resolves when it is stopped and every drain has ended. */
@@ -21,13 +28,36 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     },
     () => {}, // It was stopped.
   );
-  await pump(new InstanceMetadata({ watch, identity, dryRun: config.dryRun }), drainer, {
+  const hook = hookOf({ ...config, region }, watching);
+  const source = new InstanceMetadata({ watch, identity, dryRun: config.dryRun, ...(hook && { hook }) });
+  await pump(source, drainer, {
     stop,
     abandon,
     onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
     onUnsettled: (_, error) => log.error({ error: String(error) }, "a notice could not be drained for"),
   });
-  await checking;
+  await Promise.all([checking, source.hookEnded]);
+}
+
+/** In a dry run nothing is answered. */
+function hookOf(
+  { terminationHook: hookName, dryRun, region }: Config,
+  { clock, log, abandon }: Watching,
+): TerminationHook | undefined {
+  if (hookName === undefined || dryRun) return undefined;
+  const calls = {
+    autoScaling: createAutoScalingClient(region === undefined ? {} : { region }),
+    caller: new UnmeteredCaller({ clock }),
+    clock,
+  };
+  const heard = (event: HookEvent) => {
+    const { level, message, about } = sourceLine(event);
+    log[level](about, message);
+  };
+  const hooks = new LifecycleHooks({ ...calls, heard });
+  const onFailure = ({ code, message }: DrainError) =>
+    log.warn({ hook: hookName, code, error: message }, "the hook is left to its own timeout");
+  return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });
 }
 
 /** Whatever the environment says, the machine is where it is. */

@@ -3,7 +3,7 @@ import { MetadataListeners } from "../../src/simulator/metadata/metadata-listene
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { account, ID } from "../support/account.ts";
 import { Child, type Environment, startService } from "../support/child-process.ts";
-import { CHILD_ACCESS_KEY_ID } from "../support/printed-policy.ts";
+import { CHILD_ACCESS_KEY_ID, restrictChildren } from "../support/printed-policy.ts";
 
 const SECRET = "a-secret-nobody-may-see";
 const QUIET_END = { code: 0, stderr: "" };
@@ -60,6 +60,31 @@ describe("watch, on a node,", () => {
       expect(stdout).toMatch(/"stopped"/);
     },
   );
+
+  test("keeps its group's hook waiting at a scale-in, and completes it once it is drained, with the printed policy", async () => {
+    const { world, simulator, env, instance, registered, watch } = await scene();
+    const hook = {
+      name: "drain",
+      transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+      heartbeatTimeoutSeconds: 300,
+      defaultResult: "ABANDON",
+    } as const;
+    const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [ID], hooks: [hook] });
+    restrictChildren(simulator, { TERMINATION_HOOK: "drain" }, { for: "watch" });
+    const child = watch(env, ["--termination-hook", "drain", "--log-level", "debug"]);
+    await child.line(/"watching this machine's metadata"/);
+    world.beginScaleIn(group, instance);
+    expect(await told(child, /"this machine will go away"/)).toMatchObject({ reason: "Auto Scaling: Terminated" });
+    await child.line(/"the hook waits on"/);
+    await child.line(/"drained: the node can go"/);
+    expect(registered()).toEqual([]);
+    expect(await told(child, /"the hook is completed: Auto Scaling may go on"/)).toMatchObject({
+      node: ID,
+      group: "workers",
+      hook: "drain",
+    });
+    expect(group.scaleInOf(ID)?.activeActions(world.clock.now()) ?? []).toEqual([]);
+  });
 
   test("has a service drain it, without credentials of its own", async () => {
     const { world, env, instance, registered, watch } = await scene();

@@ -163,6 +163,18 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("an escape sequence", ["watch", "--metadata-endpoint", "\u001b[31m"], 2, /--metadata-endpoint is '\?\[31m'/),
     row("a service's metadata", ["watch", "--server", "http://h", "--metadata-endpoint", "x"], 2, /-endpoint is 'x'/),
     row("an interval that is none", ["watch", "--metadata-interval", "soon"], 2, /--metadata-interval is 'soon': give/),
+    row(
+      "a hook of no name",
+      ["watch", "--termination-hook", "a b"],
+      2,
+      /--termination-hook is 'a b': give the name of/,
+    ),
+    row(
+      "a hook with a service",
+      ["watch", "--server", "http://127.0.0.1:1", "--termination-hook", "drain"],
+      2,
+      /--termination-hook does nothing with --server: leave it out/,
+    ),
     row("an interval of nothing", ["watch", "--metadata-interval", "0"], 2, /give seconds from 1 to 30, such as/),
   ],
   policy: [
