@@ -6,6 +6,12 @@ import { Child, type Environment, startService } from "../support/child-process.
 import { CHILD_ACCESS_KEY_ID, restrictChildren } from "../support/printed-policy.ts";
 
 const SECRET = "a-secret-nobody-may-see";
+const HOOK = {
+  name: "drain",
+  transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+  heartbeatTimeoutSeconds: 300,
+  defaultResult: "ABANDON",
+} as const;
 const QUIET_END = { code: 0, stderr: "" };
 
 /** A region with a node, and that node's own metadata service. */
@@ -63,13 +69,7 @@ describe("watch, on a node,", () => {
 
   test("keeps its group's hook waiting at a scale-in, and completes it once it is drained, with the printed policy", async () => {
     const { world, simulator, env, instance, registered, watch } = await scene();
-    const hook = {
-      name: "drain",
-      transition: "autoscaling:EC2_INSTANCE_TERMINATING",
-      heartbeatTimeoutSeconds: 300,
-      defaultResult: "ABANDON",
-    } as const;
-    const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [ID], hooks: [hook] });
+    const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [ID], hooks: [HOOK] });
     restrictChildren(simulator, { TERMINATION_HOOK: "drain" }, { for: "watch" });
     const child = watch(env, ["--termination-hook", "drain", "--log-level", "debug"]);
     await child.line(/"watching this machine's metadata"/);
@@ -103,6 +103,20 @@ describe("watch, on a node,", () => {
     expect(JSON.parse(await service.line(/"draining"/))).toMatchObject({ reason: "spot interruption: stop" });
     child.signal("SIGTERM");
     expect(await child.finished).toMatchObject(QUIET_END);
+  });
+
+  test("is not refused by a service at a scale-in, of which nobody says when the machine goes", async () => {
+    const { world, env, instance, registered, watch } = await scene();
+    const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [ID], hooks: [HOOK] });
+    // Of the two nodes in each pool none may go.
+    const { url } = await startService({ ...env, SECRET, MIN_HEALTHY: "2", GUARD_WAIT: "0" });
+    const child = watch({ SECRET }, ["--server", url]);
+    await child.line(/"the service answers, and takes the secret"/);
+    world.beginScaleIn(group, instance);
+    expect(await told(child, /"drained by the service: the machine can go"/)).toMatchObject({
+      reason: "Auto Scaling: Terminated",
+    });
+    expect(registered()).toEqual([]);
   });
 
   test("asks a service again that does not answer yet, and says before any notice that it would not", async () => {
