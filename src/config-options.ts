@@ -1,15 +1,16 @@
 import { EVENT_OPTIONS } from "./event-options.ts";
 import { option, type Verb } from "./option.ts";
 import { flag, matching, number, oneOf, seconds, share, text, wholeNumber } from "./option-values.ts";
+import { WATCH_OPTIONS } from "./watch-options.ts";
 
-const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel"];
+const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "watch"];
 /** Those that go to the cloud themselves, without a word from a caller. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
 /** Those that need to know which pools are meant. */
-const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambda", "policy"];
+const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambda", "watch", "policy"];
 /** Those that need to know how long a node is held. */
-const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "lambda"];
+const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "lambda", "watch"];
 const DAY_SECONDS = 86_400;
 /** Headers hold 16 KiB in all. */
 const SECRET_LENGTH_MAX = 4_096;
@@ -191,7 +192,7 @@ export const OPTIONS = {
     flag: "--max-voluntary <number>",
     help: "drains at once that somebody merely wants, or of which part of the nodes; more are refused; 100%: any number",
     default: { percent: 50 },
-    usedBy: HOLDING,
+    usedBy: ["serve", "drain", "plan", "lambda"],
     parse: share(1, 100_000),
   }),
   quotaShare: option({
@@ -215,7 +216,7 @@ export const OPTIONS = {
     flag: "--dry-run",
     help: "answer with the plan and change nothing",
     default: false,
-    usedBy: ["serve", "drain", "lambda"],
+    usedBy: ["serve", "drain", "lambda", "watch"],
     parse: flag,
   }),
   logLevel: option({
@@ -223,7 +224,7 @@ export const OPTIONS = {
     flag: "--log-level <level>",
     help: "debug, info, warn or error",
     default: "info",
-    usedBy: ["serve", "lambda"],
+    usedBy: ["serve", "lambda", "watch"],
     parse: oneOf(["debug", "info", "warn", "error"]),
   }),
   port: option({
@@ -256,10 +257,11 @@ export const OPTIONS = {
     flag: "--shutdown-grace <seconds>",
     help: "how long running drains may go on after SIGTERM; a second SIGTERM ends them at once",
     default: 25_000,
-    usedBy: ["serve"],
+    usedBy: ["serve", "watch"],
     unit: "seconds",
     parse: seconds(0, DAY_SECONDS),
   }),
+  ...WATCH_OPTIONS,
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;

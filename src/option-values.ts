@@ -62,11 +62,23 @@ export function seconds(min: number, max: number): (given: string) => number {
   return (given) => {
     const value = Number(given);
     if (!/^\d+(\.\d+)?$/.test(given) || value < min || value > max) {
-      throw new RangeError(`give seconds from ${min} to ${max}, such as 60`);
+      throw new RangeError(`give seconds from ${min} to ${max}, such as ${Math.min(max, 60)}`);
     }
     return value * 1_000;
   };
 }
+
+/** Where something answers over plain HTTP: no user, path or query. */
+export function httpOrigin(given: string): string {
+  const url = given.length <= URL_LENGTH_MAX && URL.canParse(given) ? new URL(given) : undefined;
+  // All that there is beside the origin would stand in the rest.
+  if (url?.protocol !== "http:" || url.href !== `${url.origin}/`) {
+    throw new RangeError("give an address such as http://169.254.169.254, and nothing after it");
+  }
+  return url.origin;
+}
+
+const URL_LENGTH_MAX = 300;
 
 /** A number, or a part of what there is. */
 type Share = { readonly count: number } | { readonly percent: number };

@@ -1,5 +1,5 @@
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda";
+export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda" | "watch";
 
 /** One option: everything that help texts, documents and checks need to know of it. */
 export interface Option<T = unknown> {

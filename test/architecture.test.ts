@@ -38,7 +38,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:tls",
     ],
   },
-  sources: { imports: ["drain", "aws"], packages: EVENT_SDK },
+  sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
@@ -61,7 +61,11 @@ const PARTS: Readonly<Record<string, Part>> = {
   "option.ts": { imports: [], packages: [] },
   "option-values.ts": { imports: [], packages: [] },
   "event-options.ts": { imports: ["aws", "option.ts", "option-values.ts"], packages: [] },
-  "config-options.ts": { imports: ["event-options.ts", "option.ts", "option-values.ts"], packages: [] },
+  "watch-options.ts": { imports: ["option.ts", "option-values.ts"], packages: [] },
+  "config-options.ts": {
+    imports: ["event-options.ts", "option.ts", "option-values.ts", "watch-options.ts"],
+    packages: [],
+  },
   "config.ts": { imports: ["drain", "config-options.ts", "option.ts"], packages: [] },
   "engine.ts": { imports: ["drain", "aws", "providers", "config.ts"], packages: [] },
   "start-web.ts": {
@@ -80,6 +84,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "drain",
       "aws",
       "observe",
+      "sources",
       "demo",
       "simulator",
       "option-values.ts",

@@ -7,6 +7,7 @@ import {
   type Option,
   type OptionName,
   readConfig,
+  type Verb,
 } from "../src/config.ts";
 import { shown } from "../src/drain/shown.ts";
 
@@ -34,7 +35,7 @@ const NO_NUMBERS = [
 ];
 const seconds = (min: number, beyond: number): Refused => ({
   values: [...NO_NUMBERS, `${beyond}`, ...(min > 0 ? ["0", "0.9"] : ["-0.1"])],
-  advice: `give seconds from ${min} to ${beyond - 1}, such as 60`,
+  advice: `give seconds from ${min} to ${beyond - 1}, such as ${Math.min(60, beyond - 1)}`,
 });
 const words = (advice: string, ...values: readonly string[]): Refused => ({
   values: ["none of them", "\u202eswa", "\u001b[31maws", "x".repeat(100_000), ...values],
@@ -113,9 +114,21 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   rebalance: words("give one of ignore, drain", "true", "ignore,drain"),
   rebalanceUndoMs: seconds(60, 36_001),
   shutdownGraceMs: seconds(0, 86_401),
+  metadataEndpoint: words(
+    "give an address such as http://169.254.169.254, and nothing after it",
+    "169.254.169.254",
+    "https://169.254.169.254",
+    "http://user@169.254.169.254",
+    "http://169.254.169.254/latest",
+    "http://169.254.169.254/?a=b",
+    "http://fd00:ec2::254",
+    `http://${"x".repeat(300)}`,
+  ),
+  metadataIntervalMs: seconds(1, 31),
+  terminationHook: words("give the name of a hook: letters, digits, -, _ and /", "a hook", "größe", "x".repeat(256)),
 };
 
-function problems(environment: Record<string, string>, verb: "serve" | "drain" | "plan" = "serve"): readonly string[] {
+function problems(environment: Record<string, string>, verb: Verb = "serve"): readonly string[] {
   try {
     readConfig({ verb, environment });
     return [];
@@ -225,16 +238,17 @@ describe("the configuration", () => {
   });
 
   describe.each(Object.entries(REFUSED) as [OptionName, Refused][])("refuses for %s", (name, { values, advice }) => {
-    const { variable, flag } = OPTIONS[name] as Option;
+    const { variable, flag, usedBy } = OPTIONS[name] as Option;
+    const verb = usedBy.includes("serve") ? "serve" : "watch";
     test.each(values.map((value) => [value]))("%j, and says what to give", (value) => {
       const environment: Record<string, string> = { ...SERVE, [variable]: value };
       if (name === "secretFile") delete environment["SECRET"];
       if (name === "tlsClientCaFile") Object.assign(environment, { TLS_CERT_FILE: "/x", TLS_KEY_FILE: "/x" });
       const given = name === "secret" ? "can't be used" : `is '${shown(value.trim())}'`;
-      expect(problems(environment)).toEqual([`${variable} ${given}: ${advice}`]);
+      expect(problems(environment, verb)).toEqual([`${variable} ${given}: ${advice}`]);
       if (flag === undefined) return;
       const others = Object.fromEntries(Object.entries(environment).filter(([key]) => key !== variable));
-      const read = () => readConfig({ verb: "serve", environment: others, flags: { [name]: value } });
+      const read = () => readConfig({ verb, environment: others, flags: { [name]: value } });
       expect(read).toThrow(`${flag.split(" ")[0]} ${given}: ${advice}`);
     });
   });
@@ -252,6 +266,8 @@ describe("the configuration", () => {
     ["DEADLINE_MARGIN", "600"],
     ["GWLB_IDLE", "7200"],
     ["SHUTDOWN_GRACE", "86400"],
+    ["METADATA_INTERVAL", "1"],
+    ["METADATA_INTERVAL", "30"],
     ["CLUSTERNAME", "ü".repeat(256)],
     ["HOST", "h".repeat(253)],
     ["QUOTA_SHARE", "0.01"],

@@ -11,6 +11,8 @@ export interface PolicyNeeds {
   readonly undo?: boolean;
   /** Whose messages announce departures, hooks among them. Absent: none. */
   readonly queue?: QueueAddress;
+  /** Whether the termination hook of the machine's own group is answered, which is looked for first. */
+  readonly ownHook?: boolean;
   /** `tag`: pools are told by their tags, which must be read. */
   readonly discovery: "vpc" | "tag";
   /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
@@ -56,6 +58,7 @@ const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elastic
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
 const FIND_QUEUE = "sqs:GetQueueUrl";
 const READ_HOOKS = "autoscaling:DescribeLifecycleHooks";
+const FIND_GROUP = "autoscaling:DescribeAutoScalingInstances";
 const ANSWER_HOOKS = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"];
 const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
 
@@ -67,29 +70,34 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...(needs.queue === undefined ? [] : [READ_HOOKS])];
+  const { queue, ownHook = false } = needs;
+  const hookReads = ownHook ? [FIND_GROUP, READ_HOOKS] : queue === undefined ? [] : [READ_HOOKS];
+  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads];
   return {
     Version: "2012-10-17",
     Statement: [
       { Effect: "Allow", Action: reads.sort(), Resource: "*" },
       ...(needs.writes ? writeStatements(needs) : []),
       ...queueStatements(needs),
+      ...(queue === undefined && !ownHook ? [] : [hookStatement(needs)]),
     ],
   };
 }
 
-/** The queue itself, and the hooks of any group: a message says which. */
 function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   const { queue, region } = needs;
   if (queue === undefined) return [];
   const { url, name, accountId = "*", region: queueRegion = region } = queue;
   const Action = url === undefined ? [...RECEIVE, FIND_QUEUE].sort() : RECEIVE;
   const queueArn = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
+  return [{ Effect: "Allow", Action, Resource: queueArn }];
+}
+
+/** Of any group: a message, or the machine, says which. */
+function hookStatement(needs: PolicyNeeds): PolicyStatement {
+  const { region } = needs;
   const groupArn = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName/*`;
-  return [
-    { Effect: "Allow", Action, Resource: queueArn },
-    { Effect: "Allow", Action: ANSWER_HOOKS, Resource: groupArn },
-  ];
+  return { Effect: "Allow", Action: ANSWER_HOOKS, Resource: groupArn };
 }
 
 function partitionFor({ partition }: PolicyNeeds, region: string | undefined): Partition {

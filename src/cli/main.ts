@@ -8,6 +8,7 @@ import { runProgram } from "./program.ts";
 import { addServeCommand } from "./serve.ts";
 import { addSimulateCommand } from "./simulate.ts";
 import { addStatusCommand } from "./status.ts";
+import { addWatchCommand } from "./watch.ts";
 
 await runProgram([
   addServeCommand,
@@ -15,6 +16,7 @@ await runProgram([
   addPlanCommand,
   addStatusCommand,
   addCancelCommand,
+  addWatchCommand,
   addPolicyCommand,
   addDemoCommand,
   addSimulateCommand,

@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import { type DrainRequest, parseNodeReference } from "../drain/request.ts";
+import { DEADLINE_SECONDS_MAX, type DrainRequest, parseNodeReference } from "../drain/request.ts";
 import { UsageError } from "./failure.ts";
 import { numberOf } from "./options.ts";
 import type { ServerOptions } from "./server-option.ts";
 
-const DEADLINE_SECONDS_MAX = 86_400;
 const readDeadline = numberOf(
   "--deadline",
   (value) => value <= DEADLINE_SECONDS_MAX,

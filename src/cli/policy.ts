@@ -5,7 +5,7 @@ import { type Config, ConfigError } from "../config.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addOptions, configFrom, wordOf } from "./options.ts";
 
-const PURPOSES = ["serve", "drain", "plan"] as const;
+const PURPOSES = ["serve", "drain", "plan", "watch"] as const;
 const readPurpose = wordOf("--for", PURPOSES);
 const readPartition = wordOf("--partition", PARTITIONS);
 
@@ -36,6 +36,7 @@ export function addPolicyCommand(program: Command): void {
         "can't narrow a policy to a VPC: --scope vpc, the default, lets drains deregister from any pool. With --scope tag a",
         "target group or classic load balancer must carry the cluster's tag itself: one on its load balancer does not count.",
         "With --undo drains can be cancelled too, which registers again what they have deregistered, in the same pools.",
+        "--for watch with --termination-hook lets a node complete the hooks of Auto Scaling groups.",
         "Give POLICY_SCOPE=tag to plan as well: it marks the pools that such a policy does not let anybody write.",
       ].join("\n"),
     );
@@ -47,7 +48,7 @@ export function addPolicyCommand(program: Command): void {
 
 /** What the verb prints. Throws `ConfigError` where options contradict each other. */
 export function printedPolicy(config: Config, options: PolicyOptions): PolicyDocument {
-  const { discovery, policyScope: scope, undo, clusterName, region, queue, givenBy } = config;
+  const { discovery, policyScope: scope, undo, clusterName, region, queue, terminationHook, givenBy } = config;
   const { for: purpose, partition } = options;
   try {
     return policyFor({
@@ -58,6 +59,7 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
       names: givenBy,
       // The other verbs hear of departures from whoever types them.
       ...(queue === undefined || purpose !== "serve" ? {} : { queue }),
+      ownHook: terminationHook !== undefined && purpose === "watch",
       ...(clusterName === undefined ? {} : { clusterName }),
       ...(region === undefined ? {} : { region }),
       ...(partition === undefined ? {} : { partition }),

@@ -3,8 +3,14 @@ import { shown } from "../drain/shown.ts";
 import { tellFailure, UsageError } from "./failure.ts";
 import { VERSION } from "./version.ts";
 
-/** Runs one of `verbs`, and leaves the exit code in `process.exitCode`. Whatever goes wrong is said in a line each. */
-export async function runProgram(verbs: readonly ((program: Command) => void)[]): Promise<void> {
+/**
+ * Runs one of `verbs`, and leaves the exit code in `process.exitCode`. Whatever goes wrong is said in a line each.
+ * `hasDefault`: one of them needs no name.
+ */
+export async function runProgram(
+  verbs: readonly ((program: Command) => void)[],
+  { hasDefault = false }: { readonly hasDefault?: boolean } = {},
+): Promise<void> {
   const program = new Command("hasta-la-vista")
     .description(
       "Takes a Kubernetes node out of every AWS load balancer, holds it until traffic has really ended, and only then lets it go.",
@@ -19,7 +25,7 @@ export async function runProgram(verbs: readonly ((program: Command) => void)[])
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const given = process.argv.slice(2);
   try {
-    await parse(program, given);
+    await parse(program, given, hasDefault);
   } catch (error) {
     process.exitCode = tellFailure(error, given.includes("--json"));
   }
@@ -30,12 +36,12 @@ export async function runProgram(verbs: readonly ((program: Command) => void)[])
   process.exit();
 }
 
-async function parse(program: Command, given: readonly string[]): Promise<void> {
+async function parse(program: Command, given: readonly string[], hasDefault: boolean): Promise<void> {
   const verbs = program.commands.map((command) => command.name());
   const [first, second] = given.filter((word) => !word.startsWith("-"));
   const verb = first === "help" ? second : first;
-  // A program of one verb needs no name for it: there the first word may be a flag's value.
-  const isKnown = verbs.length === 1 || verb === undefined || verbs.includes(verb);
+  // Where a verb needs no name the first word may be a flag's value.
+  const isKnown = hasDefault || verb === undefined || verbs.includes(verb);
   try {
     // Alone, for with `--help` beside it commander shows help and is content.
     await program.parseAsync(isKnown ? given : [verb], { from: "user" });

@@ -12,6 +12,8 @@ export interface RemoteDrainOptions {
   readonly server: URL;
   readonly json?: true;
   readonly reason?: string;
+  /** Seconds from now. */
+  readonly deadline?: number;
   readonly force?: true;
   /** Seconds, or whether to wait at all. */
   readonly wait?: number | boolean;
@@ -26,10 +28,11 @@ export async function drainRemotely(
 ): Promise<number> {
   const startedAt = clock.now();
   const { service, config } = await remoteFrom(command, "drain", options.server);
-  const { reason, force, wait = true } = options;
+  const { reason, deadline, force, wait = true } = options;
   const answer = await askForDrain(service, {
     ...named(node),
     ...(wait === true ? {} : { wait }),
+    ...(deadline === undefined ? {} : { deadline }),
     ...(force === undefined ? {} : { force }),
     ...(reason === undefined ? {} : { reason }),
     ...(config.timeoutMs === undefined ? {} : { timeout: config.timeoutMs / 1_000 }),
@@ -49,11 +52,16 @@ export async function drainRemotely(
 /** `plan --server`: returns the exit code. */
 export async function planRemotely(
   node: string,
-  options: Pick<RemoteDrainOptions, "server" | "json">,
+  options: Pick<RemoteDrainOptions, "server" | "json" | "deadline">,
   command: Command,
 ): Promise<number> {
   const { service } = await remoteFrom(command, "plan", options.server);
-  const answer = await askForDrain(service, { ...named(node), dryRun: true });
+  const { deadline } = options;
+  const answer = await askForDrain(service, {
+    ...named(node),
+    ...(deadline === undefined ? {} : { deadline }),
+    dryRun: true,
+  });
   const understood = understand(answer);
   const { outcome } = understood;
   if (outcome?.status !== "planned") return print(answer, understood, options.json, outcome && outcomeText(outcome, 0));

@@ -21,6 +21,8 @@ export interface ServerOptions {
 /** What a service lets its callers choose; everything else is its own configuration. */
 const FOR_CALLERS: readonly OptionName[] = ["secretFile", "tlsCertFile", "tlsKeyFile", "timeoutMs", "dryRun"];
 
+const OF_CALLERS: readonly OptionName[] = ["secret", "secretFile", "tlsCertFile", "tlsKeyFile"];
+
 export function addServerOption(command: Command): Command {
   return command.option(
     "--server <url>",
@@ -29,22 +31,28 @@ export function addServerOption(command: Command): Command {
   );
 }
 
-/** The service to go through, and what the flags say. Throws `ConfigError` for flags that would do nothing there. */
+/**
+ * The service to go through, and what the flags say. Throws `ConfigError` for flags that would do nothing there. `own`
+ * are options of the verb itself, which mean the same without a service.
+ */
 export async function remoteFrom(
   command: Command,
   verb: Verb,
   url: URL,
+  own: readonly OptionName[] = [],
 ): Promise<{ readonly service: RemoteService; readonly config: Config }> {
   const flags = flagsFrom(command);
-  const useless = (Object.keys(flags) as OptionName[]).filter((name) => !FOR_CALLERS.includes(name));
+  const useless = (Object.keys(flags) as OptionName[]).filter(
+    (name) => !FOR_CALLERS.includes(name) && !own.includes(name),
+  );
   const names = useless.map((name) => OPTIONS[name].flag?.split(" ")[0] ?? name);
-  if (command.getOptionValue("deadline") !== undefined) names.push("--deadline");
   if (names.length > 0) {
     throw new ConfigError(names.map((name) => `${name} does nothing with --server: leave it out`));
   }
   // Of the environment what says who the caller is: what else stands there is about the way without a service.
-  const { SECRET, SECRET_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = processEnvironment();
-  const environment = { SECRET, SECRET_FILE, TLS_CERT_FILE, TLS_KEY_FILE };
+  const given = processEnvironment();
+  const counting = [...OF_CALLERS, ...own].map((name) => OPTIONS[name].variable);
+  const environment = Object.fromEntries(counting.map((variable) => [variable, given[variable]]));
   const config = readConfig({ verb, environment, flags, isRemote: true });
   try {
     const [[secret = ""], identity] = await Promise.all([readSecrets(config), readTlsIdentity(config)]);

@@ -55,6 +55,8 @@ export type AskedRequest = Pick<
 export const REASON_CHARACTERS_MAX = 200;
 /** Longer timeouts are refused. */
 export const TIMEOUT_SECONDS_MAX = 86_400;
+/** Later deadlines, counted from the request, are refused. */
+export const DEADLINE_SECONDS_MAX = 86_400;
 
 /** EC2 ids have 8 or, since 2016, 17 hexadecimal digits. */
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;

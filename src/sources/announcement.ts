@@ -12,7 +12,7 @@ export interface LifecycleAction {
   readonly groupName: string;
   readonly hookName: string;
   /** Names this one action; an instance that comes by the hook again gets another. */
-  readonly token: string;
+  readonly token?: string;
 }
 
 /** What one event says of one instance: that it will go away, and when. */

@@ -121,7 +121,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
   app.post("/drain", needsSecret, limitsBody, async (context) => {
     const [query, body] = [queryOf(context), await context.req.text()];
     refuseSecretInBody(sentSecret(context), body);
-    const read = readDrainRequest({ query, body, dryRun });
+    const read = readDrainRequest({ query, body, dryRun, now: clock.now() });
     const request = { ...withoutSecret(read.request, isSecret), asker: askerOf(context, isSecret) };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });

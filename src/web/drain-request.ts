@@ -1,5 +1,6 @@
 import * as z from "zod";
 import {
+  DEADLINE_SECONDS_MAX,
   type DrainRequest,
   type NodeReference,
   nodeReference,
@@ -12,6 +13,7 @@ import { BadRequest, queryFields, quoted, readParameters, refuseRepeated } from 
 const JSON_TEXT = /("(?:[^"\\]|\\.)*")\s*(:?)/g;
 const NAMES = ["id", "ip", "node"] as const;
 const WAIT = `give true, false, or seconds from 0 to ${TIMEOUT_SECONDS_MAX}`;
+const DEADLINE = `give seconds from 0 to ${DEADLINE_SECONDS_MAX}`;
 const TIMEOUT = `give seconds from 1 to ${TIMEOUT_SECONDS_MAX}`;
 
 const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
@@ -31,6 +33,9 @@ const ABOUT = {
   timeout:
     "How many seconds to wait before the answer is 504, in place of the service's TIMEOUT. Callers who join the drain " +
     "with more patience keep it alive.",
+  deadline:
+    "In how many seconds the machine may be gone, whatever anybody answers: nothing is refused then, and the drain ends " +
+    "before it. The earliest deadline counts for all who join the drain.",
   force: "Drain even where too few healthy targets would stay, or too many drains run already.",
   reason: "Why the node is to go: for the log, and for GET /drains/{drain}.",
 };
@@ -49,16 +54,22 @@ export const DRAIN_QUERY = z.strictObject({
   dryRun: FLAGS.optional().describe(ABOUT.dryRun),
   wait: z
     .string()
-    .refine((text) => text === "true" || text === "false" || isSeconds(text, 0), WAIT)
+    .refine((text) => text === "true" || text === "false" || isSeconds(text, 0, TIMEOUT_SECONDS_MAX), WAIT)
     .transform((text) => (text === "true" || text === "false" ? text === "true" : Number(text)))
     .optional()
     .meta({ description: ABOUT.wait, pattern: "^(true|false|\\d+(\\.\\d+)?)$" }),
   timeout: z
     .string()
-    .refine((text) => isSeconds(text, 1), TIMEOUT)
+    .refine((text) => isSeconds(text, 1, TIMEOUT_SECONDS_MAX), TIMEOUT)
     .transform(Number)
     .optional()
     .meta({ description: ABOUT.timeout, type: "number", minimum: 1, maximum: TIMEOUT_SECONDS_MAX }),
+  deadline: z
+    .string()
+    .refine((text) => isSeconds(text, 0, DEADLINE_SECONDS_MAX), DEADLINE)
+    .transform(Number)
+    .optional()
+    .meta({ description: ABOUT.deadline, type: "number", minimum: 0, maximum: DEADLINE_SECONDS_MAX }),
   force: FLAGS.optional().describe(ABOUT.force),
   reason,
   pw,
@@ -73,6 +84,7 @@ export const DRAIN_BODY = z.strictObject({
     .optional()
     .describe(ABOUT.wait),
   timeout: z.number(TIMEOUT).min(1, TIMEOUT).max(TIMEOUT_SECONDS_MAX, TIMEOUT).optional().describe(ABOUT.timeout),
+  deadline: z.number(DEADLINE).min(0, DEADLINE).max(DEADLINE_SECONDS_MAX, DEADLINE).optional().describe(ABOUT.deadline),
   force: z.boolean().optional().describe(ABOUT.force),
   reason,
 });
@@ -83,6 +95,8 @@ export interface DrainRequestInput {
   readonly body: string;
   /** From the configuration: nothing is changed, whatever the caller asks for. */
   readonly dryRun: boolean;
+  /** When the request came, in milliseconds since the epoch. */
+  readonly now: number;
 }
 
 export interface ReadDrainRequest {
@@ -92,7 +106,7 @@ export interface ReadDrainRequest {
 }
 
 /** Reads `POST /drain`: parameters in the query, in a JSON body, or shared out over both. Throws `BadRequest`. */
-export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): ReadDrainRequest {
+export function readDrainRequest({ query, body, dryRun, now }: DrainRequestInput): ReadDrainRequest {
   const { pw: _, ...fromQuery } = readParameters(DRAIN_QUERY, queryFields(query), "query");
   const fromBody = body.trim() === "" ? {} : readParameters(DRAIN_BODY, parseJson(body), "body");
   refuseRepeated(namesIn(body), "body");
@@ -101,12 +115,13 @@ export function readDrainRequest({ query, body, dryRun }: DrainRequestInput): Re
       throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
   }
   const given = { ...fromQuery, ...fromBody };
-  const { wait = true, timeout, reason = "" } = given;
+  const { wait = true, timeout, deadline, reason = "" } = given;
   const request = {
     node: readNode(given),
     dryRun: dryRun || (given.dryRun ?? false),
-    // Whoever calls can be told no; what can't be will have a source of its own.
-    isVoluntary: true,
+    // Of a machine that goes at its deadline nobody can say no.
+    isVoluntary: deadline === undefined,
+    ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),
     ...(given.force === true ? { force: true } : {}),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
     ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
@@ -139,8 +154,8 @@ function parseJson(body: string): unknown {
   }
 }
 
-function isSeconds(text: string, min: number): boolean {
-  return SECONDS.test(text) && Number(text) >= min && Number(text) <= TIMEOUT_SECONDS_MAX;
+function isSeconds(text: string, min: number, max: number): boolean {
+  return SECONDS.test(text) && Number(text) >= min && Number(text) <= max;
 }
 
 /**

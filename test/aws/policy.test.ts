@@ -81,6 +81,24 @@ describe("the printed policy", () => {
     expect(arns.every((arn) => arn.startsWith(start))).toBe(true);
   });
 
+  test("for the machine's own hook lets it be found and answered, and no queue be read", () => {
+    const needs = { ...DRAIN, region: "eu-west-1", ownHook: true };
+    const [read, , ...others] = policyFor(needs).Statement;
+    const without = policyFor(DRAIN).Statement[0]?.Action ?? [];
+    expect(read?.Action).toEqual([
+      "autoscaling:DescribeAutoScalingInstances",
+      "autoscaling:DescribeLifecycleHooks",
+      ...without,
+    ]);
+    expect(others).toEqual([
+      {
+        Effect: "Allow",
+        Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+        Resource: "arn:aws:autoscaling:eu-west-1:*:autoScalingGroup:*:autoScalingGroupName/*",
+      },
+    ]);
+  });
+
   test("for a queue lets its messages be received, and hooks be answered, and nothing else", () => {
     const queue = queueAddress("https://sqs.eu-west-1.amazonaws.com/123456789012/departures");
     const needs = { ...DRAIN, region: "eu-west-1", queue };

@@ -100,6 +100,13 @@ describe("drain --server", () => {
     ]);
   });
 
+  test("tells the service when the machine may be gone, which nobody can say no to", async () => {
+    const { run, requests, clock } = await service();
+    const { code } = await run(["drain", ID, "--deadline", "120"]);
+    expect(code).toBe(0);
+    expect(requests).toMatchObject([{ deadline: clock.now() + 120_000, isVoluntary: false }]);
+  });
+
   test("prints the service's JSON with --json", async () => {
     const { run } = await service();
     const { code, stdout, stderr } = await run(["drain", ID, "--json"]);
@@ -177,11 +184,13 @@ describe("drain --server", () => {
 
 describe("plan --server", () => {
   test("shows the plan that the service makes", async () => {
-    const { run, requests } = await service({ outcome: { status: "planned", drainId: "d-1", node: NODE, plan: PLAN } });
-    const { code, stdout } = await run(["plan", ID]);
+    const { run, requests, clock } = await service({
+      outcome: { status: "planned", drainId: "d-1", node: NODE, plan: PLAN },
+    });
+    const { code, stdout } = await run(["plan", ID, "--deadline", "120"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^nlb +tcp-lb \/ tcp +\S+:80 +draining +hold \(already draining\) +210 s +fits$/m);
-    expect(requests).toMatchObject([{ dryRun: true }]);
+    expect(requests).toMatchObject([{ dryRun: true, deadline: clock.now() + 120_000 }]);
     expect(JSON.parse((await run(["plan", ID, "--json"])).stdout)).toMatchObject({ longestHoldSeconds: 210 });
   });
 });
@@ -230,7 +239,6 @@ describe("bad input gets a clear answer in one line:", () => {
     ["an address that is none", ["drain", ID, "--server", "localhost"], /Give the service's address, such as http/],
     ["another protocol", ["drain", ID, "--server", "ftp://x"], /Give the service's address, such as http/],
     ["a secret in the address", ["drain", ID, "--server", "http://x/drain?pw=y"], /the secret comes from SECRET/],
-    ["a deadline", ["drain", ID, "--server", "http://x", "--deadline", "9"], /--deadline does nothing with --server/],
     [
       "options of the service",
       ["plan", ID, "--server", "http://x", "--region", "eu-west-1"],

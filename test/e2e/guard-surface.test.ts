@@ -71,6 +71,14 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
   });
 });
 
+test("by HTTP nothing is refused with a deadline: the machine goes anyway", async () => {
+  const { env } = await account();
+  const { child, url } = await startService({ ...env, ...BOTH, SECRET, GUARD_WAIT: "0" });
+  const answer = await fetch(`${url}/drain?id=${ID}&deadline=60`, { method: "POST", headers: bearer });
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(await child.line(/"planned"/))).toMatchObject({ limit: "deadline" });
+});
+
 describe("on the command line a drain that would leave too few healthy targets", () => {
   test("ends with code 3, and says why and what to do; --force goes all the same", async () => {
     const { env } = await account();

@@ -56,15 +56,25 @@ const nodeRows = (verb: string): readonly Row[] => [
 ];
 
 /** Verbs that can go through a service take it badly too. Nothing listens on port 1. */
-const serverRows = (verb: string): readonly Row[] => [
-  row("no address", [verb, ID, "--server", ""], 2, /--server.*Give the service's address, such as http:/),
-  row("an address of another kind", [verb, ID, "--server", "ftp://h"], 2, /Give the service's address, such as http:/),
-  row("a secret in the address", [verb, ID, "--server", "http://u:p@h"], 2, /Give the address alone: the secret comes/),
-  row("an address with a query", [verb, ID, "--server", "http://h/?pw=x"], 2, /Give the address alone/),
-  row("no secret", [verb, ID, "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
+const serverRows = (verb: string, node: readonly string[] = [ID]): readonly Row[] => [
+  row("no address", [verb, ...node, "--server", ""], 2, /--server.*Give the service's address, such as http:/),
+  row(
+    "an address of another kind",
+    [verb, ...node, "--server", "ftp://h"],
+    2,
+    /Give the service's address, such as http:/,
+  ),
+  row(
+    "a secret in the address",
+    [verb, ...node, "--server", "http://u:p@h"],
+    2,
+    /Give the address alone: the secret comes/,
+  ),
+  row("an address with a query", [verb, ...node, "--server", "http://h/?pw=x"], 2, /Give the address alone/),
+  row("no secret", [verb, ...node, "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
   row(
     "a flag that does nothing there",
-    [verb, ID, "--server", "http://127.0.0.1:1", "--discovery", "tag"],
+    [verb, ...node, "--server", "http://127.0.0.1:1", "--discovery", "tag"],
     2,
     /--discovery does nothing with --server: leave it out/,
   ),
@@ -134,6 +144,39 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     ),
     row("no secret", ["cancel", "d-1", "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
   ],
+  watch: [
+    ...serverRows("watch", []),
+    row("an argument", ["watch", ID], 2, /too many arguments for 'watch'/),
+    row("a flag of another verb", ["watch", "--deadline", "5"], 2, /unknown option '--deadline'/),
+    row(
+      "no address",
+      ["watch", "--metadata-endpoint", "here"],
+      2,
+      /--metadata-endpoint is 'here': give an address such/,
+    ),
+    row(
+      "an address with a path",
+      ["watch", "--metadata-endpoint", "http://h/x"],
+      2,
+      /such as http:.*, and nothing after/,
+    ),
+    row("an escape sequence", ["watch", "--metadata-endpoint", "\u001b[31m"], 2, /--metadata-endpoint is '\?\[31m'/),
+    row("a service's metadata", ["watch", "--server", "http://h", "--metadata-endpoint", "x"], 2, /-endpoint is 'x'/),
+    row("an interval that is none", ["watch", "--metadata-interval", "soon"], 2, /--metadata-interval is 'soon': give/),
+    row(
+      "a hook of no name",
+      ["watch", "--termination-hook", "a b"],
+      2,
+      /--termination-hook is 'a b': give the name of/,
+    ),
+    row(
+      "a hook with a service",
+      ["watch", "--server", "http://127.0.0.1:1", "--termination-hook", "drain"],
+      2,
+      /--termination-hook does nothing with --server: leave it out/,
+    ),
+    row("an interval of nothing", ["watch", "--metadata-interval", "0"], 2, /give seconds from 1 to 30, such as/),
+  ],
   policy: [
     row("an argument", ["policy", ID], 2, /too many arguments for 'policy'/),
     row("a flag of another verb", ["policy", "--vpc-id", "vpc-01234567"], 2, /unknown option '--vpc-id'/),
@@ -143,7 +186,12 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       2,
       /--queue is 'https:\/\/h': give the queue's URL, such/,
     ),
-    row("a verb that needs none", ["policy", "--for", "demo"], 2, /--for is 'demo': give one of serve, drain, plan\n/),
+    row(
+      "a verb that needs none",
+      ["policy", "--for", "demo"],
+      2,
+      /--for is 'demo': give one of serve, drain, plan, watch\n/,
+    ),
     row("no partition", ["policy", "--partition", "azure"], 2, /--partition is 'azure': give one of aws, aws-cn, /),
     row("an empty partition", ["policy", "--partition", ""], 2, /--partition is '': give one of aws, /),
     row("an escape sequence", ["policy", "--partition", "\u001b[31m"], 2, /--partition is '\?\[31m': give one of/),

@@ -174,6 +174,17 @@ describe("who asks", () => {
   });
 });
 
+describe("a deadline", () => {
+  test.each<[string, string, object | undefined]>([
+    ["in the query", "&deadline=90.5", undefined],
+    ["in the body", "", { deadline: 90.5 }],
+  ])("%s counts from the request, and nobody can say no to it", async (_, query, body) => {
+    const { post, requests, clock } = webApp();
+    await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
+    expect(requests).toMatchObject([{ deadline: clock.now() + 90_500, isVoluntary: false }]);
+  });
+});
+
 describe("timeout and reason", () => {
   test.each<[string, string, object | undefined]>([
     ["in the query", `&timeout=90.5&reason=${encodeURIComponent(" Kernel upgrade, ticket 7 ")}`, undefined],
@@ -202,6 +213,13 @@ describe("timeout and reason", () => {
     ["", { timeout: 0.9 }, false],
     ["", { timeout: 86_400 }, true],
     ["", { timeout: 86_401 }, false],
+    ["deadline=0", undefined, true],
+    ["deadline=86400", undefined, true],
+    ["deadline=86400.1", undefined, false],
+    ["", { deadline: 0 }, true],
+    ["", { deadline: -1 }, false],
+    ["", { deadline: 86_400 }, true],
+    ["", { deadline: 86_401 }, false],
     ["wait=86400", undefined, true],
     ["wait=86401", undefined, false],
     ["", { wait: 0 }, true],
@@ -228,6 +246,8 @@ describe("timeout and reason", () => {
     ["timeout=soon", undefined, "'timeout' in the query: give seconds from 1 to 86400"],
     ["timeout=1e3", undefined, "'timeout' in the query: give seconds from 1 to 86400"],
     ["", { timeout: "60" }, "'timeout' in the body: give seconds from 1 to 86400"],
+    ["deadline=2026-11-22T20:00:00Z", undefined, "'deadline' in the query: give seconds from 0 to 86400"],
+    ["", { deadline: "60" }, "'deadline' in the body: give seconds from 0 to 86400"],
     [`reason=${"x".repeat(201)}`, undefined, "'reason' in the query: give at most 200 characters"],
     ["wait=1", { wait: true }, "'wait' stands in the query and in the body: give it once"],
     ["reason=a", { reason: "b" }, "'reason' stands in the query and in the body: give it once"],
@@ -249,7 +269,7 @@ describe("what is told to the log of a bad request", () => {
 
   test.each([
     [`/drain?id=${TYPED}`, "id: not of its form"],
-    [`/drain?${TYPED}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, force, reason and pw"],
+    [`/drain?${TYPED}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, deadline, force, reason and pw"],
     [`/drain?${TYPED}=1&${TYPED}=2`, "a parameter stands twice in the query"],
     [`/drain?id=${ID}&wait=${TYPED}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
     [
@@ -268,7 +288,7 @@ describe("what is told to the log of a bad request", () => {
     await post("/drain", { headers: bearer, body: JSON.stringify({ [TYPED]: TYPED, id: 1 }) });
     await post("/drain", { headers: bearer, body: TYPED });
     expect(answered.map(({ problem }) => problem)).toEqual([
-      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout, force and reason",
+      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout, deadline, force and reason",
       'the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}',
     ]);
   });

@@ -21,14 +21,12 @@ export class EventFields {
 
   /** `what` names the text in problems. */
   static parse(text: string, what: string): EventFields {
-    let values: unknown;
-    try {
-      values = JSON.parse(text);
-    } catch {
-      // No more than how it begins: whatever is in it, the operator's own metadata too, can't be told apart.
-      throw new MalformedEvent(`${what} is not JSON: it begins with '${shown(text, BEGINNING_CHARACTERS_MAX)}'`);
-    }
-    return new EventFields(values, "", what);
+    return new EventFields(parseJson(text, what), "", what);
+  }
+
+  /** The same for a list of objects. */
+  static parseList(text: string, what: string): readonly EventFields[] {
+    return EventFields.#each(parseJson(text, what), what);
   }
 
   /** JSON's null is nothing. */
@@ -84,15 +82,17 @@ export class EventFields {
 
   /** The objects in a list; none where the list is absent. */
   objects(name: string): readonly EventFields[] {
-    const list = this.#value(name) ?? [];
-    const path = this.#path + name;
-    if (!Array.isArray(list)) throw new MalformedEvent(`${path} is ${kindOf(list)}, not a list`);
-    return list.map((each: unknown, index) => new EventFields(each, `${path}[${index}].`, `${path}[${index}]`));
+    return EventFields.#each(this.#value(name) ?? [], this.#path + name);
   }
 
   /** The object that a text holds as JSON. */
   document(name: string): EventFields {
     return EventFields.parse(this.anyText(name), this.#path + name);
+  }
+
+  static #each(list: unknown, path: string): readonly EventFields[] {
+    if (!Array.isArray(list)) throw new MalformedEvent(`${path} is ${kindOf(list)}, not a list`);
+    return list.map((each: unknown, index) => new EventFields(each, `${path}[${index}].`, `${path}[${index}]`));
   }
 
   #value(name: string): unknown {
@@ -117,6 +117,15 @@ export function isInstanceId(text: string): boolean {
   } catch (error) {
     if (error instanceof RangeError) return false;
     throw error;
+  }
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // No more than how it begins: whatever is in it, the operator's own metadata too, can't be told apart.
+    throw new MalformedEvent(`${what} is not JSON: it begins with '${shown(text, BEGINNING_CHARACTERS_MAX)}'`);
   }
 }
 

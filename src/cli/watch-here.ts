@@ -1,0 +1,69 @@
+import { createAutoScalingClient } from "../aws/event-clients.ts";
+import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
+import { type Config, ConfigError } from "../config.ts";
+import type { DrainError } from "../drain/errors.ts";
+import { createEngine } from "../engine.ts";
+import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { pump } from "../service.ts";
+import { InstanceMetadata } from "../sources/instance-metadata.ts";
+import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
+import type { InstanceIdentity } from "../sources/metadata/identity-document.ts";
+import { sourceLine } from "../sources/source-event-text.ts";
+import type { HookEvent } from "../sources/source-events.ts";
+import { TerminationHook } from "../sources/termination-hook.ts";
+import type { Watching } from "./watching.ts";
+
+/** Drains this machine itself, with its own credentials. Resolves when it is stopped and every drain has ended. */
+export async function watchHere(config: Config, watching: Watching): Promise<void> {
+  const { log, clock, watch, stop, abandon } = watching;
+  const identity = await watch.identity(stop);
+  const region = regionOf(config, identity);
+  const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, observers: [drainLog(log)] });
+  log.info({ node: identity.instanceId, region, dryRun: config.dryRun }, "watching this machine's metadata");
+  // Better known now than when there are two minutes left.
+  const checking = checkAccess(stop).then(
+    (problems) => {
+      for (const { error } of problems)
+        log.warn({ code: error.code, error: error.message }, "a drain would fail until this is mended");
+    },
+    () => {}, // It was stopped.
+  );
+  const hook = hookOf({ ...config, region }, watching);
+  const source = new InstanceMetadata({ watch, identity, dryRun: config.dryRun, ...(hook && { hook }) });
+  await pump(source, drainer, {
+    stop,
+    abandon,
+    onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
+    onUnsettled: (_, error) => log.error({ error: String(error) }, "a notice could not be drained for"),
+  });
+  await Promise.all([checking, source.hookEnded]);
+}
+
+/** In a dry run nothing is answered. */
+function hookOf(
+  { terminationHook: hookName, dryRun, region }: Config,
+  { clock, log, abandon }: Watching,
+): TerminationHook | undefined {
+  if (hookName === undefined || dryRun) return undefined;
+  const calls = {
+    autoScaling: createAutoScalingClient(region === undefined ? {} : { region }),
+    caller: new UnmeteredCaller({ clock }),
+    clock,
+  };
+  const heard = (event: HookEvent) => {
+    const { level, message, about } = sourceLine(event);
+    log[level](about, message);
+  };
+  const hooks = new LifecycleHooks({ ...calls, heard });
+  const onFailure = ({ code, message }: DrainError) =>
+    log.warn({ hook: hookName, code, error: message }, "the hook is left to its own timeout");
+  return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });
+}
+
+/** Whatever the environment says, the machine is where it is. */
+function regionOf({ region = undefined, givenBy }: Config, identity: InstanceIdentity): string {
+  if (region === undefined || region === identity.region) return identity.region;
+  throw new ConfigError([
+    `${givenBy.region} is ${region}, and this machine is in ${identity.region}: leave it out, it is found by itself`,
+  ]);
+}

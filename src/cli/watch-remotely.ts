@@ -1,0 +1,88 @@
+import { DEADLINE_SECONDS_MAX } from "../drain/request.ts";
+import { type EndedDrain, type Notice, type NoticeEnd, noticeEnd } from "../sources/standing-notices.ts";
+import { understand } from "./remote-answer.ts";
+import { RemoteError, type RemoteService } from "./remote-service.ts";
+import type { Watching } from "./watching.ts";
+
+interface RemoteWatching extends Watching {
+  readonly service: Pick<RemoteService, "ask">;
+  /** The caller's own, in milliseconds. */
+  readonly timeoutMs: number | undefined;
+  readonly dryRun: boolean;
+}
+
+/** Has a service drain this machine, and waits. Resolves when it is stopped and every answer has come. */
+export async function watchRemotely(watching: RemoteWatching): Promise<void> {
+  const { log, watch, service, stop, dryRun } = watching;
+  const identity = await watch.identity(stop);
+  const { instanceId, region } = identity;
+  log.info({ node: instanceId, region, dryRun }, "watching this machine's metadata for the service");
+  const underWay = new Set<Promise<void>>([checkService(service, watching)]);
+  for await (const notice of watch.notices(identity, stop)) {
+    const asked = drainedBy(notice, watching).then(notice.done);
+    underWay.add(asked);
+    void asked.finally(() => underWay.delete(asked));
+  }
+  await Promise.all(underWay);
+}
+
+/** Never rejects. */
+async function drainedBy(notice: Notice, watching: RemoteWatching): Promise<NoticeEnd> {
+  const { service, log, abandon, clock } = watching;
+  const { instanceId, reason } = notice.announcement;
+  const about = { node: instanceId, reason };
+  const startedAt = clock.now();
+  try {
+    const { outcome, problem } = understand(await service.ask("POST", "/drain", bodyFor(notice, watching), abandon));
+    if (outcome === undefined) {
+      log.error({ ...about, problem }, "not drained, will ask again");
+      return "again";
+    }
+    const end = noticeEnd(outcome as EndedDrain);
+    const drain = "drainId" in outcome ? { drain: outcome.drainId } : {};
+    const line = {
+      ...about,
+      ...drain,
+      outcome: outcome.status,
+      tookSeconds: Math.round((clock.now() - startedAt) / 1_000),
+    };
+    if (end === "again") log.error(line, "not drained, will ask again");
+    else log.info(line, end === "out" ? "drained by the service: the machine can go" : "the service has answered");
+    return end;
+  } catch (error) {
+    if (abandon.aborted) {
+      log.warn(about, "stopped waiting: a drain that has begun goes on in the service");
+      return "over";
+    }
+    log.error({ ...about, problem: messageOf(error) }, "not drained, will ask again");
+    return "again";
+  }
+}
+
+/** The service takes what has no deadline for something that can be told no: a machine that leaves can't. */
+function bodyFor({ announcement: { instanceId, reason }, deadline }: Notice, watching: RemoteWatching): object {
+  const { clock, timeoutMs, dryRun } = watching;
+  const left = deadline === undefined ? DEADLINE_SECONDS_MAX : (deadline - clock.now()) / 1_000;
+  return {
+    id: instanceId,
+    reason,
+    deadline: Math.max(0, Math.min(DEADLINE_SECONDS_MAX, left)),
+    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs / 1_000 }),
+    ...(dryRun ? { dryRun } : {}),
+  };
+}
+
+/** Better known now than when there are two minutes left. Never rejects. */
+async function checkService(service: Pick<RemoteService, "ask">, { log, stop }: Watching): Promise<void> {
+  try {
+    const { status, body } = await service.ask("GET", "/drains", undefined, stop);
+    if (status === 200) log.info("the service answers, and takes the secret");
+    else log.warn({ status, problem: body["detail"] }, "the service would not drain: it refuses to be asked");
+  } catch (error) {
+    if (!stop.aborted) log.warn({ problem: messageOf(error) }, "the service would not drain now");
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof RemoteError ? error.message : String(error);
+}

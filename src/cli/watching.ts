@@ -1,0 +1,14 @@
+import type { Clock } from "../drain/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { MetadataWatch } from "../sources/metadata-watch.ts";
+
+/** What both ways of watching work with. */
+export interface Watching {
+  readonly watch: MetadataWatch;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** No more notices are heeded, running drains go on. */
+  readonly stop: AbortSignal;
+  /** Running drains end as they stand. */
+  readonly abandon: AbortSignal;
+}

@@ -1,0 +1,111 @@
+import type { Clock } from "../drain/clock.ts";
+import { DrainError } from "../drain/errors.ts";
+import { LimitPassed, withLimit } from "../drain/limit.ts";
+import { shown } from "../drain/shown.ts";
+
+export interface MetadataRequest {
+  readonly method: "GET" | "PUT";
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface MetadataAnswer {
+  readonly status: number;
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: string;
+}
+
+export interface ImdsClientOptions {
+  readonly clock: Clock;
+  /** Rejects where there is no answer, and with the signal's reason. */
+  readonly send: (request: MetadataRequest, signal: AbortSignal) => Promise<MetadataAnswer>;
+}
+
+/**
+ * The longest that AWS gives a token for.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+ */
+const TOKEN_SECONDS_MAX = 21_600;
+/** A token is renewed when this part of its time has passed: no request meets its end. */
+const RENEWED_AFTER = 0.9;
+/** It answers within milliseconds, from the machine's own host. */
+const REQUEST_TIMEOUT_MS = 2_000;
+const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
+const TOKEN_HEADER = "x-aws-ec2-metadata-token";
+const TOKEN_PATH = "/latest/api/token";
+/** What may stand in a header. */
+const TOKEN = /^[\x21-\x7e]{1,1024}$/;
+
+/** Instance metadata by IMDSv2: every read needs a token. There is no way back to the first version, which needs none. */
+export class ImdsClient {
+  readonly #options: ImdsClientOptions;
+  #token: { readonly text: string; readonly renewAt: number } | undefined;
+
+  constructor(options: ImdsClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What stands there; undefined where nothing does. Throws `DrainError`, whose message never has the token: it may be
+   * gone a moment later (`isPassing`) or not (`cloud-error`). Repeats nothing but what was refused for its token, once.
+   */
+  async read(path: string, signal: AbortSignal): Promise<string | undefined> {
+    let answer = await this.#get(path, signal);
+    if (answer.status === 401) {
+      // Whoever goes on after a sleep of the whole machine has a token whose time is up.
+      this.#token = undefined;
+      answer = await this.#get(path, signal);
+    }
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw refusal(`GET ${path}`, answer.status);
+    return answer.body;
+  }
+
+  async #get(path: string, signal: AbortSignal): Promise<MetadataAnswer> {
+    const token = await this.#currentToken(signal);
+    return this.#send({ method: "GET", path, headers: { [TOKEN_HEADER]: token } }, signal);
+  }
+
+  async #currentToken(signal: AbortSignal): Promise<string> {
+    const { clock } = this.#options;
+    if (this.#token !== undefined && clock.now() < this.#token.renewAt) return this.#token.text;
+    const askedAt = clock.now();
+    const headers = { [TTL_HEADER]: String(TOKEN_SECONDS_MAX), "content-length": "0" };
+    const { status, body, headers: answered } = await this.#send({ method: "PUT", path: TOKEN_PATH, headers }, signal);
+    const text = body.trim();
+    if (status !== 200) throw refusal(`PUT ${TOKEN_PATH}`, status);
+    if (!TOKEN.test(text)) throw new DrainError("cloud-error", `PUT ${TOKEN_PATH} answered no token: is it IMDSv2?`);
+    const seconds = Number(answered[TTL_HEADER]);
+    const ttlSeconds = seconds > 0 && seconds <= TOKEN_SECONDS_MAX ? seconds : TOKEN_SECONDS_MAX;
+    this.#token = { text, renewAt: askedAt + ttlSeconds * 1_000 * RENEWED_AFTER };
+    return text;
+  }
+
+  async #send(request: MetadataRequest, signal: AbortSignal): Promise<MetadataAnswer> {
+    const { clock, send } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + REQUEST_TIMEOUT_MS } as const;
+    try {
+      return await withLimit({ clock, limit, signal }, (inTime) => send(request, inTime));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable(`${request.method} ${request.path}`, error);
+    }
+  }
+}
+
+function unreachable(what: string, error: unknown): DrainError {
+  if (!(error instanceof LimitPassed)) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return new DrainError("unreachable", `${what}: ${shown(message || String(code))}`, { cause: error });
+  }
+  const advice = "a pod needs hostNetwork, or a hop limit of 2 for its instance's metadata";
+  return new DrainError("unreachable", `${what}: no answer within ${REQUEST_TIMEOUT_MS / 1_000} s: ${advice}`);
+}
+
+function refusal(what: string, status: number): DrainError {
+  if (status === 429 || status === 503) return new DrainError("throttled", `${what} answered ${status}: too often`);
+  if (status >= 500) return new DrainError("unavailable", `${what} answered ${status}`);
+  const advice = status === 403 ? ": is instance metadata switched off for this instance?" : ", and not as IMDSv2 does";
+  return new DrainError("cloud-error", `${what} answered ${status}${advice}`);
+}

@@ -1,0 +1,132 @@
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError, type DrainError, type DrainErrorCode } from "../drain/errors.ts";
+import type { Announcement, EventReading } from "./announcement.ts";
+import { MalformedEvent } from "./events/malformed-event.ts";
+import type { ImdsClient } from "./imds-client.ts";
+import { IDENTITY_PATH, type InstanceIdentity, readIdentity } from "./metadata/identity-document.ts";
+import type { MetadataKind } from "./metadata/metadata-kind.ts";
+import { scheduledMaintenance } from "./metadata/scheduled-maintenance.ts";
+import { spotAction } from "./metadata/spot-action.ts";
+import { targetLifecycleState } from "./metadata/target-lifecycle-state.ts";
+import type { MetadataObserver } from "./metadata-events.ts";
+import { type Notice, StandingNotices } from "./standing-notices.ts";
+
+export interface MetadataWatchOptions {
+  readonly client: Pick<ImdsClient, "read">;
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  readonly heard: MetadataObserver;
+}
+
+/** The most urgent first. */
+const KINDS: readonly MetadataKind[] = [spotAction, targetLifecycleState, scheduledMaintenance];
+/** While instance metadata fails it is read so seldom at last: a spot notice of two minutes is still heard of in time. */
+const INTERVAL_MAX_MS = 30_000;
+
+/** What instance metadata says of this machine's departure. */
+export class MetadataWatch {
+  readonly #options: MetadataWatchOptions;
+  /** By path, what was said to be wrong there. */
+  readonly #malformed = new Map<string, string>();
+  #unreadable: DrainErrorCode | undefined;
+  #failures = 0;
+
+  constructor(options: MetadataWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Which machine this is: asked for until there is an answer. Rejects with the signal's reason. */
+  async identity(signal: AbortSignal): Promise<InstanceIdentity> {
+    for (;;) {
+      const bodies = await this.#round([IDENTITY_PATH], signal);
+      if (bodies.has(IDENTITY_PATH)) {
+        const identity = this.#understood(IDENTITY_PATH, () => readIdentity(bodies.get(IDENTITY_PATH) ?? ""));
+        if (identity !== undefined) return identity;
+      }
+      await this.#wait(signal);
+    }
+  }
+
+  /**
+   * Each notice once, until `stop` aborts: again with another deadline, and again after it was `done("again")`, while it
+   * stands there. What was yielded before that is still to be `done`.
+   */
+  async *notices(identity: InstanceIdentity, stop: AbortSignal): AsyncGenerator<Notice> {
+    const { clock, heard } = this.#options;
+    const standing = new StandingNotices({ clock, heard });
+    try {
+      for (;;) {
+        const bodies = await this.#round(
+          KINDS.map(({ path }) => path),
+          stop,
+        );
+        for (const kind of KINDS) {
+          if (!bodies.has(kind.path)) continue;
+          const reading = this.#reading(kind, bodies.get(kind.path), identity);
+          if (reading !== undefined) standing.see(kind, reading);
+        }
+        yield* standing.due();
+        await this.#wait(stop);
+      }
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    }
+  }
+
+  /** Undefined: what stands there can't be understood, and says nothing. */
+  #reading(
+    kind: MetadataKind,
+    body: string | undefined,
+    identity: InstanceIdentity,
+  ): readonly Announcement[] | undefined {
+    const reading = this.#understood<EventReading>(kind.path, () =>
+      body === undefined ? { reading: "nothing-asked", what: "nothing" } : kind.read(body, identity),
+    );
+    return reading && (reading.reading === "announced" ? reading.announcements : []);
+  }
+
+  #understood<T>(path: string, read: () => T): T | undefined {
+    try {
+      const reading = read();
+      this.#malformed.delete(path);
+      return reading;
+    } catch (error) {
+      if (!(error instanceof MalformedEvent)) throw error;
+      if (this.#malformed.get(path) !== error.message) {
+        this.#malformed.set(path, error.message);
+        this.#options.heard({ type: "malformed", path, problem: error.message });
+      }
+      return undefined;
+    }
+  }
+
+  /** What stands at each path, or that nothing does; without those that could not be read. */
+  async #round(paths: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string | undefined>> {
+    const bodies = new Map<string, string | undefined>();
+    let failure: DrainError | undefined;
+    for (const path of paths) {
+      try {
+        bodies.set(path, await this.#options.client.read(path, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        failure ??= asDrainError(error);
+      }
+    }
+    this.#tellFailure(failure);
+    return bodies;
+  }
+
+  #tellFailure(error: DrainError | undefined): void {
+    this.#failures = error === undefined ? 0 : this.#failures + 1;
+    if (this.#unreadable === error?.code) return;
+    this.#unreadable = error?.code;
+    this.#options.heard(error === undefined ? { type: "readable" } : { type: "unreadable", error });
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs } = this.#options;
+    // Bounded before it is doubled so often that it is no number any more.
+    const waitMs = intervalMs * 2 ** Math.min(this.#failures, 10);
+    return clock.sleep(Math.min(waitMs, Math.max(intervalMs, INTERVAL_MAX_MS)), signal);
+  }
+}

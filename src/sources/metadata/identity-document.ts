@@ -1,0 +1,23 @@
+import { EventFields } from "../events/event-fields.ts";
+
+/** Which machine this is. */
+export interface InstanceIdentity {
+  readonly instanceId: string;
+  readonly region: string;
+  readonly accountId: string;
+}
+
+export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
+
+/**
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
+ * Throws `MalformedEvent`.
+ */
+export function readIdentity(body: string): InstanceIdentity {
+  const fields = EventFields.parse(body, "the identity document");
+  return {
+    instanceId: fields.instanceId("instanceId"),
+    region: fields.text("region"),
+    accountId: fields.text("accountId"),
+  };
+}

@@ -1,0 +1,22 @@
+import { shown } from "../../drain/shown.ts";
+import { MalformedEvent } from "../events/malformed-event.ts";
+import { announced, nothingAsked } from "../events/readings.ts";
+import type { MetadataKind } from "./metadata-kind.ts";
+
+const STATE = /^[A-Za-z]{1,40}(?::[A-Za-z]{1,40})?$/;
+/** Into the warm pool the machine leaves service too, in whichever state it waits there. */
+const LEAVES = /^(?:Terminated$|Warmed:)/;
+
+/**
+ * Where Auto Scaling takes the machine: `Terminated` from the beginning of its scale-in on.
+ * https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+ */
+export const targetLifecycleState: MetadataKind = {
+  path: "/latest/meta-data/autoscaling/target-lifecycle-state",
+  read(body, identity) {
+    const state = body.trim();
+    if (!STATE.test(state)) throw new MalformedEvent(`the body is '${shown(state)}', not a lifecycle state`);
+    if (!LEAVES.test(state)) return nothingAsked(`target lifecycle state ${state}`);
+    return announced([{ kind: "autoscaling-terminate", ...identity, reason: `Auto Scaling: ${state}` }]);
+  },
+};

@@ -1,0 +1,126 @@
+import type { Clock } from "../drain/clock.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
+import type { DrainLimit } from "../drain/plan.ts";
+import type { Announcement } from "./announcement.ts";
+import type { MetadataKind } from "./metadata/metadata-kind.ts";
+import type { MetadataObserver } from "./metadata-events.ts";
+import { boundedDeadline } from "./notice.ts";
+
+/**
+ * - `out`: the machine can go.
+ * - `again`: it can't, and somebody should try again while the notice stands.
+ * - `over`: nothing more is to be done, though it is not out.
+ */
+export type NoticeEnd = "out" | "again" | "over";
+
+/** Of an outcome, or of what is reported of it. */
+export interface EndedDrain {
+  readonly status: DrainOutcome["status"];
+  readonly limit?: Pick<DrainLimit, "reason">;
+}
+
+/** One word that the machine will go away. */
+export interface Notice {
+  readonly announcement: Announcement;
+  /** When the machine may be gone, in milliseconds since the epoch; never so early that nothing could be begun. */
+  readonly deadline?: number;
+  /** How it went: called once. */
+  readonly done: (end: NoticeEnd) => void;
+}
+
+interface Standing {
+  readonly kind: MetadataKind;
+  readonly announcement: Announcement;
+  /** When it is to be acted upon, in milliseconds since the epoch. Undefined: it has been. */
+  dueAt: number | undefined;
+  /** How often somebody tried in vain. */
+  attempts: number;
+}
+
+/** What a drain can't mend by itself takes somebody's hand. */
+const RETRY_MS = 5_000;
+const RETRY_MAX_MS = 300_000;
+
+/** The notices that stand in instance metadata now, and what has become of each. */
+export class StandingNotices {
+  readonly #clock: Clock;
+  readonly #heard: MetadataObserver;
+  readonly #standing = new Map<string, Standing>();
+
+  constructor({ clock, heard }: { readonly clock: Clock; readonly heard: MetadataObserver }) {
+    this.#clock = clock;
+    this.#heard = heard;
+  }
+
+  /** All that `kind` says now: what is new is told, and what it says no more. */
+  see(kind: MetadataKind, announcements: readonly Announcement[]): void {
+    const seen = new Map(announcements.map((each) => [`${kind.path} ${each.eventId ?? ""}`, each]));
+    for (const [key, { announcement, kind: itsKind }] of this.#standing) {
+      if (itsKind !== kind || seen.has(key)) continue;
+      this.#standing.delete(key);
+      this.#heard({ type: "withdrawn", announcement });
+    }
+    for (const [key, announcement] of seen) {
+      const known = this.#standing.get(key);
+      if (known !== undefined && isSame(known.announcement, announcement)) continue;
+      const dueAt = this.#dueAt(kind, announcement);
+      this.#standing.set(key, { kind, announcement, dueAt, attempts: 0 });
+      const drainAt = dueAt > this.#clock.now() ? { drainAt: dueAt } : {};
+      this.#heard({ type: "noticed", announcement, ...drainAt });
+    }
+  }
+
+  /** What is to be acted upon now. */
+  *due(): Generator<Notice> {
+    for (const standing of this.#standing.values()) {
+      const { announcement, dueAt } = standing;
+      const now = this.#clock.now();
+      if (dueAt === undefined || dueAt > now) continue;
+      standing.dueAt = undefined;
+      const deadline = boundedDeadline([announcement.deadline], now);
+      yield {
+        announcement,
+        ...(deadline === undefined ? {} : { deadline }),
+        done: (end) => this.#done(standing, end),
+      };
+    }
+  }
+
+  #dueAt({ leadMs }: MetadataKind, { deadline }: Announcement): number {
+    const now = this.#clock.now();
+    return leadMs === undefined || deadline === undefined ? now : Math.max(now, deadline - leadMs);
+  }
+
+  /** Of a notice that has another deadline by now, or stands there no more, `standing` is in no list. */
+  #done(standing: Standing, end: NoticeEnd): void {
+    if (end !== "again") return;
+    standing.dueAt = this.#clock.now() + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(standing.attempts, 10));
+    standing.attempts += 1;
+  }
+}
+
+function isSame(one: Announcement, other: Announcement): boolean {
+  return one.deadline === other.deadline && one.reason === other.reason;
+}
+
+/** What an outcome means for the notice that was drained for, whoever has drained. */
+export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
+  switch (status) {
+    case "drained":
+    case "nothing-registered":
+    case "instance-gone":
+      return "out";
+    case "deadline-passed":
+      // A timeout is our own patience: the machine is still there, and so is its traffic.
+      return limit?.reason === "deadline" ? "out" : "again";
+    case "failed":
+    case "refused":
+      return "again";
+    case "planned":
+    case "cancelled":
+    case "abandoned":
+      return "over";
+    default:
+      return status satisfies never;
+  }
+}

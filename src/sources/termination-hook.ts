@@ -1,0 +1,89 @@
+import {
+  type AutoScalingClient,
+  DescribeAutoScalingInstancesCommand,
+  type DescribeAutoScalingInstancesCommandOutput,
+} from "@aws-sdk/client-auto-scaling";
+import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
+import { withAnyOf } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
+import type { LifecycleHooks } from "./lifecycle-hooks.ts";
+
+export interface TerminationHookOptions {
+  readonly hookName: string;
+  readonly hooks: Pick<LifecycleHooks, "keepWaiting" | "complete">;
+  readonly autoScaling: Pick<AutoScalingClient, "send">;
+  readonly caller: UnmeteredCaller;
+  readonly clock: Clock;
+  /** Leaves every hook as it is. */
+  readonly abandon: AbortSignal;
+  /** The hook can't be looked after, and is left to its own timeout. */
+  readonly onFailure: (error: DrainError) => void;
+}
+
+export interface Attendance {
+  /** The machine can go. */
+  readonly drained: AbortSignal;
+  /** The hook is left as it is, to its own timeout. */
+  readonly left: AbortSignal;
+  /** Whether the first heartbeat comes at once, for the hook may have waited for long. */
+  readonly beatsAtOnce: boolean;
+}
+
+const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
+/** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
+const LOOK_INTERVAL_MS = 10_000;
+/** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
+const WAITS = /:Wait$/;
+
+/** The termination hook of this machine's Auto Scaling group, whose token nobody here knows: AWS takes the machine's id too. */
+export class TerminationHook {
+  readonly #options: TerminationHookOptions;
+
+  constructor(options: TerminationHookOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Keeps the hook of a machine that is being terminated waiting until `drained` aborts, and lets it go then. Resolves
+   * when nobody waits for it any more, or it was `left`. Never rejects.
+   */
+  attend(instanceId: string, attendance: Attendance): Promise<void> {
+    return withAnyOf([attendance.left, this.#options.abandon], (signal) =>
+      this.#attend(instanceId, attendance, signal),
+    );
+  }
+
+  async #attend(instanceId: string, { drained, beatsAtOnce }: Attendance, signal: AbortSignal): Promise<void> {
+    const { hookName, hooks, clock } = this.#options;
+    try {
+      const groupName = await this.#groupThatWaits(instanceId, signal);
+      if (groupName === undefined) return;
+      const waiting = { action: { groupName, hookName }, instanceId };
+      const since = beatsAtOnce ? 0 : clock.now();
+      await withAnyOf([drained, signal], (either) => hooks.keepWaiting(waiting, since, either));
+      // A failure is told by the hooks themselves.
+      if (drained.aborted) await hooks.complete(waiting, signal).catch(() => {});
+    } catch (error) {
+      if (!signal.aborted) this.#options.onFailure(asDrainError(error));
+    }
+  }
+
+  /** Waits until the hook does: whoever completes it before does nothing. Undefined: the machine is past it. */
+  async #groupThatWaits(instanceId: string, signal: AbortSignal): Promise<string | undefined> {
+    const { autoScaling, caller, clock } = this.#options;
+    const input = { InstanceIds: [instanceId] };
+    for (;;) {
+      const { AutoScalingInstances: members = [] } = await caller.call<DescribeAutoScalingInstancesCommandOutput>(
+        DESCRIBE,
+        () => autoScaling.send(new DescribeAutoScalingInstancesCommand(input), { abortSignal: signal }),
+        signal,
+      );
+      const member = members.find(({ InstanceId }) => InstanceId === instanceId);
+      const state = member?.LifecycleState ?? "";
+      if (WAITS.test(state)) return member?.AutoScalingGroupName;
+      if (member === undefined || state.endsWith(":Proceed") || state === "Terminated") return undefined;
+      await clock.sleep(LOOK_INTERVAL_MS, signal);
+    }
+  }
+}

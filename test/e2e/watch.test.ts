@@ -1,0 +1,185 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { MetadataListeners } from "../../src/simulator/metadata/metadata-listeners.ts";
+import type { Instance } from "../../src/simulator/world/instance.ts";
+import { account, ID } from "../support/account.ts";
+import { Child, type Environment, startService } from "../support/child-process.ts";
+import { CHILD_ACCESS_KEY_ID, restrictChildren } from "../support/printed-policy.ts";
+
+const SECRET = "a-secret-nobody-may-see";
+const HOOK = {
+  name: "drain",
+  transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+  heartbeatTimeoutSeconds: 300,
+  defaultResult: "ABANDON",
+} as const;
+const QUIET_END = { code: 0, stderr: "" };
+
+/** A region with a node, and that node's own metadata service. */
+async function scene() {
+  const { world, simulator, env } = await account();
+  const instance = world.instances.get(ID) as Instance;
+  const listeners = new MetadataListeners(world);
+  onTestFinished(() => listeners.close());
+  const metadata = {
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: await listeners.open(instance),
+    METADATA_INTERVAL: "1",
+    // Where the node is it knows by itself.
+    AWS_REGION: undefined,
+  };
+  const registered = () =>
+    [...world.targetGroups.values()].flatMap((group) =>
+      group.listed(world.clock.now()).filter((target) => target.id === ID),
+    );
+  const watch = (environment: Environment, args: readonly string[] = [], program: "cli" | "service" = "cli") =>
+    new Child(program, ["watch", ...args], { ...metadata, ...environment });
+  return { world, simulator, env, instance, metadata, registered, watch };
+}
+
+/** The line's fields. */
+async function told(child: Child, message: RegExp) {
+  return JSON.parse(await child.line(message));
+}
+
+describe("watch, on a node,", () => {
+  test.each(["cli", "service"] as const)(
+    "drains it by itself as soon as EC2 wants it back, stays, and ends with code 0 at SIGTERM: %s",
+    async (program) => {
+      const { world, env, instance, registered, watch } = await scene();
+      const child = watch(env, [], program);
+      expect(await told(child, /"watching this machine's metadata"/)).toMatchObject({ node: ID, region: "eu-west-1" });
+      world.interruptions.interrupt(instance);
+      expect(await told(child, /"this machine will go away"/)).toMatchObject({
+        level: "warn",
+        kind: "spot-interruption",
+        node: ID,
+        reason: "spot interruption: terminate",
+        deadline: expect.stringMatching(/^\d{4}-.*Z$/),
+      });
+      expect(await told(child, /"planned"/)).toMatchObject({ registrations: 3 });
+      await child.line(/"drained: the node can go"/);
+      expect(registered()).toEqual([]);
+      child.signal("SIGTERM");
+      const { stdout, ...end } = await child.finished;
+      expect(end).toEqual(QUIET_END);
+      // Once, though the notice stands there on each look.
+      expect(stdout.match(/"draining"/g)).toHaveLength(1);
+      expect(stdout).toMatch(/"stopped"/);
+    },
+  );
+
+  test("keeps its group's hook waiting at a scale-in, and completes it once it is drained, with the printed policy", async () => {
+    const { world, simulator, env, instance, registered, watch } = await scene();
+    const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [ID], hooks: [HOOK] });
+    restrictChildren(simulator, { TERMINATION_HOOK: "drain" }, { for: "watch" });
+    const child = watch(env, ["--termination-hook", "drain", "--log-level", "debug"]);
+    await child.line(/"watching this machine's metadata"/);
+    world.beginScaleIn(group, instance);
+    expect(await told(child, /"this machine will go away"/)).toMatchObject({ reason: "Auto Scaling: Terminated" });
+    await child.line(/"the hook waits on"/);
+    await child.line(/"drained: the node can go"/);
+    expect(registered()).toEqual([]);
+    expect(await told(child, /"the hook is completed: Auto Scaling may go on"/)).toMatchObject({
+      node: ID,
+      group: "workers",
+      hook: "drain",
+    });
+    expect(group.scaleInOf(ID)?.activeActions(world.clock.now()) ?? []).toEqual([]);
+  });
+
+  test("has a service drain it, without credentials of its own", async () => {
+    const { world, env, instance, registered, watch } = await scene();
+    const { child: service, url } = await startService({ ...env, SECRET });
+    const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
+    const child = watch({ SECRET, ...none }, ["--server", url]);
+    await child.line(/"the service answers, and takes the secret"/);
+    world.interruptions.interrupt(instance, { action: "stop" });
+    expect(await told(child, /"drained by the service: the machine can go"/)).toMatchObject({
+      node: ID,
+      reason: "spot interruption: stop",
+      outcome: "drained",
+      drain: expect.stringMatching(/^d-/),
+    });
+    expect(registered()).toEqual([]);
+    expect(JSON.parse(await service.line(/"draining"/))).toMatchObject({ reason: "spot interruption: stop" });
+    child.signal("SIGTERM");
+    expect(await child.finished).toMatchObject(QUIET_END);
+  });
+
+  test("is not refused by a service at a scale-in, of which nobody says when the machine goes", async () => {
+    const { world, env, instance, registered, watch } = await scene();
+    const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [ID], hooks: [HOOK] });
+    // Of the two nodes in each pool none may go.
+    const { url } = await startService({ ...env, SECRET, MIN_HEALTHY: "2", GUARD_WAIT: "0" });
+    const child = watch({ SECRET }, ["--server", url]);
+    await child.line(/"the service answers, and takes the secret"/);
+    world.beginScaleIn(group, instance);
+    expect(await told(child, /"drained by the service: the machine can go"/)).toMatchObject({
+      reason: "Auto Scaling: Terminated",
+    });
+    expect(registered()).toEqual([]);
+  });
+
+  test("asks a service again that does not answer yet, and says before any notice that it would not", async () => {
+    const { world, env, instance, registered, watch } = await scene();
+    const { child: first, url } = await startService({ ...env, SECRET });
+    first.signal("SIGTERM");
+    await first.finished;
+    const child = watch({ SECRET }, ["--server", url]);
+    await child.line(/"the service would not drain now"/);
+    world.interruptions.interrupt(instance);
+    expect(await told(child, /"not drained, will ask again"/)).toMatchObject({
+      problem: expect.stringMatching(/could not ask the service at http.*ECONNREFUSED/),
+    });
+    await startService({ ...env, SECRET, PORT: new URL(url).port });
+    await child.line(/"drained by the service: the machine can go"/);
+    expect(registered()).toEqual([]);
+  });
+
+  test("says of a service that refuses it what is wrong, and never the secret", async () => {
+    const { env, watch } = await scene();
+    const { url } = await startService({ ...env, SECRET });
+    const child = watch({ SECRET: "another-secret-nobody-may-see" }, ["--server", url]);
+    expect(await told(child, /"the service would not drain: it refuses to be asked"/)).toMatchObject({
+      status: 403,
+      problem: expect.stringMatching(/the secret is wrong/),
+    });
+  });
+
+  test("changes nothing in dry run", async () => {
+    const { world, env, instance, registered, watch } = await scene();
+    const child = watch({ ...env, DRYRUN: "true" });
+    world.interruptions.interrupt(instance);
+    await child.line(/"this machine will go away"/);
+    await child.line(/"dry run: nothing was changed"/);
+    expect(registered()).toHaveLength(2);
+  });
+
+  test("says at its start what AWS would deny", async () => {
+    const { simulator, env, watch } = await scene();
+    simulator.access.restrict({
+      accessKeyId: CHILD_ACCESS_KEY_ID,
+      document: { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "ec2:*", Resource: "*" }] },
+    });
+    const child = watch(env);
+    expect(await told(child, /"a drain would fail until this is mended"/)).toMatchObject({ code: "access-denied" });
+  });
+
+  test("ends with code 2 where the configured region is not the machine's", async () => {
+    const { env, watch } = await scene();
+    const { code, stderr } = await watch({ ...env, AWS_REGION: "us-east-1" }).finished;
+    expect(stderr).toBe(
+      "hasta-la-vista: AWS_REGION is us-east-1, and this machine is in eu-west-1: leave it out, it is found by itself\n",
+    );
+    expect(code).toBe(2);
+  });
+
+  test("waits for instance metadata that is not there, says why, and ends at SIGTERM", async () => {
+    const child = new Child("cli", ["watch"], { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
+    expect(await told(child, /"instance metadata can't be read, trying again"/)).toMatchObject({
+      code: "unreachable",
+      error: expect.stringMatching(/PUT \/latest\/api\/token: connect ECONNREFUSED 127\.0\.0\.1:1/),
+    });
+    child.signal("SIGTERM");
+    expect(await child.finished).toMatchObject(QUIET_END);
+  });
+});
