@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { parse as parseYaml } from "yaml";
 import { account, ID } from "./support/account.ts";
 import { runCli, startService } from "./support/child-process.ts";
 import { runCommands, SERVICE } from "./support/document-shell.ts";
@@ -42,9 +43,21 @@ const runnable = blocks.filter(({ language }) => language === "sh" || language =
 const recorded = new Set<string>();
 
 test("the documents' code is of kinds whose commands are found", () => {
-  const places = blocks.filter(({ language }) => !["", "sh", "crontab"].includes(language));
+  const places = blocks.filter(({ language }) => !["", "sh", "crontab", "yaml"].includes(language));
   expect(places.map(({ document, line, language }) => `${document}:${line} ${language}`)).toEqual([]);
   expect(runnable.length).toBeGreaterThan(8);
+});
+
+test("the documents' manifests name verbs and flags that there are", async () => {
+  const manifests = blocks.filter(({ language }) => language === "yaml").map(({ text }) => parseYaml(text));
+  expect(manifests.length).toBeGreaterThan(0);
+  for (const { spec } of manifests) {
+    for (const { args } of spec.template.spec.containers as readonly { readonly args: readonly string[] }[]) {
+      const { code, stdout } = await runCli([args[0] ?? "", "--help"]);
+      expect(code).toBe(0);
+      for (const flag of args.filter((arg) => arg.startsWith("--"))) expect(stdout).toContain(flag);
+    }
+  }
 });
 
 describe("commands in the documents work as they stand there", () => {

@@ -18,7 +18,7 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
       409,
       {
         type: "about:blank",
-        title: "Refused",
+        title: "Conflict",
         status: 409,
         detail: expect.stringMatching(
           /^without i-0123456789abcdef0 too few .* \(MIN_HEALTHY is 2\): .*web-lb \/ web: 2/,
