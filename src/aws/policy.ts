@@ -11,6 +11,8 @@ export interface PolicyNeeds {
   readonly undo?: boolean;
   /** Whose messages announce departures, hooks among them. Absent: none. */
   readonly queue?: QueueAddress;
+  /** A function of Lambda, which receives a queue's messages for it and as it, or invokes it with events by themselves. */
+  readonly lambda?: boolean;
   /** `tag`: pools are told by their tags, which must be read. */
   readonly discovery: "vpc" | "tag";
   /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
@@ -55,6 +57,8 @@ const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elastic
 /** IAM has no actions of their own for the batches of both. */
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
 const FIND_QUEUE = "sqs:GetQueueUrl";
+/** Lambda's own look at the queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
+const POLL_QUEUE = "sqs:GetQueueAttributes";
 const READ_HOOKS = "autoscaling:DescribeLifecycleHooks";
 const ANSWER_HOOKS = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"];
 const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
@@ -67,29 +71,38 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...(needs.queue === undefined ? [] : [READ_HOOKS])];
+  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...(answersHooks(needs) ? [READ_HOOKS] : [])];
   return {
     Version: "2012-10-17",
     Statement: [
       { Effect: "Allow", Action: reads.sort(), Resource: "*" },
       ...(needs.writes ? writeStatements(needs) : []),
       ...queueStatements(needs),
+      ...hookStatements(needs),
     ],
   };
 }
 
-/** The queue itself, and the hooks of any group: a message says which. */
+function answersHooks({ queue, lambda }: PolicyNeeds): boolean {
+  return queue !== undefined || lambda === true;
+}
+
 function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
-  const { queue, region } = needs;
+  const { queue, region, lambda } = needs;
   if (queue === undefined) return [];
   const { url, name, accountId = "*", region: queueRegion = region } = queue;
-  const Action = url === undefined ? [...RECEIVE, FIND_QUEUE].sort() : RECEIVE;
-  const queueArn = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
-  const groupArn = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName/*`;
-  return [
-    { Effect: "Allow", Action, Resource: queueArn },
-    { Effect: "Allow", Action: ANSWER_HOOKS, Resource: groupArn },
-  ];
+  // Lambda tells the function which queue it is.
+  const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
+  const Resource = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
+  return [{ Effect: "Allow", Action: [...RECEIVE, ...besides].sort(), Resource }];
+}
+
+/** Of any group: a message says which. */
+function hookStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
+  if (!answersHooks(needs)) return [];
+  const { region } = needs;
+  const Resource = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName/*`;
+  return [{ Effect: "Allow", Action: ANSWER_HOOKS, Resource }];
 }
 
 function partitionFor({ partition }: PolicyNeeds, region: string | undefined): Partition {
