@@ -39,7 +39,8 @@ describe("hasta-la-vista policy", () => {
   });
 
   test("is for a function, with a queue and without, which nobody asks to cancel anything", async () => {
-    const lambda = (more: readonly string[]) => printed(["--for", "lambda", "--region", "eu-west-1", "--undo", ...more]);
+    const lambda = (more: readonly string[]) =>
+      printed(["--for", "lambda", "--region", "eu-west-1", "--undo", ...more]);
     const actions = ({ Statement }: { readonly Statement: readonly { readonly Action: readonly string[] }[] }) =>
       Statement.flatMap(({ Action }) => Action);
     const byRules = actions(await lambda([]));
