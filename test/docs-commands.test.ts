@@ -9,6 +9,20 @@ import { codeBlocks, commandsOfCrontab, DOCUMENTS } from "./support/documents.ts
 /** What can't be run here, and what holds it instead. A new command gets a line here on purpose or not at all. */
 const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm ci": "every test needs it done",
+  "npm run build": "every test has it done",
+  "zip --junk-paths hasta-la-vista.zip dist/lambda.mjs": "test/conformance/cloudformation.test.ts has Python zip it so",
+  "aws s3 cp hasta-la-vista.zip s3://your-bucket/hasta-la-vista-2.0.0.zip":
+    "test/conformance/cloudformation.test.ts uploads it to moto",
+  "aws cloudformation deploy --stack-name departures --template-file deploy/cloudformation/departures.yaml --capabilities CAPABILITY_IAM":
+    "test/conformance/cloudformation.test.ts does it on moto",
+  "aws cloudformation deploy --stack-name hook-workers-a --template-file deploy/cloudformation/lifecycle-hook.yaml --parameter-overrides AutoScalingGroupName=workers-a":
+    "test/conformance/cloudformation.test.ts puts the same hook to a group on moto",
+  "aws cloudformation deploy --stack-name hook-workers-b --template-file deploy/cloudformation/lifecycle-hook.yaml --parameter-overrides AutoScalingGroupName=workers-b":
+    "as for workers-a",
+  "aws cloudformation describe-stacks --stack-name departures --query Stacks[0].Outputs":
+    "AWS's own; test/deploy/departures.test.ts reads what it would print",
+  "aws cloudformation deploy --stack-name hasta-la-vista --template-file deploy/cloudformation/lambda-queue.yaml --capabilities CAPABILITY_IAM --parameter-overrides CodeBucket=your-bucket CodeKey=hasta-la-vista-2.0.0.zip":
+    "test/conformance/cloudformation.test.ts does it on moto",
   "npm run demo": "test/demo/demo.test.ts runs the demo",
   "npm test": "this is it",
   "npm run bench": "test/bench runs its parts, and takes minutes whole",

@@ -13,6 +13,8 @@ export interface PolicyNeeds {
   readonly queue?: QueueAddress;
   /** Whether the termination hook of the machine's own group is answered, which is looked for first. */
   readonly ownHook?: boolean;
+  /** A function of Lambda, which receives a queue's messages for it and as it, or invokes it with events by themselves. */
+  readonly lambda?: boolean;
   /** `tag`: pools are told by their tags, which must be read. */
   readonly discovery: "vpc" | "tag";
   /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
@@ -57,6 +59,8 @@ const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elastic
 /** IAM has no actions of their own for the batches of both. */
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
 const FIND_QUEUE = "sqs:GetQueueUrl";
+/** Lambda's own look at the queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
+const POLL_QUEUE = "sqs:GetQueueAttributes";
 const READ_HOOKS = "autoscaling:DescribeLifecycleHooks";
 const FIND_GROUP = "autoscaling:DescribeAutoScalingInstances";
 const ANSWER_HOOKS = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"];
@@ -70,34 +74,43 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const { queue, ownHook = false } = needs;
-  const hookReads = ownHook ? [FIND_GROUP, READ_HOOKS] : queue === undefined ? [] : [READ_HOOKS];
-  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads];
+  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
   return {
     Version: "2012-10-17",
     Statement: [
       { Effect: "Allow", Action: reads.sort(), Resource: "*" },
       ...(needs.writes ? writeStatements(needs) : []),
       ...queueStatements(needs),
-      ...(queue === undefined && !ownHook ? [] : [hookStatement(needs)]),
+      ...hookStatements(needs),
     ],
   };
 }
 
+/** The machine's own group has to be found; a message says which it is. */
+function hookReads({ ownHook = false, ...needs }: PolicyNeeds): readonly string[] {
+  return ownHook ? [FIND_GROUP, READ_HOOKS] : answersHooks(needs) ? [READ_HOOKS] : [];
+}
+
+function answersHooks({ queue, lambda = false, ownHook = false }: PolicyNeeds): boolean {
+  return queue !== undefined || lambda || ownHook;
+}
+
 function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
-  const { queue, region } = needs;
+  const { queue, region, lambda } = needs;
   if (queue === undefined) return [];
   const { url, name, accountId = "*", region: queueRegion = region } = queue;
-  const Action = url === undefined ? [...RECEIVE, FIND_QUEUE].sort() : RECEIVE;
-  const queueArn = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
-  return [{ Effect: "Allow", Action, Resource: queueArn }];
+  // Lambda tells the function which queue it is.
+  const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
+  const Resource = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
+  return [{ Effect: "Allow", Action: [...RECEIVE, ...besides].sort(), Resource }];
 }
 
 /** Of any group: a message, or the machine, says which. */
-function hookStatement(needs: PolicyNeeds): PolicyStatement {
+function hookStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
+  if (!answersHooks(needs)) return [];
   const { region } = needs;
-  const groupArn = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName/*`;
-  return { Effect: "Allow", Action: ANSWER_HOOKS, Resource: groupArn };
+  const Resource = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName/*`;
+  return [{ Effect: "Allow", Action: ANSWER_HOOKS, Resource }];
 }
 
 function partitionFor({ partition }: PolicyNeeds, region: string | undefined): Partition {

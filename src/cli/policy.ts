@@ -5,7 +5,8 @@ import { type Config, ConfigError } from "../config.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addOptions, configFrom, wordOf } from "./options.ts";
 
-const PURPOSES = ["serve", "drain", "plan", "watch"] as const;
+const PURPOSES = ["serve", "drain", "plan", "watch", "lambda"] as const;
+const HEARING: readonly (typeof PURPOSES)[number][] = ["serve", "lambda"];
 const readPurpose = wordOf("--for", PURPOSES);
 const readPartition = wordOf("--partition", PARTITIONS);
 
@@ -37,6 +38,8 @@ export function addPolicyCommand(program: Command): void {
         "target group or classic load balancer must carry the cluster's tag itself: one on its load balancer does not count.",
         "With --undo drains can be cancelled too, which registers again what they have deregistered, in the same pools.",
         "--for watch with --termination-hook lets a node complete the hooks of Auto Scaling groups.",
+        "--for lambda is for a function's role, which needs to write logs besides: with --queue for messages of that queue,",
+        "which Lambda receives as the function, without for events that rules invoke it with.",
         "Give POLICY_SCOPE=tag to plan as well: it marks the pools that such a policy does not let anybody write.",
       ].join("\n"),
     );
@@ -53,12 +56,14 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
   try {
     return policyFor({
       writes: purpose !== "plan",
-      undo,
+      // A function has nobody who could ask it to cancel.
+      undo: undo && purpose !== "lambda",
+      lambda: purpose === "lambda",
       discovery,
       scope,
       names: givenBy,
       // The other verbs hear of departures from whoever types them.
-      ...(queue === undefined || purpose !== "serve" ? {} : { queue }),
+      ...(queue === undefined || !HEARING.includes(purpose) ? {} : { queue }),
       ownHook: terminationHook !== undefined && purpose === "watch",
       ...(clusterName === undefined ? {} : { clusterName }),
       ...(region === undefined ? {} : { region }),

@@ -132,6 +132,28 @@ describe("the printed policy", () => {
     expect(statement?.Action.includes("sqs:GetQueueUrl")).toBe(!given.includes("/"));
   });
 
+  test("for a function lets Lambda look at the queue as well, which it names to the function", () => {
+    for (const given of ["departures", "https://sqs.eu-west-1.amazonaws.com/123456789012/departures"]) {
+      const [, receive] = writes({ ...DRAIN, queue: queueAddress(given), lambda: true });
+      expect(receive?.Action).toEqual([
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+      ]);
+    }
+  });
+
+  test("for a function that rules invoke lets hooks be answered, and no queue be read", () => {
+    const all = actions({ ...DRAIN, lambda: true });
+    expect(all.filter((action) => action.startsWith("autoscaling:"))).toEqual([
+      "autoscaling:DescribeLifecycleHooks",
+      "autoscaling:CompleteLifecycleAction",
+      "autoscaling:RecordLifecycleActionHeartbeat",
+    ]);
+    expect(all.filter((action) => action.startsWith("sqs:"))).toEqual([]);
+  });
+
   test("fits into an inline policy of a role, however long the cluster's name is", () => {
     const longest = {
       ...TAGGED,

@@ -38,6 +38,17 @@ describe("hasta-la-vista policy", () => {
     });
   });
 
+  test("is for a function, with a queue and without, which nobody asks to cancel anything", async () => {
+    const lambda = (more: readonly string[]) =>
+      printed(["--for", "lambda", "--region", "eu-west-1", "--undo", ...more]);
+    const actions = ({ Statement }: { readonly Statement: readonly { readonly Action: readonly string[] }[] }) =>
+      Statement.flatMap(({ Action }) => Action);
+    const byRules = actions(await lambda([]));
+    expect(byRules).toContain("autoscaling:CompleteLifecycleAction");
+    expect(byRules.filter((action) => /Register[IT]|sqs:/.test(action) && !action.includes("Deregister"))).toEqual([]);
+    expect(actions(await lambda(["--queue", "departures"]))).toContain("sqs:GetQueueAttributes");
+  });
+
   test("is for a partition where no region is given", async () => {
     const { Statement } = await printed(["--partition", "aws-us-gov"]);
     expect(Statement[1].Resource[0]).toBe("arn:aws-us-gov:elasticloadbalancing:*:*:loadbalancer/*");

@@ -14,8 +14,10 @@ import {
   RegisterTargetsCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { expect, test } from "vitest";
+import { putEvents } from "./support/event-bus.ts";
 import { Moto } from "./support/moto.ts";
 import { describeWith } from "./support/programs.ts";
+import { awsCli, deploy } from "./support/stacks.ts";
 
 const V2 = "2015-12-01";
 const CLASSIC = "2012-06-01";
@@ -169,5 +171,27 @@ describeWith("moto_server", "moto, where it is known to differ from AWS", () => 
     const Instances = [{ InstanceId: "i-0dddddddddddddddd" }];
     const { InstanceStates } = await classic.send(new DescribeInstanceHealthCommand({ LoadBalancerName, Instances }));
     expect(InstanceStates).toMatchObject([{ State: "Unknown" }]);
+  });
+
+  test("makes a stack without the policies of its queues and without its hook, and tells none of its outputs", async () => {
+    const moto = await Moto.start();
+    const made = await deploy(moto, "departures");
+    expect(Object.keys(made)).not.toContain("QueuePolicy");
+    expect(Object.keys(await deploy(moto, "lifecycle-hook", { AutoScalingGroupName: "none" }))).not.toContain("Hook");
+    const described = await awsCli(moto, ["cloudformation", "describe-stacks", "--stack-name", "departures"]);
+    expect((described as { readonly Stacks: readonly object[] }).Stacks[0]).not.toHaveProperty("Outputs");
+    const about = ["--queue-url", made["Queue"] ?? "", "--attribute-names", "All"];
+    expect(await awsCli(moto, ["sqs", "get-queue-attributes", ...about])).not.toHaveProperty("Attributes.Policy");
+  });
+
+  test("takes events in the name of AWS's services, and brings them to a queue whose policy lets nobody send", async () => {
+    const moto = await Moto.start();
+    const { Queue = "" } = await deploy(moto, "departures");
+    const spot = { source: "aws.ec2", "detail-type": "EC2 Spot Instance Interruption Warning" };
+    await putEvents(moto, [{ ...spot, time: "2022-08-11T14:00:00Z", resources: [], detail: {} }]);
+    const { Messages } = (await awsCli(moto, ["sqs", "receive-message", "--queue-url", Queue])) as {
+      readonly Messages: readonly { readonly Body: string }[];
+    };
+    expect(JSON.parse(Messages[0]?.Body ?? "")).toMatchObject(spot);
   });
 });

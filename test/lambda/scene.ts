@@ -4,6 +4,7 @@ import { createAutoScalingClient } from "../../src/aws/event-clients.ts";
 import { createHandlers } from "../../src/lambda/handlers.ts";
 import type { SqsRecord } from "../../src/lambda/sqs-handler.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
+import { printedFor } from "../support/printed-policy.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
 interface SentRequest {
@@ -62,10 +63,13 @@ export async function lambdaScene(environment: Readonly<Record<string, string>> 
     },
   };
   const lines: Record<string, unknown>[] = [];
+  const credentials = { accessKeyId: "function", secretAccessKey: "function" };
+  const document = printedFor({ AWS_REGION: world.region }, { for: "lambda" });
+  region.simulator.access.restrict({ accessKeyId: credentials.accessKeyId, document });
   const handlers = createHandlers({
     environment: { AWS_REGION: world.region, MIN_HEALTHY: "0", QUOTA_SHARE: "100", ...environment },
     clock,
-    aws: { ...aws, requestHandler: requestHandler as never },
+    aws: { ...aws, credentials, requestHandler: requestHandler as never },
     write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>),
   });
   const start = clock.now();

@@ -190,7 +190,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "a verb that needs none",
       ["policy", "--for", "demo"],
       2,
-      /--for is 'demo': give one of serve, drain, plan, watch\n/,
+      /--for is 'demo': give one of serve, drain, plan, watch, lambda\n/,
     ),
     row("no partition", ["policy", "--partition", "azure"], 2, /--partition is 'azure': give one of aws, aws-cn, /),
     row("an empty partition", ["policy", "--partition", ""], 2, /--partition is '': give one of aws, /),
