@@ -123,7 +123,12 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
   policy: [
     row("an argument", ["policy", ID], 2, /too many arguments for 'policy'/),
     row("a flag of another verb", ["policy", "--vpc-id", "vpc-01234567"], 2, /unknown option '--vpc-id'/),
-    row("a verb that needs none", ["policy", "--for", "demo"], 2, /--for is 'demo': give one of serve, drain, plan, lambda\n/),
+    row(
+      "a verb that needs none",
+      ["policy", "--for", "demo"],
+      2,
+      /--for is 'demo': give one of serve, drain, plan, lambda\n/,
+    ),
     row("no partition", ["policy", "--partition", "azure"], 2, /--partition is 'azure': give one of aws, aws-cn, /),
     row("an empty partition", ["policy", "--partition", ""], 2, /--partition is '': give one of aws, /),
     row("an escape sequence", ["policy", "--partition", "\u001b[31m"], 2, /--partition is '\?\[31m': give one of/),
