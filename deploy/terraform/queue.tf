@@ -1,5 +1,6 @@
 locals {
-  # The service asks for 60 s itself with each receive. Lambda wants no less than the function's timeout.
+  # The service asks for 60 s itself with each receive. Lambda wants no less than the function's timeout:
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
   visibility_seconds = var.lambda == null ? 60 : 960
   max_receive_count  = coalesce(var.max_receive_count, var.lambda == null ? 30 : 100)
 }
