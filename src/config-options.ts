@@ -113,7 +113,7 @@ export const OPTIONS = {
     flag: "--undo",
     help: "let drains be cancelled, which registers again what they have deregistered; the IAM policy must allow it",
     default: false,
-    usedBy: ["serve", "cancel", "policy"],
+    usedBy: ["serve", "watch", "cancel", "policy"],
     parse: flag,
   }),
   timeoutMs: option({

@@ -34,7 +34,7 @@ export const EVENT_OPTIONS = {
     flag: "--rebalance <what>",
     help: "what to do when EC2 recommends to replace a spot instance: ignore it, or drain early, which UNDO takes back",
     default: "ignore",
-    usedBy: ["serve"],
+    usedBy: ["serve", "watch"],
     parse: oneOf(["ignore", "drain"]),
   }),
   rebalanceUndoMs: option({
@@ -42,7 +42,7 @@ export const EVENT_OPTIONS = {
     flag: "--rebalance-undo-after <seconds>",
     help: "how long an interruption may take to follow such a recommendation, before the node is registered again",
     default: 1_800_000,
-    usedBy: ["serve"],
+    usedBy: ["serve", "watch"],
     unit: "seconds",
     parse: seconds(60, 36_000),
   }),

@@ -6,6 +6,7 @@ import type { Drainer } from "./drain/drainer.ts";
 import type { Ledger } from "./drain/ledger.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
+import { withHooksNamed } from "./sources/answered-hooks.ts";
 import { readEvent } from "./sources/events/read-event.ts";
 import { LifecycleHooks } from "./sources/lifecycle-hooks.ts";
 import { Recommendations } from "./sources/recommendations.ts";
@@ -51,7 +52,7 @@ export function openQueue(
     address,
     sqs: createSqsClient(where, address),
     hooks,
-    read: readEvent,
+    read: withHooksNamed(config.terminationHook, readEvent),
     foreign: config.queueForeign,
     dryRun,
     ...(config.rebalance === "drain" ? { recommendations } : {}),

@@ -24,8 +24,8 @@ export const WATCH_OPTIONS = {
   terminationHook: option({
     variable: "TERMINATION_HOOK",
     flag: "--termination-hook <name>",
-    help: "the Auto Scaling group's hook to keep waiting while its node is drained, and to complete then; the IAM policy must allow it",
-    usedBy: ["watch", "policy"],
+    help: "the only termination hooks to keep waiting and to complete, by name; watch answers none without it, others all that they hear of",
+    usedBy: ["serve", "lambda", "watch", "policy"],
     parse: matching(/^[\w/-]{1,255}$/, "the name of a hook: letters, digits, -, _ and /"),
   }),
 } as const;

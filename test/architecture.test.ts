@@ -83,6 +83,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     imports: [
       "drain",
       "aws",
+      "ledger",
       "observe",
       "sources",
       "demo",

@@ -3,12 +3,16 @@ import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { type Config, ConfigError } from "../config.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { createEngine } from "../engine.ts";
+import { MemoryLedger } from "../ledger/memory-ledger.ts";
+import type { Log } from "../observe/log.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { pump } from "../service.ts";
 import { InstanceMetadata } from "../sources/instance-metadata.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import type { InstanceIdentity } from "../sources/metadata/identity-document.ts";
-import { sourceLine } from "../sources/source-event-text.ts";
+import { Recommendations } from "../sources/recommendations.ts";
+import { undoRecommended } from "../sources/recommended-drains.ts";
+import { recommendationLine, type SourceLine, sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent } from "../sources/source-events.ts";
 import { TerminationHook } from "../sources/termination-hook.ts";
 import type { Watching } from "./watching.ts";
@@ -18,7 +22,8 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const { log, clock, watch, stop, abandon } = watching;
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
-  const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, observers: [drainLog(log)] });
+  const ledger = new MemoryLedger();
+  const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, observers: [drainLog(log)], ledger });
   log.info({ node: identity.instanceId, region, dryRun: config.dryRun }, "watching this machine's metadata");
   // Better known now than when there are two minutes left.
   const checking = checkAccess(stop).then(
@@ -29,7 +34,16 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     () => {}, // It was stopped.
   );
   const hook = hookOf({ ...config, region }, watching);
-  const source = new InstanceMetadata({ watch, identity, dryRun: config.dryRun, ...(hook && { hook }) });
+  const recommendations = new Recommendations({
+    clock,
+    undoAfterMs: config.rebalanceUndoMs,
+    undo: (instanceId) => undoRecommended(instanceId, { ledger, drainer }, abandon),
+    heard: (event) => tell(log, recommendationLine(event)),
+  });
+  const source = new InstanceMetadata({
+    ...{ watch, identity, dryRun: config.dryRun, recommendations },
+    ...(hook && { hook }),
+  });
   await pump(source, drainer, {
     stop,
     abandon,
@@ -50,14 +64,15 @@ function hookOf(
     caller: new UnmeteredCaller({ clock }),
     clock,
   };
-  const heard = (event: HookEvent) => {
-    const { level, message, about } = sourceLine(event);
-    log[level](about, message);
-  };
+  const heard = (event: HookEvent) => tell(log, sourceLine(event));
   const hooks = new LifecycleHooks({ ...calls, heard });
   const onFailure = ({ code, message }: DrainError) =>
     log.warn({ hook: hookName, code, error: message }, "the hook is left to its own timeout");
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });
+}
+
+function tell(log: Log, { level, message, about }: SourceLine): void {
+  log[level](about, message);
 }
 
 /** Whatever the environment says, the machine is where it is. */

@@ -9,6 +9,8 @@ export function watchLog(log: Log): MetadataObserver {
         const { kind, instanceId, eventId, reason, deadline } = event.announcement;
         const about = { kind, node: instanceId, ...(eventId === undefined ? {} : { event: eventId }), reason };
         const by = deadline === undefined ? {} : { deadline: moment(deadline) };
+        if (event.announcement.isVoluntary)
+          return log.warn(about, "EC2 recommends to replace this machine: it is drained early");
         return event.drainAt === undefined
           ? log.warn({ ...about, ...by }, "this machine will go away")
           : log.warn(

@@ -47,12 +47,15 @@ export function addWatchCommand(program: Command): void {
 }
 
 async function untilStopped(config: Config, run: (watching: Watching) => Promise<void>): Promise<void> {
-  const { metadataEndpoint, metadataIntervalMs: intervalMs, logLevel } = config;
+  const { metadataEndpoint, metadataIntervalMs: intervalMs, logLevel, rebalance } = config;
   const clock = new SystemClock();
   const log = createLog(logLevel);
   const { stop, abandon, ignore } = listenForShutdown(config, clock);
   const client = new ImdsClient({ clock, send: sendOverHttp(metadataEndpoint) });
-  const watch = new MetadataWatch({ client, clock, intervalMs, heard: watchLog(log) });
+  const watch = new MetadataWatch({
+    ...{ client, clock, intervalMs, heard: watchLog(log) },
+    heedsRecommendations: rebalance === "drain",
+  });
   try {
     await run({ watch, clock, log, stop, abandon });
   } catch (error) {

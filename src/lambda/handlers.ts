@@ -7,6 +7,7 @@ import { type Clock, SystemClock } from "../drain/clock.ts";
 import { createEngine } from "../engine.ts";
 import { jsonLog } from "../observe/json-log.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { withHooksNamed } from "../sources/answered-hooks.ts";
 import { readEvent } from "../sources/events/read-event.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { QueueCalls } from "../sources/queue-calls.ts";
@@ -32,7 +33,7 @@ export interface Handlers {
 /** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
 export function createHandlers({ environment, write, clock = new SystemClock(), aws = {} }: HandlersOptions): Handlers {
   const config = readConfig({ verb: "lambda", environment });
-  const { region, dryRun, queueForeign: foreign, logLevel } = config;
+  const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
   const { drainer } = createEngine(config, { clock, observers: [drainLog(log)], aws });
   const where = { ...aws, ...(region === undefined ? {} : { region }) };
@@ -54,7 +55,7 @@ export function createHandlers({ environment, write, clock = new SystemClock(), 
     queues.set(eventSourceARN, queue);
     return queue.changeVisibility(receiptHandle, seconds, signal);
   };
-  const shared = { departures, clock, read: readEvent, heard };
+  const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), heard };
   return { queue: new SqsHandler({ ...shared, giveBack }), rule: new EventBridgeHandler(shared) };
 }
 

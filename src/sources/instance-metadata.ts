@@ -3,6 +3,7 @@ import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { announcedRequest } from "./announced-request.ts";
 import type { InstanceIdentity } from "./metadata/identity-document.ts";
 import type { MetadataWatch } from "./metadata-watch.ts";
+import type { Recommendations } from "./recommendations.ts";
 import { type NoticeEnd, noticeEnd } from "./standing-notices.ts";
 import type { TerminationHook } from "./termination-hook.ts";
 
@@ -11,6 +12,8 @@ export interface InstanceMetadataOptions {
   readonly identity: InstanceIdentity;
   /** Nothing is changed: each notice is answered with the plan. */
   readonly dryRun: boolean;
+  /** What becomes of the machine when it was drained on a recommendation. Absent: it stays out. */
+  readonly recommendations?: Pick<Recommendations, "followed" | "settled">;
   /** What waits at the machine's scale-in until it is drained. */
   readonly hook?: Pick<TerminationHook, "attend">;
 }
@@ -33,10 +36,11 @@ export class InstanceMetadata implements EventSource {
   }
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
-    const { watch, identity, dryRun } = this.#options;
+    const { watch, identity, dryRun, recommendations } = this.#options;
     for await (const { announcement, deadline, done } of watch.notices(identity, stop)) {
       const isScaledIn = announcement.kind === "autoscaling-terminate";
       if (isScaledIn) this.#attend(announcement.instanceId);
+      if (!announcement.isVoluntary) recommendations?.followed(announcement.instanceId);
       yield {
         request: announcedRequest(announcement, { deadline, dryRun }),
         // A notice is its own record: whoever starts next reads it again.
@@ -46,8 +50,18 @@ export class InstanceMetadata implements EventSource {
           const end = noticeEnd(outcome);
           if (isScaledIn) this.#letGo(end);
           done(end);
+          if (announcement.isVoluntary && end === "out") await this.#untilFollowed(announcement.instanceId, stop);
         },
       };
+    }
+  }
+
+  /** Whoever is told to stop leaves the machine as it is. */
+  async #untilFollowed(instanceId: string, stop: AbortSignal): Promise<void> {
+    try {
+      await this.#options.recommendations?.settled(instanceId, stop);
+    } catch (error) {
+      if (!stop.aborted) throw error;
     }
   }
 

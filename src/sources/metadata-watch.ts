@@ -5,6 +5,7 @@ import { MalformedEvent } from "./events/malformed-event.ts";
 import type { ImdsClient } from "./imds-client.ts";
 import { IDENTITY_PATH, type InstanceIdentity, readIdentity } from "./metadata/identity-document.ts";
 import type { MetadataKind } from "./metadata/metadata-kind.ts";
+import { rebalanceRecommendation } from "./metadata/rebalance-recommendation.ts";
 import { scheduledMaintenance } from "./metadata/scheduled-maintenance.ts";
 import { spotAction } from "./metadata/spot-action.ts";
 import { targetLifecycleState } from "./metadata/target-lifecycle-state.ts";
@@ -15,6 +16,8 @@ export interface MetadataWatchOptions {
   readonly client: Pick<ImdsClient, "read">;
   readonly clock: Clock;
   readonly intervalMs: number;
+  /** Whether a recommendation alone is a notice. */
+  readonly heedsRecommendations: boolean;
   readonly heard: MetadataObserver;
 }
 
@@ -52,15 +55,16 @@ export class MetadataWatch {
    * stands there. What was yielded before that is still to be `done`.
    */
   async *notices(identity: InstanceIdentity, stop: AbortSignal): AsyncGenerator<Notice> {
-    const { clock, heard } = this.#options;
+    const { clock, heard, heedsRecommendations } = this.#options;
+    const kinds = heedsRecommendations ? [...KINDS, rebalanceRecommendation] : KINDS;
     const standing = new StandingNotices({ clock, heard });
     try {
       for (;;) {
         const bodies = await this.#round(
-          KINDS.map(({ path }) => path),
+          kinds.map(({ path }) => path),
           stop,
         );
-        for (const kind of KINDS) {
+        for (const kind of kinds) {
           if (!bodies.has(kind.path)) continue;
           const reading = this.#reading(kind, bodies.get(kind.path), identity);
           if (reading !== undefined) standing.see(kind, reading);

@@ -7,10 +7,19 @@ import { ImdsClient } from "../../src/sources/imds-client.ts";
 import { InstanceMetadata } from "../../src/sources/instance-metadata.ts";
 import type { MetadataEvent } from "../../src/sources/metadata-events.ts";
 import { MetadataWatch } from "../../src/sources/metadata-watch.ts";
+import { Recommendations } from "../../src/sources/recommendations.ts";
 import { ID } from "../support/account.ts";
-import { IDENTITY, InstanceMetadataServer, LIFECYCLE, MAINTENANCE, SPOT } from "../support/instance-metadata.ts";
+import {
+  IDENTITY,
+  InstanceMetadataServer,
+  LIFECYCLE,
+  MAINTENANCE,
+  REBALANCE,
+  SPOT,
+} from "../support/instance-metadata.ts";
 
 const INTERVAL_MS = 5_000;
+const UNDO_AFTER_MS = 1_800_000;
 const GONE: DrainOutcome = { status: "instance-gone", message: "it is terminated" };
 const ABANDONED: DrainOutcome = { status: "abandoned", registrations: [] };
 const outOf = (reason: "deadline" | "timeout"): DrainOutcome => ({
@@ -21,7 +30,7 @@ const outOf = (reason: "deadline" | "timeout"): DrainOutcome => ({
 });
 
 /** A watch on virtual time, whose deliveries are taken as they come. */
-async function watched({ dryRun = false } = {}) {
+async function watched({ dryRun = false, heedsRecommendations = false } = {}) {
   const clock = new VirtualClock();
   const imds = new InstanceMetadataServer(clock, { instanceId: ID });
   const heard: MetadataEvent[] = [];
@@ -29,19 +38,26 @@ async function watched({ dryRun = false } = {}) {
     client: new ImdsClient({ clock, send: imds.send }),
     clock,
     intervalMs: INTERVAL_MS,
+    heedsRecommendations,
     heard: (event) => heard.push(event),
+  });
+  const undone: string[] = [];
+  const recommendations = new Recommendations({
+    ...{ clock, undoAfterMs: UNDO_AFTER_MS, heard: () => {} },
+    undo: async (instanceId) => undone.push(instanceId),
   });
   const stop = newAbort();
   onTestFinished(() => stop.abort());
   const identity = await clock.run(watch.identity(stop.signal));
   const deliveries: Delivery[] = [];
   const ended = (async () => {
-    for await (const delivery of new InstanceMetadata({ watch, identity, dryRun }).deliveries(stop.signal)) {
+    const source = new InstanceMetadata({ watch, identity, dryRun, recommendations });
+    for await (const delivery of source.deliveries(stop.signal)) {
       deliveries.push(delivery);
     }
   })();
   const at = (ms: number) => new Date(clock.now() + ms).toISOString();
-  return { clock, imds, heard, stop, deliveries, ended, at, types: () => heard.map(({ type }) => type) };
+  return { clock, imds, heard, stop, deliveries, ended, at, undone, types: () => heard.map(({ type }) => type) };
 }
 
 const spot = (time: string, action = "terminate") => JSON.stringify({ action, time });
@@ -229,7 +245,13 @@ describe("the watch of instance metadata", () => {
     imds.intercept = () => ({ status: 503 });
     const heard: MetadataEvent[] = [];
     const client = new ImdsClient({ clock, send: imds.send });
-    const watch = new MetadataWatch({ client, clock, intervalMs: 1_000, heard: (event) => heard.push(event) });
+    const watch = new MetadataWatch({
+      client,
+      clock,
+      heedsRecommendations: false,
+      intervalMs: 1_000,
+      heard: (event) => heard.push(event),
+    });
     const identity = watch.identity(newAbort().signal);
     await clock.advance(60_000);
     imds.intercept = () => undefined;
@@ -248,5 +270,42 @@ describe("the watch of instance metadata", () => {
     const { length } = imds.requests;
     await clock.advance(60_000);
     expect([clock.sleeping, imds.requests.length]).toEqual([0, length]);
+  });
+});
+
+describe("a rebalance recommendation in instance metadata", () => {
+  const RECOMMENDED = '{"noticeTime":"2022-07-16T19:18:24Z"}';
+
+  test("is not even read unless it is heeded", async () => {
+    const { clock, imds, deliveries } = await watched();
+    imds.bodies.set(REBALANCE, RECOMMENDED);
+    await clock.advance(INTERVAL_MS);
+    expect(deliveries).toEqual([]);
+    expect(imds.requests.filter(({ path }) => path === REBALANCE)).toEqual([]);
+  });
+
+  test("is asked for once as what can be told no, and undone when nothing follows", async () => {
+    const { clock, imds, deliveries, undone } = await watched({ heedsRecommendations: true });
+    imds.bodies.set(REBALANCE, RECOMMENDED);
+    await clock.advance(INTERVAL_MS);
+    expect(deliveries.map(({ request }) => request)).toMatchObject([{ isVoluntary: true }]);
+    const settled = deliveries[0]?.settle(GONE);
+    await clock.advance(UNDO_AFTER_MS);
+    await settled;
+    expect({ undone, count: deliveries.length }).toEqual({ undone: [ID], count: 1 });
+  });
+
+  test("is not undone when an interruption follows, nor when the agent is stopped", async () => {
+    const { clock, imds, deliveries, undone, at, stop } = await watched({ heedsRecommendations: true });
+    imds.bodies.set(REBALANCE, RECOMMENDED);
+    await clock.advance(INTERVAL_MS);
+    const settled = deliveries[0]?.settle(GONE);
+    imds.bodies.set(SPOT, spot(at(120_000)));
+    await clock.advance(INTERVAL_MS);
+    await settled;
+    expect(deliveries).toHaveLength(2);
+    await clock.advance(2 * UNDO_AFTER_MS);
+    stop.abort();
+    expect(undone).toEqual([]);
   });
 });

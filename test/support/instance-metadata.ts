@@ -8,6 +8,7 @@ import { keepSecret } from "./secret-search.ts";
 export const SPOT = "/latest/meta-data/spot/instance-action";
 export const LIFECYCLE = "/latest/meta-data/autoscaling/target-lifecycle-state";
 export const MAINTENANCE = "/latest/meta-data/events/maintenance/scheduled";
+export const REBALANCE = "/latest/meta-data/events/recommendations/rebalance";
 export const IDENTITY = "/latest/dynamic/instance-identity/document";
 
 /** Instance metadata that wants tokens, as EC2's does, and fails as the test wants. */
