@@ -1,4 +1,4 @@
-import { newAbort, withAnyOf } from "../drain/abort.ts";
+import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
@@ -99,7 +99,7 @@ export class SharedCall<A, T> {
     const sent = this.#sent;
     if (sent === undefined || this.#clock === undefined) return undefined;
     const answered = newAbort();
-    void sent.then(() => answered.abort());
+    void sent.then(() => answered.abort(WOKEN));
     const gathered = withAnyOf([signal, answered.signal], (either) => this.#sleep(either));
     return gathered.catch(() => signal.throwIfAborted());
   }
