@@ -18,7 +18,7 @@ const BLOCK_MORE = {
 };
 const SEED = 1;
 
-export type Departing = keyof typeof BLOCK_NODES;
+type Departing = keyof typeof BLOCK_NODES;
 
 export interface MixedNode {
   readonly id: string;

@@ -17,7 +17,7 @@ export interface MessagesRow {
   readonly seconds: number;
   readonly bareSeconds: number;
   readonly ratioToBare: number;
-  /** Of the processes' own time on the processors, which hardly depends on what else the machine is at. */
+  /** Of the processes' own time on the processors, which depends less on what else the machine is at. */
   readonly cpuSeconds: number;
   readonly cpuRatioToBare: number;
   readonly beforeMiB: number;

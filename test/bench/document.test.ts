@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { curve } from "../../bench/curve.ts";
 import { DOCUMENT, PICTURE, withSections } from "../../bench/document.ts";
-import type { Row } from "../../bench/rows.ts";
 import { mixText } from "../../bench/messages/mix.ts";
+import type { Row } from "../../bench/rows.ts";
 import { SCENARIOS } from "../../bench/scenarios.ts";
 import { legend, table } from "../../bench/table.ts";
 
