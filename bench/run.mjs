@@ -1,5 +1,5 @@
 // npm run bench: bundles the bench and runs it, so that no loader of TypeScript counts into the service's memory.
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ try {
     logLevel: "warning",
   });
   // Measured as users get it.
-  if (process.argv.includes("--messages")) spawnSync(process.execPath, ["build.mjs"], { stdio: "inherit" });
+  if (process.argv.includes("--messages")) execFileSync(process.execPath, ["build.mjs"], { stdio: "inherit" });
   const program = ["--expose-gc", join(outdir, "main.mjs"), ...process.argv.slice(2)];
   process.exitCode = spawnSync(process.execPath, program, { stdio: "inherit" }).status ?? 1;
 } finally {
