@@ -1,5 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { curve } from "./curve.ts";
+import { mixText } from "./messages/mix.ts";
+import type { MessagesRow } from "./messages/rows.ts";
+import { messagesTable } from "./messages/table.ts";
 import type { CurvePoint, Row } from "./rows.ts";
 import { legend, table } from "./table.ts";
 
@@ -22,4 +25,10 @@ export function writeDocument(rows: readonly Row[], points: readonly CurvePoint[
   const document = readFileSync(DOCUMENT, "utf8");
   writeFileSync(DOCUMENT, withSections(document, { scenarios: legend(), table: table(rows) }));
   writeFileSync(PICTURE, curve(points));
+}
+
+/** The same for the service at a queue. */
+export function writeMessages(rows: readonly MessagesRow[]): void {
+  const document = readFileSync(DOCUMENT, "utf8");
+  writeFileSync(DOCUMENT, withSections(document, { mix: mixText(), messages: messagesTable(rows) }));
 }

@@ -1,6 +1,8 @@
 // npm run bench: every scenario on virtual time, as a table; see docs/performance.md.
 import { parseArgs } from "node:util";
-import { writeDocument } from "./document.ts";
+import { writeDocument, writeMessages } from "./document.ts";
+import { type MessagesRow, messagesRow, SIZES } from "./messages/rows.ts";
+import { messagesTable } from "./messages/table.ts";
 import { curvePoints, type Row, rowsOf } from "./rows.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { table } from "./table.ts";
@@ -10,6 +12,7 @@ const HELP = `npm run bench -- [options]
   --only <name>  one scenario; may be given several times: ${SCENARIOS.map(({ name }) => name).join(", ")}
   --json         one object on stdout instead of the table
   --write        all scenarios and the curve, into docs/performance.md and its picture
+  --messages     the service at a queue, in real time, instead of the scenarios; --only then takes ${SIZES.map(({ messages }) => messages).join(", ")}
 `;
 
 // The SDK's advice about its later releases is not for readers of tables.
@@ -27,6 +30,10 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
+  if (given.messages) {
+    await measureMessages(given, progress);
+    return 0;
+  }
   const rows: Row[] = [];
   for (const scenario of SCENARIOS) {
     if (given.only.length === 0 || given.only.includes(scenario.name)) rows.push(...(await rowsOf(scenario, progress)));
@@ -36,8 +43,18 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
+async function measureMessages({ only, json, write }: Arguments, progress: (line: string) => void): Promise<void> {
+  const rows: MessagesRow[] = [];
+  for (const size of SIZES) {
+    if (only.length === 0 || only.includes(String(size.messages))) rows.push(await messagesRow(size, progress));
+  }
+  process.stdout.write(json ? `${JSON.stringify({ messages: rows })}\n` : `${messagesTable(rows)}\n`);
+  if (write) writeMessages(rows);
+}
+
 interface Arguments {
   readonly only: readonly string[];
+  readonly messages: boolean;
   readonly json: boolean;
   readonly write: boolean;
   readonly help: boolean;
@@ -52,10 +69,11 @@ function read(args: readonly string[]): Arguments | string {
         only: { type: "string", multiple: true, default: [] },
         json: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
+        messages: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });
-    const names = SCENARIOS.map(({ name }) => name);
+    const names = values.messages ? SIZES.map(({ messages }) => String(messages)) : SCENARIOS.map(({ name }) => name);
     const unknown = values.only.find((name) => !names.includes(name));
     if (unknown !== undefined) return `there is no scenario '${unknown}'`;
     if (values.write && values.only.length > 0) return "--write needs every scenario: leave --only out";

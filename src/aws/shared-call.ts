@@ -1,4 +1,5 @@
-import { newAbort } from "../drain/abort.ts";
+import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
@@ -20,14 +21,25 @@ interface Open<A, T> {
 
 const NOBODY: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
 
+/** AWS answers sooner. A call that takes longer, or never ends, keeps nobody waiting. */
+const GATHERS_MAX_MS = 500;
+
 /** One call to the cloud for all who ask before it is sent, as urgent as the most urgent of them. */
 export class SharedCall<A, T> {
   readonly #make: Make<A, T>;
+  readonly #clock: Clock | undefined;
   /** Not sent yet. */
   #open: Open<A, T> | undefined;
+  /** The one that was sent last, until it is answered. */
+  #sent: Promise<unknown> | undefined;
 
-  constructor(make: Make<A, T>) {
+  /**
+   * `clock`: whoever asks while a call is under way waits for its answer, half a second at most, so that those who come
+   * one by one share the next call. Absent: the next call is made at once.
+   */
+  constructor(make: Make<A, T>, clock?: Clock) {
     this.#make = make;
+    this.#clock = clock;
   }
 
   /** The answer to a call that is sent after this one. Whoever's signal aborts leaves; the last one ends the call. */
@@ -57,6 +69,7 @@ export class SharedCall<A, T> {
       if (this.#open === open) this.#open = undefined;
     };
     const send = () => {
+      if (this.#open === open) this.#underWay(open.answer);
       close();
       return [...asks].map(({ about }) => about);
     };
@@ -64,10 +77,34 @@ export class SharedCall<A, T> {
     const repeats = (error: DrainError) => {
       for (const { by } of asks) by.repeats?.(error);
     };
-    const answer = this.#make(send, { urgency, signal: abandon.signal, repeats });
+    const call = { urgency, signal: abandon.signal, repeats };
+    const turn = this.#turn(abandon.signal);
+    const answer = turn === undefined ? this.#make(send, call) : turn.then(() => this.#make(send, call));
     const open: Open<A, T> = { asks, abandon, answer };
     // A call that fails before it is sent.
     open.answer.catch(() => {}).finally(close);
     return open;
+  }
+  #underWay(answer: Promise<T>): void {
+    const over = answer
+      .catch(() => {})
+      .then(() => {
+        if (this.#sent === over) this.#sent = undefined;
+      });
+    this.#sent = over;
+  }
+
+  /** When the next call may be made. Undefined: now. Rejects with the signal's reason. */
+  #turn(signal: AbortSignal): Promise<void> | undefined {
+    const sent = this.#sent;
+    if (sent === undefined || this.#clock === undefined) return undefined;
+    const answered = newAbort();
+    void sent.then(() => answered.abort(WOKEN));
+    const gathered = withAnyOf([signal, answered.signal], (either) => this.#sleep(either));
+    return gathered.catch(() => signal.throwIfAborted());
+  }
+
+  async #sleep(signal: AbortSignal): Promise<void> {
+    await this.#clock?.sleep(GATHERS_MAX_MS, signal);
   }
 }

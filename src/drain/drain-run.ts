@@ -1,4 +1,4 @@
-import { newAbort, whenAborted } from "./abort.ts";
+import { newAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import { Departure, type DepartureEvent, type DepartureOwner } from "./departure.ts";
@@ -151,7 +151,7 @@ export class DrainRun implements DepartureOwner {
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
-        this.#timer.abort();
+        this.#timer.abort(WOKEN);
         onEnd(outcome);
         return outcome;
       });
@@ -239,7 +239,7 @@ export class DrainRun implements DepartureOwner {
   #armLimits(): void {
     const { startedAt, deadline, waiting } = this;
     this.#mustEndBy = drainLimit({ startedAt, deadline, waiting, times: this.#times })?.at ?? Number.POSITIVE_INFINITY;
-    this.#timer.abort();
+    this.#timer.abort(WOKEN);
     this.#timer = newAbort();
     this.#awaitLimits(this.#timer.signal).catch(() => {}); // The drain has ended, or a limit was changed.
   }

@@ -1,4 +1,4 @@
-import { anyOf, newAbort } from "./abort.ts";
+import { anyOf, newAbort, WOKEN } from "./abort.ts";
 import { type Accepted, withoutDrain } from "./accepted.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import { Ceiling } from "./ceiling.ts";
@@ -218,7 +218,7 @@ export class Drainer {
     try {
       await Promise.race([work(signal), terminated]);
     } finally {
-      done.abort();
+      done.abort(WOKEN);
     }
   }
 

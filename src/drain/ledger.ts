@@ -138,6 +138,9 @@ export interface Ledger {
   /** The newest drains first, `max` at most. */
   list(max: number): readonly DrainSummary[];
 
+  /** All drains of the node with this id, the newest first. Takes no longer when there are many of other nodes. */
+  listOf(nodeId: string): readonly DrainSummary[];
+
   /** Everything kept of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
   read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;
 

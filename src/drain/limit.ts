@@ -1,4 +1,4 @@
-import { newAbort, withAnyOf } from "./abort.ts";
+import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { DrainLimit } from "./plan.ts";
 
@@ -34,6 +34,6 @@ export async function withLimit<T>(
   try {
     return await Promise.race([withAnyOf([signal, passed.signal], work), timer]);
   } finally {
-    done.abort();
+    done.abort(WOKEN);
   }
 }

@@ -42,7 +42,7 @@ export async function unreleasedOf(
 
 /** Those since the last one that did not end short, the newest first. */
 function shortDrains(nodeId: string, ledger: Ledger, now: number): readonly string[] {
-  const ended = ledger.list(Number.MAX_SAFE_INTEGER).filter(({ node, end }) => node.id === nodeId && end !== undefined);
+  const ended = ledger.listOf(nodeId).filter(({ end }) => end !== undefined);
   const isShort = ({ end }: (typeof ended)[number]) =>
     end !== undefined && SHORT.has(end.status) && end.at > now - HOLD_MAX_MS;
   const firstOther = ended.findIndex((one) => !isShort(one));

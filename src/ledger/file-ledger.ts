@@ -116,6 +116,10 @@ export class FileLedger implements Ledger {
     return this.#index.newest(max);
   }
 
+  listOf(nodeId: string): readonly DrainSummary[] {
+    return this.#index.of(nodeId);
+  }
+
   async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {
     if (this.#index.get(drain) === undefined) return undefined;
     return this.#reading(signal, async () => {

@@ -1,4 +1,5 @@
 import { type DrainSummary, isOver, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import { DrainsByNode } from "./drains-by-node.ts";
 
 /** One drain, and where in the file its lines are, between those of others. */
 export interface Indexed {
@@ -19,6 +20,7 @@ export interface KeptBounds {
 export class LedgerIndex {
   /** In the order of their beginnings. */
   #drains = new Map<string, Indexed>();
+  readonly #byNode = new DrainsByNode();
   #ended = 0;
 
   get ended(): number {
@@ -36,6 +38,10 @@ export class LedgerIndex {
       .map(({ summary }) => summary);
   }
 
+  of(nodeId: string): readonly DrainSummary[] {
+    return this.#byNode.of(nodeId).flatMap((drain) => this.#drains.get(drain)?.summary ?? []);
+  }
+
   unfinished(): ReadonlySet<string> {
     return new Set([...this.#drains].filter(([, { summary }]) => !isOver(summary)).map(([drain]) => drain));
   }
@@ -47,6 +53,7 @@ export class LedgerIndex {
     if (summary === undefined) return;
     this.#ended += Number(isOver(summary)) - Number(known !== undefined && isOver(known.summary));
     this.#drains.set(entry.drain, { ...(known ?? { from: 0, to: 0, bytes: 0 }), summary });
+    this.#byNode.add(summary.node.id, entry.drain);
   }
 
   written(drain: string, from: number, to: number): void {
@@ -73,6 +80,10 @@ export class LedgerIndex {
 
   /** The file was written anew, without these drains: where the others' lines are is told by `written`. */
   rewritten(dropped: ReadonlySet<string>): void {
+    for (const drain of dropped) {
+      const summary = this.#drains.get(drain)?.summary;
+      if (summary !== undefined) this.#byNode.forget(summary.node.id, drain);
+    }
     const drains = [...this.#drains].filter(([drain]) => !dropped.has(drain));
     this.#drains = new Map(drains.map(([drain, { summary }]) => [drain, { summary, from: 0, to: 0, bytes: 0 }]));
     this.#ended = drains.filter(([, { summary }]) => isOver(summary)).length;

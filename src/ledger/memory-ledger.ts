@@ -1,4 +1,5 @@
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import { DrainsByNode } from "./drains-by-node.ts";
 import { Followers } from "./followers.ts";
 
 /** Bounds of what is kept. A drain that has not ended is kept while there is room for its entries. */
@@ -25,6 +26,7 @@ export class MemoryLedger implements Ledger {
   readonly #bounds: MemoryBounds;
   /** In the order of their beginnings. */
   readonly #drains = new Map<string, Kept>();
+  readonly #byNode = new DrainsByNode();
   /** In the order of their ends. */
   readonly #ended = new Set<string>();
   readonly #followers = new Followers();
@@ -52,6 +54,10 @@ export class MemoryLedger implements Ledger {
       .map(({ summary }) => summary);
   }
 
+  listOf(nodeId: string): readonly DrainSummary[] {
+    return this.#byNode.of(nodeId).flatMap((drain) => this.#drains.get(drain)?.summary ?? []);
+  }
+
   async read(drain: string): Promise<readonly LedgerEntry[] | undefined> {
     const kept = this.#drains.get(drain);
     return kept && [...kept.entries];
@@ -72,6 +78,7 @@ export class MemoryLedger implements Ledger {
     const kept = known ?? { summary, entries: [], weight: 0 };
     kept.summary = summary;
     this.#drains.set(entry.drain, kept);
+    this.#byNode.add(summary.node.id, entry.drain);
     const weight = weightOf(entry, kept);
     this.#makeRoom(weight);
     const isStep = !ALWAYS_KEPT.has(entry.type);
@@ -88,7 +95,9 @@ export class MemoryLedger implements Ledger {
     const { endedMax, weightMax } = this.#bounds;
     for (const drain of this.#ended) {
       if (this.#ended.size <= endedMax && this.#weight + weight <= weightMax) return;
-      this.#weight -= this.#drains.get(drain)?.weight ?? 0;
+      const kept = this.#drains.get(drain);
+      this.#weight -= kept?.weight ?? 0;
+      if (kept !== undefined) this.#byNode.forget(kept.summary.node.id, drain);
       this.#drains.delete(drain);
       this.#ended.delete(drain);
     }

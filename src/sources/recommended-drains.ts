@@ -16,8 +16,7 @@ export async function undoRecommended(
   signal: AbortSignal,
 ): Promise<number> {
   let undone = 0;
-  for (const { drain, node, undo } of ledger.list(Number.MAX_SAFE_INTEGER)) {
-    if (node.id !== instanceId) continue;
+  for (const { drain, undo } of ledger.listOf(instanceId)) {
     const record = drainRecord((await ledger.read(drain, signal)) ?? []);
     const isRecommended = record?.requests.every(({ asker }) => asker?.via === RECOMMENDED) ?? false;
     if (!isRecommended || undo !== undefined) break;

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { SharedCall } from "../../src/aws/shared-call.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { CallFor } from "../../src/drain/cloud-provider.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
 import { never } from "../support/simulated-region.ts";
 
 /** Calls that wait until the test sends them, and then until it answers. */
@@ -12,12 +13,17 @@ class Scene {
     fail: (error: unknown) => void;
     by: CallFor;
   }[] = [];
-  readonly shared = new SharedCall<string, string>((about, by) => {
-    return new Promise((resolve, reject) => {
-      this.calls.push({ send: () => [...about()], answer: resolve, fail: reject, by });
-      by.signal.addEventListener("abort", () => reject(by.signal.reason));
-    });
-  });
+  readonly shared: SharedCall<string, string>;
+
+  constructor(clock?: VirtualClock) {
+    const make: ConstructorParameters<typeof SharedCall<string, string>>[0] = (about, by) =>
+      new Promise((resolve, reject) => {
+        this.calls.push({ send: () => [...about()], answer: resolve, fail: reject, by });
+        if (by.signal.aborted) reject(by.signal.reason);
+        by.signal.addEventListener("abort", () => reject(by.signal.reason));
+      });
+    this.shared = new SharedCall(make, clock);
+  }
 
   ask(about: string, signal: AbortSignal = never, deadline = Number.POSITIVE_INFINITY): Promise<string> {
     return this.shared.ask(about, { urgency: () => ({ purpose: "find", deadline }), signal });
@@ -95,4 +101,76 @@ test("who comes with an aborted signal asks nobody", async () => {
   const scene = new Scene();
   await expect(scene.ask("a", AbortSignal.abort("gone"))).rejects.toBe("gone");
   expect(scene.calls).toEqual([]);
+});
+
+test("with a clock, those who ask one by one while a call is under way share the next one", async () => {
+  const clock = new VirtualClock();
+  const scene = new Scene(clock);
+  const first = scene.ask("a");
+  scene.calls[0]?.send();
+  const late = ["b", "c"].map((about) => scene.ask(about));
+  await clock.advance(499);
+  late.push(scene.ask("d"));
+  expect(scene.calls).toHaveLength(1);
+  scene.calls[0]?.answer("x");
+  expect(await first).toBe("x");
+  await clock.advance(0);
+  expect(scene.calls[1]?.send()).toEqual(["b", "c", "d"]);
+  scene.calls[1]?.answer("y");
+  expect(await Promise.all(late)).toEqual(["y", "y", "y"]);
+  expect(clock.sleeping).toBe(0);
+});
+
+test.each(["fails", "is left by everybody"])("a call that %s keeps the next one waiting no longer", async (end) => {
+  const clock = new VirtualClock();
+  const scene = new Scene(clock);
+  const leaving = newAbort();
+  const first = scene.ask("a", leaving.signal);
+  scene.calls[0]?.send();
+  const next = scene.ask("b");
+  if (end === "fails") scene.calls[0]?.fail("over");
+  else leaving.abort("over");
+  await expect(first).rejects.toBe("over");
+  await clock.advance(0);
+  expect(scene.calls[1]?.send()).toEqual(["b"]);
+  scene.calls[1]?.answer("y");
+  expect(await next).toBe("y");
+});
+
+test("a call that is not answered keeps the next one waiting for half a second", async () => {
+  const clock = new VirtualClock();
+  const scene = new Scene(clock);
+  const hanging = scene.ask("a");
+  scene.calls[0]?.send();
+  const next = scene.ask("b");
+  await clock.advance(500);
+  expect(scene.calls[1]?.send()).toEqual(["b"]);
+  const third = scene.ask("c");
+  // An old call's end is nobody's signal.
+  scene.calls[0]?.answer("x");
+  await clock.advance(0);
+  expect(scene.calls).toHaveLength(2);
+  scene.calls[1]?.answer("y");
+  await clock.advance(0);
+  scene.calls[2]?.answer("z");
+  expect(await Promise.all([hanging, next, third])).toEqual(["x", "y", "z"]);
+});
+
+test("whoever leaves while it gathers is not asked about, and the last one leaves nothing behind", async () => {
+  const clock = new VirtualClock();
+  const scene = new Scene(clock);
+  const first = scene.ask("a");
+  scene.calls[0]?.send();
+  const leaving = newAbort();
+  const left = scene.ask("b", leaving.signal);
+  leaving.abort("gone");
+  await expect(left).rejects.toBe("gone");
+  await clock.advance(0);
+  expect(clock.sleeping).toBe(0);
+  const next = scene.ask("c");
+  scene.calls[0]?.answer("x");
+  await clock.advance(0);
+  expect(scene.calls.flatMap(({ by, send }) => (by.signal.aborted ? [] : [send()]))).toEqual([["a"], ["c"]]);
+  scene.calls.at(-1)?.answer("y");
+  expect(await Promise.all([first, next])).toEqual(["x", "y"]);
 });

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { curve } from "../../bench/curve.ts";
 import { DOCUMENT, PICTURE, withSections } from "../../bench/document.ts";
+import { mixText } from "../../bench/messages/mix.ts";
 import type { Row } from "../../bench/rows.ts";
 import { SCENARIOS } from "../../bench/scenarios.ts";
 import { legend, table } from "../../bench/table.ts";
@@ -69,9 +70,10 @@ test("the document has a place for everything that is written into it, and links
   expect(targets.filter((target) => !existsSync(join(dirname(DOCUMENT), target)))).toEqual([]);
 });
 
-test("the document's list of scenarios is the bench's (`npm run bench -- --write` writes it)", () => {
+test("the document's list of scenarios and its mix of messages are the bench's (`--write` writes them)", () => {
   expect(TEXT).toBe(withSections(TEXT, { scenarios: legend() }));
   for (const { name } of SCENARIOS) expect(TEXT).toContain(`| ${name} |`);
+  expect(TEXT).toBe(withSections(TEXT, { mix: mixText() }));
 });
 
 test("the picture has a line for each client, which ends in its name", () => {

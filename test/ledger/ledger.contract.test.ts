@@ -60,6 +60,21 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     expect(ledger.list(1).map(({ drain }) => drain)).toEqual(["d-2"]);
   });
 
+  test("lists all drains of one node and of no other, the newest first", async () => {
+    const ledger = await make();
+    for (const [drain, node] of [
+      ["d-1", "i-1"],
+      ["d-2", "i-2"],
+      ["d-3", "i-1"],
+    ] as const)
+      for (const entry of new EntriesOf(drain, 1_000, node).whole()) ledger.note(entry);
+    expect(ledger.listOf("i-1").map(({ drain, end }) => [drain, end?.status])).toEqual([
+      ["d-3", "drained"],
+      ["d-1", "drained"],
+    ]);
+    expect(ledger.listOf("i-3")).toEqual([]);
+  });
+
   test("hands out whole what has not ended, an interrupted drain too, the oldest first", async () => {
     const ledger = await make();
     const [left, interrupted] = [new EntriesOf("d-1"), new EntriesOf("d-3")];
@@ -125,6 +140,8 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     await expect.poll(() => ledger.list(100).length).toBeLessThanOrEqual(7);
     const kept = ledger.list(100).map(({ drain }) => drain);
     expect(kept).toEqual(expect.arrayContaining(["d-0", "d-18", "d-19", "d-20", "d-21"]));
+    const [{ node = { id: "" } } = {}] = ledger.list(1);
+    expect(ledger.listOf(node.id).map(({ drain }) => drain)).toEqual(kept);
     expect(await ledger.read("d-1", never)).toBeUndefined();
     expect(await ledger.read("d-20", never)).toHaveLength(5);
     expect(await ledger.unfinished(never)).toHaveLength(2);

@@ -17,6 +17,7 @@ export function cutOff(ledger: Ledger, dead: AbortSignal, onEntry: (entry: Ledge
       onEntry(entry);
     },
     list: (max) => ledger.list(max),
+    listOf: (nodeId) => ledger.listOf(nodeId),
     read: (drain, signal) => ledger.read(drain, signal),
     follow: (drain, heard) => ledger.follow(drain, heard),
     unfinished: (signal) => ledger.unfinished(signal),

@@ -22,11 +22,13 @@ export function registered(target: string): Registration {
 export class EntriesOf {
   readonly #drain: string;
   readonly #startedAt: number;
+  readonly #node: Node;
   #n = 0;
 
-  constructor(drain: string, startedAt = 1_000) {
+  constructor(drain: string, startedAt = 1_000, nodeId = LEDGER_NODE.id) {
     this.#drain = drain;
     this.#startedAt = startedAt;
+    this.#node = { ...LEDGER_NODE, id: nodeId };
   }
 
   next(step: LedgerStep): LedgerEntry {
@@ -36,7 +38,7 @@ export class EntriesOf {
 
   accepted(reason?: string): LedgerEntry {
     const request = { askedAt: this.#startedAt, ...(reason === undefined ? {} : { reason }) };
-    return this.next({ type: "accepted", node: LEDGER_NODE, startedAt: this.#startedAt, request });
+    return this.next({ type: "accepted", node: this.#node, startedAt: this.#startedAt, request });
   }
 
   found(...targets: readonly string[]): LedgerEntry {

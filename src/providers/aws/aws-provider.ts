@@ -66,7 +66,7 @@ export class AwsProvider implements CloudProvider {
       zones.learned(instance);
       return asLiveNode(instance, options);
     });
-    this.#instances = new InstanceLookup(aws);
+    this.#instances = new InstanceLookup(aws, clock);
     this.#reads = new TargetReads(aws, clock);
     this.#classicReads = new ClassicReads(aws, clock);
     this.#terms = new KnownTerms(aws, clock, options.writableCluster);

@@ -2,6 +2,7 @@ import { isIPv6, SocketAddress } from "node:net";
 import type { Instance } from "@aws-sdk/client-ec2";
 import type { AwsAccess } from "../../aws/aws-caller.ts";
 import { SharedCall } from "../../aws/shared-call.ts";
+import type { Clock } from "../../drain/clock.ts";
 import type { CallFor } from "../../drain/cloud-provider.ts";
 import type { NodeReference } from "../../drain/request.ts";
 import { describeInstances } from "./instances.ts";
@@ -10,9 +11,12 @@ import { describeInstances } from "./instances.ts";
 export class InstanceLookup {
   readonly #lookups: Readonly<Record<NodeReference["by"] | "ipv6", SharedCall<string, readonly Instance[]>>>;
 
-  constructor(aws: AwsAccess) {
+  constructor(aws: AwsAccess, clock: Clock) {
     const by = (filter: string) =>
-      new SharedCall<string, readonly Instance[]>((values, call) => describeInstances(aws, { filter }, values, call));
+      new SharedCall<string, readonly Instance[]>(
+        (values, call) => describeInstances(aws, { filter }, values, call),
+        clock,
+      );
     this.#lookups = {
       id: by("instance-id"),
       ip: by("network-interface.addresses.private-ip-address"),

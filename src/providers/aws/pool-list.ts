@@ -57,7 +57,7 @@ export class PoolList {
     this.#aws = aws;
     this.#clock = clock;
     this.#onListed = onListed;
-    this.#list = new SharedCall((sent, by) => this.#listAll(sent, by));
+    this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
   }
 
   /** Asks AWS for all pools. What is known of those that still exist stays known. */

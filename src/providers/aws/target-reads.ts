@@ -46,7 +46,7 @@ export class TargetReads {
   read(arn: string, by: CallFor, onSent: () => void = () => {}): Promise<TargetRead> {
     let read = this.#reads.get(arn);
     if (read === undefined) {
-      read = new SharedCall((about, call) => this.#describe(arn, about, call));
+      read = new SharedCall((about, call) => this.#describe(arn, about, call), this.#clock);
       this.#reads.set(arn, read);
     }
     return read.ask(onSent, by);
