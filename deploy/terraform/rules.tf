@@ -1,5 +1,5 @@
 locals {
-  # Rebalance recommendations are not among them: nothing heeds those yet.
+  # Rebalance recommendations are not among them: a service heeds those with REBALANCE=drain alone, a function never.
   patterns = jsondecode(file("${path.module}/event-patterns.json"))
 
   # A hook of another name is somebody else's to complete.

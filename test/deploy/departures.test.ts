@@ -92,6 +92,19 @@ describe("the rules", () => {
     expect(taken).toHaveLength(isHeeded || file.startsWith("scheduled-change") ? 1 : 0);
   });
 
+  test("bring a service recommendations too where it heeds them", () => {
+    const stack = new Template("departures").stack({ RebalanceRecommendations: "true" });
+    const event = JSON.parse(readFileSync(`${BODIES}/rebalance-recommendation.eventbridge.json`, "utf8"));
+    const taking = Object.values(stack.ofType("AWS::Events::Rule")).filter((rule) =>
+      matches(rule["EventPattern"], event),
+    );
+    expect(taking).toHaveLength(1);
+    const [send] = stack.resource("QueuePolicy")["PolicyDocument"].Statement;
+    expect(send.Condition.ArnEquals["aws:SourceArn"]).toHaveLength(
+      Object.keys(stack.ofType("AWS::Events::Rule")).length,
+    );
+  });
+
   test("take no word of a hook that is somebody else's to complete", () => {
     const event = JSON.parse(readFileSync(`${BODIES}/autoscaling-terminate.eventbridge.json`, "utf8"));
     expect(patterns("departures", "another").filter((pattern) => matches(pattern, event))).toEqual([]);
