@@ -1,4 +1,5 @@
 import type { Node, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
+import type { DepartureEvent } from "./departure-event.ts";
 import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
@@ -10,23 +11,6 @@ import { newTrafficStopped } from "./plan.ts";
 const REPEATS_MAX = 5;
 /** A cloud that does not know a node, and lists it all the same, is asked once more. */
 const REFUSED_REPEATS_MAX = 1;
-
-export type DepartureEvent =
-  | {
-      readonly type: "deregistered";
-      readonly holdUntil?: number;
-      readonly foundDraining: boolean;
-      readonly heldSince?: number;
-    }
-  | {
-      readonly type: "guarded";
-      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
-      readonly standing?: Standing;
-    }
-  | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
-  | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
-  | { readonly type: "released"; readonly heldMs: number }
-  | { readonly type: "failed"; readonly error: DrainError };
 
 /** What is not as usual with a departure. */
 interface History {
@@ -106,7 +90,7 @@ export class Departure {
     return holdUntil <= now && (this.#progress?.lastLook ?? Number.NEGATIVE_INFINITY) < holdUntil;
   }
 
-  /** Its last call has failed; another one will be made. */
+  /** Another one will be made. */
   get hasFailed(): boolean {
     return this.#unusual?.error !== undefined;
   }
@@ -146,22 +130,24 @@ export class Departure {
     const isFirst = this.#progress === undefined && this.#history.repeats === 0;
     const foundDraining = this.foundDraining && isFirst;
     const heldSince = isFirst ? this.#past?.heldSince : undefined;
-    const since = heldSince ?? now;
     this.#mended();
     if (!isFirst && !this.#isFoundLive) this.#met({ isOurs: true });
     // When somebody else's deregistration began is not known: held as if it were now.
-    this.#progress = { since, seenLeaving: foundDraining && (this.#past?.isDraining ?? heldSince === undefined) };
-    const before = heldSince === undefined ? {} : { heldSince };
-    this.#heard({ type: "deregistered", ...this.#holdUntil(since), foundDraining, ...before });
+    const seenLeaving = foundDraining && (this.#past?.isDraining ?? heldSince === undefined);
+    const earlier = isFirst && this.#past?.isEarlier ? { isEarlier: true as const } : {};
+    this.#progress = { since: heldSince ?? now, seenLeaving, ...earlier };
+    const held = this.#holdUntil(this.#progress.since);
+    this.#heard({ type: "deregistered", ...held, foundDraining, ...(heldSince && { heldSince }) });
   }
 
   looked(at: number, state: RegistrationState): void {
     this.#mended();
     if (this.#progress === undefined) return;
-    const { since, seenLeaving, wasBack } = this.#progress;
+    const { seenLeaving, wasBack } = this.#progress;
     const isLeaving = state === "draining" || state === "absent";
     const isBack = state === "initial" || (state === "live" && (seenLeaving || wasBack === true));
-    this.#progress = { since, seenLeaving: isLeaving, wasAbsent: state === "absent", wasBack: isBack, lastLook: at };
+    const wasAbsent = state === "absent";
+    this.#progress = { ...this.#progress, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastLook: at };
   }
 
   /** Somebody else has deregistered it a second time: traffic may have come meanwhile. */

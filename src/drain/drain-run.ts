@@ -1,7 +1,8 @@
 import { newAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import { Departure, type DepartureEvent, type DepartureOwner } from "./departure.ts";
+import { Departure, type DepartureOwner } from "./departure.ts";
+import type { DepartureEvent } from "./departure-event.ts";
 import { fatesOf, lastHoldBegins } from "./departures.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { Refused } from "./guard.ts";
@@ -172,7 +173,6 @@ export class DrainRun implements DepartureOwner {
     return departures;
   }
 
-  /** Every pool has been asked. */
   searched(): void {
     this.#searched = true;
   }

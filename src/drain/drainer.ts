@@ -158,13 +158,18 @@ export class Drainer {
         guard = this.#guardOf(run, signal, left);
         const letGo = (departures: readonly Departure[]) =>
           guard === undefined ? this.#deregister(departures) : guard.found(departures);
+        const searchedAt = this.#options.clock.now();
         await this.#finder.find(run, { journal: this.#journals.get(run), left, letGo, signal });
         run.searched();
         await guard?.decide();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);
-        await untilEarlierTryIsOver(run, { ...this.#options, notify: (event) => this.#notify(event) }, signal);
+        await untilEarlierTryIsOver(
+          run,
+          { ...this.#options, searchedAt, notify: (event) => this.#notify(event) },
+          signal,
+        );
       });
     } finally {
       this.#release(run);

@@ -2,28 +2,34 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider } from "./cloud-provider.ts";
 import type { DrainRun } from "./drain-run.ts";
 import type { DrainEvent } from "./events.ts";
-import { holdMs } from "./hold.ts";
+import { leftWhenUnlistedMs } from "./hold.ts";
+import type { Ledger } from "./ledger.ts";
 
 interface EarlierTryOptions {
   readonly cloud: Pick<CloudProvider, "kindsAround">;
   readonly clock: Clock;
+  readonly ledger?: Ledger;
+  /** When the search began that has found all that is listed, in milliseconds since the epoch. */
+  readonly searchedAt: number;
   readonly notify: (event: DrainEvent) => void;
 }
 
 /**
- * An earlier try, perhaps another process's, may have deregistered what the cloud lists no more. Resolves once that gets
- * no traffic for certain: its deregistration delay has passed, or it would be listed, but an allowance may not have.
+ * An earlier try, another process's, may have deregistered what the cloud lists no more. Resolves once that gets no
+ * traffic for certain. What was tried by this process, or by whoever had its ledger, is known and held without that.
  */
 export async function untilEarlierTryIsOver(
   run: DrainRun,
-  { cloud, clock, notify }: EarlierTryOptions,
+  { cloud, clock, ledger, searchedAt, notify }: EarlierTryOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const { firstTriedAt } = run.asked;
-  if (firstTriedAt === undefined) return;
+  const isKnown = ledger
+    ?.listOf(run.node.id)
+    .some(({ drain, startedAt }) => drain !== run.id && startedAt >= (firstTriedAt ?? 0));
+  if (firstTriedAt === undefined || isKnown === true) return;
   const kinds = [...cloud.kindsAround(run.node)];
-  const longestMs = Math.max(0, ...kinds.map((kind) => holdMs({ kind, drainMs: 0 }, run.allowances)));
-  const until = firstTriedAt + longestMs;
+  const until = searchedAt + Math.max(0, ...kinds.map((kind) => leftWhenUnlistedMs(kind, run.allowances)));
   const leftMs = until - clock.now();
   if (leftMs <= 0) return;
   run.planned({ longestHoldMs: leftMs });

@@ -7,7 +7,7 @@ import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Left, Past } from "./past.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./repeat.ts";
-import { HOLD_MAX_MS, type Unreleased, unreleasedOf } from "./unreleased.ts";
+import { type Unreleased, unreleasedOf } from "./unreleased.ts";
 
 /** After a restart everybody else waits for AWS, too. Where nobody set a limit, a search is tried again for so long. */
 const TAKEN_UP_WITHIN_MS = 600_000;
@@ -117,9 +117,7 @@ export class Finder {
   }
 }
 
-/** Whatever is draining is held since the request was first tried, unless that is too long ago to have begun it. */
+/** Whatever is draining an earlier try may have deregistered: when is for the cloud's list to say. */
 function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
-  const { firstTriedAt } = asked;
-  if (firstTriedAt === undefined || firstTriedAt <= now - HOLD_MAX_MS) return undefined;
-  return { heldSince: firstTriedAt, cameBack: 0 };
+  return asked.firstTriedAt === undefined ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
 }

@@ -25,6 +25,8 @@ const VERIFY_INTERVAL_MS = 60_000;
 export const REPEAT_MS = 5_000;
 /** Classic draining ends when the last request has: nobody knows when, so it is asked for. */
 const CLASSIC_INTERVAL_MS = 5_000;
+/** The same of what an earlier try has deregistered, and that is many pools. */
+const EARLIER_INTERVAL_MS = 15_000;
 /** Still listed as live this long after AWS said yes: not an old read, the call did nothing. */
 export const STALE_READ_MAX_MS = 20_000;
 /** Looks within the same second share one call. */
@@ -39,6 +41,11 @@ export interface HoldProgress {
   readonly since: number;
   /** Whether it has been seen draining or absent since then, and not registered again after that. */
   readonly seenLeaving: boolean;
+  /**
+   * An earlier try had deregistered it before `since`, nobody knows when: once it is listed no more its delay is over, and
+   * what is left is the allowance.
+   */
+  readonly isEarlier?: true;
   /** Whether it was absent when last looked at. */
   readonly wasAbsent?: boolean;
   /** Whether it was registered again when last looked at, and nobody could say yet whether it is still the node's. */
@@ -85,8 +92,8 @@ export function propagationMs(kind: LoadBalancerKind, allowances: HoldAllowances
 }
 
 /** When the pool may have let go of this registration at the earliest. */
-export function mayEndAt(pool: HeldBy, { since }: HoldProgress, allowances: HoldAllowances): number {
-  return since + minimumMs(pool, allowances);
+export function mayEndAt(pool: HeldBy, progress: HoldProgress, allowances: HoldAllowances): number {
+  return progress.since + minimumMs(pool, progress, allowances);
 }
 
 /** When to look at the pool next on behalf of this registration. Nearby looks fall on the same moment. */
@@ -97,13 +104,15 @@ export function nextLook(pool: HeldBy, progress: HoldProgress, allowances: HoldA
   let at: number;
   if (lastLook === undefined) at = firstLook(pool, since, earliestEnd);
   else if (!progress.seenLeaving || lastLook >= end) at = lastLook + REPEAT_MS;
-  else if (pool.kind === "classic") at = nextClassicLook(lastLook, earliestEnd);
+  else if (pool.kind === "classic") at = nextLookForEnd(lastLook, earliestEnd, CLASSIC_INTERVAL_MS);
+  else if (progress.isEarlier === true) at = Math.min(end, nextLookForEnd(lastLook, earliestEnd, EARLIER_INTERVAL_MS));
   else at = Math.min(end, lastLook + VERIFY_INTERVAL_MS);
   return Math.ceil(at / LOOK_GRID_MS) * LOOK_GRID_MS;
 }
 
-function nextClassicLook(lastLook: number, earliestEnd: number): number {
-  return Math.min(lastLook + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastLook + CLASSIC_INTERVAL_MS));
+/** Nobody knows when it ends: it is asked for, once it may have. */
+function nextLookForEnd(lastLook: number, earliestEnd: number, intervalMs: number): number {
+  return Math.min(lastLook + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastLook + intervalMs));
 }
 
 function firstLook(pool: HeldBy, since: number, earliestEnd: number): number {
@@ -140,13 +149,22 @@ export function judge(
       return pool.kind !== "classic" && look.at >= progress.since + holdMs(pool, allowances) ? "over" : "wait";
     case "absent":
       if (progress.wasBack === true && look.isAnothers !== true) return "anew";
-      return look.at >= progress.since + minimumMs(pool, allowances) ? "over" : "wait";
+      return look.at >= mayEndAt(pool, progress, allowances) ? "over" : "wait";
     default:
       return look.state satisfies never;
   }
 }
 
-/** Absence from AWS's list shortens no hold, except on a classic load balancer, where it is the signal. */
-function minimumMs(pool: HeldBy, allowances: HoldAllowances): number {
-  return pool.kind === "classic" ? allowances.classicMinimumMs : holdMs(pool, allowances);
+/**
+ * Absence from AWS's list shortens no hold, except on a classic load balancer, where it is the signal, and where nobody
+ * knows when the hold began.
+ */
+function minimumMs(pool: HeldBy, { isEarlier }: HoldProgress, allowances: HoldAllowances): number {
+  if (pool.kind === "classic") return allowances.classicMinimumMs;
+  return isEarlier === true ? leftWhenUnlistedMs(pool.kind, allowances) : holdMs(pool, allowances);
+}
+
+/** How long a pool may go on sending traffic that lists a registration no more: its delay has passed by then. */
+export function leftWhenUnlistedMs(kind: LoadBalancerKind, allowances: HoldAllowances): number {
+  return holdMs({ kind, drainMs: 0 }, allowances);
 }

@@ -17,6 +17,8 @@ export interface Past {
   readonly isOurs?: true;
   /** It is listed as draining now. */
   readonly isDraining?: true;
+  /** See `HoldProgress`. */
+  readonly isEarlier?: true;
 }
 
 /** Undefined: nothing. */

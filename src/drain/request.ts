@@ -36,8 +36,8 @@ export interface DrainRequest {
   /** Whoever asks wants no guard: nothing is refused and nothing waits. */
   readonly force?: boolean;
   /**
-   * When the same request was first tried, perhaps by a process that is gone, in milliseconds since the epoch: what is
-   * found on its way out has been since then. Absent: this is the first time.
+   * Since when the same request may have been tried, perhaps by a process that is gone, in milliseconds since the epoch:
+   * what is found on its way out, or not at all, may have been deregistered by that. Absent: this is the first time.
    */
   readonly firstTriedAt?: number;
 }

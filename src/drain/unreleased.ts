@@ -1,15 +1,15 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import { drainRecord } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import type { EndOfDrain, Ledger } from "./ledger.ts";
 import type { Past } from "./past.ts";
 
 /** The longest deregistration delay that AWS takes. Of what is older every hold is over. */
-export const HOLD_MAX_MS = 3_600_000;
-/** Drains of one node that ended short, one after the other: more are not asked for. */
-const DRAINS_MAX = 5;
+const HOLD_MAX_MS = 3_600_000;
+/** Who asks again every few seconds has tried this often: what the first of so many drains held is over by then, or nearly. */
+const READS_MAX = 50;
 
-/** They end although something may still get traffic. */
-const SHORT: ReadonlySet<EndOfDrain["status"]> = new Set(["deadline-passed", "failed", "abandoned"]);
+/** They end once nothing gets traffic any more. */
+const WHOLE: ReadonlySet<EndOfDrain["status"]> = new Set(["drained", "nothing-registered", "instance-gone"]);
 
 /** What earlier drains of a node were still holding when they ended, by its key. */
 export type Unreleased = ReadonlyMap<string, { readonly registration: Registration; readonly past: Past }>;
@@ -25,26 +25,43 @@ export async function unreleasedOf(
   signal: AbortSignal,
 ): Promise<Unreleased> {
   const unreleased = new Map<string, { readonly registration: Registration; readonly past: Past }>();
+  const registeredAgain = new Set<string>();
   for (const drain of shortDrains(nodeId, ledger, now)) {
     const entries = await ledger.read(drain, signal).catch(() => undefined);
     signal.throwIfAborted();
-    const { end, undo } = (entries && drainRecord(entries)) ?? {};
-    if (end === undefined || undo !== undefined || !("registrations" in end.outcome)) continue;
-    for (const { registration, state, heldMs, holdMs = HOLD_MAX_MS, cameBack } of end.outcome.registrations) {
-      const heldSince = end.at - heldMs;
-      const key = keyOf(registration);
-      if (state !== "holding" || heldSince + holdMs <= now || unreleased.has(key)) continue;
-      unreleased.set(key, { registration, past: { heldSince, cameBack } });
-    }
+    const record = entries && drainRecord(entries);
+    for (const key of undoneOf(record)) registeredAgain.add(key);
+    for (const [key, held] of heldAtTheEndOf(record, now))
+      if (!registeredAgain.has(key) && !unreleased.has(key)) unreleased.set(key, held);
   }
   return unreleased;
 }
 
-/** Those since the last one that did not end short, the newest first. */
+/** Those since the last one that did not end short, the newest first. A refused one has held nothing. */
 function shortDrains(nodeId: string, ledger: Ledger, now: number): readonly string[] {
-  const ended = ledger.listOf(nodeId).filter(({ end }) => end !== undefined);
-  const isShort = ({ end }: (typeof ended)[number]) =>
-    end !== undefined && SHORT.has(end.status) && end.at > now - HOLD_MAX_MS;
-  const firstOther = ended.findIndex((one) => !isShort(one));
-  return ended.slice(0, firstOther === -1 ? DRAINS_MAX : Math.min(firstOther, DRAINS_MAX)).map(({ drain }) => drain);
+  const drains: string[] = [];
+  for (const { drain, end } of ledger.listOf(nodeId)) {
+    if (end === undefined || end.status === "refused") continue;
+    if (WHOLE.has(end.status) || end.at <= now - HOLD_MAX_MS || drains.length === READS_MAX) break;
+    drains.push(drain);
+  }
+  return drains;
+}
+
+function* heldAtTheEndOf(
+  record: DrainRecord | undefined,
+  now: number,
+): Generator<readonly [string, { readonly registration: Registration; readonly past: Past }]> {
+  const { at, outcome } = record?.end ?? {};
+  if (at === undefined || outcome === undefined || !("registrations" in outcome)) return;
+  for (const { registration, state, heldMs, holdMs = HOLD_MAX_MS, cameBack } of outcome.registrations) {
+    const heldSince = at - heldMs;
+    if (state === "holding" && heldSince + holdMs > now)
+      yield [keyOf(registration), { registration, past: { heldSince, cameBack } }];
+  }
+}
+
+/** What an undo has registered again was held for nothing. */
+function undoneOf(record: DrainRecord | undefined): readonly string[] {
+  return (record?.registrations ?? []).flatMap((known) => (known?.isBack ? [keyOf(known.registration)] : []));
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Pool } from "../../src/drain/cloud-provider.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
+import { DrainError } from "../../src/drain/errors.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
@@ -90,6 +91,34 @@ describe("a drain that ended short is asked for again, and the cloud lists the n
     const [last] = ledger.list(1);
     const steps = (await ledger.read(last?.drain ?? ""))?.map(({ type }) => type);
     expect(steps).toEqual(["accepted", "found", "deregistered", "planned", "released", "ended"]);
+  });
+});
+
+describe("what a drain was holding is not forgotten", () => {
+  test("for a drain that failed meanwhile, however often", async () => {
+    const { clock, cloud, drain, elapsed } = scene();
+    await drain(undefined, 60_000);
+    cloud.before = ({ method }) => {
+      if (method === "findRegistrations") throw new DrainError("access-denied", "no");
+    };
+    for (let times = 0; times < 8; times += 1) expect((await drain()).status).toBe("failed");
+    cloud.before = () => {};
+    await clock.advance(10_000);
+    expect((await drain()).status).toBe("drained");
+    expect(elapsed()).toBe(210);
+  });
+
+  test("for a drain that was cancelled, and could not be undone", async () => {
+    const { clock, cloud, ledger, drain, drainer, elapsed } = scene();
+    const running = drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false }, never);
+    await clock.advance(40_000);
+    cloud.before = ({ method }) => {
+      if (method === "register") throw new DrainError("access-denied", "no");
+    };
+    await clock.run(drainer.cancel(ledger.list(1)[0]?.drain ?? "", undefined, never));
+    expect((await running).status).toBe("cancelled");
+    expect((await drain()).status).toBe("drained");
+    expect(elapsed()).toBe(210);
   });
 });
 
