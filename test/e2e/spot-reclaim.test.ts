@@ -8,7 +8,7 @@ import { type ClientLoss, causeOf, countCauses, type Departed, type LossCause } 
 const NOTICE_MS = 35_000;
 const LATE_MS = 120_000 - NOTICE_MS;
 /** Real milliseconds that a request takes which no notice of this length can save. */
-const LONG_MS = NOTICE_MS + 10_000;
+const LONG_MS = NOTICE_MS + 4_000;
 const LONG_REQUESTS = 20;
 const KEPT_FLOWS = 20;
 /** Far longer than the service needs, and so much before the machines go that new ALB requests have ended by then. */
@@ -53,14 +53,16 @@ async function reclaim(withService: boolean): Promise<Reclaim> {
   // Those whose machines live do so to the end.
   const answers = await Promise.all(flows.filter(({ isBroken }) => !isBroken).map((flow) => flow.send()));
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-  const { sent, losses } = await scene.endTraffic();
+  const [{ sent, losses }] = await Promise.all([
+    scene.endTraffic(),
+    withService ? scene.untilQueueIsEmpty() : undefined,
+  ]);
   for (const flow of flows) flow.leave();
   await Promise.all(kept);
   for (const { to, ...loss } of losses) {
     const pool = to as keyof typeof THROUGH;
     lost.push({ pool, through: THROUGH[pool], ...loss });
   }
-  if (withService) await scene.untilQueueIsEmpty();
   const causes = lost.map((loss) => causeOf(loss, departedFrom(scene, loss.pool), world.timing));
   const byPool = { web: 0, reports: 0, tcp: 0, legacy: 0 };
   for (const { pool } of lost) byPool[pool] += 1;

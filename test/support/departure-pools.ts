@@ -15,27 +15,27 @@ export interface DepartureTiming {
 /** Deregistration delays: of an ALB's groups longer than any request, of an NLB's far shorter than its lag. */
 export const DELAYS_SECONDS = { web: 3, reports: 3, tcp: 1 };
 
-/** Some seconds in place of AWS's minutes: a node is let go after eleven. */
+/** Some seconds in place of AWS's minutes. Machines that are launched get traffic when their processes are up for certain. */
 export const SHORT: DepartureTiming = {
   aws: {
     albDeregistration: [300, 1_500],
-    nlbDeregistration: [3_000, 8_000],
+    nlbDeregistration: [2_500, 6_000],
     classicDeregistration: [100, 500],
-    albRegistrationMs: 200,
-    nlbRegistrationMs: 400,
-    classicRegistrationMs: 200,
+    albRegistrationMs: 3_000,
+    nlbRegistrationMs: 3_000,
+    classicRegistrationMs: 3_000,
     shuttingDownMs: 1_000,
     terminatedDropMs: 500,
     pendingMs: 1_000,
     connectTimeoutMs: 1_000,
   },
-  allowances: { ALB_PROPAGATION: "3", NLB_PROPAGATION: "10", CLASSIC_MINIMUM: "2" },
+  allowances: { ALB_PROPAGATION: "3", NLB_PROPAGATION: "8", CLASSIC_MINIMUM: "2" },
 };
 /** How long each pool must be held at least, in milliseconds, by these allowances and delays. */
 export const SHORT_HOLDS_MS: Readonly<Record<string, number>> = {
   web: 3_000,
   reports: 3_000,
-  tcp: 10_000,
+  tcp: 8_000,
   legacy: 2_000,
 };
 

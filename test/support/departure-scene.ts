@@ -26,7 +26,7 @@ const CONNECTION_LIFETIME_MS = 500;
 export const HOOK: LifecycleHook = {
   name: "drain",
   transition: "autoscaling:EC2_INSTANCE_TERMINATING",
-  heartbeatTimeoutSeconds: 5,
+  heartbeatTimeoutSeconds: 4,
   defaultResult: "ABANDON",
 };
 
@@ -123,7 +123,7 @@ export class DepartureScene {
         { name: "tcp", url: plane.url("tcp") },
         { name: "legacy", url: plane.url("legacy") },
       ],
-      ...{ clock, intervalMs: 50, timeoutMs: 10_000, waitingMax: 20 },
+      ...{ clock, intervalMs: 50, timeoutMs: 5_000, waitingMax: 20 },
       connectionLifetimeMs: CONNECTION_LIFETIME_MS,
     });
     onTestFinished(() => void traffic.stop());
@@ -139,6 +139,19 @@ export class DepartureScene {
     const { allowances } = this.#timing;
     const QUEUE = this.queue.url;
     return (await startService({ SECRET: "a-secret-nobody-may-see", AWS_ENDPOINT_URL, QUEUE, ...allowances })).child;
+  }
+
+  /** How many nodes get traffic in every pool that is not on its way out of it. */
+  get serving(): number {
+    const { targetGroups, classics, clock } = this.world;
+    const now = clock.now();
+    const healthy = [...targetGroups.values()].map(
+      (group) => group.listed(now).filter((target) => group.apiHealth(target, now).state === "healthy").length,
+    );
+    const inService = [...classics.values()].map(
+      (classic) => classic.registered(now).filter((id) => classic.apiState(id, now)?.state === "InService").length,
+    );
+    return Math.min(...healthy, ...inService);
   }
 
   /** Auto Scaling begins to take these away, and the cluster marks them so that its controllers leave them alone. */

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
+  ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteQueueCommand,
   GetQueueAttributesCommand,
@@ -31,6 +32,14 @@ export async function realQueue(name = "departures") {
     /** Its id. */
     async send(body: string): Promise<string> {
       return (await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body }))).MessageId ?? "";
+    },
+    /** These messages come back now, as SQS lets them by itself a while after whoever received them has died. */
+    async timeOut(messageIds: readonly string[]): Promise<void> {
+      for (const { message, receiptHandle } of fauxqs.inspectQueue(name)?.messages.inflight ?? []) {
+        if (!messageIds.includes(message.messageId)) continue;
+        const input = { QueueUrl: url, ReceiptHandle: receiptHandle, VisibilityTimeout: 0 };
+        await sqs.send(new ChangeMessageVisibilityCommand(input));
+      }
     },
     async depth(): Promise<{ readonly waiting: number; readonly inFlight: number }> {
       const input = {
