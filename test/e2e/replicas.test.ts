@@ -49,11 +49,13 @@ test("one of two replicas is killed in the middle of a scale-in: the other goes 
   const running = await scaleIn();
   const { scene, replicas, leaving } = running;
   const heard = (child: Child) => linesOf(child, "a departure is announced");
-  const held = (child: Child) => nodesOf(child, '"deregistered, holding"').length;
+  const holding = (child: Child) => nodesOf(child, '"deregistered, holding"').length;
   await scene.until(
-    () => replicas.flatMap(heard).length === leaving.length && replicas.some((child) => held(child) > 0),
+    () => replicas.flatMap(heard).length === leaving.length && replicas.some((child) => holding(child) > 0),
   );
-  const [doomed] = replicas.toSorted((a, b) => held(b) - held(a));
+  // From then on nothing but the message's age says that the NLB still opens connections to them.
+  await scene.until(() => leaving.every((instance) => !scene.isListed("tcp", instance)));
+  const [doomed] = replicas.toSorted((a, b) => holding(b) - holding(a));
   doomed?.signal("SIGKILL");
   await doomed?.finished;
   const orphans = doomed === undefined ? [] : heard(doomed);

@@ -154,6 +154,13 @@ export class DepartureScene {
     return Math.min(...healthy, ...inService);
   }
 
+  /** Whether AWS lists the machine among a target group's. */
+  isListed(groupName: string, { id }: Instance): boolean {
+    const { targetGroups, clock } = this.world;
+    const group = [...targetGroups.values()].find(({ name }) => name === groupName);
+    return group?.listed(clock.now()).some((target) => target.id === id) === true;
+  }
+
   /** Auto Scaling begins to take these away, and the cluster marks them so that its controllers leave them alone. */
   scaleIn(leaving: readonly Instance[]): void {
     for (const instance of leaving) {
@@ -195,6 +202,7 @@ export function linesOf(
 ): readonly { readonly node?: string; readonly messageId?: string }[] {
   return child.output
     .split("\n")
+    .slice(0, -1) // What has not been written to its end.
     .filter((line) => line.includes(message))
     .map((line) => JSON.parse(line));
 }
