@@ -23,7 +23,7 @@ const CONTROLLER_INTERVAL_MS = 200;
 const CONNECTION_LIFETIME_MS = 500;
 
 /** By its heartbeats alone does it outlast an NLB's hold. A machine that nobody completes it for goes all the same. */
-export const HOOK: LifecycleHook = {
+const HOOK: LifecycleHook = {
   name: "drain",
   transition: "autoscaling:EC2_INSTANCE_TERMINATING",
   heartbeatTimeoutSeconds: 4,
