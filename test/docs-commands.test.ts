@@ -37,6 +37,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run soak -- --only memory --only file": "test/bench/soak.test.ts",
   "npm run soak -- --json": "test/bench/soak.test.ts",
   "npm test -- test/e2e/crash-matrix.test.ts": "it is among the tests",
+  "npm test -- test/e2e/spot-reclaim.test.ts": "it is among the tests",
   "docker build --tag hasta-la-vista .": "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
   "docker run --read-only --publish 8080:8080 --env SECRET=a-long-api-key-of-yours --env CLOUDPROVIDER=aws --env AWS_REGION=eu-west-1 hasta-la-vista":
     "test/packaging/dockerfile.test.ts runs what the image would, with such variables",

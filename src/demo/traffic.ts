@@ -8,6 +8,10 @@ export type LossCause = (typeof LOSS_CAUSES)[number];
 export interface Loss {
   /** When the request was sent, in milliseconds since the epoch, by the traffic's clock. */
   readonly at: number;
+  /** When its connection was opened. */
+  readonly openedAt: number;
+  /** When it was given up, or answered badly. */
+  readonly lostAt: number;
   /** The destination's name. */
   readonly to: string;
   readonly cause: LossCause;
@@ -117,8 +121,10 @@ export class Traffic {
     const kept = over === "kept" ? this.#keptConnection(destination, at) : undefined;
     this.#sent += 1;
     const [waited, givenUp] = [this.#wait(destination), new AbortController()];
-    const ended = request(destination.url, kept?.agent ?? new Agent(), givenUp.signal).then((cause) => {
-      if (cause !== undefined) this.#losses.push({ at, to: destination.name, cause });
+    const ended = request(destination.url, kept?.agent ?? new Agent(), givenUp.signal).then(({ cause, isReused }) => {
+      const openedAt = isReused ? (kept?.openedAt ?? at) : at;
+      const lostAt = this.#options.clock.now();
+      if (cause !== undefined) this.#losses.push({ at, openedAt, lostAt, to: destination.name, cause });
       if (kept !== undefined) kept.busy = false;
       waited.abort();
       this.#underWay.delete(ended);
@@ -163,15 +169,24 @@ export class Traffic {
   }
 }
 
-/** Resolves with how a request was lost, by a timeout when `givenUp` aborts; undefined when it was answered. */
-function request(url: string, agent: Agent, givenUp: AbortSignal): Promise<LossCause | undefined> {
+interface Ended {
+  /** How the request was lost; undefined when it was answered. */
+  readonly cause: LossCause | undefined;
+  /** It was not its connection's first. */
+  readonly isReused: boolean;
+}
+
+/** Never rejects. Lost by a timeout when `givenUp` aborts. */
+function request(url: string, agent: Agent, givenUp: AbortSignal): Promise<Ended> {
   return new Promise((resolve) => {
-    const onError = (error: Error) => resolve(givenUp.aborted ? "timeout" : causeOfError(error));
-    get(url, { agent, signal: givenUp }, (response) => {
+    const end = (cause: LossCause | undefined) => resolve({ cause, isReused: sent.reusedSocket });
+    const onError = (error: Error) => end(givenUp.aborted ? "timeout" : causeOfError(error));
+    const sent = get(url, { agent, signal: givenUp }, (response) => {
       response.resume();
-      response.once("end", () => resolve(response.statusCode === 200 ? undefined : causeOfStatus(response.statusCode)));
+      response.once("end", () => end(response.statusCode === 200 ? undefined : causeOfStatus(response.statusCode)));
       response.once("error", onError);
-    }).once("error", onError);
+    });
+    sent.once("error", onError);
   });
 }
 

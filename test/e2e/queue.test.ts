@@ -131,7 +131,7 @@ describe("a service with a queue", () => {
     expect(await lifecycleState()).toBe("Terminating:Wait");
 
     const second = await startService(env);
-    await second.child.line(/"found draining already, holding"/);
+    await second.child.line(/"deregistered earlier, holding"/);
     await second.child.line(/the message is deleted/);
     expect(await lifecycleState()).not.toBe("Terminating:Wait");
   });

@@ -59,6 +59,20 @@ describe("a spot instance that EC2 takes back", () => {
     ]);
   });
 
+  test("is switched off no later where the warning comes late", async () => {
+    const { world, clock, node, state, heard } = scene();
+    world.interruptions.interrupt(node, { lateMs: 85 * SECOND_MS });
+    expect(world.interruptions.of(node.id)?.actsAt).toBe(clock.now() + 35 * SECOND_MS);
+    await clock.advance(35 * SECOND_MS - 1);
+    expect(await state()).toBe("running");
+    await clock.advance(1);
+    expect(await state()).toBe("shutting-down");
+    expect(heard).toEqual([
+      [-85, "interruption terminate"],
+      [35, "shutting-down"],
+    ]);
+  });
+
   test.each<[InterruptionAction, number]>([
     ["stop", 120],
     ["hibernate", 0],

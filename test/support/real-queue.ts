@@ -1,6 +1,8 @@
+import { setMaxListeners } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
+  ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteQueueCommand,
   GetQueueAttributesCommand,
@@ -32,6 +34,14 @@ export async function realQueue(name = "departures") {
     async send(body: string): Promise<string> {
       return (await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: body }))).MessageId ?? "";
     },
+    /** These messages come back now, as SQS lets them by itself a while after whoever received them has died. */
+    async timeOut(messageIds: readonly string[]): Promise<void> {
+      for (const { message, receiptHandle } of fauxqs.inspectQueue(name)?.messages.inflight ?? []) {
+        if (!messageIds.includes(message.messageId)) continue;
+        const input = { QueueUrl: url, ReceiptHandle: receiptHandle, VisibilityTimeout: 0 };
+        await sqs.send(new ChangeMessageVisibilityCommand(input));
+      }
+    },
     async depth(): Promise<{ readonly waiting: number; readonly inFlight: number }> {
       const input = {
         QueueUrl: url,
@@ -46,31 +56,39 @@ export async function realQueue(name = "departures") {
 
 /**
  * AWS goes by the path of a queue's URL, whatever its host. fauxqs wants its own host, which is a name that not every
- * machine finds: this stands before it and puts that into requests.
+ * machine finds: this stands before it and puts that into requests. fauxqs also goes on receiving for somebody who has
+ * left: what it finds for them is put back.
  */
 async function asAtAws(port: number): Promise<string> {
   const theirs = `http://sqs.eu-west-1.localhost:${port}/`;
+  const over = new AbortController();
+  setMaxListeners(0, over.signal);
+  const ask = async (headers: Record<string, string>, body: string) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", headers, body, signal: over.signal });
+    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+  };
   const server = createServer(async (request, response) => {
-    const left = new AbortController();
-    response.once("close", () => left.abort());
     try {
       let body = "";
       for await (const chunk of request) body += chunk;
-      const { host, "content-length": _, connection, ...headers } = request.headers;
-      const answer = await fetch(`http://127.0.0.1:${port}/`, {
-        method: "POST",
-        headers: headers as Record<string, string>,
-        body: body.replace(/"QueueUrl":"http:\/\/[^/]+\//, `"QueueUrl":"${theirs}`),
-        signal: left.signal,
-      });
-      const text = await answer.text();
-      response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(text);
+      const { host, "content-length": _, connection, ...rest } = request.headers;
+      const headers = rest as Record<string, string>;
+      const sent = body.replace(/"QueueUrl":"http:\/\/[^/]+\//, `"QueueUrl":"${theirs}`);
+      const answer = await ask(headers, sent);
+      if (!response.destroyed)
+        return void response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(answer.text);
+      if (headers["x-amz-target"] !== "AmazonSQS.ReceiveMessage" || answer.status !== 200) return;
+      for (const { ReceiptHandle } of JSON.parse(answer.text).Messages ?? []) {
+        const back = { QueueUrl: JSON.parse(sent).QueueUrl, ReceiptHandle, VisibilityTimeout: 0 };
+        await ask({ ...headers, "x-amz-target": "AmazonSQS.ChangeMessageVisibility" }, JSON.stringify(back));
+      }
     } catch {
       response.destroy(); // Whoever asked has left, or the test is over.
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
+    over.abort();
     server.closeAllConnections();
     server.close();
   });

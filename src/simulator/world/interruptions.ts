@@ -11,6 +11,8 @@ export interface InterruptInput {
   readonly action?: InterruptionAction;
   /** A rebalance recommendation comes now, and the warning so much later. Absent: the warning comes now. */
   readonly rebalanceLeadMs?: number;
+  /** EC2 has warned so long ago, and what says so comes only now. Default: 0. */
+  readonly lateMs?: number;
 }
 
 /** What taking back instances needs of the world around it. */
@@ -51,10 +53,10 @@ export class Interruptions {
   }
 
   /** Takes a spot instance back: hibernates it at once, does all else two minutes after the warning. */
-  interrupt(instance: Instance, { action = "terminate", rebalanceLeadMs }: InterruptInput = {}): void {
+  interrupt(instance: Instance, { action = "terminate", rebalanceLeadMs, lateMs = 0 }: InterruptInput = {}): void {
     const now = this.#world.clock.now();
     if (rebalanceLeadMs !== undefined) this.recommendRebalance(instance, now);
-    this.#world.at(now + (rebalanceLeadMs ?? 0), (at) => this.#warn(instance, { action, of: "spot" }, at));
+    this.#world.at(now + (rebalanceLeadMs ?? 0), (at) => this.#warn(instance, { action, of: "spot" }, at - lateMs));
     this.#world.settle();
   }
 
@@ -67,11 +69,11 @@ export class Interruptions {
   }
 
   /** One that is off, or that has been warned, is left alone. */
-  #warn(instance: Instance, kind: Pick<Interruption, "action" | "of">, now: number): void {
+  #warn(instance: Instance, kind: Pick<Interruption, "action" | "of">, warnedAt: number): void {
     if (isOff(instance) || this.#interruptions.has(instance.id)) return;
-    const interruption = { ...kind, actsAt: kind.action === "hibernate" ? now : now + NOTICE_MS };
+    const interruption = { ...kind, actsAt: kind.action === "hibernate" ? warnedAt : warnedAt + NOTICE_MS };
     this.#interruptions.set(instance.id, interruption);
-    this.#world.announce({ type: "interruption", instance, interruption, at: now });
+    this.#world.announce({ type: "interruption", instance, interruption, at: warnedAt });
     this.#world.at(interruption.actsAt, (at) => this.#act(instance, kind.action, at));
   }
 
