@@ -41,7 +41,7 @@ export function openQueue(
   const recommendations = new Recommendations({
     clock,
     undoAfterMs: config.rebalanceUndoMs,
-    undo: (instanceId) => undoRecommended(instanceId, { ledger, drainer }, abandon),
+    undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
     heard: (event) => tell(recommendationLine(event)),
   });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };

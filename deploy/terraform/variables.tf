@@ -32,8 +32,8 @@ variable "heartbeat_timeout_seconds" {
   default     = 1200
 
   validation {
-    condition     = var.heartbeat_timeout_seconds >= 60 && var.heartbeat_timeout_seconds <= 7200
-    error_message = "60 to 7200 seconds."
+    condition     = var.heartbeat_timeout_seconds >= 120 && var.heartbeat_timeout_seconds <= 7200
+    error_message = "120 to 7200 seconds."
   }
 }
 

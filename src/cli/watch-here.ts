@@ -37,7 +37,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const recommendations = new Recommendations({
     clock,
     undoAfterMs: config.rebalanceUndoMs,
-    undo: (instanceId) => undoRecommended(instanceId, { ledger, drainer }, abandon),
+    undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
     heard: (event) => tell(log, recommendationLine(event)),
   });
   const source = new InstanceMetadata({

@@ -33,6 +33,8 @@ export interface Announced {
   readonly deadline?: number | undefined;
   /** Absent: this is the first time. */
   readonly firstTriedAt?: number | undefined;
+  /** Whose the queue is. Absent: it came without one. */
+  readonly accountId?: string | undefined;
 }
 
 /** What became of an announcement. `outcome` is absent where it was none of ours. */
@@ -52,7 +54,7 @@ export class Departures {
   /** Throws `DrainError` when the hook could not be completed. */
   async drain(announced: Announced, { drains, settling }: InvocationTime): Promise<Departed> {
     const { drainer, hooks, foreign, dryRun, region, heard, onSettled } = this.#options;
-    const { messageId, announcement, since, deadline } = announced;
+    const { messageId, announcement, since, deadline, accountId = announcement.accountId } = announced;
     const { instanceId, lifecycleAction: action } = announcement;
     if (region !== undefined && (announcement.region ?? region) !== region) {
       heard({ type: "elsewhere", messageId, announcement });
@@ -73,7 +75,10 @@ export class Departures {
     }
     // The plan is the answer of a dry run: it need not come back.
     if (outcome.status === "planned") return { outcome, settlement: { message: "delete", hook: "untouched" } };
-    const settlement = settlementOf(outcome, { foreign, isOtherAccount: false });
+    const settlement = settlementOf(outcome, {
+      foreign,
+      isOtherAccount: accountId !== (announcement.accountId ?? accountId),
+    });
     if (isKept && settlement.hook === "continue") await hooks.complete({ action, instanceId }, settling);
     return { outcome, settlement };
   }

@@ -29,7 +29,7 @@ export class EventBridgeHandler {
     const body = JSON.stringify(event) ?? "";
     const { id } = (event ?? {}) as { readonly id?: unknown };
     const messageId = typeof id === "string" ? id : "unnamed";
-    const reading = readMessage(body, read, false);
+    const reading = readMessage(body, { read, heedsRecommendations: false, now: clock.now() });
     if (reading.asks === "nothing") return heard({ type: "nothing-asked", messageId, what: reading.what });
     if (reading.asks === "unknown") {
       heard({ type: "malformed", messageId, problem: reading.problem, receives: 1 });

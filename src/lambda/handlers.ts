@@ -3,7 +3,7 @@ import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.t
 import type { QueueAddress } from "../aws/queue-address.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { readConfig } from "../config.ts";
-import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { Clock } from "../drain/clock.ts";
 import { createEngine } from "../engine.ts";
 import { jsonLog } from "../observe/json-log.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
@@ -13,6 +13,7 @@ import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { QueueCalls } from "../sources/queue-calls.ts";
 import { sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
+import { FunctionClock } from "./clock.ts";
 import { Departures } from "./departures.ts";
 import { EventBridgeHandler } from "./event-bridge-handler.ts";
 import { SqsHandler, type SqsRecord } from "./sqs-handler.ts";
@@ -31,7 +32,12 @@ export interface Handlers {
 }
 
 /** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
-export function createHandlers({ environment, write, clock = new SystemClock(), aws = {} }: HandlersOptions): Handlers {
+export function createHandlers({
+  environment,
+  write,
+  clock = new FunctionClock(),
+  aws = {},
+}: HandlersOptions): Handlers {
   const config = readConfig({ verb: "lambda", environment });
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });

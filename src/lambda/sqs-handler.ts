@@ -3,7 +3,6 @@ import { asDrainError } from "../drain/errors.ts";
 import { shown } from "../drain/shown.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
 import { readMessage } from "../sources/message-reader.ts";
-import { AwsTime } from "../sources/notice.ts";
 import { jointly, type Settlement } from "../sources/settlement.ts";
 import type { QueueEvent } from "../sources/source-events.ts";
 import type { Departures } from "./departures.ts";
@@ -43,11 +42,9 @@ const FAILED_SECONDS = 30;
 /** Answers batches of messages. Each is deleted by Lambda unless it is named in the answer. */
 export class SqsHandler {
   readonly #options: SqsHandlerOptions;
-  readonly #time: AwsTime;
 
   constructor(options: SqsHandlerOptions) {
     this.#options = options;
-    this.#time = new AwsTime(options.clock);
   }
 
   /**
@@ -65,10 +62,10 @@ export class SqsHandler {
   }
 
   async #settle(record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
-    const { heard, read, giveBack } = this.#options;
+    const { heard, read, giveBack, clock } = this.#options;
     const { messageId, body } = record;
     const receives = Number(record.attributes.ApproximateReceiveCount);
-    const reading = readMessage(body, read, false);
+    const reading = readMessage(body, { read, heedsRecommendations: false, now: clock.now() });
     if (reading.asks === "nothing") {
       heard({ type: "nothing-asked", messageId, what: reading.what });
       return "delete";
@@ -96,17 +93,18 @@ export class SqsHandler {
     const { messageId, attributes } = record;
     const firstReceivedAt = Number(attributes.ApproximateFirstReceiveTimestamp);
     const isFirst = Number(attributes.ApproximateReceiveCount) <= 1;
-    if (isFirst) this.#time.heardNow(firstReceivedAt);
     const { announcedAt = Number(attributes.SentTimestamp), deadline } = announcement;
-    const here = (at: number) => Math.min(clock.now(), this.#time.here(at));
+    // The clock of a function is AWS's.
+    const atMostNow = (at: number) => Math.min(clock.now(), at);
     try {
       const { settlement } = await departures.drain(
         {
           messageId,
           announcement,
-          since: here(announcedAt),
-          deadline: deadline && this.#time.here(deadline),
-          firstTriedAt: isFirst ? undefined : here(firstReceivedAt),
+          since: atMostNow(announcedAt),
+          deadline,
+          firstTriedAt: isFirst ? undefined : atMostNow(firstReceivedAt),
+          accountId: record.eventSourceARN.split(":")[4],
         },
         time,
       );
@@ -123,12 +121,16 @@ export function sqsRecords(event: unknown): readonly SqsRecord[] {
   const { Records } = (event ?? {}) as { readonly Records?: unknown };
   if (Array.isArray(Records) && Records.every(isSqsRecord)) return Records;
   throw new TypeError(
-    `this handler answers batches of an SQS queue, and got ${shown(JSON.stringify(event) ?? String(event), 200)}`,
+    `this handler answers batches of an SQS queue, and got ${shown(JSON.stringify(event) ?? String(event), 40)}`,
   );
 }
 
 function isSqsRecord(value: unknown): value is SqsRecord {
   const { messageId, receiptHandle, body, eventSourceARN, attributes } = (value ?? {}) as Partial<SqsRecord>;
   const texts = [messageId, receiptHandle, body, eventSourceARN];
-  return texts.every((text) => typeof text === "string") && typeof attributes === "object" && attributes !== null;
+  const { ApproximateReceiveCount, SentTimestamp, ApproximateFirstReceiveTimestamp } = attributes ?? {};
+  const numbers = [ApproximateReceiveCount, SentTimestamp, ApproximateFirstReceiveTimestamp];
+  return (
+    texts.every((text) => typeof text === "string") && numbers.every((number) => /^\d{1,15}$/.test(String(number)))
+  );
 }

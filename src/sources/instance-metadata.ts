@@ -3,7 +3,7 @@ import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { announcedRequest } from "./announced-request.ts";
 import type { InstanceIdentity } from "./metadata/identity-document.ts";
 import type { MetadataWatch } from "./metadata-watch.ts";
-import type { Recommendations } from "./recommendations.ts";
+import { type Recommendations, type TakenOut, takenOut } from "./recommendations.ts";
 import { type NoticeEnd, noticeEnd } from "./standing-notices.ts";
 import type { TerminationHook } from "./termination-hook.ts";
 
@@ -47,19 +47,22 @@ export class InstanceMetadata implements EventSource {
         accepted: () => {},
         unrecorded: () => {},
         settle: async (outcome) => {
-          const end = noticeEnd(outcome);
+          const isRefused = outcome.status === "refused" && announcement.isVoluntary === true;
+          // A recommendation that was told no is not repeated.
+          const end = isRefused ? "over" : noticeEnd(outcome);
           if (isScaledIn) this.#letGo(end);
           done(end);
-          if (announcement.isVoluntary && end === "out") await this.#untilFollowed(announcement.instanceId, stop);
+          if (announcement.isVoluntary && end === "out")
+            await this.#untilFollowed(takenOut(announcement.instanceId, outcome), stop);
         },
       };
     }
   }
 
   /** Whoever is told to stop leaves the machine as it is. */
-  async #untilFollowed(instanceId: string, stop: AbortSignal): Promise<void> {
+  async #untilFollowed(taken: TakenOut | undefined, stop: AbortSignal): Promise<void> {
     try {
-      await this.#options.recommendations?.settled(instanceId, stop);
+      if (taken !== undefined) await this.#options.recommendations?.settled(taken, stop);
     } catch (error) {
       if (!stop.aborted) throw error;
     }

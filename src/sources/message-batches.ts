@@ -76,12 +76,13 @@ export class MessageBatches<T> {
 
   async #together(batch: readonly Waiting<T>[]): Promise<void> {
     const failures = await this.#sent(batch);
-    for (const [index, one] of batch.entries()) {
+    const again = batch.map(async (one, index) => {
       const failure = failures.find((each) => each.index === index);
       if (failure === undefined) one.resolve();
       else if (failure.isPassing) await this.#alone(one);
       else one.reject(failure.error);
-    }
+    });
+    await Promise.all(again);
   }
 
   async #alone(one: Waiting<T>): Promise<void> {

@@ -1,5 +1,6 @@
 import { nodeReference } from "../drain/request.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
+import { isSpared } from "./notice.ts";
 
 /** What a message asks of us. */
 export type MessageReading =
@@ -8,22 +9,28 @@ export type MessageReading =
   | { readonly asks: "nothing"; readonly what: string }
   | { readonly asks: "unknown"; readonly problem: string };
 
-/**
- * Reads a message with `read`. What can't be read, for whatever reason, is nobody's fault but the message's: never throws.
- * `heedsRecommendations`: a recommendation alone takes a node out.
- */
-export function readMessage(
-  body: string,
-  read: (body: string) => EventReading,
-  heedsRecommendations: boolean,
-): MessageReading {
+export interface ReadMessageOptions {
+  readonly read: (body: string) => EventReading;
+  /** A recommendation alone takes a node out. */
+  readonly heedsRecommendations: boolean;
+  /** In milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Reads a message. What can't be read, for whatever reason, is nobody's fault but the message's: never throws. */
+export function readMessage(body: string, { read, heedsRecommendations, now }: ReadMessageOptions): MessageReading {
   try {
     const reading = read(body);
     if (reading.reading === "malformed") return { asks: "unknown", problem: reading.problem };
     if (reading.reading === "nothing-asked") return { asks: "nothing", what: reading.what };
-    const announcements = reading.announcements.filter(({ isVoluntary }) => heedsRecommendations || !isVoluntary);
-    const [voluntary] = reading.announcements;
-    if (announcements.length === 0) return { asks: "nothing", what: voluntary?.reason ?? "no instance" };
+    // What AWS has done with a machine by now it will not do again: it would be out for nothing.
+    const isDone = ({ kind, deadline }: Announcement) =>
+      kind === "scheduled-change" && deadline !== undefined && isSpared(deadline, now);
+    const announcements = reading.announcements.filter(
+      (one) => (heedsRecommendations || !one.isVoluntary) && !isDone(one),
+    );
+    const [first] = reading.announcements;
+    if (announcements.length === 0) return { asks: "nothing", what: first?.reason ?? "no instance" };
     for (const { instanceId } of announcements) nodeReference("id", instanceId);
     return { asks: "drains", announcements };
   } catch (error) {

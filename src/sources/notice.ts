@@ -29,11 +29,20 @@ export class AwsTime {
   }
 }
 
+/** A machine that still runs so long after its deadline was spared: nobody knows when it goes now. */
+const SPARED_MS = 300_000;
+
+/** The machine should have gone long ago. */
+export function isSpared(deadline: number, now: number): boolean {
+  return deadline <= now - SPARED_MS;
+}
+
 /**
  * The deadline to drain by of what was received at `receivedAt`: the earliest of `deadlines`, but never so early that
- * nothing could be begun. All by one clock, in milliseconds since the epoch. Undefined where there is none.
+ * nothing could be begun. All by one clock, in milliseconds since the epoch. Undefined where there is none, or only some
+ * that are long past.
  */
 export function boundedDeadline(deadlines: readonly (number | undefined)[], receivedAt: number): number | undefined {
-  const given = deadlines.filter((at) => at !== undefined);
+  const given = deadlines.filter((at) => at !== undefined && !isSpared(at, receivedAt)) as readonly number[];
   return given.length === 0 ? undefined : Math.max(receivedAt + NOTICE_MIN_MS, Math.min(...given));
 }

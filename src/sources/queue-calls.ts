@@ -10,7 +10,7 @@ import {
   type ReceiveMessageCommandOutput,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
-import type { QueueAddress } from "../aws/queue-address.ts";
+import { type QueueAddress, queueAddress } from "../aws/queue-address.ts";
 import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
@@ -52,13 +52,20 @@ export class QueueCalls {
   readonly #deletes: MessageBatches<{ readonly handle: string }>;
   readonly #changes: MessageBatches<{ readonly handle: string; readonly seconds: number }>;
   #url: string | undefined;
+  #accountId: string | undefined;
 
   constructor(options: QueueCallsOptions) {
     this.#options = options;
     const { clock } = options;
     this.#url = options.address.url;
+    this.#accountId = options.address.accountId;
     this.#deletes = new MessageBatches({ clock, send: (entries, signal) => this.#delete(entries, signal) });
     this.#changes = new MessageBatches({ clock, send: (entries, signal) => this.#change(entries, signal) });
+  }
+
+  /** Whose the queue is; undefined while nobody has said. */
+  get accountId(): string | undefined {
+    return this.#accountId;
   }
 
   /**
@@ -106,6 +113,7 @@ export class QueueCalls {
       signal,
     );
     this.#url = QueueUrl ?? "";
+    this.#accountId ??= queueAddress(this.#url).accountId;
     return this.#url;
   }
 

@@ -1,6 +1,7 @@
 import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
+import type { DrainOutcome } from "../drain/outcome.ts";
 
 /** What became of nodes that were taken out because somebody recommended it. */
 export type RecommendationEvent = {
@@ -13,12 +14,31 @@ export type RecommendationEvent = {
   | { readonly type: "recommendation-not-withdrawn"; readonly error: DrainError }
 );
 
+/** What was drained on a recommendation, and by which drain. */
+export interface TakenOut {
+  readonly instanceId: string;
+  readonly drainId: string;
+}
+
+/** What there may be to undo of a drain that ended so, whether or not it has taken everything out. */
+export function takenOut(instanceId: string, outcome: DrainOutcome): TakenOut | undefined {
+  if (!("drainId" in outcome) || outcome.drainId === undefined || !TAKES_OUT.has(outcome.status)) return undefined;
+  return { instanceId, drainId: outcome.drainId };
+}
+
+const TAKES_OUT: ReadonlySet<DrainOutcome["status"]> = new Set([
+  "drained",
+  "nothing-registered",
+  "failed",
+  "deadline-passed",
+]);
+
 export interface RecommendationsOptions {
   readonly clock: Clock;
   /** How long a departure may take to follow, in milliseconds. */
   readonly undoAfterMs: number;
-  /** Registers again what was taken out because of recommendations alone. Resolves with how many drains that undid. */
-  readonly undo: (instanceId: string) => Promise<number>;
+  /** See `undoRecommended`. */
+  readonly undo: (taken: TakenOut) => Promise<number>;
   readonly heard: (event: RecommendationEvent) => void;
 }
 
@@ -30,13 +50,24 @@ export class Recommendations {
   readonly #options: RecommendationsOptions;
   /** Those that are out, by instance. */
   readonly #waiting = new Map<string, AbortController>();
+  /** Instances whose departure was announced, and when, in milliseconds since the epoch. */
+  readonly #announced = new Map<string, number>();
 
   constructor(options: RecommendationsOptions) {
     this.#options = options;
   }
 
+  /** How many are out, and not known to go. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Another event says that the instance goes. */
   followed(instanceId: string): void {
+    const { clock, undoAfterMs } = this.#options;
+    const now = clock.now();
+    for (const [other, at] of this.#announced) if (at <= now - undoAfterMs) this.#announced.delete(other);
+    this.#announced.set(instanceId, now);
     this.#waiting.get(instanceId)?.abort(WOKEN);
   }
 
@@ -44,10 +75,13 @@ export class Recommendations {
    * The instance is out. Resolves once its departure has followed, or what was done is undone. Throws `DrainError` where
    * that can't be, or `stop`'s reason: then somebody has to be told of the recommendation again.
    */
-  async settled(instanceId: string, stop: AbortSignal): Promise<void> {
+  async settled({ instanceId, drainId }: TakenOut, stop: AbortSignal): Promise<void> {
     const { clock, undoAfterMs, heard } = this.#options;
+    const announcedAt = this.#announced.get(instanceId) ?? Number.NEGATIVE_INFINITY;
+    // While it was drained.
+    if (announcedAt > clock.now() - undoAfterMs) return heard({ type: "departure-followed", instanceId });
     // A second recommendation begins the wait anew.
-    this.followed(instanceId);
+    this.#waiting.get(instanceId)?.abort(WOKEN);
     const follows = newAbort();
     this.#waiting.set(instanceId, follows);
     heard({ type: "awaiting-departure", instanceId, until: clock.now() + undoAfterMs });
@@ -59,14 +93,17 @@ export class Recommendations {
     } finally {
       if (this.#waiting.get(instanceId) === follows) this.#waiting.delete(instanceId);
     }
-    await this.#undo(instanceId);
+    await this.#undo({ instanceId, drainId });
   }
 
-  async #undo(instanceId: string): Promise<void> {
+  async #undo(taken: TakenOut): Promise<void> {
     const { undo, heard } = this.#options;
+    const { instanceId } = taken;
     try {
-      heard({ type: "recommendation-withdrawn", instanceId, undone: await undo(instanceId) });
+      heard({ type: "recommendation-withdrawn", instanceId, undone: await undo(taken) });
     } catch (error) {
+      // The machine has gone, though nobody has said that it would.
+      if (asDrainError(error).code === "instance-gone") return heard({ type: "departure-followed", instanceId });
       heard({ type: "recommendation-not-withdrawn", instanceId, error: asDrainError(error) });
       throw error;
     }

@@ -1,8 +1,10 @@
 import { drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
+import { DrainError } from "../drain/errors.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import { undoFailure } from "../drain/undo.ts";
 import type { AnnouncementKind } from "./announcement.ts";
+import type { TakenOut } from "./recommendations.ts";
 
 const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
 
@@ -11,10 +13,15 @@ const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
  * before a restart did what the one after it found done. Resolves with how many. Throws `DrainError`.
  */
 export async function undoRecommended(
-  instanceId: string,
+  { instanceId, drainId }: TakenOut,
   { ledger, drainer }: { readonly ledger: Ledger; readonly drainer: Pick<Drainer, "cancel"> },
   signal: AbortSignal,
 ): Promise<number> {
+  if ((await ledger.read(drainId, signal)) === undefined)
+    throw new DrainError(
+      "drain-not-found",
+      `the ledger has forgotten the drain ${drainId}, which alone could be undone`,
+    );
   let undone = 0;
   for (const { drain, undo } of ledger.listOf(instanceId)) {
     const record = drainRecord((await ledger.read(drain, signal)) ?? []);

@@ -69,3 +69,12 @@ const ORDER: readonly Settlement["message"][] = ["release", "leave", "delete"];
 export function jointly(messages: readonly Settlement["message"][]): Settlement["message"] {
   return ORDER.find((each) => messages.includes(each)) ?? "delete";
 }
+
+const RELEASED_SECONDS_MAX = 60;
+/** What has failed is tried again before a hook's timeout has passed: nobody sends heartbeats meanwhile. */
+const LEFT_SECONDS = 15;
+
+/** In how many seconds a message comes back. Longer each time that it came to nobody who wants it. */
+export function secondsUntilBack(fate: "leave" | "release", receives: number): number {
+  return fate === "leave" ? LEFT_SECONDS : Math.min(RELEASED_SECONDS_MAX, 2 ** (receives - 1) - 1);
+}

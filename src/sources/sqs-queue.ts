@@ -1,48 +1,26 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
-import type { Clock } from "../drain/clock.ts";
 import { asDrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { tell } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { announcedRequest } from "./announced-request.ts";
-import type { Announcement, EventReading } from "./announcement.ts";
+import type { Announcement } from "./announcement.ts";
 import { answeredWithin } from "./answered-within.ts";
 import { MessageInFlight } from "./in-flight.ts";
-import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
 import { AwsTime, boundedDeadline } from "./notice.ts";
-import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
+import { MESSAGES_PER_CALL_MAX, QueueCalls, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver } from "./receiver.ts";
-import type { Recommendations } from "./recommendations.ts";
-import { type ForeignEvents, foreignSettlement, type Settlement, settlementOf } from "./settlement.ts";
-import type { QueueEvent, SourceObserver } from "./source-events.ts";
+import { takenOut } from "./recommendations.ts";
+import { foreignSettlement, type Settlement, secondsUntilBack, settlementOf } from "./settlement.ts";
+import type { QueueEvent } from "./source-events.ts";
+import type { SqsQueueOptions } from "./sqs-queue-options.ts";
 import { Visibility } from "./visibility.ts";
-
-export interface SqsQueueOptions extends QueueCallsOptions {
-  readonly clock: Clock;
-  readonly hooks: LifecycleHooks;
-  readonly read: (body: string) => EventReading;
-  readonly foreign: ForeignEvents;
-  /** Nothing is deleted, completed or kept waiting. */
-  readonly dryRun: boolean;
-  /** Absent: recommendations ask for nothing. */
-  readonly recommendations?: Recommendations;
-  /** The region that is drained in. Absent: events of any. */
-  readonly region?: string;
-  /** Messages whose drains run, at most; more are left to others. */
-  readonly inFlightMax?: number;
-  readonly observers: readonly SourceObserver[];
-  /** Somebody waits for the process to end: all calls are cut off soon. */
-  readonly abandon: AbortSignal;
-}
 
 const IN_FLIGHT_MAX = 1_000;
 const SETTLE_MAX_MS = 120_000;
 /** Somebody waits for the process to end. */
 const RELEASE_MAX_MS = 5_000;
-const RELEASE_SECONDS_MAX = 60;
-/** What a recommendation has come to that may have to be undone. */
-const DONE_FOR_NOW: ReadonlySet<DrainOutcome["status"]> = new Set(["drained", "nothing-registered"]);
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
 
 const ignore = () => {};
@@ -133,8 +111,11 @@ export class SqsQueue implements EventSource {
 
   /** Messages as soon as there are some and there is room for them; none when the source stops. */
   async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
-    const { inFlightMax = IN_FLIGHT_MAX } = this.#options;
-    while (this.#inFlight.size > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX) && !this.#isStopping) {
+    const { inFlightMax = IN_FLIGHT_MAX, recommendations } = this.#options;
+    // Of nodes that are out on a recommendation the drains have ended.
+    const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0);
+    const isFull = () => draining() > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX);
+    while (isFull() && !this.#isStopping) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -158,7 +139,10 @@ export class SqsQueue implements EventSource {
       this.#inBackground(this.#limited(RELEASE_MAX_MS, (signal) => this.#calls.changeVisibility(handle, 0, signal)));
       return [];
     }
-    const reading = readMessage(body, read, recommendations !== undefined);
+    const reading = readMessage(body, {
+      ...{ read, now: clock.now() },
+      heedsRecommendations: recommendations !== undefined,
+    });
     if (reading.asks === "unknown") {
       this.#notify({ type: "malformed", messageId, problem: reading.problem, receives });
       return [];
@@ -225,12 +209,18 @@ export class SqsQueue implements EventSource {
     { instanceId, lifecycleAction: action, accountId, isVoluntary }: Announcement,
     outcome: DrainOutcome,
   ): Promise<void> {
-    const { hooks, foreign, dryRun, recommendations, address } = this.#options;
-    const isOtherAccount = accountId !== undefined && accountId !== (address.accountId ?? accountId);
+    const { hooks, foreign, dryRun, recommendations } = this.#options;
+    const isOtherAccount = accountId !== undefined && accountId !== (this.#calls.accountId ?? accountId);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
-      if (isVoluntary && DONE_FOR_NOW.has(outcome.status))
-        await recommendations?.settled(instanceId, this.#stopping.signal);
+      const taken = isVoluntary ? takenOut(instanceId, outcome) : undefined;
+      if (taken !== undefined && recommendations !== undefined) {
+        const settled = recommendations.settled(taken, this.#stopping.signal);
+        // There is room for another message now.
+        this.#wake();
+        await settled;
+        return await this.#done(message, "delete");
+      }
       if (settlement.hook === "continue" && action !== undefined)
         await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
     } catch (error) {
@@ -250,7 +240,12 @@ export class SqsQueue implements EventSource {
     try {
       await this.#limited(this.#isStopping ? RELEASE_MAX_MS : SETTLE_MAX_MS, async (signal) => {
         if (jointFate === "delete") await this.#calls.delete(message.handle, signal);
-        if (jointFate === "release") await this.#calls.changeVisibility(message.handle, this.#delayOf(message), signal);
+        else
+          await this.#calls.changeVisibility(
+            message.handle,
+            this.#isStopping ? 0 : secondsUntilBack(jointFate, message.receives),
+            signal,
+          );
       });
       this.#notify({ type: "settled", messageId, instanceIds, message: jointFate });
     } catch (error) {
@@ -275,11 +270,6 @@ export class SqsQueue implements EventSource {
     } catch (error) {
       this.#notify({ type: "not-settled", messageId, error: asDrainError(error) });
     }
-  }
-
-  /** Seconds until others may have a message. Longer each time it came to nobody who wants it. */
-  #delayOf({ receives }: MessageInFlight): number {
-    return this.#isStopping ? 0 : Math.min(RELEASE_SECONDS_MAX, 2 ** (receives - 1) - 1);
   }
 
   #limited(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {

@@ -21,6 +21,13 @@ import {
 const INTERVAL_MS = 5_000;
 const UNDO_AFTER_MS = 1_800_000;
 const GONE: DrainOutcome = { status: "instance-gone", message: "it is terminated" };
+const DRAINED: DrainOutcome = {
+  status: "drained",
+  drainId: "d-1",
+  node: { id: ID, name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] },
+  elsewhere: [],
+  registrations: [],
+};
 const ABANDONED: DrainOutcome = { status: "abandoned", registrations: [] };
 const outOf = (reason: "deadline" | "timeout"): DrainOutcome => ({
   status: "deadline-passed",
@@ -44,7 +51,7 @@ async function watched({ dryRun = false, heedsRecommendations = false } = {}) {
   const undone: string[] = [];
   const recommendations = new Recommendations({
     ...{ clock, undoAfterMs: UNDO_AFTER_MS, heard: () => {} },
-    undo: async (instanceId) => undone.push(instanceId),
+    undo: async ({ instanceId }) => undone.push(instanceId),
   });
   const stop = newAbort();
   onTestFinished(() => stop.abort());
@@ -120,11 +127,18 @@ describe("a notice in instance metadata", () => {
     expect(deliveries).toHaveLength(2);
   });
 
-  test("of a time long past still leaves time to begin", async () => {
+  test("of a time just past still leaves time to begin", async () => {
+    const { clock, imds, deliveries, at } = await watched();
+    imds.bodies.set(SPOT, spot(at(-60_000)));
+    await clock.advance(INTERVAL_MS);
+    expect(deliveries[0]?.request.deadline).toBe(clock.now() + 30_000);
+  });
+
+  test("of a time long past says nothing of when a machine goes that still runs", async () => {
     const { clock, imds, deliveries } = await watched();
     imds.bodies.set(SPOT, spot("2020-01-01T00:00:00Z"));
     await clock.advance(INTERVAL_MS);
-    expect(deliveries[0]?.request.deadline).toBe(clock.now() + 30_000);
+    expect(deliveries.map(({ request }) => request.deadline)).toEqual([undefined]);
   });
 
   test("of maintenance far ahead is told at once, and drained for an hour before", async () => {
@@ -289,7 +303,7 @@ describe("a rebalance recommendation in instance metadata", () => {
     imds.bodies.set(REBALANCE, RECOMMENDED);
     await clock.advance(INTERVAL_MS);
     expect(deliveries.map(({ request }) => request)).toMatchObject([{ isVoluntary: true }]);
-    const settled = deliveries[0]?.settle(GONE);
+    const settled = deliveries[0]?.settle(DRAINED);
     await clock.advance(UNDO_AFTER_MS);
     await settled;
     expect({ undone, count: deliveries.length }).toEqual({ undone: [ID], count: 1 });
@@ -299,7 +313,7 @@ describe("a rebalance recommendation in instance metadata", () => {
     const { clock, imds, deliveries, undone, at, stop } = await watched({ heedsRecommendations: true });
     imds.bodies.set(REBALANCE, RECOMMENDED);
     await clock.advance(INTERVAL_MS);
-    const settled = deliveries[0]?.settle(GONE);
+    const settled = deliveries[0]?.settle(DRAINED);
     imds.bodies.set(SPOT, spot(at(120_000)));
     await clock.advance(INTERVAL_MS);
     await settled;

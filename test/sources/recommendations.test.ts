@@ -13,6 +13,7 @@ import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
 const MINUTE_MS = 60_000;
+const TAKEN = { instanceId: "i-1", drainId: "d-1" };
 
 describe("a node that was taken out on a recommendation", () => {
   function scene(undo: () => Promise<number> = async () => 1) {
@@ -22,7 +23,7 @@ describe("a node that was taken out on a recommendation", () => {
     const recommendations = new Recommendations({
       clock,
       undoAfterMs: 30 * MINUTE_MS,
-      undo: (instanceId) => {
+      undo: ({ instanceId }) => {
         undone.push(instanceId);
         return undo();
       },
@@ -33,7 +34,7 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("is registered again when no departure follows in time", async () => {
     const { clock, recommendations, undone, told } = scene();
-    await clock.run(recommendations.settled("i-1", never));
+    await clock.run(recommendations.settled(TAKEN, never));
     expect(clock.elapsedMs).toBe(30 * MINUTE_MS);
     expect(undone).toEqual(["i-1"]);
     expect(told()).toEqual(["awaiting-departure", "recommendation-withdrawn"]);
@@ -41,7 +42,7 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("stays out when its departure follows", async () => {
     const { clock, recommendations, undone, told } = scene();
-    const settled = recommendations.settled("i-1", never);
+    const settled = recommendations.settled(TAKEN, never);
     await clock.advance(10 * MINUTE_MS);
     recommendations.followed("i-2");
     recommendations.followed("i-1");
@@ -53,18 +54,34 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("is recommended again: the wait begins anew, and ends once", async () => {
     const { clock, recommendations, undone } = scene();
-    const first = recommendations.settled("i-1", never);
+    const first = recommendations.settled(TAKEN, never);
     await clock.advance(20 * MINUTE_MS);
-    const second = recommendations.settled("i-1", never);
+    const second = recommendations.settled(TAKEN, never);
     await clock.run(Promise.all([first, second]));
     expect(clock.elapsedMs).toBe(50 * MINUTE_MS);
     expect(undone).toEqual(["i-1"]);
   });
 
+  test("stays out when its departure was announced while it was drained", async () => {
+    const { clock, recommendations, undone, told } = scene();
+    recommendations.followed("i-1");
+    await clock.advance(MINUTE_MS);
+    await clock.run(recommendations.settled(TAKEN, never));
+    expect(clock.elapsedMs).toBe(MINUTE_MS);
+    expect(undone).toEqual([]);
+    expect(told()).toEqual(["departure-followed"]);
+  });
+
+  test("has gone without a word: then nothing is to be undone", async () => {
+    const { clock, recommendations, told } = scene(() => Promise.reject(new DrainError("instance-gone", "gone")));
+    await clock.run(recommendations.settled(TAKEN, never));
+    expect(told()).toEqual(["awaiting-departure", "departure-followed"]);
+  });
+
   test("is somebody else's to wait for once the process stops", async () => {
     const { clock, recommendations, undone } = scene();
     const stop = newAbort();
-    const settled = recommendations.settled("i-1", stop.signal);
+    const settled = recommendations.settled(TAKEN, stop.signal);
     await clock.advance(MINUTE_MS);
     stop.abort(new Error("stopping"));
     await expect(settled).rejects.toThrow("stopping");
@@ -73,7 +90,7 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("that can't be registered again is told, and its message comes back", async () => {
     const { clock, recommendations, told } = scene(() => Promise.reject(new DrainError("not-registered", "gone")));
-    await expect(clock.run(recommendations.settled("i-1", never))).rejects.toThrow("gone");
+    await expect(clock.run(recommendations.settled(TAKEN, never))).rejects.toThrow("gone");
     expect(told()).toEqual(["awaiting-departure", "recommendation-not-withdrawn"]);
   });
 });
@@ -89,7 +106,8 @@ describe("what recommendations alone have taken out is undone", () => {
       new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
     const drain = (via: string, drainer = life()): Promise<DrainOutcome> =>
       clock.run(drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, asker: { via } }, never));
-    const undo = () => clock.run(undoRecommended("i-1", { ledger, drainer: life() }, never));
+    const undo = (drainId = ledger.list(1)[0]?.drain ?? "") =>
+      clock.run(undoRecommended({ instanceId: "i-1", drainId }, { ledger, drainer: life() }, never));
     const registered = () => cloud.callsOf("register").flatMap(({ nodes = [] }) => nodes);
     return { clock, ledger, drain, undo, registered };
   }
@@ -109,6 +127,12 @@ describe("what recommendations alone have taken out is undone", () => {
     expect((await drain("rebalance-recommendation")).status).toBe("nothing-registered");
     expect(await undo()).toBe(1);
     expect(registered()).toHaveLength(1);
+  });
+
+  test("and what the ledger has forgotten can't be, which is said", async () => {
+    const { drain, undo } = scene();
+    await drain("rebalance-recommendation");
+    await expect(undo("d-forgotten")).rejects.toMatchObject({ code: "drain-not-found" });
   });
 
   test("but not where anybody else has asked for it too, before or since", async () => {

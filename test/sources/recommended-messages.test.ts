@@ -10,7 +10,7 @@ import { pump } from "../../src/service.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import type { Announcement, EventReading } from "../../src/sources/announcement.ts";
 import type { LifecycleHooks } from "../../src/sources/lifecycle-hooks.ts";
-import { Recommendations } from "../../src/sources/recommendations.ts";
+import { Recommendations, type TakenOut } from "../../src/sources/recommendations.ts";
 import { SqsQueue } from "../../src/sources/sqs-queue.ts";
 import { FakeQueue } from "../support/fake-queue.ts";
 
@@ -33,14 +33,14 @@ function scene({ heeds = true, outcome = DRAINED } = {}) {
   const queue = new FakeQueue(clock);
   const [stop, abandon] = [newAbort(), newAbort()];
   const undone: string[] = [];
-  const undo = async (instanceId: string) => undone.push(instanceId);
+  const undo = async ({ instanceId }: TakenOut) => undone.push(instanceId);
   const recommendations = new Recommendations({ clock, undoAfterMs: 30 * MINUTE_MS, undo, heard: () => {} });
   const asked: DrainRequest[] = [];
   const source = new SqsQueue({
     address: queueAddress("http://127.0.0.1/000000000000/departures"),
     sqs: queue as Pick<SQSClient, "send">,
     caller: new UnmeteredCaller({ clock }),
-    ...{ clock, foreign: "release", dryRun: false, observers: [], abandon: abandon.signal },
+    ...{ clock, foreign: "release", dryRun: false, observers: [], abandon: abandon.signal, inFlightMax: 10 },
     hooks: {} as LifecycleHooks,
     read: (text): EventReading => ({ reading: "announced", announcements: [JSON.parse(text)] }),
     ...(heeds ? { recommendations } : {}),
@@ -90,6 +90,24 @@ test("an interruption that follows a recommendation ends the wait for it", async
   expect({ size: queue.size, undone, asked: asked.length }).toEqual({ size: 0, undone: [], asked: 2 });
   await clock.advance(60 * MINUTE_MS);
   expect(undone).toEqual([]);
+});
+
+test("waiting for departures keeps no room from those that are announced", async () => {
+  const { clock, queue, asked, undone } = scene();
+  for (let count = 0; count < 12; count += 1)
+    queue.put(JSON.stringify({ ...RECOMMENDED, instanceId: `i-000000${10 + count}` }));
+  await clock.advance(10 * MINUTE_MS);
+  queue.put(JSON.stringify({ ...SPOT, instanceId: "i-00000011" }));
+  await clock.advance(MINUTE_MS);
+  expect({ asked: asked.length, undone }).toEqual({ asked: 13, undone: [] });
+});
+
+test("what a recommended drain has taken out is undone too, though it failed elsewhere", async () => {
+  const failed: DrainOutcome = { ...FAILED, drainId: "d-1", node: NODE } as never;
+  const { clock, queue, undone } = scene({ outcome: failed });
+  queue.put(JSON.stringify(RECOMMENDED));
+  await clock.advance(31 * MINUTE_MS);
+  expect({ size: queue.size, undone }).toEqual({ size: 0, undone: [NODE.id] });
 });
 
 test("a recommendation that is refused is done with", async () => {

@@ -11,7 +11,8 @@ import { VirtualClock } from "../../src/simulator/clock.ts";
 import type { Announcement, EventReading } from "../../src/sources/announcement.ts";
 import type { LifecycleHooks } from "../../src/sources/lifecycle-hooks.ts";
 import type { HookEvent, QueueEvent } from "../../src/sources/source-events.ts";
-import { SqsQueue, type SqsQueueOptions } from "../../src/sources/sqs-queue.ts";
+import { SqsQueue } from "../../src/sources/sqs-queue.ts";
+import type { SqsQueueOptions } from "../../src/sources/sqs-queue-options.ts";
 import { FakeQueue } from "../support/fake-queue.ts";
 
 const SECOND_MS = 1_000;
@@ -410,7 +411,7 @@ describe("a deadline", () => {
     queue.behindMs = behindMs;
     queue.put(body(spot(1, { deadline: clock.now() + aheadMs - behindMs })));
     await clock.advance(0);
-    return (asked[0]?.request.deadline ?? 0) - clock.now();
+    return (asked[0]?.request.deadline ?? Number.NaN) - clock.now();
   };
 
   test("is the event's", async () => {
@@ -419,9 +420,21 @@ describe("a deadline", () => {
 
   test.each([
     ["that is almost over", 5 * SECOND_MS],
-    ["of an event for a time long past", -48 * HOUR_MS],
+    ["of an event for a time just past", -60 * SECOND_MS],
   ])("%s leaves time to deregister", async (_, aheadMs) => {
     expect(await deadlineOf(aheadMs)).toBe(30 * SECOND_MS);
+  });
+
+  test("of an event for a time long past is none: the machine that still runs was spared", async () => {
+    expect(await deadlineOf(-48 * HOUR_MS)).toBeNaN();
+  });
+
+  test("of maintenance that has passed is none either, and nothing is drained for it", async () => {
+    const { clock, queue, asked, told } = scene();
+    const id = queue.put(body(spot(1, { kind: "scheduled-change", deadline: clock.now() - HOUR_MS })));
+    await clock.advance(SECOND_MS);
+    expect({ asked, isThere: queue.has(id) }).toEqual({ asked: [], isThere: false });
+    expect(told("nothing-asked")).toHaveLength(1);
   });
 
   test.each([
