@@ -159,8 +159,9 @@ export class Drainer {
         const letGo = (departures: readonly Departure[]) =>
           guard === undefined ? this.#deregister(departures) : guard.found(departures);
         await this.#finder.find(run, { journal: this.#journals.get(run), left, letGo, signal });
-        run.searched();
+        run.passed("search");
         await guard?.decide();
+        run.passed("guard");
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);

@@ -1,4 +1,4 @@
-import type { CallName } from "./calls.ts";
+import type { Expected } from "./table.ts";
 
 /**
  * How a drain ends when one call fails in one way: at its first such call; at every one; at every one from the first
@@ -9,7 +9,7 @@ import type { CallName } from "./calls.ts";
  * before every pool had been asked, or AWS had accepted what it did not do. `-`: such a call is not made then, and the
  * node is drained.
  */
-export const EXPECTED: Readonly<Record<CallName, string>> = {
+export const EXPECTED = {
   "ec2 DescribeInstances": `
                    first                        every                        holding
     throttled      drained                      deadline-passed              deadline-passed throttled
@@ -183,4 +183,4 @@ export const EXPECTED: Readonly<Record<CallName, string>> = {
     slow           drained                      drained                      drained
     stale          drained                      drained                      drained
     vanished       drained                      drained                      drained`,
-};
+} as const satisfies Expected;
