@@ -8,6 +8,10 @@ import type { Expected } from "./table.ts";
  * `failed …`: with this code. `deadline-passed …`: the registrations that remain name this code; without one, time was up
  * before every pool had been asked, or AWS had accepted what it did not do. `-`: such a call is not made then, and the
  * node is drained.
+ *
+ * A look that AWS denies while the node is held is repeated until the limit: the registration is out, ending sooner would
+ * save nobody anything, and the policy or the credentials may be mended meanwhile. What is denied before that ends the
+ * drain at once: nothing has begun, and whoever asks is told what to mend.
  */
 export const EXPECTED = {
   "ec2 DescribeInstances": `
