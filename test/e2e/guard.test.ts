@@ -212,7 +212,7 @@ describe("a guarded drain that can't learn how its pools stand", () => {
       region.classic({ name: "old", nodes });
       region.intercept = (call) => (call.action === action ? elbError("InternalFailure", "no", 500) : undefined);
       const { engine } = guarded(region);
-      const request = { dryRun: false, isVoluntary: true, timeoutMs: 60_000 };
+      const request = { dryRun: false, isVoluntary: true, timeoutMs: 5_000 };
       const drain = engine.drain({ node: { by: "id", value: nodes[0].id }, ...request }, never);
       expect(await region.clock.run(drain)).toMatchObject({
         status: "deadline-passed",

@@ -5,8 +5,8 @@ import type { Expected } from "./table.ts";
  * voluntary drain where enough healthy targets stay; the same where too few would stay in one pool, of which that call
  * tells; and every one of a drain that can't be refused, where too few would stay.
  *
- * What the guard can't read refuses nobody and allows nobody: a voluntary drain waits for it until its limit, and says
- * what it waited for. A machine that goes anyway is taken out without it, or keeps its last healthy registration (`kept`).
+ * What the guard can't read refuses nobody and allows nobody: a voluntary drain tries it again, takes nothing out before
+ * that, and says which call has failed. A machine that goes anyway is taken out without it, or keeps its last healthy registration (`kept`).
  * A pool that has vanished keeps nobody.
  */
 export const GUARD_EXPECTED = {
