@@ -1,6 +1,7 @@
 import { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type AwsClientOptions, clientConfig } from "./clients.ts";
+import { holdToTheirNames } from "./named-answers.ts";
 import type { QueueAddress } from "./queue-address.ts";
 
 /** A receive waits for messages so long, and answers a moment later. */
@@ -17,7 +18,9 @@ export function createSqsClient(options: AwsClientOptions, { url, region }: Queu
 }
 
 export function createAutoScalingClient(options: AwsClientOptions): AutoScalingClient {
-  return new AutoScalingClient(clientConfig(options));
+  const client = new AutoScalingClient(clientConfig(options));
+  holdToTheirNames(client);
+  return client;
 }
 
 function origin(url: string): string {

@@ -66,8 +66,11 @@ function hookOf(
   };
   const heard = (event: HookEvent) => tell(log, sourceLine(event));
   const hooks = new LifecycleHooks({ ...calls, heard });
-  const onFailure = ({ code, message }: DrainError) =>
-    log.warn({ hook: hookName, code, error: message }, "the hook is left to its own timeout");
+  const onFailure = ({ code, message, isPassing }: DrainError) =>
+    log.warn(
+      { hook: hookName, code, error: message },
+      isPassing ? "whether the hook waits can't be seen, and is tried again" : "the hook is left to its own timeout",
+    );
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });
 }
 

@@ -63,8 +63,8 @@ export class DrainRun implements DepartureOwner {
   readonly elsewhere: Registration[] = [];
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
-  /** Why the search is not done yet, where a call of it is being repeated. */
-  #searchTrouble: DrainError | undefined;
+  /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
+  #trouble: DrainError | undefined;
   #mustEndBy = Number.POSITIVE_INFINITY;
   #onMove: () => void = () => {};
   #timer = newAbort();
@@ -113,8 +113,7 @@ export class DrainRun implements DepartureOwner {
    * told at once, unless something is deregistered already: that is held to its end.
    */
   get searchUntil(): number {
-    const { mustEndBy } = this;
-    if (Number.isFinite(mustEndBy)) return mustEndBy;
+    if (Number.isFinite(this.#mustEndBy)) return this.#mustEndBy;
     const hasBegun = this.#departures.length > 0 && !this.asked.isRefusable;
     return hasBegun ? this.startedAt + SEARCH_MAX_MS : Number.NEGATIVE_INFINITY;
   }
@@ -122,7 +121,7 @@ export class DrainRun implements DepartureOwner {
   /** As somebody to make calls for. */
   callFor(signal: AbortSignal): CallFor {
     const repeats = (error: DrainError) => {
-      this.#searchTrouble = error;
+      this.#trouble = error;
     };
     return { urgency: () => ({ purpose: "find", deadline: this.#mustEndBy }), signal, repeats };
   }
@@ -173,8 +172,10 @@ export class DrainRun implements DepartureOwner {
     return departures;
   }
 
-  searched(): void {
-    this.#searched = true;
+  /** Every pool has been asked; or the guard has allowed the drain: what kept it from that is over. */
+  passed(what: "search" | "guard"): void {
+    this.#searched ||= what === "search";
+    this.#trouble = undefined;
   }
 
   planned({ longestHoldMs }: Pick<DrainPlan, "longestHoldMs">): void {
@@ -245,10 +246,9 @@ export class DrainRun implements DepartureOwner {
   }
 
   async #awaitLimits(signal: AbortSignal): Promise<void> {
-    const { startedAt } = this;
     while (!this.signal.aborted) {
       const now = this.#clock.now();
-      const deadline = deadlineLimit({ startedAt, deadline: this.deadline, times: this.#times });
+      const deadline = deadlineLimit({ startedAt: this.startedAt, deadline: this.deadline, times: this.#times });
       if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
       // Holds that begin anew meanwhile move the timeouts: they are asked for again afterwards.
       const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
@@ -287,7 +287,7 @@ export class DrainRun implements DepartureOwner {
 
   #unfinished(why: StopReason): DrainOutcome {
     const ended = { ...this.#identity, registrations: this.#fates() };
-    return stoppedOutcome(why, ended, { searched: this.#searched, error: this.#searchTrouble });
+    return stoppedOutcome(why, ended, { searched: this.#searched, error: this.#trouble });
   }
 
   get #identity() {

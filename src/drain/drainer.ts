@@ -160,8 +160,9 @@ export class Drainer {
           guard === undefined ? this.#deregister(departures) : guard.found(departures);
         const searchedAt = this.#options.clock.now();
         await this.#finder.find(run, { journal: this.#journals.get(run), left, letGo, signal });
-        run.searched();
+        run.passed("search");
         await guard?.decide();
+        run.passed("guard");
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#tellPlan(run);
         await run.untilAll(({ isOver }) => isOver);

@@ -61,7 +61,7 @@ export type DrainOutcome =
       readonly limit: DrainLimit;
       /** Whether every pool had been asked: if not, the node may be registered in others too. */
       readonly searched: boolean;
-      /** Why not, where a call kept failing. */
+      /** What call kept failing, where one did: of the search, or of what the guard wanted to know. */
       readonly error?: DrainError;
       readonly registrations: readonly RegistrationFate[];
     })

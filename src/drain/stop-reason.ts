@@ -20,6 +20,6 @@ export function stoppedOutcome(
   if (why === ABANDONED) return { ...ended, status: "abandoned" };
   if (why === CANCELLED) return { ...ended, status: "cancelled" };
   const { searched, error } = search;
-  const trouble = searched || error === undefined ? {} : { error };
+  const trouble = error === undefined ? {} : { error };
   return { ...ended, status: "deadline-passed", limit: why.limit, searched, ...trouble };
 }

@@ -1,5 +1,6 @@
 import {
   type AutoScalingClient,
+  type AutoScalingInstanceDetails,
   DescribeAutoScalingInstancesCommand,
   type DescribeAutoScalingInstancesCommandOutput,
 } from "@aws-sdk/client-auto-scaling";
@@ -17,7 +18,7 @@ export interface TerminationHookOptions {
   readonly clock: Clock;
   /** Leaves every hook as it is. */
   readonly abandon: AbortSignal;
-  /** The hook can't be looked after, and is left to its own timeout. */
+  /** The hook can't be looked after: it is left to its own timeout, unless the failure passes before that. */
   readonly onFailure: (error: DrainError) => void;
 }
 
@@ -71,19 +72,33 @@ export class TerminationHook {
 
   /** Waits until the hook does: whoever completes it before does nothing. Undefined: the machine is past it. */
   async #groupThatWaits(instanceId: string, signal: AbortSignal): Promise<string | undefined> {
-    const { autoScaling, caller, clock } = this.#options;
-    const input = { InstanceIds: [instanceId] };
+    const { clock, onFailure } = this.#options;
+    let hasFailed = false;
     for (;;) {
-      const { AutoScalingInstances: members = [] } = await caller.call<DescribeAutoScalingInstancesCommandOutput>(
-        DESCRIBE,
-        () => autoScaling.send(new DescribeAutoScalingInstancesCommand(input), { abortSignal: signal }),
-        signal,
-      );
-      const member = members.find(({ InstanceId }) => InstanceId === instanceId);
-      const state = member?.LifecycleState ?? "";
-      if (WAITS.test(state)) return member?.AutoScalingGroupName;
-      if (member === undefined || state.endsWith(":Proceed") || state === "Terminated") return undefined;
+      try {
+        const member = await this.#member(instanceId, signal);
+        const state = member?.LifecycleState ?? "";
+        if (WAITS.test(state)) return member?.AutoScalingGroupName;
+        if (member === undefined || state.endsWith(":Proceed") || state === "Terminated") return undefined;
+      } catch (error) {
+        signal.throwIfAborted();
+        const why = asDrainError(error);
+        if (!why.isPassing) throw why;
+        if (!hasFailed) onFailure(why);
+        hasFailed = true;
+      }
       await clock.sleep(LOOK_INTERVAL_MS, signal);
     }
+  }
+
+  async #member(instanceId: string, signal: AbortSignal): Promise<AutoScalingInstanceDetails | undefined> {
+    const { autoScaling, caller } = this.#options;
+    const input = { InstanceIds: [instanceId] };
+    const { AutoScalingInstances: members = [] } = await caller.call<DescribeAutoScalingInstancesCommandOutput>(
+      DESCRIBE,
+      () => autoScaling.send(new DescribeAutoScalingInstancesCommand(input), { abortSignal: signal }),
+      signal,
+    );
+    return members.find(({ InstanceId }) => InstanceId === instanceId);
   }
 }

@@ -136,7 +136,11 @@ const deadlinePassed = z.strictObject({
   searched: z
     .boolean()
     .describe("Whether every pool had been asked. If not, the node may be registered in others too."),
-  error: error.optional().describe("Why not every pool had been asked, where a call kept failing."),
+  error: error
+    .optional()
+    .describe(
+      "What call kept failing, where one did: not every pool had been asked, or nobody could say whether enough stay.",
+    ),
   registrations: fates,
 });
 const cancelled = z.strictObject({ status: z.literal("cancelled"), drainId, node, registrations: fates });

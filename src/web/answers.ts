@@ -107,8 +107,8 @@ function json(status: number, body: object, headers: Answer["headers"] = {}): An
 }
 
 function missed({ searched, error }: Extract<DrainOutcome, { status: "deadline-passed" }>): string {
-  if (searched) return "traffic had ended";
-  return `it was known where else the node is registered${error === undefined ? "" : `: ${error.message}`}`;
+  const what = searched ? "traffic had ended" : "it was known where else the node is registered";
+  return error === undefined ? what : `${what}: ${error.message}`;
 }
 
 function statusOf(code: DrainErrorCode): number {

@@ -201,3 +201,25 @@ describe("a guarded drain of a machine that goes anyway", () => {
     },
   );
 });
+
+describe("a guarded drain that can't learn how its pools stand", () => {
+  test.each(["DescribeInstanceHealth", "DescribeTargetGroupAttributes"])(
+    "takes nothing out, and says when its time is up that it waited for %s",
+    async (action) => {
+      const region = new SimulatedRegion();
+      const nodes = [region.node(), region.node()] as const;
+      region.group({ name: "tcp", type: "network", nodes, delaySeconds: 30 });
+      region.classic({ name: "old", nodes });
+      region.intercept = (call) => (call.action === action ? elbError("InternalFailure", "no", 500) : undefined);
+      const { engine } = guarded(region);
+      const request = { dryRun: false, isVoluntary: true, timeoutMs: 5_000 };
+      const drain = engine.drain({ node: { by: "id", value: nodes[0].id }, ...request }, never);
+      expect(await region.clock.run(drain)).toMatchObject({
+        status: "deadline-passed",
+        searched: true,
+        error: { code: "unavailable", message: expect.stringContaining(`elasticloadbalancing:${action}`) },
+      });
+      expect(region.calls.filter((call) => call.action.startsWith("Deregister"))).toEqual([]);
+    },
+  );
+});

@@ -155,6 +155,32 @@ describe("a hook", () => {
     expect(isWaiting()).toBe(false);
   });
 
+  test.each([
+    ["nothing at all", ""],
+    ["somebody else's page", "<html><body>Please sign in</body></html>"],
+    ["the answer to another call", "<DescribeTagsResponse><DescribeTagsResult/></DescribeTagsResponse>"],
+  ])("is completed once AWS has said so: %s is no word of AWS's", async (_, body) => {
+    const { region, clock, hooks, waiting, isWaiting, told } = await scene();
+    region.intercept = ({ action, before }) =>
+      action === "CompleteLifecycleAction" && before < 2 ? { status: 200, body } : undefined;
+    await clock.run(hooks.complete(waiting[0], never));
+    expect(isWaiting()).toBe(false);
+    expect(region.callsOf("CompleteLifecycleAction")).toHaveLength(3);
+    expect(told()).toEqual(["hook-continued"]);
+  });
+
+  test("whose heartbeats somebody else answers is told not to be kept waiting", async () => {
+    const { region, clock, since, hooks, waiting, isWaiting, told } = await scene();
+    region.intercept = ({ action }) =>
+      action === "RecordLifecycleActionHeartbeat" ? { status: 200, body: "<html/>" } : undefined;
+    const alive = newAbort();
+    const kept = hooks.keepWaiting(waiting[0], since, alive.signal);
+    await clock.advance(59 * SECOND_MS);
+    expect([isWaiting(), new Set(told())]).toEqual([true, new Set(["hook-heartbeat-failed"])]);
+    alive.abort();
+    await clock.run(kept);
+  });
+
   test("that may not be completed says which action to allow", async () => {
     const { region, clock, hooks, waiting, isWaiting, told } = await scene();
     region.intercept = ({ action }) =>

@@ -130,6 +130,28 @@ describe("the termination hook of a machine that watches itself", () => {
     expect(told).not.toContain("hook-continued");
   });
 
+  test("is looked after once AWS tells who waits, though it failed for half a minute", async () => {
+    const { region, world, clock, group, node, deliveries, waiting, told } = await scene();
+    const failing = { api: "autoscaling", action: "DescribeAutoScalingInstances" } as const;
+    const mend = region.simulator.faults.add({
+      ...failing,
+      effect: { type: "error", code: "InternalFailure", status: 500 },
+    });
+    world.beginScaleIn(group, node);
+    await clock.advance(30_000);
+    expect(told).toEqual(["unavailable"]);
+    mend();
+    await clock.advance(150_000);
+    expect(waiting()).toEqual(["drain"]);
+    await deliveries[0]?.settle(GONE);
+    await clock.advance(1_000);
+    expect([waiting(), told.at(-1), told.filter((each) => each === "unavailable")]).toEqual([
+      [],
+      "hook-continued",
+      ["unavailable"],
+    ]);
+  });
+
   test("is left as it is when the program is told to end", async () => {
     const { world, clock, group, node, abandon, waiting, source, told } = await scene();
     world.beginScaleIn(group, node);

@@ -79,21 +79,23 @@ export class FakeQueue {
   }
 
   /** What the SDK's client does. */
-  readonly send = (async (command: { readonly input: Input }, { abortSignal = never } = {}) => {
-    const name = command.constructor.name.replace("Command", "");
-    const call = { name, input: command.input, at: this.#clock.elapsedMs };
+  readonly send = ((command: { readonly input: Input }, { abortSignal = never } = {}) =>
+    this.answer(command.constructor.name.replace("Command", ""), command.input, abortSignal)) as never;
+
+  async answer(name: string, input: Input, signal: AbortSignal): Promise<unknown> {
+    const call = { name, input, at: this.#clock.elapsedMs };
     this.calls.push(call);
     const answer = this.intercept(call);
     if (answer !== undefined) return answer;
-    if (name === "ReceiveMessage") return this.#receive(command.input, abortSignal);
+    if (name === "ReceiveMessage") return this.#receive(input, signal);
     if (name === "GetQueueUrl") return { QueueUrl: "http://127.0.0.1/000000000000/found" };
-    const entries = command.input.Entries ?? [];
+    const entries = input.Entries ?? [];
     const results = entries.map((entry) => this.#settle(name, entry));
     return {
       Successful: results.filter(({ Code }) => Code === undefined).map(({ Id }) => ({ Id })),
       Failed: results.filter(({ Code }) => Code !== undefined),
     };
-  }) as never;
+  }
 
   async #receive({ VisibilityTimeout = 30 }: Input, signal: AbortSignal): Promise<object> {
     const until = this.#clock.now() + 20_000;

@@ -1,20 +1,34 @@
 import type { ApiName } from "../../../src/simulator/api/answer.ts";
 
-/** An action that drains need, and the API whose it is: two of them have DescribeTags. */
+/** An action that `src` calls, and the API whose it is: two of them have DescribeTags. */
 export interface MatrixCall {
-  readonly api: Exclude<ApiName, "autoscaling">;
+  readonly api: ApiName | "sqs";
   /** As IAM policies name it: `elasticloadbalancing:DescribeTags`. */
   readonly action: string;
   /** What AWS says when what the call is about does not exist. */
   readonly notFound: string;
+  /** In these words, where the code alone does not say it. */
+  readonly notFoundMessage?: string;
   /** Whether it names pools, which may vanish between two calls. */
   readonly namesPools: boolean;
 }
 
 /** Both ELB APIs have DescribeTags and DescribeLoadBalancers: the version tells whose a call is. */
-export const VERSIONS = { ec2: "2016-11-15", classic: "2012-06-01", elbv2: "2015-12-01" } as const;
+export const VERSIONS = {
+  ec2: "2016-11-15",
+  classic: "2012-06-01",
+  elbv2: "2015-12-01",
+  autoscaling: "2011-01-01",
+} as const;
 
 const ELB = "elasticloadbalancing";
+const OF_A_HOOK = {
+  api: "autoscaling",
+  notFound: "ValidationError",
+  notFoundMessage: "AutoScalingGroup name not found - no such group: workers",
+  namesPools: false,
+} as const;
+const OF_A_QUEUE = { api: "sqs", notFound: "QueueDoesNotExist", namesPools: false } as const;
 
 export const CALLS = {
   "ec2 DescribeInstances": {
@@ -83,6 +97,31 @@ export const CALLS = {
     notFound: "LoadBalancerNotFound",
     namesPools: true,
   },
+  "elbv2 RegisterTargets": {
+    api: "elbv2",
+    action: `${ELB}:RegisterTargets`,
+    notFound: "TargetGroupNotFound",
+    namesPools: true,
+  },
+  "classic RegisterInstancesWithLoadBalancer": {
+    api: "classic",
+    action: `${ELB}:RegisterInstancesWithLoadBalancer`,
+    notFound: "LoadBalancerNotFound",
+    namesPools: true,
+  },
+  "autoscaling DescribeAutoScalingInstances": { ...OF_A_HOOK, action: "autoscaling:DescribeAutoScalingInstances" },
+  "autoscaling DescribeLifecycleHooks": { ...OF_A_HOOK, action: "autoscaling:DescribeLifecycleHooks" },
+  "autoscaling RecordLifecycleActionHeartbeat": { ...OF_A_HOOK, action: "autoscaling:RecordLifecycleActionHeartbeat" },
+  "autoscaling CompleteLifecycleAction": { ...OF_A_HOOK, action: "autoscaling:CompleteLifecycleAction" },
+  "sqs GetQueueUrl": { ...OF_A_QUEUE, action: "sqs:GetQueueUrl" },
+  "sqs ReceiveMessage": { ...OF_A_QUEUE, action: "sqs:ReceiveMessage" },
+  "sqs ChangeMessageVisibilityBatch": { ...OF_A_QUEUE, action: "sqs:ChangeMessageVisibility" },
+  "sqs DeleteMessageBatch": { ...OF_A_QUEUE, action: "sqs:DeleteMessage" },
 } as const satisfies Readonly<Record<string, MatrixCall>>;
 
 export type CallName = keyof typeof CALLS;
+
+/** What the call is named on the wire: `DeleteMessageBatch`. */
+export function wireNameOf(call: CallName): string {
+  return call.slice(call.indexOf(" ") + 1);
+}

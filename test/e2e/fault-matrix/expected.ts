@@ -1,4 +1,4 @@
-import type { CallName } from "./calls.ts";
+import type { Expected } from "./table.ts";
 
 /**
  * How a drain ends when one call fails in one way: at its first such call; at every one; at every one from the first
@@ -8,8 +8,12 @@ import type { CallName } from "./calls.ts";
  * `failed …`: with this code. `deadline-passed …`: the registrations that remain name this code; without one, time was up
  * before every pool had been asked, or AWS had accepted what it did not do. `-`: such a call is not made then, and the
  * node is drained.
+ *
+ * A look that AWS denies while the node is held is repeated until the limit: the registration is out, ending sooner would
+ * save nobody anything, and the policy or the credentials may be mended meanwhile. What is denied before that ends the
+ * drain at once: nothing has begun, and whoever asks is told what to mend.
  */
-export const EXPECTED: Readonly<Record<CallName, string>> = {
+export const EXPECTED = {
   "ec2 DescribeInstances": `
                    first                        every                        holding
     throttled      drained                      deadline-passed              deadline-passed throttled
@@ -183,4 +187,4 @@ export const EXPECTED: Readonly<Record<CallName, string>> = {
     slow           drained                      drained                      drained
     stale          drained                      drained                      drained
     vanished       drained                      drained                      drained`,
-};
+} as const satisfies Expected;

@@ -3,18 +3,19 @@ import type { CloudCall } from "../../../src/drain/events.ts";
 import type { DrainOutcome } from "../../../src/drain/outcome.ts";
 import { AWS_QUOTAS } from "../../../src/simulator/quotas/quotas.ts";
 import type { Instance } from "../../../src/simulator/world/instance.ts";
-import { type InterceptedCall, SimulatedRegion } from "../../support/simulated-region.ts";
-import { CALLS, type CallName, type MatrixCall, VERSIONS } from "./calls.ts";
-import { EFFECTS, type FaultName } from "./faults.ts";
+import { SimulatedRegion } from "../../support/simulated-region.ts";
+import { Breaking } from "./breaking.ts";
+import { CALLS, type CallName } from "./calls.ts";
+import type { FaultName } from "./faults.ts";
 
 /** `holding`: every call from the first deregistration on. */
 export const MOMENTS = ["first", "every", "holding"] as const;
 type Moment = (typeof MOMENTS)[number];
 
-export interface Cell {
+export interface Cell<M = Moment> {
   readonly call: CallName;
   readonly fault: FaultName;
-  readonly moment: Moment;
+  readonly moment: M;
 }
 
 /** What came of it. */
@@ -35,8 +36,8 @@ export interface CellResult {
 }
 
 /** Everything takes a part of the time that it takes on AWS: the order stays. */
-const TIMING = { albDeregistration: [3_000, 8_000], nlbDeregistration: [10_000, 20_000] } as const;
-const OPTIONS = {
+export const TIMING = { albDeregistration: [3_000, 8_000], nlbDeregistration: [10_000, 20_000] } as const;
+export const OPTIONS = {
   INDEX_RATE: "0",
   // Few calls: a thousandfold throttling tells no more than a hundredfold.
   QUOTA_SHARE: "0.3",
@@ -53,7 +54,7 @@ const DEADLINE_SECONDS = 80;
 const LIMIT_SECONDS = 70;
 /** Before anything may be released: a controller registers the node again in every pool that it has left. */
 const BACK_AFTER_MS = 8_000;
-const REQUEST_TIMEOUT_MS = 10_000;
+export const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Calls that nobody makes during a hold unless the node comes back. */
 const WHEN_BACK: ReadonlySet<CallName> = new Set<CallName>([
@@ -64,10 +65,9 @@ const WHEN_BACK: ReadonlySet<CallName> = new Set<CallName>([
 
 /** One drain in a small region in which one call fails in one way. */
 export async function runCell({ call: name, fault, moment }: Cell): Promise<CellResult> {
-  const call: MatrixCall = CALLS[name];
   const { region, node } = smallRegion();
   const leftAt = new Map<string, number>();
-  const breaking = new Breaking(region, call, fault);
+  const breaking = new Breaking(region, name, fault);
   if (moment !== "holding") breaking.begin(moment);
   region.world.watch((change) => {
     if (change.type !== "target-deregistered" && change.type !== "classic-deregistered") return;
@@ -81,7 +81,7 @@ export async function runCell({ call: name, fault, moment }: Cell): Promise<Cell
   });
 
   const attempts: CloudCall[] = [];
-  const discovery = call.action.endsWith("DescribeTags") ? "tag" : "vpc";
+  const discovery = CALLS[name].action.endsWith("DescribeTags") ? "tag" : "vpc";
   const { drainer } = region.wholeEngine({ ...OPTIONS, DISCOVERY: discovery }, [], (attempt) => attempts.push(attempt));
   const { signal } = newAbort();
   const startedAt = region.clock.now();
@@ -120,46 +120,4 @@ function registerAgain({ world }: SimulatedRegion, node: Instance): void {
   }
   const legacy = world.classics.get("legacy");
   if (legacy !== undefined) world.registerClassic(legacy, node.id);
-}
-
-/** Makes one call fail, and counts how often it did. */
-class Breaking {
-  struck = 0;
-  readonly #region: SimulatedRegion;
-  readonly #call: MatrixCall;
-  readonly #fault: FaultName;
-
-  constructor(region: SimulatedRegion, call: MatrixCall, fault: FaultName) {
-    this.#region = region;
-    this.#call = call;
-    this.#fault = fault;
-  }
-
-  begin(which: "first" | "every"): void {
-    const { api, action } = this.#call;
-    const name = action.slice(action.indexOf(":") + 1);
-    if (this.#fault !== "vanished") {
-      const effect = EFFECTS[this.#fault](this.#call);
-      const when = which === "first" ? { when: { first: 1 } } : {};
-      this.#region.simulator.faults.add({ api, action: name, ...when, effect });
-    }
-    this.#region.intercept = (call) => {
-      const isAbout = call.action === name && call.params.get("Version") === VERSIONS[api];
-      if (!isAbout || (which === "first" && this.struck > 0)) return undefined;
-      this.struck += 1;
-      if (this.#fault === "vanished") this.#delete(call);
-      return undefined;
-    };
-  }
-
-  #delete({ params }: InterceptedCall): void {
-    const { targetGroups, loadBalancers, classics } = this.#region.world;
-    for (const named of params.values()) {
-      const user = this.#region.world.loadBalancerOf(named);
-      if (user !== undefined) loadBalancers.delete(user.arn);
-      targetGroups.delete(named);
-      loadBalancers.delete(named);
-      classics.delete(named);
-    }
-  }
 }

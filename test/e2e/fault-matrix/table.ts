@@ -1,29 +1,38 @@
-import type { CallName } from "./calls.ts";
-import { EXPECTED } from "./expected.ts";
-import { FAULTS, type FaultName } from "./faults.ts";
-import { type Cell, MOMENTS } from "./scene.ts";
+import { CALLS, type CallName } from "./calls.ts";
+import { FAULTS, type FaultName, isPossible } from "./faults.ts";
+import type { Cell } from "./scene.ts";
+
+/** How things end when one call fails in one way at one time, as text: a row a fault, a column a moment. */
+export type Expected = Readonly<Partial<Record<CallName, string>>>;
 
 /** A cell, and what the table says of it. */
-export interface ExpectedCell extends Cell {
+export interface ExpectedCell<M> extends Cell<M> {
   /** `drained`, `failed access-denied`; `-` where such a call is never made. */
   readonly expected: string;
 }
 
-/** Every cell of the table. Throws where it is not one. */
-export function readTable(): readonly ExpectedCell[] {
-  return Object.entries(EXPECTED).flatMap(([call, rows]) => {
+/** Every cell of a table. Throws where it is not one, and where it has not each fault once that its call can have. */
+export function readTable<M extends string>(
+  expected: Expected,
+  moments: readonly [M, ...M[]],
+): readonly ExpectedCell<M>[] {
+  return Object.entries(expected).flatMap(([call, rows]) => {
     const [head, ...lines] = rows.trim().split("\n");
-    if (head?.trim().split(/ {2,}/).join() !== MOMENTS.join()) throw new Error(`${call}: its columns are '${head}'`);
-    return lines.flatMap((line) => {
-      const [fault = "", ...cells] = line.trim().split(/ {2,}/);
-      if (!isFault(fault) || cells.length !== MOMENTS.length) throw new Error(`${call}: no row of three: '${line}'`);
-      return cells.map((expected, column) => {
-        return { call: call as CallName, fault, moment: MOMENTS[column] ?? "every", expected };
+    if (!isCall(call)) throw new Error(`no call is '${call}'`);
+    if (head?.trim().split(/ {2,}/).join() !== moments.join()) throw new Error(`${call}: its columns are '${head}'`);
+    const found = lines.map((line) => line.trim().split(/ {2,}/));
+    const faults = FAULTS.filter((fault) => isPossible(fault, call));
+    if (found.map(([fault]) => fault).join() !== faults.join())
+      throw new Error(`${call}: its rows are to be ${faults.join(", ")}`);
+    return found.flatMap(([fault, ...cells]) => {
+      if (cells.length !== moments.length) throw new Error(`${call}, ${fault}: not one cell for each of ${moments}`);
+      return cells.map((cell, column) => {
+        return { call, fault: fault as FaultName, moment: moments[column] ?? moments[0], expected: cell };
       });
     });
   });
 }
 
-function isFault(name: string): name is FaultName {
-  return (FAULTS as readonly string[]).includes(name);
+function isCall(name: string): name is CallName {
+  return Object.hasOwn(CALLS, name);
 }
