@@ -11,7 +11,7 @@ import { type Cell, OPTIONS, REQUEST_TIMEOUT_MS, TIMING } from "./scene.ts";
  * too few would. `no choice, every`: the same, and the machine goes whatever the guard says.
  */
 export const GUARD_MOMENTS = ["first", "every", "few, first", "few, every", "no choice, every"] as const;
-export type GuardMoment = (typeof GUARD_MOMENTS)[number];
+type GuardMoment = (typeof GUARD_MOMENTS)[number];
 export type GuardCell = Cell<GuardMoment>;
 
 /** What came of it. */

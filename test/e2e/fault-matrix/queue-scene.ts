@@ -22,7 +22,7 @@ export const QUEUE_MOMENTS = ["first", "every", "holding"] as const;
 export type QueueCell = Cell<(typeof QUEUE_MOMENTS)[number]>;
 
 /** What the source told, and when. Milliseconds since the epoch. */
-export type Told = (HookEvent | QueueEvent) & { readonly at: number };
+type Told = (HookEvent | QueueEvent) & { readonly at: number };
 
 /** What came of it, after the fault had its time. */
 export interface QueueResult {
