@@ -71,7 +71,8 @@ test("a machine that is launched serves once it runs, where it is registered", a
   region.world.registerTarget(group, { id: launched.id }, { settled: true });
   region.world.terminateInstance(node);
   await region.clock.advance(60_000);
-  const servedBy = async () => (await fetch(url)).headers.get("x-served-by");
+  const servedBy = () =>
+    fetch(url, { signal: AbortSignal.timeout(500) }).then(({ headers }) => headers.get("x-served-by"), String);
   await expect.poll(servedBy).toBe(launched.id);
 });
 
