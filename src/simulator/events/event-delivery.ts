@@ -15,7 +15,7 @@ const RETRY_MAX_MS = 600_000;
 /** Rejects with `Undeliverable` where it would be no use to try again. */
 export type Send = (body: string, signal: AbortSignal) => Promise<void>;
 
-export type EventKind = Announcement["type"];
+type EventKind = Announcement["type"];
 
 /** Where events go, and as what. */
 export interface Destination {
