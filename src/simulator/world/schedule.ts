@@ -3,13 +3,12 @@ type Happening = (at: number) => void;
 
 /** What is to happen, each at a moment that is known beforehand, in milliseconds since the epoch. */
 export class Schedule {
-  #entries: readonly { readonly at: number; readonly happen: Happening }[] = [];
+  readonly #entries: { readonly at: number; readonly happen: Happening }[] = [];
 
   /** Things of the same moment happen in the order in which they were added. */
   add(at: number, happen: Happening): void {
-    const later = this.#entries.findIndex((entry) => entry.at > at);
-    const place = later === -1 ? this.#entries.length : later;
-    this.#entries = [...this.#entries.slice(0, place), { at, happen }, ...this.#entries.slice(place)];
+    const before = this.#entries.findLastIndex((entry) => entry.at <= at);
+    this.#entries.splice(before + 1, 0, { at, happen });
   }
 
   /** When the next thing happens. */
@@ -24,8 +23,7 @@ export class Schedule {
 
   /** Lets the next thing happen. */
   run(): void {
-    const [next, ...rest] = this.#entries;
-    this.#entries = rest;
+    const next = this.#entries.shift();
     next?.happen(next.at);
   }
 }
