@@ -52,6 +52,16 @@ export function requests({ secret }: RequestOptions): Arbitrary<GeneratedRequest
   return fc.oneof(...weights);
 }
 
+/** Drains of these nodes that nobody waits for: so many parts have to be right that the others are rarely such. */
+export function unwaitedDrains({ secret }: RequestOptions, ids: readonly string[]): Arbitrary<GeneratedRequest> {
+  return fc.constantFrom(...ids).map((id) =>
+    written({
+      ...{ method: "POST", path: "/drain", query: `id=${id}&wait=false&force=true`, body: "" },
+      headers: [`Authorization: Bearer ${secret}`],
+    }),
+  );
+}
+
 function requestTo(path: string, method: string, { parameters = [], requestBody }: Operation, secret: string) {
   const query = fc.record(
     Object.fromEntries(

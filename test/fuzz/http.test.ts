@@ -1,13 +1,13 @@
 import { connect } from "node:net";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { account } from "../support/account.ts";
+import { account, ID, OTHER_ID } from "../support/account.ts";
 import { checkAnswer } from "../support/api-answers.ts";
 import { Child } from "../support/child-process.ts";
 import { searchForSecrets } from "../support/secret-search.ts";
 import { elbError } from "../support/simulated-region.ts";
 import { SEED } from "./fuzz-seed.ts";
-import { FAULTY, type GeneratedRequest, rawBytes, requests } from "./http-requests.ts";
+import { FAULTY, type GeneratedRequest, rawBytes, requests, unwaitedDrains } from "./http-requests.ts";
 
 const SECRET = "a-secret-nobody-may-see";
 const BATCH = 20;
@@ -123,8 +123,15 @@ test(`10,000 requests, right, nearly right and of any bytes, are answered as des
     else await expectDescribedAnswer(text, request);
   };
   const generated = fc.oneof(
-    { arbitrary: requests({ secret: SECRET }).map((request) => ({ request, bytes: request.bytes })), weight: 4 },
-    { arbitrary: rawBytes({ secret: SECRET }).map((bytes) => ({ bytes })), weight: 1 },
+    { arbitrary: requests({ secret: SECRET }).map((request) => ({ request, bytes: request.bytes })), weight: 400 },
+    {
+      arbitrary: unwaitedDrains({ secret: SECRET }, [ID, OTHER_ID]).map((request) => ({
+        request,
+        bytes: request.bytes,
+      })),
+      weight: 2,
+    },
+    { arbitrary: rawBytes({ secret: SECRET }).map((bytes) => ({ bytes })), weight: 100 },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(generated, { minLength: BATCH, maxLength: BATCH, size: "max" }), async (batch) => {

@@ -5,7 +5,8 @@ import type { Expected } from "./table.ts";
  * for five minutes: the first such call; every one; every one from the deregistration on. The drain takes longer than the
  * hook waits without heartbeats.
  *
- * `continued`: completed, once, and the node was out. `timed out`: nobody has answered the hook in time. `kept`: the
+ * `continued`: completed, once, and the node was out. `timed out`: nobody has answered the hook in time. `waiting`: it waits
+ * still, for each delivery of its message sends heartbeats. `kept`: the
  * message is in the queue, and it is settled once the fault is gone. `-`: such a call is not made then.
  *
  * Heartbeats that AWS does not get can't keep a hook waiting: each failure is told. "Not found" of a hook or its group is
@@ -105,17 +106,17 @@ export const QUEUE_EXPECTED = {
     proxy page     continued, deleted  timed out, deleted  timed out, deleted`,
   "autoscaling CompleteLifecycleAction": `
                    first               every               holding
-    throttled      continued, deleted  timed out, kept     timed out, kept
-    error 500      continued, deleted  timed out, kept     timed out, kept
-    error 503      continued, deleted  timed out, kept     timed out, kept
-    access denied  continued, deleted  timed out, kept     timed out, kept
-    expired token  continued, deleted  timed out, kept     timed out, kept
+    throttled      continued, deleted  waiting, kept       waiting, kept  
+    error 500      continued, deleted  waiting, kept       waiting, kept  
+    error 503      continued, deleted  waiting, kept       waiting, kept  
+    access denied  continued, deleted  waiting, kept       waiting, kept  
+    expired token  continued, deleted  waiting, kept       waiting, kept  
     not found      timed out, deleted  timed out, deleted  timed out, deleted
     malformed      continued, deleted  continued, kept     continued, kept
     empty          continued, deleted  continued, kept     continued, kept
-    refused        continued, deleted  timed out, kept     timed out, kept
+    refused        continued, deleted  waiting, kept       waiting, kept  
     reset          continued, deleted  continued, kept     continued, kept
     hang           continued, deleted  continued, kept     continued, kept
     slow           continued, deleted  continued, deleted  continued, deleted
-    proxy page     continued, deleted  timed out, kept     timed out, kept`,
+    proxy page     continued, deleted  waiting, kept       waiting, kept  `,
 } as const satisfies Expected;
