@@ -10,7 +10,7 @@ import { VERSION } from "./version.ts";
 export function addServeCommand(program: Command, options: { readonly isDefault?: boolean } = {}): void {
   const command = program
     .command("serve", options)
-    .summary("run the service that drains nodes on request")
+    .summary("run the service: it drains nodes on request, and those that a queue announces")
     .description(
       "Runs the service: POST /drain takes a node out of its load balancers, and answers when traffic has ended.",
     );
