@@ -36,11 +36,17 @@ export class ServiceProcess {
 
   /** What it holds now. Rejects where it has ended. */
   async values(): Promise<Readonly<Record<string, number>>> {
-    const told = once(this.#process, "message");
+    const over = new AbortController();
+    const first = (event: string) => once(this.#process, event, { signal: over.signal });
+    const told = Promise.race([first("message"), first("exit").then(() => [undefined])]);
     this.#process.send("values");
-    const [values] = await Promise.race([told, once(this.#process, "exit").then(() => [undefined])]);
-    if (values === undefined) throw new Error("the service has ended by itself");
-    return values as Readonly<Record<string, number>>;
+    try {
+      const [values] = await told;
+      if (values === undefined) throw new Error("the service has ended by itself");
+      return values as Readonly<Record<string, number>>;
+    } finally {
+      over.abort();
+    }
   }
 
   /** Ends it as an operator does, and returns its exit code. */
