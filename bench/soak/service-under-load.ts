@@ -41,7 +41,15 @@ export async function serviceUnderLoad({ seconds, seed, folder, ...options }: Lo
   const fleet = new Fleet({ clock: new ScaledClock(1), nodes: NODES, delaySeconds: 1 });
   const simulator = new Simulator(fleet.world);
   const service = await ServiceProcess.start({
-    ...{ SECRET, CLOUDPROVIDER: "aws", AWS_REGION: REGION, HOST: "127.0.0.1", PORT: "0", STATE_DIR: folder },
+    ...{
+      SECRET,
+      CLOUDPROVIDER: "aws",
+      AWS_REGION: REGION,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      STATE_DIR: folder,
+      MAX_VOLUNTARY: "100%",
+    },
     ...{ AWS_ENDPOINT_URL: await simulator.listen(), AWS_ACCESS_KEY_ID: "soak", AWS_SECRET_ACCESS_KEY: "soak" },
     ...HOLDS,
   });
