@@ -20,7 +20,7 @@ const ADVICE = "give the queue's URL, such as https://sqs.eu-west-1.amazonaws.co
 export function queueAddress(given: string): QueueAddress {
   if (!given.includes("/")) return { name: checkedName(given) };
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  const [account, name, ...more] = url?.pathname.split("/").filter((part) => part !== "") ?? [];
+  const [, name, ...more] = partsOf(url);
   if (url === undefined || !/^https?:$/.test(url.protocol) || name === undefined || more.length > 0) {
     throw new RangeError(ADVICE);
   }
@@ -28,13 +28,24 @@ export function queueAddress(given: string): QueueAddress {
     throw new RangeError(`${ADVICE}: without user, password, query or fragment`);
   }
   checkedName(name);
+  const accountId = accountIn(given);
   const region = url.hostname.split(".").find((label) => REGION.test(label));
   return {
     name,
     url: url.href.replace(/\/+$/, ""),
     ...(region === undefined ? {} : { region }),
-    ...(account !== undefined && ACCOUNT.test(account) ? { accountId: account } : {}),
+    ...(accountId === undefined ? {} : { accountId }),
   };
+}
+
+/** Whose the queue is, as its URL says, whatever else stands there. Undefined where it does not say. */
+export function accountIn(url: string): string | undefined {
+  const account = URL.canParse(url) ? partsOf(new URL(url)).at(-2) : undefined;
+  return account !== undefined && ACCOUNT.test(account) ? account : undefined;
+}
+
+function partsOf(url: URL | undefined): readonly string[] {
+  return url?.pathname.split("/").filter((part) => part !== "") ?? [];
 }
 
 function checkedName(name: string): string {

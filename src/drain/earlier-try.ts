@@ -24,10 +24,9 @@ export async function untilEarlierTryIsOver(
   signal: AbortSignal,
 ): Promise<void> {
   const { firstTriedAt } = run.asked;
-  const isKnown = ledger
-    ?.listOf(run.node.id)
-    .some(({ drain, startedAt }) => drain !== run.id && startedAt >= (firstTriedAt ?? 0));
-  if (firstTriedAt === undefined || isKnown === true) return;
+  if (firstTriedAt === undefined) return;
+  const others = ledger?.listOf(run.node.id).filter(({ drain }) => drain !== run.id) ?? [];
+  if (others.some(({ startedAt }) => startedAt >= firstTriedAt)) return;
   const kinds = [...cloud.kindsAround(run.node)];
   const until = searchedAt + Math.max(0, ...kinds.map((kind) => leftWhenUnlistedMs(kind, run.allowances)));
   const leftMs = until - clock.now();

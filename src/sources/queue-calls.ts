@@ -10,7 +10,7 @@ import {
   type ReceiveMessageCommandOutput,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
-import { type QueueAddress, queueAddress } from "../aws/queue-address.ts";
+import { accountIn, type QueueAddress } from "../aws/queue-address.ts";
 import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
@@ -113,7 +113,7 @@ export class QueueCalls {
       signal,
     );
     this.#url = QueueUrl ?? "";
-    this.#accountId ??= queueAddress(this.#url).accountId;
+    this.#accountId ??= accountIn(this.#url);
     return this.#url;
   }
 

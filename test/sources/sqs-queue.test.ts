@@ -583,3 +583,21 @@ describe("a stop", () => {
     expect(clock.now() - stoppedAt).toBeLessThanOrEqual(5 * SECOND_MS);
   });
 });
+
+test.each([
+  ["as AWS writes them", "https://sqs.eu-west-1.amazonaws.com/000000000000/departures", true],
+  ["with more in its path", "http://127.0.0.1:4566/queue/eu-west-1/000000000000/departures", true],
+  ["that says nothing of an account", "http://127.0.0.1:4566/departures", false],
+])(
+  "a queue by its name may be at a URL %s, and another account's event is not deleted where that is known",
+  async (_, url, isKnown) => {
+    const { clock, queue, asked } = scene({ address: queueAddress("departures") });
+    queue.intercept = ({ name }) => (name === "GetQueueUrl" ? { QueueUrl: url } : undefined);
+    const id = queue.put(body(spot(1, { accountId: "111122223333" })));
+    await clock.advance(SECOND_MS);
+    const error = new DrainError("node-not-found", "why");
+    asked[0]?.end({ status: "failed", error, registrations: [] });
+    await clock.advance(0);
+    expect({ wasAsked: asked.length > 0, isThere: queue.has(id) }).toEqual({ wasAsked: true, isThere: isKnown });
+  },
+);
