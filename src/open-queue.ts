@@ -4,14 +4,14 @@ import type { Config } from "./config.ts";
 import type { Clock } from "./drain/clock.ts";
 import type { Drainer } from "./drain/drainer.ts";
 import type { Ledger } from "./drain/ledger.ts";
-import type { Log } from "./observe/log.ts";
+import { type Log, writeLine } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { withHooksNamed } from "./sources/answered-hooks.ts";
 import { readEvent } from "./sources/events/read-event.ts";
 import { LifecycleHooks } from "./sources/lifecycle-hooks.ts";
 import { Recommendations } from "./sources/recommendations.ts";
 import { undoRecommended } from "./sources/recommended-drains.ts";
-import { recommendationLine, type SourceLine, sourceLine } from "./sources/source-event-text.ts";
+import { recommendationLine, sourceLine } from "./sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "./sources/source-events.ts";
 import { SqsQueue } from "./sources/sqs-queue.ts";
 
@@ -33,16 +33,15 @@ export function openQueue(
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
   const where = region === undefined ? {} : { region };
-  const tell = ({ level, message, about }: SourceLine) => log[level](about, message);
   const heard = (event: QueueEvent | HookEvent) => {
-    tell(sourceLine(event));
+    writeLine(log, sourceLine(event));
     count(metrics, event);
   };
   const recommendations = new Recommendations({
     clock,
     undoAfterMs: config.rebalanceUndoMs,
     undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
-    heard: (event) => tell(recommendationLine(event)),
+    heard: (event) => writeLine(log, recommendationLine(event)),
   });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
   const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });

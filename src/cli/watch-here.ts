@@ -4,7 +4,7 @@ import { type Config, ConfigError } from "../config.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { createEngine } from "../engine.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
-import type { Log } from "../observe/log.ts";
+import { writeLine } from "../observe/log.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { pump } from "../service.ts";
 import { InstanceMetadata } from "../sources/instance-metadata.ts";
@@ -12,7 +12,7 @@ import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import type { InstanceIdentity } from "../sources/metadata/identity-document.ts";
 import { Recommendations } from "../sources/recommendations.ts";
 import { undoRecommended } from "../sources/recommended-drains.ts";
-import { recommendationLine, type SourceLine, sourceLine } from "../sources/source-event-text.ts";
+import { recommendationLine, sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent } from "../sources/source-events.ts";
 import { TerminationHook } from "../sources/termination-hook.ts";
 import type { Watching } from "./watching.ts";
@@ -38,7 +38,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     clock,
     undoAfterMs: config.rebalanceUndoMs,
     undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
-    heard: (event) => tell(log, recommendationLine(event)),
+    heard: (event) => writeLine(log, recommendationLine(event)),
   });
   const source = new InstanceMetadata({
     ...{ watch, identity, dryRun: config.dryRun, recommendations },
@@ -64,7 +64,7 @@ function hookOf(
     caller: new UnmeteredCaller({ clock }),
     clock,
   };
-  const heard = (event: HookEvent) => tell(log, sourceLine(event));
+  const heard = (event: HookEvent) => writeLine(log, sourceLine(event));
   const hooks = new LifecycleHooks({ ...calls, heard });
   const onFailure = ({ code, message, isPassing }: DrainError) =>
     log.warn(
@@ -72,10 +72,6 @@ function hookOf(
       isPassing ? "whether the hook waits can't be seen, and is tried again" : "the hook is left to its own timeout",
     );
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });
-}
-
-function tell(log: Log, { level, message, about }: SourceLine): void {
-  log[level](about, message);
 }
 
 /** Whatever the environment says, the machine is where it is. */

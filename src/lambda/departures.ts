@@ -7,7 +7,13 @@ import { announcedRequest } from "../sources/announced-request.ts";
 import type { Announcement } from "../sources/announcement.ts";
 import type { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { boundedDeadline } from "../sources/notice.ts";
-import { type ForeignEvents, foreignSettlement, type Settlement, settlementOf } from "../sources/settlement.ts";
+import {
+  type ForeignEvents,
+  foreignSettlement,
+  isForeign,
+  type Settlement,
+  settlementOf,
+} from "../sources/settlement.ts";
 import type { QueueEvent } from "../sources/source-events.ts";
 import type { InvocationTime } from "./invocation.ts";
 
@@ -54,9 +60,9 @@ export class Departures {
   /** Throws `DrainError` when the hook could not be completed. */
   async drain(announced: Announced, { drains, settling }: InvocationTime): Promise<Departed> {
     const { drainer, hooks, foreign, dryRun, region, heard, onSettled } = this.#options;
-    const { messageId, announcement, since, deadline, accountId = announcement.accountId } = announced;
+    const { messageId, announcement, since, deadline, accountId } = announced;
     const { instanceId, lifecycleAction: action } = announcement;
-    if (region !== undefined && (announcement.region ?? region) !== region) {
+    if (isForeign(announcement.region, region)) {
       heard({ type: "elsewhere", messageId, announcement });
       return { settlement: foreignSettlement(foreign) };
     }
@@ -75,10 +81,8 @@ export class Departures {
     }
     // The plan is the answer of a dry run: it need not come back.
     if (outcome.status === "planned") return { outcome, settlement: { message: "delete", hook: "untouched" } };
-    const settlement = settlementOf(outcome, {
-      foreign,
-      isOtherAccount: accountId !== (announcement.accountId ?? accountId),
-    });
+    const isOtherAccount = isForeign(announcement.accountId, accountId);
+    const settlement = settlementOf(outcome, { foreign, isOtherAccount });
     if (isKept && settlement.hook === "continue") await hooks.complete({ action, instanceId }, settling);
     return { outcome, settlement };
   }

@@ -6,6 +6,7 @@ import { readConfig } from "../config.ts";
 import type { Clock } from "../drain/clock.ts";
 import { createEngine } from "../engine.ts";
 import { jsonLog } from "../observe/json-log.ts";
+import { writeLine } from "../observe/log.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { withHooksNamed } from "../sources/answered-hooks.ts";
 import { readEvent } from "../sources/events/read-event.ts";
@@ -43,10 +44,7 @@ export function createHandlers({
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
   const { drainer } = createEngine(config, { clock, observers: [drainLog(log)], aws });
   const where = { ...aws, ...(region === undefined ? {} : { region }) };
-  const heard = (event: QueueEvent | HookEvent) => {
-    const { level, message, about } = sourceLine(event);
-    log[level](about, message);
-  };
+  const heard = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
   const calls = { caller: new UnmeteredCaller({ clock }), clock };
   const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
   const departures = new Departures({

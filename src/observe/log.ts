@@ -7,5 +7,16 @@ export interface WriteLine {
   (message: string): void;
 }
 
+/** A line, whoever writes it. */
+export interface LogLine {
+  readonly level: Level;
+  readonly message: string;
+  readonly about: object;
+}
+
+export function writeLine(log: Log, { level, message, about }: LogLine): void {
+  log[level](about, message);
+}
+
 /** Where the lines go that people read. */
 export type Log = Readonly<Record<Level, WriteLine>>;

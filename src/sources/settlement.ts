@@ -58,6 +58,11 @@ function afterFailure(code: DrainErrorCode, { foreign, isOtherAccount = false }:
   return code === "node-not-found" || code === "instance-gone" ? DONE : AGAIN;
 }
 
+/** Whether what an event says of its region or account is another than ours. What nobody has said is taken for ours. */
+export function isForeign(said: string | undefined, own: string | undefined): boolean {
+  return said !== undefined && own !== undefined && said !== own;
+}
+
 /** Of an event about a node that is somebody else's: whoever it belongs to completes the hook. */
 export function foreignSettlement(foreign: ForeignEvents): Settlement {
   return { message: foreign, hook: "untouched" };

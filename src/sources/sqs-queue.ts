@@ -12,7 +12,7 @@ import { AwsTime, boundedDeadline } from "./notice.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver } from "./receiver.ts";
 import { takenOut } from "./recommendations.ts";
-import { foreignSettlement, type Settlement, secondsUntilBack, settlementOf } from "./settlement.ts";
+import { foreignSettlement, isForeign, type Settlement, secondsUntilBack, settlementOf } from "./settlement.ts";
 import type { QueueEvent } from "./source-events.ts";
 import type { SqsQueueOptions } from "./sqs-queue-options.ts";
 import { Visibility } from "./visibility.ts";
@@ -162,8 +162,7 @@ export class SqsQueue implements EventSource {
     return announcements.flatMap((announcement) => {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
-      if (region === undefined || (announcement.region ?? region) === region)
-        return [{ message, announcement, since, ...firstTried }];
+      if (!isForeign(announcement.region, region)) return [{ message, announcement, since, ...firstTried }];
       this.#notify({ type: "elsewhere", messageId, announcement });
       const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign);
       this.#inBackground(this.#done(message, fate));
@@ -210,7 +209,7 @@ export class SqsQueue implements EventSource {
     outcome: DrainOutcome,
   ): Promise<void> {
     const { hooks, foreign, dryRun, recommendations } = this.#options;
-    const isOtherAccount = accountId !== undefined && accountId !== (this.#calls.accountId ?? accountId);
+    const isOtherAccount = isForeign(accountId, this.#calls.accountId);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
       const taken = isVoluntary ? takenOut(instanceId, outcome) : undefined;
