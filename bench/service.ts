@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
-import { readConfig } from "../src/config.ts";
+import { createEngine, type Engine } from "../src/app/engine.ts";
+import { readConfig } from "../src/config/config.ts";
 import type { CloudCall, DrainEvent } from "../src/drain/events.ts";
 import type { DrainOutcome } from "../src/drain/outcome.ts";
-import { createEngine, type Engine } from "../src/engine.ts";
 import { ScaledClock } from "../src/simulator/clock.ts";
 import { type Client, QUOTA_SHARE, type Scene } from "./client.ts";
 import { buildRegion, nodeId } from "./region.ts";

@@ -1,4 +1,4 @@
-import type { Engine } from "../src/engine.ts";
+import type { Engine } from "../src/app/engine.ts";
 import type { Scene } from "./client.ts";
 
 /** How fast a warm engine reads in the background: the product's default. */

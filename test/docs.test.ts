@@ -61,7 +61,7 @@ test("the map in ARCHITECTURE names only files and folders that exist", () => {
     "src/lambda",
     "src/sources",
     "src/sources/events",
-    "src/providers/aws",
+    "src/provider",
     "src/ledger",
     "src/web",
   ];

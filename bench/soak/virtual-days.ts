@@ -1,8 +1,8 @@
 import { getEventListeners } from "node:events";
-import { readConfig } from "../../src/config.ts";
+import { createEngine, type Engine } from "../../src/app/engine.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Ledger } from "../../src/drain/ledger.ts";
-import { createEngine, type Engine } from "../../src/engine.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { openLedger } from "../../src/ledger/open-ledger.ts";
 import type { VirtualClock } from "../../src/simulator/clock.ts";

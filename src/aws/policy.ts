@@ -1,5 +1,4 @@
-import { shown } from "../drain/shown.ts";
-import { PARTITIONS, type Partition, partitionOf } from "./partitions.ts";
+import { shown } from "../drain/errors.ts";
 import { poolTags } from "./pool-tags.ts";
 import type { QueueAddress } from "./queue-address.ts";
 
@@ -155,4 +154,33 @@ function checkedCluster({ clusterName, names }: PolicyNeeds): string {
     );
   }
   return clusterName;
+}
+
+/** The first one is everybody's who has not asked for another. */
+export const PARTITIONS = [
+  "aws",
+  "aws-cn",
+  "aws-us-gov",
+  "aws-eusc",
+  "aws-iso",
+  "aws-iso-b",
+  "aws-iso-e",
+  "aws-iso-f",
+] as const;
+export type Partition = (typeof PARTITIONS)[number];
+
+/** By what a region's name begins with. As in the partitions that the AWS SDK knows. */
+const BY_PREFIX: readonly (readonly [prefix: string, Partition])[] = [
+  ["cn-", "aws-cn"],
+  ["us-gov-", "aws-us-gov"],
+  ["eusc-", "aws-eusc"],
+  ["us-iso-", "aws-iso"],
+  ["us-isob-", "aws-iso-b"],
+  ["eu-isoe-", "aws-iso-e"],
+  ["us-isof-", "aws-iso-f"],
+];
+
+/** The partition of a region: AWS's regions for everybody, or one of those that stand apart. */
+function partitionOf(region: string): Partition {
+  return BY_PREFIX.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "aws";
 }

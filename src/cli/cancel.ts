@@ -1,23 +1,23 @@
 import type { Command } from "commander";
-import { type Config, ConfigError } from "../config.ts";
+import { createEngine } from "../app/engine.ts";
+import { type Config, ConfigError } from "../config/config.ts";
+import { readText, readTextFile } from "../config/files.ts";
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
+import { shown } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
-import { shown } from "../drain/shown.ts";
-import { type UndoReport, undoReport } from "../drain/undo-report.ts";
-import { createEngine } from "../engine.ts";
-import { readText, readTextFile } from "../text-file.ts";
+import { type UndoReport, undoReport } from "../drain/report.ts";
 import { DRAIN_BYTES_MAX, type ReportedDrain, readDrainReport } from "./drain-file.ts";
 import { eventText } from "./event-text.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
-import { interruptSignal } from "./interrupt.ts";
 import { addOptions, configFrom } from "./options.ts";
 import { NOT_OURS, understand } from "./remote-answer.ts";
 import { print } from "./remote-drain.ts";
 import type { RemoteAnswer } from "./remote-service.ts";
 import { addServerOption, remoteFrom, type ServerOptions } from "./server-option.ts";
-import { undoText } from "./undo-text.ts";
+import { interruptSignal } from "./shutdown.ts";
+import { undoText } from "./text.ts";
 
 interface CancelOptions extends ServerOptions {
   readonly from?: string;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/config.ts";
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { UndoneNode } from "../drain/undo.ts";
 import type { Undoable } from "../drain/undoable.ts";

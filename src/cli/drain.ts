@@ -1,18 +1,18 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { type Config, ConfigError } from "../config.ts";
+import { createEngine } from "../app/engine.ts";
+import { type Config, ConfigError } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
 import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../drain/request.ts";
-import { createEngine } from "../engine.ts";
 import { eventText } from "./event-text.ts";
 import { exitCodeOf } from "./exit-codes.ts";
-import { interruptSignal } from "./interrupt.ts";
 import { LiveLines } from "./live-lines.ts";
 import { addDeadlineOption, addNodeArgument, type NodeOptions, requestFrom } from "./node-argument.ts";
 import { addOptions, configFrom } from "./options.ts";
 import { drainRemotely, type RemoteDrainOptions } from "./remote-drain.ts";
 import { addServerOption } from "./server-option.ts";
+import { interruptSignal } from "./shutdown.ts";
 import { outcomeText } from "./text.ts";
 
 type DrainOptions = NodeOptions & Pick<RemoteDrainOptions, "reason" | "wait">;

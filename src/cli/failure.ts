@@ -1,8 +1,7 @@
 import { CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
-import { asDrainError } from "../drain/errors.ts";
+import { ConfigError } from "../config/config.ts";
+import { asDrainError, shown } from "../drain/errors.ts";
 import { outcomeReport } from "../drain/report.ts";
-import { shown } from "../drain/shown.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
 import { RemoteError } from "./remote-service.ts";
 

@@ -8,9 +8,9 @@ import {
   readConfig,
   shownDefault,
   type Verb,
-} from "../config.ts";
-import { shown } from "../drain/shown.ts";
-import { oneOf } from "../option-values.ts";
+} from "../config/config.ts";
+import { oneOf } from "../config/values.ts";
+import { shown } from "../drain/errors.ts";
 import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import { createEngine } from "../app/engine.ts";
+import type { Config } from "../config/config.ts";
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { planReport } from "../drain/report.ts";
-import { createEngine } from "../engine.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addDeadlineOption, addNodeArgument, type NodeOptions, requestFrom } from "./node-argument.ts";
 import { addOptions, configFrom } from "./options.ts";

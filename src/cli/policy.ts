@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import { PARTITIONS, type Partition } from "../aws/partitions.ts";
-import { type PolicyDocument, policyFor } from "../aws/policy.ts";
-import { type Config, ConfigError } from "../config.ts";
+import { PARTITIONS, type Partition, type PolicyDocument, policyFor } from "../aws/policy.ts";
+import { type Config, ConfigError } from "../config/config.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addOptions, configFrom, wordOf } from "./options.ts";
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { shown } from "../drain/shown.ts";
+import { shown } from "../drain/errors.ts";
 import { tellFailure, UsageError } from "./failure.ts";
 import { VERSION } from "./version.ts";
 

@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import type { Clock } from "../drain/clock.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import { EXIT } from "./exit-codes.ts";
-import { interruptSignal } from "./interrupt.ts";
 import { type Understood, understand } from "./remote-answer.ts";
 import { type RemoteAnswer, RemoteError, type RemoteService } from "./remote-service.ts";
 import { remoteFrom } from "./server-option.ts";
+import { interruptSignal } from "./shutdown.ts";
 import { outcomeText, planText } from "./text.ts";
 
 export interface RemoteDrainOptions {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { runService } from "../app/service.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { createLog } from "../observe/service-log.ts";
-import { runService } from "../service.ts";
 import { addOptions, configFrom } from "./options.ts";
 import { listenForShutdown } from "./shutdown.ts";
 import { VERSION } from "./version.ts";

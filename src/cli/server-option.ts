@@ -7,10 +7,10 @@ import {
   processEnvironment,
   readConfig,
   type Verb,
-} from "../config.ts";
-import { OptionFileError } from "../option-file.ts";
-import { readSecrets } from "../secrets.ts";
-import { readTlsIdentity } from "../tls-files.ts";
+} from "../config/config.ts";
+import { OptionFileError } from "../config/files.ts";
+import { readSecrets } from "../config/secrets.ts";
+import { readTlsIdentity } from "../config/tls.ts";
 import { flagsFrom } from "./options.ts";
 import { RemoteService } from "./remote-service.ts";
 

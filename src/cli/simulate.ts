@@ -1,15 +1,15 @@
 import type { Command } from "commander";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/config.ts";
+import { readTextFile } from "../config/files.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
-import { shown } from "../drain/shown.ts";
+import { shown } from "../drain/errors.ts";
 import { ScaledClock } from "../simulator/clock.ts";
 import { isEveryAddress, LOOPBACK } from "../simulator/listen.ts";
 import { type OpenRegion, openRegion } from "../simulator/scenario/open-region.ts";
 import { ScenarioError } from "../simulator/scenario/problem.ts";
 import { readScenario } from "../simulator/scenario/read-scenario.ts";
 import type { Scenario } from "../simulator/scenario/schema.ts";
-import { readTextFile } from "../text-file.ts";
 import { EXIT } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
 import { numberOf } from "./options.ts";

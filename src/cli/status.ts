@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { createEngine } from "../app/engine.ts";
 import { newAbort } from "../drain/abort.ts";
 import { type NodeStatusReport, nodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
-import { createEngine } from "../engine.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addNodeArgument, type NodeOptions } from "./node-argument.ts";
 import { addOptions, configFrom } from "./options.ts";

@@ -1,3 +1,4 @@
+import { shown } from "../drain/errors.ts";
 import type {
   FateReport,
   FoundReport,
@@ -6,8 +7,9 @@ import type {
   OutcomeReport,
   PlanReport,
   RegistrationReport,
+  UndoneReport,
+  UndoReport,
 } from "../drain/report.ts";
-import { shown } from "../drain/shown.ts";
 
 /** What people read: a plan, how a node stands, the end of a drain. From reports, whoever has made them. */
 
@@ -226,4 +228,22 @@ function note(warning: string): string {
 
 function clockTime(moment: string): string {
   return moment.replace(/\.\d+Z$/, "Z");
+}
+
+/** How a drain was undone, for people. */
+export function undoText({ drainId, node, registrations }: UndoReport): string {
+  const count = (state: UndoneReport["state"]) => registrations.filter((one) => one.state === state).length;
+  const again = `${times(count("registered"))} registered again`;
+  const failed = count("failed");
+  const summary =
+    failed === 0
+      ? `The drain ${drainId} of ${node.id} is undone: ${again}.`
+      : `The drain ${drainId} of ${node.id} is not undone: ${again}, ${failed} not.`;
+  return [summary, ...aligned(registrations.map((one) => ["", one.state, ...placeCells(one), why(one)]))].join("\n");
+}
+
+function why({ state, error }: UndoneReport): string {
+  if (state === "left") return "somebody else had deregistered it before the drain";
+  if (state === "untouched") return "the drain had not deregistered it";
+  return error?.message ?? "";
 }

@@ -1,5 +1,5 @@
 import type { Log } from "../observe/log.ts";
-import type { MetadataObserver } from "../sources/metadata-events.ts";
+import type { MetadataObserver } from "../sources/standing-notices.ts";
 
 /** One line for each thing that instance metadata says. */
 export function watchLog(log: Log): MetadataObserver {

@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import type { Config, OptionName } from "../config.ts";
+import type { Config, OptionName } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { createLog } from "../observe/service-log.ts";
-import { ImdsClient } from "../sources/imds-client.ts";
-import { sendOverHttp } from "../sources/imds-transport.ts";
+import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
 import { MetadataWatch } from "../sources/metadata-watch.ts";
 import { EXIT } from "./exit-codes.ts";
 import { addOptions, configFrom } from "./options.ts";

@@ -1,6 +1,6 @@
+import { createEngine } from "../app/engine.ts";
 import { createAwsClients } from "../aws/clients.ts";
-import { readConfig } from "../config.ts";
-import { createEngine } from "../engine.ts";
+import { readConfig } from "../config/config.ts";
 import { ScaledClock } from "../simulator/clock.ts";
 import { CREDENTIALS, openDemoCluster } from "./cluster.ts";
 import type { Moment, Strategy } from "./strategies.ts";

@@ -3,13 +3,12 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider } from "./cloud-provider.ts";
 import { type DrainRecord, drainRecord, undoablesOfRecord } from "./drain-record.ts";
 import type { DrainRun } from "./drain-run.ts";
-import { DrainError } from "./errors.ts";
+import { DrainError, shown } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
-import { shown } from "./shown.ts";
 import { type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
 import { type Undoable, type UndoneFate, undoablesOf } from "./undoable.ts";
 

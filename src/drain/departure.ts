@@ -1,5 +1,11 @@
-import type { Node, PoolTerms, Registration, RegistrationState } from "./cloud-provider.ts";
-import type { DepartureEvent } from "./departure-event.ts";
+import {
+  inOrder,
+  type Node,
+  type Pool,
+  type PoolTerms,
+  type Registration,
+  type RegistrationState,
+} from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
@@ -283,4 +289,55 @@ export class Departure {
   #heard(event: DepartureEvent): void {
     this.owner.heard(this.registration, event);
   }
+}
+
+/** What happens to one registration on its way out. */
+export type DepartureEvent =
+  | {
+      readonly type: "deregistered";
+      readonly holdUntil?: number;
+      readonly foundDraining: boolean;
+      readonly heldSince?: number;
+    }
+  | {
+      readonly type: "guarded";
+      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
+      readonly standing?: Standing;
+    }
+  | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
+  | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
+  | { readonly type: "released"; readonly heldMs: number }
+  | { readonly type: "failed"; readonly error: DrainError };
+
+/** One list a pool. */
+export function byPool(departures: readonly Departure[]): readonly (readonly [Pool, readonly Departure[]])[] {
+  const pools = new Map<string, readonly [Pool, Departure[]]>();
+  for (const departure of departures) {
+    const { pool } = departure.registration;
+    const known = pools.get(pool.id);
+    if (known === undefined) pools.set(pool.id, [pool, [departure]]);
+    else known[1].push(departure);
+  }
+  return [...pools.values()];
+}
+
+/**
+ * When the last of their holds began or, as far as anybody knows, will begin. While one waits for its deregistration
+ * that is still to come: until the limit where somebody has set one, or else as long as nothing but the cloud's request
+ * quota is in the way. That may keep anybody from seeing a hold's end, too. Times are milliseconds since the epoch.
+ */
+export function lastHoldBegins(
+  departures: readonly Departure[],
+  { longestMs, now, isBounded }: { readonly longestMs: number; readonly now: number; readonly isBounded: boolean },
+): number {
+  const begins = (one: Departure) => {
+    if (one.awaitsLook(now) && !one.hasFailed) return now - longestMs;
+    return one.progress?.since ?? (one.isWaiting && (!one.hasFailed || isBounded) ? now : 0);
+  };
+  return departures.reduce((latest, one) => Math.max(latest, begins(one)), 0);
+}
+
+/** How they fare, in the order in which people read them. */
+export function fatesOf(departures: readonly Departure[], now: number): readonly RegistrationFate[] {
+  return inOrder(departures.map((departure) => departure.fate(now)));
 }

@@ -1,8 +1,6 @@
-import type { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Pool, PoolHealth, PoolTerms, Registration } from "./cloud-provider.ts";
-import type { Departure } from "./departure.ts";
-import { byPool } from "./departures.ts";
+import { byPool, type Departure } from "./departure.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { asDrainError } from "./errors.ts";
 import {
@@ -17,7 +15,7 @@ import {
 } from "./guard.ts";
 import { repeatWhilePassing } from "./repeat.ts";
 import { type ReplacementWait, untilEnoughStay } from "./replacement-wait.ts";
-import type { Reservations } from "./reservations.ts";
+import type { Ceiling, Reservations } from "./reservations.ts";
 
 export interface DrainGuardOptions {
   readonly cloud: CloudProvider;

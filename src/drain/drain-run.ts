@@ -1,16 +1,21 @@
+import { randomBytes } from "node:crypto";
 import { newAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import { Departure, type DepartureOwner } from "./departure.ts";
-import type { DepartureEvent } from "./departure-event.ts";
-import { fatesOf, lastHoldBegins } from "./departures.ts";
+import { Departure, type DepartureEvent, type DepartureOwner, fatesOf, lastHoldBegins } from "./departure.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
-import { JointRequest } from "./joint-request.ts";
 import { LimitPassed } from "./limit.ts";
-import type { RunningDrain } from "./node-status.ts";
-import { type DrainOutcome, endedOutcome } from "./outcome.ts";
+import {
+  ABANDONED,
+  CANCELLED,
+  type DrainOutcome,
+  endedOutcome,
+  type RunningDrain,
+  type StopReason,
+  stoppedOutcome,
+} from "./outcome.ts";
 import type { PastOf } from "./past.ts";
 import {
   type DrainPlan,
@@ -21,8 +26,7 @@ import {
   type Patience,
   timeoutLimit,
 } from "./plan.ts";
-import type { AskedRequest } from "./request.ts";
-import { ABANDONED, CANCELLED, type StopReason, stoppedOutcome } from "./stop-reason.ts";
+import { type AskedRequest, JointRequest } from "./request.ts";
 
 const SEARCH_MAX_MS = 600_000;
 
@@ -297,4 +301,9 @@ export class DrainRun implements DepartureOwner {
   #fates() {
     return fatesOf(this.#departures, this.#clock.now());
   }
+}
+
+/** Short enough to read out, long enough not to repeat in a day's logs. */
+export function newDrainId(): string {
+  return `d-${randomBytes(5).toString("hex")}`;
 }

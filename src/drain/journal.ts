@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import type { DepartureEvent } from "./departure-event.ts";
+import type { DepartureEvent } from "./departure.ts";
 import { type DrainRecord, recordedError, recordedOutcome } from "./drain-record.ts";
 import type { Ledger, LedgerEntry, LedgerStep } from "./ledger.ts";
 import type { DrainOutcome } from "./outcome.ts";

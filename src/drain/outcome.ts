@@ -1,6 +1,7 @@
-import type { Node, Registration } from "./cloud-provider.ts";
-import type { DrainError } from "./errors.ts";
+import type { FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
 import type { Refusal } from "./guard.ts";
+import { LimitPassed } from "./limit.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 
 /** How one registration ended, or stood when the drain ended. */
@@ -89,4 +90,58 @@ export function endedOutcome(
   return error === undefined
     ? { ...ended, elsewhere, status: "drained", registrations }
     : { ...ended, status: "failed", error, registrations };
+}
+
+/** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
+export function endBefore(error: unknown, trouble: DrainError | undefined, signal: AbortSignal): DrainOutcome {
+  if (error instanceof LimitPassed) {
+    const why = trouble === undefined ? {} : { error: trouble };
+    return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };
+  }
+  if (signal.aborted) return { status: "abandoned", registrations: [] };
+  const failure = asDrainError(error);
+  if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };
+  return { status: "failed", error: failure, registrations: [] };
+}
+
+/** A drain that has not ended. */
+export interface RunningDrain {
+  readonly drainId: string;
+  /** When the first request for it came, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Why, in the callers' words. */
+  readonly reasons: readonly string[];
+  /** When it ends even if traffic has not. Absent while its plan is still being made and nobody set a limit. */
+  readonly limit?: DrainLimit;
+  /** How each registration stands. Empty while they are being looked for. */
+  readonly registrations: readonly RegistrationFate[];
+}
+
+/** Where a node is registered now, and the drain that runs for it, if any. */
+export interface NodeStatus extends FoundRegistrations {
+  readonly node: Node;
+  /** It was so then, and may have changed since, in milliseconds since the epoch. */
+  readonly asOf: number;
+  readonly drain?: RunningDrain;
+}
+
+/** Nobody waits for the drain any more. */
+export const ABANDONED = Symbol("abandoned");
+/** Somebody wants it undone. */
+export const CANCELLED = Symbol("cancelled");
+
+/** Why a drain is stopped before its end. */
+export type StopReason = LimitPassed | typeof ABANDONED | typeof CANCELLED;
+
+/** The outcome of a drain that was stopped. */
+export function stoppedOutcome(
+  why: StopReason,
+  ended: { readonly drainId: string; readonly node: Node; readonly registrations: readonly RegistrationFate[] },
+  search: { readonly searched: boolean; readonly error?: DrainError | undefined },
+): DrainOutcome {
+  if (why === ABANDONED) return { ...ended, status: "abandoned" };
+  if (why === CANCELLED) return { ...ended, status: "cancelled" };
+  const { searched, error } = search;
+  const trouble = error === undefined ? {} : { error };
+  return { ...ended, status: "deadline-passed", limit: why.limit, searched, ...trouble };
 }

@@ -1,4 +1,3 @@
-import type { Ceiling } from "./ceiling.ts";
 import type { Clock } from "./clock.ts";
 import {
   type CallFor,
@@ -12,7 +11,7 @@ import { DrainError } from "./errors.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
-import type { NodeStatus, RunningDrain } from "./node-status.ts";
+import type { NodeStatus, RunningDrain } from "./outcome.ts";
 import {
   type DrainPlan,
   type DrainTimes,
@@ -22,7 +21,7 @@ import {
   type TermsById,
 } from "./plan.ts";
 import type { DrainRequest, NodeReference } from "./request.ts";
-import type { Reservations } from "./reservations.ts";
+import type { Ceiling, Reservations } from "./reservations.ts";
 
 /** A look at a node that takes longer has no answer. */
 const STATUS_TIMEOUT_MS = 60_000;

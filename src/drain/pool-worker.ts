@@ -4,10 +4,8 @@ import type { CallFor, CloudProvider, Pool, PoolTerms } from "./cloud-provider.t
 import type { Departure } from "./departure.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, judge, REPEAT_MS } from "./hold.ts";
-import { LookSchedule } from "./look-schedule.ts";
 import { VANISHED_TERMS } from "./plan.ts";
-import { PoolCall } from "./pool-call.ts";
-import { PoolUrgency } from "./pool-urgency.ts";
+import { LookSchedule, PoolCall, PoolUrgency } from "./pool-calls.ts";
 
 export interface PoolWorkerOptions {
   readonly cloud: CloudProvider;

@@ -1,10 +1,14 @@
 import type { Node, Registration } from "./cloud-provider.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
-import type { GuardedPool, Refusal } from "./guard.ts";
-import type { NodeStatus, RunningDrain } from "./node-status.ts";
-import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
+import type { GuardedPool, Refusal, Standing } from "./guard.ts";
+import type { DrainSummary, LedgerEntry } from "./ledger.ts";
+import type { DrainOutcome, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
+import type { AskedRequest } from "./request.ts";
+import { type UndoOutcome, undoFailure } from "./undo.ts";
+import type { UndoneFate } from "./undoable.ts";
 
 export type OutcomeReport = ReturnType<typeof outcomeReport>;
 export type PlanReport = ReturnType<typeof planReport>;
@@ -106,7 +110,7 @@ export function nodeStatusReport(status: NodeStatus) {
   };
 }
 
-export function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
+function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
   return {
     drainId,
     startedAt: new Date(startedAt).toISOString(),
@@ -133,7 +137,7 @@ function begunReport({ drainId, node }: { readonly drainId?: string; readonly no
   return node === undefined ? {} : { drainId, node: nodeReport(node) };
 }
 
-export function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
+function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
   return { id, name, network, cluster };
 }
 
@@ -141,7 +145,7 @@ function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
   return { elsewhere: elsewhere.map(foundReport) };
 }
 
-export function foundReport(registration: Registration) {
+function foundReport(registration: Registration) {
   return { ...registrationReport(registration), state: registration.detail };
 }
 
@@ -169,14 +173,175 @@ function fateReport(fate: RegistrationFate) {
   };
 }
 
-export function limitReport({ reason, at }: DrainLimit) {
+function limitReport({ reason, at }: DrainLimit) {
   return { reason, at: new Date(at).toISOString() };
 }
 
-export function errorReport({ code, message }: DrainError) {
+function errorReport({ code, message }: DrainError) {
   return { code, message };
 }
 
-export function seconds(ms: number): number {
+function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
+}
+
+export type StepReport = ReturnType<typeof stepReport>;
+
+/** Drains of the ledger as outsiders get them in JSON. As in `report.ts`, no field is renamed or taken away. */
+export function drainListReport(summaries: readonly DrainSummary[]) {
+  return { drains: summaries.map(summaryReport) };
+}
+
+function summaryReport({ drain, node, startedAt, reasons, end, undo }: DrainSummary) {
+  return {
+    drainId: drain,
+    node,
+    status: end === undefined ? ("running" as const) : ("ended" as const),
+    startedAt: moment(startedAt),
+    reasons,
+    ...(end && { endedAt: moment(end.at), outcome: end.status }),
+    ...(undo && { undo }),
+  };
+}
+
+/** `now`: how it stands, while it runs. */
+export function drainReport(record: DrainRecord, now: RunningDrain | undefined) {
+  const { id, node, startedAt, requests, elsewhere, entries, missing, end, undo } = record;
+  return {
+    drainId: id,
+    node: nodeReport(node),
+    status: end === undefined ? ("running" as const) : ("ended" as const),
+    startedAt: moment(startedAt),
+    ...(end && { endedAt: moment(end.at) }),
+    requests: requests.map(requestReport),
+    registrations: record.registrations.flatMap((known) =>
+      known === undefined ? [] : [{ ...foundReport(known.registration), foundAt: moment(known.foundAt) }],
+    ),
+    elsewhere: elsewhere.map(foundReport),
+    steps: entries.map((entry) => stepReport(entry, record)),
+    missingSteps: missing,
+    ...(end && { outcome: outcomeReport(end.outcome) }),
+    ...(undo && { undo: recordedUndoReport(undo) }),
+    ...(now && { now: runningReport(now) }),
+  };
+}
+
+function recordedUndoReport({ at, asker, end }: NonNullable<DrainRecord["undo"]>) {
+  return {
+    cancelledAt: moment(at),
+    ...(asker && { asker }),
+    status: end === undefined ? ("running" as const) : ("ended" as const),
+    ...(end && { endedAt: moment(end.at), registrations: end.registrations.map(undoneReport) }),
+  };
+}
+
+function requestReport({ askedAt, deadline, timeoutMs, reason, asker }: AskedRequest) {
+  return {
+    askedAt: moment(askedAt),
+    ...(deadline === undefined ? {} : { deadline: moment(deadline) }),
+    ...(timeoutMs === undefined ? {} : { timeoutSeconds: seconds(timeoutMs) }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(asker && { asker }),
+  };
+}
+
+/** One step of a drain. `record`: of the drain, at least up to this step. */
+function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations"> & Partial<DrainRecord>) {
+  const step = { id: entry.n, at: moment(entry.at), type: entry.type };
+  const meant = (of: readonly number[]) => ({
+    registrations: of.flatMap((number) => {
+      const known = record.registrations[number];
+      return known === undefined ? [] : [foundReport(known.registration)];
+    }),
+  });
+  switch (entry.type) {
+    case "accepted":
+    case "joined":
+      return { ...step, request: requestReport(entry.request) };
+    case "found":
+      return {
+        ...step,
+        registrations: entry.registrations.map(foundReport),
+        elsewhere: entry.elsewhere.map(foundReport),
+      };
+    case "planned":
+      return {
+        ...step,
+        longestHoldSeconds: seconds(entry.longestHoldMs),
+        limit: limitReport(entry.limit),
+        warnings: entry.warnings,
+      };
+    case "deregistered":
+      return {
+        ...step,
+        ...meant(entry.of),
+        foundDraining: entry.foundDraining ?? false,
+        heldSince: moment(entry.since ?? entry.at),
+      };
+    case "deregistering-again":
+      return { ...step, ...meant(entry.of), because: entry.because };
+    case "deregister-failed":
+    case "look-failed":
+    case "failed":
+    case "register-failed":
+      return { ...step, ...meant(entry.of), error: entry.error };
+    case "released":
+    case "registered":
+      return { ...step, ...meant(entry.of) };
+    case "guarded":
+      return { ...step, ...meant(entry.of), verdict: entry.verdict, ...standingReport(entry.standing) };
+    case "cancelled":
+      return { ...step, ...(entry.asker && { asker: entry.asker }) };
+    case "interrupted":
+    case "resumed":
+      return step;
+    case "ended":
+      return { ...step, ...(record.end && { outcome: outcomeReport(record.end.outcome) }) };
+    case "undone":
+      return { ...step, registrations: (record.undo?.end?.registrations ?? []).map(undoneReport) };
+    default:
+      return entry satisfies never;
+  }
+}
+
+const NEEDED: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
+
+/** The steps of a drain as outsiders get them, one after the other. */
+export class StepReports {
+  /** Those that the others need to be understood. */
+  readonly #told: LedgerEntry[] = [];
+  #record: DrainRecord | undefined;
+
+  report(entry: LedgerEntry): StepReport {
+    if (NEEDED.has(entry.type)) {
+      this.#told.push(entry);
+      this.#record = drainRecord(this.#told);
+    }
+    return stepReport(entry, this.#record ?? { registrations: [] });
+  }
+}
+
+/** As `GuardedPool` has it. */
+function standingReport(standing: Standing | undefined) {
+  if (standing === undefined) return {};
+  const { zone, healthyNow, wouldStay, needed } = standing;
+  return { standing: { ...(zone === undefined ? {} : { zone }), healthyNow, wouldStay, needed } };
+}
+
+function moment(at: number): string {
+  return new Date(at).toISOString();
+}
+
+export type UndoReport = ReturnType<typeof undoReport>;
+export type UndoneReport = ReturnType<typeof undoneReport>;
+
+/** How a drain was undone, as outsiders get it in JSON. As in `report.ts`, no field is renamed or taken away. */
+export function undoReport(outcome: UndoOutcome) {
+  const { drainId, node, registrations } = outcome;
+  const status = undoFailure(outcome) === undefined ? ("undone" as const) : ("not-undone" as const);
+  return { status, drainId, node: nodeReport(node), registrations: registrations.map(undoneReport) };
+}
+
+function undoneReport({ registration, state, error }: UndoneFate) {
+  return { ...registrationReport(registration), state, ...(error === undefined ? {} : { error: errorReport(error) }) };
 }

@@ -1,6 +1,13 @@
 import type { Pool, PoolHealth, Registration } from "./cloud-provider.ts";
-import { type GuardOptions, type Standing, standingOf } from "./guard.ts";
-import { type Going, PoolTally } from "./pool-tally.ts";
+import {
+  amountOf,
+  type Count,
+  type GuardOptions,
+  type Refusal,
+  type Standing,
+  standingOf,
+  tooManyDrains,
+} from "./guard.ts";
 
 /**
  * Who leaves which pool, over all drains: each is judged without those that others take away. Nothing here waits, so
@@ -44,4 +51,137 @@ export class Reservations {
       if (tally?.isEmpty === true) this.#tallies.delete(pool.id);
     }
   }
+}
+
+/** A drain, as far as the ceiling goes. Requests that join it may change its mind. */
+interface CountedDrain {
+  /** Whoever asked for it can be told no. */
+  readonly isRefusable: boolean;
+}
+
+/** So many voluntary drains at once, and no more: a selector that fits every node must not empty a cluster. */
+export class Ceiling {
+  readonly #options: GuardOptions;
+  readonly #running = new Set<CountedDrain>();
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** Why one more would be too many. `nodes`: all that are registered in the pools of the node that is meant. */
+  refusal(nodes: number): Refusal | undefined {
+    const { maxVoluntary } = this.#options;
+    const allowed = amountOf(maxVoluntary, nodes);
+    const running = [...this.#running].filter(({ isRefusable }) => isRefusable).length;
+    if (running < allowed || isEverything(maxVoluntary)) return undefined;
+    return tooManyDrains({ running, allowed, ...("count" in maxVoluntary ? {} : { nodes }) }, this.#options);
+  }
+
+  enter(drain: CountedDrain): void {
+    this.#running.add(drain);
+  }
+
+  leave(drain: CountedDrain): void {
+    this.#running.delete(drain);
+  }
+}
+
+function isEverything(share: GuardOptions["maxVoluntary"]): boolean {
+  return "percent" in share && share.percent >= 100;
+}
+
+/**
+ * - `taken`: it is being deregistered, or was.
+ * - `doomed`: its machine goes whatever anybody says, and it serves until then.
+ */
+export type Going = "taken" | "doomed";
+
+interface Part {
+  readonly zone?: string;
+  registered: number;
+  healthy: number;
+  /** Of the healthy ones. */
+  taken: number;
+  doomed: number;
+}
+
+/**
+ * Counts one pool, and who leaves it. A read is counted once, however many drains ask: hundreds of drains in pools of a
+ * thousand targets would count for minutes otherwise.
+ */
+export class PoolTally {
+  readonly #going = new Map<string, Going>();
+  /** What is counted below. */
+  #counted: PoolHealth | undefined;
+  /** The part of each healthy target. */
+  #partOf = new Map<string, Part>();
+  #whole: Part = emptyPart();
+
+  get isEmpty(): boolean {
+    return this.#going.size === 0;
+  }
+
+  goes(target: string, going: Going): void {
+    this.#count(target, -1);
+    this.#going.set(target, going);
+    this.#count(target, 1);
+  }
+
+  stays(target: string): void {
+    this.#count(target, -1);
+    this.#going.delete(target);
+  }
+
+  /**
+   * One count for each part of the pool in which one of `own` is healthy. For whom the doomed count as gone: whoever can
+   * be told no. Where all are doomed somebody has to be the last.
+   */
+  countsOf(own: readonly string[], health: PoolHealth, forWhom: "voluntary" | "involuntary"): readonly Count[] {
+    this.#read(health);
+    const counts = new Map<Part, { own: number; leaving: number }>();
+    for (const target of new Set(own)) {
+      const part = this.#partOf.get(target);
+      if (part === undefined) continue;
+      const others = part.taken + (forWhom === "voluntary" ? part.doomed : 0);
+      const count = counts.get(part) ?? { own: 0, leaving: others };
+      const going = this.#going.get(target);
+      const isCounted = going === "taken" || (going === "doomed" && forWhom === "voluntary");
+      counts.set(part, { own: count.own + 1, leaving: count.leaving - (isCounted ? 1 : 0) });
+    }
+    return [...counts].map(([{ zone, registered, healthy }, count]) => {
+      return { ...(zone === undefined ? {} : { zone }), registered, healthy, ...count };
+    });
+  }
+
+  #read(health: PoolHealth): void {
+    const { targets, zoneOf } = health;
+    if (this.#counted?.targets === targets && this.#counted.zoneOf === zoneOf) return;
+    this.#counted = health;
+    this.#partOf = new Map();
+    this.#whole = emptyPart();
+    const parts = new Map<string, Part>();
+    for (const { target, isHealthy } of targets) {
+      const zone = zoneOf?.(target);
+      // Whose zone nobody knows can't be relied on in any.
+      const part = zone === undefined ? this.#whole : (parts.get(zone) ?? { ...emptyPart(), zone });
+      if (zone !== undefined) parts.set(zone, part);
+      for (const one of new Set([part, this.#whole])) {
+        one.registered += 1;
+        if (isHealthy) one.healthy += 1;
+      }
+      if (isHealthy) this.#partOf.set(target, part);
+    }
+    for (const target of this.#going.keys()) this.#count(target, 1);
+  }
+
+  #count(target: string, by: 1 | -1): void {
+    const going = this.#going.get(target);
+    const part = this.#partOf.get(target);
+    if (going === undefined || part === undefined) return;
+    for (const one of new Set([part, this.#whole])) one[going] += by;
+  }
+}
+
+function emptyPart(): Part {
+  return { registered: 0, healthy: 0, taken: 0, doomed: 0 };
 }

@@ -1,4 +1,4 @@
-import { processEnvironment } from "../config.ts";
+import { processEnvironment } from "../config/config.ts";
 import { createHandlers, type Handlers } from "./handlers.ts";
 import type { LambdaContext } from "./invocation.ts";
 import { type SqsBatchResponse, sqsRecords } from "./sqs-handler.ts";

@@ -1,6 +1,5 @@
 import type { Clock } from "../drain/clock.ts";
-import { asDrainError } from "../drain/errors.ts";
-import { shown } from "../drain/shown.ts";
+import { asDrainError, shown } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
 import { readMessage } from "../sources/message-reader.ts";
 import { jointly, type Settlement } from "../sources/settlement.ts";

@@ -1,5 +1,4 @@
 import { type DrainSummary, isOver, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
-import { DrainsByNode } from "./drains-by-node.ts";
 
 /** One drain, and where in the file its lines are, between those of others. */
 export interface Indexed {
@@ -87,5 +86,28 @@ export class LedgerIndex {
     const drains = [...this.#drains].filter(([drain]) => !dropped.has(drain));
     this.#drains = new Map(drains.map(([drain, { summary }]) => [drain, { summary, from: 0, to: 0, bytes: 0 }]));
     this.#ended = drains.filter(([, { summary }]) => isOver(summary)).length;
+  }
+}
+
+/** Which drains each node has had, in the order of their beginnings, so that asking about one walks no others'. */
+export class DrainsByNode {
+  readonly #drains = new Map<string, Set<string>>();
+
+  /** One that is known keeps its place. */
+  add(node: string, drain: string): void {
+    const drains = this.#drains.get(node) ?? new Set();
+    drains.add(drain);
+    this.#drains.set(node, drains);
+  }
+
+  forget(node: string, drain: string): void {
+    const drains = this.#drains.get(node);
+    drains?.delete(drain);
+    if (drains?.size === 0) this.#drains.delete(node);
+  }
+
+  /** The newest first. */
+  of(node: string): readonly string[] {
+    return [...(this.#drains.get(node) ?? [])].reverse();
   }
 }

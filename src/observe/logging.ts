@@ -1,9 +1,8 @@
 import type { Registration } from "../drain/cloud-provider.ts";
-import type { DrainError } from "../drain/errors.ts";
+import { type DrainError, shown } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
-import { shown } from "../drain/shown.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import type { Log } from "./log.ts";
 

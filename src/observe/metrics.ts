@@ -1,6 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { LoadBalancerKind } from "../drain/cloud-provider.ts";
-import { keyOf } from "../drain/cloud-provider.ts";
+import { keyOf, type LoadBalancerKind } from "../drain/cloud-provider.ts";
 import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainLimit } from "../drain/plan.ts";

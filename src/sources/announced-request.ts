@@ -1,5 +1,5 @@
+import { shown } from "../drain/errors.ts";
 import { type DrainRequest, nodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
-import { shown } from "../drain/shown.ts";
 import type { Announcement } from "./announcement.ts";
 
 const EVENT_ID_CHARACTERS_MAX = 100;

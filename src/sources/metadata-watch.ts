@@ -9,8 +9,7 @@ import { rebalanceRecommendation } from "./metadata/rebalance-recommendation.ts"
 import { scheduledMaintenance } from "./metadata/scheduled-maintenance.ts";
 import { spotAction } from "./metadata/spot-action.ts";
 import { targetLifecycleState } from "./metadata/target-lifecycle-state.ts";
-import type { MetadataObserver } from "./metadata-events.ts";
-import { type Notice, StandingNotices } from "./standing-notices.ts";
+import { type MetadataObserver, type Notice, StandingNotices } from "./standing-notices.ts";
 
 export interface MetadataWatchOptions {
   readonly client: Pick<ImdsClient, "read">;

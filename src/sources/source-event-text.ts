@@ -1,5 +1,4 @@
-import type { DrainError } from "../drain/errors.ts";
-import { shown } from "../drain/shown.ts";
+import { type DrainError, shown } from "../drain/errors.ts";
 import type { Announcement } from "./announcement.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";

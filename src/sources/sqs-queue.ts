@@ -1,20 +1,28 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
-import { asDrainError } from "../drain/errors.ts";
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { tell } from "../drain/events.ts";
+import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { announcedRequest } from "./announced-request.ts";
-import type { Announcement } from "./announcement.ts";
-import { answeredWithin } from "./answered-within.ts";
+import type { Announcement, EventReading } from "./announcement.ts";
 import { MessageInFlight } from "./in-flight.ts";
+import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
 import { AwsTime, boundedDeadline } from "./notice.ts";
-import { MESSAGES_PER_CALL_MAX, QueueCalls, type ReceivedMessage } from "./queue-calls.ts";
+import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver } from "./receiver.ts";
-import { takenOut } from "./recommendations.ts";
-import { foreignSettlement, isForeign, type Settlement, secondsUntilBack, settlementOf } from "./settlement.ts";
-import type { QueueEvent } from "./source-events.ts";
-import type { SqsQueueOptions } from "./sqs-queue-options.ts";
+import { type Recommendations, takenOut } from "./recommendations.ts";
+import {
+  type ForeignEvents,
+  foreignSettlement,
+  isForeign,
+  type Settlement,
+  secondsUntilBack,
+  settlementOf,
+} from "./settlement.ts";
+import type { QueueEvent, SourceObserver } from "./source-events.ts";
 import { Visibility } from "./visibility.ts";
 
 const IN_FLIGHT_MAX = 1_000;
@@ -284,4 +292,38 @@ export class SqsQueue implements EventSource {
   #notify(event: QueueEvent): void {
     tell(this.#options.observers, event);
   }
+}
+
+/** Does `work`, which calls AWS, in `ms` milliseconds and before `signal` aborts, or throws `unreachable`. */
+async function answeredWithin(
+  ms: number,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  try {
+    await withLimit({ clock, limit: { reason: "timeout", at: clock.now() + ms }, signal }, work);
+  } catch (error) {
+    if (error instanceof LimitPassed || signal.aborted)
+      throw new DrainError("unreachable", `AWS did not answer within ${ms / 1_000} s`);
+    throw error;
+  }
+}
+
+/** What a queue is read with. */
+export interface SqsQueueOptions extends QueueCallsOptions {
+  readonly clock: Clock;
+  readonly hooks: LifecycleHooks;
+  readonly read: (body: string) => EventReading;
+  readonly foreign: ForeignEvents;
+  /** Nothing is deleted, completed or kept waiting. */
+  readonly dryRun: boolean;
+  /** Absent: recommendations ask for nothing. */
+  readonly recommendations?: Recommendations;
+  /** The region that is drained in. Absent: events of any. */
+  readonly region?: string;
+  /** Messages whose drains run, at most; more are left to others. */
+  readonly inFlightMax?: number;
+  readonly observers: readonly SourceObserver[];
+  /** Somebody waits for the process to end: all calls are cut off soon. */
+  readonly abandon: AbortSignal;
 }

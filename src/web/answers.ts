@@ -1,10 +1,8 @@
 import type { AccessProblem, DrainError, DrainErrorCode } from "../drain/errors.ts";
 import type { AcceptedDrain } from "../drain/event-source.ts";
-import type { NodeStatus } from "../drain/node-status.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
-import { acceptedReport, nodeStatusReport, outcomeReport } from "../drain/report.ts";
+import type { DrainOutcome, NodeStatus } from "../drain/outcome.ts";
+import { acceptedReport, nodeStatusReport, outcomeReport, undoReport } from "../drain/report.ts";
 import { type UndoOutcome, undoFailure } from "../drain/undo.ts";
-import { undoReport } from "../drain/undo-report.ts";
 import type { Unrecorded } from "./http-source.ts";
 import { type Answer, problem, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";

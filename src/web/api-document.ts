@@ -15,8 +15,7 @@ import {
   STOPPED,
   UNRECORDED,
 } from "./answer-schemas.ts";
-import { failed, header, succeeded } from "./described.ts";
-import { describeDrainRoutes } from "./drain-document.ts";
+import { describeDrainRoutes, failed, header, succeeded } from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./node-request.ts";
 

@@ -3,7 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
-import type { NodeStatus } from "../drain/node-status.ts";
+import type { NodeStatus } from "../drain/outcome.ts";
 import type { NodeReference } from "../drain/request.ts";
 import {
   acceptedAnswer,

@@ -1,7 +1,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
+import { shown } from "../drain/errors.ts";
 import type { Asker, DrainRequest } from "../drain/request.ts";
-import { shown } from "../drain/shown.ts";
 import type { SecretCheck } from "./secrets.ts";
 
 const AGENT_CHARACTERS_MAX = 200;

@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import type * as z from "zod";
 import { FAILURE, PROBLEM, UNDO_FAILURE, UNDONE } from "./answer-schemas.ts";
-import { failed, header, succeeded } from "./described.ts";
 import { DRAIN, DRAINS } from "./drain-schemas.ts";
 import { DRAIN_EVENTS_HEADERS, DRAIN_RECORD_PATH, DRAIN_RECORD_QUERY, DRAINS_QUERY } from "./drains-request.ts";
 
@@ -93,4 +93,18 @@ function describeCancel(registry: OpenAPIHono["openAPIRegistry"], { security, re
       },
     }),
   );
+}
+
+/** Answers in the words of the API's description. */
+
+export function succeeded<T extends z.ZodType>(description: string, schema: T) {
+  return { description, content: { "application/json": { schema } } };
+}
+
+export function failed<T extends z.ZodType>(description: string, schema: T) {
+  return { description, content: { "application/problem+json": { schema } } };
+}
+
+export function header(name: string, description: string) {
+  return { [name]: { description, schema: { type: "string" as const } } };
 }

@@ -1,11 +1,11 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
 import { drainRecord } from "../drain/drain-record.ts";
+import { shown } from "../drain/errors.ts";
 import type { Ledger } from "../drain/ledger.ts";
-import type { RunningDrain } from "../drain/node-status.ts";
-import { drainListReport, drainReport } from "../drain/record-report.ts";
+import type { RunningDrain } from "../drain/outcome.ts";
+import { drainListReport, drainReport } from "../drain/report.ts";
 import type { Asker } from "../drain/request.ts";
-import { shown } from "../drain/shown.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import { undoAnswer } from "./answers.ts";
 import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains-request.ts";

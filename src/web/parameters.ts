@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type * as z from "zod";
-import { shown } from "../drain/shown.ts";
+import { shown } from "../drain/errors.ts";
 
 /** What the caller must mend. */
 export class BadRequest extends Error {

@@ -5,8 +5,7 @@ import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-
 import type { Hono } from "hono";
 import { HEADERS_BYTES_MAX, URL_CHARACTERS_MAX, WEB_LIMITS, type WebLimits } from "./limits.ts";
 import { type Answer, problem, send } from "./problem.ts";
-import { SECURITY_HEADERS } from "./security-headers.ts";
-import { answerUnreadable } from "./unreadable.ts";
+import { answerUnreadable, SECURITY_HEADERS } from "./unreadable.ts";
 
 /** PEM: a certificate and its key; and whose clients' certificates count, where they are asked for. */
 export interface TlsMaterial {

@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { HEADERS_BYTES_MAX } from "./limits.ts";
 import { problem } from "./problem.ts";
-import { SECURITY_HEADERS } from "./security-headers.ts";
 
 interface ParserError extends NodeJS.ErrnoException {
   /** What the parser was given last. */
@@ -62,3 +61,16 @@ function end(socket: Socket, text = ""): void {
   socket.end(text);
   socket.setTimeout(LINGER_MS, () => socket.destroy());
 }
+
+/**
+ * What every answer tells a browser, whoever it is that makes one ask: nothing here is a page, nothing may be kept,
+ * guessed at, framed, or read by another site. An answer with a header of its own by one of these names keeps that.
+ */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createSqsClient } from "../../src/aws/event-clients.ts";
 import { type QueueAddress, queueAddress } from "../../src/aws/queue-address.ts";
-import { ConfigError, readConfig } from "../../src/config.ts";
+import { ConfigError, readConfig } from "../../src/config/config.ts";
 
 const ACCOUNT = "123456789012";
 

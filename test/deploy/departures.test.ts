@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { readEvent } from "../../src/sources/events/read-event.ts";
 import { Template } from "../support/cloudformation.ts";
 import { matches } from "../support/event-pattern.ts";

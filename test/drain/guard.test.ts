@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Ceiling } from "../../src/drain/ceiling.ts";
 import type { Pool, PoolHealth } from "../../src/drain/cloud-provider.ts";
 import { amountOf, isShort, type Share, worstOf } from "../../src/drain/guard.ts";
-import { Reservations } from "../../src/drain/reservations.ts";
+import { Ceiling, Reservations } from "../../src/drain/reservations.ts";
 
 const POOL: Pool = { kind: "alb", id: "p", name: "p" };
 

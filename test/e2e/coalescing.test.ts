@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
-import { listed } from "../providers/aws/support.ts";
+import { listed } from "../provider/support.ts";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 
 const targetsIn = (params: URLSearchParams) => listed(params, "Targets", "Id");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { readConfig } from "../../src/config.ts";
+import { createEngine } from "../../src/app/engine.ts";
+import { readConfig } from "../../src/config/config.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
-import { createEngine } from "../../src/engine.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";

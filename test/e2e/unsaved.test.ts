@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
-import { readConfig } from "../../src/config.ts";
+import { createEngine } from "../../src/app/engine.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { Traffic } from "../../src/demo/traffic.ts";
 import type { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
-import { createEngine } from "../../src/engine.ts";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";

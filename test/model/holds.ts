@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
-import type { HeardEvent, ModelCase, Watcher } from "./model-case.ts";
-import { TIMES } from "./model-case.ts";
+import { type HeardEvent, type ModelCase, TIMES, type Watcher } from "./model-case.ts";
 import type { WorldNode, WorldPool, WorldTarget } from "./world.ts";
 
 /**

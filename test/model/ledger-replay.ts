@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { type DrainRecord, drainRecord } from "../../src/drain/drain-record.ts";
 import type { LedgerEntry } from "../../src/drain/ledger.ts";
-import type { RunningDrain } from "../../src/drain/node-status.ts";
-import type { RegistrationFate } from "../../src/drain/outcome.ts";
+import type { RegistrationFate, RunningDrain } from "../../src/drain/outcome.ts";
 import { entryOf, lineOf } from "../../src/ledger/lines.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import type { ModelCase } from "./model-case.ts";

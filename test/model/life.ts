@@ -1,3 +1,4 @@
+import { pump } from "../../src/app/service.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { CloudProvider } from "../../src/drain/cloud-provider.ts";
@@ -8,7 +9,6 @@ import type { DrainObserver } from "../../src/drain/events.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainTimes } from "../../src/drain/plan.ts";
-import { pump } from "../../src/service.ts";
 import type { VirtualClock } from "../../src/simulator/clock.ts";
 import { cutOff } from "../support/cut-off-ledger.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { OPTIONS } from "../../src/config.ts";
+import { OPTIONS } from "../../src/config/config.ts";
 import { Child } from "../support/child-process.ts";
 import { only, readStage } from "../support/dockerfile.ts";
 import { Image } from "../support/image.ts";

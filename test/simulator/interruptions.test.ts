@@ -1,7 +1,7 @@
 import { RecordLifecycleActionHeartbeatCommand } from "@aws-sdk/client-auto-scaling";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { describe, expect, test } from "vitest";
-import type { InterruptionAction } from "../../src/simulator/world/interruption.ts";
+import type { InterruptionAction } from "../../src/simulator/world/announcement.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 import { announced } from "./announced.ts";
 import { oneAttempt } from "./one-attempt.ts";

@@ -2,8 +2,8 @@ import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { EventDelivery } from "../../src/simulator/events/event-delivery.ts";
 import { MetadataService } from "../../src/simulator/metadata/metadata-service.ts";
+import type { ScheduledEventCode } from "../../src/simulator/world/announcement.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
-import type { ScheduledEventCode } from "../../src/simulator/world/scheduled-event.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 import { oneAttempt } from "./one-attempt.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Announcement } from "../../src/sources/announcement.ts";
-import { withHooksNamed } from "../../src/sources/answered-hooks.ts";
 import { readEvent } from "../../src/sources/events/read-event.ts";
+import { withHooksNamed } from "../../src/sources/message-reader.ts";
 
 const notification = (hook: string) =>
   JSON.stringify({

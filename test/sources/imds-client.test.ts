@@ -4,8 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { newAbort, whenAborted } from "../../src/drain/abort.ts";
 import { SystemClock } from "../../src/drain/clock.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { ImdsClient, type MetadataAnswer } from "../../src/sources/imds-client.ts";
-import { sendOverHttp } from "../../src/sources/imds-transport.ts";
+import { ImdsClient, type MetadataAnswer, sendOverHttp } from "../../src/sources/imds-client.ts";
 import { ID } from "../support/account.ts";
 import { InstanceMetadataServer, LIFECYCLE, SPOT } from "../support/instance-metadata.ts";
 

@@ -5,9 +5,9 @@ import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ImdsClient } from "../../src/sources/imds-client.ts";
 import { InstanceMetadata } from "../../src/sources/instance-metadata.ts";
-import type { MetadataEvent } from "../../src/sources/metadata-events.ts";
 import { MetadataWatch } from "../../src/sources/metadata-watch.ts";
 import { Recommendations } from "../../src/sources/recommendations.ts";
+import type { MetadataEvent } from "../../src/sources/standing-notices.ts";
 import { ID } from "../support/account.ts";
 import {
   IDENTITY,

@@ -1,12 +1,12 @@
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { expect, onTestFinished, test } from "vitest";
+import { pump } from "../../src/app/service.ts";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { UnmeteredCaller } from "../../src/aws/unmetered-caller.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";
-import { pump } from "../../src/service.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import type { Announcement, EventReading } from "../../src/sources/announcement.ts";
 import type { LifecycleHooks } from "../../src/sources/lifecycle-hooks.ts";

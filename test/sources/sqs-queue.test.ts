@@ -1,18 +1,17 @@
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { pump } from "../../src/app/service.ts";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { UnmeteredCaller } from "../../src/aws/unmetered-caller.ts";
 import { newAbort, whenAborted } from "../../src/drain/abort.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";
-import { pump } from "../../src/service.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import type { Announcement, EventReading } from "../../src/sources/announcement.ts";
 import type { LifecycleHooks } from "../../src/sources/lifecycle-hooks.ts";
 import type { HookEvent, QueueEvent } from "../../src/sources/source-events.ts";
-import { SqsQueue } from "../../src/sources/sqs-queue.ts";
-import type { SqsQueueOptions } from "../../src/sources/sqs-queue-options.ts";
+import { SqsQueue, type SqsQueueOptions } from "../../src/sources/sqs-queue.ts";
 import { FakeQueue } from "../support/fake-queue.ts";
 
 const SECOND_MS = 1_000;

@@ -1,11 +1,11 @@
-import { readConfig } from "../../src/config.ts";
+import { createEngine } from "../../src/app/engine.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { drainRecord } from "../../src/drain/drain-record.ts";
 import type { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
-import { createEngine } from "../../src/engine.ts";
 import { cutOff } from "./cut-off-ledger.ts";
 import { never, type SimulatedRegion } from "./simulated-region.ts";
 

@@ -1,4 +1,4 @@
-import { OPTIONS, type Option, shownDefault } from "../../src/config.ts";
+import { OPTIONS, type Option, shownDefault } from "../../src/config/config.ts";
 
 const MARKED = /<!-- options -->[\s\S]*<!-- \/options -->/;
 

@@ -1,6 +1,6 @@
 import type { PolicyDocument } from "../../src/aws/policy.ts";
 import { type PolicyOptions, printedPolicy } from "../../src/cli/policy.ts";
-import { readConfig } from "../../src/config.ts";
+import { readConfig } from "../../src/config/config.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
 
 type Environment = Readonly<Record<string, string>>;

@@ -14,7 +14,7 @@ import type {
   RegistrationState,
 } from "../../src/drain/cloud-provider.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
-import { AwsProvider, type AwsProviderOptions } from "../../src/providers/aws/aws-provider.ts";
+import { AwsProvider, type AwsProviderOptions } from "../../src/provider/aws-provider.ts";
 
 /** A call for nobody in particular. */
 function forNobody(signal: AbortSignal): CallFor {

@@ -1,8 +1,8 @@
 import { onTestFinished } from "vitest";
+import type { Engine } from "../../src/app/engine.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
-import type { Engine } from "../../src/engine.ts";
 import { never, type SimulatedRegion } from "./simulated-region.ts";
 
 export interface KeptEngine extends Engine {

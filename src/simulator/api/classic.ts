@@ -15,8 +15,7 @@ import {
   text,
   texts,
 } from "./params.ts";
-import { vpcOfSubnet } from "./subnets.ts";
-import { PORT } from "./target-description.ts";
+import { PORT, vpcOfSubnet } from "./target-description.ts";
 import type { XmlFields } from "./xml.ts";
 
 const NAMES_PER_TAGS_CALL_MAX = 20;

@@ -15,8 +15,7 @@ import {
   text,
   texts,
 } from "./params.ts";
-import { vpcOfSubnet } from "./subnets.ts";
-import { PORT, targetDescription } from "./target-description.ts";
+import { PORT, targetDescription, vpcOfSubnet } from "./target-description.ts";
 
 const DELAY_MAX_SECONDS = 3_600;
 const PRIORITY: Bounds = [1, 50_000];

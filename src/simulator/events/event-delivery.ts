@@ -5,7 +5,6 @@ import type { World } from "../world/world.ts";
 import { eventBridgeBodies } from "./event-bridge.ts";
 import { hookNotification, testNotification } from "./hook-notification.ts";
 import { snsEnvelope } from "./sns-envelope.ts";
-import { Undeliverable } from "./undeliverable.ts";
 
 /** https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html */
 const ATTEMPTS_MAX = 185;
@@ -130,5 +129,13 @@ export class EventDelivery {
         await this.#world.clock.sleep(Math.min(RETRY_FIRST_MS * 2 ** (attempt - 1), RETRY_MAX_MS), this.#closed.signal);
       }
     }
+  }
+}
+
+/** A message that its queue will never take: there is no such queue, or the sender may not send to it. */
+export class Undeliverable extends Error {
+  constructor(message: string, options: ErrorOptions) {
+    super(message, options);
+    this.name = "Undeliverable";
   }
 }

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Announcement } from "../world/announcement.ts";
+import type { Announcement, ScheduledEventCode } from "../world/announcement.ts";
 import { partitionOf } from "../world/arn.ts";
-import type { ScheduledEventCode } from "../world/scheduled-event.ts";
 
 /** A big event comes in pages. AWS says no number: its events have at most 256 KB. */
 const ENTITIES_PER_PAGE = 500;

@@ -1,6 +1,5 @@
 import { SendMessageCommand, SQSClient, SQSServiceException } from "@aws-sdk/client-sqs";
-import type { Send } from "./event-delivery.ts";
-import { Undeliverable } from "./undeliverable.ts";
+import { type Send, Undeliverable } from "./event-delivery.ts";
 
 interface QueueInput {
   readonly url: string;

@@ -1,8 +1,8 @@
 import type { AutoScalingGroup } from "./auto-scaling-group.ts";
+import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { Instance, InstanceStateName } from "./instance.ts";
-import type { Interruption } from "./interruption.ts";
 import type { LifecycleAction } from "./lifecycle-action.ts";
-import type { ScheduledEvent } from "./scheduled-event.ts";
+import type { Target, TargetGroup } from "./target-group.ts";
 
 /** What AWS would announce, at the moment (`at`, in milliseconds since the epoch) when it would. */
 export type Announcement = { readonly at: number } & (
@@ -18,3 +18,46 @@ export type Announcement = { readonly at: number } & (
       readonly action: LifecycleAction;
     }
 );
+
+/** What EC2 does to an instance whose capacity it takes back. */
+export type InterruptionAction = "terminate" | "stop" | "hibernate";
+
+/** EC2's warning to one instance. Times are milliseconds since the epoch. */
+export interface Interruption {
+  readonly action: InterruptionAction;
+  /** Whose capacity it was. A reservation's instances are terminated, always. */
+  readonly of: "spot" | "capacity-reservation";
+  /** When EC2 acts, whatever anybody does. */
+  readonly actsAt: number;
+}
+
+/** What AWS does to a machine at its time. All simulated instances are backed by EBS. */
+export type ScheduledEventCode = "instance-reboot" | "system-reboot" | "instance-stop" | "instance-retirement";
+
+/** Something that AWS will do to instances because of what they run on. Times are milliseconds since the epoch. */
+export interface ScheduledEvent {
+  /** `instance-event-…` */
+  readonly id: string;
+  readonly code: ScheduledEventCode;
+  readonly instances: readonly Instance[];
+  readonly announcedAt: number;
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** What happens to the world, for whoever must act upon it. */
+export type WorldChange =
+  | {
+      readonly type:
+        | "instance-added"
+        | "instance-stopped"
+        | "instance-started"
+        | "instance-rebooted"
+        | "instance-terminated";
+      readonly instance: Instance;
+    }
+  | { readonly type: "target-deregistered"; readonly group: TargetGroup; readonly target: Target }
+  | { readonly type: "classic-deregistered"; readonly loadBalancer: ClassicLoadBalancer; readonly instanceId: string }
+  /** `settle` has something to bring about at `at` (milliseconds since the epoch), or before. */
+  | { readonly type: "due"; readonly at: number }
+  | { readonly type: "announced"; readonly announcement: Announcement };

@@ -1,13 +1,12 @@
 import type { Clock } from "../clock.ts";
-import type { Announcement } from "./announcement.ts";
+import type { Announcement, WorldChange } from "./announcement.ts";
 import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
-import type { NewScalingGroup } from "./creation.ts";
+import type { NewScalingGroup } from "./ids.ts";
 import type { Instance, InstanceInput } from "./instance.ts";
 import { likenessOf } from "./likeness.ts";
 import type { ScaleIn } from "./scale-in.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
-import type { WorldChange } from "./world-change.ts";
 
 /** What Auto Scaling needs to know of the world around it, and does to it. */
 interface Surroundings extends ScalingSurroundings {

@@ -1,4 +1,10 @@
 import { createHash } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import type { Timing } from "../timing.ts";
+import type { AutoScalingGroupInput } from "./auto-scaling-group.ts";
+import type { ClassicLoadBalancerInput } from "./classic-load-balancer.ts";
+import type { Listener, LoadBalancerInput, Rule } from "./load-balancer.ts";
+import type { TargetGroupInput } from "./target-group.ts";
 
 /** What AWS names its things by. The same ones in every run. */
 export class Ids {
@@ -20,3 +26,23 @@ export class Ids {
     return createHash("sha256").update(String(this.#made)).digest("hex");
   }
 }
+
+// What must be said to make a world and the things in it. For all else there are defaults.
+
+export interface WorldOptions {
+  readonly clock: Clock;
+  readonly region?: string;
+  readonly accountId?: string;
+  readonly timing?: Partial<Timing>;
+}
+
+export type NewTargetGroup = Omit<TargetGroupInput, "arn" | "healthCheck"> &
+  Partial<Pick<TargetGroupInput, "healthCheck">>;
+export type NewLoadBalancer = Omit<LoadBalancerInput, "arn" | "createdAt" | "zones"> & {
+  readonly zones?: readonly string[];
+};
+export type NewScalingGroup = Pick<AutoScalingGroupInput, "name" | "instanceIds"> &
+  Partial<Omit<AutoScalingGroupInput, "arn" | "createdAt">>;
+export type NewClassic = Omit<ClassicLoadBalancerInput, "createdAt" | "zones"> & { readonly zones?: readonly string[] };
+export type NewListener = Pick<Listener, "protocol" | "port" | "defaultActions">;
+export type NewRule = Omit<Rule, "arn">;

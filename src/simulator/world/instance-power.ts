@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Timing } from "../timing.ts";
-import type { Announcement } from "./announcement.ts";
+import type { Announcement, WorldChange } from "./announcement.ts";
 import type { Instance, InstanceStateName } from "./instance.ts";
-import type { WorldChange } from "./world-change.ts";
 
 interface Surroundings {
   readonly clock: Clock;

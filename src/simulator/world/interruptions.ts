@@ -1,7 +1,6 @@
 import type { Clock } from "../clock.ts";
-import type { Announcement } from "./announcement.ts";
+import type { Announcement, Interruption, InterruptionAction } from "./announcement.ts";
 import type { Instance } from "./instance.ts";
-import type { Interruption, InterruptionAction } from "./interruption.ts";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const NOTICE_MS = 120_000;

@@ -1,8 +1,7 @@
 import { invalidArn, loadBalancerNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { isArnOf } from "./arn.ts";
-import type { NewListener, NewLoadBalancer, NewRule } from "./creation.ts";
-import type { Ids } from "./ids.ts";
+import type { Ids, NewListener, NewLoadBalancer, NewRule } from "./ids.ts";
 import { type Listener, LoadBalancer, type Rule } from "./load-balancer.ts";
 import type { LoadBalancerType } from "./target-group.ts";
 

@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Timing } from "../timing.ts";
-import type { Announcement } from "./announcement.ts";
+import type { Announcement, ScheduledEvent, ScheduledEventCode } from "./announcement.ts";
 import type { Instance } from "./instance.ts";
-import type { ScheduledEvent, ScheduledEventCode } from "./scheduled-event.ts";
 
 const WINDOW_MS = 2 * 3_600_000;
 

@@ -1,21 +1,21 @@
 import { invalidArn, targetGroupNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { AWS_TIMING, type Timing } from "../timing.ts";
-import type { Announcement } from "./announcement.ts";
+import type { Announcement, WorldChange } from "./announcement.ts";
 import { arnOf, isArnOf } from "./arn.ts";
 import { AutoScaling } from "./auto-scaling.ts";
 import type { AutoScalingGroup } from "./auto-scaling-group.ts";
 import { ClassicLoadBalancer } from "./classic-load-balancer.ts";
-import type {
-  NewClassic,
-  NewListener,
-  NewLoadBalancer,
-  NewRule,
-  NewScalingGroup,
-  NewTargetGroup,
-  WorldOptions,
-} from "./creation.ts";
-import { Ids } from "./ids.ts";
+import {
+  Ids,
+  type NewClassic,
+  type NewListener,
+  type NewLoadBalancer,
+  type NewRule,
+  type NewScalingGroup,
+  type NewTargetGroup,
+  type WorldOptions,
+} from "./ids.ts";
 import { Instance, type InstanceInput } from "./instance.ts";
 import { InstancePower } from "./instance-power.ts";
 import { Interruptions } from "./interruptions.ts";
@@ -25,7 +25,6 @@ import type { ScaleIn } from "./scale-in.ts";
 import { Schedule } from "./schedule.ts";
 import { ScheduledEvents } from "./scheduled-events.ts";
 import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
-import type { WorldChange } from "./world-change.ts";
 
 /** CreateTargetGroup's defaults. */
 const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };

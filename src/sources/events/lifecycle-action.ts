@@ -1,4 +1,4 @@
-import { shown } from "../../drain/shown.ts";
+import { shown } from "../../drain/errors.ts";
 import type { EventReading } from "../announcement.ts";
 import type { EventFields } from "./event-fields.ts";
 import type { EventOrigin } from "./event-origin.ts";

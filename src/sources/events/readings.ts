@@ -1,4 +1,4 @@
-import { shown } from "../../drain/shown.ts";
+import { shown } from "../../drain/errors.ts";
 import type { Announcement, EventReading } from "../announcement.ts";
 
 const WHAT_CHARACTERS_MAX = 120;

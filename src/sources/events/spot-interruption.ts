@@ -1,4 +1,4 @@
-import { shown } from "../../drain/shown.ts";
+import { shown } from "../../drain/errors.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
 import { announced } from "./readings.ts";
 

@@ -1,4 +1,4 @@
-import { shown } from "../../drain/shown.ts";
+import { shown } from "../../drain/errors.ts";
 import { EventFields } from "../events/event-fields.ts";
 import { announced } from "../events/readings.ts";
 import type { MetadataKind } from "./metadata-kind.ts";

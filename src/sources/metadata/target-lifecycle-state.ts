@@ -1,4 +1,4 @@
-import { shown } from "../../drain/shown.ts";
+import { shown } from "../../drain/errors.ts";
 import { MalformedEvent } from "../events/malformed-event.ts";
 import { announced, nothingAsked } from "../events/readings.ts";
 import type { MetadataKind } from "./metadata-kind.ts";

@@ -1,10 +1,10 @@
 import { type AutoScalingClient, DescribeAutoScalingInstancesCommand } from "@aws-sdk/client-auto-scaling";
+import { pump } from "../../../src/app/service.ts";
 import { createAutoScalingClient } from "../../../src/aws/event-clients.ts";
 import { queueAddress } from "../../../src/aws/queue-address.ts";
 import { UnmeteredCaller } from "../../../src/aws/unmetered-caller.ts";
 import { newAbort } from "../../../src/drain/abort.ts";
 import type { DrainOutcome } from "../../../src/drain/outcome.ts";
-import { pump } from "../../../src/service.ts";
 import type { Instance } from "../../../src/simulator/world/instance.ts";
 import { readEvent } from "../../../src/sources/events/read-event.ts";
 import { LifecycleHooks } from "../../../src/sources/lifecycle-hooks.ts";

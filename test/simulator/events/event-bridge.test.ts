@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Destination, EventDelivery } from "../../../src/simulator/events/event-delivery.ts";
-import type { InterruptionAction } from "../../../src/simulator/world/interruption.ts";
+import type { InterruptionAction } from "../../../src/simulator/world/announcement.ts";
 import { SimulatedRegion } from "../../support/simulated-region.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

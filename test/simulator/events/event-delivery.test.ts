@@ -1,7 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type Destination, EventDelivery } from "../../../src/simulator/events/event-delivery.ts";
+import { type Destination, EventDelivery, Undeliverable } from "../../../src/simulator/events/event-delivery.ts";
 import { SqsSender } from "../../../src/simulator/events/sqs-sender.ts";
-import { Undeliverable } from "../../../src/simulator/events/undeliverable.ts";
 import { SimulatedRegion } from "../../support/simulated-region.ts";
 import { openQueue } from "./queue.ts";
 

@@ -1,0 +1,64 @@
+import { AwsCaller } from "../aws/aws-caller.ts";
+import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
+import { RequestQuota } from "../aws/request-quota.ts";
+import { type Config, drainGuard, drainTimes } from "../config/config.ts";
+import { type Clock, SystemClock } from "../drain/clock.ts";
+import { Drainer } from "../drain/drainer.ts";
+import type { AccessProblem } from "../drain/errors.ts";
+import type { CloudCall, DrainObserver } from "../drain/events.ts";
+import type { Ledger } from "../drain/ledger.ts";
+import { AwsProvider } from "../provider/aws-provider.ts";
+
+export interface EngineOptions {
+  readonly clock?: Clock;
+  readonly observers?: readonly DrainObserver[];
+  /** Absent: nothing is written down. */
+  readonly ledger?: Ledger;
+  /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
+  readonly aws?: Omit<AwsClientOptions, "region">;
+  /** Hears of every attempt to call AWS. */
+  readonly onCall?: (call: CloudCall) => void;
+}
+
+export interface Engine {
+  readonly drainer: Drainer;
+  /**
+   * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
+   * Without it, or with INDEX_RATE=0, every drain searches first.
+   */
+  keepIndex(signal: AbortSignal): Promise<void>;
+  /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
+  checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
+}
+
+/** The drainer that a configuration describes: what the service and the command line share. */
+export function createEngine(config: Config, options: EngineOptions = {}): Engine {
+  const { region, clusterName, vpcId, discovery, policyScope, quotaShare, indexPerSecond, givenBy } = config;
+  const { clock = new SystemClock(), observers, ledger, onCall } = options;
+  const guard = drainGuard(config);
+  const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
+  const quota = new RequestQuota({ clock, share: quotaShare });
+  const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
+  const cloud = new AwsProvider({ ...clients, caller }, clock, {
+    discovery,
+    indexPerSecond,
+    names: givenBy,
+    isGuarded: guard !== undefined,
+    ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
+    ...(clusterName === undefined ? {} : { clusterName }),
+    ...(vpcId === undefined ? {} : { vpcId }),
+  });
+  const times = drainTimes(config);
+  return {
+    drainer: new Drainer({
+      cloud,
+      clock,
+      times,
+      ...(guard && { guard }),
+      ...(observers && { observers }),
+      ...(ledger && { ledger }),
+    }),
+    keepIndex: (signal) => cloud.keepIndex(signal),
+    checkAccess: (signal) => cloud.checkAccess(signal),
+  };
+}

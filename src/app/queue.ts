@@ -1,0 +1,87 @@
+import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
+import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
+import type { Config } from "../config/config.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { Ledger } from "../drain/ledger.ts";
+import { type Log, writeLine } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { readEvent } from "../sources/events/read-event.ts";
+import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
+import { withHooksNamed } from "../sources/message-reader.ts";
+import { Recommendations, undoRecommended } from "../sources/recommendations.ts";
+import { recommendationLine, sourceLine } from "../sources/source-event-text.ts";
+import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
+import { SqsQueue } from "../sources/sqs-queue.ts";
+
+interface QueueParts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly abandon: AbortSignal;
+  /** What of drains is undone where nothing has followed a recommendation. */
+  readonly ledger: Ledger;
+  readonly drainer: Pick<Drainer, "cancel">;
+}
+
+/** The queue that a configuration names, told to log and metrics. Undefined where it names none. */
+export function openQueue(
+  config: Config,
+  { clock, metrics, log, abandon, ledger, drainer }: QueueParts,
+): SqsQueue | undefined {
+  const { queue: address, region, dryRun } = config;
+  if (address === undefined) return undefined;
+  const where = region === undefined ? {} : { region };
+  const heard = (event: QueueEvent | HookEvent) => {
+    writeLine(log, sourceLine(event));
+    count(metrics, event);
+  };
+  const recommendations = new Recommendations({
+    clock,
+    undoAfterMs: config.rebalanceUndoMs,
+    undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
+    heard: (event) => writeLine(log, recommendationLine(event)),
+  });
+  const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
+  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
+  const queue = new SqsQueue({
+    ...calls,
+    ...where,
+    address,
+    sqs: createSqsClient(where, address),
+    hooks,
+    read: withHooksNamed(config.terminationHook, readEvent),
+    foreign: config.queueForeign,
+    dryRun,
+    ...(config.rebalance === "drain" ? { recommendations } : {}),
+    inFlightMax: config.queueInFlightMax,
+    observers: [heard],
+    abandon,
+  });
+  metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });
+  return queue;
+}
+
+const MESSAGES: Partial<Record<QueueEvent["type"], string>> = {
+  "nothing-asked": "nothing-asked",
+  malformed: "malformed",
+  redelivered: "joined",
+  "not-settled": "not-settled",
+};
+const SETTLED = { delete: "deleted", leave: "left", release: "released" } as const;
+const HOOKS: Partial<Record<HookEvent["type"], string>> = {
+  "hook-continued": "continued",
+  "hook-over": "over",
+  "hook-not-completed": "not-completed",
+  "hook-heartbeat-failed": "heartbeat-failed",
+};
+
+function count(metrics: Metrics, event: QueueEvent | HookEvent): void {
+  if ("action" in event) {
+    const result = HOOKS[event.type];
+    if (result !== undefined) metrics.countHook(result);
+    return;
+  }
+  const result = event.type === "settled" ? SETTLED[event.message] : MESSAGES[event.type];
+  if (result !== undefined) metrics.countMessage(result);
+}

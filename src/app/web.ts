@@ -1,0 +1,145 @@
+import { type Config, ConfigError } from "../config/config.ts";
+import { OptionFileError } from "../config/files.ts";
+import { readSecrets } from "../config/secrets.ts";
+import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
+import type { Clock } from "../drain/clock.ts";
+import { shown } from "../drain/errors.ts";
+import type { Log } from "../observe/log.ts";
+import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
+import { reread } from "../web/reread.ts";
+import { SECRET_CHARACTERS_MIN, type SecretCheck, secretCheck } from "../web/secrets.ts";
+import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
+
+const TURNED_AWAY_LOG_MS = 60_000;
+
+type WebParts = Pick<
+  WebOptions,
+  "source" | "history" | "cancel" | "status" | "ready" | "metrics" | "clock" | "version"
+> & {
+  readonly log: Log;
+};
+
+export interface StartedWeb extends WebServer {
+  /** Rereads what the configuration's files hold, and works by it from then on. Resolves when `stop` aborts. */
+  rereadFiles(stop: AbortSignal): Promise<void>;
+}
+
+/** Serves the HTTP API as the configuration has it. Throws `ConfigError` when it can't. */
+export async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<StartedWeb> {
+  const { host, port, dryRun, querySecret, tlsClientCaFile, secretFile } = config;
+  const { clock } = parts;
+  const { secrets, tls } = await readFiles(config);
+  let isSecret = useSecrets(secrets, log);
+  const app = createWebApp({
+    ...parts,
+    isSecret: (sent) => isSecret(sent),
+    querySecret,
+    clientCertificate: tlsClientCaFile !== undefined,
+    dryRun,
+    onAnswered: (request) => logAnswered(log, request),
+    onQuerySecret: (client) =>
+      log.warn({ client }, "a caller sends the secret in the query, where others log it: better in the header"),
+    onLimited: (client) =>
+      log.warn({ client }, "too many wrong secrets: the answer is 429 for now, and logged at debug alone"),
+    onError: (error) => log.error(faultOf(error), "internal error"),
+  });
+  const options = { host, port, onTurnedAway: turnedAwayLog(clock, log), ...(tls === undefined ? {} : { tls }) };
+  const server = await listen(app, options).catch((error) => {
+    throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, config)]);
+  });
+  const rereading = {
+    clock,
+    onFailure: ({ message }: Error) => log.warn({ problem: message }, "what was read before still counts"),
+  };
+  return {
+    ...server,
+    async rereadFiles(stop) {
+      const onSecrets = (changed: readonly string[]) => {
+        isSecret = useSecrets(changed, log);
+        log.info({ secrets: changed.length }, "the secrets have been read again: these count now, and no others");
+      };
+      const onTls = (changed: TlsMaterial | undefined) => {
+        if (changed === undefined) return;
+        server.useTls(changed);
+        log.info("the certificates have been read again: new connections get by them");
+      };
+      const secretsOptions = { ...rereading, first: secrets, read: () => readSecrets(config), onChange: onSecrets };
+      const tlsOptions = { ...rereading, first: tls, read: () => readTls(config), onChange: onTls };
+      await Promise.all([
+        secretFile === undefined ? undefined : reread(secretsOptions, stop),
+        tls === undefined ? undefined : reread(tlsOptions, stop),
+      ]);
+    },
+  };
+}
+
+/** Throws `ConfigError` with what is wrong with any of the files. */
+async function readFiles(
+  config: Config,
+): Promise<{ readonly secrets: readonly string[]; readonly tls: TlsMaterial | undefined }> {
+  const [secrets, tls] = await Promise.allSettled([readSecrets(config), readTls(config)]);
+  if (secrets.status === "fulfilled" && tls.status === "fulfilled") return { secrets: secrets.value, tls: tls.value };
+  const reasons = [secrets, tls].flatMap((read) => (read.status === "rejected" ? [read.reason] : []));
+  const fault = reasons.find((reason) => !(reason instanceof OptionFileError));
+  throw fault ?? new ConfigError(reasons.map(({ message }) => message));
+}
+
+/** Undefined where the configuration has no TLS. Throws `OptionFileError`. */
+async function readTls(config: Config): Promise<TlsMaterial | undefined> {
+  const { tlsClientCaFile, givenBy } = config;
+  const identity = await readTlsIdentity(config);
+  if (identity === undefined || tlsClientCaFile === undefined) return identity;
+  return { ...identity, ca: await readAuthorities({ option: givenBy.tlsClientCaFile, path: tlsClientCaFile }) };
+}
+
+function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
+  const short = secrets.filter((secret) => [...secret].length < SECRET_CHARACTERS_MIN).length;
+  if (short > 0) {
+    log.warn(
+      { short, secrets: secrets.length },
+      `a secret has fewer than ${SECRET_CHARACTERS_MIN} characters and may be guessed: take one from 'openssl rand -hex 16'`,
+    );
+  }
+  return secretCheck(secrets);
+}
+
+function logAnswered(log: Log, { method, path, status, problem, client }: AnsweredRequest): void {
+  // Asked for every few seconds by machines.
+  const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
+  // Of wrong secrets without end one line is enough, and `onLimited` has it.
+  const isQuiet = isRoutine || status === 429;
+  const level = status === 401 || status === 403 ? "warn" : isQuiet ? "debug" : "info";
+  const more = { ...(problem === undefined ? {} : { problem }), ...(client === undefined ? {} : { client }) };
+  log[level]({ method, path, status, ...more }, "answered");
+}
+
+/** They come by the thousand: one line a minute is enough. */
+function turnedAwayLog(clock: Clock, log: Log): () => void {
+  let quietUntil = 0;
+  return () => {
+    if (clock.now() < quietUntil) return;
+    quietUntil = clock.now() + TURNED_AWAY_LOG_MS;
+    log.warn("too many connections are open: new ones are turned away");
+  };
+}
+
+/** Where it happened, but not its message, which may quote what a caller sent. */
+function faultOf(error: unknown) {
+  if (!(error instanceof Error)) return { error: typeof error };
+  return { error: error.name, at: (error.stack ?? "").split("\n").filter((line) => /^ +at /.test(line)) };
+}
+
+function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, givenBy }: Config): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return `${givenBy.port} is ${port}, which somebody else listens on at ${host}: set another one`;
+    case "EACCES":
+      return `${givenBy.port} is ${port}, which this user may not listen on: set one above 1023`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `${givenBy.host} is '${shown(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`;
+    default:
+      return `can't listen on ${shown(host)}:${port}: ${message}`;
+  }
+}

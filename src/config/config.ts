@@ -1,0 +1,131 @@
+import { shown } from "../drain/errors.ts";
+import { type GuardOptions, isNothing, type Share, shownShare } from "../drain/guard.ts";
+import type { DrainTimes } from "../drain/plan.ts";
+import { OPTIONS, type OptionName } from "./options.ts";
+import type { Option, Verb, WithDefault } from "./values.ts";
+
+export { OPTIONS, type Option, type OptionName, type Verb };
+
+/** The checked configuration. An option without a value is absent. */
+export type Config = {
+  readonly [Name in OptionName]: (typeof OPTIONS)[Name] extends WithDefault<infer T>
+    ? T
+    : ReturnType<(typeof OPTIONS)[Name]["parse"]> | undefined;
+} & {
+  /** What messages call each option by: the flag where it was given by that, its variable otherwise. */
+  readonly givenBy: Readonly<Record<OptionName, string>>;
+};
+
+/** Everything that is wrong with a configuration, so that nobody has to mend it one start at a time. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+export interface ConfigInput {
+  readonly verb: Verb;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What was given on the command line, by the option's name. A flag wins over its variable. */
+  readonly flags?: Readonly<Partial<Record<OptionName, string | boolean>>>;
+  /** The verb goes through a service, which needs the secret. */
+  readonly isRemote?: boolean;
+}
+
+/** Reads and checks the whole configuration of a verb. Throws `ConfigError` with every problem at once. */
+export function readConfig({ verb, environment, flags = {}, isRemote = false }: ConfigInput): Config {
+  const problems: string[] = [];
+  const values: Partial<Record<OptionName, unknown>> = {};
+  const givenBy: Partial<Record<OptionName, string>> = {};
+  const refused = new Set<OptionName>();
+  for (const [name, declared] of Object.entries(OPTIONS) as [OptionName, Option][]) {
+    const fromFlag = flags[name];
+    const source = fromFlag === undefined ? declared.variable : (declared.flag?.split(" ")[0] ?? declared.variable);
+    givenBy[name] = source;
+    if (!declared.usedBy.includes(verb)) {
+      values[name] = declared.default;
+      continue;
+    }
+    const given = fromFlag === undefined ? environment[declared.variable] : String(fromFlag);
+    try {
+      values[name] =
+        given === undefined || given.trim() === ""
+          ? declared.default
+          : declared.parse(declared.isSecret === true ? given : given.trim());
+    } catch (error) {
+      const { shownAs = (text: string) => text } = declared;
+      const what = declared.isSecret === true ? "can't be used" : `is '${shown(shownAs(given ?? ""))}'`;
+      refused.add(name);
+      problems.push(`${source} ${what}: ${(error as Error).message}`);
+      continue;
+    }
+    if (values[name] === undefined && declared.requiredBy?.includes(verb) === true) {
+      problems.push(`${declared.variable} is not set: ${declared.help}`);
+    }
+  }
+  const config = { ...values, givenBy } as unknown as Config;
+  if (verb === "serve" || isRemote) problems.push(...secretProblems(config, refused), ...tlsProblems(config, refused));
+  if (config.policyScope === "tag" && config.clusterName === undefined && !refused.has("clusterName")) {
+    problems.push(`${givenBy.policyScope} is tag, the cluster's, and CLUSTERNAME is not set: name the cluster`);
+  }
+  if (config.rebalance === "drain" && !config.undo && !refused.has("undo")) {
+    problems.push(`${givenBy.rebalance} is drain, and UNDO is not set: what stays could not be registered again`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(config);
+}
+
+/** The part of a configuration that the core works by. */
+export function drainTimes(config: Config): DrainTimes {
+  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
+    config;
+  return {
+    allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
+    deadlineMarginMs,
+    ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),
+  };
+}
+
+/** What every pool keeps. Undefined: no guard. */
+export function drainGuard({ minHealthy, guardWaitMs, maxVoluntary, givenBy }: Config): GuardOptions | undefined {
+  return isNothing(minHealthy) ? undefined : { minHealthy, waitMs: guardWaitMs, maxVoluntary, names: givenBy };
+}
+
+/** The default as people would give it; undefined where there is none. */
+export function shownDefault({ default: value, defaultText, unit }: Option): string | undefined {
+  if (defaultText !== undefined || value === undefined) return defaultText;
+  if (typeof value === "object") return shownShare(value as Share);
+  return String(unit === "seconds" ? Number(value) / 1_000 : value);
+}
+
+/** The one place that reads the environment. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
+function secretProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  const given = (["secret", "secretFile"] as const).filter((name) => config[name] !== undefined || refused.has(name));
+  if (given.length === 1) return [];
+  return given.length === 0
+    ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
+    : [`SECRET and ${config.givenBy.secretFile} are both set: keep one`];
+}
+
+/** A certificate is nothing without its key, and clients' certificates nothing without TLS. */
+function tlsProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  const { tlsCertFile, tlsKeyFile, tlsClientCaFile, givenBy } = config;
+  if (refused.has("tlsCertFile") || refused.has("tlsKeyFile")) return [];
+  if (tlsCertFile !== undefined && tlsKeyFile === undefined) {
+    return [`${givenBy.tlsCertFile} is set, and TLS_KEY_FILE is not: give the certificate's key too`];
+  }
+  if (tlsCertFile === undefined && tlsKeyFile !== undefined) {
+    return [`${givenBy.tlsKeyFile} is set, and TLS_CERT_FILE is not: give the key's certificate too`];
+  }
+  return tlsCertFile === undefined && tlsClientCaFile !== undefined
+    ? [`${givenBy.tlsClientCaFile} is set, and TLS_CERT_FILE is not: clients show certificates over TLS alone`]
+    : [];
+}

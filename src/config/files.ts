@@ -1,0 +1,59 @@
+import { createReadStream } from "node:fs";
+import { shown } from "../drain/errors.ts";
+
+/**
+ * The text of a file, without the byte order mark that some editors write before it. Throws what is wrong with the file:
+ * what the operating system says, that it is larger than `bytesMax`, or that it is not text.
+ */
+export async function readTextFile(path: string, bytesMax: number): Promise<string> {
+  // `end` counts from 0 and is read too: one byte more than allowed, of whatever never ends as well.
+  return readText(createReadStream(path, { end: bytesMax }), bytesMax);
+}
+
+/** The same of what comes from elsewhere, such as stdin. */
+export async function readText(source: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of source) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > bytesMax) break;
+  }
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes`);
+  const text = decoded(bytes);
+  if (text === undefined || text.includes("\0")) throw new Error("it is not text in UTF-8");
+  return text;
+}
+
+function decoded(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file that an option names. */
+export interface OptionFile {
+  /** The variable or flag that it was given by. */
+  readonly option: string;
+  readonly path: string;
+}
+
+/** What is wrong with such a file, without any of its content. */
+export class OptionFileError extends Error {
+  constructor({ option, path }: OptionFile, why: string) {
+    super(`${option} is '${shown(path)}', which can't be used: ${why}`);
+    this.name = "OptionFileError";
+  }
+}
+
+/** What `read` makes of the file's text. Whatever is wrong is thrown as `OptionFileError`, in the words of its message. */
+export async function readOptionFile<T>(file: OptionFile, bytesMax: number, read: (text: string) => T): Promise<T> {
+  try {
+    return read(await readTextFile(file.path, bytesMax));
+  } catch (error) {
+    throw new OptionFileError(file, (error as Error).message);
+  }
+}

@@ -1,0 +1,235 @@
+import { setImmediate } from "node:timers/promises";
+import type { AwsAccess } from "../aws/aws-caller.ts";
+import type { Clock } from "../drain/clock.ts";
+import type {
+  CallFor,
+  CloudProvider,
+  FoundRegistrations,
+  Node,
+  Observed,
+  Pool,
+  PoolHealth,
+  PoolTerms,
+  Registration,
+  RegistrationState,
+} from "../drain/cloud-provider.ts";
+import { type AccessProblem, DrainError } from "../drain/errors.ts";
+import type { NodeReference } from "../drain/request.ts";
+import { checkAccess } from "./access.ts";
+import { ClassicHealth } from "./classic-health.ts";
+import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
+import { IndexRefresh } from "./index-refresh.ts";
+import { InstanceLookup } from "./instance-lookup.ts";
+import { InstanceZones } from "./instance-zones.ts";
+import {
+  addressMatcher,
+  asLiveNode,
+  findTerminated,
+  type InstanceSearch,
+  theLiveOne,
+  withAddressesOf,
+} from "./instances.ts";
+import { KnownInstances } from "./known-instances.ts";
+import { KnownTerms } from "./known-terms.ts";
+import { MembershipIndex } from "./membership-index.ts";
+import { obstaclesTo } from "./obstacles.ts";
+import { PoolHealths } from "./pool-healths.ts";
+import type { PoolList } from "./pool-list.ts";
+import { registerIn } from "./registering.ts";
+import { addressOf, DEREGISTER_TARGETS, deregisterTargets, registrationOf } from "./target-groups.ts";
+import { TargetReads } from "./target-reads.ts";
+
+export interface AwsProviderOptions extends InstanceSearch {
+  /** `vpc`: every pool of the node's VPC that it is registered in. `tag`: only those that carry the cluster's tag. */
+  readonly discovery: "vpc" | "tag";
+  /** How many pools a second are read to know beforehand who is registered where. 0: none. */
+  readonly indexPerSecond: number;
+  /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
+  readonly writableCluster?: string;
+  /** Somebody will ask how the pools fare that nodes are found in. Absent: nobody. */
+  readonly isGuarded?: boolean;
+}
+
+/** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
+export class AwsProvider implements CloudProvider {
+  readonly #aws: AwsAccess;
+  readonly #options: AwsProviderOptions;
+  readonly #known: KnownInstances;
+  readonly #instances: InstanceLookup;
+  readonly #reads: TargetReads;
+  readonly #classicReads: ClassicReads;
+  readonly #terms: KnownTerms;
+  readonly #index: MembershipIndex;
+  readonly #refresh: IndexRefresh;
+  readonly #healths: PoolHealths;
+
+  constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
+    this.#aws = aws;
+    this.#options = options;
+    const zones = new InstanceZones(aws);
+    const classicHealth = new ClassicHealth(aws, clock);
+    this.#known = new KnownInstances(aws, clock, (instance) => {
+      zones.learned(instance);
+      return asLiveNode(instance, options);
+    });
+    this.#instances = new InstanceLookup(aws, clock);
+    this.#reads = new TargetReads(aws, clock);
+    this.#classicReads = new ClassicReads(aws, clock);
+    this.#terms = new KnownTerms(aws, clock, options.writableCluster);
+    this.#index = new MembershipIndex({
+      aws,
+      clock,
+      reads: this.#reads,
+      classicReads: this.#classicReads,
+      classicHealth,
+      terms: this.#terms,
+      remembers: options.indexPerSecond > 0,
+      isGuarded: options.isGuarded ?? false,
+      meant: (node, pools, by) => this.#meant(node, pools, by),
+      asItIsNow: (node, by) => this.#asItIsNow(node, by),
+    });
+    const { indexPerSecond } = options;
+    this.#refresh = new IndexRefresh({
+      clock,
+      index: this.#index,
+      reads: this.#reads,
+      terms: this.#terms,
+      instances: this.#known,
+      indexPerSecond,
+    });
+    const healths = { clock, index: this.#index, reads: this.#reads, classicHealth, terms: this.#terms, zones };
+    this.#healths = new PoolHealths(healths);
+  }
+
+  /** Keeps what is known of memberships fresh until `signal` aborts. */
+  keepIndex(signal: AbortSignal): Promise<void> {
+    return this.#refresh.run(signal);
+  }
+
+  async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
+    return theLiveOne(await this.#instances.find(reference, by), reference, this.#options);
+  }
+
+  recall(id: string): Node | undefined {
+    return this.#known.recall(id);
+  }
+
+  findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations> {
+    this.#clusterMeant(node);
+    return this.#index.find(node, by);
+  }
+
+  async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+    return this.#index.remembered(node, by);
+  }
+
+  knownHealth(pool: Pool): PoolHealth | undefined {
+    return this.#healths.known(pool);
+  }
+
+  healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    return this.#healths.of(pool, notBefore, by);
+  }
+
+  kindsAround(node: Node): ReadonlySet<Pool["kind"]> {
+    const { pools } = this.#index;
+    return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
+  }
+
+  describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+    return this.#terms.of(pool, by);
+  }
+
+  async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    const taken = new Set<string>();
+    const taking = async (max: number) => {
+      // The nodes of one wave are asked for one after the other: those that are on their way here come along.
+      await setImmediate();
+      const registrations = take(max);
+      for (const { target } of registrations) taken.add(target);
+      return registrations;
+    };
+    const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
+    await deregisterFrom(this.#aws, pool, taking, by);
+    this.#index.deregistered(pool, taken);
+  }
+
+  async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    await registerIn(this.#aws, pool, async (max) => take(max), by);
+  }
+
+  obstacles(
+    node: Node,
+    registrations: readonly Registration[],
+    by: CallFor,
+  ): Promise<ReadonlyMap<Registration, string>> {
+    const asItIsNow = (machine: Node, call: CallFor) => this.#asItIsNow(machine, call);
+    return obstaclesTo(registrations, node, by, { pools: this.#index.pools, asItIsNow });
+  }
+
+  msToDeregister(pools: readonly Pool[]): readonly number[] {
+    let targetGroups = 0;
+    let classics = 0;
+    return pools.map(({ kind }) =>
+      kind === "classic"
+        ? this.#aws.caller.msFor(DEREGISTER_INSTANCES, ++classics)
+        : this.#aws.caller.msFor(DEREGISTER_TARGETS, ++targetGroups),
+    );
+  }
+
+  async observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed> {
+    if (pool.kind === "classic") return this.#classicReads.observe(pool, which, by);
+    const read = await this.#reads.read(pool.id, by);
+    this.#index.learned(pool.id, read);
+    const states = new Map<string, RegistrationState>();
+    // The answer is about everybody, whoever has come meanwhile.
+    for (const { target } of which()) states.set(target, "absent");
+    for (const listed of read.targets) {
+      const { target, state } = registrationOf(pool, listed);
+      if (states.has(target)) states.set(target, state);
+    }
+    return { at: read.at, states };
+  }
+
+  async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
+    // An instance id is nobody else's, ever.
+    if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
+    // All that came back at once are asked about in one call.
+    const isOwn = addressMatcher(await this.#asItIsNow(node, by));
+    return registrations.filter((registration) => {
+      const address = addressOf(registration);
+      return address === undefined || isOwn(address);
+    });
+  }
+
+  findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+    return findTerminated(this.#aws, nodes, by);
+  }
+
+  /** What would keep drains from working: see `checkAccess` in `access.ts`. */
+  checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
+    return checkAccess(this.#aws, this.#options, signal);
+  }
+
+  /** With the addresses that it has now. */
+  async #asItIsNow(node: Node, by: CallFor): Promise<Node> {
+    return withAddressesOf(node, await this.#instances.find({ by: "id", value: node.id }, by));
+  }
+
+  /** Which of the listed pools are meant. */
+  async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
+    const cluster = this.#clusterMeant(node);
+    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
+  }
+
+  /** Whose tag the pools must carry. Undefined: nobody's. */
+  #clusterMeant(node: Node): string | undefined {
+    if (this.#options.discovery === "vpc") return undefined;
+    const cluster = this.#options.clusterName ?? node.cluster;
+    if (cluster !== undefined) return cluster;
+    throw new DrainError(
+      "other-cluster",
+      `${node.id} carries no cluster tag, and DISCOVERY=tag needs one: set CLUSTERNAME, or DISCOVERY=vpc`,
+    );
+  }
+}

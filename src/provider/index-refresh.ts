@@ -1,0 +1,89 @@
+import type { Clock } from "../drain/clock.ts";
+import type { CallFor, Pool } from "../drain/cloud-provider.ts";
+import type { KnownInstances } from "./known-instances.ts";
+import type { KnownTerms } from "./known-terms.ts";
+import type { MembershipIndex } from "./membership-index.ts";
+import type { TargetReads } from "./target-reads.ts";
+
+/** New pools are noticed within this time. */
+const LIST_INTERVAL_MS = 60_000;
+/** One call in so many asks for a pool's terms, which change less often than its members. */
+const TERMS_EVERY = 4;
+/** What fails is tried again no sooner than this. */
+const REST_MS = 5_000;
+
+export interface IndexRefreshOptions {
+  readonly clock: Clock;
+  readonly index: MembershipIndex;
+  readonly reads: TargetReads;
+  readonly terms: KnownTerms;
+  readonly instances: KnownInstances;
+  /** Calls to AWS. 0: none. */
+  readonly indexPerSecond: number;
+}
+
+/** Reads pool after pool in the background, the one that was read longest ago first, at a steady and low rate. */
+export class IndexRefresh {
+  readonly #options: IndexRefreshOptions;
+  /** By pool id, since the last list. */
+  readonly #failedAt = new Map<string, number>();
+
+  constructor(options: IndexRefreshOptions) {
+    this.#options = options;
+  }
+
+  /** Until `signal` aborts; then it resolves. Whatever fails is tried again later: nobody waits for it. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, indexPerSecond } = this.#options;
+    if (indexPerSecond <= 0) return;
+    const by: CallFor = { urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }), signal };
+    for (let turn = 1; !signal.aborted; turn++) {
+      const before = clock.now();
+      try {
+        await this.#readOne(turn, by);
+        await clock.sleep(before + 1_000 / indexPerSecond - clock.now(), signal);
+      } catch {
+        await clock.sleep(REST_MS, signal).catch(() => {}); // Stopped: the loop ends.
+      }
+    }
+  }
+
+  async #readOne(turn: number, by: CallFor): Promise<void> {
+    const { clock, index, reads, terms, instances } = this.#options;
+    const { pools } = index;
+    if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
+      this.#failedAt.clear();
+      await pools.refresh(by);
+      return instances.refresh(index.instances(), by);
+    }
+    const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
+    const undescribed = oldest(describable(index), (pool) => this.#triedAt(pool, terms.knownAt(pool)));
+    // Members first: a node can be taken out without the terms, but not without knowing where it is.
+    const isTermsTurn = group === undefined || (turn % TERMS_EVERY === 0 && Number.isFinite(group.readAt));
+    const pool = isTermsTurn ? undescribed : group.pool;
+    if (pool === undefined) return;
+    try {
+      if (isTermsTurn) await terms.ask(pool, by);
+      else index.learned(pool.id, await reads.read(pool.id, by));
+    } catch (error) {
+      this.#failedAt.set(pool.id, clock.now());
+      throw error;
+    }
+  }
+
+  /** One pool that fails again and again keeps no other from its turn. */
+  #triedAt({ id }: Pool, succeededAt: number): number {
+    return Math.max(succeededAt, this.#failedAt.get(id) ?? Number.NEGATIVE_INFINITY);
+  }
+}
+
+/** A group that no load balancer uses lets go at once, whatever its terms. */
+function describable({ pools }: MembershipIndex): readonly Pool[] {
+  return [...pools.groups.values(), ...pools.classics.values()].map(({ pool }) => pool);
+}
+
+function oldest<T>(list: readonly T[], at: (one: T) => number): T | undefined {
+  let found: T | undefined;
+  for (const one of list) if (found === undefined || at(one) < at(found)) found = one;
+  return found;
+}

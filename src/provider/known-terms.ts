@@ -1,0 +1,83 @@
+import type { AwsAccess } from "../aws/aws-caller.ts";
+import { isWritableByTag } from "../aws/pool-tags.ts";
+import { SharedCall } from "../aws/shared-call.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { CallFor, Pool } from "../drain/cloud-provider.ts";
+import { describeClassic } from "./classic-load-balancers.ts";
+import { type TagsById, tagsByArn, tagsByName } from "./tags.ts";
+import { type AwsPoolTerms, describeGroup } from "./target-groups.ts";
+
+/** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
+const KEPT_MS = 3_600_000;
+
+/** How pools let go, as AWS has told within the last hour. */
+export class KnownTerms {
+  readonly #aws: AwsAccess;
+  readonly #clock: Clock;
+  readonly #writableCluster: string | undefined;
+  /** The tags of all pools that are asked about at the same time, in as few calls as AWS takes. */
+  readonly #tags = {
+    groups: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByArn(this.#aws, ids(), by))),
+    classics: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByName(this.#aws, ids(), by))),
+  };
+  readonly #known = new Map<string, { readonly terms: AwsPoolTerms; readonly at: number }>();
+  readonly #asked = new Map<string, SharedCall<undefined, AwsPoolTerms | undefined>>();
+
+  /** `writableCluster`: the policy lets only pools with this cluster's tag be written. */
+  constructor(aws: AwsAccess, clock: Clock, writableCluster: string | undefined) {
+    this.#aws = aws;
+    this.#clock = clock;
+    this.#writableCluster = writableCluster;
+  }
+
+  /** Undefined when the pool has vanished. */
+  async of(pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
+    return this.recall(pool) ?? this.ask(pool, by);
+  }
+
+  /** As AWS has told within the last hour. */
+  recall(pool: Pool): AwsPoolTerms | undefined {
+    return this.#clock.now() - this.knownAt(pool) < KEPT_MS ? this.#known.get(pool.id)?.terms : undefined;
+  }
+
+  /** When AWS last told, in milliseconds since the epoch. `-Infinity`: never. */
+  knownAt({ id }: Pool): number {
+    return this.#known.get(id)?.at ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** As AWS tells now. Who asks while a call is under way gets its answer. */
+  ask(pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
+    const shared = this.#asked.get(pool.id) ?? new SharedCall((sent, call) => this.#describe(pool, sent, call));
+    this.#asked.set(pool.id, shared);
+    return shared.ask(undefined, by);
+  }
+
+  /** Of pools that are gone nothing is kept. */
+  keepOnly(isThere: (poolId: string) => boolean): void {
+    for (const kept of [this.#known, this.#asked]) {
+      for (const id of [...kept.keys()]) if (!isThere(id)) kept.delete(id);
+    }
+  }
+
+  async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<AwsPoolTerms | undefined> {
+    const describe = pool.kind === "classic" ? describeClassic : describeGroup;
+    const [described, isWritable] = await Promise.all([describe(this.#aws, pool, by), this.#isWritable(pool, by)]);
+    sent();
+    const terms = described && (isWritable ? described : { ...described, writable: false as const });
+    if (terms === undefined) this.#known.delete(pool.id);
+    else this.#known.set(pool.id, { terms, at: this.#clock.now() });
+    return terms;
+  }
+
+  async #isWritable({ kind, id }: Pool, by: CallFor): Promise<boolean> {
+    if (this.#writableCluster === undefined) return true;
+    const tags = await this.#tags[kind === "classic" ? "classics" : "groups"].ask(id, by);
+    return isWritableByTag(tags.get(id) ?? new Map(), this.#writableCluster);
+  }
+}
+
+/** Once everybody has asked who asks now. */
+async function soon<T>(call: () => Promise<T>): Promise<T> {
+  await Promise.resolve();
+  return call();
+}

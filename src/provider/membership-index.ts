@@ -1,0 +1,299 @@
+import type { AwsAccess } from "../aws/aws-caller.ts";
+import { newAbort } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../drain/cloud-provider.ts";
+import type { DrainError } from "../drain/errors.ts";
+import { mostUrgent, type Urgency } from "../drain/urgency.ts";
+import type { ClassicHealth } from "./classic-health.ts";
+import type { ClassicReads } from "./classic-load-balancers.ts";
+import type { KnownTerms } from "./known-terms.ts";
+import { NodeSearch, PoolNumbers } from "./node-search.ts";
+import {
+  CLASSIC_DRAINS_MAX_MS,
+  type KnownClassic,
+  type KnownGroup,
+  listedIn,
+  MembersById,
+  PoolList,
+} from "./pool-list.ts";
+import { registrationOf } from "./target-groups.ts";
+import type { TargetRead, TargetReads } from "./target-reads.ts";
+
+/** A list of pools older than this is not what a drain begins with. */
+const LIST_KEPT_MS = 150_000;
+
+const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
+
+export interface MembershipIndexOptions {
+  readonly aws: AwsAccess;
+  readonly clock: Clock;
+  readonly reads: TargetReads;
+  readonly classicReads: ClassicReads;
+  readonly classicHealth: ClassicHealth;
+  readonly terms: KnownTerms;
+  /** What is read is remembered for drains to come. */
+  readonly remembers: boolean;
+  /** Of groups where somebody was found all members are kept: a guard asks how they fare. */
+  readonly isGuarded: boolean;
+  /** Which of the pools that are listed are meant. Undefined of others. */
+  readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
+  /** With the addresses that it has now. */
+  readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
+}
+
+const NOBODY: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY };
+
+/**
+ * Which node is registered where. A search asks every pool of the node's network once, together with all other searches;
+ * what is remembered from before is told at once, and then verified.
+ */
+export class MembershipIndex {
+  readonly pools: PoolList;
+  readonly #options: MembershipIndexOptions;
+  #numbers = new PoolNumbers();
+  readonly #members = new MembersById(() => this.pools.groups.values());
+  readonly #searches = new Set<NodeSearch>();
+  /** Groups whose read for searches is not sent yet. */
+  readonly #asked = new Set<string>();
+  #scanning = newAbort();
+  #urgency: { readonly urgency: Urgency; readonly at: number } | undefined;
+
+  constructor(options: MembershipIndexOptions) {
+    this.#options = options;
+    this.pools = new PoolList(options.aws, options.clock, () => this.#listed());
+  }
+
+  /** See `CloudProvider.findRegistrations`. */
+  async *find(node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
+    const { reads } = this.#options;
+    const purpose = this.isWarm(node) ? "verify" : "find";
+    const search = new NodeSearch(node, by, { purpose, since: reads.last, pools: this.#numbers });
+    this.#searches.add(search);
+    this.#urgency = undefined;
+    this.#search(search).catch((error: unknown) => search.fail(error));
+    try {
+      yield* search.results();
+    } finally {
+      this.#searches.delete(search);
+      this.#urgency = undefined;
+      if (this.#searches.size === 0) {
+        this.#numbers = new PoolNumbers();
+        this.#scanning.abort(new Error("nobody searches any more"));
+        this.#scanning = newAbort();
+        this.#asked.clear();
+      }
+    }
+  }
+
+  /** Whether what is remembered covers every pool that the node could be in. */
+  isWarm(node: Node): boolean {
+    return this.#isListed && this.pools.groupsOf(node).every(({ readAt }) => Number.isFinite(readAt));
+  }
+
+  /** See `CloudProvider.remembered`. */
+  async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+    if (!this.isWarm(node)) return undefined;
+    const search = new NodeSearch(node, by, { purpose: "verify", since: 0, pools: new PoolNumbers() });
+    search.means(await this.#options.meant(node, this.pools, search.by));
+    for (const registration of [...this.#known(node), ...this.#knownByAddress(node)])
+      search.saw(registration.pool, [registration]);
+    const asOf = Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
+    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf };
+  }
+
+  /** Every instance that is registered by its id, as far as that is remembered. */
+  instances(): ReadonlySet<string> {
+    const ids = new Set([...this.#members.ids()].filter((id) => id.startsWith("i-")));
+    for (const { instances } of this.pools.classics.values()) for (const id of instances) ids.add(id);
+    return ids;
+  }
+
+  /** These were deregistered: until the next read that is all there is to say of them. */
+  deregistered({ id }: Pool, targets: ReadonlySet<string>): void {
+    const classic = this.pools.classics.get(id);
+    if (classic !== undefined) classic.instances = new Set([...classic.instances].filter((one) => !targets.has(one)));
+    const group = this.pools.groups.get(id);
+    if (group === undefined) return;
+    this.#members.changed();
+    group.registrations = group.registrations.map((registration) =>
+      targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
+    );
+  }
+
+  /** What a group was found to hold: news for whoever searches, and remembered. */
+  learned(groupId: string, { at, number, targets }: TargetRead): void {
+    const group = this.pools.groups.get(groupId);
+    // It may be gone by now, and answers may overtake one another.
+    if (group === undefined || number <= group.readNumber) return;
+    group.readAt = at;
+    group.readNumber = number;
+    const seekers = this.#seekersOf(group);
+    const seen = new Map<NodeSearch, Registration[]>();
+    const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
+    const kept: Registration[] = [];
+    const { remembers, isGuarded } = this.#options;
+    group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target?.Id ?? "").length > 0);
+    group.isWhole = remembers || group.isGuarded;
+    for (const listed of targets) {
+      const finders = seekers(listed.Target?.Id ?? "");
+      if (finders.length === 0 && !group.isWhole) continue;
+      const registration = unlessKnown(registrationOf(group.pool, listed), before);
+      if (group.isWhole) kept.push(registration);
+      for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
+    }
+    group.registrations = kept;
+    this.#members.changed();
+    for (const [search, registrations] of seen) search.saw(group.pool, registrations);
+    this.#endThoseThatAreDone();
+  }
+
+  get #isListed(): boolean {
+    return this.#options.remembers && this.#options.clock.now() - this.pools.listedAt <= LIST_KEPT_MS;
+  }
+
+  async #search(search: NodeSearch): Promise<void> {
+    const { meant } = this.#options;
+    const { node, by } = search;
+    if (this.#isListed) {
+      search.means(await meant(node, this.pools, by));
+      search.remembers(this.#known(node));
+      if (node.asOf === undefined) search.remembers(this.#knownByAddress(node));
+    }
+    // Listed anew for every search: a pool that was made a moment ago counts.
+    await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
+    const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
+    if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
+    // It may have ended meanwhile: another one's read has failed.
+    if (!this.#searches.has(search)) return;
+    const classics = this.pools.classicsOf(node);
+    for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
+    search.scanning = true;
+    for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
+    await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
+    search.classicsAsked = true;
+    this.#endThoseThatAreDone();
+  }
+
+  /** An address that a remembered node had may be another one's by now: until that is known it counts for nothing. */
+  async #learnAddresses(search: NodeSearch): Promise<void> {
+    const { node } = search;
+    if (node.asOf === undefined) return;
+    const { asItIsNow, reads } = this.#options;
+    const now = await asItIsNow(node, { ...search.by, urgency: search.asked });
+    search.hasAddressesOf(now, reads.last);
+    if (this.#isListed) search.remembers(this.#knownByAddress(now));
+  }
+
+  /** The node's registrations by its id, as they were when somebody last looked. */
+  #known(node: Node): readonly Registration[] {
+    const inClassics = this.pools.classicsOf(node).flatMap((classic) => listedIn(classic, node));
+    return [...this.#inNetworkOf(node, this.#members.ofInstance(node)), ...inClassics];
+  }
+
+  #knownByAddress(node: Node): readonly Registration[] {
+    return this.#inNetworkOf(node, this.#members.ofAddresses(node));
+  }
+
+  #inNetworkOf({ network }: Node, registrations: readonly Registration[]): readonly Registration[] {
+    return registrations.filter(({ pool }) => this.pools.groups.get(pool.id)?.network === network);
+  }
+
+  /**
+   * A load balancer that doesn't list the node is asked about it by name: AWS does not say whether its list still shows
+   * an instance that somebody else is deregistering, and such a one gets traffic all the same.
+   */
+  async #askClassic(classic: KnownClassic, search: NodeSearch): Promise<void> {
+    const { node, by } = search;
+    if (classic.instances.has(node.id)) return;
+    const { listedAt } = this.pools;
+    const lastListed = classic.listedAt.get(node.id) ?? Number.NEGATIVE_INFINITY;
+    const watchedLong = listedAt - classic.watchedSince >= CLASSIC_DRAINS_MAX_MS;
+    if (watchedLong && listedAt - lastListed >= CLASSIC_DRAINS_MAX_MS) return;
+    const urgency = () => ({ ...by.urgency(), purpose: "verify" }) as const;
+    search.saw(
+      classic.pool,
+      await this.#options.classicReads.findIn(classic.pool, node, { urgency, signal: by.signal }),
+    );
+  }
+
+  /** Reads the group for all searches, unless that is about to be done or was done since. */
+  #scan(group: KnownGroup, since: number): void {
+    const { reads } = this.#options;
+    const { id } = group.pool;
+    if (group.readNumber > since || this.#asked.has(id)) return;
+    this.#asked.add(id);
+    const { signal } = this.#scanning;
+    const sent = () => {
+      // Who comes from now on wants another one.
+      if (!signal.aborted) this.#asked.delete(id);
+    };
+    const repeats = (error: DrainError) => {
+      for (const search of this.#searches) if (isAbout(search, group)) search.by.repeats?.(error);
+    };
+    reads.read(id, { urgency: () => this.#scanUrgency(), signal, repeats }, sent).then(
+      (seen) => this.learned(id, seen),
+      (error: unknown) => {
+        if (signal.aborted) return;
+        this.#asked.delete(id);
+        for (const search of this.#searches) {
+          if (isAbout(search, group) && group.readNumber <= search.since) search.fail(error);
+        }
+      },
+    );
+  }
+
+  /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
+  #listed(): void {
+    const { groups, classics } = this.pools;
+    const { reads, classicReads, classicHealth, terms } = this.#options;
+    this.#members.changed();
+    const isThere = (id: string) => groups.has(id) || classics.has(id);
+    for (const kept of [reads, classicReads, classicHealth, terms]) kept.keepOnly(isThere);
+    const searches = [...this.#searches].filter(({ scanning }) => scanning);
+    for (const group of groups.values()) {
+      if (group.readNumber > 0) continue;
+      for (const search of searches) if (isAbout(search, group)) this.#scan(group, search.since);
+    }
+    this.#endThoseThatAreDone();
+  }
+
+  #endThoseThatAreDone(): void {
+    const oldest = new Map<string, number>();
+    for (const { network, readNumber } of this.pools.groups.values()) {
+      oldest.set(network, Math.min(oldest.get(network) ?? Number.POSITIVE_INFINITY, readNumber));
+    }
+    for (const search of this.#searches) {
+      if (search.classicsAsked && (oldest.get(search.node.network) ?? Number.POSITIVE_INFINITY) > search.since)
+        search.end();
+    }
+  }
+
+  /** Looks up who searches for a target of the group. */
+  #seekersOf(group: KnownGroup): (id: string) => readonly NodeSearch[] {
+    const searches = [...this.#searches].filter((search) => isAbout(search, group));
+    if (group.targetType === "ip") return (id) => searches.filter((search) => search.isOwn(id));
+    const byId = new Map<string, NodeSearch[]>();
+    for (const search of searches) byId.set(search.node.id, [...(byId.get(search.node.id) ?? []), search]);
+    return (id) => byId.get(id) ?? [];
+  }
+
+  #scanUrgency(): Urgency {
+    const now = this.#options.clock.now();
+    if (this.#urgency?.at !== now) {
+      const urgencies = [...this.#searches].map(({ by }) => by.urgency());
+      this.#urgency = { urgency: mostUrgent([NOBODY, ...urgencies]), at: now };
+    }
+    return this.#urgency.urgency;
+  }
+}
+
+/** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
+function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
+  const known = before.get(registration.target);
+  const { pool, state, detail } = registration;
+  return known?.pool === pool && known.state === state && known.detail === detail ? known : registration;
+}
+
+function isAbout({ node }: NodeSearch, { network }: KnownGroup): boolean {
+  return node.network === network;
+}

@@ -1,0 +1,42 @@
+import type { CallFor, Node, Registration } from "../drain/cloud-provider.ts";
+import { addressMatcher } from "./instances.ts";
+import type { PoolList } from "./pool-list.ts";
+import { addressOf, idOf } from "./target-groups.ts";
+
+export interface ObstaclesOptions {
+  readonly pools: PoolList;
+  /** With the addresses that it has now. */
+  readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
+}
+
+/** See `CloudProvider.obstacles`. */
+export async function obstaclesTo(
+  registrations: readonly Registration[],
+  node: Node,
+  by: CallFor,
+  { pools, asItIsNow }: ObstaclesOptions,
+): Promise<ReadonlyMap<Registration, string>> {
+  const networkOf = ({ kind, id }: Registration["pool"]) =>
+    (kind === "classic" ? pools.classics : pools.groups).get(id)?.network;
+  const isUnknown = ({ pool }: Registration) => networkOf(pool) === undefined;
+  const someByAddress = registrations.some((one) => addressOf(one) !== undefined);
+  const [now] = await Promise.all([
+    someByAddress ? asItIsNow(node, by) : node,
+    registrations.some(isUnknown) ? pools.refresh(by) : undefined,
+  ]);
+  const isOwn = addressMatcher(now);
+  const obstacles = new Map<Registration, string>();
+  for (const registration of registrations) {
+    const { pool, target } = registration;
+    const network = networkOf(pool);
+    const address = addressOf(registration);
+    if (network === undefined) obstacles.set(registration, `${pool.name} does not exist any more`);
+    else if (network !== node.network)
+      obstacles.set(registration, `${pool.name} is in ${network}, and the node in ${node.network}`);
+    else if (address !== undefined && !isOwn(address))
+      obstacles.set(registration, `${address} is not an address of ${node.id} any more`);
+    else if (address === undefined && idOf(target) !== node.id)
+      obstacles.set(registration, `${idOf(target)} is another machine than ${node.id}`);
+  }
+  return obstacles;
+}

@@ -1,0 +1,84 @@
+import { DescribeTargetHealthCommand, type TargetHealthDescription } from "@aws-sdk/client-elastic-load-balancing-v2";
+import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
+import { isPoolGone } from "../aws/errors.ts";
+import { SharedCall } from "../aws/shared-call.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { CallFor } from "../drain/cloud-provider.ts";
+import { unlessListed } from "./listed-pools.ts";
+import { stateOf } from "./target-groups.ts";
+
+const DESCRIBE_HEALTH: AwsAction = {
+  name: "elasticloadbalancing:DescribeTargetHealth",
+  bucket: "v2-read",
+  answersWith: "TargetHealthDescriptions",
+};
+
+/** What a target group held when AWS was asked. */
+export interface TargetRead {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Reads are numbered as they are sent: one with a higher number was sent later, even within a millisecond. */
+  readonly number: number;
+  readonly targets: readonly TargetHealthDescription[];
+}
+
+/** Reads target groups whole, each once for all who ask before the call is sent: nodes that search, nodes that are held. */
+export class TargetReads {
+  readonly #aws: AwsAccess;
+  readonly #clock: Clock;
+  #sent = 0;
+  readonly #reads = new Map<string, SharedCall<() => void, TargetRead>>();
+
+  constructor(aws: AwsAccess, clock: Clock) {
+    this.#aws = aws;
+    this.#clock = clock;
+  }
+
+  /** The number of the read that was sent last. */
+  get last(): number {
+    return this.#sent;
+  }
+
+  /**
+   * Every registered target of the group, as AWS has it after this call. A vanished group holds none. `onSent` runs when
+   * the call is sent: whoever asks after that gets another one.
+   */
+  read(arn: string, by: CallFor, onSent: () => void = () => {}): Promise<TargetRead> {
+    let read = this.#reads.get(arn);
+    if (read === undefined) {
+      read = new SharedCall((about, call) => this.#describe(arn, about, call), this.#clock);
+      this.#reads.set(arn, read);
+    }
+    return read.ask(onSent, by);
+  }
+
+  /** Of groups that are gone nothing is kept. */
+  keepOnly(isThere: (arn: string) => boolean): void {
+    for (const arn of [...this.#reads.keys()]) if (!isThere(arn)) this.#reads.delete(arn);
+  }
+
+  async #describe(arn: string, sent: () => readonly (() => void)[], by: CallFor): Promise<TargetRead> {
+    let at = 0;
+    let number = 0;
+    try {
+      // Nobody is named: AWS answers about a named target that has gone in other ways.
+      const { TargetHealthDescriptions } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
+        for (const tell of sent()) tell();
+        at = this.#clock.now();
+        number = ++this.#sent;
+        return unlessListed(this.#aws, arn, by, () =>
+          this.#aws.v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: by.signal }),
+        );
+      });
+      // A target that is named in a list though it is not registered is a deviation of some emulators.
+      return {
+        at,
+        number,
+        targets: (TargetHealthDescriptions ?? []).filter((listed) => stateOf(listed.TargetHealth) !== "absent"),
+      };
+    } catch (error) {
+      if (isPoolGone(error)) return { at, number, targets: [] };
+      throw error;
+    }
+  }
+}

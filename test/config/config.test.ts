@@ -1,0 +1,338 @@
+import { describe, expect, test } from "vitest";
+import {
+  ConfigError,
+  drainGuard,
+  drainTimes,
+  OPTIONS,
+  type Option,
+  type OptionName,
+  readConfig,
+  type Verb,
+} from "../../src/config/config.ts";
+import { shown } from "../../src/drain/errors.ts";
+
+const SERVE = { SECRET: "s", CLOUDPROVIDER: "aws" };
+
+interface Refused {
+  readonly values: readonly string[];
+  /** What people are told to give instead. */
+  readonly advice: string;
+}
+
+const NO_NUMBERS = [
+  "-1",
+  "1e3",
+  "1e309",
+  "9999999999999",
+  "Infinity",
+  "NaN",
+  "0x10",
+  "1,5",
+  ".5",
+  "5 s",
+  "１０",
+  "\u001b[1m",
+];
+const seconds = (min: number, beyond: number): Refused => ({
+  values: [...NO_NUMBERS, `${beyond}`, ...(min > 0 ? ["0", "0.9"] : ["-0.1"])],
+  advice: `give seconds from ${min} to ${beyond - 1}, such as ${Math.min(60, beyond - 1)}`,
+});
+const words = (advice: string, ...values: readonly string[]): Refused => ({
+  values: ["none of them", "\u202eswa", "\u001b[31maws", "x".repeat(100_000), ...values],
+  advice,
+});
+const text = (lengthMax: number): Refused => ({
+  values: ["x".repeat(lengthMax + 1), "a\nb", "a\u001b[31mb", "a\u0000b"],
+  advice: `give at most ${lengthMax} characters, and no control characters`,
+});
+
+/** For each option, what it does not take. */
+const REFUSED: Readonly<Record<OptionName, Refused>> = {
+  secret: text(4_096),
+  secretFile: text(4_096),
+  querySecret: words("give true or false", "yes", "2", "-1", "perhaps"),
+  tlsCertFile: text(4_096),
+  tlsKeyFile: text(4_096),
+  tlsClientCaFile: text(4_096),
+  cloudProvider: words("give aws", "gcp", "aws,aws"),
+  region: words("give a region such as eu-west-1", "eu west", "EU-WEST-1", "eu-west", "-1"),
+  clusterName: text(256),
+  vpcId: words(
+    "give a VPC id such as vpc-0123456789abcdef0",
+    "vpc",
+    "VPC-01234567",
+    "vpc-0123456",
+    `vpc-${"0".repeat(18)}`,
+  ),
+  discovery: words("give one of vpc, tag", "all", "vpc,tag"),
+  policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
+  timeoutMs: seconds(1, 86_401),
+  minHealthy: {
+    values: [...NO_NUMBERS, "1001", "101%", "-1%", "1.5", "%", "20 %", "20%%", "half"],
+    advice: "give a whole number from 0 to 1000, or a part from 0% to 100%",
+  },
+  guardWaitMs: seconds(0, 3_601),
+  maxVoluntary: {
+    values: [...NO_NUMBERS, "0", "0%", "100001", "101%", "all"],
+    advice: "give a whole number from 1 to 100000, or a part from 1% to 100%",
+  },
+  quotaShare: {
+    values: [...NO_NUMBERS, "-0.1", "0", "0.009", "100.1"],
+    advice: "give a number from 0.01 to 100, such as 0.5",
+  },
+  indexPerSecond: { values: [...NO_NUMBERS, "-1", "100.1"], advice: "give a number from 0 to 100, such as 0.5" },
+  deadlineMarginMs: seconds(0, 601),
+  albPropagationMs: seconds(0, 3_601),
+  nlbPropagationMs: seconds(0, 3_601),
+  gwlbIdleMs: seconds(0, 7_201),
+  classicMinimumMs: seconds(0, 3_601),
+  undo: words("give true or false", "yes", "2", "-1", "perhaps"),
+  dryRun: words("give true or false", "yes", "2", "-1", "perhaps"),
+  logLevel: words("give one of debug, info, warn, error", "loud", "trace", "0"),
+  port: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
+  host: text(253),
+  stateDir: text(4_096),
+  queue: {
+    values: [
+      "two words",
+      "q".repeat(81),
+      "arn:aws:sqs:eu-west-1:123456789012:departures",
+      "ftp://sqs.eu-west-1.amazonaws.com/123456789012/departures",
+      "https://sqs.eu-west-1.amazonaws.com/departures",
+      "https://sqs.eu-west-1.amazonaws.com/123456789012/departures/more",
+      "https://",
+      "/",
+      "\u001b[31mqueue",
+    ],
+    advice: "give the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/departures, or its name",
+  },
+  queueForeign: words("give one of release, delete", "leave", "release,delete"),
+  queueInFlightMax: {
+    values: [...NO_NUMBERS, "9", "100001", "10.5"],
+    advice: "give a whole number from 10 to 100000",
+  },
+  rebalance: words("give one of ignore, drain", "true", "ignore,drain"),
+  rebalanceUndoMs: seconds(60, 36_001),
+  shutdownGraceMs: seconds(0, 86_401),
+  metadataEndpoint: words(
+    "give an address such as http://169.254.169.254, and nothing after it",
+    "169.254.169.254",
+    "https://169.254.169.254",
+    "http://user@169.254.169.254",
+    "http://169.254.169.254/latest",
+    "http://169.254.169.254/?a=b",
+    "http://fd00:ec2::254",
+    `http://${"x".repeat(300)}`,
+  ),
+  metadataIntervalMs: seconds(1, 31),
+  terminationHook: words("give the name of a hook: letters, digits, -, _ and /", "a hook", "größe", "x".repeat(256)),
+};
+
+function problems(environment: Record<string, string>, verb: Verb = "serve"): readonly string[] {
+  try {
+    readConfig({ verb, environment });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe("the configuration", () => {
+  test("of the service needs a secret and a cloud provider, and has defaults for the rest", () => {
+    expect(readConfig({ verb: "serve", environment: SERVE })).toMatchObject({
+      secret: "s",
+      cloudProvider: "aws",
+      port: 8_080,
+      host: "0.0.0.0",
+      discovery: "vpc",
+      logLevel: "info",
+      dryRun: false,
+      timeoutMs: undefined,
+    });
+  });
+
+  test("of the other verbs needs nothing", () => {
+    expect(problems({}, "drain")).toEqual([]);
+    expect(problems({}, "plan")).toEqual([]);
+  });
+
+  test("reports all its problems together, each with its variable and what was given", () => {
+    expect(
+      problems({ CLOUDPROVIDER: "gcp", TIMEOUT: "soon", LOGLEVEL: "loud", PORT: "70000", DRYRUN: "perhaps" }),
+    ).toEqual([
+      "CLOUDPROVIDER is 'gcp': give aws",
+      "TIMEOUT is 'soon': give seconds from 1 to 86400, such as 60",
+      "DRYRUN is 'perhaps': give true or false",
+      "LOGLEVEL is 'loud': give one of debug, info, warn, error",
+      "PORT is '70000': give a whole number from 0 to 65535",
+      "SECRET is not set: give the secret that callers must send, or SECRET_FILE",
+    ]);
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ["no secret", { CLOUDPROVIDER: "aws" }, "SECRET is not set"],
+    ["two secrets", { ...SERVE, SECRET_FILE: "/x" }, "SECRET and SECRET_FILE are both set: keep one"],
+    ["no cloud", { SECRET: "s" }, "CLOUDPROVIDER is not set"],
+    [
+      "a policy for the tag of no cluster",
+      { ...SERVE, POLICY_SCOPE: "tag" },
+      "POLICY_SCOPE is tag, the cluster's, and CLUSTERNAME is not set",
+    ],
+    [
+      "a certificate without its key",
+      { ...SERVE, TLS_CERT_FILE: "/x" },
+      "TLS_CERT_FILE is set, and TLS_KEY_FILE is not",
+    ],
+    [
+      "a key without its certificate",
+      { ...SERVE, TLS_KEY_FILE: "/x" },
+      "TLS_KEY_FILE is set, and TLS_CERT_FILE is not",
+    ],
+    [
+      "an authority for clients' certificates, without TLS",
+      { ...SERVE, TLS_CLIENT_CA_FILE: "/x" },
+      "TLS_CLIENT_CA_FILE is set, and TLS_CERT_FILE is not",
+    ],
+  ])("with %s is refused", (_, environment, problem) => {
+    expect(problems(environment)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test("never shows a secret in a problem", () => {
+    expect(problems({ SECRET: "hush", SECRET_FILE: "/x", TIMEOUT: "x", CLOUDPROVIDER: "aws" }).join()).not.toContain(
+      "hush",
+    );
+  });
+
+  test.each([
+    ["true", true],
+    ["1", true],
+    ["TRUE", true],
+    ["false", false],
+    ["0", false],
+    ["", false],
+  ])("takes DRYRUN=%s, as it always did", (DRYRUN, expected) => {
+    expect(readConfig({ verb: "serve", environment: { ...SERVE, DRYRUN } }).dryRun).toBe(expected);
+  });
+
+  test.each(["debug", "DEBUG", "Info", "warn", "ERROR"])("takes LOGLEVEL=%s in either case", (LOGLEVEL) => {
+    expect(readConfig({ verb: "serve", environment: { ...SERVE, LOGLEVEL } }).logLevel).toBe(LOGLEVEL.toLowerCase());
+  });
+
+  test.each(["eu-west-1", "us-gov-west-1", "cn-north-1", "ap-southeast-4", "us-iso-east-1"])(
+    "takes the region %s",
+    (AWS_REGION) => {
+      expect(readConfig({ verb: "plan", environment: { AWS_REGION } }).region).toBe(AWS_REGION);
+    },
+  );
+
+  test("counts an empty variable as unset", () => {
+    expect(readConfig({ verb: "drain", environment: { TIMEOUT: "", CLUSTERNAME: " " } })).toMatchObject({
+      timeoutMs: undefined,
+      clusterName: undefined,
+    });
+  });
+
+  test("of every option has a sweep of values that it refuses", () => {
+    expect(Object.keys(REFUSED).sort()).toEqual(Object.keys(OPTIONS).sort());
+  });
+
+  describe.each(Object.entries(REFUSED) as [OptionName, Refused][])("refuses for %s", (name, { values, advice }) => {
+    const { variable, flag, usedBy } = OPTIONS[name] as Option;
+    const verb = usedBy.includes("serve") ? "serve" : "watch";
+    test.each(values.map((value) => [value]))("%j, and says what to give", (value) => {
+      const environment: Record<string, string> = { ...SERVE, [variable]: value };
+      if (name === "secretFile") delete environment["SECRET"];
+      if (name === "tlsClientCaFile") Object.assign(environment, { TLS_CERT_FILE: "/x", TLS_KEY_FILE: "/x" });
+      const given = name === "secret" ? "can't be used" : `is '${shown(value.trim())}'`;
+      expect(problems(environment, verb)).toEqual([`${variable} ${given}: ${advice}`]);
+      if (flag === undefined) return;
+      const others = Object.fromEntries(Object.entries(environment).filter(([key]) => key !== variable));
+      const read = () => readConfig({ verb, environment: others, flags: { [name]: value } });
+      expect(read).toThrow(`${flag.split(" ")[0]} ${given}: ${advice}`);
+    });
+  });
+
+  test.each<[string, string]>([
+    ["TIMEOUT", "1"],
+    ["TIMEOUT", "86400"],
+    ["PORT", "0"],
+    ["PORT", "65535"],
+    ["ALB_PROPAGATION", "0"],
+    ["ALB_PROPAGATION", "0.5"],
+    ["ALB_PROPAGATION", "3600"],
+    ["NLB_PROPAGATION", "3600"],
+    ["CLASSIC_MINIMUM", "3600"],
+    ["DEADLINE_MARGIN", "600"],
+    ["GWLB_IDLE", "7200"],
+    ["SHUTDOWN_GRACE", "86400"],
+    ["METADATA_INTERVAL", "1"],
+    ["METADATA_INTERVAL", "30"],
+    ["CLUSTERNAME", "ü".repeat(256)],
+    ["HOST", "h".repeat(253)],
+    ["QUOTA_SHARE", "0.01"],
+    ["QUOTA_SHARE", "100"],
+    ["INDEX_RATE", "0"],
+    ["INDEX_RATE", "0.5"],
+    ["QUERY_SECRET", "FALSE"],
+    ["MIN_HEALTHY", "0"],
+    ["MIN_HEALTHY", "1000"],
+    ["MIN_HEALTHY", "100%"],
+    ["GUARD_WAIT", "3600"],
+    ["MAX_VOLUNTARY", "1"],
+    ["MAX_VOLUNTARY", "100000"],
+    ["MAX_VOLUNTARY", "1%"],
+    ["MAX_VOLUNTARY", "100%"],
+    ["SECRET", "s".repeat(4_096)],
+    ["SECRET", " größe "],
+  ])("takes %s=%s", (name, value) => {
+    expect(problems({ ...SERVE, [name]: value })).toEqual([]);
+  });
+
+  test("lets a flag win over its variable, and names the flag when it is wrong", () => {
+    const environment = { TIMEOUT: "60" };
+    expect(readConfig({ verb: "drain", environment, flags: { timeoutMs: "90" } }).timeoutMs).toBe(90_000);
+    expect(() => readConfig({ verb: "drain", environment, flags: { timeoutMs: "x" } })).toThrow("--timeout is 'x'");
+  });
+
+  test("is frozen once it is read", () => {
+    expect(Object.isFrozen(readConfig({ verb: "drain", environment: {} }))).toBe(true);
+  });
+
+  test("ignores what its verb does not use", () => {
+    expect(problems({ PORT: "none", SECRET: "" }, "drain")).toEqual([]);
+  });
+
+  test("gives every option but the secret itself a flag", () => {
+    const flagless = (Object.keys(OPTIONS) as OptionName[]).filter((name) => OPTIONS[name].flag === undefined);
+    expect(flagless).toEqual(["secret"]);
+  });
+
+  test("has a guard unless that is switched off, which calls its options as they were given", () => {
+    const given = { MIN_HEALTHY: "20%", GUARD_WAIT: "60", MAX_VOLUNTARY: "7" };
+    const guard = drainGuard(readConfig({ verb: "drain", environment: given, flags: { maxVoluntary: "5" } }));
+    expect(guard).toMatchObject({
+      minHealthy: { percent: 20 },
+      waitMs: 60_000,
+      maxVoluntary: { count: 5 },
+      names: { minHealthy: "MIN_HEALTHY", maxVoluntary: "--max-voluntary" },
+    });
+    expect(drainGuard(readConfig({ verb: "drain", environment: {} }))).toMatchObject({
+      minHealthy: { count: 1 },
+      waitMs: 120_000,
+      maxVoluntary: { percent: 50 },
+    });
+    for (const MIN_HEALTHY of ["0", "0%"])
+      expect(drainGuard(readConfig({ verb: "drain", environment: { MIN_HEALTHY } }))).toBeUndefined();
+  });
+
+  test("hands its times to the core in milliseconds", () => {
+    const config = readConfig({ verb: "drain", environment: { TIMEOUT: "60", NLB_PROPAGATION: "1.5" } });
+    expect(drainTimes(config)).toEqual({
+      allowances: { albPropagationMs: 30_000, nlbPropagationMs: 1_500, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 },
+      timeoutMs: 60_000,
+      timeoutName: "TIMEOUT",
+      deadlineMarginMs: 10_000,
+    });
+  });
+});

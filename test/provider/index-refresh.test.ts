@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
+import { elbError, SimulatedRegion } from "../support/simulated-region.ts";
+import { keptEngine, warmEngine } from "../support/warm-engine.ts";
+
+describe("the index", () => {
+  test.each([
+    ["0", 0, 0],
+    ["0.5", 30, 32],
+    ["2", 120, 123],
+  ])("with INDEX_RATE=%s makes so many calls a minute", async (rate, min, max) => {
+    const region = new SimulatedRegion();
+    for (let number = 0; number < 200; number++) region.group({ name: `g${number}` });
+    keptEngine(region, { INDEX_RATE: rate });
+    await region.clock.advance(60_000 - 1);
+    expect(region.calls.length).toBeGreaterThanOrEqual(min);
+    // Both lists are one turn.
+    expect(region.calls.length).toBeLessThanOrEqual(max);
+    const before = region.calls.length;
+    await region.clock.advance(60_000);
+    expect(region.calls.length - before).toBeLessThanOrEqual(max);
+  });
+
+  test("reads the group that was read longest ago, and asks for terms now and then", async () => {
+    const region = new SimulatedRegion();
+    for (let number = 0; number < 10; number++) region.group({ name: `g${number}` });
+    region.classic({ name: "legacy" });
+    keptEngine(region, { INDEX_RATE: "1" });
+    await region.clock.advance(120_000);
+    const counts = new Map<string, number>();
+    for (const params of region.callsOf("DescribeTargetHealth")) {
+      const arn = params.get("TargetGroupArn") ?? "";
+      counts.set(arn, (counts.get(arn) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(10);
+    expect(Math.max(...counts.values()) - Math.min(...counts.values())).toBeLessThanOrEqual(1);
+    expect(region.callsOf("DescribeTargetGroupAttributes").length).toBeGreaterThanOrEqual(10);
+    expect(region.callsOf("DescribeLoadBalancerAttributes").length).toBeGreaterThanOrEqual(1);
+  });
+
+  test.each<[string, () => Partial<ApiAnswer>]>([
+    ["throttles", () => elbError("Throttling", "Rate exceeded")],
+    ["fails", () => elbError("InternalFailure", "We are sorry", 500)],
+    ["denies", () => elbError("AccessDenied", "not authorized", 403)],
+  ])("goes on after AWS %s everything for a while, and a drain then finds it ready", async (_, answer) => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    for (let number = 0; number < 5; number++) region.group({ name: `g${number}`, nodes: [node], delaySeconds: 30 });
+    let failing = true;
+    region.intercept = ({ action }) => (failing && action !== "DescribeInstances" ? answer() : undefined);
+    const engine = keptEngine(region, { QUOTA_SHARE: "1" });
+    await region.clock.advance(120_000);
+    failing = false;
+    await region.clock.advance(60_000);
+    const from = region.clock.elapsedMs;
+    expect(await region.clock.run(engine.ask(node))).toMatchObject({ status: "drained" });
+    const told = region.calls.filter(({ action }) => action === "DeregisterTargets").map(({ at }) => at - from);
+    expect(told).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  test("one group whose reads fail keeps no other from being read", async () => {
+    const region = new SimulatedRegion();
+    const groups = Array.from({ length: 6 }, (_, number) => region.group({ name: `g${number}` }));
+    region.intercept = ({ action, params }) =>
+      action === "DescribeTargetHealth" && params.get("TargetGroupArn") === groups[0]?.arn
+        ? elbError("AccessDenied", "not authorized", 403)
+        : undefined;
+    keptEngine(region);
+    await region.clock.advance(55_000);
+    const read = new Set(region.callsOf("DescribeTargetHealth").map((params) => params.get("TargetGroupArn")));
+    expect(read.size).toBe(6);
+  });
+
+  test("that is denied reads is no worse than none: a drain meanwhile works as far as AWS lets it", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.group({ name: "web", nodes: [node], delaySeconds: 30 });
+    const engine = await warmEngine(region);
+    let failing = true;
+    region.intercept = ({ action }) =>
+      failing && action === "DescribeTargetHealth" ? elbError("InternalFailure", "We are sorry", 500) : undefined;
+    const from = region.clock.elapsedMs;
+    const drain = engine.ask(node);
+    await region.clock.advance(60_000);
+    expect(region.calls.filter(({ action }) => action === "DeregisterTargets").map(({ at }) => at - from)).toEqual([0]);
+    failing = false;
+    expect(await region.clock.run(drain)).toMatchObject({ status: "drained" });
+  });
+
+  test("that is stopped calls nobody any more", async () => {
+    const region = new SimulatedRegion();
+    region.group({ name: "web" });
+    const engine = await warmEngine(region);
+    await engine.stop();
+    const before = region.calls.length;
+    await region.clock.advance(600_000);
+    expect(region.calls).toHaveLength(before);
+    expect(region.clock.sleeping).toBe(0);
+  });
+});
