@@ -9,23 +9,28 @@ import {
   shownDefault,
   type Verb,
 } from "../config/config.ts";
+import { OPTION_TEXTS } from "../config/option-texts.ts";
 import { oneOf } from "../config/values.ts";
 import { shown } from "../drain/errors.ts";
 import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
 
-/** Adds every flag of a verb, and says in its help which variables do the same. */
+/** Adds every flag of a verb. Its help names the variable that does the same, its type, range, default and an example. */
 export function addOptions(command: Command, verb: Verb): Command {
   const used = TABLE.filter(([, { usedBy }]) => usedBy.includes(verb));
-  for (const [, option] of used) {
-    if (option.flag !== undefined) command.option(option.flag, `${option.help} ${sourceOf(option)}`);
+  for (const [name, option] of used) {
+    if (option.flag !== undefined)
+      command.option(option.flag, `${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`);
   }
   const flagless = used.filter(([, { flag }]) => flag === undefined);
-  if (flagless.length > 0) {
-    const lines = flagless.map(([, { variable, help }]) => `  ${variable}  ${help}`);
-    command.addHelpText("after", `\nOnly as environment variables:\n${lines.join("\n")}`);
-  }
+  const wrapped = (text: string) => command.createHelp().boxWrap(text, 68).replace(/^/gm, " ".repeat(10)).trimStart();
+  const lines = flagless.map(
+    ([name, option]) =>
+      `  ${option.variable}  ${wrapped(`${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`)}`,
+  );
+  const only = lines.length === 0 ? [] : ["", "Only as environment variables:", ...lines];
+  command.addHelpText("after", [...only, "", "docs/configuration.md says when to change each option."].join("\n"));
   return command;
 }
 
@@ -65,19 +70,25 @@ export function numberOf(
 
 /** The same for one of a few words, in either case. */
 export function wordOf<const T extends string>(flag: string, words: readonly T[]): (given: string) => T {
-  const read = oneOf(words);
+  const { parse } = oneOf(words);
   return (given) => {
     try {
-      return read(given);
+      return parse(given);
     } catch (error) {
       throw new UsageError(`${flag} is '${shown(given)}': ${(error as Error).message}`);
     }
   };
 }
 
-function sourceOf(option: Option): string {
+/** `[TIMEOUT: seconds, from 1 to 86400; default 60; example 90]` */
+function factsOf(name: OptionName, option: Option): string {
+  const { variable, type, range, isSecret } = option;
   const shown = shownDefault(option);
-  return `[${option.variable}${shown === undefined ? "" : `, default: ${shown}`}]`;
+  return `[${[
+    `${variable}: ${type}, ${range}`,
+    ...(shown === undefined ? [] : [`default: ${shown}`]),
+    ...(isSecret === true ? [] : [`example: ${OPTION_TEXTS[name].example}`]),
+  ].join("; ")}]`;
 }
 
 /** `--log-level <level>` as commander names its value: `logLevel`. `--no-wait` is `wait`. */

@@ -230,7 +230,7 @@ describe("a service that can't start says why, in one line for each problem, and
   test("missing and contradictory variables", async () => {
     const { code, stderr } = await new Child("service", [], { SECRET, SECRET_FILE: "/x", TIMEOUT: "x" }).finished;
     expect(stderr).toBe(
-      "hasta-la-vista: 3 problems:\n  CLOUDPROVIDER is not set: the cloud to work with: aws\n  TIMEOUT is 'x': give seconds from 1 to 86400, such as 60\n  SECRET and SECRET_FILE are both set: keep one\n",
+      "hasta-la-vista: 3 problems:\n  CLOUDPROVIDER is not set: give aws\n  TIMEOUT is 'x': give seconds from 1 to 86400, such as 60\n  SECRET and SECRET_FILE are both set: set only one\n",
     );
     expect(code).toBe(2);
   });

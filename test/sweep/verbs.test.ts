@@ -200,7 +200,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "a scope without a cluster",
       ["policy", "--scope", "tag"],
       2,
-      /--scope is tag, the cluster's, and CLUSTERNAME is not set: name the cluster/,
+      /--scope is tag, and CLUSTERNAME is not set: give the name of the cluster/,
     ),
     row(
       "a scope, and a cluster's name that can't be used",
