@@ -91,12 +91,10 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
   const rereading = web.rereadFiles(stop);
-  log.info(
-    { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
-    "listening",
-  );
-  stop.addEventListener("abort", () => log.info("stopping: no more requests are taken, running drains go on"));
-  abandon.addEventListener("abort", () => log.warn("abandoning the drains that still run"));
+  const { host, region, discovery, dryRun } = config;
+  log("listening", { host, port: web.port, region, discovery, dryRun });
+  stop.addEventListener("abort", () => log("shutdown started", {}));
+  abandon.addEventListener("abort", () => log("drains abandoned", {}));
   const checking = readiness.run(stop);
 
   const pumping: PumpOptions = {
@@ -114,7 +112,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   await Promise.all([checking, rereading]);
-  log.info("stopped");
+  log("stopped", {});
 }
 
 export interface PumpOptions {
@@ -175,14 +173,10 @@ async function openDrains(
     const opened = await openLedger(stateDir, {
       clock,
       onFailure: metrics.countLedgerFailure,
-      onTrouble: ({ code, message }) =>
-        log.error(
-          { code, error: message },
-          "the ledger fails: drains go on, but nobody is promised one without waiting",
-        ),
-      onRecovered: (lost) => log.warn({ lost }, "the ledger is written again"),
+      onTrouble: ({ code, message }) => log("ledger write failed", { code, error: message }),
+      onRecovered: (lost) => log("ledger write recovered", { lost }),
     });
-    for (const finding of opened.findings) log.warn(finding);
+    for (const error of opened.findings) log("ledger damaged", { error });
     return opened;
   } catch (error) {
     const place = `${givenBy.stateDir} is '${shown(stateDir)}'`;
@@ -198,22 +192,21 @@ async function takeUp(
   try {
     const left = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
     if (!dryRun) return left.map((record) => drainer.resume(record, abandon));
-    for (const { id, node } of left) log.warn({ drain: id, node: node.id }, "not taken up: a dry run changes nothing");
+    for (const { id, node } of left) log("drain resume skipped", { drain: id, node: node.id });
   } catch (error) {
     const { code, message } = asDrainError(error);
-    log.error({ code, error: message }, "what an earlier process has left of drains is not known, and not taken up");
+    log("drain resume failed", { code, error: message });
   }
   return [];
 }
 
 function logUnsettled(log: Log, { node: { by, value } }: DrainRequest, error: unknown): void {
-  log.error({ asked: { [by]: value }, error: asDrainError(error).message }, "an answer could not be given");
+  log("answer failed", { asked: { [by]: value }, error: asDrainError(error).message });
 }
 
 function logReadiness(log: Log, state: ReadyState): void {
-  if (state.status === "ready") log.info("ready: AWS allows what a drain reads");
+  if (state.status === "ready") log("access check passed", {});
   if (state.status === "not-ready") {
-    for (const { error } of state.problems)
-      log.warn({ code: error.code, error: error.message }, "not ready: drains will fail until this is mended");
+    for (const { error } of state.problems) log("access check failed", { code: error.code, error: error.message });
   }
 }

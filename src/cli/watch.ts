@@ -63,5 +63,5 @@ async function untilStopped(config: Config, run: (watching: Watching) => Promise
   } finally {
     ignore();
   }
-  log.info("stopped");
+  log("stopped", {});
 }

@@ -38,11 +38,11 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
         },
       },
     ]);
-    expect(JSON.parse(await child.line(/"refused: nothing was deregistered"/))).toMatchObject({
+    expect(JSON.parse(await child.line(/"drain refused"/))).toMatchObject({
       level: "warn",
       node: ID,
       outcome: "refused",
-      reason: "too-few-healthy",
+      code: "too-few-healthy",
       pools: expect.arrayContaining([{ pool: "web", ...SHORT }]),
     });
     const metrics = await (await fetch(`${url}/metrics`)).text();
@@ -67,7 +67,7 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
     const [byBody, byQuery] = await Promise.all([ask(ID, { force: true }), ask(OTHER_ID, {}, "?force=1")]);
     expect([byBody.status, byQuery.status]).toEqual([200, 200]);
     expect(await byBody.json()).toMatchObject({ registrations: [{}, {}, {}].map(() => ({ guard: "forced" })) });
-    expect(JSON.parse(await child.line(/"draining"/))).toMatchObject({ forced: true });
+    expect(JSON.parse(await child.line(/"drain started"/))).toMatchObject({ forced: true });
   });
 });
 
@@ -76,7 +76,7 @@ test("by HTTP nothing is refused with a deadline: the machine goes anyway", asyn
   const { child, url } = await startService({ ...env, ...BOTH, SECRET, GUARD_WAIT: "0" });
   const answer = await fetch(`${url}/drain?id=${ID}&deadline=60`, { method: "POST", headers: bearer });
   expect(answer.status).toBe(200);
-  expect(JSON.parse(await child.line(/"planned"/))).toMatchObject({ limit: "deadline" });
+  expect(JSON.parse(await child.line(/"drain planned"/))).toMatchObject({ limit: "deadline" });
 });
 
 describe("on the command line a drain that would leave too few healthy targets", () => {

@@ -131,21 +131,21 @@ describe("the service's log", () => {
     const answer = await (
       await fetch(`${url}/drain`, { method: "POST", headers: bearer, body: JSON.stringify({ id: ids[0] }) })
     ).json();
-    await child.line(/"msg":"answered"/);
+    await child.line(/"msg":"request answered"/);
     const lines = child.output
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
     const steps = lines.filter(({ drain }) => drain === (answer as { drainId: string }).drainId);
     expect(steps.every(({ node, time }) => node === ids[0] && !Number.isNaN(Date.parse(time)))).toBe(true);
-    expect(steps.map(({ msg }) => msg).filter((msg) => msg === "released")).toHaveLength(4);
-    expect(steps.find(({ msg, pool }) => msg === "deregistered, holding" && pool === "web")).toMatchObject({
+    expect(steps.map(({ msg }) => msg).filter((msg) => msg === "target released")).toHaveLength(4);
+    expect(steps.find(({ msg, pool }) => msg === "target deregistered" && pool === "web")).toMatchObject({
       kind: "alb",
       loadBalancer: "alb",
       pool: "web",
       target: `${ids[0]}:31000`,
     });
-    expect(steps.at(-1)).toMatchObject({ msg: "drained: the node can go", outcome: "drained" });
+    expect(steps.at(-1)).toMatchObject({ msg: "drain completed", outcome: "drained" });
   });
 });
 
@@ -157,9 +157,9 @@ describe("a repeated or abandoned request", () => {
     const gone = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer, signal: leaving.signal }).catch(
       () => "left",
     );
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
     const second = fetch(`${url}/drain?ip=10.0.0.1`, { method: "POST", headers: bearer });
-    await child.line(/another request joined/);
+    await child.line(/"drain joined"/);
     leaving.abort();
     expect(await gone).toBe("left");
     expect((await second).status).toBe(200);
@@ -174,7 +174,7 @@ describe("SIGTERM", () => {
     const { ids, env } = await cluster();
     const { child, url } = await startService({ ...env, ...slow });
     const running = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer });
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
 
     child.signal("SIGTERM");
     await child.line(/"stopping/);
@@ -194,7 +194,7 @@ describe("SIGTERM", () => {
     const { ids, env } = await cluster();
     const { child, url } = await startService({ ...env, ...slow, SHUTDOWN_GRACE: "0.2" });
     const running = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer });
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
     child.signal("SIGTERM");
     expect((await running).status).toBe(503);
     expect((await child.finished).code).toBe(0);
@@ -276,7 +276,7 @@ test("the service lives on after an AWS that can't be reached", async () => {
   const { child, url } = await startService({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
   const unreachable = await fetch(`${url}/drain?id=i-00000000000000001`, { method: "POST", headers: bearer });
   expect(unreachable.status).toBe(502);
-  expect(JSON.parse(await child.line(/"not drained"/))).toMatchObject({
+  expect(JSON.parse(await child.line(/"drain failed"/))).toMatchObject({
     asked: { id: "i-00000000000000001" },
     code: "unreachable",
   });

@@ -8,7 +8,7 @@ describe("an event of a rule", () => {
     await answerRule(hookEvent());
     expect(elapsed()).toBe(300);
     expect(isWaiting()).toBe(false);
-    expect(said()).toContain("the hook is completed: Auto Scaling may go on");
+    expect(said()).toContain("hook completed");
   });
 
   test("fails the invocation that has no time for it, which says what to use instead, and is held from then on", async () => {
@@ -40,6 +40,6 @@ describe("an event of a rule", () => {
     const { region, hookEvent, answerRule, said } = await lambdaScene();
     await answerRule({ ...hookEvent(), source: "aws.s3", "detail-type": "Object Created" });
     expect(region.calls).toEqual([]);
-    expect(said()).toEqual(["asks for nothing"]);
+    expect(said()).toEqual(["message ignored"]);
   });
 });

@@ -12,7 +12,7 @@ describe("a batch of a queue's messages", () => {
     expect(region.callsOf("CompleteLifecycleAction").map((params) => params.get("LifecycleActionResult"))).toEqual([
       "CONTINUE",
     ]);
-    expect(said()).toContain("the hook is completed: Auto Scaling may go on");
+    expect(said()).toContain("hook completed");
   });
 
   test("comes back at once when the invocation is too short, and is held from the first time on", async () => {
@@ -44,7 +44,7 @@ describe("a batch of a queue's messages", () => {
     const { lines, record, hookEvent, answer, nodes } = await lambdaScene();
     await answer([record(hookEvent()), record("no JSON", { id: "m-2" })]);
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: "info", messageId: "m-1", node: nodes[0].id, msg: "a departure is announced" }),
+      expect.objectContaining({ level: "info", messageId: "m-1", node: nodes[0].id, msg: "termination announced" }),
     );
     expect(lines).toContainEqual(
       expect.objectContaining({ level: "warn", messageId: "m-2", problem: expect.stringContaining("JSON") }),
@@ -72,7 +72,7 @@ describe("a batch of a queue's messages", () => {
     const { record, hookEvent, answer, region, said } = await lambdaScene();
     await expect(answer([record({ ...hookEvent(), region: "us-east-1" })])).rejects.toThrow("they come back");
     expect(region.calls.filter(({ action }) => action !== "")).toEqual([]);
-    expect(said()).toContain("announces a departure in another region");
+    expect(said()).toContain("announcement skipped");
   });
 
   test("is refused by name when it is none", () => {
