@@ -81,7 +81,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     try {
       return await undone;
     } catch (error) {
-      throw abandon.aborted ? new NotTaken("the service is stopping, with STATE_DIR its next start goes on") : error;
+      throw abandon.aborted ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo") : error;
     } finally {
       undoing.delete(undone);
     }
@@ -157,10 +157,10 @@ export async function pump(
 
 /** Throws `undo-disabled`. */
 function checkUndo({ undo, dryRun }: Config): void {
-  if (dryRun) throw new DrainError("undo-disabled", "a dry run changes nothing, and so cancels nothing");
+  if (dryRun) throw new DrainError("undo-disabled", "DRYRUN is set: a dry run changes nothing and can't cancel drains");
   if (undo) return;
-  const how = "set UNDO=true for the service, and allow it what 'policy --undo' prints";
-  throw new DrainError("undo-disabled", `cancelling registers targets again, which is not enabled: ${how}`);
+  const how = "set UNDO=true for the service, and add the permissions that 'policy --undo' prints";
+  throw new DrainError("undo-disabled", `cancelling is not enabled: ${how}`);
 }
 
 /** The ledger that the configuration asks for. Throws `ConfigError`. */

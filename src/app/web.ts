@@ -127,9 +127,9 @@ function faultOf(error: unknown) {
 function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, givenBy }: Config): string {
   switch (code) {
     case "EADDRINUSE":
-      return `${givenBy.port} is ${port}, which somebody else listens on at ${host}: set another one`;
+      return `${givenBy.port} is ${port}, which is already in use on ${host}: set another port`;
     case "EACCES":
-      return `${givenBy.port} is ${port}, which this user may not listen on: set one above 1023`;
+      return `${givenBy.port} is ${port}, which this user may not listen on: set a port above 1023`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":

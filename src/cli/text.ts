@@ -182,7 +182,7 @@ function limitText({ limit, searched, error, registrations }: Outcome<"deadline-
   const what = limit.reason === "deadline" ? "deadline, less its margin," : limit.reason;
   const missed = [
     ...(left > 0 ? [`the end of ${times(left)}`] : []),
-    ...(searched ? [] : ["it was known where else the node is registered"]),
+    ...(searched ? [] : ["all load balancers had been searched"]),
   ];
   return `Not drained: the ${what} came before ${missed.join(", and before ")}.${why}`;
 }

@@ -21,7 +21,7 @@ export async function readText(source: AsyncIterable<Buffer>, bytesMax: number):
     if (length > bytesMax) break;
   }
   const bytes = Buffer.concat(chunks);
-  if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes`);
+  if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes: give a smaller file`);
   const text = decoded(bytes);
   if (text === undefined || text.includes("\0")) throw new Error("it is not text in UTF-8");
   return text;
@@ -55,7 +55,25 @@ export async function readOptionFile<T>(file: OptionFile, bytesMax: number, read
   try {
     return read(await readTextFile(file.path, bytesMax));
   } catch (error) {
-    throw new OptionFileError(file, (error as Error).message);
+    throw new OptionFileError(file, fileProblem(error as NodeJS.ErrnoException));
+  }
+}
+
+/** What is wrong with a file, in our words instead of the operating system's. */
+export function fileProblem({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case undefined:
+      return message;
+    case "ENOENT":
+    case "ENOTDIR":
+      return `there is no such file (${code})`;
+    case "EACCES":
+    case "EPERM":
+      return `this user has no permission to read it (${code})`;
+    case "EISDIR":
+      return `it is a directory: give a file (${code})`;
+    default:
+      return `the operating system can't read it (${code})`;
   }
 }
 

@@ -63,7 +63,7 @@ export class Canceller {
     if (other !== undefined) {
       throw new DrainError(
         "another-drain",
-        `${node.id} is being drained by ${other.id}, which would take it out again: cancel that one, or wait for its end`,
+        `${node.id} is being drained by ${other.id}, which would deregister it again: cancel that drain, or wait for its end`,
       );
     }
     return this.#begin(drainId, node.id, signal, async (within) => {
@@ -164,7 +164,7 @@ export class Canceller {
     if (record !== undefined) return record;
     throw new DrainError(
       "drain-not-found",
-      `there is no drain '${shown(drainId)}', or it is too long ago: GET /drains lists those that are known`,
+      `there is no drain '${shown(drainId)}', or it was removed because of its age: GET /drains lists the known drains`,
     );
   }
 

@@ -181,9 +181,9 @@ export class Departure {
     const { isRefused } = this.owner;
     if (repeats + 1 > (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
       const stays = isRefused
-        ? "it stays registered, though the cloud says that it does not know it"
-        : "it stays registered";
-      const what = because === "back" ? "somebody registers it again" : stays;
+        ? "it stayed registered, although AWS answered that it is not"
+        : "it stayed registered";
+      const what = because === "back" ? "another program registered it again" : stays;
       this.failed(new DrainError("registered-again", `deregistered ${repeats + 1} times, and each time ${what}`), now);
       return false;
     }

@@ -4,7 +4,7 @@ export type DrainErrorCode =
   | "node-not-found"
   /** The instance existed and is terminated: nothing can send it traffic any more. */
   | "instance-gone"
-  /** The address or name fits several instances. */
+  /** The address or name matches several instances. */
   | "ambiguous-node"
   /** The instance belongs to another cluster or VPC than the configured one, to none, or to two. */
   | "other-cluster"

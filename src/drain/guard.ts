@@ -112,7 +112,7 @@ export function tooFewHealthy(
   const pools = poolsInOrder(short);
   return {
     reason: "too-few-healthy",
-    message: `without ${nodeId} too few healthy targets would stay (${set}): ${pools.map(guardedText).join("; ")}. Nothing was deregistered: ask again when others are healthy, or use force`,
+    message: `without ${nodeId} too few healthy targets would remain (${set}): ${pools.map(guardedText).join("; ")}. Nothing was deregistered. Ask again when other targets are healthy, or use force`,
     pools,
   };
 }
@@ -126,14 +126,14 @@ export function tooManyDrains(
   const drains = running === 1 ? "1 voluntary drain runs" : `${running} voluntary drains run`;
   return {
     reason: "too-many-drains",
-    message: `${drains} already (${set}). Nothing was deregistered: check that so many are meant, and ask again when some have ended, or use force`,
+    message: `${drains} already (${set}). Nothing was deregistered. Check that this many drains are intended, and ask again when some have ended, or use force`,
     pools: [],
   };
 }
 
-/** `front / web in eu-west-1a: 1 healthy now, 0 would stay, 1 needed` */
+/** `front / web in eu-west-1a: 1 healthy now, 0 would remain, 1 needed` */
 export function guardedText({ pool, zone, healthyNow, wouldStay, needed }: GuardedPool): string {
   const name = pool.loadBalancer === undefined || pool.loadBalancer === pool.name ? "" : `${pool.loadBalancer} / `;
   const where = zone === undefined ? "" : ` in ${zone}`;
-  return `${name}${pool.name}${where}: ${healthyNow} healthy now, ${wouldStay} would stay, ${needed} needed`;
+  return `${name}${pool.name}${where}: ${healthyNow} healthy now, ${wouldStay} would remain, ${needed} needed`;
 }

@@ -247,21 +247,21 @@ function warnings(input: {
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
     sentences.push(
-      `AWS's request quota, of which QUOTA_SHARE is used, lets the last pool be told after ${seconds(longestWaitMs)}`,
+      `the request quota of AWS (QUOTA_SHARE) delays the last deregistration by ${seconds(longestWaitMs)}`,
     );
   }
   const remainingMs = limit.at - now;
   if (isShort) {
-    const needs = `${longestWaitMs < WAIT_SHOWN_MS ? "" : `of which ${seconds(longestWaitMs)} may pass first, `}the longest hold needs ${seconds(longestHoldMs)}`;
+    const needs = `${longestWaitMs < WAIT_SHOWN_MS ? "" : `${seconds(longestWaitMs)} of which may pass before the first call, `}the longest hold needs ${seconds(longestHoldMs)}`;
     sentences.push(
       limit.reason === "deadline"
-        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), ${needs}: traffic may be lost`
+        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are reserved by DEADLINE_MARGIN), ${needs}: traffic may be lost`
         : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : timeoutName} leaves ${seconds(remainingMs)}, ${needs}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {
     const pools = [...new Set(elsewhere.map(({ pool }) => pool.name))].join(", ");
-    sentences.push(`also registered in pools without the cluster's tag, which DISCOVERY=tag leaves alone: ${pools}`);
+    sentences.push(`also registered in pools without the tag of the cluster, which DISCOVERY=tag does not change: ${pools}`);
   }
   return sentences;
 }
@@ -270,7 +270,7 @@ function unwritableWarnings(registrations: readonly PlannedRegistration[]): read
   const denied = registrations.filter(({ isWritable, action }) => !isWritable && action === "deregister");
   if (denied.length === 0) return [];
   const pools = [...new Set(denied.map(({ registration }) => registration.pool.name))].join(", ");
-  return [`the policy does not allow deregistering from these pools, so that the drain will fail: ${pools}`];
+  return [`the IAM policy does not allow deregistering from these pools, and the drain will fail: ${pools}`];
 }
 
 /** Whether new traffic had stopped `heldMs` after a deregistration. */

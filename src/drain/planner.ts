@@ -118,7 +118,7 @@ export class Planner {
     if (guard === undefined || short.length === 0 || isVoluntary === true || force === true) return [];
     const wait = `${Math.round(guard.waitMs / 1_000)} s`;
     return [
-      `it waits for a replacement, ${wait} at most and while its hold fits before the limit: ${short.map(guardedText).join("; ")}`,
+      `it would wait for a replacement, at most ${wait} and as long as its hold ends before the limit: ${short.map(guardedText).join("; ")}`,
     ];
   }
 
@@ -141,7 +141,7 @@ export class Planner {
     } catch (error) {
       if (!(error instanceof LimitPassed)) throw error;
       const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
-      throw new DrainError("unreachable", `AWS did not say within ${waited} where the node is registered: ask again`);
+      throw new DrainError("unreachable", `AWS did not return the registrations of the node within ${waited}: ask again`);
     }
   }
 

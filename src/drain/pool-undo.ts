@@ -184,7 +184,7 @@ export class PoolUndo {
   #registerOnceMore(one: Return): void {
     delete one.registeredAt;
     if (one.registeredTimes < REGISTERED_MAX) return;
-    const why = `registered again ${REGISTERED_MAX} times, and each time it was not there afterwards`;
+    const why = `registered again ${REGISTERED_MAX} times, and each time it was missing afterwards`;
     this.#settle(one.registration, "failed", new DrainError("not-registered", why));
   }
 
@@ -192,7 +192,7 @@ export class PoolUndo {
     const now = this.#options.clock.now();
     for (const { registration, giveUpAt, error } of [...this.#open.values()]) {
       if (now < giveUpAt) continue;
-      const unseen = `its pool has not shown it again within ${SEEN_WITHIN_MS / 1_000} s`;
+      const unseen = `its pool did not list it within ${SEEN_WITHIN_MS / 1_000} s`;
       this.#settle(registration, "failed", error ?? new DrainError("not-registered", unseen));
     }
   }

@@ -33,7 +33,7 @@ export class EventBridgeHandler {
     if (reading.asks === "nothing") return heard({ type: "nothing-asked", messageId, what: reading.what });
     if (reading.asks === "unknown") {
       heard({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
-      throw new TypeError(`no event that announces a departure: ${reading.problem}`);
+      throw new TypeError(`the event does not announce a termination: ${reading.problem}`);
     }
     await withinInvocation(context, clock, async (time) => {
       const each = reading.announcements.map((announcement) => this.#drain(announcement, messageId, time));
@@ -63,7 +63,7 @@ function throwUnlessDone({ outcome, settlement }: Departed): void {
   if (outcome.status === "failed") throw outcome.error;
   if (outcome.status === "abandoned")
     throw new Error(
-      "the invocation's time is up, and the node is still held. Lambda tries an event twice more: holds that last longer than that need the queue",
+      "the invocation ended before the hold of the node. Lambda retries an event twice: use the queue for holds that are longer than three invocations",
     );
   throw new Error(`not drained: ${outcome.status}`);
 }

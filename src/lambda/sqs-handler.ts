@@ -55,7 +55,7 @@ export class SqsHandler {
       const fates = await Promise.all(records.map((record) => this.#settle(record, time)));
       const failed = records.filter((_, index) => fates[index] !== "delete");
       if (failed.length === records.length && failed.length > 0)
-        throw new Error(`none of the ${failed.length} messages is done with: they come back`);
+        throw new Error(`none of the ${failed.length} messages was processed: SQS redelivers them`);
       return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
     });
   }
@@ -120,7 +120,7 @@ export function sqsRecords(event: unknown): readonly SqsRecord[] {
   const { Records } = (event ?? {}) as { readonly Records?: unknown };
   if (Array.isArray(Records) && Records.every(isSqsRecord)) return Records;
   throw new TypeError(
-    `this handler answers batches of an SQS queue, and got ${shown(JSON.stringify(event) ?? String(event), 40)}`,
+    `this handler takes batches of an SQS queue, and was invoked with ${shown(JSON.stringify(event) ?? String(event), 40)}`,
   );
 }
 

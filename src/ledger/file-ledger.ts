@@ -159,7 +159,7 @@ export class FileLedger implements Ledger {
     const { waitingMax } = this.#bounds;
     if (this.#queue.length >= (isStep ? waitingMax : 2 * waitingMax)) {
       this.#lost += 1;
-      kept?.reject(this.#failure ?? new DrainError("ledger-unavailable", "the ledger is not written fast enough"));
+      kept?.reject(this.#failure ?? new DrainError("ledger-unavailable", "the ledger can't be written fast enough"));
     } else {
       this.#queue.push(waiting);
       this.#given += 1;

@@ -40,11 +40,11 @@ async function listenIn(folder: string, { fd }: FileHandle): Promise<Server> {
     }
     const left = await stat(path).catch(() => undefined);
     if (left === undefined) continue;
-    if (!left.isSocket()) throw new Error(`'${LOCK_NAME}' in there is not ours: remove it`);
+    if (!left.isSocket()) throw new Error(`'${LOCK_NAME}' in it is not a lock of this program: remove it`);
     if (await answers(short)) break;
     await removeLeft(path, left.ino);
   }
-  throw new Error("another process uses it: give each a directory of its own");
+  throw new Error("another process uses it: give each process its own directory");
 }
 
 function listen(path: string): Promise<Server> {

@@ -46,7 +46,7 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
     const ids = matching.map(({ InstanceId, VpcId }) => `${InstanceId} (${VpcId})`).join(", ");
     throw new DrainError(
       "ambiguous-node",
-      `${shown(reference)} fits several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
+      `${shown(reference)} matches several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
     );
   }
   return checkedNode(instance, search);
@@ -119,7 +119,7 @@ export async function describeInstances(
   return instances;
 }
 
-/** Where an address fits several instances, the configured cluster tells which is meant. */
+/** Where an address matches several instances, the configured cluster tells which is meant. */
 function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): readonly Instance[] {
   if (clusterName === undefined) return live;
   const ours = live.filter((instance) => clusterOf(readTags(instance.Tags)).names.includes(clusterName));
@@ -129,7 +129,7 @@ function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): r
 function checkedNode(instance: Instance, { clusterName, vpcId, names: calls = NAMES }: InstanceSearch): Node {
   const id = instance.InstanceId ?? "";
   const { names, tags } = clusterOf(readTags(instance.Tags));
-  const refuse = (why: string) => new DrainError("other-cluster", `${id} ${why}: it is left alone`);
+  const refuse = (why: string) => new DrainError("other-cluster", `${id} ${why}: it is not drained`);
   if (names.length > 1) throw refuse(`carries the tags of several clusters (${tags.join(", ")})`);
   const [cluster] = names;
   if (clusterName !== undefined && cluster === undefined) {

@@ -183,7 +183,7 @@ function failuresOf(
       return {
         index,
         isPassing: true,
-        error: new DrainError("unavailable", `${action}: AWS did not say whether it did`),
+        error: new DrainError("unavailable", `${action}: AWS did not return a result`),
       };
     const { Code, Message: message = "", SenderFault } = failed;
     const isPassing = SenderFault !== true;

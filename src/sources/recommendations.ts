@@ -127,10 +127,7 @@ export async function undoRecommended(
   signal: AbortSignal,
 ): Promise<number> {
   if ((await ledger.read(drainId, signal)) === undefined)
-    throw new DrainError(
-      "drain-not-found",
-      `the ledger has forgotten the drain ${drainId}, which alone could be undone`,
-    );
+    throw new DrainError("drain-not-found", `the ledger no longer has the drain ${drainId}, so it can't be undone`);
   let undone = 0;
   for (const { drain, undo } of ledger.listOf(instanceId)) {
     const record = drainRecord((await ledger.read(drain, signal)) ?? []);

@@ -64,7 +64,7 @@ export function createWebApp(options: WebOptions): Hono {
   app.notFound((context) => {
     const { path, method } = context.req;
     const route = routeOf(path);
-    if (route === undefined) return send(problem(404, "there is nothing here: GET /openapi.json says what there is"));
+    if (route === undefined) return send(problem(404, "no such path: GET /openapi.json lists the paths"));
     const allow = ROUTES[route];
     return send(problem(405, `${route} takes ${allow}, not ${method}`, { headers: { allow } }));
   });
@@ -74,9 +74,9 @@ export function createWebApp(options: WebOptions): Hono {
     if (error instanceof NotTaken) return send(unavailable(error.message));
     if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
     // Nobody is there any more to be answered.
-    if (context.req.raw.signal.aborted) return send(problem(400, "the request was not sent to its end"));
+    if (context.req.raw.signal.aborted) return send(problem(400, "the request is incomplete"));
     options.onError(error);
-    return send(problem(500, "a fault of the service: its log has the details"));
+    return send(problem(500, "internal error: the log of the service has the details"));
   });
   return app;
 }

@@ -16,7 +16,9 @@ const WAIT = `give true, false, or seconds from 0 to ${TIMEOUT_SECONDS_MAX}`;
 const DEADLINE = `give seconds from 0 to ${DEADLINE_SECONDS_MAX}`;
 const TIMEOUT = `give seconds from 1 to ${TIMEOUT_SECONDS_MAX}`;
 
-const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
+const FLAGS = z
+  .enum(["true", "1", "false", "0"], "give true or false")
+  .transform((text) => text === "true" || text === "1");
 /** Seconds in the query, where everything is a text. */
 const SECONDS = /^\d+(\.\d+)?$/;
 
@@ -112,7 +114,7 @@ export function readDrainRequest({ query, body, dryRun, now }: DrainRequestInput
   refuseRepeated(namesIn(body), "body");
   for (const name of Object.keys(fromBody)) {
     if (Object.hasOwn(fromQuery, name))
-      throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
+      throw new BadRequest(`'${name}' is given in the query and in the body: give it once`);
   }
   const given = { ...fromQuery, ...fromBody };
   const { wait = true, timeout, deadline, reason = "" } = given;
@@ -137,7 +139,9 @@ function readNode(fields: {
   const given = NAMES.filter((name) => fields[name] !== undefined);
   const [name, ...others] = given;
   if (name === undefined)
-    throw new BadRequest("which node? Give 'id' (an instance id), 'ip' (a private address) or 'node' (its name)");
+    throw new BadRequest(
+      "no node is named: give 'id' (an instance id), 'ip' (a private address) or 'node' (a node name)",
+    );
   if (others.length > 0) throw new BadRequest(`${quoted(given)} were given: give exactly one of 'id', 'ip' and 'node'`);
   try {
     return nodeReference(name === "node" ? "name" : name, fields[name] ?? "");

@@ -66,7 +66,7 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
 function unknown(id: string): Answer {
   return problem(
     404,
-    `there is no drain '${shown(id)}', or it is too long ago: GET /drains lists those that are known`,
+    `there is no drain '${shown(id)}', or it was removed because of its age: GET /drains lists the known drains`,
   );
 }
 

@@ -37,7 +37,8 @@ export class EventStreams {
 
   /** Undefined: there is no such drain. Throws `NotTaken` when there are too many readers. */
   async open({ history, id, after, isWanted, signal }: StreamOptions): Promise<Response | undefined> {
-    if (this.#readers >= READERS_MAX) throw new NotTaken(`${READERS_MAX} readers follow drains already`);
+    if (this.#readers >= READERS_MAX)
+      throw new NotTaken(`${READERS_MAX} readers already follow drains: try again later`);
     this.#readers += 1;
     // Followed before the past is read, so that nothing is missed between the two.
     const reader = new Reader(this.#clock, after);

@@ -45,7 +45,8 @@ export class HttpSource implements EventSource {
   /** Throws `NotTaken` when the service is stopping or has too many requests. */
   submit(request: DrainRequest): Submitted {
     if (this.#stopped) throw new NotTaken("the service is stopping");
-    if (this.#underWay >= REQUESTS_MAX) throw new NotTaken(`${REQUESTS_MAX} requests are waiting already`);
+    if (this.#underWay >= REQUESTS_MAX)
+      throw new NotTaken(`${REQUESTS_MAX} requests are already waiting: try again later`);
     this.#underWay += 1;
     let accepted: Delivery["accepted"] = () => {};
     let unrecorded: Delivery["unrecorded"] = () => {};

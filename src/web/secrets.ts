@@ -39,7 +39,9 @@ export function refuseSecretInBody(secret: string, body: string): void {
 
 function refuse(secret: string, texts: readonly string[]): void {
   if (secret.length < SECRET_CHARACTERS_MIN || !texts.some((text) => text.includes(secret))) return;
-  throw new BadRequest("the secret stands where others will see it: send it in the Authorization header alone");
+  throw new BadRequest(
+    "the secret is in a part of the request that is logged: send it only in the Authorization header",
+  );
 }
 
 function unescaped(text: string, escapes: RegExp): string {

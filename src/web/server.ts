@@ -34,7 +34,7 @@ export interface WebServer {
   close(untilFlushed: Promise<void>): Promise<void>;
 }
 
-const NO_PATH = "send the path alone, as in POST /drain";
+const NO_PATH = "the request names a host: send only the path, as in POST /drain";
 const MALFORMED = "the path or the Host header is malformed";
 
 /** Throws what the operating system says when it can't listen: `EADDRINUSE` and so on. */

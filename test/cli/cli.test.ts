@@ -204,7 +204,7 @@ describe("what the account can't answer is said in one line", () => {
     const { code, stdout } = await runCli(["drain", "10.0.1.5"], env);
     expect(code).toBe(3);
     expect(stdout).toContain(
-      "fits several instances: i-0123456789abcdef0 (vpc-0123456789abcdef0), i-0fedcba9876543210",
+      "matches several instances: i-0123456789abcdef0 (vpc-0123456789abcdef0), i-0fedcba9876543210",
     );
   });
 
@@ -270,7 +270,7 @@ describe("the program", () => {
     const { code, stdout } = await runCli(["drain", ID, "--timeout", "5"], env);
     const atTheEnd = throttled;
     expect(code).toBe(1);
-    expect(stdout).toMatch(/the timeout came before .*it was known where else the node is registered/);
+    expect(stdout).toMatch(/the timeout came before .*all load balancers had been searched/);
     expect(throttled).toBe(atTheEnd);
   });
 

@@ -128,7 +128,7 @@ describe("what a plan says beforehand", () => {
       registered("classic", { name: "legacy" }),
     ]);
     expect(warnings).toEqual([
-      "the policy does not allow deregistering from these pools, so that the drain will fail: web",
+      "the IAM policy does not allow deregistering from these pools, and the drain will fail: web",
     ]);
   });
 

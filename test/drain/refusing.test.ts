@@ -45,7 +45,7 @@ describe("a voluntary drain", () => {
     expect(await scene.drain("i-1", VOLUNTARY)).toMatchObject({
       refusal: {
         message:
-          "without i-1 too few healthy targets would stay (--min-healthy is 1): tcp-lb / tcp in eu-west-1a: 1 healthy now, 0 would stay, 1 needed. Nothing was deregistered: ask again when others are healthy, or use force",
+          "without i-1 too few healthy targets would remain (--min-healthy is 1): tcp-lb / tcp in eu-west-1a: 1 healthy now, 0 would remain, 1 needed. Nothing was deregistered. Ask again when other targets are healthy, or use force",
         pools: [{ zone: "eu-west-1a" }],
       },
     });

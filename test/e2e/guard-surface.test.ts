@@ -119,7 +119,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     const { code, stdout } = await runCli(["drain", ID, "--deadline", "600", "--guard-wait", "1"], { ...env, ...BOTH });
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^ +0 s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would stay, 2 needed$/m,
+      /^ +0 s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would remain, 2 needed$/m,
     );
     expect(stdout).toMatch(/^ +\d s going on though too few healthy targets stay {2}legacy: 2 healthy now/m);
   });

@@ -110,7 +110,7 @@ describe("with STATE_DIR", () => {
     expect(second).toEqual({
       code: 2,
       stdout: "",
-      stderr: `hasta-la-vista: STATE_DIR is '${folder}', which can't be used: another process uses it: give each a directory of its own\n`,
+      stderr: `hasta-la-vista: STATE_DIR is '${folder}', which can't be used: another process uses it: give each process its own directory\n`,
     });
   });
 

@@ -109,7 +109,7 @@ describe("the service's readiness", () => {
       "missing credentials",
       { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
       undefined,
-      "the service has no valid AWS credentials: its log says where it looked",
+      "the service has no valid AWS credentials: give its pod or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID",
       /"no valid AWS credentials for ec2:DescribeInstances/,
     ],
     [

@@ -112,7 +112,7 @@ describe("the service that wants clients' certificates", () => {
     expect(without).toMatchObject({
       code: 2,
       stderr:
-        "hasta-la-vista: the service answered 403: a client certificate is needed, by an authority that the service trusts\n",
+        "hasta-la-vista: the service answered 403: no valid client certificate was presented: use one that an authority in TLS_CLIENT_CA_FILE has issued\n",
     });
     const files = await identityFiles("client", clients.sign("a caller"));
     expect(await runCli(["status", ID, "--server", url], { ...env, ...files })).toMatchObject({ code: 0, stderr: "" });

@@ -77,6 +77,6 @@ describe("a batch of a queue's messages", () => {
 
   test("is refused by name when it is none", () => {
     for (const event of [undefined, null, "text", {}, { Records: [{}] }, { Records: [{ messageId: 1 }] }])
-      expect(() => sqsRecords(event)).toThrow(/this handler answers batches of an SQS queue, and got /);
+      expect(() => sqsRecords(event)).toThrow(/this handler takes batches of an SQS queue, and was invoked with /);
   });
 });

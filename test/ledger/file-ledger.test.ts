@@ -100,7 +100,7 @@ describe("the ledger's file", () => {
       const { ledger, findings, close } = await opened(folder);
       const aside = (await readdir(folder)).find((name) => name.includes("damaged")) ?? "";
       expect(findings).toEqual([
-        `the ledger can't be read in line 3: the file is kept as ${join(folder, aside)}, and the ledger goes on without`,
+        `these lines of the ledger can't be read: 3: the file is kept as ${join(folder, aside)}, and the ledger goes on without`,
       ]);
       expect(await readFile(join(folder, aside), "utf8")).toBe(lines.join("\n"));
       expect(await ledger.read("d-1", never)).toEqual(drains[0]?.filter(({ n }) => n !== 3));
@@ -128,7 +128,7 @@ describe("the ledger's folder", () => {
   test("is one process's at a time", async () => {
     const folder = await stateDir();
     const first = await opened(folder);
-    expect(await refusal(folder)).toBe("another process uses it: give each a directory of its own");
+    expect(await refusal(folder)).toBe("another process uses it: give each process its own directory");
     await first.close();
     await opened(folder);
   });
@@ -154,12 +154,12 @@ describe("the ledger's folder", () => {
 
   test("has to be there, a directory, and without somebody else's lock", async () => {
     const folder = await stateDir();
-    expect(await refusal(join(folder, "none"))).toBe("there is no such directory: make it");
+    expect(await refusal(join(folder, "none"))).toBe("the directory does not exist: create it");
     await writeFile(join(folder, "file"), "");
     expect(await refusal(join(folder, "file"))).toBe("it is not a directory");
-    expect(await refusal(join(folder, "file", "below"))).toBe("there is no such directory: make it");
+    expect(await refusal(join(folder, "file", "below"))).toBe("the directory does not exist: create it");
     await writeFile(join(folder, "lock"), "");
-    expect(await refusal(folder)).toBe("'lock' in there is not ours: remove it");
+    expect(await refusal(folder)).toBe("'lock' in it is not a lock of this program: remove it");
   });
 
   test.skipIf(process.getuid?.() === 0)("has to be writable", async () => {

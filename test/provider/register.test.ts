@@ -125,7 +125,7 @@ test.each(["target group", "classic load balancer"])(
         : undefined;
     const refused = await register(region, found);
     expect([...refused].map(([target, why]) => [target, why?.code])).toEqual([[found[1]?.target, "not-registered"]]);
-    expect([...refused.values()][0]?.message).toMatch(/^AWS refuses it: /);
+    expect([...refused.values()][0]?.message).toMatch(/^AWS refused it: /);
   },
 );
 

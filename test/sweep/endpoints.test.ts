@@ -51,10 +51,10 @@ const SECRETS: readonly Row[] = [
   stranger("a token in the wrong case", "", [BEARER.toUpperCase()], 403, /^the secret is wrong$/),
   stranger("a quoted token", "", [`Authorization: Bearer "${SECRET}"`], 403, /^the secret is wrong$/),
   stranger("a wrong token beside the right pw", `?pw=${SECRET}`, ["Authorization: Bearer wrong"], 403, /is wrong$/),
-  stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers came, send one$/),
+  stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers were sent, send one$/),
   stranger("a wrong token and the right one", "", ["Authorization: Bearer wrong", BEARER], 403, /came, send one$/),
   stranger("a wrong pw and the right one", `?pw=wrong&pw=${SECRET}`, [], 403, /^the secret is wrong$/),
-  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' stands twice in the query: give it once/),
+  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' is given twice in the query: give it once/),
   stranger("bytes that are no text as pw", "?pw=%ff%fe", [], 403, /^the secret is wrong$/),
   stranger("a secret of seven kilobytes", `?pw=${"x".repeat(7_168)}`, [], 403, /^the secret is wrong$/),
   stranger("a control character in the token", "", ["Authorization: Bearer a\u0001b"], 400, /malformed/),
@@ -87,8 +87,8 @@ const NODES: readonly Row[] = [
   drain("id and ip", `?id=${ID}&ip=10.0.0.1`, undefined, /'id', 'ip' were given: give exactly one/),
   drain("all three, here and there", `?id=${ID}`, '{"ip":"10.0.0.1","node":"a"}', /'id', 'ip', 'node' were given/),
   drain("the id in query and body", `?id=${ID}`, `{"id":"${ID}"}`, /'id' stands in the query and in the body/),
-  drain("the id twice", `?id=${ID}&id=${ID}`, undefined, /'id' stands twice in the query/),
-  drain("the id twice in the body", "", `{"id":"${ID}","\\u0069d" : "${ID}"}`, /'id' stands twice in the body/),
+  drain("the id twice", `?id=${ID}&id=${ID}`, undefined, /'id' is given twice in the query/),
+  drain("the id twice in the body", "", `{"id":"${ID}","\\u0069d" : "${ID}"}`, /'id' is given twice in the body/),
 ];
 
 const FIELDS: readonly Row[] = [
@@ -239,7 +239,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
           /'limit' .*whole number from 1 to 1000/,
         ),
       ),
-      drains("the limit twice", "?limit=1&limit=1", 400, /'limit' stands twice in the query/),
+      drains("the limit twice", "?limit=1&limit=1", 400, /'limit' is given twice in the query/),
       drains("an unknown parameter", "?farce=1", 400, /unknown 'farce' in the query: it takes limit and pw/),
       drains("the largest limit", "?limit=1000", 200, undefined),
     ],

@@ -141,7 +141,7 @@ describe("SECRET_FILE holds no secret", () => {
 
 describe("STATE_DIR names the directory and what is wrong with it:", () => {
   test.each<[string, (path: string) => unknown, string | undefined, string | RegExp]>([
-    ["one that is not there", () => {}, undefined, "there is no such directory: make it"],
+    ["one that is not there", () => {}, undefined, "the directory does not exist: create it"],
     ["a file", (path) => writeFile(path, ""), undefined, "it is not a directory"],
     ["a device", () => {}, "/dev/null", "it is not a directory"],
     ["one where nobody may write, not even root", () => {}, "/proc/self", /^this user may not write there/],
@@ -167,28 +167,28 @@ describe("the service's TLS is refused", () => {
   }).privateKey;
   const broken = server.cert.replace(/\n[A-Za-z0-9+/]{64}/, "");
   test.each<[string, "TLS_CERT_FILE" | "TLS_KEY_FILE" | "TLS_CLIENT_CA_FILE", string, string]>([
-    ["when its certificate is empty", "TLS_CERT_FILE", "", "it holds no certificate in PEM"],
-    ["when its certificate is a key", "TLS_CERT_FILE", server.key, "it holds no certificate in PEM"],
-    ["when its certificate is cut", "TLS_CERT_FILE", broken, "it has a certificate that is malformed"],
-    ["when its key is a certificate", "TLS_KEY_FILE", server.cert, "it holds no private key in PEM"],
+    ["when its certificate is empty", "TLS_CERT_FILE", "", "it contains no PEM certificate"],
+    ["when its certificate is a key", "TLS_CERT_FILE", server.key, "it contains no PEM certificate"],
+    ["when its certificate is cut", "TLS_CERT_FILE", broken, "it contains a malformed certificate"],
+    ["when its key is a certificate", "TLS_KEY_FILE", server.cert, "it contains no PEM private key"],
     [
       "when its key needs a passphrase",
       "TLS_KEY_FILE",
       encrypted,
-      "its key is encrypted: give one without a passphrase",
+      "its key is encrypted: give a key without a passphrase",
     ],
     [
       "when its key is another certificate's",
       "TLS_KEY_FILE",
       authority.sign("other").key,
-      "its key is not that of the certificate in TLS_CERT_FILE",
+      "it is not the private key of the certificate in TLS_CERT_FILE",
     ],
-    ["when its clients' authority is none", "TLS_CLIENT_CA_FILE", "-----", "it holds no certificate in PEM"],
+    ["when its clients' authority is none", "TLS_CLIENT_CA_FILE", "-----", "it contains no PEM certificate"],
     [
       "when one of several authorities is cut",
       "TLS_CLIENT_CA_FILE",
       authority.cert + broken,
-      "it has a certificate that is malformed",
+      "it contains a malformed certificate",
     ],
   ])("%s", async (_, variable, text, says) => {
     const path = await place();

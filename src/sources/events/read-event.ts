@@ -35,7 +35,7 @@ function readFields(fields: EventFields): EventReading {
   if (fields.has("Event") && fields.has("Service"))
     return nothingAsked(`${fields.text("Service")}: ${fields.text("Event")}`);
   if (fields.has("Records")) return nothingAsked("Records"); // S3's own notifications, and others like them.
-  throw new MalformedEvent("it is no event: it has neither detail-type nor LifecycleTransition, Event nor Records");
+  throw new MalformedEvent("it is not an event: it has no detail-type, LifecycleTransition, Event or Records");
 }
 
 /** What SNS puts around a message, unless raw delivery is on: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html */
@@ -47,6 +47,6 @@ function isSnsEnvelope(fields: EventFields): boolean {
 function unwrapped(envelope: EventFields): EventFields | undefined {
   if (envelope.text("Type") !== "Notification") return undefined;
   const inside = envelope.document("Message");
-  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is an SNS envelope again");
+  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is a second SNS envelope");
   return inside;
 }
