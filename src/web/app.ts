@@ -97,7 +97,7 @@ function tellLog({ onAnswered }: WebOptions): MiddlewareHandler {
   };
 }
 
-/** What anybody may ask. */
+/** Paths that require no secret. */
 function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void {
   app.get("/health", (context) => context.json({ status: "ok" }));
   app.get("/ready", () => send(readyAnswer(ready())));

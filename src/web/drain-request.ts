@@ -23,23 +23,23 @@ const FLAGS = z
 const SECONDS = /^\d+(\.\d+)?$/;
 
 const named = {
-  id: z.string().optional().describe("The instance id, such as i-0123456789abcdef0."),
-  ip: z.string().optional().describe("Any of its private IP addresses."),
-  node: z.string().optional().describe("Its node name, such as ip-10-0-1-5.eu-west-1.compute.internal."),
+  id: z.string().optional().describe("EC2 instance id, such as i-0123456789abcdef0."),
+  ip: z.string().optional().describe("Any private IP address of the node."),
+  node: z.string().optional().describe("Node name, such as ip-10-0-1-5.eu-west-1.compute.internal."),
 };
 const ABOUT = {
-  dryRun: "Answer with the plan and change nothing. Then `wait` has no effect.",
+  dryRun: "Answer with the plan and change nothing. `wait` then has no effect.",
   wait:
-    "Whether to wait for the end: true, false, or for how many seconds at most. Whoever does not wait so long gets 202 " +
-    "once the drain has begun, and it goes on.",
+    "Whether to wait for the end: true, false, or the maximum number of seconds. After that the answer is 202, and the " +
+    "drain continues.",
   timeout:
-    "How many seconds to wait before the answer is 504, in place of the service's TIMEOUT. Callers who join the drain " +
-    "with more patience keep it alive.",
+    "Seconds until this caller is answered 504, instead of TIMEOUT. The drain continues while another caller has a " +
+    "longer timeout.",
   deadline:
-    "In how many seconds the machine may be gone, whatever anybody answers: nothing is refused then, and the drain ends " +
-    "before it. The earliest deadline counts for all who join the drain.",
-  force: "Drain even where too few healthy targets would stay, or too many drains run already.",
-  reason: "Why the node is to go: for the log, and for GET /drains/{drain}.",
+    "Seconds until the machine may be terminated in any case. A drain with a deadline is never refused, and ends before " +
+    "it. The earliest deadline of all requests applies.",
+  force: "Drain even if too few healthy targets would remain, or too many drains are running.",
+  reason: "Why the node is drained. Shown in the log and in GET /drains/{drain}.",
 };
 const reason = z
   .string()
@@ -48,7 +48,7 @@ const reason = z
   .describe(ABOUT.reason);
 
 /** The secret's old place. */
-export const pw = z.string().optional().describe("The secret, for callers who can't send a header.");
+export const pw = z.string().optional().describe("The secret, for callers that can't send a header.");
 
 /** What `POST /drain` takes in the query. */
 export const DRAIN_QUERY = z.strictObject({
