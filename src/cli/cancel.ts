@@ -4,7 +4,7 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { readText, readTextFile } from "../config/files.ts";
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import { type UndoReport, undoReport } from "../drain/report.ts";
 import { DRAIN_BYTES_MAX, type ReportedDrain, readDrainReport } from "./drain-file.ts";
@@ -76,12 +76,12 @@ async function cancelFrom(file: string, { json }: CancelOptions, config: Config)
 
 /** Throws `ConfigError`. */
 async function read(file: string): Promise<ReportedDrain> {
-  const name = `--from is '${shown(file)}', which`;
+  const name = `--from is '${printable(file)}', which`;
   let text: string;
   try {
     text = await (file === STDIN ? readText(process.stdin, DRAIN_BYTES_MAX) : readTextFile(file, DRAIN_BYTES_MAX));
   } catch (error) {
-    throw new ConfigError([`--from is '${shown(file)}', which can't be used: ${(error as Error).message}`]);
+    throw new ConfigError([`--from is '${printable(file)}', which can't be used: ${(error as Error).message}`]);
   }
   return readDrainReport(name, text);
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import { tellFailure, UsageError } from "./failure.ts";
 import { VERSION } from "./version.ts";
 
@@ -49,6 +49,6 @@ async function parse(program: Command, given: readonly string[], hasDefault: boo
     if (isKnown) throw error;
     const guess = /Did you mean ([^?]+)\?/.exec((error as Error).message)?.[1];
     const advice = guess === undefined ? `give one of ${verbs.join(", ")}` : `did you mean ${guess}?`;
-    throw new UsageError(`unknown command '${shown(verb)}': ${advice}`);
+    throw new UsageError(`unknown command '${printable(verb)}': ${advice}`);
   }
 }

@@ -52,7 +52,7 @@ async function untilStopped(config: Config, run: (watching: Watching) => Promise
   const { stop, abandon, ignore } = listenForShutdown(config, clock);
   const client = new ImdsClient({ clock, send: sendOverHttp(metadataEndpoint) });
   const watch = new MetadataWatch({
-    ...{ client, clock, intervalMs, heard: watchLog(log) },
+    ...{ client, clock, intervalMs, onEvent: watchLog(log) },
     heedsRecommendations: rebalance === "drain",
   });
   try {
