@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 
 export interface CodeBlock {
   readonly document: string;
@@ -28,6 +28,38 @@ export function codeBlocks(document: string): readonly CodeBlock[] {
   return [...text.matchAll(FENCED)].map(({ index, 2: language = "", 3: block = "" }) => {
     const line = text.slice(0, index).split("\n").length + 1;
     return { document, line, language, text: block };
+  });
+}
+
+export interface Link {
+  /** From the project's root. */
+  readonly path: string;
+  /** The part after `#`. */
+  readonly anchor: string | undefined;
+}
+
+/** The links of a document to files of the project. */
+export function linksOf(document: string): readonly Link[] {
+  const text = readFileSync(document, "utf8").replace(FENCED, "");
+  return [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].map(({ 1: path = "", 2: anchor }) => ({
+    path: path === "" ? document : normalize(join(dirname(document), path)),
+    anchor,
+  }));
+}
+
+/** The anchors that GitHub gives the headings of a document: `409-ambiguous`. */
+export function anchorsOf(document: string): readonly string[] {
+  const text = readFileSync(document, "utf8").replace(FENCED, "");
+  const seen = new Map<string, number>();
+  return [...text.matchAll(/^#{1,6} (.+)$/gm)].map(({ 1: heading = "" }) => {
+    const anchor = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .trim()
+      .replace(/\s/g, "-");
+    const times = seen.get(anchor) ?? 0;
+    seen.set(anchor, times + 1);
+    return times === 0 ? anchor : `${anchor}-${times}`;
   });
 }
 
