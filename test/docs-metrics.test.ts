@@ -11,7 +11,12 @@ const rowsOf = (heading: string) =>
   section(heading)
     .split("\n")
     .filter((line) => line.startsWith("| `") || /^\| [A-Z]/.test(line))
-    .map((line) => line.slice(2, -2).split(/ ?(?<!\\)\| /).map((cell) => cell.trim()));
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(/ ?(?<!\\)\| /)
+        .map((cell) => cell.trim()),
+    );
 const codes = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? "");
 
 /** Everything that the service registers, by name. */
@@ -23,7 +28,10 @@ function registered(): ReadonlyMap<string, { readonly type: string; readonly lab
   spy.mockRestore();
   const ours = made.filter(({ name }) => name.startsWith(PREFIX));
   return new Map(
-    ours.map((metric) => [metric.name, { type: metric.constructor.name.toLowerCase(), labels: [...metric.labelNames] }]),
+    ours.map((metric) => [
+      metric.name,
+      { type: metric.constructor.name.toLowerCase(), labels: [...metric.labelNames] },
+    ]),
   );
 }
 

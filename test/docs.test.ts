@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 import { outcomeReport } from "../src/drain/report.ts";
-import { anchorsOf, DOCUMENTS, linksOf } from "./support/documents.ts";
+import { anchorsOf, DOCUMENTS, filesBelow, linksOf } from "./support/documents.ts";
 import { withOptionsTable } from "./support/options-table.ts";
 import { printedFor } from "./support/printed-policy.ts";
 
@@ -25,7 +25,8 @@ describe("the README", () => {
 });
 
 test("docs/install.md has a command that gives a role the policy that the program prints", async () => {
-  const command = /## IAM permissions[\s\S]*?```sh\n([\s\S]*?)```/.exec(readFileSync("docs/install.md", "utf8"))?.[1] ?? "";
+  const command =
+    /## IAM permissions[\s\S]*?```sh\n([\s\S]*?)```/.exec(readFileSync("docs/install.md", "utf8"))?.[1] ?? "";
   const bin = await mkdtemp(join(tmpdir(), "bin-"));
   onTestFinished(() => rm(bin, { recursive: true }));
   // In place of AWS's: prints the names that the document was given for, and the document.
@@ -60,9 +61,7 @@ test("every page of docs can be reached from the index, which stands in the READ
 });
 
 test("no file runs the program by its name in the npm registry, where the name is not ours", () => {
-  const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { encoding: "utf8" })
-    .split("\0")
-    .filter((file) => file !== "" && existsSync(file));
+  const files = filesBelow(".");
   expect(files.length).toBeGreaterThan(400);
   // Written so that this file does not match.
   const runs = /\b(?:npx|npm (?:exec|x)|pnpm dlx|yarn dlx|bunx)(?:\s+-{1,2}[\w-]+)*\s+hasta-la-vista\b/;
@@ -72,7 +71,9 @@ test("no file runs the program by its name in the npm registry, where the name i
 });
 
 test("names of tarballs and images in the documents have the package's version", () => {
-  const texts = [...DOCUMENTS, "deploy/kubernetes/hasta-la-vista.yaml"].map((file) => readFileSync(file, "utf8")).join();
+  const texts = [...DOCUMENTS, "deploy/kubernetes/hasta-la-vista.yaml"]
+    .map((file) => readFileSync(file, "utf8"))
+    .join();
   const versions = [...texts.matchAll(/hasta-la-vista(?:-(\d[\w.-]*)\.tgz|:(\d[\w.-]*))/g)].map(
     ([, tarball, image]) => tarball ?? image,
   );

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, normalize } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { linksOf } from "../support/documents.ts";
+import { filesBelow, linksOf } from "../support/documents.ts";
 
 const PROGRAMS = ["dist/THIRD-PARTY-LICENSES", "dist/cli.js", "dist/lambda.mjs", "dist/service.js"];
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
@@ -19,14 +19,8 @@ function packed(): readonly string[] {
   return files.map(({ path }) => path).sort();
 }
 
-const tracked = (folder: string) =>
-  execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", folder], { encoding: "utf8" })
-    .trim()
-    .split("\n")
-    .filter((file) => existsSync(file));
-
 test("the package has the programs, their licences, the documents and what these name, and nothing else", () => {
-  expect(packed()).toEqual([...PROGRAMS, ...TEXTS, ...FOLDERS.flatMap(tracked)].sort());
+  expect(packed()).toEqual([...PROGRAMS, ...TEXTS, ...FOLDERS.flatMap(filesBelow)].sort());
 });
 
 test("the package has every file that its documents name in a command", () => {

@@ -33,11 +33,11 @@ ${READDRESS}
 case $1 in
   serve) sign='"listening"' ;;
   simulate) sign='Ctrl-C ends it' ;;
-  *) exec "$NODE" "$CLI" "$@" ;;
+  *) exec "$REAL_NODE" "$CLI" "$@" ;;
 esac
 echo "$*" >>"$HOME/started"
 log=$HOME/$1.log
-HOST=127.0.0.1 PORT=0 "$NODE" "$CLI" "$@" >"$log" &
+HOST=127.0.0.1 PORT=0 "$REAL_NODE" "$CLI" "$@" >"$log" &
 echo $! >>"$HOME/running"
 until grep -q "$sign" "$log"; do kill -0 $! || exit 1; sleep 0.1; done
 port=$(sed -n 's/.*"port":\\([0-9]*\\).*"listening".*/\\1/p' "$log")
@@ -72,13 +72,25 @@ export async function runCommands(commands: string, environment: Environment = {
   onTestFinished(() => rm(home, { recursive: true }));
   const bin = join(home, "bin");
   await mkdir(bin);
-  const programs = { "hasta-la-vista": PROGRAM, node: CLONE, curl: CURL, ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])) };
+  const programs = {
+    "hasta-la-vista": PROGRAM,
+    node: CLONE,
+    curl: CURL,
+    ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])),
+  };
   for (const [name, text] of Object.entries(programs)) await writeFile(join(bin, name), text, { mode: 0o755 });
   for (const tool of TOOLS) if (!(tool in programs)) await symlink(placeOf(tool), join(bin, tool));
   if (serviceUrl !== undefined) await writeFile(join(home, "url"), serviceUrl);
 
   const shell = { command: [placeOf("sh"), "-euc"], options: {} };
-  const env = { ...environment, HOME: home, PATH: bin, CLI: resolve("dist/cli.js"), NODE: process.execPath, CURL: placeOf("curl") };
+  const env = {
+    ...environment,
+    HOME: home,
+    PATH: bin,
+    CLI: resolve("dist/cli.js"),
+    REAL_NODE: process.execPath,
+    CURL: placeOf("curl"),
+  };
   onTestFinished(() => endRunning(home));
   const finished = await new Child(shell, [SCRIPT + commands], env).finished;
   return { ...finished, recorded: await linesOf(join(home, "calls")) };

@@ -23,6 +23,19 @@ export const DOCUMENTS: readonly string[] = [
   ),
 ];
 
+/** What is made or installed, and not the project's own. */
+const NOT_OURS = [".git", "node_modules", "dist", "coverage"];
+
+/** Every file of the project in a folder or below it, from the project's root. */
+export function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (folder === "." && NOT_OURS.includes(entry.name)) return [];
+    if (entry.isDirectory()) return filesBelow(path);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
 export function codeBlocks(document: string): readonly CodeBlock[] {
   const text = readFileSync(document, "utf8");
   return [...text.matchAll(FENCED)].map(({ index, 2: language = "", 3: block = "" }) => {
