@@ -60,6 +60,12 @@ test("every page of docs can be reached from the index, which stands in the READ
   expect(linksOf("README.md").map(({ path }) => path)).toContain("docs/README.md");
 });
 
+test.each(DOCUMENTS)("every file of the project that %s names exists", (document) => {
+  const named = [...readFileSync(document, "utf8").matchAll(/`((?:src|test|bench|deploy|docs|decisions)\/[\w./-]+)`/g)];
+  const paths = named.map((match) => match[1] ?? "");
+  expect(paths.filter((path) => !existsSync(path) && !existsSync(`${path}.md`))).toEqual([]);
+});
+
 test("no file runs the program by its name in the npm registry, where the name is not ours", () => {
   const files = filesBelow(".");
   expect(files.length).toBeGreaterThan(400);
