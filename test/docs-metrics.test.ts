@@ -1,22 +1,9 @@
-import { readFileSync } from "node:fs";
 import { type MetricObject, Registry } from "prom-client";
 import { describe, expect, test, vi } from "vitest";
 import { Metrics } from "../src/observe/metrics.ts";
+import { metricsQueries, metricsRows, metricsSection } from "./support/metrics-document.ts";
 
 const PREFIX = "hasta_la_vista_";
-const text = readFileSync("docs/metrics.md", "utf8");
-const section = (heading: string) => text.split(`## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
-/** The cells of a table's rows, without its head. `\|` stands for a bar inside a cell. */
-const rowsOf = (heading: string) =>
-  section(heading)
-    .split("\n")
-    .filter((line) => line.startsWith("| `") || /^\| [A-Z]/.test(line))
-    .map((line) =>
-      line
-        .slice(2, -2)
-        .split(/ ?(?<!\\)\| /)
-        .map((cell) => cell.trim()),
-    );
 const codes = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? "");
 
 /** Everything that the service registers, by name. */
@@ -36,11 +23,8 @@ function registered(): ReadonlyMap<string, { readonly type: string; readonly lab
 }
 
 const series = registered();
-const rows = rowsOf("Series").filter(([name]) => name?.startsWith("`hasta"));
-const queries = rowsOf("Queries").map(([question = "", cell = ""]) => ({
-  question,
-  query: cell.replace(/`.*$/, (code) => code.slice(1).split("`")[0] ?? "").replaceAll("\\|", "|"),
-}));
+const rows = metricsRows("Series").filter(([name]) => name?.startsWith("`hasta"));
+const queries = metricsQueries();
 
 describe("docs/metrics.md", () => {
   test("lists each series with its type and labels, and no other", () => {
@@ -73,7 +57,7 @@ describe("docs/metrics.md", () => {
   });
 
   test("lists the values of the labels that queries compare with", () => {
-    const listed = codes(section("Series").split("Label values:")[1]);
+    const listed = codes(metricsSection("Series").split("Label values:")[1]);
     const compared = queries.flatMap(({ query }) =>
       [...query.matchAll(/(?<!le)=~?"([^"]+)"/g)].flatMap(({ 1: values = "" }) => values.split("|")),
     );
