@@ -1,0 +1,13 @@
+import type { Verb } from "../call.ts";
+
+export const DEMO: Verb = {
+  declare: (program) =>
+    program
+      .command("demo")
+      .summary("take a node away from a simulated cluster, under real traffic")
+      .description(
+        "Takes a node away from a simulated cluster in three ways, under real traffic, and compares what clients lose. Needs no AWS account and no network.",
+      )
+      .option("--json", "print one JSON object on stdout, and everything else on stderr"),
+  load: async () => (await import("../demo.ts")).runDemo,
+};
