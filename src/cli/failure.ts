@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/config.ts";
 import { asDrainError, shown } from "../drain/errors.ts";
+import type { OutcomeReport } from "../drain/report.ts";
 import type { Streams } from "./call.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
 
@@ -36,7 +37,7 @@ interface FailureReport {
  * Says on stderr what went wrong, and with `json` in one object on stdout too. Returns the exit code. Help and version,
  * which commander throws when it has printed them, are no failures.
  */
-export async function tellFailure(error: unknown, streams: Streams, json: boolean): Promise<number> {
+export function tellFailure(error: unknown, streams: Streams, json: boolean): number {
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
@@ -55,11 +56,8 @@ export async function tellFailure(error: unknown, streams: Streams, json: boolea
   const message = shown(failure.message, PROBLEM_LENGTH_MAX);
   streams.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
   // Nothing has failed there: the node can go.
-  if (code === "instance-gone") {
-    // Loaded here: most failures are told before anything of a drain is needed.
-    const { outcomeReport } = await import("../drain/report.ts");
-    print(streams, json, outcomeReport({ status: code, message }));
-  } else print(streams, json, { error: { code, message } } satisfies FailureReport);
+  if (code === "instance-gone") print(streams, json, { status: code, message } satisfies OutcomeReport);
+  else print(streams, json, { error: { code, message } } satisfies FailureReport);
   return exitCodeOfFailure(code);
 }
 

@@ -141,7 +141,7 @@ export class LiveLines {
       exitOnError: false,
       // Ctrl-C is the drain's to answer: listr2 would end the program.
       registerSignalListeners: false,
-      rendererOptions: { showErrorMessage: false },
+      rendererOptions: { showErrorMessage: false, logger: terminalLogger(this.#stdout) },
     }).run();
     void this.#tick();
   }
@@ -169,6 +169,12 @@ export class LiveLines {
       // Closed.
     }
   }
+}
+
+/** As listr2 makes its own, on the run's output. It moves the cursor by that, so it is a terminal in earnest. */
+function terminalLogger(stdout: Output): ListrLogger {
+  const output = new ProcessOutput(stdout as NodeJS.WriteStream);
+  return new ListrLogger({ useIcons: true, toStderr: [], processOutput: output });
 }
 
 function titleOf({ text, state, holdUntil }: Shown, now: number): string {

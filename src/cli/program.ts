@@ -40,20 +40,20 @@ async function runVerb(
   { given, environment, streams, hasDefault = false }: ProgramInput,
   endNow: (exitCode: number) => void,
 ): Promise<number> {
-  const program = programFor(streams);
   let exitCode: number = EXIT.done;
-  for (const { declare, load } of verbs) {
-    const command = declare(program);
-    command.action(async () => {
-      const run = await load();
-      exitCode = await run({ args: command.args, options: command.opts(), command, environment, streams, endNow });
-    });
-  }
   try {
+    const program = programFor(streams);
+    for (const { declare, load } of verbs) {
+      const command = declare(program);
+      command.action(async () => {
+        const run = await load();
+        exitCode = await run({ args: command.args, options: command.opts(), command, environment, streams, endNow });
+      });
+    }
     await parse(program, given, hasDefault);
     return exitCode;
   } catch (error) {
-    return await tellFailure(error, streams, given.includes("--json"));
+    return tellFailure(error, streams, given.includes("--json"));
   }
 }
 

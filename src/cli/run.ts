@@ -1,25 +1,32 @@
-import type { Environment, Streams } from "./call.ts";
+import type { Environment, Streams, Verb } from "./call.ts";
 import { runProgram } from "./program.ts";
-import { CANCEL } from "./verbs/cancel.ts";
-import { DEMO } from "./verbs/demo.ts";
-import { DRAIN } from "./verbs/drain.ts";
-import { PLAN } from "./verbs/plan.ts";
-import { POLICY } from "./verbs/policy.ts";
-import { SERVE, SERVE_BY_DEFAULT } from "./verbs/serve.ts";
-import { SIMULATE } from "./verbs/simulate.ts";
-import { STATUS } from "./verbs/status.ts";
-import { WATCH } from "./verbs/watch.ts";
+import { declareCancel } from "./verbs/cancel.ts";
+import { declareDemo } from "./verbs/demo.ts";
+import { declareDrain } from "./verbs/drain.ts";
+import { declarePlan } from "./verbs/plan.ts";
+import { declarePolicy } from "./verbs/policy.ts";
+import { declareServe } from "./verbs/serve.ts";
+import { declareSimulate } from "./verbs/simulate.ts";
+import { declareStatus } from "./verbs/status.ts";
+import { declareWatch } from "./verbs/watch.ts";
+
+/** Every verb, in the order of the help. What it does is loaded when it runs: a chunk of the bundle, or several. */
+const VERBS: readonly Verb[] = [
+  { declare: declareServe, load: async () => (await import("./serve.ts")).runServe },
+  { declare: declareDrain, load: async () => (await import("./drain.ts")).runDrain },
+  { declare: declarePlan, load: async () => (await import("./plan.ts")).runPlan },
+  { declare: declareStatus, load: async () => (await import("./status.ts")).runStatus },
+  { declare: declareCancel, load: async () => (await import("./cancel.ts")).runCancel },
+  { declare: declareWatch, load: async () => (await import("./watch.ts")).runWatch },
+  { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },
+  { declare: declareDemo, load: async () => (await import("./demo.ts")).runDemo },
+  { declare: declareSimulate, load: async () => (await import("./simulate.ts")).runSimulate },
+];
 
 /**
  * The command line as a function: resolves to the exit code, and never rejects. It reads and writes `streams` alone, and
  * takes its configuration from `environment`; only the AWS SDK finds credentials, endpoint and region as it always does.
  */
 export function run(given: readonly string[], environment: Environment, streams: Streams): Promise<number> {
-  const verbs = [SERVE, DRAIN, PLAN, STATUS, CANCEL, WATCH, POLICY, DEMO, SIMULATE];
-  return runProgram(verbs, { given, environment, streams });
-}
-
-/** The service and the agent, without the simulator and the terminal: what a container needs. */
-export function runService(given: readonly string[], environment: Environment, streams: Streams): Promise<number> {
-  return runProgram([SERVE_BY_DEFAULT, WATCH], { given, environment, streams, hasDefault: true });
+  return runProgram(VERBS, { given, environment, streams });
 }

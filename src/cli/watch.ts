@@ -6,9 +6,12 @@ import { MetadataWatch } from "../sources/metadata-watch.ts";
 import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { configFrom } from "./options.ts";
+import { remoteFrom } from "./remote-from.ts";
 import type { ServerOptions } from "./server-option.ts";
 import { listenForShutdown } from "./shutdown.ts";
+import { watchHere } from "./watch-here.ts";
 import { watchLog } from "./watch-log.ts";
+import { watchRemotely } from "./watch-remotely.ts";
 import type { Watching } from "./watching.ts";
 
 const OWN: readonly OptionName[] = ["metadataEndpoint", "metadataIntervalMs", "logLevel", "shutdownGraceMs"];
@@ -17,13 +20,10 @@ export async function runWatch(call: Call): Promise<number> {
   const { server } = call.options as ServerOptions;
   if (server === undefined) {
     const config = configFrom(call, "watch");
-    const { watchHere } = await import("./watch-here.ts");
     await untilStopped(config, call, (watching) => watchHere(config, watching));
   } else {
-    const { remoteFrom } = await import("./remote-from.ts");
     const { service, config } = await remoteFrom(call, "watch", server, OWN);
     const { timeoutMs, dryRun } = config;
-    const { watchRemotely } = await import("./watch-remotely.ts");
     await untilStopped(config, call, (watching) => watchRemotely({ ...watching, service, timeoutMs, dryRun }));
   }
   return EXIT.done;

@@ -1,30 +1,26 @@
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../../drain/request.ts";
-import type { Verb } from "../call.ts";
 import { addDeadlineOption, addNodeArgument } from "../node-argument.ts";
 import { addOptions } from "../options.ts";
 import { addServerOption } from "../server-option.ts";
 
-export const DRAIN: Verb = {
-  declare: (program) => {
-    const command = program
-      .command("drain")
-      .summary("take a node out of its load balancers, and wait until traffic has ended")
-      .description(
-        "Takes a node out of every load balancer that could send it traffic, and waits until traffic has ended.",
-      );
-    return addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "drain"))))
-      .option("--force", "drain even where too few healthy targets would stay, or too many drains run already")
-      .option("--reason <text>", "with --server: why, for the service's log and reports", readReason)
-      .option(
-        "--wait <seconds>",
-        "with --server: how long to wait; code 1 when the drain has not ended by then",
-        readWait,
-      )
-      .option("--no-wait", "with --server: be content that the drain has begun");
-  },
-  load: async () => (await import("../drain.ts")).runDrain,
-};
+export function declareDrain(program: Command): Command {
+  const command = program
+    .command("drain")
+    .summary("take a node out of its load balancers, and wait until traffic has ended")
+    .description(
+      "Takes a node out of every load balancer that could send it traffic, and waits until traffic has ended.",
+    );
+  return addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "drain"))))
+    .option("--force", "drain even where too few healthy targets would stay, or too many drains run already")
+    .option("--reason <text>", "with --server: why, for the service's log and reports", readReason)
+    .option(
+      "--wait <seconds>",
+      "with --server: how long to wait; code 1 when the drain has not ended by then",
+      readWait,
+    )
+    .option("--no-wait", "with --server: be content that the drain has begun");
+}
 
 function readWait(text: string): number {
   const seconds = Number(text);
