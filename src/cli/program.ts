@@ -96,22 +96,23 @@ async function parse(program: Command, given: readonly string[], hasDefault: boo
 /** Signals of which nothing stays listened to when the run is over. */
 class RunSignals implements Signals {
   readonly #signals: Signals;
-  readonly #listening: (readonly [SignalName, () => void])[] = [];
+  #listening: readonly { readonly name: SignalName; readonly listener: () => void }[] = [];
 
   constructor(signals: Signals) {
     this.#signals = signals;
   }
 
   on(name: SignalName, listener: () => void): void {
-    this.#listening.push([name, listener]);
+    this.#listening = [...this.#listening, { name, listener }];
     this.#signals.on(name, listener);
   }
 
   off(name: SignalName, listener: () => void): void {
+    this.#listening = this.#listening.filter((one) => one.name !== name || one.listener !== listener);
     this.#signals.off(name, listener);
   }
 
   forget(): void {
-    for (const [name, listener] of this.#listening) this.off(name, listener);
+    for (const { name, listener } of this.#listening) this.off(name, listener);
   }
 }
