@@ -64,6 +64,8 @@ const options = {
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
   plugins: [dropUnusedSchemas],
+  // Chunks are named for what is in them, by its path: the same name wherever node_modules is linked to.
+  preserveSymlinks: true,
   logLevel: "warning",
   metafile: true,
 };

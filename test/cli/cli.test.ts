@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { account, ID } from "../support/account.ts";
-import { Child } from "../support/child-process.ts";
+import { Child, runCli } from "../support/child-process.ts";
 import { installPacked } from "../support/packed.ts";
 import { printedFor, restrictChildren } from "../support/printed-policy.ts";
 import { runHere } from "../support/run-here.ts";
@@ -158,7 +158,7 @@ describe("hasta-la-vista drain on a terminal", () => {
 
   test("shows a live line for each registration with its kind, state and time left, and then the summary", async () => {
     const { env } = await account();
-    const { code, stdout, stderr } = await runHere(["drain", ID, "--nlb-propagation", "4"], { ...env, ...terminal });
+    const { code, stdout, stderr } = await runCli(["drain", ID, "--nlb-propagation", "4"], { ...env, ...terminal });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const [kind, place] of [
       ["alb", "web-lb / web"],
@@ -268,7 +268,7 @@ describe("the program", () => {
       throttled += 1;
       return elbError("Throttling", "Rate exceeded");
     });
-    const { code, stdout } = await runHere(["drain", ID, "--timeout", "5"], env);
+    const { code, stdout } = await runCli(["drain", ID, "--timeout", "5"], env);
     const atTheEnd = throttled;
     expect(code).toBe(1);
     expect(stdout).toMatch(/the timeout came before .*it was known where else the node is registered/);

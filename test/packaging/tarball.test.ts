@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 
@@ -8,7 +8,17 @@ test("the package has the programs, their licences and what people read, and not
     encoding: "utf8",
   });
   const [{ files }]: readonly [{ readonly files: readonly { readonly path: string }[] }] = JSON.parse(printed);
-  expect(files.map(({ path }) => path).sort()).toEqual([
+  const { outputs }: { readonly outputs: object } = JSON.parse(readFileSync("dist/meta.json", "utf8"));
+  const chunks = Object.keys(outputs).filter((path) => path.startsWith("dist/cli/"));
+  expect(chunks.length).toBeGreaterThan(10);
+  expect(
+    readdirSync("dist/cli")
+      .map((name) => `dist/cli/${name}`)
+      .sort(),
+  ).toEqual(chunks.sort());
+  const names = files.map(({ path }) => path);
+  expect(names.filter((path) => path.startsWith("dist/cli/")).sort()).toEqual(chunks);
+  expect(names.filter((path) => !path.startsWith("dist/cli/")).sort()).toEqual([
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
