@@ -145,11 +145,19 @@ export function toDrainError(error: unknown, action: string): DrainError {
     );
   }
   if (CREDENTIALS_NOT_FOUND.has(code)) {
-    return new DrainError("no-credentials", `no valid AWS credentials for ${action}: give the pod or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID (${said})`, cause);
+    return new DrainError(
+      "no-credentials",
+      `no valid AWS credentials for ${action}: give the pod or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID (${said})`,
+      cause,
+    );
   }
   if (CREDENTIALS_REFUSED.has(code)) {
     // Not in AWS's words: it quotes the request whose signature it refuses, session token included.
-    return new DrainError("no-credentials", `no valid AWS credentials for ${action}: renew them (AWS says: ${code})`, cause);
+    return new DrainError(
+      "no-credentials",
+      `no valid AWS credentials for ${action}: renew them (AWS says: ${code})`,
+      cause,
+    );
   }
   // The SDK takes an empty AWS_REGION for a region.
   if (said.includes("Region is missing") || said.includes("Region not accepted")) {

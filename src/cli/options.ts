@@ -4,14 +4,14 @@ import {
   OPTIONS,
   type Option,
   type OptionName,
-  processEnvironment,
+  printableDefault,
   readConfig,
-  shownDefault,
   type Verb,
 } from "../config/config.ts";
 import { OPTION_TEXTS } from "../config/option-texts.ts";
 import { oneOf } from "../config/values.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
+import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
@@ -35,8 +35,8 @@ export function addOptions(command: Command, verb: Verb): Command {
 }
 
 /** The configuration from the command's flags and the environment. Throws `ConfigError`. */
-export function configFrom(command: Command, verb: Verb): Config {
-  return readConfig({ verb, environment: processEnvironment(), flags: flagsFrom(command) });
+export function configFrom({ command, environment }: Call, verb: Verb): Config {
+  return readConfig({ verb, environment, flags: flagsFrom(command) });
 }
 
 /** The options that were given as flags. */
@@ -64,7 +64,7 @@ export function numberOf(
   return (given) => {
     const value = Number(given);
     if (/^\d+(\.\d+)?$/.test(given) && isAllowed(value)) return value;
-    throw new UsageError(`${flag} is '${shown(given)}': give ${advice}`);
+    throw new UsageError(`${flag} is '${printable(given)}': give ${advice}`);
   };
 }
 
@@ -75,7 +75,7 @@ export function wordOf<const T extends string>(flag: string, words: readonly T[]
     try {
       return parse(given);
     } catch (error) {
-      throw new UsageError(`${flag} is '${shown(given)}': ${(error as Error).message}`);
+      throw new UsageError(`${flag} is '${printable(given)}': ${(error as Error).message}`);
     }
   };
 }
@@ -83,7 +83,7 @@ export function wordOf<const T extends string>(flag: string, words: readonly T[]
 /** `[TIMEOUT: seconds, from 1 to 86400; default 60; example 90]` */
 function factsOf(name: OptionName, option: Option): string {
   const { variable, type, range, isSecret } = option;
-  const shown = shownDefault(option);
+  const shown = printableDefault(option);
   return `[${[
     `${variable}: ${type}, ${range}`,
     ...(shown === undefined ? [] : [`default: ${shown}`]),

@@ -36,7 +36,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     clock,
     undoAfterMs: config.rebalanceUndoMs,
     undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
-    heard: (event) => writeLine(log, recommendationLine(event)),
+    onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
   const source = new InstanceMetadata({
     ...{ watch, identity, dryRun: config.dryRun, recommendations },
@@ -62,8 +62,8 @@ function hookOf(
     caller: new UnmeteredCaller({ clock }),
     clock,
   };
-  const heard = (event: HookEvent) => writeLine(log, sourceLine(event));
-  const hooks = new LifecycleHooks({ ...calls, heard });
+  const onEvent = (event: HookEvent) => writeLine(log, sourceLine(event));
+  const hooks = new LifecycleHooks({ ...calls, onEvent });
   const onFailure = ({ code, message, isPassing }: DrainError) =>
     log(isPassing ? "hook read failed" : "hook left to time out", { hook: hookName, code, error: message });
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });

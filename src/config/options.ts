@@ -233,7 +233,7 @@ export const OPTIONS = {
     range: "URL of a standard SQS queue, or its name of at most 80 characters",
     parse: queueAddress,
     // A password in the URL must not appear in a log.
-    shownAs: (given) => given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…"),
+    printableAs: (given) => given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…"),
   }),
   queueForeign: option({
     variable: "QUEUE_FOREIGN",

@@ -163,7 +163,7 @@ export interface Option<T = unknown> extends ValueKind<T> {
   readonly usedBy: readonly Verb[];
   readonly requiredBy?: readonly Verb[];
   /** The given value as messages may show it. Absent: unchanged. */
-  readonly shownAs?: (given: string) => string;
+  readonly printableAs?: (given: string) => string;
 }
 
 export type WithDefault<T> = Option<T> & { readonly default: T };

@@ -141,7 +141,10 @@ export class Planner {
     } catch (error) {
       if (!(error instanceof LimitPassed)) throw error;
       const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
-      throw new DrainError("unreachable", `AWS did not return the registrations of the node within ${waited}: ask again`);
+      throw new DrainError(
+        "unreachable",
+        `AWS did not return the registrations of the node within ${waited}: ask again`,
+      );
     }
   }
 

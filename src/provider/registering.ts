@@ -30,10 +30,10 @@ export async function registerIn(
   take: (max: number) => Promise<readonly Registration[]>,
   by: CallFor,
 ): Promise<void> {
-  let taken: readonly Registration[] | undefined;
+  let chosen: readonly Registration[] | undefined;
   const gathered = async () => {
-    taken ??= await take(TARGETS_PER_CALL_MAX);
-    return taken;
+    chosen ??= await take(TARGETS_PER_CALL_MAX);
+    return chosen;
   };
   await registerAll({ aws, pool, by }, gathered);
 }
@@ -53,8 +53,7 @@ async function registerAll(
       );
     });
   } catch (error) {
-    if (isPoolGone(error))
-      throw new DrainError("not-registered", `${pool.name} no longer exists`, { cause: error });
+    if (isPoolGone(error)) throw new DrainError("not-registered", `${pool.name} no longer exists`, { cause: error });
     if (!isTargetGone(error)) throw error;
     const isNamed = ({ target }: Registration) => batch.length === 1 || isNamedIn(error, idOf(target));
     const refused = batch.filter(isNamed).map(({ target }) => target);

@@ -1,6 +1,6 @@
 import { request as requestHttp } from "node:http";
 import type { Clock } from "../drain/clock.ts";
-import { DrainError, shown } from "../drain/errors.ts";
+import { DrainError, printable } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 
 export interface MetadataRequest {
@@ -98,7 +98,7 @@ export class ImdsClient {
 function unreachable(what: string, error: unknown): DrainError {
   if (!(error instanceof LimitPassed)) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === undefined ? shown(message) : `could not be reached (${code})`;
+    const why = code === undefined ? printable(message) : `could not be reached (${code})`;
     return new DrainError("unreachable", `${what}: ${why}`, { cause: error });
   }
   const advice = "give the pod hostNetwork, or its instance a metadata hop limit of 2";

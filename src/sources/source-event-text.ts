@@ -1,4 +1,4 @@
-import { type DrainError, shown } from "../drain/errors.ts";
+import { type DrainError, printable } from "../drain/errors.ts";
 import type { Announcement } from "./announcement.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";
@@ -19,20 +19,20 @@ export function sourceLine(event: QueueEvent | HookEvent) {
     case "redelivered":
       return line("message redelivered", of(event));
     case "nothing-asked":
-      return line("message ignored", { ...of(event), detail: shown(event.what, TEXT_MAX) });
+      return line("message ignored", { ...of(event), detail: printable(event.what, TEXT_MAX) });
     case "malformed": {
-      const more = { error: shown(event.problem, TEXT_MAX), receives: event.receives };
+      const more = { error: printable(event.problem, TEXT_MAX), receives: event.receives };
       return line("message malformed", { ...of(event), ...more });
     }
-    case "elsewhere":
+    case "foreign":
       return line("announcement skipped", { ...of(event), ...announced(event.announcement) });
     case "settled":
       return line(SETTLED[event.message], { ...of(event), nodes: event.instanceIds });
     case "not-settled":
       return line("message update failed", { ...of(event), ...failure(event.error) });
-    case "kept-too-long":
+    case "hidden-too-long":
       return line("message visibility expired", of(event));
-    case "not-kept":
+    case "not-hidden":
       return line("message visibility update failed", { ...of(event), ...failure(event.error) });
     case "not-receiving":
       return line("queue read failed", failure(event.error));
@@ -47,7 +47,7 @@ const TEXT_MAX = 300;
 
 function hookLine(event: HookEvent) {
   const { instanceId: node, action } = event;
-  const about = { node, group: shown(action.groupName, TEXT_MAX), hook: shown(action.hookName, TEXT_MAX) };
+  const about = { node, group: printable(action.groupName, TEXT_MAX), hook: printable(action.hookName, TEXT_MAX) };
   switch (event.type) {
     case "hook-heartbeat":
       return line("hook heartbeat sent", about);
@@ -93,12 +93,12 @@ function announced({ kind, instanceId: node, reason, eventId, lifecycleAction, r
   return {
     node,
     event: kind,
-    reason: shown(reason, TEXT_MAX),
-    ...(eventId === undefined ? {} : { eventId: shown(eventId) }),
-    ...(region === undefined ? {} : { region: shown(region) }),
+    reason: printable(reason, TEXT_MAX),
+    ...(eventId === undefined ? {} : { eventId: printable(eventId) }),
+    ...(region === undefined ? {} : { region: printable(region) }),
     ...(lifecycleAction === undefined
       ? {}
-      : { group: shown(lifecycleAction.groupName, TEXT_MAX), hook: shown(lifecycleAction.hookName, TEXT_MAX) }),
+      : { group: printable(lifecycleAction.groupName, TEXT_MAX), hook: printable(lifecycleAction.hookName, TEXT_MAX) }),
   };
 }
 

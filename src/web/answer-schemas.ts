@@ -274,12 +274,10 @@ export const UNDO_FAILURE = z
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
 export const REFUSED = z.strictObject({ ...problem, code, outcome: refused }).meta({ id: "Refused" });
 export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });
-export const UNRECORDED = z
-  .strictObject({ ...problem, code, drainId, node })
-  .meta({
-    id: "Unrecorded",
-    description: "The drain has begun, but is lost if the service stops, because the ledger could not be written.",
-  });
+export const UNRECORDED = z.strictObject({ ...problem, code, drainId, node }).meta({
+  id: "Unrecorded",
+  description: "The drain has begun, but is lost if the service stops, because the ledger could not be written.",
+});
 export const STOPPED = z
   .strictObject({ ...problem, outcome: abandoned.optional().describe("Absent if no drain had begun.") })
   .meta({ id: "Stopped" });

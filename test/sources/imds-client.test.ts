@@ -65,13 +65,27 @@ describe("instance metadata is read", () => {
 describe("a read of instance metadata fails", () => {
   const answers = (answer: Partial<MetadataAnswer>) => () => answer;
   test.each([
-    ["when tokens are refused for ever", "GET", 401, "", "cloud-error", /answered 401, which IMDSv2 does not: check the endpoint/],
+    [
+      "when tokens are refused for ever",
+      "GET",
+      401,
+      "",
+      "cloud-error",
+      /answered 401, which IMDSv2 does not: check the endpoint/,
+    ],
     ["when it is throttled", "GET", 429, "", "throttled", /answered 429: too often/],
     ["when it is busy", "GET", 503, "", "throttled", /answered 503: too often/],
     ["when it breaks", "GET", 500, "", "unavailable", /answered 500/],
     ["when it redirects", "GET", 302, "", "cloud-error", /answered 302/],
     ["when it is switched off", "PUT", 403, "", "cloud-error", /switched off for this instance\?/],
-    ["where there is only the first version", "PUT", 404, "", "cloud-error", /answered 404, which IMDSv2 does not: check the endpoint/],
+    [
+      "where there is only the first version",
+      "PUT",
+      404,
+      "",
+      "cloud-error",
+      /answered 404, which IMDSv2 does not: check the endpoint/,
+    ],
     ["when the token is no token", "PUT", 200, "a\nb", "cloud-error", /answered no token/],
     ["when the token is empty", "PUT", 200, "", "cloud-error", /answered no token/],
     ["when the token has no end", "PUT", 200, "x".repeat(1_025), "cloud-error", /answered no token/],

@@ -1,4 +1,4 @@
-import { OPTIONS, type Option, type OptionName, shownDefault } from "../../src/config/config.ts";
+import { OPTIONS, type Option, type OptionName, printableDefault } from "../../src/config/config.ts";
 import { OPTION_TEXTS } from "../../src/config/option-texts.ts";
 
 const MARKED = /<!-- options -->[\s\S]*<!-- \/options -->/;
@@ -40,7 +40,7 @@ function section(name: OptionName, option: Option): string {
 }
 
 function defaultOf(option: Option): string {
-  return option.defaultText ?? code(shownDefault(option));
+  return option.defaultText ?? code(printableDefault(option));
 }
 
 function code(text: string | undefined): string {

@@ -159,7 +159,9 @@ describe("the secret in another place than its own is refused, and shown to nobo
     const response = await post(path, { headers, ...(text === undefined ? {} : { body: text }) });
     expect(response.status).toBe(400);
     const { detail } = (await response.json()) as { detail: string };
-    expect(detail).toBe("the secret is in a part of the request that is logged: send it only in the Authorization header");
+    expect(detail).toBe(
+      "the secret is in a part of the request that is logged: send it only in the Authorization header",
+    );
     expect(requests).toEqual([]);
     expect(answered).toEqual([{ method: "POST", path: "/drain", status: 400, problem: detail }]);
   });
