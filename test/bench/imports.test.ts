@@ -30,7 +30,7 @@ test("the clients that the product is compared with know nothing of it but the s
 });
 
 test("the bench reaches the product through its engine, its configuration and the core's words alone", () => {
-  const ALLOWED = /^src\/(simulator|drain)\/|^src\/(engine|config)\.ts$/;
+  const ALLOWED = /^src\/(simulator|drain)\/|^src\/(app\/engine|config\/config)\.ts$/;
   // What the engine is handed where it is to outlive a process.
   const isLedger = (path: string, imported: string) =>
     path.startsWith("bench/soak/") && imported.startsWith("src/ledger/");
