@@ -23,15 +23,22 @@ export function addOptions(command: Command, verb: Verb): Command {
     if (option.flag !== undefined)
       command.option(option.flag, `${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`);
   }
+  // Only for a help that is asked for: every start declares the options.
+  command.addHelpText("after", ({ command: asked }) => [...variablesOnly(asked, used), CHANGE_TEXT].join("\n"));
+  return command;
+}
+
+const CHANGE_TEXT = "\ndocs/configuration.md says when to change each option.";
+
+function variablesOnly(command: Command, used: typeof TABLE): readonly string[] {
   const flagless = used.filter(([, { flag }]) => flag === undefined);
+  if (flagless.length === 0) return [];
   const wrapped = (text: string) => command.createHelp().boxWrap(text, 68).replace(/^/gm, " ".repeat(10)).trimStart();
   const lines = flagless.map(
     ([name, option]) =>
       `  ${option.variable}  ${wrapped(`${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`)}`,
   );
-  const only = lines.length === 0 ? [] : ["", "Only as environment variables:", ...lines];
-  command.addHelpText("after", [...only, "", "docs/configuration.md says when to change each option."].join("\n"));
-  return command;
+  return ["", "Only as environment variables:", ...lines];
 }
 
 /** The configuration from the command's flags and the environment. Throws `ConfigError`. */
