@@ -133,7 +133,7 @@ function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, g
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `${givenBy.host} is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`;
+      return `${givenBy.host} is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all addresses`;
     default:
       return `can't listen on ${printable(host)}:${port}: ${message}`;
   }

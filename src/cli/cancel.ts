@@ -30,7 +30,9 @@ export async function runCancel(call: Call): Promise<number> {
   const [drainId] = call.args;
   const { server, from } = call.options as CancelOptions;
   if ((drainId === undefined) === (from === undefined) || (server === undefined) !== (drainId === undefined))
-    throw new UsageError("give a drain's id and --server, or --from and the file that 'drain --json' has printed");
+    throw new UsageError(
+      "give the id of a drain and --server, or give --from and a file with the output of 'drain --json'",
+    );
   return drainId !== undefined && server !== undefined
     ? await cancelRemotely(drainId, server, call)
     : await cancelFrom(from ?? STDIN, call, configFrom(call, "cancel"));
@@ -41,7 +43,7 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
   const { json } = call.options as CancelOptions;
   if (!config.undo) {
     throw new ConfigError([
-      "cancel registers targets again, which is not enabled: give --undo, and credentials that may what 'policy --undo' prints",
+      "cancel is not enabled: give --undo, and use credentials with the permissions that 'policy --undo' prints",
     ]);
   }
   const drain = await read(file, call.streams);
@@ -60,7 +62,9 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
     return exitCodeOfUndo(report);
   } catch (error) {
     if (!interrupted.aborted) throw error;
-    stderr.write("hasta-la-vista: stopped before all was seen registered again: cancel once more goes on\n");
+    stderr.write(
+      "hasta-la-vista: stopped before AWS listed all targets again: run the same cancel again to continue\n",
+    );
     return EXIT.notDrained;
   }
 }

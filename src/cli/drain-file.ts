@@ -54,14 +54,14 @@ export interface ReportedDrain {
 /** Reads what `drain --json` has printed. `name` says in messages where it came from. Throws `ConfigError`. */
 export function readDrainReport(name: string, given: string): ReportedDrain {
   const refused = (problem: string) =>
-    new ConfigError([`${name} can't be used: it is not what 'drain --json' prints: ${problem}`]);
+    new ConfigError([`${name} can't be used: it is not the output of 'drain --json': ${problem}`]);
   let value: unknown;
   try {
     value = JSON.parse(given);
   } catch {
-    throw refused("it is no JSON");
+    throw refused("it is not JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused("it is no object");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused("it is not an object");
   // A problem of the service has the outcome inside.
   const outcome = "outcome" in value ? value.outcome : value;
   const read = DRAIN.safeParse(outcome);

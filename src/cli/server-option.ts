@@ -7,7 +7,7 @@ export interface ServerOptions {
 export function addServerOption(command: Command): Command {
   return command.option(
     "--server <url>",
-    "go through the service at this address, with its SECRET, instead of AWS credentials of your own",
+    "URL of a service that does the work, instead of AWS credentials of your own; requires its SECRET",
     readServer,
   );
 }
@@ -15,10 +15,12 @@ export function addServerOption(command: Command): Command {
 function readServer(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
-    throw new InvalidArgumentError("Give the service's address, such as http://localhost:8080.");
+    throw new InvalidArgumentError("Give the URL of the service, such as http://localhost:8080.");
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new InvalidArgumentError("Give the address alone: the secret comes from SECRET or SECRET_FILE.");
+    throw new InvalidArgumentError(
+      "Give only scheme, host, port and path: the secret comes from SECRET or SECRET_FILE.",
+    );
   }
   return url;
 }

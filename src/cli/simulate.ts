@@ -57,18 +57,21 @@ async function open(
 ): Promise<OpenRegion> {
   try {
     const onUndelivered = {
-      onDelayed: (error: Error) => complain(stderr, "event not delivered, to be sent again", error),
-      onGivenUp: (error: Error) => complain(stderr, "event given up", error),
+      onDelayed: (error: Error) => complain(stderr, "event not delivered, will be retried", error),
+      onGivenUp: (error: Error) => complain(stderr, "event dropped", error),
     };
     return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, onUndelivered });
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE") throw new ConfigError([`port ${port} is taken: give another --port, or 0 for any`]);
+    if (code === "EADDRINUSE")
+      throw new ConfigError([`port ${port} is already in use: give another --port, or 0 for a free port`]);
     if (code === "EACCES")
-      throw new ConfigError([`port ${port} is not allowed: give a --port above 1023, or 0 for any`]);
+      throw new ConfigError([
+        `this user may not listen on port ${port}: give a --port above 1023, or 0 for a free port`,
+      ]);
     if (syscall === "getaddrinfo" || NOT_AN_ADDRESS_HERE.has(code ?? ""))
       throw new ConfigError([
-        `--host is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`,
+        `--host is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all addresses`,
       ]);
     throw error;
   }

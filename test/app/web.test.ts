@@ -114,7 +114,7 @@ describe("SECRET_FILE is reread while the service runs:", () => {
   });
 
   test.each<[string, (path: string) => Promise<unknown>, RegExp]>([
-    ["gone", (path) => rm(path), /^SECRET_FILE is '.*', which can't be used: ENOENT/],
+    ["gone", (path) => rm(path), /^SECRET_FILE is '.*', which can't be used: there is no such file \(ENOENT\)$/],
     ["empty", (path) => writeFile(path, "\n"), /^SECRET_FILE is '.*', which can't be used: it is empty$/],
     ["of a line that is no secret", (path) => writeFile(path, `${NEW}\nno\u0007ne`), /: give at most 4096 characters/],
   ])("while it is %s the last ones count, and it is said once", async (_, spoil, problem) => {

@@ -40,7 +40,7 @@ describe.each(READS)("%s", (action, list) => {
     region.intercept = (call) => (call.action === name ? { body } : undefined);
     await expect(plan()).rejects.toMatchObject({
       code: "unavailable",
-      message: `the answer to ${action} can't be used (it has no ${list})`,
+      message: `the answer to ${action} is not valid (it has no ${list})`,
     });
   });
 

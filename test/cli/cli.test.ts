@@ -36,7 +36,7 @@ describe("hasta-la-vista plan", () => {
     expect(stdout).toMatch(/^nlb .* 210 s +1\d\d s short$/m);
     expect(stdout).toMatch(/^alb .* fits$/m);
     expect(stdout).toMatch(
-      /^Warning: the deadline leaves \d+ s \(10 s are kept to answer\), the longest hold needs 210 s/m,
+      /^Warning: the deadline leaves \d+ s \(10 s are reserved by DEADLINE_MARGIN\), the longest hold needs 210 s/m,
     );
   });
 
@@ -84,7 +84,7 @@ describe("hasta-la-vista drain", () => {
     expect(stdout).toMatch(/^ +\d+ s i-\S+ has 3 registrations; longest hold 2 s$/m);
     expect(stdout).toMatch(/deregistered {2}alb web-lb \/ web i-0123456789abcdef0:30081$/m);
     expect(stdout).toMatch(/released after \d+ s {2}nlb tcp-lb \/ tcp i-0123456789abcdef0:30081$/m);
-    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d+ s. It can go.\n$/);
+    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d+ s. It can be terminated.\n$/);
     const listed = [...world.targetGroups.values()].flatMap((group) => group.listed(world.clock.now()));
     expect(listed.filter(({ id }) => id === ID)).toEqual([]);
   });
@@ -130,7 +130,7 @@ describe("hasta-la-vista drain", () => {
     child.signal("SIGINT");
     const { code, stdout } = await child.finished;
     expect(code).toBe(1);
-    expect(stdout).toMatch(/Stopped before the end. What was deregistered stays deregistered:\n(.*\n)*.*released.*web/);
+    expect(stdout).toMatch(/Stopped before the end. Deregistered targets stay deregistered:\n(.*\n)*.*released.*web/);
     expect(stdout).toMatch(/holding {5}nlb tcp-lb \/ tcp/);
   });
 

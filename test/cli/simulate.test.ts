@@ -126,7 +126,7 @@ events: [{ queue: "${missing}" }]
     onTestFinished(() => void taken.close());
     const { port } = taken.address() as { port: number };
     const { code, stderr } = await runHere(["simulate", "--port", String(port)]);
-    expect(stderr).toBe(`hasta-la-vista: port ${port} is taken: give another --port, or 0 for any\n`);
+    expect(stderr).toBe(`hasta-la-vista: port ${port} is already in use: give another --port, or 0 for a free port\n`);
     expect(code).toBe(2);
     await new Promise((resolve) => taken.close(resolve));
     const child = new Child("cli", ["simulate", "--port", String(port)]);

@@ -85,7 +85,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     const refused = await runCli(["drain", ID, "--min-healthy", "2"], env);
     expect({ code: refused.code, stderr: refused.stderr }).toEqual({ code: 3, stderr: "" });
     expect(refused.stdout).toMatch(
-      /^Refused: without i-0123456789abcdef0 too few healthy targets would stay \(--min-healthy is 2\)/m,
+      /^Refused: without i-0123456789abcdef0 too few healthy targets would remain \(--min-healthy is 2\)/m,
     );
     expect(refused.stdout).toMatch(/^alb +web-lb \/ web +1 of 2, 2 needed: too few$/m);
     expect(refused.stdout).toMatch(/^nlb +tcp-lb \/ tcp in eu-west-1a +1 of 2, 2 needed: too few$/m);
@@ -102,16 +102,16 @@ describe("on the command line a drain that would leave too few healthy targets",
   test("is told beforehand by plan, also what would stay where that is enough", async () => {
     const { env } = await account();
     const enough = await runCli(["plan", ID], env);
-    expect(enough.stdout).toMatch(/^Healthy targets that would stay:\n {2}alb +web-lb \/ web +1 of 2, 1 needed$/m);
+    expect(enough.stdout).toMatch(/^Healthy targets that would remain:\n {2}alb +web-lb \/ web +1 of 2, 1 needed$/m);
     expect(enough.stdout).not.toContain("refused");
     const short = await runCli(["plan", ID], { ...env, ...BOTH });
     expect(short.code).toBe(0);
     expect(short.stdout).toMatch(/^It would be refused: without i-0123456789abcdef0 too few/m);
     const dying = await runCli(["plan", ID, "--deadline", "600"], { ...env, ...BOTH });
-    expect(dying.stdout).toMatch(/^Warning: it waits for a replacement, 120 s at most and while its hold fits/m);
+    expect(dying.stdout).toMatch(/^Warning: it would wait for a replacement, at most 120 s and as long as its hold/m);
     expect(dying.stdout).not.toContain("refused");
     const unguarded = await runCli(["plan", ID], { ...env, MIN_HEALTHY: "0" });
-    expect(unguarded.stdout).not.toContain("would stay");
+    expect(unguarded.stdout).not.toContain("would remain");
   });
 
   test("is not refused with a deadline, for the machine goes: it waits, and says so", async () => {
@@ -130,7 +130,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     const { code, stdout } = await runCli(["drain", ID, "--deadline", "20", "--guard-wait", "0"], env);
     expect(code).toBe(0);
     expect(stdout).toMatch(/kept until the machine goes, the last healthy target {2}web-lb \/ web: 1 healthy now/);
-    expect(stdout).toMatch(/is drained: 0 registrations deregistered and held.* It can go; until then it serves as/);
+    expect(stdout).toMatch(/is drained: 0 registrations deregistered and held.* It can be terminated; until then it serves as/);
     expect(stdout).toMatch(/^ {2}kept +alb web-lb \/ web .*: its requests end when the machine goes$/m);
   });
 

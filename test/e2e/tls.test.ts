@@ -62,7 +62,7 @@ describe("the service with TLS", () => {
     const { url, caFile } = await service();
     const unknown = await runCli(["drain", ID, "--server", url], { SECRET });
     expect(unknown.stderr).toMatch(
-      /unable to verify the first certificate.*: name its authority's file in NODE_EXTRA_CA_CERTS\n$/,
+      /not from a known authority \(.*\): name the file of its authority in NODE_EXTRA_CA_CERTS\n$/,
     );
     expect(unknown.code).toBe(1);
     const known = await runCli(["drain", ID, "--server", url], { SECRET, NODE_EXTRA_CA_CERTS: caFile });

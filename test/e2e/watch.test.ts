@@ -177,7 +177,7 @@ describe("watch, on a node,", () => {
     const child = new Child("cli", ["watch"], { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
     expect(await told(child, /"metadata read failed"/)).toMatchObject({
       code: "unreachable",
-      error: expect.stringMatching(/PUT \/latest\/api\/token: connect ECONNREFUSED 127\.0\.0\.1:1/),
+      error: expect.stringMatching(/PUT \/latest\/api\/token: could not be reached \(ECONNREFUSED\)/),
     });
     child.signal("SIGTERM");
     expect(await child.finished).toMatchObject(QUIET_END);

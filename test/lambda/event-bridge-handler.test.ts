@@ -13,7 +13,7 @@ describe("an event of a rule", () => {
 
   test("fails the invocation that has no time for it, which says what to use instead, and is held from then on", async () => {
     const { region, hookEvent, answerRule, elapsed } = await lambdaScene();
-    await expect(answerRule(hookEvent(), 130)).rejects.toThrow(/time is up, .* need the queue$/);
+    await expect(answerRule(hookEvent(), 130)).rejects.toThrow(/^the invocation ended before .* use the queue for holds/);
     await answerRule(hookEvent(), 900);
     expect(elapsed()).toBe(300);
     expect(region.callsOf("DeregisterTargets")).toHaveLength(1);

@@ -57,7 +57,7 @@ describe("a batch of a queue's messages", () => {
     const answered = region.intercept;
     region.intercept = (call) =>
       call.action.startsWith("Describe") ? elbError("AccessDenied", "no", 403) : answered(call);
-    await expect(answer([record(hookEvent())])).rejects.toThrow("they come back");
+    await expect(answer([record(hookEvent())])).rejects.toThrow("SQS redelivers them");
     expect(givenBack).toEqual([30]);
     expect(region.callsOf("CompleteLifecycleAction")).toEqual([]);
   });
@@ -70,7 +70,7 @@ describe("a batch of a queue's messages", () => {
 
   test("is left to others where its machine is in another region", async () => {
     const { record, hookEvent, answer, region, said } = await lambdaScene();
-    await expect(answer([record({ ...hookEvent(), region: "us-east-1" })])).rejects.toThrow("they come back");
+    await expect(answer([record({ ...hookEvent(), region: "us-east-1" })])).rejects.toThrow("SQS redelivers them");
     expect(region.calls.filter(({ action }) => action !== "")).toEqual([]);
     expect(said()).toContain("announcement skipped");
   });

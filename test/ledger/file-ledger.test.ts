@@ -65,7 +65,7 @@ describe("the ledger's file", () => {
       const { folder, path, drains, text } = await written();
       await writeFile(path, text.slice(0, -bytes));
       const { ledger, findings, close } = await opened(folder);
-      expect(findings).toEqual([expect.stringMatching(/last line of the ledger has no end.*\d+ bytes are left out/)]);
+      expect(findings).toEqual([expect.stringMatching(/last line of the ledger is incomplete.*\d+ bytes were dropped/)]);
       expect(await ledger.read("d-2", never)).toEqual(drains[1]?.slice(0, -1));
       await ledger.append(new EntriesOf("d-3").accepted());
       await close();
@@ -100,7 +100,7 @@ describe("the ledger's file", () => {
       const { ledger, findings, close } = await opened(folder);
       const aside = (await readdir(folder)).find((name) => name.includes("damaged")) ?? "";
       expect(findings).toEqual([
-        `these lines of the ledger can't be read: 3: the file is kept as ${join(folder, aside)}, and the ledger goes on without`,
+        `these lines of the ledger can't be read: 3: the damaged file was kept as ${join(folder, aside)}, and the ledger continues without them`,
       ]);
       expect(await readFile(join(folder, aside), "utf8")).toBe(lines.join("\n"));
       expect(await ledger.read("d-1", never)).toEqual(drains[0]?.filter(({ n }) => n !== 3));
@@ -114,7 +114,7 @@ describe("the ledger's file", () => {
     const { folder, path, text } = await written();
     await writeFile(path, `${"spoilt\n".repeat(30)}${text}`);
     const { findings } = await opened(folder);
-    expect(findings).toEqual([expect.stringMatching(/in line 1, 2, 3, .*, 20 and 10 more: the file is kept as/)]);
+    expect(findings).toEqual([expect.stringMatching(/can't be read: 1, 2, 3, .*, 20 and 10 more: the damaged file was kept as/)]);
   });
 });
 
@@ -165,6 +165,6 @@ describe("the ledger's folder", () => {
   test.skipIf(process.getuid?.() === 0)("has to be writable", async () => {
     const folder = await stateDir();
     await chmod(folder, 0o500);
-    expect(await refusal(folder)).toBe("this user may not write there (EACCES)");
+    expect(await refusal(folder)).toBe("this user has no permission to write there (EACCES)");
   });
 });

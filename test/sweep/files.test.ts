@@ -76,8 +76,8 @@ const DOORS: Readonly<Record<string, Door>> = {
 };
 /** What is wrong with a file, wherever it is asked for: how it is made, and what is said of it. */
 const FILES: readonly [what: string, make: (path: string, bytesMax: number) => unknown, says: string | RegExp][] = [
-  ["one that is not there", () => {}, /^ENOENT: /],
-  ["a directory", (path) => mkdir(path), /^EISDIR: /],
+  ["one that is not there", () => {}, /^there is no such file \(ENOENT\)$/],
+  ["a directory", (path) => mkdir(path), /^it is a directory: give a file \(EISDIR\)$/],
   ["a binary", (path) => writeFile(path, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0])), "it is not text in UTF-8"],
   ["text in Latin-1", (path) => writeFile(path, "größe", "latin1"), "it is not text in UTF-8"],
   ["text in UTF-16", (path) => writeFile(path, "\ufeffregion", "utf16le"), "it is not text in UTF-8"],
@@ -120,7 +120,7 @@ describe.each(Object.entries(DOORS))("%s names the file and what is wrong with i
     const path = await place();
     await writeFile(path, "x");
     await chmod(path, 0);
-    expectRefusal(await run(path), prefix(path), /^EACCES: /);
+    expectRefusal(await run(path), prefix(path), /^this user has no permission to read it \(EACCES\)$/);
   });
 });
 
@@ -145,7 +145,7 @@ describe("STATE_DIR names the directory and what is wrong with it:", () => {
     ["one that is not there", () => {}, undefined, "the directory does not exist: create it"],
     ["a file", (path) => writeFile(path, ""), undefined, "it is not a directory"],
     ["a device", () => {}, "/dev/null", "it is not a directory"],
-    ["one where nobody may write, not even root", () => {}, "/proc/self", /^this user may not write there/],
+    ["one where nobody may write, not even root", () => {}, "/proc/self", /^(this user has no permission to write there|the operating system)/],
   ])("%s", async (_, make, given, says) => {
     const path = given ?? (await place());
     await make(path);
@@ -213,12 +213,12 @@ describe("cancel --from says of a file that no drain has printed what is wrong w
   const drain = (change: object, more: object = {}) =>
     JSON.stringify({ status: "drained", drainId: "d-1", node, registrations: [{ ...fate, ...change }], ...more });
   test.each<[string, string, RegExp]>([
-    ["when it is empty", "", /it is no JSON$/],
-    ["when it is no JSON", "drained", /it is no JSON$/],
-    ["when it is a list", "[]", /it is no object$/],
-    ["when it is null", "null", /it is no object$/],
+    ["when it is empty", "", /it is not JSON$/],
+    ["when it is no JSON", "drained", /it is not JSON$/],
+    ["when it is a list", "[]", /it is not an object$/],
+    ["when it is null", "null", /it is not an object$/],
     ["when it is another object", '{"error": {"code": "usage"}}', /drainId: .*; node: .*; registrations: /],
-    ["when it is nested too deeply", "[".repeat(100_000), /it is no JSON$/],
+    ["when it is nested too deeply", "[".repeat(100_000), /it is not JSON$/],
     ["when it is a plan", '{"node": {}, "registrations": []}', /drainId: .*node\.id: /],
     ["when an older version has printed it", drain({ poolId: undefined }), /registrations\[0\]\.poolId: /],
     ["when nobody says who has deregistered", drain({ deregistered: undefined }), /registrations\[0\]\.deregistered: /],
@@ -235,7 +235,7 @@ describe("cancel --from says of a file that no drain has printed what is wrong w
   ])("%s", async (_, text, says) => {
     const path = await place();
     await writeFile(path, text);
-    const prefix = `--from is '${path}', which can't be used: it is not what 'drain --json' prints: `;
+    const prefix = `--from is '${path}', which can't be used: it is not the output of 'drain --json': `;
     expectRefusal(await runHere(["cancel", "--undo", "--from", path]), prefix, says);
   });
 });

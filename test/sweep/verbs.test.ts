@@ -77,7 +77,7 @@ const serverRows = (verb: string, node: readonly string[] = [ID]): readonly Row[
     "a flag that does nothing there",
     [verb, ...node, "--server", "http://127.0.0.1:1", "--discovery", "tag"],
     2,
-    /--discovery does nothing with --server: leave it out/,
+    /--discovery has no effect with --server: leave it out/,
   ),
 ];
 
@@ -174,7 +174,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "a hook with a service",
       ["watch", "--server", "http://127.0.0.1:1", "--termination-hook", "drain"],
       2,
-      /--termination-hook does nothing with --server: leave it out/,
+      /--termination-hook has no effect with --server: leave it out/,
     ),
     row("an interval of nothing", ["watch", "--metadata-interval", "0"], 2, /give seconds from 1 to 30, such as/),
   ],

@@ -128,7 +128,7 @@ describe("a drain that could not be written down", () => {
         drainId: "d-1",
         node: { id: ID },
         detail: expect.stringMatching(
-          /^the drain d-1 has begun, but would be forgotten .*ENOSPC\. Wait for it, or ask again$/,
+          /^the drain d-1 has begun, but would be lost .*ENOSPC\. Wait for its end, or ask again$/,
         ),
       });
       expect(errors).toEqual([]);
@@ -274,7 +274,7 @@ describe("what is told to the log of a bad request", () => {
     [`/drain?id=${ID}&wait=${TYPED}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
     [
       `/drain?id=${ID}&dryRun=${TYPED}`,
-      `'dryRun' in the query: invalid option: expected one of "0"|"1"|"true"|"false"`,
+      "'dryRun' in the query: give true or false",
     ],
     ["/drain", "no node is named: give 'id' (an instance id), 'ip' (a private address) or 'node' (a node name)"],
   ])("names what is wrong and nothing that the caller has sent: %s", async (path, problem) => {
@@ -288,7 +288,7 @@ describe("what is told to the log of a bad request", () => {
     await post("/drain", { headers: bearer, body: JSON.stringify({ [TYPED]: TYPED, id: 1 }) });
     await post("/drain", { headers: bearer, body: TYPED });
     expect(answered.map(({ problem }) => problem)).toEqual([
-      "'id' in the body: invalid input: expected string, received number; the body takes id, ip, node, dryRun, wait, timeout, deadline, force and reason",
+      "'id' in the body: give a string; the body takes id, ip, node, dryRun, wait, timeout, deadline, force and reason",
       'the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}',
     ]);
   });
