@@ -1,16 +1,8 @@
 import type { Command } from "commander";
-import {
-  type Config,
-  OPTIONS,
-  type Option,
-  type OptionName,
-  printableDefault,
-  processEnvironment,
-  readConfig,
-  type Verb,
-} from "../config/config.ts";
+import { type Config, OPTIONS, type Option, type OptionName, readConfig, type Verb } from "../config/config.ts";
 import { oneOf } from "../config/values.ts";
 import { printable } from "../drain/errors.ts";
+import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
@@ -30,8 +22,8 @@ export function addOptions(command: Command, verb: Verb): Command {
 }
 
 /** The configuration from the command's flags and the environment. Throws `ConfigError`. */
-export function configFrom(command: Command, verb: Verb): Config {
-  return readConfig({ verb, environment: processEnvironment(), flags: flagsFrom(command) });
+export function configFrom({ command, environment }: Call, verb: Verb): Config {
+  return readConfig({ verb, environment, flags: flagsFrom(command) });
 }
 
 /** The options that were given as flags. */

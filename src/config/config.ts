@@ -102,11 +102,6 @@ export function printableDefault({ default: value, defaultText, unit }: Option):
   return String(unit === "seconds" ? Number(value) / 1_000 : value);
 }
 
-/** The one place that reads the environment. */
-export function processEnvironment(): Readonly<Record<string, string | undefined>> {
-  return process.env;
-}
-
 function secretProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
   const given = (["secret", "secretFile"] as const).filter((name) => config[name] !== undefined || refused.has(name));
   if (given.length === 1) return [];
