@@ -107,17 +107,15 @@ function table(header: readonly string[], rows: readonly (readonly string[])[], 
 
 /** Breaks a line at spaces, with the next lines indented. A word that is longer than `width` stays whole. */
 function wrapped(line: string, width: number): string {
-  if (line.length <= width) return line;
-  const indent = `${/^ */.exec(line)?.[0] ?? ""}  `;
-  const lines: string[] = [];
-  let current = "";
-  for (const word of line.split(" ")) {
-    if (current.trim() !== "" && current.length + 1 + word.length > width) {
-      lines.push(current.trimEnd());
-      current = `${indent}${word}`;
-    } else current = current === "" && lines.length === 0 && word !== "" ? word : `${current} ${word}`;
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  const [first = "", ...words] = line.slice(indent.length).split(" ");
+  const lines = [`${indent}${first}`];
+  for (const word of words) {
+    const last = lines.at(-1) ?? "";
+    if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${indent}  ${word}`);
   }
-  return [...lines, current].join("\n");
+  return lines.map((each) => each.trimEnd()).join("\n");
 }
 
 /** Each row's cells in a line, those of a column below each other. */

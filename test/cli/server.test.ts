@@ -293,6 +293,16 @@ describe("a server that does not answer as it should is named, and the secret ne
     expect(code).toBe(1);
   });
 
+  test("a server without TLS at an https:// address is named as such, without a word of OpenSSL's", async () => {
+    const { url } = await service();
+    const server = url.replace("http:", "https:");
+    const { code, stderr } = await runHere(["drain", ID, "--server", server], { SECRET });
+    expect(stderr).toBe(
+      `hasta-la-vista: could not ask the service at ${server}/: it does not answer as a TLS server: check https:// in --server (${/\((\w+)\)/.exec(stderr)?.[1]})\n`,
+    );
+    expect(code).toBe(1);
+  });
+
   test.each<[string, RequestListener, number, RegExp]>([
     [
       "a redirect",
@@ -306,12 +316,7 @@ describe("a server that does not answer as it should is named, and the secret ne
       2,
       /answered 200, which is not an answer of hasta-la-vista: check --server/,
     ],
-    [
-      "other JSON",
-      (_, response) => response.end('{"status":"green"}'),
-      2,
-      /not one of hasta-la-vista: check --server/,
-    ],
+    ["other JSON", (_, response) => response.end('{"status":"green"}'), 2, /not one of hasta-la-vista: check --server/],
     [
       "a gateway that has given up",
       (_, response) => response.writeHead(504).end("<html>"),
@@ -322,7 +327,7 @@ describe("a server that does not answer as it should is named, and the secret ne
       "a connection that breaks",
       (_, response) => response.socket?.destroy(),
       1,
-      /could not ask the service at http:\S+: socket hang up/,
+      /could not ask the service at http:\S+: the connection was closed before the answer \(ECONNRESET\)/,
     ],
   ])("%s", async (_, answer, expected, message) => {
     const url = await other(answer);
