@@ -88,7 +88,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
       undoing.delete(undone);
     }
   };
-  // Before anybody asks for the same nodes.
+  // Before a caller asks for the same nodes.
   const underWay = await resumed;
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
@@ -141,7 +141,7 @@ export async function pump(
     try {
       const { drain, recorded, outcome: ended } = await drainer.accept(delivery.request, abandon);
       let isSettled = false;
-      // Whoever waits for the drain itself does not wait for the ledger.
+      // A caller that waits for the drain itself does not wait for the ledger.
       if (drain !== undefined)
         recorded.then(
           () => isSettled || delivery.accepted(drain),

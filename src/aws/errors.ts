@@ -93,7 +93,7 @@ const QUEUE_GONE = new Set(["QueueDoesNotExist", "AWS.SimpleQueueService.NonExis
 /** There is no code of its own for it. https://github.com/convox/rack/issues/2432 */
 const ACTION_OVER = /No active Lifecycle Action found|AutoScalingGroup name not found/i;
 
-/** Nobody waits for the lifecycle action (any more): it was completed, its time was up, or its group is gone. */
+/** The lifecycle action does not wait (any more): it was completed, its time was up, or its group is gone. */
 export function isLifecycleActionOver(error: unknown): boolean {
   const cause = error instanceof DrainError ? error.cause : error;
   return codeOf(cause) === "ValidationError" && ACTION_OVER.test((cause as SdkError).message);

@@ -44,7 +44,7 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
   return exitCodeOf(outcome);
 }
 
-/** Whoever stops a drain may want it undone: what that takes is printed, for nothing else has it. */
+/** The data for undoing a drain that was stopped, which is stored nowhere else. */
 function howToUndo(outcome: OutcomeReport): string {
   if (outcome.status !== "abandoned" || outcome.registrations.length === 0) return "";
   const how =
@@ -52,7 +52,7 @@ function howToUndo(outcome: OutcomeReport): string {
   return `\n${how}\n${JSON.stringify(outcome)}`;
 }
 
-/** Here the drain ends with the program: nobody else would go on with it. */
+/** Without a service the drain ends with the program: no other process would continue it. */
 function refuseWithoutServer({ reason, wait = true }: DrainOptions): void {
   const given = [reason === undefined ? [] : "--reason", wait === true ? [] : wait === false ? "--no-wait" : "--wait"];
   const names = given.flat();

@@ -11,7 +11,7 @@ export function planSummary({ node, registrations, longestHoldMs, warnings }: Dr
   return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
 }
 
-/** One line a step, for whoever watches without a terminal. */
+/** One line a step, for an output that is not a terminal. */
 export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
   const at = `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
   switch (event.type) {

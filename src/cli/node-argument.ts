@@ -46,7 +46,7 @@ export function requestFrom(
   return {
     node: parseNodeReference(node),
     dryRun,
-    // Of a machine that goes at its deadline nobody can say no.
+    // A drain with a deadline is never refused.
     isVoluntary: deadline === undefined,
     ...(force === true ? { force } : {}),
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),

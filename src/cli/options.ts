@@ -53,7 +53,7 @@ export function flagsFrom(command: Command): Readonly<Partial<Record<OptionName,
   for (const [name, { flag }] of TABLE) {
     if (flag === undefined) continue;
     const value = given[camelCase(flag)];
-    // Where nobody gave `--no-…`, commander says that it is true.
+    // Without `--no-…` on the command line, commander sets it to true.
     if (value !== undefined && !(flag.startsWith("--no-") && value === true)) flags[name] = value;
   }
   return flags;

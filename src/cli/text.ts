@@ -11,7 +11,7 @@ import type {
   UndoReport,
 } from "../drain/report.ts";
 
-/** What people read: a plan, how a node stands, the end of a drain. From reports, whoever has made them. */
+/** What people read: a plan, how a node stands, the end of a drain. From reports, of this process or of a service. */
 
 export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): string {
   if (plan.registrations.length === 0) {

@@ -107,7 +107,7 @@ export interface PoolHealth {
   /** All that are registered. The same list as long as nothing has changed. */
   readonly targets: readonly Pick<Registration, "target" | "isHealthy">[];
   /**
-   * The zone of a target; undefined where nobody knows it. Given only where each zone of the load balancer sends to its
+   * The zone of a target; undefined if it is unknown. Given only where each zone of the load balancer sends to its
    * own targets alone, and the same function as long as `targets` is the same list.
    */
   readonly zoneOf?: (target: string) => string | undefined;
@@ -141,7 +141,7 @@ export interface CloudProvider {
    */
   resolve(reference: NodeReference, by: CallFor): Promise<Node>;
 
-  /** The live node with this id, as far as it is remembered from a short while ago. Nobody is asked. */
+  /** The live node with this id, as far as it is remembered from a short while ago, without a call. */
   recall(id: string): Node | undefined;
 
   /**
@@ -158,7 +158,7 @@ export interface CloudProvider {
   remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
 
   /**
-   * How the pool's targets fare, as far as that is known without asking anybody. What a search has just found out of a
+   * How the pool's targets fare, as far as that is known without a call. What a search has just found out of a
    * target group is; what is remembered may be as old as the registrations that are.
    */
   knownHealth(pool: Pool): PoolHealth | undefined;

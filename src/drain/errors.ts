@@ -22,7 +22,7 @@ export type DrainErrorCode =
   | "unavailable"
   /** The cloud answered with an error that another attempt would not mend. */
   | "cloud-error"
-  /** Somebody kept registering the node again. */
+  /** Another program kept registering the node again. */
   | "registered-again"
   /** What a drain had deregistered could not be registered again; the message says why. */
   | "not-registered"
@@ -37,7 +37,7 @@ export type DrainErrorCode =
   /** A fault of this program. */
   | "internal";
 
-/** Codes that are answers to the request rather than faults: nobody needs to be woken for them. */
+/** Codes that are answers to the request rather than faults: they need no operator. */
 const REFUSALS: ReadonlySet<DrainErrorCode> = new Set([
   "ambiguous-node",
   "other-cluster",
@@ -73,7 +73,7 @@ export interface AccessProblem {
   readonly error: DrainError;
 }
 
-/** Whatever was thrown, as a `DrainError`; what nobody foresaw is `internal`, with its cause. */
+/** Whatever was thrown, as a `DrainError`; an unexpected one is `internal`, with its cause. */
 export function asDrainError(error: unknown): DrainError {
   if (error instanceof DrainError) return error;
   const message = error instanceof Error ? error.message : String(error);

@@ -22,7 +22,7 @@ export interface Delivery {
   /** Called in place of `accepted`: the drain, which goes on, would not outlive the process, because it can't be written down. */
   unrecorded(drain: AcceptedDrain, error: DrainError): void;
 
-  /** Answers whoever asked. Called once. Rejects when the answer could not be delivered. */
+  /** Answers the request. Called once. Rejects when the answer could not be delivered. */
   settle(outcome: DrainOutcome): Promise<void>;
 }
 

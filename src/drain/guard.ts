@@ -1,6 +1,6 @@
 import { type Pool, poolsInOrder } from "./cloud-provider.ts";
 
-/** Nobody is refused or kept waiting by what was read longer ago. */
+/** The guard does not decide by health that was read longer ago. */
 export const HEALTH_CACHED_MS = 10_000;
 
 /** So many, or such a part of what there is. */

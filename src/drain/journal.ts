@@ -60,7 +60,7 @@ export class Journal {
       ? ({ type: "accepted", node, startedAt: request.askedAt, request } as const)
       : { type: "joined" as const, request };
     this.#accepted = this.#ledger.append(this.#entry(step));
-    // Told to those who ask for it; whoever waits for the drain itself does not.
+    // For callers that ask for it; a caller that waits for the drain itself does not.
     this.#accepted.catch(() => {});
     return this.#accepted;
   }
@@ -150,7 +150,7 @@ export class Journal {
     return number >= 0 ? number : this.#numberBefore(registration);
   }
 
-  /** Nobody takes it up any more. */
+  /** No later process resumes it. */
   dropped(): void {
     this.#write({ type: "ended", outcome: { status: "abandoned", fates: [] } });
   }

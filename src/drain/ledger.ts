@@ -68,7 +68,7 @@ export type LedgerStep =
       readonly verdict: "waiting" | "waited" | "overridden" | "kept";
       readonly standing?: Standing;
     }
-  /** Somebody wants undone what the drain has done: it begins to be, now. Before or after the drain's end. */
+  /** The drain was cancelled: its undo begins now. Before or after the drain's end. */
   | { readonly type: "cancelled"; readonly asker?: Asker }
   /** Seen registered again. */
   | { readonly type: "registered"; readonly of: Of }
@@ -98,7 +98,7 @@ export interface DrainSummary {
   readonly reasons: readonly string[];
   /** Absent while it runs. */
   readonly end?: { readonly at: number; readonly status: EndOfDrain["status"] };
-  /** Absent: nobody has cancelled it. */
+  /** Absent: it was not cancelled. */
   readonly undo?: "running" | "ended";
 }
 
@@ -124,7 +124,7 @@ export interface Ledger {
   note(entry: LedgerEntry): void;
 
   /**
-   * Resolves once the death of this process can't lose what was given so far, or nobody can say when that will be:
+   * Resolves once the death of this process can't lose what was given so far, or rejects if that can't be promised:
    * after `NOTED_WITHIN_MS` at the latest.
    */
   noted(): Promise<void>;

@@ -4,7 +4,7 @@ import type { EndOfDrain, Ledger } from "./ledger.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
-/** No drain takes longer, whatever its callers' timeouts: what is older nobody waits for. */
+/** No drain takes longer, whatever its callers' timeouts: no caller waits for an older one. */
 const RESUMED_WITHIN_MS = 86_400_000;
 
 /** What an earlier process has done about a registration. */
@@ -14,7 +14,7 @@ export interface Past {
   /** For how long it was held. Absent: it still is to be. */
   readonly heldMs?: number;
   readonly cameBack: number;
-  /** The drain had deregistered it, whoever else had before. */
+  /** The drain had deregistered it, even if another program had before. */
   readonly isOurs?: true;
   /** It is listed as draining now. */
   readonly isDraining?: true;
@@ -34,7 +34,7 @@ export interface ResumedState {
   readonly mustGo: (found: Registration) => boolean;
   /** Found, without a word of an acknowledged deregistration. */
   readonly open: readonly Registration[];
-  /** As it was found then, where it drains now and did not: nobody but this drain is known to have deregistered it. */
+  /** As it was found then, where it drains now and did not: only this drain is known to have deregistered it. */
   readonly asFoundThen: (found: Registration) => Registration;
 }
 
@@ -69,7 +69,7 @@ export function isStale({ entries }: DrainRecord, now: number): boolean {
   return now - (entries.at(-1)?.at ?? 0) > RESUMED_WITHIN_MS;
 }
 
-/** The one who waits longest first: whoever's time is up ends the drain only where nobody else waits. */
+/** The longest timeout first: a passed timeout ends the drain only if no other caller waits. */
 export function mostPatientFirst(requests: readonly AskedRequest[], times: DrainTimes): readonly AskedRequest[] {
   const until = (asked: AskedRequest) =>
     drainLimit({ startedAt: asked.askedAt, deadline: undefined, waiting: [asked], times })?.at ?? Number.MAX_VALUE;

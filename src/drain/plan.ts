@@ -23,7 +23,7 @@ export interface DrainPlan {
   readonly limit: DrainLimit;
   /** What the guard would say now. Absent where there is none, and of a drain that has begun. */
   readonly guard?: PlannedGuard;
-  /** Sentences about the whole drain that somebody should read. */
+  /** Sentences about the whole drain that an operator should read. */
   readonly warnings: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface PlannedGuard {
 
 interface PlannedRegistration {
   readonly registration: Registration;
-  /** `hold` where somebody else has deregistered it already: traffic goes on all the same. */
+  /** `hold` if another program has already deregistered it: traffic continues all the same. */
   readonly action: "deregister" | "hold";
   /** Whether the configured policy lets it be deregistered. */
   readonly isWritable: boolean;
@@ -52,7 +52,7 @@ interface PlannedRegistration {
 
 /** When a drain ends even if traffic has not. */
 export interface DrainLimit {
-  /** `deadline`: the machine goes. `timeout`: nobody wants to wait longer. */
+  /** `deadline`: the machine goes. `timeout`: no caller waits longer. */
   readonly reason: "deadline" | "timeout";
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -77,7 +77,7 @@ const WAIT_SHOWN_MS = 5_000;
 /** Room for reading back and noticing the end, where no timeout is configured. */
 const TIMEOUT_SLACK_MS = 60_000;
 
-/** A pool that has vanished gives nobody time. */
+/** A pool that has vanished has no hold. */
 export const VANISHED_TERMS: PoolTerms = { drainMs: 0, terminatesConnections: false };
 
 /** By pool id. Undefined: the pool has vanished. */
@@ -195,8 +195,8 @@ export function deadlineLimit({
 }
 
 /**
- * A timeout that somebody gave counts from the request. The default one counts from the last deregistration, if that is
- * later, so that whoever registers a node again doesn't use up its time; before there is a plan there is none.
+ * A timeout that a caller gave counts from the request. The default one counts from the last deregistration, if that is
+ * later, so that a program that registers a node again does not use up its time; before there is a plan there is none.
  */
 export function timeoutLimit(
   { askedAt, timeoutMs }: Patience,

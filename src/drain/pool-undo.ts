@@ -84,7 +84,7 @@ export class PoolUndo {
         ...one,
         isOut: isOurs && !isDelayed(one),
         isDelayed: isDelayed(one),
-        // What nobody knows of is looked at once no old read can show it as it was.
+        // An unknown one is polled once no old read can show its earlier state.
         readFrom: Math.max(now, isOurs ? freeAt : stoppedAt + STALE_READ_MAX_MS),
         giveUpAt: now + delayMs + SEEN_WITHIN_MS,
         registeredTimes: 0,
@@ -180,7 +180,7 @@ export class PoolUndo {
     return state === "initial" || seenOut || at - (since ?? this.#options.stoppedAt) >= STALE_READ_MAX_MS;
   }
 
-  /** The call was acknowledged and did nothing, or somebody has deregistered it since. */
+  /** The call was acknowledged and did nothing, or another program has deregistered it since. */
   #registerOnceMore(one: Return): void {
     delete one.registeredAt;
     if (one.registeredTimes < REGISTERED_MAX) return;

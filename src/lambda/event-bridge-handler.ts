@@ -23,7 +23,7 @@ export class EventBridgeHandler {
     this.#options = options;
   }
 
-  /** Resolves when the event is done with. Throws what Lambda is to try again: twice, and then nobody does. */
+  /** Resolves when the event is done with. Throws what Lambda is to retry, twice at most. */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
     const { clock, read, onEvent } = this.#options;
     const body = JSON.stringify(event) ?? "";
@@ -57,7 +57,7 @@ export class EventBridgeHandler {
 }
 
 function throwUnlessDone({ outcome, settlement }: Departed): void {
-  // Nobody else gets this event, so that another cluster's is done with.
+  // No other reader gets this event, so an event of another cluster needs no retry.
   if (outcome === undefined || settlement.message === "delete") return;
   if (outcome.status === "failed" && outcome.error.code === "other-cluster") return;
   if (outcome.status === "failed") throw outcome.error;

@@ -47,7 +47,7 @@ export class Compaction {
     this.#copying = this.#copy();
   }
 
-  /** Nobody else may write or read meanwhile. */
+  /** No other code may write or read meanwhile. */
   async finish(): Promise<void> {
     const copied = this.#copied;
     this.#copied = undefined;

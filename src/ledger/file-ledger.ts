@@ -44,12 +44,12 @@ export interface FileLedgerOptions {
 
 interface Waiting {
   readonly entry: LedgerEntry;
-  /** Absent: nobody waits for it. */
+  /** Absent: no caller waits for it. */
   readonly appended?: { readonly resolve: () => void; readonly reject: (error: DrainError) => void };
 }
 
 /**
- * Keeps drains in a file of JSON lines. The disk is waited for by those who say so and by nobody else: what is given
+ * Keeps drains in a file of JSON lines. Only callers that ask for it wait for the disk: what is given
  * stands in a queue, which one loop writes, with one `fdatasync` for all that gather while the last one runs.
  */
 export class FileLedger implements Ledger {

@@ -114,7 +114,7 @@ export class LedgerFile {
   /**
    * Leaves only the lines that `isKept`, in one step: whatever happens meanwhile, the file is the old one or the new one.
    * What stands in it now, and is sound, is copied beside it, while others append and read. Resolves with the rest of
-   * the work, for which nobody else may write or read: `finish` or `discard`.
+   * the work, during which no other code may write or read: `finish` or `discard`.
    */
   async rewrite({ isRetained, onRetained, done }: Rewriting): Promise<Copied> {
     const upTo = this.#size;

@@ -134,7 +134,7 @@ export class Followers {
       try {
         onEntry(entry);
       } catch {
-        // Whoever watches can't be allowed to stop a drain.
+        // An observer must not stop a drain.
       }
     }
   }

@@ -8,7 +8,7 @@ import { copyRetained } from "./stored-drains.ts";
 
 export interface OpenedLedger {
   readonly ledger: FileLedger;
-  /** What was wrong with the file, in sentences for whoever runs the service. */
+  /** What was wrong with the file, in sentences for the operator. */
   readonly findings: readonly string[];
   /** Writes what is still to be written, and lets others use the folder. */
   close(): Promise<void>;
@@ -18,7 +18,7 @@ const LINES_NAMED_MAX = 20;
 
 /**
  * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that says what is wrong with
- * the folder. What is wrong with the file stops nobody: a last line without its end was torn by a crash and is left
+ * the folder. A damaged file does not stop the service: a last line without its end was torn by a crash and is left
  * out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
  */
 export async function openLedger(

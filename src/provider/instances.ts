@@ -60,7 +60,7 @@ export function asLiveNode(instance: Instance, search: InstanceSearch): Node | u
   try {
     return theLiveOne([instance], { by: "id", value: instance.InstanceId ?? "" }, search);
   } catch {
-    return undefined; // Why is told to whoever asks for it.
+    return undefined; // The reason is reported to callers that ask for it.
   }
 }
 
@@ -80,7 +80,7 @@ export async function findTerminated(
 ): Promise<ReadonlySet<string>> {
   // No id at all would ask for the whole account.
   if (nodes.length === 0) return new Set();
-  // Nobody else is described: that would be much to read again and again.
+  // No other instance is described: that would be much to read repeatedly.
   const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: ["terminated"] } };
   const found = await describeInstances(aws, which, () => nodes.map(({ id }) => id), by);
   const terminated = found.filter(({ State }) => State?.Name === "terminated");

@@ -10,12 +10,12 @@ export interface NodeSearchOptions {
   readonly pools: PoolNumbers;
 }
 
-/** One node that is looked for: what was found of it, for whoever reads on. */
+/** One node that is looked for: the registrations found so far, for its reader. */
 export class NodeSearch {
   readonly node: Node;
   #since: number;
   readonly by: CallFor;
-  /** As urgent as whoever asked said. */
+  /** As urgent as the caller said. */
   readonly asked: UrgencyNow;
   /**
    * Which pools are meant; the node's registrations elsewhere are reported. Nothing is told before that is known, nor of
@@ -58,7 +58,7 @@ export class NodeSearch {
   readonly isOwn = (id: string): boolean =>
     id === this.node.id || (id.includes(".") || id.includes(":") ? this.#isOwnAddress(id) : false);
 
-  /** The node's registrations in `pool`, as somebody has just seen them. */
+  /** The node's registrations in `pool`, as another read has just returned them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
     const fresh = registrations.filter(({ target }) => this.#reported.add(pool, target));
     if (fresh.length === 0) return;
@@ -67,7 +67,7 @@ export class NodeSearch {
   }
 
   /**
-   * What somebody saw before. Not of groups that nobody used: a load balancer may have taken one into use since, and
+   * What was seen before. Not of groups without a load balancer: a load balancer may have taken one into use since, and
    * then its rule holds. Not of what was draining: it has no hurry, and may have been registered again since.
    */
   remembers(known: readonly Registration[]): void {

@@ -11,7 +11,7 @@ import { addressMatcher } from "./instances.ts";
 import { tagsByArn, tagsByName } from "./tags.ts";
 import { idOf, listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
-/** A classic load balancer lets nobody drain for longer (its largest draining timeout). */
+/** No classic load balancer drains for longer (the largest draining timeout). */
 export const CLASSIC_DRAINS_MAX_MS = 3_600_000;
 
 /** A target group, and what was last seen in it. */
@@ -54,7 +54,7 @@ export class PoolList {
   readonly #list: SharedCall<undefined, void>;
   readonly #onListed: () => void;
 
-  /** `onListed` runs whenever AWS's answer has been taken down, whoever asked for it. */
+  /** `onListed` runs whenever AWS's answer has been taken down, whichever caller asked for it. */
   constructor(aws: AwsAccess, clock: Clock, onListed: () => void) {
     this.#aws = aws;
     this.#clock = clock;
@@ -171,7 +171,7 @@ export function listedIn({ pool, instances }: KnownClassic, { id }: Node): reado
 type ById = ReadonlyMap<string, readonly Registration[]>;
 
 /**
- * What is remembered of target groups, by instance id and address. It is put in order when somebody asks, and kept until
+ * What is remembered of target groups, by instance id and address. It is sorted when a caller asks, and kept until
  * something changes: a wave of nodes asks at once.
  */
 export class MembersById {

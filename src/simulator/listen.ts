@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from "node:net";
 
-/** What is simulated is for this machine alone, unless somebody says otherwise. */
+/** What is simulated is for this machine alone, unless the caller says otherwise. */
 export const LOOPBACK = "127.0.0.1";
 
 /** What stands for every address of this machine, and the one of them that its own clients use. */

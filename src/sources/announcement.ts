@@ -9,7 +9,7 @@ export type AnnouncementKind =
   | "scheduled-change"
   | "capacity-reservation-interruption";
 
-/** The lifecycle action of Auto Scaling that waits until somebody completes it. */
+/** The lifecycle action of Auto Scaling that waits until it is completed. */
 export interface LifecycleAction {
   readonly groupName: string;
   readonly hookName: string;

@@ -53,7 +53,7 @@ export class ImdsClient {
   async read(path: string, signal: AbortSignal): Promise<string | undefined> {
     let answer = await this.#get(path, signal);
     if (answer.status === 401) {
-      // Whoever goes on after a sleep of the whole machine has a token whose time is up.
+      // After a sleep of the whole machine the token has expired.
       this.#token = undefined;
       answer = await this.#get(path, signal);
     }

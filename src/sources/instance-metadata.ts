@@ -43,7 +43,7 @@ export class InstanceMetadata implements EventSource {
       if (!announcement.isVoluntary) recommendations?.followed(announcement.instanceId);
       yield {
         request: announcedRequest(announcement, { deadline, dryRun }),
-        // A notice is its own record: whoever starts next reads it again.
+        // A notice is its own record: the next process reads it again.
         accepted: () => {},
         unrecorded: () => {},
         settle: async (outcome) => {
@@ -59,7 +59,7 @@ export class InstanceMetadata implements EventSource {
     }
   }
 
-  /** Whoever is told to stop leaves the machine as it is. */
+  /** When it is stopped, the machine stays as it is. */
   async #untilFollowed(drained: TakenOut | undefined, stop: AbortSignal): Promise<void> {
     try {
       if (drained !== undefined) await this.#options.recommendations?.drainEnded(drained, stop);

@@ -98,7 +98,7 @@ export class MessageBatches<T> {
     }
   }
 
-  /** Ends when nobody waits for the call any more. Never rejects: where all have failed, all failures say so. */
+  /** Ends when no caller waits for the call any more. Never rejects: where all have failed, all failures say so. */
   async #sent(batch: readonly Waiting<T>[]): Promise<readonly EntryFailure[]> {
     const over = newAbort();
     let waiting = batch.length;

@@ -8,7 +8,7 @@ export type HookEvent = { readonly action: LifecycleAction; readonly instanceId:
   /** It will be tried again. */
   | { readonly type: "hook-heartbeat-failed"; readonly error: DrainError }
   | { readonly type: "hook-continued" }
-  /** Somebody else has completed it, or its time is up. */
+  /** Another program has completed it, or its time is up. */
   | { readonly type: "hook-over" }
   | { readonly type: "hook-not-completed"; readonly error: DrainError }
 );

@@ -8,7 +8,7 @@ import { boundedDeadline } from "./notice.ts";
 
 /**
  * - `out`: the machine can go.
- * - `again`: it can't, and somebody should try again while the notice stands.
+ * - `again`: it can't, and its source should retry while the notice exists.
  * - `over`: nothing more is to be done, though it is not out.
  */
 export type NoticeEnd = "out" | "again" | "over";
@@ -33,11 +33,11 @@ interface Standing {
   readonly announcement: Announcement;
   /** When it is to be acted upon, in milliseconds since the epoch. Undefined: it has been. */
   dueAt: number | undefined;
-  /** How often somebody tried in vain. */
+  /** Number of failed attempts. */
   attempts: number;
 }
 
-/** What a drain can't mend by itself takes somebody's hand. */
+/** Failures that need an operator. */
 const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
 
@@ -103,7 +103,7 @@ function isSame(one: Announcement, other: Announcement): boolean {
   return one.deadline === other.deadline && one.reason === other.reason;
 }
 
-/** What an outcome means for the notice that was drained for, whoever has drained. */
+/** What an outcome means for the notice that was drained for, in this process or in a service. */
 export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
   switch (status) {
     case "drained":

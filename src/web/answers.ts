@@ -37,19 +37,19 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
   }
 }
 
-/** To whoever doesn't wait for the outcome. */
+/** The answer to a caller that does not wait for the outcome. */
 export function acceptedAnswer(drain: AcceptedDrain): Answer {
   return json(202, acceptedReport(drain), { location: `/drains/${drain.id}` });
 }
 
-/** To whoever does not wait, and would have to rely on a drain that does not outlive the service. */
+/** The answer to a caller that does not wait, when its drain would be lost with the service. */
 export function unrecordedAnswer({ drain, message }: Unrecorded): Answer {
   const { drainId, node } = acceptedReport(drain);
   const detail = `the drain ${drainId} has begun, but would be lost if the service stopped: ${message}. Wait for its end, or ask again`;
   return unavailable(detail, { code: "ledger-unavailable" satisfies DrainErrorCode, drainId, node });
 }
 
-/** To whoever cancels a drain. Only 200 means that all is registered again. */
+/** The answer to a cancellation. Only 200 means that all is registered again. */
 export function undoAnswer(outcome: UndoOutcome): Answer {
   const report = undoReport(outcome);
   const error = undoFailure(outcome);
@@ -66,7 +66,7 @@ export function failureAnswer({ code, message }: DrainError, more: object = {}):
   return problem(status, message, { more: { code, ...more } });
 }
 
-/** Answers anybody, and so gives nothing away of the account: what AWS said in its own words stands in the log. */
+/** The answer needs no secret, so it reveals nothing of the account: what AWS said in its own words stands in the log. */
 export function readyAnswer(state: ReadyState): Answer {
   switch (state.status) {
     case "ready":

@@ -73,7 +73,7 @@ export function createWebApp(options: WebOptions): Hono {
     if (error instanceof BadRequest) return send(problem(400, error.message));
     if (error instanceof NotTaken) return send(unavailable(error.message));
     if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
-    // Nobody is there any more to be answered.
+    // The client has left.
     if (context.req.raw.signal.aborted) return send(problem(400, "the request is incomplete"));
     options.onError(error);
     return send(problem(500, "internal error: the log of the service has the details"));
@@ -168,7 +168,7 @@ const PATTERNS = (Object.keys(ROUTES) as RoutePath[]).map((route) => {
   return [route, new RegExp(`^${pattern}$`)] as const;
 });
 
-/** The route that a request's path leads to. Whoever mistypes a URL may have put the secret into its path. */
+/** The route that a request's path leads to. A mistyped URL may have the secret in its path. */
 function routeOf(path: string): RoutePath | undefined {
   return PATTERNS.find(([, pattern]) => pattern.test(path))?.[0];
 }

@@ -121,7 +121,7 @@ export function readDrainRequest({ query, body, dryRun, now }: DrainRequestInput
   const request = {
     node: readNode(given),
     dryRun: dryRun || (given.dryRun ?? false),
-    // Of a machine that goes at its deadline nobody can say no.
+    // A drain with a deadline is never refused.
     isVoluntary: deadline === undefined,
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),
     ...(given.force === true ? { force: true } : {}),

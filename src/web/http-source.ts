@@ -14,7 +14,7 @@ export class NotTaken extends Error {
   }
 }
 
-/** The drain goes on, but could not be written down: nobody may rely on it without waiting. */
+/** The drain goes on, but could not be recorded: a caller that does not wait can't rely on it. */
 export class Unrecorded extends Error {
   readonly drain: AcceptedDrain;
 
@@ -60,7 +60,7 @@ export class HttpSource implements EventSource {
         settled = resolve;
       }),
     };
-    // Of no interest to whoever waits for the outcome.
+    // A caller that waits for the outcome does not need it.
     submitted.accepted.catch(() => {});
     const settle = async (outcome: DrainOutcome) => {
       this.#underWay -= 1;

@@ -14,7 +14,7 @@ export interface RereadOptions<T> {
   readonly onFailure: (error: Error) => void;
 }
 
-/** Reads files again and again, for somebody may replace them while the service runs. Resolves when `stop` aborts. */
+/** Reads files repeatedly, because they may be replaced while the service runs. Resolves when `stop` aborts. */
 export async function reread<T>(options: RereadOptions<T>, stop: AbortSignal): Promise<void> {
   const { clock, first, read, onChange, onFailure } = options;
   let known = JSON.stringify(first);

@@ -40,7 +40,7 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
   };
 
   function refusalOf(context: Context): Answer | undefined {
-    // First: without a certificate nobody learns whether a secret is right.
+    // First: a client without a certificate must not learn whether a secret is right.
     if (clientCertificate && !hasCertificate(context)) {
       return problem(
         403,

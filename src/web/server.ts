@@ -54,7 +54,7 @@ export async function listen(app: Hono, { host, port, tls, limits, onTurnedAway 
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await Promise.race([closed, untilFlushed]);
-      // Whoever has sent nothing, or half a request, would keep us for ever.
+      // A client that has sent nothing, or half a request, would keep the server open forever.
       server.closeAllConnections();
       await closed;
     },
@@ -86,7 +86,7 @@ function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMater
   return server;
 }
 
-/** Certificates are asked for and verified, but not insisted on: what answers anybody answers also those without. */
+/** Certificates are asked for and verified, but not insisted on: open paths answer clients without one too. */
 function tlsOptions(tls: TlsMaterial) {
   return { ...tls, minVersion: "TLSv1.2", requestCert: tls.ca !== undefined, rejectUnauthorized: false } as const;
 }
@@ -124,7 +124,7 @@ function setSecurityHeaders(answer: ServerResponse): void {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.setHeader(name, value);
 }
 
-/** Once all of an answer is there, whoever does not take it would keep the connection for ever. */
+/** Once an answer is complete, a client that does not read it would keep the connection forever. */
 function boundReading({ socket }: IncomingMessage, outgoing: ServerResponse, timeoutMs: number): void {
   const give = () => void socket.destroy();
   outgoing.once("prefinish", () => void socket.setTimeout(timeoutMs, give));

@@ -63,7 +63,7 @@ function end(socket: Socket, text = ""): void {
 }
 
 /**
- * What every answer tells a browser, whoever it is that makes one ask: nothing here is a page, nothing may be kept,
+ * Headers of every answer for browsers, whichever site makes one ask: nothing here is a page, nothing may be kept,
  * guessed at, framed, or read by another site. An answer with a header of its own by one of these names keeps that.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {

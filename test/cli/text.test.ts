@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { nodeStatusText, planText } from "../../src/cli/text.ts";
 import type { PlanReport } from "../../src/drain/report.ts";
 
-const NODE = { cluster: undefined,
+const NODE = {
+  cluster: undefined,
   id: "i-0123456789abcdef0",
   name: "ip-10-0-1-5.eu-west-1.compute.internal",
   network: "vpc-0123456789abcdef0",

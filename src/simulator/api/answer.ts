@@ -103,7 +103,7 @@ export function answer(
   }
 }
 
-/** An error in the service's own form; also for whoever wants to make a call fail. */
+/** An error in the service's own form; also for tests that make a call fail. */
 export function errorXml(
   error: AwsError,
   service: Pick<Service, "namespace" | "protocol"> | undefined,

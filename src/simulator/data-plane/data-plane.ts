@@ -133,17 +133,17 @@ export class DataPlane {
   ): Route {
     // Clients name the port in `Host` only because it is the simulator's own.
     const action = actionFor(listener, { host: request.host.replace(/:\d+$/, ""), path: request.path });
-    if (action === undefined) return { to: "nobody", status: 503, body: "no action\n" };
+    if (action === undefined) return { to: "none", status: 503, body: "no action\n" };
     if (action.type !== "forward") {
       const body = action.type === "fixed-response" ? action.body : "";
-      return { to: "nobody", status: Number(action.statusCode.replace("HTTP_", "")), body };
+      return { to: "none", status: Number(action.statusCode.replace("HTTP_", "")), body };
     }
     this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
     const machine = machineFor(request.client);
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[this.#turn(group ?? action) % Math.max(1, targets.length)];
-    if (group === undefined || target === undefined) return { to: "nobody", status: 503, body: "no target\n" };
+    if (group === undefined || target === undefined) return { to: "none", status: 503, body: "no target\n" };
     return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
@@ -156,7 +156,7 @@ export class DataPlane {
     const machine = machineFor(client);
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
-    if (group === undefined || target === undefined) return { to: "nobody" };
+    if (group === undefined || target === undefined) return { to: "none" };
     return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
@@ -165,7 +165,7 @@ export class DataPlane {
     const machine = machineFor(client);
     const ids = classic.routable(this.#world.clock.now(), machine, MACHINES);
     const id = ids[this.#turn(classic) % Math.max(1, ids.length)];
-    if (id === undefined) return { to: "nobody", status: 503, body: "no instance\n" };
+    if (id === undefined) return { to: "none", status: 503, body: "no instance\n" };
     classic.requestStarted(id);
     const { cut, onEnd } = this.#pass(classicKey(classic, id), machine);
     const ended = () => {

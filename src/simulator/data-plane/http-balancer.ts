@@ -19,7 +19,7 @@ export type Route =
       /** Aborts when the load balancer stops waiting for this target. */
       readonly cut: AbortSignal;
     }
-  | { readonly to: "nobody"; readonly status: number; readonly body: string };
+  | { readonly to: "none"; readonly status: number; readonly body: string };
 
 export interface HttpBalancerOptions {
   readonly route: (request: { readonly host: string; readonly path: string; readonly client: number }) => Route;
@@ -57,7 +57,7 @@ export class HttpBalancer {
       path: url.split("?", 1)[0] ?? "/",
       client: request.socket.remotePort ?? 0,
     });
-    if (route.to === "nobody") return answer(response, route.status, route.body);
+    if (route.to === "none") return answer(response, route.status, route.body);
     response.once("close", route.onEnd);
     if (route.port === undefined) await this.#waitInVain(request, response);
     else this.#forward(request, response, route.port, route.cut);

@@ -145,7 +145,7 @@ interface Topic {
 }
 
 /**
- * A message as a topic passes it on to a queue, without raw message delivery. Nobody can sign it but SNS.
+ * A message as a topic passes it on to a queue, without raw message delivery. Only SNS can sign it.
  * https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
  */
 function snsEnvelope(message: string, { arn, region }: Topic, at: number): string {

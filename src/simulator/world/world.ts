@@ -93,7 +93,7 @@ export class World {
     return instance;
   }
 
-  /** The machine stops answering at once, whoever still sends it traffic. */
+  /** The machine stops answering at once, even if it still gets traffic. */
   terminateInstance(instance: Instance, at = this.clock.now()): void {
     this.#power.terminate(instance, at);
   }
@@ -153,7 +153,7 @@ export class World {
 
   /**
    * Brings about what is due by now, each thing at its moment: what Auto Scaling does, what EC2 has said it would do.
-   * Nothing runs in the background, so whoever looks at the world from outside calls it first.
+   * Nothing runs in the background, so code that looks at the world from outside calls it first.
    */
   catchUp(): void {
     const now = this.clock.now();
@@ -165,7 +165,7 @@ export class World {
     }
   }
 
-  /** Tells whoever delivers events what AWS would announce. */
+  /** Notifies the event delivery of each announcement of AWS. */
   announce(announcement: Announcement): void {
     this.notify({ type: "announced", announcement });
   }
@@ -323,7 +323,7 @@ class Schedule {
   }
 }
 
-/** Lets everything in the world happen at its moment, also when nobody looks, until `signal` aborts. */
+/** Lets everything in the world happen at its moment, also without calls or requests, until `signal` aborts. */
 export function catchUpOnTime(world: World, signal: AbortSignal): void {
   const catchUpAt = (at: number) => {
     world.clock.sleep(at - world.clock.now(), signal).then(

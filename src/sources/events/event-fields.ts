@@ -5,7 +5,7 @@ import { nodeReference } from "../../drain/request.ts";
 const TEXT_CHARACTERS_MAX = 255;
 const BEGINNING_CHARACTERS_MAX = 16;
 
-/** The fields of an object that somebody else has sent. Whatever is not as it is asked for throws `MalformedEvent`. */
+/** The fields of an object from outside. Whatever is not as it is asked for throws `MalformedEvent`. */
 export class EventFields {
   readonly #values: Readonly<Record<string, unknown>>;
   /** How a problem names the object's fields: `detail.`. */
