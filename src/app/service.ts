@@ -124,7 +124,7 @@ export interface PumpOptions {
   readonly onUnsettled: (delivery: Delivery, error: unknown) => void;
 }
 
-/** Drains every node that `source` asks for, side by side, and tells it how each drain ended. */
+/** Drains every node that `source` asks for, concurrently, and reports each outcome to it. */
 export async function pump(
   source: EventSource,
   drainer: Pick<Drainer, "accept">,

@@ -70,7 +70,7 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
   };
 }
 
-/** Throws `ConfigError` with what is wrong with any of the files. */
+/** Throws `ConfigError` with the problems of all files. */
 async function readFiles(
   config: Config,
 ): Promise<{ readonly secrets: readonly string[]; readonly tls: TlsMaterial | undefined }> {

@@ -14,7 +14,7 @@ export function widthOf({ isTTY, columns }: Output): number | undefined {
   return isTTY === true ? (columns ?? 80) : undefined;
 }
 
-/** What tells the program to stop. `process` is one. */
+/** The source of the signals that stop the program. `process` is one. */
 export interface Signals {
   on(name: SignalName, listener: () => void): unknown;
   off(name: SignalName, listener: () => void): unknown;

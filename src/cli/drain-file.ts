@@ -44,7 +44,7 @@ const DRAIN = z.object({
   registrations: z.array(REGISTRATION).max(100_000),
 });
 
-/** A drain that only its own report tells of. */
+/** A drain that is known only from its own report. */
 export interface ReportedDrain {
   readonly drainId: string;
   readonly node: UndoneNode;
@@ -68,8 +68,8 @@ export function readDrainReport(name: string, given: string): ReportedDrain {
   if (!read.success) {
     const problems = read.error.issues.map(({ path, message }) => `${placeOf(path) || "it"}: ${message}`);
     const hidden = problems.length - PROBLEMS_MAX;
-    const told = problems.slice(0, PROBLEMS_MAX).join("; ");
-    throw refused(hidden > 0 ? `${told}; and ${hidden} more` : told);
+    const shown = problems.slice(0, PROBLEMS_MAX).join("; ");
+    throw refused(hidden > 0 ? `${shown}; and ${hidden} more` : shown);
   }
   const { drainId, node, registrations } = read.data;
   const { cluster, ...machine } = node;

@@ -38,8 +38,8 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
 
   const outcome = outcomeReport(await drainer.drain(request, interruptSignal(call)));
   await live?.close();
-  const told = `${outcomeText(outcome, clock.now() - startedAt, widthOf(stdout))}${howToUndo(outcome)}`;
-  const text = options.json ? JSON.stringify(outcome) : told;
+  const readable = `${outcomeText(outcome, clock.now() - startedAt, widthOf(stdout))}${howToUndo(outcome)}`;
+  const text = options.json ? JSON.stringify(outcome) : readable;
   stdout.write(`${text}\n`);
   return exitCodeOf(outcome);
 }

@@ -96,7 +96,7 @@ function regionReport(region: OpenRegion) {
   return { environment: environmentOf(region), loadBalancers: entrances, instances, metadata, queues };
 }
 
-/** Lines that a shell can read: what is not a variable is a comment. */
+/** Lines that a shell can read: everything except variables is a comment. */
 function regionText(region: OpenRegion, host: string): string {
   const { entrances, instances, environment, metadata, queues } = { ...region, ...regionReport(region) };
   const hidden = instances.length - INSTANCES_SHOWN_MAX;

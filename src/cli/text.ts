@@ -41,7 +41,7 @@ export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): st
   return lines.map((line) => wrapped(line, width)).join("\n");
 }
 
-/** Where a node is registered now, and how its drain fares. */
+/** The registrations of a node, and the state of its drain. */
 export function nodeStatusText(status: NodeStatusReport, width = Number.POSITIVE_INFINITY): string {
   const rows = status.registrations.map((registration) => [...placeCells(registration), registration.state]);
   const where =

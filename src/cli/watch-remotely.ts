@@ -60,7 +60,7 @@ async function drainedBy(notice: Notice, watching: RemoteWatching): Promise<Noti
   }
 }
 
-/** The service takes what has no deadline for something that can be told no: a machine that leaves can't. */
+/** The service may refuse a request without a deadline, so a machine that terminates always gets one. */
 function bodyFor({ announcement: { instanceId, reason }, deadline }: Notice, watching: RemoteWatching): object {
   const { clock, timeoutMs, dryRun } = watching;
   const left = deadline === undefined ? DEADLINE_SECONDS_MAX : (deadline - clock.now()) / 1_000;

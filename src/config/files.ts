@@ -3,7 +3,7 @@ import { printable } from "../drain/errors.ts";
 import { type Config, OPTIONS } from "./config.ts";
 
 /**
- * The text of a file, without the byte order mark that some editors write before it. Throws what is wrong with the file:
+ * The text of a file, without the byte order mark that some editors write before it. Throws the problem of the file:
  * what the operating system says, that it is larger than `bytesMax`, or that it is not text.
  */
 export async function readTextFile(path: string, bytesMax: number): Promise<string> {
@@ -42,7 +42,7 @@ export interface OptionFile {
   readonly path: string;
 }
 
-/** What is wrong with such a file, without any of its content. */
+/** The problem of such a file, without any of its content. */
 export class OptionFileError extends Error {
   constructor({ option, path }: OptionFile, why: string) {
     super(`${option} is '${printable(path)}', which can't be used: ${why}`);
@@ -59,7 +59,7 @@ export async function readOptionFile<T>(file: OptionFile, bytesMax: number, read
   }
 }
 
-/** What is wrong with a file, in our words instead of the operating system's. */
+/** The problem of a file, in our words instead of the operating system's. */
 export function fileProblem({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case undefined:

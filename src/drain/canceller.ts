@@ -93,7 +93,7 @@ export class Canceller {
     return this.#undo(toUndo, undefined, signal);
   }
 
-  /** A drain of the node begins: what is not registered again yet stays out. */
+  /** A drain of the node begins: targets that are not registered again yet stay deregistered. */
   drainBegins(nodeId: string, drainId: string): void {
     for (const [undone, undoing] of this.#undoing) {
       if (undoing.nodeId !== nodeId) continue;

@@ -39,7 +39,7 @@ export interface DrainRecord {
   readonly node: Node;
   readonly startedAt: number;
   readonly requests: readonly AskedRequest[];
-  /** By number. Undefined: the entry that told of it is among those that are missing. */
+  /** By number. Undefined: its entry is among the missing ones. */
   readonly registrations: readonly (RecordedRegistration | undefined)[];
   readonly elsewhere: readonly Registration[];
   readonly entries: readonly LedgerEntry[];
@@ -164,7 +164,7 @@ function fateOf({ of, error, ...fate }: RecordedUndone, found: DrainRecord["regi
   return registration === undefined ? [] : [{ registration, ...fate, ...(error && { error: thrown(error) }) }];
 }
 
-/** How it is written down. `numberOf`: below 0 where the ledger was never told of a registration. */
+/** How it is written down. `numberOf`: below 0 if the ledger has no such registration. */
 export function recordedOutcome(
   outcome: EndOfDrain,
   numberOf: (registration: Registration) => number,

@@ -45,7 +45,7 @@ export interface DrainRunOptions {
   readonly times: DrainTimes;
   /** Whether a guard may refuse it. */
   readonly isGuarded: boolean;
-  /** What its registrations tell. */
+  /** The events of its registrations. */
   readonly onEvent: (run: DrainRun, registration: Registration, event: RegistrationEvent) => void;
 }
 
@@ -120,7 +120,7 @@ export class DrainRun implements RegistrationOwner {
 
   /**
    * Until when a search that fails in passing is made again: the drain's limit. Without one, a caller is
-   * told at once, unless something is deregistered already: that is held to its end.
+   * reported at once, unless something is deregistered already: that is held to its end.
    */
   get searchUntil(): number {
     if (Number.isFinite(this.#mustEndBy)) return this.#mustEndBy;
@@ -262,7 +262,7 @@ export class DrainRun implements RegistrationOwner {
       const now = this.#clock.now();
       const deadline = deadlineLimit({ startedAt: this.startedAt, deadline: this.deadline, times: this.#times });
       if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
-      // Holds that begin anew meanwhile move the timeouts: they are asked for again afterwards.
+      // Holds that begin again meanwhile move the timeouts: they are asked for again afterwards.
       const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
       if (next === Number.POSITIVE_INFINITY) return;
       await this.#clock.sleep(next - now, signal);

@@ -112,7 +112,7 @@ export class Drainer {
 
   /**
    * Resumes a drain that an earlier process has begun, under its id and with its requests as they were. What was
-   * deregistered is held from then on, also where the cloud lists it no more; what is registered is deregistered again.
+   * deregistered is held from then on, also where the cloud lists it no more; registered targets are deregistered again.
    * Requests for its node join from now on. Resolves when it has ended. Of a drain without an entry for a day, or whose
    * node has another drain already, nothing is done but to write down its end.
    */
@@ -136,7 +136,7 @@ export class Drainer {
     return this.#canceller.cancel(drainId, asker, signal);
   }
 
-  /** As `cancel`, for a drain that only its own report tells of. */
+  /** As `cancel`, for a drain that is known only from its own report. */
   undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
     return this.#canceller.undo(toUndo, signal);
   }

@@ -18,7 +18,7 @@ const REPEATS_MAX = 5;
 /** A cloud that does not know a node, and lists it all the same, is asked once more. */
 const REFUSED_REPEATS_MAX = 1;
 
-/** What is not as usual with a registration. */
+/** Rarely set fields, kept apart to save memory. */
 interface History {
   /** How often it was deregistered again: because another program had registered it again, and for either reason. */
   readonly cameBack: number;
@@ -60,7 +60,7 @@ export class DrainingRegistration {
   #progress: HoldProgress | undefined;
   /** Absent until it is over. */
   #heldMs: number | undefined;
-  /** Absent while there is nothing to tell. */
+  /** Absent while there is nothing to report. */
   #unusual: History | undefined;
 
   constructor(owner: RegistrationOwner, registration: Registration, past?: Past) {
@@ -337,7 +337,7 @@ export function lastHoldBegins(
   return registrations.reduce((latest, one) => Math.max(latest, begins(one)), 0);
 }
 
-/** How they fare, in the order in which people read them. */
+/** Their state, in the order in which people read them. */
 export function fatesOf(registrations: readonly DrainingRegistration[], now: number): readonly RegistrationFate[] {
   return inOrder(registrations.map((draining) => draining.fate(now)));
 }

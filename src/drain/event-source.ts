@@ -29,7 +29,7 @@ export interface Delivery {
 /** Where requests come from and where their answers go. Implementations: HTTP, an SQS queue, and a list in the tests. */
 export interface EventSource {
   /**
-   * What is asked for, until `stop` aborts. Whatever was accepted before that is still delivered, so that every request
+   * The requests, until `stop` aborts. Every request that was accepted before that is still delivered, so that every request
    * gets its answer.
    */
   deliveries(stop: AbortSignal): AsyncIterable<Delivery>;

@@ -42,7 +42,7 @@ export class Finder {
     this.#options = options;
   }
 
-  /** Hands over what is found as soon as it is written down, and searches again where AWS has failed in passing. */
+  /** Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. */
   async find(run: DrainRun, { journal, resumed, proceed, signal }: FindOptions): Promise<void> {
     const { cloud, clock } = this.#options;
     const begunAt = clock.now();
@@ -103,7 +103,7 @@ export class Finder {
     return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now(), signal);
   }
 
-  /** Goes on holding what is out. Returns whether the machine is still there; its addresses may have changed. */
+  /** Continues the holds. Returns whether the machine is still there; its addresses may have changed. */
   async #resume(run: DrainRun, { past, pastOf, open, proceed }: Resume, repeat: RepeatOptions): Promise<boolean> {
     const { cloud, clock } = this.#options;
     proceed(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));

@@ -17,7 +17,7 @@ export interface GuardOptions {
   readonly names?: { readonly minHealthy: string; readonly maxVoluntary: string };
 }
 
-/** What is counted together: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
+/** The unit that is counted: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
 export interface Count {
   /** Absent where the whole pool counts. */
   readonly zone?: string;
@@ -48,7 +48,7 @@ export interface GuardedPool extends Standing {
 export interface Refusal {
   /** `too-few-healthy`: `pools` would keep too few. `too-many-drains`: other voluntary drains have to end first. */
   readonly reason: "too-few-healthy" | "too-many-drains";
-  /** What is wrong and what to do. */
+  /** The problem, and what to do. */
   readonly message: string;
   readonly pools: readonly GuardedPool[];
 }
@@ -102,7 +102,7 @@ export function worstOf(standings: readonly Standing[]): Standing | undefined {
   );
 }
 
-/** What a voluntary drain of the node is told which would leave `short`. */
+/** The refusal of a voluntary drain of the node that would leave `short`. */
 export function tooFewHealthy(
   nodeId: string,
   short: readonly GuardedPool[],

@@ -43,7 +43,7 @@ export interface HoldProgress {
   readonly seenLeaving: boolean;
   /**
    * An earlier try had deregistered it before `since`, at an unknown time: once it is listed no more its delay is over, and
-   * what is left is the allowance.
+   * the rest is the allowance.
    */
   readonly isEarlier?: true;
   /** Whether it was absent at the last poll. */

@@ -6,7 +6,7 @@ import type { DrainLimit } from "./plan.ts";
 import type { AskedRequest, Asker } from "./request.ts";
 import type { UndoneFate } from "./undoable.ts";
 
-/** Which registrations of a drain are meant: their numbers, in the order in which `found` told them, from 0. */
+/** Which registrations of a drain are meant: their numbers, in the order of `found`, from 0. */
 type Of = readonly number[];
 
 /** A dry run is no drain: nothing of it is written down. */
@@ -75,7 +75,7 @@ export type LedgerStep =
   | { readonly type: "register-failed"; readonly of: Of; readonly error: RecordedError }
   /** All that can be undone is. */
   | { readonly type: "undone"; readonly fates: readonly RecordedUndone[] }
-  /** The process was told to stop before the drain had ended. */
+  /** The process was stopped before the drain had ended. */
   | { readonly type: "interrupted" }
   /** Another process has taken the drain up. */
   | { readonly type: "resumed" }

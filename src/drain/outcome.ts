@@ -70,7 +70,7 @@ export type DrainOutcome =
   | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationFate[] })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }
-  /** The program was told to stop. Deregistrations already made stay made. */
+  /** The program was stopped. Deregistrations that were made stay. */
   | (Partial<Ended> & { readonly status: "abandoned"; readonly registrations: readonly RegistrationFate[] })
   /** At least one registration could not be taken out, or the node could not be found. */
   | (Partial<Ended> & {

@@ -76,7 +76,7 @@ export function mostPatientFirst(requests: readonly AskedRequest[], times: Drain
   return [...requests].sort((a, b) => until(b) - until(a));
 }
 
-/** The longest deregistration delay that AWS takes. Of what is older every hold is over. */
+/** The longest deregistration delay that AWS takes. Every older hold is over. */
 const HOLD_MAX_MS = 3_600_000;
 /** Who asks again every few seconds has tried this often: what the first of so many drains held is over by then, or nearly. */
 const READS_MAX = 50;
@@ -88,7 +88,7 @@ const WHOLE: ReadonlySet<EndOfDrain["status"]> = new Set(["drained", "nothing-re
 export type Unreleased = ReadonlyMap<string, { readonly registration: Registration; readonly past: Past }>;
 
 /**
- * What is still to be held of a node because its last drains ended short: the cloud may list it no more. Empty where the
+ * The registrations of a node that are still to be held because its last drains ended short: the cloud may list it no more. Empty where the
  * ledger can't be read: that stops no drain.
  */
 export async function unreleasedOf(

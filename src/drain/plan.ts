@@ -46,7 +46,7 @@ interface PlannedRegistration {
   readonly holdMs: number;
   /** By how much the limit comes too early for this hold, in milliseconds. 0: it fits. */
   readonly shortByMs: number;
-  /** What is lost even when everything goes well, because AWS leaves no way. */
+  /** Traffic that is lost even if the drain succeeds, because AWS offers no way to save it. */
   readonly unsaved: readonly UnsavedTraffic[];
 }
 
@@ -68,7 +68,7 @@ export interface DrainTimes {
   readonly deadlineMarginMs: number;
 }
 
-/** The kind that goes on sending for longest is told first. */
+/** The kind that continues to send for longest comes first. */
 export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "alb", "classic", "unattached"];
 
 /** Less than this is not worth a word. */
@@ -94,7 +94,7 @@ export interface PlanInput {
   readonly deadline?: number | undefined;
   readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
-  /** Since when registrations are held whose pools have been told already, in milliseconds since the epoch. */
+  /** Since when registrations are held whose pools have had their call, in milliseconds since the epoch. */
   readonly heldSince?: ReadonlyMap<Registration, number>;
   /** How long from now until each of these pools can be called, one after the other, in milliseconds. */
   readonly msToDeregister: (pools: readonly Pool[]) => readonly number[];
@@ -280,7 +280,7 @@ export function newTrafficStopped(kind: LoadBalancerKind, heldMs: number, allowa
   return heldMs >= propagationMs(kind, allowances);
 }
 
-/** What is lost even when everything goes well, because AWS leaves no way. */
+/** Traffic that is lost even if the drain succeeds, because AWS offers no way to save it. */
 interface UnsavedTraffic {
   readonly code: "requests-in-flight" | "long-requests" | "long-connections" | "terminated-connections";
   readonly message: string;

@@ -36,7 +36,7 @@ export interface PlannerOptions {
   readonly ceiling?: Ceiling;
 }
 
-/** Says what a drain would do, and what is known of its node. Changes nothing. */
+/** Returns what a drain would do, and the state of its node. Changes nothing. */
 export class Planner {
   readonly #options: PlannerOptions;
 
@@ -45,7 +45,7 @@ export class Planner {
   }
 
   /**
-   * What `drain` would do now, and until when it would hold, from what is remembered where that is complete.
+   * What `drain` would do now, and until when it would hold, from memory if that is complete.
    * Changes nothing. Throws `DrainError`.
    */
   async plan(request: DrainRequest, by: CallFor): Promise<DrainPlan> {
@@ -60,7 +60,7 @@ export class Planner {
     return { ...plan, ...(guard && { guard }), warnings: [...plan.warnings, ...this.#waitWarnings(guard, request)] };
   }
 
-  /** What is remembered of the node, or else what a search finds; and since when it may have changed. */
+  /** The remembered registrations of the node, or else the result of a search; and since when it may have changed. */
   async known(node: Node, by: CallFor): Promise<FoundRegistrations & { readonly asOf: number }> {
     const { cloud, clock } = this.#options;
     const asOf = clock.now();
@@ -81,7 +81,7 @@ export class Planner {
     return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
   }
 
-  /** By what is known. */
+  /** From the current knowledge. */
   async #guardOf(
     node: Node,
     registrations: readonly Registration[],

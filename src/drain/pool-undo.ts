@@ -33,7 +33,7 @@ interface Return extends Undoable {
   /** When the last registration was acknowledged. */
   registeredAt?: number;
   registeredTimes: number;
-  /** A look has seen it draining or absent: what is live after that is no old read. */
+  /** A look has seen it draining or absent: a live state after that is not an old read. */
   seenOut: boolean;
   error?: DrainError;
 }

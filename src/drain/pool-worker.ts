@@ -22,7 +22,7 @@ const DESCRIBED_WITHIN_MS = 600_000;
 
 /**
  * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one poll
- * for all that are held. The registrations notify their owner of how they fare.
+ * for all that are held. The registrations notify their owner of each change.
  */
 export class PoolWorker {
   readonly #pool: Pool;
@@ -81,7 +81,7 @@ export class PoolWorker {
     for (const draining of registrations) this.#leave(draining);
   }
 
-  /** Begins what is to be done and is not under way. */
+  /** Starts the pending work that is not running. */
   #startTasks(): void {
     this.#wake.abort(WOKEN);
     this.#startTask("describing", this.#terms === undefined, (signal) => this.#describe(signal));
@@ -97,7 +97,7 @@ export class PoolWorker {
     busy.add(task);
     const { signal } = this.#present;
     work(signal)
-      // A fault of ours must end these drains, not leave them waiting for ever.
+      // A fault of ours must end these drains, not leave them waiting forever.
       .catch((error: unknown) => signal.aborted || this.#fail(this.#here, asDrainError(error)))
       .finally(() => {
         busy.delete(task);

@@ -37,7 +37,7 @@ export interface DrainRequest {
   readonly force?: boolean;
   /**
    * Since when the same request may have been tried, perhaps by a process that is gone, in milliseconds since the epoch:
-   * what is found on its way out, or not at all, may have been deregistered by that. Absent: this is the first time.
+   * a registration that is found draining, or not found, may have been deregistered by that. Absent: this is the first time.
    */
   readonly firstTriedAt?: number;
 }
@@ -137,7 +137,7 @@ export class JointRequest {
     return this.#isForced;
   }
 
-  /** The drain may be told no: nothing of it is deregistered before the guard has allowed it. */
+  /** The drain may be refused: nothing of it is deregistered before the guard has allowed it. */
   get isRefusable(): boolean {
     return this.#isGuarded && this.#isVoluntary && !this.#isForced;
   }

@@ -111,7 +111,7 @@ interface Part {
  */
 export class PoolTally {
   readonly #going = new Map<string, Going>();
-  /** What is counted below. */
+  /** The data that is counted below. */
   #counted: PoolHealth | undefined;
   /** The part of each healthy target. */
   #partOf = new Map<string, Part>();
@@ -133,7 +133,7 @@ export class PoolTally {
   }
 
   /**
-   * One count for each part of the pool in which one of `own` is healthy. For a drain that can be
+   * One count for each part of the pool in which one of `own` is healthy. For a drain that can
    * be refused, the doomed count as gone. Where all are doomed, one has to be the last.
    */
   countsOf(own: readonly string[], health: PoolHealth, forWhom: "voluntary" | "involuntary"): readonly Count[] {

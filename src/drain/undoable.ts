@@ -8,7 +8,7 @@ export interface Undoable {
   /**
    * Who has deregistered it.
    * - `drain`: the drain; it is to be registered again.
-   * - `perhaps`: it is unknown, and a call may have been in flight: what is registered has stayed so.
+   * - `perhaps`: it is unknown, and a call may have been in flight: it may still be registered.
    * - `others`: another program, before the drain.
    */
   readonly deregisteredBy: "drain" | "perhaps" | "others";

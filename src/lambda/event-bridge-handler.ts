@@ -12,7 +12,7 @@ export interface EventBridgeHandlerOptions {
   readonly onEvent: (event: QueueEvent) => void;
 }
 
-/** EventBridge delivers within seconds: what is older was tried before, by an invocation that failed. */
+/** EventBridge delivers within seconds: an older event was tried before, by an invocation that failed. */
 const FIRST_TRY_MS = 60_000;
 
 /** Answers events that a rule of EventBridge sends to the function itself. */

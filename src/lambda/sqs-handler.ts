@@ -115,7 +115,7 @@ export class SqsHandler {
   }
 }
 
-/** The records of what Lambda was invoked with. Throws `TypeError` for what is no batch of a queue. */
+/** The records of an invocation. Throws `TypeError` if the event is not a batch of a queue. */
 export function sqsRecords(event: unknown): readonly SqsRecord[] {
   const { Records } = (event ?? {}) as { readonly Records?: unknown };
   if (Array.isArray(Records) && Records.every(isSqsRecord)) return Records;

@@ -49,7 +49,7 @@ interface Waiting {
 }
 
 /**
- * Keeps drains in a file of JSON lines. Only callers that ask for it wait for the disk: what is given
+ * Keeps drains in a file of JSON lines. Only callers that ask for it wait for the disk: what was given
  * stands in a queue, which one loop writes, with one `fdatasync` for all that gather while the last one runs.
  */
 export class FileLedger implements Ledger {
@@ -128,7 +128,7 @@ export class FileLedger implements Ledger {
   async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {
     if (this.#index.get(drain) === undefined) return undefined;
     return this.#reading(signal, async () => {
-      // What is written from now on is in here, too.
+      // Later entries are in here, too.
       const unwritten = [...this.#writing, ...this.#queue].map(({ entry }) => entry);
       const { from = 0, to = 0 } = this.#index.get(drain) ?? {};
       const written = await storedEntries(this.#file, [drain], { from, to });
@@ -150,7 +150,7 @@ export class FileLedger implements Ledger {
     });
   }
 
-  /** Waits a moment for what is still to be written. */
+  /** Waits a moment for the entries that are not written yet. */
   async close(): Promise<void> {
     await this.noted();
     this.#closed.abort();

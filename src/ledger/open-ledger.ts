@@ -10,14 +10,14 @@ export interface OpenedLedger {
   readonly ledger: FileLedger;
   /** What was wrong with the file, in sentences for the operator. */
   readonly findings: readonly string[];
-  /** Writes what is still to be written, and lets others use the folder. */
+  /** Writes the remaining entries, and unlocks the folder. */
   close(): Promise<void>;
 }
 
 const LINES_NAMED_MAX = 20;
 
 /**
- * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that says what is wrong with
+ * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
  * the folder. A damaged file does not stop the service: a last line without its end was torn by a crash and is left
  * out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
  */

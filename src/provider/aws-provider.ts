@@ -101,7 +101,7 @@ export class AwsProvider implements CloudProvider {
     this.#healths = new PoolHealths(healths);
   }
 
-  /** Keeps what is known of memberships fresh until `signal` aborts. */
+  /** Keeps the index of memberships fresh until `signal` aborts. */
   maintainIndex(signal: AbortSignal): Promise<void> {
     return this.#refresh.run(signal);
   }

@@ -16,7 +16,7 @@ export interface ReadTargets {
   readonly targets: readonly Pick<Registration, "target" | "isHealthy">[];
 }
 
-/** How all instances of classic load balancers fare: each is asked once for all who ask before the call is sent. */
+/** Health of all instances of classic load balancers: one call for all callers that ask before it is sent. */
 export class ClassicHealth {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;

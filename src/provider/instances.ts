@@ -122,7 +122,7 @@ export async function describeInstances(
   return instances;
 }
 
-/** Where an address matches several instances, the configured cluster tells which is meant. */
+/** Where an address matches several instances, the configured cluster decides. */
 function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): readonly Instance[] {
   if (clusterName === undefined) return live;
   const ours = live.filter((instance) => clusterOf(readTags(instance.Tags)).names.includes(clusterName));

@@ -31,7 +31,7 @@ export interface MembershipIndexOptions {
   readonly classicReads: ClassicReads;
   readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
-  /** What is read is remembered for drains to come. */
+  /** Reads are remembered for later drains. */
   readonly remembers: boolean;
   /** Of groups with a node that was searched for, all members are stored: a guard needs their health. */
   readonly isGuarded: boolean;
@@ -45,7 +45,7 @@ const NO_CALLER: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINI
 
 /**
  * Which node is registered where. A search asks every pool of the node's network once, together with all other searches;
- * what is remembered from before is told at once, and then verified.
+ * remembered registrations are reported at once, and then verified.
  */
 export class MembershipIndex {
   readonly pools: PoolList;
@@ -85,7 +85,7 @@ export class MembershipIndex {
     }
   }
 
-  /** Whether what is remembered covers every pool that the node could be in. */
+  /** Whether the memory covers every pool that the node could be in. */
   isWarm(node: Node): boolean {
     return this.#isListed && this.pools.groupsOf(node).every(({ readAt }) => Number.isFinite(readAt));
   }
@@ -159,7 +159,7 @@ export class MembershipIndex {
       search.remembers(this.#known(node));
       if (node.asOf === undefined) search.remembers(this.#knownByAddress(node));
     }
-    // Listed anew for every search: a pool that was made a moment ago counts.
+    // Listed again for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
     const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
     if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));

@@ -24,11 +24,11 @@ export interface KnownGroup {
   readAt: number;
   /** The number of that read. 0: never. */
   readNumber: number;
-  /** What is kept of them. */
+  /** What the list stores. */
   registrations: readonly Registration[];
   /** Whether that is all of them. */
   isWhole: boolean;
-  /** Whether a guard asks how all of them fare. */
+  /** Whether the guard needs the health of all of them. */
   isGuarded: boolean;
 }
 
@@ -62,7 +62,7 @@ export class PoolList {
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
   }
 
-  /** Asks AWS for all pools. What is known of those that still exist stays known. */
+  /** Asks AWS for all pools. Knowledge of existing pools is retained. */
   refresh(by: CallFor): Promise<void> {
     return this.#list.ask(undefined, by);
   }
@@ -171,7 +171,7 @@ export function listedIn({ pool, instances }: KnownClassic, { id }: Node): reado
 type ById = ReadonlyMap<string, readonly Registration[]>;
 
 /**
- * What is remembered of target groups, by instance id and address. It is sorted when a caller asks, and kept until
+ * The memory of target groups, by instance id and address. It is sorted when a caller asks, and kept until
  * something changes: a wave of nodes asks at once.
  */
 export class MembersById {

@@ -65,7 +65,7 @@ async function registerAll(
   }
 }
 
-/** Each target as AWS had listed it: id, port, zone and whatever else it told. */
+/** Each target as AWS had listed it: id, port, zone and its other fields. */
 function sendTargets({ v2 }: AwsAccess, { id }: Pool, batch: readonly Registration[], { signal }: CallFor) {
   const input = { TargetGroupArn: id, Targets: batch.map(targetOf) };
   return v2.send(new RegisterTargetsCommand(input), { abortSignal: signal });

@@ -62,7 +62,7 @@ export class VirtualClock implements Clock {
   readonly #startedAt: number;
   readonly #quietTurns: number;
   #sleepers: Sleeper[] = [];
-  /** What is under way outside of this process. */
+  /** Work in flight outside of this process. */
   readonly #outside = new Set<Promise<unknown>>();
 
   /** `quietTurns`: 1 is enough without reads from a socket, a file or a stream. */

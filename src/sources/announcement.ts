@@ -25,7 +25,7 @@ export interface Announcement {
   readonly announcedAt?: number;
   /** When the machine may be gone, in milliseconds since the epoch. Absent where the event does not say. */
   readonly deadline?: number;
-  /** The machine stays unless it is taken out in time: a recommendation, which can be told no. */
+  /** The machine stays unless it is taken out in time: a recommendation, which can be refused. */
   readonly isVoluntary?: true;
   /** What waits for an answer. */
   readonly lifecycleAction?: LifecycleAction;

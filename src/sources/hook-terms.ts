@@ -20,7 +20,7 @@ export interface HookTerms {
 const DESCRIBE = { name: "autoscaling:DescribeLifecycleHooks", answersWith: "LifecycleHooks" };
 /** A change of a hook is noticed this much later. */
 const FRESH_MS = 300_000;
-/** What AWS would not tell is asked for again. */
+/** A failed read of a hook is repeated after this long. */
 const UNKNOWN_FRESH_MS = 30_000;
 /** Messages say which hooks there are: names must not fill the memory. */
 const HOOKS_MAX = 1_000;

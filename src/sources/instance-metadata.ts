@@ -48,7 +48,7 @@ export class InstanceMetadata implements EventSource {
         unrecorded: () => {},
         settle: async (outcome) => {
           const isRefused = outcome.status === "refused" && announcement.isVoluntary === true;
-          // A recommendation that was told no is not repeated.
+          // A refused recommendation is not repeated.
           const end = isRefused ? "over" : noticeEnd(outcome);
           if (isScaledIn) this.#endAttending(end);
           done(end);

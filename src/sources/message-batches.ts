@@ -57,7 +57,7 @@ export class MessageBatches<T> {
         resolve: () => done(resolve),
         reject: (error) => done(() => reject(error)),
       });
-      // What is added within one turn goes together.
+      // Entries of one turn go together.
       queueMicrotask(() => this.#next());
     });
   }

@@ -85,7 +85,7 @@ export class Recommendations {
     const announcedAt = this.#announced.get(instanceId) ?? Number.NEGATIVE_INFINITY;
     // While it was drained.
     if (announcedAt > clock.now() - undoAfterMs) return onEvent({ type: "departure-followed", instanceId });
-    // A second recommendation begins the wait anew.
+    // A second recommendation restarts the wait.
     this.#waiting.get(instanceId)?.abort(WOKEN);
     const follows = newAbort();
     this.#waiting.set(instanceId, follows);

@@ -13,7 +13,7 @@ export interface Settlement {
   readonly hook: "continue" | "untouched";
 }
 
-/** What is done with events about nodes of other clusters. */
+/** The action for events about nodes of other clusters. */
 export type ForeignEvents = "release" | "delete";
 
 const DONE: Settlement = { message: "delete", hook: "continue" };
@@ -38,7 +38,7 @@ export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Set
     case "planned":
       return AGAIN;
     case "refused":
-      // Only a recommendation can be told no: it is not repeated.
+      // Only a recommendation can be refused: it is not repeated.
       return { message: "delete", hook: "untouched" };
     case "cancelled":
       // The machine is wanted again, and Auto Scaling does not give it back: it has the time that its hook has.

@@ -40,7 +40,7 @@ export type QueueEvent =
   /** It can't be hidden any longer: its drains go on, and its next delivery joins them. */
   | { readonly type: "hidden-too-long"; readonly messageId: string }
   | { readonly type: "not-hidden"; readonly messageId: string; readonly error: DrainError }
-  /** Nothing can be received, and will be tried again. Told when the reason changes. */
+  /** Nothing can be received, and will be retried. Reported when the reason changes. */
   | { readonly type: "not-receiving"; readonly error: DrainError }
   | { readonly type: "receiving" };
 

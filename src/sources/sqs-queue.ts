@@ -137,7 +137,7 @@ export class SqsQueue implements EventSource {
     const { id: messageId, handle, body, receives } = received;
     if (received.firstReceivedAt !== undefined && receives === 1) this.#time.receivedNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
-    // What is being released may be back before AWS's answer.
+    // A released message may be redelivered before AWS's answer.
     if (known !== undefined && !known.isDone) {
       known.redelivered(handle, clock.now());
       this.#notify({ type: "redelivered", messageId });

@@ -34,7 +34,7 @@ export interface Attendance {
 const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
 /** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
 const READ_INTERVAL_MS = 10_000;
-/** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
+/** `Terminating:Wait`, and `Warmed:Terminating:Wait` for an instance of the warm pool. */
 const WAITS = /:Wait$/;
 
 /** The termination hook of this machine's Auto Scaling group, whose token is not known here: AWS takes the machine's id too. */
@@ -63,7 +63,7 @@ export class TerminationHook {
       const waiting = { action: { groupName, hookName }, instanceId };
       const since = beatsAtOnce ? 0 : clock.now();
       await withAnyOf([drained, signal], (either) => hooks.sendHeartbeats(waiting, since, either));
-      // A failure is told by the hooks themselves.
+      // The hooks report a failure themselves.
       if (drained.aborted) await hooks.complete(waiting, signal).catch(() => {});
     } catch (error) {
       if (!signal.aborted) this.#options.onFailure(asDrainError(error));

@@ -7,7 +7,7 @@ import type { Unrecorded } from "./http-source.ts";
 import { type Answer, problem, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
 
-/** How an outcome is told to an HTTP caller. Only 200 means that the node can go. */
+/** The HTTP answer for an outcome. Only 200 means that the node can be terminated. */
 export function outcomeAnswer(outcome: DrainOutcome): Answer {
   const report = outcomeReport(outcome);
   switch (outcome.status) {

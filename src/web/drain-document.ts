@@ -6,7 +6,7 @@ import { DRAIN_EVENTS_HEADERS, DRAIN_RECORD_PATH, DRAIN_RECORD_QUERY, DRAINS_QUE
 
 export interface ForSecretRoutes {
   readonly security: NonNullable<RouteConfig["security"]>;
-  /** What is answered where the secret or a parameter is wrong. */
+  /** The answers for a wrong secret or parameter. */
   readonly refused: RouteConfig["responses"];
 }
 

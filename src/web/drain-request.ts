@@ -103,7 +103,7 @@ export interface DrainRequestInput {
 
 export interface ReadDrainRequest {
   readonly request: DrainRequest;
-  /** How long the caller waits for the outcome before "it has begun" is answer enough, in milliseconds. Absent: for ever. */
+  /** How long the caller waits for the outcome before it is answered 202, in milliseconds. Absent: until the end. */
   readonly waitMs?: number;
 }
 

@@ -13,7 +13,7 @@ import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send } from "./problem.ts";
 
-/** What drains there were, and how those fare that run. */
+/** The paths about drains: past ones, and running ones. */
 export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
   running(drainId: string): RunningDrain | undefined;
 }

@@ -13,7 +13,7 @@ import {
   undone,
 } from "./answer-schemas.ts";
 
-/** What `GET /drains` and what is below it answer: see `answer-schemas.ts`. Reports are made in `drain/record-report.ts`. */
+/** The answers of `GET /drains` and the paths below it: see `answer-schemas.ts`. Reports are made in `drain/record-report.ts`. */
 
 const status = z.enum(["running", "ended"]);
 const startedAt = moment.describe("When the first request was received.");

@@ -70,7 +70,7 @@ export class Readiness {
   }
 }
 
-/** What tells one state from another; the words of errors differ from time to time. */
+/** The part in which two states differ; the text of an error may change between checks. */
 function gist(state: ReadyState): string {
   if (state.status !== "not-ready") return state.status;
   return state.problems.map(({ action, error }) => `${error.code} ${action}`).join();

@@ -10,7 +10,7 @@ export interface RereadOptions<T> {
   readonly read: () => Promise<T>;
   /** Gets what was read when it differs from what was known. */
   readonly onChange: (value: T) => void;
-  /** Hears what is wrong when nothing can be read any more: what was read before still counts. */
+  /** Gets the problem when a read fails: the previous content stays in use. */
   readonly onFailure: (error: Error) => void;
 }
 

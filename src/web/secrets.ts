@@ -2,10 +2,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
 import { BadRequest } from "./parameters.ts";
 
-/** Tells whether what a caller sent is one of the secrets, in a time that depends on neither. */
+/** Returns whether a caller sent one of the secrets, in a time that depends on neither. */
 export type SecretCheck = (sent: string) => boolean;
 
-/** A shorter one may be guessed, and may stand by chance in what is none. */
+/** A shorter one can be guessed, and may appear by chance in other text. */
 export const SECRET_CHARACTERS_MIN = 16;
 
 export function secretCheck(secrets: readonly string[]): SecretCheck {

@@ -30,7 +30,7 @@ export interface WebServer {
   readonly port: number;
   /** For connections from now on. Throws where there was no TLS before, and what OpenSSL says of the material. */
   useTls(tls: TlsMaterial): void;
-  /** Takes no more connections, and resolves when every answer has been sent; at `untilFlushed` it cuts what is left. */
+  /** Takes no more connections, and resolves when every answer has been sent; at `untilFlushed` it cuts the remaining connections. */
   close(untilFlushed: Promise<void>): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMater
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
     maxHeaderSize: HEADERS_BYTES_MAX,
-    // Told by the listener, in our form.
+    // The listener answers it, in our form.
     requireHostHeader: false,
   };
   const server =

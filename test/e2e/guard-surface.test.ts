@@ -130,7 +130,9 @@ describe("on the command line a drain that would leave too few healthy targets",
     const { code, stdout } = await runCli(["drain", ID, "--deadline", "20", "--guard-wait", "0"], env);
     expect(code).toBe(0);
     expect(stdout).toMatch(/kept until the machine goes, the last healthy target {2}web-lb \/ web: 1 healthy now/);
-    expect(stdout).toMatch(/is drained: 0 registrations deregistered and held.* It can be terminated; until then it serves as/);
+    expect(stdout).toMatch(
+      /is drained: 0 registrations deregistered and held.* It can be terminated; until then it serves as/,
+    );
     expect(stdout).toMatch(/^ {2}kept +alb web-lb \/ web .*: its requests end when the machine goes$/m);
   });
 

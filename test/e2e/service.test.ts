@@ -242,9 +242,7 @@ describe("a service that can't start says why, in one line for each problem, and
     const { port } = server.address() as { port: number };
     const env = { SECRET, CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: String(port) };
     const { code, stderr } = await new Child("service", [], env).finished;
-    expect(stderr).toBe(
-      `hasta-la-vista: PORT is ${port}, which is already in use on 127.0.0.1: set another port\n`,
-    );
+    expect(stderr).toBe(`hasta-la-vista: PORT is ${port}, which is already in use on 127.0.0.1: set another port\n`);
     expect(code).toBe(2);
   });
 });

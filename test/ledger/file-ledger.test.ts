@@ -65,7 +65,9 @@ describe("the ledger's file", () => {
       const { folder, path, drains, text } = await written();
       await writeFile(path, text.slice(0, -bytes));
       const { ledger, findings, close } = await opened(folder);
-      expect(findings).toEqual([expect.stringMatching(/last line of the ledger is incomplete.*\d+ bytes were dropped/)]);
+      expect(findings).toEqual([
+        expect.stringMatching(/last line of the ledger is incomplete.*\d+ bytes were dropped/),
+      ]);
       expect(await ledger.read("d-2", never)).toEqual(drains[1]?.slice(0, -1));
       await ledger.append(new EntriesOf("d-3").accepted());
       await close();
@@ -79,7 +81,7 @@ describe("the ledger's file", () => {
     const { folder, path, drains } = await written();
     await appendFile(path, Buffer.alloc(5_000));
     const { ledger, findings } = await opened(folder);
-    expect(findings).toEqual([expect.stringContaining("5000 bytes are left out")]);
+    expect(findings).toEqual([expect.stringContaining("5000 bytes were dropped")]);
     expect(await ledger.read("d-2", never)).toEqual(drains[1]);
   });
 
@@ -114,7 +116,9 @@ describe("the ledger's file", () => {
     const { folder, path, text } = await written();
     await writeFile(path, `${"spoilt\n".repeat(30)}${text}`);
     const { findings } = await opened(folder);
-    expect(findings).toEqual([expect.stringMatching(/can't be read: 1, 2, 3, .*, 20 and 10 more: the damaged file was kept as/)]);
+    expect(findings).toEqual([
+      expect.stringMatching(/can't be read: 1, 2, 3, .*, 20 and 10 more: the damaged file was kept as/),
+    ]);
   });
 });
 

@@ -112,7 +112,9 @@ describe("a read of instance metadata fails", () => {
     const reading = new ImdsClient({ clock, send }).read(LIFECYCLE, newAbort().signal);
     await expect(clock.run(reading)).rejects.toMatchObject({
       code: "unreachable",
-      message: expect.stringMatching(/no answer within 2 s: give the pod hostNetwork, or its instance a metadata hop limit of 2/),
+      message: expect.stringMatching(
+        /no answer within 2 s: give the pod hostNetwork, or its instance a metadata hop limit of 2/,
+      ),
     });
     expect([clock.elapsedMs, sent?.aborted]).toEqual([2_000, true]);
   });

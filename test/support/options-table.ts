@@ -26,7 +26,7 @@ function section(name: OptionName, option: Option): string {
   return [
     `### ${variable}`,
     "",
-    description,
+    plain(description),
     "",
     ...(flag === undefined
       ? ["- Flag: none, because other users of the machine can list command lines"]
@@ -34,9 +34,14 @@ function section(name: OptionName, option: Option): string {
     `- Type and range: ${type}, ${range}`,
     `- Default: ${defaultOf(option) || "none"}`,
     `- Example: ${code(`${variable}=${example}`)}`,
-    `- When to change it: ${changeWhen}`,
+    `- When to change it: ${plain(changeWhen)}`,
     `- Used by: ${usedBy.join(", ")}.${required}`,
   ].join("\n");
+}
+
+/** `<name>` would be taken for HTML. */
+function plain(text: string): string {
+  return text.replaceAll("<", "\\<");
 }
 
 function defaultOf(option: Option): string {

@@ -145,7 +145,12 @@ describe("STATE_DIR names the directory and what is wrong with it:", () => {
     ["one that is not there", () => {}, undefined, "the directory does not exist: create it"],
     ["a file", (path) => writeFile(path, ""), undefined, "it is not a directory"],
     ["a device", () => {}, "/dev/null", "it is not a directory"],
-    ["one where nobody may write, not even root", () => {}, "/proc/self", /^(this user has no permission to write there|the operating system)/],
+    [
+      "one where nobody may write, not even root",
+      () => {},
+      "/proc/self",
+      /^(this user has no permission to write there|the operating system)/,
+    ],
   ])("%s", async (_, make, given, says) => {
     const path = given ?? (await place());
     await make(path);

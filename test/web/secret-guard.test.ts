@@ -22,7 +22,9 @@ describe("wrong secrets", () => {
     expect(limited.status).toBe(429);
     expect(limited.headers.get("retry-after")).toBe("6");
     expect(limited.headers.get("connection")).toBe("close");
-    expect(await limited.json()).toMatchObject({ detail: expect.stringContaining("send the right one, which passes") });
+    expect(await limited.json()).toMatchObject({
+      detail: expect.stringContaining("send the right secret, which is accepted at once"),
+    });
   });
 
   test("keep nobody out: a right one passes at once, and does not count", async () => {

@@ -272,10 +272,7 @@ describe("what is told to the log of a bad request", () => {
     [`/drain?${TYPED}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, deadline, force, reason and pw"],
     [`/drain?${TYPED}=1&${TYPED}=2`, "a parameter is given twice in the query"],
     [`/drain?id=${ID}&wait=${TYPED}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
-    [
-      `/drain?id=${ID}&dryRun=${TYPED}`,
-      "'dryRun' in the query: give true or false",
-    ],
+    [`/drain?id=${ID}&dryRun=${TYPED}`, "'dryRun' in the query: give true or false"],
     ["/drain", "no node is named: give 'id' (an instance id), 'ip' (a private address) or 'node' (a node name)"],
   ])("names what is wrong and nothing that the caller has sent: %s", async (path, problem) => {
     const { post, answered } = webApp();

@@ -31,9 +31,9 @@ export class DataPlane {
   readonly #processes: InstanceProcesses;
   readonly #balancers: { close(): void }[] = [];
   readonly #urls = new Map<string, string>();
-  /** What is under way, by registration: cut when its load balancer stops waiting. */
+  /** Requests in flight, by registration: cut when its load balancer stops waiting. */
   readonly #passages = new Map<string, Set<Passage>>();
-  /** The last deregistration of each registration: one that was taken back and repeated begins anew. */
+  /** The last deregistration of each registration: one that was undone and repeated begins again. */
   readonly #withdrawals = new Map<string, symbol>();
   readonly #closed = new AbortController();
   /** How often each group, listener or load balancer had a choice to make: it takes turns. */
@@ -48,7 +48,7 @@ export class DataPlane {
   }
 
   /**
-   * Starts everything that the world has now. Of what is added later, machines that are launched get a process when they
+   * Starts everything that the world has now. Of later additions, machines that are launched get a process when they
    * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
    */
   static async open(world: World, host = LOOPBACK): Promise<DataPlane> {

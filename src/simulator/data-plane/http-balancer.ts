@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 
-/** Where a request goes, or what is answered without any target. */
+/** The target of a request, or the answer without any target. */
 export type Route =
   | {
       readonly to: "target";
@@ -29,7 +29,7 @@ export interface HttpBalancerOptions {
   readonly statuses: { readonly connectTimeout: number; readonly broken: number };
 }
 
-/** Longer than any client of ours keeps a connection: a load balancer's own idle timeout is not what is studied. */
+/** Longer than any client of ours keeps a connection: the idle timeout of load balancers is not simulated. */
 const IDLE_TIMEOUT_MS = 3_600_000;
 
 /** An HTTP load balancer's listener on 127.0.0.1: forwards each request to the target that `route` names. */

@@ -24,7 +24,7 @@ export interface Destination {
   readonly topic?: string;
   /** As an EventBridge rule chooses. Absent: all kinds. */
   readonly kinds?: readonly EventKind[];
-  /** From the moment of which an event tells until it is sent. Default: 0. */
+  /** From the moment that an event is about until it is sent. Default: 0. */
   readonly lagMs?: number;
   /** Every so manieth message is sent twice: delivery is at least once. Absent: none is. */
   readonly duplicateEvery?: number;

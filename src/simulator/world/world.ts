@@ -152,7 +152,7 @@ export class World {
   }
 
   /**
-   * Brings about what is due by now, each thing at its moment: what Auto Scaling does, what EC2 has said it would do.
+   * Applies all due changes, each at its moment: what Auto Scaling does, what EC2 has said it would do.
    * Nothing runs in the background, so code that looks at the world from outside calls it first.
    */
   catchUp(): void {
@@ -293,10 +293,10 @@ export class World {
   }
 }
 
-/** One thing that is to happen. It is told the moment that was meant, which may have passed. */
+/** One scheduled change. It gets its planned moment, which may have passed. */
 type Happening = (at: number) => void;
 
-/** What is to happen, each at a moment that is known beforehand, in milliseconds since the epoch. */
+/** Scheduled changes, each at a moment that is known beforehand, in milliseconds since the epoch. */
 class Schedule {
   readonly #entries: { readonly at: number; readonly happen: Happening }[] = [];
 
