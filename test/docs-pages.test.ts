@@ -58,6 +58,13 @@ describe("docs/cli.md", () => {
   });
 });
 
+test("the README tells readers who do not see the picture of the demo what it shows", () => {
+  const counts = (text = "") => [...text.matchAll(/\d+ of \d+/g)].map(([count]) => count);
+  const shown = counts(/aria-label="([^"]*)"/.exec(read("docs/demo.svg"))?.[1]);
+  expect(shown).toHaveLength(3);
+  expect(counts(/!\[([^\]]*)\]\(docs\/demo\.svg\)/.exec(read("README.md"))?.[1]))).toEqual(shown);
+});
+
 describe("tables in the pages", () => {
   // The generated ones have their own form.
   const PAGES = ["README.md", "docs/README.md", "docs/cli.md", "docs/http-api.md", "docs/install.md", "docs/wiring.md"];
