@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, normalize } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -20,7 +20,12 @@ function packed(): readonly string[] {
 }
 
 test("the package has the programs, their licences, the documents and what these name, and nothing else", () => {
-  expect(packed()).toEqual([...PROGRAMS, ...TEXTS, ...FOLDERS.flatMap(filesBelow)].sort());
+  const { outputs }: { readonly outputs: object } = JSON.parse(readFileSync("dist/meta.json", "utf8"));
+  const chunks = Object.keys(outputs).filter((path) => path.startsWith("dist/cli/"));
+  expect(chunks.length).toBeGreaterThan(10);
+  const built = readdirSync("dist/cli").map((name) => `dist/cli/${name}`);
+  expect(built.sort()).toEqual([...chunks].sort());
+  expect(packed()).toEqual([...PROGRAMS, ...chunks, ...TEXTS, ...FOLDERS.flatMap(filesBelow)].sort());
 });
 
 test("the package has every file that its documents name in a command", () => {
