@@ -62,7 +62,7 @@ test("the README tells readers who do not see the picture of the demo what it sh
   const counts = (text = "") => [...text.matchAll(/\d+ of \d+/g)].map(([count]) => count);
   const shown = counts(/aria-label="([^"]*)"/.exec(read("docs/demo.svg"))?.[1]);
   expect(shown).toHaveLength(3);
-  expect(counts(/!\[([^\]]*)\]\(docs\/demo\.svg\)/.exec(read("README.md"))?.[1]))).toEqual(shown);
+  expect(counts(/!\[([^\]]*)\]\(docs\/demo\.svg\)/.exec(read("README.md"))?.[1])).toEqual(shown);
 });
 
 describe("tables in the pages", () => {
