@@ -2,7 +2,7 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { readText, readTextFile } from "../config/files.ts";
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import { type UndoReport, undoReport } from "../drain/report.ts";
 import type { Call, Streams } from "./call.ts";
@@ -67,12 +67,12 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
 
 /** Throws `ConfigError`. */
 async function read(file: string, streams: Streams): Promise<ReportedDrain> {
-  const name = `--from is '${shown(file)}', which`;
+  const name = `--from is '${printable(file)}', which`;
   let text: string;
   try {
     text = await (file === STDIN ? readText(streams.stdin, DRAIN_BYTES_MAX) : readTextFile(file, DRAIN_BYTES_MAX));
   } catch (error) {
-    throw new ConfigError([`--from is '${shown(file)}', which can't be used: ${(error as Error).message}`]);
+    throw new ConfigError([`--from is '${printable(file)}', which can't be used: ${(error as Error).message}`]);
   }
   return readDrainReport(name, text);
 }

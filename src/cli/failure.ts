@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/config.ts";
-import { asDrainError, shown } from "../drain/errors.ts";
+import { asDrainError, printable } from "../drain/errors.ts";
 import type { OutcomeReport } from "../drain/report.ts";
 import type { Streams } from "./call.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
@@ -46,14 +46,14 @@ export function tellFailure(error: unknown, streams: Streams, json: boolean): nu
   if (error instanceof ConfigError) return tell(streams, json, "configuration", error.problems);
 
   if (error instanceof RemoteError) {
-    const message = shown(error.message, PROBLEM_LENGTH_MAX);
+    const message = printable(error.message, PROBLEM_LENGTH_MAX);
     streams.stderr.write(`hasta-la-vista: ${message}\n`);
     print(streams, json, { error: { code: "service", message } } satisfies FailureReport);
     return error.exitCode;
   }
   const failure = asDrainError(error);
   const { code } = failure;
-  const message = shown(failure.message, PROBLEM_LENGTH_MAX);
+  const message = printable(failure.message, PROBLEM_LENGTH_MAX);
   streams.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
   // Nothing has failed there: the node can go.
   if (code === "instance-gone") print(streams, json, { status: code, message } satisfies OutcomeReport);
@@ -62,7 +62,7 @@ export function tellFailure(error: unknown, streams: Streams, json: boolean): nu
 }
 
 function tell(streams: Streams, json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
-  const problems = given.map((problem) => shown(problem, PROBLEM_LENGTH_MAX));
+  const problems = given.map((problem) => printable(problem, PROBLEM_LENGTH_MAX));
   streams.stderr.write(`hasta-la-vista: ${problemsText(problems)}\n`);
   print(streams, json, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
   return EXIT.usage;

@@ -1,15 +1,7 @@
 import type { Command } from "commander";
-import {
-  type Config,
-  OPTIONS,
-  type Option,
-  type OptionName,
-  readConfig,
-  shownDefault,
-  type Verb,
-} from "../config/config.ts";
+import { type Config, OPTIONS, type Option, type OptionName, readConfig, type Verb } from "../config/config.ts";
 import { oneOf } from "../config/values.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
 
@@ -59,7 +51,7 @@ export function numberOf(
   return (given) => {
     const value = Number(given);
     if (/^\d+(\.\d+)?$/.test(given) && isAllowed(value)) return value;
-    throw new UsageError(`${flag} is '${shown(given)}': give ${advice}`);
+    throw new UsageError(`${flag} is '${printable(given)}': give ${advice}`);
   };
 }
 
@@ -70,13 +62,13 @@ export function wordOf<const T extends string>(flag: string, words: readonly T[]
     try {
       return read(given);
     } catch (error) {
-      throw new UsageError(`${flag} is '${shown(given)}': ${(error as Error).message}`);
+      throw new UsageError(`${flag} is '${printable(given)}': ${(error as Error).message}`);
     }
   };
 }
 
 function sourceOf(option: Option): string {
-  const shown = shownDefault(option);
+  const shown = printableDefault(option);
   return `[${option.variable}${shown === undefined ? "" : `, default: ${shown}`}]`;
 }
 

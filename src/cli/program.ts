@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { Environment, SignalName, Signals, Streams, Verb } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { tellFailure, UsageError } from "./failure.ts";
@@ -89,7 +89,7 @@ async function parse(program: Command, given: readonly string[], hasDefault: boo
     if (isKnown) throw error;
     const guess = /Did you mean ([^?]+)\?/.exec((error as Error).message)?.[1];
     const advice = guess === undefined ? `give one of ${verbs.join(", ")}` : `did you mean ${guess}?`;
-    throw new UsageError(`unknown command '${shown(verb)}': ${advice}`);
+    throw new UsageError(`unknown command '${printable(verb)}': ${advice}`);
   }
 }
 

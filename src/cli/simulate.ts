@@ -2,7 +2,7 @@ import { ConfigError } from "../config/config.ts";
 import { readTextFile } from "../config/files.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import { ScaledClock } from "../simulator/clock.ts";
 import { isEveryAddress } from "../simulator/listen.ts";
 import { type OpenRegion, openRegion } from "../simulator/scenario/open-region.ts";
@@ -68,14 +68,14 @@ async function open(
       throw new ConfigError([`port ${port} is not allowed: give a --port above 1023, or 0 for any`]);
     if (syscall === "getaddrinfo" || NOT_AN_ADDRESS_HERE.has(code ?? ""))
       throw new ConfigError([
-        `--host is '${shown(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`,
+        `--host is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`,
       ]);
     throw error;
   }
 }
 
 function complain(stderr: Output, what: string, { message }: Error): void {
-  stderr.write(`hasta-la-vista: ${what}: ${shown(message, MESSAGE_MAX)}\n`);
+  stderr.write(`hasta-la-vista: ${what}: ${printable(message, MESSAGE_MAX)}\n`);
 }
 
 function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, string>> {

@@ -40,7 +40,7 @@ async function untilStopped(
   const { stop, abandon, ignore } = listenForShutdown(config, streams, clock);
   const client = new ImdsClient({ clock, send: sendOverHttp(metadataEndpoint) });
   const watch = new MetadataWatch({
-    ...{ client, clock, intervalMs, heard: watchLog(log) },
+    ...{ client, clock, intervalMs, onEvent: watchLog(log) },
     heedsRecommendations: rebalance === "drain",
   });
   try {

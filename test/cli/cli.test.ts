@@ -275,7 +275,7 @@ describe("the program", () => {
     expect(throttled).toBe(atTheEnd);
   });
 
-  test("runs as npx runs it: packed, installed, started by its own name", async () => {
+  test("runs by its own name once it is packed and installed", async () => {
     const folder = await installPacked();
     const started = execFileSync(join(folder, "node_modules/.bin/hasta-la-vista"), ["--help"], { encoding: "utf8" });
     expect(started).toMatch(/^Usage: hasta-la-vista/);
