@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import {
   type Config,
   OPTIONS,
@@ -39,6 +39,18 @@ function variablesOnly(command: Command, used: typeof TABLE): readonly string[] 
       `  ${option.variable}  ${wrapped(`${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`)}`,
   );
   return ["", "Only as environment variables:", ...lines];
+}
+
+export interface ServerOptions {
+  readonly server?: URL;
+}
+
+export function addServerOption(command: Command): Command {
+  return command.option(
+    "--server <url>",
+    "URL of a service that does the work, instead of AWS credentials of your own; requires its SECRET",
+    readServer,
+  );
 }
 
 /** The configuration from the command's flags and the environment. Throws `ConfigError`. */
@@ -102,4 +114,17 @@ function factsOf(name: OptionName, option: Option): string {
 function camelCase(flag: string): string {
   const name = flag.split(" ")[0]?.replace(/^--(no-)?/, "") ?? "";
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function readServer(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    throw new InvalidArgumentError("Give the URL of the service, such as http://localhost:8080.");
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new InvalidArgumentError(
+      "Give only scheme, host, port and path: the secret comes from SECRET or SECRET_FILE.",
+    );
+  }
+  return url;
 }
