@@ -214,7 +214,7 @@ describe("what the account can't answer is said in one line", () => {
     const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
     const { code, stderr } = await runHere(["plan", ID], { ...env, ...none });
     expect(stderr).toMatch(
-      /^hasta-la-vista: no valid AWS credentials for ec2:DescribeInstances .* \(no-credentials\)\n$/,
+      /^hasta-la-vista: no valid AWS credentials for ec2:DescribeInstances: give the pod or instance a role.* \(no-credentials\)\n$/,
     );
     expect(code).toBe(2);
   });

@@ -130,7 +130,7 @@ describe("drain --server", () => {
       1,
       /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp \S+, 20 s of 210 s/,
     ],
-    ["abandoned", { ...ended, status: "abandoned", registrations: [FATE] }, 1, /stays deregistered:\n {2}holding/],
+    ["abandoned", { ...ended, status: "abandoned", registrations: [FATE] }, 1, /stay deregistered:\n {2}holding/],
     ["not found", failed(new DrainError("node-not-found", "there is none")), 1, /there is none/],
     ["of another cluster", failed(new DrainError("other-cluster", "another")), 3, /another/],
     ["ambiguous", failed(new DrainError("ambiguous-node", "several")), 3, /several/],
@@ -148,7 +148,7 @@ describe("drain --server", () => {
     const content = await (await service(begun)).run(["drain", ID, "--no-wait"]);
     expect(content).toEqual({
       code: 0,
-      stdout: `Drain d-1 has begun and continues in the service. Run 'status ${ID}' to see its progress.\n`,
+      stdout: `The drain d-1 has begun and continues in the service. Run 'status ${ID}' to see its progress.\n`,
       stderr: "",
     });
     const waiting = await (await service(begun)).run(["drain", ID, "--wait", "0", "--json"]);
@@ -237,17 +237,17 @@ describe("status --server", () => {
 
 describe("bad input gets a clear answer in one line:", () => {
   test.each<[string, readonly string[], RegExp]>([
-    ["an address that is none", ["drain", ID, "--server", "localhost"], /Give the service's address, such as http/],
-    ["another protocol", ["drain", ID, "--server", "ftp://x"], /Give the service's address, such as http/],
+    ["an address that is none", ["drain", ID, "--server", "localhost"], /Give the URL of the service, such as http/],
+    ["another protocol", ["drain", ID, "--server", "ftp://x"], /Give the URL of the service, such as http/],
     ["a secret in the address", ["drain", ID, "--server", "http://x/drain?pw=y"], /the secret comes from SECRET/],
     [
       "options of the service",
       ["plan", ID, "--server", "http://x", "--region", "eu-west-1"],
-      /--region does nothing with --server/,
+      /--region has no effect with --server/,
     ],
-    ["a wait without a service", ["drain", ID, "--wait", "5"], /--wait is for --server alone/],
-    ["no wait without a service", ["drain", ID, "--no-wait"], /--no-wait is for --server alone/],
-    ["a reason without a service", ["drain", ID, "--reason", "x"], /--reason is for --server alone/],
+    ["a wait without a service", ["drain", ID, "--wait", "5"], /--wait requires --server/],
+    ["no wait without a service", ["drain", ID, "--no-wait"], /--no-wait requires --server/],
+    ["a reason without a service", ["drain", ID, "--reason", "x"], /--reason requires --server/],
     [
       "a reason that is too long",
       ["drain", ID, "--server", "http://x", "--reason", "x".repeat(201)],

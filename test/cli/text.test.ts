@@ -46,7 +46,7 @@ describe.each([
 ])("%s", (_, textFor) => {
   test("has one row a registration in a file or a pipe, however long its names are", () => {
     expect(textFor()).toMatch(
-      /^alb {2}k8s-ingressn-ingressn-0123456789 \/ k8s-ingressn-ingressn-abcdef0123 {2}i-\S+ {2}healthy/m,
+      /^alb +k8s-ingressn-ingressn-0123456789 \/ k8s-ingressn-ingressn-abcdef0123 {2}i-\S+ {2}healthy/m,
     );
   });
 

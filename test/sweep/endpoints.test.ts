@@ -260,7 +260,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         "a cancel where it is not enabled",
         request("DELETE /drains/d-1", { headers: [BEARER] }),
         409,
-        /registers targets again, which is not enabled: set UNDO=true for the service/,
+        /cancelling is not enabled: set UNDO=true for the service/,
       ),
     ],
   },

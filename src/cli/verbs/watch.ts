@@ -12,10 +12,12 @@ export function declareWatch(program: Command): Command {
     "after",
     [
       "",
-      "Each notice starts one drain, which is never refused. For scheduled maintenance it starts 65 minutes before.",
-      "A failed drain is retried while the notice exists. If the notice disappears, targets stay deregistered.",
-      "After the drain, watch keeps running, so that a DaemonSet does not restart it. SIGTERM ends it with code 0;",
-      "running drains continue for SHUTDOWN_GRACE. Pods need hostNetwork, or a metadata hop limit of 2.",
+      "Each notice starts one drain, which is never refused. For scheduled",
+      "maintenance it starts 65 minutes before. A failed drain is retried while the",
+      "notice exists. If the notice disappears, targets stay deregistered. After the",
+      "drain, watch keeps running, so that a DaemonSet does not restart it. SIGTERM",
+      "ends it with code 0; running drains continue for SHUTDOWN_GRACE. Pods need",
+      "hostNetwork, or a metadata hop limit of 2.",
     ].join("\n"),
   );
 }
