@@ -62,17 +62,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: [
-      "drain",
-      "aws",
-      "ledger",
-      "observe",
-      "sources",
-      "demo",
-      "simulator",
-      "config",
-      "app",
-    ],
+    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "app"],
     packages: ["commander", "listr2", "node:http", "node:https", "zod"],
   },
 };

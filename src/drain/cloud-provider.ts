@@ -100,12 +100,21 @@ export interface Observed {
   readonly states: ReadonlyMap<string, RegistrationState>;
 }
 
-/** How the targets of a pool fare. */
+/** The number of healthy targets below which the cloud itself routes otherwise. The higher one of the two counts. */
+export interface HealthyMinimum {
+  readonly count: number;
+  /** Of the targets that are registered and not draining, 0 to 100. */
+  readonly percent: number;
+}
+
+/** The health of a pool's targets. */
 export interface PoolHealth {
   /** When the cloud was asked, in milliseconds since the epoch. */
   readonly at: number;
   /** All that are registered. The same list as long as nothing has changed. */
-  readonly targets: readonly Pick<Registration, "target" | "isHealthy">[];
+  readonly targets: readonly Pick<Registration, "target" | "isHealthy" | "state">[];
+  /** Absent: the cloud has none. */
+  readonly minimum?: HealthyMinimum;
   /**
    * The zone of a target; undefined where nobody knows it. Given only where each zone of the load balancer sends to its
    * own targets alone, and the same function as long as `targets` is the same list.

@@ -18,6 +18,7 @@ import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
+import { CrossZoneSettings } from "./cross-zone.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
@@ -58,6 +59,7 @@ export class AwsProvider implements CloudProvider {
   readonly #instances: InstanceLookup;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
+  readonly #classicHealth: ClassicHealth;
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
@@ -67,7 +69,8 @@ export class AwsProvider implements CloudProvider {
     this.#aws = aws;
     this.#options = options;
     const zones = new InstanceZones(aws);
-    const classicHealth = new ClassicHealth(aws, clock);
+    const crossZone = new CrossZoneSettings(aws, clock);
+    this.#classicHealth = new ClassicHealth(aws, clock);
     this.#known = new KnownInstances(aws, clock, (instance) => {
       zones.learned(instance);
       return asLiveNode(instance, options);
@@ -81,8 +84,9 @@ export class AwsProvider implements CloudProvider {
       clock,
       reads: this.#reads,
       classicReads: this.#classicReads,
-      classicHealth,
+      classicHealth: this.#classicHealth,
       terms: this.#terms,
+      crossZone,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
@@ -97,8 +101,15 @@ export class AwsProvider implements CloudProvider {
       instances: this.#known,
       indexPerSecond,
     });
-    const healths = { clock, index: this.#index, reads: this.#reads, classicHealth, terms: this.#terms, zones };
-    this.#healths = new PoolHealths(healths);
+    this.#healths = new PoolHealths({
+      clock,
+      index: this.#index,
+      reads: this.#reads,
+      classicHealth: this.#classicHealth,
+      terms: this.#terms,
+      crossZone,
+      zones,
+    });
   }
 
   /** Keeps what is known of memberships fresh until `signal` aborts. */
@@ -152,6 +163,7 @@ export class AwsProvider implements CloudProvider {
     const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
     await deregisterFrom(this.#aws, pool, taking, by);
     this.#index.deregistered(pool, taken);
+    if (pool.kind === "classic") this.#classicHealth.deregistered(pool, taken);
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {

@@ -229,7 +229,11 @@ export class FakeCloud implements CloudProvider {
     const zones = new Map(here.map(({ registration, nodeId }) => [registration.target, this.zones.get(nodeId)]));
     return {
       at: this.#clock.now(),
-      targets: listed.map((known) => ({ target: known.registration.target, isHealthy: isHealthy(known) })),
+      targets: listed.map((known) => ({
+        target: known.registration.target,
+        state: this.#state(known),
+        isHealthy: isHealthy(known),
+      })),
       countNodes: () => new Set(listed.map(({ nodeId }) => nodeId)).size,
       ...((pool as FakePool).isZonal === true ? { zoneOf: (target: string) => zones.get(target) } : {}),
     };
