@@ -175,6 +175,12 @@ export interface CloudProvider {
   /** How the pool's targets fare, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
+  /**
+   * As `healthOf`, without asking how the pool works, which takes a call a pool: each zone is counted alone, as if the
+   * load balancer did so, and the pool has no minimum of its own. Where enough remain by this count, they do by any.
+   */
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
+
   /** Of which kinds the pools are that the node could be in, as far as a search has listed them. */
   kindsAround(node: Node): ReadonlySet<LoadBalancerKind>;
 

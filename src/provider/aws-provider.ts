@@ -92,15 +92,6 @@ export class AwsProvider implements CloudProvider {
       meant: (node, pools, by) => this.#meant(node, pools, by),
       asItIsNow: (node, by) => this.#asItIsNow(node, by),
     });
-    const { indexPerSecond } = options;
-    this.#refresh = new IndexRefresh({
-      clock,
-      index: this.#index,
-      reads: this.#reads,
-      terms: this.#terms,
-      instances: this.#known,
-      indexPerSecond,
-    });
     this.#healths = new PoolHealths({
       clock,
       index: this.#index,
@@ -109,6 +100,18 @@ export class AwsProvider implements CloudProvider {
       terms: this.#terms,
       crossZone,
       zones,
+    });
+    const { indexPerSecond } = options;
+    this.#refresh = new IndexRefresh({
+      clock,
+      index: this.#index,
+      reads: this.#reads,
+      terms: this.#terms,
+      instances: this.#known,
+      prepareGuard: async (pool, by) => {
+        if (options.isGuarded === true) await this.#healths.prepare(pool, by);
+      },
+      indexPerSecond,
     });
   }
 
@@ -140,6 +143,10 @@ export class AwsProvider implements CloudProvider {
 
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
     return this.#healths.of(pool, notBefore, by);
+  }
+
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    return this.#healths.strictlyOf(pool, notBefore, by);
   }
 
   kindsAround(node: Node): ReadonlySet<Pool["kind"]> {

@@ -48,15 +48,29 @@ export class PoolHealths {
 
   /** See `CloudProvider.healthOf`. */
   async of(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
-    const known = this.#known(pool);
     const [read, terms, isOn] = await Promise.all([
-      known !== undefined && known.at >= notBefore ? known : this.#read(pool, notBefore, by),
+      this.#readSince(pool, notBefore, by),
       this.#options.terms.of(pool, by),
       this.#isCrossZone(pool, by),
     ]);
     const isZonal = terms !== undefined && isZonalBy(terms, () => isOn) === true;
     if (isZonal) await this.#options.zones.learn(instancesOf(read.targets), by);
     return this.#health(read, terms, isZonal);
+  }
+
+  /** See `CloudProvider.strictHealthOf`. */
+  async strictlyOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    const { zones, index } = this.#options;
+    // The listing of a classic load balancer names its instances before their health is known.
+    const listed = [...(index.pools.classics.get(pool.id)?.instances ?? [])];
+    const [read] = await Promise.all([this.#readSince(pool, notBefore, by), zones.learn(listed, by)]);
+    await zones.learn(instancesOf(read.targets), by);
+    return this.#health(read, undefined, true);
+  }
+
+  /** Learns beforehand what `of` would ask besides the pool's terms and targets. */
+  async prepare(pool: Pool, by: CallFor): Promise<void> {
+    await this.#isCrossZone(pool, by);
   }
 
   /** What the load balancers of the pool say. Only those kinds are asked that may have it off. */
@@ -79,6 +93,11 @@ export class PoolHealths {
     }
     const known = classicHealth.known(pool);
     return known !== undefined && clock.now() - known.at <= CLASSIC_KEPT_MS ? known : undefined;
+  }
+
+  async #readSince(pool: Pool, notBefore: number, by: CallFor): Promise<ReadTargets> {
+    const known = this.#known(pool);
+    return known !== undefined && known.at >= notBefore ? known : this.#read(pool, notBefore, by);
   }
 
   async #read(pool: Pool, notBefore: number, by: CallFor): Promise<ReadTargets> {

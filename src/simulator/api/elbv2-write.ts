@@ -89,7 +89,10 @@ export const elbv2WriteActions: ApiActions = {
     const pairs = wanted.map((one) => [requiredText(one, "Key"), requiredText(one, "Value")] as const);
     const unknown = pairs.find(([key]) => !attributes.has(key));
     if (unknown !== undefined)
-      throw new AwsError("InvalidConfigurationRequest", `Load balancer attribute key '${unknown[0]}' is not recognized`);
+      throw new AwsError(
+        "InvalidConfigurationRequest",
+        `Load balancer attribute key '${unknown[0]}' is not recognized`,
+      );
     for (const [key, value] of pairs) attributes.set(key, value);
     return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
   },
