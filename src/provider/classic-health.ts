@@ -58,10 +58,10 @@ export class ClassicHealth {
     if (known !== undefined) this.#known.set(id, this.#withoutEnded(id, known));
   }
 
-  /** Of load balancers that are gone nothing is kept. */
-  keepOnly(isThere: (name: string) => boolean): void {
-    for (const kept of [this.#reads, this.#known, this.#ended]) {
-      for (const id of [...kept.keys()]) if (!isThere(id)) kept.delete(id);
+  /** Of load balancers that are gone nothing is cached. */
+  retainOnly(isThere: (name: string) => boolean): void {
+    for (const cached of [this.#reads, this.#known, this.#ended]) {
+      for (const id of [...cached.keys()]) if (!isThere(id)) cached.delete(id);
     }
   }
 

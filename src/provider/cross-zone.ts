@@ -54,9 +54,9 @@ export class CrossZoneSettings {
   }
 
   /** Forgets load balancers that no longer exist. */
-  keepOnly(isThere: (arn: string) => boolean): void {
-    for (const kept of [this.#known, this.#asked]) {
-      for (const arn of [...kept.keys()]) if (!isThere(arn)) kept.delete(arn);
+  retainOnly(isThere: (arn: string) => boolean): void {
+    for (const cached of [this.#known, this.#asked]) {
+      for (const arn of [...cached.keys()]) if (!isThere(arn)) cached.delete(arn);
     }
   }
 

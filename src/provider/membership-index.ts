@@ -136,7 +136,7 @@ export class MembershipIndex {
     const seekers = this.#seekersOf(group);
     const seen = new Map<NodeSearch, Registration[]>();
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
-    const kept: Registration[] = [];
+    const registrations: Registration[] = [];
     const { remembers, isGuarded } = this.#options;
     group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target?.Id ?? "").length > 0);
     group.isWhole = remembers || group.isGuarded;
@@ -146,10 +146,10 @@ export class MembershipIndex {
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
       // This read was sent before the deregistration was acknowledged.
       const isOld = number <= (group.endedBy.get(registration.target) ?? 0);
-      if (group.isWhole) kept.push(isOld ? { ...registration, ...DEREGISTERED } : registration);
+      if (group.isWhole) registrations.push(isOld ? { ...registration, ...DEREGISTERED } : registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
-    group.registrations = kept;
+    group.registrations = registrations;
     this.#members.changed();
     for (const [search, registrations] of seen) search.saw(group.pool, registrations);
     this.#endThoseThatAreDone();
@@ -256,9 +256,9 @@ export class MembershipIndex {
     const { reads, classicReads, classicHealth, terms, crossZone } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
-    for (const kept of [reads, classicReads, classicHealth, terms]) kept.keepOnly(isThere);
+    for (const cache of [reads, classicReads, classicHealth, terms]) cache.retainOnly(isThere);
     const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
-    crossZone.keepOnly((arn) => loadBalancers.has(arn));
+    crossZone.retainOnly((arn) => loadBalancers.has(arn));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;

@@ -158,7 +158,7 @@ export function deregisterTargets(
 ): Promise<void> {
   const targets: TargetDescription[] = [];
   const gathered = async () => {
-    const still = targets.length === 0 ? undefined : by.stillTaken?.();
+    const still = targets.length === 0 ? undefined : by.stillIncluded?.();
     if (still !== undefined) targets.splice(0, Infinity, ...targets.filter((target) => still.has(nameOf(target))));
     targets.push(...(await take(TARGETS_PER_CALL_MAX - targets.length)).map(targetOf));
     return targets;
