@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type DemoRun, runStrategy } from "../demo/run.ts";
 import { STRATEGIES } from "../demo/strategies.ts";
 import { comparisonText, demoReport, INTRODUCTION, nextStepText } from "../demo/text.ts";
+import { tooSlowText, verdictOn } from "../demo/verdict.ts";
 import { newAbort } from "../drain/abort.ts";
 import { EXIT } from "./exit-codes.ts";
 
@@ -10,7 +11,7 @@ export function addDemoCommand(program: Command): void {
     .command("demo")
     .summary("take a node away from a simulated cluster, under real traffic")
     .description(
-      "Takes a node away from a simulated cluster in three ways, under real traffic, and compares what clients lose. Needs no AWS account and no network.",
+      "Takes a node away from a simulated cluster in three ways, under real traffic, and compares what clients lose. Needs no AWS account and no network. Exits with 1 if the last way loses requests, or if the machine is too slow to send the traffic.",
     )
     .option("--json", "print one JSON object on stdout, and everything else on stderr")
     .action(async ({ json = false }: { readonly json?: boolean }) => {
@@ -32,7 +33,7 @@ async function demo(json: boolean): Promise<number> {
   }
   if (json) process.stdout.write(`${JSON.stringify(demoReport(runs))}\n`);
   else say(`${comparisonText(runs)}\n\n${nextStepText()}`);
-  const first = runs.at(0)?.losses.length ?? 0;
-  const last = runs.at(-1)?.losses.length ?? 0;
-  return first > 0 && last === 0 ? EXIT.done : EXIT.notDrained;
+  const verdict = verdictOn(runs);
+  if (verdict === "too-slow") say(tooSlowText(runs));
+  return verdict === "shown" ? EXIT.done : EXIT.notDrained;
 }

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Destination, Traffic } from "../../src/demo/traffic.ts";
 import { ScaledClock } from "../../src/simulator/clock.ts";
-import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { Child, startService } from "../support/child-process.ts";
+import { carryInside } from "../support/machine-inside.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
 import { never, VPC } from "../support/simulated-region.ts";
 
@@ -75,8 +75,7 @@ async function cluster() {
 describe("the built service under traffic", () => {
   test("drains a node without losing a request on any kind of load balancer, and one that is just terminated loses some on each", async () => {
     const { clock, world, ids, env } = await cluster();
-    const plane = await DataPlane.open(world);
-    onTestFinished(() => plane.close());
+    const plane = await carryInside(world);
     const destinations: Destination[] = [
       { name: "alb", url: plane.url("alb") },
       { name: "alb by rule", url: `${plane.url("alb")}/rule/x` },

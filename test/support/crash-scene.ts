@@ -8,9 +8,9 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { carry } from "../simulator/data-plane/carried.ts";
 import { Child, type Environment, startService } from "./child-process.ts";
 import { stateDir } from "./ledger-entries.ts";
+import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { VPC } from "./simulated-region.ts";
 
@@ -99,7 +99,7 @@ export class CrashScene {
     restrictChildren(simulator);
     const AWS_ENDPOINT_URL = await simulator.listen();
     onTestFinished(() => simulator.close());
-    const { plane } = await carry(world);
+    const plane = await carryInside(world);
     const folder = await stateDir();
     const destinations: Destination[] = ["web", "tcp", "legacy"].map((name) => ({ name, url: plane.url(name) }));
     const traffic = new Traffic({

@@ -10,9 +10,9 @@ import type { AutoScalingGroup } from "../../src/simulator/world/auto-scaling-gr
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { LifecycleAction, LifecycleHook } from "../../src/simulator/world/lifecycle-action.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { carry } from "../simulator/data-plane/carried.ts";
 import { type Child, startService } from "./child-process.ts";
 import { addPools, DELAYS_SECONDS, type DepartureTiming } from "./departure-pools.ts";
+import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { realQueue } from "./real-queue.ts";
 import { VPC } from "./simulated-region.ts";
@@ -115,7 +115,7 @@ export class DepartureScene {
     const queue = await realQueue();
     restrictChildren(simulator, { QUEUE: queue.url }, { for: "serve" });
     announce(world, queue.url, input.duplicateEvery);
-    const { plane } = await carry(world);
+    const plane = await carryInside(world);
     const traffic = new Traffic({
       destinations: [
         { name: "web", url: plane.url("shop") },
