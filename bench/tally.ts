@@ -1,7 +1,6 @@
 import type { ApiAnswer } from "../src/simulator/api/answer.ts";
 import type { Departures } from "./departures.ts";
-import { columnOf, guessPurpose, type Purpose } from "./purpose.ts";
-import { type ElbCall, isThrottled } from "./wire.ts";
+import { columnOf, type ElbCall, guessPurpose, isThrottled, type Purpose } from "./purpose.ts";
 
 type Columns = { drain: number; scan: number; index: number };
 
@@ -42,7 +41,7 @@ export class Tally {
     if (call.api === "ec2" || answer.status !== 200) return;
     if (call.ids.length > 0) {
       this.#leaving.add(call.pool);
-      this.#departures.accepted(call, at);
+      this.#departures.acknowledged(call, at);
     } else if (guessPurpose(call, (pool) => this.#leaving.has(pool)) === "find") this.#departures.searched(at);
   }
 

@@ -9,7 +9,7 @@ export interface Indexed {
   readonly bytes: number;
 }
 
-export interface KeptBounds {
+export interface RetentionBounds {
   /** Drains that have ended, and the bytes of their lines: the newest are kept. */
   readonly endedMax: number;
   readonly endedBytesMax: number;
@@ -63,7 +63,7 @@ export class LedgerIndex {
   }
 
   /** All but those that have not ended, and the newest of the others. */
-  dropped({ endedMax, endedBytesMax }: KeptBounds): ReadonlySet<string> {
+  dropped({ endedMax, endedBytesMax }: RetentionBounds): ReadonlySet<string> {
     const dropped = new Set<string>();
     let ended = 0;
     let bytes = 0;
@@ -109,5 +109,33 @@ export class DrainsByNode {
   /** The newest first. */
   of(node: string): readonly string[] {
     return [...(this.#drains.get(node) ?? [])].reverse();
+  }
+}
+
+/** Those who watch drains as their entries come. */
+export class Followers {
+  readonly #byDrain = new Map<string, Set<(entry: LedgerEntry) => void>>();
+
+  /** See `Ledger.follow`. */
+  follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void {
+    const all = this.#byDrain.get(drain) ?? new Set();
+    this.#byDrain.set(drain, all);
+    // The same function may follow twice.
+    const own = (entry: LedgerEntry) => onEntry(entry);
+    all.add(own);
+    return () => {
+      all.delete(own);
+      if (all.size === 0 && this.#byDrain.get(drain) === all) this.#byDrain.delete(drain);
+    };
+  }
+
+  notify(entry: LedgerEntry): void {
+    for (const onEntry of this.#byDrain.get(entry.drain) ?? []) {
+      try {
+        onEntry(entry);
+      } catch {
+        // Whoever watches can't be allowed to stop a drain.
+      }
+    }
   }
 }

@@ -1,10 +1,9 @@
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError, type DrainErrorCode } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
-import { MalformedEvent } from "./events/malformed-event.ts";
+import { MalformedEvent } from "./events/event-fields.ts";
 import type { ImdsClient } from "./imds-client.ts";
-import { IDENTITY_PATH, type InstanceIdentity, readIdentity } from "./metadata/identity-document.ts";
-import type { MetadataKind } from "./metadata/metadata-kind.ts";
+import { IDENTITY_PATH, type InstanceIdentity, type MetadataKind, readIdentity } from "./metadata/metadata-kind.ts";
 import { rebalanceRecommendation } from "./metadata/rebalance-recommendation.ts";
 import { scheduledMaintenance } from "./metadata/scheduled-maintenance.ts";
 import { spotAction } from "./metadata/spot-action.ts";
@@ -17,7 +16,7 @@ export interface MetadataWatchOptions {
   readonly intervalMs: number;
   /** Whether a recommendation alone is a notice. */
   readonly heedsRecommendations: boolean;
-  readonly heard: MetadataObserver;
+  readonly onEvent: MetadataObserver;
 }
 
 /** The most urgent first. */
@@ -54,9 +53,9 @@ export class MetadataWatch {
    * stands there. What was yielded before that is still to be `done`.
    */
   async *notices(identity: InstanceIdentity, stop: AbortSignal): AsyncGenerator<Notice> {
-    const { clock, heard, heedsRecommendations } = this.#options;
+    const { clock, onEvent, heedsRecommendations } = this.#options;
     const kinds = heedsRecommendations ? [...KINDS, rebalanceRecommendation] : KINDS;
-    const standing = new StandingNotices({ clock, heard });
+    const standing = new StandingNotices({ clock, onEvent });
     try {
       for (;;) {
         const bodies = await this.#round(
@@ -97,7 +96,7 @@ export class MetadataWatch {
       if (!(error instanceof MalformedEvent)) throw error;
       if (this.#malformed.get(path) !== error.message) {
         this.#malformed.set(path, error.message);
-        this.#options.heard({ type: "malformed", path, problem: error.message });
+        this.#options.onEvent({ type: "malformed", path, problem: error.message });
       }
       return undefined;
     }
@@ -123,7 +122,7 @@ export class MetadataWatch {
     this.#failures = error === undefined ? 0 : this.#failures + 1;
     if (this.#unreadable === error?.code) return;
     this.#unreadable = error?.code;
-    this.#options.heard(error === undefined ? { type: "readable" } : { type: "unreadable", error });
+    this.#options.onEvent(error === undefined ? { type: "readable" } : { type: "unreadable", error });
   }
 
   #wait(signal: AbortSignal): Promise<void> {

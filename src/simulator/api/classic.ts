@@ -8,14 +8,15 @@ import {
   type Bounds,
   integer,
   type Params,
+  PORT,
   requiredInteger,
   requiredText,
   structure,
   structures,
   text,
   texts,
+  vpcOfSubnet,
 } from "./params.ts";
-import { PORT, vpcOfSubnet } from "./target-description.ts";
 import type { XmlFields } from "./xml.ts";
 
 const NAMES_PER_TAGS_CALL_MAX = 20;
@@ -152,7 +153,7 @@ export const classicActions: ApiActions = {
       unhealthyThreshold: requiredInteger(check, "UnhealthyThreshold", THRESHOLD),
     };
     // What the old settings have found out stays true.
-    loadBalancer.settleHealth(world.clock.now());
+    loadBalancer.catchUpHealth(world.clock.now());
     loadBalancer.healthCheckTarget = target;
     loadBalancer.healthCheck = healthCheck;
     return { HealthCheck: healthCheckXml(loadBalancer) };

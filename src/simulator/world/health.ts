@@ -15,7 +15,7 @@ export type HealthState = "initial" | "healthy" | "unhealthy";
 
 /**
  * What a load balancer thinks of one target. Nothing runs in the background: the state follows from how long the
- * process has answered or not. So `settle` must be called before a process changes, and before the state is read.
+ * process has answered or not. So `catchUp` must be called before a process changes, and before the state is read.
  */
 export class Health {
   #state: HealthState;
@@ -25,11 +25,29 @@ export class Health {
   }
 
   /** The state at `now`, of a target whose checks began at `checkedSince`. A new target needs one good check only. */
-  settle(now: number, answering: Answering, check: HealthCheck, checkedSince: number): HealthState {
+  catchUp(now: number, answering: Answering, check: HealthCheck, checkedSince: number): HealthState {
     const since = Math.max(answering.since, checkedSince);
     const goodChecks = this.#state === "initial" ? 1 : check.healthyThreshold;
     const needed = answering.up ? goodChecks : check.unhealthyThreshold;
     if (now >= since + needed * check.intervalMs) this.#state = answering.up ? "healthy" : "unhealthy";
     return this.#state;
   }
+}
+
+/** One time of being registered. A target that was deregistered and registered again has two. */
+export interface Spell {
+  /** Milliseconds since the epoch, as all times here. */
+  readonly registeredAt: number;
+  /** While it drains, and after. */
+  deregisteredAt: number | undefined;
+}
+
+/** What a read that knows the world as it was at `asOf` takes for the target's registration: the newest one by then. */
+export function spellAsOf<T extends Spell>(spells: readonly T[], asOf: number): T | undefined {
+  return spells.findLast(({ registeredAt }) => registeredAt <= asOf);
+}
+
+/** Whether the spell has ended in the eyes of such a read. */
+export function hasEndedAsOf({ deregisteredAt }: Spell, asOf: number): boolean {
+  return deregisteredAt !== undefined && deregisteredAt <= asOf;
 }

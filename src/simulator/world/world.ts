@@ -22,7 +22,6 @@ import { Interruptions } from "./interruptions.ts";
 import type { Listener, LoadBalancer, Rule } from "./load-balancer.ts";
 import { LoadBalancers } from "./load-balancers.ts";
 import type { ScaleIn } from "./scale-in.ts";
-import { Schedule } from "./schedule.ts";
 import { ScheduledEvents } from "./scheduled-events.ts";
 import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
 
@@ -83,7 +82,7 @@ export class World {
   addInstance(input: InstanceInput, at = this.clock.now()): Instance {
     const instance = new Instance(input, this.region, at);
     this.instances.set(instance.id, instance);
-    this.tell({ type: "instance-added", instance });
+    this.notify({ type: "instance-added", instance });
     return instance;
   }
 
@@ -126,14 +125,14 @@ export class World {
   /** As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. */
   beginScaleIn(group: AutoScalingGroup, instance: Instance): ScaleIn {
     const scaleIn = this.#scaling.beginScaleIn(group, instance, this.clock.now());
-    this.settle();
+    this.catchUp();
     return scaleIn;
   }
 
   /** To be called when a lifecycle action was completed or has got a heartbeat. */
   scaleInChanged({ dueAt }: ScaleIn): void {
     this.dueAt(dueAt);
-    this.settle();
+    this.catchUp();
   }
 
   /** Lets something happen at a moment that is to come. */
@@ -142,9 +141,9 @@ export class World {
     this.dueAt(moment);
   }
 
-  /** To be called where `settle` will have something to bring about at `moment`. */
+  /** To be called where `catchUp` will have something to bring about at `moment`. */
   dueAt(moment: number): void {
-    this.tell({ type: "due", at: moment });
+    this.notify({ type: "due", at: moment });
   }
 
   /** The moments at which something is due, as far as is known now. */
@@ -156,11 +155,11 @@ export class World {
    * Brings about what is due by now, each thing at its moment: what Auto Scaling does, what EC2 has said it would do.
    * Nothing runs in the background, so whoever looks at the world from outside calls it first.
    */
-  settle(): void {
+  catchUp(): void {
     const now = this.clock.now();
     for (;;) {
       const next = this.#schedule.nextAt ?? Number.POSITIVE_INFINITY;
-      if (this.#scaling.settle(Math.min(next, now))) continue;
+      if (this.#scaling.catchUp(Math.min(next, now))) continue;
       if (next > now) return;
       this.#schedule.run();
     }
@@ -168,7 +167,7 @@ export class World {
 
   /** Tells whoever delivers events what AWS would announce. */
   announce(announcement: Announcement): void {
-    this.tell({ type: "announced", announcement });
+    this.notify({ type: "announced", announcement });
   }
 
   isRunning(id: string): boolean {
@@ -196,7 +195,7 @@ export class World {
 
   deregisterTarget(group: TargetGroup, description: TargetDescription): void {
     const target = group.deregister(description, this.clock.now());
-    if (target !== undefined) this.tell({ type: "target-deregistered", group, target });
+    if (target !== undefined) this.notify({ type: "target-deregistered", group, target });
   }
 
   get loadBalancers(): Map<string, LoadBalancer> {
@@ -233,7 +232,7 @@ export class World {
 
   deregisterClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void {
     if (loadBalancer.deregister(instanceId, this.clock.now())) {
-      this.tell({ type: "classic-deregistered", loadBalancer, instanceId });
+      this.notify({ type: "classic-deregistered", loadBalancer, instanceId });
     }
   }
 
@@ -276,12 +275,12 @@ export class World {
   }
 
   /** Brings every target's health up to date: to be called before processes begin or cease to answer. */
-  settleHealth(now: number): void {
-    for (const group of this.targetGroups.values()) group.settleHealth(now);
-    for (const classic of this.classics.values()) classic.settleHealth(now);
+  catchUpHealth(now: number): void {
+    for (const group of this.targetGroups.values()) group.catchUpHealth(now);
+    for (const classic of this.classics.values()) classic.catchUpHealth(now);
   }
 
-  tell(change: WorldChange): void {
+  notify(change: WorldChange): void {
     for (const watcher of this.#watchers) watcher(change);
   }
 
@@ -292,4 +291,48 @@ export class World {
   newUuid(): string {
     return this.#ids.nextUuid();
   }
+}
+
+/** One thing that is to happen. It is told the moment that was meant, which may have passed. */
+type Happening = (at: number) => void;
+
+/** What is to happen, each at a moment that is known beforehand, in milliseconds since the epoch. */
+class Schedule {
+  readonly #entries: { readonly at: number; readonly happen: Happening }[] = [];
+
+  /** Things of the same moment happen in the order in which they were added. */
+  add(at: number, happen: Happening): void {
+    const before = this.#entries.findLastIndex((entry) => entry.at <= at);
+    this.#entries.splice(before + 1, 0, { at, happen });
+  }
+
+  /** When the next thing happens. */
+  get nextAt(): number | undefined {
+    return this.#entries[0]?.at;
+  }
+
+  /** When anything happens. */
+  get times(): readonly number[] {
+    return this.#entries.map(({ at }) => at);
+  }
+
+  /** Lets the next thing happen. */
+  run(): void {
+    const next = this.#entries.shift();
+    next?.happen(next.at);
+  }
+}
+
+/** Lets everything in the world happen at its moment, also when nobody looks, until `signal` aborts. */
+export function catchUpOnTime(world: World, signal: AbortSignal): void {
+  const catchUpAt = (at: number) => {
+    world.clock.sleep(at - world.clock.now(), signal).then(
+      () => world.catchUp(),
+      () => {}, // Aborted.
+    );
+  };
+  for (const at of world.dueTimes) catchUpAt(at);
+  world.watch((change) => {
+    if (change.type === "due") catchUpAt(change.at);
+  });
 }

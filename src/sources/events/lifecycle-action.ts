@@ -1,8 +1,7 @@
-import { shown } from "../../drain/errors.ts";
-import type { EventReading } from "../announcement.ts";
-import type { EventFields } from "./event-fields.ts";
-import type { EventOrigin } from "./event-origin.ts";
-import { announced, nothingAsked } from "./readings.ts";
+import { printable } from "../../drain/errors.ts";
+import { announced, type EventReading, nothingAsked } from "../announcement.ts";
+import { type EventOrigin, eventOrigin } from "./event-bridge-kind.ts";
+import { type EventFields, within } from "./event-fields.ts";
 
 const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 
@@ -16,7 +15,7 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
   if (transition !== TERMINATING) return nothingAsked(`lifecycle action: ${transition}`);
   const groupName = fields.text("AutoScalingGroupName");
   // In a warm pool the machine lives on, but it leaves service all the same.
-  const isKept = fields.optionalText("Destination") === "WarmPool";
+  const isToWarmPool = fields.optionalText("Destination") === "WarmPool";
   return announced([
     {
       kind: "autoscaling-terminate",
@@ -27,7 +26,18 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
         hookName: fields.text("LifecycleHookName"),
         token: fields.text("LifecycleActionToken"),
       },
-      reason: `Auto Scaling ${isKept ? "return to the warm pool" : "termination"}: ${shown(groupName)}`,
+      reason: `Auto Scaling ${isToWarmPool ? "return to the warm pool" : "termination"}: ${printable(groupName)}`,
     },
   ]);
+}
+
+const ORIGIN = { announcedAt: "Time", eventId: "RequestId", accountId: "AccountId" } as const;
+
+/** What a hook with a notification target sends to a queue or a topic, without EventBridge. It does not name the region. */
+export function isLifecycleNotification(fields: EventFields): boolean {
+  return fields.has("LifecycleTransition");
+}
+
+export function readLifecycleNotification(fields: EventFields): EventReading {
+  return within("lifecycle action", () => readLifecycleAction(fields, eventOrigin(fields, ORIGIN)));
 }
