@@ -26,7 +26,7 @@ const CONNECTION_LIFETIME_MS = 500;
 const HOOK: LifecycleHook = {
   name: "drain",
   transition: "autoscaling:EC2_INSTANCE_TERMINATING",
-  heartbeatTimeoutSeconds: 4,
+  heartbeatTimeoutSeconds: 6,
   defaultResult: "ABANDON",
 };
 
@@ -37,8 +37,8 @@ export interface DepartureSceneInput {
   readonly launchMs?: number;
   /** Every so manieth message is sent twice. */
   readonly duplicateEvery?: number;
-  /** Of the pool named `reports`. Default: as its fellows'. */
-  readonly reportsDelaySeconds?: number;
+  /** Deregistration delays in place of the usual ones. */
+  readonly delaysSeconds?: Partial<typeof DELAYS_SECONDS>;
 }
 
 /** A deregistration that has had an effect, in AWS's own books. */
@@ -98,7 +98,7 @@ export class DepartureScene {
     const nodes = Array.from({ length: input.nodes }, (_, index) => addNode(world, index + 1));
     const pools = addPools(world, nodes, {
       ...DELAYS_SECONDS,
-      reports: input.reportsDelaySeconds ?? DELAYS_SECONDS.reports,
+      ...input.delaysSeconds,
     });
     const workers = world.addAutoScalingGroup({
       name: "workers",
