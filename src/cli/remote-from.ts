@@ -1,6 +1,5 @@
 import { type Config, ConfigError, OPTIONS, type OptionName, readConfig, type Verb } from "../config/config.ts";
-import { OptionFileError } from "../config/files.ts";
-import { readSecrets } from "../config/secrets.ts";
+import { OptionFileError, readSecrets } from "../config/files.ts";
 import { readTlsIdentity } from "../config/tls.ts";
 import type { Call } from "./call.ts";
 import { flagsFrom } from "./options.ts";
