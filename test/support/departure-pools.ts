@@ -27,23 +27,23 @@ export const SHORT: DepartureTiming = {
     classicRegistrationMs: 3_000,
     shuttingDownMs: 1_000,
     terminatedDropMs: 500,
-    pendingMs: 1_000,
+    pendingMs: 200,
     connectTimeoutMs: 300,
   },
-  allowances: { ALB_PROPAGATION: "3", NLB_PROPAGATION: "8", CLASSIC_MINIMUM: "2" },
+  allowances: { ALB_PROPAGATION: "3", NLB_PROPAGATION: "12", CLASSIC_MINIMUM: "2" },
 };
 /** How long each pool must be held at least, in milliseconds, by these allowances and delays. */
 export const SHORT_HOLDS_MS: Readonly<Record<string, number>> = {
   web: 3_000,
   reports: 3_000,
-  tcp: 8_000,
+  tcp: 12_000,
   legacy: 2_000,
 };
 /** By the lags above: what is left of each hold when the last request may come. */
 export const SHORT_SPARES: Readonly<Record<string, Spare>> = {
   web: { through: "alb", spareMs: 1_500 },
   reports: { through: "alb", spareMs: 1_500 },
-  tcp: { through: "nlb", spareMs: 2_000 },
+  tcp: { through: "nlb", spareMs: 6_000 },
   legacy: { through: "classic", spareMs: 1_500 },
 };
 

@@ -26,7 +26,7 @@ const CONNECTION_LIFETIME_MS = 500;
 const HOOK: LifecycleHook = {
   name: "drain",
   transition: "autoscaling:EC2_INSTANCE_TERMINATING",
-  heartbeatTimeoutSeconds: 6,
+  heartbeatTimeoutSeconds: 10,
   defaultResult: "ABANDON",
 };
 
