@@ -47,7 +47,9 @@ async function service() {
   const { port } = JSON.parse(await child.line(/"listening"/));
   let measured = 0;
   const isQuiet = async () => {
-    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: "close" } })).text();
+    const metrics = await (
+      await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: "close" } })
+    ).text();
     return /^hasta_la_vista_drains_running 0$/m.test(metrics);
   };
   const heapBytes = async () => {

@@ -9,7 +9,7 @@ import type { World } from "../../src/simulator/world/world.ts";
  * A simulated machine without a process: a server in this one, which answers as the process does. When it is killed the
  * kernel closes the same sockets. For scenes of many machines, each of which would take as long to start as a test.
  */
-export class MachineInside implements Machine {
+class MachineInside implements Machine {
   readonly port: number;
   readonly ended: Promise<void>;
   readonly #server: Server;
