@@ -61,7 +61,7 @@ export function guardText(event: Extract<DrainEvent, { type: "guarded" }>): stri
     case "waited":
       return `enough healthy targets remain now  ${stands}`;
     case "overridden":
-      return `deregistering although ${standing === undefined ? "the number of healthy targets is unknown" : "too few healthy targets remain"}  ${stands}`;
+      return `deregistering although ${standing === undefined ? "target health could not be read in time" : "too few healthy targets remain"}  ${stands}`;
     case "kept":
       return `kept, the last healthy target, until the machine terminates  ${stands}`;
     default:

@@ -16,7 +16,7 @@ const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
 const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
   drain<"kind" | "loadBalancer?" | "pool" | "target" | F>(level, "kind", "loadBalancer?", "pool", "target", ...more);
 
-const guarded = (level: Level) => target(level, "zone?", "healthyNow?", "wouldStay?", "needed?");
+const guarded = (level: Level) => target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");
 
 /** The end of a drain; of a request for a node that was not found, `asked` in place of `drain` and `node`. */
 const ended = <F extends string = never>(level: Level, ...more: readonly F[]) =>
@@ -121,6 +121,8 @@ export const LOG_LINES = {
   "replacement found": guarded("info"),
   /** GUARD_WAIT or the deadline left no more time: the target is deregistered although too few healthy ones remain. */
   "guard overridden": guarded("warn"),
+  /** Target health could not be read in time: the target is deregistered without the check. */
+  "guard skipped": guarded("warn"),
   /** The last healthy target stays registered until its machine terminates. */
   "target kept": guarded("warn"),
   /** The call failed. It is retried. */

@@ -33,7 +33,7 @@ export function drainLog(log: Log): DrainObserver {
       case "deregistered":
         return log(beginningOf(event), { ...about, ...where(event.registration), ...holdUntil(event) });
       case "guarded":
-        return log(GUARDED[event.verdict], { ...about, ...where(event.registration), ...event.standing });
+        return log(guardMessage(event), { ...about, ...where(event.registration), ...event.standing });
       case "deregister-failed":
         return log("deregistration failed", { ...about, ...where(event.registration), ...failure(event.error) });
       case "deregistering-again": {
@@ -64,6 +64,10 @@ export function drainLog(log: Log): DrainObserver {
         return event satisfies never;
     }
   };
+}
+
+function guardMessage({ verdict, standing }: Extract<DrainEvent, { type: "guarded" }>) {
+  return verdict === "overridden" && standing === undefined ? "guard skipped" : GUARDED[verdict];
 }
 
 const GUARDED = {

@@ -30,6 +30,8 @@ export interface KnownGroup {
   isWhole: boolean;
   /** Whether the guard needs the health of all of them. */
   isGuarded: boolean;
+  /** What this process has deregistered: by target, the number of the last read that was sent before AWS acknowledged it. */
+  readonly endedBy: Map<string, number>;
 }
 
 /** A classic load balancer: its listing names its instances. */
@@ -137,6 +139,7 @@ export class PoolList {
       registrations: [],
       isWhole: false,
       isGuarded: false,
+      endedBy: new Map(),
     };
   }
 
