@@ -135,12 +135,12 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("a flag of another verb", ["plan", ID, "--dry-run"], 2, /unknown option '--dry-run'/),
   ],
   cancel: [
-    row("neither a drain nor a file", ["cancel"], 2, /give the id of a drain and --server, or --from and the file/),
+    row("neither a drain nor a file", ["cancel"], 2, /give the id of a drain and --server, or give --from and a file/),
     row(
       "a drain without a service",
       ["cancel", "d-1"],
       2,
-      /give the id of a drain and --server, or --from and the file/,
+      /give the id of a drain and --server, or give --from and a file/,
     ),
     row(
       "a drain and a file",
