@@ -1,5 +1,5 @@
 import { type Config, ConfigError } from "../config/config.ts";
-import { readText, readTextFile } from "../config/files.ts";
+import { fileProblem, readText, readTextFile } from "../config/files.ts";
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
@@ -75,7 +75,9 @@ async function read(file: string, streams: Streams): Promise<ReportedDrain> {
   try {
     text = await (file === STDIN ? readText(streams.stdin, DRAIN_BYTES_MAX) : readTextFile(file, DRAIN_BYTES_MAX));
   } catch (error) {
-    throw new ConfigError([`--from is '${printable(file)}', which can't be used: ${(error as Error).message}`]);
+    throw new ConfigError([
+      `--from is '${printable(file)}', which can't be used: ${fileProblem(error as NodeJS.ErrnoException)}`,
+    ]);
   }
   return readDrainReport(name, text);
 }

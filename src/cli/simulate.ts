@@ -1,5 +1,5 @@
 import { ConfigError } from "../config/config.ts";
-import { readTextFile } from "../config/files.ts";
+import { fileProblem, readTextFile } from "../config/files.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
 import { printable } from "../drain/errors.ts";
@@ -46,7 +46,7 @@ async function readScenarioFile(file: string): Promise<Scenario> {
     return readScenario(await readTextFile(file, SCENARIO_BYTES_MAX));
   } catch (error) {
     if (error instanceof ScenarioError) throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
-    throw new ConfigError([`${file} can't be read: ${(error as Error).message}`]);
+    throw new ConfigError([`${file} can't be read: ${fileProblem(error as NodeJS.ErrnoException)}`]);
   }
 }
 

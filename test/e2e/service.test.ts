@@ -191,7 +191,7 @@ describe("SIGTERM", () => {
     await child.line(/"target deregistered"/);
 
     child.signal("SIGTERM");
-    await child.line(/"stopping/);
+    await child.line(/"shutdown started"/);
     const refused = await fetch(`${url}/drain?id=${ids[1]}`, { method: "POST", headers: bearer });
     expect(refused.status).toBe(503);
     expect((await fetch(`${url}/health`)).status).toBe(200);
@@ -288,7 +288,7 @@ test("the service lives on after an AWS that can't be reached", async () => {
   const { child, url } = await startService({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
   const unreachable = await fetch(`${url}/drain?id=i-00000000000000001`, { method: "POST", headers: bearer });
   expect(unreachable.status).toBe(502);
-  expect(JSON.parse(await child.line(/"drain failed"/))).toMatchObject({
+  expect(JSON.parse(await child.line(/"request failed"/))).toMatchObject({
     asked: { id: "i-00000000000000001" },
     code: "unreachable",
   });

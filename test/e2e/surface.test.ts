@@ -80,7 +80,7 @@ describe("the service's readiness", () => {
     const running = fetch(`${url}/drain?id=${ID}`, { method: "POST", headers: bearer });
     await child.line(/"target deregistered"/);
     child.signal("SIGTERM");
-    await child.line(/"stopping/);
+    await child.line(/"shutdown started"/);
     const stopping = await fetch(`${url}/ready`);
     expect([stopping.status, await stopping.json()]).toEqual([503, expect.objectContaining({ reason: "stopping" })]);
     expect((await fetch(`${url}/health`)).status).toBe(200);

@@ -82,13 +82,17 @@ const FILES: readonly [what: string, make: (path: string, bytesMax: number) => u
   ["text in Latin-1", (path) => writeFile(path, "größe", "latin1"), "it is not text in UTF-8"],
   ["text in UTF-16", (path) => writeFile(path, "\ufeffregion", "utf16le"), "it is not text in UTF-8"],
   ["text with a NUL", (path) => writeFile(path, "re\0gion"), "it is not text in UTF-8"],
-  ["one byte too much", (path, max) => writeFile(path, "x".repeat(max + 1)), /^it is larger than \d+ bytes$/],
+  [
+    "one byte too much",
+    (path, max) => writeFile(path, "x".repeat(max + 1)),
+    /^it is larger than \d+ bytes: give a smaller file$/,
+  ],
 ];
 
 /** Files of every Linux that nobody has to make. */
 const DEVICES: readonly [what: string, path: string, says: RegExp][] = [
-  ["one without an end", "/dev/zero", /^it is larger than \d+ bytes$/],
-  ["one that can't be read, even by root", "/proc/self/mem", /^EIO: /],
+  ["one without an end", "/dev/zero", /^it is larger than \d+ bytes: give a smaller file$/],
+  ["one that can't be read, even by root", "/proc/self/mem", /^the operating system can't read it \(EIO\)$/],
 ];
 
 async function place(): Promise<string> {
