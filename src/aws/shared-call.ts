@@ -51,7 +51,7 @@ export class SharedCall<A, T> {
 
   /**
    * As `ask`, and a call in flight serves as well when it was sent at `since` (milliseconds since the epoch) or later.
-   * For calls that are about the same thing whoever asks; the constructor needs a `clock`.
+   * For calls that are about the same thing for every caller; the constructor needs a `clock`.
    */
   askSince(since: number, about: A, by: CallFor): Promise<T> {
     const { sentAt = Number.NEGATIVE_INFINITY, abandon } = this.#sent ?? {};
