@@ -268,7 +268,7 @@ describe("what is told to the log of a bad request", () => {
   const TYPED = "what-nobody-else-may-see";
 
   test.each([
-    [`/drain?id=${TYPED}`, "id: not of its form"],
+    [`/drain?id=${TYPED}`, "id: malformed"],
     [`/drain?${TYPED}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, deadline, force, reason and pw"],
     [`/drain?${TYPED}=1&${TYPED}=2`, "a parameter is given twice in the query"],
     [`/drain?id=${ID}&wait=${TYPED}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
