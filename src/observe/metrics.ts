@@ -28,7 +28,9 @@ export class Metrics {
   readonly #drainSeconds = this.#histogram("drain_duration_seconds", "Time from the request to the end of its drain.", [
     "outcome",
   ]);
-  readonly #holdSeconds = this.#histogram("hold_duration_seconds", "Time from the deregistration to the release.", ["kind"]);
+  readonly #holdSeconds = this.#histogram("hold_duration_seconds", "Time from the deregistration to the release.", [
+    "kind",
+  ]);
   readonly #marginSeconds = this.#histogram(
     "deadline_margin_seconds",
     "Time that remained before the deadline when the drain ended. Negative: too late.",
@@ -37,17 +39,13 @@ export class Metrics {
   readonly #again = this.#counter("deregistrations_repeated_total", "Deregistrations that were made again.", [
     "because",
   ]);
-  readonly #guarded = this.#counter(
-    "guarded_registrations_total",
-    "Registrations that the health guard delayed.",
-    ["verdict"],
-  );
+  readonly #guarded = this.#counter("guarded_registrations_total", "Registrations that the health guard delayed.", [
+    "verdict",
+  ]);
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
   readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
-  readonly #hooks = this.#counter("lifecycle_hooks_total", "Lifecycle hooks, by result.", [
-    "result",
-  ]);
+  readonly #hooks = this.#counter("lifecycle_hooks_total", "Lifecycle hooks, by result.", ["result"]);
   readonly #ledgerFailures = this.#counter(
     "ledger_failures_total",
     "Failed attempts to write the ledger of drains.",
@@ -104,8 +102,11 @@ export class Metrics {
     readonly inFlight: () => number;
     readonly isReceiving: () => boolean;
   }): void {
-    const running: Gauge = this.#gauge("queue_messages_in_flight", "Messages whose nodes are being drained now.", [], () =>
-      running.set(inFlight()),
+    const running: Gauge = this.#gauge(
+      "queue_messages_in_flight",
+      "Messages whose nodes are being drained now.",
+      [],
+      () => running.set(inFlight()),
     );
     const receiving: Gauge = this.#gauge("queue_receiving", "1 while the queue can be read, else 0.", [], () =>
       receiving.set(isReceiving() ? 1 : 0),

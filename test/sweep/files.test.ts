@@ -226,7 +226,11 @@ describe("cancel --from says of a file that no drain has printed what is wrong w
     ["when it is no JSON", "drained", /it is not JSON$/],
     ["when it is a list", "[]", /it is not an object$/],
     ["when it is null", "null", /it is not an object$/],
-    ["when it is another object", '{"error": {"code": "usage"}}', /drainId: is missing: it must be a text; node: is missing: it must be an object; registrations: is missing/],
+    [
+      "when it is another object",
+      '{"error": {"code": "usage"}}',
+      /drainId: is missing: it must be a text; node: is missing: it must be an object; registrations: is missing/,
+    ],
     ["when it is nested too deeply", "[".repeat(100_000), /it is not JSON$/],
     ["when it is a plan", '{"node": {}, "registrations": []}', /drainId: .*node\.id: /],
     ["when an older version has printed it", drain({ poolId: undefined }), /registrations\[0\]\.poolId: /],
@@ -278,8 +282,16 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
     ["when it has a field named __proto__", "__proto__: { region: x }", /^unknown key '__proto__'$/],
     ["when a key is an escape sequence", '"\\e[31m": 1', /^unknown key '\?\[31m'$/],
     ["when a key is an object", "{ region: x }: 1", /^unknown key '\{ region: x \}'$/],
-    ["when a number is out of reach", "instances: [{ name: a, count: 1e309 }]", /^instances\[0\]\.count: Infinity is not a whole number$/],
-    ["when a text is in place of a number", "instances: [{ name: a, count: two }]", /^instances\[0\]\.count: 'two' is not a number$/],
+    [
+      "when a number is out of reach",
+      "instances: [{ name: a, count: 1e309 }]",
+      /^instances\[0\]\.count: Infinity is not a whole number$/,
+    ],
+    [
+      "when a text is in place of a number",
+      "instances: [{ name: a, count: two }]",
+      /^instances\[0\]\.count: 'two' is not a number$/,
+    ],
   ])("%s", async (_, text, says) => {
     const path = await place();
     await writeFile(path, text);

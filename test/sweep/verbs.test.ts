@@ -34,12 +34,7 @@ const nodeRows = (verb: string): readonly Row[] => [
   row("two lines", [verb, "a\nb"], 2, /'a\?b' is not a node name/),
   row("a name without end", [verb, "a".repeat(100_000)], 2, /'a{80}…' is not a node name: give one/),
   row("a flag without its value", [verb, ID, "--discovery"], 2, /--discovery has no value: give --discovery <scope>/),
-  row(
-    "a flag given a value it has not",
-    [verb, ID, "--json=1"],
-    2,
-    /unknown option '--json=1': did you mean --json\?/,
-  ),
+  row("a flag given a value it has not", [verb, ID, "--json=1"], 2, /unknown option '--json=1': did you mean --json\?/),
   row(
     "several wrong options",
     [verb, ID, "--discovery", "y", "--vpc-id", "x"],
@@ -367,7 +362,8 @@ describe("--json has one object on stdout", () => {
   test("for a plan that can't be made, with the failure's code", async () => {
     const { env } = await account();
     const { code, stdout, stderr } = await runHere(["plan", "10.9.9.9", "--json"], env);
-    const message = "no live instance in this account and region has the address 10.9.9.9";
+    const message =
+      "no live instance in this account and region has the address 10.9.9.9: check it, the region, and the account of the credentials";
     expect(JSON.parse(stdout)).toEqual({ error: { code: "node-not-found", message } });
     expect(stderr).toBe(`hasta-la-vista: ${message} (node-not-found)\n`);
     expect(code).toBe(1);

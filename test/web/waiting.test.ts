@@ -128,7 +128,7 @@ describe("a drain that could not be written down", () => {
         drainId: "d-1",
         node: { id: ID },
         detail: expect.stringMatching(
-          /^the drain d-1 has begun, but would be lost .*ENOSPC\. Wait for its end, or ask again$/,
+          /^the drain d-1 has begun, but would be lost .*ENOSPC\. Wait for its end, or request it again$/,
         ),
       });
       expect(errors).toEqual([]);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../../drain/request.ts";
-import { addDeadlineOption, addNodeArgument } from "../node-argument.ts";
 import { UsageError } from "../failure.ts";
+import { addDeadlineOption, addNodeArgument } from "../node-argument.ts";
 import { addOptions, addServerOption, numberOf } from "../options.ts";
 
 const readWait = numberOf(

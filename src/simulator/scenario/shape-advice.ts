@@ -61,8 +61,12 @@ function outside({ input }: { readonly input?: unknown }, bound: string): string
 }
 
 /** Of a kind of object that a field tells apart, the problem is in that field. */
-function unionAdvice({ input, discriminator = "", options }: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidUnion>): string {
-  if (options === undefined) return wrong(input, "allowed here");
+function unionAdvice({
+  input,
+  discriminator = "",
+  options,
+}: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidUnion>): string {
+  if (!Array.isArray(options)) return wrong(input, "allowed here");
   const given = typeof input === "object" && input !== null ? Reflect.get(input, discriminator) : input;
   return wrong(given, anyOf(options.map(String)));
 }
