@@ -1,4 +1,4 @@
-import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
+import { newAbort, onAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
@@ -56,8 +56,8 @@ export class SharedCall<A, T> {
         if (asks.size === 0) abandon.abort(signal.reason);
         reject(signal.reason);
       };
-      signal.addEventListener("abort", leave, { once: true });
-      answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+      const stay = onAbort(signal, leave);
+      answer.then(resolve, reject).finally(stay);
     });
   }
 

@@ -13,11 +13,11 @@ import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
-import { NodeLookup, toFind } from "./node-lookup.ts";
+import { NodeLookups, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
 import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain } from "./outcome.ts";
 import { isStale, type Left, leftOf, mostPatientFirst } from "./past.ts";
-import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
+import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
@@ -47,6 +47,7 @@ export class Drainer {
   readonly #nodeWatch: NodeWatch;
   readonly #planner: Planner;
   readonly #finder: Finder;
+  readonly #lookups: NodeLookups;
   readonly #runs = new Map<string, DrainRun>();
   readonly #journals = new WeakMap<DrainRun, Journal>();
   /** One a pool that somebody leaves, by the pool's id. */
@@ -63,6 +64,7 @@ export class Drainer {
     this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
+    this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
       ...{ runs: this.#runs, journals: this.#journals, release: (run) => this.#release(run) },
@@ -86,16 +88,11 @@ export class Drainer {
     const { clock, times } = this.#options;
     const asked = { ...request, askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
-    const lookup = new NodeLookup(asked, this.#options);
-    try {
-      if (request.dryRun)
-        return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
-      const node = await withLimit({ clock, limit, signal }, (within) => lookup.resolve(within));
-      const { run, recorded } = this.#runFor(node, asked);
-      return { drain: { id: run.id, node: run.node }, recorded, outcome: run.join(asked, signal) };
-    } catch (error) {
-      return withoutDrain(endBefore(error, lookup.trouble, signal));
-    }
+    if (request.dryRun) return this.#acceptDryRun(request, limit, signal);
+    const { node, trouble, error } = await this.#lookups.find(asked, limit, signal);
+    if (node === undefined) return withoutDrain(endBefore(error, trouble, signal));
+    const { run, recorded } = this.#runFor(node, asked);
+    return { drain: { id: run.id, node: run.node }, recorded, outcome: run.join(asked, signal) };
   }
 
   /** See `Planner.plan`. */
@@ -258,6 +255,15 @@ export class Drainer {
     };
     run.begin((begun) => this.#takeOut(begun, left), onEnd);
     return run;
+  }
+
+  async #acceptDryRun(request: DrainRequest, limit: DrainLimit | undefined, signal: AbortSignal): Promise<Accepted> {
+    const { clock } = this.#options;
+    try {
+      return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
+    } catch (error) {
+      return withoutDrain(endBefore(error, undefined, signal));
+    }
   }
 
   async #planned(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {
