@@ -16,7 +16,7 @@ interface Ask<A> {
 interface Open<A, T> {
   readonly asks: Set<Ask<A>>;
   readonly abandon: AbortController;
-  answer: Promise<T>;
+  readonly answer: Promise<T>;
 }
 
 const NOBODY: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
@@ -48,8 +48,7 @@ export class SharedCall<A, T> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const ask: Ask<A> = { about, by };
-      this.#open ??= this.#begin(ask);
-      const { asks, abandon, answer } = this.#open;
+      const { asks, abandon, answer } = this.#open ?? this.#begin(ask);
       asks.add(ask);
       const leave = () => {
         asks.delete(ask);
@@ -61,9 +60,16 @@ export class SharedCall<A, T> {
     });
   }
 
+  /** `make` may ask `about` before it waits for anything: by then all of this must be in its place. */
   #begin(first: Ask<A>): Open<A, T> {
     const asks = new Set([first]);
     const abandon = newAbort();
+    let settle: (answer: Promise<T>) => void = () => {};
+    const answer = new Promise<T>((resolve) => {
+      settle = resolve;
+    });
+    const open: Open<A, T> = { asks, abandon, answer };
+    this.#open = open;
     const urgency = () => (asks.size === 0 ? NOBODY : mostUrgent([...asks].map(({ by }) => by.urgency())));
     const close = () => {
       if (this.#open === open) this.#open = undefined;
@@ -79,12 +85,16 @@ export class SharedCall<A, T> {
     };
     const call = { urgency, signal: abandon.signal, repeats };
     const turn = this.#turn(abandon.signal);
-    const answer = turn === undefined ? this.#make(send, call) : turn.then(() => this.#make(send, call));
-    const open: Open<A, T> = { asks, abandon, answer };
+    const made = async () => {
+      if (turn !== undefined) await turn;
+      return this.#make(send, call);
+    };
+    settle(made());
     // A call that fails before it is sent.
-    open.answer.catch(() => {}).finally(close);
+    answer.catch(() => {}).finally(close);
     return open;
   }
+
   #underWay(answer: Promise<T>): void {
     const over = answer
       .catch(() => {})
