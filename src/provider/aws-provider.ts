@@ -30,6 +30,7 @@ import {
   withAddressesOf,
 } from "./instances.ts";
 import { KnownInstances } from "./known-instances.ts";
+import { KnownTags } from "./known-tags.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
 import { obstaclesTo } from "./obstacles.ts";
@@ -58,6 +59,7 @@ export class AwsProvider implements CloudProvider {
   readonly #instances: InstanceLookup;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
+  readonly #tags: KnownTags;
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
@@ -75,7 +77,8 @@ export class AwsProvider implements CloudProvider {
     this.#instances = new InstanceLookup(aws, clock);
     this.#reads = new TargetReads(aws, clock);
     this.#classicReads = new ClassicReads(aws, clock);
-    this.#terms = new KnownTerms(aws, clock, options.writableCluster);
+    this.#tags = new KnownTags(aws, clock);
+    this.#terms = new KnownTerms(aws, clock, this.#tags, options.writableCluster);
     this.#index = new MembershipIndex({
       aws,
       clock,
@@ -83,6 +86,7 @@ export class AwsProvider implements CloudProvider {
       classicReads: this.#classicReads,
       classicHealth,
       terms: this.#terms,
+      tags: this.#tags,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
@@ -219,7 +223,7 @@ export class AwsProvider implements CloudProvider {
   /** Which of the listed pools are meant. */
   async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
     const cluster = this.#clusterMeant(node);
-    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
+    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, this.#tags, by);
   }
 
   /** Whose tag the pools must carry. Undefined: nobody's. */

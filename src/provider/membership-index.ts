@@ -6,6 +6,7 @@ import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
+import type { KnownTags } from "./known-tags.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
@@ -31,6 +32,7 @@ export interface MembershipIndexOptions {
   readonly classicReads: ClassicReads;
   readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
+  readonly tags: KnownTags;
   /** What is read is remembered for drains to come. */
   readonly remembers: boolean;
   /** Of groups where somebody was found all members are kept: a guard asks how they fare. */
@@ -60,7 +62,7 @@ export class MembershipIndex {
 
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
-    this.pools = new PoolList(options.aws, options.clock, () => this.#listed());
+    this.pools = new PoolList(options.aws, options.clock, (changed) => this.#listed(changed));
   }
 
   /** See `CloudProvider.findRegistrations`. */
@@ -161,8 +163,8 @@ export class MembershipIndex {
     }
     // Listed anew for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
-    const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
-    if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
+    // Also of those that it knew of: a name may belong to another load balancer by now. Tags are remembered.
+    search.means(await meant(node, this.pools, by));
     // It may have ended meanwhile: another one's read has failed.
     if (!this.#searches.has(search)) return;
     const classics = this.pools.classicsOf(node);
@@ -243,12 +245,15 @@ export class MembershipIndex {
   }
 
   /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
-  #listed(): void {
+  #listed(changed: ReadonlySet<string>): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, classicHealth, terms } = this.#options;
+    const { reads, classicReads, classicHealth, terms, tags } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
-    for (const kept of [reads, classicReads, classicHealth, terms]) kept.keepOnly(isThere);
+    reads.keepOnly(isThere);
+    const isTheSame = (id: string) => isThere(id) && !changed.has(id);
+    for (const kept of [classicReads, classicHealth, terms]) kept.keepOnly(isTheSame);
+    for (const id of changed) tags.names.forget(id);
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
