@@ -67,7 +67,9 @@ export class Drainer {
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
-      ...{ runs: this.#runs, journals: this.#journals, release: (run) => this.#release(run) },
+      runs: this.#runs,
+      journals: this.#journals,
+      release: (run) => this.#release(run),
       notify: (event) => this.#notify(event),
     });
   }
