@@ -161,7 +161,7 @@ export class Drainer {
         await run.untilAll(({ isOver }) => isOver);
         await untilEarlierTryIsOver(
           run,
-          { ...this.#options, searchedAt, notify: (event) => this.#notify(event) },
+          { ...this.#options, searchedAt, left, notify: (event) => this.#notify(event) },
           signal,
         );
       });

@@ -49,7 +49,7 @@ export class Finder {
     const until = () => (left === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + TAKEN_UP_WITHIN_MS));
     const repeat = { clock, until, signal };
     if (left !== undefined && !(await this.#takeUp(run, { ...left, letGo }, repeat))) return;
-    const unreleased = left === undefined ? await this.#unreleased(run, signal) : NOTHING;
+    const unreleased = left === undefined ? this.#unreleased(run) : NOTHING;
     const pastOf = (one: Registration): Past | undefined => {
       const now = clock.now();
       if (left?.open.includes(one)) return { heldSince: now, cameBack: 0, isDraining: true };
@@ -95,9 +95,9 @@ export class Finder {
     letGo(departures);
   }
 
-  async #unreleased({ node }: DrainRun, signal: AbortSignal): Promise<Unreleased> {
+  #unreleased({ node }: DrainRun): Unreleased {
     const { ledger, clock } = this.#options;
-    return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now(), signal);
+    return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now());
   }
 
   /** Goes on holding what is out. Returns whether the machine is still there; its addresses may have changed. */
@@ -120,7 +120,7 @@ export class Finder {
 
 /** Whatever is draining an earlier try may have deregistered: when is for the cloud's list to say. */
 function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
-  return asked.firstTriedAt === undefined ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
+  return asked.earlierTries.length === 0 ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
 }
 
 interface EarlierTryOptions {
@@ -129,27 +129,51 @@ interface EarlierTryOptions {
   readonly ledger?: Ledger;
   /** When the search began that has found all that is listed, in milliseconds since the epoch. */
   readonly searchedAt: number;
+  /** By an earlier process. */
+  readonly left: Left | undefined;
   readonly notify: (event: DrainEvent) => void;
 }
 
 /**
  * An earlier try, another process's, may have deregistered what the cloud lists no more. Resolves once that gets no
- * traffic for certain. What was tried by this process, or by whoever had its ledger, is known and held without that.
+ * traffic for certain. What this process has tried, or one that had its ledger, is known and held without that.
  */
 export async function untilEarlierTryIsOver(
   run: DrainRun,
-  { cloud, clock, ledger, searchedAt, notify }: EarlierTryOptions,
+  { cloud, clock, notify, ...known }: EarlierTryOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { firstTriedAt } = run.asked;
-  if (firstTriedAt === undefined) return;
-  const others = ledger?.listOf(run.node.id).filter(({ drain }) => drain !== run.id) ?? [];
-  if (others.some(({ startedAt }) => startedAt >= firstTriedAt)) return;
+  const since = unknownUntil(run, known);
+  if (since === undefined) return;
   const kinds = [...cloud.kindsAround(run.node)];
-  const until = searchedAt + Math.max(0, ...kinds.map((kind) => leftWhenUnlistedMs(kind, run.allowances)));
+  const until = since + Math.max(0, ...kinds.map((kind) => leftWhenUnlistedMs(kind, run.allowances)));
   const leftMs = until - clock.now();
   if (leftMs <= 0) return;
   run.planned({ longestHoldMs: leftMs });
   notify({ type: "awaiting-earlier-try", drainId: run.id, node: run.node, until });
   await clock.sleep(leftMs, signal);
+}
+
+/**
+ * When those began to search who know what earlier tries of the requests had left: what they deregistered since is known.
+ * In milliseconds since the epoch. Undefined: no other process has tried.
+ *
+ * A drain knows once it has asked every pool: what was registered then it has deregistered and written down itself, and
+ * what was not had been deregistered before it began. One that failed before that knows nothing.
+ */
+function unknownUntil(
+  run: DrainRun,
+  { ledger, searchedAt, left }: Pick<EarlierTryOptions, "ledger" | "searchedAt" | "left">,
+): number | undefined {
+  const memories = ledger?.remembered(run.node.id) ?? [];
+  const knowing = memories.filter(({ drain, hasSearched }) =>
+    drain === run.id ? left?.hadSearched === true : hasSearched,
+  );
+  const unknown: number[] = [];
+  for (const { firstTriedAt, event } of run.asked.earlierTries) {
+    if (event !== undefined && knowing.some(({ firstTries }) => firstTries.includes(event))) continue;
+    const later = knowing.filter(({ drain, startedAt }) => drain === run.id || startedAt >= firstTriedAt);
+    unknown.push(Math.min(searchedAt, ...later.map(({ startedAt }) => startedAt)));
+  }
+  return unknown.length === 0 ? undefined : Math.max(...unknown);
 }

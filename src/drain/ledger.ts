@@ -1,6 +1,7 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainErrorCode } from "./errors.ts";
 import type { Refusal, Standing } from "./guard.ts";
+import type { DrainMemory } from "./memory.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
 import type { AskedRequest, Asker } from "./request.ts";
@@ -140,6 +141,12 @@ export interface Ledger {
 
   /** All drains of the node with this id, the newest first. Takes no longer when there are many of other nodes. */
   listOf(nodeId: string): readonly DrainSummary[];
+
+  /**
+   * What is remembered of the drains of the node with this id, the newest first. Answered at once, whatever the disk is
+   * at, for a drain that is about to begin asks.
+   */
+  remembered(nodeId: string): readonly DrainMemory[];
 
   /** Everything kept of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
   read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;

@@ -88,6 +88,14 @@ export function parseNodeReference(text: string): NodeReference {
   return nodeReference(isIP(text) !== 0 || /^[\d.]+$/.test(text) ? "ip" : "name", text);
 }
 
+/** A request may have been tried before, perhaps by a process that is gone. */
+export interface EarlierTry {
+  /** The id of the event that asks. Undefined: it has none. */
+  readonly event: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly firstTriedAt: number;
+}
+
 /** Different reasons that a drain remembers. */
 const REASONS_MAX = 20;
 
@@ -98,7 +106,8 @@ export class JointRequest {
   #deadline: number | undefined;
   #isVoluntary = true;
   #isForced = false;
-  #firstTriedAt: number | undefined;
+  /** By the event that asked for it. */
+  readonly #earlierTries = new Map<string | undefined, number>();
   #insist: () => void = () => {};
   /** Resolves once somebody has asked who is not to be refused. */
   readonly insisted = new Promise<void>((resolve) => {
@@ -110,8 +119,12 @@ export class JointRequest {
     this.#isGuarded = isGuarded;
   }
 
-  add({ deadline, reason, isVoluntary = false, force = false, firstTriedAt }: Omit<AskedRequest, "askedAt">): void {
-    if (firstTriedAt !== undefined) this.#firstTriedAt = Math.min(firstTriedAt, this.#firstTriedAt ?? firstTriedAt);
+  add(request: Omit<AskedRequest, "askedAt">): void {
+    const { deadline, reason, isVoluntary = false, force = false, firstTriedAt, asker } = request;
+    if (firstTriedAt !== undefined) {
+      const known = this.#earlierTries.get(asker?.event) ?? firstTriedAt;
+      this.#earlierTries.set(asker?.event, Math.min(firstTriedAt, known));
+    }
     if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
     if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
     this.#isVoluntary &&= isVoluntary;
@@ -119,14 +132,30 @@ export class JointRequest {
     if (!this.#isVoluntary || this.#isForced) this.#insist();
   }
 
+  /** Whether the drain goes by the request in another way than by those before: its reason and its patience aside. */
+  decides({
+    deadline,
+    isVoluntary = false,
+    force = false,
+    firstTriedAt,
+    asker,
+  }: Omit<AskedRequest, "askedAt">): boolean {
+    return (
+      (deadline ?? Number.POSITIVE_INFINITY) < (this.#deadline ?? Number.POSITIVE_INFINITY) ||
+      (firstTriedAt !== undefined && !this.#earlierTries.has(asker?.event)) ||
+      (!isVoluntary && this.#isVoluntary) ||
+      (force && !this.#isForced)
+    );
+  }
+
   /** The earliest. Absent: nobody gave one. */
   get deadline(): number | undefined {
     return this.#deadline;
   }
 
-  /** See `DrainRequest`: of the one that was tried first. */
-  get firstTriedAt(): number | undefined {
-    return this.#firstTriedAt;
+  /** Of each event that may have been tried before: see `DrainRequest.firstTriedAt`. */
+  get earlierTries(): readonly EarlierTry[] {
+    return [...this.#earlierTries].map(([event, firstTriedAt]) => ({ event, firstTriedAt }));
   }
 
   get reasons(): readonly string[] {

@@ -3,6 +3,7 @@ import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
 import { type DrainSummary, KEPT_WITHIN_MS, type Ledger, type LedgerEntry, NOTED_WITHIN_MS } from "../drain/ledger.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
+import type { DrainMemory } from "../drain/memory.ts";
 import { Compaction, type CompactionBounds } from "./compaction.ts";
 import type { LedgerFile } from "./ledger-file.ts";
 import { Followers, type LedgerIndex } from "./ledger-index.ts";
@@ -117,6 +118,10 @@ export class FileLedger implements Ledger {
 
   listOf(nodeId: string): readonly DrainSummary[] {
     return this.#index.of(nodeId);
+  }
+
+  remembered(nodeId: string): readonly DrainMemory[] {
+    return this.#index.remembered(nodeId);
   }
 
   async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {

@@ -1,5 +1,7 @@
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import type { DrainMemory } from "../drain/memory.ts";
 import { DrainsByNode, Followers } from "./ledger-index.ts";
+import { Memories } from "./memories.ts";
 
 /** Bounds of what is kept. A drain that has not ended is kept while there is room for its entries. */
 export interface MemoryBounds {
@@ -26,6 +28,7 @@ export class MemoryLedger implements Ledger {
   /** In the order of their beginnings. */
   readonly #drains = new Map<string, Kept>();
   readonly #byNode = new DrainsByNode();
+  readonly #memories = new Memories();
   /** In the order of their ends. */
   readonly #ended = new Set<string>();
   readonly #followers = new Followers();
@@ -57,6 +60,10 @@ export class MemoryLedger implements Ledger {
     return this.#byNode.of(nodeId).flatMap((drain) => this.#drains.get(drain)?.summary ?? []);
   }
 
+  remembered(nodeId: string): readonly DrainMemory[] {
+    return this.#byNode.of(nodeId).flatMap((drain) => this.#memories.get(drain) ?? []);
+  }
+
   async read(drain: string): Promise<readonly LedgerEntry[] | undefined> {
     const kept = this.#drains.get(drain);
     return kept && [...kept.entries];
@@ -78,6 +85,7 @@ export class MemoryLedger implements Ledger {
     kept.summary = summary;
     this.#drains.set(entry.drain, kept);
     this.#byNode.add(summary.node.id, entry.drain);
+    this.#memories.take(entry);
     const weight = weightOf(entry, kept);
     this.#makeRoom(weight);
     const isStep = !ALWAYS_KEPT.has(entry.type);
@@ -98,6 +106,7 @@ export class MemoryLedger implements Ledger {
       this.#weight -= kept?.weight ?? 0;
       if (kept !== undefined) this.#byNode.forget(kept.summary.node.id, drain);
       this.#drains.delete(drain);
+      this.#memories.forget(drain);
       this.#ended.delete(drain);
     }
   }

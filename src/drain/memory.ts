@@ -1,0 +1,124 @@
+import { keyOf, type Registration } from "./cloud-provider.ts";
+import type { EndOfDrain, LedgerEntry, RecordedOutcome } from "./ledger.ts";
+import type { AskedRequest } from "./request.ts";
+
+/** The longest deregistration delay that AWS takes, in milliseconds: of what ended longer ago every hold is over. */
+export const HOLD_MAX_MS = 3_600_000;
+/** Events whose first request a drain remembers. Of more it says that it does not know. */
+const FIRST_TRIES_MAX = 200;
+
+/** A registration that a drain was holding when it ended. */
+export interface HeldAtEnd {
+  readonly registration: Registration;
+  /** In milliseconds since the epoch. */
+  readonly heldSince: number;
+  /** How long the hold was to be, in milliseconds. */
+  readonly holdMs: number;
+  readonly cameBack: number;
+}
+
+/**
+ * What the ledger remembers of one drain for the next one of its node, so that this has to wait for no disk. Its entries
+ * are taken in their order.
+ */
+export class DrainMemory {
+  readonly drain: string;
+  /** When its first request came, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** By number. Emptied where nothing will be asked of them any more. */
+  #found: (Registration | undefined)[] = [];
+  #firstTries: readonly string[] = [];
+  #hasSearched = false;
+  #end: { readonly at: number; readonly status: EndOfDrain["status"] } | undefined;
+  #held: readonly HeldAtEnd[] = [];
+  #registeredAgain: readonly string[] = [];
+
+  constructor({ drain, startedAt, request }: Extract<LedgerEntry, { type: "accepted" }>) {
+    this.drain = drain;
+    this.startedAt = startedAt;
+    this.#asked(request);
+  }
+
+  /** Every pool was asked, and what was registered was written down: nothing of that time is unknown. */
+  get hasSearched(): boolean {
+    return this.#hasSearched;
+  }
+
+  /** The ids of the events that asked for it, and had been tried by no process before. */
+  get firstTries(): readonly string[] {
+    return this.#firstTries;
+  }
+
+  /** Absent while it runs. */
+  get end(): { readonly at: number; readonly status: EndOfDrain["status"] } | undefined {
+    return this.#end;
+  }
+
+  /** Empty while it runs. */
+  get held(): readonly HeldAtEnd[] {
+    return this.#held;
+  }
+
+  /** The keys of what an undo has registered again. */
+  get registeredAgain(): readonly string[] {
+    return this.#registeredAgain;
+  }
+
+  take(entry: LedgerEntry): void {
+    switch (entry.type) {
+      case "joined":
+        this.#asked(entry.request);
+        return;
+      case "found":
+        for (const [index, one] of entry.registrations.entries()) this.#found[entry.first + index] = one;
+        return;
+      case "planned":
+        this.#hasSearched = true;
+        return;
+      case "deregistered": {
+        const keys = new Set(this.#keysOf(entry.of));
+        this.#registeredAgain = this.#registeredAgain.filter((key) => !keys.has(key));
+        return;
+      }
+      case "registered":
+        this.#registeredAgain = [...this.#registeredAgain, ...this.#keysOf(entry.of)];
+        return;
+      case "ended":
+        this.#ended(entry.at, entry.outcome);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Of what it held every hold is over. */
+  forgetHolds(): void {
+    this.#found = [];
+    this.#held = [];
+    this.#registeredAgain = [];
+  }
+
+  #asked({ firstTriedAt, asker }: AskedRequest): void {
+    const event = asker?.event;
+    if (firstTriedAt !== undefined || event === undefined || this.#firstTries.includes(event)) return;
+    if (this.#firstTries.length < FIRST_TRIES_MAX) this.#firstTries = [...this.#firstTries, event];
+  }
+
+  #ended(at: number, { status, fates, searched }: RecordedOutcome): void {
+    this.#end = { at, status };
+    this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
+    this.#held = fates.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
+      const registration = this.#found[of];
+      if (state !== "holding" || registration === undefined) return [];
+      return [{ registration, heldSince: at - heldMs, holdMs, cameBack }];
+    });
+    if (this.#held.length === 0) this.#found = [];
+  }
+
+  #keysOf(numbers: readonly number[]): readonly string[] {
+    return numbers.flatMap((number) => {
+      const registration = this.#found[number];
+      return registration === undefined ? [] : [keyOf(registration)];
+    });
+  }
+}
