@@ -1,7 +1,6 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainErrorCode } from "./errors.ts";
 import type { Refusal, Standing } from "./guard.ts";
-import type { DrainMemory } from "./memory.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
 import type { AskedRequest, Asker } from "./request.ts";
@@ -85,7 +84,7 @@ export type LedgerStep =
 /** Moments are milliseconds since the epoch. */
 export type LedgerEntry = LedgerStep & {
   readonly drain: string;
-  /** Counts a drain's entries from 1. One that is missing could not be kept. */
+  /** Counts a drain's entries from 1. One that is missing could not be stored. */
   readonly n: number;
   readonly at: number;
 };
@@ -103,22 +102,49 @@ export interface DrainSummary {
   readonly undo?: "running" | "ended";
 }
 
+/** A registration that a drain was holding when it ended. */
+export interface HeldAtEnd {
+  readonly registration: Registration;
+  /** In milliseconds since the epoch. */
+  readonly heldSince: number;
+  /** How long the hold was to be, in milliseconds. */
+  readonly holdMs: number;
+  readonly cameBack: number;
+}
+
+/** What a ledger remembers of one drain for the next one of its node, so that this has to wait for no disk. */
+export interface RememberedDrain {
+  readonly drain: string;
+  /** When its first request came, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Every pool was asked, and what was registered was written down: nothing of that time is unknown. */
+  readonly hasSearched: boolean;
+  /** The ids of the events that asked for it, and had been tried by no process before. */
+  readonly firstTries: readonly string[];
+  /** Absent while it runs. */
+  readonly end: { readonly at: number; readonly status: EndOfDrain["status"] } | undefined;
+  /** Empty while it runs. */
+  readonly held: readonly HeldAtEnd[];
+  /** The keys of what an undo has registered again. */
+  readonly registeredAgain: readonly string[];
+}
+
 /** Whether nothing is left to be done about a drain. */
 export function isOver({ end, undo }: Pick<DrainSummary, "end" | "undo">): boolean {
   return end !== undefined && undo !== "running";
 }
 
-/** Whoever waits for an entry to be kept waits no longer than this. */
-export const KEPT_WITHIN_MS = 5_000;
+/** The longest wait for an entry to be appended. */
+export const APPENDED_WITHIN_MS = 5_000;
 /** The same for an entry to be noted. A deregistration waits for that, so that a hold is never forgotten. */
 export const NOTED_WITHIN_MS = 250;
 
 /**
  * What drains were accepted, and what has become of them. Implementations: a file, and memory.
  *
- * A drain that has not ended is kept whole, for the next process to take up; of those that have ended the newest, up to
- * the implementation's bounds. Entries are kept in the order in which they are given, each once. Nothing here stops a
- * drain: what can't be kept is lost, and the gap in the numbers says so.
+ * A drain that has not ended is retained whole, for the next process to resume; of those that have ended the newest, up to
+ * the implementation's bounds. Entries are stored in the order in which they are given, each once. Nothing here stops a
+ * drain: what can't be stored is lost, and the gap in the numbers says so.
  */
 export interface Ledger {
   /** Takes it down, in time. */
@@ -131,10 +157,10 @@ export interface Ledger {
   noted(): Promise<void>;
 
   /**
-   * Resolves once nothing but the loss of what it is kept on can lose the entry. Rejects with `ledger-unavailable` when
-   * that fails, or takes longer than `KEPT_WITHIN_MS`; the entry may be kept later all the same.
+   * Resolves once nothing but the loss of its storage can lose the entry. Rejects with `ledger-unavailable` when
+   * that fails, or takes longer than `APPENDED_WITHIN_MS`; the entry may be stored later all the same.
    */
-  keep(entry: LedgerEntry): Promise<void>;
+  append(entry: LedgerEntry): Promise<void>;
 
   /** The newest drains first, `max` at most. */
   list(max: number): readonly DrainSummary[];
@@ -146,13 +172,13 @@ export interface Ledger {
    * What is remembered of the drains of the node with this id, the newest first. Answered at once, whatever the disk is
    * at, for a drain that is about to begin asks.
    */
-  remembered(nodeId: string): readonly DrainMemory[];
+  remembered(nodeId: string): readonly RememberedDrain[];
 
-  /** Everything kept of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
+  /** Everything stored of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
   read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;
 
   /** Hands over each entry of a drain as it is given, until the returned function is called. */
-  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void;
+  follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void;
 
   /** The entries of each drain that is not over (`isOver`), oldest first. Throws `ledger-unavailable`. */
   unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]>;

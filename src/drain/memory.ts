@@ -1,5 +1,5 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { EndOfDrain, LedgerEntry, RecordedOutcome } from "./ledger.ts";
+import type { EndOfDrain, HeldAtEnd, LedgerEntry, RecordedOutcome, RememberedDrain } from "./ledger.ts";
 import type { AskedRequest } from "./request.ts";
 
 /** The longest deregistration delay that AWS takes, in milliseconds: of what ended longer ago every hold is over. */
@@ -7,23 +7,9 @@ export const HOLD_MAX_MS = 3_600_000;
 /** Events whose first request a drain remembers. Of more it says that it does not know. */
 const FIRST_TRIES_MAX = 200;
 
-/** A registration that a drain was holding when it ended. */
-export interface HeldAtEnd {
-  readonly registration: Registration;
-  /** In milliseconds since the epoch. */
-  readonly heldSince: number;
-  /** How long the hold was to be, in milliseconds. */
-  readonly holdMs: number;
-  readonly cameBack: number;
-}
-
-/**
- * What the ledger remembers of one drain for the next one of its node, so that this has to wait for no disk. Its entries
- * are taken in their order.
- */
-export class DrainMemory {
+/** Puts together what is remembered of one drain. Its entries are taken in their order. */
+export class DrainMemory implements RememberedDrain {
   readonly drain: string;
-  /** When its first request came, in milliseconds since the epoch. */
   readonly startedAt: number;
   /** By number. Emptied where nothing will be asked of them any more. */
   #found: (Registration | undefined)[] = [];
@@ -39,27 +25,22 @@ export class DrainMemory {
     this.#asked(request);
   }
 
-  /** Every pool was asked, and what was registered was written down: nothing of that time is unknown. */
   get hasSearched(): boolean {
     return this.#hasSearched;
   }
 
-  /** The ids of the events that asked for it, and had been tried by no process before. */
   get firstTries(): readonly string[] {
     return this.#firstTries;
   }
 
-  /** Absent while it runs. */
   get end(): { readonly at: number; readonly status: EndOfDrain["status"] } | undefined {
     return this.#end;
   }
 
-  /** Empty while it runs. */
   get held(): readonly HeldAtEnd[] {
     return this.#held;
   }
 
-  /** The keys of what an undo has registered again. */
   get registeredAgain(): readonly string[] {
     return this.#registeredAgain;
   }

@@ -1,7 +1,7 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
 import type { DrainRecord } from "./drain-record.ts";
-import type { EndOfDrain, Ledger } from "./ledger.ts";
-import { type DrainMemory, HOLD_MAX_MS } from "./memory.ts";
+import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
+import { HOLD_MAX_MS } from "./memory.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
@@ -26,14 +26,14 @@ export interface Past {
 /** Undefined: nothing. */
 export type PastOf = (registration: Registration) => Past | undefined;
 
-/** What an earlier process has left of a drain. */
-export interface Left {
+/** What remained of a drain when an earlier process ended. */
+export interface ResumedState {
   /** Deregistered: held since then, or released already. */
   readonly past: readonly Registration[];
   readonly pastOf: PastOf;
   /** Whether one that is found now has to go. What was released is listed as draining for minutes. */
-  readonly isToLeave: (found: Registration) => boolean;
-  /** Found, without a word of an accepted deregistration. */
+  readonly mustGo: (found: Registration) => boolean;
+  /** Found, without a word of an acknowledged deregistration. */
   readonly open: readonly Registration[];
   /** As it was found then, where it drains now and did not: nobody but this drain is known to have deregistered it. */
   readonly asFoundThen: (found: Registration) => Registration;
@@ -41,7 +41,7 @@ export interface Left {
   readonly hadSearched: boolean;
 }
 
-export function leftOf({ registrations, entries }: DrainRecord): Left {
+export function resumedStateOf({ registrations, entries }: DrainRecord): ResumedState {
   const known = registrations.filter((one) => one !== undefined);
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
   const out = known.filter(({ state, since }) => state !== "open" && since !== undefined);
@@ -61,7 +61,7 @@ export function leftOf({ registrations, entries }: DrainRecord): Left {
   return {
     past: out.map(({ registration }) => registration),
     pastOf,
-    isToLeave: (found) => found.state !== "draining" || !released.has(keyOf(found)),
+    mustGo: (found) => found.state !== "draining" || !released.has(keyOf(found)),
     open,
     hadSearched: entries.some(({ type }) => type === "planned"),
     asFoundThen: (found) => (found.state === "draining" ? (foundLive.get(keyOf(found)) ?? found) : found),
@@ -104,7 +104,7 @@ export function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">,
 }
 
 /** Those since the last one that did not end short, the newest first. A refused one has held nothing. */
-function* shortDrains(memories: readonly DrainMemory[], now: number): Generator<DrainMemory> {
+function* shortDrains(memories: readonly RememberedDrain[], now: number): Generator<RememberedDrain> {
   for (const memory of memories) {
     const { end } = memory;
     if (end === undefined || end.status === "refused") continue;

@@ -117,11 +117,11 @@ export class PoolList {
     ]);
     const changed = new Set<string>();
     const holdNodes = groups.filter(({ TargetType }) => TargetType === "instance" || TargetType === "ip");
-    keepOnly(
+    retainOnly(
       this.groups,
       holdNodes.map((group) => this.#knownGroup(group, changed)),
     );
-    keepOnly(
+    retainOnly(
       this.classics,
       classics.map((classic) => this.#knownClassic(classic, at, changed)),
     );
@@ -181,7 +181,7 @@ function identityOf({ VPCId, DNSName, CreatedTime }: LoadBalancerDescription): s
   return JSON.stringify([VPCId, DNSName, CreatedTime?.getTime()]);
 }
 
-function keepOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
+function retainOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
   known.clear();
   for (const one of listed) known.set(one.pool.id, one);
 }
