@@ -16,6 +16,7 @@ import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState } from "../web/readiness.ts";
+import { Background } from "./background.ts";
 import { createEngine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
@@ -54,8 +55,10 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const observers = [drainLog(log), metrics.observe];
   const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
   const { drainer, checkAccess } = engine;
-  const resumed = resumeDrains(config, { ledger, drainer, abandon, log });
-  const index = engine.maintainIndex(stop);
+  const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
+  const [background, drains] = [new Background(onFailure), new Background(onFailure)];
+  const resumed = resumeDrains(config, { ledger, drainer, abandon, log, drains });
+  background.add("index", engine.maintainIndex(stop));
   const source = new HttpSource();
   const queue = openQueue(config, { clock, metrics, log, abandon, ledger, drainer });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
@@ -73,47 +76,45 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
     running: (drainId) => drainer.running(drainId),
   };
-  const undoing = new Set<Promise<unknown>>();
   const cancel: Cancel = async (drainId, asker) => {
     checkUndo(config);
     const undone = drainer.cancel(drainId, asker, abandon);
-    undoing.add(undone);
+    // Waited for at the end, also where its caller has left. A failure is for the caller.
+    const waitedFor = undone.catch(() => {});
+    drains.add(`undo of ${drainId}`, waitedFor);
     try {
       return await undone;
     } catch (error) {
       throw abandon.aborted ? new NotTaken("the service is stopping, with STATE_DIR its next start goes on") : error;
-    } finally {
-      undoing.delete(undone);
     }
   };
   // Before anybody asks for the same nodes.
-  const underWay = await resumed;
+  await resumed;
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
-  const rereading = web.rereadFiles(stop);
+  background.add("reading files again", web.rereadFiles(stop));
   log.info(
     { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
     "listening",
   );
   stop.addEventListener("abort", () => log.info("stopping: no more requests are taken, running drains go on"));
   abandon.addEventListener("abort", () => log.warn("abandoning the drains that still run"));
-  const checking = readiness.run(stop);
+  background.add("checking access", readiness.run(stop));
 
   const pumping: PumpOptions = {
     stop,
     abandon,
     onSettled: (outcome, { request }) => {
       logWithoutDrain(log, outcome, request);
-      metrics.countWithoutDrain(outcome);
+      metrics.countWithoutDrain(outcome, request.deadline);
     },
     onUnsettled: ({ request }, error) => logUnsettled(log, request, error),
   };
   await Promise.all([source, ...(queue === undefined ? [] : [queue])].map((each) => pump(each, drainer, pumping)));
-  await Promise.allSettled([...underWay, ...undoing]);
-  await index;
+  await drains.ended();
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
-  await Promise.all([checking, rereading]);
+  await background.ended();
   log.info("stopped");
 }
 
@@ -143,10 +144,12 @@ export async function pump(
       let isSettled = false;
       // Whoever waits for the drain itself does not wait for the ledger.
       if (drain !== undefined)
-        recorded.then(
-          () => isSettled || delivery.accepted(drain),
-          (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
-        );
+        recorded
+          .then(
+            () => isSettled || delivery.accepted(drain),
+            (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
+          )
+          .catch((error: unknown) => onUnsettled(delivery, error));
       const outcome = await ended;
       isSettled = true;
       await delivery.settle(outcome);
@@ -190,21 +193,34 @@ async function openDrains(
   }
 }
 
-/** Resumes every drain that an earlier process has not ended. Resolves when they run: each with its end. */
-async function resumeDrains(
-  { dryRun }: Config,
-  { ledger, drainer, abandon, log }: Pick<Serving, "ledger" | "abandon" | "log"> & { readonly drainer: Drainer },
-): Promise<readonly Promise<void>[]> {
+interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
+  readonly drainer: Drainer;
+  /** Those that run. */
+  readonly drains: Background;
+}
+
+/** Resumes every drain that an earlier process has not ended. Resolves when they run. */
+async function resumeDrains({ dryRun }: Config, { ledger, drainer, abandon, log, drains }: Resuming): Promise<void> {
   try {
     const unfinished = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
-    if (!dryRun) return unfinished.map((record) => drainer.resume(record, abandon));
-    for (const { id, node } of unfinished)
-      log.warn({ drain: id, node: node.id }, "not taken up: a dry run changes nothing");
+    for (const record of unfinished) {
+      const { id, node } = record;
+      if (dryRun) log.warn({ drain: id, node: node.id }, "not taken up: a dry run changes nothing");
+      else drains.add(`drain ${id}`, drainer.resume(record, abandon));
+    }
   } catch (error) {
     const { code, message } = asDrainError(error);
     log.error({ code, error: message }, "what an earlier process has left of drains is not known, and not taken up");
   }
-  return [];
+}
+
+/** What a stop interrupts the next start goes on with, as far as there is a ledger. */
+function logFailure(
+  log: Log,
+  { what, error, isStopping }: { readonly what: string; readonly error: unknown; readonly isStopping: boolean },
+): void {
+  if (isStopping) log.warn({ what }, "background work interrupted: the service is stopping");
+  else log.error({ what, error: asDrainError(error).message }, "background work failed");
 }
 
 function logUnsettled(log: Log, { node: { by, value } }: DrainRequest, error: unknown): void {

@@ -253,7 +253,9 @@ export class Drainer {
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       journal?.ended(outcome);
-      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs: clock.now() - startedAt });
+      const { deadline } = run;
+      const tookMs = clock.now() - startedAt;
+      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });
     };
     run.begin((begun) => this.#takeOut(begun, resumed), onEnd);
     return run;

@@ -92,6 +92,8 @@ export function recommendationLine(event: RecommendationEvent): SourceLine {
     }
     case "departure-followed":
       return { level: "info", message: "its departure has followed the recommendation", about };
+    case "recommended-again":
+      return { level: "info", message: "recommended again: the newer recommendation is waited on", about };
     case "recommendation-withdrawn":
       return event.undone > 0
         ? { level: "info", message: "no departure has followed the recommendation: it is registered again", about }
