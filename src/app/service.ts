@@ -140,13 +140,13 @@ export async function pump(
 
   async function drainAndSettle(delivery: Delivery): Promise<void> {
     try {
-      const { drain, recorded, outcome: ended } = await drainer.accept(delivery.request, abandon);
+      const { drain, recorded, begun, outcome: ended } = await drainer.accept(delivery.request, abandon);
       let isSettled = false;
       // Whoever waits for the drain itself does not wait for the ledger.
       if (drain !== undefined)
         recorded
           .then(
-            () => isSettled || delivery.accepted(drain),
+            () => isSettled || delivery.accepted(drain, begun),
             (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
           )
           .catch((error: unknown) => onUnsettled(delivery, error));

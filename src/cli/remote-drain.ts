@@ -40,7 +40,10 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
   });
   const { drainId } = answer.body;
   if (answer.status === 202) {
-    const text = `The drain ${drainId} has begun and goes on in the service: 'status ${node}' shows how it fares.`;
+    const text =
+      answer.body["begun"] === false
+        ? `The drain ${drainId} was accepted and has not begun: the guard has not decided yet. 'status ${node}' shows whether it is refused.`
+        : `The drain ${drainId} has begun and goes on in the service: 'status ${node}' shows how it fares.`;
     call.streams.stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
     return wait === false ? EXIT.done : EXIT.notDrained;
   }

@@ -47,7 +47,18 @@ export function nodeStatusText(status: NodeStatusReport): string {
     rows.length === 0 ? [nowhere(status)] : aligned([["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], ...rows]);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
   const asOf = ["", `Known as of ${clockTime(status.asOf)}.`];
-  return [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...runningText(status)].join("\n");
+  return [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...runningText(status), ...lastDrainText(status)].join(
+    "\n",
+  );
+}
+
+function lastDrainText({ lastDrain }: NodeStatusReport): readonly string[] {
+  if (lastDrain === undefined) return [];
+  const { drainId, startedAt, endedAt, status, undo, outcome } = lastDrain;
+  const undone = { running: ", and is being undone", ended: ", and was undone" };
+  const head = `Its last drain ${drainId} ended at ${clockTime(endedAt)} as '${status}'${undo === undefined ? "" : undone[undo]}.`;
+  if (outcome === undefined) return ["", head];
+  return ["", head, outcomeText(outcome, Date.parse(endedAt) - Date.parse(startedAt))];
 }
 
 export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
@@ -235,6 +246,8 @@ export function undoText({ drainId, node, registrations }: UndoReport): string {
   const count = (state: UndoneReport["state"]) => registrations.filter((one) => one.state === state).length;
   const again = `${times(count("registered"))} registered again`;
   const failed = count("failed");
+  if (registrations.every(({ state }) => state === "untouched"))
+    return `Nothing to undo: the drain ${drainId} of ${node.id} had deregistered nothing.`;
   const summary =
     failed === 0
       ? `The drain ${drainId} of ${node.id} is undone: ${again}.`

@@ -58,6 +58,9 @@ export class DrainRun implements RegistrationOwner {
   readonly startedAt: number;
   /** What everybody who waits has asked for. */
   readonly asked: JointRequest;
+  /** Resolves once the drain can't be refused any more. Pending where it is refused. */
+  readonly begun: Promise<void>;
+  #begun: () => void = () => {};
   isRefused = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
@@ -84,6 +87,10 @@ export class DrainRun implements RegistrationOwner {
     this.#times = times;
     this.#waiters = new Waiters(times);
     this.asked = new JointRequest({ isGuarded });
+    const allowed = new Promise<void>((resolve) => {
+      this.#begun = resolve;
+    });
+    this.begun = isGuarded ? Promise.race([allowed, this.asked.insisted]) : Promise.resolve();
     this.#onEvent = onEvent;
   }
 
@@ -183,6 +190,7 @@ export class DrainRun implements RegistrationOwner {
 
   /** Every pool has been asked; or the guard has allowed the drain: what kept it from that is over. */
   passed(what: "search" | "guard"): void {
+    if (what === "guard") this.#begun();
     this.#searched ||= what === "search";
     this.#trouble = undefined;
   }

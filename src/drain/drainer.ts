@@ -3,7 +3,7 @@ import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import { DrainGuard } from "./drain-guard.ts";
-import type { DrainRecord } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
@@ -15,7 +15,7 @@ import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
 import { NodeLookups, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
-import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain } from "./outcome.ts";
+import { type DrainOutcome, type EndedDrain, endBefore, type NodeStatus, type RunningDrain } from "./outcome.ts";
 import { isStale, mostPatientFirst, type ResumedState, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
@@ -94,7 +94,7 @@ export class Drainer {
     const { node, trouble, error } = await this.#lookups.find(asked, limit, signal);
     if (node === undefined) return withoutDrain(endBefore(error, trouble, signal));
     const { run, recorded } = this.#runFor(node, asked);
-    return { drain: { id: run.id, node: run.node }, recorded, outcome: run.join(asked, signal) };
+    return { drain: { id: run.id, node: run.node }, recorded, begun: run.begun, outcome: run.join(asked, signal) };
   }
 
   /** See `Planner.plan`. */
@@ -103,8 +103,24 @@ export class Drainer {
   }
 
   /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
-  status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
-    return this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
+  async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
+    const status = await this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
+    if (status.drain !== undefined) return status;
+    const lastDrain = await this.#lastDrainOf(status.node, signal);
+    return lastDrain === undefined ? status : { ...status, lastDrain };
+  }
+
+  /** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
+  async #lastDrainOf({ id }: Node, signal: AbortSignal): Promise<EndedDrain | undefined> {
+    const { ledger } = this.#options;
+    const last = ledger?.listOf(id).find(({ end }) => end !== undefined);
+    if (ledger === undefined || last?.end === undefined) return undefined;
+    const { drain: drainId, startedAt, reasons, end, undo } = last;
+    const entries = await ledger.read(drainId, signal).catch(() => undefined);
+    signal.throwIfAborted();
+    const outcome = entries && drainRecord(entries)?.end?.outcome;
+    const ended = { drainId, startedAt, reasons, endedAt: end.at, status: end.status };
+    return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
   }
 
   /**

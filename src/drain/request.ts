@@ -62,19 +62,29 @@ export const DEADLINE_SECONDS_MAX = 86_400;
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 
-/** Throws `RangeError` with what to give instead, when `value` is not of the form that `by` promises. */
-export function nodeReference(by: NodeReference["by"], value: string): NodeReference {
+/** How kubectl prints nodes: `kubectl get nodes -o name`, and `spec.providerID` of a node that is an instance. */
+const KUBECTL_PREFIX = /^nodes?\//i;
+const PROVIDER_ID = /^aws:\/\/\/[a-z0-9-]+\/(i-[0-9a-f]+)$/i;
+
+/**
+ * Throws `RangeError` with what to give instead, when `given` is not of the form that `by` promises. Takes names as
+ * kubectl prints them and with blanks around them; ids and names in any letter case, for AWS has all of them in lower case.
+ */
+export function nodeReference(by: NodeReference["by"], given: string): NodeReference {
+  const [, idOfProvider] = PROVIDER_ID.exec(given.trim()) ?? [];
+  if (idOfProvider !== undefined && by !== "ip") return nodeReference("id", idOfProvider);
+  const value = by === "ip" ? given.trim() : given.trim().replace(KUBECTL_PREFIX, "").toLowerCase();
   switch (by) {
     case "id":
       if (INSTANCE_ID.test(value)) return { by, value };
-      throw new RangeError(`'${printable(value)}' is not an instance id: give one such as i-0123456789abcdef0`);
+      throw new RangeError(`'${printable(given)}' is not an instance id: give one such as i-0123456789abcdef0`);
     case "ip":
       if (isIP(value) !== 0) return { by, value };
-      throw new RangeError(`'${printable(value)}' is not an IP address: give one such as 10.0.1.5`);
+      throw new RangeError(`'${printable(given)}' is not an IP address: give one such as 10.0.1.5`);
     case "name":
       if (HOST_NAME.test(value)) return { by, value };
       throw new RangeError(
-        `'${printable(value)}' is not a node name: give one such as ip-10-0-1-5.eu-west-1.compute.internal`,
+        `'${printable(given)}' is not a node name: give one such as ip-10-0-1-5.eu-west-1.compute.internal`,
       );
     default:
       return by satisfies never;
@@ -82,10 +92,12 @@ export function nodeReference(by: NodeReference["by"], value: string): NodeRefer
 }
 
 /** Reads what a person typed: an instance id, an IP address, or else a node name. Throws like `nodeReference`. */
-export function parseNodeReference(text: string): NodeReference {
-  if (text.startsWith("i-") && !text.includes(".")) return nodeReference("id", text);
+export function parseNodeReference(given: string): NodeReference {
+  const text = given.trim().replace(KUBECTL_PREFIX, "");
+  const isId = /^i-/i.test(text) && !text.includes(".");
   // No node is named by digits and dots alone: that is a mistyped address.
-  return nodeReference(isIP(text) !== 0 || /^[\d.]+$/.test(text) ? "ip" : "name", text);
+  const isAddress = isIP(text) !== 0 || /^[\d.]+$/.test(text);
+  return nodeReference(isId ? "id" : isAddress ? "ip" : "name", isAddress ? text : given);
 }
 
 /** A request may have been tried before, perhaps by a process that is gone. */

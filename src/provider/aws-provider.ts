@@ -159,7 +159,20 @@ export class AwsProvider implements CloudProvider {
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    await registerIn(this.#aws, pool, async (max) => take(max), by);
+    const taken: Registration[] = [];
+    const refused = new Set<string>();
+    const refuses: CallFor["refuses"] = (targets, why) => {
+      for (const target of targets) refused.add(target);
+      by.refuses?.(targets, why);
+    };
+    const taking = async (max: number) => {
+      const registrations = take(max);
+      taken.push(...registrations);
+      return registrations;
+    };
+    await registerIn(this.#aws, pool, taking, { ...by, refuses });
+    const again = taken.filter(({ target }) => !refused.has(target));
+    if (again.length > 0) this.#index.registered(pool, again);
   }
 
   obstacles(

@@ -25,6 +25,8 @@ const LIST_KEPT_MS = 150_000;
 
 const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
 
+const REGISTERED = { state: "initial", detail: "initial", isHealthy: false } as const;
+
 export interface MembershipIndexOptions {
   readonly aws: AwsAccess;
   readonly clock: Clock;
@@ -120,6 +122,19 @@ export class MembershipIndex {
     group.registrations = group.registrations.map((registration) =>
       targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
     );
+  }
+
+  /** These were registered again: until the next read that is all there is to say of them. */
+  registered({ id }: Pool, again: readonly Registration[]): void {
+    const targets = new Set(again.map(({ target }) => target));
+    const classic = this.pools.classics.get(id);
+    if (classic !== undefined) classic.instances = new Set([...classic.instances, ...targets]);
+    const group = this.pools.groups.get(id);
+    // Of a group that was never read nothing is told before it was.
+    if (group === undefined || !Number.isFinite(group.readAt)) return;
+    this.#members.changed();
+    const others = group.registrations.filter(({ target }) => !targets.has(target));
+    group.registrations = [...others, ...again.map((one) => ({ ...one, ...REGISTERED }))];
   }
 
   /** What a group was found to hold: news for whoever searches, and remembered. */

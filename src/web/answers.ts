@@ -37,8 +37,8 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
 }
 
 /** To whoever doesn't wait for the outcome. */
-export function acceptedAnswer(drain: AcceptedDrain): Answer {
-  return json(202, acceptedReport(drain), { location: `/drains/${drain.id}` });
+export function acceptedAnswer(drain: AcceptedDrain, hasBegun: boolean): Answer {
+  return json(202, acceptedReport(drain, hasBegun), { location: `/drains/${drain.id}` });
 }
 
 /** To whoever does not wait, and would have to rely on a drain that does not outlive the service. */
