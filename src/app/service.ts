@@ -16,7 +16,6 @@ import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState } from "../web/readiness.ts";
-import { Background } from "./background.ts";
 import { createEngine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
@@ -157,6 +156,35 @@ export async function pump(
     } catch (error) {
       onUnsettled(delivery, error);
     }
+  }
+}
+
+/**
+ * Work that goes on beside the requests of the service. Each has a handler from its first moment: a failure is told, and
+ * ends neither the process nor the other work.
+ */
+export class Background {
+  readonly #running = new Set<Promise<void>>();
+  readonly #onFailure: (what: string, error: unknown) => void;
+
+  constructor(onFailure: (what: string, error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** `what`: the work in a word or two, for the log. */
+  add(what: string, work: Promise<unknown>): void {
+    const ended = work
+      .then(
+        () => {},
+        (error: unknown) => this.#onFailure(what, error),
+      )
+      .finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
+  }
+
+  /** Resolves when all of it has ended, also what was added meanwhile. */
+  async ended(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 }
 

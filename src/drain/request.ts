@@ -66,14 +66,8 @@ const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([
 const KUBECTL_PREFIX = /^nodes?\//i;
 const PROVIDER_ID = /^aws:\/\/\/[a-z0-9-]+\/(i-[0-9a-f]+)$/i;
 
-/**
- * Throws `RangeError` with what to give instead, when `given` is not of the form that `by` promises. Takes names as
- * kubectl prints them and with blanks around them; ids and names in any letter case, for AWS has all of them in lower case.
- */
-export function nodeReference(by: NodeReference["by"], given: string): NodeReference {
-  const [, idOfProvider] = PROVIDER_ID.exec(given.trim()) ?? [];
-  if (idOfProvider !== undefined && by !== "ip") return nodeReference("id", idOfProvider);
-  const value = by === "ip" ? given.trim() : given.trim().replace(KUBECTL_PREFIX, "").toLowerCase();
+/** Throws `RangeError` with what to give instead, when `value` is not of the form that `by` promises. `given`: as it was typed. */
+export function nodeReference(by: NodeReference["by"], value: string, given = value): NodeReference {
   switch (by) {
     case "id":
       if (INSTANCE_ID.test(value)) return { by, value };
@@ -91,13 +85,25 @@ export function nodeReference(by: NodeReference["by"], given: string): NodeRefer
   }
 }
 
+/**
+ * The same for what a person gives, as kubectl prints it, or with blanks around it. Ids and names are taken in any letter
+ * case: all of AWS's are in lower case.
+ */
+export function typedNodeReference(by: NodeReference["by"], given: string): NodeReference {
+  const text = given.trim();
+  if (by === "ip") return nodeReference(by, text, given);
+  const [, idOfProvider] = PROVIDER_ID.exec(text) ?? [];
+  if (idOfProvider !== undefined) return nodeReference("id", idOfProvider.toLowerCase(), given);
+  return nodeReference(by, text.replace(KUBECTL_PREFIX, "").toLowerCase(), given);
+}
+
 /** Reads what a person typed: an instance id, an IP address, or else a node name. Throws like `nodeReference`. */
 export function parseNodeReference(given: string): NodeReference {
   const text = given.trim().replace(KUBECTL_PREFIX, "");
-  const isId = /^i-/i.test(text) && !text.includes(".");
+  if (/^i-/i.test(text) && !text.includes(".")) return typedNodeReference("id", given);
   // No node is named by digits and dots alone: that is a mistyped address.
-  const isAddress = isIP(text) !== 0 || /^[\d.]+$/.test(text);
-  return nodeReference(isId ? "id" : isAddress ? "ip" : "name", isAddress ? text : given);
+  if (isIP(text) !== 0 || /^[\d.]+$/.test(text)) return nodeReference("ip", text, given);
+  return typedNodeReference("name", given);
 }
 
 /** A request may have been tried before, perhaps by a process that is gone. */

@@ -6,6 +6,7 @@ import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
+import type { CrossZoneSettings } from "./cross-zone.ts";
 import type { KnownTags } from "./known-tags.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
@@ -35,6 +36,7 @@ export interface MembershipIndexOptions {
   readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
   readonly tags: KnownTags;
+  readonly crossZone: CrossZoneSettings;
   /** What is read is remembered for drains to come. */
   readonly remembers: boolean;
   /** Of groups where somebody was found all members are kept: a guard asks how they fare. */
@@ -119,6 +121,10 @@ export class MembershipIndex {
     const group = this.pools.groups.get(id);
     if (group === undefined) return;
     this.#members.changed();
+    const { last } = this.#options.reads;
+    // Reads that have been answered since tell nothing of a time before them.
+    for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
+    for (const target of targets) group.endedBy.set(target, last);
     group.registrations = group.registrations.map((registration) =>
       targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
     );
@@ -155,7 +161,9 @@ export class MembershipIndex {
       const finders = seekers(listed.Target?.Id ?? "");
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      if (group.isWhole) registrations.push(registration);
+      // This read was sent before the deregistration was acknowledged.
+      const isOld = number <= (group.endedBy.get(registration.target) ?? 0);
+      if (group.isWhole) registrations.push(isOld ? { ...registration, ...DEREGISTERED } : registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
     group.registrations = registrations;
@@ -262,13 +270,15 @@ export class MembershipIndex {
   /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
   #listed(changed: ReadonlySet<string>): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, classicHealth, terms, tags } = this.#options;
+    const { reads, classicReads, classicHealth, terms, tags, crossZone } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
     reads.retainOnly(isThere);
     const isTheSame = (id: string) => isThere(id) && !changed.has(id);
     for (const cache of [classicReads, classicHealth, terms]) cache.retainOnly(isTheSame);
     for (const id of changed) tags.names.forget(id);
+    const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
+    crossZone.retainOnly((arn) => loadBalancers.has(arn));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;

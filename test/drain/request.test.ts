@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { nodeReference, parseNodeReference } from "../../src/drain/request.ts";
+import { nodeReference, parseNodeReference, typedNodeReference } from "../../src/drain/request.ts";
 
 const ID = "i-0123456789abcdef0";
 const NAME = "ip-10-0-1-5.eu-west-1.compute.internal";
@@ -30,10 +30,10 @@ describe("a node is named as it is printed elsewhere", () => {
   });
 
   test("also where it is said what kind of name it is", () => {
-    expect(nodeReference("id", ` aws:///eu-west-1a/${ID}`)).toEqual({ by: "id", value: ID });
-    expect(nodeReference("name", `node/${NAME.toUpperCase()}`)).toEqual({ by: "name", value: NAME });
-    expect(nodeReference("name", `aws:///eu-west-1a/${ID}`)).toEqual({ by: "id", value: ID });
-    expect(nodeReference("ip", " 10.0.1.5")).toEqual({ by: "ip", value: "10.0.1.5" });
+    expect(typedNodeReference("id", ` aws:///eu-west-1a/${ID}`)).toEqual({ by: "id", value: ID });
+    expect(typedNodeReference("name", `node/${NAME.toUpperCase()}`)).toEqual({ by: "name", value: NAME });
+    expect(typedNodeReference("name", `aws:///eu-west-1a/${ID}`)).toEqual({ by: "id", value: ID });
+    expect(typedNodeReference("ip", " 10.0.1.5")).toEqual({ by: "ip", value: "10.0.1.5" });
   });
 
   test.each<[string, RegExp]>([
@@ -48,4 +48,11 @@ describe("a node is named as it is printed elsewhere", () => {
   ])("and %j is refused as it was given", (text, message) => {
     expect(() => parseNodeReference(text)).toThrow(message);
   });
+
+  test.each([` ${ID}`, ID.toUpperCase(), `node/${ID}`])(
+    "but an event that says %j of an instance is malformed",
+    (id) => {
+      expect(() => nodeReference("id", id)).toThrow(/is not an instance id/);
+    },
+  );
 });
