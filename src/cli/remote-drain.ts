@@ -1,6 +1,6 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import type { NodeStatusReport } from "../drain/report.ts";
+import type { NodeStatusReport, OutcomeReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -49,7 +49,13 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
   }
   const understood = understand(answer);
   const { outcome } = understood;
-  return print(call, answer, understood, outcome && outcomeText(outcome, clock.now() - startedAt));
+  return print(call, answer, understood, outcome && withId(outcomeText(outcome, clock.now() - startedAt), outcome));
+}
+
+/** What `cancel` takes is printed at the end, too. */
+function withId(text: string, outcome: OutcomeReport): string {
+  if (!("drainId" in outcome) || outcome.drainId === undefined || outcome.status === "planned") return text;
+  return `${text}\nDrain: ${outcome.drainId}`;
 }
 
 /** `plan --server`: returns the exit code. */
