@@ -2,7 +2,7 @@ import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { NodeStatusReport, OutcomeReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
-import type { Call } from "./call.ts";
+import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
 import { nodeOf } from "./node-argument.ts";
@@ -42,17 +42,18 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
   if (answer.status === 202) {
     const text =
       answer.body["begun"] === false
-        ? `The drain ${drainId} was accepted and has not begun: the guard has not decided yet. 'status ${node}' shows whether it is refused.`
-        : `The drain ${drainId} has begun and goes on in the service: 'status ${node}' shows how it fares.`;
+        ? `The drain ${drainId} is accepted and has not begun, because the guard has not decided yet. Run 'status ${node}' to see whether it is refused.`
+        : `The drain ${drainId} has begun and continues in the service. Run 'status ${node}' to see its progress.`;
     call.streams.stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
     return wait === false ? EXIT.done : EXIT.notDrained;
   }
   const understood = understand(answer);
   const { outcome } = understood;
-  return print(call, answer, understood, outcome && withId(outcomeText(outcome, clock.now() - startedAt), outcome));
+  const text = outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(call.streams.stdout));
+  return print(call, answer, understood, text && withId(text, outcome));
 }
 
-/** What `cancel` takes is printed at the end, too. */
+/** The id is printed at the end, too: `cancel` needs it. */
 function withId(text: string, outcome: OutcomeReport): string {
   if (!("drainId" in outcome) || outcome.drainId === undefined || outcome.status === "planned") return text;
   return `${text}\nDrain: ${outcome.drainId}`;
@@ -73,7 +74,9 @@ export async function planRemotely(
   const understood = understand(answer);
   const { outcome } = understood;
   if (outcome?.status !== "planned") return print(call, answer, understood, outcome && outcomeText(outcome, 0));
-  call.streams.stdout.write(`${options.json ? JSON.stringify(outcome.plan) : planText(outcome.plan)}\n`);
+  call.streams.stdout.write(
+    `${options.json ? JSON.stringify(outcome.plan) : planText(outcome.plan, widthOf(call.streams.stdout))}\n`,
+  );
   return EXIT.done;
 }
 
@@ -87,7 +90,8 @@ export async function statusRemotely(
   const answer = await service.ask("GET", path, undefined, newAbort().signal);
   if (answer.status !== 200) return print(call, answer, understand(answer), undefined);
   const report = answer.body as unknown as NodeStatusReport;
-  const text = () => `${nodeStatusText(report)}${report.drain === undefined ? "\n\nNo drain runs for it." : ""}`;
+  const text = () =>
+    `${nodeStatusText(report, widthOf(call.streams.stdout))}${report.drain === undefined ? "\n\nNo drain runs for it." : ""}`;
   call.streams.stdout.write(`${json ? JSON.stringify(report) : text()}\n`);
   return EXIT.done;
 }
@@ -111,7 +115,7 @@ async function askForDrain(call: Call, service: RemoteService, body: object): Pr
     return await service.ask("POST", "/drain", body, interrupted);
   } catch (error) {
     if (!interrupted.aborted) throw error;
-    throw new RemoteError("stopped waiting: a drain that has begun goes on in the service");
+    throw new RemoteError("stopped waiting: the drain continues in the service");
   }
 }
 

@@ -75,7 +75,7 @@ export class NodeLookups {
     }
   }
 
-  /** Who has a deadline has nobody to ask again later: until then, what fails in passing is tried again. */
+  /** A request with a deadline is not repeated by its source: passing failures are retried until then. */
   async #resolve(
     { node, askedAt, deadline }: Asked,
     signal: AbortSignal,
@@ -96,7 +96,7 @@ function endsFirst(one: DrainLimit | undefined, other: DrainLimit | undefined): 
   return (one?.at ?? Number.POSITIVE_INFINITY) <= (other?.at ?? Number.POSITIVE_INFINITY);
 }
 
-/** As somebody who has to find something. */
+/** The urgency of a search. */
 export function toFind(
   { deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "deadline">,
   signal: AbortSignal,

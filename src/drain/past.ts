@@ -5,7 +5,7 @@ import { HOLD_MAX_MS } from "./memory.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
-/** No drain takes longer, whatever its callers' timeouts: what is older nobody waits for. */
+/** No drain takes longer, whatever its callers' timeouts: no caller waits for an older one. */
 const RESUMED_WITHIN_MS = 86_400_000;
 
 /** What an earlier process has done about a registration. */
@@ -15,7 +15,7 @@ export interface Past {
   /** For how long it was held. Absent: it still is to be. */
   readonly heldMs?: number;
   readonly cameBack: number;
-  /** The drain had deregistered it, whoever else had before. */
+  /** The drain had deregistered it, even if another program had before. */
   readonly isOurs?: true;
   /** It is listed as draining now. */
   readonly isDraining?: true;
@@ -35,7 +35,7 @@ export interface ResumedState {
   readonly mustGo: (found: Registration) => boolean;
   /** Found, without a word of an acknowledged deregistration. */
   readonly open: readonly Registration[];
-  /** As it was found then, where it drains now and did not: nobody but this drain is known to have deregistered it. */
+  /** As it was found then, where it drains now and did not: only this drain is known to have deregistered it. */
   readonly asFoundThen: (found: Registration) => Registration;
   /** Every pool had been asked then. */
   readonly hadSearched: boolean;
@@ -73,7 +73,7 @@ export function isStale({ entries }: DrainRecord, now: number): boolean {
   return now - (entries.at(-1)?.at ?? 0) > RESUMED_WITHIN_MS;
 }
 
-/** The one who waits longest first: whoever's time is up ends the drain only where nobody else waits. */
+/** The longest timeout first: a passed timeout ends the drain only if no other caller waits. */
 export function mostPatientFirst(requests: readonly AskedRequest[], times: DrainTimes): readonly AskedRequest[] {
   const until = (asked: AskedRequest) =>
     drainLimit({ startedAt: asked.askedAt, deadline: undefined, waiting: [asked], times })?.at ?? Number.MAX_VALUE;
@@ -86,7 +86,7 @@ const WHOLE: ReadonlySet<EndOfDrain["status"]> = new Set(["drained", "nothing-re
 /** What earlier drains of a node were still holding when they ended, by its key. */
 export type Unreleased = ReadonlyMap<string, { readonly registration: Registration; readonly past: Past }>;
 
-/** What is still to be held of a node because its last drains ended short: the cloud may list it no more. */
+/** The registrations of a node that are still to be held because its last drains ended short: the cloud may list them no more. */
 export function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">, now: number): Unreleased {
   const unreleased = new Map<string, { readonly registration: Registration; readonly past: Past }>();
   // What an undo has registered again was held for nothing.

@@ -8,9 +8,9 @@ export interface Undoable {
   /**
    * Who has deregistered it.
    * - `drain`: the drain; it is to be registered again.
-   * - `perhaps`: nobody knows of it, and a call may have been under way: what is registered has stayed so.
-   * - `others`: somebody else, before the drain.
-   * - `none`: the drain was refused, and has deregistered nothing.
+   * - `perhaps`: it is unknown, and a call may have been in flight: it may still be registered.
+   * - `others`: another program, before the drain.
+   * - `none`: the drain was refused, and deregistered nothing.
    */
   readonly deregisteredBy: "drain" | "perhaps" | "others" | "none";
   /** When the drain's last deregistration was acknowledged, in milliseconds since the epoch. Absent: not known. */
@@ -25,7 +25,7 @@ export interface UndoneFate {
   /**
    * - `registered`: registered again, and its pool was seen to list it.
    * - `untouched`: the drain had not deregistered it.
-   * - `left`: somebody else had deregistered it before the drain, so that it stays deregistered.
+   * - `left`: another program had deregistered it before the drain, so that it stays deregistered.
    * - `failed`: could not be registered again; `error` says why.
    */
   readonly state: "registered" | "untouched" | "left" | "failed";

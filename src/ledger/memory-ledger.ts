@@ -9,7 +9,7 @@ import {
 import { DrainsByNode, Followers } from "./ledger-index.ts";
 import { Memories } from "./memories.ts";
 
-/** Bounds of what is kept. A drain that has not ended is kept while there is room for its entries. */
+/** Bounds of the stored drains. A drain that has not ended is kept while there is room for its entries. */
 export interface MemoryBounds {
   /** Drains that have ended. */
   readonly endedMax: number;

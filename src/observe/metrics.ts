@@ -4,7 +4,7 @@ import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 
 interface RunningDrain {
-  /** What is held now: the kind of load balancer, by the registration's key. */
+  /** The held registrations: the kind of load balancer, by the registration's key. */
   readonly held: Map<string, string>;
 }
 
@@ -94,7 +94,7 @@ export class Metrics {
   /** What has become of a hook that waited for a drain. */
   readonly countHook = (result: string): void => this.#hooks.inc({ result });
 
-  /** From now on tells how a queue stands. */
+  /** Adds the gauges of a queue. */
   watchQueue({
     inFlight,
     isReceiving,
