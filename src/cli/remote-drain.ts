@@ -1,6 +1,6 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import type { NodeStatusReport, OutcomeReport } from "../drain/report.ts";
+import type { NodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -49,14 +49,12 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
   }
   const understood = understand(answer);
   const { outcome } = understood;
-  const text = outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(call.streams.stdout));
-  return print(call, answer, understood, text && withId(text, outcome));
-}
-
-/** The id is printed at the end, too: `cancel` needs it. */
-function withId(text: string, outcome: OutcomeReport): string {
-  if (!("drainId" in outcome) || outcome.drainId === undefined || outcome.status === "planned") return text;
-  return `${text}\nDrain: ${outcome.drainId}`;
+  return print(
+    call,
+    answer,
+    understood,
+    outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(call.streams.stdout)),
+  );
 }
 
 /** `plan --server`: returns the exit code. */
