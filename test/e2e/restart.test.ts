@@ -121,7 +121,7 @@ describe("with STATE_DIR", () => {
     // The undo waits for AWS, and the queue's poll for messages.
     simulator.faults.add({ action: "DescribeInstances", effect: { type: "latency", ms: 60_000 } });
     const { child } = await startService({ ...env, QUEUE: queue.url });
-    await child.line(/registering again what the drain has deregistered/);
+    await child.line(/"undo started"/);
     child.signal("SIGTERM");
     const { code, stdout, stderr } = await child.finished;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
