@@ -2,8 +2,16 @@
 export const CLUSTER_KEY_PREFIX = "kubernetes.io/cluster/";
 /** The cluster is its owner, or one of several that use it. */
 const CLUSTER_KEY_VALUES = ["owned", "shared"];
-/** The AWS Load Balancer Controller, its predecessor, and the legacy in-tree provider: the name is the value. */
-export const POOL_CLUSTER_KEYS = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "KubernetesCluster"];
+/**
+ * The AWS Load Balancer Controller, EKS Auto Mode, the first one's predecessor, and the legacy in-tree provider: the name
+ * is the value. https://docs.aws.amazon.com/eks/latest/userguide/auto-elb-example.html
+ */
+export const POOL_CLUSTER_KEYS = [
+  "elbv2.k8s.aws/cluster",
+  "eks:eks-cluster-name",
+  "ingress.k8s.aws/cluster",
+  "KubernetesCluster",
+];
 
 /** A tag that a target group or classic load balancer may carry. */
 export interface PoolTag {

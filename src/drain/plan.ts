@@ -8,7 +8,7 @@ import {
   type Registration,
 } from "./cloud-provider.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
-import { type HoldAllowances, holdMs, propagationMs } from "./hold.ts";
+import { type HoldAllowances, heldBy, holdMs, propagationMs } from "./hold.ts";
 
 /** What a drain would do now, and until when it would hold. `drain` acts on the same value that `plan` prints. */
 export interface DrainPlan {
@@ -69,7 +69,7 @@ export interface DrainTimes {
 }
 
 /** The kind that goes on sending for longest is told first. */
-export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "alb", "classic", "unattached"];
+export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "unknown", "alb", "classic", "unattached"];
 
 /** Less than this is not worth a word. */
 const WAIT_SHOWN_MS = 5_000;
@@ -105,7 +105,7 @@ export function makePlan(input: PlanInput): DrainPlan {
   const waits = deregisterWaits(input);
   const planned = inOrder(found.registrations.map((registration) => ({ registration }))).map(({ registration }) => {
     const { pool, state } = registration;
-    const held: PoolTerms & Pick<Pool, "kind"> = { kind: pool.kind, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
+    const held: PoolTerms & Pick<Pool, "kind" | "name"> = { ...pool, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
     const isDraining = state === "draining";
     const since = heldSince.get(registration);
     const waitMs = isDraining || since !== undefined ? 0 : (waits.get(pool.id) ?? 0);
@@ -114,7 +114,7 @@ export function makePlan(input: PlanInput): DrainPlan {
       action: isDraining ? ("hold" as const) : ("deregister" as const),
       waitMs,
       since: since ?? now + waitMs,
-      holdMs: holdMs(held, times.allowances),
+      holdMs: holdMs(heldBy(pool, held), times.allowances),
       isWritable: held.writable !== false,
       held,
     };
@@ -134,6 +134,7 @@ export function makePlan(input: PlanInput): DrainPlan {
   const sentences = [
     ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName, isShort }),
     ...unwritableWarnings(registrations),
+    ...new Set(planned.flatMap(({ held: { name, warnings = [] } }) => warnings.map((why) => `${name}: ${why}`))),
   ];
   return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, warnings: sentences };
 }
@@ -280,7 +281,12 @@ export function newTrafficStopped(kind: LoadBalancerKind, heldMs: number, allowa
 
 /** What is lost even when everything goes well, because AWS leaves no way. */
 interface UnsavedTraffic {
-  readonly code: "requests-in-flight" | "long-requests" | "long-connections" | "terminated-connections";
+  readonly code:
+    | "requests-in-flight"
+    | "long-requests"
+    | "long-connections"
+    | "terminated-connections"
+    | "moved-connections";
   readonly message: string;
 }
 
@@ -310,14 +316,34 @@ function unsavedTraffic(pool: PoolTerms & Pick<Pool, "kind">, hold: number): rea
             },
           ];
     case "gwlb":
+      return unsavedFlows(pool, hold);
+    case "unknown":
       return [
-        { code: "long-connections", message: `flows still active after ${seconds(hold)} break when the node goes` },
+        {
+          code: "long-connections",
+          message: `requests and connections still open after ${seconds(hold)} may break when the node goes`,
+        },
       ];
     case "unattached":
       return [];
     default:
       return pool.kind satisfies never;
   }
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html */
+function unsavedFlows({ drainMs, movesFlows, resetsFlows }: PoolTerms, hold: number): readonly UnsavedTraffic[] {
+  const after = seconds(drainMs);
+  const reset: UnsavedTraffic = {
+    code: "terminated-connections",
+    message: `TCP flows still open after ${after} are reset`,
+  };
+  const other = resetsFlows === true ? "other flows" : "flows";
+  const rest: UnsavedTraffic =
+    movesFlows === true
+      ? { code: "moved-connections", message: `${other} still open after ${after} move to another target` }
+      : { code: "long-connections", message: `${other} still active after ${seconds(hold)} break when the node goes` };
+  return resetsFlows === true ? [reset, rest] : [rest];
 }
 
 function seconds(ms: number): string {

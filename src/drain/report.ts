@@ -154,8 +154,8 @@ export function registrationReport({ pool, target }: Registration) {
 }
 
 /** What it takes to register it again, besides what people read. */
-function identityReport({ pool, listed }: Registration) {
-  return { poolId: pool.id, ...(listed === undefined ? {} : { listed }) };
+function identityReport({ pool, listed, alsoListed }: Registration) {
+  return { poolId: pool.id, ...(listed === undefined ? {} : { listed }), ...(alsoListed && { alsoListed }) };
 }
 
 function fateReport(fate: RegistrationFate) {

@@ -59,7 +59,7 @@ export class ClassicHealth {
       });
       const targets = (InstanceStates ?? []).map((state) => ({
         target: state.InstanceId ?? "",
-        isHealthy: state.State === "InService" && stateOf(state) === "live",
+        isHealthy: state.State === "InService" && (stateOf(state) ?? "live") === "live",
       }));
       const read = { at, targets };
       this.#known.set(name, read);

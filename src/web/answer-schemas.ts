@@ -16,7 +16,7 @@ export const node = z
   .meta({ id: "Node" });
 
 const place = {
-  kind: z.enum(["alb", "nlb", "gwlb", "classic", "unattached"]).describe("What sends the traffic."),
+  kind: z.enum(["alb", "nlb", "gwlb", "classic", "unknown", "unattached"]).describe("What sends the traffic."),
   loadBalancer: z.string().optional().describe("Absent where no load balancer uses the target group."),
   pool: z.string().describe("The target group's or classic load balancer's name."),
   target: z.string().describe("The instance or address, with its port."),
@@ -28,19 +28,19 @@ export const registration = z
 
 export const error = z.strictObject({ code: z.string(), message: z.string() }).meta({ id: "Error" });
 
+const listed = z.strictObject({
+  Id: z.string(),
+  Port: z.int().optional(),
+  AvailabilityZone: z.string().optional(),
+  QuicServerId: z.string().optional(),
+});
+
 const fate = z
   .strictObject({
     ...place,
     poolId: z.string().describe("The target group's ARN or the classic load balancer's name."),
-    listed: z
-      .strictObject({
-        Id: z.string(),
-        Port: z.int().optional(),
-        AvailabilityZone: z.string().optional(),
-        QuicServerId: z.string().optional(),
-      })
-      .optional()
-      .describe("The target as AWS listed it, where `target` does not say it all."),
+    listed: listed.optional().describe("The target as AWS listed it, where `target` does not say it all."),
+    alsoListed: z.array(listed).optional().describe("The same id and port in other zones, as AWS listed them."),
     state: z
       .enum(["released", "holding", "registered", "failed", "kept"])
       .describe(
