@@ -47,7 +47,10 @@ interface PolicyStatement {
 export const READ_TAGS = "elasticloadbalancing:DescribeTags";
 export const READ = [
   "ec2:DescribeInstances",
+  "ec2:DescribeNetworkInterfaces",
   "elasticloadbalancing:DescribeInstanceHealth",
+  "elasticloadbalancing:DescribeListenerAttributes",
+  "elasticloadbalancing:DescribeListeners",
   "elasticloadbalancing:DescribeLoadBalancerAttributes",
   "elasticloadbalancing:DescribeLoadBalancers",
   "elasticloadbalancing:DescribeTargetGroupAttributes",

@@ -8,16 +8,28 @@ export interface Node {
   readonly id: string;
   /** The private DNS name, which is the Kubernetes node name by default. */
   readonly name: string;
-  /** The network (VPC) that its load balancers share with it. */
+  /** The network (VPC) of the machine itself. */
   readonly network: string;
-  /** Every private address of every interface. */
+  /** Every private address of every interface in that network. */
   readonly addresses: readonly string[];
-  /** Address blocks delegated to its interfaces (CIDR): pods get addresses from them. */
+  /** Address blocks delegated to its interfaces in that network (CIDR): pods get addresses from them. */
   readonly addressPrefixes: readonly string[];
+  /** The other networks that it has interfaces in. Absent: none. */
+  readonly otherNetworks?: readonly NodeNetwork[];
   /** The cluster that its tags name, if any. */
   readonly cluster?: string;
   /** When the cloud said so, in milliseconds since the epoch, where that is a while ago: addresses may have moved. */
   readonly asOf?: number;
+  /** What could not be learned of it, in a sentence for people: a search may miss registrations. */
+  readonly warning?: string;
+}
+
+/** What a node has for addresses in one network. The same address may be another machine's in another network. */
+export interface NodeNetwork {
+  readonly network: string;
+  readonly addresses: readonly string[];
+  /** In CIDR notation. */
+  readonly addressPrefixes: readonly string[];
 }
 
 /**
@@ -80,6 +92,8 @@ export interface Registration {
   readonly listed?: object;
   /** Where one name stands for several targets: the others, as the cloud lists them. */
   readonly alsoListed?: readonly object[];
+  /** Why it may be another machine's, in a sentence for people. It is never deregistered then. Absent: it is the node's. */
+  readonly doubt?: string;
 }
 
 /** Unique over all pools. */
@@ -102,8 +116,13 @@ export function poolsInOrder<T extends { readonly pool: Pool }>(list: readonly T
 export interface FoundRegistrations {
   /** Those to be ended. */
   readonly registrations: readonly Registration[];
-  /** The node's registrations in pools that the configured discovery leaves out: reported, not touched. */
+  /**
+   * Reported, not touched: the node's registrations in pools that the configured discovery leaves out, and those that may
+   * be another machine's (`doubt`).
+   */
   readonly elsewhere: readonly Registration[];
+  /** What the search could not look for, in a sentence for people. */
+  readonly warning?: string;
 }
 
 /** What a pool was seen to hold. */

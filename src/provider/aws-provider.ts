@@ -16,27 +16,30 @@ import type {
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
+import { BranchInterfaces } from "./branch-interfaces.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
 import {
-  addressMatcher,
   asLiveNode,
   findTerminated,
   type InstanceSearch,
+  othersAmong,
   theLiveOne,
   withAddressesOf,
+  withoutAddresses,
 } from "./instances.ts";
 import { KnownInstances } from "./known-instances.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
+import { NodeAddresses } from "./node-addresses.ts";
 import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
 import type { PoolList } from "./pool-list.ts";
 import { registerIn } from "./registering.ts";
-import { addressOf, DEREGISTER_TARGETS, deregisterTargets, registrationOf } from "./target-groups.ts";
+import { addressOf, DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
 import { TargetReads } from "./target-reads.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
@@ -48,6 +51,8 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly writableCluster?: string;
   /** Somebody will ask how the pools fare that nodes are found in. Absent: nobody. */
   readonly isGuarded?: boolean;
+  /** Groups of addresses in other VPCs are not searched. Absent: they are. */
+  readonly ignoresOtherNetworks?: boolean;
 }
 
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
@@ -56,6 +61,7 @@ export class AwsProvider implements CloudProvider {
   readonly #options: AwsProviderOptions;
   readonly #known: KnownInstances;
   readonly #instances: InstanceLookup;
+  readonly #branches: BranchInterfaces;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
   readonly #terms: KnownTerms;
@@ -73,6 +79,7 @@ export class AwsProvider implements CloudProvider {
       return asLiveNode(instance, options);
     });
     this.#instances = new InstanceLookup(aws, clock);
+    this.#branches = new BranchInterfaces(aws, clock);
     this.#reads = new TargetReads(aws, clock);
     this.#classicReads = new ClassicReads(aws, clock);
     this.#terms = new KnownTerms(aws, clock, options.writableCluster);
@@ -87,6 +94,9 @@ export class AwsProvider implements CloudProvider {
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
       asItIsNow: (node, by) => this.#asItIsNow(node, by),
+      searchesOthers: options.ignoresOtherNetworks !== true,
+      othersWith: async (address, node, by) =>
+        othersAmong(await this.#instances.find({ by: "ip", value: address }, by), address, node),
     });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
@@ -107,7 +117,11 @@ export class AwsProvider implements CloudProvider {
   }
 
   async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
-    return theLiveOne(await this.#instances.find(reference, by), reference, this.#options);
+    const found = await this.#instances.find(reference, by);
+    const node = theLiveOne(found, reference, this.#options);
+    const instance = found.find(({ InstanceId }) => InstanceId === node.id);
+    if (instance === undefined) return node;
+    return { ...node, ...withAddressesOf(instance, await this.#branches.of(instance, by)) };
   }
 
   recall(id: string): Node | undefined {
@@ -195,10 +209,14 @@ export class AwsProvider implements CloudProvider {
     // An instance id is nobody else's, ever.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
     // All that came back at once are asked about in one call.
-    const isOwn = addressMatcher(await this.#asItIsNow(node, by));
+    const own = new NodeAddresses(await this.#asItIsNow(node, by));
     return registrations.filter((registration) => {
       const address = addressOf(registration);
-      return address === undefined || isOwn(address);
+      const network = this.#index.pools.groups.get(registration.pool.id)?.network;
+      if (address === undefined) return true;
+      return network === undefined
+        ? own.has(address)
+        : own.claim(network, address, listedZoneOf(registration)) !== undefined;
     });
   }
 
@@ -213,7 +231,9 @@ export class AwsProvider implements CloudProvider {
 
   /** With the addresses that it has now. */
   async #asItIsNow(node: Node, by: CallFor): Promise<Node> {
-    return withAddressesOf(node, await this.#instances.find({ by: "id", value: node.id }, by));
+    const [instance] = await this.#instances.find({ by: "id", value: node.id }, by);
+    if (instance === undefined) return withoutAddresses(node);
+    return withAddressesOf(instance, await this.#branches.of(instance, by));
   }
 
   /** Which of the listed pools are meant. */

@@ -196,7 +196,9 @@ export class ClassicReads {
     by: CallFor,
   ): Promise<ReadonlyMap<string, RegistrationState>> {
     const said = ids.map((id) => [id, stateOf(states.get(id))] as const);
-    const listed = said.some(([, state]) => state === undefined) ? await instancesOf(this.#aws, name, by) : NO_INSTANCES;
+    const listed = said.some(([, state]) => state === undefined)
+      ? await instancesOf(this.#aws, name, by)
+      : NO_INSTANCES;
     const byList = (id: string): RegistrationState => {
       if (listed.has(id)) return "live";
       // One that is being deregistered shows InService until its requests in flight have ended.

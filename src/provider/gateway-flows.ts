@@ -4,7 +4,7 @@ import {
   DescribeTargetGroupsCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
-import { isPoolGone } from "../aws/errors.ts";
+import { isNeverAnswered, isPoolGone } from "../aws/errors.ts";
 import type { CallFor, Pool, PoolTerms } from "../drain/cloud-provider.ts";
 import { asDrainError } from "../drain/errors.ts";
 import { LIST_GROUPS } from "./listed-pools.ts";
@@ -58,7 +58,7 @@ async function idleTimeoutOf(aws: AwsAccess, pool: Pool, by: CallFor): Promise<F
     // Whoever asked learns from its next call that the pool is gone.
     if (isPoolGone(error)) return {};
     const failure = asDrainError(error);
-    if (failure.isPassing) throw failure;
+    if (!isNeverAnswered(failure)) throw failure;
     return notKnown(failure.message);
   }
 }

@@ -263,8 +263,13 @@ function usable({ Port, ...target }: TargetDescription): TargetDescription {
 
 /** The zone that a target is listed with: those by address are. `all` is none. */
 export function zoneOf(registration: Registration): string | undefined {
-  const { listed } = registration as AwsRegistration;
-  return listed?.AvailabilityZone === "all" ? undefined : listed?.AvailabilityZone;
+  const zone = listedZoneOf(registration);
+  return zone === "all" ? undefined : zone;
+}
+
+/** The same in AWS's words, with `all`. */
+export function listedZoneOf(registration: Registration): string | undefined {
+  return (registration as AwsRegistration).listed?.AvailabilityZone;
 }
 
 function nameOf({ Id = "", Port, QuicServerId }: Partial<TargetDescription> = {}): string {
