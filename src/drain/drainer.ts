@@ -65,7 +65,9 @@ export class Drainer {
     this.#finder = new Finder(options);
     this.#canceller = new Canceller({
       ...options,
-      ...{ runs: this.#runs, journals: this.#journals, release: (run) => this.#release(run) },
+      runs: this.#runs,
+      journals: this.#journals,
+      release: (run) => this.#release(run),
       notify: (event) => this.#notify(event),
     });
   }

@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import { repeatWhilePassing } from "./limit.ts";
 import { type DrainTimes, deadlineLimit } from "./plan.ts";
-import { repeatWhilePassing } from "./repeat.ts";
 import type { AskedRequest, DrainRequest } from "./request.ts";
 
 export interface NodeLookupOptions {

@@ -1,3 +1,5 @@
+import { shown } from "../drain/errors.ts";
+
 /** What announces that an instance will go away, one name for each kind of event. */
 export type AnnouncementKind =
   | "autoscaling-terminate"
@@ -44,3 +46,14 @@ export type EventReading =
   | { readonly reading: "nothing-asked"; readonly what: string }
   /** It looks like an event that asks for something, but can't be understood; `problem` says why, safe to log. */
   | { readonly reading: "malformed"; readonly problem: string };
+
+const WHAT_CHARACTERS_MAX = 120;
+
+export function announced(announcements: readonly Announcement[]): EventReading {
+  return { reading: "announced", announcements };
+}
+
+/** `what` may hold what the message says. */
+export function nothingAsked(what: string): EventReading {
+  return { reading: "nothing-asked", what: shown(what, WHAT_CHARACTERS_MAX) };
+}

@@ -148,7 +148,8 @@ export class SqsQueue implements EventSource {
       return [];
     }
     const reading = readMessage(body, {
-      ...{ read, now: clock.now() },
+      read,
+      now: clock.now(),
       heedsRecommendations: recommendations !== undefined,
     });
     if (reading.asks === "unknown") {

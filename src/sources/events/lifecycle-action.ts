@@ -1,8 +1,7 @@
 import { shown } from "../../drain/errors.ts";
-import type { EventReading } from "../announcement.ts";
-import type { EventFields } from "./event-fields.ts";
-import type { EventOrigin } from "./event-origin.ts";
-import { announced, nothingAsked } from "./readings.ts";
+import { announced, type EventReading, nothingAsked } from "../announcement.ts";
+import { type EventOrigin, eventOrigin } from "./event-bridge-kind.ts";
+import { type EventFields, within } from "./event-fields.ts";
 
 const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 
@@ -30,4 +29,15 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
       reason: `Auto Scaling ${isKept ? "return to the warm pool" : "termination"}: ${shown(groupName)}`,
     },
   ]);
+}
+
+const ORIGIN = { announcedAt: "Time", eventId: "RequestId", accountId: "AccountId" } as const;
+
+/** What a hook with a notification target sends to a queue or a topic, without EventBridge. It does not name the region. */
+export function isLifecycleNotification(fields: EventFields): boolean {
+  return fields.has("LifecycleTransition");
+}
+
+export function readLifecycleNotification(fields: EventFields): EventReading {
+  return within("lifecycle action", () => readLifecycleAction(fields, eventOrigin(fields, ORIGIN)));
 }

@@ -1,10 +1,7 @@
-import type { EventReading } from "../announcement.ts";
+import { type EventReading, nothingAsked } from "../announcement.ts";
 import { isEventBridgeEvent, readEventBridgeEvent } from "./event-bridge.ts";
-import { EventFields } from "./event-fields.ts";
-import { isLifecycleNotification, readLifecycleNotification } from "./lifecycle-notification.ts";
-import { MalformedEvent, within } from "./malformed-event.ts";
-import { nothingAsked } from "./readings.ts";
-import { isSnsEnvelope, unwrapped } from "./sns-envelope.ts";
+import { EventFields, MalformedEvent, within } from "./event-fields.ts";
+import { isLifecycleNotification, readLifecycleNotification } from "./lifecycle-action.ts";
 
 /** SQS takes no larger message: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const BODY_CHARACTERS_MAX = 1_048_576;
@@ -39,4 +36,17 @@ function readFields(fields: EventFields): EventReading {
     return nothingAsked(`${fields.text("Service")}: ${fields.text("Event")}`);
   if (fields.has("Records")) return nothingAsked("Records"); // S3's own notifications, and others like them.
   throw new MalformedEvent("it is no event: it has neither detail-type nor LifecycleTransition, Event nor Records");
+}
+
+/** What SNS puts around a message, unless raw delivery is on: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html */
+function isSnsEnvelope(fields: EventFields): boolean {
+  return fields.has("Type") && fields.has("TopicArn");
+}
+
+/** What is inside; undefined where SNS speaks for itself, of subscriptions. */
+function unwrapped(envelope: EventFields): EventFields | undefined {
+  if (envelope.text("Type") !== "Notification") return undefined;
+  const inside = envelope.document("Message");
+  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is an SNS envelope again");
+  return inside;
 }

@@ -1,8 +1,6 @@
-import type { Announcement } from "../announcement.ts";
+import { type Announcement, announced, nothingAsked } from "../announcement.ts";
 import { EventFields } from "../events/event-fields.ts";
-import { announced, nothingAsked } from "../events/readings.ts";
-import type { InstanceIdentity } from "./identity-document.ts";
-import type { MetadataKind } from "./metadata-kind.ts";
+import type { InstanceIdentity, MetadataKind } from "./metadata-kind.ts";
 
 /**
  * All that there are. `system-maintenance` may be of the network alone or of the power, which boots the machine again:
