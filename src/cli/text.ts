@@ -56,6 +56,8 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
       return drainedText(outcome, tookMs);
     case "nothing-registered":
       return nothingRegistered(outcome);
+    case "possibly-registered":
+      return possiblyRegisteredReport(outcome);
     case "refused":
       return refusedText(outcome);
     case "planned":
@@ -135,8 +137,27 @@ function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, too
   return elsewhere.length === 0 ? `${drained} It can go.` : `${drained} ${elsewhereText(elsewhere)}`;
 }
 
+function possiblyRegisteredReport({ node, registrations, elsewhere }: Outcome<"possibly-registered">): string {
+  return [
+    `${node.id} may still get traffic: do not terminate it. ${times(registrations.length)} drained.`,
+    "These targets may be the node's or another machine's, and were not deregistered:",
+    ...doubtfulLines(elsewhere),
+    "If a target is the node's, deregister it yourself and drain again. If it is not, set DISCOVERY=tag, or",
+    "OTHER_VPCS=ignore, so that it is not considered.",
+  ].join("\n");
+}
+
+function doubtfulLines(elsewhere: readonly FoundReport[]): readonly string[] {
+  return elsewhere.flatMap(({ doubt, ...where }) =>
+    doubt === undefined ? [] : [`  ${placeCells(where).join(" ")}: ${doubt}`],
+  );
+}
+
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
-  if (elsewhere.length === 0) return `No load balancer knows ${node.id}: it can go.`;
+  if (elsewhere.length === 0)
+    return `No load balancer of this account, in the node's VPC or beside it, lists ${node.id}: it can go.`;
+  if (elsewhere.some(({ doubt }) => doubt !== undefined))
+    return `No load balancer is known to list ${node.id}, but some may:\n${doubtfulLines(elsewhere).join("\n")}`;
   return `No load balancer with the cluster's tag knows ${node.id}. ${elsewhereText(elsewhere)}`;
 }
 
@@ -147,8 +168,11 @@ function nowhere({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): s
 }
 
 function elsewhereText(elsewhere: readonly FoundReport[]): string {
-  const pools = [...new Set(elsewhere.map(({ pool }) => pool))].join(", ");
-  return `Still registered, without that tag, in ${pools}.`;
+  const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
+  const pools = [...new Set(untagged.map(({ pool }) => pool))].join(", ");
+  const sure = untagged.length === 0 ? [] : [`Still registered, without that tag, in ${pools}.`];
+  const perhaps = doubtfulLines(elsewhere);
+  return [...sure, ...(perhaps.length === 0 ? [] : ["Possibly registered:", ...perhaps])].join("\n");
 }
 
 function refusedText({ message, pools }: Outcome<"refused">): string {

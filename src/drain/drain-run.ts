@@ -63,8 +63,10 @@ export class DrainRun implements DepartureOwner {
   readonly #waiters = new Set<Waiter>();
   readonly #heard: DrainRunOptions["heard"];
   readonly #departures: Departure[] = [];
-  /** Where the configured discovery leaves the node registered. */
+  /** Where the node stays registered, or may be: see `FoundRegistrations`. */
   readonly elsewhere: Registration[] = [];
+  /** What the search could not look for. */
+  readonly warnings = new Set<string>();
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
   /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
@@ -173,6 +175,7 @@ export class DrainRun implements DepartureOwner {
     const departures = found.registrations.filter(isNew).map((one) => new Departure(this, one, past?.(one)));
     for (const departure of departures) this.#departures.push(departure);
     for (const registration of found.elsewhere) if (isNew(registration)) this.elsewhere.push(registration);
+    if (found.warning !== undefined) this.warnings.add(found.warning);
     return departures;
   }
 

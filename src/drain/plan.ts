@@ -16,7 +16,7 @@ export interface DrainPlan {
   readonly registrations: readonly PlannedRegistration[];
   /** What it is made from was so then, and may have changed since, in milliseconds since the epoch. */
   readonly asOf: number;
-  /** Registered in pools that the configured discovery leaves out: they stay as they are. */
+  /** They stay as they are: see `FoundRegistrations`. */
   readonly elsewhere: readonly Registration[];
   /** The longest hold of all, in milliseconds. */
   readonly longestHoldMs: number;
@@ -133,6 +133,7 @@ export function makePlan(input: PlanInput): DrainPlan {
   const isShort = registrations.some(({ shortByMs }) => shortByMs > 0);
   const sentences = [
     ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName, isShort }),
+    ...(found.warning === undefined ? [] : [found.warning]),
     ...unwritableWarnings(registrations),
     ...new Set(planned.flatMap(({ held: { name, warnings = [] } }) => warnings.map((why) => `${name}: ${why}`))),
   ];
@@ -260,11 +261,24 @@ function warnings(input: {
         : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : timeoutName} leaves ${seconds(remainingMs)}, ${needs}: set it higher, or leave it unset`,
     );
   }
-  if (elsewhere.length > 0) {
-    const pools = [...new Set(elsewhere.map(({ pool }) => pool.name))].join(", ");
+  if (doubtful(elsewhere).length > 0) sentences.push(possiblyRegisteredText(elsewhere));
+  const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
+  if (untagged.length > 0) {
+    const pools = [...new Set(untagged.map(({ pool }) => pool.name))].join(", ");
     sentences.push(`also registered in pools without the cluster's tag, which DISCOVERY=tag leaves alone: ${pools}`);
   }
   return sentences;
+}
+
+/** What is said wherever a drain has ended `possibly-registered`: which targets, why, and what to do. */
+export function possiblyRegisteredText(elsewhere: readonly Registration[]): string {
+  const targets = doubtful(elsewhere).map(({ pool, target, doubt }) => `${target} in ${pool.name} (${doubt})`);
+  return `these targets may be the node's and were not deregistered: ${targets.join("; ")}. If a target is the node's, deregister it yourself and drain again. If it is not, set DISCOVERY=tag, or OTHER_VPCS=ignore, so that it is not considered`;
+}
+
+/** Those that may be another machine's. */
+export function doubtful(elsewhere: readonly Registration[]): readonly Registration[] {
+  return elsewhere.filter(({ doubt }) => doubt !== undefined);
 }
 
 function unwritableWarnings(registrations: readonly PlannedRegistration[]): readonly string[] {

@@ -26,12 +26,9 @@ export function outcomeReport(outcome: DrainOutcome) {
   const { status } = outcome;
   switch (status) {
     case "drained":
-      return {
-        status,
-        ...endedReport(outcome),
-        registrations: outcome.registrations.map(fateReport),
-        ...elsewhereReport(outcome),
-      };
+      return { status, ...endedReport(outcome), ...allReport(outcome) };
+    case "possibly-registered":
+      return { status, ...endedReport(outcome), ...allReport(outcome) };
     case "nothing-registered":
       return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
     case "cancelled":
@@ -141,12 +138,17 @@ function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "
   return { id, name, network, cluster };
 }
 
+function allReport({ registrations, elsewhere }: Extract<DrainOutcome, { status: "drained" | "possibly-registered" }>) {
+  return { registrations: registrations.map(fateReport), ...elsewhereReport({ elsewhere }) };
+}
+
 function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
   return { elsewhere: elsewhere.map(foundReport) };
 }
 
 function foundReport(registration: Registration) {
-  return { ...registrationReport(registration), state: registration.detail };
+  const { detail, doubt } = registration;
+  return { ...registrationReport(registration), state: detail, ...(doubt === undefined ? {} : { doubt }) };
 }
 
 export function registrationReport({ pool, target }: Registration) {

@@ -2,6 +2,7 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import { type DrainError, shown } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
+import { possiblyRegisteredText } from "../drain/plan.ts";
 import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import type { Log } from "./log.ts";
@@ -128,6 +129,12 @@ function endOf(outcome: DrainOutcome): LogLine {
             level: "warn",
             message: "registered only in pools without the cluster's tag, which DISCOVERY=tag leaves alone",
           };
+    case "possibly-registered":
+      return {
+        level: "error",
+        message: "possibly registered still: the node must not be taken for drained",
+        more: { why: possiblyRegisteredText(outcome.elsewhere) },
+      };
     case "refused": {
       const { reason, message, pools } = outcome.refusal;
       const short = pools.map(({ pool, ...standing }) => ({ pool: pool.name, ...standing }));

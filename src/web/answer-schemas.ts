@@ -23,7 +23,11 @@ const place = {
 };
 
 export const registration = z
-  .strictObject({ ...place, state: z.string().describe("AWS's word for it.") })
+  .strictObject({
+    ...place,
+    state: z.string().describe("AWS's word for it."),
+    doubt: z.string().optional().describe("Why it may be another machine's. Absent: it is the node's."),
+  })
   .meta({ id: "Registration" });
 
 export const error = z.strictObject({ code: z.string(), message: z.string() }).meta({ id: "Error" });
@@ -90,7 +94,9 @@ export const limit = z
 
 export const elsewhere = z
   .array(registration)
-  .describe("With DISCOVERY=tag: registrations in pools without the cluster's tag, which stay as they are.");
+  .describe(
+    "They stay as they are: with DISCOVERY=tag registrations in pools without the cluster's tag; and those with `doubt`.",
+  );
 
 const asOf = moment.describe("It was so then, and may have changed since: what is known may come from memory.");
 
@@ -149,6 +155,9 @@ const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, re
 
 const refused = z.strictObject({ status: z.literal("refused"), drainId, node, ...refusal });
 const drained = z.strictObject({ status: z.literal("drained"), drainId, node, registrations: fates, elsewhere });
+const possiblyRegistered = z
+  .strictObject({ status: z.literal("possibly-registered"), drainId, node, registrations: fates, elsewhere })
+  .describe("Targets of `elsewhere` with `doubt` may be the node's. They were not deregistered.");
 const nothingRegistered = z.strictObject({
   status: z.literal("nothing-registered"),
   drainId,
@@ -163,6 +172,7 @@ export const OUTCOME = z
   .discriminatedUnion("status", [
     drained,
     nothingRegistered,
+    possiblyRegistered,
     deadlinePassed,
     cancelled,
     instanceGone,
@@ -253,6 +263,11 @@ export const UNDO_FAILURE = z
   .strictObject({ ...problem, code, undo: UNDONE.optional().describe("Absent where nothing was begun.") })
   .meta({ id: "UndoFailure" });
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
+/** 409 where a target may be the node's. */
+export const POSSIBLY_REGISTERED = z
+  .strictObject({ ...problem, code, outcome: possiblyRegistered })
+  .meta({ id: "PossiblyRegistered", description: "All that is known to be the node's is out, but more may be." });
+
 export const REFUSED = z.strictObject({ ...problem, code, outcome: refused }).meta({ id: "Refused" });
 export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });
 export const UNRECORDED = z

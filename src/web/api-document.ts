@@ -9,6 +9,7 @@ import {
   NODE_STATUS,
   NOT_IN_TIME,
   NOT_READY,
+  POSSIBLY_REGISTERED,
   PROBLEM,
   READY,
   REFUSED,
@@ -114,8 +115,8 @@ function addDrainRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, r
         ...refused,
         404: failed("There is no such node, or it belongs to another cluster.", DRAIN_FAILURE),
         409: failed(
-          "Too few healthy targets would stay, or too many drains run already; the address or name fits several nodes; or somebody has cancelled the drain.",
-          REFUSED.or(DRAIN_FAILURE).or(CANCELLED),
+          "Too few healthy targets would stay, or too many drains run already; the address or name fits several nodes; a target may be the node's or another machine's; or somebody has cancelled the drain.",
+          REFUSED.or(POSSIBLY_REGISTERED).or(DRAIN_FAILURE).or(CANCELLED),
         ),
         413: failed("The body is too large.", PROBLEM),
         500: failed("A fault of the service: its log says where.", PROBLEM.or(DRAIN_FAILURE)),
