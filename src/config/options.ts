@@ -105,10 +105,18 @@ export const OPTIONS = {
   discovery: option({
     variable: "DISCOVERY",
     flag: "--discovery <how>",
-    help: "vpc: every load balancer of the node's VPC; tag: only those with the cluster's tag",
+    help: "vpc: every load balancer in the node's VPCs or beside them; tag: only those with the cluster's tag",
     default: "vpc",
     usedBy: DISCOVERING,
     parse: oneOf(["vpc", "tag"]),
+  }),
+  otherVpcs: option({
+    variable: "OTHER_VPCS",
+    flag: "--other-vpcs <how>",
+    help: "search: also find addresses of the node in target groups of other VPCs, as with VPC peering; ignore: do not, as where VPCs have overlapping address ranges",
+    default: "search",
+    usedBy: ["serve", "drain", "plan", "status", "lambda", "watch"],
+    parse: oneOf(["search", "ignore"]),
   }),
   policyScope: option({
     variable: "POLICY_SCOPE",
@@ -165,7 +173,7 @@ export const OPTIONS = {
   gwlbIdleMs: option({
     variable: "GWLB_IDLE",
     flag: "--gwlb-idle <seconds>",
-    help: "how long a GWLB keeps idle flows on a deregistered target",
+    help: "how long a GWLB keeps a flow that is idle on a deregistered target, where its listener can't be read: set it to the longest tcp.idle_timeout.seconds",
     default: 350_000,
     usedBy: HOLDING,
     unit: "seconds",
