@@ -144,7 +144,11 @@ export class DataPlane {
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[this.#turn(group ?? action) % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "nobody", status: 503, body: "no target\n" };
-    return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
+    return {
+      to: "target",
+      port: this.#processes.portOf(target.id, group.vpcId),
+      ...this.#pass(targetKey(group, target), machine),
+    };
   }
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
@@ -157,7 +161,11 @@ export class DataPlane {
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "nobody" };
-    return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
+    return {
+      to: "target",
+      port: this.#processes.portOf(target.id, group.vpcId),
+      ...this.#pass(targetKey(group, target), machine),
+    };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {

@@ -88,10 +88,11 @@ class Building {
     });
     for (const [key, value] of Object.entries(input.attributes ?? {})) group.attributes.set(key, String(value));
     setTags(group.tags, input.tags);
-    const targets = (input.targets ?? []).flatMap(({ instances = [], addresses = [], ports, settled = true }) => {
+    const targets = (input.targets ?? []).flatMap(({ instances = [], addresses = [], ports, zone, settled = true }) => {
       const ids = [...this.#idsOf(instances).map((id) => this.#targetId(id, group)), ...addresses];
+      const inZone = zone === undefined ? {} : { zone };
       const described = ids.flatMap((id) =>
-        ports === undefined ? [{ id }] : ports.map((each) => ({ id, port: each })),
+        ports === undefined ? [{ id, ...inZone }] : ports.map((each) => ({ id, port: each, ...inZone })),
       );
       for (const target of described) this.#world.registerTarget(group, target, { settled });
       return described;
@@ -102,11 +103,12 @@ class Building {
   #addLoadBalancer({ name, type, vpc: vpcId = this.#vpc, zones, tags, listeners }: ScenarioLoadBalancer): void {
     const loadBalancer = this.#world.addLoadBalancer({ name, type, vpcId, ...(zones && { zones }) });
     setTags(loadBalancer.tags, tags);
-    for (const { protocol, port, action, rules = [] } of listeners) {
+    for (const { protocol, port, action, rules = [], idleTimeoutSeconds } of listeners) {
       const listener = this.#world.addListener(loadBalancer, {
         protocol,
         port,
         defaultActions: [this.#action(action)],
+        ...(idleTimeoutSeconds === undefined ? {} : { idleTimeoutSeconds }),
       });
       for (const rule of rules) {
         const { priority } = rule;

@@ -15,6 +15,7 @@ export interface TargetDescription {
   readonly id: string;
   readonly port?: number;
   readonly zone?: string;
+  readonly quicServerId?: string;
 }
 
 /** One registration. Registered again after a deregistration it is another one, with a health of its own. */
@@ -22,6 +23,7 @@ export interface Target extends Spell {
   readonly id: string;
   readonly port: number;
   readonly zone: string | undefined;
+  readonly quicServerId: string | undefined;
   readonly health: Health;
 }
 
@@ -41,7 +43,7 @@ export interface TargetGroupInput {
 export interface Surroundings {
   readonly timing: Timing;
   /** The machine behind a target id, whether it is an instance id or an address. */
-  machineOf(targetId: string): Instance | undefined;
+  machineOf(targetId: string, vpcId: string): Instance | undefined;
   /** The type of the load balancer that uses the group; undefined when none does. */
   usedBy(arn: string): LoadBalancerType | undefined;
 }
@@ -53,6 +55,8 @@ export interface TargetHealth {
 }
 
 const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
+/** Whatever the attribute says. */
+const QUIC_DELAY_MS = 300_000;
 const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
 /** Processes outside the simulation (addresses that belong to no instance) always answer. */
 const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY };
@@ -84,7 +88,9 @@ export class TargetGroup {
     this.attributes = defaultAttributes(input.protocol);
   }
 
+  /** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html */
   get deregistrationDelayMs(): number {
+    if (isQuic(this.protocol)) return QUIC_DELAY_MS;
     return Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
   }
 
@@ -106,6 +112,7 @@ export class TargetGroup {
       id: target.id,
       port,
       zone: target.zone,
+      quicServerId: target.quicServerId,
       registeredAt: options.settled === true ? Number.NEGATIVE_INFINITY : now,
       deregisteredAt: undefined,
       health: new Health(options.settled === true ? "healthy" : "initial"),
@@ -179,7 +186,7 @@ export class TargetGroup {
   }
 
   health(target: Target, now: number): HealthState {
-    const answering = this.#surroundings.machineOf(target.id)?.answering ?? ALWAYS_UP;
+    const answering = this.#surroundings.machineOf(target.id, this.vpcId)?.answering ?? ALWAYS_UP;
     return target.health.settle(now, answering, this.healthCheck, this.#trafficFrom(target));
   }
 
@@ -239,12 +246,15 @@ export class TargetGroup {
 
   /** Addresses outlive their instances: they stay registered, and fail their health checks. */
   #terminatedAt(target: Target): number | undefined {
-    return this.targetType === "instance" ? this.#surroundings.machineOf(target.id)?.terminatedAt : undefined;
+    return this.targetType === "instance"
+      ? this.#surroundings.machineOf(target.id, this.vpcId)?.terminatedAt
+      : undefined;
   }
 
   /** When the load balancer lets go of a stopped instance, until it is started again. */
   #stoppedAt(target: Target): number {
-    const stoppedAt = this.targetType === "instance" ? this.#surroundings.machineOf(target.id)?.stoppedAt : undefined;
+    const stoppedAt =
+      this.targetType === "instance" ? this.#surroundings.machineOf(target.id, this.vpcId)?.stoppedAt : undefined;
     return (stoppedAt ?? Number.POSITIVE_INFINITY) + this.#surroundings.timing.stoppingMs;
   }
 
@@ -274,11 +284,22 @@ export function defaultAttributes(protocol: string): Map<string, string> {
     [DEREGISTRATION_DELAY, "300"],
     ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
   ]);
+  // https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
+  if (protocol === "GENEVE") {
+    for (const moment of ["on_deregistration", "on_unhealthy"]) {
+      attributes.set(`target_failover.${moment}`, "no_rebalance");
+      attributes.set(`send_tcp_reset.${moment}.enabled`, "false");
+    }
+  }
   // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
   if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
     attributes.set(CONNECTION_TERMINATION, String(protocol === "UDP" || protocol === "TCP_UDP"));
   }
   return attributes;
+}
+
+export function isQuic(protocol: string): boolean {
+  return protocol === "QUIC" || protocol === "TCP_QUIC";
 }
 
 function isApplicationProtocol(protocol: string): boolean {
