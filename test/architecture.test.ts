@@ -114,8 +114,13 @@ test("every import of our own leads to a file that exists", () => {
 const offending = (pattern: RegExp, isAllowed: (path: string) => boolean) =>
   files.filter(({ path, text }) => !isAllowed(path) && pattern.test(text)).map(({ path }) => path);
 
-test("only config.ts reads the environment", () => {
-  expect(offending(/process\.env/, (path) => path === "src/config/config.ts")).toEqual([]);
+test("only a program's own start touches its process: environment, streams, signals and exit code", () => {
+  const touched = /(?<!["/])\bprocess\.(env|argv|std(in|out|err)|exit|exitCode|on|once|off)\b/;
+  // The target process is a program of its own, written as a text.
+  const starts = ["src/cli/process.ts", "src/lambda/main.ts", "src/simulator/data-plane/target-process.ts"];
+  const isComment = (line: string) => /^\s*(\/\*\*|\*|\/\/)/.test(line);
+  const touching = files.filter(({ text }) => text.split("\n").some((line) => touched.test(line) && !isComment(line)));
+  expect(touching.map(({ path }) => path).sort()).toEqual(starts);
 });
 
 test("only files named clock.ts know the time", () => {

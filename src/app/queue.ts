@@ -32,18 +32,18 @@ export function openQueue(
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
   const where = region === undefined ? {} : { region };
-  const heard = (event: QueueEvent | HookEvent) => {
+  const onEvent = (event: QueueEvent | HookEvent) => {
     writeLine(log, sourceLine(event));
     count(metrics, event);
   };
   const recommendations = new Recommendations({
     clock,
     undoAfterMs: config.rebalanceUndoMs,
-    undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
-    heard: (event) => writeLine(log, recommendationLine(event)),
+    undo: (drained) => undoRecommended(drained, { ledger, drainer }, abandon),
+    onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
-  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
+  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), onEvent });
   const queue = new SqsQueue({
     ...calls,
     ...where,
@@ -55,7 +55,7 @@ export function openQueue(
     dryRun,
     ...(config.rebalance === "drain" ? { recommendations } : {}),
     inFlightMax: config.queueInFlightMax,
-    observers: [heard],
+    observers: [onEvent],
     abandon,
   });
   metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });

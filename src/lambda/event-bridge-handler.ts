@@ -9,7 +9,7 @@ export interface EventBridgeHandlerOptions {
   readonly departures: Departures;
   readonly clock: Clock;
   readonly read: (body: string) => EventReading;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
 }
 
 /** EventBridge delivers within seconds: what is older was tried before, by an invocation that failed. */
@@ -25,14 +25,14 @@ export class EventBridgeHandler {
 
   /** Resolves when the event is done with. Throws what Lambda is to try again: twice, and then nobody does. */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
-    const { clock, read, heard } = this.#options;
+    const { clock, read, onEvent } = this.#options;
     const body = JSON.stringify(event) ?? "";
     const { id } = (event ?? {}) as { readonly id?: unknown };
     const messageId = typeof id === "string" ? id : "unnamed";
     const reading = readMessage(body, { read, heedsRecommendations: false, now: clock.now() });
-    if (reading.asks === "nothing") return heard({ type: "nothing-asked", messageId, what: reading.what });
+    if (reading.asks === "nothing") return onEvent({ type: "nothing-asked", messageId, what: reading.what });
     if (reading.asks === "unknown") {
-      heard({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
+      onEvent({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
       throw new TypeError(`no event that announces a departure: ${reading.problem}`);
     }
     await withinInvocation(context, clock, async (time) => {
@@ -42,7 +42,7 @@ export class EventBridgeHandler {
       if (failure !== undefined) throw failure.reason;
       for (const one of all) if (one.status === "fulfilled") throwUnlessDone(one.value);
       const instanceIds = reading.announcements.map(({ instanceId }) => instanceId);
-      heard({ type: "settled", messageId, instanceIds, message: "delete" });
+      onEvent({ type: "settled", messageId, instanceIds, message: "delete" });
     });
   }
 

@@ -43,16 +43,16 @@ export function createHandlers({
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
   const { drainer } = createEngine(config, { clock, observers: [drainLog(log)], aws });
   const where = { ...aws, ...(region === undefined ? {} : { region }) };
-  const heard = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
+  const onEvent = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
   const calls = { caller: new UnmeteredCaller({ clock }), clock };
-  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
+  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), onEvent });
   const departures = new Departures({
     drainer,
     hooks,
     clock,
     foreign,
     dryRun,
-    heard,
+    onEvent,
     ...(region === undefined ? {} : { region }),
     onSettled: (outcome, request) => logWithoutDrain(log, outcome, request),
   });
@@ -63,7 +63,7 @@ export function createHandlers({
     queues.set(eventSourceARN, queue);
     return queue.changeVisibility(receiptHandle, seconds, signal);
   };
-  const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), heard };
+  const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), onEvent };
   return { queue: new SqsHandler({ ...shared, giveBack }), rule: new EventBridgeHandler(shared) };
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../drain/clock.ts";
-import { asDrainError, shown } from "../drain/errors.ts";
+import { asDrainError, printable } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
 import { readMessage } from "../sources/message-reader.ts";
 import { jointly, type Settlement } from "../sources/settlement.ts";
@@ -28,7 +28,7 @@ export interface SqsHandlerOptions {
   readonly departures: Departures;
   readonly clock: Clock;
   readonly read: (body: string) => EventReading;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
   /** Gives a message back before its visibility has ended. */
   readonly giveBack: (record: SqsRecord, seconds: number, signal: AbortSignal) => Promise<void>;
 }
@@ -61,34 +61,34 @@ export class SqsHandler {
   }
 
   async #settle(record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
-    const { heard, read, giveBack, clock } = this.#options;
+    const { onEvent, read, giveBack, clock } = this.#options;
     const { messageId, body } = record;
     const receives = Number(record.attributes.ApproximateReceiveCount);
     const reading = readMessage(body, { read, heedsRecommendations: false, now: clock.now() });
     if (reading.asks === "nothing") {
-      heard({ type: "nothing-asked", messageId, what: reading.what });
+      onEvent({ type: "nothing-asked", messageId, what: reading.what });
       return "delete";
     }
     if (reading.asks === "unknown") {
-      heard({ type: "malformed", messageId, problem: reading.problem, receives });
+      onEvent({ type: "malformed", messageId, problem: reading.problem, receives });
       return "leave";
     }
     const { announcements } = reading;
     const fate = jointly(await Promise.all(announcements.map((one) => this.#drain(one, record, time))));
     const instanceIds = announcements.map(({ instanceId }) => instanceId);
-    heard({ type: "settled", messageId, instanceIds, message: fate });
+    onEvent({ type: "settled", messageId, instanceIds, message: fate });
     if (fate !== "delete") {
       const seconds = fate === "release" && time.drains.aborted ? UNFINISHED_SECONDS : FAILED_SECONDS;
       // It comes back all the same, when its visibility has ended.
       await giveBack(record, seconds, time.settling).catch((error: unknown) =>
-        heard({ type: "not-settled", messageId, error: asDrainError(error) }),
+        onEvent({ type: "not-settled", messageId, error: asDrainError(error) }),
       );
     }
     return fate;
   }
 
   async #drain(announcement: Announcement, record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
-    const { departures, clock, heard } = this.#options;
+    const { departures, clock, onEvent } = this.#options;
     const { messageId, attributes } = record;
     const firstReceivedAt = Number(attributes.ApproximateFirstReceiveTimestamp);
     const isFirst = Number(attributes.ApproximateReceiveCount) <= 1;
@@ -109,7 +109,7 @@ export class SqsHandler {
       );
       return settlement.message;
     } catch (error) {
-      heard({ type: "not-settled", messageId, error: asDrainError(error) });
+      onEvent({ type: "not-settled", messageId, error: asDrainError(error) });
       return "leave";
     }
   }
@@ -120,7 +120,7 @@ export function sqsRecords(event: unknown): readonly SqsRecord[] {
   const { Records } = (event ?? {}) as { readonly Records?: unknown };
   if (Array.isArray(Records) && Records.every(isSqsRecord)) return Records;
   throw new TypeError(
-    `this handler answers batches of an SQS queue, and got ${shown(JSON.stringify(event) ?? String(event), 40)}`,
+    `this handler answers batches of an SQS queue, and got ${printable(JSON.stringify(event) ?? String(event), 40)}`,
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Registration } from "../drain/cloud-provider.ts";
-import { type DrainError, shown } from "../drain/errors.ts";
+import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { possiblyRegisteredText } from "../drain/plan.ts";
@@ -183,7 +183,7 @@ function remaining(
 
 function why({ reason, forced }: { readonly reason?: string; readonly forced?: true }) {
   return {
-    ...(reason === undefined ? {} : { reason: shown(reason, REASON_CHARACTERS_MAX) }),
+    ...(reason === undefined ? {} : { reason: printable(reason, REASON_CHARACTERS_MAX) }),
     ...(forced === undefined ? {} : { forced }),
   };
 }

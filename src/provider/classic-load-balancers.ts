@@ -119,7 +119,7 @@ export function deregisterInstances(
 ): Promise<void> {
   const ids: string[] = [];
   const gathered = async () => {
-    const still = ids.length === 0 ? undefined : by.stillTaken?.();
+    const still = ids.length === 0 ? undefined : by.stillIncluded?.();
     if (still !== undefined) ids.splice(0, Infinity, ...ids.filter((id) => still.has(id)));
     ids.push(...(await take(INSTANCES_PER_CALL_MAX - ids.length)).map(({ target }) => target));
     return ids;
@@ -207,8 +207,8 @@ export class ClassicReads {
     return new Map(said.map(([id, state]) => [id, state ?? byList(id)]));
   }
 
-  /** Of load balancers that are gone nothing is kept. */
-  keepOnly(isThere: (name: string) => boolean): void {
+  /** Of load balancers that are gone nothing is cached. */
+  retainOnly(isThere: (name: string) => boolean): void {
     for (const name of [...this.#reads.keys()]) if (!isThere(name)) this.#reads.delete(name);
   }
 

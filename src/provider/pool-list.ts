@@ -127,11 +127,11 @@ export class PoolList {
     ]);
     // Functions and load balancers are no nodes. What AWS does not name, or names anew, may be.
     const holdNodes = groups.filter(({ TargetType }) => TargetType !== "lambda" && TargetType !== "alb");
-    keepOnly(
+    retainOnly(
       this.groups,
       holdNodes.map((group) => this.#knownGroup(group)),
     );
-    keepOnly(
+    retainOnly(
       this.classics,
       classics.map((classic) => this.#knownClassic(classic, at)),
     );
@@ -185,7 +185,7 @@ function isAmong(networks: readonly string[], network: string): boolean {
   return network === "" || networks.includes("") || networks.includes(network);
 }
 
-function keepOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
+function retainOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
   known.clear();
   for (const one of listed) known.set(one.pool.id, one);
 }

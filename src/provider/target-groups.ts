@@ -19,7 +19,7 @@ import type {
   Registration,
   RegistrationState,
 } from "../drain/cloud-provider.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import { flowsOf } from "./gateway-flows.ts";
 import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
 
@@ -116,7 +116,7 @@ const DELAY_DEFAULT_MS = 300_000;
  */
 const QUIC_PROTOCOLS: ReadonlySet<string> = new Set(["QUIC", "TCP_QUIC"]);
 
-/** What is known of how a pool works, besides how it lets go. */
+/** What is known of how a pool works, besides how it releases. */
 export interface AwsPoolTerms extends PoolTerms {
   /** Each zone of the load balancer sends to its own zone's targets alone: cross-zone load balancing is off. */
   readonly isZonal: boolean;
@@ -155,7 +155,7 @@ const DELAY_KEY = "deregistration_delay.timeout_seconds";
 function delayOf(given: string | undefined): { readonly ms: number; readonly warnings: readonly string[] } {
   if (given === undefined) return { ms: DELAY_DEFAULT_MS, warnings: [] };
   if (/^\d+(\.\d+)?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
-  const warning = `its ${DELAY_KEY} is '${shown(given, 100)}', which is not a number of seconds: AWS's default of 300 s is used`;
+  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a number of seconds: AWS's default of 300 s is used`;
   return { ms: DELAY_DEFAULT_MS, warnings: [warning] };
 }
 
@@ -177,7 +177,7 @@ export function deregisterTargets(
 ): Promise<void> {
   const targets: TargetDescription[] = [];
   const gathered = async () => {
-    const still = targets.length === 0 ? undefined : by.stillTaken?.();
+    const still = targets.length === 0 ? undefined : by.stillIncluded?.();
     if (still !== undefined) targets.splice(0, Infinity, ...targets.filter((target) => still.has(nameOf(target))));
     const room = Math.max(0, TARGETS_PER_CALL_MAX - targets.length);
     targets.push(...(await take(room)).flatMap(targetsOf));

@@ -16,7 +16,7 @@ export interface MetadataWatchOptions {
   readonly intervalMs: number;
   /** Whether a recommendation alone is a notice. */
   readonly heedsRecommendations: boolean;
-  readonly heard: MetadataObserver;
+  readonly onEvent: MetadataObserver;
 }
 
 /** The most urgent first. */
@@ -53,9 +53,9 @@ export class MetadataWatch {
    * stands there. What was yielded before that is still to be `done`.
    */
   async *notices(identity: InstanceIdentity, stop: AbortSignal): AsyncGenerator<Notice> {
-    const { clock, heard, heedsRecommendations } = this.#options;
+    const { clock, onEvent, heedsRecommendations } = this.#options;
     const kinds = heedsRecommendations ? [...KINDS, rebalanceRecommendation] : KINDS;
-    const standing = new StandingNotices({ clock, heard });
+    const standing = new StandingNotices({ clock, onEvent });
     try {
       for (;;) {
         const bodies = await this.#round(
@@ -96,7 +96,7 @@ export class MetadataWatch {
       if (!(error instanceof MalformedEvent)) throw error;
       if (this.#malformed.get(path) !== error.message) {
         this.#malformed.set(path, error.message);
-        this.#options.heard({ type: "malformed", path, problem: error.message });
+        this.#options.onEvent({ type: "malformed", path, problem: error.message });
       }
       return undefined;
     }
@@ -122,7 +122,7 @@ export class MetadataWatch {
     this.#failures = error === undefined ? 0 : this.#failures + 1;
     if (this.#unreadable === error?.code) return;
     this.#unreadable = error?.code;
-    this.#options.heard(error === undefined ? { type: "readable" } : { type: "unreadable", error });
+    this.#options.onEvent(error === undefined ? { type: "readable" } : { type: "unreadable", error });
   }
 
   #wait(signal: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import { VISIBILITY_SECONDS } from "./visibility.ts";
 export interface ReceiverOptions {
   readonly calls: QueueCalls;
   readonly clock: Clock;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
 }
 
 /** Whoever answers that there is nothing, and does not wait for it, is not asked again at once. */
@@ -51,13 +51,13 @@ export class Receiver {
   }
 
   #received(): void {
-    if (this.#trouble !== undefined) this.#options.heard({ type: "receiving" });
+    if (this.#trouble !== undefined) this.#options.onEvent({ type: "receiving" });
     this.#trouble = undefined;
   }
 
   #failed(error: DrainError): void {
     const isNew = this.#trouble?.code !== error.code || this.#trouble.message !== error.message;
     this.#trouble = error;
-    if (isNew) this.#options.heard({ type: "not-receiving", error });
+    if (isNew) this.#options.onEvent({ type: "not-receiving", error });
   }
 }

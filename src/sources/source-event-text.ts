@@ -1,4 +1,4 @@
-import { type DrainError, shown } from "../drain/errors.ts";
+import { type DrainError, printable } from "../drain/errors.ts";
 import type { Announcement } from "./announcement.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";
@@ -27,12 +27,12 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
     case "redelivered":
       return line("info", event, "delivered again while its drains run: joined");
     case "nothing-asked":
-      return line("info", event, "asks for nothing", { what: shown(event.what, TEXT_MAX) });
+      return line("info", event, "asks for nothing", { what: printable(event.what, TEXT_MAX) });
     case "malformed": {
-      const more = { problem: shown(event.problem, TEXT_MAX), receives: event.receives };
+      const more = { problem: printable(event.problem, TEXT_MAX), receives: event.receives };
       return line("warn", event, "can't be understood, and is left for the dead-letter queue", more);
     }
-    case "elsewhere":
+    case "foreign":
       return line("info", event, "announces a departure in another region", announced(event.announcement));
     case "settled":
       return line(event.message === "leave" ? "warn" : "info", event, SETTLED[event.message], {
@@ -40,9 +40,9 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
       });
     case "not-settled":
       return line("error", event, "AWS did not take it: the message comes back", failure(event.error));
-    case "kept-too-long":
+    case "hidden-too-long":
       return line("warn", event, "kept for 12 hours, and handed back: its drains go on");
-    case "not-kept":
+    case "not-hidden":
       return line("warn", event, "could not be kept from others, will try again", failure(event.error));
     case "not-receiving":
       return { level: "error", message: "the queue can't be read, will try again", about: failure(event.error) };
@@ -57,7 +57,7 @@ const TEXT_MAX = 300;
 
 function hookLine(event: HookEvent): SourceLine {
   const { instanceId: node, action } = event;
-  const about = { node, group: shown(action.groupName, TEXT_MAX), hook: shown(action.hookName, TEXT_MAX) };
+  const about = { node, group: printable(action.groupName, TEXT_MAX), hook: printable(action.hookName, TEXT_MAX) };
   switch (event.type) {
     case "hook-heartbeat":
       return { level: "debug", message: "the hook waits on", about };
@@ -118,12 +118,12 @@ function announced({ kind, instanceId: node, reason, eventId, lifecycleAction, r
   return {
     node,
     event: kind,
-    reason: shown(reason, TEXT_MAX),
-    ...(eventId === undefined ? {} : { eventId: shown(eventId) }),
-    ...(region === undefined ? {} : { region: shown(region) }),
+    reason: printable(reason, TEXT_MAX),
+    ...(eventId === undefined ? {} : { eventId: printable(eventId) }),
+    ...(region === undefined ? {} : { region: printable(region) }),
     ...(lifecycleAction === undefined
       ? {}
-      : { group: shown(lifecycleAction.groupName, TEXT_MAX), hook: shown(lifecycleAction.hookName, TEXT_MAX) }),
+      : { group: printable(lifecycleAction.groupName, TEXT_MAX), hook: printable(lifecycleAction.hookName, TEXT_MAX) }),
   };
 }
 

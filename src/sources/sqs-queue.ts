@@ -2,7 +2,7 @@ import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import { tell } from "../drain/events.ts";
+import { notify } from "../drain/events.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { announcedRequest } from "./announced-request.ts";
@@ -43,7 +43,7 @@ interface Announced {
 }
 
 /**
- * Departures that messages of an SQS queue announce. A message is kept from everybody else while its drains run, and
+ * Departures that messages of an SQS queue announce. A message is hidden from other consumers while its drains run, and
  * deleted when all of them have ended and their hooks are completed: whatever ends the process before that, it comes
  * back, here or to somebody else.
  */
@@ -68,8 +68,8 @@ export class SqsQueue implements EventSource {
     const { clock } = options;
     this.#calls = new QueueCalls(options);
     this.#time = new AwsTime(clock);
-    const heard = (event: QueueEvent) => this.#notify(event);
-    const shared = { calls: this.#calls, clock, heard };
+    const onEvent = (event: QueueEvent) => this.#notify(event);
+    const shared = { calls: this.#calls, clock, onEvent };
     this.#receiver = new Receiver(shared);
     this.#visibility = new Visibility({ ...shared, inFlight: () => this.#inFlight.values() });
   }
@@ -103,8 +103,8 @@ export class SqsQueue implements EventSource {
     while (!stop.aborted) {
       const hooked: Announced[] = [];
       for (const message of await this.#next(stop)) {
-        for (const announced of this.#taken(message)) {
-          // Whoever has no time is not kept by a question to Auto Scaling.
+        for (const announced of this.#received(message)) {
+          // Whoever has no time is not delayed by a question to Auto Scaling.
           if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
           else hooked.push(announced);
         }
@@ -132,10 +132,10 @@ export class SqsQueue implements EventSource {
   }
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
-  #taken(received: ReceivedMessage): readonly Announced[] {
+  #received(received: ReceivedMessage): readonly Announced[] {
     const { clock, read, region, foreign, dryRun, recommendations } = this.#options;
     const { id: messageId, handle, body, receives } = received;
-    if (received.firstReceivedAt !== undefined && receives === 1) this.#time.heardNow(received.firstReceivedAt);
+    if (received.firstReceivedAt !== undefined && receives === 1) this.#time.receivedNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
     // What is being released may be back before AWS's answer.
     if (known !== undefined && !known.isDone) {
@@ -172,7 +172,7 @@ export class SqsQueue implements EventSource {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
       if (!isForeign(announcement.region, region)) return [{ message, announcement, since, ...firstTried }];
-      this.#notify({ type: "elsewhere", messageId, announcement });
+      this.#notify({ type: "foreign", messageId, announcement });
       const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign);
       this.#inBackground(this.#done(message, fate));
       return [];
@@ -193,7 +193,7 @@ export class SqsQueue implements EventSource {
     if (!announcement.isVoluntary) recommendations?.followed(instanceId);
     const alive = newAbort();
     if (action !== undefined && !dryRun)
-      this.#inBackground(hooks.keepWaiting({ action, instanceId }, since, alive.signal));
+      this.#inBackground(hooks.sendHeartbeats({ action, instanceId }, since, alive.signal));
     return {
       request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt }),
       // The message itself outlives the process.
@@ -221,9 +221,9 @@ export class SqsQueue implements EventSource {
     const isOtherAccount = isForeign(accountId, this.#calls.accountId);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
-      const taken = isVoluntary ? takenOut(instanceId, outcome) : undefined;
-      if (taken !== undefined && recommendations !== undefined) {
-        const settled = recommendations.settled(taken, this.#stopping.signal);
+      const drained = isVoluntary ? takenOut(instanceId, outcome) : undefined;
+      if (drained !== undefined && recommendations !== undefined) {
+        const settled = recommendations.drainEnded(drained, this.#stopping.signal);
         // There is room for another message now.
         this.#wake();
         await settled;
@@ -291,7 +291,7 @@ export class SqsQueue implements EventSource {
   }
 
   #notify(event: QueueEvent): void {
-    tell(this.#options.observers, event);
+    notify(this.#options.observers, event);
   }
 }
 
@@ -316,7 +316,7 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   readonly hooks: LifecycleHooks;
   readonly read: (body: string) => EventReading;
   readonly foreign: ForeignEvents;
-  /** Nothing is deleted, completed or kept waiting. */
+  /** Nothing is deleted or completed, and no heartbeats are sent. */
   readonly dryRun: boolean;
   /** Absent: recommendations ask for nothing. */
   readonly recommendations?: Recommendations;

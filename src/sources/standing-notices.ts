@@ -44,12 +44,12 @@ const RETRY_MAX_MS = 300_000;
 /** The notices that stand in instance metadata now, and what has become of each. */
 export class StandingNotices {
   readonly #clock: Clock;
-  readonly #heard: MetadataObserver;
+  readonly #onEvent: MetadataObserver;
   readonly #standing = new Map<string, Standing>();
 
-  constructor({ clock, heard }: { readonly clock: Clock; readonly heard: MetadataObserver }) {
+  constructor({ clock, onEvent }: { readonly clock: Clock; readonly onEvent: MetadataObserver }) {
     this.#clock = clock;
-    this.#heard = heard;
+    this.#onEvent = onEvent;
   }
 
   /** All that `kind` says now: what is new is told, and what it says no more. */
@@ -58,7 +58,7 @@ export class StandingNotices {
     for (const [key, { announcement, kind: itsKind }] of this.#standing) {
       if (itsKind !== kind || seen.has(key)) continue;
       this.#standing.delete(key);
-      this.#heard({ type: "withdrawn", announcement });
+      this.#onEvent({ type: "withdrawn", announcement });
     }
     for (const [key, announcement] of seen) {
       const known = this.#standing.get(key);
@@ -66,7 +66,7 @@ export class StandingNotices {
       const dueAt = this.#dueAt(kind, announcement);
       this.#standing.set(key, { kind, announcement, dueAt, attempts: 0 });
       const drainAt = dueAt > this.#clock.now() ? { drainAt: dueAt } : {};
-      this.#heard({ type: "noticed", announcement, ...drainAt });
+      this.#onEvent({ type: "noticed", announcement, ...drainAt });
     }
   }
 

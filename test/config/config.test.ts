@@ -9,7 +9,7 @@ import {
   readConfig,
   type Verb,
 } from "../../src/config/config.ts";
-import { shown } from "../../src/drain/errors.ts";
+import { printable } from "../../src/drain/errors.ts";
 
 const SERVE = { SECRET: "s", CLOUDPROVIDER: "aws" };
 
@@ -245,7 +245,7 @@ describe("the configuration", () => {
       const environment: Record<string, string> = { ...SERVE, [variable]: value };
       if (name === "secretFile") delete environment["SECRET"];
       if (name === "tlsClientCaFile") Object.assign(environment, { TLS_CERT_FILE: "/x", TLS_KEY_FILE: "/x" });
-      const given = name === "secret" ? "can't be used" : `is '${shown(value.trim())}'`;
+      const given = name === "secret" ? "can't be used" : `is '${printable(value.trim())}'`;
       expect(problems(environment, verb)).toEqual([`${variable} ${given}: ${advice}`]);
       if (flag === undefined) return;
       const others = Object.fromEntries(Object.entries(environment).filter(([key]) => key !== variable));

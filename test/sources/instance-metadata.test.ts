@@ -46,11 +46,11 @@ async function watched({ dryRun = false, heedsRecommendations = false } = {}) {
     clock,
     intervalMs: INTERVAL_MS,
     heedsRecommendations,
-    heard: (event) => heard.push(event),
+    onEvent: (event) => heard.push(event),
   });
   const undone: string[] = [];
   const recommendations = new Recommendations({
-    ...{ clock, undoAfterMs: UNDO_AFTER_MS, heard: () => {} },
+    ...{ clock, undoAfterMs: UNDO_AFTER_MS, onEvent: () => {} },
     undo: async ({ instanceId }) => undone.push(instanceId),
   });
   const stop = newAbort();
@@ -264,7 +264,7 @@ describe("the watch of instance metadata", () => {
       clock,
       heedsRecommendations: false,
       intervalMs: 1_000,
-      heard: (event) => heard.push(event),
+      onEvent: (event) => heard.push(event),
     });
     const identity = watch.identity(newAbort().signal);
     await clock.advance(60_000);

@@ -61,7 +61,7 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     send: async ({ path: url, ...request }) =>
       metadata.answer({ ...request, url }) ?? Promise.reject(new Error("switched off")),
   });
-  const watch = new MetadataWatch({ client, heedsRecommendations: false, clock, intervalMs: 2_000, heard: () => {} });
+  const watch = new MetadataWatch({ client, heedsRecommendations: false, clock, intervalMs: 2_000, onEvent: () => {} });
   const source = new InstanceMetadata({
     watch,
     identity: await clock.run(watch.identity(stop.signal)),
@@ -69,7 +69,7 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     hook: new TerminationHook({
       ...calls,
       hookName: "drain",
-      hooks: new LifecycleHooks({ ...calls, heard: ({ type }) => told.push(type) }),
+      hooks: new LifecycleHooks({ ...calls, onEvent: ({ type }) => told.push(type) }),
       abandon: abandon.signal,
       onFailure: ({ code }) => told.push(code),
     }),
@@ -79,7 +79,7 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     for await (const delivery of source.deliveries(stop.signal)) deliveries.push(delivery);
   })();
   const waiting = () => {
-    world.settle();
+    world.catchUp();
     return (group.scaleInOf(node.id)?.activeActions(clock.now()) ?? []).map(({ hook: { name } }) => name).sort();
   };
   return { region, world, clock, group, node, source, deliveries, told, waiting, abandon };

@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { announced, type EventReading, nothingAsked } from "../announcement.ts";
 import { type EventOrigin, eventOrigin } from "./event-bridge-kind.ts";
 import { type EventFields, within } from "./event-fields.ts";
@@ -15,7 +15,7 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
   if (transition !== TERMINATING) return nothingAsked(`lifecycle action: ${transition}`);
   const groupName = fields.text("AutoScalingGroupName");
   // In a warm pool the machine lives on, but it leaves service all the same.
-  const isKept = fields.optionalText("Destination") === "WarmPool";
+  const isToWarmPool = fields.optionalText("Destination") === "WarmPool";
   return announced([
     {
       kind: "autoscaling-terminate",
@@ -26,7 +26,7 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
         hookName: fields.text("LifecycleHookName"),
         token: fields.text("LifecycleActionToken"),
       },
-      reason: `Auto Scaling ${isKept ? "return to the warm pool" : "termination"}: ${shown(groupName)}`,
+      reason: `Auto Scaling ${isToWarmPool ? "return to the warm pool" : "termination"}: ${printable(groupName)}`,
     },
   ]);
 }
