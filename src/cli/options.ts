@@ -1,5 +1,13 @@
 import type { Command } from "commander";
-import { type Config, OPTIONS, type Option, type OptionName, readConfig, type Verb } from "../config/config.ts";
+import {
+  type Config,
+  OPTIONS,
+  type Option,
+  type OptionName,
+  printableDefault,
+  readConfig,
+  type Verb,
+} from "../config/config.ts";
 import { oneOf } from "../config/values.ts";
 import { printable } from "../drain/errors.ts";
 import type { Call } from "./call.ts";
