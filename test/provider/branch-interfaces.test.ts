@@ -68,7 +68,9 @@ test("a plan and a drain show the warning", async () => {
   const warnings = [expect.stringContaining("has a trunk interface")];
   expect((await region.clock.run(engine.plan(request, never))).warnings).toEqual(warnings);
   expect(await region.clock.run(engine.drain(request, never))).toMatchObject({ status: "nothing-registered" });
-  expect(events).toContainEqual(expect.objectContaining({ type: "planned", plan: expect.objectContaining({ warnings }) }));
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: "planned", plan: expect.objectContaining({ warnings }) }),
+  );
 });
 
 test("a failure that may pass ends the search instead: what is behind the branch interfaces is not given up", async () => {
