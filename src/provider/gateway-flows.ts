@@ -7,7 +7,7 @@ import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNeverAnswered, isPoolGone } from "../aws/errors.ts";
 import type { CallFor, Pool, PoolTerms } from "../drain/cloud-provider.ts";
 import { asDrainError } from "../drain/errors.ts";
-import { LIST_GROUPS } from "./listed-pools.ts";
+import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
 
 const DESCRIBE_LISTENERS: AwsAction = {
   name: "elasticloadbalancing:DescribeListeners",
@@ -72,7 +72,8 @@ function notKnown(why: string): Flows {
 }
 
 /** The idle timeout that each listener of the group's load balancers has, in AWS's own words. */
-async function listenersIdle({ caller, v2 }: AwsAccess, groupArn: string, by: CallFor): Promise<readonly string[]> {
+async function listenersIdle(aws: AwsAccess, groupArn: string, by: CallFor): Promise<readonly string[]> {
+  const { caller, v2 } = aws;
   const abort = { abortSignal: by.signal };
   const { TargetGroups = [] } = await caller.call(LIST_GROUPS, by, () =>
     v2.send(new DescribeTargetGroupsCommand({ TargetGroupArns: [groupArn] }), abort),
@@ -80,7 +81,7 @@ async function listenersIdle({ caller, v2 }: AwsAccess, groupArn: string, by: Ca
   const idle: string[] = [];
   for (const LoadBalancerArn of TargetGroups.flatMap(({ LoadBalancerArns }) => LoadBalancerArns ?? [])) {
     const { Listeners = [] } = await caller.call(DESCRIBE_LISTENERS, by, () =>
-      v2.send(new DescribeListenersCommand({ LoadBalancerArn }), abort),
+      unlessListed(aws, LoadBalancerArn, by, () => v2.send(new DescribeListenersCommand({ LoadBalancerArn }), abort)),
     );
     for (const { ListenerArn } of Listeners) {
       const { Attributes = [] } = await caller.call(DESCRIBE_LISTENER_ATTRIBUTES, by, () =>
