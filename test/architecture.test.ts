@@ -156,7 +156,6 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/process.ts": "a seam: where a run meets the process, which only the entry points have",
   "src/cli/run-service.ts": "the verbs of the service's bundle, beside those of the command line's",
   "src/cli/serve.ts": "one of the row of verbs, each loaded alone",
-  "src/cli/server-option.ts": "a seam: what --help declares, without what a call to the service loads",
   "src/cli/service-main.ts": "an entry point",
   "src/cli/status.ts": "one of the row of verbs, each loaded alone",
   "src/cli/version.ts": "a constant that the build replaces",

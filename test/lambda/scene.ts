@@ -55,7 +55,7 @@ export async function lambdaScene(environment: Readonly<Record<string, string>> 
     ...ofTheRegion,
     handle: (request: SentRequest, options: object) => {
       if (!request.hostname.startsWith("sqs.")) return ofTheRegion.handle(request, options);
-      const { Entries = [] } = JSON.parse(String(Buffer.from(request.body))) as Batch;
+      const { Entries = [] } = JSON.parse(new TextDecoder().decode(request.body)) as Batch;
       givenBack.push(...Entries.map(({ VisibilityTimeout }) => VisibilityTimeout));
       const body = JSON.stringify({ Successful: Entries.map((_, index) => ({ Id: String(index) })), Failed: [] });
       const headers = { "content-type": "application/x-amz-json-1.0" };
