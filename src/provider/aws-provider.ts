@@ -19,6 +19,7 @@ import { checkAccess } from "./access.ts";
 import { BranchInterfaces } from "./branch-interfaces.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
+import { CrossZoneSettings } from "./cross-zone.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
@@ -64,6 +65,7 @@ export class AwsProvider implements CloudProvider {
   readonly #branches: BranchInterfaces;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
+  readonly #classicHealth: ClassicHealth;
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
@@ -73,7 +75,8 @@ export class AwsProvider implements CloudProvider {
     this.#aws = aws;
     this.#options = options;
     const zones = new InstanceZones(aws);
-    const classicHealth = new ClassicHealth(aws, clock);
+    const crossZone = new CrossZoneSettings(aws, clock);
+    this.#classicHealth = new ClassicHealth(aws, clock);
     this.#known = new KnownInstances(aws, clock, (instance) => {
       zones.learned(instance);
       return asLiveNode(instance, options);
@@ -88,8 +91,9 @@ export class AwsProvider implements CloudProvider {
       clock,
       reads: this.#reads,
       classicReads: this.#classicReads,
-      classicHealth,
+      classicHealth: this.#classicHealth,
       terms: this.#terms,
+      crossZone,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
@@ -98,6 +102,15 @@ export class AwsProvider implements CloudProvider {
       othersWith: async (address, node, by) =>
         othersAmong(await this.#instances.find({ by: "ip", value: address }, by), address, node),
     });
+    this.#healths = new PoolHealths({
+      clock,
+      index: this.#index,
+      reads: this.#reads,
+      classicHealth: this.#classicHealth,
+      terms: this.#terms,
+      crossZone,
+      zones,
+    });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
       clock,
@@ -105,10 +118,11 @@ export class AwsProvider implements CloudProvider {
       reads: this.#reads,
       terms: this.#terms,
       instances: this.#known,
+      prepareGuard: async (pool, by) => {
+        if (options.isGuarded === true) await this.#healths.prepare(pool, by);
+      },
       indexPerSecond,
     });
-    const healths = { clock, index: this.#index, reads: this.#reads, classicHealth, terms: this.#terms, zones };
-    this.#healths = new PoolHealths(healths);
   }
 
   /** Keeps what is known of memberships fresh until `signal` aborts. */
@@ -145,6 +159,10 @@ export class AwsProvider implements CloudProvider {
     return this.#healths.of(pool, notBefore, by);
   }
 
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    return this.#healths.strictlyOf(pool, notBefore, by);
+  }
+
   kindsAround(node: Node): ReadonlySet<Pool["kind"]> {
     const { pools } = this.#index;
     return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
@@ -166,6 +184,7 @@ export class AwsProvider implements CloudProvider {
     const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
     await deregisterFrom(this.#aws, pool, taking, by);
     this.#index.deregistered(pool, requested);
+    if (pool.kind === "classic") this.#classicHealth.deregistered(pool, requested);
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {

@@ -102,7 +102,7 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
     return {
       drainMs: Enabled === false ? 0 : timeoutMs,
       terminatesConnections: false,
-      isZonal: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled !== true,
+      crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;

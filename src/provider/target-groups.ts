@@ -13,6 +13,7 @@ import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNamedIn, isPoolGone, isTargetGone, UnusableAnswer } from "../aws/errors.ts";
 import type {
   CallFor,
+  HealthyMinimum,
   LoadBalancerKind,
   Pool,
   PoolTerms,
@@ -116,10 +117,12 @@ const DELAY_DEFAULT_MS = 300_000;
  */
 const QUIC_PROTOCOLS: ReadonlySet<string> = new Set(["QUIC", "TCP_QUIC"]);
 
-/** What is known of how a pool works, besides how it releases. */
+/** How a pool works, besides how it lets go: what a guard needs to know. */
 export interface AwsPoolTerms extends PoolTerms {
-  /** Each zone of the load balancer sends to its own zone's targets alone: cross-zone load balancing is off. */
-  readonly isZonal: boolean;
+  /** Cross-zone load balancing. Off: each zone of the load balancer sends to the targets of its own zone alone. */
+  readonly crossZone: "on" | "off" | "as-load-balancer";
+  /** Fewer healthy targets than this change how AWS routes. Absent: AWS has no such number for the pool. */
+  readonly minimum?: HealthyMinimum;
 }
 
 /** See `CloudProvider.describe`. */
@@ -141,7 +144,8 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
       terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
       ...flows,
       ...(warnings.length === 0 ? {} : { warnings }),
-      isZonal: isZonal(pool, attributes.get("load_balancing.cross_zone.enabled")),
+      crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
+      minimum: healthyMinimum(attributes),
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
@@ -160,12 +164,28 @@ function delayOf(given: string | undefined): { readonly ms: number; readonly war
 }
 
 /**
- * Where the group leaves it to its load balancer, that one's default counts: on for an ALB, which can't switch it off,
- * and off for the others. To ask them would need a permission more.
+ * A group that does not say follows its load balancer. An ALB always has cross-zone load balancing on.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
-function isZonal({ kind }: Pool, crossZone: string | undefined): boolean {
-  return crossZone === "false" || (crossZone !== "true" && (kind === "nlb" || kind === "gwlb"));
+function crossZoneOf({ kind }: Pool, attribute: string | undefined): AwsPoolTerms["crossZone"] {
+  if (attribute === "true") return "on";
+  if (attribute === "false") return "off";
+  return kind === "nlb" || kind === "gwlb" ? "as-load-balancer" : "on";
+}
+
+/**
+ * Below either of these numbers AWS sends requests to unhealthy targets too, or takes the zone out of DNS. "off", and what
+ * is no number, sets no minimum.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html
+ */
+function healthyMinimum(attributes: ReadonlyMap<string | undefined, string | undefined>): HealthyMinimum {
+  const largest = (unit: "count" | "percentage") => {
+    const values = ["dns_failover", "unhealthy_state_routing"].map((action) =>
+      Number(attributes.get(`target_group_health.${action}.minimum_healthy_targets.${unit}`)),
+    );
+    return Math.max(0, ...values.filter((value) => Number.isFinite(value)));
+  };
+  return { count: largest("count"), percent: largest("percentage") };
 }
 
 /** See `CloudProvider.deregister`. Each target goes back exactly as AWS listed it, or the call would do nothing. */
@@ -229,24 +249,28 @@ export function joinedByName(listing: readonly TargetHealthDescription[]): reado
 const FURTHEST_FROM_OUT: readonly RegistrationState[] = ["live", "initial", "draining", "unlisted", "absent"];
 
 function joined(one: ListedTarget, other: TargetHealthDescription): ListedTarget {
-  const distance = ({ TargetHealth: health }: TargetHealthDescription) =>
-    FURTHEST_FROM_OUT.indexOf(stateOf(health)) + (health?.State === "healthy" ? 0 : 0.5);
+  const isServing = (listed: TargetHealthDescription) =>
+    listed.TargetHealth?.State === "healthy" && zonalShiftOf(listed) === undefined;
+  const distance = (listed: TargetHealthDescription) =>
+    FURTHEST_FROM_OUT.indexOf(stateOf(listed.TargetHealth)) + (isServing(listed) ? 0 : 0.5);
   const [further, nearer] = distance(other) < distance(one) ? [other, one] : [one, other];
   const also = [...(one.also ?? []), ...(nearer.Target === undefined ? [] : [nearer.Target])];
   return { ...further, also };
 }
 
 /** The registration of a target that the group lists. */
-export function registrationOf(pool: Pool, { Target, TargetHealth, also }: ListedTarget): AwsRegistration {
+export function registrationOf(pool: Pool, listing: ListedTarget): AwsRegistration {
+  const { Target, TargetHealth, also } = listing;
   const { Port, AvailabilityZone, QuicServerId } = Target ?? {};
   const isNameEnough = isPort(Port) && (AvailabilityZone ?? QuicServerId) === undefined;
-  const reason = TargetHealth?.Reason;
+  const shift = zonalShiftOf(listing);
+  const reason = shift ?? TargetHealth?.Reason;
   return {
     pool,
     target: texts.of(nameOf(Target)),
     state: stateOf(TargetHealth),
     detail: texts.of(`${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`),
-    isHealthy: TargetHealth?.State === "healthy",
+    isHealthy: TargetHealth?.State === "healthy" && shift === undefined,
     ...(Target === undefined || (isNameEnough && also === undefined) ? {} : { listed: usable(Target) }),
     ...(also === undefined ? {} : { alsoListed: also.map(usable) }),
   };
@@ -259,6 +283,15 @@ function isPort(port: number | undefined): port is number {
 /** AWS may list a target without a port. What is no port is not sent back. */
 function usable({ Port, ...target }: TargetDescription): TargetDescription {
   return { ...target, ...(isPort(Port) ? { Port } : {}) };
+}
+
+/**
+ * A target in a zone that traffic was shifted away from stays `healthy`, and gets no new traffic.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AdministrativeOverride.html
+ */
+function zonalShiftOf({ AdministrativeOverride }: TargetHealthDescription): string | undefined {
+  const { State } = AdministrativeOverride ?? {};
+  return State === "zonal_shift_active" || State === "zonal_shift_delegated_to_dns" ? State : undefined;
 }
 
 /** The zone that a target is listed with: those by address are. `all` is none. */

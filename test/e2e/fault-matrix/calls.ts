@@ -73,6 +73,12 @@ export const CALLS = {
     notFound: "ListenerNotFound",
     namesPools: false,
   },
+  "elbv2 DescribeLoadBalancerAttributes": {
+    api: "elbv2",
+    action: `${ELB}:DescribeLoadBalancerAttributes`,
+    notFound: "LoadBalancerNotFound",
+    namesPools: true,
+  },
   "elbv2 DescribeTags": {
     api: "elbv2",
     action: `${ELB}:DescribeTags`,
