@@ -53,9 +53,9 @@ export function nodeStatusText(status: NodeStatusReport): string {
 export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
   switch (outcome.status) {
     case "drained":
-      return drainedText(outcome, tookMs);
+      return [drainedText(outcome, tookMs), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "nothing-registered":
-      return nothingRegistered(outcome);
+      return [nothingRegistered(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "possibly-registered":
       return possiblyRegisteredReport(outcome);
     case "refused":

@@ -159,7 +159,7 @@ export class DrainRun implements RegistrationOwner {
     // The end of its time ends a drain, whether or not what it waits for heeds the signal.
     this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
       .then(
-        () => endedOutcome(this.#identity, this.elsewhere, this.#fates()),
+        () => endedOutcome(this.#identity, this.#searchedFor, this.#fates()),
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
@@ -303,6 +303,11 @@ export class DrainRun implements RegistrationOwner {
   #unfinished(why: StopReason): DrainOutcome {
     const ended = { ...this.#identity, registrations: this.#fates() };
     return stoppedOutcome(why, ended, { searched: this.#searched, error: this.#trouble });
+  }
+
+  get #searchedFor() {
+    const warnings = [...this.warnings];
+    return { elsewhere: this.elsewhere, ...(warnings.length === 0 ? {} : { warnings }) };
   }
 
   get #identity() {

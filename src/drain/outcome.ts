@@ -38,6 +38,8 @@ export interface RegistrationFate {
 interface Searched {
   /** Registrations in pools that the configured discovery leaves out, or of another machine perhaps: they stay as they are. */
   readonly elsewhere: readonly Registration[];
+  /** What the search could not look for, in sentences for people. Absent: nothing. */
+  readonly warnings?: readonly string[];
 }
 
 interface Ended {
@@ -87,15 +89,16 @@ export type DrainOutcome =
 /** Of a drain that has come to its end: what became of each registration is what became of it. */
 export function endedOutcome(
   ended: Ended,
-  elsewhere: readonly Registration[],
+  searched: Searched,
   registrations: readonly RegistrationFate[],
 ): DrainOutcome {
   const error = registrations.find(({ state }) => state === "failed")?.error;
   if (error !== undefined) return { ...ended, status: "failed", error, registrations };
-  if (doubtful(elsewhere).length > 0) return { ...ended, elsewhere, status: "possibly-registered", registrations };
+  const found = { ...ended, ...searched };
+  if (doubtful(searched.elsewhere).length > 0) return { ...found, status: "possibly-registered", registrations };
   return registrations.length === 0
-    ? { ...ended, elsewhere, status: "nothing-registered" }
-    : { ...ended, elsewhere, status: "drained", registrations };
+    ? { ...found, status: "nothing-registered" }
+    : { ...found, status: "drained", registrations };
 }
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */

@@ -30,7 +30,7 @@ export function outcomeReport(outcome: DrainOutcome) {
     case "possibly-registered":
       return { status, ...endedReport(outcome), ...allReport(outcome) };
     case "nothing-registered":
-      return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
+      return { status, ...endedReport(outcome), ...allReport({ ...outcome, registrations: [] }) };
     case "cancelled":
       return { status, ...endedReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "abandoned":
@@ -138,8 +138,18 @@ function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "
   return { id, name, network, cluster };
 }
 
-function allReport({ registrations, elsewhere }: Extract<DrainOutcome, { status: "drained" | "possibly-registered" }>) {
-  return { registrations: registrations.map(fateReport), ...elsewhereReport({ elsewhere }) };
+type EndOfSearch = Extract<DrainOutcome, { status: "drained" | "possibly-registered" }>;
+
+function allReport({
+  registrations,
+  elsewhere,
+  warnings,
+}: Pick<EndOfSearch, "registrations" | "elsewhere" | "warnings">) {
+  return {
+    registrations: registrations.map(fateReport),
+    ...elsewhereReport({ elsewhere }),
+    ...(warnings && { warnings }),
+  };
 }
 
 function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {

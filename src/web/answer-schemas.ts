@@ -154,9 +154,17 @@ const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, reg
 const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
 
 const refused = z.strictObject({ status: z.literal("refused"), drainId, node, ...refusal });
-const drained = z.strictObject({ status: z.literal("drained"), drainId, node, registrations: fates, elsewhere });
+const warnings = z.array(z.string()).optional().describe("What could not be looked for. Absent: nothing.");
+const drained = z.strictObject({
+  status: z.literal("drained"),
+  drainId,
+  node,
+  registrations: fates,
+  elsewhere,
+  warnings,
+});
 const possiblyRegistered = z
-  .strictObject({ status: z.literal("possibly-registered"), drainId, node, registrations: fates, elsewhere })
+  .strictObject({ status: z.literal("possibly-registered"), drainId, node, registrations: fates, elsewhere, warnings })
   .describe("Targets of `elsewhere` with `doubt` may be the node's. They were not deregistered.");
 const nothingRegistered = z.strictObject({
   status: z.literal("nothing-registered"),
@@ -164,6 +172,7 @@ const nothingRegistered = z.strictObject({
   node,
   registrations: fates,
   elsewhere,
+  warnings,
 });
 const instanceGone = z.strictObject({ status: z.literal("instance-gone"), message: z.string() });
 

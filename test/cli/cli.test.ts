@@ -50,6 +50,7 @@ describe("hasta-la-vista plan", () => {
       vpcId: VPC,
       privateIp: "10.0.1.5",
       interfaces: [{ privateIps: ["10.0.1.6"], branches }],
+      tags: { "kubernetes.io/cluster/demo": "owned" },
     });
     const gateway = { name: "flows", vpcId: VPC, protocol: "GENEVE", port: 6081, targetType: "instance" } as const;
     const { arn } = world.addTargetGroup(gateway);

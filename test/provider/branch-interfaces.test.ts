@@ -67,7 +67,10 @@ test("a plan and a drain show the warning", async () => {
   const request = { node: { by: "id", value: id }, dryRun: false } as const;
   const warnings = [expect.stringContaining("has a trunk interface")];
   expect((await region.clock.run(engine.plan(request, never))).warnings).toEqual(warnings);
-  expect(await region.clock.run(engine.drain(request, never))).toMatchObject({ status: "nothing-registered" });
+  expect(await region.clock.run(engine.drain(request, never))).toMatchObject({
+    status: "nothing-registered",
+    warnings,
+  });
   expect(events).toContainEqual(
     expect.objectContaining({ type: "planned", plan: expect.objectContaining({ warnings }) }),
   );
