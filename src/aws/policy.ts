@@ -46,15 +46,18 @@ interface PolicyStatement {
 export const READ_TAGS = "elasticloadbalancing:DescribeTags";
 export const READ = [
   "ec2:DescribeInstances",
-  "ec2:DescribeNetworkInterfaces",
   "elasticloadbalancing:DescribeInstanceHealth",
-  "elasticloadbalancing:DescribeListenerAttributes",
-  "elasticloadbalancing:DescribeListeners",
   "elasticloadbalancing:DescribeLoadBalancerAttributes",
   "elasticloadbalancing:DescribeLoadBalancers",
   "elasticloadbalancing:DescribeTargetGroupAttributes",
   "elasticloadbalancing:DescribeTargetGroups",
   "elasticloadbalancing:DescribeTargetHealth",
+];
+/** What a drain can do without: see decisions/0025. */
+export const READ_OPTIONAL = [
+  "ec2:DescribeNetworkInterfaces",
+  "elasticloadbalancing:DescribeListenerAttributes",
+  "elasticloadbalancing:DescribeListeners",
 ];
 const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
 /** IAM has no actions of their own for the batches of both. */
@@ -75,7 +78,7 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
+  const reads = [...READ, ...READ_OPTIONAL, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
   return {
     Version: "2012-10-17",
     Statement: [

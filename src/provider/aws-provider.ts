@@ -233,9 +233,9 @@ export class AwsProvider implements CloudProvider {
       const address = addressOf(registration);
       const network = this.#index.pools.groups.get(registration.pool.id)?.network;
       if (address === undefined) return true;
-      return network === undefined
-        ? own.has(address)
-        : own.claim(network, address, listedZoneOf(registration)) !== undefined;
+      if (network === undefined) return own.has(address);
+      const claim = own.claim(network, address, listedZoneOf(registration));
+      return claim === "own" || claim === "outside";
     });
   }
 

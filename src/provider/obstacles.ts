@@ -26,15 +26,18 @@ export async function obstaclesTo(
   ]);
   const own = new NodeAddresses(now);
   const networks = networkIdsOf(now);
+  /** Outside the node's networks it can only be registered as what AWS lists as outside the group's. */
+  const isWithin = (network: string, one: Registration) =>
+    networks.includes(network) || (addressOf(one) !== undefined && listedZoneOf(one) === "all");
   const obstacles = new Map<Registration, string>();
   for (const registration of registrations) {
     const { pool, target } = registration;
     const network = networkOf(pool);
     const address = addressOf(registration);
     if (network === undefined) obstacles.set(registration, `${pool.name} does not exist any more`);
-    else if (address === undefined && !networks.includes(network))
+    else if (!isWithin(network, registration))
       obstacles.set(registration, `${pool.name} is in ${network}, and the node in ${networks.join(" and ")}`);
-    else if (address !== undefined && own.claim(network, address, listedZoneOf(registration)) === undefined)
+    else if (address !== undefined && !own.has(address))
       obstacles.set(registration, `${address} is not an address of ${node.id} any more`);
     else if (address === undefined && idOf(target) !== node.id)
       obstacles.set(registration, `${idOf(target)} is another machine than ${node.id}`);
