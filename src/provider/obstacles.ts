@@ -37,7 +37,7 @@ export async function obstaclesTo(
     if (network === undefined) obstacles.set(registration, `${pool.name} does not exist any more`);
     else if (!isWithin(network, registration))
       obstacles.set(registration, `${pool.name} is in ${network}, and the node in ${networks.join(" and ")}`);
-    else if (address !== undefined && !own.has(address))
+    else if (address !== undefined && own.claim(network, address, listedZoneOf(registration)) === undefined)
       obstacles.set(registration, `${address} is not an address of ${node.id} any more`);
     else if (address === undefined && idOf(target) !== node.id)
       obstacles.set(registration, `${idOf(target)} is another machine than ${node.id}`);
