@@ -17,15 +17,15 @@ export interface NodeSearchOptions {
   readonly pools: PoolNumbers;
 }
 
-/** One node that is looked for: what was found of it, for whoever reads on. */
+/** One node that is looked for: the registrations found so far, for its reader. */
 export class NodeSearch {
   readonly node: Node;
   #since: number;
   readonly by: CallFor;
-  /** As urgent as whoever asked said. */
+  /** As urgent as the caller said. */
   readonly asked: UrgencyNow;
   /**
-   * Which pools are meant; the node's registrations elsewhere are reported. Nothing is told before that is known, nor of
+   * Which pools are meant; the node's registrations elsewhere are reported. Nothing is reported before that is known, nor of
    * a pool of which it is not known.
    */
   #isMeant: ((pool: Pool) => boolean | undefined) | undefined;
@@ -40,7 +40,7 @@ export class NodeSearch {
   /** Targets of which it is being asked whether another machine has their address too, by pool and target. */
   readonly #asking = new Set<string>();
   readonly #reported: Reported;
-  /** Seen, and not told yet. */
+  /** Seen, and not reported yet. */
   #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
   #ended = false;
   #error: unknown;
@@ -61,7 +61,7 @@ export class NodeSearch {
     return this.#since;
   }
 
-  /** What the reads up to `since` have told was told without these. */
+  /** Not included in the reports of the reads up to `since`. */
   hasAddressesOf(node: Node, since: number): void {
     this.#addresses = new NodeAddresses(node);
     this.#warning = node.warning;
@@ -94,7 +94,7 @@ export class NodeSearch {
     }
   }
 
-  /** The node's registrations in `pool`, as somebody has just seen them. */
+  /** The node's registrations in `pool`, as another read has just returned them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
     const fresh = registrations.filter(({ target }) => this.#reported.add(pool, target));
     if (fresh.length === 0) return;
@@ -103,7 +103,7 @@ export class NodeSearch {
   }
 
   /**
-   * What somebody saw before. Not of groups that nobody used: a load balancer may have taken one into use since, and
+   * What was seen before. Not of groups without a load balancer: a load balancer may have taken one into use since, and
    * then its rule holds. Not of what was draining: it has no hurry, and may have been registered again since.
    */
   remembers(known: readonly Registration[]): void {
@@ -133,7 +133,7 @@ export class NodeSearch {
     this.end();
   }
 
-  /** What is found, until the search ends. Throws what it failed with, or the reason of its signal. */
+  /** The findings, until the search ends. Throws what it failed with, or the reason of its signal. */
   async *results(): AsyncGenerator<FoundRegistrations> {
     const { signal } = this.by;
     const onAbort = () => this.#wake();
@@ -188,7 +188,7 @@ export class PoolNumbers {
   }
 }
 
-/** Which targets in which pools a search has told of. A bit for each: a thousand nodes search hundreds of pools at once. */
+/** Which targets in which pools a search has reported. A bit for each: a thousand nodes search hundreds of pools at once. */
 export class Reported {
   readonly #pools: PoolNumbers;
   readonly #byTarget = new Map<string, Uint8Array>();
