@@ -30,7 +30,7 @@ test("no request reaches a node of a peered VPC once its drain has ended", async
   expect(outcome).toMatchObject({ status: "drained", elsewhere: [] });
   expect([web, hub].map(getsTraffic)).toEqual([false, false]);
   expect(outcomeText(outcomeReport(outcome), 0)).toMatch(
-    new RegExp(`^${node.id} is drained: 2 registrations .*It can go`),
+    new RegExp(`^${node.id} is drained: 2 registrations .*It can be terminated`),
   );
 });
 
@@ -48,7 +48,7 @@ test("a node that may be registered in another VPC is drained where it is known 
   const text = outcomeText(report, 0);
   expect(text).toContain(`${node.id} may still get traffic: do not terminate it.`);
   expect(text).toContain(`hub-lb / hub ${node.privateIp}:8080: AWS lists ${node.privateIp} with the zone eu-west-1a`);
-  expect(text).not.toContain("can go");
+  expect(text).not.toContain("can be terminated");
 });
 
 test("a plan says so beforehand, and not that the node can go", async () => {
@@ -61,7 +61,7 @@ test("a plan says so beforehand, and not that the node can go", async () => {
     expect.stringMatching(/^these targets may be the node's and were not deregistered: /),
   ]);
   const planned = outcomeReport({ status: "planned", drainId: "d-1", node: plan.node, plan });
-  expect(outcomeText(planned, 0)).not.toContain("it can go");
+  expect(outcomeText(planned, 0)).not.toContain("can be terminated");
 });
 
 test.each<Readonly<Record<string, string>>>([{ OTHER_VPCS: "ignore" }, { DISCOVERY: "tag" }])(
@@ -81,7 +81,7 @@ test("a node that is registered nowhere can go, in a sentence that names what wa
   const request = { node: { by: "id", value: node.id }, dryRun: false } as const;
   const report = outcomeReport(await region.clock.run(region.engine().drain(request, never)));
   expect(outcomeText(report, 0)).toBe(
-    `No load balancer of this account, in the node's VPC or beside it, lists ${node.id}: it can go.`,
+    `No load balancer of this account, in the node's VPC or beside it, lists ${node.id}: it can be terminated.`,
   );
 });
 

@@ -211,7 +211,7 @@ describe("another account", () => {
     const drainer = region.engine({ UNDO: "true" });
     const { registrations } = await undo(drainer, node, [{ registration, deregisteredBy: "drain" }], region);
     expect(registrations).toMatchObject([
-      { state: "failed", error: { message: expect.stringContaining("does not exist") } },
+      { state: "failed", error: { message: expect.stringContaining("no longer exists") } },
     ]);
     expect(writes(region)).toEqual([]);
   });
