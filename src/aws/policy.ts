@@ -54,7 +54,7 @@ export const READ = [
   "elasticloadbalancing:DescribeTargetHealth",
 ];
 /** What a drain can do without: see decisions/0025. */
-export const READ_OPTIONAL = [
+const READ_OPTIONAL = [
   "ec2:DescribeNetworkInterfaces",
   "elasticloadbalancing:DescribeListenerAttributes",
   "elasticloadbalancing:DescribeListeners",
