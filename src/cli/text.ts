@@ -66,9 +66,11 @@ function lastDrainText({ lastDrain }: NodeStatusReport): readonly string[] {
 export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: number): string {
   switch (outcome.status) {
     case "drained":
-      return drainedText(outcome, tookMs);
+      return [drainedText(outcome, tookMs), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "nothing-registered":
-      return nothingRegistered(outcome);
+      return [nothingRegistered(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
+    case "possibly-registered":
+      return possiblyRegisteredReport(outcome);
     case "refused":
       return refusedText(outcome);
     case "planned":
@@ -172,8 +174,27 @@ function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, too
   return elsewhere.length === 0 ? `${drained} It can be terminated.` : `${drained} ${elsewhereText(elsewhere)}`;
 }
 
+function possiblyRegisteredReport({ node, registrations, elsewhere }: Outcome<"possibly-registered">): string {
+  return [
+    `${node.id} may still get traffic: do not terminate it. ${times(registrations.length)} drained.`,
+    "These targets may be the node's or another machine's, and were not deregistered:",
+    ...doubtfulLines(elsewhere),
+    "If a target is the node's, deregister it yourself and drain again. If it is not, set DISCOVERY=tag, or",
+    "OTHER_VPCS=ignore, so that it is not considered.",
+  ].join("\n");
+}
+
+function doubtfulLines(elsewhere: readonly FoundReport[]): readonly string[] {
+  return elsewhere.flatMap(({ doubt, ...where }) =>
+    doubt === undefined ? [] : [`  ${placeCells(where).join(" ")}: ${doubt}`],
+  );
+}
+
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
-  if (elsewhere.length === 0) return `No load balancer lists ${node.id}: it can be terminated.`;
+  if (elsewhere.length === 0)
+    return `No load balancer of this account, in the node's VPC or beside it, lists ${node.id}: it can be terminated.`;
+  if (elsewhere.some(({ doubt }) => doubt !== undefined))
+    return `No load balancer is known to list ${node.id}, but some may:\n${doubtfulLines(elsewhere).join("\n")}`;
   return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;
 }
 
@@ -184,8 +205,11 @@ function nowhere({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): s
 }
 
 function elsewhereText(elsewhere: readonly FoundReport[]): string {
-  const pools = [...new Set(elsewhere.map(({ pool }) => pool))].join(", ");
-  return `Still registered in pools without that tag: ${pools}.`;
+  const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
+  const pools = [...new Set(untagged.map(({ pool }) => pool))].join(", ");
+  const certain = untagged.length === 0 ? [] : [`Still registered in pools without that tag: ${pools}.`];
+  const possible = doubtfulLines(elsewhere);
+  return [...certain, ...(possible.length === 0 ? [] : ["Possibly registered:", ...possible])].join("\n");
 }
 
 function refusedText({ message, pools }: Outcome<"refused">): string {

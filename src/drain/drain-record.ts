@@ -210,6 +210,7 @@ function outcomeOf(
   });
   switch (status) {
     case "drained":
+    case "possibly-registered":
       return { ...about, status, registrations, elsewhere };
     case "nothing-registered":
       return { ...about, status, elsewhere };

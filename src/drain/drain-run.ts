@@ -68,8 +68,10 @@ export class DrainRun implements RegistrationOwner {
   readonly #waiters: Waiters;
   readonly #onEvent: DrainRunOptions["onEvent"];
   readonly #registrations: DrainingRegistration[] = [];
-  /** Where the configured discovery leaves the node registered. */
+  /** Where the node stays registered, or may be: see `FoundRegistrations`. */
   readonly elsewhere: Registration[] = [];
+  /** What the search could not look for. */
+  readonly warnings = new Set<string>();
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
   /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
@@ -161,7 +163,7 @@ export class DrainRun implements RegistrationOwner {
     // The end of its time ends a drain, whether or not what it waits for heeds the signal.
     this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
       .then(
-        () => endedOutcome(this.#identity, this.elsewhere, this.#fates()),
+        () => endedOutcome(this.#identity, this.#searchedFor, this.#fates()),
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
@@ -185,6 +187,7 @@ export class DrainRun implements RegistrationOwner {
       .map((one) => new DrainingRegistration(this, one, past?.(one)));
     for (const draining of registrations) this.#registrations.push(draining);
     for (const registration of found.elsewhere) if (isNew(registration)) this.elsewhere.push(registration);
+    if (found.warning !== undefined) this.warnings.add(found.warning);
     return registrations;
   }
 
@@ -309,6 +312,11 @@ export class DrainRun implements RegistrationOwner {
   #unfinished(why: StopReason): DrainOutcome {
     const ended = { ...this.#identity, registrations: this.#fates() };
     return stoppedOutcome(why, ended, { searched: this.#searched, error: this.#trouble });
+  }
+
+  get #searchedFor() {
+    const warnings = [...this.warnings];
+    return { elsewhere: this.elsewhere, ...(warnings.length === 0 ? {} : { warnings }) };
   }
 
   get #identity() {

@@ -216,7 +216,7 @@ export class Drainer {
     const heldSince = new Map(
       unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
     );
-    const found = { registrations, elsewhere, asOf: startedAt };
+    const found = { registrations, elsewhere, asOf: startedAt, warning: [...run.warnings].join("; ") || undefined };
     const plan = this.#planner.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
     run.planned(plan);
     this.#journals.get(run)?.planned(plan);

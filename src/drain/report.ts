@@ -26,14 +26,11 @@ export function outcomeReport(outcome: DrainOutcome) {
   const { status } = outcome;
   switch (status) {
     case "drained":
-      return {
-        status,
-        ...endedReport(outcome),
-        registrations: outcome.registrations.map(fateReport),
-        ...elsewhereReport(outcome),
-      };
+      return { status, ...endedReport(outcome), ...allReport(outcome) };
+    case "possibly-registered":
+      return { status, ...endedReport(outcome), ...allReport(outcome) };
     case "nothing-registered":
-      return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
+      return { status, ...endedReport(outcome), ...allReport({ ...outcome, registrations: [] }) };
     case "cancelled":
       return { status, ...endedReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "abandoned":
@@ -159,12 +156,27 @@ function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "
   return { id, name, network, cluster };
 }
 
+type EndOfSearch = Extract<DrainOutcome, { status: "drained" | "possibly-registered" }>;
+
+function allReport({
+  registrations,
+  elsewhere,
+  warnings,
+}: Pick<EndOfSearch, "registrations" | "elsewhere" | "warnings">) {
+  return {
+    registrations: registrations.map(fateReport),
+    ...elsewhereReport({ elsewhere }),
+    ...(warnings && { warnings }),
+  };
+}
+
 function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
   return { elsewhere: elsewhere.map(foundReport) };
 }
 
 function foundReport(registration: Registration) {
-  return { ...registrationReport(registration), state: registration.detail };
+  const { detail, doubt } = registration;
+  return { ...registrationReport(registration), state: detail, ...(doubt === undefined ? {} : { doubt }) };
 }
 
 export function registrationReport({ pool, target }: Registration) {
@@ -172,8 +184,8 @@ export function registrationReport({ pool, target }: Registration) {
 }
 
 /** What it takes to register it again, besides what people read. */
-function identityReport({ pool, listed }: Registration) {
-  return { poolId: pool.id, ...(listed === undefined ? {} : { listed }) };
+function identityReport({ pool, listed, alsoListed }: Registration) {
+  return { poolId: pool.id, ...(listed === undefined ? {} : { listed }), ...(alsoListed && { alsoListed }) };
 }
 
 function fateReport(fate: RegistrationFate) {

@@ -43,6 +43,7 @@ const always: Check = () => true;
 const STATUSES = [
   "drained",
   "nothing-registered",
+  "possibly-registered",
   "deadline-passed",
   "instance-gone",
   "abandoned",

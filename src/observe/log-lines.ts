@@ -145,6 +145,8 @@ export const LOG_LINES = {
   "drain completed": ended("info"),
   /** The node is registered only in pools without the tag of the cluster, which DISCOVERY=tag does not touch. */
   "node registered without cluster tag": ended("warn"),
+  /** A target may be the node's or another machine's. It was not deregistered; the node must not be terminated. */
+  "node possibly registered": ended("error", "error"),
   /** The guard refused the drain. Nothing was deregistered. */
   "drain refused": ended("warn", "code", "error", "pools"),
   /** The plan was the answer. Nothing was changed. */

@@ -8,7 +8,7 @@ interface RunningDrain {
   readonly held: Map<string, string>;
 }
 
-const KINDS = ["alb", "nlb", "gwlb", "classic", "unattached"] as const satisfies readonly LoadBalancerKind[];
+const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as const satisfies readonly LoadBalancerKind[];
 const PREFIX = "hasta_la_vista_";
 /** Gauges named like counters, which say no more than those by type beside them. */
 const SUMS = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);

@@ -7,8 +7,8 @@ import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Node, Pool, Registration } from "../drain/cloud-provider.ts";
 import { classicRegistrationOf, listClassicLoadBalancers, poolOfClassic } from "./classic-load-balancers.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
-import { addressMatcher } from "./instances.ts";
 import type { KnownTags } from "./known-tags.ts";
+import { addressesOf, NodeAddresses, networkIdsOf, prefixesOf } from "./node-addresses.ts";
 import { idOf, listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
 /** No classic load balancer drains for longer (the largest draining timeout). */
@@ -18,7 +18,8 @@ export const CLASSIC_DRAINS_MAX_MS = 3_600_000;
 export interface KnownGroup {
   pool: Pool;
   readonly network: string;
-  readonly targetType: "instance" | "ip";
+  /** `unknown`: AWS gave none, or one that this program does not know. It is searched for ids and addresses. */
+  readonly targetType: "instance" | "ip" | "unknown";
   loadBalancerArns: readonly string[];
   /** When it was last read, in milliseconds since the epoch. `-Infinity`: never. */
   readAt: number;
@@ -56,16 +57,19 @@ export class PoolList {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   readonly #list: SharedCall<undefined, void>;
+  readonly #searchesOthers: boolean;
   readonly #onListed: (changed: ReadonlySet<string>) => void;
 
   /**
-   * `onListed` runs whenever AWS's answer has been taken down, whoever asked for it. `changed`: the ids of pools of which
-   * nothing that was known before holds: a classic load balancer was made again under its name, or another kind of load
-   * balancer uses the group.
+   * `searchesOthers`: groups of other networks count, where they may hold addresses of the node. `onListed` runs whenever
+   * AWS's answer has been taken down, whichever caller asked for it. `changed`: the ids of pools of which nothing that was
+   * known before holds: a classic load balancer was made again under its name, or another kind of load balancer uses the
+   * group.
    */
-  constructor(aws: AwsAccess, clock: Clock, onListed: (changed: ReadonlySet<string>) => void) {
+  constructor(aws: AwsAccess, clock: Clock, searchesOthers: boolean, onListed: (changed: ReadonlySet<string>) => void) {
     this.#aws = aws;
     this.#clock = clock;
+    this.#searchesOthers = searchesOthers;
     this.#onListed = onListed;
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
   }
@@ -75,12 +79,27 @@ export class PoolList {
     return this.#list.ask(undefined, by);
   }
 
-  groupsOf({ network }: Pick<Node, "network">): readonly KnownGroup[] {
-    return [...this.groups.values()].filter((group) => group.network === network);
+  /** Those that may hold the node: first those in its networks, which hold it most often. */
+  groupsOf(node: Node): readonly KnownGroup[] {
+    const own = networkIdsOf(node);
+    const around = [...this.groups.values()].filter((group) => this.isAround(node, group));
+    const isOwn = ({ network }: KnownGroup) => own.includes(network);
+    return [...around.filter(isOwn), ...around.filter((group) => !isOwn(group))];
   }
 
-  classicsOf({ network }: Pick<Node, "network">): readonly KnownClassic[] {
-    return [...this.classics.values()].filter((classic) => classic.network === network);
+  classicsOf(node: Node): readonly KnownClassic[] {
+    const own = networkIdsOf(node);
+    return [...this.classics.values()].filter(({ network }) => isAmong(own, network));
+  }
+
+  /**
+   * Whether the group may hold the node. In the node's networks any may; in another one a target of the node can only be
+   * registered by its address, and gets traffic only by a load balancer.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
+   */
+  isAround(node: Node, { network, targetType, pool }: KnownGroup): boolean {
+    if (isAmong(networkIdsOf(node), network)) return true;
+    return this.#searchesOthers && targetType !== "instance" && pool.kind !== "unattached";
   }
 
   /**
@@ -118,7 +137,8 @@ export class PoolList {
       listClassicLoadBalancers(this.#aws, by, onSent),
     ]);
     const changed = new Set<string>();
-    const holdNodes = groups.filter(({ TargetType }) => TargetType === "instance" || TargetType === "ip");
+    // Functions and load balancers are no nodes. What AWS does not name, or names anew, may be.
+    const holdNodes = groups.filter(({ TargetType }) => TargetType !== "lambda" && TargetType !== "alb");
     retainOnly(
       this.groups,
       holdNodes.map((group) => this.#knownGroup(group, changed)),
@@ -145,7 +165,7 @@ export class PoolList {
     return {
       pool,
       network: group.VpcId ?? "",
-      targetType: group.TargetType === "ip" ? "ip" : "instance",
+      targetType: group.TargetType === "ip" || group.TargetType === "instance" ? group.TargetType : "unknown",
       loadBalancerArns,
       readAt: Number.NEGATIVE_INFINITY,
       readNumber: 0,
@@ -182,6 +202,11 @@ export class PoolList {
 /** A name is free again once its load balancer is deleted: another one may have it, even in another VPC. */
 function identityOf({ VPCId, DNSName, CreatedTime }: LoadBalancerDescription): string {
   return JSON.stringify([VPCId, DNSName, CreatedTime?.getTime()]);
+}
+
+/** Where AWS has not said in which network something is, it may be in any. */
+function isAmong(networks: readonly string[], network: string): boolean {
+  return network === "" || networks.includes("") || networks.includes(network);
 }
 
 function retainOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
@@ -222,15 +247,15 @@ export class MembersById {
     return this.#ordered().get(id) ?? [];
   }
 
-  /** By the addresses that the node is known to have. */
+  /** By the addresses that the node is known to have, in whichever network. */
   ofAddresses(node: Node): readonly Registration[] {
     const byId = this.#ordered();
-    const { addresses, addressPrefixes } = node;
+    const addresses = addressesOf(node);
     // IPv4 addresses are written in one way only; of all others each must be looked at.
-    if (addressPrefixes.length === 0 && !addresses.some(isIPv6)) return addresses.flatMap((one) => byId.get(one) ?? []);
-    const isOwn = addressMatcher(node);
-    const isAddress = (id: string) => id.includes(".") || id.includes(":");
-    return [...byId].flatMap(([id, registrations]) => (isAddress(id) && isOwn(id) ? registrations : []));
+    if (prefixesOf(node).length === 0 && !addresses.some(isIPv6))
+      return [...new Set(addresses)].flatMap((one) => byId.get(one) ?? []);
+    const own = new NodeAddresses(node);
+    return [...byId].flatMap(([id, registrations]) => (own.has(id) ? registrations : []));
   }
 
   #ordered(): ById {

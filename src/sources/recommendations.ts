@@ -36,6 +36,7 @@ export function takenOut(instanceId: string, outcome: DrainOutcome): TakenOut | 
 const TAKES_OUT: ReadonlySet<DrainOutcome["status"]> = new Set([
   "drained",
   "nothing-registered",
+  "possibly-registered",
   "failed",
   "deadline-passed",
 ]);
