@@ -57,7 +57,10 @@ describe("docs/http-api.md", () => {
       code,
       status,
     ]);
-    const refusals = REFUSED.shape.outcome.shape.reason.options.map((code) => [code, "409"]);
+    const refusals = [...REFUSED.shape.outcome.shape.reason.options, "possibly-registered"].map((code) => [
+      code,
+      "409",
+    ]);
     expect(rows.sort()).toEqual([...expected, ...refusals].sort());
   });
 

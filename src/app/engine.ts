@@ -33,7 +33,7 @@ export interface Engine {
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
-  const { region, clusterName, vpcId, discovery, policyScope, quotaShare, indexPerSecond, givenBy } = config;
+  const { region, clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
   const { clock = new SystemClock(), observers, ledger, onCall } = options;
   const guard = drainGuard(config);
   const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
@@ -44,6 +44,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     indexPerSecond,
     names: givenBy,
     isGuarded: guard !== undefined,
+    ignoresOtherNetworks: otherVpcs === "ignore",
     ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(vpcId === undefined ? {} : { vpcId }),

@@ -190,6 +190,14 @@ export function toDrainError(error: unknown, action: string): DrainError {
   return new DrainError(isPassing(error) ? "unavailable" : "cloud-error", `${action} failed: ${code}: ${said}`, cause);
 }
 
+/**
+ * AWS does not let this call be made, or does not answer it so that the answer can be used, however often it is made: what
+ * a drain can do without, it does without.
+ */
+export function isNeverAnswered(error: DrainError): boolean {
+  return error.code === "access-denied" || error.code === "cloud-error" || codeOf(error) === UnusableAnswer.name;
+}
+
 /** AWS's code, or Node's, or the error's name; empty when it has none. */
 export function codeOf(error: unknown): string {
   if (typeof error !== "object" || error === null) return "";

@@ -53,6 +53,12 @@ export const READ = [
   "elasticloadbalancing:DescribeTargetGroups",
   "elasticloadbalancing:DescribeTargetHealth",
 ];
+/** What a drain can do without: see decisions/0025. */
+const READ_OPTIONAL = [
+  "ec2:DescribeNetworkInterfaces",
+  "elasticloadbalancing:DescribeListenerAttributes",
+  "elasticloadbalancing:DescribeListeners",
+];
 const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
 /** IAM has no actions of their own for the batches of both. */
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
@@ -72,7 +78,7 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
+  const reads = [...READ, ...READ_OPTIONAL, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
   return {
     Version: "2012-10-17",
     Statement: [
@@ -188,8 +194,16 @@ function partitionOf(region: string): Partition {
 export const CLUSTER_KEY_PREFIX = "kubernetes.io/cluster/";
 /** The cluster is its owner, or one of several that use it. */
 const CLUSTER_KEY_VALUES = ["owned", "shared"];
-/** The AWS Load Balancer Controller, its predecessor, and the legacy in-tree provider: the name is the value. */
-export const POOL_CLUSTER_KEYS = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "KubernetesCluster"];
+/**
+ * The AWS Load Balancer Controller, EKS Auto Mode, the first one's predecessor, and the legacy in-tree provider: the name
+ * is the value. https://docs.aws.amazon.com/eks/latest/userguide/auto-elb-example.html
+ */
+export const POOL_CLUSTER_KEYS = [
+  "elbv2.k8s.aws/cluster",
+  "eks:eks-cluster-name",
+  "ingress.k8s.aws/cluster",
+  "KubernetesCluster",
+];
 
 /** A tag that a target group or classic load balancer may carry. */
 interface PoolTag {

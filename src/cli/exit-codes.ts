@@ -12,6 +12,7 @@ export function exitCodeOf(outcome: OutcomeReport): number {
       return EXIT.done;
     case "refused":
       return EXIT.refused;
+    case "possibly-registered":
     case "deadline-passed":
     case "abandoned":
     case "cancelled":

@@ -13,6 +13,7 @@ interface Problem {
 const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
   "drained",
   "nothing-registered",
+  "possibly-registered",
   "refused",
   "planned",
   "instance-gone",

@@ -69,9 +69,16 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   },
   discovery: {
     description:
-      "Which load balancers a node is taken out of. vpc: all in the VPC of the node. tag: those that carry the tag of the cluster.",
+      "Which load balancers a node is taken out of. vpc: all in the VPCs of the node and beside them (OTHER_VPCS). tag: those that carry the tag of the cluster.",
     example: "tag",
     changeWhen: "Set it to tag when nodes must stay in load balancers that do not belong to the cluster.",
+  },
+  otherVpcs: {
+    description:
+      "Whether target groups of type ip in other VPCs are searched for addresses of the node (VPC peering, transit gateways). search or ignore.",
+    example: "ignore",
+    changeWhen:
+      "Set it to ignore when VPCs of the account have overlapping address ranges and no load balancer has targets in another VPC.",
   },
   policyScope: {
     description:
@@ -109,9 +116,10 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   },
   gwlbIdleMs: {
     description:
-      "Minimum hold for a Gateway Load Balancer, which keeps idle flows on a deregistered target until then.",
+      "How long a Gateway Load Balancer keeps an idle flow on a deregistered target. Used only where the idle timeout of its listener cannot be read.",
     example: "350",
-    changeWhen: "Change it together with the idle timeout of the load balancer's flows.",
+    changeWhen:
+      "Set it to the longest tcp.idle_timeout.seconds of the listeners, or allow elasticloadbalancing:DescribeListeners and DescribeListenerAttributes.",
   },
   classicMinimumMs: {
     description: "Minimum hold for a classic load balancer.",

@@ -99,6 +99,13 @@ export const OPTIONS = {
     usedBy: DISCOVERING,
     ...oneOf(["vpc", "tag"]),
   }),
+  otherVpcs: option({
+    variable: "OTHER_VPCS",
+    flag: "--other-vpcs <mode>",
+    default: "search",
+    usedBy: ["serve", "drain", "plan", "status", "lambda", "watch"],
+    ...oneOf(["search", "ignore"]),
+  }),
   policyScope: option({
     variable: "POLICY_SCOPE",
     flag: "--scope <scope>",

@@ -2,7 +2,7 @@ import type { FoundRegistrations, Node, Registration } from "./cloud-provider.ts
 import { asDrainError, type DrainError } from "./errors.ts";
 import type { Refusal } from "./guard.ts";
 import { LimitPassed } from "./limit.ts";
-import type { DrainLimit, DrainPlan } from "./plan.ts";
+import { type DrainLimit, type DrainPlan, doubtful } from "./plan.ts";
 
 /** How one registration ended, or stood when the drain ended. */
 export interface RegistrationFate {
@@ -36,8 +36,10 @@ export interface RegistrationFate {
 }
 
 interface Searched {
-  /** Registrations in pools that the configured discovery leaves out: they stay as they are. */
+  /** Registrations in pools that the configured discovery leaves out, or of another machine perhaps: they stay as they are. */
   readonly elsewhere: readonly Registration[];
+  /** What the search could not look for, in sentences for people. Absent: nothing. */
+  readonly warnings?: readonly string[];
 }
 
 interface Ended {
@@ -52,6 +54,11 @@ export type DrainOutcome =
   | (Ended & Searched & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
   /** The node was registered nowhere, or only elsewhere. */
   | (Ended & Searched & { readonly status: "nothing-registered" })
+  /**
+   * Everything that is certainly the node's is out, and some targets in `elsewhere` may be the node's too (`doubt`). They
+   * were not touched, because they may be another machine's. They may send traffic to the node.
+   */
+  | (Ended & Searched & { readonly status: "possibly-registered"; readonly registrations: readonly RegistrationFate[] })
   /** The caller accepts refusal, and was refused: nothing was deregistered. */
   | (Ended & { readonly status: "refused"; readonly refusal: Refusal })
   /** Dry run: what would have been done. */
@@ -82,14 +89,16 @@ export type DrainOutcome =
 /** Of a drain that has come to its end: what became of each registration is what became of it. */
 export function endedOutcome(
   ended: Ended,
-  elsewhere: readonly Registration[],
+  searched: Searched,
   registrations: readonly RegistrationFate[],
 ): DrainOutcome {
-  if (registrations.length === 0) return { ...ended, elsewhere, status: "nothing-registered" };
   const error = registrations.find(({ state }) => state === "failed")?.error;
-  return error === undefined
-    ? { ...ended, elsewhere, status: "drained", registrations }
-    : { ...ended, status: "failed", error, registrations };
+  if (error !== undefined) return { ...ended, status: "failed", error, registrations };
+  const found = { ...ended, ...searched };
+  if (doubtful(searched.elsewhere).length > 0) return { ...found, status: "possibly-registered", registrations };
+  return registrations.length === 0
+    ? { ...found, status: "nothing-registered" }
+    : { ...found, status: "drained", registrations };
 }
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
@@ -123,6 +132,22 @@ export interface NodeStatus extends FoundRegistrations {
   /** It was so then, and may have changed since, in milliseconds since the epoch. */
   readonly asOf: number;
   readonly drain?: RunningDrain;
+  /** The last one that has ended. Absent while one runs, where none is known, and without a ledger. */
+  readonly lastDrain?: EndedDrain;
+}
+
+/** A drain that has ended. Moments are milliseconds since the epoch. */
+export interface EndedDrain {
+  readonly drainId: string;
+  readonly startedAt: number;
+  /** Why, in the callers' words. */
+  readonly reasons: readonly string[];
+  readonly endedAt: number;
+  readonly status: Exclude<DrainOutcome["status"], "planned">;
+  /** Absent: it was not cancelled. */
+  readonly undo?: "running" | "ended";
+  /** Absent where it could not be read. */
+  readonly outcome?: DrainOutcome;
 }
 
 /** No caller waits for the drain any more. */

@@ -2,6 +2,7 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
+import { possiblyRegisteredText } from "../drain/plan.ts";
 import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import type { Log } from "./log.ts";
@@ -104,6 +105,8 @@ function logEnd(log: Log, outcome: DrainOutcome, drain: object) {
       return log("drain completed", about);
     case "nothing-registered":
       return log(outcome.elsewhere.length === 0 ? "drain completed" : "node registered without cluster tag", about);
+    case "possibly-registered":
+      return log("node possibly registered", { ...about, error: possiblyRegisteredText(outcome.elsewhere) });
     case "refused": {
       const { reason, message, pools } = outcome.refusal;
       const short = pools.map(({ pool, ...standing }) => ({ pool: pool.name, ...standing }));

@@ -37,6 +37,9 @@ export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Set
       return outcome.limit.reason === "deadline" ? DONE : AGAIN;
     case "planned":
       return AGAIN;
+    case "possibly-registered":
+      // Traffic may still come. Each further delivery looks again, until the dead-letter queue; the hook has its timeout.
+      return AGAIN;
     case "refused":
       // Only a recommendation can be refused: it is not repeated.
       return { message: "delete", hook: "untouched" };

@@ -115,6 +115,7 @@ export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
       return limit?.reason === "deadline" ? "out" : "again";
     case "failed":
     case "refused":
+    case "possibly-registered":
       return "again";
     case "planned":
     case "cancelled":

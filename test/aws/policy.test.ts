@@ -62,6 +62,7 @@ describe("the printed policy", () => {
     expect(writes(TAGGED).map(({ Condition }) => Condition)).toEqual([
       { StringEquals: { "aws:ResourceTag/kubernetes.io/cluster/demo": ["owned", "shared"] } },
       { StringEquals: { "aws:ResourceTag/elbv2.k8s.aws/cluster": "demo" } },
+      { StringEquals: { "aws:ResourceTag/eks:eks-cluster-name": "demo" } },
       { StringEquals: { "aws:ResourceTag/ingress.k8s.aws/cluster": "demo" } },
       { StringEquals: { "aws:ResourceTag/KubernetesCluster": "demo" } },
     ]);

@@ -65,6 +65,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     `vpc-${"0".repeat(18)}`,
   ),
   discovery: words("give one of vpc, tag", "all", "vpc,tag"),
+  otherVpcs: words("give one of search, ignore", "all", "true"),
   policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
   timeoutMs: seconds(1, 86_401),
   minHealthy: {
