@@ -285,7 +285,7 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
     [
       "when a number is out of reach",
       "instances: [{ name: a, count: 1e309 }]",
-      /^instances\[0\]\.count: Infinity is not a whole number$/,
+      /^instances\[0\]\.count: Infinity is not a number$/,
     ],
     [
       "when a text is in place of a number",
