@@ -57,6 +57,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(guard && { guard }),
       ...(observers && { observers }),
       ...(ledger && { ledger }),
+      registersAgain: config.undo,
     }),
     keepIndex: (signal) => cloud.keepIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),

@@ -52,6 +52,7 @@ export function openQueue(
     hooks,
     read: withHooksNamed(config.terminationHook, readEvent),
     foreign: config.queueForeign,
+    maintenanceLeadMs: config.maintenanceLeadMs,
     dryRun,
     ...(config.rebalance === "drain" ? { recommendations } : {}),
     inFlightMax: config.queueInFlightMax,

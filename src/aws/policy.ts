@@ -57,6 +57,8 @@ export const READ = [
 const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
 /** IAM has no actions of their own for the batches of both. */
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
+/** A message about what is days ahead is replaced by a copy, before AWS gives it to the dead-letter queue. */
+const PUT_BACK = "sqs:SendMessage";
 const FIND_QUEUE = "sqs:GetQueueUrl";
 /** Lambda's own look at the queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
 const POLL_QUEUE = "sqs:GetQueueAttributes";
@@ -101,7 +103,7 @@ function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   // Lambda tells the function which queue it is.
   const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
   const Resource = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
-  return [{ Effect: "Allow", Action: [...RECEIVE, ...besides].sort(), Resource }];
+  return [{ Effect: "Allow", Action: [...RECEIVE, PUT_BACK, ...besides].sort(), Resource }];
 }
 
 /** Of any group: a message, or the machine, says which. */

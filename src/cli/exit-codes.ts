@@ -14,6 +14,7 @@ export function exitCodeOf(outcome: OutcomeReport): number {
       return EXIT.refused;
     case "deadline-passed":
     case "abandoned":
+    case "superseded":
     case "cancelled":
       return EXIT.notDrained;
     case "failed":

@@ -18,6 +18,7 @@ const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
   "deadline-passed",
   "abandoned",
   "cancelled",
+  "superseded",
   "failed",
 ]);
 export const NOT_OURS = new RemoteError("the answer is not as hasta-la-vista gives it: is --server right?", EXIT.usage);

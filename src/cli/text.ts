@@ -69,6 +69,8 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
         "Cancelled before the end: what was deregistered is being registered again. The node can't go.",
         ...outcome.registrations.map(fateText),
       ].join("\n");
+    case "superseded":
+      return [`Not drained: ${outcome.message}.`, ...outcome.registrations.map(fateText)].join("\n");
     case "abandoned":
       return outcome.registrations.length === 0
         ? "Stopped before anything was deregistered."

@@ -18,6 +18,11 @@ export function watchLog(log: Log): MetadataObserver {
               "this machine will go away, and is drained then",
             );
       }
+      case "over": {
+        const { kind, instanceId, reason, deadline } = event.announcement;
+        const by = deadline === undefined ? {} : { deadline: moment(deadline) };
+        return log.info({ kind, node: instanceId, reason, ...by }, "scheduled reboot is over: nothing is drained for it");
+      }
       case "withdrawn": {
         const { kind, instanceId, reason } = event.announcement;
         const message = "the notice is gone: what was drained for it stays drained";

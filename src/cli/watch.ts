@@ -1,5 +1,6 @@
+import { uptime } from "node:os";
 import type { Command } from "commander";
-import type { Config, OptionName } from "../config/config.ts";
+import { type Config, metadataOrigin, type OptionName } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { createLog } from "../observe/service-log.ts";
 import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
@@ -13,7 +14,14 @@ import { watchLog } from "./watch-log.ts";
 import { watchRemotely } from "./watch-remotely.ts";
 import type { Watching } from "./watching.ts";
 
-const OWN: readonly OptionName[] = ["metadataEndpoint", "metadataIntervalMs", "logLevel", "shutdownGraceMs"];
+const OWN: readonly OptionName[] = [
+  "metadataEndpoint",
+  "metadataEndpointMode",
+  "metadataIntervalMs",
+  "maintenanceLeadMs",
+  "logLevel",
+  "shutdownGraceMs",
+];
 
 export function addWatchCommand(program: Command): void {
   const command = program
@@ -26,7 +34,7 @@ export function addWatchCommand(program: Command): void {
     "after",
     [
       "",
-      "Each notice is drained for once, and nobody can say no. Of scheduled maintenance the drain begins 65 minutes before.",
+      "Each notice is drained for once, and nobody can say no. Of scheduled maintenance the drain begins MAINTENANCE_LEAD before.",
       "A drain that failed is tried again while the notice stands; one that is taken back registers nothing again.",
       "After the drain it stays and is quiet, so that a DaemonSet does not start it again: SIGTERM ends it, with code 0, and",
       "lets running drains go on for SHUTDOWN_GRACE. Pods need hostNetwork, or a hop limit of 2 for instance metadata.",
@@ -46,13 +54,14 @@ export function addWatchCommand(program: Command): void {
 }
 
 async function untilStopped(config: Config, run: (watching: Watching) => Promise<void>): Promise<void> {
-  const { metadataEndpoint, metadataIntervalMs: intervalMs, logLevel, rebalance } = config;
+  const { metadataIntervalMs: intervalMs, logLevel, rebalance, maintenanceLeadMs } = config;
   const clock = new SystemClock();
   const log = createLog(logLevel);
   const { stop, abandon, ignore } = listenForShutdown(config, clock);
-  const client = new ImdsClient({ clock, send: sendOverHttp(metadataEndpoint) });
+  const client = new ImdsClient({ clock, send: sendOverHttp(metadataOrigin(config)) });
   const watch = new MetadataWatch({
-    ...{ client, clock, intervalMs, heard: watchLog(log) },
+    ...{ client, clock, intervalMs, maintenanceLeadMs, heard: watchLog(log) },
+    bootedAt: () => clock.now() - uptime() * 1_000,
     heedsRecommendations: rebalance === "drain",
   });
   try {

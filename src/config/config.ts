@@ -95,6 +95,11 @@ export function drainGuard({ minHealthy, guardWaitMs, maxVoluntary, givenBy }: C
   return isNothing(minHealthy) ? undefined : { minHealthy, waitMs: guardWaitMs, maxVoluntary, names: givenBy };
 }
 
+/** Where the instance metadata service is. */
+export function metadataOrigin({ metadataEndpoint, metadataEndpointMode: mode }: Config): string {
+  return metadataEndpoint ?? (mode === "ipv6" ? "http://[fd00:ec2::254]" : "http://169.254.169.254");
+}
+
 /** The default as people would give it; undefined where there is none. */
 export function shownDefault({ default: value, defaultText, unit }: Option): string | undefined {
   if (defaultText !== undefined || value === undefined) return defaultText;

@@ -316,10 +316,29 @@ export const OPTIONS = {
     // The AWS SDK's own, which finds the node's credentials there.
     variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     flag: "--metadata-endpoint <url>",
-    help: "where instance metadata is; over IPv6 http://[fd00:ec2::254]",
-    default: "http://169.254.169.254",
+    help: "Origin of the instance metadata service. Set it only for a proxy or a mock.",
+    defaultText: "the address that AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE names",
     usedBy: ["watch"],
     parse: httpOrigin,
+  }),
+  metadataEndpointMode: option({
+    // The AWS SDK's own too.
+    variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    flag: "--metadata-endpoint-mode <mode>",
+    help: "Address family of the instance metadata service: IPv4 (http://169.254.169.254) or IPv6 (http://[fd00:ec2::254]).",
+    default: "ipv4",
+    usedBy: ["watch"],
+    parse: oneOf(["ipv4", "ipv6"]),
+  }),
+  maintenanceLeadMs: option({
+    variable: "MAINTENANCE_LEAD",
+    flag: "--maintenance-lead <seconds>",
+    help: "How long before the start of scheduled maintenance the drain of its node begins. Earlier notices wait.",
+    // The longest deregistration delay that AWS allows, and five minutes.
+    default: 3_900_000,
+    usedBy: ["serve", "lambda", "watch"],
+    unit: "seconds",
+    parse: seconds(60, 604_800),
   }),
   metadataIntervalMs: option({
     variable: "METADATA_INTERVAL",

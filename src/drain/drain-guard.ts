@@ -168,8 +168,7 @@ export class DrainGuard {
   /** Others may have gone since the pool was read: of those whose time is up together the last one stays. */
   #goThoughTooFewStay(pool: Pool, leaving: readonly Departure[], health: PoolHealth | undefined): void {
     const standing = health && this.#standing(pool, leaving, health, "involuntary");
-    // Without a moment of death nobody knows how long the last one would be of use.
-    const isKept = standing?.wouldStay === 0 && this.#run.deadline !== undefined;
+    const isKept = standing?.wouldStay === 0;
     this.#tell(isKept ? "kept" : "overridden", standing, leaving);
     if (!isKept) this.#take(leaving);
   }

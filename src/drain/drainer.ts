@@ -1,4 +1,4 @@
-import { anyOf, newAbort, WOKEN } from "./abort.ts";
+import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
@@ -15,7 +15,7 @@ import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
 import { NodeLookup, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
-import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain } from "./outcome.ts";
+import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain, Superseded } from "./outcome.ts";
 import { isStale, type Left, leftOf, mostPatientFirst } from "./past.ts";
 import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
@@ -33,10 +33,14 @@ export interface DrainerOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: drains end with the process. */
   readonly ledger?: Ledger;
+  /** What was deregistered of a machine that runs again is registered again. */
+  readonly registersAgain?: boolean;
 }
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
   readonly journal: Journal | undefined;
+  /** Aborts when the program stops. */
+  readonly abandon: AbortSignal;
   /** By an earlier process. */
   readonly left?: Left;
 }
@@ -91,8 +95,9 @@ export class Drainer {
       if (request.dryRun)
         return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
       const node = await withLimit({ clock, limit, signal }, (within) => lookup.resolve(within));
-      const { run, recorded } = this.#runFor(node, asked);
-      return { drain: { id: run.id, node: run.node }, recorded, outcome: run.join(asked, signal) };
+      const { run, recorded } = this.#runFor(node, asked, signal);
+      const outcome = run.join(asked, signal).then((ended) => this.#withUndo(ended));
+      return { drain: { id: run.id, node: run.node }, recorded, outcome };
     } catch (error) {
       return withoutDrain(endBefore(error, lookup.trouble, signal));
     }
@@ -121,8 +126,9 @@ export class Drainer {
     if (isStale(record, this.#options.clock.now()) || this.#runs.has(node.id)) return journal?.dropped();
     journal?.resumed();
     this.#notify({ type: "resumed", drainId: id, node });
-    const run = this.#begin({ id, node, startedAt, journal, left: leftOf(record) });
-    await Promise.all(mostPatientFirst(requests, this.#options.times).map((asked) => run.join(asked, signal)));
+    const run = this.#begin({ id, node, startedAt, journal, abandon: signal, left: leftOf(record) });
+    const patient = mostPatientFirst(requests, this.#options.times);
+    await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
   }
 
   /**
@@ -145,10 +151,10 @@ export class Drainer {
   }
 
   /** The drain of one node, step by step. `left`: what an earlier process has left of it. */
-  async #takeOut(run: DrainRun, left?: Left): Promise<void> {
+  async #takeOut(run: DrainRun, abandon: AbortSignal, left?: Left): Promise<void> {
     let guard: DrainGuard | undefined;
     try {
-      await this.#untilTerminated(run, async (signal) => {
+      await this.#whileMeant(run, abandon, async (signal) => {
         guard = this.#guardOf(run, signal, left);
         const letGo = (departures: readonly Departure[]) =>
           guard === undefined ? this.#deregister(departures) : guard.found(departures);
@@ -208,21 +214,45 @@ export class Drainer {
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }
 
-  /** A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. */
-  async #untilTerminated(run: DrainRun, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  /**
+   * A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. One that runs again,
+   * and is drained only because it had stopped, is not to be drained.
+   */
+  async #whileMeant(
+    run: DrainRun,
+    abandon: AbortSignal,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const done = newAbort();
     const signal = anyOf(run.signal, done.signal);
-    const terminated = this.#nodeWatch.untilTerminated(run.node, signal).then(() => {
+    const decided = this.#nodeWatch.untilDecided(run.node, () => run.asked.holdsWhileStopped, signal).then((end) => {
+      if (end === "runs") return this.#supersede(run, abandon);
       for (const departure of run.departures) departure.released(this.#options.clock.now());
+      return undefined;
     });
     try {
-      await Promise.race([work(signal), terminated]);
+      await Promise.race([work(signal), decided]);
     } finally {
       done.abort(WOKEN);
     }
   }
 
-  #runFor(node: Node, asked: AskedRequest): { readonly run: DrainRun; readonly recorded: Promise<void> } {
+  /** Ends the drain, and begins to undo it where that is allowed. Rejects with the drain's own end. */
+  async #supersede(run: DrainRun, abandon: AbortSignal): Promise<void> {
+    const why = new Superseded(`${run.node.id} is running again: it does not leave`);
+    if (this.#options.registersAgain === true) this.#canceller.supersede(run, why, abandon);
+    else void run.end(why);
+    await whenAborted(run.signal);
+  }
+
+  /** With what became of what the drain had deregistered, once that is known. */
+  async #withUndo(outcome: DrainOutcome): Promise<DrainOutcome> {
+    if (outcome.status !== "superseded" || outcome.drainId === undefined) return outcome;
+    const undone = await this.#canceller.undoing(outcome.drainId)?.catch(() => undefined); // The program stops.
+    return undone === undefined ? outcome : { ...outcome, undone };
+  }
+
+  #runFor(node: Node, asked: AskedRequest, abandon: AbortSignal): { readonly run: DrainRun; readonly recorded: Promise<void> } {
     const because = {
       ...(asked.reason === undefined ? {} : { reason: asked.reason }),
       ...(asked.force === true ? { forced: true as const } : {}),
@@ -232,7 +262,7 @@ export class Drainer {
     const journal = running === undefined ? this.#journalOf(drainId) : this.#journals.get(running);
     const recorded = journal?.accepted(node, asked) ?? Promise.resolve();
     this.#notify({ type: running === undefined ? "started" : "joined", drainId, node, ...because });
-    const run = running ?? this.#begin({ id: drainId, node, startedAt: asked.askedAt, journal });
+    const run = running ?? this.#begin({ id: drainId, node, startedAt: asked.askedAt, journal, abandon });
     return { run, recorded };
   }
 
@@ -241,7 +271,7 @@ export class Drainer {
     return ledger && new Journal({ ledger, clock, drainId, ...(record && { record }) });
   }
 
-  #begin({ id, node, startedAt, journal, left }: Begun): DrainRun {
+  #begin({ id, node, startedAt, journal, abandon, left }: Begun): DrainRun {
     const { clock, times } = this.#options;
     this.#canceller.drainBegins(node.id, id);
     const heard: DrainRunOptions["heard"] = (_, registration, event) => {
@@ -256,7 +286,7 @@ export class Drainer {
       journal?.ended(outcome);
       this.#notify({ type: "ended", drainId: id, node, outcome, tookMs: clock.now() - startedAt });
     };
-    run.begin((begun) => this.#takeOut(begun, left), onEnd);
+    run.begin((begun) => this.#takeOut(begun, abandon, left), onEnd);
     return run;
   }
 

@@ -50,9 +50,9 @@ export class Journal {
 
   /** Resolves once the drain would outlive the process. Rejects with `ledger-unavailable`. */
   accepted(node: Node, { askedAt, ...asked }: AskedRequest): Promise<void> {
-    const { asker, reason, deadline, timeoutMs, isVoluntary, force } = asked;
+    const { asker, reason, deadline, timeoutMs, isVoluntary, force, holdsWhile } = asked;
     const at = Math.round(askedAt);
-    const request = given({ askedAt: at, asker, reason, deadline, timeoutMs, isVoluntary, force });
+    const request = given({ askedAt: at, asker, reason, deadline, timeoutMs, isVoluntary, force, holdsWhile });
     const isFirst = this.#last === 0;
     if (!isFirst && this.#joined >= JOINED_MAX) return this.#accepted;
     if (!isFirst) this.#joined += 1;

@@ -3,6 +3,7 @@ import { asDrainError, type DrainError } from "./errors.ts";
 import type { Refusal } from "./guard.ts";
 import { LimitPassed } from "./limit.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
+import type { UndoOutcome } from "./undo.ts";
 
 /** How one registration ended, or stood when the drain ended. */
 export interface RegistrationFate {
@@ -68,6 +69,16 @@ export type DrainOutcome =
     })
   /** Somebody has cancelled the drain: what it had deregistered is being registered again. */
   | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationFate[] })
+  /**
+   * What was announced no longer holds: the machine runs though it was said to stop, or has stopped already. `undone`:
+   * what became of what the drain had deregistered by then; absent where it had not begun, or may not register again.
+   */
+  | (Partial<Ended> & {
+      readonly status: "superseded";
+      readonly message: string;
+      readonly registrations: readonly RegistrationFate[];
+      readonly undone?: UndoOutcome;
+    })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }
   /** The program was told to stop. Deregistrations already made stay made. */
@@ -99,6 +110,7 @@ export function endBefore(error: unknown, trouble: DrainError | undefined, signa
     return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };
   }
   if (signal.aborted) return { status: "abandoned", registrations: [] };
+  if (error instanceof Superseded) return { status: "superseded", message: error.message, registrations: [] };
   const failure = asDrainError(error);
   if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };
   return { status: "failed", error: failure, registrations: [] };
@@ -130,8 +142,20 @@ export const ABANDONED = Symbol("abandoned");
 /** Somebody wants it undone. */
 export const CANCELLED = Symbol("cancelled");
 
+/** What a request announces no longer holds. Its message says why. */
+export class Superseded extends Error {
+  override readonly name = "Superseded";
+}
+
 /** Why a drain is stopped before its end. */
-export type StopReason = LimitPassed | typeof ABANDONED | typeof CANCELLED;
+export type StopReason = LimitPassed | Superseded | typeof ABANDONED | typeof CANCELLED;
+
+/** Whether it is such a reason, and not what a call has thrown. */
+export function isStopReason(reason: unknown): reason is StopReason {
+  return (
+    reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed || reason instanceof Superseded
+  );
+}
 
 /** The outcome of a drain that was stopped. */
 export function stoppedOutcome(
@@ -141,6 +165,7 @@ export function stoppedOutcome(
 ): DrainOutcome {
   if (why === ABANDONED) return { ...ended, status: "abandoned" };
   if (why === CANCELLED) return { ...ended, status: "cancelled" };
+  if (why instanceof Superseded) return { ...ended, status: "superseded", message: why.message };
   const { searched, error } = search;
   const trouble = error === undefined ? {} : { error };
   return { ...ended, status: "deadline-passed", limit: why.limit, searched, ...trouble };

@@ -36,6 +36,14 @@ export function outcomeReport(outcome: DrainOutcome) {
       return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
     case "cancelled":
       return { status, ...endedReport(outcome), registrations: outcome.registrations.map(fateReport) };
+    case "superseded":
+      return {
+        status,
+        ...begunReport(outcome),
+        message: outcome.message,
+        registrations: outcome.registrations.map(fateReport),
+        ...(outcome.undone && { undone: outcome.undone.registrations.map(undoneReport) }),
+      };
     case "abandoned":
       return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "refused":

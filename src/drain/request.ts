@@ -40,12 +40,25 @@ export interface DrainRequest {
    * what is found on its way out, or not at all, may have been deregistered by that. Absent: this is the first time.
    */
   readonly firstTriedAt?: number;
+  /** What the cloud has to say of the machine for the request to hold. Absent: it holds whatever the cloud says. */
+  readonly holdsWhile?: HoldsWhile;
+}
+
+/**
+ * - `stops`: the machine is stopped or on its way there. A request that tells of that may come late: the machine may have
+ *   been started since. Once it runs again, a drain that nothing else has asked for ends.
+ * - `runs`: what the request announces was to stop the machine by now. It has happened where the machine does not run.
+ */
+export interface HoldsWhile {
+  readonly machine: "stops" | "runs";
+  /** When the request was made, in milliseconds since the epoch. What the cloud says may be a moment older. */
+  readonly saidAt?: number;
 }
 
 /** What a drain keeps of a request for its node. */
 export type AskedRequest = Pick<
   DrainRequest,
-  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt"
+  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt" | "holdsWhile"
 > & {
   /** Milliseconds since the epoch. */
   readonly askedAt: number;
@@ -99,6 +112,7 @@ export class JointRequest {
   #isVoluntary = true;
   #isForced = false;
   #firstTriedAt: number | undefined;
+  #holdsWhileStopped = true;
   #insist: () => void = () => {};
   /** Resolves once somebody has asked who is not to be refused. */
   readonly insisted = new Promise<void>((resolve) => {
@@ -110,7 +124,9 @@ export class JointRequest {
     this.#isGuarded = isGuarded;
   }
 
-  add({ deadline, reason, isVoluntary = false, force = false, firstTriedAt }: Omit<AskedRequest, "askedAt">): void {
+  add(request: Omit<AskedRequest, "askedAt">): void {
+    const { deadline, reason, isVoluntary = false, force = false, firstTriedAt, holdsWhile } = request;
+    this.#holdsWhileStopped &&= holdsWhile?.machine === "stops";
     if (firstTriedAt !== undefined) this.#firstTriedAt = Math.min(firstTriedAt, this.#firstTriedAt ?? firstTriedAt);
     if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
     if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
@@ -127,6 +143,11 @@ export class JointRequest {
   /** See `DrainRequest`: of the one that was tried first. */
   get firstTriedAt(): number | undefined {
     return this.#firstTriedAt;
+  }
+
+  /** Nobody has asked but because the machine stops: once it runs, the drain is for nothing. */
+  get holdsWhileStopped(): boolean {
+    return this.#holdsWhileStopped;
   }
 
   get reasons(): readonly string[] {

@@ -63,8 +63,8 @@ export class Departures {
     const { messageId, announcement, since, deadline, accountId } = announced;
     const { instanceId, lifecycleAction: action } = announcement;
     if (isForeign(announcement.region, region)) {
-      heard({ type: "elsewhere", messageId, announcement });
-      return { settlement: foreignSettlement(foreign) };
+      heard({ type: announcement.isCopy ? "copy" : "elsewhere", messageId, announcement });
+      return { settlement: foreignSettlement(foreign, announcement.isCopy) };
     }
     heard({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
     const alive = newAbort();
@@ -96,6 +96,6 @@ export class Departures {
     // What was asked too late changes nothing: the drain has no time either.
     const hookDeadline = action && (await hooks.deadlineOf(action, since, signal).catch(() => undefined));
     const bounded = boundedDeadline([deadline, hookDeadline], clock.now());
-    return announcedRequest(announcement, { deadline: bounded, dryRun, firstTriedAt });
+    return announcedRequest(announcement, { deadline: bounded, dryRun, firstTriedAt, saidAt: since });
   }
 }

@@ -53,13 +53,20 @@ export function createHandlers({
   });
   const queues = new Map<string, QueueCalls>();
   const sqs = createSqsClient(where, { name: "" });
-  const giveBack = ({ eventSourceARN, receiptHandle }: SqsRecord, seconds: number, signal: AbortSignal) => {
+  const queueOf = ({ eventSourceARN }: SqsRecord) => {
     const queue = queues.get(eventSourceARN) ?? new QueueCalls({ ...calls, sqs, address: addressOf(eventSourceARN) });
     queues.set(eventSourceARN, queue);
-    return queue.changeVisibility(receiptHandle, seconds, signal);
+    return queue;
+  };
+  const messages = {
+    maintenanceLeadMs: config.maintenanceLeadMs,
+    giveBack: (record: SqsRecord, seconds: number, signal: AbortSignal) =>
+      queueOf(record).changeVisibility(record.receiptHandle, seconds, signal),
+    putBack: (record: SqsRecord, body: string, delaySeconds: number, signal: AbortSignal) =>
+      queueOf(record).send(body, delaySeconds, signal),
   };
   const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), heard };
-  return { queue: new SqsHandler({ ...shared, giveBack }), rule: new EventBridgeHandler(shared) };
+  return { queue: new SqsHandler({ ...shared, ...messages }), rule: new EventBridgeHandler(shared) };
 }
 
 /** `arn:aws:sqs:eu-west-1:123456789012:departures`: its URL names it in calls, wherever those go. */

@@ -159,6 +159,15 @@ function endOf(outcome: DrainOutcome): LogLine {
       };
     case "cancelled":
       return { level: "info", message: "cancelled: the node can't go" };
+    case "superseded": {
+      const open = outcome.registrations.filter(({ deregistered }) => deregistered);
+      const isOut = open.length > 0 && outcome.undone === undefined;
+      const message = isOut
+        ? "drain ended: the machine runs, and was not registered again because UNDO is not enabled"
+        : "drain ended: the announcement is out of date";
+      const left = isOut ? { deregistered: open.map(({ registration }) => nameOf(registration)) } : {};
+      return { level: isOut ? "warn" : "info", message, more: { why: outcome.message, ...left } };
+    }
     case "failed":
       return { level: "error", message: "not drained", more: failure(outcome.error) };
     default:
@@ -171,7 +180,11 @@ function remaining(
 ): readonly string[] {
   return fates
     .filter(({ state }) => state !== "released" && state !== "kept")
-    .map(({ registration: { pool, target } }) => `${pool.name} ${target}`);
+    .map(({ registration }) => nameOf(registration));
+}
+
+function nameOf({ pool, target }: Registration): string {
+  return `${pool.name} ${target}`;
 }
 
 function why({ reason, forced }: { readonly reason?: string; readonly forced?: true }) {

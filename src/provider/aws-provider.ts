@@ -24,6 +24,7 @@ import { InstanceZones } from "./instance-zones.ts";
 import {
   addressMatcher,
   asLiveNode,
+  findRunning,
   findTerminated,
   type InstanceSearch,
   theLiveOne,
@@ -204,6 +205,10 @@ export class AwsProvider implements CloudProvider {
 
   findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
     return findTerminated(this.#aws, nodes, by);
+  }
+
+  findRunning(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+    return findRunning(this.#aws, nodes, by);
   }
 
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */

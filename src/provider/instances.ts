@@ -70,18 +70,32 @@ export function withAddressesOf(node: Node, [instance]: readonly Instance[]): No
  * The ids of those `nodes` that EC2 says are terminated. One that is missing from its answer is not: reads are
  * eventually consistent, and a terminated instance is described for about an hour.
  */
-export async function findTerminated(
+export function findTerminated(
   aws: AwsAccess,
   nodes: readonly Node[],
+  by: CallFor,
+): Promise<ReadonlySet<string>> {
+  return findInState(aws, nodes, ["terminated"], by);
+}
+
+/** The ids of those `nodes` that EC2 says run, or are starting. */
+export function findRunning(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+  return findInState(aws, nodes, ON, by);
+}
+
+async function findInState(
+  aws: AwsAccess,
+  nodes: readonly Node[],
+  states: readonly string[],
   by: CallFor,
 ): Promise<ReadonlySet<string>> {
   // No id at all would ask for the whole account.
   if (nodes.length === 0) return new Set();
   // Nobody else is described: that would be much to read again and again.
-  const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: ["terminated"] } };
+  const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: [...states] } };
   const found = await describeInstances(aws, which, () => nodes.map(({ id }) => id), by);
-  const terminated = found.filter(({ State }) => State?.Name === "terminated");
-  return new Set(terminated.map(({ InstanceId }) => InstanceId).filter(isPresent));
+  const matching = found.filter(({ State }) => states.includes(State?.Name ?? ""));
+  return new Set(matching.map(({ InstanceId }) => InstanceId).filter(isPresent));
 }
 
 /** `filter`: which of EC2's filters the values are for. */
@@ -140,8 +154,13 @@ function checkedNode(instance: Instance, { clusterName, vpcId, names: calls = NA
   }
   if (vpcId !== undefined && instance.VpcId !== vpcId)
     throw refuse(`is in ${instance.VpcId}, and ${calls.vpcId} is '${vpcId}'`);
-  return { ...nodeOf(instance, id), ...(cluster === undefined ? {} : { cluster }) };
+  const isOff = OFF.has(instance.State?.Name ?? "") ? ({ isOff: true } as const) : {};
+  return { ...nodeOf(instance, id), ...(cluster === undefined ? {} : { cluster }), ...isOff };
 }
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html */
+const OFF: ReadonlySet<string> = new Set(["stopping", "stopped", "shutting-down", "terminated"]);
+const ON = ["pending", "running"];
 
 function nodeOf(instance: Instance, id: string): Node {
   const interfaces = instance.NetworkInterfaces ?? [];

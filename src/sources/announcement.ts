@@ -25,6 +25,18 @@ export interface Announcement {
   readonly deadline?: number;
   /** The machine stays unless it is taken out in time: a recommendation, which can be told no. */
   readonly isVoluntary?: true;
+  /**
+   * What the machine's state has to be for the announcement to hold.
+   * - `stops`: it tells of a state that may be over: the machine may have been started since.
+   * - `runs`: it was to happen by now. It has, where the machine runs no more.
+   */
+  readonly holdsWhile?: "stops" | "runs";
+  /** The machine is booted again by itself, and stays. */
+  readonly reboots?: true;
+  /** The machine leaves service for a while and comes back under its id: its root volume is replaced. */
+  readonly returns?: true;
+  /** It is of another region, which gets the same event itself. */
+  readonly isCopy?: true;
   /** What waits for an answer. */
   readonly lifecycleAction?: LifecycleAction;
   /** The event's own id, for logs and the ledger. */
@@ -38,8 +50,12 @@ export interface Announcement {
 
 /** What one message asks for. */
 export type EventReading =
-  /** One or more instances will go away. */
-  | { readonly reading: "announced"; readonly announcements: readonly Announcement[] }
+  /** One or more instances will go away. `problems`: what is wrong with other items of the message, safe to log. */
+  | {
+      readonly reading: "announced";
+      readonly announcements: readonly Announcement[];
+      readonly problems?: readonly string[];
+    }
   /** It asks for nothing: a kind that says nothing of departures, a test, a launch. `what` names it for the log. */
   | { readonly reading: "nothing-asked"; readonly what: string }
   /** It looks like an event that asks for something, but can't be understood; `problem` says why, safe to log. */

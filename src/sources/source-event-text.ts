@@ -32,6 +32,33 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
       const more = { problem: shown(event.problem, TEXT_MAX), receives: event.receives };
       return line("warn", event, "can't be understood, and is left for the dead-letter queue", more);
     }
+    case "postponed": {
+      const [first] = event.announcements;
+      const more = {
+        nodes: event.announcements.map(({ instanceId }) => instanceId),
+        reason: shown(first?.reason ?? "", TEXT_MAX),
+        until: new Date(event.until).toISOString(),
+      };
+      return line("info", event, "scheduled maintenance is not due yet: the message waits in the queue", more);
+    }
+    case "not-postponed":
+      return line(
+        "warn",
+        event,
+        "scheduled maintenance is not due yet, but its message could not be put back: its nodes are drained now",
+        failure(event.error),
+      );
+    case "partly-malformed":
+      return line("warn", event, "part of the message could not be read: the rest is acted upon", {
+        problems: event.problems.slice(0, PROBLEMS_MAX).map((problem) => shown(problem, TEXT_MAX)),
+      });
+    case "copy":
+      return line(
+        "info",
+        event,
+        "copy of an event for another region, which gets it too: the message is deleted",
+        announced(event.announcement),
+      );
     case "elsewhere":
       return line("info", event, "announces a departure in another region", announced(event.announcement));
     case "settled":
@@ -54,6 +81,7 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
 }
 
 const TEXT_MAX = 300;
+const PROBLEMS_MAX = 5;
 
 function hookLine(event: HookEvent): SourceLine {
   const { instanceId: node, action } = event;

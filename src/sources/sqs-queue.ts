@@ -11,6 +11,7 @@ import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
 import { AwsTime, boundedDeadline } from "./notice.ts";
+import { canNotBePostponed, postpone } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver } from "./receiver.ts";
 import { type Recommendations, takenOut } from "./recommendations.ts";
@@ -61,6 +62,8 @@ export class SqsQueue implements EventSource {
   readonly #cut = newAbort();
   readonly #over = newAbort();
   #hasEnded = false;
+  /** Why a message that is not due yet can't wait in the queue. */
+  #cannotPostpone: DrainError | undefined;
   #wake: () => void = () => {};
 
   constructor(options: SqsQueueOptions) {
@@ -147,8 +150,9 @@ export class SqsQueue implements EventSource {
       this.#inBackground(this.#limited(RELEASE_MAX_MS, (signal) => this.#calls.changeVisibility(handle, 0, signal)));
       return [];
     }
+    const { maintenanceLeadMs } = this.#options;
     const reading = readMessage(body, {
-      ...{ read, now: clock.now() },
+      ...{ read, maintenanceLeadMs, now: this.#time.there(clock.now()) },
       heedsRecommendations: recommendations !== undefined,
     });
     if (reading.asks === "unknown") {
@@ -161,6 +165,12 @@ export class SqsQueue implements EventSource {
       return [];
     }
     const { announcements } = reading;
+    if (reading.asks === "later" && this.#postpones(announcements)) {
+      this.#inBackground(this.#postpone(received, announcements, this.#time.here(reading.at)));
+      return [];
+    }
+    const { problems = [] } = reading.asks === "drains" ? reading : {};
+    if (problems.length > 0) this.#notify({ type: "partly-malformed", messageId, problems });
     const ids = announcements.map(({ instanceId }) => instanceId);
     const { firstReceivedAt = clock.now() } = received;
     const firstTried = receives > 1 ? { firstTriedAt: this.#time.here(firstReceivedAt) } : {};
@@ -171,11 +181,39 @@ export class SqsQueue implements EventSource {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
       if (!isForeign(announcement.region, region)) return [{ message, announcement, since, ...firstTried }];
-      this.#notify({ type: "elsewhere", messageId, announcement });
-      const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign);
+      this.#notify({ type: announcement.isCopy ? "copy" : "elsewhere", messageId, announcement });
+      const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign, announcement.isCopy);
       this.#inBackground(this.#done(message, fate));
       return [];
     });
+  }
+
+  /** A dry run shows the plan at once, and what is another region's is not kept from it. */
+  #postpones(announcements: readonly Announcement[]): boolean {
+    const { dryRun, region } = this.#options;
+    return !dryRun && this.#cannotPostpone === undefined && announcements.some((one) => !isForeign(one.region, region));
+  }
+
+  /** Never rejects: whatever fails, the message comes back when its visibility ends. */
+  async #postpone(received: ReceivedMessage, announcements: readonly Announcement[], until: number): Promise<void> {
+    const { id: messageId, handle, receives } = received;
+    this.#notify({ type: "postponed", messageId, announcements, until });
+    try {
+      await this.#limited(SETTLE_MAX_MS, async (signal) => {
+        const calls = {
+          hide: (seconds: number) => this.#calls.changeVisibility(handle, seconds, signal),
+          send: (body: string, seconds: number) => this.#calls.send(body, seconds, signal),
+        };
+        const fate = await postpone(received, until - this.#options.clock.now(), calls);
+        if (fate === "delete") await this.#calls.delete(handle, signal);
+      });
+    } catch (error) {
+      const failure = receives > 1 ? canNotBePostponed(error) : undefined;
+      if (failure === undefined) return this.#notify({ type: "not-settled", messageId, error: asDrainError(error) });
+      this.#cannotPostpone = failure;
+      this.#notify({ type: "not-postponed", messageId, error: failure });
+      await this.#limited(SETTLE_MAX_MS, (signal) => this.#calls.changeVisibility(handle, 0, signal));
+    }
   }
 
   #delivery({ message, announcement, since, firstTriedAt }: Announced, hookDeadline: number | undefined): Delivery {
@@ -194,7 +232,7 @@ export class SqsQueue implements EventSource {
     if (action !== undefined && !dryRun)
       this.#inBackground(hooks.keepWaiting({ action, instanceId }, since, alive.signal));
     return {
-      request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt }),
+      request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt, saidAt: since }),
       // The message itself outlives the process.
       accepted: () => {},
       unrecorded: () => {},
@@ -315,6 +353,8 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   readonly hooks: LifecycleHooks;
   readonly read: (body: string) => EventReading;
   readonly foreign: ForeignEvents;
+  /** So long before AWS begins with what it has scheduled its nodes are drained, in milliseconds. */
+  readonly maintenanceLeadMs: number;
   /** Nothing is deleted, completed or kept waiting. */
   readonly dryRun: boolean;
   /** Absent: recommendations ask for nothing. */

@@ -34,6 +34,8 @@ export interface Attendance {
 const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
 /** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
 const LOOK_INTERVAL_MS = 10_000;
+/** Past the hook: on its way on, or there. `Terminating:Retained` is kept by a lifecycle policy, and nobody terminates it. */
+const PAST = /:(?:Proceed|Retained)$|^Terminated$|^RootVolumeReplaced$/;
 /** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
 const WAITS = /:Wait$/;
 
@@ -79,7 +81,7 @@ export class TerminationHook {
         const member = await this.#member(instanceId, signal);
         const state = member?.LifecycleState ?? "";
         if (WAITS.test(state)) return member?.AutoScalingGroupName;
-        if (member === undefined || state.endsWith(":Proceed") || state === "Terminated") return undefined;
+        if (member === undefined || PAST.test(state)) return undefined;
       } catch (error) {
         signal.throwIfAborted();
         const why = asDrainError(error);

@@ -25,6 +25,8 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
         "somebody has cancelled the drain: what it had deregistered is being registered again, and the node can't go";
       return problem(409, detail, { more: { outcome: report } });
     }
+    case "superseded":
+      return problem(409, outcome.message, { more: { code: "superseded", outcome: report } });
     case "abandoned": {
       const detail = "the service stopped before traffic had ended; what was deregistered stays deregistered";
       return unavailable(detail, { outcome: report });

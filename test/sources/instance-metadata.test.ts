@@ -37,8 +37,9 @@ const outOf = (reason: "deadline" | "timeout"): DrainOutcome => ({
 });
 
 /** A watch on virtual time, whose deliveries are taken as they come. */
-async function watched({ dryRun = false, heedsRecommendations = false } = {}) {
+async function watched({ dryRun = false, heedsRecommendations = false, bootedMs = -86_400_000 } = {}) {
   const clock = new VirtualClock();
+  const bootedAt = clock.now() + bootedMs;
   const imds = new InstanceMetadataServer(clock, { instanceId: ID });
   const heard: MetadataEvent[] = [];
   const watch = new MetadataWatch({
@@ -46,6 +47,8 @@ async function watched({ dryRun = false, heedsRecommendations = false } = {}) {
     clock,
     intervalMs: INTERVAL_MS,
     heedsRecommendations,
+    maintenanceLeadMs: 3_900_000,
+    bootedAt: () => bootedAt,
     heard: (event) => heard.push(event),
   });
   const undone: string[] = [];
@@ -264,6 +267,8 @@ describe("the watch of instance metadata", () => {
       clock,
       heedsRecommendations: false,
       intervalMs: 1_000,
+      maintenanceLeadMs: 3_900_000,
+      bootedAt: () => 0,
       heard: (event) => heard.push(event),
     });
     const identity = watch.identity(newAbort().signal);

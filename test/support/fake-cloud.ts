@@ -25,7 +25,8 @@ export interface FakeCall {
     | "deregister"
     | "register"
     | "observe"
-    | "findTerminated";
+    | "findTerminated"
+    | "findRunning";
   readonly pool?: string;
   readonly nodes?: readonly string[];
   /** Milliseconds since the epoch. */
@@ -48,6 +49,8 @@ interface FakeRegistration {
 export class FakeCloud implements CloudProvider {
   readonly calls: FakeCall[] = [];
   readonly terminated = new Set<string>();
+  /** Machines that are stopped; they start again once they are taken out. */
+  readonly stopped = new Set<string>();
   readonly recalled = new Map<string, Node>();
   /** Keys of registrations whose address another machine has taken over. */
   readonly movedAway = new Set<string>();
@@ -219,6 +222,11 @@ export class FakeCloud implements CloudProvider {
   async findTerminated(nodes: readonly Node[], { signal }: CallFor): Promise<ReadonlySet<string>> {
     await this.#record({ method: "findTerminated", nodes: nodes.map(({ id }) => id) }, signal);
     return new Set(nodes.filter(({ id }) => this.terminated.has(id)).map(({ id }) => id));
+  }
+
+  async findRunning(nodes: readonly Node[], { signal }: CallFor): Promise<ReadonlySet<string>> {
+    await this.#record({ method: "findRunning", nodes: nodes.map(({ id }) => id) }, signal);
+    return new Set(nodes.filter(({ id }) => !this.terminated.has(id) && !this.stopped.has(id)).map(({ id }) => id));
   }
 
   #health(pool: Pool): PoolHealth {

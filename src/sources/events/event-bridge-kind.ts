@@ -6,6 +6,8 @@ import type { EventOrigin } from "./event-origin.ts";
 export interface EventBridgeEvent {
   readonly origin: EventOrigin;
   readonly detail: EventFields;
+  /** What the event is about, as its envelope names it: ARNs or ids. Empty where it does not. */
+  readonly resources: readonly string[];
 }
 
 /** One kind of event that EventBridge brings. */

@@ -10,7 +10,7 @@ type OriginNames = { readonly [K in keyof EventOrigin]?: string };
 /** What is not said is absent; what is said has its form. */
 export function eventOrigin(fields: EventFields, names: OriginNames): EventOrigin {
   const announcedAt = names.announcedAt && fields.optionalTime(names.announcedAt);
-  const eventId = names.eventId && fields.optionalText(names.eventId);
+  const eventId = names.eventId && fields.hint(names.eventId);
   const accountId = names.accountId && fields.optionalMatch(names.accountId, /^\d{12}$/, "an account's 12 digits");
   const region = names.region && fields.optionalMatch(names.region, /^[a-z0-9-]{1,40}$/, "a region");
   return {

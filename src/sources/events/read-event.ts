@@ -3,7 +3,9 @@ import { isEventBridgeEvent, readEventBridgeEvent } from "./event-bridge.ts";
 import { EventFields } from "./event-fields.ts";
 import { isLifecycleNotification, readLifecycleNotification } from "./lifecycle-notification.ts";
 import { MalformedEvent, within } from "./malformed-event.ts";
+import { isFailedInvocation, requestPayload } from "./failed-invocation.ts";
 import { nothingAsked } from "./readings.ts";
+import { isBatch, readBatch } from "./records.ts";
 import { isSnsEnvelope, unwrapped } from "./sns-envelope.ts";
 
 /** SQS takes no larger message: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
@@ -23,11 +25,27 @@ function readBody(body: string): EventReading {
   if (body.length > BODY_CHARACTERS_MAX) {
     throw new MalformedEvent(`the body is ${body.length} characters long: more than ${BODY_CHARACTERS_MAX}`);
   }
-  const fields = EventFields.parse(body, "the body");
+  return readEnvelope(EventFields.parse(body, "the body"));
+}
+
+/** SNS's envelope, in a batch of records, in Lambda's word of an invocation that has failed, in SNS's envelope. */
+const ENVELOPES_MAX = 4;
+
+/** What is in envelopes is read from the outside inwards, however they are put into each other. */
+function readEnvelope(fields: EventFields, left = ENVELOPES_MAX): EventReading {
+  if (left === 0) throw new MalformedEvent(`it has more than ${ENVELOPES_MAX} envelopes around it`);
+  const readInside = (inside: EventFields) => readEnvelope(inside, left - 1);
+  if (isBatch(fields)) return readBatch(fields, readInside);
+  if (isFailedInvocation(fields)) {
+    return within("failed invocation", () => {
+      const inside = requestPayload(fields);
+      return inside === undefined ? nothingAsked("Lambda: a successful invocation") : readInside(inside);
+    });
+  }
   if (!isSnsEnvelope(fields)) return readFields(fields);
   return within("SNS envelope", () => {
     const inside = unwrapped(fields);
-    return inside === undefined ? nothingAsked(`SNS: ${fields.text("Type")}`) : readFields(inside);
+    return inside === undefined ? nothingAsked(`SNS: ${fields.text("Type")}`) : readInside(inside);
   });
 }
 
@@ -37,6 +55,5 @@ function readFields(fields: EventFields): EventReading {
   // Auto Scaling and S3 test their targets so, and Auto Scaling tells so of instances that it has started and terminated.
   if (fields.has("Event") && fields.has("Service"))
     return nothingAsked(`${fields.text("Service")}: ${fields.text("Event")}`);
-  if (fields.has("Records")) return nothingAsked("Records"); // S3's own notifications, and others like them.
   throw new MalformedEvent("it is no event: it has neither detail-type nor LifecycleTransition, Event nor Records");
 }

@@ -4,7 +4,8 @@ import { EventFields } from "../events/event-fields.ts";
 export interface InstanceIdentity {
   readonly instanceId: string;
   readonly region: string;
-  readonly accountId: string;
+  /** Absent where the document does not say: nobody needs it to drain. */
+  readonly accountId?: string;
 }
 
 export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
@@ -15,9 +16,10 @@ export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
  */
 export function readIdentity(body: string): InstanceIdentity {
   const fields = EventFields.parse(body, "the identity document");
+  const accountId = fields.optionalText("accountId");
   return {
     instanceId: fields.instanceId("instanceId"),
     region: fields.text("region"),
-    accountId: fields.text("accountId"),
+    ...(accountId !== undefined && { accountId }),
   };
 }
