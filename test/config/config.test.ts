@@ -86,6 +86,8 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   nlbPropagationMs: seconds(0, 3_601),
   gwlbIdleMs: seconds(0, 7_201),
   classicMinimumMs: seconds(0, 3_601),
+  metadataEndpointMode: words("give one of ipv4, ipv6", "4", "dualstack"),
+  maintenanceLeadMs: seconds(60, 604_801),
   undo: words("give true or false", "yes", "2", "-1", "perhaps"),
   dryRun: words("give true or false", "yes", "2", "-1", "perhaps"),
   logLevel: words("give one of debug, info, warn, error", "loud", "trace", "0"),

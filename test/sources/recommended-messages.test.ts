@@ -40,7 +40,7 @@ function scene({ heeds = true, outcome = DRAINED } = {}) {
     address: queueAddress("http://127.0.0.1/000000000000/departures"),
     sqs: queue as Pick<SQSClient, "send">,
     caller: new UnmeteredCaller({ clock }),
-    ...{ clock, foreign: "release", dryRun: false, observers: [], abandon: abandon.signal, inFlightMax: 10 },
+    ...{ clock, foreign: "release", maintenanceLeadMs: 3_900_000, dryRun: false, observers: [], abandon: abandon.signal, inFlightMax: 10 },
     hooks: {} as LifecycleHooks,
     read: (text): EventReading => ({ reading: "announced", announcements: [JSON.parse(text)] }),
     ...(heeds ? { recommendations } : {}),

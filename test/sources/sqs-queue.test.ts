@@ -78,6 +78,7 @@ function scene(
     hooks,
     read,
     foreign: "release",
+    maintenanceLeadMs: 3_900_000,
     dryRun: false,
     observers: [(event) => events.push(event)],
     abandon: abandon.signal,
