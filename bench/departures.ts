@@ -1,5 +1,5 @@
+import type { ElbCall } from "./purpose.ts";
 import { nodeId, type RegionPlan } from "./region.ts";
-import type { ElbCall } from "./wire.ts";
 
 /** The rules of ARCHITECTURE's table, by the truth that the simulator has: no request is in flight in any pool. */
 const ALB_PROPAGATION_MS = 30_000;

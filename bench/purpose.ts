@@ -1,4 +1,15 @@
-import type { ElbCall } from "./wire.ts";
+import type { ApiAnswer, ApiName } from "../src/simulator/api/answer.ts";
+
+/** One call as the wire carries it. */
+export interface ElbCall {
+  readonly api: ApiName;
+  /** `DescribeTargetHealth` */
+  readonly action: string;
+  /** The target group's ARN or the classic load balancer's name; empty where the call is about neither. */
+  readonly pool: string;
+  /** The ids in a deregister call. */
+  readonly ids: readonly string[];
+}
 
 /**
  * What a call is for. Reads for a drain (`describe`, `look`, `confirm`) and searches (`find`, `verify`) are different columns.
@@ -39,4 +50,9 @@ export function guessPurpose({ action, pool }: ElbCall, hasDeregistered: (pool: 
   if (action.endsWith("Attributes")) return "describe";
   const isHealth = action === "DescribeTargetHealth" || action === "DescribeInstanceHealth";
   return isHealth && hasDeregistered(pool) ? "look" : "find";
+}
+
+/** Whether AWS refused the call because of its request quota. */
+export function isThrottled({ status, body }: ApiAnswer): boolean {
+  return status >= 400 && /<Code>(Throttling|RequestLimitExceeded)/.test(body);
 }

@@ -1,7 +1,6 @@
 import type { ApiAnswer } from "../src/simulator/api/answer.ts";
 import type { Departures } from "./departures.ts";
-import { columnOf, guessPurpose, type Purpose } from "./purpose.ts";
-import { type ElbCall, isThrottled } from "./wire.ts";
+import { columnOf, type ElbCall, guessPurpose, isThrottled, type Purpose } from "./purpose.ts";
 
 type Columns = { drain: number; scan: number; index: number };
 

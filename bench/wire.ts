@@ -1,6 +1,6 @@
 import type { ApiAnswer, ApiName } from "../src/simulator/api/answer.ts";
 import type { Clock } from "../src/simulator/clock.ts";
-import type { Purpose } from "./purpose.ts";
+import type { ElbCall, Purpose } from "./purpose.ts";
 import type { Tally } from "./tally.ts";
 
 /** The same for every call of every client, half of it on either way. */
@@ -8,16 +8,6 @@ const LATENCY_MS = 30;
 
 /** What answers: a simulator in this process or in another. */
 export type Answer = (body: string, signal: AbortSignal) => Promise<ApiAnswer>;
-
-export interface ElbCall {
-  readonly api: ApiName;
-  /** `DescribeTargetHealth` */
-  readonly action: string;
-  /** The target group's ARN or the classic load balancer's name; empty where the call is about neither. */
-  readonly pool: string;
-  /** The ids in a deregister call. */
-  readonly ids: readonly string[];
-}
 
 const APIS: Readonly<Record<string, ApiName>> = { "2012-06-01": "classic", "2015-12-01": "elbv2", "2016-11-15": "ec2" };
 
@@ -55,9 +45,4 @@ function readCall(body: string): ElbCall {
     pool: params.get("TargetGroupArn") ?? params.get("LoadBalancerName") ?? "",
     ids: isDeregister ? [...params].filter(([name]) => /\.(Id|InstanceId)$/.test(name)).map(([, id]) => id) : [],
   };
-}
-
-/** Whether AWS refused the call because of its request quota. */
-export function isThrottled({ status, body }: ApiAnswer): boolean {
-  return status >= 400 && /<Code>(Throttling|RequestLimitExceeded)/.test(body);
 }

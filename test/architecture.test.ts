@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type SourceFile, sourceFiles } from "./support/source-tree.ts";
+import { importCircles, sourceFiles } from "./support/source-tree.ts";
 
 interface Part {
   /** The parts it may import. Its own files it always may. */
@@ -62,17 +62,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: [
-      "drain",
-      "aws",
-      "ledger",
-      "observe",
-      "sources",
-      "demo",
-      "simulator",
-      "config",
-      "app",
-    ],
+    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "app"],
     packages: ["commander", "listr2", "node:http", "node:https", "zod"],
   },
 };
@@ -111,21 +101,8 @@ describe.each(Object.entries(PARTS))("%s", (name, { imports, packages }) => {
   });
 });
 
-test("no file imports itself, by whatever way round", () => {
-  const byPath = new Map(files.map((file) => [file.path, file]));
-  const done = new Set<string>();
-  const cycles: string[] = [];
-  const visit = (file: SourceFile, trail: readonly string[]) => {
-    if (trail.includes(file.path)) cycles.push([...trail.slice(trail.indexOf(file.path)), file.path].join(" -> "));
-    if (trail.includes(file.path) || done.has(file.path)) return;
-    for (const imported of file.imports) {
-      const next = byPath.get(imported);
-      if (next !== undefined) visit(next, [...trail, file.path]);
-    }
-    done.add(file.path);
-  };
-  for (const file of files) visit(file, []);
-  expect(cycles).toEqual([]);
+test("no file of src or bench imports itself, directly or through other files", () => {
+  expect(importCircles([...files, ...sourceFiles("bench")])).toEqual([]);
 });
 
 test("every import of our own leads to a file that exists", () => {
@@ -155,9 +132,48 @@ test("only aws/errors.ts knows the names of AWS's errors", () => {
   expect(offending(names, isAllowed)).toEqual([]);
 });
 
+const lines = (text: string) => text.split("\n").length - 1;
+
 test("no file is longer than 400 lines, and none has a name that explains nothing", () => {
-  expect(files.filter(({ text }) => text.split("\n").length > 401).map(({ path }) => path)).toEqual([]);
+  const all = [...files, ...sourceFiles("bench")];
+  expect(all.filter(({ text }) => lines(text) > 400).map(({ path }) => path)).toEqual([]);
   expect(
     files.map(({ path }) => path).filter((path) => /\/(utils?|helpers?|common|misc|types|interfaces)[./]/.test(path)),
   ).toEqual([]);
+});
+
+/** What may have fewer than 30 lines, and why. Everything else belongs into the file that uses it. */
+const SHORT: Readonly<Record<string, string>> = {
+  "src/aws/event-clients.ts": "a seam: whatever needs neither queue nor hooks does not load these two SDKs",
+  "src/cli/main.ts": "an entry point",
+  "src/cli/serve.ts": "one of the row of verbs",
+  "src/cli/service-main.ts": "an entry point",
+  "src/cli/version.ts": "a constant that the build replaces",
+  "src/cli/watching.ts": "one of the row of verbs",
+  "src/lambda/clock.ts": "an implementation of the seam Clock",
+  "src/lambda/main.ts": "an entry point",
+  "src/observe/service-log.ts": "a seam: the Lambda function logs without the library that the service logs with",
+};
+/** A file for each kind. */
+const ROWS = ["src/sources/events/", "src/sources/metadata/"];
+
+test("no file is shorter than 30 lines but seams, entry points and rows of kinds", () => {
+  const short = files.filter(({ text }) => lines(text) < 30).map(({ path }) => path);
+  expect(short.filter((path) => !(path in SHORT) && !ROWS.some((row) => path.startsWith(row)))).toEqual([]);
+});
+
+test("each file of a row of kinds that is shorter than 30 lines exports one kind", () => {
+  const rows = files.filter(({ path, text }) => lines(text) < 30 && ROWS.some((row) => path.startsWith(row)));
+  const kind = /export const \w+: (EventBridgeKind|MetadataKind) = /;
+  expect(rows.filter(({ text }) => !kind.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+test("a function has 70 lines at most: the linter says so", () => {
+  const { overrides } = JSON.parse(readFileSync("biome.json", "utf8"));
+  expect(overrides).toContainEqual({
+    includes: ["src/**"],
+    linter: {
+      rules: { complexity: { noExcessiveLinesPerFunction: { level: "error", options: { maxLines: 70 } } } },
+    },
+  });
 });

@@ -1,4 +1,5 @@
-import type { MixedNode, WaitingAction } from "./mix.ts";
+import type { WaitingAction } from "./bodies.ts";
+import type { MixedNode } from "./mix.ts";
 import type { RegionReport } from "./region.ts";
 
 /** What a process of the bench can be asked, by name: what is given, and what it answers. Times: milliseconds since the epoch. */

@@ -1,7 +1,14 @@
-import type { WaitingAction } from "./mix.ts";
 import { ACCOUNT, REGION } from "./place.ts";
 
 const NOTICE_MS = 14 * 24 * 3_600_000;
+
+/** An action that waits for a node of an Auto Scaling group. */
+export interface WaitingAction {
+  readonly instanceId: string;
+  readonly group: string;
+  readonly hook: string;
+  readonly token: string;
+}
 
 /** Texts as EventBridge and Auto Scaling put them into a queue. `now`: milliseconds since the epoch. */
 export function spotInterruption(id: string, now: number): string {

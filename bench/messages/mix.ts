@@ -1,5 +1,6 @@
 import { nodeId } from "../region.ts";
 import { Random } from "../soak/random.ts";
+import type { WaitingAction } from "./bodies.ts";
 import * as bodies from "./bodies.ts";
 
 /** The mix repeats every so many messages. */
@@ -32,14 +33,6 @@ export interface Mix {
   /** How many messages ask for a drain, and how many nobody can understand. All others ask for nothing. */
   readonly asking: number;
   readonly malformed: number;
-}
-
-/** An action that waits for a node of an Auto Scaling group. */
-export interface WaitingAction {
-  readonly instanceId: string;
-  readonly group: string;
-  readonly hook: string;
-  readonly token: string;
 }
 
 /** Every tenth of the nodes that still run. */

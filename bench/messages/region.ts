@@ -2,7 +2,8 @@ import type { Clock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { LifecycleAction } from "../../src/simulator/world/lifecycle-action.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import type { Mix, MixedNode, WaitingAction } from "./mix.ts";
+import type { WaitingAction } from "./bodies.ts";
+import type { Mix, MixedNode } from "./mix.ts";
 import { ACCOUNT, REGION } from "./place.ts";
 
 const VPC = "vpc-0123456789abcdef0";

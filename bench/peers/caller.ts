@@ -1,8 +1,7 @@
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
 import type { Scene } from "../client.ts";
-import type { Purpose } from "../purpose.ts";
+import { isThrottled, type Purpose } from "../purpose.ts";
 import { type Query, queryBody } from "../query.ts";
-import { isThrottled } from "../wire.ts";
 
 /** As AWS's SDK for Go did by default: three more attempts, each after twice as long. */
 const RETRIES_MAX = 3;

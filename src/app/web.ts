@@ -1,6 +1,5 @@
 import { type Config, ConfigError } from "../config/config.ts";
-import { OptionFileError } from "../config/files.ts";
-import { readSecrets } from "../config/secrets.ts";
+import { OptionFileError, readSecrets } from "../config/files.ts";
 import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
 import type { Clock } from "../drain/clock.ts";
 import { shown } from "../drain/errors.ts";

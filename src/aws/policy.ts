@@ -1,5 +1,4 @@
 import { shown } from "../drain/errors.ts";
-import { poolTags } from "./pool-tags.ts";
 import type { QueueAddress } from "./queue-address.ts";
 
 /** What a policy is for. */
@@ -185,4 +184,31 @@ const BY_PREFIX: readonly (readonly [prefix: string, Partition])[] = [
 /** The partition of a region: AWS's regions for everybody, or one of those that stand apart. */
 function partitionOf(region: string): Partition {
   return BY_PREFIX.find(([prefix]) => region.startsWith(prefix))?.[1] ?? "aws";
+}
+
+/** Cloud controllers, kOps, eksctl and Karpenter put the cluster's name into the key. */
+export const CLUSTER_KEY_PREFIX = "kubernetes.io/cluster/";
+/** The cluster is its owner, or one of several that use it. */
+const CLUSTER_KEY_VALUES = ["owned", "shared"];
+/** The AWS Load Balancer Controller, its predecessor, and the legacy in-tree provider: the name is the value. */
+export const POOL_CLUSTER_KEYS = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "KubernetesCluster"];
+
+/** A tag that a target group or classic load balancer may carry. */
+interface PoolTag {
+  readonly key: string;
+  /** Any one of them. */
+  readonly values: readonly string[];
+}
+
+/** Each of these tags alone says that a pool is the cluster's, and lets a policy narrowed to the tag write to it. */
+function poolTags(cluster: string): readonly PoolTag[] {
+  return [
+    { key: CLUSTER_KEY_PREFIX + cluster, values: CLUSTER_KEY_VALUES },
+    ...POOL_CLUSTER_KEYS.map((key) => ({ key, values: [cluster] })),
+  ];
+}
+
+/** Whether a policy that is narrowed to the cluster's tag lets a pool with these tags be written. */
+export function isWritableByTag(tags: ReadonlyMap<string, string>, cluster: string): boolean {
+  return poolTags(cluster).some(({ key, values }) => values.includes(tags.get(key) ?? ""));
 }

@@ -8,8 +8,7 @@ import {
   readConfig,
   type Verb,
 } from "../config/config.ts";
-import { OptionFileError } from "../config/files.ts";
-import { readSecrets } from "../config/secrets.ts";
+import { OptionFileError, readSecrets } from "../config/files.ts";
 import { readTlsIdentity } from "../config/tls.ts";
 import { flagsFrom } from "./options.ts";
 import { RemoteService } from "./remote-service.ts";

@@ -9,7 +9,7 @@ import { writeLine } from "../observe/log.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { InstanceMetadata } from "../sources/instance-metadata.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
-import type { InstanceIdentity } from "../sources/metadata/identity-document.ts";
+import type { InstanceIdentity } from "../sources/metadata/metadata-kind.ts";
 import { Recommendations, undoRecommended } from "../sources/recommendations.ts";
 import { recommendationLine, sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent } from "../sources/source-events.ts";

@@ -21,7 +21,10 @@ export function watchLog(log: Log): MetadataObserver {
       case "over": {
         const { kind, instanceId, reason, deadline } = event.announcement;
         const by = deadline === undefined ? {} : { deadline: moment(deadline) };
-        return log.info({ kind, node: instanceId, reason, ...by }, "scheduled reboot is over: nothing is drained for it");
+        return log.info(
+          { kind, node: instanceId, reason, ...by },
+          "scheduled reboot is over: nothing is drained for it",
+        );
       }
       case "withdrawn": {
         const { kind, instanceId, reason } = event.announcement;

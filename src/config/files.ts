@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { shown } from "../drain/errors.ts";
+import { type Config, OPTIONS } from "./config.ts";
 
 /**
  * The text of a file, without the byte order mark that some editors write before it. Throws what is wrong with the file:
@@ -56,4 +57,27 @@ export async function readOptionFile<T>(file: OptionFile, bytesMax: number, read
   } catch (error) {
     throw new OptionFileError(file, (error as Error).message);
   }
+}
+
+/** More than a header can carry, and room for a few secrets. */
+const SECRET_FILE_BYTES_MAX = 16 * 1_024;
+
+/**
+ * One secret by SECRET, or as many as SECRET_FILE has lines: a service takes each of them, a caller sends the first.
+ * Throws `OptionFileError`.
+ */
+export async function readSecrets({
+  secret,
+  secretFile = "",
+  givenBy,
+}: Pick<Config, "secret" | "secretFile" | "givenBy">): Promise<readonly string[]> {
+  if (secret !== undefined) return [secret];
+  return readOptionFile({ option: givenBy.secretFile, path: secretFile }, SECRET_FILE_BYTES_MAX, secretsIn);
+}
+
+/** One a line. White space around a secret counts, but a line of nothing else is none. */
+function secretsIn(text: string): readonly string[] {
+  const secrets = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  if (secrets.length === 0) throw new Error("it is empty");
+  return secrets.map(OPTIONS.secret.parse);
 }

@@ -7,8 +7,8 @@ import { DrainError, shown } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
-import { isStale } from "./past.ts";
 import { CANCELLED, type Superseded } from "./outcome.ts";
+import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
 import { type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
 import { type Undoable, type UndoneFate, undoablesOf } from "./undoable.ts";
@@ -119,7 +119,9 @@ export class Canceller {
     const undoing = this.#undoing.get(drainId);
     if (undoing !== undefined) return undoing.outcome;
     const run = [...this.#options.runs.values()].find(({ id }) => id === drainId);
-    return run && this.#begin(drainId, run.node.id, signal, (within) => this.#endRunning(run, CANCELLED, asker, within));
+    return (
+      run && this.#begin(drainId, run.node.id, signal, (within) => this.#endRunning(run, CANCELLED, asker, within))
+    );
   }
 
   async #endRunning(

@@ -13,7 +13,7 @@ import {
   tooFewHealthy,
   worstOf,
 } from "./guard.ts";
-import { repeatWhilePassing } from "./repeat.ts";
+import { repeatWhilePassing } from "./limit.ts";
 import { type ReplacementWait, untilEnoughStay } from "./replacement-wait.ts";
 import type { Ceiling, Reservations } from "./reservations.ts";
 
@@ -131,7 +131,11 @@ export class DrainGuard {
     const { cloud, clock, guard } = this.#options;
     const run = this.#run;
     const wait: ReplacementWait = {
-      ...{ pool, cloud, clock, allowances: run.allowances, waitMs: guard.waitMs },
+      pool,
+      cloud,
+      clock,
+      allowances: run.allowances,
+      waitMs: guard.waitMs,
       mustEndBy: () => run.mustEndBy,
       isForced: () => run.asked.isForced,
       goes: (health, hasWaited) => this.#goIfEnoughStay(pool, leaving, health, hasWaited),

@@ -69,7 +69,9 @@ export class Drainer {
     this.#finder = new Finder(options);
     this.#canceller = new Canceller({
       ...options,
-      ...{ runs: this.#runs, journals: this.#journals, release: (run) => this.#release(run) },
+      runs: this.#runs,
+      journals: this.#journals,
+      release: (run) => this.#release(run),
       notify: (event) => this.#notify(event),
     });
   }
@@ -218,18 +220,16 @@ export class Drainer {
    * A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. One that runs again,
    * and is drained only because it had stopped, is not to be drained.
    */
-  async #whileMeant(
-    run: DrainRun,
-    abandon: AbortSignal,
-    work: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+  async #whileMeant(run: DrainRun, abandon: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const done = newAbort();
     const signal = anyOf(run.signal, done.signal);
-    const decided = this.#nodeWatch.untilDecided(run.node, () => run.asked.holdsWhileStopped, signal).then((end) => {
-      if (end === "runs") return this.#supersede(run, abandon);
-      for (const departure of run.departures) departure.released(this.#options.clock.now());
-      return undefined;
-    });
+    const decided = this.#nodeWatch
+      .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
+      .then((end) => {
+        if (end === "runs") return this.#supersede(run, abandon);
+        for (const departure of run.departures) departure.released(this.#options.clock.now());
+        return undefined;
+      });
     try {
       await Promise.race([work(signal), decided]);
     } finally {
@@ -252,7 +252,11 @@ export class Drainer {
     return undone === undefined ? outcome : { ...outcome, undone };
   }
 
-  #runFor(node: Node, asked: AskedRequest, abandon: AbortSignal): { readonly run: DrainRun; readonly recorded: Promise<void> } {
+  #runFor(
+    node: Node,
+    asked: AskedRequest,
+    abandon: AbortSignal,
+  ): { readonly run: DrainRun; readonly recorded: Promise<void> } {
     const because = {
       ...(asked.reason === undefined ? {} : { reason: asked.reason }),
       ...(asked.force === true ? { forced: true as const } : {}),

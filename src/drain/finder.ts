@@ -7,8 +7,8 @@ import type { DrainEvent } from "./events.ts";
 import { leftWhenUnlistedMs } from "./hold.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
+import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
 import { type Left, type Past, type Unreleased, unreleasedOf } from "./past.ts";
-import { type RepeatOptions, repeatWhilePassing } from "./repeat.ts";
 
 /** After a restart everybody else waits for AWS, too. Where nobody set a limit, a search is tried again for so long. */
 const TAKEN_UP_WITHIN_MS = 600_000;

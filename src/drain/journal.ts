@@ -132,7 +132,8 @@ export class Journal {
 
   undone({ registrations }: UndoOutcome): void {
     const fates = registrations.map(({ registration, state, error }) => ({
-      ...{ of: this.#numberOf(registration), state },
+      of: this.#numberOf(registration),
+      state,
       ...(error && { error: recordedError(error) }),
     }));
     this.#write({ type: "undone", fates: fates.filter(({ of }) => of >= 0) });
@@ -192,7 +193,8 @@ function stepOf(event: DepartureEvent): Grouped {
     case "deregistered": {
       const { foundDraining, heldSince } = event;
       return {
-        ...{ type: event.type, of },
+        type: event.type,
+        of,
         ...(foundDraining ? { foundDraining } : {}),
         ...(heldSince === undefined ? {} : { since: Math.round(heldSince) }),
       };

@@ -1,5 +1,7 @@
 import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
 import type { Clock } from "./clock.ts";
+import { asDrainError } from "./errors.ts";
+import { REPEAT_MS } from "./hold.ts";
 import type { DrainLimit } from "./plan.ts";
 
 /** Why a drain's signal aborted: its time was up. */
@@ -35,5 +37,28 @@ export async function withLimit<T>(
     return await Promise.race([withAnyOf([signal, passed.signal], work), timer]);
   } finally {
     done.abort(WOKEN);
+  }
+}
+
+export interface RepeatOptions {
+  readonly clock: Clock;
+  /** No try begins after this, in milliseconds since the epoch. Asked again before each one. */
+  readonly until: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Does `work` until it succeeds, fails for good, or there is no time for another try: then it throws the failure. */
+export async function repeatWhilePassing<T>(
+  { clock, until, signal }: RepeatOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!asDrainError(error).isPassing || clock.now() + REPEAT_MS >= until()) throw error;
+      await clock.sleep(REPEAT_MS, signal);
+    }
   }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import { repeatWhilePassing } from "./limit.ts";
 import { Superseded } from "./outcome.ts";
 import { type DrainTimes, deadlineLimit } from "./plan.ts";
-import { repeatWhilePassing } from "./repeat.ts";
 import type { AskedRequest, DrainRequest } from "./request.ts";
 
 export interface NodeLookupOptions {
@@ -49,7 +49,8 @@ export class NodeLookup {
       const found = await this.#find(signal);
       const isOff = found.isOff ?? false;
       if (isOff === (machine === "stops")) return found;
-      if (machine === "runs") throw new Superseded(`${found.id} does not run any more: what was announced has happened`);
+      if (machine === "runs")
+        throw new Superseded(`${found.id} does not run any more: what was announced has happened`);
       if (clock.now() >= saidAt + STATE_LAG_MS) throw new Superseded(`${found.id} is running: it does not leave`);
       await clock.sleep(STATE_LOOK_MS, signal);
     }

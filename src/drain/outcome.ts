@@ -152,9 +152,7 @@ export type StopReason = LimitPassed | Superseded | typeof ABANDONED | typeof CA
 
 /** Whether it is such a reason, and not what a call has thrown. */
 export function isStopReason(reason: unknown): reason is StopReason {
-  return (
-    reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed || reason instanceof Superseded
-  );
+  return reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed || reason instanceof Superseded;
 }
 
 /** The outcome of a drain that was stopped. */

@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
 import { type CloudProvider, inOrder, keyOf, type Node, type Pool } from "./cloud-provider.ts";
 import { asDrainError, DrainError } from "./errors.ts";
+import { repeatWhilePassing } from "./limit.ts";
 import { PoolUndo } from "./pool-undo.ts";
-import { repeatWhilePassing } from "./repeat.ts";
 import type { Undoable, UndoneFate } from "./undoable.ts";
 
 const FOUND_WITHIN_MS = 600_000;

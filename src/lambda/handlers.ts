@@ -47,7 +47,12 @@ export function createHandlers({
   const calls = { caller: new UnmeteredCaller({ clock }), clock };
   const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), heard });
   const departures = new Departures({
-    ...{ drainer, hooks, clock, foreign, dryRun, heard },
+    drainer,
+    hooks,
+    clock,
+    foreign,
+    dryRun,
+    heard,
     ...(region === undefined ? {} : { region }),
     onSettled: (outcome, request) => logWithoutDrain(log, outcome, request),
   });

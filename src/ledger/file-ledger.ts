@@ -4,9 +4,8 @@ import { DrainError } from "../drain/errors.ts";
 import { type DrainSummary, KEPT_WITHIN_MS, type Ledger, type LedgerEntry, NOTED_WITHIN_MS } from "../drain/ledger.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import { Compaction, type CompactionBounds } from "./compaction.ts";
-import { Followers } from "./followers.ts";
 import type { LedgerFile } from "./ledger-file.ts";
-import type { LedgerIndex } from "./ledger-index.ts";
+import { Followers, type LedgerIndex } from "./ledger-index.ts";
 import { lineOf } from "./lines.ts";
 import { storedEntries, unavailable } from "./stored-drains.ts";
 

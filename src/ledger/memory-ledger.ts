@@ -1,6 +1,5 @@
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
-import { Followers } from "./followers.ts";
-import { DrainsByNode } from "./ledger-index.ts";
+import { DrainsByNode, Followers } from "./ledger-index.ts";
 
 /** Bounds of what is kept. A drain that has not ended is kept while there is room for its entries. */
 export interface MemoryBounds {

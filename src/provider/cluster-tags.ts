@@ -1,4 +1,4 @@
-import { CLUSTER_KEY_PREFIX, POOL_CLUSTER_KEYS } from "../aws/pool-tags.ts";
+import { CLUSTER_KEY_PREFIX, POOL_CLUSTER_KEYS } from "../aws/policy.ts";
 
 /** EKS, Karpenter and legacy kOps put it into the value of these. */
 const INSTANCE_CLUSTER_KEYS = ["aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name", "KubernetesCluster"];

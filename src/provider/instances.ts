@@ -70,11 +70,7 @@ export function withAddressesOf(node: Node, [instance]: readonly Instance[]): No
  * The ids of those `nodes` that EC2 says are terminated. One that is missing from its answer is not: reads are
  * eventually consistent, and a terminated instance is described for about an hour.
  */
-export function findTerminated(
-  aws: AwsAccess,
-  nodes: readonly Node[],
-  by: CallFor,
-): Promise<ReadonlySet<string>> {
+export function findTerminated(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
   return findInState(aws, nodes, ["terminated"], by);
 }
 

@@ -1,5 +1,5 @@
 import type { AwsAccess } from "../aws/aws-caller.ts";
-import { isWritableByTag } from "../aws/pool-tags.ts";
+import { isWritableByTag } from "../aws/policy.ts";
 import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Pool } from "../drain/cloud-provider.ts";

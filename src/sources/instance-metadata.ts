@@ -1,7 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { announcedRequest } from "./announced-request.ts";
-import type { InstanceIdentity } from "./metadata/identity-document.ts";
+import type { InstanceIdentity } from "./metadata/metadata-kind.ts";
 import type { MetadataWatch } from "./metadata-watch.ts";
 import { type Recommendations, type TakenOut, takenOut } from "./recommendations.ts";
 import { type NoticeEnd, noticeEnd } from "./standing-notices.ts";

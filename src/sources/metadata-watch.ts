@@ -1,10 +1,9 @@
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError, type DrainErrorCode } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
-import { MalformedEvent } from "./events/malformed-event.ts";
+import { MalformedEvent } from "./events/event-fields.ts";
 import type { ImdsClient } from "./imds-client.ts";
-import { IDENTITY_PATH, type InstanceIdentity, readIdentity } from "./metadata/identity-document.ts";
-import type { MetadataKind } from "./metadata/metadata-kind.ts";
+import { IDENTITY_PATH, type InstanceIdentity, type MetadataKind, readIdentity } from "./metadata/metadata-kind.ts";
 import { rebalanceRecommendation } from "./metadata/rebalance-recommendation.ts";
 import { scheduledMaintenance } from "./metadata/scheduled-maintenance.ts";
 import { spotAction } from "./metadata/spot-action.ts";

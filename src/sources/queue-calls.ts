@@ -7,9 +7,9 @@ import {
   type GetQueueUrlCommandOutput,
   type Message,
   ReceiveMessageCommand,
+  type ReceiveMessageCommandOutput,
   SendMessageCommand,
   type SendMessageCommandOutput,
-  type ReceiveMessageCommandOutput,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import { accountIn, type QueueAddress } from "../aws/queue-address.ts";

@@ -15,9 +15,9 @@ import {
   STOPPED,
   UNRECORDED,
 } from "./answer-schemas.ts";
-import { describeDrainRoutes, failed, header, succeeded } from "./drain-document.ts";
+import { describeDrainRoutes, type ForSecretRoutes, failed, header, succeeded } from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
-import { NODE_PATH, NODE_QUERY } from "./node-request.ts";
+import { NODE_PATH, NODE_QUERY } from "./drains-request.ts";
 
 /** What is answered to whatever is asked for, before anybody looks what that is. */
 const ANY_REQUEST = {
@@ -28,13 +28,48 @@ const ANY_REQUEST = {
   431: failed("The URL and the headers are too large.", PROBLEM),
 };
 
+/** What every route that needs the secret may answer before it does its work. */
+const REFUSED_AT_THE_DOOR = {
+  ...ANY_REQUEST,
+  400: failed("The request is wrong: `detail` says what to mend.", PROBLEM),
+  401: { ...failed("There is no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
+  403: failed("The secret is wrong, or there is no client certificate where one is needed.", PROBLEM),
+  429: {
+    ...failed("Too many wrong secrets came from this address. A right one passes.", PROBLEM),
+    headers: header("Retry-After", "Seconds."),
+  },
+};
+
 /**
  * The API's description (OpenAPI), from the schemas that check requests. `npm run docs` writes it to `openapi.json`,
  * which the service sends: what makes it is larger than the rest of the API.
  */
 export function apiDocument(): object {
   const app = new OpenAPIHono();
-  const registry = app.openAPIRegistry;
+  const guarded: ForSecretRoutes = { security: secretSchemes(app), refused: REFUSED_AT_THE_DOOR };
+  addDrainRoute(app, guarded);
+  describeDrainRoutes(app, guarded);
+  addNodeRoute(app, guarded);
+  addOpenRoutes(app);
+  return app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "hasta-la-vista",
+      version: "0.0.0",
+      description: "Takes Kubernetes nodes out of AWS load balancers. Errors are problem details (RFC 9457).",
+      license: { name: "MIT", url: "https://opensource.org/license/mit" },
+    },
+    servers: [{ url: "/" }],
+    tags: [
+      { name: "Nodes", description: "Need the secret." },
+      { name: "Drains", description: "What was asked for, and what has become of it. Need the secret." },
+      { name: "Service", description: "Answer anybody." },
+    ],
+  });
+}
+
+/** The two ways to send the secret, either of which is enough. */
+function secretSchemes({ openAPIRegistry: registry }: OpenAPIHono): ForSecretRoutes["security"] {
   const bearer = registry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",
@@ -48,21 +83,17 @@ export function apiDocument(): object {
     description:
       "The same, where a caller can't send headers, unless QUERY_SECRET is false. Queries stand in the logs of whatever is between.",
   });
-  const security = [{ [bearer.name]: [] }, { [pw.name]: [] }];
-  const refused = {
-    ...ANY_REQUEST,
-    400: failed("The request is wrong: `detail` says what to mend.", PROBLEM),
-    401: { ...failed("There is no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
-    403: failed("The secret is wrong, or there is no client certificate where one is needed.", PROBLEM),
-    429: {
-      ...failed("Too many wrong secrets came from this address. A right one passes.", PROBLEM),
-      headers: header("Retry-After", "Seconds."),
-    },
-  };
+  return [{ [bearer.name]: [] }, { [pw.name]: [] }];
+}
 
+function addDrainRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, refused }: ForSecretRoutes): void {
   registry.registerPath(
     createRoute({
-      ...{ method: "post", path: "/drain", operationId: "drain", tags: ["Nodes"], security },
+      method: "post",
+      path: "/drain",
+      operationId: "drain",
+      tags: ["Nodes"],
+      security,
       summary: "Take a node out of its load balancers",
       description:
         "Takes a node out of every load balancer that could send it traffic, and answers when traffic has ended. " +
@@ -97,10 +128,16 @@ export function apiDocument(): object {
       },
     }),
   );
-  describeDrainRoutes(app, { security, refused });
+}
+
+function addNodeRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, refused }: ForSecretRoutes): void {
   registry.registerPath(
     createRoute({
-      ...{ method: "get", path: "/nodes/{node}", operationId: "nodeStatus", tags: ["Nodes"], security },
+      method: "get",
+      path: "/nodes/{node}",
+      operationId: "nodeStatus",
+      tags: ["Nodes"],
+      security,
       summary: "Where a node is registered now, and how its drain fares",
       request: { params: NODE_PATH, query: NODE_QUERY.omit({ pw: true }) },
       responses: {
@@ -114,22 +151,6 @@ export function apiDocument(): object {
       },
     }),
   );
-  addOpenRoutes(app);
-  return app.getOpenAPI31Document({
-    openapi: "3.1.0",
-    info: {
-      title: "hasta-la-vista",
-      version: "0.0.0",
-      description: "Takes Kubernetes nodes out of AWS load balancers. Errors are problem details (RFC 9457).",
-      license: { name: "MIT", url: "https://opensource.org/license/mit" },
-    },
-    servers: [{ url: "/" }],
-    tags: [
-      { name: "Nodes", description: "Need the secret." },
-      { name: "Drains", description: "What was asked for, and what has become of it. Need the secret." },
-      { name: "Service", description: "Answer anybody." },
-    ],
-  });
 }
 
 /** What anybody may ask. */
@@ -137,13 +158,19 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
   const open = { method: "get" as const, tags: ["Service"], security: [] };
   registry.registerPath(
     createRoute({
-      ...{ ...open, path: "/health", operationId: "health", summary: "Whether the service is alive" },
+      ...open,
+      path: "/health",
+      operationId: "health",
+      summary: "Whether the service is alive",
       responses: { 200: succeeded("It is.", HEALTHY), ...ANY_REQUEST },
     }),
   );
   registry.registerPath(
     createRoute({
-      ...{ ...open, path: "/ready", operationId: "ready", summary: "Whether drains can work" },
+      ...open,
+      path: "/ready",
+      operationId: "ready",
+      summary: "Whether drains can work",
       description: "The last check in the background, which makes each read that a drain makes, once a minute at most.",
       responses: {
         200: succeeded("They can.", READY),
@@ -154,7 +181,10 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
   );
   registry.registerPath(
     createRoute({
-      ...{ ...open, path: "/metrics", operationId: "metrics", summary: "What Prometheus reads" },
+      ...open,
+      path: "/metrics",
+      operationId: "metrics",
+      summary: "What Prometheus reads",
       responses: {
         200: { description: "The text exposition.", content: { "text/plain": { schema: { type: "string" } } } },
         500: failed("A fault of the service: its log says where.", PROBLEM),
@@ -164,7 +194,10 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
   );
   registry.registerPath(
     createRoute({
-      ...{ ...open, path: "/openapi.json", operationId: "openApi", summary: "This description" },
+      ...open,
+      path: "/openapi.json",
+      operationId: "openApi",
+      summary: "This description",
       responses: {
         200: { description: "It.", content: { "application/json": { schema: { type: "object" } } } },
         ...ANY_REQUEST,

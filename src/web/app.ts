@@ -13,20 +13,18 @@ import {
   readyAnswer,
   unrecordedAnswer,
 } from "./answers.ts";
-import { askerOf, withoutSecret } from "./asker.ts";
-import { clientAddress } from "./client-address.ts";
+import { askerOf, clientAddress, withoutSecret } from "./asker.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type DrainHistory } from "./drain-routes.ts";
+import { readNodeRequest } from "./drains-request.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
-import { refuseSecretInBody } from "./misplaced-secret.ts";
-import { readNodeRequest } from "./node-request.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
-import { ROUTES, routeOf } from "./routes.ts";
 import { needSecret, type SecretGuardOptions, sentSecret } from "./secret-guard.ts";
+import { refuseSecretInBody } from "./secrets.ts";
 
 export interface WebOptions extends SecretGuardOptions {
   readonly source: HttpSource;
@@ -148,4 +146,29 @@ async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainReq
   } finally {
     answered.abort();
   }
+}
+
+/** Every path there is, and the methods that it takes. A part in braces stands for any text. */
+export const ROUTES = {
+  "/drain": "POST",
+  "/drains": "GET, HEAD",
+  "/drains/{drain}": "GET, HEAD, DELETE",
+  "/drains/{drain}/events": "GET, HEAD",
+  "/nodes/{node}": "GET, HEAD",
+  "/health": "GET, HEAD",
+  "/ready": "GET, HEAD",
+  "/metrics": "GET, HEAD",
+  "/openapi.json": "GET, HEAD",
+} as const;
+
+type RoutePath = keyof typeof ROUTES;
+
+const PATTERNS = (Object.keys(ROUTES) as RoutePath[]).map((route) => {
+  const pattern = route.replace(".", "\\.").replace(/\{\w+\}/g, "[^/]+");
+  return [route, new RegExp(`^${pattern}$`)] as const;
+});
+
+/** The route that a request's path leads to. Whoever mistypes a URL may have put the secret into its path. */
+function routeOf(path: string): RoutePath | undefined {
+  return PATTERNS.find(([, pattern]) => pattern.test(path))?.[0];
 }

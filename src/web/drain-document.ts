@@ -23,7 +23,9 @@ export function describeDrainRoutes(
   };
   registry.registerPath(
     createRoute({
-      ...{ ...common, path: "/drains", operationId: "drains" },
+      ...common,
+      path: "/drains",
+      operationId: "drains",
       summary: "What drains there were, and which run",
       description: "As many as are kept: those that run, and the newest of those that have ended.",
       request: { query: DRAINS_QUERY.omit({ pw: true }) },
@@ -32,7 +34,9 @@ export function describeDrainRoutes(
   );
   registry.registerPath(
     createRoute({
-      ...{ ...common, path: "/drains/{drain}", operationId: "drainRecord" },
+      ...common,
+      path: "/drains/{drain}",
+      operationId: "drainRecord",
       summary: "Who asked for a drain, what was registered before, each step, and the outcome",
       request: { params: DRAIN_RECORD_PATH, query: DRAIN_RECORD_QUERY.omit({ pw: true }) },
       responses: {
@@ -47,7 +51,9 @@ export function describeDrainRoutes(
   describeCancel(registry, { security, refused });
   registry.registerPath(
     createRoute({
-      ...{ ...common, path: "/drains/{drain}/events", operationId: "drainEvents" },
+      ...common,
+      path: "/drains/{drain}/events",
+      operationId: "drainEvents",
       summary: "The steps of a drain as they come, until its end",
       description:
         "Server-sent events: each step as GET /drains/{drain} has it, with its `id` and its `type` as the event's name. " +
@@ -72,7 +78,11 @@ export function describeDrainRoutes(
 function describeCancel(registry: OpenAPIHono["openAPIRegistry"], { security, refused }: ForSecretRoutes): void {
   registry.registerPath(
     createRoute({
-      ...{ method: "delete", path: "/drains/{drain}", operationId: "cancelDrain", tags: ["Drains"], security },
+      method: "delete",
+      path: "/drains/{drain}",
+      operationId: "cancelDrain",
+      tags: ["Drains"],
+      security,
       summary: "Cancel a drain: register again what it has deregistered",
       description:
         "Stops the drain, if it runs, registers again exactly what it has deregistered, and answers when that was seen. " +

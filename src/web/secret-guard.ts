@@ -2,11 +2,10 @@ import type { TLSSocket } from "node:tls";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
-import { clientAddress } from "./client-address.ts";
-import { refuseSecretInUrl } from "./misplaced-secret.ts";
+import { clientAddress } from "./asker.ts";
 import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send } from "./problem.ts";
-import type { SecretCheck } from "./secrets.ts";
+import { refuseSecretInUrl, type SecretCheck } from "./secrets.ts";
 import { WrongSecrets } from "./wrong-secrets.ts";
 
 export interface SecretGuardOptions {

@@ -1,4 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { Context } from "hono";
+import { BadRequest } from "./parameters.ts";
 
 /** Tells whether what a caller sent is one of the secrets, in a time that depends on neither. */
 export type SecretCheck = (sent: string) => boolean;
@@ -18,4 +20,28 @@ export function secretCheck(secrets: readonly string[]): SecretCheck {
 
 function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
+}
+
+/**
+ * Throws `BadRequest` where the secret that opened the door stands in the path or the query as well, `pw` aside: there
+ * it would be taken for a node's name or a reason, which answers, logs and drains show to others.
+ */
+export function refuseSecretInUrl(secret: string, { req }: Context): void {
+  const { pathname, searchParams } = new URL(req.url);
+  const others = [...searchParams].map(([name, value]) => (name === "pw" ? name : `${name}=${value}`));
+  refuse(secret, [pathname, unescaped(pathname, /%([0-9a-f]{2})/gi), ...others]);
+}
+
+/** The same of a body. */
+export function refuseSecretInBody(secret: string, body: string): void {
+  refuse(secret, [body, unescaped(body, /\\u([0-9a-f]{4})/gi), body.replace(/\\(["\\/])/g, "$1")]);
+}
+
+function refuse(secret: string, texts: readonly string[]): void {
+  if (secret.length < SECRET_CHARACTERS_MIN || !texts.some((text) => text.includes(secret))) return;
+  throw new BadRequest("the secret stands where others will see it: send it in the Authorization header alone");
+}
+
+function unescaped(text: string, escapes: RegExp): string {
+  return text.replace(escapes, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

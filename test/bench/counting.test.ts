@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Departures } from "../../bench/departures.ts";
+import type { ElbCall } from "../../bench/purpose.ts";
 import { nodeId } from "../../bench/region.ts";
 import { Tally } from "../../bench/tally.ts";
-import type { ElbCall } from "../../bench/wire.ts";
 
 const PLAN = { nodes: 2, groups: 3, classics: 0, memberGroups: 2, memberClassics: 0, delaySeconds: 30 };
 const [A, B] = [nodeId(0), nodeId(1)] as const;

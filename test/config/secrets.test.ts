@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
-import { readSecrets } from "../../src/config/secrets.ts";
+import { readSecrets } from "../../src/config/files.ts";
 
 async function secretsOf(content: string): Promise<readonly string[]> {
   const folder = await mkdtemp(join(tmpdir(), "secret-"));

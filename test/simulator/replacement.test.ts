@@ -4,7 +4,7 @@ import {
   TerminateInstanceInAutoScalingGroupCommand,
 } from "@aws-sdk/client-auto-scaling";
 import { describe, expect, test } from "vitest";
-import { settleOnTime } from "../../src/simulator/settle-on-time.ts";
+import { settleOnTime } from "../../src/simulator/world/world.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 import { announced } from "./announced.ts";
 import { oneAttempt } from "./one-attempt.ts";

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { EventReading } from "../../src/sources/announcement.ts";
-import { MalformedEvent } from "../../src/sources/events/malformed-event.ts";
-import { readIdentity } from "../../src/sources/metadata/identity-document.ts";
-import type { MetadataKind } from "../../src/sources/metadata/metadata-kind.ts";
+import { MalformedEvent } from "../../src/sources/events/event-fields.ts";
+import { type MetadataKind, readIdentity } from "../../src/sources/metadata/metadata-kind.ts";
 import { scheduledMaintenance } from "../../src/sources/metadata/scheduled-maintenance.ts";
 import { spotAction } from "../../src/sources/metadata/spot-action.ts";
 import { targetLifecycleState } from "../../src/sources/metadata/target-lifecycle-state.ts";

@@ -21,6 +21,24 @@ export function sourceFiles(folder: string): readonly SourceFile[] {
     .map((name) => read(join(folder, name).replaceAll("\\", "/")));
 }
 
+/** Each way on which a file imports itself: `a.ts -> b.ts -> a.ts`. Types count. */
+export function importCircles(files: readonly SourceFile[]): readonly string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: SourceFile, trail: readonly string[]) => {
+    if (trail.includes(file.path)) circles.push([...trail.slice(trail.indexOf(file.path)), file.path].join(" -> "));
+    if (trail.includes(file.path) || done.has(file.path)) return;
+    for (const imported of file.imports) {
+      const next = byPath.get(imported);
+      if (next !== undefined) visit(next, [...trail, file.path]);
+    }
+    done.add(file.path);
+  };
+  for (const file of files) visit(file, []);
+  return circles;
+}
+
 function read(path: string): SourceFile {
   const text = readFileSync(path, "utf8");
   const specifiers = [...text.matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");

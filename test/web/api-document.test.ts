@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { apiDocument } from "../../src/web/api-document.ts";
-import { ROUTES } from "../../src/web/routes.ts";
+import { ROUTES } from "../../src/web/app.ts";
 import { checkAnswer } from "../support/api-answers.ts";
 
 const FILE = "src/web/openapi.json";

@@ -8,14 +8,15 @@ import {
   type Bounds,
   integer,
   type Params,
+  PORT,
   requiredInteger,
   requiredText,
   structure,
   structures,
   text,
   texts,
+  vpcOfSubnet,
 } from "./params.ts";
-import { PORT, vpcOfSubnet } from "./target-description.ts";
 import type { XmlFields } from "./xml.ts";
 
 const NAMES_PER_TAGS_CALL_MAX = 20;

@@ -12,8 +12,7 @@ import type { TargetGroup } from "../world/target-group.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime, tagList } from "./action.ts";
 import { pageOf } from "./paging.ts";
-import { atMost, requiredText, structures, text, texts } from "./params.ts";
-import { targetDescription } from "./target-description.ts";
+import { atMost, requiredText, structures, targetDescription, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
 const ARNS_PER_CALL_MAX = 20;

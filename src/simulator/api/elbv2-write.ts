@@ -8,14 +8,16 @@ import {
   type Bounds,
   integer,
   type Params,
+  PORT,
   requiredInteger,
   requiredText,
   structure,
   structures,
+  targetDescription,
   text,
   texts,
+  vpcOfSubnet,
 } from "./params.ts";
-import { PORT, targetDescription, vpcOfSubnet } from "./target-description.ts";
 
 const DELAY_MAX_SECONDS = 3_600;
 const PRIORITY: Bounds = [1, 50_000];

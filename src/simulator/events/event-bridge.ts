@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Announcement } from "../world/announcement.ts";
-import { spotArnOf } from "../world/arn.ts";
+import { isoSeconds, spotArnOf, zoneIdOf } from "../world/arn.ts";
 import type { Instance } from "../world/instance.ts";
 import { healthEvents } from "./health-event.ts";
-import { isoSeconds, zoneIdOf } from "./notation.ts";
 
 /** Whose events these are. */
 export interface Origin {

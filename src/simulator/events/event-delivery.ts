@@ -1,10 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { settleOnTime } from "../settle-on-time.ts";
 import type { Announcement } from "../world/announcement.ts";
-import type { World } from "../world/world.ts";
+import { settleOnTime, type World } from "../world/world.ts";
 import { eventBridgeBodies } from "./event-bridge.ts";
 import { hookNotification, testNotification } from "./hook-notification.ts";
-import { snsEnvelope } from "./sns-envelope.ts";
 
 /** https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html */
 const ATTEMPTS_MAX = 185;
@@ -138,4 +137,28 @@ export class Undeliverable extends Error {
     super(message, options);
     this.name = "Undeliverable";
   }
+}
+
+interface Topic {
+  readonly arn: string;
+  readonly region: string;
+}
+
+/**
+ * A message as a topic passes it on to a queue, without raw message delivery. Nobody can sign it but SNS.
+ * https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+ */
+function snsEnvelope(message: string, { arn, region }: Topic, at: number): string {
+  const host = `https://sns.${region}.amazonaws.com`;
+  return JSON.stringify({
+    Type: "Notification",
+    MessageId: randomUUID(),
+    TopicArn: arn,
+    Message: message,
+    Timestamp: new Date(at).toISOString(),
+    SignatureVersion: "1",
+    Signature: Buffer.from("not signed: simulated").toString("base64"),
+    SigningCertURL: `${host}/SimpleNotificationService-00000000000000000000000000000000.pem`,
+    UnsubscribeURL: `${host}/?Action=Unsubscribe&SubscriptionArn=${arn}:${randomUUID()}`,
+  });
 }

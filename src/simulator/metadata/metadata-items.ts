@@ -1,4 +1,4 @@
-import { isoSeconds } from "../events/notation.ts";
+import { isoSeconds } from "../world/arn.ts";
 import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 

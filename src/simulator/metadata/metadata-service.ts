@@ -1,8 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { type BucketSize, TokenBucket } from "../quotas/token-bucket.ts";
 import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { metadataAt } from "./metadata-items.ts";
-import { SessionTokens } from "./session-tokens.ts";
 
 export interface MetadataOptions {
   /** As MetadataOptions.HttpTokens of an instance: whether requests without a token are refused. Default: required. */
@@ -107,4 +107,29 @@ function failure(status: keyof typeof REASONS): MetadataAnswer {
   const title = `${status} - ${REASONS[status]}`;
   const body = `<?xml version="1.0" encoding="iso-8859-1"?>\n<html xmlns="http://www.w3.org/1999/xhtml"><head><title>${title}</title></head><body><h1>${title}</h1></body></html>\n`;
   return { status, headers: { "content-type": "text/html", server: "EC2ws" }, body };
+}
+
+const TTL_SECONDS_MAX = 21_600;
+
+/** The session tokens of one instance's metadata service. */
+class SessionTokens {
+  /** When each ends, in milliseconds since the epoch. */
+  readonly #ends = new Map<string, number>();
+
+  /** A new token; undefined where `ttlSeconds`, as it was given in a header, is not one that AWS takes. */
+  issue(ttlSeconds: string | undefined, now: number): string | undefined {
+    if (ttlSeconds === undefined || !/^\d{1,5}$/.test(ttlSeconds)) return undefined;
+    const seconds = Number(ttlSeconds);
+    if (seconds < 1 || seconds > TTL_SECONDS_MAX) return undefined;
+    for (const [token, end] of this.#ends) if (end <= now) this.#ends.delete(token);
+    const token = `${randomBytes(40).toString("base64url")}==`;
+    this.#ends.set(token, now + seconds * 1_000);
+    return token;
+  }
+
+  /** How many whole seconds a token is still good for; undefined where it is not good at all. */
+  restSeconds(token: string, now: number): number | undefined {
+    const end = this.#ends.get(token);
+    return end === undefined || end <= now ? undefined : Math.floor((end - now) / 1_000);
+  }
 }

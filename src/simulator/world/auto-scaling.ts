@@ -3,8 +3,7 @@ import type { Announcement, WorldChange } from "./announcement.ts";
 import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { NewScalingGroup } from "./ids.ts";
-import type { Instance, InstanceInput } from "./instance.ts";
-import { likenessOf } from "./likeness.ts";
+import { type Instance, type InstanceInput, likenessOf } from "./instance.ts";
 import type { ScaleIn } from "./scale-in.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
 

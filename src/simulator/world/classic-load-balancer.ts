@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { lagOf, type Timing } from "../timing.ts";
-import { Health, type HealthCheck } from "./health.ts";
+import { Health, type HealthCheck, hasEndedAsOf, type Spell, spellAsOf } from "./health.ts";
 import type { Instance } from "./instance.ts";
-import { hasEndedAsOf, type Spell, spellAsOf } from "./spell.ts";
 
 export interface ClassicListener {
   readonly protocol: string;

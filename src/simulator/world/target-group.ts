@@ -1,7 +1,14 @@
 import { lagOf, type Range, type Timing } from "../timing.ts";
-import { type Answering, Health, type HealthCheck, type HealthState } from "./health.ts";
+import {
+  type Answering,
+  Health,
+  type HealthCheck,
+  type HealthState,
+  hasEndedAsOf,
+  type Spell,
+  spellAsOf,
+} from "./health.ts";
 import type { Instance } from "./instance.ts";
-import { hasEndedAsOf, type Spell, spellAsOf } from "./spell.ts";
 
 /** What a caller names: AWS keys targets by all three, and takes the group's port where none is given. */
 export interface TargetDescription {

@@ -22,7 +22,6 @@ import { Interruptions } from "./interruptions.ts";
 import type { Listener, LoadBalancer, Rule } from "./load-balancer.ts";
 import { LoadBalancers } from "./load-balancers.ts";
 import type { ScaleIn } from "./scale-in.ts";
-import { Schedule } from "./schedule.ts";
 import { ScheduledEvents } from "./scheduled-events.ts";
 import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
 
@@ -292,4 +291,48 @@ export class World {
   newUuid(): string {
     return this.#ids.nextUuid();
   }
+}
+
+/** One thing that is to happen. It is told the moment that was meant, which may have passed. */
+type Happening = (at: number) => void;
+
+/** What is to happen, each at a moment that is known beforehand, in milliseconds since the epoch. */
+class Schedule {
+  readonly #entries: { readonly at: number; readonly happen: Happening }[] = [];
+
+  /** Things of the same moment happen in the order in which they were added. */
+  add(at: number, happen: Happening): void {
+    const before = this.#entries.findLastIndex((entry) => entry.at <= at);
+    this.#entries.splice(before + 1, 0, { at, happen });
+  }
+
+  /** When the next thing happens. */
+  get nextAt(): number | undefined {
+    return this.#entries[0]?.at;
+  }
+
+  /** When anything happens. */
+  get times(): readonly number[] {
+    return this.#entries.map(({ at }) => at);
+  }
+
+  /** Lets the next thing happen. */
+  run(): void {
+    const next = this.#entries.shift();
+    next?.happen(next.at);
+  }
+}
+
+/** Lets everything in the world happen at its moment, also when nobody looks, until `signal` aborts. */
+export function settleOnTime(world: World, signal: AbortSignal): void {
+  const settleAt = (at: number) => {
+    world.clock.sleep(at - world.clock.now(), signal).then(
+      () => world.settle(),
+      () => {}, // Aborted.
+    );
+  };
+  for (const at of world.dueTimes) settleAt(at);
+  world.watch((change) => {
+    if (change.type === "due") settleAt(change.at);
+  });
 }

@@ -1,6 +1,6 @@
 import { shown } from "../../drain/errors.ts";
+import { announced } from "../announcement.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
-import { announced } from "./readings.ts";
 
 /**
  * An interruptible Capacity Reservation is taken back, or a Capacity Block ends:

@@ -1,6 +1,5 @@
-import type { EventReading } from "../announcement.ts";
+import type { Announcement, EventReading } from "../announcement.ts";
 import type { EventFields } from "./event-fields.ts";
-import type { EventOrigin } from "./event-origin.ts";
 
 /** One event of EventBridge: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html */
 export interface EventBridgeEvent {
@@ -16,4 +15,24 @@ export interface EventBridgeKind {
   readonly detailTypes: readonly string[];
   /** Pure. Throws `MalformedEvent`. */
   read(event: EventBridgeEvent): EventReading;
+}
+
+/** What every event says of itself, whatever it announces. */
+export type EventOrigin = Pick<Announcement, "announcedAt" | "eventId" | "accountId" | "region">;
+
+/** How an envelope names what it says of its event. */
+type OriginNames = { readonly [K in keyof EventOrigin]?: string };
+
+/** What is not said is absent; what is said has its form. */
+export function eventOrigin(fields: EventFields, names: OriginNames): EventOrigin {
+  const announcedAt = names.announcedAt && fields.optionalTime(names.announcedAt);
+  const eventId = names.eventId && fields.hint(names.eventId);
+  const accountId = names.accountId && fields.optionalMatch(names.accountId, /^\d{12}$/, "an account's 12 digits");
+  const region = names.region && fields.optionalMatch(names.region, /^[a-z0-9-]{1,40}$/, "a region");
+  return {
+    ...(typeof announcedAt === "number" && { announcedAt }),
+    ...(eventId && { eventId }),
+    ...(accountId && { accountId }),
+    ...(region && { region }),
+  };
 }

@@ -1,11 +1,8 @@
-import type { EventReading } from "../announcement.ts";
+import { type EventReading, nothingAsked } from "../announcement.ts";
 import { autoscalingTerminate } from "./autoscaling-terminate.ts";
 import { capacityReservationInterruption } from "./capacity-reservation-interruption.ts";
-import type { EventBridgeKind } from "./event-bridge-kind.ts";
-import type { EventFields } from "./event-fields.ts";
-import { eventOrigin } from "./event-origin.ts";
-import { within } from "./malformed-event.ts";
-import { nothingAsked } from "./readings.ts";
+import { type EventBridgeKind, eventOrigin } from "./event-bridge-kind.ts";
+import { type EventFields, within } from "./event-fields.ts";
 import { rebalanceRecommendation } from "./rebalance-recommendation.ts";
 import { scheduledChange } from "./scheduled-change.ts";
 import { spotInterruption } from "./spot-interruption.ts";

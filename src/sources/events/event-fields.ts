@@ -1,6 +1,5 @@
 import { shown } from "../../drain/errors.ts";
 import { nodeReference } from "../../drain/request.ts";
-import { MalformedEvent } from "./malformed-event.ts";
 
 /** AWS's names, ids and codes are not longer. */
 const TEXT_CHARACTERS_MAX = 255;
@@ -115,9 +114,13 @@ export class EventFields {
 
   static #each(list: unknown, path: string, odd: (problem: string) => void): readonly EventFields[] {
     if (!Array.isArray(list)) throw new MalformedEvent(`${path} is ${kindOf(list)}, not a list`);
-    return eachAlone(list.entries(), ([index, each]: [number, unknown]) => {
-      return [new EventFields(each, `${path}[${index}].`, `${path}[${index}]`)];
-    }, odd);
+    return eachAlone(
+      list.entries(),
+      ([index, each]: [number, unknown]) => {
+        return [new EventFields(each, `${path}[${index}].`, `${path}[${index}]`)];
+      },
+      odd,
+    );
   }
 
   #value(name: string): unknown {
@@ -193,4 +196,19 @@ function eventTime(text: string): number | undefined {
   if (!ISO_8601.test(text) && !RFC_1123.test(text)) return undefined;
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : at;
+}
+
+/** What a body lacks to be understood. Its message names the field and what was given, on one line, bounded: safe to log. */
+export class MalformedEvent extends Error {
+  override readonly name = "MalformedEvent";
+}
+
+/** Says in what the problem is, wherever `read` finds one. */
+export function within<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MalformedEvent) throw new MalformedEvent(`${what}: ${error.message}`, { cause: error });
+    throw error;
+  }
 }

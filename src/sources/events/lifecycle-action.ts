@@ -1,8 +1,7 @@
 import { shown } from "../../drain/errors.ts";
-import type { EventReading } from "../announcement.ts";
-import type { EventFields } from "./event-fields.ts";
-import type { EventOrigin } from "./event-origin.ts";
-import { announced, nothingAsked } from "./readings.ts";
+import { announced, type EventReading, nothingAsked } from "../announcement.ts";
+import { type EventOrigin, eventOrigin } from "./event-bridge-kind.ts";
+import { type EventFields, within } from "./event-fields.ts";
 
 const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 
@@ -46,4 +45,15 @@ function wayOut(fields: EventFields): { readonly what: string; readonly returns?
   const returns = fields.hint("Action") === REPLACES_ROOT_VOLUME || destination === "AutoScalingGroup";
   if (returns) return { what: "root volume replacement", returns };
   return { what: destination === "WarmPool" ? "return to the warm pool" : "termination" };
+}
+
+const ORIGIN = { announcedAt: "Time", eventId: "RequestId", accountId: "AccountId" } as const;
+
+/** What a hook with a notification target sends to a queue or a topic, without EventBridge. It does not name the region. */
+export function isLifecycleNotification(fields: EventFields): boolean {
+  return fields.has("LifecycleTransition");
+}
+
+export function readLifecycleNotification(fields: EventFields): EventReading {
+  return within("lifecycle action", () => readLifecycleAction(fields, eventOrigin(fields, ORIGIN)));
 }

@@ -1,12 +1,8 @@
-import type { EventReading } from "../announcement.ts";
+import { type EventReading, nothingAsked } from "../announcement.ts";
+import { inFailedInvocation, inSns, isBatch, isFailedInvocation, isSnsEnvelope, readBatch } from "./envelopes.ts";
 import { isEventBridgeEvent, readEventBridgeEvent } from "./event-bridge.ts";
-import { EventFields } from "./event-fields.ts";
-import { isLifecycleNotification, readLifecycleNotification } from "./lifecycle-notification.ts";
-import { MalformedEvent, within } from "./malformed-event.ts";
-import { isFailedInvocation, requestPayload } from "./failed-invocation.ts";
-import { nothingAsked } from "./readings.ts";
-import { isBatch, readBatch } from "./records.ts";
-import { isSnsEnvelope, unwrapped } from "./sns-envelope.ts";
+import { EventFields, MalformedEvent, within } from "./event-fields.ts";
+import { isLifecycleNotification, readLifecycleNotification } from "./lifecycle-action.ts";
 
 /** SQS takes no larger message: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const BODY_CHARACTERS_MAX = 1_048_576;
@@ -38,13 +34,13 @@ function readEnvelope(fields: EventFields, left = ENVELOPES_MAX): EventReading {
   if (isBatch(fields)) return readBatch(fields, readInside);
   if (isFailedInvocation(fields)) {
     return within("failed invocation", () => {
-      const inside = requestPayload(fields);
+      const inside = inFailedInvocation(fields);
       return inside === undefined ? nothingAsked("Lambda: a successful invocation") : readInside(inside);
     });
   }
   if (!isSnsEnvelope(fields)) return readFields(fields);
   return within("SNS envelope", () => {
-    const inside = unwrapped(fields);
+    const inside = inSns(fields);
     return inside === undefined ? nothingAsked(`SNS: ${fields.text("Type")}`) : readInside(inside);
   });
 }

@@ -1,5 +1,5 @@
+import { announced } from "../announcement.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
-import { announced } from "./readings.ts";
 
 /** An interruption has become likely, at no given time: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html */
 export const rebalanceRecommendation: EventBridgeKind = {

@@ -1,8 +1,7 @@
 import { shown } from "../../drain/errors.ts";
-import type { EventBridgeEvent, EventBridgeKind } from "./event-bridge-kind.ts";
+import { announced, nothingAsked } from "../announcement.ts";
+import { type EventBridgeEvent, type EventBridgeKind, eventOrigin } from "./event-bridge-kind.ts";
 import { type EventFields, eachAlone, isInstanceId } from "./event-fields.ts";
-import { eventOrigin } from "./event-origin.ts";
-import { announced, nothingAsked } from "./readings.ts";
 
 /**
  * The machine stops, is terminated, retires, or boots again: all that it serves then is lost. Not the maintenance of its

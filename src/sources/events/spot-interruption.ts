@@ -1,6 +1,6 @@
 import { shown } from "../../drain/errors.ts";
+import { announced } from "../announcement.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
-import { announced } from "./readings.ts";
 
 const NOTICE_MS = 120_000;
 

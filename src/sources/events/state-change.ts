@@ -1,5 +1,5 @@
+import { announced, nothingAsked } from "../announcement.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
-import { announced, nothingAsked } from "./readings.ts";
 
 /** What a machine goes through that is gone, or is on its way: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html */
 const LEAVING: ReadonlySet<string> = new Set(["stopping", "stopped", "shutting-down", "terminated"]);

@@ -1,9 +1,33 @@
 import type { EventReading } from "../announcement.ts";
-import type { InstanceIdentity } from "./identity-document.ts";
+import { EventFields } from "../events/event-fields.ts";
 
 /** One thing that instance metadata says of departures. One file each. */
 export interface MetadataKind {
   readonly path: string;
   /** What a body says of the machine that it is about. Pure. Throws `MalformedEvent`. */
   read(body: string, identity: InstanceIdentity): EventReading;
+}
+
+/** Which machine this is. */
+export interface InstanceIdentity {
+  readonly instanceId: string;
+  readonly region: string;
+  /** Absent where the document does not say: nobody needs it to drain. */
+  readonly accountId?: string;
+}
+
+export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
+
+/**
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
+ * Throws `MalformedEvent`.
+ */
+export function readIdentity(body: string): InstanceIdentity {
+  const fields = EventFields.parse(body, "the identity document");
+  const accountId = fields.optionalText("accountId");
+  return {
+    instanceId: fields.instanceId("instanceId"),
+    region: fields.text("region"),
+    ...(accountId !== undefined && { accountId }),
+  };
 }

@@ -1,5 +1,5 @@
+import { announced } from "../announcement.ts";
 import { EventFields } from "../events/event-fields.ts";
-import { announced } from "../events/readings.ts";
 import type { MetadataKind } from "./metadata-kind.ts";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html */

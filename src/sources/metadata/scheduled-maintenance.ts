@@ -1,9 +1,7 @@
 import { shown } from "../../drain/errors.ts";
-import type { Announcement } from "../announcement.ts";
+import { type Announcement, jointReading } from "../announcement.ts";
 import { EventFields, eachAlone } from "../events/event-fields.ts";
-import { jointReading } from "../events/readings.ts";
-import type { InstanceIdentity } from "./identity-document.ts";
-import type { MetadataKind } from "./metadata-kind.ts";
+import type { InstanceIdentity, MetadataKind } from "./metadata-kind.ts";
 
 /**
  * `system-maintenance` may be of the network alone or of the power, which boots the machine again: the code does not say,

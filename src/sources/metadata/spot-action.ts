@@ -1,6 +1,6 @@
 import { shown } from "../../drain/errors.ts";
+import { announced } from "../announcement.ts";
 import { EventFields } from "../events/event-fields.ts";
-import { announced } from "../events/readings.ts";
 import type { MetadataKind } from "./metadata-kind.ts";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */

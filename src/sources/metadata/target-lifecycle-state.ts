@@ -1,6 +1,6 @@
 import { shown } from "../../drain/errors.ts";
-import { MalformedEvent } from "../events/malformed-event.ts";
-import { announced, nothingAsked } from "../events/readings.ts";
+import { announced, nothingAsked } from "../announcement.ts";
+import { MalformedEvent } from "../events/event-fields.ts";
 import type { MetadataKind } from "./metadata-kind.ts";
 
 const STATE = /^[A-Za-z]{1,40}(?::[A-Za-z]{1,40}){0,2}$/;
