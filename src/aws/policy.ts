@@ -86,9 +86,9 @@ export function policyFor(needs: PolicyNeeds): PolicyDocument {
   };
 }
 
-/** The machine's own group has to be found; a message says which it is. */
-function hookReads({ ownHook = false, ...needs }: PolicyNeeds): readonly string[] {
-  return ownHook ? [FIND_GROUP, READ_HOOKS] : answersHooks(needs) ? [READ_HOOKS] : [];
+/** The machine's own group has to be found; of one that a message says is to come back, whether it has. */
+function hookReads(needs: PolicyNeeds): readonly string[] {
+  return answersHooks(needs) ? [FIND_GROUP, READ_HOOKS] : [];
 }
 
 function answersHooks({ queue, lambda = false, ownHook = false }: PolicyNeeds): boolean {

@@ -56,7 +56,7 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
     return policyFor({
       writes: purpose !== "plan",
       // A function has nobody who could ask it to cancel.
-      undo: undo && purpose !== "lambda",
+      undo,
       lambda: purpose === "lambda",
       discovery,
       scope,

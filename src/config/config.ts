@@ -1,3 +1,4 @@
+import type { AwsClientOptions } from "../aws/clients.ts";
 import { shown } from "../drain/errors.ts";
 import { type GuardOptions, isNothing, type Share, shownShare } from "../drain/guard.ts";
 import type { DrainTimes } from "../drain/plan.ts";
@@ -50,7 +51,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       values[name] = declared.default;
       continue;
     }
-    const given = fromFlag === undefined ? environment[declared.variable] : String(fromFlag);
+    const given = fromFlag === undefined ? inEnvironment(declared, environment) : String(fromFlag);
     try {
       values[name] =
         given === undefined || given.trim() === ""
@@ -77,6 +78,23 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
+}
+
+function inEnvironment(
+  { variable, inLowerCaseToo }: Option,
+  environment: ConfigInput["environment"],
+): string | undefined {
+  const given = environment[variable];
+  const isUnset = given === undefined || given.trim() === "";
+  return isUnset && inLowerCaseToo === true ? environment[variable.toLowerCase()] : given;
+}
+
+/** Where AWS is, and the way there. */
+export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): AwsClientOptions {
+  return {
+    ...(region === undefined ? {} : { region }),
+    ...(url === undefined ? {} : { proxy: { url, ...(noProxy === undefined ? {} : { except: noProxy }) } }),
+  };
 }
 
 /** The part of a configuration that the core works by. */

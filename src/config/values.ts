@@ -80,6 +80,15 @@ export function httpOrigin(given: string): string {
 
 const URL_LENGTH_MAX = 300;
 
+/** A proxy, by its URL or by its host and port alone. */
+export function proxyUrl(given: string): string {
+  const text = given.includes("://") ? given : `http://${given}`;
+  const url = text.length <= URL_LENGTH_MAX && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== "/" || url.search + url.hash !== "")
+    throw new RangeError("give a proxy such as http://proxy.example.com:3128");
+  return url.href;
+}
+
 /** A number, or a part of what there is. */
 type Share = { readonly count: number } | { readonly percent: number };
 
@@ -107,6 +116,8 @@ export interface Option<T = unknown> {
   readonly default?: T;
   /** Shown in help and documents where the default is not a value. */
   readonly defaultText?: string;
+  /** Other programs read the variable in lower case too, and so does this one. */
+  readonly inLowerCaseToo?: true;
   /** Never shown; white space around it counts. */
   readonly isSecret?: true;
   /** What people give it in; absent where it has no unit. Inside, times are milliseconds. */

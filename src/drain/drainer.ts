@@ -249,7 +249,7 @@ export class Drainer {
   async #withUndo(outcome: DrainOutcome): Promise<DrainOutcome> {
     if (outcome.status !== "superseded" || outcome.drainId === undefined) return outcome;
     const undone = await this.#canceller.undoing(outcome.drainId)?.catch(() => undefined); // The program stops.
-    return undone === undefined ? outcome : { ...outcome, undone };
+    return undone === undefined ? outcome : { ...outcome, undone: undone.registrations };
   }
 
   #runFor(

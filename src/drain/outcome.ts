@@ -3,7 +3,6 @@ import { asDrainError, type DrainError } from "./errors.ts";
 import type { Refusal } from "./guard.ts";
 import { LimitPassed } from "./limit.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
-import type { UndoOutcome } from "./undo.ts";
 
 /** How one registration ended, or stood when the drain ended. */
 export interface RegistrationFate {
@@ -33,6 +32,19 @@ export interface RegistrationFate {
   readonly cameBack: number;
   /** Whether this drain has deregistered it, and not somebody else: `cancel` registers it again. Absent: `false`. */
   readonly deregistered?: boolean;
+  readonly error?: DrainError;
+}
+
+/** What became of one registration of a drain that was cancelled. */
+export interface UndoneFate {
+  readonly registration: Registration;
+  /**
+   * - `registered`: registered again, and its pool was seen to list it.
+   * - `untouched`: the drain had not deregistered it.
+   * - `left`: somebody else had deregistered it before the drain, so that it stays deregistered.
+   * - `failed`: could not be registered again; `error` says why.
+   */
+  readonly state: "registered" | "untouched" | "left" | "failed";
   readonly error?: DrainError;
 }
 
@@ -77,7 +89,7 @@ export type DrainOutcome =
       readonly status: "superseded";
       readonly message: string;
       readonly registrations: readonly RegistrationFate[];
-      readonly undone?: UndoOutcome;
+      readonly undone?: readonly UndoneFate[];
     })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }

@@ -42,7 +42,7 @@ export function outcomeReport(outcome: DrainOutcome) {
         ...begunReport(outcome),
         message: outcome.message,
         registrations: outcome.registrations.map(fateReport),
-        ...(outcome.undone && { undone: outcome.undone.registrations.map(undoneReport) }),
+        ...(outcome.undone && { undone: outcome.undone.map(undoneReport) }),
       };
     case "abandoned":
       return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };

@@ -1,5 +1,8 @@
+import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
-import { DELAY_SECONDS_MAX } from "./queue-calls.ts";
+import type { Announcement } from "./announcement.ts";
+import { DELAY_SECONDS_MAX, type QueueCalls, type ReceivedMessage } from "./queue-calls.ts";
+import type { QueueEvent } from "./source-events.ts";
 
 /**
  * AWS hides a message for 12 hours at most, counted from its receipt.
@@ -47,4 +50,50 @@ export async function postpone(
 export function canNotBePostponed(error: unknown): DrainError | undefined {
   const failure = asDrainError(error);
   return failure.isPassing ? undefined : failure;
+}
+
+export interface PostponingOptions {
+  readonly calls: Pick<QueueCalls, "changeVisibility" | "send" | "delete">;
+  readonly clock: Clock;
+  readonly heard: (event: QueueEvent) => void;
+  /** Does what calls AWS in the time that a message may take. */
+  readonly limited: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
+}
+
+/** Keeps the messages of one queue there until they are due. */
+export class Postponing {
+  readonly #options: PostponingOptions;
+  #trouble: DrainError | undefined;
+
+  constructor(options: PostponingOptions) {
+    this.#options = options;
+  }
+
+  /** AWS takes no copies: what is not due yet must not wait until it is lost. */
+  get isImpossible(): boolean {
+    return this.#trouble !== undefined;
+  }
+
+  /** `until`: in milliseconds since the epoch. Never rejects: whatever fails, the message comes back. */
+  async postpone(received: ReceivedMessage, announcements: readonly Announcement[], until: number): Promise<void> {
+    const { calls, clock, heard, limited } = this.#options;
+    const { id: messageId, handle, receives } = received;
+    heard({ type: "postponed", messageId, announcements, until });
+    try {
+      await limited(async (signal) => {
+        const fate = await postpone(received, until - clock.now(), {
+          hide: (seconds) => calls.changeVisibility(handle, seconds, signal),
+          send: (body, seconds) => calls.send(body, seconds, signal),
+        });
+        if (fate === "delete") await calls.delete(handle, signal);
+      });
+    } catch (error) {
+      const failure = receives > RECEIVES_MAX ? canNotBePostponed(error) : undefined;
+      heard({ type: failure === undefined ? "not-settled" : "not-postponed", messageId, error: asDrainError(error) });
+      if (failure === undefined) return;
+      this.#trouble = failure;
+      // Received again, it is drained for.
+      await limited((signal) => calls.changeVisibility(handle, 0, signal)).catch(() => {});
+    }
+  }
 }

@@ -1,6 +1,7 @@
 import { type DrainError, shown } from "../drain/errors.ts";
 import type { Announcement } from "./announcement.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
+import type { ReturnEvent } from "./returning.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";
 
 /** A line of a log. */
@@ -127,6 +128,31 @@ export function recommendationLine(event: RecommendationEvent): SourceLine {
     case "recommendation-not-withdrawn": {
       const message = "no departure has followed the recommendation, and it could not be registered again";
       return { level: "error", message, about: { ...about, ...failure(event.error) } };
+    }
+    default:
+      return event satisfies never;
+  }
+}
+
+/** The same of a machine whose root volume is replaced. */
+export function returnLine(event: ReturnEvent): SourceLine {
+  const about = { node: event.instanceId };
+  switch (event.type) {
+    case "awaiting-return": {
+      const until = new Date(event.until).toISOString();
+      const message = "drained for its new root volume: registered again once it is back in service";
+      return { level: "info", message, about: { ...about, until } };
+    }
+    case "returned":
+      return { level: "info", message: "machine returned: registered again", about: { ...about, drains: event.undone } };
+    case "not-returning":
+      return { level: "info", message: "machine left its Auto Scaling group: nothing is registered again", about };
+    case "left-to-controllers":
+      return { level: "info", message: "drained for its new root volume: left to its controllers", about };
+    case "not-registered-again": {
+      const message = "machine not registered again: register it yourself, or leave it to its controllers";
+      const why = event.error === undefined ? { error: "it did not return to service in time" } : failure(event.error);
+      return { level: "error", message, about: { ...about, ...why } };
     }
     default:
       return event satisfies never;

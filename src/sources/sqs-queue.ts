@@ -11,10 +11,11 @@ import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
 import { AwsTime, boundedDeadline } from "./notice.ts";
-import { canNotBePostponed, postpone } from "./postponing.ts";
+import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
-import { Receiver } from "./receiver.ts";
-import { type Recommendations, takenOut } from "./recommendations.ts";
+import { type ReceiveTrouble, Receiver } from "./receiver.ts";
+import { type MaybeTakenOut, type Recommendations, takenOut } from "./recommendations.ts";
+import type { ReturningMachines } from "./returning.ts";
 import {
   type ForeignEvents,
   foreignSettlement,
@@ -53,6 +54,7 @@ export class SqsQueue implements EventSource {
   readonly #calls: QueueCalls;
   readonly #receiver: Receiver;
   readonly #visibility: Visibility;
+  readonly #postponing: Postponing;
   readonly #time: AwsTime;
   readonly #inFlight = new Map<string, MessageInFlight>();
   /** What nobody waits for but the end of `deliveries`. */
@@ -62,8 +64,6 @@ export class SqsQueue implements EventSource {
   readonly #cut = newAbort();
   readonly #over = newAbort();
   #hasEnded = false;
-  /** Why a message that is not due yet can't wait in the queue. */
-  #cannotPostpone: DrainError | undefined;
   #wake: () => void = () => {};
 
   constructor(options: SqsQueueOptions) {
@@ -74,6 +74,7 @@ export class SqsQueue implements EventSource {
     const heard = (event: QueueEvent) => this.#notify(event);
     const shared = { calls: this.#calls, clock, heard };
     this.#receiver = new Receiver(shared);
+    this.#postponing = new Postponing({ ...shared, limited: (work) => this.#limited(SETTLE_MAX_MS, work) });
     this.#visibility = new Visibility({ ...shared, inFlight: () => this.#inFlight.values() });
   }
 
@@ -86,9 +87,13 @@ export class SqsQueue implements EventSource {
     return this.#inFlight.size;
   }
 
-  /** Whether messages could be received when that was last tried. */
+  /** Why no messages could be received when that was last tried, and when that was, in milliseconds since the epoch. */
+  get trouble(): ReceiveTrouble | undefined {
+    return this.#receiver.trouble;
+  }
+
   get isReceiving(): boolean {
-    return this.#receiver.trouble === undefined;
+    return this.trouble === undefined;
   }
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
@@ -108,12 +113,16 @@ export class SqsQueue implements EventSource {
       for (const message of await this.#next(stop)) {
         for (const announced of this.#taken(message)) {
           // Whoever has no time is not kept by a question to Auto Scaling.
-          if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
+          const { lifecycleAction, returns } = announced.announcement;
+          if (lifecycleAction === undefined && !returns) yield this.#delivery(announced, undefined);
           else hooked.push(announced);
         }
       }
-      const deadlines = await Promise.all(hooked.map((announced) => this.#hookDeadline(announced, stop)));
-      for (const [index, announced] of hooked.entries()) yield this.#delivery(announced, deadlines[index]);
+      const asked = await Promise.all(hooked.map((announced) => this.#askedOfScaling(announced, stop)));
+      for (const { announced, deadline, isOver } of asked) {
+        if (isOver) this.#inBackground(this.#returned(announced));
+        else yield this.#delivery(announced, deadline);
+      }
     }
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     this.#hasEnded = true;
@@ -122,9 +131,9 @@ export class SqsQueue implements EventSource {
 
   /** Messages as soon as there are some and there is room for them; none when the source stops. */
   async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
-    const { inFlightMax = IN_FLIGHT_MAX, recommendations } = this.#options;
-    // Of nodes that are out on a recommendation the drains have ended.
-    const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0);
+    const { inFlightMax = IN_FLIGHT_MAX, recommendations, returning } = this.#options;
+    // Of nodes that are out on a recommendation, or that are to come back, the drains have ended.
+    const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0) - (returning?.machines.waiting ?? 0);
     const isFull = () => draining() > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX);
     while (isFull() && !this.#isStopping) {
       await new Promise<void>((resolve) => {
@@ -166,7 +175,7 @@ export class SqsQueue implements EventSource {
     }
     const { announcements } = reading;
     if (reading.asks === "later" && this.#postpones(announcements)) {
-      this.#inBackground(this.#postpone(received, announcements, this.#time.here(reading.at)));
+      this.#inBackground(this.#postponing.postpone(received, announcements, this.#time.here(reading.at)));
       return [];
     }
     const { problems = [] } = reading.asks === "drains" ? reading : {};
@@ -191,29 +200,8 @@ export class SqsQueue implements EventSource {
   /** A dry run shows the plan at once, and what is another region's is not kept from it. */
   #postpones(announcements: readonly Announcement[]): boolean {
     const { dryRun, region } = this.#options;
-    return !dryRun && this.#cannotPostpone === undefined && announcements.some((one) => !isForeign(one.region, region));
-  }
-
-  /** Never rejects: whatever fails, the message comes back when its visibility ends. */
-  async #postpone(received: ReceivedMessage, announcements: readonly Announcement[], until: number): Promise<void> {
-    const { id: messageId, handle, receives } = received;
-    this.#notify({ type: "postponed", messageId, announcements, until });
-    try {
-      await this.#limited(SETTLE_MAX_MS, async (signal) => {
-        const calls = {
-          hide: (seconds: number) => this.#calls.changeVisibility(handle, seconds, signal),
-          send: (body: string, seconds: number) => this.#calls.send(body, seconds, signal),
-        };
-        const fate = await postpone(received, until - this.#options.clock.now(), calls);
-        if (fate === "delete") await this.#calls.delete(handle, signal);
-      });
-    } catch (error) {
-      const failure = receives > 1 ? canNotBePostponed(error) : undefined;
-      if (failure === undefined) return this.#notify({ type: "not-settled", messageId, error: asDrainError(error) });
-      this.#cannotPostpone = failure;
-      this.#notify({ type: "not-postponed", messageId, error: failure });
-      await this.#limited(SETTLE_MAX_MS, (signal) => this.#calls.changeVisibility(handle, 0, signal));
-    }
+    const isOurs = announcements.some((one) => !isForeign(one.region, region));
+    return isOurs && !dryRun && !this.#postponing.isImpossible;
   }
 
   #delivery({ message, announcement, since, firstTriedAt }: Announced, hookDeadline: number | undefined): Delivery {
@@ -243,18 +231,41 @@ export class SqsQueue implements EventSource {
     };
   }
 
-  async #hookDeadline({ announcement, since }: Announced, stop: AbortSignal): Promise<number | undefined> {
-    const { lifecycleAction: action } = announcement;
-    return action && this.#options.hooks.deadlineOf(action, since, stop).catch(() => undefined); // Stopped.
+  /** Until when the hook waits, and whether the machine has come back already. */
+  async #askedOfScaling(announced: Announced, stop: AbortSignal) {
+    const { hooks, returning, dryRun } = this.#options;
+    const { announcement, since } = announced;
+    const { lifecycleAction: action, instanceId, returns } = announcement;
+    const stopped = () => undefined;
+    const [deadline, isOver = false] = await Promise.all([
+      action && hooks.deadlineOf(action, since, stop).catch(stopped),
+      returns && !dryRun ? returning?.machines.isOver(instanceId, since, stop).catch(stopped) : false,
+    ]);
+    return { announced, deadline, isOver };
+  }
+
+  /** What an earlier try has taken out is registered again. */
+  async #returned({ message, announcement: { instanceId }, firstTriedAt }: Announced): Promise<void> {
+    this.#notify({ type: "nothing-asked", messageId: message.id, what: `root volume of ${instanceId}: replaced already` });
+    try {
+      const { returning } = this.#options;
+      if (firstTriedAt !== undefined && returning !== undefined) {
+        const undo = (signal: AbortSignal) => returning.undo({ instanceId }, signal);
+        await returning.machines.settled(instanceId, undo, this.#stopping.signal);
+      }
+    } catch {
+      return this.#done(message, "release"); // Stopped.
+    }
+    await this.#done(message, "delete");
   }
 
   /** The hook first: were the message deleted first, nobody would complete the hook of a process that dies then. */
   async #settle(
     message: MessageInFlight,
-    { instanceId, lifecycleAction: action, accountId, isVoluntary }: Announcement,
+    { instanceId, lifecycleAction: action, accountId, isVoluntary, returns }: Announcement,
     outcome: DrainOutcome,
   ): Promise<void> {
-    const { hooks, foreign, dryRun, recommendations } = this.#options;
+    const { hooks, foreign, dryRun, recommendations, returning } = this.#options;
     const isOtherAccount = isForeign(accountId, this.#calls.accountId);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
@@ -268,9 +279,16 @@ export class SqsQueue implements EventSource {
       }
       if (settlement.hook === "continue" && action !== undefined)
         await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
+      const leaves = returns && settlement.message === "delete" ? takenOut(instanceId, outcome) : undefined;
+      if (leaves !== undefined && returning !== undefined) {
+        const undo = (signal: AbortSignal) => returning.undo(leaves, signal);
+        const settled = returning.machines.settled(instanceId, undo, this.#stopping.signal);
+        this.#wake();
+        await settled;
+      }
     } catch (error) {
-      // Whoever reads the queue next waits on for the departure.
-      if (this.#isStopping && isVoluntary) return this.#done(message, "release");
+      // Whoever reads the queue next waits on for the departure, or the return.
+      if (this.#isStopping && (isVoluntary || returns)) return this.#done(message, "release");
       await this.#done(message, "leave");
       throw error;
     }
@@ -359,6 +377,11 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   readonly dryRun: boolean;
   /** Absent: recommendations ask for nothing. */
   readonly recommendations?: Recommendations;
+  /** What becomes of machines that come back, and `undoReturned`. Absent: they are left to their controllers. */
+  readonly returning?: {
+    readonly machines: Pick<ReturningMachines, "settled" | "isOver" | "waiting">;
+    readonly undo: (taken: MaybeTakenOut, signal: AbortSignal) => Promise<number>;
+  };
   /** The region that is drained in. Absent: events of any. */
   readonly region?: string;
   /** Messages whose drains run, at most; more are left to others. */
