@@ -18,8 +18,10 @@ COPY src src
 RUN npm run build
 
 FROM gcr.io/distroless/nodejs24-debian12:nonroot AS simulator
-# `.mjs`: without a package.json beside it, that is how Node knows a module.
-COPY --from=build /build/dist/cli.js /app/hasta-la-vista.mjs
+COPY --from=build /build/dist/cli.js /app/
+COPY --from=build /build/dist/cli /app/cli
+# By it Node knows that they are modules.
+COPY --from=build /build/package.json /app/
 COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/
 COPY LICENSE /app/
 COPY docs/scenarios /app/scenarios
@@ -29,10 +31,11 @@ WORKDIR /app
 EXPOSE 4566
 # Any answer will do: AWS has no call for health.
 HEALTHCHECK --interval=5s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:4566').catch(() => process.exit(1))"]
-ENTRYPOINT ["/nodejs/bin/node", "/app/hasta-la-vista.mjs"]
+ENTRYPOINT ["/nodejs/bin/node", "/app/cli.js"]
 CMD ["simulate", "--host", "0.0.0.0", "--port", "4566"]
 
 FROM gcr.io/distroless/nodejs24-debian12:nonroot AS service
+# `.mjs`: without a package.json beside it, that is how Node knows a module.
 COPY --from=build /build/dist/service.js /app/service.mjs
 COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/
 COPY LICENSE /app/

@@ -1,6 +1,7 @@
-// Bundles the command line and the service into one file each, in dist/, with the licences of what they carry.
-import { readFile, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+// Bundles the command line, the service and the Lambda function in dist/, with the licences of what they carry. The
+// command line is a small program and the chunks that its verbs load; the others are one file each.
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { thirdPartyLicences } from "./packaging/third-party-licences.mjs";
 
@@ -63,14 +64,20 @@ const options = {
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
   plugins: [dropUnusedSchemas],
+  // Chunks are named for what is in them, by its path: the same name wherever node_modules is linked to.
+  preserveSymlinks: true,
   logLevel: "warning",
   metafile: true,
 };
 
-const programs = await build({
+// Most of what there is, a run never needs: `policy` and `--help` load a twentieth of it.
+const commandLine = await build({
   ...options,
-  entryPoints: { cli: "src/cli/main.ts", service: "src/cli/service-main.ts" },
+  entryPoints: { cli: "src/cli/main.ts" },
+  splitting: true,
+  chunkNames: "cli/[name]-[hash]",
 });
+const service = await build({ ...options, entryPoints: { service: "src/cli/service-main.ts" } });
 const handlers = await build({
   ...options,
   entryPoints: { lambda: "src/lambda/main.ts" },
@@ -80,10 +87,16 @@ const handlers = await build({
   outExtension: { ".js": ".mjs" },
   plugins: [dropUnusedSchemas, credentialsFromEnvironment],
 });
+const metafiles = [commandLine, service, handlers].map(({ metafile }) => metafile);
 const metafile = {
-  inputs: { ...programs.metafile?.inputs, ...handlers.metafile?.inputs },
-  outputs: { ...programs.metafile?.outputs, ...handlers.metafile?.outputs },
+  inputs: Object.assign({}, ...metafiles.map((one) => one?.inputs)),
+  outputs: Object.assign({}, ...metafiles.map((one) => one?.outputs)),
 };
+
+// An earlier build's chunks have other names, and would be published too.
+for (const name of await readdir("dist/cli")) {
+  if (!(`dist/cli/${name}` in metafile.outputs)) await rm(join("dist/cli", name));
+}
 
 // What went into the bundles, and how much of it; it is not published.
 await writeFile("dist/meta.json", JSON.stringify(metafile));

@@ -1,16 +1,37 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import Order from "./test/support/order.ts";
+import { projects } from "./test/support/projects.ts";
+import SkippedSuites from "./test/support/skipped-suites.ts";
+
+const { inside, programs } = projects();
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/build-bundles.ts"],
-    setupFiles: ["test/support/no-secret-leaks.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
-    // Many tests wait for programs and for time to pass: one worker for each core leaves none idle.
-    maxWorkers: "100%",
+    // Many tests wait for programs and for time to pass: one worker more than cores leaves none idle.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: Order },
+    reporters: ["default", new SkippedSuites()],
     // Far more than any test needs: none fails because the machine is busy.
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "inside",
+          include: [...inside],
+          setupFiles: ["test/support/no-leftovers.ts", "test/support/no-secret-leaks.ts"],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: { name: "programs", include: [...programs], setupFiles: ["test/support/no-secret-leaks.ts"] },
+      },
+    ],
   },
 });

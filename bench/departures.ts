@@ -26,7 +26,7 @@ export class Departures {
   readonly #waves: Wave[] = [];
   readonly #nodes = new Map<string, DepartingNode>();
   /** By pool: a byte a node, in the order in which the nodes began. 1: it has left. */
-  readonly #left = new Map<string, Uint8Array>();
+  readonly #departedFrom = new Map<string, Uint8Array>();
   readonly #order = new Map<string, number>();
   readonly #refused: string | undefined;
   readonly #failures = new Map<string, number>();
@@ -54,10 +54,10 @@ export class Departures {
     this.#searchedAt = at;
   }
 
-  /** AWS has accepted a deregister call. What it accepts a second time counts once. */
-  accepted({ api, pool, ids }: ElbCall, at: number): void {
-    const left = this.#left.get(pool) ?? new Uint8Array(this.#plan.nodes);
-    this.#left.set(pool, left);
+  /** AWS has acknowledged a deregister call. What it acknowledges a second time counts once. */
+  acknowledged({ api, pool, ids }: ElbCall, at: number): void {
+    const left = this.#departedFrom.get(pool) ?? new Uint8Array(this.#plan.nodes);
+    this.#departedFrom.set(pool, left);
     const holdMs =
       api === "classic" ? CLASSIC_MINIMUM_MS : Math.max(this.#plan.delaySeconds * 1_000, ALB_PROPAGATION_MS);
     for (const id of ids) {
@@ -102,7 +102,7 @@ export class Departures {
   }
 
   /** Registrations that nobody has ended, of those that AWS lets anybody end. */
-  get left(): number {
+  get remaining(): number {
     const { memberGroups, memberClassics, nodes } = this.#plan;
     return (memberGroups + memberClassics) * (nodes - (this.#refused === undefined ? 0 : 1)) - this.#departed;
   }
@@ -114,7 +114,9 @@ export class Departures {
 
   /** From the requests to the last deregistration; of the slowest wave. Undefined unless everything was deregistered. */
   get lastMs(): number | undefined {
-    return this.left > 0 ? undefined : finite(Math.max(...this.#waves.map(({ askedAt, lastAt }) => lastAt - askedAt)));
+    return this.remaining > 0
+      ? undefined
+      : finite(Math.max(...this.#waves.map(({ askedAt, lastAt }) => lastAt - askedAt)));
   }
 
   /** By how much the end of a drain came after what it had to wait for; of the latest. Undefined when none has drained. */

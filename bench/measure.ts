@@ -141,9 +141,9 @@ async function drainAll(client: Client, { scenario, departures, clock, signal }:
   await Promise.all(drains);
 }
 
-function problemOf(problem: string | undefined, { failures, left }: Departures): string | null {
+function problemOf(problem: string | undefined, { failures, remaining }: Departures): string | null {
   const failed = [...failures].map(([reason, count]) => `${count} x ${reason}`);
-  const stayed = left > 0 ? [`${left} registrations stayed`] : [];
+  const stayed = remaining > 0 ? [`${remaining} registrations stayed`] : [];
   const all = [...(problem === undefined ? [] : [problem]), ...failed, ...stayed];
   return all.length === 0 ? null : all.join(", ");
 }

@@ -41,7 +41,7 @@ export class Tally {
     if (call.api === "ec2" || answer.status !== 200) return;
     if (call.ids.length > 0) {
       this.#leaving.add(call.pool);
-      this.#departures.accepted(call, at);
+      this.#departures.acknowledged(call, at);
     } else if (guessPurpose(call, (pool) => this.#leaving.has(pool)) === "find") this.#departures.searched(at);
   }
 

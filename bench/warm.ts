@@ -11,6 +11,6 @@ const WARM_AFTER_CLASSIC_MS = 4_000_000;
 
 /** Resolves when `engine` knows every membership of the region; keeps that known until the scene's signal aborts. */
 export async function warmEngine(engine: Engine, { scenario, clock, signal }: Scene): Promise<void> {
-  void engine.keepIndex(signal);
+  void engine.maintainIndex(signal);
   await clock.sleep(scenario.region.classics > 0 ? WARM_AFTER_CLASSIC_MS : WARM_AFTER_MS, signal);
 }

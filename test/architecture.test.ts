@@ -22,7 +22,10 @@ const AWS_SDK = [
  */
 const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
-  aws: { imports: ["drain"], packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler", "hpagent", "node:https", "node:stream"] },
+  aws: {
+    imports: ["drain"],
+    packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler", "hpagent", "node:https", "node:stream"],
+  },
   provider: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
     imports: ["drain"],
@@ -114,8 +117,13 @@ test("every import of our own leads to a file that exists", () => {
 const offending = (pattern: RegExp, isAllowed: (path: string) => boolean) =>
   files.filter(({ path, text }) => !isAllowed(path) && pattern.test(text)).map(({ path }) => path);
 
-test("only config.ts reads the environment", () => {
-  expect(offending(/process\.env/, (path) => path === "src/config/config.ts")).toEqual([]);
+test("only a program's own start touches its process: environment, streams, signals and exit code", () => {
+  const touched = /(?<!["/])\bprocess\.(env|argv|std(in|out|err)|exit|exitCode|on|once|off)\b/;
+  // The target process is a program of its own, written as a text.
+  const starts = ["src/cli/process.ts", "src/lambda/main.ts", "src/simulator/data-plane/target-process.ts"];
+  const isComment = (line: string) => /^\s*(\/\*\*|\*|\/\/)/.test(line);
+  const touching = files.filter(({ text }) => text.split("\n").some((line) => touched.test(line) && !isComment(line)));
+  expect(touching.map(({ path }) => path).sort()).toEqual(starts);
 });
 
 test("only files named clock.ts know the time", () => {

@@ -10,6 +10,8 @@ import { codeBlocks, commandsOfCrontab, DOCUMENTS } from "./support/documents.ts
 const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm ci": "every test needs it done",
   "npm run build": "every test has it done",
+  "npm pack": "test/packaging/tarball.test.ts packs it",
+  "npm install --global ./hasta-la-vista-2.0.0-alpha.1.tgz": "test/packaging/tarball.test.ts installs it so",
   "zip --junk-paths hasta-la-vista.zip dist/lambda.mjs": "test/conformance/cloudformation.test.ts has Python zip it so",
   "aws s3 cp hasta-la-vista.zip s3://your-bucket/hasta-la-vista-2.0.0.zip":
     "test/conformance/cloudformation.test.ts uploads it to moto",
@@ -38,11 +40,27 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run soak -- --json": "test/bench/soak.test.ts",
   "npm test -- test/e2e/crash-matrix.test.ts": "it is among the tests",
   "npm test -- test/e2e/spot-reclaim.test.ts": "it is among the tests",
+  "aws ecr create-repository --repository-name hasta-la-vista": "AWS's own",
+  "aws ecr get-login-password": "AWS's own",
+  "docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-west-1.amazonaws.com": "Docker's own",
+  "docker build --tag 123456789012.dkr.ecr.eu-west-1.amazonaws.com/hasta-la-vista:2.0.0-alpha.1 .":
+    "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
+  "docker push 123456789012.dkr.ecr.eu-west-1.amazonaws.com/hasta-la-vista:2.0.0-alpha.1": "Docker's own",
+  "aws eks create-pod-identity-association --cluster-name demo --namespace kube-system --service-account hasta-la-vista --role-arn arn:aws:iam::123456789012:role/hasta-la-vista":
+    "AWS's own; test/deploy/kubernetes.test.ts holds the account's name",
+  "kubectl create secret generic hasta-la-vista --namespace kube-system --from-literal=secret=a-long-api-key-of-yours":
+    "test/deploy/kubernetes.test.ts holds that the manifest mounts it",
+  "kubectl get storageclass": "Kubernetes' own",
+  "kubectl apply --filename deploy/kubernetes/hasta-la-vista.yaml":
+    "test/deploy/kubernetes.test.ts reads the manifest and runs what it starts",
+  "kubectl rollout status deployment/hasta-la-vista --namespace kube-system": "Kubernetes' own",
+  "kubectl port-forward --namespace kube-system service/hasta-la-vista 8080:8080":
+    "test/deploy/kubernetes.test.ts holds the Service's port",
   "docker build --tag hasta-la-vista .": "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
   "docker run --read-only --publish 8080:8080 --env SECRET=a-long-api-key-of-yours --env CLOUDPROVIDER=aws --env AWS_REGION=eu-west-1 hasta-la-vista":
     "test/packaging/dockerfile.test.ts runs what the image would, with such variables",
   "docker compose up --build": "test/packaging/compose.test.ts starts what the file names",
-  "aws iam put-role-policy --role-name drainer --policy-name hasta-la-vista --policy-document file:///dev/stdin":
+  "aws iam put-role-policy --role-name hasta-la-vista --policy-name hasta-la-vista --policy-document file:///dev/stdin":
     "test/docs.test.ts holds what it is given",
   "aws autoscaling complete-lifecycle-action --auto-scaling-group-name workers --lifecycle-hook-name drain --instance-id i-0123456789abcdef0 --lifecycle-action-result CONTINUE":
     "test/simulator/auto-scaling.test.ts completes a hook by the same parameters",
@@ -83,16 +101,19 @@ describe("commands in the documents work as they stand there", () => {
   test.each(named)("%s", { timeout: 120_000 }, async (_, { language, text }) => {
     const { env } = await account();
     const commands = language === "crontab" ? commandsOfCrontab(text) : text;
-    const needsService = text.includes(SERVICE) && !/hasta-la-vista serve/.test(text);
+    const needsService = text.includes(SERVICE) && !/(?:hasta-la-vista|dist\/cli\.js) serve/.test(text);
     const service = needsService ? await startService({ ...env, SECRET: "a-long-api-key-of-yours" }) : undefined;
     await service?.child.line(/"ready: /);
     const { code, stdout, stderr, recorded: calls } = await runCommands(commands, env, service?.url);
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });
     for (const call of calls) recorded.add(call);
     expect(calls.filter((call) => !(call in HELD_ELSEWHERE))).toEqual([]);
-    if (!/hasta-la-vista drain|\/drain/.test(text)) return;
+    if (!/(?:hasta-la-vista|dist\/cli\.js) drain|\/drain\b/.test(text)) return;
     const status = await runCli(["status", ID, "--json"], env);
-    expect(JSON.parse(status.stdout).registrations).toEqual([]);
+    const { registrations } = JSON.parse(status.stdout);
+    // A dry run leaves the node where it was.
+    if (/dryRun=true/.test(text)) expect(registrations).toHaveLength(3);
+    else expect(registrations).toEqual([]);
   });
 
   test("and those that can't be run here are all still in the documents", () => {

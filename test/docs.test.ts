@@ -2,10 +2,11 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import manifest from "../package.json" with { type: "json" };
 import { outcomeReport } from "../src/drain/report.ts";
-import { DOCUMENTS } from "./support/documents.ts";
+import { anchorsOf, DOCUMENTS, filesBelow, linksOf } from "./support/documents.ts";
 import { withOptionsTable } from "./support/options-table.ts";
 import { printedFor } from "./support/printed-policy.ts";
 
@@ -14,27 +15,27 @@ const README = readFileSync("README.md", "utf8");
 describe("the README", () => {
   test("has the two commands on top", () => {
     const commands = ["npm ci && npm run demo", "npm ci && npm test"];
-    const top = README.split("\n").slice(0, 15);
+    const top = README.split("\n").slice(0, 20);
     expect(commands.map((command) => top.includes(command))).toEqual([true, true]);
   });
 
-  test("has a command that gives a role the policy that the program prints", async () => {
-    const command = /## Permissions[\s\S]*?```sh\n([\s\S]*?)```/.exec(README)?.[1] ?? "";
-    const bin = await mkdtemp(join(tmpdir(), "bin-"));
-    onTestFinished(() => rm(bin, { recursive: true }));
-    const script = (name: string, line: string) => writeFile(join(bin, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
-    await script("npx", `shift; exec "${process.execPath}" "${resolve("dist/cli.js")}" "$@"`);
-    // In place of AWS's: says for whom the document is that it was given, and the document.
-    await script("aws", 'echo "$1 $2 $4"; cat "$(echo "$8" | sed s,^file://,,)"');
-    const env = { PATH: `${bin}:${process.env["PATH"]}` };
-    const [called, ...document] = execFileSync("sh", ["-c", command], { env, encoding: "utf8" }).split("\n");
-    expect(called).toBe("iam put-role-policy drainer");
-    expect(JSON.parse(document.join("\n"))).toEqual(printedFor({ AWS_REGION: "eu-west-1" }));
-  });
-
   test("stays short enough to be read", () => {
-    expect(README.split("\n").length).toBeLessThanOrEqual(200);
+    expect(README.split("\n").length).toBeLessThanOrEqual(150);
   });
+});
+
+test("docs/install.md has a command that gives a role the policy that the program prints", async () => {
+  const command =
+    /## IAM permissions[\s\S]*?```sh\n([\s\S]*?)```/.exec(readFileSync("docs/install.md", "utf8"))?.[1] ?? "";
+  const bin = await mkdtemp(join(tmpdir(), "bin-"));
+  onTestFinished(() => rm(bin, { recursive: true }));
+  // In place of AWS's: prints the names that the document was given for, and the document.
+  const aws = '#!/bin/sh\necho "$1 $2 $4"; cat "$(echo "$8" | sed s,^file://,,)"\n';
+  await writeFile(join(bin, "aws"), aws, { mode: 0o755 });
+  const env = { PATH: `${bin}:${dirname(process.execPath)}:${process.env["PATH"]}` };
+  const [called, ...document] = execFileSync("sh", ["-c", command], { env, encoding: "utf8" }).split("\n");
+  expect(called).toBe("iam put-role-policy hasta-la-vista");
+  expect(JSON.parse(document.join("\n"))).toEqual(printedFor({ AWS_REGION: "eu-west-1" }));
 });
 
 test("docs/configuration.md lists every option as the program has it (`npm run docs` writes it)", () => {
@@ -43,10 +44,67 @@ test("docs/configuration.md lists every option as the program has it (`npm run d
   expect(document).toBe(withOptionsTable(document));
 });
 
-test.each(DOCUMENTS)("every link in %s leads somewhere", (document) => {
-  const text = readFileSync(document, "utf8");
-  const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? "");
-  expect(targets.filter((target) => !existsSync(join(dirname(document), target)))).toEqual([]);
+test.each(DOCUMENTS)("every link in %s leads to a file, and to a heading of it", (document) => {
+  const missing = linksOf(document).filter(({ path, anchor }) => {
+    if (!existsSync(path)) return true;
+    return anchor !== undefined && !anchorsOf(path).includes(anchor);
+  });
+  expect(missing).toEqual([]);
+});
+
+test("every page of docs can be reached from the index, which stands in the README", () => {
+  const reached = new Set(linksOf("docs/README.md").map(({ path }) => path));
+  const pages = DOCUMENTS.filter((document) => document.startsWith("docs/") && document !== "docs/README.md");
+  expect(pages.length).toBeGreaterThan(12);
+  expect(pages.filter((page) => !reached.has(page))).toEqual([]);
+  expect(linksOf("README.md").map(({ path }) => path)).toContain("docs/README.md");
+});
+
+test.each(DOCUMENTS)("every file of the project that %s names exists", (document) => {
+  const named = [...readFileSync(document, "utf8").matchAll(/`((?:src|test|bench|deploy|docs|decisions)\/[\w./-]+)`/g)];
+  const paths = named.map((match) => match[1] ?? "");
+  expect(paths.filter((path) => !existsSync(path) && !existsSync(`${path}.md`))).toEqual([]);
+});
+
+test("no file runs the program by its name in the npm registry, where the name is not ours", () => {
+  const files = filesBelow(".");
+  expect(files.length).toBeGreaterThan(400);
+  // Written so that this file does not match.
+  const runs = /\b(?:npx|npm (?:exec|x)|pnpm dlx|yarn dlx|bunx)(?:\s+-{1,2}[\w-]+)*\s+hasta-la-vista\b/;
+  expect(files.filter((file) => runs.test(readFileSync(file, "utf8")))).toEqual([]);
+  const installs = /\bnpm (?:install|i|add)(?:\s+-{1,2}[\w-]+)*\s+hasta-la-vista\b/;
+  expect(files.filter((file) => installs.test(readFileSync(file, "utf8")))).toEqual([]);
+});
+
+test("names of tarballs and images in the documents have the package's version", () => {
+  const texts = [...DOCUMENTS, "deploy/kubernetes/hasta-la-vista.yaml"]
+    .map((file) => readFileSync(file, "utf8"))
+    .join();
+  const versions = [...texts.matchAll(/hasta-la-vista(?:-(\d[\w.-]*)\.tgz|:(\d[\w.-]*))/g)].map(
+    ([, tarball, image]) => tarball ?? image,
+  );
+  expect(versions.length).toBeGreaterThan(3);
+  expect([...new Set(versions)]).toEqual([manifest.version]);
+});
+
+describe("the changelog", () => {
+  const lines = readFileSync("CHANGELOG.md", "utf8").split("\n");
+  const GROUPS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"];
+
+  test("has Unreleased on top, and a date at every version", () => {
+    const [first, ...released] = lines.filter((line) => line.startsWith("## "));
+    expect(first).toBe("## Unreleased");
+    expect(released.filter((line) => !/^## \[?\d+\.\d+\.\d+[\w.-]*\]? - \d{4}-\d\d-\d\d$/.test(line))).toEqual([]);
+  });
+
+  test("groups changes by the kinds of Keep a Changelog, each once a version", () => {
+    const sections = lines.join("\n").split(/^## /m).slice(1);
+    for (const section of sections) {
+      const groups = [...section.matchAll(/^### (.+)$/gm)].map((match) => match[1] ?? "");
+      expect(groups.filter((group) => !GROUPS.includes(group))).toEqual([]);
+      expect(new Set(groups).size).toBe(groups.length);
+    }
+  });
 });
 
 test("the map in ARCHITECTURE names only files and folders that exist", () => {

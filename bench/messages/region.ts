@@ -111,7 +111,7 @@ export class MessagesRegion {
       const group = world.addAutoScalingGroup({ name: `asg-${first}`, instanceIds, hooks: [HOOK] });
       for (const instanceId of instanceIds) {
         const scaleIn = group.beginScaleIn(instanceId, now);
-        scaleIn.settle(now);
+        scaleIn.catchUp(now);
         const [action] = scaleIn.activeActions(now);
         if (action === undefined) throw new Error(`no hook waits for ${instanceId}`);
         this.#actions.set(instanceId, action);

@@ -128,7 +128,7 @@ class Days {
       },
     });
     this.#background = [
-      this.#engine.keepIndex(this.#stop.signal),
+      this.#engine.maintainIndex(this.#stop.signal),
       this.#every(RECONCILE_MS, () => this.#fleet.reconcile()),
       this.#every(POOL_LIFE_MS, () => this.#fleet.replaceOldestPool()),
     ];

@@ -26,7 +26,7 @@ export interface Engine {
    * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
    * Without it, or with INDEX_RATE=0, every drain searches first.
    */
-  keepIndex(signal: AbortSignal): Promise<void>;
+  maintainIndex(signal: AbortSignal): Promise<void>;
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
@@ -61,7 +61,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(ledger && { ledger }),
       registersAgain: config.undo,
     }),
-    keepIndex: (signal) => cloud.keepIndex(signal),
+    maintainIndex: (signal) => cloud.maintainIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {
       const by = { urgency: () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const, signal };

@@ -35,22 +35,22 @@ export function openQueue(
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
   const where = awsClientOptions(config);
-  const heard = (event: QueueEvent | HookEvent) => {
+  const onEvent = (event: QueueEvent | HookEvent) => {
     writeLine(log, sourceLine(event));
     count(metrics, event);
   };
   const recommendations = new Recommendations({
     clock,
     undoAfterMs: config.rebalanceUndoMs,
-    undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
-    heard: (event) => writeLine(log, recommendationLine(event)),
+    undo: (drained) => undoRecommended(drained, { ledger, drainer }, abandon),
+    onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
   const autoScaling = createAutoScalingClient(where);
-  const hooks = new LifecycleHooks({ ...calls, autoScaling, heard });
+  const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
   const machines = new ReturningMachines({
-    ...{ ...calls, autoScaling, isRunning, then: config.returningNodes },
-    heard: (event) => writeLine(log, returnLine(event)),
+    ...{ ...calls, autoScaling, isRunning, afterwards: config.returningNodes },
+    onEvent: (event) => writeLine(log, returnLine(event)),
   });
   const queue = new SqsQueue({
     ...calls,
@@ -65,7 +65,7 @@ export function openQueue(
     dryRun,
     ...(config.rebalance === "drain" ? { recommendations } : {}),
     inFlightMax: config.queueInFlightMax,
-    observers: [heard],
+    observers: [onEvent],
     abandon,
   });
   metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });

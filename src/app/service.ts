@@ -3,7 +3,7 @@ import { newAbort, withAnyOf } from "../drain/abort.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
 import { drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
-import { asDrainError, DrainError, shown } from "../drain/errors.ts";
+import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
@@ -54,8 +54,8 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const observers = [drainLog(log), metrics.observe];
   const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
   const { drainer, checkAccess } = engine;
-  const resumed = takeUp(config, { ledger, drainer, abandon, log });
-  const index = engine.keepIndex(stop);
+  const resumed = resumeDrains(config, { ledger, drainer, abandon, log });
+  const index = engine.maintainIndex(stop);
   const source = new HttpSource();
   const queue = openQueue(config, {
     ...{ clock, metrics, log, abandon, ledger, drainer, isRunning: engine.isRunning },
@@ -72,7 +72,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),
-    follow: (drain, heard) => ledger.follow(drain, heard),
+    follow: (drain, onEntry) => ledger.follow(drain, onEntry),
     running: (drainId) => drainer.running(drainId),
   };
   const undoing = new Set<Promise<unknown>>();
@@ -187,20 +187,21 @@ async function openDrains(
     for (const finding of opened.findings) log.warn(finding);
     return opened;
   } catch (error) {
-    const place = `${givenBy.stateDir} is '${shown(stateDir)}'`;
+    const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
     throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
   }
 }
 
-/** Takes up every drain that an earlier process has left. Resolves when they run: each with its end. */
-async function takeUp(
+/** Resumes every drain that an earlier process has not ended. Resolves when they run: each with its end. */
+async function resumeDrains(
   { dryRun }: Config,
   { ledger, drainer, abandon, log }: Pick<Serving, "ledger" | "abandon" | "log"> & { readonly drainer: Drainer },
 ): Promise<readonly Promise<void>[]> {
   try {
-    const left = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
-    if (!dryRun) return left.map((record) => drainer.resume(record, abandon));
-    for (const { id, node } of left) log.warn({ drain: id, node: node.id }, "not taken up: a dry run changes nothing");
+    const unfinished = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
+    if (!dryRun) return unfinished.map((record) => drainer.resume(record, abandon));
+    for (const { id, node } of unfinished)
+      log.warn({ drain: id, node: node.id }, "not taken up: a dry run changes nothing");
   } catch (error) {
     const { code, message } = asDrainError(error);
     log.error({ code, error: message }, "what an earlier process has left of drains is not known, and not taken up");

@@ -2,7 +2,7 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { OptionFileError, readSecrets } from "../config/files.ts";
 import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
 import type { Clock } from "../drain/clock.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
 import { reread } from "../web/reread.ts";
@@ -137,8 +137,8 @@ function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, g
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `${givenBy.host} is '${shown(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`;
+      return `${givenBy.host} is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`;
     default:
-      return `can't listen on ${shown(host)}:${port}: ${message}`;
+      return `can't listen on ${printable(host)}:${port}: ${message}`;
   }
 }

@@ -1,4 +1,4 @@
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { QueueAddress } from "./queue-address.ts";
 
 /** What a policy is for. */
@@ -151,7 +151,7 @@ function checkedCluster({ clusterName, names }: PolicyNeeds): string {
   if (!TAG_TEXT.test(clusterName)) {
     const name = names?.clusterName ?? "CLUSTERNAME";
     throw new RangeError(
-      `${name} is '${shown(clusterName)}', which no tag on AWS can be: give letters, digits, spaces and _.:/=+-@`,
+      `${name} is '${printable(clusterName)}', which no tag on AWS can be: give letters, digits, spaces and _.:/=+-@`,
     );
   }
   return clusterName;

@@ -26,7 +26,8 @@ export function isExcepted(host: string, port: number, except = ""): boolean {
       if (each === "*") return true;
       const [, listed = "", ofPort] = /^(.*?)(?::(\d+))?$/.exec(each.replace(/^\[(.*)\]/, "$1")) ?? [];
       // An IPv6 address is not a name with a port.
-      const [domain, itsPort] = each.split(":").length > 2 ? [each.replace(/^\[|\]$/g, ""), undefined] : [listed, ofPort];
+      const [domain, itsPort] =
+        each.split(":").length > 2 ? [each.replace(/^\[|\]$/g, ""), undefined] : [listed, ofPort];
       if (itsPort !== undefined && Number(itsPort) !== port) return false;
       const bare = domain.replace(/^\*?\./, "");
       return bare !== "" && (name === bare || name.endsWith(`.${bare}`));

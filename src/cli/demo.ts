@@ -1,25 +1,13 @@
-import type { Command } from "commander";
 import { type DemoRun, runStrategy } from "../demo/run.ts";
 import { STRATEGIES } from "../demo/strategies.ts";
 import { comparisonText, demoReport, INTRODUCTION, nextStepText } from "../demo/text.ts";
 import { newAbort } from "../drain/abort.ts";
+import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 
-export function addDemoCommand(program: Command): void {
-  program
-    .command("demo")
-    .summary("take a node away from a simulated cluster, under real traffic")
-    .description(
-      "Takes a node away from a simulated cluster in three ways, under real traffic, and compares what clients lose. Needs no AWS account and no network.",
-    )
-    .option("--json", "print one JSON object on stdout, and everything else on stderr")
-    .action(async ({ json = false }: { readonly json?: boolean }) => {
-      process.exitCode = await demo(json);
-    });
-}
-
-async function demo(json: boolean): Promise<number> {
-  const say = (text: string) => (json ? process.stderr : process.stdout).write(`${text}\n`);
+export async function runDemo({ options, streams: { stdout, stderr } }: Call): Promise<number> {
+  const json = options["json"] === true;
+  const say = (text: string) => (json ? stderr : stdout).write(`${text}\n`);
   const signal = newAbort().signal;
   say(INTRODUCTION);
   const runs: DemoRun[] = [];
@@ -30,7 +18,7 @@ async function demo(json: boolean): Promise<number> {
     say(`  ${run.losses.length} of ${run.sent} requests lost, at ${rate} a second\n`);
     runs.push(run);
   }
-  if (json) process.stdout.write(`${JSON.stringify(demoReport(runs))}\n`);
+  if (json) stdout.write(`${JSON.stringify(demoReport(runs))}\n`);
   else say(`${comparisonText(runs)}\n\n${nextStepText()}`);
   const first = runs.at(0)?.losses.length ?? 0;
   const last = runs.at(-1)?.losses.length ?? 0;

@@ -1,9 +1,9 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/config.ts";
-import { asDrainError, shown } from "../drain/errors.ts";
-import { outcomeReport } from "../drain/report.ts";
+import { asDrainError, printable } from "../drain/errors.ts";
+import type { OutcomeReport } from "../drain/report.ts";
+import type { Streams } from "./call.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
-import { RemoteError } from "./remote-service.ts";
 
 /** Lines on a screen. `--json` lists all problems. */
 const PROBLEMS_SHOWN_MAX = 20;
@@ -17,6 +17,17 @@ export class UsageError extends Error {
   }
 }
 
+/** The service could not be asked, or answered with something else than it would. */
+export class RemoteError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.notDrained) {
+    super(message);
+    this.name = "RemoteError";
+    this.exitCode = exitCode;
+  }
+}
+
 /** What a program gets to read with `--json` where there is no result. */
 interface FailureReport {
   readonly error: { readonly code: string; readonly message: string; readonly problems?: readonly string[] };
@@ -26,39 +37,39 @@ interface FailureReport {
  * Says on stderr what went wrong, and with `json` in one object on stdout too. Returns the exit code. Help and version,
  * which commander throws when it has printed them, are no failures.
  */
-export function tellFailure(error: unknown, json: boolean): number {
+export function tellFailure(error: unknown, streams: Streams, json: boolean): number {
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
-  if (error instanceof CommanderError) return tell(json, "usage", [sentence(error)]);
-  if (error instanceof UsageError) return tell(json, "usage", [error.message]);
-  if (error instanceof ConfigError) return tell(json, "configuration", error.problems);
+  if (error instanceof CommanderError) return tell(streams, json, "usage", [sentence(error)]);
+  if (error instanceof UsageError) return tell(streams, json, "usage", [error.message]);
+  if (error instanceof ConfigError) return tell(streams, json, "configuration", error.problems);
 
   if (error instanceof RemoteError) {
-    const message = shown(error.message, PROBLEM_LENGTH_MAX);
-    process.stderr.write(`hasta-la-vista: ${message}\n`);
-    print(json, { error: { code: "service", message } } satisfies FailureReport);
+    const message = printable(error.message, PROBLEM_LENGTH_MAX);
+    streams.stderr.write(`hasta-la-vista: ${message}\n`);
+    print(streams, json, { error: { code: "service", message } } satisfies FailureReport);
     return error.exitCode;
   }
   const failure = asDrainError(error);
   const { code } = failure;
-  const message = shown(failure.message, PROBLEM_LENGTH_MAX);
-  process.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
+  const message = printable(failure.message, PROBLEM_LENGTH_MAX);
+  streams.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
   // Nothing has failed there: the node can go.
-  if (code === "instance-gone") print(json, outcomeReport({ status: code, message }));
-  else print(json, { error: { code, message } } satisfies FailureReport);
+  if (code === "instance-gone") print(streams, json, { status: code, message } satisfies OutcomeReport);
+  else print(streams, json, { error: { code, message } } satisfies FailureReport);
   return exitCodeOfFailure(code);
 }
 
-function tell(json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
-  const problems = given.map((problem) => shown(problem, PROBLEM_LENGTH_MAX));
-  process.stderr.write(`hasta-la-vista: ${problemsText(problems)}\n`);
-  print(json, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
+function tell(streams: Streams, json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
+  const problems = given.map((problem) => printable(problem, PROBLEM_LENGTH_MAX));
+  streams.stderr.write(`hasta-la-vista: ${problemsText(problems)}\n`);
+  print(streams, json, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
   return EXIT.usage;
 }
 
-function print(json: boolean, report: object): void {
-  if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+function print(streams: Streams, json: boolean, report: object): void {
+  if (json) streams.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
 function problemsText(problems: readonly string[]): string {

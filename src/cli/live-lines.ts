@@ -1,9 +1,17 @@
-import { type DefaultRenderer, Listr, type ListrTaskWrapper, type SimpleRenderer } from "listr2";
+import {
+  type DefaultRenderer,
+  Listr,
+  ListrLogger,
+  type ListrTaskWrapper,
+  ProcessOutput,
+  type SimpleRenderer,
+} from "listr2";
 import type { Clock } from "../drain/clock.ts";
 import { keyOf } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { DrainPlan } from "../drain/plan.ts";
 import { registrationReport } from "../drain/report.ts";
+import type { Output } from "./call.ts";
 import { guardText, planSummary } from "./event-text.ts";
 import { aligned, placeCells, seconds } from "./text.ts";
 
@@ -26,14 +34,16 @@ const TICK_MS = 1_000;
 /** On a terminal: one line for each registration, with its state and the time left. */
 export class LiveLines {
   readonly #clock: Clock;
+  readonly #stdout: Output;
   readonly #stop = new AbortController();
   readonly #shown = new Map<string, Shown>();
   /** What happened before all lines were known, and when, in milliseconds since the epoch. */
   readonly #before: { readonly event: DrainEvent; readonly at: number }[] = [];
   #done: Promise<unknown> = Promise.resolve();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, stdout: Output) {
     this.#clock = clock;
+    this.#stdout = stdout;
   }
 
   readonly observe = (event: DrainEvent): void => {
@@ -99,7 +109,7 @@ export class LiveLines {
   }
 
   #start(plan: DrainPlan): void {
-    process.stdout.write(`${planSummary(plan)}\n`);
+    this.#stdout.write(`${planSummary(plan)}\n`);
     const texts = aligned(plan.registrations.map(({ registration }) => placeCells(registrationReport(registration))));
     for (const [index, { registration, holdMs }] of plan.registrations.entries()) {
       let end = () => {};
@@ -131,7 +141,7 @@ export class LiveLines {
       exitOnError: false,
       // Ctrl-C is the drain's to answer: listr2 would end the program.
       registerSignalListeners: false,
-      rendererOptions: { showErrorMessage: false },
+      rendererOptions: { showErrorMessage: false, logger: terminalLogger(this.#stdout) },
     }).run();
     void this.#tick();
   }
@@ -159,6 +169,12 @@ export class LiveLines {
       // Closed.
     }
   }
+}
+
+/** As listr2 makes its own, on the run's output. It moves the cursor by that, so it is a terminal in earnest. */
+function terminalLogger(stdout: Output): ListrLogger {
+  const output = new ProcessOutput(stdout as NodeJS.WriteStream);
+  return new ListrLogger({ useIcons: true, toStderr: [], processOutput: output });
 }
 
 function titleOf({ text, state, holdUntil }: Shown, now: number): string {

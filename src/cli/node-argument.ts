@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { DEADLINE_SECONDS_MAX, type DrainRequest, parseNodeReference } from "../drain/request.ts";
+import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
 import { numberOf } from "./options.ts";
 import type { ServerOptions } from "./server-option.ts";
@@ -26,6 +27,11 @@ export function addNodeArgument(command: Command): Command {
 
 export function addDeadlineOption(command: Command): Command {
   return command.option("--deadline <seconds>", "the machine may be gone so many seconds from now", readDeadline);
+}
+
+/** The node that was typed. */
+export function nodeOf({ args: [node = ""] }: Call): string {
+  return node;
 }
 
 export function requestFrom(

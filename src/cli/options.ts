@@ -4,13 +4,13 @@ import {
   OPTIONS,
   type Option,
   type OptionName,
-  processEnvironment,
+  printableDefault,
   readConfig,
-  shownDefault,
   type Verb,
 } from "../config/config.ts";
 import { oneOf } from "../config/values.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
+import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
@@ -30,8 +30,8 @@ export function addOptions(command: Command, verb: Verb): Command {
 }
 
 /** The configuration from the command's flags and the environment. Throws `ConfigError`. */
-export function configFrom(command: Command, verb: Verb): Config {
-  return readConfig({ verb, environment: processEnvironment(), flags: flagsFrom(command) });
+export function configFrom({ command, environment }: Call, verb: Verb): Config {
+  return readConfig({ verb, environment, flags: flagsFrom(command) });
 }
 
 /** The options that were given as flags. */
@@ -59,7 +59,7 @@ export function numberOf(
   return (given) => {
     const value = Number(given);
     if (/^\d+(\.\d+)?$/.test(given) && isAllowed(value)) return value;
-    throw new UsageError(`${flag} is '${shown(given)}': give ${advice}`);
+    throw new UsageError(`${flag} is '${printable(given)}': give ${advice}`);
   };
 }
 
@@ -70,13 +70,13 @@ export function wordOf<const T extends string>(flag: string, words: readonly T[]
     try {
       return read(given);
     } catch (error) {
-      throw new UsageError(`${flag} is '${shown(given)}': ${(error as Error).message}`);
+      throw new UsageError(`${flag} is '${printable(given)}': ${(error as Error).message}`);
     }
   };
 }
 
 function sourceOf(option: Option): string {
-  const shown = shownDefault(option);
+  const shown = printableDefault(option);
   return `[${option.variable}${shown === undefined ? "" : `, default: ${shown}`}]`;
 }
 

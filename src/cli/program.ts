@@ -1,39 +1,79 @@
 import { Command } from "commander";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
+import type { Environment, SignalName, Signals, Streams, Verb } from "./call.ts";
+import { EXIT } from "./exit-codes.ts";
 import { tellFailure, UsageError } from "./failure.ts";
 import { VERSION } from "./version.ts";
 
-/**
- * Runs one of `verbs`, and leaves the exit code in `process.exitCode`. Whatever goes wrong is said in a line each.
- * `hasDefault`: one of them needs no name.
- */
-export async function runProgram(
-  verbs: readonly ((program: Command) => void)[],
-  { hasDefault = false }: { readonly hasDefault?: boolean } = {},
-): Promise<void> {
-  const program = new Command("hasta-la-vista")
+export interface ProgramInput {
+  readonly given: readonly string[];
+  readonly environment: Environment;
+  readonly streams: Streams;
+  /** One of the verbs needs no name. */
+  readonly hasDefault?: boolean;
+}
+
+/** Runs one of `verbs`, and resolves to the exit code. Each problem is said in a line. */
+export async function runProgram(verbs: readonly Verb[], input: ProgramInput): Promise<number> {
+  const signals = new RunSignals(input.streams.signals);
+  const { stdout, stderr } = input.streams;
+  const streams: Streams = {
+    // Not opened before it is read.
+    get stdin() {
+      return input.streams.stdin;
+    },
+    ...{ stdout, stderr, signals },
+  };
+  let endNow = (_: number) => {};
+  const ended = new Promise<number>((resolve) => {
+    endNow = resolve;
+  });
+  try {
+    return await Promise.race([ended, runVerb(verbs, { ...input, streams }, endNow)]);
+  } finally {
+    signals.forget();
+  }
+}
+
+async function runVerb(
+  verbs: readonly Verb[],
+  { given, environment, streams, hasDefault = false }: ProgramInput,
+  endNow: (exitCode: number) => void,
+): Promise<number> {
+  let exitCode: number = EXIT.done;
+  try {
+    const program = programFor(streams);
+    for (const { declare, load } of verbs) {
+      const command = declare(program);
+      command.action(async () => {
+        const run = await load();
+        exitCode = await run({ args: command.args, options: command.opts(), command, environment, streams, endNow });
+      });
+    }
+    await parse(program, given, hasDefault);
+    return exitCode;
+  } catch (error) {
+    return tellFailure(error, streams, given.includes("--json"));
+  }
+}
+
+function programFor({ stdout, stderr }: Streams): Command {
+  const widthOf = ({ isTTY, columns }: Streams["stdout"]) => (isTTY === true ? columns : undefined) ?? 80;
+  return new Command("hasta-la-vista")
     .description(
       "Takes a Kubernetes node out of every AWS load balancer, holds it until traffic has really ended, and only then lets it go.",
     )
     .version(VERSION)
     .exitOverride()
-    // Said by `tellFailure`, in our form.
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      getOutHelpWidth: () => widthOf(stdout),
+      getErrHelpWidth: () => widthOf(stderr),
+      // Said by `tellFailure`, in our form.
+      outputError: () => {},
+    })
     .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration, 3 refused.");
-  for (const addTo of verbs) addTo(program);
-  // A reader that leaves (`| head`) must not end a drain.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
-  const given = process.argv.slice(2);
-  try {
-    await parse(program, given, hasDefault);
-  } catch (error) {
-    process.exitCode = tellFailure(error, given.includes("--json"));
-  }
-  // Whoever waits for the exit waits for the answer: aborted calls and their back-off timers must not delay it.
-  await Promise.all(
-    [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))),
-  );
-  process.exit();
 }
 
 async function parse(program: Command, given: readonly string[], hasDefault: boolean): Promise<void> {
@@ -49,6 +89,30 @@ async function parse(program: Command, given: readonly string[], hasDefault: boo
     if (isKnown) throw error;
     const guess = /Did you mean ([^?]+)\?/.exec((error as Error).message)?.[1];
     const advice = guess === undefined ? `give one of ${verbs.join(", ")}` : `did you mean ${guess}?`;
-    throw new UsageError(`unknown command '${shown(verb)}': ${advice}`);
+    throw new UsageError(`unknown command '${printable(verb)}': ${advice}`);
+  }
+}
+
+/** Signals of which nothing stays listened to when the run is over. */
+class RunSignals implements Signals {
+  readonly #signals: Signals;
+  #listening: readonly { readonly name: SignalName; readonly listener: () => void }[] = [];
+
+  constructor(signals: Signals) {
+    this.#signals = signals;
+  }
+
+  on(name: SignalName, listener: () => void): void {
+    this.#listening = [...this.#listening, { name, listener }];
+    this.#signals.on(name, listener);
+  }
+
+  off(name: SignalName, listener: () => void): void {
+    this.#listening = this.#listening.filter((one) => one.name !== name || one.listener !== listener);
+    this.#signals.off(name, listener);
+  }
+
+  forget(): void {
+    for (const { name, listener } of this.#listening) this.off(name, listener);
   }
 }

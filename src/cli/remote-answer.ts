@@ -1,7 +1,8 @@
 import type { DrainErrorCode } from "../drain/errors.ts";
 import type { OutcomeReport } from "../drain/report.ts";
 import { EXIT, exitCodeOf, exitCodeOfFailure } from "./exit-codes.ts";
-import { type RemoteAnswer, RemoteError } from "./remote-service.ts";
+import { RemoteError } from "./failure.ts";
+import type { RemoteAnswer } from "./remote-service.ts";
 
 interface Problem {
   readonly detail?: string;

@@ -1,12 +1,16 @@
-import type { Command } from "commander";
+import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import type { NodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
+import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
+import { RemoteError } from "./failure.ts";
+import { nodeOf } from "./node-argument.ts";
 import { type Understood, understand } from "./remote-answer.ts";
-import { type RemoteAnswer, RemoteError, type RemoteService } from "./remote-service.ts";
-import { remoteFrom } from "./server-option.ts";
+import { remoteFrom } from "./remote-from.ts";
+import type { RemoteAnswer, RemoteService } from "./remote-service.ts";
 import { interruptSignal } from "./shutdown.ts";
-import { outcomeText, planText } from "./text.ts";
+import { nodeStatusText, outcomeText, planText } from "./text.ts";
 
 export interface RemoteDrainOptions {
   readonly server: URL;
@@ -20,16 +24,12 @@ export interface RemoteDrainOptions {
 }
 
 /** `drain --server`: returns the exit code. */
-export async function drainRemotely(
-  node: string,
-  options: RemoteDrainOptions,
-  command: Command,
-  clock: Clock,
-): Promise<number> {
+export async function drainRemotely(options: RemoteDrainOptions, call: Call, clock: Clock): Promise<number> {
   const startedAt = clock.now();
-  const { service, config } = await remoteFrom(command, "drain", options.server);
+  const node = nodeOf(call);
+  const { service, config } = await remoteFrom(call, "drain", options.server);
   const { reason, deadline, force, wait = true } = options;
-  const answer = await askForDrain(service, {
+  const answer = await askForDrain(call, service, {
     ...named(node),
     ...(wait === true ? {} : { wait }),
     ...(deadline === undefined ? {} : { deadline }),
@@ -41,49 +41,63 @@ export async function drainRemotely(
   const { drainId } = answer.body;
   if (answer.status === 202) {
     const text = `The drain ${drainId} has begun and goes on in the service: 'status ${node}' shows how it fares.`;
-    process.stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
+    call.streams.stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
     return wait === false ? EXIT.done : EXIT.notDrained;
   }
   const understood = understand(answer);
   const { outcome } = understood;
-  return print(answer, understood, options.json, outcome && outcomeText(outcome, clock.now() - startedAt));
+  return print(call, answer, understood, outcome && outcomeText(outcome, clock.now() - startedAt));
 }
 
 /** `plan --server`: returns the exit code. */
 export async function planRemotely(
-  node: string,
   options: Pick<RemoteDrainOptions, "server" | "json" | "deadline">,
-  command: Command,
+  call: Call,
 ): Promise<number> {
-  const { service } = await remoteFrom(command, "plan", options.server);
+  const { service } = await remoteFrom(call, "plan", options.server);
   const { deadline } = options;
-  const answer = await askForDrain(service, {
-    ...named(node),
+  const answer = await askForDrain(call, service, {
+    ...named(nodeOf(call)),
     ...(deadline === undefined ? {} : { deadline }),
     dryRun: true,
   });
   const understood = understand(answer);
   const { outcome } = understood;
-  if (outcome?.status !== "planned") return print(answer, understood, options.json, outcome && outcomeText(outcome, 0));
-  process.stdout.write(`${options.json ? JSON.stringify(outcome.plan) : planText(outcome.plan)}\n`);
+  if (outcome?.status !== "planned") return print(call, answer, understood, outcome && outcomeText(outcome, 0));
+  call.streams.stdout.write(`${options.json ? JSON.stringify(outcome.plan) : planText(outcome.plan)}\n`);
+  return EXIT.done;
+}
+
+/** `status --server`: returns the exit code. */
+export async function statusRemotely(
+  { server, json }: Pick<RemoteDrainOptions, "server"> & { readonly json: true | undefined },
+  call: Call,
+): Promise<number> {
+  const { service } = await remoteFrom(call, "status", server);
+  const path = `/nodes/${encodeURIComponent(nodeOf(call))}`;
+  const answer = await service.ask("GET", path, undefined, newAbort().signal);
+  if (answer.status !== 200) return print(call, answer, understand(answer), undefined);
+  const report = answer.body as unknown as NodeStatusReport;
+  const text = () => `${nodeStatusText(report)}${report.drain === undefined ? "\n\nNo drain runs for it." : ""}`;
+  call.streams.stdout.write(`${json ? JSON.stringify(report) : text()}\n`);
   return EXIT.done;
 }
 
 /** Answers are printed as they came, or in words; problems without an outcome go to stderr. */
 export function print(
+  { options: { json }, streams: { stdout, stderr } }: Call,
   { body }: RemoteAnswer,
   { exitCode, problem }: Understood,
-  json: true | undefined,
   text: string | undefined,
 ): number {
-  if (problem !== undefined) process.stderr.write(`hasta-la-vista: ${problem}\n`);
-  if (json) process.stdout.write(`${JSON.stringify(body)}\n`);
-  else if (text !== undefined) process.stdout.write(`${text}\n`);
+  if (problem !== undefined) stderr.write(`hasta-la-vista: ${problem}\n`);
+  if (json === true) stdout.write(`${JSON.stringify(body)}\n`);
+  else if (text !== undefined) stdout.write(`${text}\n`);
   return exitCode;
 }
 
-async function askForDrain(service: RemoteService, body: object): Promise<RemoteAnswer> {
-  const interrupted = interruptSignal();
+async function askForDrain(call: Call, service: RemoteService, body: object): Promise<RemoteAnswer> {
+  const interrupted = interruptSignal(call);
   try {
     return await service.ask("POST", "/drain", body, interrupted);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { EXIT } from "./exit-codes.ts";
+import { RemoteError } from "./failure.ts";
 
 /** A service that does not take the connection within this time is not there. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -15,17 +16,6 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
-
-/** The service could not be asked, or answered with something else than it would. */
-export class RemoteError extends Error {
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode: number = EXIT.notDrained) {
-    super(message);
-    this.name = "RemoteError";
-    this.exitCode = exitCode;
-  }
-}
 
 export interface RemoteAnswer {
   readonly status: number;

@@ -1,10 +1,17 @@
 import type { Config } from "../config/config.ts";
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import type { Call, SignalName, Streams } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 
+const NAMES: readonly SignalName[] = ["SIGTERM", "SIGINT"];
+
 /** SIGTERM in two stages: the first stops taking requests; the second, or the end of the grace, abandons drains. */
-export function listenForShutdown({ shutdownGraceMs }: Pick<Config, "shutdownGraceMs">, clock: Clock) {
+export function listenForShutdown(
+  { shutdownGraceMs }: Pick<Config, "shutdownGraceMs">,
+  { signals }: Pick<Streams, "signals">,
+  clock: Clock,
+) {
   const stop = newAbort();
   const abandon = newAbort();
   const ended = newAbort();
@@ -16,23 +23,33 @@ export function listenForShutdown({ shutdownGraceMs }: Pick<Config, "shutdownGra
       () => {}, // The drains ended before the grace did.
     );
   };
-  const names = ["SIGTERM", "SIGINT"] as const;
-  for (const name of names) process.on(name, onSignal);
+  for (const name of NAMES) signals.on(name, onSignal);
   const ignore = () => {
     ended.abort();
-    for (const name of names) process.off(name, onSignal);
+    for (const name of NAMES) signals.off(name, onSignal);
   };
   return { stop: stop.signal, abandon: abandon.signal, ignore };
 }
 
-/** Aborts at the first Ctrl-C, so that the end can say how things stand. The second one ends the program. */
-export function interruptSignal(): AbortSignal {
+/** Aborts at the first Ctrl-C, so that the end can say how things stand. The second one ends the run. */
+export function interruptSignal({ streams: { signals }, endNow }: Pick<Call, "streams" | "endNow">): AbortSignal {
   const interrupted = newAbort();
   const onSignal = () => {
-    if (interrupted.signal.aborted) process.exit(EXIT.notDrained);
+    if (interrupted.signal.aborted) endNow(EXIT.notDrained);
     interrupted.abort();
   };
-  // Listened to until the end: with nobody listening, what restores the terminal's cursor would end the program.
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, onSignal);
+  // Listened to until the end: with no listener, what restores the terminal's cursor would end the program.
+  for (const name of NAMES) signals.on(name, onSignal);
   return interrupted.signal;
+}
+
+/** Resolves at the first Ctrl-C or SIGTERM. A second one ends the program, and its processes with it. */
+export function nextInterrupt({ signals }: Pick<Streams, "signals">): Promise<void> {
+  return new Promise((resolve) => {
+    const onSignal = () => {
+      for (const name of NAMES) signals.off(name, onSignal);
+      resolve();
+    };
+    for (const name of NAMES) signals.on(name, onSignal);
+  });
 }

@@ -1,33 +1,20 @@
-import type { Command } from "commander";
 import { ConfigError } from "../config/config.ts";
 import { readTextFile } from "../config/files.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import { ScaledClock } from "../simulator/clock.ts";
-import { isEveryAddress, LOOPBACK } from "../simulator/listen.ts";
+import { isEveryAddress } from "../simulator/listen.ts";
 import { type OpenRegion, openRegion } from "../simulator/scenario/open-region.ts";
 import { ScenarioError } from "../simulator/scenario/problem.ts";
 import { readScenario } from "../simulator/scenario/read-scenario.ts";
 import type { Scenario } from "../simulator/scenario/schema.ts";
+import type { Call, Output, Streams } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
-import { UsageError } from "./failure.ts";
-import { numberOf } from "./options.ts";
+import { nextInterrupt } from "./shutdown.ts";
 
-const SPEED_MAX = 1_000;
-const PORT_MAX = 65_535;
 /** Thousands of machines and groups. */
 const SCENARIO_BYTES_MAX = 1_024 * 1_024;
-const readPort = numberOf(
-  "--port",
-  (value) => Number.isInteger(value) && value <= PORT_MAX,
-  `a port from 0 to ${PORT_MAX}, 0 for any free one`,
-);
-const readSpeed = numberOf(
-  "--speed",
-  (value) => value > 0 && value <= SPEED_MAX,
-  `a number above 0 and up to ${SPEED_MAX}, such as 20`,
-);
 /** Another machine's, one of IPv6 where there is none, and one that needs a zone beside it, such as fe80::1. */
 const NOT_AN_ADDRESS_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"]);
 /** A queue's URL, and what became of the message. */
@@ -43,33 +30,12 @@ interface SimulateOptions {
   readonly json?: boolean;
 }
 
-export function addSimulateCommand(program: Command): void {
-  program
-    .command("simulate")
-    .summary("run a simulated AWS region on this machine, for any AWS client")
-    .description(
-      "Runs a simulated AWS region on this machine until Ctrl-C: EC2, Elastic Load Balancing and Auto Scaling for any AWS client, and load balancers that carry real requests. Needs no AWS account.",
-    )
-    .option("--scenario <file>", "what the region holds, in YAML or JSON (docs/scenarios). Default: the demo's cluster")
-    .option("--port <number>", "the port of AWS's endpoint; 0 is any free one", readPort, 0)
-    .option(
-      "--host <address>",
-      "the address to listen on, as the load balancers do; 0.0.0.0 lets other machines in, without any authentication",
-      readHost,
-      LOOPBACK,
-    )
-    .option("--speed <factor>", `simulated seconds in a real one, up to ${SPEED_MAX}`, readSpeed, 1)
-    .option("--json", "print one JSON object")
-    .action(async (options: SimulateOptions) => {
-      process.exitCode = await simulate(options);
-    });
-}
-
-async function simulate({ scenario: file, json = false, ...options }: SimulateOptions): Promise<number> {
+export async function runSimulate({ options, streams }: Call): Promise<number> {
+  const { scenario: file, json = false, ...where } = options as unknown as SimulateOptions;
   const scenario = file === undefined ? DEMO_SCENARIO : await readScenarioFile(file);
-  const interrupted = nextInterrupt();
-  const region = await open(scenario, options);
-  process.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, options.host)}\n`);
+  const interrupted = nextInterrupt(streams);
+  const region = await open(scenario, where, streams);
+  streams.stdout.write(`${json ? JSON.stringify(regionReport(region)) : regionText(region, where.host)}\n`);
   await interrupted;
   await region.close();
   return EXIT.done;
@@ -84,11 +50,15 @@ async function readScenarioFile(file: string): Promise<Scenario> {
   }
 }
 
-async function open(scenario: Scenario, { port, host, speed }: SimulateOptions): Promise<OpenRegion> {
+async function open(
+  scenario: Scenario,
+  { port, host, speed }: Pick<SimulateOptions, "port" | "host" | "speed">,
+  { stderr }: Streams,
+): Promise<OpenRegion> {
   try {
     const onUndelivered = {
-      onDelayed: (error: Error) => complain("event not delivered, to be sent again", error),
-      onGivenUp: (error: Error) => complain("event given up", error),
+      onDelayed: (error: Error) => complain(stderr, "event not delivered, to be sent again", error),
+      onGivenUp: (error: Error) => complain(stderr, "event given up", error),
     };
     return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, onUndelivered });
   } catch (error) {
@@ -98,21 +68,14 @@ async function open(scenario: Scenario, { port, host, speed }: SimulateOptions):
       throw new ConfigError([`port ${port} is not allowed: give a --port above 1023, or 0 for any`]);
     if (syscall === "getaddrinfo" || NOT_AN_ADDRESS_HERE.has(code ?? ""))
       throw new ConfigError([
-        `--host is '${shown(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`,
+        `--host is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`,
       ]);
     throw error;
   }
 }
 
-function complain(what: string, { message }: Error): void {
-  process.stderr.write(`hasta-la-vista: ${what}: ${shown(message, MESSAGE_MAX)}\n`);
-}
-
-/** Resolves at the first Ctrl-C or SIGTERM. A second one ends the program, and its processes with it. */
-function nextInterrupt(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => resolve());
-  });
+function complain(stderr: Output, what: string, { message }: Error): void {
+  stderr.write(`hasta-la-vista: ${what}: ${printable(message, MESSAGE_MAX)}\n`);
 }
 
 function environmentOf({ url, world }: OpenRegion): Readonly<Record<string, string>> {
@@ -151,10 +114,4 @@ function regionText(region: OpenRegion, host: string): string {
     ...(isEveryAddress(host) ? ["# Elsewhere, put this machine's name or address in place of the one above."] : []),
     "# Ctrl-C ends it.",
   ].join("\n");
-}
-
-/** An empty one would be every address. */
-function readHost(given: string): string {
-  if (given.trim() !== "") return given;
-  throw new UsageError(`--host is '${given}': give an address of this machine, such as 127.0.0.1`);
 }

@@ -1,4 +1,4 @@
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type {
   FateReport,
   FoundReport,
@@ -121,7 +121,7 @@ function nodeText({ node }: Pick<PlanReport, "node">): string {
 
 function runningText({ drain }: NodeStatusReport): readonly string[] {
   if (drain === undefined) return [];
-  const why = drain.reasons.map((reason) => `, because: ${shown(reason, 200)}`).join("");
+  const why = drain.reasons.map((reason) => `, because: ${printable(reason, 200)}`).join("");
   const until = drain.limit === undefined ? "" : `; it ends at ${clockTime(drain.limit.at)} at the latest`;
   const drainsSince = `The drain ${drain.drainId} runs since ${clockTime(drain.startedAt)}${why}${until}.`;
   return ["", drainsSince, ...drain.registrations.map(fateText)];

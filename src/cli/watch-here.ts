@@ -37,7 +37,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     clock,
     undoAfterMs: config.rebalanceUndoMs,
     undo: (taken) => undoRecommended(taken, { ledger, drainer }, abandon),
-    heard: (event) => writeLine(log, recommendationLine(event)),
+    onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
   const source = new InstanceMetadata({
     ...{ watch, identity, dryRun: config.dryRun, recommendations },
@@ -53,10 +53,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
 }
 
 /** In a dry run nothing is answered. */
-function hookOf(
-  config: Config,
-  { clock, log, abandon }: Watching,
-): TerminationHook | undefined {
+function hookOf(config: Config, { clock, log, abandon }: Watching): TerminationHook | undefined {
   const { terminationHook: hookName, dryRun } = config;
   if (hookName === undefined || dryRun) return undefined;
   const calls = {
@@ -64,8 +61,8 @@ function hookOf(
     caller: new UnmeteredCaller({ clock }),
     clock,
   };
-  const heard = (event: HookEvent) => writeLine(log, sourceLine(event));
-  const hooks = new LifecycleHooks({ ...calls, heard });
+  const onEvent = (event: HookEvent) => writeLine(log, sourceLine(event));
+  const hooks = new LifecycleHooks({ ...calls, onEvent });
   const onFailure = ({ code, message, isPassing }: DrainError) =>
     log.warn(
       { hook: hookName, code, error: message },

@@ -1,7 +1,8 @@
 import { DEADLINE_SECONDS_MAX } from "../drain/request.ts";
 import { type EndedDrain, type Notice, type NoticeEnd, noticeEnd } from "../sources/standing-notices.ts";
+import { RemoteError } from "./failure.ts";
 import { understand } from "./remote-answer.ts";
-import { RemoteError, type RemoteService } from "./remote-service.ts";
+import type { RemoteService } from "./remote-service.ts";
 import type { Watching } from "./watching.ts";
 
 interface RemoteWatching extends Watching {

@@ -1,6 +1,6 @@
 import type { AwsClientOptions } from "../aws/clients.ts";
-import { shown } from "../drain/errors.ts";
-import { type GuardOptions, isNothing, type Share, shownShare } from "../drain/guard.ts";
+import { printable } from "../drain/errors.ts";
+import { type GuardOptions, isNothing, printableShare, type Share } from "../drain/guard.ts";
 import type { DrainTimes } from "../drain/plan.ts";
 import { OPTIONS, type OptionName } from "./options.ts";
 import type { Option, Verb, WithDefault } from "./values.ts";
@@ -58,8 +58,8 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
           ? declared.default
           : declared.parse(declared.isSecret === true ? given : given.trim());
     } catch (error) {
-      const { shownAs = (text: string) => text } = declared;
-      const what = declared.isSecret === true ? "can't be used" : `is '${shown(shownAs(given ?? ""))}'`;
+      const { printableAs = (text: string) => text } = declared;
+      const what = declared.isSecret === true ? "can't be used" : `is '${printable(printableAs(given ?? ""))}'`;
       refused.add(name);
       problems.push(`${source} ${what}: ${(error as Error).message}`);
       continue;
@@ -119,15 +119,10 @@ export function metadataOrigin({ metadataEndpoint, metadataEndpointMode: mode }:
 }
 
 /** The default as people would give it; undefined where there is none. */
-export function shownDefault({ default: value, defaultText, unit }: Option): string | undefined {
+export function printableDefault({ default: value, defaultText, unit }: Option): string | undefined {
   if (defaultText !== undefined || value === undefined) return defaultText;
-  if (typeof value === "object") return shownShare(value as Share);
+  if (typeof value === "object") return printableShare(value as Share);
   return String(unit === "seconds" ? Number(value) / 1_000 : value);
-}
-
-/** The one place that reads the environment. */
-export function processEnvironment(): Readonly<Record<string, string | undefined>> {
-  return process.env;
 }
 
 function secretProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import { type Config, OPTIONS } from "./config.ts";
 
 /**
@@ -45,7 +45,7 @@ export interface OptionFile {
 /** What is wrong with such a file, without any of its content. */
 export class OptionFileError extends Error {
   constructor({ option, path }: OptionFile, why: string) {
-    super(`${option} is '${shown(path)}', which can't be used: ${why}`);
+    super(`${option} is '${printable(path)}', which can't be used: ${why}`);
     this.name = "OptionFileError";
   }
 }

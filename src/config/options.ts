@@ -293,7 +293,7 @@ export const OPTIONS = {
     usedBy: ["serve", "policy"],
     parse: queueAddress,
     // Who puts a password there had better not find it in a log.
-    shownAs: (given) => given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…"),
+    printableAs: (given) => given.replace(/\/\/[^/@]*@/, "//…@").replace(/[?#].*/s, "?…"),
   }),
   queueForeign: option({
     variable: "QUEUE_FOREIGN",

@@ -127,7 +127,7 @@ export interface Option<T = unknown> {
   /** Throws `RangeError` that says what is allowed. */
   readonly parse: (text: string) => T;
   /** What was given, as messages may show it. Absent: as it is. */
-  readonly shownAs?: (given: string) => string;
+  readonly printableAs?: (given: string) => string;
 }
 
 export type WithDefault<T> = Option<T> & { readonly default: T };

@@ -36,13 +36,13 @@ export function comparisonText(runs: readonly DemoRun[]): string {
   ].join("\n");
 }
 
-/** What to type next, on a real account: it only reads. */
+/** The command to type next, in a clone, on a real account. It only reads. */
 export function nextStepText(): string {
   const policy = policyFor({ writes: false, discovery: "vpc", scope: "vpc" });
   return [
     "Next, on your own account (it only reads):",
     "",
-    "  npx hasta-la-vista plan i-…",
+    "  node dist/cli.js plan i-…",
     "",
     "It needs this policy:",
     "",
@@ -52,14 +52,16 @@ export function nextStepText(): string {
 
 export function demoReport(runs: readonly DemoRun[]) {
   return {
-    runs: runs.map(({ strategy, sent, sentPerRealSecond, losses, lostBy, disruptionSeconds, durationSeconds }) => ({
-      name: strategy.name,
-      sent,
-      lost: losses.length,
-      lostBy,
-      disruptionSeconds,
-      durationSeconds: Math.round(durationSeconds),
-      sentPerRealSecond: Math.round(sentPerRealSecond),
+    secondsPerCharacter: SECONDS_PER_CHARACTER,
+    runs: runs.map((run) => ({
+      name: run.strategy.name,
+      sent: run.sent,
+      lost: run.losses.length,
+      lostBy: run.lostBy,
+      disruptionSeconds: run.disruptionSeconds,
+      durationSeconds: Math.round(run.durationSeconds),
+      sentPerRealSecond: Math.round(run.sentPerRealSecond),
+      timeline: timeline(run),
     })),
   };
 }

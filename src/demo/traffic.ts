@@ -43,7 +43,7 @@ export interface TrafficResult {
 /** Connections that are kept, for each destination. */
 const KEPT_CONNECTIONS = 4;
 
-interface KeptConnection {
+interface ReusedConnection {
   agent: Agent;
   openedAt: number;
   busy: boolean;
@@ -56,7 +56,7 @@ interface KeptConnection {
  */
 export class Traffic {
   readonly #options: TrafficOptions;
-  readonly #kept = new Map<Destination, KeptConnection[]>();
+  readonly #reused = new Map<Destination, ReusedConnection[]>();
   readonly #waiting = new Map<Destination, number>();
   readonly #stop = new AbortController();
   /** Each request, and what gives it up. */
@@ -68,7 +68,7 @@ export class Traffic {
   /** Begins at once. */
   constructor(options: TrafficOptions) {
     this.#options = options;
-    for (const destination of options.destinations) this.#kept.set(destination, []);
+    for (const destination of options.destinations) this.#reused.set(destination, []);
     this.#sending = this.#sendSteadily();
   }
 
@@ -85,7 +85,7 @@ export class Traffic {
     this.#stop.abort();
     await this.#sending;
     await this.#lastAnswers();
-    for (const { agent } of [...this.#kept.values()].flat()) agent.destroy();
+    for (const { agent } of [...this.#reused.values()].flat()) agent.destroy();
     return { sent: this.#sent, losses: this.#losses };
   }
 
@@ -108,7 +108,7 @@ export class Traffic {
     for (let turn = 0; !this.#stop.signal.aborted; turn++) {
       for (const destination of destinations) {
         const isFree = this.#waitingFor(destination) < waitingMax;
-        if (isFree) this.#send(destination, turn % 2 === 0 ? "new" : "kept");
+        if (isFree) this.#send(destination, turn % 2 === 0 ? "new" : "reused");
       }
       // What came too late is not made up for: that would be a burst.
       due = Math.max(due + intervalMs, clock.now());
@@ -116,16 +116,16 @@ export class Traffic {
     }
   }
 
-  #send(destination: Destination, over: "new" | "kept"): void {
+  #send(destination: Destination, over: "new" | "reused"): void {
     const at = this.#options.clock.now();
-    const kept = over === "kept" ? this.#keptConnection(destination, at) : undefined;
+    const reused = over === "reused" ? this.#reusedConnection(destination, at) : undefined;
     this.#sent += 1;
     const [waited, givenUp] = [this.#wait(destination), new AbortController()];
-    const ended = request(destination.url, kept?.agent ?? new Agent(), givenUp.signal).then(({ cause, isReused }) => {
-      const openedAt = isReused ? (kept?.openedAt ?? at) : at;
+    const ended = request(destination.url, reused?.agent ?? new Agent(), givenUp.signal).then(({ cause, isReused }) => {
+      const openedAt = isReused ? (reused?.openedAt ?? at) : at;
       const lostAt = this.#options.clock.now();
       if (cause !== undefined) this.#losses.push({ at, openedAt, lostAt, to: destination.name, cause });
-      if (kept !== undefined) kept.busy = false;
+      if (reused !== undefined) reused.busy = false;
       waited.abort();
       this.#underWay.delete(ended);
     });
@@ -148,8 +148,8 @@ export class Traffic {
     return this.#waiting.get(destination) ?? 0;
   }
 
-  #keptConnection(destination: Destination, now: number): KeptConnection {
-    const connections = this.#kept.get(destination) ?? [];
+  #reusedConnection(destination: Destination, now: number): ReusedConnection {
+    const connections = this.#reused.get(destination) ?? [];
     const newAgent = () => new Agent({ keepAlive: true, maxSockets: 1 });
     const free = connections.find(({ busy }) => !busy);
     if (free === undefined || connections.length < KEPT_CONNECTIONS) {

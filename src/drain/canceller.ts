@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider } from "./cloud-provider.ts";
 import { type DrainRecord, drainRecord, undoablesOfRecord } from "./drain-record.ts";
 import type { DrainRun } from "./drain-run.ts";
-import { DrainError, shown } from "./errors.ts";
+import { DrainError, printable } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
@@ -71,7 +71,7 @@ export class Canceller {
       const journal = this.#journal(drainId, record);
       await journal?.cancelled(asker);
       if (record.end === undefined) journal?.ended({ status: "cancelled", drainId, node, registrations: [] });
-      return this.#undo(this.#left(record), journal, within);
+      return this.#undo(this.#toUndo(record), journal, within);
     });
   }
 
@@ -85,7 +85,7 @@ export class Canceller {
       const other = this.#options.runs.get(node.id);
       if (other !== undefined) this.drainBegins(node.id, other.id);
       if (isStale(record, this.#options.clock.now())) this.#supersede(drainId, TOO_OLD);
-      return this.#undo(this.#left(record), journal, within);
+      return this.#undo(this.#toUndo(record), journal, within);
     });
   }
 
@@ -147,13 +147,13 @@ export class Canceller {
     const { cloud, clock, notify } = this.#options;
     const { drainId, node, undoables, stoppedAt = clock.now() } = toUndo;
     notify({ type: "cancelled", drainId, node });
-    const settled = (fate: UndoneFate) => {
+    const onEnded = (fate: UndoneFate) => {
       const { registration, state, error } = fate;
-      journal?.settled(fate);
+      journal?.registrationEnded(fate);
       if (state === "registered") notify({ type: "registered", drainId, node, registration });
       if (error !== undefined) notify({ type: "register-failed", drainId, node, registration, error });
     };
-    const outcome = await undo({ cloud, clock, drainId, node, undoables, stoppedAt, settled }, signal);
+    const outcome = await undo({ cloud, clock, drainId, node, undoables, stoppedAt, onEnded }, signal);
     journal?.undone(outcome);
     notify({ type: "undone", drainId, node, outcome });
     return outcome;
@@ -184,11 +184,11 @@ export class Canceller {
     if (record !== undefined) return record;
     throw new DrainError(
       "drain-not-found",
-      `there is no drain '${shown(drainId)}', or it is too long ago: GET /drains lists those that are known`,
+      `there is no drain '${printable(drainId)}', or it is too long ago: GET /drains lists those that are known`,
     );
   }
 
-  #left(record: DrainRecord): ToUndo {
+  #toUndo(record: DrainRecord): ToUndo {
     const { id: drainId, node, entries } = record;
     return { drainId, node, undoables: undoablesOfRecord(record), stoppedAt: entries.at(-1)?.at ?? 0 };
   }

@@ -38,7 +38,7 @@ export interface Pool {
   readonly loadBalancer?: string;
 }
 
-/** How a pool lets go of what is deregistered. It takes a call of its own to learn. */
+/** How a pool releases what is deregistered. It takes a call of its own to learn. */
 export interface PoolTerms {
   /** How long requests in flight are given after deregistering, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
@@ -126,7 +126,7 @@ export interface CallFor {
   /** Hears of targets that the cloud does not know, so that it has refused a call that named them. */
   readonly refuses?: (targets: readonly string[], why?: DrainError) => void;
   /** Before another attempt: which of the targets that were taken are still meant. Absent: all. */
-  readonly stillTaken?: () => ReadonlySet<string>;
+  readonly stillIncluded?: () => ReadonlySet<string>;
 }
 
 /**
@@ -171,13 +171,13 @@ export interface CloudProvider {
   /** Of which kinds the pools are that the node could be in, as far as a search has listed them. */
   kindsAround(node: Node): ReadonlySet<LoadBalancerKind>;
 
-  /** How the pool lets go. Undefined when it has vanished: then it has. */
+  /** How the pool releases. Undefined when it has vanished: then it has. */
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined>;
 
   /**
    * Asks for registrations of one pool to end: those that `take` gives, of which it is asked for `max` at most, and only
    * once the call can be made, so that they are as many as have gathered by then. One already gone is not an error, nor
-   * is a vanished pool. Resolves when the cloud has accepted, which proves nothing: read back with `observe`.
+   * is a vanished pool. Resolves when the cloud has acknowledged the call, which proves nothing: read back with `observe`.
    */
   deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
 
@@ -185,7 +185,7 @@ export interface CloudProvider {
    * Asks for registrations of one pool to be made again, each exactly as it was: those that `take` gives, as with
    * `deregister`. One that is there already is not an error. Those that the cloud does not take are told to `refuses`,
    * with the reason, and the others are registered. Throws `not-registered` where the pool has vanished. Resolves when
-   * the cloud has accepted, which proves nothing: read back with `observe`.
+   * the cloud has acknowledged the call, which proves nothing: read back with `observe`.
    */
   register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void>;
 

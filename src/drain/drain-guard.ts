@@ -1,12 +1,12 @@
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Pool, PoolHealth, PoolTerms, Registration } from "./cloud-provider.ts";
-import { byPool, type Departure } from "./departure.ts";
 import type { DrainRun } from "./drain-run.ts";
+import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError } from "./errors.ts";
 import {
   type GuardedPool,
   type GuardOptions,
-  HEALTH_KEPT_MS,
+  HEALTH_CACHED_MS,
   isShort,
   Refused,
   type Standing,
@@ -25,13 +25,13 @@ export interface DrainGuardOptions {
   readonly reservations: Reservations;
   readonly ceiling: Ceiling;
   /** Deregisters them, and holds. */
-  readonly letGo: (departures: readonly Departure[]) => void;
+  readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
   /** What an earlier process has begun with: that was decided then, goes, and counts for all others. */
   readonly decided?: readonly Registration[];
 }
 
 /**
- * Lets go of one drain's registrations as far as every pool keeps enough healthy targets. A voluntary drain goes
+ * Lets one drain's registrations proceed as far as enough healthy targets remain in every pool. A voluntary drain goes
  * everywhere or nowhere, once everything is known of it; an involuntary one pool by pool, where need be after a wait.
  */
 export class DrainGuard {
@@ -39,7 +39,7 @@ export class DrainGuard {
   readonly #options: DrainGuardOptions;
   readonly #signal: AbortSignal;
   /** Found, and not decided. */
-  #pending: Departure[] = [];
+  #pending: DrainingRegistration[] = [];
 
   /** Nothing waits any more once `signal` aborts. */
   constructor(run: DrainRun, options: DrainGuardOptions, signal: AbortSignal) {
@@ -48,7 +48,7 @@ export class DrainGuard {
     this.#signal = signal;
     const { decided, reservations, ceiling } = options;
     if (decided !== undefined) {
-      reservations.reserve(decided, "taken");
+      reservations.reserve(decided, "leaving");
       ceiling.enter(run.asked);
     }
     void run.asked.insisted.then(() => {
@@ -56,12 +56,12 @@ export class DrainGuard {
     });
   }
 
-  found(departures: readonly Departure[]): void {
+  found(registrations: readonly DrainingRegistration[]): void {
     const { asked } = this.#run;
-    if (this.#options.decided !== undefined) this.#take(departures);
-    else if (asked.isRefusable) this.#pending.push(...departures);
-    else if (asked.isForced) this.#force(departures);
-    else this.#goWhereEnoughStay(departures);
+    if (this.#options.decided !== undefined) this.#take(registrations);
+    else if (asked.isRefusable) this.#pending.push(...registrations);
+    else if (asked.isForced) this.#force(registrations);
+    else this.#goWhereEnoughStay(registrations);
   }
 
   /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` when nobody can say. */
@@ -80,12 +80,12 @@ export class DrainGuard {
   end(): void {
     const { reservations, ceiling, decided = [] } = this.#options;
     reservations.release(decided);
-    reservations.release(this.#run.departures.map(({ registration }) => registration));
+    reservations.release(this.#run.registrations.map(({ registration }) => registration));
     ceiling.leave(this.#run.asked);
   }
 
   /** Judges and reserves without a pause, so that of two drains the second one sees the first. */
-  #refuseOrEnter(known: readonly (readonly [Pool, readonly Departure[], PoolHealth])[]): void {
+  #refuseOrEnter(known: readonly (readonly [Pool, readonly DrainingRegistration[], PoolHealth])[]): void {
     const { guard, ceiling } = this.#options;
     const short = known
       .map(([pool, leaving, health]) => ({ pool, standing: this.#standing(pool, leaving, health, "voluntary") }))
@@ -99,10 +99,10 @@ export class DrainGuard {
   }
 
   /** Of each pool that would lose something, as of now. */
-  #allHealths(): Promise<readonly (readonly [Pool, readonly Departure[], PoolHealth])[]> {
+  #allHealths(): Promise<readonly (readonly [Pool, readonly DrainingRegistration[], PoolHealth])[]> {
     const { cloud, clock } = this.#options;
     const by = this.#run.callFor(this.#signal);
-    const notBefore = clock.now() - HEALTH_KEPT_MS;
+    const notBefore = clock.now() - HEALTH_CACHED_MS;
     return repeatWhilePassing({ clock, until: () => this.#run.searchUntil, signal: this.#signal }, () =>
       Promise.all(
         byPool(this.#pending.filter(isInUse)).map(
@@ -112,22 +112,22 @@ export class DrainGuard {
     );
   }
 
-  #force(departures: readonly Departure[]): void {
-    for (const departure of departures) if (isInUse(departure) && departure.registration.isHealthy) departure.forced();
-    this.#take(departures);
+  #force(registrations: readonly DrainingRegistration[]): void {
+    for (const draining of registrations) if (isInUse(draining) && draining.registration.isHealthy) draining.forced();
+    this.#take(registrations);
   }
 
-  #goWhereEnoughStay(departures: readonly Departure[]): void {
-    const losesNothing = (one: Departure) => !isInUse(one) || !one.registration.isHealthy;
-    this.#take(departures.filter(losesNothing));
-    for (const [pool, leaving] of byPool(departures.filter((one) => !losesNothing(one)))) {
+  #goWhereEnoughStay(registrations: readonly DrainingRegistration[]): void {
+    const losesNothing = (one: DrainingRegistration) => !isInUse(one) || !one.registration.isHealthy;
+    this.#take(registrations.filter(losesNothing));
+    for (const [pool, leaving] of byPool(registrations.filter((one) => !losesNothing(one)))) {
       const health = this.#options.cloud.knownHealth(pool);
       if (health !== undefined && this.#goIfEnoughStay(pool, leaving, health, false) === undefined) continue;
       this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
     }
   }
 
-  async #goWhenEnoughStay(pool: Pool, leaving: readonly Departure[]): Promise<void> {
+  async #goWhenEnoughStay(pool: Pool, leaving: readonly DrainingRegistration[]): Promise<void> {
     const { cloud, clock, guard } = this.#options;
     const run = this.#run;
     const wait: ReplacementWait = {
@@ -151,43 +151,43 @@ export class DrainGuard {
   /** Judges and takes without a pause. Returns how the pool would stand where it would not go. */
   #goIfEnoughStay(
     pool: Pool,
-    leaving: readonly Departure[],
+    leaving: readonly DrainingRegistration[],
     health: PoolHealth,
     hasWaited: boolean,
   ): Standing | undefined {
     const standing = this.#standing(pool, leaving, health, "involuntary");
     if (this.#signal.aborted || (standing !== undefined && isShort(standing))) return standing;
-    if (hasWaited) this.#tell("waited", standing, leaving);
+    if (hasWaited) this.#report("waited", standing, leaving);
     this.#take(leaving);
     return undefined;
   }
 
-  #wait(leaving: readonly Departure[], standing: Standing, terms: PoolTerms): void {
+  #wait(leaving: readonly DrainingRegistration[], standing: Standing, terms: PoolTerms): void {
     const registrations = leaving.map(({ registration }) => registration);
     this.#options.reservations.reserve(registrations, "doomed");
-    for (const departure of leaving) departure.described(terms);
-    this.#tell("waiting", standing, leaving);
+    for (const draining of leaving) draining.described(terms);
+    this.#report("waiting", standing, leaving);
   }
 
   /** Others may have gone since the pool was read: of those whose time is up together the last one stays. */
-  #goThoughTooFewStay(pool: Pool, leaving: readonly Departure[], health: PoolHealth | undefined): void {
+  #goThoughTooFewStay(pool: Pool, leaving: readonly DrainingRegistration[], health: PoolHealth | undefined): void {
     const standing = health && this.#standing(pool, leaving, health, "involuntary");
     const isKept = standing?.wouldStay === 0;
-    this.#tell(isKept ? "kept" : "overridden", standing, leaving);
+    this.#report(isKept ? "kept" : "overridden", standing, leaving);
     if (!isKept) this.#take(leaving);
   }
 
-  #tell(
+  #report(
     verdict: "waiting" | "waited" | "overridden" | "kept",
     standing: Standing | undefined,
-    departures: readonly Departure[],
+    registrations: readonly DrainingRegistration[],
   ): void {
-    for (const departure of departures) departure.guarded(verdict, standing, this.#options.clock.now());
+    for (const draining of registrations) draining.guarded(verdict, standing, this.#options.clock.now());
   }
 
   #standing(
     pool: Pool,
-    leaving: readonly Departure[],
+    leaving: readonly DrainingRegistration[],
     health: PoolHealth,
     forWhom: "voluntary" | "involuntary",
   ): Standing | undefined {
@@ -195,23 +195,23 @@ export class DrainGuard {
     return worstOf(this.#options.reservations.standings(pool, targets, health, forWhom));
   }
 
-  #take(departures: readonly Departure[]): void {
-    const { reservations, letGo } = this.#options;
-    const leaving = departures.filter(({ isOver }) => !isOver);
+  #take(registrations: readonly DrainingRegistration[]): void {
+    const { reservations, proceed } = this.#options;
+    const leaving = registrations.filter(({ isOver }) => !isOver);
     reservations.reserve(
       leaving.map(({ registration }) => registration),
-      "taken",
+      "leaving",
     );
-    letGo(leaving);
+    proceed(leaving);
   }
 
-  #fail(departures: readonly Departure[], error: unknown): void {
+  #fail(registrations: readonly DrainingRegistration[], error: unknown): void {
     if (this.#signal.aborted) return;
-    for (const departure of departures) departure.failed(asDrainError(error), this.#options.clock.now());
+    for (const draining of registrations) draining.failed(asDrainError(error), this.#options.clock.now());
   }
 }
 
 /** Whether traffic goes to it by a load balancer, as far as the search has seen. */
-function isInUse({ foundDraining, registration }: Departure): boolean {
+function isInUse({ foundDraining, registration }: DrainingRegistration): boolean {
   return registration.pool.kind !== "unattached" && !foundDraining;
 }

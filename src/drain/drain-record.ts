@@ -17,12 +17,12 @@ interface RecordedRegistration {
   readonly registration: Registration;
   readonly foundAt: number;
   /**
-   * - `open`: found, and nothing is known of an accepted deregistration; or it failed, or is to be made again.
+   * - `open`: found, and nothing is known of an acknowledged deregistration; or it failed, or is to be made again.
    * - `holding`: deregistered.
-   * - `released`: the pool has let go.
+   * - `released`: the pool has stopped sending.
    */
   readonly state: "open" | "holding" | "released";
-  /** When the last accepted deregistration was. Absent: there was none. */
+  /** When the last acknowledged deregistration was. Absent: there was none. */
   readonly since?: number;
   readonly releasedAt?: number;
   /** Deregistered by this drain, and not by somebody else before it. */
@@ -45,7 +45,7 @@ export interface DrainRecord {
   readonly entries: readonly LedgerEntry[];
   /** The number of the last entry. */
   readonly last: number;
-  /** How many entries could not be kept. */
+  /** How many entries could not be stored. */
   readonly missing: number;
   /** Absent: it has not ended. */
   readonly end?: { readonly at: number; readonly outcome: EndOfDrain };

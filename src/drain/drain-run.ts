@@ -2,7 +2,13 @@ import { randomBytes } from "node:crypto";
 import { newAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import { Departure, type DepartureEvent, type DepartureOwner, fatesOf, lastHoldBegins } from "./departure.ts";
+import {
+  DrainingRegistration,
+  fatesOf,
+  lastHoldBegins,
+  type RegistrationEvent,
+  type RegistrationOwner,
+} from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
@@ -41,8 +47,8 @@ export interface DrainRunOptions {
   readonly times: DrainTimes;
   /** Whether a guard may refuse it. */
   readonly isGuarded: boolean;
-  /** What its departures tell. */
-  readonly heard: (run: DrainRun, registration: Registration, event: DepartureEvent) => void;
+  /** What its registrations tell. */
+  readonly onEvent: (run: DrainRun, registration: Registration, event: RegistrationEvent) => void;
 }
 
 /** Somebody who waits for the outcome. */
@@ -51,7 +57,7 @@ interface Waiter extends Patience {
 }
 
 /** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
-export class DrainRun implements DepartureOwner {
+export class DrainRun implements RegistrationOwner {
   readonly id: string;
   /** As it was last looked for. */
   node: Node;
@@ -63,8 +69,8 @@ export class DrainRun implements DepartureOwner {
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
   readonly #waiters = new Set<Waiter>();
-  readonly #heard: DrainRunOptions["heard"];
-  readonly #departures: Departure[] = [];
+  readonly #onEvent: DrainRunOptions["onEvent"];
+  readonly #registrations: DrainingRegistration[] = [];
   /** Where the configured discovery leaves the node registered. */
   readonly elsewhere: Registration[] = [];
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
@@ -76,14 +82,14 @@ export class DrainRun implements DepartureOwner {
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
-  constructor({ id, node, startedAt, clock, times, isGuarded, heard }: DrainRunOptions) {
+  constructor({ id, node, startedAt, clock, times, isGuarded, onEvent }: DrainRunOptions) {
     this.id = id;
     this.node = node;
     this.startedAt = startedAt;
     this.#clock = clock;
     this.#times = times;
     this.asked = new JointRequest({ isGuarded });
-    this.#heard = heard;
+    this.#onEvent = onEvent;
   }
 
   /** Aborts when the deadline has passed, or when nobody waits for the outcome any more. */
@@ -101,8 +107,8 @@ export class DrainRun implements DepartureOwner {
   }
 
   /** So far: those that are found later are added. */
-  get departures(): readonly Departure[] {
-    return this.#departures;
+  get registrations(): readonly DrainingRegistration[] {
+    return this.#registrations;
   }
 
   get allowances(): HoldAllowances {
@@ -120,7 +126,7 @@ export class DrainRun implements DepartureOwner {
    */
   get searchUntil(): number {
     if (Number.isFinite(this.#mustEndBy)) return this.#mustEndBy;
-    const hasBegun = this.#departures.length > 0 && !this.asked.isRefusable;
+    const hasBegun = this.#registrations.length > 0 && !this.asked.isRefusable;
     return hasBegun ? this.startedAt + SEARCH_MAX_MS : Number.NEGATIVE_INFINITY;
   }
 
@@ -132,8 +138,8 @@ export class DrainRun implements DepartureOwner {
     return { urgency: () => ({ purpose: "find", deadline: this.#mustEndBy }), signal, repeats };
   }
 
-  heard(registration: Registration, event: DepartureEvent): void {
-    this.#heard(this, registration, event);
+  onEvent(registration: Registration, event: RegistrationEvent): void {
+    this.#onEvent(this, registration, event);
   }
 
   moved(): void {
@@ -165,17 +171,19 @@ export class DrainRun implements DepartureOwner {
 
   /** What an earlier search has found, by its key. */
   known(): ReadonlySet<string> {
-    const departures = this.#departures.filter(({ wasReleased }) => !wasReleased);
-    return new Set([...departures.map(({ registration }) => registration), ...this.elsewhere].map(keyOf));
+    const registrations = this.#registrations.filter(({ wasReleased }) => !wasReleased);
+    return new Set([...registrations.map(({ registration }) => registration), ...this.elsewhere].map(keyOf));
   }
 
-  /** Returns the new departures: those that are not `known`. */
-  found(found: FoundRegistrations, known: ReadonlySet<string>, past?: PastOf): readonly Departure[] {
+  /** Returns the new registrations: those that are not `known`. */
+  found(found: FoundRegistrations, known: ReadonlySet<string>, past?: PastOf): readonly DrainingRegistration[] {
     const isNew = (registration: Registration) => known.size === 0 || !known.has(keyOf(registration));
-    const departures = found.registrations.filter(isNew).map((one) => new Departure(this, one, past?.(one)));
-    for (const departure of departures) this.#departures.push(departure);
+    const registrations = found.registrations
+      .filter(isNew)
+      .map((one) => new DrainingRegistration(this, one, past?.(one)));
+    for (const draining of registrations) this.#registrations.push(draining);
     for (const registration of found.elsewhere) if (isNew(registration)) this.elsewhere.push(registration);
-    return departures;
+    return registrations;
   }
 
   /** Every pool has been asked; or the guard has allowed the drain: what kept it from that is over. */
@@ -189,13 +197,13 @@ export class DrainRun implements DepartureOwner {
     this.#armLimits();
   }
 
-  /** Resolves when `isSo` of every departure. */
-  async untilAll(isSo: (departure: Departure) => boolean): Promise<void> {
+  /** Resolves when `isSo` of every registration. */
+  async untilAll(isSo: (draining: DrainingRegistration) => boolean): Promise<void> {
     let next = 0;
     for (;;) {
-      const departure = this.#departures[next];
-      if (departure === undefined) return;
-      if (isSo(departure)) next += 1;
+      const draining = this.#registrations[next];
+      if (draining === undefined) return;
+      if (isSo(draining)) next += 1;
       else {
         await new Promise<void>((resolve) => {
           this.#onMove = resolve;
@@ -281,7 +289,7 @@ export class DrainRun implements DepartureOwner {
     const { longestHoldMs: longestMs, at } = this.#planned;
     const now = this.#clock.now();
     const isBounded = Number.isFinite(this.#mustEndBy);
-    return { longestMs, since: Math.max(at, lastHoldBegins(this.#departures, { longestMs, now, isBounded })) };
+    return { longestMs, since: Math.max(at, lastHoldBegins(this.#registrations, { longestMs, now, isBounded })) };
   }
 
   #endedBy(error: unknown): DrainOutcome {
@@ -301,7 +309,7 @@ export class DrainRun implements DepartureOwner {
   }
 
   #fates() {
-    return fatesOf(this.#departures, this.#clock.now());
+    return fatesOf(this.#registrations, this.#clock.now());
   }
 }
 

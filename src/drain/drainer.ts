@@ -2,12 +2,12 @@ import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
-import { byPool, type Departure } from "./departure.ts";
 import { DrainGuard } from "./drain-guard.ts";
 import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
+import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
-import { type DrainEvent, type DrainObserver, tell } from "./events.ts";
+import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
 import { Finder, untilEarlierTryIsOver } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
@@ -16,7 +16,7 @@ import { withLimit } from "./limit.ts";
 import { NodeLookup, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
 import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain, Superseded } from "./outcome.ts";
-import { isStale, type Left, leftOf, mostPatientFirst } from "./past.ts";
+import { isStale, mostPatientFirst, type ResumedState, resumedStateOf } from "./past.ts";
 import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
@@ -42,7 +42,7 @@ interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
   /** Aborts when the program stops. */
   readonly abandon: AbortSignal;
   /** By an earlier process. */
-  readonly left?: Left;
+  readonly resumed?: ResumedState;
 }
 
 /** Takes nodes out of their load balancers, and says when traffic to them has stopped. */
@@ -116,7 +116,7 @@ export class Drainer {
   }
 
   /**
-   * Takes up a drain that an earlier process has begun, under its id and with its requests as they were. What was
+   * Resumes a drain that an earlier process has begun, under its id and with its requests as they were. What was
    * deregistered is held from then on, also where the cloud lists it no more; what is registered is deregistered again.
    * Requests for its node join from now on. Resolves when it has ended. Of what nobody was heard of for a day, or whose
    * node has another drain already, nothing is done but to write down its end.
@@ -128,7 +128,7 @@ export class Drainer {
     if (isStale(record, this.#options.clock.now()) || this.#runs.has(node.id)) return journal?.dropped();
     journal?.resumed();
     this.#notify({ type: "resumed", drainId: id, node });
-    const run = this.#begin({ id, node, startedAt, journal, abandon: signal, left: leftOf(record) });
+    const run = this.#begin({ id, node, startedAt, journal, abandon: signal, resumed: resumedStateOf(record) });
     const patient = mostPatientFirst(requests, this.#options.times);
     await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
   }
@@ -152,21 +152,21 @@ export class Drainer {
     return [...this.#runs.values()].find(({ id }) => id === drainId)?.report;
   }
 
-  /** The drain of one node, step by step. `left`: what an earlier process has left of it. */
-  async #takeOut(run: DrainRun, abandon: AbortSignal, left?: Left): Promise<void> {
+  /** The drain of one node, step by step. `resumed`: what remained of it when the earlier process ended. */
+  async #takeOut(run: DrainRun, abandon: AbortSignal, resumed?: ResumedState): Promise<void> {
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
-        guard = this.#guardOf(run, signal, left);
-        const letGo = (departures: readonly Departure[]) =>
-          guard === undefined ? this.#deregister(departures) : guard.found(departures);
+        guard = this.#guardOf(run, signal, resumed);
+        const proceed = (registrations: readonly DrainingRegistration[]) =>
+          guard === undefined ? this.#deregister(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
-        await this.#finder.find(run, { journal: this.#journals.get(run), left, letGo, signal });
+        await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
         run.passed("search");
         await guard?.decide();
         run.passed("guard");
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
-        this.#tellPlan(run);
+        this.#reportPlan(run);
         await run.untilAll(({ isOver }) => isOver);
         await untilEarlierTryIsOver(
           run,
@@ -180,19 +180,19 @@ export class Drainer {
     }
   }
 
-  #guardOf(run: DrainRun, signal: AbortSignal, left?: Left): DrainGuard | undefined {
+  #guardOf(run: DrainRun, signal: AbortSignal, resumed?: ResumedState): DrainGuard | undefined {
     const { cloud, clock, guard } = this.#options;
     if (guard === undefined || this.#guards === undefined) return undefined;
-    const letGo = (departures: readonly Departure[]) => this.#deregister(departures);
-    const decided = left && left.past.length > 0 && [...left.past, ...left.open];
-    return new DrainGuard(run, { cloud, clock, guard, letGo, ...this.#guards, ...(decided && { decided }) }, signal);
+    const proceed = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
+    const decided = resumed && resumed.past.length > 0 && [...resumed.past, ...resumed.open];
+    return new DrainGuard(run, { cloud, clock, guard, proceed, ...this.#guards, ...(decided && { decided }) }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
-  #deregister(departures: readonly Departure[]): void {
+  #deregister(registrations: readonly DrainingRegistration[]): void {
     const { cloud, clock, times } = this.#options;
     const { allowances } = times;
-    for (const [pool, leaving] of byPool(departures)) {
+    for (const [pool, leaving] of byPool(registrations)) {
       const worker =
         this.#workers.get(pool.id) ?? new PoolWorker(pool, { cloud, clock, allowances, turn: ++this.#turns });
       this.#workers.set(pool.id, worker);
@@ -201,13 +201,13 @@ export class Drainer {
   }
 
   /** Says what can be expected of the drain, now that everything is known. */
-  #tellPlan(run: DrainRun): void {
+  #reportPlan(run: DrainRun): void {
     const { node, startedAt, deadline, waiting, elsewhere } = run;
-    const departures = run.departures.filter(({ wasReleased }) => !wasReleased);
-    const registrations = departures.map(({ registration }) => registration);
-    const terms = new Map(departures.map((departure) => [departure.registration.pool.id, departure.terms]));
+    const unreleased = run.registrations.filter(({ wasReleased }) => !wasReleased);
+    const registrations = unreleased.map(({ registration }) => registration);
+    const terms = new Map(unreleased.map((draining) => [draining.registration.pool.id, draining.terms]));
     const heldSince = new Map(
-      departures.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
+      unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
     );
     const found = { registrations, elsewhere, asOf: startedAt };
     const plan = this.#planner.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
@@ -227,7 +227,7 @@ export class Drainer {
       .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
       .then((end) => {
         if (end === "runs") return this.#supersede(run, abandon);
-        for (const departure of run.departures) departure.released(this.#options.clock.now());
+        for (const draining of run.registrations) draining.released(this.#options.clock.now());
         return undefined;
       });
     try {
@@ -275,14 +275,14 @@ export class Drainer {
     return ledger && new Journal({ ledger, clock, drainId, ...(record && { record }) });
   }
 
-  #begin({ id, node, startedAt, journal, abandon, left }: Begun): DrainRun {
+  #begin({ id, node, startedAt, journal, abandon, resumed }: Begun): DrainRun {
     const { clock, times } = this.#options;
     this.#canceller.drainBegins(node.id, id);
-    const heard: DrainRunOptions["heard"] = (_, registration, event) => {
-      journal?.heard(registration, event);
+    const onEvent: DrainRunOptions["onEvent"] = (_, registration, event) => {
+      journal?.onEvent(registration, event);
       this.#notify({ drainId: id, node, registration, ...event });
     };
-    const run = new DrainRun({ id, node, startedAt, clock, times, isGuarded: this.#guards !== undefined, heard });
+    const run = new DrainRun({ id, node, startedAt, clock, times, isGuarded: this.#guards !== undefined, onEvent });
     this.#runs.set(node.id, run);
     if (journal !== undefined) this.#journals.set(run, journal);
     const onEnd = (outcome: DrainOutcome) => {
@@ -290,7 +290,7 @@ export class Drainer {
       journal?.ended(outcome);
       this.#notify({ type: "ended", drainId: id, node, outcome, tookMs: clock.now() - startedAt });
     };
-    run.begin((begun) => this.#takeOut(begun, abandon, left), onEnd);
+    run.begin((begun) => this.#takeOut(begun, abandon, resumed), onEnd);
     return run;
   }
 
@@ -306,14 +306,14 @@ export class Drainer {
   }
 
   #release(run: DrainRun): void {
-    for (const [pool, departures] of byPool(run.departures)) {
+    for (const [pool, registrations] of byPool(run.registrations)) {
       const worker = this.#workers.get(pool.id);
-      worker?.drop(departures);
+      worker?.drop(registrations);
       if (worker?.isIdle === true) this.#workers.delete(pool.id);
     }
   }
 
   #notify(event: DrainEvent): void {
-    tell(this.#options.observers, event);
+    notify(this.#options.observers, event);
   }
 }

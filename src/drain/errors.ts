@@ -84,7 +84,7 @@ export function asDrainError(error: unknown): DrainError {
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** Input as it may stand in messages and logs: without control characters, and at most `max` characters of it. */
-export function shown(input: string, max = 80): string {
+export function printable(input: string, max = 80): string {
   // A character is one unit or two: what is cut off here is not even looked at.
   const characters = [...input.slice(0, 2 * max + 1)];
   const text = characters.slice(0, max).join("").replace(UNPRINTABLE, "?");

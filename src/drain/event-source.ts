@@ -14,12 +14,12 @@ export interface Delivery {
   readonly request: DrainRequest;
 
   /**
-   * Told which drain will answer, once that drain would outlive the process. At most once, and never after `settle`;
+   * Notified of the drain that will answer, once that drain would outlive the process. At most once, never after `settle`;
    * not where there is none, as in dry run.
    */
   accepted(drain: AcceptedDrain): void;
 
-  /** Told in place of `accepted` that the drain, which goes on, would not outlive the process: it can't be written down. */
+  /** Called in place of `accepted`: the drain, which goes on, would not outlive the process, because it can't be written down. */
   unrecorded(drain: AcceptedDrain, error: DrainError): void;
 
   /** Answers whoever asked. Called once. Rejects when the answer could not be delivered. */

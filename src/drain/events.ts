@@ -36,7 +36,7 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
       /** Absent where nobody could say. */
       readonly standing?: Standing;
     }
-  /** `back`: somebody registered it again. `ignored`: the call was accepted and did nothing. */
+  /** `back`: somebody registered it again. `ignored`: the call was acknowledged and did nothing. */
   | { readonly type: "deregistering-again"; readonly registration: Registration; readonly because: "back" | "ignored" }
   /** Both will be tried again. */
   | {
@@ -59,7 +59,7 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
 
 export type DrainObserver = (event: DrainEvent) => void;
 
-export function tell<T>(observers: readonly ((event: T) => void)[] = [], event: T): void {
+export function notify<T>(observers: readonly ((event: T) => void)[] = [], event: T): void {
   for (const observe of observers) {
     try {
       observe(event);

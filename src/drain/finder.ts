@@ -1,17 +1,17 @@
 import type { Clock } from "./clock.ts";
 import { type CloudProvider, keyOf, type Registration } from "./cloud-provider.ts";
-import type { Departure } from "./departure.ts";
 import type { DrainRun } from "./drain-run.ts";
+import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
-import { leftWhenUnlistedMs } from "./hold.ts";
+import { remainingWhenUnlistedMs } from "./hold.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
-import { type Left, type Past, type Unreleased, unreleasedOf } from "./past.ts";
+import { type Past, type ResumedState, type Unreleased, unreleasedOf } from "./past.ts";
 
 /** After a restart everybody else waits for AWS, too. Where nobody set a limit, a search is tried again for so long. */
-const TAKEN_UP_WITHIN_MS = 600_000;
+const RESUMED_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
 const NOTHING: Unreleased = new Map();
 
@@ -26,13 +26,13 @@ export interface FindOptions {
   /** Absent: nothing is written down. */
   readonly journal?: Journal | undefined;
   /** By an earlier process. */
-  readonly left?: Left | undefined;
+  readonly resumed?: ResumedState | undefined;
   /** Takes them out, or goes on holding them. */
-  readonly letGo: (departures: readonly Departure[]) => void;
+  readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
   readonly signal: AbortSignal;
 }
 
-type TakeUp = Left & Pick<FindOptions, "letGo">;
+type Resume = ResumedState & Pick<FindOptions, "proceed">;
 
 /** Finds everything of a node that is to be taken out. */
 export class Finder {
@@ -43,56 +43,59 @@ export class Finder {
   }
 
   /** Hands over what is found as soon as it is written down, and searches again where AWS has failed in passing. */
-  async find(run: DrainRun, { journal, left, letGo, signal }: FindOptions): Promise<void> {
+  async find(run: DrainRun, { journal, resumed, proceed, signal }: FindOptions): Promise<void> {
     const { cloud, clock } = this.#options;
     const begunAt = clock.now();
-    const until = () => (left === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + TAKEN_UP_WITHIN_MS));
+    const until = () =>
+      resumed === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + RESUMED_WITHIN_MS);
     const repeat = { clock, until, signal };
-    if (left !== undefined && !(await this.#takeUp(run, { ...left, letGo }, repeat))) return;
-    const unreleased = left === undefined ? await this.#unreleased(run, signal) : NOTHING;
+    if (resumed !== undefined && !(await this.#resume(run, { ...resumed, proceed }, repeat))) return;
+    const unreleased = resumed === undefined ? await this.#unreleased(run, signal) : NOTHING;
     const pastOf = (one: Registration): Past | undefined => {
       const now = clock.now();
-      if (left?.open.includes(one)) return { heldSince: now, cameBack: 0, isDraining: true };
+      if (resumed?.open.includes(one)) return { heldSince: now, cameBack: 0, isDraining: true };
       const past = one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, now)) : undefined;
       return past && { ...past, isDraining: true };
     };
     await repeatWhilePassing(repeat, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
-        const registrations =
-          left === undefined ? found.registrations : found.registrations.filter(left.isToLeave).map(left.asFoundThen);
+        const listed =
+          resumed === undefined
+            ? found.registrations
+            : found.registrations.filter(resumed.mustGo).map(resumed.asFoundThen);
         const elsewhereBefore = run.elsewhere.length;
-        const departures = run.found({ ...found, registrations }, foundBefore, pastOf);
+        const registrations = run.found({ ...found, registrations: listed }, foundBefore, pastOf);
         if (journal !== undefined) {
-          const leaving = departures.map(({ registration }) => registration);
+          const leaving = registrations.map(({ registration }) => registration);
           await journal.found(leaving, run.elsewhere.slice(elsewhereBefore));
         }
         // The drain may have ended meanwhile.
         signal.throwIfAborted();
-        letGo(departures);
+        proceed(registrations);
       }
     });
-    if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, letGo, signal });
-    if (left === undefined) return;
+    if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, proceed, signal });
+    if (resumed === undefined) return;
     // Not there any more: deregistered before the restart, nobody knows when. Held as if it were at the restart.
     const past = () => ({ heldSince: begunAt, cameBack: 0 });
-    letGo(run.found({ registrations: left.open, elsewhere: [] }, run.known(), past));
+    proceed(run.found({ registrations: resumed.open, elsewhere: [] }, run.known(), past));
   }
 
   /** What the cloud lists no more, and may send traffic to all the same. */
-  async #hold(run: DrainRun, unreleased: Unreleased, { journal, letGo, signal }: FindOptions) {
-    const registrations = [...unreleased.values()].map(({ registration }) => registration);
-    const departures = run.found(
-      { registrations, elsewhere: [] },
+  async #hold(run: DrainRun, unreleased: Unreleased, { journal, proceed, signal }: FindOptions) {
+    const unlisted = [...unreleased.values()].map(({ registration }) => registration);
+    const registrations = run.found(
+      { registrations: unlisted, elsewhere: [] },
       run.known(),
       (one) => unreleased.get(keyOf(one))?.past,
     );
     await journal?.found(
-      departures.map(({ registration }) => registration),
+      registrations.map(({ registration }) => registration),
       [],
     );
     signal.throwIfAborted();
-    letGo(departures);
+    proceed(registrations);
   }
 
   async #unreleased({ node }: DrainRun, signal: AbortSignal): Promise<Unreleased> {
@@ -101,9 +104,9 @@ export class Finder {
   }
 
   /** Goes on holding what is out. Returns whether the machine is still there; its addresses may have changed. */
-  async #takeUp(run: DrainRun, { past, pastOf, open, letGo }: TakeUp, repeat: RepeatOptions): Promise<boolean> {
+  async #resume(run: DrainRun, { past, pastOf, open, proceed }: Resume, repeat: RepeatOptions): Promise<boolean> {
     const { cloud, clock } = this.#options;
-    letGo(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
+    proceed(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
     const resolve = () => cloud.resolve({ by: "id", value: run.node.id }, run.callFor(repeat.signal));
     try {
       run.node = await repeatWhilePassing(repeat, resolve);
@@ -112,7 +115,7 @@ export class Finder {
       const { code } = asDrainError(error);
       if (code !== "instance-gone" && code !== "node-not-found") throw error;
       run.found({ registrations: open, elsewhere: [] }, run.known());
-      for (const departure of run.departures) departure.released(clock.now());
+      for (const draining of run.registrations) draining.released(clock.now());
       return false;
     }
   }
@@ -146,10 +149,10 @@ export async function untilEarlierTryIsOver(
   const others = ledger?.listOf(run.node.id).filter(({ drain }) => drain !== run.id) ?? [];
   if (others.some(({ startedAt }) => startedAt >= firstTriedAt)) return;
   const kinds = [...cloud.kindsAround(run.node)];
-  const until = searchedAt + Math.max(0, ...kinds.map((kind) => leftWhenUnlistedMs(kind, run.allowances)));
-  const leftMs = until - clock.now();
-  if (leftMs <= 0) return;
-  run.planned({ longestHoldMs: leftMs });
+  const until = searchedAt + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances)));
+  const remainingMs = until - clock.now();
+  if (remainingMs <= 0) return;
+  run.planned({ longestHoldMs: remainingMs });
   notify({ type: "awaiting-earlier-try", drainId: run.id, node: run.node, until });
-  await clock.sleep(leftMs, signal);
+  await clock.sleep(remainingMs, signal);
 }

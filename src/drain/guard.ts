@@ -1,7 +1,7 @@
 import { type Pool, poolsInOrder } from "./cloud-provider.ts";
 
 /** Nobody is refused or kept waiting by what was read longer ago. */
-export const HEALTH_KEPT_MS = 10_000;
+export const HEALTH_CACHED_MS = 10_000;
 
 /** So many, or such a part of what there is. */
 export type Share = { readonly count: number } | { readonly percent: number };
@@ -71,7 +71,7 @@ export function isNothing(share: Share): boolean {
   return "count" in share ? share.count === 0 : share.percent === 0;
 }
 
-export function shownShare(share: Share): string {
+export function printableShare(share: Share): string {
   return "count" in share ? String(share.count) : `${share.percent}%`;
 }
 
@@ -108,7 +108,7 @@ export function tooFewHealthy(
   short: readonly GuardedPool[],
   { minHealthy, names }: Pick<GuardOptions, "minHealthy" | "names">,
 ): Refusal {
-  const set = `${names?.minHealthy ?? "MIN_HEALTHY"} is ${shownShare(minHealthy)}`;
+  const set = `${names?.minHealthy ?? "MIN_HEALTHY"} is ${printableShare(minHealthy)}`;
   const pools = poolsInOrder(short);
   return {
     reason: "too-few-healthy",
@@ -122,7 +122,7 @@ export function tooManyDrains(
   { maxVoluntary, names }: Pick<GuardOptions, "maxVoluntary" | "names">,
 ): Refusal {
   const of = nodes === undefined ? "" : `, ${allowed} of ${nodes} nodes`;
-  const set = `${names?.maxVoluntary ?? "MAX_VOLUNTARY"} is ${shownShare(maxVoluntary)}${of}`;
+  const set = `${names?.maxVoluntary ?? "MAX_VOLUNTARY"} is ${printableShare(maxVoluntary)}${of}`;
   const drains = running === 1 ? "1 voluntary drain runs" : `${running} voluntary drains run`;
   return {
     reason: "too-many-drains",

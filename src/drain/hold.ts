@@ -17,7 +17,7 @@ export interface HoldAllowances {
 
 /** A deregistration is read back this long after it was accepted: earlier reads are often old. */
 export const READ_BACK_MS = 7_000;
-/** Or at the hold's end, when that comes so soon that one look can serve both. */
+/** Or at the hold's end, when that comes so soon that one poll can serve both. */
 const READ_BACK_LATEST_MS = 10_000;
 /** Every pool that still holds a node is read at least this often: controllers put nodes back. */
 const VERIFY_INTERVAL_MS = 60_000;
@@ -30,14 +30,14 @@ const EARLIER_INTERVAL_MS = 15_000;
 /** Still listed as live this long after AWS said yes: not an old read, the call did nothing. */
 export const STALE_READ_MAX_MS = 20_000;
 /** Looks within the same second share one call. */
-const LOOK_GRID_MS = 1_000;
+const POLL_GRID_MS = 1_000;
 
 /** What decides how long a pool may go on sending traffic. */
 export type HeldBy = Pick<PoolTerms, "drainMs"> & { readonly kind: LoadBalancerKind };
 
 /** One registration on its way out. Times are milliseconds since the epoch. */
 export interface HoldProgress {
-  /** When the deregistration was accepted, or when it was found draining already. */
+  /** When the deregistration was acknowledged, or when it was found draining already. */
   readonly since: number;
   /** Whether it has been seen draining or absent since then, and not registered again after that. */
   readonly seenLeaving: boolean;
@@ -46,11 +46,11 @@ export interface HoldProgress {
    * what is left is the allowance.
    */
   readonly isEarlier?: true;
-  /** Whether it was absent when last looked at. */
+  /** Whether it was absent at the last poll. */
   readonly wasAbsent?: boolean;
-  /** Whether it was registered again when last looked at, and nobody could say yet whether it is still the node's. */
+  /** Whether it was registered again at the last poll, and nobody could say yet whether it is still the node's. */
   readonly wasBack?: boolean;
-  readonly lastLook?: number;
+  readonly lastPoll?: number;
 }
 
 /** How long `pool` may go on sending traffic after a deregistration, in milliseconds. For a classic one: at most. */
@@ -91,67 +91,67 @@ export function propagationMs(kind: LoadBalancerKind, allowances: HoldAllowances
   }
 }
 
-/** When the pool may have let go of this registration at the earliest. */
+/** When the pool may have released this registration at the earliest. */
 export function mayEndAt(pool: HeldBy, progress: HoldProgress, allowances: HoldAllowances): number {
   return progress.since + minimumMs(pool, progress, allowances);
 }
 
-/** When to look at the pool next on behalf of this registration. Nearby looks fall on the same moment. */
-export function nextLook(pool: HeldBy, progress: HoldProgress, allowances: HoldAllowances): number {
-  const { since, lastLook } = progress;
+/** When to poll the pool next on behalf of this registration. Nearby polls fall on the same moment. */
+export function nextPoll(pool: HeldBy, progress: HoldProgress, allowances: HoldAllowances): number {
+  const { since, lastPoll } = progress;
   const end = since + holdMs(pool, allowances);
   const earliestEnd = mayEndAt(pool, progress, allowances);
   let at: number;
-  if (lastLook === undefined) at = firstLook(pool, since, earliestEnd);
-  else if (!progress.seenLeaving || lastLook >= end) at = lastLook + REPEAT_MS;
-  else if (pool.kind === "classic") at = nextLookForEnd(lastLook, earliestEnd, CLASSIC_INTERVAL_MS);
-  else if (progress.isEarlier === true) at = Math.min(end, nextLookForEnd(lastLook, earliestEnd, EARLIER_INTERVAL_MS));
-  else at = Math.min(end, lastLook + VERIFY_INTERVAL_MS);
-  return Math.ceil(at / LOOK_GRID_MS) * LOOK_GRID_MS;
+  if (lastPoll === undefined) at = firstPoll(pool, since, earliestEnd);
+  else if (!progress.seenLeaving || lastPoll >= end) at = lastPoll + REPEAT_MS;
+  else if (pool.kind === "classic") at = nextPollForEnd(lastPoll, earliestEnd, CLASSIC_INTERVAL_MS);
+  else if (progress.isEarlier === true) at = Math.min(end, nextPollForEnd(lastPoll, earliestEnd, EARLIER_INTERVAL_MS));
+  else at = Math.min(end, lastPoll + VERIFY_INTERVAL_MS);
+  return Math.ceil(at / POLL_GRID_MS) * POLL_GRID_MS;
 }
 
 /** Nobody knows when it ends: it is asked for, once it may have. */
-function nextLookForEnd(lastLook: number, earliestEnd: number, intervalMs: number): number {
-  return Math.min(lastLook + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastLook + intervalMs));
+function nextPollForEnd(lastPoll: number, earliestEnd: number, intervalMs: number): number {
+  return Math.min(lastPoll + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastPoll + intervalMs));
 }
 
-function firstLook(pool: HeldBy, since: number, earliestEnd: number): number {
+function firstPoll(pool: HeldBy, since: number, earliestEnd: number): number {
   const endsSoon = pool.kind !== "unattached" && earliestEnd - since <= READ_BACK_LATEST_MS;
   return endsSoon ? earliestEnd : since + READ_BACK_MS;
 }
 
 /**
- * - `over`: the pool has let go.
- * - `wait`: look again later.
+ * - `over`: the pool has released it.
+ * - `wait`: poll again later.
  * - `back`: somebody registered it again.
  * - `anew`: somebody registered it again and has deregistered it since: the hold begins anew.
- * - `ignored`: the deregistration was accepted and did nothing.
+ * - `ignored`: the deregistration was acknowledged and did nothing.
  */
 export type HoldVerdict = "over" | "wait" | "back" | "anew" | "ignored";
 
-/** What a look at `at` that saw `state` means for a registration. `isAnothers`: its address is another machine's by now. */
+/** What a poll at `at` that saw `state` means for a registration. `isAnothers`: its address is another machine's by now. */
 export function judge(
   pool: HeldBy,
   progress: HoldProgress,
-  look: { readonly state: RegistrationState; readonly at: number; readonly isAnothers?: true },
+  poll: { readonly state: RegistrationState; readonly at: number; readonly isAnothers?: true },
   allowances: HoldAllowances,
 ): HoldVerdict {
-  switch (look.state) {
+  switch (poll.state) {
     case "initial":
       return "back";
     case "live":
       if (progress.seenLeaving || progress.wasBack === true) return "back";
-      return look.at - progress.since >= STALE_READ_MAX_MS ? "ignored" : "wait";
+      return poll.at - progress.since >= STALE_READ_MAX_MS ? "ignored" : "wait";
     case "draining":
       // How long AWS shows it is no sign: an NLB's targets were seen draining for minutes past their delay.
       if (progress.wasAbsent === true || progress.wasBack === true) return "anew";
       // Only a classic load balancer's word for draining is about traffic; elsewhere it is a timer.
-      return pool.kind !== "classic" && look.at >= progress.since + holdMs(pool, allowances) ? "over" : "wait";
+      return pool.kind !== "classic" && poll.at >= progress.since + holdMs(pool, allowances) ? "over" : "wait";
     case "absent":
-      if (progress.wasBack === true && look.isAnothers !== true) return "anew";
-      return look.at >= mayEndAt(pool, progress, allowances) ? "over" : "wait";
+      if (progress.wasBack === true && poll.isAnothers !== true) return "anew";
+      return poll.at >= mayEndAt(pool, progress, allowances) ? "over" : "wait";
     default:
-      return look.state satisfies never;
+      return poll.state satisfies never;
   }
 }
 
@@ -161,10 +161,10 @@ export function judge(
  */
 function minimumMs(pool: HeldBy, { isEarlier }: HoldProgress, allowances: HoldAllowances): number {
   if (pool.kind === "classic") return allowances.classicMinimumMs;
-  return isEarlier === true ? leftWhenUnlistedMs(pool.kind, allowances) : holdMs(pool, allowances);
+  return isEarlier === true ? remainingWhenUnlistedMs(pool.kind, allowances) : holdMs(pool, allowances);
 }
 
 /** How long a pool may go on sending traffic that lists a registration no more: its delay has passed by then. */
-export function leftWhenUnlistedMs(kind: LoadBalancerKind, allowances: HoldAllowances): number {
+export function remainingWhenUnlistedMs(kind: LoadBalancerKind, allowances: HoldAllowances): number {
   return holdMs({ kind, drainMs: 0 }, allowances);
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { keyOf, type Node, type Registration } from "./cloud-provider.ts";
-import type { DepartureEvent } from "./departure.ts";
 import { type DrainRecord, recordedError, recordedOutcome } from "./drain-record.ts";
+import type { RegistrationEvent } from "./draining-registration.ts";
 import type { Ledger, LedgerEntry, LedgerStep } from "./ledger.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
@@ -59,7 +59,7 @@ export class Journal {
     const step = isFirst
       ? ({ type: "accepted", node, startedAt: request.askedAt, request } as const)
       : { type: "joined" as const, request };
-    this.#accepted = this.#ledger.keep(this.#entry(step));
+    this.#accepted = this.#ledger.append(this.#entry(step));
     // Told to those who ask for it; whoever waits for the drain itself does not.
     this.#accepted.catch(() => {});
     return this.#accepted;
@@ -89,7 +89,7 @@ export class Journal {
     this.#write({ type: "planned", longestHoldMs, limit: until, warnings });
   }
 
-  heard(registration: Registration, event: DepartureEvent): void {
+  onEvent(registration: Registration, event: RegistrationEvent): void {
     const number = this.#numberOf(registration);
     if (number < 0) return;
     const step = stepOf(event);
@@ -124,7 +124,7 @@ export class Journal {
   }
 
   /** What is untouched, or left, is told at the end alone. */
-  settled({ registration, state, error }: UndoneFate): void {
+  registrationEnded({ registration, state, error }: UndoneFate): void {
     const of = [this.#numberOf(registration)].filter((number) => number >= 0);
     if (state === "registered") this.#write({ type: "registered", of });
     if (error !== undefined) this.#write({ type: "register-failed", of, error: recordedError(error) });
@@ -187,7 +187,7 @@ export class Journal {
 /** In place of a registration whose entry is missing. */
 const LOST = {} as Registration;
 
-function stepOf(event: DepartureEvent): Grouped {
+function stepOf(event: RegistrationEvent): Grouped {
   const of: readonly number[] = [];
   switch (event.type) {
     case "deregistered": {

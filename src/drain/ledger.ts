@@ -84,7 +84,7 @@ export type LedgerStep =
 /** Moments are milliseconds since the epoch. */
 export type LedgerEntry = LedgerStep & {
   readonly drain: string;
-  /** Counts a drain's entries from 1. One that is missing could not be kept. */
+  /** Counts a drain's entries from 1. One that is missing could not be stored. */
   readonly n: number;
   readonly at: number;
 };
@@ -107,17 +107,17 @@ export function isOver({ end, undo }: Pick<DrainSummary, "end" | "undo">): boole
   return end !== undefined && undo !== "running";
 }
 
-/** Whoever waits for an entry to be kept waits no longer than this. */
-export const KEPT_WITHIN_MS = 5_000;
+/** The longest wait for an entry to be appended. */
+export const APPENDED_WITHIN_MS = 5_000;
 /** The same for an entry to be noted. A deregistration waits for that, so that a hold is never forgotten. */
 export const NOTED_WITHIN_MS = 250;
 
 /**
  * What drains were accepted, and what has become of them. Implementations: a file, and memory.
  *
- * A drain that has not ended is kept whole, for the next process to take up; of those that have ended the newest, up to
- * the implementation's bounds. Entries are kept in the order in which they are given, each once. Nothing here stops a
- * drain: what can't be kept is lost, and the gap in the numbers says so.
+ * A drain that has not ended is retained whole, for the next process to resume; of those that have ended the newest, up to
+ * the implementation's bounds. Entries are stored in the order in which they are given, each once. Nothing here stops a
+ * drain: what can't be stored is lost, and the gap in the numbers says so.
  */
 export interface Ledger {
   /** Takes it down, in time. */
@@ -130,10 +130,10 @@ export interface Ledger {
   noted(): Promise<void>;
 
   /**
-   * Resolves once nothing but the loss of what it is kept on can lose the entry. Rejects with `ledger-unavailable` when
-   * that fails, or takes longer than `KEPT_WITHIN_MS`; the entry may be kept later all the same.
+   * Resolves once nothing but the loss of its storage can lose the entry. Rejects with `ledger-unavailable` when
+   * that fails, or takes longer than `APPENDED_WITHIN_MS`; the entry may be stored later all the same.
    */
-  keep(entry: LedgerEntry): Promise<void>;
+  append(entry: LedgerEntry): Promise<void>;
 
   /** The newest drains first, `max` at most. */
   list(max: number): readonly DrainSummary[];
@@ -141,11 +141,11 @@ export interface Ledger {
   /** All drains of the node with this id, the newest first. Takes no longer when there are many of other nodes. */
   listOf(nodeId: string): readonly DrainSummary[];
 
-  /** Everything kept of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
+  /** Everything stored of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
   read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;
 
   /** Hands over each entry of a drain as it is given, until the returned function is called. */
-  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void;
+  follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void;
 
   /** The entries of each drain that is not over (`isOver`), oldest first. Throws `ledger-unavailable`. */
   unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]>;

@@ -22,7 +22,7 @@ export interface RegistrationFate {
    * - `forced`: nobody looked how many would stay.
    */
   readonly guard?: "waited" | "overridden" | "forced";
-  /** From the accepted deregistration to the end, in milliseconds. 0 where there was none. */
+  /** From the acknowledged deregistration to the end, in milliseconds. 0 where there was none. */
   readonly heldMs: number;
   /** How long the hold was to be, in milliseconds. Absent where the drain ended before that was known. */
   readonly holdMs?: number;

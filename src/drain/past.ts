@@ -25,20 +25,20 @@ export interface Past {
 /** Undefined: nothing. */
 export type PastOf = (registration: Registration) => Past | undefined;
 
-/** What an earlier process has left of a drain. */
-export interface Left {
+/** What remained of a drain when an earlier process ended. */
+export interface ResumedState {
   /** Deregistered: held since then, or released already. */
   readonly past: readonly Registration[];
   readonly pastOf: PastOf;
   /** Whether one that is found now has to go. What was released is listed as draining for minutes. */
-  readonly isToLeave: (found: Registration) => boolean;
-  /** Found, without a word of an accepted deregistration. */
+  readonly mustGo: (found: Registration) => boolean;
+  /** Found, without a word of an acknowledged deregistration. */
   readonly open: readonly Registration[];
   /** As it was found then, where it drains now and did not: nobody but this drain is known to have deregistered it. */
   readonly asFoundThen: (found: Registration) => Registration;
 }
 
-export function leftOf({ registrations }: DrainRecord): Left {
+export function resumedStateOf({ registrations }: DrainRecord): ResumedState {
   const known = registrations.filter((one) => one !== undefined);
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
   const out = known.filter(({ state, since }) => state !== "open" && since !== undefined);
@@ -58,7 +58,7 @@ export function leftOf({ registrations }: DrainRecord): Left {
   return {
     past: out.map(({ registration }) => registration),
     pastOf,
-    isToLeave: (found) => found.state !== "draining" || !released.has(keyOf(found)),
+    mustGo: (found) => found.state !== "draining" || !released.has(keyOf(found)),
     open,
     asFoundThen: (found) => (found.state === "draining" ? (foundLive.get(keyOf(found)) ?? found) : found),
   };

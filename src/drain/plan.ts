@@ -42,7 +42,7 @@ interface PlannedRegistration {
   readonly isWritable: boolean;
   /** How long it waits for its deregistration, because the request quota allows no sooner, in milliseconds. */
   readonly waitMs: number;
-  /** How long it will be held, in milliseconds. A classic load balancer may let go earlier. */
+  /** How long it will be held, in milliseconds. A classic load balancer may release earlier. */
   readonly holdMs: number;
   /** By how much the limit comes too early for this hold, in milliseconds. 0: it fits. */
   readonly shortByMs: number;
@@ -86,7 +86,7 @@ export type TermsById = ReadonlyMap<string, PoolTerms | undefined>;
 export interface PlanInput {
   readonly node: Node;
   readonly found: FoundRegistrations & { readonly asOf: number };
-  /** How each of the pools lets go. */
+  /** How each of the pools releases. */
   readonly terms: TermsById;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;

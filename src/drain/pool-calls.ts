@@ -1,12 +1,12 @@
 import { anyOf, newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { LoadBalancerKind } from "./cloud-provider.ts";
-import type { Departure } from "./departure.ts";
-import { type HeldBy, type HoldAllowances, mayEndAt, nextLook, REPEAT_MS } from "./hold.ts";
+import type { DrainingRegistration } from "./draining-registration.ts";
+import { type HeldBy, type HoldAllowances, mayEndAt, nextPoll, REPEAT_MS } from "./hold.ts";
 import { CALL_ORDER } from "./plan.ts";
 import type { Purpose, Urgency } from "./urgency.ts";
 
-/** Looking at every departure for each call that waits would be most of the work when thousands leave at once. */
+/** Reading every registration for each call that waits would be most of the work when thousands leave at once. */
 const RECKONED_FOR_MS = 5_000;
 
 /** How urgent the calls to one pool are, and whom they are for: as urgent as the most urgent drain that waits. */
@@ -27,15 +27,15 @@ export class PoolUrgency {
     this.#reckoned.clear();
   }
 
-  /** `departures` is asked now and then: who waits for the call. */
-  of(purpose: Purpose, departures: () => Iterable<Departure>): Urgency {
+  /** `registrations` is asked now and then: who waits for the call. */
+  of(purpose: Purpose, registrations: () => Iterable<DrainingRegistration>): Urgency {
     const now = this.#clock.now();
     const known = this.#reckoned.get(purpose);
     if (known !== undefined && Math.abs(now - known.at) < RECKONED_FOR_MS) return known.urgency;
     let deadline = Number.POSITIVE_INFINITY;
     let someHealthy = false;
     let someKnown = false;
-    for (const { owner, registration } of departures()) {
+    for (const { owner, registration } of registrations()) {
       deadline = Math.min(deadline, owner.mustEndBy);
       someHealthy ||= registration.isHealthy;
       someKnown ||= !owner.isRefused;
@@ -52,8 +52,8 @@ export class PoolUrgency {
    * Whom to deregister now: by the end of their drains, those with traffic before those without. A call that names
    * somebody whom the cloud does not know is refused for all: they wait until they are among themselves.
    */
-  batch(departures: Iterable<Departure>, max: number): readonly Departure[] {
-    const all = [...departures];
+  batch(registrations: Iterable<DrainingRegistration>, max: number): readonly DrainingRegistration[] {
+    const all = [...registrations];
     const known = all.filter(({ owner }) => !owner.isRefused);
     return (known.length > 0 ? known : all)
       .sort(
@@ -70,88 +70,87 @@ function compare(a: number, b: number): number {
   return a === b ? 0 : a - b;
 }
 
-export interface LookScheduleOptions {
+export interface PollScheduleOptions {
   readonly clock: Clock;
   readonly allowances: HoldAllowances;
-  /** What a departure's hold goes by. */
-  readonly heldBy: (departure: Departure) => HeldBy;
+  /** What a registration's hold goes by. */
+  readonly heldBy: (draining: DrainingRegistration) => HeldBy;
 }
 
-/** Whose look is due so soon after another one's shares it. */
+/** Whose poll is due so soon after another one's shares it. */
 const SHARED_WITHIN_MS = 1_000;
 
-/** When to look at a pool on behalf of those that it holds. Times are milliseconds since the epoch. */
-export class LookSchedule {
-  readonly #options: LookScheduleOptions;
-  /** When each departure whose last look failed is due again. */
-  readonly #repeats = new Map<Departure, number>();
+/** When to poll a pool on behalf of those that it holds. Times are milliseconds since the epoch. */
+export class PollSchedule {
+  readonly #options: PollScheduleOptions;
+  /** When each registration whose last poll failed is due again. */
+  readonly #repeats = new Map<DrainingRegistration, number>();
 
-  constructor(options: LookScheduleOptions) {
+  constructor(options: PollScheduleOptions) {
     this.#options = options;
   }
 
-  /** When the next look is due. `Infinity`: nobody is held. */
-  nextFor(held: Iterable<Departure>): number {
-    const due = Array.from(held, (departure) => this.#dueAt(departure));
+  /** When the next poll is due. `Infinity`: nobody is held. */
+  nextFor(held: Iterable<DrainingRegistration>): number {
+    const due = Array.from(held, (draining) => this.#dueAt(draining));
     const first = due.reduce((earliest, at) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
     return due.reduce((last, at) => (at <= first + SHARED_WITHIN_MS ? Math.max(last, at) : last), first);
   }
 
-  /** When a look may end somebody's wait; before that it only confirms. */
-  endsFor(held: Iterable<Departure>): number {
+  /** When a poll may end somebody's wait; before that it only confirms. */
+  endsFor(held: Iterable<DrainingRegistration>): number {
     const { heldBy, allowances } = this.#options;
     let at = Number.POSITIVE_INFINITY;
-    for (const departure of held) {
-      if (departure.progress !== undefined)
-        at = Math.min(at, mayEndAt(heldBy(departure), departure.progress, allowances));
+    for (const draining of held) {
+      if (draining.progress !== undefined) at = Math.min(at, mayEndAt(heldBy(draining), draining.progress, allowances));
     }
     return at;
   }
 
-  failed(departure: Departure): void {
-    this.#repeats.set(departure, this.#options.clock.now() + REPEAT_MS);
+  failed(draining: DrainingRegistration): void {
+    this.#repeats.set(draining, this.#options.clock.now() + REPEAT_MS);
   }
 
-  /** It was looked at, or has left. */
-  done(departure: Departure): void {
-    this.#repeats.delete(departure);
+  /** It was polled, or has left. */
+  done(draining: DrainingRegistration): void {
+    this.#repeats.delete(draining);
   }
 
-  #dueAt(departure: Departure): number {
+  #dueAt(draining: DrainingRegistration): number {
     const { clock, allowances, heldBy } = this.#options;
-    const { progress } = departure;
+    const { progress } = draining;
     return (
-      this.#repeats.get(departure) ??
-      (progress === undefined ? clock.now() : nextLook(heldBy(departure), progress, allowances))
+      this.#repeats.get(draining) ??
+      (progress === undefined ? clock.now() : nextPoll(heldBy(draining), progress, allowances))
     );
   }
 }
 
-/** One call to a pool on behalf of departures. Once all of them have left nobody waits for it, and it is given up. */
+/** One call to a pool on behalf of registrations. Once all of them have left nobody waits for it, and it is given up. */
 export class PoolCall {
   /** Those that are here still. */
-  readonly departures = new Set<Departure>();
+  readonly registrations = new Set<DrainingRegistration>();
   readonly signal: AbortSignal;
   readonly #abort = newAbort();
 
-  constructor(signal: AbortSignal, departures: Iterable<Departure> = []) {
+  constructor(signal: AbortSignal, registrations: Iterable<DrainingRegistration> = []) {
     this.signal = anyOf(signal, this.#abort.signal);
-    this.take(departures);
+    this.take(registrations);
   }
 
   get isGivenUp(): boolean {
     return this.#abort.signal.aborted;
   }
 
-  take(departures: Iterable<Departure>): void {
-    for (const departure of departures) this.departures.add(departure);
+  take(registrations: Iterable<DrainingRegistration>): void {
+    for (const draining of registrations) this.registrations.add(draining);
   }
 
   /** See `CallFor`. */
-  readonly stillTaken = () => new Set([...this.departures].map(({ registration }) => registration.target));
+  readonly stillIncluded = () => new Set([...this.registrations].map(({ registration }) => registration.target));
 
-  left(departure: Departure): void {
-    if (this.departures.delete(departure) && this.departures.size === 0) this.giveUp();
+  remove(draining: DrainingRegistration): void {
+    if (this.registrations.delete(draining) && this.registrations.size === 0) this.giveUp();
   }
 
   giveUp(): void {

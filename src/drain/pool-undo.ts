@@ -7,7 +7,7 @@ import type { Undoable, UndoneFate } from "./undoable.ts";
 /** What was not seen registered again within this time will not be. */
 const SEEN_WITHIN_MS = 300_000;
 /** While an ALB lets go of an address: nothing but the end of its delay is to be seen. */
-const DELAYED_LOOK_MS = 10_000;
+const DELAYED_READ_MS = 10_000;
 /** What AWS has accepted and not done so often it does not do. */
 const REGISTERED_MAX = 5;
 
@@ -18,7 +18,7 @@ export interface PoolUndoOptions {
   readonly node: Node;
   /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
   readonly stoppedAt: number;
-  readonly settled: (fate: UndoneFate) => void;
+  readonly onEnded: (fate: UndoneFate) => void;
 }
 
 /** One registration on its way back. Times are milliseconds since the epoch. */
@@ -28,9 +28,9 @@ interface Return extends Undoable {
   /** An ALB takes an address again only once its deregistration delay has passed. */
   readonly isDelayed: boolean;
   /** It is not looked at before. */
-  lookFrom: number;
+  readFrom: number;
   readonly giveUpAt: number;
-  /** When the last registration was accepted. */
+  /** When the last registration was acknowledged. */
   registeredAt?: number;
   registeredTimes: number;
   /** A look has seen it draining or absent: what is live after that is no old read. */
@@ -49,7 +49,7 @@ export class PoolUndo {
     this.#options = options;
   }
 
-  /** Resolves when `settled` has heard of each. Rejects with `signal`'s reason alone. */
+  /** Resolves when `onEnded` has heard of each. Rejects with `signal`'s reason alone. */
   async run(undoables: readonly Undoable[], signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     try {
@@ -57,16 +57,16 @@ export class PoolUndo {
       while (this.#open.size > 0) {
         while (await this.#registerAgain(signal)) if (this.#open.size === 0) return;
         if (this.#open.size === 0) return;
-        const next = Math.min(...[...this.#open.values()].map(({ lookFrom }) => lookFrom));
+        const next = Math.min(...[...this.#open.values()].map(({ readFrom }) => readFrom));
         await clock.sleep(Math.max(0, next - clock.now()), signal);
-        await this.#look(signal);
+        await this.#read(signal);
         this.#giveUp();
       }
     } catch (error) {
       signal.throwIfAborted();
       const why = asDrainError(error);
       for (const { registration } of this.#open.size > 0 ? this.#open.values() : undoables)
-        this.#settle(registration, "failed", why);
+        this.#end(registration, "failed", why);
     }
   }
 
@@ -85,7 +85,7 @@ export class PoolUndo {
         isOut: isOurs && !isDelayed(one),
         isDelayed: isDelayed(one),
         // What nobody knows of is looked at once no old read can show it as it was.
-        lookFrom: Math.max(now, isOurs ? freeAt : stoppedAt + STALE_READ_MAX_MS),
+        readFrom: Math.max(now, isOurs ? freeAt : stoppedAt + STALE_READ_MAX_MS),
         giveUpAt: now + delayMs + SEEN_WITHIN_MS,
         registeredTimes: 0,
         seenOut: false,
@@ -98,36 +98,36 @@ export class PoolUndo {
     const { cloud, clock, node } = this.#options;
     const waiting = [...this.#open.values()].filter(({ isOut, registeredAt }) => isOut && registeredAt === undefined);
     if (waiting.length === 0) return false;
-    const taken: Return[] = [];
+    const batch: Return[] = [];
     const refused = new Map<string, DrainError | undefined>();
     try {
       const by = this.#callFor(signal);
       const registrations = waiting.map(({ registration }) => registration);
       const obstacles = await cloud.obstacles(node, registrations, by);
       for (const [registration, why] of obstacles)
-        this.#settle(registration, "failed", new DrainError("not-registered", why));
-      const left = waiting.filter(({ registration }) => !obstacles.has(registration));
-      if (left.length === 0) return false;
+        this.#end(registration, "failed", new DrainError("not-registered", why));
+      const remaining = waiting.filter(({ registration }) => !obstacles.has(registration));
+      if (remaining.length === 0) return false;
       const take = (max: number) => {
-        taken.push(...left.splice(0, max));
-        return taken.map(({ registration }) => registration);
+        batch.push(...remaining.splice(0, max));
+        return batch.map(({ registration }) => registration);
       };
       const refuses = (targets: readonly string[], why?: DrainError) => {
         for (const target of targets) refused.set(target, why);
       };
       await cloud.register(this.#pool, take, { ...by, refuses });
       const now = clock.now();
-      for (const one of taken) {
+      for (const one of batch) {
         const { registration } = one;
         const why = refused.get(registration.target);
-        if (why !== undefined) this.#settle(registration, "failed", why);
-        Object.assign(one, { registeredAt: now, lookFrom: now + READ_BACK_MS });
+        if (why !== undefined) this.#end(registration, "failed", why);
+        Object.assign(one, { registeredAt: now, readFrom: now + READ_BACK_MS });
         one.registeredTimes += 1;
       }
-      return left.length > 0 && taken.length > 0;
+      return remaining.length > 0 && batch.length > 0;
     } catch (error) {
       signal.throwIfAborted();
-      this.#failed(taken.length > 0 ? taken : waiting, error);
+      this.#failed(batch.length > 0 ? batch : waiting, error);
       return false;
     }
   }
@@ -136,15 +136,15 @@ export class PoolUndo {
   #failed(returns: readonly Return[], error: unknown): void {
     const why = asDrainError(error);
     for (const one of returns) {
-      if (!why.isPassing) this.#settle(one.registration, "failed", why);
+      if (!why.isPassing) this.#end(one.registration, "failed", why);
       one.error = why;
-      one.lookFrom = this.#options.clock.now() + REPEAT_MS;
+      one.readFrom = this.#options.clock.now() + REPEAT_MS;
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  async #read(signal: AbortSignal): Promise<void> {
     const { cloud, clock } = this.#options;
-    const due = [...this.#open.values()].filter(({ lookFrom }) => lookFrom <= clock.now());
+    const due = [...this.#open.values()].filter(({ readFrom }) => readFrom <= clock.now());
     if (due.length === 0) return;
     try {
       const which = () => due.map(({ registration }) => registration);
@@ -161,17 +161,17 @@ export class PoolUndo {
     const isIn = state === "live" || state === "initial";
     // What keeps it from being registered is no news of a look.
     if (registeredAt !== undefined || !one.isOut) delete one.error;
-    one.lookFrom = this.#options.clock.now() + (isDelayed && !one.isOut ? DELAYED_LOOK_MS : REPEAT_MS);
+    one.readFrom = this.#options.clock.now() + (isDelayed && !one.isOut ? DELAYED_READ_MS : REPEAT_MS);
     if (!isIn) one.seenOut = true;
     if (registeredAt === undefined) {
       // While it drains an ALB does not take an address again.
       if (!isIn) one.isOut = state === "absent" || !isDelayed;
-      else if (one.deregisteredBy === "perhaps" && !one.seenOut) this.#settle(registration, "untouched");
-      else if (this.#isProof(one, state, at)) this.#settle(registration, "registered");
+      else if (one.deregisteredBy === "perhaps" && !one.seenOut) this.#end(registration, "untouched");
+      else if (this.#isProof(one, state, at)) this.#end(registration, "registered");
     } else if (at < registeredAt) {
-      // Asked before the call was accepted.
+      // Asked before the call was acknowledged.
     } else if (isIn) {
-      if (this.#isProof(one, state, at)) this.#settle(registration, "registered");
+      if (this.#isProof(one, state, at)) this.#end(registration, "registered");
     } else if (at - registeredAt >= STALE_READ_MAX_MS) this.#registerOnceMore(one);
   }
 
@@ -180,12 +180,12 @@ export class PoolUndo {
     return state === "initial" || seenOut || at - (since ?? this.#options.stoppedAt) >= STALE_READ_MAX_MS;
   }
 
-  /** The call was accepted and did nothing, or somebody has deregistered it since. */
+  /** The call was acknowledged and did nothing, or somebody has deregistered it since. */
   #registerOnceMore(one: Return): void {
     delete one.registeredAt;
     if (one.registeredTimes < REGISTERED_MAX) return;
     const why = `registered again ${REGISTERED_MAX} times, and each time it was not there afterwards`;
-    this.#settle(one.registration, "failed", new DrainError("not-registered", why));
+    this.#end(one.registration, "failed", new DrainError("not-registered", why));
   }
 
   #giveUp(): void {
@@ -193,13 +193,13 @@ export class PoolUndo {
     for (const { registration, giveUpAt, error } of [...this.#open.values()]) {
       if (now < giveUpAt) continue;
       const unseen = `its pool has not shown it again within ${SEEN_WITHIN_MS / 1_000} s`;
-      this.#settle(registration, "failed", error ?? new DrainError("not-registered", unseen));
+      this.#end(registration, "failed", error ?? new DrainError("not-registered", unseen));
     }
   }
 
-  #settle(registration: Registration, state: UndoneFate["state"], error?: DrainError): void {
+  #end(registration: Registration, state: UndoneFate["state"], error?: DrainError): void {
     if (!this.#open.delete(registration.target) && error === undefined) return;
-    this.#options.settled({ registration, state, ...(error && { error }) });
+    this.#options.onEnded({ registration, state, ...(error && { error }) });
   }
 
   #callFor(signal: AbortSignal): CallFor {

@@ -1,11 +1,11 @@
 import { newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolTerms } from "./cloud-provider.ts";
-import type { Departure } from "./departure.ts";
+import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, judge, REPEAT_MS } from "./hold.ts";
 import { VANISHED_TERMS } from "./plan.ts";
-import { LookSchedule, PoolCall, PoolUrgency } from "./pool-calls.ts";
+import { PollSchedule, PoolCall, PoolUrgency } from "./pool-calls.ts";
 
 export interface PoolWorkerOptions {
   readonly cloud: CloudProvider;
@@ -15,27 +15,27 @@ export interface PoolWorkerOptions {
   readonly turn: number;
 }
 
-type Task = "describing" | "deregistering" | "looking";
+type Task = "describing" | "deregistering" | "polling";
 
-/** How a pool lets go is asked for so long. */
+/** A pool's terms are asked for so long. */
 const DESCRIBED_WITHIN_MS = 600_000;
 
 /**
- * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one look
- * for all that are held. Whoever hands it departures hears from them how they fare.
+ * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one poll
+ * for all that are held. The registrations notify their owner of how they fare.
  */
 export class PoolWorker {
   readonly #pool: Pool;
   readonly #options: PoolWorkerOptions;
   readonly #urgency: PoolUrgency;
   /** Whoever is here waits, is held, or has a deregistration under way. */
-  readonly #waiting = new Set<Departure>();
-  readonly #held = new Set<Departure>();
-  readonly #schedule: LookSchedule;
+  readonly #waiting = new Set<DrainingRegistration>();
+  readonly #held = new Set<DrainingRegistration>();
+  readonly #schedule: PollSchedule;
   #terms: PoolTerms | undefined;
   /** The calls under way, or the last ones. */
   #deregistering: PoolCall | undefined;
-  #looking: PoolCall | undefined;
+  #polling: PoolCall | undefined;
   /** Aborts when nobody is here any more. */
   #present = newAbort();
   #busy = new Set<Task>();
@@ -46,50 +46,52 @@ export class PoolWorker {
     this.#options = options;
     const { clock, allowances, turn } = options;
     this.#urgency = new PoolUrgency(pool.kind, clock, turn);
-    this.#schedule = new LookSchedule({ clock, allowances, heldBy: (departure) => this.#heldBy(departure) });
+    this.#schedule = new PollSchedule({ clock, allowances, heldBy: (draining) => this.#heldBy(draining) });
   }
 
   get isIdle(): boolean {
     return this.#waiting.size + this.#held.size + this.#leaving.size === 0;
   }
 
-  get #here(): ReadonlySet<Departure> {
+  get #here(): ReadonlySet<DrainingRegistration> {
     return new Set([...this.#waiting, ...this.#leaving, ...this.#held]);
   }
 
   /** Those whose deregistration is under way, and some that are held since. */
-  get #leaving(): ReadonlySet<Departure> {
-    return this.#deregistering?.departures ?? new Set();
+  get #leaving(): ReadonlySet<DrainingRegistration> {
+    return this.#deregistering?.registrations ?? new Set();
   }
 
-  readonly #isHere = (departure: Departure): boolean =>
-    [this.#waiting, this.#leaving, this.#held].some((some) => some.has(departure));
+  readonly #isHere = (draining: DrainingRegistration): boolean =>
+    [this.#waiting, this.#leaving, this.#held].some((some) => some.has(draining));
 
   /** Takes them out, side by side with all others that are here. */
-  add(departures: readonly Departure[]): void {
-    for (const departure of departures) {
-      if (departure.foundDraining) this.#accepted(departure);
-      else this.#waiting.add(departure);
-      if (this.#terms !== undefined) departure.described(this.#terms);
+  add(registrations: readonly DrainingRegistration[]): void {
+    for (const draining of registrations) {
+      if (draining.foundDraining) this.#acknowledged(draining);
+      else this.#waiting.add(draining);
+      if (this.#terms !== undefined) draining.described(this.#terms);
     }
     this.#urgency.changed();
-    this.#keepWorking();
+    this.#startTasks();
   }
 
   /** Does nothing more for them. */
-  drop(departures: Iterable<Departure>): void {
-    for (const departure of departures) this.#leave(departure);
+  drop(registrations: Iterable<DrainingRegistration>): void {
+    for (const draining of registrations) this.#leave(draining);
   }
 
   /** Begins what is to be done and is not under way. */
-  #keepWorking(): void {
+  #startTasks(): void {
     this.#wake.abort(WOKEN);
-    this.#keep("describing", this.#terms === undefined, (signal) => this.#describe(signal));
-    this.#keep("deregistering", this.#waiting.size > 0, (signal) => this.#deregisterWaiting(signal));
-    this.#keep("looking", this.#held.size > 0 && this.#terms !== undefined, (signal) => this.#lookUntilIdle(signal));
+    this.#startTask("describing", this.#terms === undefined, (signal) => this.#describe(signal));
+    this.#startTask("deregistering", this.#waiting.size > 0, (signal) => this.#deregisterWaiting(signal));
+    this.#startTask("polling", this.#held.size > 0 && this.#terms !== undefined, (signal) =>
+      this.#pollUntilIdle(signal),
+    );
   }
 
-  #keep(task: Task, isNeeded: boolean, work: (signal: AbortSignal) => Promise<void>): void {
+  #startTask(task: Task, isNeeded: boolean, work: (signal: AbortSignal) => Promise<void>): void {
     const busy = this.#busy;
     if (busy.has(task) || !isNeeded) return;
     busy.add(task);
@@ -100,7 +102,7 @@ export class PoolWorker {
       .finally(() => {
         busy.delete(task);
         // What came while it was ending.
-        if (!signal.aborted) this.#keepWorking();
+        if (!signal.aborted) this.#startTasks();
       });
   }
 
@@ -115,12 +117,12 @@ export class PoolWorker {
         signal.throwIfAborted();
         const failure = asDrainError(error);
         if (!failure.isPassing || clock.now() - since >= DESCRIBED_WITHIN_MS) return this.#fail(this.#here, failure);
-        for (const departure of this.#held) departure.failedForNow("look-failed", failure);
+        for (const draining of this.#held) draining.failedForNow("look-failed", failure);
         await clock.sleep(REPEAT_MS, signal);
       }
     }
-    for (const departure of this.#here) departure.described(this.#terms);
-    this.#keepWorking();
+    for (const draining of this.#here) draining.described(this.#terms);
+    this.#startTasks();
   }
 
   async #deregisterWaiting(signal: AbortSignal): Promise<void> {
@@ -130,147 +132,147 @@ export class PoolWorker {
       this.#deregistering = call;
       this.#urgency.changed();
       const take = (max: number) => {
-        const taken = this.#urgency.batch(this.#waiting, max);
-        for (const departure of taken) this.#waiting.delete(departure);
+        const batch = this.#urgency.batch(this.#waiting, max);
+        for (const draining of batch) this.#waiting.delete(draining);
         this.#urgency.changed();
-        call.take(taken);
-        return taken.map(({ registration }) => registration);
+        call.take(batch);
+        return batch.map(({ registration }) => registration);
       };
       try {
         await cloud.deregister(this.#pool, take, this.#callFor("deregister", call));
         // An answer may come although nobody is here to hear it: whoever has come since is not this loop's.
         signal.throwIfAborted();
-        for (const departure of call.departures) this.#accepted(departure);
-        this.#keepWorking();
+        for (const draining of call.registrations) this.#acknowledged(draining);
+        this.#startTasks();
       } catch (error) {
         signal.throwIfAborted();
         if (call.isGivenUp) continue;
         const failure = asDrainError(error);
-        const refused = call.departures.size === 0 ? [...this.#waiting] : [...call.departures];
+        const refused = call.registrations.size === 0 ? [...this.#waiting] : [...call.registrations];
         if (!failure.isPassing) this.#fail(refused, failure);
         else await this.#tryLater(refused, failure, clock.sleep(REPEAT_MS, signal));
       }
     }
   }
 
-  async #tryLater(refused: readonly Departure[], failure: DrainError, later: Promise<void>): Promise<void> {
-    for (const departure of refused.filter(this.#isHere)) {
-      departure.failedForNow("deregister-failed", failure);
-      this.#waiting.add(departure);
+  async #tryLater(refused: readonly DrainingRegistration[], failure: DrainError, later: Promise<void>): Promise<void> {
+    for (const draining of refused.filter(this.#isHere)) {
+      draining.failedForNow("deregister-failed", failure);
+      this.#waiting.add(draining);
     }
     this.#urgency.changed();
     await later;
   }
 
-  #accepted(departure: Departure): void {
-    this.#held.add(departure);
-    departure.accepted(this.#options.clock.now());
+  #acknowledged(draining: DrainingRegistration): void {
+    this.#held.add(draining);
+    draining.acknowledged(this.#options.clock.now());
   }
 
-  async #lookUntilIdle(signal: AbortSignal): Promise<void> {
-    for (; this.#held.size > 0; await this.#look(signal)) {
+  async #pollUntilIdle(signal: AbortSignal): Promise<void> {
+    for (; this.#held.size > 0; await this.#poll(signal)) {
       signal.throwIfAborted();
-      await this.#untilNextLook(signal);
+      await this.#untilNextPoll(signal);
     }
   }
 
-  async #untilNextLook(signal: AbortSignal): Promise<void> {
+  async #untilNextPoll(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     for (;;) {
       this.#wake = newAbort();
       const { signal: woken } = this.#wake;
       const dueAt = this.#schedule.nextFor(this.#held);
       if (dueAt <= clock.now() || this.#held.size === 0) return;
-      const left = () => this.#wake.abort(WOKEN);
-      signal.addEventListener("abort", left, { once: true });
+      const ended = () => this.#wake.abort(WOKEN);
+      signal.addEventListener("abort", ended, { once: true });
       // Node's timers may be a millisecond early, and somebody who has come may be due earlier: asked again.
       await clock.sleep(dueAt - clock.now(), woken).catch(() => {});
-      signal.removeEventListener("abort", left);
+      signal.removeEventListener("abort", ended);
       signal.throwIfAborted();
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  async #poll(signal: AbortSignal): Promise<void> {
     const { cloud } = this.#options;
     if (this.#held.size === 0) return;
     const call = new PoolCall(signal, this.#held);
-    this.#looking = call;
+    this.#polling = call;
     const which = () => {
       call.take(this.#held);
-      return [...call.departures].map(({ registration }) => registration);
+      return [...call.registrations].map(({ registration }) => registration);
     };
     const back: Promise<void>[] = [];
     try {
       const { at, states } = await cloud.observe(this.#pool, which, this.#callFor("look", call));
-      for (const departure of call.departures) {
-        this.#schedule.done(departure);
-        const state = states.get(departure.registration.target) ?? "absent";
-        const verdict = this.#apply(departure, { state, at });
-        if (verdict !== "wait") back.push(this.#takeOutAgain(departure, verdict, { at, call }));
+      for (const draining of call.registrations) {
+        this.#schedule.done(draining);
+        const state = states.get(draining.registration.target) ?? "absent";
+        const verdict = this.#apply(draining, { state, at });
+        if (verdict !== "wait") back.push(this.#takeOutAgain(draining, verdict, { at, call }));
       }
     } catch (error) {
       signal.throwIfAborted();
-      for (const departure of call.departures) this.#lookFailed(departure, error);
+      for (const draining of call.registrations) this.#pollFailed(draining, error);
     }
     await Promise.all(back);
-    for (const departure of [...call.departures]) if (departure.isOver) this.#leave(departure);
-    if (this.#waiting.size > 0) this.#keepWorking();
+    for (const draining of [...call.registrations]) if (draining.isOver) this.#leave(draining);
+    if (this.#waiting.size > 0) this.#startTasks();
   }
 
   async #takeOutAgain(
-    departure: Departure,
+    draining: DrainingRegistration,
     because: "back" | "ignored",
     { at, call }: { readonly at: number; readonly call: PoolCall },
   ): Promise<void> {
     const { cloud, clock } = this.#options;
-    const { owner, registration } = departure;
+    const { owner, registration } = draining;
     try {
       const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("look", call));
       // It may have left meanwhile.
-      if (!this.#held.has(departure)) return;
-      if (owned.length === 0) this.#apply(departure, { state: "absent", at, isAnothers: true });
-      else if (departure.again(because, clock.now())) {
-        this.#held.delete(departure);
-        this.#waiting.add(departure);
+      if (!this.#held.has(draining)) return;
+      if (owned.length === 0) this.#apply(draining, { state: "absent", at, isAnothers: true });
+      else if (draining.again(because, clock.now())) {
+        this.#held.delete(draining);
+        this.#waiting.add(draining);
         this.#urgency.changed();
       }
     } catch (error) {
-      if (this.#held.has(departure)) this.#lookFailed(departure, error);
+      if (this.#held.has(draining)) this.#pollFailed(draining, error);
     }
   }
 
-  #lookFailed(departure: Departure, error: unknown): void {
-    this.#schedule.failed(departure);
-    departure.failedForNow("look-failed", asDrainError(error));
+  #pollFailed(draining: DrainingRegistration, error: unknown): void {
+    this.#schedule.failed(draining);
+    draining.failedForNow("look-failed", asDrainError(error));
   }
 
-  /** Takes down what a look has seen. What is left to be done: to wait, or to deregister it again. */
-  #apply(departure: Departure, look: Parameters<typeof judge>[2]) {
+  /** Records what a poll has seen. What remains to be done: to wait, or to deregister it again. */
+  #apply(draining: DrainingRegistration, poll: Parameters<typeof judge>[2]) {
     const { clock, allowances } = this.#options;
-    const { progress } = departure;
-    // Deregistered again while the look was under way: what it saw is from before.
-    if (progress === undefined || progress.since > look.at) return "wait";
-    const verdict = judge(this.#heldBy(departure), progress, look, allowances);
-    departure.looked(look.at, look.state);
+    const { progress } = draining;
+    // Deregistered again while the poll was under way: what it saw is from before.
+    if (progress === undefined || progress.since > poll.at) return "wait";
+    const verdict = judge(this.#heldBy(draining), progress, poll, allowances);
+    draining.polled(poll.at, poll.state);
     if (verdict === "back" || verdict === "ignored") return verdict;
-    if (verdict === "over") departure.released(clock.now());
-    if (verdict === "anew") departure.heldAnew(look.at);
+    if (verdict === "over") draining.released(clock.now());
+    if (verdict === "anew") draining.heldAnew(poll.at);
     return "wait";
   }
 
-  #fail(departures: Iterable<Departure>, failure: DrainError): void {
-    for (const departure of [...departures].filter(this.#isHere)) {
-      this.#leave(departure);
-      departure.failed(failure, this.#options.clock.now());
+  #fail(registrations: Iterable<DrainingRegistration>, failure: DrainError): void {
+    for (const draining of [...registrations].filter(this.#isHere)) {
+      this.#leave(draining);
+      draining.failed(failure, this.#options.clock.now());
     }
   }
 
-  #leave(departure: Departure): void {
-    this.#held.delete(departure);
-    this.#schedule.done(departure);
-    if (this.#waiting.delete(departure)) this.#urgency.changed();
-    for (const call of [this.#deregistering, this.#looking]) call?.left(departure);
-    if (this.#waiting.size === 0 && this.#deregistering?.departures.size === 0) this.#deregistering.giveUp();
+  #leave(draining: DrainingRegistration): void {
+    this.#held.delete(draining);
+    this.#schedule.done(draining);
+    if (this.#waiting.delete(draining)) this.#urgency.changed();
+    for (const call of [this.#deregistering, this.#polling]) call?.remove(draining);
+    if (this.#waiting.size === 0 && this.#deregistering?.registrations.size === 0) this.#deregistering.giveUp();
     if (!this.isIdle || this.#present.signal.aborted) return;
     this.#present.abort(new Error("nobody is here any more"));
     this.#present = newAbort();
@@ -278,21 +280,21 @@ export class PoolWorker {
   }
 
   /** By the pool as it was when it was found: a load balancer may have taken a group into use since. */
-  #heldBy({ registration }: Departure): HeldBy {
+  #heldBy({ registration }: DrainingRegistration): HeldBy {
     return { kind: registration.pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
   }
 
-  #callFor(purpose: "describe" | "deregister" | "look", { departures, signal, stillTaken }: PoolCall): CallFor {
-    const about = () => (purpose === "deregister" ? [...departures, ...this.#waiting] : this.#here);
+  #callFor(purpose: "describe" | "deregister" | "look", { registrations, signal, stillIncluded }: PoolCall): CallFor {
+    const about = () => (purpose === "deregister" ? [...registrations, ...this.#waiting] : this.#here);
     const repeats = (error: DrainError) => {
-      for (const departure of purpose === "describe" ? this.#here : departures) departure.repeating(error);
+      for (const draining of purpose === "describe" ? this.#here : registrations) draining.repeating(error);
     };
     const refuses = (targets: readonly string[]) => {
-      for (const { owner, registration } of departures) owner.isRefused ||= targets.includes(registration.target);
+      for (const { owner, registration } of registrations) owner.isRefused ||= targets.includes(registration.target);
     };
-    // Until then a look can't end anybody's wait.
+    // Until then a poll can't end anybody's wait.
     const endsAt = purpose === "look" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
-    return { urgency, signal, repeats, refuses, stillTaken };
+    return { urgency, signal, repeats, refuses, stillIncluded };
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
-import { HEALTH_KEPT_MS, type Standing } from "./guard.ts";
+import { HEALTH_CACHED_MS, type Standing } from "./guard.ts";
 import { type HoldAllowances, holdMs } from "./hold.ts";
 import { withLimit } from "./limit.ts";
 import type { Purpose, Urgency } from "./urgency.ts";
@@ -10,7 +10,7 @@ const FIRST_ANSWER_MS = 10_000;
 /** The end of a hold is noticed by a look, and the call that it begins with takes its time. */
 const NOTICE_MS = 5_000;
 /** Whoever waits looks at the same moments, so that one read serves all. */
-const LOOK_INTERVAL_MS = 5_000;
+const READ_INTERVAL_MS = 5_000;
 
 export interface ReplacementWait {
   readonly pool: Pool;
@@ -48,7 +48,7 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
   // Until it is known that it has to wait the node gets traffic that nobody has looked after.
   const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("find"), signal: inTime });
   const again = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("confirm"), signal: inTime });
-  let health = await within(firstBy, (inTime) => cloud.healthOf(pool, since - HEALTH_KEPT_MS, first(inTime)));
+  let health = await within(firstBy, (inTime) => cloud.healthOf(pool, since - HEALTH_CACHED_MS, first(inTime)));
   if (health === undefined) return { verdict: wait.isForced() ? "forced" : "late" };
   if (wait.goes(health, false) === undefined) return { verdict: "gone" };
   const described = await within(firstBy, async (inTime) => [await cloud.describe(pool, first(inTime))]);
@@ -61,7 +61,7 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
     if (wait.isForced()) return { verdict: "forced" };
     if (now >= until || terms === undefined) return { verdict: "late", health };
     if (!hasWaited) wait.waits(standing, terms);
-    const next = (Math.floor(now / LOOK_INTERVAL_MS) + 1) * LOOK_INTERVAL_MS;
+    const next = (Math.floor(now / READ_INTERVAL_MS) + 1) * READ_INTERVAL_MS;
     await clock.sleep(Math.min(next, until) - now, signal);
     health = (await within(until, (inTime) => cloud.healthOf(pool, clock.now(), again(inTime)))) ?? health;
   }

@@ -317,13 +317,13 @@ const NEEDED: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "
 /** The steps of a drain as outsiders get them, one after the other. */
 export class StepReports {
   /** Those that the others need to be understood. */
-  readonly #told: LedgerEntry[] = [];
+  readonly #needed: LedgerEntry[] = [];
   #record: DrainRecord | undefined;
 
   report(entry: LedgerEntry): StepReport {
     if (NEEDED.has(entry.type)) {
-      this.#told.push(entry);
-      this.#record = drainRecord(this.#told);
+      this.#needed.push(entry);
+      this.#record = drainRecord(this.#needed);
     }
     return stepReport(entry, this.#record ?? { registrations: [] });
   }

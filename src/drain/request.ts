@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { shown } from "./errors.ts";
+import { printable } from "./errors.ts";
 
 /** How the one who asks names the node. */
 export type NodeReference =
@@ -80,14 +80,14 @@ export function nodeReference(by: NodeReference["by"], value: string): NodeRefer
   switch (by) {
     case "id":
       if (INSTANCE_ID.test(value)) return { by, value };
-      throw new RangeError(`'${shown(value)}' is not an instance id: give one such as i-0123456789abcdef0`);
+      throw new RangeError(`'${printable(value)}' is not an instance id: give one such as i-0123456789abcdef0`);
     case "ip":
       if (isIP(value) !== 0) return { by, value };
-      throw new RangeError(`'${shown(value)}' is not an IP address: give one such as 10.0.1.5`);
+      throw new RangeError(`'${printable(value)}' is not an IP address: give one such as 10.0.1.5`);
     case "name":
       if (HOST_NAME.test(value)) return { by, value };
       throw new RangeError(
-        `'${shown(value)}' is not a node name: give one such as ip-10-0-1-5.eu-west-1.compute.internal`,
+        `'${printable(value)}' is not a node name: give one such as ip-10-0-1-5.eu-west-1.compute.internal`,
       );
     default:
       return by satisfies never;

@@ -91,17 +91,17 @@ function isEverything(share: GuardOptions["maxVoluntary"]): boolean {
 }
 
 /**
- * - `taken`: it is being deregistered, or was.
+ * - `leaving`: it is being deregistered, or was.
  * - `doomed`: its machine goes whatever anybody says, and it serves until then.
  */
-export type Going = "taken" | "doomed";
+export type Going = "leaving" | "doomed";
 
 interface Part {
   readonly zone?: string;
   registered: number;
   healthy: number;
   /** Of the healthy ones. */
-  taken: number;
+  leaving: number;
   doomed: number;
 }
 
@@ -142,10 +142,10 @@ export class PoolTally {
     for (const target of new Set(own)) {
       const part = this.#partOf.get(target);
       if (part === undefined) continue;
-      const others = part.taken + (forWhom === "voluntary" ? part.doomed : 0);
+      const others = part.leaving + (forWhom === "voluntary" ? part.doomed : 0);
       const count = counts.get(part) ?? { own: 0, leaving: others };
       const going = this.#going.get(target);
-      const isCounted = going === "taken" || (going === "doomed" && forWhom === "voluntary");
+      const isCounted = going === "leaving" || (going === "doomed" && forWhom === "voluntary");
       counts.set(part, { own: count.own + 1, leaving: count.leaving - (isCounted ? 1 : 0) });
     }
     return [...counts].map(([{ zone, registered, healthy }, count]) => {
@@ -183,5 +183,5 @@ export class PoolTally {
 }
 
 function emptyPart(): Part {
-  return { registered: 0, healthy: 0, taken: 0, doomed: 0 };
+  return { registered: 0, healthy: 0, leaving: 0, doomed: 0 };
 }

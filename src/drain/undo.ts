@@ -26,7 +26,7 @@ export interface UndoOptions {
   /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
   readonly stoppedAt: number;
   /** Hears of each registration that is registered again or can't be, once that is known. */
-  readonly settled?: (fate: UndoneFate) => void;
+  readonly onEnded?: (fate: UndoneFate) => void;
 }
 
 /**
@@ -35,11 +35,11 @@ export interface UndoOptions {
  * of all that are open then; with any other reason it rejects.
  */
 export async function undo(options: UndoOptions, signal: AbortSignal): Promise<UndoOutcome> {
-  const { drainId, node, undoables, settled = () => {} } = options;
+  const { drainId, node, undoables, onEnded = () => {} } = options;
   const fates = new Map<string, UndoneFate>();
-  const settle = (fate: UndoneFate) => {
+  const end = (fate: UndoneFate) => {
     fates.set(keyOf(fate.registration), fate);
-    settled(fate);
+    onEnded(fate);
   };
   const toDo: Undoable[] = [];
   for (const undoable of undoables) {
@@ -49,11 +49,11 @@ export async function undo(options: UndoOptions, signal: AbortSignal): Promise<U
     else toDo.push(undoable);
   }
   try {
-    if (toDo.length > 0) await registerAgain({ ...options, undoables: toDo, settled: settle }, signal);
+    if (toDo.length > 0) await registerAgain({ ...options, undoables: toDo, onEnded: end }, signal);
   } catch (error) {
     if (!(error instanceof DrainError) || error !== signal.reason) throw error;
     for (const { registration } of toDo)
-      if (!fates.has(keyOf(registration))) settle({ registration, state: "failed", error });
+      if (!fates.has(keyOf(registration))) end({ registration, state: "failed", error });
   }
   return { drainId, node, registrations: inOrder([...fates.values()]) };
 }
@@ -63,8 +63,8 @@ export function undoFailure({ registrations }: UndoOutcome): DrainError | undefi
   return registrations.find(({ state }) => state === "failed")?.error;
 }
 
-async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "settled">>, signal: AbortSignal) {
-  const { cloud, clock, undoables, stoppedAt, settled } = options;
+async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "onEnded">>, signal: AbortSignal) {
+  const { cloud, clock, undoables, stoppedAt, onEnded } = options;
   const until = clock.now() + FOUND_WITHIN_MS;
   const urgency = () => ({ purpose: "find", deadline: Number.POSITIVE_INFINITY }) as const;
   let node: Node;
@@ -76,7 +76,7 @@ async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "
     signal.throwIfAborted();
     // Terminated, or of another cluster than this one's.
     const error = asDrainError(thrown);
-    for (const { registration } of undoables) settled({ registration, state: "failed", error });
+    for (const { registration } of undoables) onEnded({ registration, state: "failed", error });
     return;
   }
   const pools = new Map<string, { readonly pool: Pool; readonly undoables: Undoable[] }>();
@@ -87,7 +87,7 @@ async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "
     pools.set(pool.id, known);
   }
   const each = [...pools.values()].map((one) =>
-    new PoolUndo(one.pool, { cloud, clock, node, stoppedAt, settled }).run(one.undoables, signal),
+    new PoolUndo(one.pool, { cloud, clock, node, stoppedAt, onEnded }).run(one.undoables, signal),
   );
   await Promise.all(each);
 }

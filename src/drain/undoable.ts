@@ -13,7 +13,7 @@ export interface Undoable {
    * - `others`: somebody else, before the drain.
    */
   readonly deregisteredBy: "drain" | "perhaps" | "others";
-  /** When the drain's last deregistration was accepted, in milliseconds since the epoch. Absent: not known. */
+  /** When the drain's last deregistration was acknowledged, in milliseconds since the epoch. Absent: not known. */
   readonly since?: number;
   /** An earlier try has registered it again, and nothing is left to do. */
   readonly isDone?: true;
@@ -32,13 +32,13 @@ export function undoablesOf(
   const unknown = found.filter((registration) => !known.has(keyOf(registration)));
   const isOthers = ({ registration, state, cameBack }: RegistrationFate) =>
     state === "holding" || state === "released" || (registration.state === "draining" && cameBack === 0);
-  const told = fates.map((fate): Undoable => {
+  const listed = fates.map((fate): Undoable => {
     const { registration, state, heldMs, deregistered = false } = fate;
     const deregisteredBy = deregistered ? "drain" : isOthers(fate) ? "others" : "perhaps";
     return { registration, deregisteredBy, ...(state === "holding" ? { since: stoppedAt - heldMs } : {}) };
   });
-  const untold = unknown.map((registration): Undoable => {
+  const unlisted = unknown.map((registration): Undoable => {
     return { registration, deregisteredBy: registration.state === "draining" ? "others" : "perhaps" };
   });
-  return [...told, ...untold];
+  return [...listed, ...unlisted];
 }

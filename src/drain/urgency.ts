@@ -5,8 +5,8 @@
  * - `deregister`: ends a registration.
  * - `find`: where is the node, or its registrations?
  * - `register`: makes a registration again that a drain has ended. Nobody loses traffic by waiting for it.
- * - `describe`: how does this pool let go, and for how long is the node to be held?
- * - `look`: has the pool let go?
+ * - `describe`: how does this pool release, and for how long is the node to be held?
+ * - `look`: has the pool released?
  * - `confirm`: was what was asked of the pool done, and has nobody undone it?
  * - `verify`: is what was known of the node all there is?
  * - `refresh`: what has changed while nobody asked?

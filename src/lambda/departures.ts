@@ -28,7 +28,7 @@ export interface DeparturesOptions {
   readonly region?: string;
   readonly foreign: ForeignEvents;
   readonly dryRun: boolean;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
   readonly onSettled: (outcome: DrainOutcome, request: DrainRequest) => void;
   /** What becomes of machines that come back. */
   readonly returning: Pick<ReturningMachines, "settled" | "isOver">;
@@ -56,7 +56,7 @@ export interface Departed {
   readonly outcome?: DrainOutcome;
 }
 
-/** Drains the nodes that events announce, with their hooks kept waiting meanwhile and completed afterwards. */
+/** Drains the nodes that events announce, with heartbeats for their hooks meanwhile, which are completed afterwards. */
 export class Departures {
   readonly #options: DeparturesOptions;
 
@@ -66,21 +66,21 @@ export class Departures {
 
   /** Throws `DrainError` when the hook could not be completed. */
   async drain(announced: Announced, { drains, settling }: InvocationTime): Promise<Departed> {
-    const { drainer, hooks, foreign, dryRun, region, heard, onSettled } = this.#options;
+    const { drainer, hooks, foreign, dryRun, region, onEvent, onSettled } = this.#options;
     const { messageId, announcement, since, deadline, accountId } = announced;
     const { instanceId, lifecycleAction: action } = announcement;
     if (isForeign(announcement.region, region)) {
-      heard({ type: announcement.isCopy ? "copy" : "elsewhere", messageId, announcement });
+      onEvent({ type: announcement.isCopy ? "copy" : "foreign", messageId, announcement });
       return { settlement: foreignSettlement(foreign, announcement.isCopy) };
     }
     if (announcement.returns && !dryRun && (await this.#isBack(announced, drains))) {
-      heard({ type: "nothing-asked", messageId, what: `root volume of ${instanceId}: replaced already` });
+      onEvent({ type: "nothing-asked", messageId, what: `root volume of ${instanceId}: replaced already` });
       return { settlement: { message: "delete", hook: "untouched" } };
     }
-    heard({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
+    onEvent({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
     const alive = newAbort();
-    const isKept = action !== undefined && !dryRun;
-    const kept = isKept ? hooks.keepWaiting({ action, instanceId }, since, alive.signal) : undefined;
+    const hasHook = action !== undefined && !dryRun;
+    const heartbeats = hasHook ? hooks.sendHeartbeats({ action, instanceId }, since, alive.signal) : undefined;
     let outcome: DrainOutcome;
     try {
       const request = await this.#request(announced, drains);
@@ -88,13 +88,13 @@ export class Departures {
       onSettled(outcome, request);
     } finally {
       alive.abort(WOKEN);
-      await kept;
+      await heartbeats;
     }
     // The plan is the answer of a dry run: it need not come back.
     if (outcome.status === "planned") return { outcome, settlement: { message: "delete", hook: "untouched" } };
     const isOtherAccount = isForeign(announcement.accountId, accountId);
     const settlement = settlementOf(outcome, { foreign, isOtherAccount });
-    if (isKept && settlement.hook === "continue") await hooks.complete({ action, instanceId }, settling);
+    if (hasHook && settlement.hook === "continue") await hooks.complete({ action, instanceId }, settling);
     if (announcement.returns && settlement.message === "delete") await this.#untilReturned(instanceId, outcome, drains);
     return { outcome, settlement };
   }

@@ -9,7 +9,7 @@ export interface EventBridgeHandlerOptions {
   readonly departures: Departures;
   readonly clock: Clock;
   readonly read: (body: string) => EventReading;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
 }
 
 /** EventBridge delivers within seconds: what is older was tried before, by an invocation that failed. */
@@ -24,9 +24,11 @@ export class EventBridgeHandler {
   }
 
   /**
-   * Resolves when the event, or each of a batch of records that SNS or SQS invokes the function with, is done with. Throws what Lambda is to try again: twice, and then nobody does. */
+   * Resolves when the event, or each of a batch of records that SNS or SQS invokes the function with, is done with. Throws
+   * what Lambda is to try again: twice, and then nobody does.
+   */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
-    const { clock, read, heard } = this.#options;
+    const { clock, read, onEvent } = this.#options;
     const body = JSON.stringify(event) ?? "";
     const { id } = (event ?? {}) as { readonly id?: unknown };
     const messageId = typeof id === "string" ? id : "unnamed";
@@ -35,13 +37,13 @@ export class EventBridgeHandler {
       // Nobody would invoke the function again when it is due: what is scheduled is drained for at once.
       maintenanceLeadMs: Number.POSITIVE_INFINITY,
     });
-    if (reading.asks === "nothing") return heard({ type: "nothing-asked", messageId, what: reading.what });
+    if (reading.asks === "nothing") return onEvent({ type: "nothing-asked", messageId, what: reading.what });
     if (reading.asks === "unknown") {
-      heard({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
+      onEvent({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
       throw new TypeError(`no event that announces a departure: ${reading.problem}`);
     }
     const { problems = [] } = reading.asks === "drains" ? reading : {};
-    if (problems.length > 0) heard({ type: "partly-malformed", messageId, problems });
+    if (problems.length > 0) onEvent({ type: "partly-malformed", messageId, problems });
     await withinInvocation(context, clock, async (time) => {
       const each = reading.announcements.map((announcement) => this.#drain(announcement, messageId, time));
       const all = await Promise.allSettled(each);
@@ -49,7 +51,7 @@ export class EventBridgeHandler {
       if (failure !== undefined) throw failure.reason;
       for (const one of all) if (one.status === "fulfilled") throwUnlessDone(one.value);
       const instanceIds = reading.announcements.map(({ instanceId }) => instanceId);
-      heard({ type: "settled", messageId, instanceIds, message: "delete" });
+      onEvent({ type: "settled", messageId, instanceIds, message: "delete" });
     });
   }
 

@@ -44,13 +44,13 @@ export function createHandlers({
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
   const { drainer, isRunning } = createEngine(config, { clock, observers: [drainLog(log)], aws });
   const where = { ...awsClientOptions(config), ...aws };
-  const heard = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
+  const onEvent = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
   const calls = { caller: new UnmeteredCaller({ clock }), clock };
   const autoScaling = createAutoScalingClient(where);
-  const hooks = new LifecycleHooks({ ...calls, autoScaling, heard });
+  const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
   const tellReturn = (event: ReturnEvent) => writeLine(log, returnLine(event));
   const returning = new ReturningMachines({
-    ...{ ...calls, autoScaling, isRunning, then: config.returningNodes, heard: tellReturn },
+    ...{ ...calls, autoScaling, isRunning, afterwards: config.returningNodes, onEvent: tellReturn },
   });
   const departures = new Departures({
     drainer,
@@ -58,7 +58,7 @@ export function createHandlers({
     clock,
     foreign,
     dryRun,
-    heard,
+    onEvent,
     ...(region === undefined ? {} : { region }),
     onSettled: (outcome, request) => logWithoutDrain(log, outcome, request),
     returning,
@@ -78,7 +78,7 @@ export function createHandlers({
     putBack: (record: SqsRecord, body: string, delaySeconds: number, signal: AbortSignal) =>
       queueOf(record).send(body, delaySeconds, signal),
   };
-  const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), heard };
+  const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), onEvent };
   return { queue: new SqsHandler({ ...shared, ...messages }), rule: new EventBridgeHandler(shared) };
 }
 

@@ -1,4 +1,3 @@
-import { processEnvironment } from "../config/config.ts";
 import { createHandlers, type Handlers } from "./handlers.ts";
 import type { LambdaContext } from "./invocation.ts";
 import { type SqsBatchResponse, sqsRecords } from "./sqs-handler.ts";
@@ -7,7 +6,7 @@ let made: Handlers | undefined;
 
 /** Made at the first invocation, so that what is wrong with the configuration is that invocation's error. */
 function handlers(): Handlers {
-  made ??= createHandlers({ environment: processEnvironment(), write: (line) => void process.stdout.write(line) });
+  made ??= createHandlers({ environment: process.env, write: (line) => void process.stdout.write(line) });
   return made;
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../drain/clock.ts";
-import { asDrainError, shown } from "../drain/errors.ts";
+import { asDrainError, printable } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
 import { type MessageReading, readMessage } from "../sources/message-reader.ts";
 import { canNotBePostponed, postpone } from "../sources/postponing.ts";
@@ -29,7 +29,7 @@ export interface SqsHandlerOptions {
   readonly departures: Departures;
   readonly clock: Clock;
   readonly read: (body: string) => EventReading;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
   /** Gives a message back before its visibility has ended. */
   readonly giveBack: (record: SqsRecord, seconds: number, signal: AbortSignal) => Promise<void>;
   /** Puts a copy of a message into the queue that it came from. */
@@ -66,7 +66,7 @@ export class SqsHandler {
   }
 
   async #settle(record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
-    const { heard, read, giveBack, clock } = this.#options;
+    const { onEvent, read, giveBack, clock } = this.#options;
     const { messageId, body } = record;
     const receives = Number(record.attributes.ApproximateReceiveCount);
     const { maintenanceLeadMs } = this.#options;
@@ -74,11 +74,11 @@ export class SqsHandler {
       ...{ read, maintenanceLeadMs, heedsRecommendations: false, now: clock.now() },
     });
     if (reading.asks === "nothing") {
-      heard({ type: "nothing-asked", messageId, what: reading.what });
+      onEvent({ type: "nothing-asked", messageId, what: reading.what });
       return "delete";
     }
     if (reading.asks === "unknown") {
-      heard({ type: "malformed", messageId, problem: reading.problem, receives });
+      onEvent({ type: "malformed", messageId, problem: reading.problem, receives });
       return "leave";
     }
     const { announcements } = reading;
@@ -87,15 +87,15 @@ export class SqsHandler {
       if (postponed !== undefined) return postponed;
     }
     const { problems = [] } = reading.asks === "drains" ? reading : {};
-    if (problems.length > 0) heard({ type: "partly-malformed", messageId, problems });
+    if (problems.length > 0) onEvent({ type: "partly-malformed", messageId, problems });
     const fate = jointly(await Promise.all(announcements.map((one) => this.#drain(one, record, time))));
     const instanceIds = announcements.map(({ instanceId }) => instanceId);
-    heard({ type: "settled", messageId, instanceIds, message: fate });
+    onEvent({ type: "settled", messageId, instanceIds, message: fate });
     if (fate !== "delete") {
       const seconds = fate === "release" && time.drains.aborted ? UNFINISHED_SECONDS : FAILED_SECONDS;
       // It comes back all the same, when its visibility has ended.
       await giveBack(record, seconds, time.settling).catch((error: unknown) =>
-        heard({ type: "not-settled", messageId, error: asDrainError(error) }),
+        onEvent({ type: "not-settled", messageId, error: asDrainError(error) }),
       );
     }
     return fate;
@@ -108,9 +108,9 @@ export class SqsHandler {
     { announcements, at }: Extract<MessageReading, { asks: "later" }>,
     signal: AbortSignal,
   ): Promise<Settlement["message"] | undefined> {
-    const { heard, giveBack, putBack, clock } = this.#options;
+    const { onEvent, giveBack, putBack, clock } = this.#options;
     const { messageId, body } = record;
-    heard({ type: "postponed", messageId, announcements, until: at });
+    onEvent({ type: "postponed", messageId, announcements, until: at });
     try {
       const fate = await postpone({ body, receives }, at - clock.now(), {
         hide: (seconds) => giveBack(record, seconds, signal),
@@ -119,13 +119,13 @@ export class SqsHandler {
       return fate === "delete" ? "delete" : "leave";
     } catch (error) {
       const failure = receives > 1 ? canNotBePostponed(error) : undefined;
-      heard({ type: failure === undefined ? "not-settled" : "not-postponed", messageId, error: asDrainError(error) });
+      onEvent({ type: failure === undefined ? "not-settled" : "not-postponed", messageId, error: asDrainError(error) });
       return failure === undefined ? "leave" : undefined;
     }
   }
 
   async #drain(announcement: Announcement, record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
-    const { departures, clock, heard } = this.#options;
+    const { departures, clock, onEvent } = this.#options;
     const { messageId, attributes } = record;
     const firstReceivedAt = Number(attributes.ApproximateFirstReceiveTimestamp);
     const isFirst = Number(attributes.ApproximateReceiveCount) <= 1;
@@ -146,7 +146,7 @@ export class SqsHandler {
       );
       return settlement.message;
     } catch (error) {
-      heard({ type: "not-settled", messageId, error: asDrainError(error) });
+      onEvent({ type: "not-settled", messageId, error: asDrainError(error) });
       return "leave";
     }
   }
@@ -157,7 +157,7 @@ export function sqsRecords(event: unknown): readonly SqsRecord[] {
   const { Records } = (event ?? {}) as { readonly Records?: unknown };
   if (Array.isArray(Records) && Records.every(isSqsRecord)) return Records;
   throw new TypeError(
-    `this handler answers batches of an SQS queue, and got ${shown(JSON.stringify(event) ?? String(event), 40)}`,
+    `this handler answers batches of an SQS queue, and got ${printable(JSON.stringify(event) ?? String(event), 40)}`,
   );
 }
 

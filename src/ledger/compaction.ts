@@ -1,8 +1,8 @@
 import type { Copied, LedgerFile } from "./ledger-file.ts";
-import type { KeptBounds, LedgerIndex } from "./ledger-index.ts";
-import { copyKept } from "./stored-drains.ts";
+import type { LedgerIndex, RetentionBounds } from "./ledger-index.ts";
+import { copyRetained } from "./stored-drains.ts";
 
-export interface CompactionBounds extends KeptBounds {
+export interface CompactionBounds extends RetentionBounds {
   /** A larger file is written anew, with what is to be kept; one that is larger even then, once it is twice as large. */
   readonly fileBytesMax: number;
 }
@@ -70,7 +70,7 @@ export class Compaction {
 
   async #copy(): Promise<void> {
     try {
-      this.#copied = await copyKept(this.#file, this.#index, this.#options.bounds);
+      this.#copied = await copyRetained(this.#file, this.#index, this.#options.bounds);
       this.#options.onCopied();
     } catch (error) {
       this.#copying = undefined;

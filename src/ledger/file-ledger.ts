@@ -1,7 +1,13 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
-import { type DrainSummary, KEPT_WITHIN_MS, type Ledger, type LedgerEntry, NOTED_WITHIN_MS } from "../drain/ledger.ts";
+import {
+  APPENDED_WITHIN_MS,
+  type DrainSummary,
+  type Ledger,
+  type LedgerEntry,
+  NOTED_WITHIN_MS,
+} from "../drain/ledger.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import { Compaction, type CompactionBounds } from "./compaction.ts";
 import type { LedgerFile } from "./ledger-file.ts";
@@ -39,7 +45,7 @@ export interface FileLedgerOptions {
 interface Waiting {
   readonly entry: LedgerEntry;
   /** Absent: nobody waits for it. */
-  readonly kept?: { readonly resolve: () => void; readonly reject: (error: DrainError) => void };
+  readonly appended?: { readonly resolve: () => void; readonly reject: (error: DrainError) => void };
 }
 
 /**
@@ -94,21 +100,21 @@ export class FileLedger implements Ledger {
     await Promise.race([noted, this.#options.clock.sleep(NOTED_WITHIN_MS, done.signal)]).finally(() => done.abort());
   }
 
-  async keep(entry: LedgerEntry): Promise<void> {
+  async append(entry: LedgerEntry): Promise<void> {
     const done = newAbort();
-    const kept = new Promise<void>((resolve, reject) => this.#take({ entry, kept: { resolve, reject } }));
-    const tooLate = this.#options.clock.sleep(KEPT_WITHIN_MS, done.signal).then(
+    const appended = new Promise<void>((resolve, reject) => this.#take({ entry, appended: { resolve, reject } }));
+    const tooLate = this.#options.clock.sleep(APPENDED_WITHIN_MS, done.signal).then(
       () => {
         const error = new DrainError(
           "ledger-unavailable",
-          `the ledger was not written within ${KEPT_WITHIN_MS / 1_000} s`,
+          `the ledger was not written within ${APPENDED_WITHIN_MS / 1_000} s`,
         );
         this.#trouble(error);
         throw error;
       },
       () => {}, // Kept, or not, before that.
     );
-    await Promise.race([kept, tooLate]).finally(() => done.abort());
+    await Promise.race([appended, tooLate]).finally(() => done.abort());
   }
 
   list(max: number): readonly DrainSummary[] {
@@ -130,8 +136,8 @@ export class FileLedger implements Ledger {
     });
   }
 
-  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void {
-    return this.#followers.follow(drain, heard);
+  follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void {
+    return this.#followers.follow(drain, onEntry);
   }
 
   async unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]> {
@@ -153,20 +159,20 @@ export class FileLedger implements Ledger {
   }
 
   #take(waiting: Waiting): void {
-    const { entry, kept } = waiting;
+    const { entry, appended } = waiting;
     this.#index.given(entry);
     const isStep = !["accepted", "ended", "cancelled", "undone"].includes(entry.type);
     const { waitingMax } = this.#bounds;
     if (this.#queue.length >= (isStep ? waitingMax : 2 * waitingMax)) {
       this.#lost += 1;
-      kept?.reject(this.#failure ?? new DrainError("ledger-unavailable", "the ledger is not written fast enough"));
+      appended?.reject(this.#failure ?? new DrainError("ledger-unavailable", "the ledger is not written fast enough"));
     } else {
       this.#queue.push(waiting);
       this.#given += 1;
       // While the disk fails, it is tried for those who wait; the others are written once it works again.
-      if (!this.#awaitsRetry || kept !== undefined) void this.#write();
+      if (!this.#awaitsRetry || appended !== undefined) void this.#write();
     }
-    this.#followers.tell(entry);
+    this.#followers.notify(entry);
   }
 
   async #write(): Promise<void> {
@@ -201,7 +207,7 @@ export class FileLedger implements Ledger {
     this.#noted += batch.length;
     this.#tellNoted();
     try {
-      if (batch.some(({ kept }) => kept !== undefined)) await this.#file.sync();
+      if (batch.some(({ appended }) => appended !== undefined)) await this.#file.sync();
     } catch (error) {
       // The disk may have forgotten them: they are written again.
       this.#file.takeBack(begin);
@@ -209,10 +215,10 @@ export class FileLedger implements Ledger {
       throw error;
     }
     let from = begin;
-    for (const [index, { entry, kept }] of batch.entries()) {
+    for (const [index, { entry, appended }] of batch.entries()) {
       const to = from + (lines[index]?.length ?? 0);
       this.#index.written(entry.drain, from, to);
-      kept?.resolve();
+      appended?.resolve();
       from = to;
     }
     this.#writing = [];
@@ -229,7 +235,7 @@ export class FileLedger implements Ledger {
   #failed(cause: unknown): void {
     const error = unavailable("written", cause);
     const again = this.#writing.map(({ entry }) => ({ entry }));
-    for (const { kept } of [...this.#writing, ...this.#queue]) kept?.reject(error);
+    for (const { appended } of [...this.#writing, ...this.#queue]) appended?.reject(error);
     this.#queue = [...again, ...this.#queue.map(({ entry }) => ({ entry }))];
     this.#writing = [];
     this.#trouble(error);

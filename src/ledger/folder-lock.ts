@@ -38,11 +38,11 @@ async function listenIn(folder: string, { fd }: FileHandle): Promise<Server> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
     }
-    const left = await stat(path).catch(() => undefined);
-    if (left === undefined) continue;
-    if (!left.isSocket()) throw new Error(`'${LOCK_NAME}' in there is not ours: remove it`);
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) continue;
+    if (!found.isSocket()) throw new Error(`'${LOCK_NAME}' in there is not ours: remove it`);
     if (await answers(short)) break;
-    await removeLeft(path, left.ino);
+    await removeStale(path, found.ino);
   }
   throw new Error("another process uses it: give each a directory of its own");
 }
@@ -72,7 +72,7 @@ function answers(path: string): Promise<boolean> {
 }
 
 /** Only the one that was seen to be dead: another process may have taken over meanwhile. */
-async function removeLeft(path: string, ino: number): Promise<void> {
+async function removeStale(path: string, ino: number): Promise<void> {
   const aside = `${path}.${process.pid}`;
   try {
     await rename(path, aside);

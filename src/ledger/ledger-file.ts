@@ -18,9 +18,9 @@ export interface Line {
 }
 
 export interface Rewriting {
-  readonly isKept: (line: Line) => boolean;
+  readonly isRetained: (line: Line) => boolean;
   /** Hears of each line where it begins in the new file. */
-  readonly kept: (line: Line, from: number) => void;
+  readonly onRetained: (line: Line, from: number) => void;
   /** The new file is in place. It may still fail to outlive the machine: that is thrown afterwards. */
   readonly done: () => void;
 }
@@ -116,7 +116,7 @@ export class LedgerFile {
    * What stands in it now, and is sound, is copied beside it, while others append and read. Resolves with the rest of
    * the work, for which nobody else may write or read: `finish` or `discard`.
    */
-  async rewrite({ isKept, kept, done }: Rewriting): Promise<Copied> {
+  async rewrite({ isRetained, onRetained, done }: Rewriting): Promise<Copied> {
     const upTo = this.#size;
     const path = join(this.#folder, LEDGER_NAME);
     const fresh = await this.#files.open(`${path}.new`, "w+", OWNER_ONLY);
@@ -126,9 +126,9 @@ export class LedgerFile {
       for await (const lines of this.lines(copied, to)) {
         const parts: Buffer[] = [];
         let from = size;
-        for (const line of lines.filter(isKept)) {
+        for (const line of lines.filter(isRetained)) {
           parts.push(line.bytes, Buffer.of(NEWLINE));
-          kept(line, from);
+          onRetained(line, from);
           from += line.bytes.length + 1;
         }
         await writeAll(fresh, Buffer.concat(parts), size);

@@ -9,7 +9,7 @@ export interface Indexed {
   readonly bytes: number;
 }
 
-export interface KeptBounds {
+export interface RetentionBounds {
   /** Drains that have ended, and the bytes of their lines: the newest are kept. */
   readonly endedMax: number;
   readonly endedBytesMax: number;
@@ -63,7 +63,7 @@ export class LedgerIndex {
   }
 
   /** All but those that have not ended, and the newest of the others. */
-  dropped({ endedMax, endedBytesMax }: KeptBounds): ReadonlySet<string> {
+  dropped({ endedMax, endedBytesMax }: RetentionBounds): ReadonlySet<string> {
     const dropped = new Set<string>();
     let ended = 0;
     let bytes = 0;
@@ -117,11 +117,11 @@ export class Followers {
   readonly #byDrain = new Map<string, Set<(entry: LedgerEntry) => void>>();
 
   /** See `Ledger.follow`. */
-  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void {
+  follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void {
     const all = this.#byDrain.get(drain) ?? new Set();
     this.#byDrain.set(drain, all);
     // The same function may follow twice.
-    const own = (entry: LedgerEntry) => heard(entry);
+    const own = (entry: LedgerEntry) => onEntry(entry);
     all.add(own);
     return () => {
       all.delete(own);
@@ -129,10 +129,10 @@ export class Followers {
     };
   }
 
-  tell(entry: LedgerEntry): void {
-    for (const heard of this.#byDrain.get(entry.drain) ?? []) {
+  notify(entry: LedgerEntry): void {
+    for (const onEntry of this.#byDrain.get(entry.drain) ?? []) {
       try {
-        heard(entry);
+        onEntry(entry);
       } catch {
         // Whoever watches can't be allowed to stop a drain.
       }

@@ -12,9 +12,15 @@ export interface MemoryBounds {
 const BOUNDS: MemoryBounds = { endedMax: 1_000, weightMax: 100_000 };
 
 /** How drains begin and end, what they found, and how they are undone. */
-const ALWAYS_KEPT: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
+const ALWAYS_RETAINED: ReadonlySet<LedgerEntry["type"]> = new Set([
+  "accepted",
+  "found",
+  "ended",
+  "cancelled",
+  "undone",
+]);
 
-interface Kept {
+interface RetainedDrain {
   summary: DrainSummary;
   readonly entries: LedgerEntry[];
   weight: number;
@@ -24,7 +30,7 @@ interface Kept {
 export class MemoryLedger implements Ledger {
   readonly #bounds: MemoryBounds;
   /** In the order of their beginnings. */
-  readonly #drains = new Map<string, Kept>();
+  readonly #drains = new Map<string, RetainedDrain>();
   readonly #byNode = new DrainsByNode();
   /** In the order of their ends. */
   readonly #ended = new Set<string>();
@@ -37,12 +43,12 @@ export class MemoryLedger implements Ledger {
 
   note(entry: LedgerEntry): void {
     this.#take(entry);
-    this.#followers.tell(entry);
+    this.#followers.notify(entry);
   }
 
   async noted(): Promise<void> {}
 
-  async keep(entry: LedgerEntry): Promise<void> {
+  async append(entry: LedgerEntry): Promise<void> {
     this.note(entry);
   }
 
@@ -58,12 +64,12 @@ export class MemoryLedger implements Ledger {
   }
 
   async read(drain: string): Promise<readonly LedgerEntry[] | undefined> {
-    const kept = this.#drains.get(drain);
-    return kept && [...kept.entries];
+    const drainEntries = this.#drains.get(drain);
+    return drainEntries && [...drainEntries.entries];
   }
 
-  follow(drain: string, heard: (entry: LedgerEntry) => void): () => void {
-    return this.#followers.follow(drain, heard);
+  follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void {
+    return this.#followers.follow(drain, onEntry);
   }
 
   async unfinished(): Promise<readonly (readonly LedgerEntry[])[]> {
@@ -74,16 +80,16 @@ export class MemoryLedger implements Ledger {
     const known = this.#drains.get(entry.drain);
     const summary = summaryWith(known?.summary, entry);
     if (summary === undefined) return;
-    const kept = known ?? { summary, entries: [], weight: 0 };
-    kept.summary = summary;
-    this.#drains.set(entry.drain, kept);
+    const drainEntries = known ?? { summary, entries: [], weight: 0 };
+    drainEntries.summary = summary;
+    this.#drains.set(entry.drain, drainEntries);
     this.#byNode.add(summary.node.id, entry.drain);
-    const weight = weightOf(entry, kept);
+    const weight = weightOf(entry, drainEntries);
     this.#makeRoom(weight);
-    const isStep = !ALWAYS_KEPT.has(entry.type);
+    const isStep = !ALWAYS_RETAINED.has(entry.type);
     if (isStep && this.#weight + weight > this.#bounds.weightMax) return;
-    kept.entries.push(entry);
-    kept.weight += weight;
+    drainEntries.entries.push(entry);
+    drainEntries.weight += weight;
     this.#weight += weight;
     if (isOver(summary)) this.#ended.add(entry.drain);
     else this.#ended.delete(entry.drain);
@@ -94,16 +100,16 @@ export class MemoryLedger implements Ledger {
     const { endedMax, weightMax } = this.#bounds;
     for (const drain of this.#ended) {
       if (this.#ended.size <= endedMax && this.#weight + weight <= weightMax) return;
-      const kept = this.#drains.get(drain);
-      this.#weight -= kept?.weight ?? 0;
-      if (kept !== undefined) this.#byNode.forget(kept.summary.node.id, drain);
+      const drainEntries = this.#drains.get(drain);
+      this.#weight -= drainEntries?.weight ?? 0;
+      if (drainEntries !== undefined) this.#byNode.forget(drainEntries.summary.node.id, drain);
       this.#drains.delete(drain);
       this.#ended.delete(drain);
     }
   }
 }
 
-function weightOf(entry: LedgerEntry, { entries }: Kept): number {
+function weightOf(entry: LedgerEntry, { entries }: RetainedDrain): number {
   if (entry.type === "undone") return 1 + entry.fates.length;
   if (entry.type !== "ended") return 1;
   // What was found is the running drain's own, too; from now on it is held for this alone.

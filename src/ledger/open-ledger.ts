@@ -4,7 +4,7 @@ import { lockFolder } from "./folder-lock.ts";
 import { type Files, LedgerFile, type Line } from "./ledger-file.ts";
 import { LedgerIndex } from "./ledger-index.ts";
 import { entryOf } from "./lines.ts";
-import { copyKept } from "./stored-drains.ts";
+import { copyRetained } from "./stored-drains.ts";
 
 export interface OpenedLedger {
   readonly ledger: FileLedger;
@@ -88,7 +88,7 @@ async function repaired(
     const aside = await file.copyAside(suffix);
     const everything = { endedMax: Number.MAX_SAFE_INTEGER, endedBytesMax: Number.MAX_SAFE_INTEGER };
     const isEntry = ({ bytes }: Line) => entryOf(bytes.toString("utf8")) !== undefined;
-    await (await copyKept(file, index, everything, isEntry)).finish();
+    await (await copyRetained(file, index, everything, isEntry)).finish();
     return `${lines}: the file is kept as ${aside}, and the ledger goes on without`;
   } catch (error) {
     return `${lines}, and is left as it is: ${(error as Error).message}`;

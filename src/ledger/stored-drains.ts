@@ -1,7 +1,7 @@
 import { DrainError } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import type { Copied, LedgerFile, Line } from "./ledger-file.ts";
-import type { KeptBounds, LedgerIndex } from "./ledger-index.ts";
+import type { LedgerIndex, RetentionBounds } from "./ledger-index.ts";
 import { drainOf, entryOf, lineStart } from "./lines.ts";
 
 /** What the file has of these drains between two places, in order. */
@@ -25,19 +25,19 @@ export async function storedEntries(
 }
 
 /** Writes the file anew with what is to be kept, as `LedgerFile.rewrite` does. `isSound`: a line that is not is left out. */
-export function copyKept(
+export function copyRetained(
   file: LedgerFile,
   index: LedgerIndex,
-  bounds: KeptBounds,
+  bounds: RetentionBounds,
   isSound: (line: Line) => boolean = () => true,
 ): Promise<Copied> {
   const dropped = index.dropped(bounds);
   // Drains that begin meanwhile are kept, too.
-  const isKept = (drain: string) => index.get(drain) !== undefined && !dropped.has(drain);
+  const isRetained = (drain: string) => index.get(drain) !== undefined && !dropped.has(drain);
   const places: { readonly drain: string; readonly from: number; readonly to: number }[] = [];
   return file.rewrite({
-    isKept: (line) => isKept(drainOf(line.bytes) ?? "") && isSound(line),
-    kept: ({ bytes }, from) => places.push({ drain: drainOf(bytes) ?? "", from, to: from + bytes.length + 1 }),
+    isRetained: (line) => isRetained(drainOf(line.bytes) ?? "") && isSound(line),
+    onRetained: ({ bytes }, from) => places.push({ drain: drainOf(bytes) ?? "", from, to: from + bytes.length + 1 }),
     done() {
       index.rewritten(dropped);
       for (const { drain, from, to } of places) index.written(drain, from, to);

@@ -1,5 +1,5 @@
 import type { Registration } from "../drain/cloud-provider.ts";
-import { type DrainError, shown } from "../drain/errors.ts";
+import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
@@ -189,7 +189,7 @@ function nameOf({ pool, target }: Registration): string {
 
 function why({ reason, forced }: { readonly reason?: string; readonly forced?: true }) {
   return {
-    ...(reason === undefined ? {} : { reason: shown(reason, REASON_CHARACTERS_MAX) }),
+    ...(reason === undefined ? {} : { reason: printable(reason, REASON_CHARACTERS_MAX) }),
     ...(forced === undefined ? {} : { forced }),
   };
 }

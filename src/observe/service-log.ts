@@ -1,12 +1,22 @@
 import { pino } from "pino";
 import type { Log } from "./log.ts";
 
-/** JSON lines on stdout. No transport: their worker threads don't survive bundling. */
-export function createLog(level: string): Log {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+/** Where lines go: the descriptor of a file or pipe of this process, where it has one. */
+interface LogOutput {
+  write(text: string): unknown;
+  readonly fd?: number;
+}
+
+/** JSON lines on `output`. No transport: their worker threads don't survive bundling. */
+export function createLog(level: string, output: LogOutput): Log {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    // Straight to the descriptor, as pino does by itself: a line is out before what follows it happens.
+    output.fd === undefined ? { write: (line) => void output.write(line) } : pino.destination(output.fd),
+  );
 }

@@ -103,7 +103,7 @@ export class AwsProvider implements CloudProvider {
   }
 
   /** Keeps what is known of memberships fresh until `signal` aborts. */
-  keepIndex(signal: AbortSignal): Promise<void> {
+  maintainIndex(signal: AbortSignal): Promise<void> {
     return this.#refresh.run(signal);
   }
 
@@ -142,17 +142,17 @@ export class AwsProvider implements CloudProvider {
   }
 
   async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    const taken = new Set<string>();
+    const requested = new Set<string>();
     const taking = async (max: number) => {
       // The nodes of one wave are asked for one after the other: those that are on their way here come along.
       await setImmediate();
       const registrations = take(max);
-      for (const { target } of registrations) taken.add(target);
+      for (const { target } of registrations) requested.add(target);
       return registrations;
     };
     const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
     await deregisterFrom(this.#aws, pool, taking, by);
-    this.#index.deregistered(pool, taken);
+    this.#index.deregistered(pool, requested);
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {

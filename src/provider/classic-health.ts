@@ -39,9 +39,10 @@ export class ClassicHealth {
     return shared.ask(undefined, by);
   }
 
-  /** Of load balancers that are gone nothing is kept. */
-  keepOnly(isThere: (name: string) => boolean): void {
-    for (const kept of [this.#reads, this.#known]) for (const id of [...kept.keys()]) if (!isThere(id)) kept.delete(id);
+  /** Of load balancers that are gone nothing is cached. */
+  retainOnly(isThere: (name: string) => boolean): void {
+    for (const cached of [this.#reads, this.#known])
+      for (const id of [...cached.keys()]) if (!isThere(id)) cached.delete(id);
   }
 
   async #describe(name: string, sent: () => unknown, by: CallFor): Promise<ReadTargets> {

@@ -100,7 +100,7 @@ export function deregisterInstances(
 ): Promise<void> {
   const ids: string[] = [];
   const gathered = async () => {
-    const still = ids.length === 0 ? undefined : by.stillTaken?.();
+    const still = ids.length === 0 ? undefined : by.stillIncluded?.();
     if (still !== undefined) ids.splice(0, Infinity, ...ids.filter((id) => still.has(id)));
     ids.push(...(await take(INSTANCES_PER_CALL_MAX - ids.length)).map(({ target }) => target));
     return ids;
@@ -168,8 +168,8 @@ export class ClassicReads {
     return state === "absent" ? [] : [classicRegistrationOf(pool, id, state)];
   }
 
-  /** Of load balancers that are gone nothing is kept. */
-  keepOnly(isThere: (name: string) => boolean): void {
+  /** Of load balancers that are gone nothing is cached. */
+  retainOnly(isThere: (name: string) => boolean): void {
     for (const name of [...this.#reads.keys()]) if (!isThere(name)) this.#reads.delete(name);
   }
 

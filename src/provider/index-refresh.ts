@@ -77,7 +77,7 @@ export class IndexRefresh {
   }
 }
 
-/** A group that no load balancer uses lets go at once, whatever its terms. */
+/** A group that no load balancer uses releases at once, whatever its terms. */
 function describable({ pools }: MembershipIndex): readonly Pool[] {
   return [...pools.groups.values(), ...pools.classics.values()].map(({ pool }) => pool);
 }

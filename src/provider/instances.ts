@@ -34,19 +34,22 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
   const here = found.filter(isHere);
   const live = here.filter((instance) => instance.State?.Name !== "terminated");
   if (here.length > 0 && live.length === 0) {
-    throw new DrainError("instance-gone", `${shown(reference)} is terminated: no load balancer can send it traffic`);
+    throw new DrainError(
+      "instance-gone",
+      `${printable(reference)} is terminated: no load balancer can send it traffic`,
+    );
   }
   const matching = live.length > 1 ? narrowed(live, search) : live;
   const [instance, ...others] = matching;
   if (instance === undefined) {
     const where = search.vpcId === undefined ? "in this account and region" : `in ${search.vpcId}`;
-    throw new DrainError("node-not-found", `no live instance ${where} has ${shown(reference)}`);
+    throw new DrainError("node-not-found", `no live instance ${where} has ${printable(reference)}`);
   }
   if (others.length > 0) {
     const ids = matching.map(({ InstanceId, VpcId }) => `${InstanceId} (${VpcId})`).join(", ");
     throw new DrainError(
       "ambiguous-node",
-      `${shown(reference)} fits several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
+      `${printable(reference)} fits several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
     );
   }
   return checkedNode(instance, search);
@@ -181,7 +184,7 @@ function isPresent<T>(value: T | undefined): value is T {
   return value !== undefined && value !== "";
 }
 
-function shown({ by, value }: NodeReference): string {
+function printable({ by, value }: NodeReference): string {
   return by === "name" ? `the name ${value}` : by === "ip" ? `the address ${value}` : `the id ${value}`;
 }
 

@@ -10,7 +10,7 @@ import { type AwsPoolTerms, describeGroup } from "./target-groups.ts";
 /** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
 const KEPT_MS = 3_600_000;
 
-/** How pools let go, as AWS has told within the last hour. */
+/** How pools release, as AWS has said within the last hour. */
 export class KnownTerms {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
@@ -52,10 +52,10 @@ export class KnownTerms {
     return shared.ask(undefined, by);
   }
 
-  /** Of pools that are gone nothing is kept. */
-  keepOnly(isThere: (poolId: string) => boolean): void {
-    for (const kept of [this.#known, this.#asked]) {
-      for (const id of [...kept.keys()]) if (!isThere(id)) kept.delete(id);
+  /** Of pools that are gone nothing is cached. */
+  retainOnly(isThere: (poolId: string) => boolean): void {
+    for (const cached of [this.#known, this.#asked]) {
+      for (const id of [...cached.keys()]) if (!isThere(id)) cached.delete(id);
     }
   }
 

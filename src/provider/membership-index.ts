@@ -130,7 +130,7 @@ export class MembershipIndex {
     const seekers = this.#seekersOf(group);
     const seen = new Map<NodeSearch, Registration[]>();
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
-    const kept: Registration[] = [];
+    const registrations: Registration[] = [];
     const { remembers, isGuarded } = this.#options;
     group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target?.Id ?? "").length > 0);
     group.isWhole = remembers || group.isGuarded;
@@ -138,10 +138,10 @@ export class MembershipIndex {
       const finders = seekers(listed.Target?.Id ?? "");
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      if (group.isWhole) kept.push(registration);
+      if (group.isWhole) registrations.push(registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
-    group.registrations = kept;
+    group.registrations = registrations;
     this.#members.changed();
     for (const [search, registrations] of seen) search.saw(group.pool, registrations);
     this.#endThoseThatAreDone();
@@ -248,7 +248,7 @@ export class MembershipIndex {
     const { reads, classicReads, classicHealth, terms } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
-    for (const kept of [reads, classicReads, classicHealth, terms]) kept.keepOnly(isThere);
+    for (const cache of [reads, classicReads, classicHealth, terms]) cache.retainOnly(isThere);
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;

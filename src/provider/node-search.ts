@@ -27,7 +27,7 @@ export class NodeSearch {
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
   #isOwnAddress: (address: string) => boolean;
-  readonly #told: Told;
+  readonly #reported: Reported;
   /** Seen, and not told yet. */
   #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
   #ended = false;
@@ -36,7 +36,7 @@ export class NodeSearch {
 
   constructor(node: Node, by: CallFor, { purpose, since, pools }: NodeSearchOptions) {
     this.node = node;
-    this.#told = new Told(pools);
+    this.#reported = new Reported(pools);
     this.#since = since;
     this.asked = by.urgency;
     this.by = { ...by, urgency: () => ({ ...by.urgency(), purpose }) };
@@ -60,7 +60,7 @@ export class NodeSearch {
 
   /** The node's registrations in `pool`, as somebody has just seen them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
-    const fresh = registrations.filter(({ target }) => this.#told.add(pool, target));
+    const fresh = registrations.filter(({ target }) => this.#reported.add(pool, target));
     if (fresh.length === 0) return;
     this.#seen.push({ pool, registrations: fresh });
     this.#wake();
@@ -146,7 +146,7 @@ export class PoolNumbers {
 }
 
 /** Which targets in which pools a search has told of. A bit for each: a thousand nodes search hundreds of pools at once. */
-export class Told {
+export class Reported {
   readonly #pools: PoolNumbers;
   readonly #byTarget = new Map<string, Uint8Array>();
 

@@ -105,11 +105,11 @@ export class PoolList {
       listClassicLoadBalancers(this.#aws, by, onSent),
     ]);
     const holdNodes = groups.filter(({ TargetType }) => TargetType === "instance" || TargetType === "ip");
-    keepOnly(
+    retainOnly(
       this.groups,
       holdNodes.map((group) => this.#knownGroup(group)),
     );
-    keepOnly(
+    retainOnly(
       this.classics,
       classics.map((classic) => this.#knownClassic(classic, at)),
     );
@@ -158,7 +158,7 @@ export class PoolList {
   }
 }
 
-function keepOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
+function retainOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
   known.clear();
   for (const one of listed) known.set(one.pool.id, one);
 }

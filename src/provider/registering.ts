@@ -30,10 +30,10 @@ export async function registerIn(
   take: (max: number) => Promise<readonly Registration[]>,
   by: CallFor,
 ): Promise<void> {
-  let taken: readonly Registration[] | undefined;
+  let chosen: readonly Registration[] | undefined;
   const gathered = async () => {
-    taken ??= await take(TARGETS_PER_CALL_MAX);
-    return taken;
+    chosen ??= await take(TARGETS_PER_CALL_MAX);
+    return chosen;
   };
   await registerAll({ aws, pool, by }, gathered);
 }

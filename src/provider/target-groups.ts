@@ -92,7 +92,7 @@ export function poolOfGroup(group: TargetGroup): Pool {
   };
 }
 
-/** What is known of how a pool works, besides how it lets go. */
+/** What is known of how a pool works, besides how it releases. */
 export interface AwsPoolTerms extends PoolTerms {
   /** Each zone of the load balancer sends to its own zone's targets alone: cross-zone load balancing is off. */
   readonly isZonal: boolean;
@@ -138,7 +138,7 @@ export function deregisterTargets(
 ): Promise<void> {
   const targets: TargetDescription[] = [];
   const gathered = async () => {
-    const still = targets.length === 0 ? undefined : by.stillTaken?.();
+    const still = targets.length === 0 ? undefined : by.stillIncluded?.();
     if (still !== undefined) targets.splice(0, Infinity, ...targets.filter((target) => still.has(nameOf(target))));
     targets.push(...(await take(TARGETS_PER_CALL_MAX - targets.length)).map(targetOf));
     return targets;

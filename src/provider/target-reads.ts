@@ -52,8 +52,8 @@ export class TargetReads {
     return read.ask(onSent, by);
   }
 
-  /** Of groups that are gone nothing is kept. */
-  keepOnly(isThere: (arn: string) => boolean): void {
+  /** Of groups that are gone nothing is cached. */
+  retainOnly(isThere: (arn: string) => boolean): void {
     for (const arn of [...this.#reads.keys()]) if (!isThere(arn)) this.#reads.delete(arn);
   }
 
@@ -63,7 +63,7 @@ export class TargetReads {
     try {
       // Nobody is named: AWS answers about a named target that has gone in other ways.
       const { TargetHealthDescriptions } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
-        for (const tell of sent()) tell();
+        for (const inform of sent()) inform();
         at = this.#clock.now();
         number = ++this.#sent;
         return unlessListed(this.#aws, arn, by, () =>

@@ -42,7 +42,7 @@ export class Controller {
   /** Once, now. */
   reconcile(): void {
     const { targetGroups = [], classics = [] } = this.#input;
-    this.#world.settle();
+    this.#world.catchUp();
     const now = this.#world.clock.now();
     const members = this.#members(now);
     for (const { group, targets } of targetGroups) {

@@ -1,4 +1,4 @@
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import { type DrainRequest, nodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import type { Announcement } from "./announcement.ts";
 
@@ -20,10 +20,10 @@ export function announcedRequest(
     readonly saidAt?: number | undefined;
   },
 ): DrainRequest {
-  const event = eventId === undefined ? {} : { event: shown(eventId, EVENT_ID_CHARACTERS_MAX) };
+  const event = eventId === undefined ? {} : { event: printable(eventId, EVENT_ID_CHARACTERS_MAX) };
   return {
     node: nodeReference("id", instanceId),
-    reason: shown(reason, REASON_CHARACTERS_MAX - 1),
+    reason: printable(reason, REASON_CHARACTERS_MAX - 1),
     asker: { via: kind, ...event },
     dryRun,
     ...(deadline === undefined ? {} : { deadline }),

@@ -1,4 +1,4 @@
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 
 /** What announces that an instance will go away, one name for each kind of event. */
 export type AnnouncementKind =
@@ -90,5 +90,5 @@ function problemsOf(reading: EventReading): readonly string[] {
 
 /** `what` may hold what the message says. */
 export function nothingAsked(what: string): EventReading {
-  return { reading: "nothing-asked", what: shown(what, WHAT_CHARACTERS_MAX) };
+  return { reading: "nothing-asked", what: printable(what, WHAT_CHARACTERS_MAX) };
 }

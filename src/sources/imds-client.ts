@@ -1,6 +1,6 @@
 import { request as requestHttp } from "node:http";
 import type { Clock } from "../drain/clock.ts";
-import { DrainError, shown } from "../drain/errors.ts";
+import { DrainError, printable } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 
 export interface MetadataRequest {
@@ -97,7 +97,7 @@ export class ImdsClient {
 function unreachable(what: string, error: unknown): DrainError {
   if (!(error instanceof LimitPassed)) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return new DrainError("unreachable", `${what}: ${shown(message || String(code))}`, { cause: error });
+    return new DrainError("unreachable", `${what}: ${printable(message || String(code))}`, { cause: error });
   }
   const advice = "a pod needs hostNetwork, or a hop limit of 2 for its instance's metadata";
   return new DrainError("unreachable", `${what}: no answer within ${REQUEST_TIMEOUT_MS / 1_000} s: ${advice}`);

@@ -1,7 +1,7 @@
 import { jointly, type Settlement } from "./settlement.ts";
 
 /** A message is nobody else's for so long from now. AWS's cap, and a little less because it counts from its receive. */
-const KEPT_MAX_MS = 12 * 3_600_000 - 60_000;
+const HIDDEN_MAX_MS = 12 * 3_600_000 - 60_000;
 
 /** One message whose drains run. */
 export class MessageInFlight {
@@ -9,7 +9,7 @@ export class MessageInFlight {
   readonly instanceIds: readonly string[];
   readonly receives: number;
   #handle: string;
-  #keptUntil: number;
+  #hiddenUntil: number;
   readonly #fates: Settlement["message"][] = [];
 
   /** `now`: milliseconds since the epoch. */
@@ -22,7 +22,7 @@ export class MessageInFlight {
     this.#handle = handle;
     this.receives = receives;
     this.instanceIds = instanceIds;
-    this.#keptUntil = now + KEPT_MAX_MS;
+    this.#hiddenUntil = now + HIDDEN_MAX_MS;
   }
 
   /** Of the latest delivery, by which alone AWS deletes. */
@@ -30,23 +30,23 @@ export class MessageInFlight {
     return this.#handle;
   }
 
-  /** How long it may still be kept, in milliseconds; 0 once it was let go. */
-  keptMs(now: number): number {
-    return Math.max(0, this.#keptUntil - now);
+  /** How long it may still be hidden, in milliseconds; 0 once it was returned to the queue. */
+  hideableMs(now: number): number {
+    return Math.max(0, this.#hiddenUntil - now);
   }
 
-  letGo(): void {
-    this.#keptUntil = Number.NEGATIVE_INFINITY;
+  returned(): void {
+    this.#hiddenUntil = Number.NEGATIVE_INFINITY;
   }
 
-  get isLetGo(): boolean {
-    return this.#keptUntil === Number.NEGATIVE_INFINITY;
+  get isReturned(): boolean {
+    return this.#hiddenUntil === Number.NEGATIVE_INFINITY;
   }
 
-  /** Delivered again: it may be kept for as long as at first. */
+  /** Delivered again: it may be hidden for as long as at first. */
   redelivered(handle: string, now: number): void {
     this.#handle = handle;
-    this.#keptUntil = now + KEPT_MAX_MS;
+    this.#hiddenUntil = now + HIDDEN_MAX_MS;
   }
 
   /** What becomes of it is decided. */

@@ -13,7 +13,7 @@ export interface InstanceMetadataOptions {
   /** Nothing is changed: each notice is answered with the plan. */
   readonly dryRun: boolean;
   /** What becomes of the machine when it was drained on a recommendation. Absent: it stays out. */
-  readonly recommendations?: Pick<Recommendations, "followed" | "settled">;
+  readonly recommendations?: Pick<Recommendations, "followed" | "drainEnded">;
   /** What waits at the machine's scale-in until it is drained. */
   readonly hook?: Pick<TerminationHook, "attend">;
 }
@@ -22,7 +22,7 @@ export interface InstanceMetadataOptions {
 export class InstanceMetadata implements EventSource {
   readonly #options: InstanceMetadataOptions;
   #drained = newAbort();
-  #left = newAbort();
+  #untouched = newAbort();
   #attending: Promise<void> | undefined;
   #hasFailed = false;
 
@@ -50,7 +50,7 @@ export class InstanceMetadata implements EventSource {
           const isRefused = outcome.status === "refused" && announcement.isVoluntary === true;
           // A recommendation that was told no is not repeated.
           const end = isRefused ? "over" : noticeEnd(outcome);
-          if (isScaledIn) this.#letGo(end);
+          if (isScaledIn) this.#endAttending(end);
           done(end);
           if (announcement.isVoluntary && end === "out")
             await this.#untilFollowed(takenOut(announcement.instanceId, outcome), stop);
@@ -60,9 +60,9 @@ export class InstanceMetadata implements EventSource {
   }
 
   /** Whoever is told to stop leaves the machine as it is. */
-  async #untilFollowed(taken: TakenOut | undefined, stop: AbortSignal): Promise<void> {
+  async #untilFollowed(drained: TakenOut | undefined, stop: AbortSignal): Promise<void> {
     try {
-      if (taken !== undefined) await this.#options.recommendations?.settled(taken, stop);
+      if (drained !== undefined) await this.#options.recommendations?.drainEnded(drained, stop);
     } catch (error) {
       if (!stop.aborted) throw error;
     }
@@ -72,8 +72,8 @@ export class InstanceMetadata implements EventSource {
     const { hook } = this.#options;
     if (hook === undefined || this.#attending !== undefined) return;
     this.#drained = newAbort();
-    this.#left = newAbort();
-    const signals = { drained: this.#drained.signal, left: this.#left.signal };
+    this.#untouched = newAbort();
+    const signals = { drained: this.#drained.signal, untouched: this.#untouched.signal };
     // Drains that keep failing at once must not keep the machine for days.
     const attending = hook.attend(instanceId, { ...signals, beatsAtOnce: !this.#hasFailed }).finally(() => {
       if (this.#attending === attending) this.#attending = undefined;
@@ -81,12 +81,12 @@ export class InstanceMetadata implements EventSource {
     this.#attending = attending;
   }
 
-  #letGo(end: NoticeEnd): void {
+  #endAttending(end: NoticeEnd): void {
     this.#hasFailed = end === "again";
     if (end === "out") {
       this.#drained.abort();
     } else {
-      this.#left.abort();
+      this.#untouched.abort();
       this.#attending = undefined;
     }
   }

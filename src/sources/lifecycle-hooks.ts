@@ -10,7 +10,7 @@ import { type HookTermsOptions, KnownHookTerms } from "./hook-terms.ts";
 import type { HookEvent } from "./source-events.ts";
 
 export interface LifecycleHooksOptions extends HookTermsOptions {
-  readonly heard: (event: HookEvent) => void;
+  readonly onEvent: (event: HookEvent) => void;
 }
 
 /** One action and the instance that waits for it. */
@@ -32,7 +32,7 @@ const HEARTBEATS_PER_TIMEOUT = 3;
 const TERMS_WAIT_MS = 2_000;
 const RETRY_MS = 5_000;
 
-/** Keeps instances waiting that Auto Scaling is about to terminate, and lets them go. */
+/** Extends and completes the lifecycle hooks of instances that Auto Scaling is about to terminate. */
 export class LifecycleHooks {
   readonly #options: LifecycleHooksOptions;
   readonly #terms: KnownHookTerms;
@@ -55,7 +55,7 @@ export class LifecycleHooks {
    * Sends heartbeats until `signal` aborts or the action is over; the first as if the last had come at `since`, so that
    * whoever takes an old action over begins at once. A heartbeat that fails is told, and tried again. Never rejects.
    */
-  async keepWaiting(waiting: WaitingInstance, since: number, signal: AbortSignal): Promise<void> {
+  async sendHeartbeats(waiting: WaitingInstance, since: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     let last = Math.min(since, clock.now());
     try {
@@ -82,13 +82,13 @@ export class LifecycleHooks {
         () => autoScaling.send(new CompleteLifecycleActionCommand(input), { abortSignal: signal }),
         signal,
       );
-      this.#options.heard({ type: "hook-continued", ...waiting });
+      this.#options.onEvent({ type: "hook-continued", ...waiting });
     } catch (error) {
       if (!isLifecycleActionOver(error)) {
-        this.#options.heard({ type: "hook-not-completed", ...waiting, error: asDrainError(error) });
+        this.#options.onEvent({ type: "hook-not-completed", ...waiting, error: asDrainError(error) });
         throw error;
       }
-      this.#options.heard({ type: "hook-over", ...waiting });
+      this.#options.onEvent({ type: "hook-over", ...waiting });
     }
   }
 
@@ -98,22 +98,22 @@ export class LifecycleHooks {
   }
 
   async #heartbeat(waiting: WaitingInstance, signal: AbortSignal): Promise<"sent" | "failed" | "over"> {
-    const { autoScaling, caller, heard } = this.#options;
+    const { autoScaling, caller, onEvent } = this.#options;
     try {
       await caller.call(
         HEARTBEAT,
         () => autoScaling.send(new RecordLifecycleActionHeartbeatCommand(nameOf(waiting)), { abortSignal: signal }),
         signal,
       );
-      heard({ type: "hook-heartbeat", ...waiting });
+      onEvent({ type: "hook-heartbeat", ...waiting });
       return "sent";
     } catch (error) {
       signal.throwIfAborted();
       if (isLifecycleActionOver(error)) {
-        heard({ type: "hook-over", ...waiting });
+        onEvent({ type: "hook-over", ...waiting });
         return "over";
       }
-      heard({ type: "hook-heartbeat-failed", ...waiting, error: asDrainError(error) });
+      onEvent({ type: "hook-heartbeat-failed", ...waiting, error: asDrainError(error) });
       return "failed";
     }
   }

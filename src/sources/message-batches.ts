@@ -45,9 +45,9 @@ export class MessageBatches<T> {
   add(entry: T, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const done = (settle: () => void) => {
+      const done = (finish: () => void) => {
         signal.removeEventListener("abort", stop);
-        settle();
+        finish();
       };
       const stop = () => reject(signal.reason);
       signal.addEventListener("abort", stop, { once: true });

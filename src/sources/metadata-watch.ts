@@ -20,12 +20,12 @@ export interface MetadataWatchOptions {
   readonly maintenanceLeadMs: number;
   /** When this machine's system was started, in milliseconds since the epoch. */
   readonly bootedAt: () => number;
-  readonly heard: MetadataObserver;
+  readonly onEvent: MetadataObserver;
 }
 
 /** The most urgent first. */
 const KINDS: readonly MetadataKind[] = [spotAction, targetLifecycleState, scheduledMaintenance];
-/** While instance metadata fails it is read so seldom at last: a spot notice of two minutes is still heard of in time. */
+/** While instance metadata fails it is read so seldom at last: a spot notice of two minutes is still onEvent of in time. */
 const INTERVAL_MAX_MS = 30_000;
 
 /** What instance metadata says of this machine's departure. */
@@ -111,7 +111,7 @@ export class MetadataWatch {
     if (problem === undefined) this.#malformed.delete(path);
     else if (this.#malformed.get(path) !== problem) {
       this.#malformed.set(path, problem);
-      this.#options.heard({ type: "malformed", path, problem });
+      this.#options.onEvent({ type: "malformed", path, problem });
     }
   }
 
@@ -135,7 +135,7 @@ export class MetadataWatch {
     this.#failures = error === undefined ? 0 : this.#failures + 1;
     if (this.#unreadable === error?.code) return;
     this.#unreadable = error?.code;
-    this.#options.heard(error === undefined ? { type: "readable" } : { type: "unreadable", error });
+    this.#options.onEvent(error === undefined ? { type: "readable" } : { type: "unreadable", error });
   }
 
   #wait(signal: AbortSignal): Promise<void> {

@@ -19,7 +19,7 @@ export class AwsTime {
   }
 
   /** Something has just happened, and AWS says when: milliseconds since the epoch. */
-  heardNow(at: number): void {
+  receivedNow(at: number): void {
     const aheadMs = this.#clock.now() - at;
     this.#aheadMs = Math.abs(aheadMs) < SKEW_MIN_MS ? 0 : aheadMs;
   }

@@ -55,7 +55,7 @@ export function canNotBePostponed(error: unknown): DrainError | undefined {
 export interface PostponingOptions {
   readonly calls: Pick<QueueCalls, "changeVisibility" | "send" | "delete">;
   readonly clock: Clock;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
   /** Does what calls AWS in the time that a message may take. */
   readonly limited: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
@@ -76,9 +76,9 @@ export class Postponing {
 
   /** `until`: in milliseconds since the epoch. Never rejects: whatever fails, the message comes back. */
   async postpone(received: ReceivedMessage, announcements: readonly Announcement[], until: number): Promise<void> {
-    const { calls, clock, heard, limited } = this.#options;
+    const { calls, clock, onEvent, limited } = this.#options;
     const { id: messageId, handle, receives } = received;
-    heard({ type: "postponed", messageId, announcements, until });
+    onEvent({ type: "postponed", messageId, announcements, until });
     try {
       await limited(async (signal) => {
         const fate = await postpone(received, until - clock.now(), {
@@ -89,7 +89,7 @@ export class Postponing {
       });
     } catch (error) {
       const failure = receives > RECEIVES_MAX ? canNotBePostponed(error) : undefined;
-      heard({ type: failure === undefined ? "not-settled" : "not-postponed", messageId, error: asDrainError(error) });
+      onEvent({ type: failure === undefined ? "not-settled" : "not-postponed", messageId, error: asDrainError(error) });
       if (failure === undefined) return;
       this.#trouble = failure;
       // Received again, it is drained for.

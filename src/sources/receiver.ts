@@ -7,7 +7,7 @@ import { VISIBILITY_SECONDS } from "./visibility.ts";
 export interface ReceiverOptions {
   readonly calls: QueueCalls;
   readonly clock: Clock;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
 }
 
 /** Whoever answers that there is nothing, and does not wait for it, is not asked again at once. */
@@ -57,7 +57,7 @@ export class Receiver {
   }
 
   #received(): void {
-    if (this.#trouble !== undefined) this.#options.heard({ type: "receiving" });
+    if (this.#trouble !== undefined) this.#options.onEvent({ type: "receiving" });
     this.#trouble = undefined;
   }
 
@@ -65,6 +65,6 @@ export class Receiver {
     const { code, message } = this.#trouble?.error ?? {};
     const isNew = code !== error.code || message !== error.message;
     this.#trouble = { error, at: this.#options.clock.now() };
-    if (isNew) this.#options.heard({ type: "not-receiving", error });
+    if (isNew) this.#options.onEvent({ type: "not-receiving", error });
   }
 }

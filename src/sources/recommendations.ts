@@ -46,8 +46,8 @@ export interface RecommendationsOptions {
   /** How long a departure may take to follow, in milliseconds. */
   readonly undoAfterMs: number;
   /** See `undoRecommended`. */
-  readonly undo: (taken: TakenOut) => Promise<number>;
-  readonly heard: (event: RecommendationEvent) => void;
+  readonly undo: (drained: TakenOut) => Promise<number>;
+  readonly onEvent: (event: RecommendationEvent) => void;
 }
 
 /**
@@ -83,36 +83,36 @@ export class Recommendations {
    * The instance is out. Resolves once its departure has followed, or what was done is undone. Throws `DrainError` where
    * that can't be, or `stop`'s reason: then somebody has to be told of the recommendation again.
    */
-  async settled({ instanceId, drainId }: TakenOut, stop: AbortSignal): Promise<void> {
-    const { clock, undoAfterMs, heard } = this.#options;
+  async drainEnded({ instanceId, drainId }: TakenOut, stop: AbortSignal): Promise<void> {
+    const { clock, undoAfterMs, onEvent } = this.#options;
     const announcedAt = this.#announced.get(instanceId) ?? Number.NEGATIVE_INFINITY;
     // While it was drained.
-    if (announcedAt > clock.now() - undoAfterMs) return heard({ type: "departure-followed", instanceId });
+    if (announcedAt > clock.now() - undoAfterMs) return onEvent({ type: "departure-followed", instanceId });
     // A second recommendation begins the wait anew.
     this.#waiting.get(instanceId)?.abort(WOKEN);
     const follows = newAbort();
     this.#waiting.set(instanceId, follows);
-    heard({ type: "awaiting-departure", instanceId, until: clock.now() + undoAfterMs });
+    onEvent({ type: "awaiting-departure", instanceId, until: clock.now() + undoAfterMs });
     try {
       await withAnyOf([follows.signal, stop], (signal) => clock.sleep(undoAfterMs, signal));
     } catch {
       stop.throwIfAborted();
-      return heard({ type: "departure-followed", instanceId });
+      return onEvent({ type: "departure-followed", instanceId });
     } finally {
       if (this.#waiting.get(instanceId) === follows) this.#waiting.delete(instanceId);
     }
     await this.#undo({ instanceId, drainId });
   }
 
-  async #undo(taken: TakenOut): Promise<void> {
-    const { undo, heard } = this.#options;
-    const { instanceId } = taken;
+  async #undo(drained: TakenOut): Promise<void> {
+    const { undo, onEvent } = this.#options;
+    const { instanceId } = drained;
     try {
-      heard({ type: "recommendation-withdrawn", instanceId, undone: await undo(taken) });
+      onEvent({ type: "recommendation-withdrawn", instanceId, undone: await undo(drained) });
     } catch (error) {
       // The machine has gone, though nobody has said that it would.
-      if (asDrainError(error).code === "instance-gone") return heard({ type: "departure-followed", instanceId });
-      heard({ type: "recommendation-not-withdrawn", instanceId, error: asDrainError(error) });
+      if (asDrainError(error).code === "instance-gone") return onEvent({ type: "departure-followed", instanceId });
+      onEvent({ type: "recommendation-not-withdrawn", instanceId, error: asDrainError(error) });
       throw error;
     }
   }

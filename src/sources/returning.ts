@@ -9,7 +9,7 @@ import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 
 const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
-const LOOK_INTERVAL_MS = 10_000;
+const READ_INTERVAL_MS = 10_000;
 /**
  * A volume is made and the machine booted from it within minutes; then come the group's launching hooks, whose timeout is
  * an hour by default. https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
@@ -54,10 +54,10 @@ export async function scalingMember(
 export interface ReturningOptions extends ScalingMembersOptions {
   readonly clock: Clock;
   /** `leave`: to its controllers. */
-  readonly then: "register" | "leave";
+  readonly afterwards: "register" | "leave";
   /** Whether EC2 says that it runs. */
   readonly isRunning: (instanceId: string, signal: AbortSignal) => Promise<boolean>;
-  readonly heard: (event: ReturnEvent) => void;
+  readonly onEvent: (event: ReturnEvent) => void;
 }
 
 /**
@@ -96,24 +96,20 @@ export class ReturningMachines {
    * becomes of it is told. Rejects with `stop`'s reason alone: then somebody has to be told of the announcement again.
    * `undo` registers again what was deregistered, and resolves with how many drains it has undone.
    */
-  async settled(
-    instanceId: string,
-    undo: (signal: AbortSignal) => Promise<number>,
-    stop: AbortSignal,
-  ): Promise<void> {
-    const { clock, then, heard } = this.#options;
-    if (then === "leave") return heard({ type: "left-to-controllers", instanceId });
+  async settled(instanceId: string, undo: (signal: AbortSignal) => Promise<number>, stop: AbortSignal): Promise<void> {
+    const { clock, afterwards, onEvent } = this.#options;
+    if (afterwards === "leave") return onEvent({ type: "left-to-controllers", instanceId });
     const until = clock.now() + BACK_WITHIN_MS;
-    heard({ type: "awaiting-return", instanceId, until });
+    onEvent({ type: "awaiting-return", instanceId, until });
     this.#waiting += 1;
     try {
       const end = await this.#untilBack(instanceId, until, stop);
-      if (end === "gone") return heard({ type: "not-returning", instanceId });
-      if (end === "late") return heard({ type: "not-registered-again", instanceId, error: undefined });
-      heard({ type: "returned", instanceId, undone: await undo(stop) });
+      if (end === "gone") return onEvent({ type: "not-returning", instanceId });
+      if (end === "late") return onEvent({ type: "not-registered-again", instanceId, error: undefined });
+      onEvent({ type: "returned", instanceId, undone: await undo(stop) });
     } catch (error) {
       stop.throwIfAborted();
-      heard({ type: "not-registered-again", instanceId, error: asDrainError(error) });
+      onEvent({ type: "not-registered-again", instanceId, error: asDrainError(error) });
     } finally {
       this.#waiting -= 1;
     }
@@ -132,7 +128,7 @@ export class ReturningMachines {
         if (!asDrainError(error).isPassing) throw error;
       }
       if (clock.now() >= until) return "late";
-      await clock.sleep(LOOK_INTERVAL_MS, stop);
+      await clock.sleep(READ_INTERVAL_MS, stop);
     }
   }
 }

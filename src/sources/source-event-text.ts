@@ -1,4 +1,4 @@
-import { type DrainError, shown } from "../drain/errors.ts";
+import { type DrainError, printable } from "../drain/errors.ts";
 import type { Announcement } from "./announcement.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
 import type { ReturnEvent } from "./returning.ts";
@@ -28,16 +28,16 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
     case "redelivered":
       return line("info", event, "delivered again while its drains run: joined");
     case "nothing-asked":
-      return line("info", event, "asks for nothing", { what: shown(event.what, TEXT_MAX) });
+      return line("info", event, "asks for nothing", { what: printable(event.what, TEXT_MAX) });
     case "malformed": {
-      const more = { problem: shown(event.problem, TEXT_MAX), receives: event.receives };
+      const more = { problem: printable(event.problem, TEXT_MAX), receives: event.receives };
       return line("warn", event, "can't be understood, and is left for the dead-letter queue", more);
     }
     case "postponed": {
       const [first] = event.announcements;
       const more = {
         nodes: event.announcements.map(({ instanceId }) => instanceId),
-        reason: shown(first?.reason ?? "", TEXT_MAX),
+        reason: printable(first?.reason ?? "", TEXT_MAX),
         until: new Date(event.until).toISOString(),
       };
       return line("info", event, "scheduled maintenance is not due yet: the message waits in the queue", more);
@@ -51,7 +51,7 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
       );
     case "partly-malformed":
       return line("warn", event, "part of the message could not be read: the rest is acted upon", {
-        problems: event.problems.slice(0, PROBLEMS_MAX).map((problem) => shown(problem, TEXT_MAX)),
+        problems: event.problems.slice(0, PROBLEMS_MAX).map((problem) => printable(problem, TEXT_MAX)),
       });
     case "copy":
       return line(
@@ -60,7 +60,7 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
         "copy of an event for another region, which gets it too: the message is deleted",
         announced(event.announcement),
       );
-    case "elsewhere":
+    case "foreign":
       return line("info", event, "announces a departure in another region", announced(event.announcement));
     case "settled":
       return line(event.message === "leave" ? "warn" : "info", event, SETTLED[event.message], {
@@ -68,9 +68,9 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
       });
     case "not-settled":
       return line("error", event, "AWS did not take it: the message comes back", failure(event.error));
-    case "kept-too-long":
+    case "hidden-too-long":
       return line("warn", event, "kept for 12 hours, and handed back: its drains go on");
-    case "not-kept":
+    case "not-hidden":
       return line("warn", event, "could not be kept from others, will try again", failure(event.error));
     case "not-receiving":
       return { level: "error", message: "the queue can't be read, will try again", about: failure(event.error) };
@@ -86,7 +86,7 @@ const PROBLEMS_MAX = 5;
 
 function hookLine(event: HookEvent): SourceLine {
   const { instanceId: node, action } = event;
-  const about = { node, group: shown(action.groupName, TEXT_MAX), hook: shown(action.hookName, TEXT_MAX) };
+  const about = { node, group: printable(action.groupName, TEXT_MAX), hook: printable(action.hookName, TEXT_MAX) };
   switch (event.type) {
     case "hook-heartbeat":
       return { level: "debug", message: "the hook waits on", about };
@@ -144,7 +144,11 @@ export function returnLine(event: ReturnEvent): SourceLine {
       return { level: "info", message, about: { ...about, until } };
     }
     case "returned":
-      return { level: "info", message: "machine returned: registered again", about: { ...about, drains: event.undone } };
+      return {
+        level: "info",
+        message: "machine returned: registered again",
+        about: { ...about, drains: event.undone },
+      };
     case "not-returning":
       return { level: "info", message: "machine left its Auto Scaling group: nothing is registered again", about };
     case "left-to-controllers":
@@ -172,12 +176,12 @@ function announced({ kind, instanceId: node, reason, eventId, lifecycleAction, r
   return {
     node,
     event: kind,
-    reason: shown(reason, TEXT_MAX),
-    ...(eventId === undefined ? {} : { eventId: shown(eventId) }),
-    ...(region === undefined ? {} : { region: shown(region) }),
+    reason: printable(reason, TEXT_MAX),
+    ...(eventId === undefined ? {} : { eventId: printable(eventId) }),
+    ...(region === undefined ? {} : { region: printable(region) }),
     ...(lifecycleAction === undefined
       ? {}
-      : { group: shown(lifecycleAction.groupName, TEXT_MAX), hook: shown(lifecycleAction.hookName, TEXT_MAX) }),
+      : { group: printable(lifecycleAction.groupName, TEXT_MAX), hook: printable(lifecycleAction.hookName, TEXT_MAX) }),
   };
 }
 

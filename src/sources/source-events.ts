@@ -41,7 +41,7 @@ export type QueueEvent =
   | { readonly type: "nothing-asked"; readonly messageId: string; readonly what: string }
   | { readonly type: "malformed"; readonly messageId: string; readonly problem: string; readonly receives: number }
   /** Of a machine in another region than the one that is drained in. */
-  | { readonly type: "elsewhere"; readonly messageId: string; readonly announcement: Announcement }
+  | { readonly type: "foreign"; readonly messageId: string; readonly announcement: Announcement }
   | {
       readonly type: "settled";
       readonly messageId: string;
@@ -50,9 +50,9 @@ export type QueueEvent =
     }
   /** The message comes back, whatever became of the drain. */
   | { readonly type: "not-settled"; readonly messageId: string; readonly error: DrainError }
-  /** It can't be kept any longer: its drains go on, and its next delivery joins them. */
-  | { readonly type: "kept-too-long"; readonly messageId: string }
-  | { readonly type: "not-kept"; readonly messageId: string; readonly error: DrainError }
+  /** It can't be hidden any longer: its drains go on, and its next delivery joins them. */
+  | { readonly type: "hidden-too-long"; readonly messageId: string }
+  | { readonly type: "not-hidden"; readonly messageId: string; readonly error: DrainError }
   /** Nothing can be received, and will be tried again. Told when the reason changes. */
   | { readonly type: "not-receiving"; readonly error: DrainError }
   | { readonly type: "receiving" };

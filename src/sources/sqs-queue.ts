@@ -2,7 +2,7 @@ import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import { tell } from "../drain/events.ts";
+import { notify } from "../drain/events.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { announcedRequest } from "./announced-request.ts";
@@ -13,7 +13,7 @@ import { readMessage } from "./message-reader.ts";
 import { AwsTime, boundedDeadline } from "./notice.ts";
 import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
-import { type ReceiveTrouble, Receiver } from "./receiver.ts";
+import { Receiver, type ReceiveTrouble } from "./receiver.ts";
 import { type MaybeTakenOut, type Recommendations, takenOut } from "./recommendations.ts";
 import type { ReturningMachines } from "./returning.ts";
 import {
@@ -45,7 +45,7 @@ interface Announced {
 }
 
 /**
- * Departures that messages of an SQS queue announce. A message is kept from everybody else while its drains run, and
+ * Departures that messages of an SQS queue announce. A message is hidden from other consumers while its drains run, and
  * deleted when all of them have ended and their hooks are completed: whatever ends the process before that, it comes
  * back, here or to somebody else.
  */
@@ -71,8 +71,8 @@ export class SqsQueue implements EventSource {
     const { clock } = options;
     this.#calls = new QueueCalls(options);
     this.#time = new AwsTime(clock);
-    const heard = (event: QueueEvent) => this.#notify(event);
-    const shared = { calls: this.#calls, clock, heard };
+    const onEvent = (event: QueueEvent) => this.#notify(event);
+    const shared = { calls: this.#calls, clock, onEvent };
     this.#receiver = new Receiver(shared);
     this.#postponing = new Postponing({ ...shared, limited: (work) => this.#limited(SETTLE_MAX_MS, work) });
     this.#visibility = new Visibility({ ...shared, inFlight: () => this.#inFlight.values() });
@@ -111,8 +111,8 @@ export class SqsQueue implements EventSource {
     while (!stop.aborted) {
       const hooked: Announced[] = [];
       for (const message of await this.#next(stop)) {
-        for (const announced of this.#taken(message)) {
-          // Whoever has no time is not kept by a question to Auto Scaling.
+        for (const announced of this.#received(message)) {
+          // Whoever has no time is not delayed by a question to Auto Scaling.
           const { lifecycleAction, returns } = announced.announcement;
           if (lifecycleAction === undefined && !returns) yield this.#delivery(announced, undefined);
           else hooked.push(announced);
@@ -144,10 +144,10 @@ export class SqsQueue implements EventSource {
   }
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
-  #taken(received: ReceivedMessage): readonly Announced[] {
+  #received(received: ReceivedMessage): readonly Announced[] {
     const { clock, read, region, foreign, dryRun, recommendations } = this.#options;
     const { id: messageId, handle, body, receives } = received;
-    if (received.firstReceivedAt !== undefined && receives === 1) this.#time.heardNow(received.firstReceivedAt);
+    if (received.firstReceivedAt !== undefined && receives === 1) this.#time.receivedNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
     // What is being released may be back before AWS's answer.
     if (known !== undefined && !known.isDone) {
@@ -190,7 +190,7 @@ export class SqsQueue implements EventSource {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
       if (!isForeign(announcement.region, region)) return [{ message, announcement, since, ...firstTried }];
-      this.#notify({ type: announcement.isCopy ? "copy" : "elsewhere", messageId, announcement });
+      this.#notify({ type: announcement.isCopy ? "copy" : "foreign", messageId, announcement });
       const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign, announcement.isCopy);
       this.#inBackground(this.#done(message, fate));
       return [];
@@ -218,7 +218,7 @@ export class SqsQueue implements EventSource {
     if (!announcement.isVoluntary) recommendations?.followed(instanceId);
     const alive = newAbort();
     if (action !== undefined && !dryRun)
-      this.#inBackground(hooks.keepWaiting({ action, instanceId }, since, alive.signal));
+      this.#inBackground(hooks.sendHeartbeats({ action, instanceId }, since, alive.signal));
     return {
       request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt, saidAt: since }),
       // The message itself outlives the process.
@@ -246,7 +246,11 @@ export class SqsQueue implements EventSource {
 
   /** What an earlier try has taken out is registered again. */
   async #returned({ message, announcement: { instanceId }, firstTriedAt }: Announced): Promise<void> {
-    this.#notify({ type: "nothing-asked", messageId: message.id, what: `root volume of ${instanceId}: replaced already` });
+    this.#notify({
+      type: "nothing-asked",
+      messageId: message.id,
+      what: `root volume of ${instanceId}: replaced already`,
+    });
     try {
       const { returning } = this.#options;
       if (firstTriedAt !== undefined && returning !== undefined) {
@@ -269,9 +273,9 @@ export class SqsQueue implements EventSource {
     const isOtherAccount = isForeign(accountId, this.#calls.accountId);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
-      const taken = isVoluntary ? takenOut(instanceId, outcome) : undefined;
-      if (taken !== undefined && recommendations !== undefined) {
-        const settled = recommendations.settled(taken, this.#stopping.signal);
+      const drained = isVoluntary ? takenOut(instanceId, outcome) : undefined;
+      if (drained !== undefined && recommendations !== undefined) {
+        const settled = recommendations.drainEnded(drained, this.#stopping.signal);
         // There is room for another message now.
         this.#wake();
         await settled;
@@ -346,7 +350,7 @@ export class SqsQueue implements EventSource {
   }
 
   #notify(event: QueueEvent): void {
-    tell(this.#options.observers, event);
+    notify(this.#options.observers, event);
   }
 }
 

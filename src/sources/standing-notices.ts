@@ -48,7 +48,7 @@ const RETRY_MAX_MS = 300_000;
 
 export interface StandingNoticesOptions {
   readonly clock: Clock;
-  readonly heard: MetadataObserver;
+  readonly onEvent: MetadataObserver;
   /** See `MetadataWatchOptions`. */
   readonly maintenanceLeadMs: number;
   readonly bootedAt: () => number;
@@ -58,13 +58,13 @@ export interface StandingNoticesOptions {
 export class StandingNotices {
   readonly #options: StandingNoticesOptions;
   readonly #clock: Clock;
-  readonly #heard: MetadataObserver;
+  readonly #onEvent: MetadataObserver;
   readonly #standing = new Map<string, Standing>();
 
   constructor(options: StandingNoticesOptions) {
     this.#options = options;
     this.#clock = options.clock;
-    this.#heard = options.heard;
+    this.#onEvent = options.onEvent;
   }
 
   /** All that `kind` says now: what is new is told, and what it says no more. */
@@ -73,7 +73,7 @@ export class StandingNotices {
     for (const [key, { announcement, kind: itsKind }] of this.#standing) {
       if (itsKind !== kind || seen.has(key)) continue;
       this.#standing.delete(key);
-      this.#heard({ type: "withdrawn", announcement });
+      this.#onEvent({ type: "withdrawn", announcement });
     }
     for (const [key, announcement] of seen) {
       const known = this.#standing.get(key);
@@ -84,13 +84,13 @@ export class StandingNotices {
       }
       if (this.#isOver(announcement)) {
         this.#standing.set(key, { kind, announcement, dueAt: undefined, attempts: 0, last });
-        this.#heard({ type: "over", announcement });
+        this.#onEvent({ type: "over", announcement });
         continue;
       }
       const dueAt = this.#dueAt(announcement);
       this.#standing.set(key, { kind, announcement, dueAt, attempts: 0, last });
       const drainAt = dueAt > this.#clock.now() ? { drainAt: dueAt } : {};
-      this.#heard({ type: "noticed", announcement, ...drainAt });
+      this.#onEvent({ type: "noticed", announcement, ...drainAt });
     }
   }
 

@@ -6,7 +6,7 @@ import { type ScalingMembersOptions, scalingMember } from "./returning.ts";
 
 export interface TerminationHookOptions extends ScalingMembersOptions {
   readonly hookName: string;
-  readonly hooks: Pick<LifecycleHooks, "keepWaiting" | "complete">;
+  readonly hooks: Pick<LifecycleHooks, "sendHeartbeats" | "complete">;
   readonly clock: Clock;
   /** Leaves every hook as it is. */
   readonly abandon: AbortSignal;
@@ -18,13 +18,13 @@ export interface Attendance {
   /** The machine can go. */
   readonly drained: AbortSignal;
   /** The hook is left as it is, to its own timeout. */
-  readonly left: AbortSignal;
+  readonly untouched: AbortSignal;
   /** Whether the first heartbeat comes at once, for the hook may have waited for long. */
   readonly beatsAtOnce: boolean;
 }
 
 /** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
-const LOOK_INTERVAL_MS = 10_000;
+const READ_INTERVAL_MS = 10_000;
 /** Past the hook: on its way on, or there. `Terminating:Retained` is kept by a lifecycle policy, and nobody terminates it. */
 const PAST = /:(?:Proceed|Retained)$|^Terminated$|^RootVolumeReplaced$/;
 /** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
@@ -40,10 +40,10 @@ export class TerminationHook {
 
   /**
    * Keeps the hook of a machine that is being terminated waiting until `drained` aborts, and lets it go then. Resolves
-   * when nobody waits for it any more, or it was `left`. Never rejects.
+   * when nobody waits for it any more, or it was `untouched`. Never rejects.
    */
   attend(instanceId: string, attendance: Attendance): Promise<void> {
-    return withAnyOf([attendance.left, this.#options.abandon], (signal) =>
+    return withAnyOf([attendance.untouched, this.#options.abandon], (signal) =>
       this.#attend(instanceId, attendance, signal),
     );
   }
@@ -55,7 +55,7 @@ export class TerminationHook {
       if (groupName === undefined) return;
       const waiting = { action: { groupName, hookName }, instanceId };
       const since = beatsAtOnce ? 0 : clock.now();
-      await withAnyOf([drained, signal], (either) => hooks.keepWaiting(waiting, since, either));
+      await withAnyOf([drained, signal], (either) => hooks.sendHeartbeats(waiting, since, either));
       // A failure is told by the hooks themselves.
       if (drained.aborted) await hooks.complete(waiting, signal).catch(() => {});
     } catch (error) {
@@ -80,7 +80,7 @@ export class TerminationHook {
         if (!hasFailed) onFailure(why);
         hasFailed = true;
       }
-      await clock.sleep(LOOK_INTERVAL_MS, signal);
+      await clock.sleep(READ_INTERVAL_MS, signal);
     }
   }
 }

@@ -15,38 +15,38 @@ export interface VisibilityOptions {
   readonly clock: Clock;
   /** All messages whose drains run. */
   readonly inFlight: () => Iterable<MessageInFlight>;
-  readonly heard: (event: QueueEvent) => void;
+  readonly onEvent: (event: QueueEvent) => void;
 }
 
-/** Keeps messages from everybody else while their drains run. */
+/** Keeps messages hidden from other consumers while their drains run. */
 export class Visibility {
   readonly #options: VisibilityOptions;
   readonly #underWay = new Set<MessageInFlight>();
   readonly #failing = new WeakSet<MessageInFlight>();
-  #keeping: AbortController | undefined;
+  #extending: AbortController | undefined;
 
   constructor(options: VisibilityOptions) {
     this.#options = options;
   }
 
-  /** There is a message to keep. */
+  /** There is a message to hide. */
   begin(): void {
-    if (this.#keeping !== undefined) return;
-    this.#keeping = newAbort();
-    this.#keep(this.#keeping.signal).catch(() => {}); // There is none any more.
+    if (this.#extending !== undefined) return;
+    this.#extending = newAbort();
+    this.#extendAll(this.#extending.signal).catch(() => {}); // There is none any more.
   }
 
-  /** There is no message to keep any more. */
+  /** There is no message to hide any more. */
   end(): void {
-    this.#keeping?.abort();
-    this.#keeping = undefined;
+    this.#extending?.abort();
+    this.#extending = undefined;
   }
 
-  async #keep(signal: AbortSignal): Promise<void> {
+  async #extendAll(signal: AbortSignal): Promise<void> {
     for (;;) {
       await this.#options.clock.sleep(EXTEND_EVERY_MS, signal);
       for (const message of this.#options.inFlight()) {
-        if (message.isDone || message.isLetGo || this.#underWay.has(message)) continue;
+        if (message.isDone || message.isReturned || this.#underWay.has(message)) continue;
         this.#underWay.add(message);
         void this.#extend(message, signal).finally(() => this.#underWay.delete(message));
       }
@@ -54,24 +54,24 @@ export class Visibility {
   }
 
   /**
-   * At AWS's cap of 12 hours the message is let go: whoever receives it next joins its drains, or begins others, for
+   * At AWS's cap of 12 hours the message is returned to the queue: whoever receives it next joins its drains, or begins others, for
    * another 12 hours.
    */
   async #extend(message: MessageInFlight, signal: AbortSignal): Promise<void> {
-    const { calls, clock, heard } = this.#options;
-    const keptSeconds = Math.floor(message.keptMs(clock.now()) / 1_000);
-    const isOver = keptSeconds < VISIBILITY_SECONDS;
+    const { calls, clock, onEvent } = this.#options;
+    const hideableSeconds = Math.floor(message.hideableMs(clock.now()) / 1_000);
+    const isOver = hideableSeconds < VISIBILITY_SECONDS;
     try {
       if (isOver) {
-        message.letGo();
-        heard({ type: "kept-too-long", messageId: message.id });
+        message.returned();
+        onEvent({ type: "hidden-too-long", messageId: message.id });
       }
       await calls.changeVisibility(message.handle, isOver ? 0 : VISIBILITY_SECONDS, signal);
       this.#failing.delete(message);
     } catch (error) {
       if (signal.aborted || message.isDone || this.#failing.has(message)) return;
       this.#failing.add(message);
-      heard({ type: "not-kept", messageId: message.id, error: asDrainError(error) });
+      onEvent({ type: "not-hidden", messageId: message.id, error: asDrainError(error) });
     }
   }
 }

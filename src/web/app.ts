@@ -57,7 +57,7 @@ export interface AnsweredRequest {
 /** The HTTP API. A function from requests to answers: it needs no port. */
 export function createWebApp(options: WebOptions): Hono {
   const app = new Hono();
-  app.use(tellLog(options));
+  app.use(logAnswers(options));
   addOpenRoutes(app, options);
   addSecretRoutes(app, options);
 
@@ -81,7 +81,7 @@ export function createWebApp(options: WebOptions): Hono {
   return app;
 }
 
-function tellLog({ onAnswered }: WebOptions): MiddlewareHandler {
+function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
   return async (context, next) => {
     await next();
     const { method, path } = context.req;

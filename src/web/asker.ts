@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { Asker, DrainRequest } from "../drain/request.ts";
 import type { SecretCheck } from "./secrets.ts";
 
@@ -17,7 +17,7 @@ export function askerOf(context: Context, isSecret: SecretCheck): Asker {
   return {
     via: "http",
     ...(address === undefined ? {} : { address }),
-    ...(agent === undefined ? {} : { agent: masked(shown(agent, AGENT_CHARACTERS_MAX), isSecret) }),
+    ...(agent === undefined ? {} : { agent: masked(printable(agent, AGENT_CHARACTERS_MAX), isSecret) }),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
 import { drainRecord } from "../drain/drain-record.ts";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { RunningDrain } from "../drain/outcome.ts";
 import { drainListReport, drainReport } from "../drain/report.ts";
@@ -66,7 +66,7 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
 function unknown(id: string): Answer {
   return problem(
     404,
-    `there is no drain '${shown(id)}', or it is too long ago: GET /drains lists those that are known`,
+    `there is no drain '${printable(id)}', or it is too long ago: GET /drains lists those that are known`,
   );
 }
 

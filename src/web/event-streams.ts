@@ -41,8 +41,8 @@ export class EventStreams {
     this.#readers += 1;
     // Followed before the past is read, so that nothing is missed between the two.
     const reader = new Reader(this.#clock, after);
-    const unfollow = history.follow(id, (entry) => reader.heard(entry));
-    const left = () => {
+    const unfollow = history.follow(id, (entry) => reader.onEntry(entry));
+    const closed = () => {
       unfollow();
       this.#readers -= 1;
     };
@@ -52,12 +52,12 @@ export class EventStreams {
       // Told to a reader that comes again after the end, so that it stays away.
       const hasAll = last !== undefined && isWhole(entries ?? []) && last.n <= after;
       if (entries !== undefined && isWanted && !hasAll)
-        return new Response(reader.stream(entries, left), { headers: HEADERS });
-      left();
+        return new Response(reader.stream(entries, closed), { headers: HEADERS });
+      closed();
       if (entries === undefined) return undefined;
       return new Response(null, hasAll ? { status: 204 } : { headers: HEADERS });
     } catch (error) {
-      left();
+      closed();
       throw error;
     }
   }
@@ -87,16 +87,16 @@ class Reader {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #last: number;
   #summary: DrainSummary | undefined;
-  #left: () => void = () => {};
+  #closed: () => void = () => {};
 
   constructor(clock: Clock, after: number) {
     this.#clock = clock;
     this.#last = after;
   }
 
-  /** `left` is called once, when the reader has gone or there is nothing more to tell. */
-  stream(entries: readonly LedgerEntry[], left: () => void): ReadableStream<Uint8Array> {
-    this.#left = left;
+  /** `closed` is called once, when the reader has gone or there is nothing more to tell. */
+  stream(entries: readonly LedgerEntry[], closed: () => void): ReadableStream<Uint8Array> {
+    this.#closed = closed;
     const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
       this.#controller = controller;
       const early = this.#early ?? [];
@@ -106,12 +106,12 @@ class Reader {
       controller.enqueue(this.#encoder.encode(`retry: ${RETRY_MS}\n\n${past}`));
       if (isWhole(entries)) this.#end();
       else void this.#beat();
-      for (const entry of early) this.heard(entry);
+      for (const entry of early) this.onEntry(entry);
     };
     return new ReadableStream({ start, cancel: () => this.#leave() }, { highWaterMark: WAITING_MAX });
   }
 
-  heard(entry: LedgerEntry): void {
+  onEntry(entry: LedgerEntry): void {
     if (this.#early !== undefined) this.#early.push(entry);
     const text = this.#controller === undefined ? "" : this.#text(entry);
     if (text === "") return;
@@ -160,6 +160,6 @@ class Reader {
     if (this.#gone.signal.aborted) return;
     this.#gone.abort();
     this.#controller = undefined;
-    this.#left();
+    this.#closed();
   }
 }

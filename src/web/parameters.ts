@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type * as z from "zod";
-import { shown } from "../drain/errors.ts";
+import { printable } from "../drain/errors.ts";
 
 /** What the caller must mend. */
 export class BadRequest extends Error {
@@ -34,7 +34,7 @@ export function refuseRepeated(names: readonly string[], where: "query" | "body"
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated === undefined) return;
   throw new BadRequest(
-    `'${shown(repeated, NAME_SHOWN_MAX)}' stands twice in the ${where}: give it once`,
+    `'${printable(repeated, NAME_SHOWN_MAX)}' stands twice in the ${where}: give it once`,
     `a parameter stands twice in the ${where}`,
   );
 }
@@ -49,7 +49,7 @@ export function readParameters<T extends z.ZodObject>(schema: T, value: unknown,
   const problems = result.error.issues.map((issue) => {
     const takes = `the ${where} takes ${listed(Object.keys(schema.shape))}`;
     if (issue.code === "unrecognized_keys") {
-      const names = quoted(issue.keys.slice(0, UNKNOWN_SHOWN_MAX).map((key) => shown(key, NAME_SHOWN_MAX)));
+      const names = quoted(issue.keys.slice(0, UNKNOWN_SHOWN_MAX).map((key) => printable(key, NAME_SHOWN_MAX)));
       const hidden = issue.keys.length - UNKNOWN_SHOWN_MAX;
       const more = hidden > 0 ? ` and ${hidden} more` : "";
       const said = `unknown ${names}${more} in the ${where}: it takes ${listed(Object.keys(schema.shape))}`;

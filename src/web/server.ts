@@ -78,7 +78,7 @@ function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMater
   server.maxConnections = limits.connectionsMax;
   // Some other expectation than 100-continue, which Node itself answers without a word.
   server.on("checkExpectation", (_, answered: ServerResponse) => {
-    tellBrowsers(answered);
+    setSecurityHeaders(answered);
     const { status, headers, body } = problem(417, "leave out the Expect header");
     const text = `${JSON.stringify(body)}\n`;
     answered.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
@@ -106,7 +106,7 @@ function listener(app: Hono, { answerTimeoutMs }: WebLimits): RequestListener {
     },
   );
   return (incoming, outgoing) => {
-    tellBrowsers(outgoing);
+    setSecurityHeaders(outgoing);
     boundReading(incoming, outgoing, answerTimeoutMs);
     void answer(incoming, outgoing);
   };
@@ -120,7 +120,7 @@ function refusalOf({ url = "", headersDistinct, httpVersion }: IncomingMessage):
   return url.startsWith("/") ? undefined : problem(400, NO_PATH);
 }
 
-function tellBrowsers(answer: ServerResponse): void {
+function setSecurityHeaders(answer: ServerResponse): void {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.setHeader(name, value);
 }
 

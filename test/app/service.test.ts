@@ -145,7 +145,7 @@ test("the pump tells a delivery that its drain is accepted only once it is writt
   scene.cloud.addPool("alb", "web", [scene.cloud.addNode("i-1")]);
   const ledger = new MemoryLedger();
   let kept: () => void = () => {};
-  ledger.keep = (entry) => {
+  ledger.append = (entry) => {
     ledger.note(entry);
     return new Promise<void>((resolve) => {
       kept = resolve;
@@ -171,7 +171,7 @@ test("a ledger that fails, or never answers, stops no drain: the delivery is tol
     const scene = new DrainScene();
     scene.cloud.addPool("alb", "web", [scene.cloud.addNode("i-1")], { drainMs: 60_000 });
     const ledger = new MemoryLedger();
-    ledger.keep = keep;
+    ledger.append = keep;
     const { source, running } = recorded(scene, ledger);
     await scene.clock.run(running);
     expect(source.accepted).toEqual([]);

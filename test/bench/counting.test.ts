@@ -20,21 +20,21 @@ describe("departures", () => {
   test("are told from the requests to the first and the last accepted call, of the slowest wave", () => {
     const departures = new Departures(PLAN);
     departures.asked([A], 1_000);
-    departures.accepted(deregister("g1", A), 1_030);
-    departures.accepted(deregister("g2", A), 1_500);
+    departures.acknowledged(deregister("g1", A), 1_030);
+    departures.acknowledged(deregister("g2", A), 1_500);
     departures.asked([B], 9_000);
-    departures.accepted(deregister("g1", B), 9_100);
-    expect([departures.firstMs, departures.lastMs, departures.left]).toEqual([100, undefined, 1]);
-    departures.accepted(deregister("g2", B), 9_200);
-    expect([departures.firstMs, departures.lastMs, departures.left]).toEqual([100, 500, 0]);
+    departures.acknowledged(deregister("g1", B), 9_100);
+    expect([departures.firstMs, departures.lastMs, departures.remaining]).toEqual([100, undefined, 1]);
+    departures.acknowledged(deregister("g2", B), 9_200);
+    expect([departures.firstMs, departures.lastMs, departures.remaining]).toEqual([100, 500, 0]);
   });
 
   test("count once, however often AWS accepts them", () => {
     const departures = new Departures(PLAN);
     departures.asked([A, B], 0);
-    for (const at of [30, 60, 90]) departures.accepted(deregister("g1", A, B), at);
-    expect(departures.left).toBe(2);
-    departures.accepted(deregister("g2", A, B), 100);
+    for (const at of [30, 60, 90]) departures.acknowledged(deregister("g1", A, B), at);
+    expect(departures.remaining).toBe(2);
+    departures.acknowledged(deregister("g2", A, B), 100);
     expect(departures.lastMs).toBe(100);
     expect(departures.holdEndsAt(A)).toBe(30_100);
   });
@@ -42,15 +42,15 @@ describe("departures", () => {
   test("of a node that AWS refuses are not waited for", () => {
     const departures = new Departures({ ...PLAN, refusedNode: 1 });
     departures.asked([A, B], 0);
-    departures.accepted(deregister("g1", A), 30);
-    departures.accepted(deregister("g2", A), 40);
-    expect([departures.left, departures.lastMs]).toEqual([0, 40]);
+    departures.acknowledged(deregister("g1", A), 30);
+    departures.acknowledged(deregister("g2", A), 40);
+    expect([departures.remaining, departures.lastMs]).toEqual([0, 40]);
   });
 
   test("end late by what comes after the last hold, or after the last search where that came later", () => {
     const departures = new Departures(PLAN);
     departures.asked([A, B], 0);
-    departures.accepted(deregister("g1", A, B), 1_000);
+    departures.acknowledged(deregister("g1", A, B), 1_000);
     departures.drained(A, 31_500);
     expect(departures.noticedLateMs).toBe(500);
     departures.searched(40_000);

@@ -2,9 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { account, ID } from "../support/account.ts";
-import { Child, runCli, startService } from "../support/child-process.ts";
+import { Child, startService } from "../support/child-process.ts";
 import { stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
+import { runHere } from "../support/run-here.ts";
 
 /** An account whose policy is the one that `policy` prints, with `--undo` where `undo` is. */
 async function scene(undo = true) {
@@ -45,10 +46,10 @@ const IN = [`legacy ${ID}`, `tcp ${ID}:30081 in`, `web ${ID}:30081 in`];
 describe("hasta-la-vista cancel --from", () => {
   test("registers again what drain --json has printed, and says so", async () => {
     const { env, listed, file } = await scene();
-    const drained = await runCli(["drain", ID, "--json"], env);
+    const drained = await runHere(["drain", ID, "--json"], env);
     await writeFile(file, drained.stdout);
     expect(listed().filter((one) => !one.endsWith("out"))).toEqual([]);
-    const { code, stdout, stderr } = await runCli(["cancel", "--undo", "--from", file], env);
+    const { code, stdout, stderr } = await runHere(["cancel", "--undo", "--from", file], env);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(listed()).toEqual(IN);
     expect(stdout).toMatch(/^The drain d-\w+ of i-0123456789abcdef0 is undone: 3 registrations registered again\.$/m);
@@ -57,7 +58,7 @@ describe("hasta-la-vista cancel --from", () => {
 
   test("takes it from stdin, and tells in one object with --json", async () => {
     const { env, listed, file } = await scene();
-    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
+    await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
     const piped = {
       command: ["sh", "-c", `"${process.execPath}" dist/cli.js cancel --json --from - < "${file}"`],
       options: {},
@@ -79,14 +80,14 @@ describe("hasta-la-vista cancel --from", () => {
       "put the next line into drain.json, and: hasta-la-vista cancel --undo --from drain.json\n",
     );
     await writeFile(file, stdout.trimEnd().split("\n").at(-1) ?? "");
-    expect((await runCli(["cancel", "--undo", "--from", file], env)).code).toBe(0);
+    expect((await runHere(["cancel", "--undo", "--from", file], env)).code).toBe(0);
     expect(listed()).toEqual(IN);
   });
 
   test("without --undo changes nothing, and says what to give", async () => {
     const { env, file, simulator } = await scene();
-    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
-    const { code, stderr } = await runCli(["cancel", "--from", file], env);
+    await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
+    const { code, stderr } = await runHere(["cancel", "--from", file], env);
     expect(code).toBe(2);
     expect(stderr).toMatch(/cancel registers targets again, which is not enabled: give --undo/);
     expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
@@ -94,8 +95,8 @@ describe("hasta-la-vista cancel --from", () => {
 
   test("names each that AWS denies, with what to allow, and ends with code 1", async () => {
     const { env, file } = await scene(false);
-    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
-    const { code, stdout } = await runCli(["cancel", "--undo", "--from", file], env);
+    await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
+    const { code, stdout } = await runHere(["cancel", "--undo", "--from", file], env);
     expect(code).toBe(1);
     expect(stdout).toMatch(/is not undone: 0 registrations registered again, 3 not\./);
     expect(stdout).toMatch(/^ +failed +alb .*AWS denied elasticloadbalancing:RegisterTargets/m);
@@ -104,10 +105,10 @@ describe("hasta-la-vista cancel --from", () => {
 
   test("of a machine that is terminated names that, and does nothing", async () => {
     const { env, file, world, simulator } = await scene();
-    await writeFile(file, (await runCli(["drain", ID, "--json"], env)).stdout);
+    await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
     world.terminateInstance(world.instances.get(ID) as never);
     await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
-    const { code, stdout } = await runCli(["cancel", "--undo", "--from", file], env);
+    const { code, stdout } = await runHere(["cancel", "--undo", "--from", file], env);
     expect(code).toBe(1);
     expect(stdout).toMatch(/failed .*is terminated/);
     expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
@@ -119,12 +120,12 @@ describe("hasta-la-vista cancel --server", () => {
     const { env, listed } = await scene();
     const { url, secret, child } = await started({ ...env, UNDO: "true", NLB_PROPAGATION: "600" });
     const remote = ["--server", url];
-    const begun = await runCli(["drain", ID, ...remote, "--json", "--no-wait"], { SECRET: secret });
+    const begun = await runHere(["drain", ID, ...remote, "--json", "--no-wait"], { SECRET: secret });
     const { drainId } = JSON.parse(begun.stdout);
     await child.line(/"tcp".*deregistered/);
     await child.line(/"web".*deregistered/);
     await child.line(/"legacy".*deregistered/);
-    const cancelled = await runCli(["cancel", drainId, ...remote], { SECRET: secret });
+    const cancelled = await runHere(["cancel", drainId, ...remote], { SECRET: secret });
     expect(cancelled).toMatchObject({ code: 0, stderr: "" });
     expect(cancelled.stdout).toMatch(/is undone: 3 registrations registered again\./);
     expect(listed()).toEqual(IN);
@@ -136,7 +137,7 @@ describe("hasta-la-vista cancel --server", () => {
   ])("%s", async (_, environment, code, says) => {
     const { env } = await scene();
     const { url, secret } = await started({ ...env, ...environment });
-    const cancelled = await runCli(["cancel", "d-0", "--server", url], { SECRET: secret });
+    const cancelled = await runHere(["cancel", "d-0", "--server", url], { SECRET: secret });
     expect(cancelled.stderr).toMatch(says);
     expect(cancelled.code).toBe(code);
   });

@@ -6,12 +6,13 @@ import { account, ID } from "../support/account.ts";
 import { Child, runCli } from "../support/child-process.ts";
 import { installPacked } from "../support/packed.ts";
 import { printedFor, restrictChildren } from "../support/printed-policy.ts";
+import { runHere } from "../support/run-here.ts";
 import { elbError, VPC } from "../support/simulated-region.ts";
 
 describe("hasta-la-vista plan", () => {
   test("shows where the node is, what drain would do, what AWS won't save, and changes nothing", async () => {
     const { simulator, env } = await account();
-    const { code, stdout, stderr } = await runCli(["plan", ID], env);
+    const { code, stdout, stderr } = await runHere(["plan", ID], env);
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^${ID}  ip-10-0-1-5.eu-west-1.compute.internal  ${VPC}  cluster demo\n`));
@@ -24,14 +25,14 @@ describe("hasta-la-vista plan", () => {
 
   test.each([ID, "10.0.1.5", "ip-10-0-1-5.eu-west-1.compute.internal"])("finds the node as %s", async (node) => {
     const { env } = await account();
-    const { code, stdout } = await runCli(["plan", node, "--json"], env);
+    const { code, stdout } = await runHere(["plan", node, "--json"], env);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ node: { id: ID, cluster: "demo" }, registrations: [{}, {}, {}] });
   });
 
   test("says with a deadline what will not fit, and by how much", async () => {
     const { env } = await account();
-    const { stdout } = await runCli(["plan", ID, "--deadline", "120", "--nlb-propagation", "210"], env);
+    const { stdout } = await runHere(["plan", ID, "--deadline", "120", "--nlb-propagation", "210"], env);
     expect(stdout).toMatch(/^nlb .* 210 s +1\d\d s short$/m);
     expect(stdout).toMatch(/^alb .* fits$/m);
     expect(stdout).toMatch(
@@ -46,7 +47,7 @@ describe("hasta-la-vista plan", () => {
     const { Statement } = printedFor({ DISCOVERY }, { for: "plan" });
     restrictChildren(simulator, { DISCOVERY }, { for: "plan" });
     const permitted = Statement.flatMap(({ Action }) => Action);
-    const plan = () => runCli(["plan", ID], { ...env, DISCOVERY });
+    const plan = () => runHere(["plan", ID], { ...env, DISCOVERY });
     expect(await plan()).toMatchObject({ code: 0, stderr: "" });
     expect([...simulator.calls.keys()].sort()).toEqual(permitted);
   });
@@ -55,7 +56,7 @@ describe("hasta-la-vista plan", () => {
 describe("hasta-la-vista status", () => {
   test("shows where the node is registered now, and changes nothing", async () => {
     const { simulator, env } = await account();
-    const { code, stdout, stderr } = await runCli(["status", "10.0.1.5"], env);
+    const { code, stdout, stderr } = await runHere(["status", "10.0.1.5"], env);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(new RegExp(`^${ID}  ip-10-0-1-5.eu-west-1.compute.internal  ${VPC}  cluster demo\n`));
     expect(stdout).toMatch(/^alb +web-lb \/ web +\S+:30081 +healthy$/m);
@@ -66,10 +67,10 @@ describe("hasta-la-vista status", () => {
   test("says so when no load balancer knows it, and prints one object with --json", async () => {
     const { world, env } = await account();
     world.addInstance({ id: "i-0fedcba9876543210", vpcId: VPC, privateIp: "10.0.1.6" });
-    expect((await runCli(["status", "10.0.1.6"], env)).stdout).toMatch(
+    expect((await runHere(["status", "10.0.1.6"], env)).stdout).toMatch(
       /No load balancer lists i-0fedcba9876543210 now/,
     );
-    const { stdout } = await runCli(["status", ID, "--json"], env);
+    const { stdout } = await runHere(["status", ID, "--json"], env);
     expect(JSON.parse(stdout)).toMatchObject({ node: { id: ID }, registrations: [{}, {}, {}], elsewhere: [] });
   });
 });
@@ -77,7 +78,7 @@ describe("hasta-la-vista status", () => {
 describe("hasta-la-vista drain", () => {
   test("prints a plain line a step where there is no terminal, and a summary", async () => {
     const { world, env } = await account();
-    const { code, stdout, stderr } = await runCli(["drain", ID], env);
+    const { code, stdout, stderr } = await runHere(["drain", ID], env);
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +\d+ s i-\S+ has 3 registrations; longest hold 2 s$/m);
@@ -90,7 +91,7 @@ describe("hasta-la-vista drain", () => {
 
   test("prints one object on stdout with --json, and its steps on stderr", async () => {
     const { env } = await account();
-    const { code, stdout, stderr } = await runCli(["drain", "10.0.1.5", "--json"], env);
+    const { code, stdout, stderr } = await runHere(["drain", "10.0.1.5", "--json"], env);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       status: "drained",
@@ -106,7 +107,7 @@ describe("hasta-la-vista drain", () => {
 
   test("changes nothing with --dry-run, and ends", async () => {
     const { simulator, env } = await account();
-    const { code, stdout } = await runCli(["drain", ID, "--dry-run"], env);
+    const { code, stdout } = await runHere(["drain", ID, "--dry-run"], env);
     expect(code).toBe(0);
     expect(stdout).toContain("Dry run: nothing was changed.");
     expect(simulator.calls.has("elasticloadbalancing:DeregisterTargets")).toBe(false);
@@ -114,7 +115,7 @@ describe("hasta-la-vista drain", () => {
 
   test("ends with code 1 and what remains when its time is up", async () => {
     const { env } = await account();
-    const { code, stdout } = await runCli(["drain", ID, "--timeout", "8", "--nlb-propagation", "60"], env);
+    const { code, stdout } = await runHere(["drain", ID, "--timeout", "8", "--nlb-propagation", "60"], env);
     expect(code).toBe(1);
     expect(stdout).toMatch(/warning: --timeout leaves \d s, the longest hold needs 60 s/);
     expect(stdout).toMatch(
@@ -139,7 +140,7 @@ describe("hasta-la-vista drain", () => {
         ? elbError("AccessDenied", "User: x is not authorized to perform: elasticloadbalancing:DeregisterTargets", 403)
         : undefined,
     );
-    const { code, stdout } = await runCli(["drain", ID], env);
+    const { code, stdout } = await runHere(["drain", ID], env);
     expect(code).toBe(1);
     expect(stdout).toContain(
       "Not drained (access-denied): AWS denied elasticloadbalancing:DeregisterTargets: allow it in the IAM policy",
@@ -192,7 +193,7 @@ describe("what the account can't answer is said in one line", () => {
       const { world, env } = await account();
       world.terminateInstance(world.instances.get(ID) as never);
       await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
-      const { code, stdout, stderr } = await runCli([verb, ID], env);
+      const { code, stdout, stderr } = await runHere([verb, ID], env);
       expect(stdout + stderr).toContain(`the id ${ID} is terminated: no load balancer can send it traffic`);
       expect(code).toBe(0);
     },
@@ -201,7 +202,7 @@ describe("what the account can't answer is said in one line", () => {
   test("several machines with one address", async () => {
     const { world, env } = await account();
     world.addInstance({ id: "i-0fedcba9876543210", vpcId: "vpc-0fedcba9876543210", privateIp: "10.0.1.5" });
-    const { code, stdout } = await runCli(["drain", "10.0.1.5"], env);
+    const { code, stdout } = await runHere(["drain", "10.0.1.5"], env);
     expect(code).toBe(3);
     expect(stdout).toContain(
       "fits several instances: i-0123456789abcdef0 (vpc-0123456789abcdef0), i-0fedcba9876543210",
@@ -211,7 +212,7 @@ describe("what the account can't answer is said in one line", () => {
   test("no credentials", async () => {
     const { env } = await account();
     const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
-    const { code, stderr } = await runCli(["plan", ID], { ...env, ...none });
+    const { code, stderr } = await runHere(["plan", ID], { ...env, ...none });
     expect(stderr).toMatch(
       /^hasta-la-vista: no valid AWS credentials for ec2:DescribeInstances .* \(no-credentials\)\n$/,
     );
@@ -220,7 +221,7 @@ describe("what the account can't answer is said in one line", () => {
 
   test.each([[undefined], [""]])("no region: AWS_REGION is %j", async (AWS_REGION) => {
     const { env } = await account();
-    const { code, stderr } = await runCli(["plan", ID], { ...env, AWS_REGION });
+    const { code, stderr } = await runHere(["plan", ID], { ...env, AWS_REGION });
     expect(stderr).toBe("hasta-la-vista: no AWS region: set AWS_REGION, or --region (no-region)\n");
     expect(code).toBe(2);
   });
@@ -229,7 +230,7 @@ describe("what the account can't answer is said in one line", () => {
     const { env } = await account(({ action }) =>
       action === "DescribeTargetGroups" ? elbError("AccessDenied", "User: x is not authorized", 403) : undefined,
     );
-    const { code, stderr } = await runCli(["plan", ID], env);
+    const { code, stderr } = await runHere(["plan", ID], env);
     expect(stderr).toContain("AWS denied elasticloadbalancing:DescribeTargetGroups: allow it in the IAM policy");
     expect(code).toBe(1);
   });
@@ -240,7 +241,7 @@ describe("what the account can't answer is said in one line", () => {
     onTestFinished(() => void server.close());
     const { port } = server.address() as { port: number };
     await new Promise((resolve) => server.close(resolve));
-    const { code, stderr } = await runCli(["plan", ID], { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` });
+    const { code, stderr } = await runHere(["plan", ID], { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` });
     expect(stderr).toMatch(
       new RegExp(`could not reach 127.0.0.1:${port} for ec2:DescribeInstances \\(ECONNREFUSED\\)`),
     );
@@ -274,7 +275,7 @@ describe("the program", () => {
     expect(throttled).toBe(atTheEnd);
   });
 
-  test("runs as npx runs it: packed, installed, started by its own name", async () => {
+  test("runs by its own name once it is packed and installed", async () => {
     const folder = await installPacked();
     const started = execFileSync(join(folder, "node_modules/.bin/hasta-la-vista"), ["--help"], { encoding: "utf8" });
     expect(started).toMatch(/^Usage: hasta-la-vista/);
@@ -283,7 +284,7 @@ describe("the program", () => {
 
 describe("help", () => {
   test("names every variable beside its flag", async () => {
-    const { stdout } = await runCli(["serve", "--help"]);
+    const { stdout } = await runHere(["serve", "--help"]);
     for (const variable of [
       "SECRET",
       "SECRET_FILE",
@@ -300,6 +301,6 @@ describe("help", () => {
 
   test("--version is the package's", async () => {
     const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
-    expect((await runCli(["--version"])).stdout).toBe(`${manifest.version}\n`);
+    expect((await runHere(["--version"])).stdout).toBe(`${manifest.version}\n`);
   });
 });

@@ -2,16 +2,16 @@ import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { runCli } from "../support/child-process.ts";
 import { endpoint } from "../support/endpoint.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
+import { runHere } from "../support/run-here.ts";
 import { VPC } from "../support/simulated-region.ts";
 
 const NO_REGION = { AWS_REGION: undefined };
 const ID = "i-0123456789abcdef0";
 
 async function printed(args: readonly string[], environment = {}) {
-  const { code, stdout, stderr } = await runCli(["policy", ...args], { ...NO_REGION, ...environment });
+  const { code, stdout, stderr } = await runHere(["policy", ...args], { ...NO_REGION, ...environment });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   return JSON.parse(stdout);
 }
@@ -55,7 +55,7 @@ describe("hasta-la-vista policy", () => {
   });
 
   test("says in its help what a scope can't do", async () => {
-    const { code, stdout } = await runCli(["policy", "--help"]);
+    const { code, stdout } = await runHere(["policy", "--help"]);
     expect(code).toBe(0);
     expect(stdout).toContain("can't narrow a policy to a VPC");
     expect(stdout).toContain("POLICY_SCOPE=tag");
@@ -77,13 +77,13 @@ describe("hasta-la-vista plan --scope tag", () => {
     restrictChildren(simulator, scoped, { for: "plan" });
     const env = { AWS_ENDPOINT_URL: await endpoint(simulator) };
 
-    const text = await runCli(["plan", ID, "--scope", "tag", "--cluster-name", "demo"], env);
+    const text = await runHere(["plan", ID, "--scope", "tag", "--cluster-name", "demo"], env);
     expect(text).toMatchObject({ code: 0, stderr: "" });
     expect(text.stdout).toMatch(/^unattached .* tagged .* deregister +0 s/m);
     expect(text.stdout).toMatch(/^unattached .* bare .* deregister \(not allowed\) +0 s/m);
     expect(text.stdout).toMatch(/^Warning: the policy does not allow deregistering from these pools, .*: bare\.$/m);
 
-    const json = JSON.parse((await runCli(["plan", ID, "--json"], { ...env, ...scoped })).stdout);
+    const json = JSON.parse((await runHere(["plan", ID, "--json"], { ...env, ...scoped })).stdout);
     expect(json.registrations).toMatchObject([
       { pool: "tagged", writable: true },
       { pool: "bare", writable: false },

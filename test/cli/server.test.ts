@@ -12,7 +12,8 @@ import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainPlan } from "../../src/drain/plan.ts";
 import { listen } from "../../src/web/server.ts";
 import { checkAnswer } from "../support/api-answers.ts";
-import { Child, runCli } from "../support/child-process.ts";
+import { Child } from "../support/child-process.ts";
+import { runHere } from "../support/run-here.ts";
 import { never } from "../support/simulated-region.ts";
 import { ID, NODE, SECRET, type WebAppOptions, webApp } from "../support/web-app.ts";
 
@@ -69,7 +70,7 @@ async function service(options: WebAppOptions = {}) {
   const server = await listen({ fetch: checked } as unknown as Hono, { host: "127.0.0.1", port: 0 });
   onTestFinished(() => server.close(Promise.resolve()));
   const url = `http://127.0.0.1:${server.port}`;
-  const run = (args: readonly string[], env = {}) => runCli([...args, "--server", url], { SECRET, ...env });
+  const run = (args: readonly string[], env = {}) => runHere([...args, "--server", url], { SECRET, ...env });
   return { ...web, url, run };
 }
 
@@ -258,15 +259,15 @@ describe("bad input gets a clear answer in one line:", () => {
       /Give seconds from 0 to 86400/,
     ],
   ])("%s", async (_, args, message) => {
-    const { code, stderr } = await runCli(args, { SECRET });
+    const { code, stderr } = await runHere(args, { SECRET });
     expect(stderr).toMatch(message);
     expect(code).toBe(2);
   });
 
   test("no secret, or two", async () => {
-    const none = await runCli(["drain", ID, "--server", "http://x"]);
+    const none = await runHere(["drain", ID, "--server", "http://x"]);
     expect(none.stderr).toMatch(/^hasta-la-vista: SECRET is not set/);
-    const two = await runCli(["drain", ID, "--server", "http://x"], { SECRET, SECRET_FILE: "/x" });
+    const two = await runHere(["drain", ID, "--server", "http://x"], { SECRET, SECRET_FILE: "/x" });
     expect([none.code, two.code]).toEqual([2, 2]);
   });
 });
@@ -285,7 +286,7 @@ describe("a server that does not answer as it should is named, and the secret ne
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
-    const { code, stderr } = await runCli(["drain", ID, "--server", `http://127.0.0.1:${port}`], { SECRET });
+    const { code, stderr } = await runHere(["drain", ID, "--server", `http://127.0.0.1:${port}`], { SECRET });
     expect(stderr).toMatch(
       new RegExp(`^hasta-la-vista: could not ask the service at http://127.0.0.1:${port}/: .*ECONNREFUSED.*\n$`),
     );
@@ -325,7 +326,7 @@ describe("a server that does not answer as it should is named, and the secret ne
     ],
   ])("%s", async (_, answer, expected, message) => {
     const url = await other(answer);
-    const { code, stdout, stderr } = await runCli(["drain", ID, "--server", url], { SECRET });
+    const { code, stdout, stderr } = await runHere(["drain", ID, "--server", url], { SECRET });
     expect(stderr).toMatch(message);
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(code).toBe(expected);

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openQueue } from "../simulator/events/queue.ts";
-import { Child, runCli } from "../support/child-process.ts";
+import { Child } from "../support/child-process.ts";
+import { runHere } from "../support/run-here.ts";
 
 /** A scenario's file, until the test ends. */
 async function file(text: string): Promise<string> {
@@ -58,7 +59,7 @@ describe("hasta-la-vista simulate", () => {
       ["network", "tcp-front", 443],
       ["classic", "legacy", 80],
     ]);
-    const { code, stdout } = await runCli(["plan", instances[1].id, "--json"], environment);
+    const { code, stdout } = await runHere(["plan", instances[1].id, "--json"], environment);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ node: { id: "i-0a000000000000002" }, registrations: { length: 5 } });
   });
@@ -124,7 +125,7 @@ events: [{ queue: "${missing}" }]
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
     onTestFinished(() => void taken.close());
     const { port } = taken.address() as { port: number };
-    const { code, stderr } = await runCli(["simulate", "--port", String(port)]);
+    const { code, stderr } = await runHere(["simulate", "--port", String(port)]);
     expect(stderr).toBe(`hasta-la-vista: port ${port} is taken: give another --port, or 0 for any\n`);
     expect(code).toBe(2);
     await new Promise((resolve) => taken.close(resolve));

@@ -9,7 +9,7 @@ import {
   readConfig,
   type Verb,
 } from "../../src/config/config.ts";
-import { shown } from "../../src/drain/errors.ts";
+import { printable } from "../../src/drain/errors.ts";
 
 const SERVE = { SECRET: "s", CLOUDPROVIDER: "aws" };
 
@@ -64,7 +64,10 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     "vpc-0123456",
     `vpc-${"0".repeat(18)}`,
   ),
-  httpsProxy: { values: ["socks5://proxy:1080", "http://", "http://p:1/path", "a b"], advice: "give a proxy such as http://proxy.example.com:3128" },
+  httpsProxy: {
+    values: ["socks5://proxy:1080", "http://", "http://p:1/path", "a b"],
+    advice: "give a proxy such as http://proxy.example.com:3128",
+  },
   noProxy: text(4_096),
   sqsEndpoint: text(2_048),
   discovery: words("give one of vpc, tag", "all", "vpc,tag"),
@@ -250,7 +253,7 @@ describe("the configuration", () => {
       const environment: Record<string, string> = { ...SERVE, [variable]: value };
       if (name === "secretFile") delete environment["SECRET"];
       if (name === "tlsClientCaFile") Object.assign(environment, { TLS_CERT_FILE: "/x", TLS_KEY_FILE: "/x" });
-      const given = name === "secret" ? "can't be used" : `is '${shown(value.trim())}'`;
+      const given = name === "secret" ? "can't be used" : `is '${printable(value.trim())}'`;
       expect(problems(environment, verb)).toEqual([`${variable} ${given}: ${advice}`]);
       if (flag === undefined) return;
       const others = Object.fromEntries(Object.entries(environment).filter(([key]) => key !== variable));

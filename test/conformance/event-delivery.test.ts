@@ -55,7 +55,7 @@ async function scene() {
   const completed: string[] = [];
   const hooks = {
     deadlineOf: async () => undefined,
-    keepWaiting: async () => {},
+    sendHeartbeats: async () => {},
     complete: async ({ instanceId }: { readonly instanceId: string }) => void completed.push(instanceId),
   } as unknown as LifecycleHooks;
   const [stop, abandon] = [newAbort(), newAbort()];

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
@@ -5,6 +8,7 @@ import type { Timing } from "../../src/simulator/timing.ts";
 import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { startService } from "../support/child-process.ts";
+import { metricsQueries } from "../support/metrics-document.ts";
 import { VPC } from "../support/simulated-region.ts";
 import { describeWith, RunningProgram } from "./support/programs.ts";
 
@@ -90,6 +94,17 @@ async function check(text: string) {
   return { code, said: stdout + stderr };
 }
 
+/** As rules that record each query. JSON is YAML. */
+async function checkRules(queries: readonly string[]) {
+  const folder = await mkdtemp(join(tmpdir(), "rules-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const rules = queries.map((expr, index) => ({ record: `query_${index}`, expr }));
+  await writeFile(join(folder, "rules.yml"), JSON.stringify({ groups: [{ name: "documented", rules }] }));
+  const { code, stdout, stderr } = await new RunningProgram("promtool", ["check", "rules", join(folder, "rules.yml")])
+    .ended;
+  return { code, said: stdout + stderr };
+}
+
 describeWith("promtool", "Prometheus's own checker", () => {
   test("finds nothing in the service's metrics, which count every kind of hold and every way to end", async () => {
     const { service, ids } = await served();
@@ -127,6 +142,13 @@ describeWith("promtool", "Prometheus's own checker", () => {
     expect(value('aws_calls_total{action="ec2:DescribeInstances",result="ok"}')).toBeGreaterThan(0);
     expect(value("last_success_timestamp_seconds")).toBeGreaterThan(0);
     expect(text).toMatch(/^hasta_la_vista_build_info\{version=".+"\} 1$/m);
+  });
+
+  test("understands every query of docs/metrics.md, and would not understand half of one", async () => {
+    const queries = metricsQueries().map(({ query }) => query);
+    expect(queries.length).toBeGreaterThan(15);
+    expect(await checkRules(queries)).toMatchObject({ code: 0 });
+    expect((await checkRules(queries.map((query) => query.slice(0, -1)))).code).not.toBe(0);
   });
 
   test("would find a metric without help, and a counter with the wrong name", async () => {

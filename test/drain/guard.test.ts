@@ -85,9 +85,9 @@ describe("where a pool would stand without a node", () => {
   test("is counted without those that others take away, until these are released", () => {
     const reservations = new Reservations({ count: 1 });
     const pool = health("a", "b", "c");
-    reservations.reserve(registrations("b"), "taken");
+    reservations.reserve(registrations("b"), "leaving");
     expect(standings(reservations, "a", pool)).toMatchObject([{ healthyNow: 3, wouldStay: 1 }]);
-    reservations.reserve(registrations("c"), "taken");
+    reservations.reserve(registrations("c"), "leaving");
     expect(standings(reservations, "a", pool)).toMatchObject([{ wouldStay: 0 }]);
     // A later read, in which one of them is draining.
     expect(standings(reservations, "a", health("a", "b", "c!"))).toMatchObject([{ healthyNow: 2, wouldStay: 0 }]);
@@ -144,7 +144,7 @@ describe("whatever is asked in whatever order", () => {
           if (targets[index]?.isHealthy) expect(judged.some(isShort)).toBe(after < needed);
           else expect(judged).toEqual([]);
           if (judged.some(isShort)) continue;
-          reservations.reserve(registrations(`t${index}`), "taken");
+          reservations.reserve(registrations(`t${index}`), "leaving");
           gone.add(index);
         }
       }),

@@ -7,7 +7,7 @@ import {
   type HoldVerdict,
   holdMs,
   judge,
-  nextLook,
+  nextPoll,
   propagationMs,
 } from "../../src/drain/hold.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
@@ -94,7 +94,7 @@ describe("what a look means", () => {
 
 describe("when a pool is looked at", () => {
   const look = (kind: LoadBalancerKind, delay: number, progress: Partial<HoldProgress> = {}) =>
-    nextLook(pool(kind, delay), { since: 0, seenLeaving: true, ...progress }, ALLOWANCES) / 1_000;
+    nextPoll(pool(kind, delay), { since: 0, seenLeaving: true, ...progress }, ALLOWANCES) / 1_000;
 
   test("a deregistration is read back after seven seconds", () => {
     expect(look("alb", 300)).toBe(7);
@@ -105,16 +105,16 @@ describe("when a pool is looked at", () => {
   });
 
   test("a holding pool is read at least every minute, and at its end", () => {
-    expect(look("alb", 300, { lastLook: 7_000 })).toBe(67);
-    expect(look("alb", 60, { lastLook: 7_000 })).toBe(60);
+    expect(look("alb", 300, { lastPoll: 7_000 })).toBe(67);
+    expect(look("alb", 60, { lastPoll: 7_000 })).toBe(60);
   });
 
   test("a classic load balancer is asked every five seconds whether draining has ended", () => {
-    expect(look("classic", 300, { lastLook: 10_000 })).toBe(15);
+    expect(look("classic", 300, { lastPoll: 10_000 })).toBe(15);
   });
 
   test("a read that contradicts the deregistration is repeated after five seconds", () => {
-    expect(look("alb", 300, { lastLook: 7_000, seenLeaving: false })).toBe(12);
+    expect(look("alb", 300, { lastPoll: 7_000, seenLeaving: false })).toBe(12);
   });
 
   test("looks within the same second fall on the same moment, so that one call serves them", () => {
@@ -128,10 +128,10 @@ describe("when a pool is looked at", () => {
         fc.nat(3_600),
         fc.nat(4_000_000),
         fc.boolean(),
-        (kind, delay, lastLook, seen) => {
-          const at = nextLook(pool(kind, delay), { since: 0, seenLeaving: seen, lastLook }, ALLOWANCES);
-          expect(at).toBeGreaterThan(lastLook);
-          expect(at - lastLook).toBeLessThanOrEqual(61_000);
+        (kind, delay, lastPoll, seen) => {
+          const at = nextPoll(pool(kind, delay), { since: 0, seenLeaving: seen, lastPoll }, ALLOWANCES);
+          expect(at).toBeGreaterThan(lastPoll);
+          expect(at - lastPoll).toBeLessThanOrEqual(61_000);
         },
       ),
     );

@@ -121,7 +121,7 @@ test("the index gives way to drains, and is not starved by them", async () => {
   const purposes: string[] = [];
   const engine = region.wholeEngine({ QUOTA_SHARE: "0.1" }, [], ({ purpose }) => purposes.push(purpose));
   const stop = newAbort();
-  const kept = engine.keepIndex(stop.signal);
+  const kept = engine.maintainIndex(stop.signal);
   // Somebody asks for drains without a pause: every second of the quota is wanted.
   const busy = async (number: number) => {
     while (!stop.signal.aborted) {

@@ -54,7 +54,7 @@ describe("the ledger's file", () => {
     expect(findings).toEqual([]);
     expect(await ledger.read("d-2", never)).toEqual(drains[1]);
     const third = new EntriesOf("d-3").accepted();
-    await ledger.keep(third);
+    await ledger.append(third);
     expect(await ledger.read("d-3", never)).toEqual([third]);
     expect(ledger.list(10).map(({ drain }) => drain)).toEqual(["d-3", "d-2", "d-1"]);
   });
@@ -67,7 +67,7 @@ describe("the ledger's file", () => {
       const { ledger, findings, close } = await opened(folder);
       expect(findings).toEqual([expect.stringMatching(/last line of the ledger has no end.*\d+ bytes are left out/)]);
       expect(await ledger.read("d-2", never)).toEqual(drains[1]?.slice(0, -1));
-      await ledger.keep(new EntriesOf("d-3").accepted());
+      await ledger.append(new EntriesOf("d-3").accepted());
       await close();
       const again = await opened(folder);
       expect(again.findings).toEqual([]);

@@ -26,8 +26,8 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     const other = new EntriesOf("d-2");
     const entries = one.whole();
     const [accepted = one.accepted(), ...steps] = entries;
-    await ledger.keep(accepted);
-    await ledger.keep(other.accepted());
+    await ledger.append(accepted);
+    await ledger.append(other.accepted());
     for (const entry of steps) {
       ledger.note(entry);
       ledger.note(other.found());
@@ -124,7 +124,7 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     });
     const heard: LedgerEntry[] = [];
     ledger.follow("d-1", (entry) => heard.push(entry));
-    await ledger.keep(new EntriesOf("d-1").accepted());
+    await ledger.append(new EntriesOf("d-1").accepted());
     expect(heard).toHaveLength(1);
     expect(await ledger.read("d-1", never)).toHaveLength(1);
   });
@@ -134,7 +134,7 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     ledger.note(new EntriesOf("d-0").accepted());
     for (let number = 1; number <= 20; number++)
       for (const entry of new EntriesOf(`d-${number}`).whole()) ledger.note(entry);
-    await ledger.keep(new EntriesOf("d-21").accepted());
+    await ledger.append(new EntriesOf("d-21").accepted());
     await ledger.noted();
     // A file is written anew beside those who write.
     await expect.poll(() => ledger.list(100).length).toBeLessThanOrEqual(7);

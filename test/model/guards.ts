@@ -7,7 +7,7 @@ import type { ShownHealth } from "./shown-health.ts";
 import type { WorldPool, WorldTarget } from "./world.ts";
 
 /** Older answers than that nobody goes by who may be refused. */
-const HEALTH_KEPT_MS = 10_000;
+const HEALTH_CACHED_MS = 10_000;
 
 type Guarded = MadeChanges & { readonly guard: GuardOptions; readonly drain: SeenDrain };
 
@@ -51,7 +51,7 @@ function keepsEnough(model: ModelCase, { guard, pool, changes, at, life }: Guard
   for (const { asked, endedAt = at } of model.drains.all.values())
     if (endedAt < since)
       for (const one of asked.keys()) if (one.pool === pool && one.stretches.at(-1)?.to !== undefined) leaving.add(one);
-  const shown = answersSince(model, pool, life, since - HEALTH_KEPT_MS);
+  const shown = answersSince(model, pool, life, since - HEALTH_CACHED_MS);
   const isEnough = shown.some((answer) => staysEnough(model, { answer, target, leaving, guard }));
   assert(
     isEnough,
@@ -107,7 +107,7 @@ function staysUnderTheCeiling(model: ModelCase, { guard, drain, life }: Guarded)
   const hasBegun = ({ id, asked }: SeenDrain) =>
     id === drain.id || [...asked.keys()].some(({ pool }) => pool.kind !== "unattached");
   const running = model.drains.running().filter((one) => isRefusable(one) && hasBegun(one));
-  const since = Math.min(...running.map((one) => one.since)) - HEALTH_KEPT_MS;
+  const since = Math.min(...running.map((one) => one.since)) - HEALTH_CACHED_MS;
   const counts = model.world.pools.flatMap((pool) => answersSince(model, pool, life, since).map(nodesIn));
   const allowed = amountOf(guard.maxVoluntary, Math.max(0, ...counts));
   const isEverything = "percent" in guard.maxVoluntary && guard.maxVoluntary.percent === 100;
@@ -148,7 +148,7 @@ function keptIsTheLast(model: ModelCase, { event, life }: HeardEvent): void {
   const zones = new Set(own.map(({ target }) => zoneOf(pool.targets.get(target) as WorldTarget)));
   const going = new Set(model.drains.running().map(({ node }) => node));
   const stays = (one: WorldTarget) => !going.has(world.ownerOf(one, clock.now())?.id ?? "");
-  const isLast = answersSince(model, pool, life, drain.since - HEALTH_KEPT_MS).some(({ listed }) => {
+  const isLast = answersSince(model, pool, life, drain.since - HEALTH_CACHED_MS).some(({ listed }) => {
     const staying = [...listed].filter(([one, isHealthy]) => isHealthy && stays(one)).map(([one]) => one);
     return [...zones].some((zone) => !staying.some((one) => zone === undefined || zoneOf(one) === zone));
   });

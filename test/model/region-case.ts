@@ -97,7 +97,7 @@ export async function playRegion(spec: RegionSpec, steps: readonly Step[]): Prom
   };
   const engine = region.wholeEngine(options, [], onCall, new MemoryLedger());
   const stop = newAbort();
-  const indexed = engine.keepIndex(stop.signal);
+  const indexed = engine.maintainIndex(stop.signal);
   const shared = newAbort();
   const outcomes: DrainOutcome[] = [];
   const wrong: unknown[] = [];

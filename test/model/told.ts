@@ -88,7 +88,7 @@ export class Told {
   heldSince(target: WorldTarget, node: WorldNode, life: number): number | "live" | undefined {
     const asked = this.#accepted.get(target) ?? [];
     const all = this.#answers.get(target) ?? [];
-    // What the search after a restart says of what is held is not heeded: see README's limits.
+    // What the search after a restart says of what is held is not heeded: see docs/limits.md.
     const isHeldBy = (one: Answer) =>
       all.some(
         ({ life: before, state }) =>

@@ -75,7 +75,7 @@ function statesOf(fates: UndoOutcome["registrations"]): readonly string[] {
   return fates.map(({ registration, state }) => `${keyOf(registration)} ${state}`).sort();
 }
 
-/** Each cancel is answered, once, and refused only for what README says. */
+/** Each cancel is answered, once, and refused only for what docs/troubleshooting.md says. */
 export function cancelsAnswered({ cancels, drains, life }: ModelCase): void {
   for (const { drain, askedAt, isLost, answers, life: asked } of cancels.all) {
     const who = `who cancelled ${drain} at ${askedAt}`;

@@ -50,7 +50,7 @@ describe("a spot instance that EC2 takes back", () => {
     expect(world.interruptions.recommendedAt(node.id)).toBe(clock.now());
     expect(world.interruptions.of(node.id)).toBeUndefined();
     await clock.advance(800 * SECOND_MS);
-    world.settle();
+    world.catchUp();
     expect(heard).toEqual([
       [0, "rebalance-recommendation"],
       [600, "interruption terminate"],
@@ -98,7 +98,7 @@ describe("a spot instance that EC2 takes back", () => {
     world.interruptions.interrupt(leaving, { rebalanceLeadMs: SECOND_MS });
     world.stopInstance(leaving);
     await clock.advance(SECOND_MS);
-    world.settle();
+    world.catchUp();
     expect(heard.filter(([, what]) => what.startsWith("interruption"))).toEqual([[0, "interruption terminate"]]);
   });
 
@@ -130,7 +130,7 @@ test("an instance of a Capacity Reservation that is taken back is terminated two
   world.interruptions.interruptReservation(node);
   expect(world.interruptions.of(node.id)?.of).toBe("capacity-reservation");
   await clock.advance(NOTICE_MS);
-  world.settle();
+  world.catchUp();
   expect(heard).toEqual([
     [0, "interruption terminate"],
     [120, "shutting-down"],
@@ -150,13 +150,13 @@ describe("the states that EC2 announces", () => {
     const { world, clock, node, heard } = scene();
     world.stopInstance(node);
     await clock.advance(10 * SECOND_MS);
-    world.settle();
+    world.catchUp();
     world.startInstance(node);
     await clock.advance(10 * SECOND_MS);
-    world.settle();
+    world.catchUp();
     world.terminateInstance(node);
     await clock.advance(10 * SECOND_MS);
-    world.settle();
+    world.catchUp();
     expect(heard).toEqual([
       [0, "stopping"],
       [5, "stopped"],
@@ -173,7 +173,7 @@ describe("the states that EC2 announces", () => {
     await clock.advance(2 * SECOND_MS);
     world.terminateInstance(node);
     await clock.advance(10 * SECOND_MS);
-    world.settle();
+    world.catchUp();
     expect(heard).toEqual([
       [0, "stopping"],
       [2, "shutting-down"],
@@ -188,7 +188,7 @@ describe("the states that EC2 announces", () => {
     await clock.advance(60 * SECOND_MS);
     world.interruptions.interrupt(other);
     await clock.advance(3_600 * SECOND_MS);
-    world.settle();
+    world.catchUp();
     expect(heard.map(([at]) => at)).toEqual([0, 60, 120, 125, 180, 185]);
   });
 });

@@ -4,7 +4,7 @@ import {
   TerminateInstanceInAutoScalingGroupCommand,
 } from "@aws-sdk/client-auto-scaling";
 import { describe, expect, test } from "vitest";
-import { settleOnTime } from "../../src/simulator/world/world.ts";
+import { catchUpOnTime } from "../../src/simulator/world/world.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 import { announced } from "./announced.ts";
 import { oneAttempt } from "./one-attempt.ts";
@@ -34,7 +34,7 @@ function scene() {
       },
     ],
   });
-  settleOnTime(world, never);
+  catchUpOnTime(world, never);
   const { scaling } = oneAttempt(region);
   const members = async () => {
     const { AutoScalingGroups } = await scaling.send(new DescribeAutoScalingGroupsCommand({}));

@@ -49,11 +49,11 @@ async function watched({ dryRun = false, heedsRecommendations = false, bootedMs 
     heedsRecommendations,
     maintenanceLeadMs: 3_900_000,
     bootedAt: () => bootedAt,
-    heard: (event) => heard.push(event),
+    onEvent: (event) => heard.push(event),
   });
   const undone: string[] = [];
   const recommendations = new Recommendations({
-    ...{ clock, undoAfterMs: UNDO_AFTER_MS, heard: () => {} },
+    ...{ clock, undoAfterMs: UNDO_AFTER_MS, onEvent: () => {} },
     undo: async ({ instanceId }) => undone.push(instanceId),
   });
   const stop = newAbort();
@@ -269,7 +269,7 @@ describe("the watch of instance metadata", () => {
       intervalMs: 1_000,
       maintenanceLeadMs: 3_900_000,
       bootedAt: () => 0,
-      heard: (event) => heard.push(event),
+      onEvent: (event) => heard.push(event),
     });
     const identity = watch.identity(newAbort().signal);
     await clock.advance(60_000);

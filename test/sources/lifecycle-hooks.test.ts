@@ -32,8 +32,8 @@ async function scene({ timeoutSeconds = 60 } = {}) {
   // At its first call the SDK loads modules, for which no virtual clock waits.
   await autoScaling.send(new DescribeAutoScalingInstancesCommand({}));
   const events: HookEvent[] = [];
-  const heard = (event: HookEvent) => void events.push(event);
-  const hooks = new LifecycleHooks({ autoScaling, caller: new UnmeteredCaller({ clock }), clock, heard });
+  const onEvent = (event: HookEvent) => void events.push(event);
+  const hooks = new LifecycleHooks({ autoScaling, caller: new UnmeteredCaller({ clock }), clock, onEvent });
   const waitingOf = (index: number) => {
     const instanceId = nodes[index]?.id ?? "";
     const [active] = group.scaleInOf(instanceId)?.activeActions(clock.now()) ?? [];
@@ -51,7 +51,7 @@ describe("an instance that waits for a hook", () => {
   test("is kept waiting past the hook's timeout for as long as its drain lives, and no longer", async () => {
     const { clock, since, hooks, waiting, isWaiting, beats } = await scene();
     const alive = newAbort();
-    const kept = hooks.keepWaiting(waiting[0], since, alive.signal);
+    const kept = hooks.sendHeartbeats(waiting[0], since, alive.signal);
     await clock.advance(600 * SECOND_MS);
     expect(isWaiting()).toBe(true);
     expect(isWaiting(1)).toBe(false);
@@ -67,7 +67,7 @@ describe("an instance that waits for a hook", () => {
     const { clock, since, hooks, waiting, isWaiting, beats } = await scene();
     await clock.advance(55 * SECOND_MS);
     const alive = newAbort();
-    const kept = hooks.keepWaiting(waiting[0], since, alive.signal);
+    const kept = hooks.sendHeartbeats(waiting[0], since, alive.signal);
     await clock.advance(SECOND_MS);
     expect(beats()).toHaveLength(1);
     await clock.advance(50 * SECOND_MS);
@@ -85,7 +85,7 @@ describe("an instance that waits for a hook", () => {
       return calls % 12 < 10 ? elbError("InternalFailure", "An internal error has occurred", 500) : undefined;
     };
     const alive = newAbort();
-    const kept = hooks.keepWaiting(waiting[0], since, alive.signal);
+    const kept = hooks.sendHeartbeats(waiting[0], since, alive.signal);
     await clock.advance(600 * SECOND_MS);
     expect(isWaiting()).toBe(true);
     expect(told()).toContain("hook-heartbeat-failed");
@@ -99,7 +99,7 @@ describe("an instance that waits for a hook", () => {
     region.intercept = ({ action }) =>
       action === "DescribeLifecycleHooks" ? elbError("AccessDenied", "no", 403) : undefined;
     const alive = newAbort();
-    const kept = hooks.keepWaiting(waiting[0], since, alive.signal);
+    const kept = hooks.sendHeartbeats(waiting[0], since, alive.signal);
     expect(await clock.run(hooks.deadlineOf(waiting[0].action, since, never))).toBeUndefined();
     await clock.advance(120 * SECOND_MS);
     expect(isWaiting()).toBe(true);
@@ -110,7 +110,7 @@ describe("an instance that waits for a hook", () => {
 
   test("gets no more heartbeats once somebody has let it go", async () => {
     const { clock, since, hooks, waiting, told, beats } = await scene();
-    const kept = hooks.keepWaiting(waiting[0], since, never);
+    const kept = hooks.sendHeartbeats(waiting[0], since, never);
     await clock.advance(30 * SECOND_MS);
     await clock.run(hooks.complete(waiting[0], never));
     await clock.run(kept);
@@ -174,7 +174,7 @@ describe("a hook", () => {
     region.intercept = ({ action }) =>
       action === "RecordLifecycleActionHeartbeat" ? { status: 200, body: "<html/>" } : undefined;
     const alive = newAbort();
-    const kept = hooks.keepWaiting(waiting[0], since, alive.signal);
+    const kept = hooks.sendHeartbeats(waiting[0], since, alive.signal);
     await clock.advance(59 * SECOND_MS);
     expect([isWaiting(), new Set(told())]).toEqual([true, new Set(["hook-heartbeat-failed"])]);
     alive.abort();

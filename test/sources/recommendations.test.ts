@@ -25,14 +25,14 @@ describe("a node that was taken out on a recommendation", () => {
         undone.push(instanceId);
         return undo();
       },
-      heard: (event) => void events.push(event),
+      onEvent: (event) => void events.push(event),
     });
     return { clock, recommendations, undone, told: () => events.map(({ type }) => type) };
   }
 
   test("is registered again when no departure follows in time", async () => {
     const { clock, recommendations, undone, told } = scene();
-    await clock.run(recommendations.settled(TAKEN, never));
+    await clock.run(recommendations.drainEnded(TAKEN, never));
     expect(clock.elapsedMs).toBe(30 * MINUTE_MS);
     expect(undone).toEqual(["i-1"]);
     expect(told()).toEqual(["awaiting-departure", "recommendation-withdrawn"]);
@@ -40,7 +40,7 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("stays out when its departure follows", async () => {
     const { clock, recommendations, undone, told } = scene();
-    const settled = recommendations.settled(TAKEN, never);
+    const settled = recommendations.drainEnded(TAKEN, never);
     await clock.advance(10 * MINUTE_MS);
     recommendations.followed("i-2");
     recommendations.followed("i-1");
@@ -52,9 +52,9 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("is recommended again: the wait begins anew, and ends once", async () => {
     const { clock, recommendations, undone } = scene();
-    const first = recommendations.settled(TAKEN, never);
+    const first = recommendations.drainEnded(TAKEN, never);
     await clock.advance(20 * MINUTE_MS);
-    const second = recommendations.settled(TAKEN, never);
+    const second = recommendations.drainEnded(TAKEN, never);
     await clock.run(Promise.all([first, second]));
     expect(clock.elapsedMs).toBe(50 * MINUTE_MS);
     expect(undone).toEqual(["i-1"]);
@@ -64,7 +64,7 @@ describe("a node that was taken out on a recommendation", () => {
     const { clock, recommendations, undone, told } = scene();
     recommendations.followed("i-1");
     await clock.advance(MINUTE_MS);
-    await clock.run(recommendations.settled(TAKEN, never));
+    await clock.run(recommendations.drainEnded(TAKEN, never));
     expect(clock.elapsedMs).toBe(MINUTE_MS);
     expect(undone).toEqual([]);
     expect(told()).toEqual(["departure-followed"]);
@@ -72,14 +72,14 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("has gone without a word: then nothing is to be undone", async () => {
     const { clock, recommendations, told } = scene(() => Promise.reject(new DrainError("instance-gone", "gone")));
-    await clock.run(recommendations.settled(TAKEN, never));
+    await clock.run(recommendations.drainEnded(TAKEN, never));
     expect(told()).toEqual(["awaiting-departure", "departure-followed"]);
   });
 
   test("is somebody else's to wait for once the process stops", async () => {
     const { clock, recommendations, undone } = scene();
     const stop = newAbort();
-    const settled = recommendations.settled(TAKEN, stop.signal);
+    const settled = recommendations.drainEnded(TAKEN, stop.signal);
     await clock.advance(MINUTE_MS);
     stop.abort(new Error("stopping"));
     await expect(settled).rejects.toThrow("stopping");
@@ -88,7 +88,7 @@ describe("a node that was taken out on a recommendation", () => {
 
   test("that can't be registered again is told, and its message comes back", async () => {
     const { clock, recommendations, told } = scene(() => Promise.reject(new DrainError("not-registered", "gone")));
-    await expect(clock.run(recommendations.settled(TAKEN, never))).rejects.toThrow("gone");
+    await expect(clock.run(recommendations.drainEnded(TAKEN, never))).rejects.toThrow("gone");
     expect(told()).toEqual(["awaiting-departure", "recommendation-not-withdrawn"]);
   });
 });

@@ -34,7 +34,7 @@ function scene({ heeds = true, outcome = DRAINED } = {}) {
   const [stop, abandon] = [newAbort(), newAbort()];
   const undone: string[] = [];
   const undo = async ({ instanceId }: TakenOut) => undone.push(instanceId);
-  const recommendations = new Recommendations({ clock, undoAfterMs: 30 * MINUTE_MS, undo, heard: () => {} });
+  const recommendations = new Recommendations({ clock, undoAfterMs: 30 * MINUTE_MS, undo, onEvent: () => {} });
   const asked: DrainRequest[] = [];
   const source = new SqsQueue({
     address: queueAddress("http://127.0.0.1/000000000000/departures"),

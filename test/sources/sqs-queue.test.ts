@@ -55,7 +55,7 @@ function scene(
   const [stop, abandon] = [newAbort(), newAbort()];
   const hooks = {
     deadlineOf: async (_: unknown, since: number) => since + 6_000 * SECOND_MS,
-    keepWaiting: async (_: unknown, __: number, signal: AbortSignal) => {
+    sendHeartbeats: async (_: unknown, __: number, signal: AbortSignal) => {
       steps.push("kept waiting");
       await new Promise<void>((resolve) => {
         const end = () => {
@@ -145,7 +145,7 @@ describe("a message", () => {
       return undefined;
     };
     await clock.advance(90 * SECOND_MS);
-    expect(told("not-kept")).toHaveLength(1);
+    expect(told("not-hidden")).toHaveLength(1);
     expect(told("redelivered").length).toBeGreaterThan(0);
     expect(asked).toHaveLength(1);
     queue.intercept = () => undefined;
@@ -159,9 +159,9 @@ describe("a message", () => {
     const { clock, queue, asked, told } = scene();
     const message = queue.put(body(spot(1)));
     await clock.advance(30 * HOUR_MS);
-    expect(told("kept-too-long")).toHaveLength(2);
+    expect(told("hidden-too-long")).toHaveLength(2);
     expect(told("redelivered")).toHaveLength(2);
-    expect(told("not-kept")).toEqual([]);
+    expect(told("not-hidden")).toEqual([]);
     expect(asked).toHaveLength(1);
     asked[0]?.end(DRAINED);
     await clock.advance(SECOND_MS);
@@ -252,7 +252,7 @@ describe("a message", () => {
     const mixed = queue.put(body(spot(2, { region: "us-east-1" }), spot(3, { region: "eu-west-1" })));
     await clock.advance(SECOND_MS);
     expect(asked.map(({ request }) => request.node.value)).toEqual([id(3)]);
-    expect(told("elsewhere")).toHaveLength(2);
+    expect(told("foreign")).toHaveLength(2);
     expect(queue.has(message)).toBe(false);
     expect(queue.has(mixed)).toBe(true);
   });

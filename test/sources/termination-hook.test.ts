@@ -63,7 +63,7 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
   });
   const watch = new MetadataWatch({
     ...{ client, heedsRecommendations: false, clock, intervalMs: 2_000, maintenanceLeadMs: 3_900_000 },
-    ...{ bootedAt: () => 0, heard: () => {} },
+    ...{ bootedAt: () => 0, onEvent: () => {} },
   });
   const source = new InstanceMetadata({
     watch,
@@ -72,7 +72,7 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     hook: new TerminationHook({
       ...calls,
       hookName: "drain",
-      hooks: new LifecycleHooks({ ...calls, heard: ({ type }) => told.push(type) }),
+      hooks: new LifecycleHooks({ ...calls, onEvent: ({ type }) => told.push(type) }),
       abandon: abandon.signal,
       onFailure: ({ code }) => told.push(code),
     }),
@@ -82,7 +82,7 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     for await (const delivery of source.deliveries(stop.signal)) deliveries.push(delivery);
   })();
   const waiting = () => {
-    world.settle();
+    world.catchUp();
     return (group.scaleInOf(node.id)?.activeActions(clock.now()) ?? []).map(({ hook: { name } }) => name).sort();
   };
   return { region, world, clock, group, node, source, deliveries, told, waiting, abandon };

@@ -1,12 +1,17 @@
+import { onTestFinished } from "vitest";
 import { checkAnswer } from "./api-answers.ts";
 
 const services = new Set<string>();
 const unchecked = globalThis.fetch;
 
-/** From now on each answer that a test fetches from the service at `origin` is held to the API's description. */
+/** Until the test's end each answer that it fetches from the service at `origin` is held to the API's description. */
 export function checkAnswersFrom(origin: string): void {
   services.add(origin);
   globalThis.fetch = checkedFetch;
+  onTestFinished(() => {
+    services.delete(origin);
+    if (services.size === 0) globalThis.fetch = unchecked;
+  });
 }
 
 const checkedFetch: typeof fetch = async (input, init) => {

@@ -11,8 +11,10 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** What every child gets: credentials that are worth nothing, and no search for others outside this machine. */
-const ENVIRONMENT = {
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What every run gets: credentials that are worth nothing, and no search for others outside this machine. */
+export const ENVIRONMENT = {
   PATH: process.env["PATH"],
   HOME: "/nonexistent",
   AWS_EC2_METADATA_DISABLED: "true",
@@ -20,8 +22,6 @@ const ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: CHILD_ACCESS_KEY_ID,
   AWS_SECRET_ACCESS_KEY: "worthless-aws-secret-key",
 };
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Something other than a bundle in its place. */
 export interface Program {
@@ -103,7 +103,7 @@ export class Child {
   }
 }
 
-function keepSecretsOf({ SECRET, SECRET_FILE = "", AWS_SECRET_ACCESS_KEY }: Environment): void {
+export function keepSecretsOf({ SECRET, SECRET_FILE = "", AWS_SECRET_ACCESS_KEY }: Environment): void {
   if (SECRET !== undefined) keepSecret(SECRET);
   // Any other is a simulator's, which it prints.
   if (AWS_SECRET_ACCESS_KEY === ENVIRONMENT.AWS_SECRET_ACCESS_KEY) keepSecret(AWS_SECRET_ACCESS_KEY);
@@ -121,13 +121,13 @@ function secretsIn(file: string): readonly string[] {
 }
 
 /** What a program may write to: the folders that its variables name. The system's own are no files, though they look so. */
-function foldersOf({ HOME, PATH, ...environment }: Environment): readonly string[] {
+export function foldersOf({ HOME, PATH, ...environment }: Environment): readonly string[] {
   const isFolder = (value: string) =>
     /^\/(?!proc\b|dev\b|sys\b)/.test(value) && statSync(value, { throwIfNoEntry: false })?.isDirectory() === true;
   return Object.values(environment).filter((value): value is string => value !== undefined && isFolder(value));
 }
 
-/** Runs the command line to its end. */
+/** Runs the bundled command line to its end. `runHere` is quicker where it is not about the process. */
 export function runCli(args: readonly string[], environment: Environment = {}): Promise<Finished> {
   return new Child("cli", args, environment).finished;
 }

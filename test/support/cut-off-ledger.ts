@@ -11,9 +11,9 @@ export function cutOff(ledger: Ledger, dead: AbortSignal, onEntry: (entry: Ledge
       onEntry(entry);
     },
     noted: () => (dead.aborted ? pending() : ledger.noted()),
-    async keep(entry) {
+    async append(entry) {
       if (dead.aborted) return pending();
-      await ledger.keep(entry);
+      await ledger.append(entry);
       onEntry(entry);
     },
     list: (max) => ledger.list(max),

@@ -27,23 +27,28 @@ const READDRESS = `
 for word; do shift; set -- "$@" "$(printf %s "$word" | sed "s,${SERVICE},$url,g")"; done
 `;
 
-/** The built program. What would run until somebody ends it runs on beside the commands that follow. */
-const NPX = `#!/bin/sh
-[ "$1" = hasta-la-vista ] || { echo "npx: no package $1 here" >&2; exit 127; }
-shift
+/** The built program, as an installation has it in PATH. `serve` and `simulate` run on beside the commands that follow. */
+const PROGRAM = `#!/bin/sh
 ${READDRESS}
 case $1 in
   serve) sign='"listening"' ;;
   simulate) sign='Ctrl-C ends it' ;;
-  *) exec node "$CLI" "$@" ;;
+  *) exec "$REAL_NODE" "$CLI" "$@" ;;
 esac
 echo "$*" >>"$HOME/started"
 log=$HOME/$1.log
-HOST=127.0.0.1 PORT=0 node "$CLI" "$@" >"$log" &
+HOST=127.0.0.1 PORT=0 "$REAL_NODE" "$CLI" "$@" >"$log" &
 echo $! >>"$HOME/running"
 until grep -q "$sign" "$log"; do kill -0 $! || exit 1; sleep 0.1; done
 port=$(sed -n 's/.*"port":\\([0-9]*\\).*"listening".*/\\1/p' "$log")
 [ -z "$port" ] || echo "http://127.0.0.1:$port" >"$HOME/url"
+`;
+
+/** The built program, as a clone has it. */
+const CLONE = `#!/bin/sh
+[ "$1" = dist/cli.js ] || { echo "node: no $1 here" >&2; exit 127; }
+shift
+exec hasta-la-vista "$@"
 `;
 
 /** Fails for an answer that is an error, and then shows it. */
@@ -67,13 +72,25 @@ export async function runCommands(commands: string, environment: Environment = {
   onTestFinished(() => rm(home, { recursive: true }));
   const bin = join(home, "bin");
   await mkdir(bin);
-  const programs = { npx: NPX, curl: CURL, ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])) };
+  const programs = {
+    "hasta-la-vista": PROGRAM,
+    node: CLONE,
+    curl: CURL,
+    ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])),
+  };
   for (const [name, text] of Object.entries(programs)) await writeFile(join(bin, name), text, { mode: 0o755 });
   for (const tool of TOOLS) if (!(tool in programs)) await symlink(placeOf(tool), join(bin, tool));
   if (serviceUrl !== undefined) await writeFile(join(home, "url"), serviceUrl);
 
   const shell = { command: [placeOf("sh"), "-euc"], options: {} };
-  const env = { ...environment, HOME: home, PATH: bin, CLI: resolve("dist/cli.js"), CURL: placeOf("curl") };
+  const env = {
+    ...environment,
+    HOME: home,
+    PATH: bin,
+    CLI: resolve("dist/cli.js"),
+    REAL_NODE: process.execPath,
+    CURL: placeOf("curl"),
+  };
   onTestFinished(() => endRunning(home));
   const finished = await new Child(shell, [SCRIPT + commands], env).finished;
   return { ...finished, recorded: await linesOf(join(home, "calls")) };

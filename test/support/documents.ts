@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 
 export interface CodeBlock {
   readonly document: string;
@@ -23,11 +23,56 @@ export const DOCUMENTS: readonly string[] = [
   ),
 ];
 
+/** What is made or installed, and not the project's own. */
+const NOT_OURS = [".git", "node_modules", "dist", "coverage"];
+
+/** Every file of the project in a folder or below it, from the project's root. */
+export function filesBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (folder === "." && NOT_OURS.includes(entry.name)) return [];
+    if (entry.isDirectory()) return filesBelow(path);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
 export function codeBlocks(document: string): readonly CodeBlock[] {
   const text = readFileSync(document, "utf8");
   return [...text.matchAll(FENCED)].map(({ index, 2: language = "", 3: block = "" }) => {
     const line = text.slice(0, index).split("\n").length + 1;
     return { document, line, language, text: block };
+  });
+}
+
+export interface Link {
+  /** From the project's root. */
+  readonly path: string;
+  /** The part after `#`. */
+  readonly anchor: string | undefined;
+}
+
+/** The links of a document to files of the project. */
+export function linksOf(document: string): readonly Link[] {
+  const text = readFileSync(document, "utf8").replace(FENCED, "");
+  return [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].map(({ 1: path = "", 2: anchor }) => ({
+    path: path === "" ? document : normalize(join(dirname(document), path)),
+    anchor,
+  }));
+}
+
+/** The anchors that GitHub gives the headings of a document: `409-ambiguous`. */
+export function anchorsOf(document: string): readonly string[] {
+  const text = readFileSync(document, "utf8").replace(FENCED, "");
+  const seen = new Map<string, number>();
+  return [...text.matchAll(/^#{1,6} (.+)$/gm)].map(({ 1: heading = "" }) => {
+    const anchor = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .trim()
+      .replace(/\s/g, "-");
+    const times = seen.get(anchor) ?? 0;
+    seen.set(anchor, times + 1);
+    return times === 0 ? anchor : `${anchor}-${times}`;
   });
 }
 

@@ -1,4 +1,4 @@
-import { OPTIONS, type Option, shownDefault } from "../../src/config/config.ts";
+import { OPTIONS, type Option, printableDefault } from "../../src/config/config.ts";
 
 const MARKED = /<!-- options -->[\s\S]*<!-- \/options -->/;
 
@@ -6,7 +6,7 @@ const MARKED = /<!-- options -->[\s\S]*<!-- \/options -->/;
 export function withOptionsTable(document: string): string {
   const rows = (Object.values(OPTIONS) as Option[]).map((option) => {
     const { variable, flag, help, usedBy } = option;
-    const shown = shownDefault(option);
+    const shown = printableDefault(option);
     const cells = [code(variable), code(flag), option.defaultText ?? code(shown), help, usedBy.join(", ")];
     return `| ${cells.join(" | ")} |`;
   });

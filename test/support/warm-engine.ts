@@ -23,7 +23,7 @@ export function keptEngine(region: SimulatedRegion, options: Readonly<Record<str
   const events: DrainEvent[] = [];
   const engine = region.wholeEngine(options, events);
   const stopping = newAbort();
-  const kept = engine.keepIndex(stopping.signal);
+  const kept = engine.maintainIndex(stopping.signal);
   const stop = () => {
     stopping.abort();
     return kept;

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { Authority } from "../support/certificates.ts";
-import { Child, type Finished, runCli } from "../support/child-process.ts";
+import { Child, type Finished } from "../support/child-process.ts";
+import { runHere } from "../support/run-here.ts";
 
 /** Where a file comes in: a row more for a new one. */
 interface Door {
@@ -35,42 +36,42 @@ const DOORS: Readonly<Record<string, Door>> = {
   SECRET_FILE: {
     prefix: (path) => `SECRET_FILE is '${path}', which can't be used: `,
     bytesMax: 16_384,
-    run: (path) => new Child("service", [], { ...SERVE, SECRET_FILE: path }).finished,
+    run: (path) => runHere([], { ...SERVE, SECRET_FILE: path }, { program: "service" }),
   },
   "--secret-file": {
     prefix: (path) => `--secret-file is '${path}', which can't be used: `,
     bytesMax: 16_384,
-    run: (path) => new Child("service", ["--secret-file", path], SERVE).finished,
+    run: (path) => runHere(["--secret-file", path], SERVE, { program: "service" }),
   },
   TLS_CERT_FILE: {
     prefix: (path) => `TLS_CERT_FILE is '${path}', which can't be used: `,
     bytesMax: 1_048_576,
-    run: (path) => new Child("service", [], { ...TLS, TLS_CERT_FILE: path }).finished,
+    run: (path) => runHere([], { ...TLS, TLS_CERT_FILE: path }, { program: "service" }),
   },
   "--tls-key-file": {
     prefix: (path) => `--tls-key-file is '${path}', which can't be used: `,
     bytesMax: 1_048_576,
-    run: (path) => new Child("service", ["--tls-key-file", path], TLS).finished,
+    run: (path) => runHere(["--tls-key-file", path], TLS, { program: "service" }),
   },
   TLS_CLIENT_CA_FILE: {
     prefix: (path) => `TLS_CLIENT_CA_FILE is '${path}', which can't be used: `,
     bytesMax: 1_048_576,
-    run: (path) => new Child("service", [], { ...TLS, TLS_CLIENT_CA_FILE: path }).finished,
+    run: (path) => runHere([], { ...TLS, TLS_CLIENT_CA_FILE: path }, { program: "service" }),
   },
   "--server's TLS_CERT_FILE": {
     prefix: (path) => `TLS_CERT_FILE is '${path}', which can't be used: `,
     bytesMax: 1_048_576,
-    run: (path) => runCli(["status", "10.0.1.5", "--server", "https://127.0.0.1:1"], { ...TLS, TLS_CERT_FILE: path }),
+    run: (path) => runHere(["status", "10.0.1.5", "--server", "https://127.0.0.1:1"], { ...TLS, TLS_CERT_FILE: path }),
   },
   "cancel --from": {
     prefix: (path) => `--from is '${path}', which can't be used: `,
     bytesMax: 16_777_216,
-    run: (path) => runCli(["cancel", "--undo", "--from", path]),
+    run: (path) => runHere(["cancel", "--undo", "--from", path]),
   },
   "--scenario": {
     prefix: (path) => `${path} can't be read: `,
     bytesMax: 1_048_576,
-    run: (path) => runCli(["simulate", "--scenario", path]),
+    run: (path) => runHere(["simulate", "--scenario", path]),
   },
 };
 /** What is wrong with a file, wherever it is asked for: how it is made, and what is said of it. */
@@ -152,8 +153,8 @@ describe("STATE_DIR names the directory and what is wrong with it:", () => {
       ["STATE_DIR", [], { STATE_DIR: path }],
       ["--state-dir", ["--state-dir", path], {}],
     ] as const) {
-      const finished = await new Child("service", args, { ...SERVE, SECRET: "a secret of the sweep", ...environment })
-        .finished;
+      const secret = { SECRET: "a secret of the sweep" };
+      const finished = await runHere(args, { ...SERVE, ...secret, ...environment }, { program: "service" });
       expectRefusal(finished, `${name} is '${path}', which can't be used: `, says);
     }
   });
@@ -193,14 +194,14 @@ describe("the service's TLS is refused", () => {
   ])("%s", async (_, variable, text, says) => {
     const path = await place();
     await writeFile(path, text);
-    const finished = await new Child("service", [], { ...TLS, [variable]: path }).finished;
+    const finished = await runHere([], { ...TLS, [variable]: path }, { program: "service" });
     expectRefusal(finished, `${variable} is '${path}', which can't be used: `, says);
     expect(finished.stderr).not.toContain("PRIVATE");
   });
 
   test("together with its secret, when both are wrong", async () => {
     const nowhere = { ...TLS, SECRET: undefined, SECRET_FILE: "/nonexistent/secret", TLS_KEY_FILE: "/nonexistent/key" };
-    const { stderr } = await new Child("service", [], nowhere).finished;
+    const { stderr } = await runHere([], nowhere, { program: "service" });
     expect(stderr).toMatch(/^hasta-la-vista: 2 problems:\n {2}SECRET_FILE is .*ENOENT.*\n {2}TLS_KEY_FILE is .*ENOENT/);
   });
 });
@@ -235,7 +236,7 @@ describe("cancel --from says of a file that no drain has printed what is wrong w
     const path = await place();
     await writeFile(path, text);
     const prefix = `--from is '${path}', which can't be used: it is not what 'drain --json' prints: `;
-    expectRefusal(await runCli(["cancel", "--undo", "--from", path]), prefix, says);
+    expectRefusal(await runHere(["cancel", "--undo", "--from", path]), prefix, says);
   });
 });
 
@@ -273,13 +274,13 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
   ])("%s", async (_, text, says) => {
     const path = await place();
     await writeFile(path, text);
-    expectRefusal(await runCli(["simulate", "--scenario", path]), `${path}: `, says);
+    expectRefusal(await runHere(["simulate", "--scenario", path]), `${path}: `, says);
   });
 
   test("with twenty problems at most, each with its place, and how many more there are", async () => {
     const path = await place();
     await writeFile(path, `instances: [${"{}, ".repeat(30)}]`);
-    const { code, stderr } = await runCli(["simulate", "--scenario", path]);
+    const { code, stderr } = await runHere(["simulate", "--scenario", path]);
     const lines = stderr.trimEnd().split("\n");
     expect(lines[0]).toBe("hasta-la-vista: 30 problems:");
     expect(lines[20]).toMatch(/^ {2}\S+: instances\[19\]\.name: Invalid input/);

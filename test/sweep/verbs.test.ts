@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { account, ID } from "../support/account.ts";
 import { runCli } from "../support/child-process.ts";
+import { runHere } from "../support/run-here.ts";
 
 /** What somebody may type, and what they are told. */
 interface Row {
@@ -260,7 +261,7 @@ const NO_VERB: readonly Row[] = [
 ];
 
 async function verbsInHelp(): Promise<readonly string[]> {
-  const { stdout } = await runCli(["--help"]);
+  const { stdout } = await runHere(["--help"]);
   const [, commands = ""] = stdout.split("\nCommands:\n");
   return [...commands.matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? "").filter((verb) => verb !== "help");
 }
@@ -274,7 +275,7 @@ test("every verb that --help lists is swept", async () => {
 describe.each(Object.entries({ "no verb": NO_VERB, ...VERBS }))("%s", (_, rows) => {
   test.each(rows.map((each) => [each.what, each] as const))("%s", async (_what, { args, code, says }) => {
     const { env } = await account();
-    const answer = await runCli(args, env);
+    const answer = await runHere(args, env);
     const said = answer.stdout + answer.stderr;
     expect(said).toMatch(says);
     expect(answer.code).toBe(code);
@@ -289,13 +290,13 @@ describe.each(Object.entries({ "no verb": NO_VERB, ...VERBS }))("%s", (_, rows) 
 
 describe.each(Object.keys(VERBS))("%s, as every verb,", (verb) => {
   test("has its own help", async () => {
-    const { code, stdout, stderr } = await runCli([verb, "--help"]);
+    const { code, stdout, stderr } = await runHere([verb, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(new RegExp(`^Usage: hasta-la-vista ${verb} `));
   });
 
   test("refuses an unknown flag: in one object on stdout with --json, and in a sentence on stderr", async () => {
-    const { code, stdout, stderr } = await runCli([verb, "--json", "--forse"]);
+    const { code, stdout, stderr } = await runHere([verb, "--json", "--forse"]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^hasta-la-vista: unknown option '--(forse|json)'.*\n$/);
     const message = stderr.slice("hasta-la-vista: ".length, -1);
@@ -303,9 +304,37 @@ describe.each(Object.keys(VERBS))("%s, as every verb,", (verb) => {
   });
 });
 
+/** Of each verb a start that goes beyond its arguments, so that the bundle has to load what the verb does. */
+const BUNDLED: Readonly<Record<string, readonly string[]>> = {
+  serve: ["serve", "--port", "x"],
+  drain: ["drain", ID, "--json", "--discovery", "y"],
+  status: ["status", ID, "--json", "--server", "http://127.0.0.1:1"],
+  plan: ["plan", ID, "--json", "--deadline", "60", "--timeout", "0"],
+  cancel: ["cancel", "--undo", "--json", "--from", "/nonexistent/drain.json"],
+  watch: ["watch", "--metadata-interval", "0"],
+  policy: ["policy", "--for", "plan"],
+  // The demo itself is run in test/demo.
+  demo: ["demo", "--help"],
+  simulate: ["simulate", "--scenario", "/nonexistent/region.yaml"],
+};
+
+test("each verb of the bundle has a start that is compared", () => {
+  expect(Object.keys(BUNDLED).sort()).toEqual(Object.keys(VERBS).sort());
+});
+
+test.each(Object.entries(BUNDLED))(
+  "dist/cli.js %s ends with the code and says what the same run says in this process",
+  async (verb, args) => {
+    const bundled = await runCli(args);
+    expect(bundled).toEqual(await runHere(args));
+    expect(bundled.code).toBe(["policy", "demo"].includes(verb) ? 0 : 2);
+    expect(bundled.stdout + bundled.stderr).not.toBe("");
+  },
+);
+
 describe("--json has one object on stdout", () => {
   test("for a wrong configuration, with each of its problems", async () => {
-    const { code, stdout, stderr } = await runCli(["plan", ID, "--json", "--timeout", "x"], { DISCOVERY: "y" });
+    const { code, stdout, stderr } = await runHere(["plan", ID, "--json", "--timeout", "x"], { DISCOVERY: "y" });
     const problems = [
       "DISCOVERY is 'y': give one of vpc, tag",
       "--timeout is 'x': give seconds from 1 to 86400, such as 60",
@@ -317,7 +346,7 @@ describe("--json has one object on stdout", () => {
 
   test("for a plan that can't be made, with the failure's code", async () => {
     const { env } = await account();
-    const { code, stdout, stderr } = await runCli(["plan", "10.9.9.9", "--json"], env);
+    const { code, stdout, stderr } = await runHere(["plan", "10.9.9.9", "--json"], env);
     const message = "no live instance in this account and region has the address 10.9.9.9";
     expect(JSON.parse(stdout)).toEqual({ error: { code: "node-not-found", message } });
     expect(stderr).toBe(`hasta-la-vista: ${message} (node-not-found)\n`);
@@ -328,7 +357,7 @@ describe("--json has one object on stdout", () => {
     const { world, env } = await account();
     world.terminateInstance(world.instances.get(ID) as never);
     await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
-    const { code, stdout } = await runCli(["plan", ID, "--json"], env);
+    const { code, stdout } = await runHere(["plan", ID, "--json"], env);
     expect(JSON.parse(stdout)).toEqual({ status: "instance-gone", message: expect.stringContaining(ID) });
     expect(code).toBe(0);
   });

@@ -132,7 +132,7 @@ function success(
   if (action === undefined)
     throw new AwsError("InvalidAction", `The action ${name} is not valid for this web service.`);
   const staleMs = admit({ api: service.api, action: name, params });
-  world.settle();
+  world.catchUp();
   const isRead = name.startsWith("Describe");
   const result = isRead ? world.staleBy(staleMs, () => action(params, world)) : action(params, world);
   const xmlns = ` xmlns="${service.namespace}"`;

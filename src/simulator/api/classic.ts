@@ -153,7 +153,7 @@ export const classicActions: ApiActions = {
       unhealthyThreshold: requiredInteger(check, "UnhealthyThreshold", THRESHOLD),
     };
     // What the old settings have found out stays true.
-    loadBalancer.settleHealth(world.clock.now());
+    loadBalancer.catchUpHealth(world.clock.now());
     loadBalancer.healthCheckTarget = target;
     loadBalancer.healthCheck = healthCheck;
     return { HealthCheck: healthCheckXml(loadBalancer) };

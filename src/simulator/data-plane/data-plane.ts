@@ -7,7 +7,7 @@ import type { WorldChange } from "../world/announcement.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
-import { settleOnTime, type World } from "../world/world.ts";
+import { catchUpOnTime, type World } from "../world/world.ts";
 import { HttpBalancer, type Route } from "./http-balancer.ts";
 import { InstanceProcesses } from "./instance-processes.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
@@ -34,7 +34,7 @@ export class DataPlane {
   /** What is under way, by registration: cut when its load balancer stops waiting. */
   readonly #passages = new Map<string, Set<Passage>>();
   /** The last deregistration of each registration: one that was taken back and repeated begins anew. */
-  readonly #departures = new Map<string, symbol>();
+  readonly #withdrawals = new Map<string, symbol>();
   readonly #closed = new AbortController();
   /** How often each group, listener or load balancer had a choice to make: it takes turns. */
   readonly #turns = new Map<object, number>();
@@ -65,7 +65,7 @@ export class DataPlane {
   async #openAll(): Promise<void> {
     const { instances, loadBalancers, classics } = this.#world;
     this.#world.watch((change) => this.#onChange(change));
-    settleOnTime(this.#world, this.#closed.signal);
+    catchUpOnTime(this.#world, this.#closed.signal);
     await Promise.all([...instances.values()].map((instance) => this.#processes.start(instance)));
     for (const loadBalancer of loadBalancers.values()) {
       for (const listener of loadBalancer.listeners) await this.#openListener(loadBalancer, listener);
@@ -138,7 +138,7 @@ export class DataPlane {
       const body = action.type === "fixed-response" ? action.body : "";
       return { to: "nobody", status: Number(action.statusCode.replace("HTTP_", "")), body };
     }
-    this.#world.settle();
+    this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
     const machine = machineFor(request.client);
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
@@ -149,7 +149,7 @@ export class DataPlane {
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
   #routeFlow(listener: Listener, client: number): FlowRoute {
-    this.#world.settle();
+    this.#world.catchUp();
     const action = actionFor(listener, { host: "", path: "/" });
     const groupArn = action?.type === "forward" ? chooseGroup(action.groups, flowHash(client, "group")) : undefined;
     const group = this.#world.targetGroups.get(groupArn ?? "");
@@ -161,7 +161,7 @@ export class DataPlane {
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
-    this.#world.settle();
+    this.#world.catchUp();
     const machine = machineFor(client);
     const ids = classic.routable(this.#world.clock.now(), machine, MACHINES);
     const id = ids[this.#turn(classic) % Math.max(1, ids.length)];
@@ -241,10 +241,10 @@ export class DataPlane {
     { dueAt, isBack }: { readonly dueAt: (machine: number) => number; readonly isBack: () => boolean },
   ): void {
     const { clock } = this.#world;
-    const departure = Symbol(through);
-    this.#departures.set(through, departure);
+    const withdrawal = Symbol(through);
+    this.#withdrawals.set(through, withdrawal);
     const cut = (machine: number) => {
-      if (isBack() || this.#departures.get(through) !== departure) return;
+      if (isBack() || this.#withdrawals.get(through) !== withdrawal) return;
       for (const passage of this.#passages.get(through) ?? [])
         if (passage.machine === machine) passage.controller.abort();
     };

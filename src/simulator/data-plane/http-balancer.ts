@@ -65,11 +65,11 @@ export class HttpBalancer {
 
   /** Nothing answers at the target's address, not even with a refusal. */
   async #waitInVain(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const left = new AbortController();
-    response.once("close", () => left.abort());
+    const closed = new AbortController();
+    response.once("close", () => closed.abort());
     request.resume();
     try {
-      await this.#options.connectTimeout(left.signal);
+      await this.#options.connectTimeout(closed.signal);
       answer(response, this.#options.statuses.connectTimeout, "the target did not answer\n");
     } catch {
       // The client went first.

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { Announcement } from "../world/announcement.ts";
-import { settleOnTime, type World } from "../world/world.ts";
+import { catchUpOnTime, type World } from "../world/world.ts";
 import { eventBridgeBodies } from "./event-bridge.ts";
 import { hookNotification, testNotification } from "./hook-notification.ts";
 
@@ -52,7 +52,7 @@ export class EventDelivery {
     this.#options = options;
     // Every message to come waits for it.
     setMaxListeners(0, this.#closed.signal);
-    settleOnTime(world, this.#closed.signal);
+    catchUpOnTime(world, this.#closed.signal);
     world.watch((change) => {
       if (change.type === "announced" && !this.#closed.signal.aborted) this.#announce(change.announcement);
     });
@@ -60,14 +60,14 @@ export class EventDelivery {
   }
 
   /** Resolves when all that was announced so far has been sent, or given up. */
-  async settled(): Promise<void> {
+  async delivered(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   /** Sends nothing more. Resolves when nothing is under way. */
   close(): Promise<void> {
     this.#closed.abort();
-    return this.settled();
+    return this.delivered();
   }
 
   #announce(announcement: Announcement): void {

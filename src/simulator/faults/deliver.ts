@@ -49,11 +49,11 @@ export async function received(
 
 /** Whether the client is still there `ms` later. */
 async function outlasts(response: ServerResponse, ms: number, clock: Clock): Promise<boolean> {
-  const left = new AbortController();
-  const leave = () => left.abort();
+  const closed = new AbortController();
+  const leave = () => closed.abort();
   response.once("close", leave);
   try {
-    await clock.sleep(ms, left.signal);
+    await clock.sleep(ms, closed.signal);
     return true;
   } catch {
     return false;

@@ -50,7 +50,7 @@ export class MetadataService {
 
   /** Undefined where nobody answers, for the machine is off. */
   answer(request: MetadataRequest): MetadataAnswer | undefined {
-    this.#world.settle();
+    this.#world.catchUp();
     if (!this.#world.isRunning(this.#instance.id)) return undefined;
     const now = this.#world.clock.now();
     if (this.#bucket?.holdsOne(now) === false) return failure(this.#options.limitStatus ?? 429);

@@ -29,7 +29,7 @@ export function beginDepartures(scenario: Scenario, { world, idsOf }: BuiltWorld
       world.scheduledEvents.schedule({ code, instances: named(instances), startsInMs, ...window });
     });
   }
-  world.settle();
+  world.catchUp();
 }
 
 function interrupt(

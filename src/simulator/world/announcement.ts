@@ -58,6 +58,6 @@ export type WorldChange =
     }
   | { readonly type: "target-deregistered"; readonly group: TargetGroup; readonly target: Target }
   | { readonly type: "classic-deregistered"; readonly loadBalancer: ClassicLoadBalancer; readonly instanceId: string }
-  /** `settle` has something to bring about at `at` (milliseconds since the epoch), or before. */
+  /** `catchUp` has something to bring about at `at` (milliseconds since the epoch), or before. */
   | { readonly type: "due"; readonly at: number }
   | { readonly type: "announced"; readonly announcement: Announcement };

@@ -70,7 +70,7 @@ export class AutoScaling {
   }
 
   /** Brings about what is due by `until`: hooks begin, machines are switched off. Answers whether anything was. */
-  settle(until: number): boolean {
+  catchUp(until: number): boolean {
     const begun = this.#leaving().filter(({ group, scaleIn }) => this.#beginHooks(group, scaleIn, until));
     const due = this.#leaving()
       .map(({ scaleIn: { instanceId, endsAt } }) => ({
@@ -111,7 +111,7 @@ export class AutoScaling {
 
   #beginHooks(group: AutoScalingGroup, scaleIn: ScaleIn, until: number): boolean {
     const { instanceId } = scaleIn;
-    const actions = scaleIn.settle(until);
+    const actions = scaleIn.catchUp(until);
     if (actions === undefined) return false;
     for (const action of actions) {
       this.#world.announce({ type: "lifecycle-action", group, instanceId, action, at: action.startedAt });

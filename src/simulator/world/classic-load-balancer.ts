@@ -110,7 +110,7 @@ export class ClassicLoadBalancer {
   registered(now: number): readonly string[] {
     const asOf = this.#shownAsOf(now);
     return [...this.#registrations.keys()].filter((id) => {
-      const registration = this.#shown(id, now);
+      const registration = this.#printable(id, now);
       return registration !== undefined && !hasEndedAsOf(registration, asOf) && now < this.#droppedAt(id);
     });
   }
@@ -119,7 +119,7 @@ export class ClassicLoadBalancer {
   apiState(id: string, now: number): InstanceState | undefined {
     const instance = this.#surroundings.instance(id);
     if (instance !== undefined && instance.state(now, this.#surroundings.timing) === "terminated") return undefined;
-    const registration = this.#shown(id, now);
+    const registration = this.#printable(id, now);
     if (registration === undefined || this.#hasEnded(registration, now)) {
       const description = "Instance is not currently registered with the LoadBalancer.";
       return { instanceId: id, state: "OutOfService", reasonCode: "Instance", description };
@@ -170,7 +170,7 @@ export class ClassicLoadBalancer {
       .map(([id]) => id);
   }
 
-  settleHealth(now: number): void {
+  catchUpHealth(now: number): void {
     for (const [id, registrations] of this.#registrations) {
       for (const registration of registrations) this.#health(id, registration, now);
     }
@@ -206,7 +206,7 @@ export class ClassicLoadBalancer {
   #health(id: string, registration: ClassicRegistration, now: number) {
     const answering = this.#surroundings.instance(id)?.answering ?? { up: false, since: now };
     const checkedSince = registration.registeredAt + this.#surroundings.timing.classicRegistrationMs;
-    return registration.health.settle(now, answering, this.healthCheck, checkedSince);
+    return registration.health.catchUp(now, answering, this.healthCheck, checkedSince);
   }
 
   /** Describe shows registrations and deregistrations as they were then. */
@@ -214,7 +214,7 @@ export class ClassicLoadBalancer {
     return now - this.#surroundings.timing.apiPropagationMs;
   }
 
-  #shown(id: string, now: number): ClassicRegistration | undefined {
+  #printable(id: string, now: number): ClassicRegistration | undefined {
     return spellAsOf(this.#registrations.get(id) ?? [], this.#shownAsOf(now));
   }
 
@@ -229,8 +229,8 @@ export class ClassicLoadBalancer {
   }
 
   #trafficUntil(id: string, { deregisteredAt }: Spell, machine: number, machines: number): number {
-    const leftAt = Math.min(deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(id), this.#stoppedAt(id));
-    return leftAt + lagOf(this.#surroundings.timing.classicDeregistration, machine, machines);
+    const outAt = Math.min(deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(id), this.#stoppedAt(id));
+    return outAt + lagOf(this.#surroundings.timing.classicDeregistration, machine, machines);
   }
 
   /** When the load balancer lets go of a stopped instance, until it is started again. */

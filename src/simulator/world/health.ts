@@ -15,7 +15,7 @@ export type HealthState = "initial" | "healthy" | "unhealthy";
 
 /**
  * What a load balancer thinks of one target. Nothing runs in the background: the state follows from how long the
- * process has answered or not. So `settle` must be called before a process changes, and before the state is read.
+ * process has answered or not. So `catchUp` must be called before a process changes, and before the state is read.
  */
 export class Health {
   #state: HealthState;
@@ -25,7 +25,7 @@ export class Health {
   }
 
   /** The state at `now`, of a target whose checks began at `checkedSince`. A new target needs one good check only. */
-  settle(now: number, answering: Answering, check: HealthCheck, checkedSince: number): HealthState {
+  catchUp(now: number, answering: Answering, check: HealthCheck, checkedSince: number): HealthState {
     const since = Math.max(answering.since, checkedSince);
     const goodChecks = this.#state === "initial" ? 1 : check.healthyThreshold;
     const needed = answering.up ? goodChecks : check.unhealthyThreshold;

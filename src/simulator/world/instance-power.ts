@@ -9,8 +9,8 @@ interface Surroundings {
   at(moment: number, happen: (at: number) => void): void;
   announce(announcement: Announcement): void;
   /** To be called before processes begin or cease to answer. */
-  settleHealth(at: number): void;
-  tell(change: WorldChange): void;
+  catchUpHealth(at: number): void;
+  notify(change: WorldChange): void;
 }
 
 interface StateChange {
@@ -32,17 +32,17 @@ export class InstancePower {
 
   terminate(instance: Instance, at: number): void {
     if (instance.terminatedAt !== undefined) return;
-    this.#world.settleHealth(at);
+    this.#world.catchUpHealth(at);
     instance.terminate(at);
-    this.#world.tell({ type: "instance-terminated", instance });
+    this.#world.notify({ type: "instance-terminated", instance });
     this.#announce(instance, { from: "shutting-down", to: "terminated", at, ms: this.#world.timing.shuttingDownMs });
   }
 
   stop(instance: Instance, at: number): void {
     if (isOff(instance)) return;
-    this.#world.settleHealth(at);
+    this.#world.catchUpHealth(at);
     instance.stop(at);
-    this.#world.tell({ type: "instance-stopped", instance });
+    this.#world.notify({ type: "instance-stopped", instance });
     this.#announce(instance, { from: "stopping", to: "stopped", at, ms: this.#world.timing.stoppingMs });
   }
 
@@ -60,21 +60,21 @@ export class InstancePower {
   reboot(instance: Instance, at: number): void {
     if (isOff(instance)) return;
     this.setAnswering(instance, false, at);
-    this.#world.tell({ type: "instance-rebooted", instance });
+    this.#world.notify({ type: "instance-rebooted", instance });
     this.#world.at(at + this.#world.timing.rebootMs, (then) => {
       if (!isOff(instance)) this.setAnswering(instance, true, then);
     });
   }
 
   setAnswering(instance: Instance, up: boolean, at: number): void {
-    this.#world.settleHealth(at);
+    this.#world.catchUpHealth(at);
     instance.setAnswering(up, at);
   }
 
   #bringUp(instance: Instance, at: number): void {
-    this.#world.settleHealth(at);
+    this.#world.catchUpHealth(at);
     instance.start(at, this.#world.timing);
-    this.#world.tell({ type: "instance-started", instance });
+    this.#world.notify({ type: "instance-started", instance });
     this.#announce(instance, { from: "pending", to: "running", at, ms: this.#world.timing.pendingMs });
   }
 

@@ -19,7 +19,7 @@ interface Surroundings {
   readonly clock: Clock;
   at(moment: number, happen: (at: number) => void): void;
   announce(announcement: Announcement): void;
-  settle(): void;
+  catchUp(): void;
   terminateInstance(instance: Instance, at: number): void;
   stopInstance(instance: Instance, at: number): void;
 }
@@ -56,7 +56,7 @@ export class Interruptions {
     const now = this.#world.clock.now();
     if (rebalanceLeadMs !== undefined) this.recommendRebalance(instance, now);
     this.#world.at(now + (rebalanceLeadMs ?? 0), (at) => this.#warn(instance, { action, of: "spot" }, at - lateMs));
-    this.#world.settle();
+    this.#world.catchUp();
   }
 
   /**

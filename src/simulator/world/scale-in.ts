@@ -30,7 +30,7 @@ export class ScaleIn {
   }
 
   /** Lets the hooks begin, if they should have by `now`. Answers their actions if they just did. */
-  settle(now: number): readonly LifecycleAction[] | undefined {
+  catchUp(now: number): readonly LifecycleAction[] | undefined {
     const hookedAt = this.#hookedAt();
     if (this.#actions !== undefined || now < hookedAt) return undefined;
     const { hooks, newToken } = this.#input;

@@ -19,7 +19,7 @@ interface Surroundings {
   readonly timing: Timing;
   at(moment: number, happen: (at: number) => void): void;
   announce(announcement: Announcement): void;
-  settle(): void;
+  catchUp(): void;
   newHexDigits(): string;
   stopInstance(instance: Instance, at: number): void;
   rebootInstance(instance: Instance, at: number): void;
@@ -51,7 +51,7 @@ export class ScheduledEvents {
     this.#events.set(id, event);
     this.#world.announce({ type: "scheduled-change", event, status: "upcoming", at: now });
     this.#world.at(notBefore, (at) => this.#act(event, at));
-    this.#world.settle();
+    this.#world.catchUp();
     return event;
   }
 

@@ -180,11 +180,11 @@ export class TargetGroup {
 
   health(target: Target, now: number): HealthState {
     const answering = this.#surroundings.machineOf(target.id)?.answering ?? ALWAYS_UP;
-    return target.health.settle(now, answering, this.healthCheck, this.#trafficFrom(target));
+    return target.health.catchUp(now, answering, this.healthCheck, this.#trafficFrom(target));
   }
 
   /** Brings every target's health up to date: to be called before a process begins or ceases to answer. */
-  settleHealth(now: number): void {
+  catchUpHealth(now: number): void {
     for (const target of [...this.#targets.values()].flat()) this.health(target, now);
   }
 
@@ -205,12 +205,12 @@ export class TargetGroup {
 
   /** Until when machine number `machine` sends this registration new traffic, in milliseconds since the epoch. */
   trafficUntil(target: Target, machine: number, machines: number): number {
-    const leftAt = Math.min(
+    const outAt = Math.min(
       target.deregisteredAt ?? Number.POSITIVE_INFINITY,
       this.#droppedAt(target),
       this.#stoppedAt(target),
     );
-    return leftAt + lagOf(this.#deregistrationLag(), machine, machines);
+    return outAt + lagOf(this.#deregistrationLag(), machine, machines);
   }
 
   #find(description: TargetDescription): readonly Target[] {

@@ -82,7 +82,7 @@ export class World {
   addInstance(input: InstanceInput, at = this.clock.now()): Instance {
     const instance = new Instance(input, this.region, at);
     this.instances.set(instance.id, instance);
-    this.tell({ type: "instance-added", instance });
+    this.notify({ type: "instance-added", instance });
     return instance;
   }
 
@@ -125,14 +125,14 @@ export class World {
   /** As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. */
   beginScaleIn(group: AutoScalingGroup, instance: Instance): ScaleIn {
     const scaleIn = this.#scaling.beginScaleIn(group, instance, this.clock.now());
-    this.settle();
+    this.catchUp();
     return scaleIn;
   }
 
   /** To be called when a lifecycle action was completed or has got a heartbeat. */
   scaleInChanged({ dueAt }: ScaleIn): void {
     this.dueAt(dueAt);
-    this.settle();
+    this.catchUp();
   }
 
   /** Lets something happen at a moment that is to come. */
@@ -141,9 +141,9 @@ export class World {
     this.dueAt(moment);
   }
 
-  /** To be called where `settle` will have something to bring about at `moment`. */
+  /** To be called where `catchUp` will have something to bring about at `moment`. */
   dueAt(moment: number): void {
-    this.tell({ type: "due", at: moment });
+    this.notify({ type: "due", at: moment });
   }
 
   /** The moments at which something is due, as far as is known now. */
@@ -155,11 +155,11 @@ export class World {
    * Brings about what is due by now, each thing at its moment: what Auto Scaling does, what EC2 has said it would do.
    * Nothing runs in the background, so whoever looks at the world from outside calls it first.
    */
-  settle(): void {
+  catchUp(): void {
     const now = this.clock.now();
     for (;;) {
       const next = this.#schedule.nextAt ?? Number.POSITIVE_INFINITY;
-      if (this.#scaling.settle(Math.min(next, now))) continue;
+      if (this.#scaling.catchUp(Math.min(next, now))) continue;
       if (next > now) return;
       this.#schedule.run();
     }
@@ -167,7 +167,7 @@ export class World {
 
   /** Tells whoever delivers events what AWS would announce. */
   announce(announcement: Announcement): void {
-    this.tell({ type: "announced", announcement });
+    this.notify({ type: "announced", announcement });
   }
 
   isRunning(id: string): boolean {
@@ -195,7 +195,7 @@ export class World {
 
   deregisterTarget(group: TargetGroup, description: TargetDescription): void {
     const target = group.deregister(description, this.clock.now());
-    if (target !== undefined) this.tell({ type: "target-deregistered", group, target });
+    if (target !== undefined) this.notify({ type: "target-deregistered", group, target });
   }
 
   get loadBalancers(): Map<string, LoadBalancer> {
@@ -232,7 +232,7 @@ export class World {
 
   deregisterClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void {
     if (loadBalancer.deregister(instanceId, this.clock.now())) {
-      this.tell({ type: "classic-deregistered", loadBalancer, instanceId });
+      this.notify({ type: "classic-deregistered", loadBalancer, instanceId });
     }
   }
 
@@ -275,12 +275,12 @@ export class World {
   }
 
   /** Brings every target's health up to date: to be called before processes begin or cease to answer. */
-  settleHealth(now: number): void {
-    for (const group of this.targetGroups.values()) group.settleHealth(now);
-    for (const classic of this.classics.values()) classic.settleHealth(now);
+  catchUpHealth(now: number): void {
+    for (const group of this.targetGroups.values()) group.catchUpHealth(now);
+    for (const classic of this.classics.values()) classic.catchUpHealth(now);
   }
 
-  tell(change: WorldChange): void {
+  notify(change: WorldChange): void {
     for (const watcher of this.#watchers) watcher(change);
   }
 
@@ -324,15 +324,15 @@ class Schedule {
 }
 
 /** Lets everything in the world happen at its moment, also when nobody looks, until `signal` aborts. */
-export function settleOnTime(world: World, signal: AbortSignal): void {
-  const settleAt = (at: number) => {
+export function catchUpOnTime(world: World, signal: AbortSignal): void {
+  const catchUpAt = (at: number) => {
     world.clock.sleep(at - world.clock.now(), signal).then(
-      () => world.settle(),
+      () => world.catchUp(),
       () => {}, // Aborted.
     );
   };
-  for (const at of world.dueTimes) settleAt(at);
+  for (const at of world.dueTimes) catchUpAt(at);
   world.watch((change) => {
-    if (change.type === "due") settleAt(change.at);
+    if (change.type === "due") catchUpAt(change.at);
   });
 }

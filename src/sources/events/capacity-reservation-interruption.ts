@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { announced } from "../announcement.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
 
@@ -23,7 +23,7 @@ export const capacityReservationInterruption: EventBridgeKind = {
         instanceId: detail.instanceId("instance-id"),
         ...origin,
         ...(deadline !== undefined && { deadline }),
-        reason: `capacity reservation interruption: ${shown(action)}`,
+        reason: `capacity reservation interruption: ${printable(action)}`,
       },
     ]);
   },

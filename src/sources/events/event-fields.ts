@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { nodeReference } from "../../drain/request.ts";
 
 /** AWS's names, ids and codes are not longer. */
@@ -35,7 +35,7 @@ export class EventFields {
   /** One line of printable characters, at least one: it goes to logs, to the ledger and back to AWS. */
   text(name: string): string {
     const text = this.anyText(name);
-    if (text === "" || shown(text, TEXT_CHARACTERS_MAX) !== text) {
+    if (text === "" || printable(text, TEXT_CHARACTERS_MAX) !== text) {
       throw this.#not(name, `1 to ${TEXT_CHARACTERS_MAX} printable characters`);
     }
     return text;
@@ -50,7 +50,7 @@ export class EventFields {
 
   /**
    * A name as its owner has chosen it, 1 to 255 characters of any kind: AWS allows format characters, tabs and line breaks
-   * in the names of Auto Scaling groups, and wants them back as they are. Logs get it through `shown`.
+   * in the names of Auto Scaling groups, and wants them back as they are. Logs get it through `printable`.
    * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
    */
   name(name: string): string {
@@ -134,7 +134,7 @@ export class EventFields {
   }
 
   #not(name: string, what: string): MalformedEvent {
-    return new MalformedEvent(`${this.#path}${name} is '${shown(this.anyText(name))}', not ${what}`);
+    return new MalformedEvent(`${this.#path}${name} is '${printable(this.anyText(name))}', not ${what}`);
   }
 }
 
@@ -170,7 +170,7 @@ function parseJson(text: string, what: string): unknown {
     return JSON.parse(text);
   } catch {
     // No more than how it begins: whatever is in it, the operator's own metadata too, can't be told apart.
-    throw new MalformedEvent(`${what} is not JSON: it begins with '${shown(text, BEGINNING_CHARACTERS_MAX)}'`);
+    throw new MalformedEvent(`${what} is not JSON: it begins with '${printable(text, BEGINNING_CHARACTERS_MAX)}'`);
   }
 }
 

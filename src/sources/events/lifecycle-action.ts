@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { announced, type EventReading, nothingAsked } from "../announcement.ts";
 import { type EventOrigin, eventOrigin } from "./event-bridge-kind.ts";
 import { type EventFields, within } from "./event-fields.ts";
@@ -28,7 +28,7 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
         ...(token !== undefined && { token }),
       },
       ...(returns && { returns }),
-      reason: `Auto Scaling ${what}: ${shown(groupName)}`,
+      reason: `Auto Scaling ${what}: ${printable(groupName)}`,
     },
   ]);
 }

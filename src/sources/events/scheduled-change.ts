@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { announced, nothingAsked } from "../announcement.ts";
 import { type EventBridgeEvent, type EventBridgeKind, eventOrigin } from "./event-bridge-kind.ts";
 import { type EventFields, eachAlone, isInstanceId } from "./event-fields.ts";
@@ -36,7 +36,7 @@ export const scheduledChange: EventBridgeKind = {
       return nothingAsked(`AWS Health: ${code}, of no instance`);
     }
     const reboots = REBOOTS.test(code) ? ({ reboots: true } as const) : {};
-    const reason = `scheduled change: ${shown(code)}`;
+    const reason = `scheduled change: ${printable(code)}`;
     const said = { kind: "scheduled-change", ...affected(event), ...reboots, reason } as const;
     return announced(
       [...ids].map((instanceId) => ({ instanceId, ...said })),

@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { announced } from "../announcement.ts";
 import type { EventBridgeKind } from "./event-bridge-kind.ts";
 
@@ -20,7 +20,7 @@ export const spotInterruption: EventBridgeKind = {
         instanceId: detail.instanceId("instance-id"),
         ...origin,
         ...(announcedAt !== undefined && { deadline: announcedAt + noticeMs }),
-        reason: `spot interruption: ${shown(action)}`,
+        reason: `spot interruption: ${printable(action)}`,
       },
     ]);
   },

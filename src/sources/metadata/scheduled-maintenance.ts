@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { type Announcement, jointReading } from "../announcement.ts";
 import { EventFields, eachAlone } from "../events/event-fields.ts";
 import type { InstanceIdentity, MetadataKind } from "./metadata-kind.ts";
@@ -43,7 +43,7 @@ function announcementOf(event: EventFields, identity: InstanceIdentity): readonl
       ...(deadline !== undefined && { deadline }),
       ...(eventId !== undefined && { eventId }),
       ...(REBOOTS.test(code) && ({ reboots: true } as const)),
-      reason: `scheduled maintenance: ${shown(code)}`,
+      reason: `scheduled maintenance: ${printable(code)}`,
     },
   ];
 }

@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { announced } from "../announcement.ts";
 import { EventFields } from "../events/event-fields.ts";
 import type { MetadataKind } from "./metadata-kind.ts";
@@ -16,7 +16,7 @@ export const spotAction: MetadataKind = {
         kind: "spot-interruption",
         ...identity,
         ...(deadline === undefined ? {} : { deadline }),
-        reason: `spot interruption: ${shown(action)}`,
+        reason: `spot interruption: ${printable(action)}`,
       },
     ]);
   },

@@ -1,4 +1,4 @@
-import { shown } from "../../drain/errors.ts";
+import { printable } from "../../drain/errors.ts";
 import { announced, nothingAsked } from "../announcement.ts";
 import { MalformedEvent } from "../events/event-fields.ts";
 import type { MetadataKind } from "./metadata-kind.ts";
@@ -19,7 +19,7 @@ export const targetLifecycleState: MetadataKind = {
   path: "/latest/meta-data/autoscaling/target-lifecycle-state",
   read(body, identity) {
     const state = body.trim();
-    if (!STATE.test(state)) throw new MalformedEvent(`the body is '${shown(state)}', not a lifecycle state`);
+    if (!STATE.test(state)) throw new MalformedEvent(`the body is '${printable(state)}', not a lifecycle state`);
     if (!LEAVES.test(state)) return nothingAsked(`target lifecycle state ${state}`);
     const returns = state === RETURNS ? ({ returns: true } as const) : {};
     return announced([{ kind: "autoscaling-terminate", ...identity, ...returns, reason: `Auto Scaling: ${state}` }]);

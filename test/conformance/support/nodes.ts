@@ -20,8 +20,8 @@ export interface Node {
 }
 
 /**
- * The tests for each pinned Node and the one that runs them. A Node that is not there is skipped, saying why, unless
- * CONFORMANCE=required: then its tests fail.
+ * The tests for each pinned Node and the one that runs them. A Node that is not there is skipped, which the run says at its
+ * end, unless CONFORMANCE=required: then its tests fail.
  */
 export function describeOnEveryNode(name: string, tests: (node: Node) => void): void {
   const current = { version: process.versions.node, bin: join(process.execPath, "..") };
@@ -30,8 +30,6 @@ export function describeOnEveryNode(name: string, tests: (node: Node) => void): 
     const title = `${name} on Node ${node.version}`;
     const isMissing = node !== current && (FOLDER === "" || !existsSync(join(node.bin, "node")));
     const where = FOLDER === "" ? "CONFORMANCE_NODES names no folder" : `${node.bin} has no node`;
-    if (isMissing && !IS_REQUIRED)
-      console.info(`Skipped: ${title}: ${where} (test/conformance/install-node fills one)`);
     describe.skipIf(isMissing && !IS_REQUIRED)(title, { timeout: TIMEOUT_MS }, () => {
       beforeEach(() => {
         if (isMissing) throw new Error(`CONFORMANCE=required, but ${where}`);

@@ -12,13 +12,12 @@ const TIMEOUT_MS = 120_000;
 export type Program = "python" | "aws" | "cfn-lint" | "moto_server" | "haproxy" | "promtool";
 
 /**
- * Tests that need a program of the environment in CONFORMANCE_VENV. Without it they are skipped, saying why, unless
- * CONFORMANCE=required: then they fail.
+ * Tests that need a program of the environment in CONFORMANCE_VENV. Without it they are skipped, which the run says at
+ * its end, unless CONFORMANCE=required: then they fail.
  */
 export function describeWith(program: Program, name: string, tests: () => void): void {
   const isMissing = VENV === "" || !existsSync(programPath(program));
   const where = VENV === "" ? "CONFORMANCE_VENV names no environment" : `${programPath(program)} does not exist`;
-  if (isMissing && !IS_REQUIRED) console.info(`Skipped: ${name}: ${where} (test/conformance/install makes one)`);
   describe.skipIf(isMissing && !IS_REQUIRED)(name, { timeout: TIMEOUT_MS }, () => {
     beforeEach(() => {
       if (isMissing) throw new Error(`CONFORMANCE=required, but ${where}`);

@@ -1,12 +1,13 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
+import { ALL_CASES } from "../../support/cases.ts";
 import { CALLS } from "./calls.ts";
 import { GUARD_EXPECTED } from "./guard-expected.ts";
 import { GUARD_MOMENTS, type GuardCell, type GuardResult, LIMIT_SECONDS, runGuardCell } from "./guard-scene.ts";
-import { readTable } from "./table.ts";
+import { chosenCells, readTable } from "./table.ts";
 import { unhandledRejections } from "./unhandled.ts";
 
-const CELLS = readTable(GUARD_EXPECTED, GUARD_MOMENTS);
+const CELLS = chosenCells(readTable(GUARD_EXPECTED, GUARD_MOMENTS), ALL_CASES);
 
 const unhandled = unhandledRejections();
 

@@ -44,11 +44,11 @@ export async function runOwnHookCell({ call, fault, moment }: OwnHookCell): Prom
   const hook = new TerminationHook({
     ...shared,
     hookName: "drain",
-    hooks: new LifecycleHooks({ ...shared, heard: ({ type }) => void told.push(type) }),
+    hooks: new LifecycleHooks({ ...shared, onEvent: ({ type }) => void told.push(type) }),
     abandon: abandon.signal,
     onFailure: (error) => void failures.push(error),
   });
-  const attended = hook.attend(node.id, { drained: drained.signal, left: left.signal, beatsAtOnce: true });
+  const attended = hook.attend(node.id, { drained: drained.signal, untouched: left.signal, beatsAtOnce: true });
   const { drainer } = region.wholeEngine(OPTIONS);
   const request = { node: { by: "id", value: node.id }, dryRun: false } as const;
   const settled = drainer.drain(request, abandon.signal).then(() => drained.abort());

@@ -1,14 +1,15 @@
 import { describe, expect, test } from "vitest";
+import { ALL_CASES } from "../../support/cases.ts";
 import { CALLS } from "./calls.ts";
 import { OWN_HOOK_EXPECTED } from "./own-hook-expected.ts";
 import { OWN_HOOK_MOMENTS, runOwnHookCell } from "./own-hook-scene.ts";
 import { QUEUE_EXPECTED } from "./queue-expected.ts";
 import { QUEUE_MOMENTS, type QueueCell, type QueueResult, runQueueCell } from "./queue-scene.ts";
-import { readTable } from "./table.ts";
+import { chosenCells, readTable } from "./table.ts";
 import { unhandledRejections } from "./unhandled.ts";
 
-const QUEUE_CELLS = readTable(QUEUE_EXPECTED, QUEUE_MOMENTS);
-const OWN_HOOK_CELLS = readTable(OWN_HOOK_EXPECTED, OWN_HOOK_MOMENTS);
+const QUEUE_CELLS = chosenCells(readTable(QUEUE_EXPECTED, QUEUE_MOMENTS), ALL_CASES);
+const OWN_HOOK_CELLS = chosenCells(readTable(OWN_HOOK_EXPECTED, OWN_HOOK_MOMENTS), ALL_CASES);
 
 const unhandled = unhandledRejections();
 

@@ -73,13 +73,13 @@ export function hookScene() {
   });
   /** What speaks against letting the machine go now, by the simulator's own books. */
   const obstacles = () => {
-    world.settle();
+    world.catchUp();
     if (node.terminatedAt !== undefined) return [];
     const outMs = clock.now() - leftAt;
     return outMs >= DELAY_SECONDS * 1_000 ? [] : [`the node was out of its pool for ${outMs} ms`];
   };
   const hookShown = () => {
-    world.settle();
+    world.catchUp();
     if (clock.now() < action.endsAt) return "waiting";
     return action.result === "CONTINUE" ? "continued" : "timed out";
   };
@@ -132,7 +132,7 @@ export async function runQueueCell({ call, fault, moment }: QueueCell): Promise<
   });
 
   const told: Told[] = [];
-  const heard = (event: HookEvent | QueueEvent) => void told.push({ ...event, at: clock.now() });
+  const onEvent = (event: HookEvent | QueueEvent) => void told.push({ ...event, at: clock.now() });
   const caller = new UnmeteredCaller({ clock });
   const [stop, abandon] = [newAbort(), newAbort()];
   const shared = { caller, clock };
@@ -140,12 +140,12 @@ export async function runQueueCell({ call, fault, moment }: QueueCell): Promise<
     ...shared,
     address: queueAddress("departures"),
     sqs: wire.client("departures"),
-    hooks: new LifecycleHooks({ ...shared, autoScaling, heard }),
+    hooks: new LifecycleHooks({ ...shared, autoScaling, onEvent }),
     read: readEvent,
     foreign: "release",
     maintenanceLeadMs: 3_900_000,
     dryRun: false,
-    observers: [heard],
+    observers: [onEvent],
     abandon: abandon.signal,
   });
   const message = wire.queue.put(messageOf(scene, node));

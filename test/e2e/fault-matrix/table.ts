@@ -33,6 +33,32 @@ export function readTable<M extends string>(
   });
 }
 
+/**
+ * A part of a table's cells in which each call still meets each fault, each call each moment, and each fault each moment:
+ * of the moments at which a call meets a fault, the one that follows the one of the fault before, and
+ * what is still missing then. `all`: every cell, and so it
+ * is of a table with fewer calls than moments.
+ */
+export function chosenCells<C extends Cell<string>>(cells: readonly C[], all: boolean): readonly C[] {
+  const placeOf = (names: readonly string[]) => new Map([...new Set(names)].map((name, place) => [name, place]));
+  const calls = placeOf(cells.map(({ call }) => call));
+  const faults = placeOf(cells.map(({ fault }) => fault));
+  const moments = placeOf(cells.map(({ moment }) => moment));
+  if (all || calls.size < moments.size) return cells;
+  const isOnDiagonal = ({ call, fault, moment }: C) =>
+    moments.get(moment) === ((calls.get(call) ?? 0) + (faults.get(fault) ?? 0)) % moments.size;
+  const met = new Set(cells.filter(isOnDiagonal).flatMap(pairsOf));
+  return cells.filter((cell) => {
+    const isNew = pairsOf(cell).some((pair) => !met.has(pair));
+    for (const pair of isNew ? pairsOf(cell) : []) met.add(pair);
+    return isNew || isOnDiagonal(cell);
+  });
+}
+
+function pairsOf({ call, fault, moment }: Cell<string>): readonly string[] {
+  return [`${call}, ${fault}`, `${call}, ${moment}`, `${fault}, ${moment}`];
+}
+
 function isCall(name: string): name is CallName {
   return Object.hasOwn(CALLS, name);
 }

@@ -1,12 +1,13 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
+import { ALL_CASES } from "../../support/cases.ts";
 import { CALLS } from "./calls.ts";
-import { readTable } from "./table.ts";
+import { chosenCells, readTable } from "./table.ts";
 import { UNDO_EXPECTED } from "./undo-expected.ts";
 import { runUndoCell, UNDO_MOMENTS, type UndoCell, type UndoResult } from "./undo-scene.ts";
 import { unhandledRejections } from "./unhandled.ts";
 
-const CELLS = readTable(UNDO_EXPECTED, UNDO_MOMENTS);
+const CELLS = chosenCells(readTable(UNDO_EXPECTED, UNDO_MOMENTS), ALL_CASES);
 /** Ten minutes to find the node, five to see it registered after the pool's delay, and the last calls. */
 const UNDO_MAX_MS = 1_500_000;
 

@@ -92,7 +92,7 @@ describe("an SQS queue", () => {
     const { world, nodes, delivery, givenUp } = scene({ send: sender.send });
     world.interruptions.interrupt(nodes[0]);
     world.interruptions.interrupt(nodes[1], { action: "stop" });
-    await delivery.settled();
+    await delivery.delivered();
     const ids = (await receive()).map(({ detail }) => [detail["instance-id"], detail["instance-action"]]);
     expect(ids.sort()).toEqual([
       [nodes[0].id, "terminate"],
@@ -108,7 +108,7 @@ describe("an SQS queue", () => {
     onTestFinished(() => sender.close());
     const { world, nodes, delivery, givenUp } = scene({ send: sender.send });
     world.interruptions.interrupt(nodes[0]);
-    await delivery.settled();
+    await delivery.delivered();
     expect(givenUp).toEqual([expect.stringContaining(`${missing}: `)]);
   });
 });

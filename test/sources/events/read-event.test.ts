@@ -146,7 +146,11 @@ describe("what a function has failed at is read where its destination is the que
     const expected = readEvent(JSON.stringify(spot));
     expect(readEvent(JSON.stringify(failed(spot)))).toEqual(expected);
     expect(readEvent(inSns(JSON.stringify(failed(spot))))).toEqual(expected);
-    const onBus = { source: "lambda", "detail-type": "Lambda Function Invocation Result - Failure", detail: failed(spot) };
+    const onBus = {
+      source: "lambda",
+      "detail-type": "Lambda Function Invocation Result - Failure",
+      detail: failed(spot),
+    };
     expect(readEvent(JSON.stringify(onBus))).toEqual(expected);
   });
 

@@ -18,7 +18,7 @@ const REPEATS_MAX = 5;
 /** A cloud that does not know a node, and lists it all the same, is asked once more. */
 const REFUSED_REPEATS_MAX = 1;
 
-/** What is not as usual with a departure. */
+/** What is not as usual with a registration. */
 interface History {
   /** How often it was deregistered again: because somebody had registered it again, and for either reason. */
   readonly cameBack: number;
@@ -36,16 +36,16 @@ interface History {
 
 const NONE: History = { cameBack: 0, repeats: 0 };
 
-/** The drain that a departure is part of. */
-export interface DepartureOwner {
+/** The drain that a registration is part of. */
+export interface RegistrationOwner {
   readonly node: Node;
   readonly allowances: HoldAllowances;
   /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: nobody said. */
   readonly mustEndBy: number;
   /** The cloud has refused a call because it does not know the node. Whoever hears of it sets it. */
   isRefused: boolean;
-  readonly heard: (registration: Registration, event: DepartureEvent) => void;
-  /** A departure has learned how long it is to be held, or that it is over. */
+  readonly onEvent: (registration: Registration, event: RegistrationEvent) => void;
+  /** A registration has learned how long it is to be held, or that it is over. */
   readonly moved: () => void;
 }
 
@@ -53,8 +53,8 @@ export interface DepartureOwner {
  * One registration on its way out: where it stands, and since when. Times are milliseconds since the epoch.
  * Small on purpose: a thousand nodes in hundreds of pools have as many hundred thousands of these.
  */
-export class Departure {
-  readonly owner: DepartureOwner;
+export class DrainingRegistration {
+  readonly owner: RegistrationOwner;
   readonly registration: Registration;
   #terms: PoolTerms | undefined;
   #progress: HoldProgress | undefined;
@@ -63,7 +63,7 @@ export class Departure {
   /** Absent while there is nothing to tell. */
   #unusual: History | undefined;
 
-  constructor(owner: DepartureOwner, registration: Registration, past?: Past) {
+  constructor(owner: RegistrationOwner, registration: Registration, past?: Past) {
     this.owner = owner;
     this.registration = registration;
     if (past === undefined) return;
@@ -90,10 +90,10 @@ export class Departure {
     return this.#state === "registered";
   }
 
-  /** Its hold is over as far as anybody knows, and nobody has been able to look since. */
-  awaitsLook(now: number): boolean {
+  /** Its hold is over as far as anybody knows, and nobody has been able to poll since. */
+  awaitsPoll(now: number): boolean {
     const { holdUntil = Number.POSITIVE_INFINITY } = this;
-    return holdUntil <= now && (this.#progress?.lastLook ?? Number.NEGATIVE_INFINITY) < holdUntil;
+    return holdUntil <= now && (this.#progress?.lastPoll ?? Number.NEGATIVE_INFINITY) < holdUntil;
   }
 
   /** Another one will be made. */
@@ -101,12 +101,12 @@ export class Departure {
     return this.#unusual?.error !== undefined;
   }
 
-  /** Absent until its deregistration was accepted, once it is over, and while it is to be deregistered again. */
+  /** Absent until its deregistration was acknowledged, once it is over, and while it is to be deregistered again. */
   get progress(): HoldProgress | undefined {
     return this.#progress;
   }
 
-  /** Absent until the pool was asked how it lets go. */
+  /** Absent until the pool's terms were read. */
   get terms(): PoolTerms | undefined {
     return this.#terms;
   }
@@ -117,7 +117,7 @@ export class Departure {
     this.owner.moved();
   }
 
-  /** Nobody looks whether enough healthy targets stay. */
+  /** Nobody checks whether enough healthy targets stay. */
   forced(): void {
     this.#met({ guard: "forced" });
   }
@@ -125,13 +125,13 @@ export class Departure {
   guarded(verdict: "waiting" | "waited" | "overridden" | "kept", standing: Standing | undefined, now: number): void {
     if (this.isOver) return;
     if (verdict === "waited" || verdict === "overridden") this.#met({ guard: verdict });
-    this.#heard({ type: "guarded", verdict, ...(standing && { standing }) });
+    this.#notify({ type: "guarded", verdict, ...(standing && { standing }) });
     if (verdict !== "kept") return;
     this.#met({ isKept: true });
     this.#over(now);
   }
 
-  accepted(now: number): void {
+  acknowledged(now: number): void {
     if (this.isOver) return;
     const isFirst = this.#progress === undefined && this.#history.repeats === 0;
     const foundDraining = this.foundDraining && isFirst;
@@ -143,24 +143,24 @@ export class Departure {
     const earlier = isFirst && this.#past?.isEarlier ? { isEarlier: true as const } : {};
     this.#progress = { since: heldSince ?? now, seenLeaving, ...earlier };
     const held = this.#holdUntil(this.#progress.since);
-    this.#heard({ type: "deregistered", ...held, foundDraining, ...(heldSince && { heldSince }) });
+    this.#notify({ type: "deregistered", ...held, foundDraining, ...(heldSince && { heldSince }) });
   }
 
-  looked(at: number, state: RegistrationState): void {
+  polled(at: number, state: RegistrationState): void {
     this.#mended();
     if (this.#progress === undefined) return;
     const { seenLeaving, wasBack } = this.#progress;
     const isLeaving = state === "draining" || state === "absent";
     const isBack = state === "initial" || (state === "live" && (seenLeaving || wasBack === true));
     const wasAbsent = state === "absent";
-    this.#progress = { ...this.#progress, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastLook: at };
+    this.#progress = { ...this.#progress, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at };
   }
 
   /** Somebody else has deregistered it a second time: traffic may have come meanwhile. */
   heldAnew(now: number): void {
     this.#progress = { since: now, seenLeaving: true };
     this.#met({ cameBack: this.#history.cameBack + 1 });
-    this.#heard({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
+    this.#notify({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
   }
 
   /** Its call has failed and is repeated: nothing that anybody needs to hear of, unless time is up meanwhile. */
@@ -171,7 +171,7 @@ export class Departure {
   /** It will be tried again. */
   failedForNow(type: "deregister-failed" | "look-failed", error: DrainError): void {
     this.#met({ error });
-    this.#heard({ type, error });
+    this.#notify({ type, error });
   }
 
   /** Returns whether it is worth another try. */
@@ -189,7 +189,7 @@ export class Departure {
     }
     // Nobody is to hear until then that it is held, or that its traffic has stopped.
     this.#progress = undefined;
-    this.#heard({ type: "deregistering-again", because });
+    this.#notify({ type: "deregistering-again", because });
     return true;
   }
 
@@ -198,14 +198,14 @@ export class Departure {
     this.#mended();
     const heldMs = this.#over(now);
     this.#progress = undefined;
-    this.#heard({ type: "released", heldMs });
+    this.#notify({ type: "released", heldMs });
   }
 
   failed(error: DrainError, now: number): void {
     if (this.isOver) return;
     this.#met({ error });
     this.#over(now);
-    this.#heard({ type: "failed", error });
+    this.#notify({ type: "failed", error });
   }
 
   fate(now: number): RegistrationFate {
@@ -224,7 +224,7 @@ export class Departure {
         (this.#progress?.seenLeaving === true &&
           newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
       cameBack,
-      deregistered: this.#wasAccepted && (this.#isFoundLive || this.#history.isOurs === true),
+      deregistered: this.#wasAcknowledged && (this.#isFoundLive || this.#history.isOurs === true),
       ...(error === undefined ? {} : { error }),
     };
   }
@@ -248,7 +248,7 @@ export class Departure {
   }
 
   /** What was released without a deregistration belongs to a machine that is gone. */
-  get #wasAccepted(): boolean {
+  get #wasAcknowledged(): boolean {
     return this.#progress !== undefined || (this.#state === "released" && (this.#heldMs ?? 0) > 0);
   }
 
@@ -286,13 +286,13 @@ export class Departure {
     return this.#progress === undefined ? 0 : Math.max(0, until - this.#progress.since);
   }
 
-  #heard(event: DepartureEvent): void {
-    this.owner.heard(this.registration, event);
+  #notify(event: RegistrationEvent): void {
+    this.owner.onEvent(this.registration, event);
   }
 }
 
 /** What happens to one registration on its way out. */
-export type DepartureEvent =
+export type RegistrationEvent =
   | {
       readonly type: "deregistered";
       readonly holdUntil?: number;
@@ -310,13 +310,15 @@ export type DepartureEvent =
   | { readonly type: "failed"; readonly error: DrainError };
 
 /** One list a pool. */
-export function byPool(departures: readonly Departure[]): readonly (readonly [Pool, readonly Departure[]])[] {
-  const pools = new Map<string, readonly [Pool, Departure[]]>();
-  for (const departure of departures) {
-    const { pool } = departure.registration;
+export function byPool(
+  registrations: readonly DrainingRegistration[],
+): readonly (readonly [Pool, readonly DrainingRegistration[]])[] {
+  const pools = new Map<string, readonly [Pool, DrainingRegistration[]]>();
+  for (const draining of registrations) {
+    const { pool } = draining.registration;
     const known = pools.get(pool.id);
-    if (known === undefined) pools.set(pool.id, [pool, [departure]]);
-    else known[1].push(departure);
+    if (known === undefined) pools.set(pool.id, [pool, [draining]]);
+    else known[1].push(draining);
   }
   return [...pools.values()];
 }
@@ -327,17 +329,17 @@ export function byPool(departures: readonly Departure[]): readonly (readonly [Po
  * quota is in the way. That may keep anybody from seeing a hold's end, too. Times are milliseconds since the epoch.
  */
 export function lastHoldBegins(
-  departures: readonly Departure[],
+  registrations: readonly DrainingRegistration[],
   { longestMs, now, isBounded }: { readonly longestMs: number; readonly now: number; readonly isBounded: boolean },
 ): number {
-  const begins = (one: Departure) => {
-    if (one.awaitsLook(now) && !one.hasFailed) return now - longestMs;
+  const begins = (one: DrainingRegistration) => {
+    if (one.awaitsPoll(now) && !one.hasFailed) return now - longestMs;
     return one.progress?.since ?? (one.isWaiting && (!one.hasFailed || isBounded) ? now : 0);
   };
-  return departures.reduce((latest, one) => Math.max(latest, begins(one)), 0);
+  return registrations.reduce((latest, one) => Math.max(latest, begins(one)), 0);
 }
 
 /** How they fare, in the order in which people read them. */
-export function fatesOf(departures: readonly Departure[], now: number): readonly RegistrationFate[] {
-  return inOrder(departures.map((departure) => departure.fate(now)));
+export function fatesOf(registrations: readonly DrainingRegistration[], now: number): readonly RegistrationFate[] {
+  return inOrder(registrations.map((draining) => draining.fate(now)));
 }

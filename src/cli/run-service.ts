@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import type { Environment, Streams } from "./call.ts";
+import { runProgram } from "./program.ts";
+import { runServe } from "./serve.ts";
+import { declareServe } from "./verbs/serve.ts";
+import { declareWatch } from "./verbs/watch.ts";
+import { runWatch } from "./watch.ts";
+
+/**
+ * The service and the agent, without the simulator and the terminal: what a container needs. Nothing is loaded late:
+ * both are in one file that runs for long.
+ */
+export function runService(given: readonly string[], environment: Environment, streams: Streams): Promise<number> {
+  const verbs = [
+    { declare: (program: Command) => declareServe(program, { isDefault: true }), load: async () => runServe },
+    { declare: declareWatch, load: async () => runWatch },
+  ];
+  return runProgram(verbs, { given, environment, streams, hasDefault: true });
+}

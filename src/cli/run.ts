@@ -1,0 +1,32 @@
+import type { Environment, Streams, Verb } from "./call.ts";
+import { runProgram } from "./program.ts";
+import { declareCancel } from "./verbs/cancel.ts";
+import { declareDemo } from "./verbs/demo.ts";
+import { declareDrain } from "./verbs/drain.ts";
+import { declarePlan } from "./verbs/plan.ts";
+import { declarePolicy } from "./verbs/policy.ts";
+import { declareServe } from "./verbs/serve.ts";
+import { declareSimulate } from "./verbs/simulate.ts";
+import { declareStatus } from "./verbs/status.ts";
+import { declareWatch } from "./verbs/watch.ts";
+
+/** Every verb, in the order of the help. What it does is loaded when it runs: a chunk of the bundle, or several. */
+const VERBS: readonly Verb[] = [
+  { declare: declareServe, load: async () => (await import("./serve.ts")).runServe },
+  { declare: declareDrain, load: async () => (await import("./drain.ts")).runDrain },
+  { declare: declarePlan, load: async () => (await import("./plan.ts")).runPlan },
+  { declare: declareStatus, load: async () => (await import("./status.ts")).runStatus },
+  { declare: declareCancel, load: async () => (await import("./cancel.ts")).runCancel },
+  { declare: declareWatch, load: async () => (await import("./watch.ts")).runWatch },
+  { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },
+  { declare: declareDemo, load: async () => (await import("./demo.ts")).runDemo },
+  { declare: declareSimulate, load: async () => (await import("./simulate.ts")).runSimulate },
+];
+
+/**
+ * The command line as a function: resolves to the exit code, and never rejects. It reads and writes `streams` alone, and
+ * takes its configuration from `environment`; only the AWS SDK finds credentials, endpoint and region as it always does.
+ */
+export function run(given: readonly string[], environment: Environment, streams: Streams): Promise<number> {
+  return runProgram(VERBS, { given, environment, streams });
+}
