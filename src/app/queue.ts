@@ -56,7 +56,7 @@ export function openQueue(
     ...calls,
     ...(region === undefined ? {} : { region }),
     address,
-    sqs: createSqsClient(where, address, config.sqsEndpoint !== undefined),
+    sqs: createSqsClient(where, address, config.sqsEndpoint),
     hooks,
     returning: { machines, undo: (taken, signal) => undoReturned(taken, { ledger, drainer }, signal) },
     read: withHooksNamed(config.terminationHook, readEvent),

@@ -9,19 +9,21 @@ const SOCKET_TIMEOUT_MS = 30_000;
 
 /**
  * For the queue at `address`: a URL says in which region it is, and where to call. Of AWS's own hosts the SDK knows which
- * one is meant, which differs with AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, and takes AWS_ENDPOINT_URL_SQS in
- * place of it; `hasOwnEndpoint`: that is set. Those two variables have no meaning for any other host, and the SDK refuses
- * them together with one (https://github.com/aws/aws-sdk-go-v2/issues/3196).
+ * one is meant, which differs with AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT. Those two have no meaning for any
+ * other host, and the SDK refuses them together with one (https://github.com/aws/aws-sdk-go-v2/issues/3196). `endpoint`:
+ * AWS_ENDPOINT_URL_SQS, which takes the place of either.
  */
 export function createSqsClient(
   options: AwsClientOptions,
-  { url, region, isAwsHost }: QueueAddress,
-  hasOwnEndpoint = false,
+  { url, region, awsHost }: QueueAddress,
+  endpoint?: string,
 ): SQSClient {
-  const isElsewhere = url !== undefined && isAwsHost !== true && !hasOwnEndpoint;
+  const at = endpoint ?? (url !== undefined && awsHost === undefined ? origin(url) : undefined);
   const where = {
     ...(region === undefined ? {} : { region }),
-    ...(isElsewhere ? { endpoint: origin(url), useFipsEndpoint: false, useDualstackEndpoint: false } : {}),
+    ...(at === undefined ? {} : { endpoint: at, useFipsEndpoint: false, useDualstackEndpoint: false }),
+    ...(at === undefined && awsHost === "fips" ? { useFipsEndpoint: true } : {}),
+    ...(at === undefined && awsHost === "dualstack" ? { useDualstackEndpoint: true } : {}),
   };
   // Of a queue by its name AWS answers with a URL whose host need not be the one that was configured.
   return new SQSClient({ ...clientConfig({ ...options, ...where }, SOCKET_TIMEOUT_MS), useQueueUrlAsEndpoint: false });

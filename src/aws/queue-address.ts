@@ -5,8 +5,8 @@ export interface QueueAddress {
   readonly url?: string;
   /** As the URL says. Absent: the region that everything else is in. */
   readonly region?: string;
-  /** The URL's host is AWS's own, in whichever of its forms. */
-  readonly isAwsHost?: true;
+  /** Which of AWS's own hosts the URL names. Absent: another one, such as an interface endpoint's in a VPC. */
+  readonly awsHost?: "regional" | "fips" | "dualstack";
   /** As the URL says. Absent: the credentials' own. */
   readonly accountId?: string;
 }
@@ -44,9 +44,14 @@ export function queueAddress(given: string): QueueAddress {
     name,
     url: url.href.replace(/\/+$/, ""),
     ...(region === undefined ? {} : { region }),
-    ...(region !== undefined && AWS_HOST.test(url.hostname) ? { isAwsHost: true as const } : {}),
+    ...(region !== undefined && AWS_HOST.test(url.hostname) ? { awsHost: kindOf(url.hostname) } : {}),
     ...(accountId === undefined ? {} : { accountId }),
   };
+}
+
+function kindOf(hostname: string): NonNullable<QueueAddress["awsHost"]> {
+  if (hostname.startsWith("sqs-fips.")) return "fips";
+  return hostname.includes(".api.") ? "dualstack" : "regional";
 }
 
 /** Whose the queue is, as its URL says, whatever else stands there. Undefined where it does not say. */

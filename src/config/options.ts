@@ -114,6 +114,8 @@ export const OPTIONS = {
   }),
   noProxy: option({
     variable: "NO_PROXY",
+    // Commander takes --no-proxy for the opposite of --proxy.
+    flag: "--proxy-exceptions <hosts>",
     inLowerCaseToo: true,
     help: "Hosts that are called without HTTPS_PROXY: names, domains such as .example.com, addresses, or *; separated by commas.",
     defaultText: "none",
@@ -122,6 +124,7 @@ export const OPTIONS = {
   }),
   sqsEndpoint: option({
     variable: "AWS_ENDPOINT_URL_SQS",
+    flag: "--sqs-endpoint <url>",
     help: "Endpoint for calls to SQS, as the AWS SDK has it, in place of the host in QUEUE.",
     defaultText: "the host in QUEUE",
     usedBy: ["serve"],

@@ -253,7 +253,7 @@ describe("the configuration", () => {
       const environment: Record<string, string> = { ...SERVE, [variable]: value };
       if (name === "secretFile") delete environment["SECRET"];
       if (name === "tlsClientCaFile") Object.assign(environment, { TLS_CERT_FILE: "/x", TLS_KEY_FILE: "/x" });
-      const given = name === "secret" ? "can't be used" : `is '${printable(value.trim())}'`;
+      const given = (OPTIONS[name] as Option).isSecret ? "can't be used" : `is '${printable(value.trim())}'`;
       expect(problems(environment, verb)).toEqual([`${variable} ${given}: ${advice}`]);
       if (flag === undefined) return;
       const others = Object.fromEntries(Object.entries(environment).filter(([key]) => key !== variable));
@@ -312,9 +312,9 @@ describe("the configuration", () => {
     expect(problems({ PORT: "none", SECRET: "" }, "drain")).toEqual([]);
   });
 
-  test("gives every option but the secret itself a flag", () => {
+  test("gives every option a flag but those that hold a secret themselves", () => {
     const flagless = (Object.keys(OPTIONS) as OptionName[]).filter((name) => OPTIONS[name].flag === undefined);
-    expect(flagless).toEqual(["secret"]);
+    expect(flagless).toEqual(["secret", "httpsProxy"]);
   });
 
   test("has a guard unless that is switched off, which calls its options as they were given", () => {

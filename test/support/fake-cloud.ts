@@ -125,7 +125,7 @@ export class FakeCloud implements CloudProvider {
     const node = [...this.#nodes.values()].find(({ id, name, addresses }) => [id, name, ...addresses].includes(value));
     if (node === undefined) throw new DrainError("node-not-found", `no live instance has ${value}`);
     if (this.terminated.has(node.id)) throw new DrainError("instance-gone", `${value} is terminated`);
-    return node;
+    return this.stopped.has(node.id) ? { ...node, isOff: true } : node;
   }
 
   async *findRegistrations(node: Node, { signal }: CallFor): AsyncGenerator<FoundRegistrations> {
