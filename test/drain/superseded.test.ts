@@ -136,7 +136,7 @@ describe("a drain because a machine stops", () => {
     killed.abort();
     expect(await clock.run(drain)).toMatchObject({ status: "abandoned" });
     cloud.stopped.clear();
-    const [record] = (await ledger.unfinished(never)).map(drainRecord);
+    const [record] = (await ledger.unfinished()).map(drainRecord);
     if (record === undefined) throw new Error("it has ended");
     await clock.run(life().resume(record, never));
     expect(cloud.callsOf("register", web)).toHaveLength(1);

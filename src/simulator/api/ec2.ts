@@ -20,8 +20,23 @@ const MAX_RESULTS = { min: 5, max: 1_000 };
 const FILTERS_MAX = 50;
 const FILTER_VALUES_MAX = 200;
 
+/**
+ * DryRun checks the caller's permissions and does nothing: with them the answer is an error, and this one.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+ */
+function honouringDryRun(actions: ApiActions): ApiActions {
+  const honouring = Object.entries(actions).map(([name, action]): [string, ApiActions[string]] => [
+    name,
+    (params, world) => {
+      if (text(params, "DryRun") !== "true") return (action as NonNullable<typeof action>)(params, world);
+      throw new AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
+    },
+  ]) as [string, NonNullable<ApiActions[string]>][];
+  return Object.fromEntries(honouring);
+}
+
 /** The actions of EC2 2016-11-15 that draining needs, and those that end, stop and start an instance. */
-export const ec2Actions: ApiActions = {
+const ACTIONS: ApiActions = {
   DescribeInstances(params, world) {
     const ids = texts(params, "InstanceId");
     const maxResults = readMaxResults(params);
@@ -69,6 +84,8 @@ export const ec2Actions: ApiActions = {
     return changesXml(instances, world, (instance) => world.startInstance(instance));
   },
 };
+
+export const ec2Actions = honouringDryRun(ACTIONS);
 
 /** Asked again for what is so already, EC2 answers with success. */
 const STOPPABLE: ReadonlySet<InstanceStateName> = new Set(["running", "stopping", "stopped"]);
