@@ -22,16 +22,15 @@ export function isExcepted(host: string, port: number, except = ""): boolean {
     .toLowerCase()
     .split(/[\s,]+/)
     .filter((each) => each !== "")
-    .some((each) => {
-      if (each === "*") return true;
-      const [, listed = "", ofPort] = /^(.*?)(?::(\d+))?$/.exec(each.replace(/^\[(.*)\]/, "$1")) ?? [];
-      // An IPv6 address is not a name with a port.
-      const [domain, itsPort] =
-        each.split(":").length > 2 ? [each.replace(/^\[|\]$/g, ""), undefined] : [listed, ofPort];
-      if (itsPort !== undefined && Number(itsPort) !== port) return false;
-      const bare = domain.replace(/^\*?\./, "");
-      return bare !== "" && (name === bare || name.endsWith(`.${bare}`));
-    });
+    .some((each) => each === "*" || isMeant(name, port, each));
+}
+
+function isMeant(name: string, port: number, listed: string): boolean {
+  // An IPv6 address is not a name with a port; with one it stands in brackets.
+  const [, bracketed, plain, itsPort] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(listed) ?? [];
+  if (itsPort !== undefined && Number(itsPort) !== port) return false;
+  const domain = (bracketed ?? plain ?? listed).replace(/^\*?\./, "");
+  return domain !== "" && (name === domain || name.endsWith(`.${domain}`));
 }
 
 type Connected = (error: Error | null, socket?: Duplex) => void;

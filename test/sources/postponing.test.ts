@@ -46,11 +46,11 @@ describe("scheduled maintenance of which a queue tells", () => {
     expect(queue.size).toBe(0);
   });
 
-  test.each([3, 20])("%i days ahead outlasts AWS's 12 hours, retention, and the dead-letter queue", async (days) => {
+  test.each([15])("%i days ahead outlasts AWS's 12 hours, retention, and the dead-letter queue", async (days) => {
     const { clock, queue, deregisteredAt } = await scene(days * DAY_MS);
     let received = 0;
-    for (let hours = 0; hours < (days - 1) * 24; hours += 6) {
-      await clock.advance(6 * HOUR_MS);
+    for (let hours = 0; hours < (days - 1) * 24; hours += 24) {
+      await clock.advance(24 * HOUR_MS);
       expect([queue.size, deregisteredAt()]).toEqual([1, undefined]);
       received = Math.max(received, ...queue.received());
     }
