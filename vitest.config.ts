@@ -15,8 +15,8 @@ export default defineConfig({
     sequence: { sequencer: Order },
     reporters: ["default", new SkippedSuites()],
     // Far more than any test needs: none fails because the machine is busy.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
     projects: [
       {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { account, ID } from "./support/account.ts";
@@ -77,6 +77,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
 const blocks = DOCUMENTS.flatMap(codeBlocks);
 const runnable = blocks.filter(({ language }) => language === "sh" || language === "crontab");
 const recorded = new Set<string>();
+const filesBefore = readdirSync(".");
 
 test("the documents' code is of kinds whose commands are found", () => {
   const places = blocks.filter(({ language }) => !["", "sh", "crontab", "yaml"].includes(language));
@@ -114,6 +115,10 @@ describe("commands in the documents work as they stand there", () => {
     // A dry run leaves the node where it was.
     if (/dryRun=true/.test(text)) expect(registrations).toHaveLength(3);
     else expect(registrations).toEqual([]);
+  });
+
+  test("and leave no file in the project's folder", () => {
+    expect(readdirSync(".")).toEqual(filesBefore);
   });
 
   test("and those that can't be run here are all still in the documents", () => {

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 import { outcomeReport } from "../src/drain/report.ts";
@@ -65,6 +65,18 @@ test.each(DOCUMENTS)("every file of the project that %s names exists", (document
   const paths = named.map((match) => match[1] ?? "");
   expect(paths.filter((path) => !existsSync(path) && !existsSync(`${path}.md`))).toEqual([]);
 });
+
+test.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])(
+  "every source file that %s names by its name alone exists",
+  (document) => {
+    const known = new Set(filesBelow(".").map((file) => basename(file)));
+    const named = [...readFileSync(document, "utf8").matchAll(/`([\w.-]+\.(?:ts|mjs))`/g)].map(
+      (match) => match[1] ?? "",
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  },
+);
 
 test("no file runs the program by its name in the npm registry, where the name is not ours", () => {
   const files = filesBelow(".");

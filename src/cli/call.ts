@@ -43,7 +43,7 @@ export interface Call {
 }
 
 /** Does what a verb is for. Resolves to the exit code. */
-export type RunVerb = (call: Call) => Promise<number>;
+type RunVerb = (call: Call) => Promise<number>;
 
 /** A verb as the program knows it before it runs: cheap to load, for every start loads all of them. */
 export interface Verb {

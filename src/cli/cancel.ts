@@ -10,12 +10,11 @@ import { DRAIN_BYTES_MAX, type ReportedDrain, readDrainReport } from "./drain-fi
 import { eventText } from "./event-text.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
-import { configFrom } from "./options.ts";
+import { configFrom, type ServerOptions } from "./options.ts";
 import { NOT_OURS, understand } from "./remote-answer.ts";
 import { print } from "./remote-drain.ts";
 import { remoteFrom } from "./remote-from.ts";
 import type { RemoteAnswer } from "./remote-service.ts";
-import type { ServerOptions } from "./server-option.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { undoText } from "./text.ts";
 

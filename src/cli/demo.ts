@@ -1,6 +1,7 @@
 import { type DemoRun, runStrategy } from "../demo/run.ts";
 import { STRATEGIES } from "../demo/strategies.ts";
 import { comparisonText, demoReport, INTRODUCTION, nextStepText } from "../demo/text.ts";
+import { tooSlowText, verdictOn } from "../demo/verdict.ts";
 import { newAbort } from "../drain/abort.ts";
 import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -20,7 +21,7 @@ export async function runDemo({ options, streams: { stdout, stderr } }: Call): P
   }
   if (json) stdout.write(`${JSON.stringify(demoReport(runs))}\n`);
   else say(`${comparisonText(runs)}\n\n${nextStepText()}`);
-  const first = runs.at(0)?.losses.length ?? 0;
-  const last = runs.at(-1)?.losses.length ?? 0;
-  return first > 0 && last === 0 ? EXIT.done : EXIT.notDrained;
+  const verdict = verdictOn(runs);
+  if (verdict === "too-slow") say(tooSlowText(runs));
+  return verdict === "shown" ? EXIT.done : EXIT.notDrained;
 }

@@ -2,8 +2,7 @@ import type { Command } from "commander";
 import { DEADLINE_SECONDS_MAX, type DrainRequest, parseNodeReference } from "../drain/request.ts";
 import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
-import { numberOf } from "./options.ts";
-import type { ServerOptions } from "./server-option.ts";
+import { numberOf, type ServerOptions } from "./options.ts";
 
 const readDeadline = numberOf(
   "--deadline",

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import {
   type Config,
   OPTIONS,
@@ -27,6 +27,18 @@ export function addOptions(command: Command, verb: Verb): Command {
     command.addHelpText("after", `\nOnly as environment variables:\n${lines.join("\n")}`);
   }
   return command;
+}
+
+export interface ServerOptions {
+  readonly server?: URL;
+}
+
+export function addServerOption(command: Command): Command {
+  return command.option(
+    "--server <url>",
+    "go through the service at this address, with its SECRET, instead of AWS credentials of your own",
+    readServer,
+  );
 }
 
 /** The configuration from the command's flags and the environment. Throws `ConfigError`. */
@@ -84,4 +96,15 @@ function sourceOf(option: Option): string {
 function camelCase(flag: string): string {
   const name = flag.split(" ")[0]?.replace(/^--(no-)?/, "") ?? "";
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function readServer(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
+    throw new InvalidArgumentError("Give the service's address, such as http://localhost:8080.");
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new InvalidArgumentError("Give the address alone: the secret comes from SECRET or SECRET_FILE.");
+  }
+  return url;
 }

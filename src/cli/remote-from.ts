@@ -1,6 +1,6 @@
 import { type Config, ConfigError, OPTIONS, type OptionName, readConfig, type Verb } from "../config/config.ts";
 import { OptionFileError, readSecrets } from "../config/files.ts";
-import { readTlsIdentity } from "../config/tls.ts";
+import type { TlsIdentity } from "../config/tls.ts";
 import type { Call } from "./call.ts";
 import { flagsFrom } from "./options.ts";
 import { RemoteService } from "./remote-service.ts";
@@ -33,9 +33,16 @@ export async function remoteFrom(
   const environment = Object.fromEntries(counting.map((variable) => [variable, given[variable]]));
   const config = readConfig({ verb, environment, flags, isRemote: true });
   try {
-    const [[secret = ""], identity] = await Promise.all([readSecrets(config), readTlsIdentity(config)]);
+    const [[secret = ""], identity] = await Promise.all([readSecrets(config), identityOf(config)]);
     return { service: new RemoteService({ url, secret, ...(identity === undefined ? {} : { identity }) }), config };
   } catch (error) {
     throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
   }
+}
+
+/** Loads what reads certificates for a client that has one. */
+async function identityOf(config: Config): Promise<TlsIdentity | undefined> {
+  if (config.tlsCertFile === undefined) return undefined;
+  const { readTlsIdentity } = await import("../config/tls.ts");
+  return await readTlsIdentity(config);
 }

@@ -1,5 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { EXIT } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
 
@@ -65,7 +64,7 @@ export class RemoteService {
     }
   }
 
-  #send(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
     const { url, secret, identity, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     const target = new URL(url);
     target.pathname = `${url.pathname.replace(/\/$/, "")}${path}`;
@@ -78,8 +77,9 @@ export class RemoteService {
       ...(body === undefined ? {} : { "content-type": "application/json" }),
       "content-length": content.length,
     };
-    const send = url.protocol === "https:" ? requestHttps : requestHttp;
-    return new Promise((resolve, reject) => {
+    // Loading TLS costs as much as all of this program.
+    const { request: send } = await (url.protocol === "https:" ? import("node:https") : import("node:http"));
+    return await new Promise((resolve, reject) => {
       // No agent: the shared one has time limits of its own.
       const sent = send(target, { ...identity, method, headers, signal, agent: false, timeout: connectTimeoutMs });
       sent.once("response", resolve).once("error", reject);

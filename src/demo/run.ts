@@ -10,6 +10,8 @@ import { LOSS_CAUSES, type Loss, type LossCause, Traffic } from "./traffic.ts";
 export const SPEED = 20;
 /** Real milliseconds between two requests to each destination: with five of them, 300 requests a second. */
 const INTERVAL_REAL_MS = 16;
+/** Requests that the clients mean to send in a real second, to all destinations together. */
+export const MEANT_PER_SECOND = 300;
 /** Simulated milliseconds. */
 const BEFORE_MS = 15_000;
 const TIMEOUT_MS = 30_000;

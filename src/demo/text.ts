@@ -1,6 +1,7 @@
 import { policyFor } from "../aws/policy.ts";
 import { type DemoRun, SPEED } from "./run.ts";
 import { LOSS_CAUSES } from "./traffic.ts";
+import { verdictOn } from "./verdict.ts";
 
 /** Simulated seconds for each character of a timeline. */
 const SECONDS_PER_CHARACTER = 5;
@@ -52,6 +53,7 @@ export function nextStepText(): string {
 
 export function demoReport(runs: readonly DemoRun[]) {
   return {
+    verdict: verdictOn(runs),
     secondsPerCharacter: SECONDS_PER_CHARACTER,
     runs: runs.map((run) => ({
       name: run.strategy.name,

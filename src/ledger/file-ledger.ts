@@ -205,7 +205,7 @@ export class FileLedger implements Ledger {
     const begin = this.#file.size;
     await this.#file.append(Buffer.concat(lines));
     this.#noted += batch.length;
-    this.#tellNoted();
+    this.#resolveNoted();
     try {
       if (batch.some(({ appended }) => appended !== undefined)) await this.#file.sync();
     } catch (error) {
@@ -239,7 +239,7 @@ export class FileLedger implements Ledger {
     this.#queue = [...again, ...this.#queue.map(({ entry }) => ({ entry }))];
     this.#writing = [];
     this.#trouble(error);
-    this.#tellNoted();
+    this.#resolveNoted();
   }
 
   #trouble(error: DrainError): void {
@@ -265,11 +265,11 @@ export class FileLedger implements Ledger {
     this.#lost = 0;
   }
 
-  #tellNoted(): void {
-    const isTold = ({ upTo }: { readonly upTo: number }) => this.#failure !== undefined || upTo <= this.#noted;
-    const told = this.#whoAwaitsNoting.filter(isTold);
-    this.#whoAwaitsNoting = this.#whoAwaitsNoting.filter((one) => !isTold(one));
-    for (const { resolve } of told) resolve();
+  #resolveNoted(): void {
+    const isNoted = ({ upTo }: { readonly upTo: number }) => this.#failure !== undefined || upTo <= this.#noted;
+    const noted = this.#whoAwaitsNoting.filter(isNoted);
+    this.#whoAwaitsNoting = this.#whoAwaitsNoting.filter((one) => !isNoted(one));
+    for (const { resolve } of noted) resolve();
   }
 
   async #reading<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {

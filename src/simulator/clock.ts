@@ -121,10 +121,10 @@ export class VirtualClock implements Clock {
   /** Lets time pass until `work` is done. Rejects when `work` waits for something that isn't time. */
   async run<T>(work: Promise<T>): Promise<T> {
     let done = false;
-    const settled = () => {
+    const finished = () => {
       done = true;
     };
-    work.then(settled, settled);
+    work.then(finished, finished);
     for (;;) {
       await this.#quiet();
       if (done) return work;

@@ -275,10 +275,10 @@ export class SqsQueue implements EventSource {
     try {
       const drained = isVoluntary ? takenOut(instanceId, outcome) : undefined;
       if (drained !== undefined && recommendations !== undefined) {
-        const settled = recommendations.drainEnded(drained, this.#stopping.signal);
+        const ended = recommendations.drainEnded(drained, this.#stopping.signal);
         // There is room for another message now.
         this.#wake();
-        await settled;
+        await ended;
         return await this.#done(message, "delete");
       }
       if (settlement.hook === "continue" && action !== undefined)

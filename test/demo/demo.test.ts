@@ -1,10 +1,16 @@
 import { expect, test } from "vitest";
 import { Child } from "../support/child-process.ts";
 
-test("the demo loses requests in the first two ways, none in ours, and says so in one JSON object", async () => {
+test("the demo loses requests in the first two ways, none in ours, and says so in one JSON object, or says that the machine is too slow", async () => {
   const { code, stdout, stderr } = await new Child("cli", ["demo", "--json"]).finished;
-  const { runs } = JSON.parse(stdout);
+  const { runs, verdict } = JSON.parse(stdout);
   expect(runs.map(({ name }: { name: string }) => name)).toEqual(["terminate", "wait-for-unused", "hasta-la-vista"]);
+  if (verdict === "too-slow") {
+    // A busy machine shows nothing of what clients lose, and that is what the demo must say.
+    expect([code, stderr]).toEqual([1, expect.stringContaining("too slow")]);
+    return;
+  }
+  expect(verdict).toBe("shown");
   const [terminated, waited, ours] = runs;
   expect(terminated.lost).toBeGreaterThan(0);
   expect(terminated.disruptionSeconds).toBeGreaterThan(0);

@@ -113,7 +113,8 @@ describe(FILE, () => {
     const image = await Image.of("service");
     const folder = mkdtempSync(join(tmpdir(), "mounts-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    mkdirSync(join(folder, "state"));
+    // A new ext4 volume is not empty.
+    mkdirSync(join(folder, "state", "lost+found"), { recursive: true });
     writeFileSync(join(folder, "secret"), `${SECRET}\n`);
     const given = Object.fromEntries(variables.map(({ name, value: set }) => [name, set]));
     const started = new Child({ ...image.program(), options: {} }, [], {

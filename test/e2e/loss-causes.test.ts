@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
+import type { Loss } from "../../src/demo/traffic.ts";
 import { AWS_TIMING } from "../../src/simulator/timing.ts";
-import { type ClientLoss, causeOf, type Departed, UNSAVABLE } from "../support/loss-causes.ts";
+import {
+  type ClientLoss,
+  causeOf,
+  type Departed,
+  lostByTheProduct,
+  type Spare,
+  UNSAVABLE,
+} from "../support/loss-causes.ts";
 
 const [IN_FLIGHT, IN_LAG, OLDER] = UNSAVABLE;
 const SECOND = 1_000;
@@ -53,5 +61,41 @@ describe("any other loss is the service's", () => {
     ["one where no machine has gone", loss("alb", [60, 120.1]), []],
   ])("%s", (_, lost, departed) => {
     expect(causeOf(lost, departed, AWS_TIMING)).toBe("any other");
+  });
+});
+
+describe("a request that a client has lost was lost by the product", () => {
+  const SPARES: Readonly<Record<string, Spare>> = {
+    web: { through: "alb", spareMs: 1_500 },
+    tcp: { through: "nlb", spareMs: 2_000 },
+    legacy: { through: "classic", spareMs: 1_500 },
+  };
+  const lost = (to: string, cause: Loss["cause"], tookMs: number, openMs = 0): readonly Loss[] => [
+    { to, cause, at: 10_000, openedAt: 10_000 - openMs, lostAt: 10_000 + tookMs },
+  ];
+
+  test.each<[string, readonly Loss[]]>([
+    ["where it was cut as soon as it was sent", lost("web", "502", 20)],
+    ["where it was cut within what its hold has to spare", lost("web", "502", 1_500)],
+    ["where nothing answered at its target", lost("web", "504", 20_000)],
+    ["where its load balancer had no target", lost("web", "503", 20_000)],
+    ["where its connection was refused", lost("tcp", "refused", 20_000)],
+    ["where nothing ever came back", lost("tcp", "timeout", 20_000)],
+    ["where an NLB's flow broke that was opened a moment ago", lost("tcp", "reset", 20, 500)],
+    ["where a classic load balancer has waited in vain", lost("legacy", "504", 300)],
+  ])("%s", (_, losses) => {
+    expect(lostByTheProduct(losses, SPARES)).toEqual(losses);
+  });
+
+  test.each<[string, readonly Loss[]]>([
+    ["where it had taken longer than any hold has to spare", lost("web", "502", 1_501)],
+    ["where its flow had been open for longer", lost("tcp", "reset", 20, 2_000)],
+    ["where a classic load balancer had waited for its answer for longer", lost("legacy", "504", 1_501)],
+  ])("but not %s", (_, losses) => {
+    expect(lostByTheProduct(losses, SPARES)).toEqual([]);
+  });
+
+  test("of a pool that is known", () => {
+    expect(() => lostByTheProduct(lost("other", "502", 1), SPARES)).toThrow("no pool is named 'other'");
   });
 });

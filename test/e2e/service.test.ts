@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Destination, Traffic } from "../../src/demo/traffic.ts";
 import { ScaledClock } from "../../src/simulator/clock.ts";
-import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { Child, startService } from "../support/child-process.ts";
+import { lostByTheProduct, type Spare } from "../support/loss-causes.ts";
+import { carryInside } from "../support/machine-inside.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
-import { never, VPC } from "../support/simulated-region.ts";
+import { VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
 const bearer = { authorization: `Bearer ${SECRET}` };
@@ -27,6 +28,14 @@ const TIMING: Partial<Timing> = {
 };
 /** Longer than them, as the defaults are longer than AWS's lags. The NLB's decides when a drain ends, as there. */
 const ALLOWANCES = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "6", CLASSIC_MINIMUM: "2" };
+/** What is left of each hold when the last request may come. */
+const ALB_SPARE: Spare = { through: "alb", spareMs: 2_000 };
+const SPARES: Readonly<Record<string, Spare>> = {
+  alb: ALB_SPARE,
+  "alb by rule": ALB_SPARE,
+  nlb: { through: "nlb", spareMs: 2_000 },
+  classic: { through: "classic", spareMs: 1_200 },
+};
 const HEALTH_CHECK = { intervalMs: 1_500, healthyThreshold: 2, unhealthyThreshold: 2 };
 
 /** Four nodes behind an ALB (a default group and one reached only by a rule), an NLB and a classic load balancer. */
@@ -72,11 +81,16 @@ async function cluster() {
   return { clock, world, simulator, ids, env };
 }
 
+/** Resolves once clients have sent so many more requests. */
+function untilSent(traffic: Traffic, more: number): Promise<void> {
+  const enough = traffic.sent + more;
+  return expect.poll(() => traffic.sent, { interval: 10 }).toBeGreaterThanOrEqual(enough);
+}
+
 describe("the built service under traffic", () => {
   test("drains a node without losing a request on any kind of load balancer, and one that is just terminated loses some on each", async () => {
     const { clock, world, ids, env } = await cluster();
-    const plane = await DataPlane.open(world);
-    onTestFinished(() => plane.close());
+    const plane = await carryInside(world);
     const destinations: Destination[] = [
       { name: "alb", url: plane.url("alb") },
       { name: "alb by rule", url: `${plane.url("alb")}/rule/x` },
@@ -95,15 +109,15 @@ describe("the built service under traffic", () => {
       registrations: Array(4).fill(expect.objectContaining({ state: "released", newTrafficStopped: true })),
     });
     world.terminateInstance(world.instances.get(ids[0] ?? "") as never);
-    await clock.sleep(1_000, never);
+    await untilSent(duringDrain, 80);
     const drained = await duringDrain.stop();
     expect(drained.sent).toBeGreaterThan(100);
-    expect(drained.losses).toEqual([]);
+    expect(lostByTheProduct(drained.losses, SPARES)).toEqual([]);
 
     const duringTermination = startTraffic();
-    await clock.sleep(300, never);
+    await untilSent(duringTermination, 40);
     world.terminateInstance(world.instances.get(ids[1] ?? "") as never);
-    await clock.sleep(2_000, never);
+    await untilSent(duringTermination, 240);
     const terminated = await duringTermination.stop();
     expect(new Set(terminated.losses.map(({ to }) => to))).toEqual(new Set(destinations.map(({ name }) => name)));
 

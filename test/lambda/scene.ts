@@ -60,7 +60,7 @@ export async function lambdaScene(environment: Readonly<Record<string, string>> 
     ...ofTheRegion,
     handle: (request: SentRequest, options: object) => {
       if (!request.hostname.startsWith("sqs.")) return ofTheRegion.handle(request, options);
-      const { Entries = [], MessageBody = "" } = JSON.parse(String(Buffer.from(request.body))) as Batch;
+      const { Entries = [], MessageBody = "" } = JSON.parse(new TextDecoder().decode(request.body)) as Batch;
       givenBack.push(...Entries.map(({ VisibilityTimeout }) => VisibilityTimeout));
       const Successful = Entries.map((_, index) => ({ Id: String(index) }));
       const body = JSON.stringify({ Successful, Failed: [], MessageId: "copy", MD5OfMessageBody: md5(MessageBody) });

@@ -8,9 +8,10 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { carry } from "../simulator/data-plane/carried.ts";
 import { Child, type Environment, startService } from "./child-process.ts";
 import { stateDir } from "./ledger-entries.ts";
+import type { Spare } from "./loss-causes.ts";
+import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { VPC } from "./simulated-region.ts";
 
@@ -22,10 +23,16 @@ const TIMING: Partial<Timing> = {
   albDeregistration: [300, 1_500],
   nlbDeregistration: [1_500, 3_500],
   classicDeregistration: [100, 500],
-  connectTimeoutMs: 1_000,
+  connectTimeoutMs: 300,
 };
 /** How long each pool must be held at least, in milliseconds. */
 export const HOLDS_MS: Readonly<Record<string, number>> = { web: 3_000, tcp: 5_000, legacy: 2_000 };
+/** What is left of each hold when the last request may come. */
+export const SPARES: Readonly<Record<string, Spare>> = {
+  web: { through: "alb", spareMs: 1_500 },
+  tcp: { through: "nlb", spareMs: 1_500 },
+  legacy: { through: "classic", spareMs: 1_500 },
+};
 const HOLDS = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "5", CLASSIC_MINIMUM: "2" };
 const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET };
 /** AWS is never nearer: and so no two steps of a drain are one moment. */
@@ -99,7 +106,7 @@ export class CrashScene {
     restrictChildren(simulator);
     const AWS_ENDPOINT_URL = await simulator.listen();
     onTestFinished(() => simulator.close());
-    const { plane } = await carry(world);
+    const plane = await carryInside(world);
     const folder = await stateDir();
     const destinations: Destination[] = ["web", "tcp", "legacy"].map((name) => ({ name, url: plane.url(name) }));
     const traffic = new Traffic({

@@ -46,7 +46,7 @@ export function demoPicture({ secondsPerCharacter, runs }: DemoReport): string {
 }
 
 function row({ name, sent, lost, disruptionSeconds, timeline }: DemoReport["runs"][number], top: number) {
-  const result = `${lost} of ${sent} requests lost, in ${disruptionSeconds} different seconds`;
+  const result = `${lost} of ${sent} requests lost, during ${disruptionSeconds} seconds`;
   return [
     `<text x="${LEFT}" y="${top + 20}" ${TEXT}><tspan font-weight="bold">${name}</tspan>: ${result}</text>`,
     ...[...timeline].map((mark, index) => cell(mark, LEFT + index * CELL.step, top + 28)),

@@ -3,6 +3,7 @@ import type { ClassicLoadBalancer } from "../../src/simulator/world/classic-load
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import type { World } from "../../src/simulator/world/world.ts";
+import type { Spare } from "./loss-causes.ts";
 import { VPC } from "./simulated-region.ts";
 
 /** How long AWS goes on sending traffic, and what a service allows for that. */
@@ -26,17 +27,24 @@ export const SHORT: DepartureTiming = {
     classicRegistrationMs: 3_000,
     shuttingDownMs: 1_000,
     terminatedDropMs: 500,
-    pendingMs: 1_000,
-    connectTimeoutMs: 1_000,
+    pendingMs: 200,
+    connectTimeoutMs: 300,
   },
-  allowances: { ALB_PROPAGATION: "3", NLB_PROPAGATION: "8", CLASSIC_MINIMUM: "2" },
+  allowances: { ALB_PROPAGATION: "3", NLB_PROPAGATION: "12", CLASSIC_MINIMUM: "2" },
 };
 /** How long each pool must be held at least, in milliseconds, by these allowances and delays. */
 export const SHORT_HOLDS_MS: Readonly<Record<string, number>> = {
   web: 3_000,
   reports: 3_000,
-  tcp: 8_000,
+  tcp: 12_000,
   legacy: 2_000,
+};
+/** By the lags above: what is left of each hold when the last request may come. */
+export const SHORT_SPARES: Readonly<Record<string, Spare>> = {
+  web: { through: "alb", spareMs: 1_500 },
+  reports: { through: "alb", spareMs: 1_500 },
+  tcp: { through: "nlb", spareMs: 6_000 },
+  legacy: { through: "classic", spareMs: 1_500 },
 };
 
 /**
@@ -50,9 +58,14 @@ export const QUARTER: DepartureTiming = {
     classicDeregistration: [125, 500],
     shuttingDownMs: 1_250,
     terminatedDropMs: 1_250,
-    connectTimeoutMs: 1_000,
+    connectTimeoutMs: 300,
   },
   allowances: { ALB_PROPAGATION: "8", NLB_PROPAGATION: "52", CLASSIC_MINIMUM: "3" },
+};
+/** Of the pools of which nothing may be lost: with a deregistration delay that is as long as the allowance. */
+export const QUARTER_SPARES: Readonly<Record<string, Spare>> = {
+  web: { through: "alb", spareMs: 3_500 },
+  legacy: { through: "classic", spareMs: 2_500 },
 };
 
 export interface DeparturePools {

@@ -10,9 +10,9 @@ import type { AutoScalingGroup } from "../../src/simulator/world/auto-scaling-gr
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { LifecycleAction, LifecycleHook } from "../../src/simulator/world/lifecycle-action.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { carry } from "../simulator/data-plane/carried.ts";
 import { type Child, startService } from "./child-process.ts";
 import { addPools, DELAYS_SECONDS, type DepartureTiming } from "./departure-pools.ts";
+import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { realQueue } from "./real-queue.ts";
 import { VPC } from "./simulated-region.ts";
@@ -26,7 +26,7 @@ const CONNECTION_LIFETIME_MS = 500;
 const HOOK: LifecycleHook = {
   name: "drain",
   transition: "autoscaling:EC2_INSTANCE_TERMINATING",
-  heartbeatTimeoutSeconds: 4,
+  heartbeatTimeoutSeconds: 10,
   defaultResult: "ABANDON",
 };
 
@@ -37,8 +37,8 @@ export interface DepartureSceneInput {
   readonly launchMs?: number;
   /** Every so manieth message is sent twice. */
   readonly duplicateEvery?: number;
-  /** Of the pool named `reports`. Default: as its fellows'. */
-  readonly reportsDelaySeconds?: number;
+  /** Deregistration delays in place of the usual ones. */
+  readonly delaysSeconds?: Partial<typeof DELAYS_SECONDS>;
 }
 
 /** A deregistration that has had an effect, in AWS's own books. */
@@ -98,7 +98,7 @@ export class DepartureScene {
     const nodes = Array.from({ length: input.nodes }, (_, index) => addNode(world, index + 1));
     const pools = addPools(world, nodes, {
       ...DELAYS_SECONDS,
-      reports: input.reportsDelaySeconds ?? DELAYS_SECONDS.reports,
+      ...input.delaysSeconds,
     });
     const workers = world.addAutoScalingGroup({
       name: "workers",
@@ -115,7 +115,7 @@ export class DepartureScene {
     const queue = await realQueue();
     restrictChildren(simulator, { QUEUE: queue.url }, { for: "serve" });
     announce(world, queue.url, input.duplicateEvery);
-    const { plane } = await carry(world);
+    const plane = await carryInside(world);
     const traffic = new Traffic({
       destinations: [
         { name: "web", url: plane.url("shop") },

@@ -1,3 +1,4 @@
+import type { Loss } from "../../src/demo/traffic.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 
 /** What a client has lost: a request, or a flow that it kept. */
@@ -52,4 +53,30 @@ export function countCauses(causes: readonly LossCause[]): Readonly<Record<LossC
   const counts = { [UNSAVABLE[0]]: 0, [UNSAVABLE[1]]: 0, [UNSAVABLE[2]]: 0, "any other": 0 };
   for (const cause of causes) counts[cause] += 1;
   return counts;
+}
+
+/** What sends to a pool, and how long a request may take that no hold can cut. */
+export interface Spare {
+  readonly through: ClientLoss["through"];
+  /**
+   * From when the load balancer may send the last new request, or open the last new connection, until the hold ends.
+   * In milliseconds of the traffic's clock.
+   */
+  readonly spareMs: number;
+}
+
+/**
+ * What the product has lost. A request that is broken in the middle, after it has taken longer than its pool's hold has
+ * to spare, is not that: it would have been saved on a machine that answers in milliseconds, as all of these targets do
+ * there. What is refused, never answered, or broken earlier always is, and so is what goes to a machine that is gone.
+ */
+export function lostByTheProduct(losses: readonly Loss[], spares: Readonly<Record<string, Spare>>): readonly Loss[] {
+  return losses.filter(({ to, cause, at, openedAt, lostAt }) => {
+    const spare = spares[to];
+    if (spare === undefined) throw new Error(`no pool is named '${to}'`);
+    // A classic load balancer answers 504 in both cases; one that waits in vain does so for less than the spare time.
+    const isBroken = cause === "reset" || cause === "502" || (cause === "504" && spare.through === "classic");
+    const tookMs = lostAt - (spare.through === "nlb" ? openedAt : at);
+    return !isBroken || tookMs <= spare.spareMs;
+  });
 }

@@ -71,7 +71,7 @@ export class WireQueue {
     const timeout = this.#clock.sleep(requestTimeout, anyOf(abortSignal, over.signal)).then(() => {
       throw Object.assign(new Error("the request has timed out"), { name: "TimeoutError" });
     });
-    const answered = this.#answer(name, JSON.parse(Buffer.from(body).toString()), anyOf(abortSignal, over.signal));
+    const answered = this.#answer(name, JSON.parse(new TextDecoder().decode(body)), anyOf(abortSignal, over.signal));
     answered.catch(() => {});
     try {
       const { status, body: text, headers = {} } = await Promise.race([answered, timeout]);

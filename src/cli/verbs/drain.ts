@@ -1,8 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../../drain/request.ts";
 import { addDeadlineOption, addNodeArgument } from "../node-argument.ts";
-import { addOptions } from "../options.ts";
-import { addServerOption } from "../server-option.ts";
+import { addOptions, addServerOption } from "../options.ts";
 
 export function declareDrain(program: Command): Command {
   const command = program

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { addDeadlineOption, addNodeArgument } from "../node-argument.ts";
-import { addOptions } from "../options.ts";
-import { addServerOption } from "../server-option.ts";
+import { addOptions, addServerOption } from "../options.ts";
 
 export function declarePlan(program: Command): Command {
   const command = program

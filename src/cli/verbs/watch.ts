@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { addOptions } from "../options.ts";
-import { addServerOption } from "../server-option.ts";
+import { addOptions, addServerOption } from "../options.ts";
 
 export function declareWatch(program: Command): Command {
   const command = program

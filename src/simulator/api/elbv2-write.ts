@@ -184,11 +184,11 @@ function actions(params: Params, name: string, world: World): readonly Action[] 
 /** A target group serves one load balancer at most. */
 function checkUnshared(list: readonly Action[], loadBalancer: LoadBalancer, world: World): void {
   const arns = list.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : []));
-  const taken = arns.find((arn) => (world.loadBalancerOf(arn) ?? loadBalancer) !== loadBalancer);
-  if (taken !== undefined) {
+  const inUse = arns.find((arn) => (world.loadBalancerOf(arn) ?? loadBalancer) !== loadBalancer);
+  if (inUse !== undefined) {
     throw new AwsError(
       "TargetGroupAssociationLimit",
-      `The following target groups cannot be associated with more than one load balancer: ${taken}`,
+      `The following target groups cannot be associated with more than one load balancer: ${inUse}`,
     );
   }
 }

@@ -9,7 +9,7 @@ import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../wor
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
 import { HttpBalancer, type Route } from "./http-balancer.ts";
-import { InstanceProcesses } from "./instance-processes.ts";
+import { InstanceProcesses, type StartMachine } from "./instance-processes.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
 
 /** Each load balancer has this many machines, which learn of a change one after the other. */
@@ -39,10 +39,10 @@ export class DataPlane {
   /** How often each group, listener or load balancer had a choice to make: it takes turns. */
   readonly #turns = new Map<object, number>();
 
-  private constructor(world: World, host: string) {
+  private constructor(world: World, host: string, start?: StartMachine) {
     this.#world = world;
     this.#host = host;
-    this.#processes = new InstanceProcesses(world);
+    this.#processes = new InstanceProcesses(world, start);
     // Every cut to come waits for it.
     setMaxListeners(0, this.#closed.signal);
   }
@@ -50,9 +50,10 @@ export class DataPlane {
   /**
    * Starts everything that the world has now. Of what is added later, machines that are launched get a process when they
    * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
+   * `start` makes something else than a process of each instance.
    */
-  static async open(world: World, host = LOOPBACK): Promise<DataPlane> {
-    const plane = new DataPlane(world, host);
+  static async open(world: World, host = LOOPBACK, start?: StartMachine): Promise<DataPlane> {
+    const plane = new DataPlane(world, host, start);
     try {
       await plane.#openAll();
       return plane;

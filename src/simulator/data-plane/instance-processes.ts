@@ -2,20 +2,35 @@ import type { Instance } from "../world/instance.ts";
 import type { World } from "../world/world.ts";
 import { TargetProcess } from "./target-process.ts";
 
-/** A process for each instance that is switched on. */
+/** A program that answers for one instance. */
+export interface Machine {
+  /** Where it listens on 127.0.0.1. */
+  readonly port: number;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+  /** Ends it at once, with all of its connections. */
+  kill(): void;
+}
+
+/** Resolves once the program listens. `name`: what its answers say of who served. */
+export type StartMachine = (name: string) => Promise<Machine>;
+
+/** A program for each instance that is switched on: a process, unless `start` makes something else. */
 export class InstanceProcesses {
   readonly #world: World;
-  readonly #running = new Map<string, TargetProcess>();
+  readonly #start: StartMachine;
+  readonly #running = new Map<string, Machine>();
   readonly #endings: Promise<void>[] = [];
   readonly #closed = new AbortController();
 
-  constructor(world: World) {
+  constructor(world: World, start: StartMachine = TargetProcess.start) {
     this.#world = world;
+    this.#start = start;
   }
 
   /** Resolves once the instance's process listens; one that is switched off by then has none. */
   async start(instance: Instance): Promise<void> {
-    const process = await TargetProcess.start(instance.id);
+    const process = await this.#start(instance.id);
     this.#endings.push(process.ended);
     const isOff = instance.terminatedAt !== undefined || instance.stoppedAt !== undefined;
     if (isOff || this.#closed.signal.aborted) process.kill();

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { account, ID } from "../support/account.ts";
+import { loadedBy } from "../support/loaded-modules.ts";
+
+/** Kilobytes of JavaScript that a start may load. All that the command line has are 1,600. */
+const HELP_KB_MAX = 95;
+const SERVER_KB_MAX = 130;
+const AWS_KB_MAX = 530;
+
+const NOWHERE = ["--server", "http://127.0.0.1:1"];
+/** What costs most to load: schemas, clients, the terminal, the service. */
+const HEAVY = /node_modules\/(zod|hono|@hono|pino|prom-client|listr2|yaml|@aws-sdk|@smithy)\//;
+
+describe("a start loads only what its verb needs:", () => {
+  test.each<[name: string, args: readonly string[], code: number, kilobytesMax: number, spare: RegExp]>([
+    ["--help", ["--help"], 0, HELP_KB_MAX, HEAVY],
+    ["--version", ["--version"], 0, HELP_KB_MAX, HEAVY],
+    ["a verb's help", ["plan", "--help"], 0, HELP_KB_MAX, HEAVY],
+    ["a wrong verb", ["plam"], 2, HELP_KB_MAX, HEAVY],
+    ["a wrong argument", ["status", "i-abc"], 2, HELP_KB_MAX, HEAVY],
+    ["policy", ["policy"], 0, HELP_KB_MAX, HEAVY],
+    ["status through a service", ["status", ID, ...NOWHERE], 1, SERVER_KB_MAX, HEAVY],
+    ["drain through a service", ["drain", ID, ...NOWHERE], 1, SERVER_KB_MAX, HEAVY],
+  ])("%s", async (_, args, code, kilobytesMax, spare) => {
+    const started = await loadedBy(args, { SECRET: "a-secret-of-the-start" });
+    expect(started.code).toBe(code);
+    expect(started.files[0]).toBe("dist/cli.js");
+    expect(started.inputs).toContain("src/cli/main.ts");
+    expect(started.inputs.filter((input) => spare.test(input))).toEqual([]);
+    expect(started.bytes).toBeLessThan(kilobytesMax * 1_000);
+  });
+
+  test("status by itself needs AWS's clients, and no schemas, service or terminal", async () => {
+    const { env } = await account();
+    const started = await loadedBy(["status", ID], env);
+    expect(started.code).toBe(0);
+    expect(started.inputs.some((input) => input.includes("@aws-sdk/client-ec2/"))).toBe(true);
+    const spare = /node_modules\/(zod|hono|@hono|pino|prom-client|listr2|yaml|@aws-sdk\/client-(sqs|auto-scaling))\//;
+    expect(started.inputs.filter((input) => spare.test(input))).toEqual([]);
+    expect(started.bytes).toBeLessThan(AWS_KB_MAX * 1_000);
+  });
+});
+
+test("the service is one file, with nothing of the simulator and the terminal", () => {
+  const { outputs } = JSON.parse(readFileSync("dist/meta.json", "utf8")) as {
+    readonly outputs: Readonly<Record<string, { readonly inputs: object; readonly imports: readonly object[] }>>;
+  };
+  const service = outputs["dist/service.js"];
+  const inputs = Object.keys(service?.inputs ?? {});
+  expect(inputs.length).toBeGreaterThan(100);
+  expect(inputs.filter((input) => /src\/(simulator|demo)\/|node_modules\/(listr2|yaml)\//.test(input))).toEqual([]);
+  expect(service?.imports.filter((one) => !("external" in one))).toEqual([]);
+  expect(readFileSync("dist/service.js").length).toBeLessThan(1_150_000);
+});

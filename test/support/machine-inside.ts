@@ -1,0 +1,48 @@
+import { createServer, type Server } from "node:http";
+import { onTestFinished } from "vitest";
+import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
+import type { Machine } from "../../src/simulator/data-plane/instance-processes.ts";
+import { listen } from "../../src/simulator/listen.ts";
+import type { World } from "../../src/simulator/world/world.ts";
+
+/**
+ * A simulated machine without a process: a server in this one, which answers as the process does. When it is killed the
+ * kernel closes the same sockets. For scenes of many machines, each of which would take as long to start as a test.
+ */
+class MachineInside implements Machine {
+  readonly port: number;
+  readonly ended: Promise<void>;
+  readonly #server: Server;
+
+  private constructor(server: Server, port: number) {
+    this.#server = server;
+    this.port = port;
+    this.ended = new Promise((resolve) => server.once("close", resolve));
+  }
+
+  static async start(this: void, name: string): Promise<MachineInside> {
+    const server = createServer((request, response) => {
+      const delay = Number(new URL(request.url ?? "/", "http://x").searchParams.get("delay") ?? 0);
+      const answer = () => response.writeHead(200, { "x-served-by": name }).end(`${name}\n`);
+      request.resume();
+      if (delay === 0) return void answer();
+      const timer = setTimeout(answer, delay);
+      response.once("close", () => clearTimeout(timer));
+    });
+    server.keepAliveTimeout = 0;
+    const url = await listen(server);
+    return new MachineInside(server, Number(new URL(url).port));
+  }
+
+  kill(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
+
+/** Opens the data plane for the rest of the test, with machines of this process. */
+export async function carryInside(world: World): Promise<DataPlane> {
+  const plane = await DataPlane.open(world, undefined, MachineInside.start);
+  onTestFinished(() => plane.close());
+  return plane;
+}
