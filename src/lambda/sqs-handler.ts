@@ -2,7 +2,7 @@ import type { Clock } from "../drain/clock.ts";
 import { asDrainError, printable } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
 import { type MessageReading, readMessage } from "../sources/message-reader.ts";
-import { canNotBePostponed, postpone } from "../sources/postponing.ts";
+import { canWait, postpone } from "../sources/postponing.ts";
 import { jointly, type Settlement } from "../sources/settlement.ts";
 import type { QueueEvent } from "../sources/source-events.ts";
 import type { Departures } from "./departures.ts";
@@ -82,7 +82,7 @@ export class SqsHandler {
       return "leave";
     }
     const { announcements } = reading;
-    if (reading.asks === "later") {
+    if (reading.asks === "later" && canWait(receives)) {
       const postponed = await this.#postpone(record, receives, reading, time.settling);
       if (postponed !== undefined) return postponed;
     }
@@ -118,9 +118,8 @@ export class SqsHandler {
       });
       return fate === "delete" ? "delete" : "leave";
     } catch (error) {
-      const failure = receives > 1 ? canNotBePostponed(error) : undefined;
-      onEvent({ type: failure === undefined ? "not-settled" : "not-postponed", messageId, error: asDrainError(error) });
-      return failure === undefined ? "leave" : undefined;
+      onEvent({ type: receives > 1 ? "not-postponed" : "not-settled", messageId, error: asDrainError(error) });
+      return receives > 1 ? undefined : "leave";
     }
   }
 

@@ -27,10 +27,20 @@ export interface PostponeCalls {
   readonly send: (body: string, delaySeconds: number) => Promise<void>;
 }
 
+/** A queue that takes no copy now is tried again so much later: each try is a receipt that the dead-letter queue counts. */
+const TRIED_AGAIN_SECONDS = 3_600;
+/** By then the message is acted upon, before it could be lost. */
+const TRIED_MAX = 4;
+
+/** Whether a message may still wait that was received so often. */
+export function canWait(receives: number): boolean {
+  return receives <= TRIED_MAX;
+}
+
 /**
  * Keeps a message in its queue until it is due: hidden, and by a copy of itself once that ends. It is in the queue all the
  * while, whichever process ends. Answers what is to be done with the message itself: a copy takes its place (`delete`), or
- * it stays (`hidden`). Throws `DrainError` where AWS takes neither.
+ * it stays (`hidden`). Throws `DrainError` where it must not wait: AWS lets no copy be sent, or has failed at it too often.
  */
 export async function postpone(
   { body, receives }: PostponedMessage,
@@ -42,14 +52,16 @@ export async function postpone(
     await hide(Math.min(HIDDEN_SECONDS_MAX, seconds));
     return "hidden";
   }
-  await send(body, Math.min(DELAY_SECONDS_MAX, seconds));
-  return "delete";
-}
-
-/** Whether AWS would refuse to take a copy the next time, too: then the message must not wait until it is lost. */
-export function canNotBePostponed(error: unknown): DrainError | undefined {
-  const failure = asDrainError(error);
-  return failure.isPassing ? undefined : failure;
+  // First, for a call that AWS does not answer lasts longer than the message is hidden after its receipt.
+  await hide(Math.min(TRIED_AGAIN_SECONDS, seconds));
+  try {
+    await send(body, Math.min(DELAY_SECONDS_MAX, seconds));
+    return "delete";
+  } catch (error) {
+    const failure = asDrainError(error);
+    if (failure.code === "access-denied" || receives >= TRIED_MAX) throw failure;
+    return "hidden";
+  }
 }
 
 export interface PostponingOptions {
@@ -69,9 +81,9 @@ export class Postponing {
     this.#options = options;
   }
 
-  /** AWS takes no copies: what is not due yet must not wait until it is lost. */
-  get isImpossible(): boolean {
-    return this.#trouble !== undefined;
+  /** Whether a message may wait that was received so often. Where AWS takes no copies none may: it would be lost. */
+  canWait(receives: number): boolean {
+    return this.#trouble === undefined && canWait(receives);
   }
 
   /** `until`: in milliseconds since the epoch. Never rejects: whatever fails, the message comes back. */
@@ -88,10 +100,11 @@ export class Postponing {
         if (fate === "delete") await calls.delete(handle, signal);
       });
     } catch (error) {
-      const failure = receives > RECEIVES_MAX ? canNotBePostponed(error) : undefined;
-      onEvent({ type: failure === undefined ? "not-settled" : "not-postponed", messageId, error: asDrainError(error) });
-      if (failure === undefined) return;
-      this.#trouble = failure;
+      const failure = asDrainError(error);
+      const isLeft = receives <= RECEIVES_MAX;
+      onEvent({ type: isLeft ? "not-settled" : "not-postponed", messageId, error: failure });
+      if (isLeft) return;
+      if (failure.code === "access-denied") this.#trouble = failure;
       // Received again, it is drained for.
       await limited((signal) => calls.changeVisibility(handle, 0, signal)).catch(() => {});
     }

@@ -174,7 +174,7 @@ export class SqsQueue implements EventSource {
       return [];
     }
     const { announcements } = reading;
-    if (reading.asks === "later" && this.#postpones(announcements)) {
+    if (reading.asks === "later" && this.#postpones(announcements, receives)) {
       this.#inBackground(this.#postponing.postpone(received, announcements, this.#time.here(reading.at)));
       return [];
     }
@@ -198,10 +198,10 @@ export class SqsQueue implements EventSource {
   }
 
   /** A dry run shows the plan at once, and what is another region's is not kept from it. */
-  #postpones(announcements: readonly Announcement[]): boolean {
+  #postpones(announcements: readonly Announcement[], receives: number): boolean {
     const { dryRun, region } = this.#options;
     const isOurs = announcements.some((one) => !isForeign(one.region, region));
-    return isOurs && !dryRun && !this.#postponing.isImpossible;
+    return isOurs && !dryRun && this.#postponing.canWait(receives);
   }
 
   #delivery({ message, announcement, since, firstTriedAt }: Announced, hookDeadline: number | undefined): Delivery {
