@@ -17,6 +17,8 @@ interface Open<A, T> {
   readonly asks: Set<Ask<A>>;
   readonly abandon: AbortController;
   answer: Promise<T>;
+  /** Milliseconds since the epoch. Absent until it is sent. */
+  sentAt?: number;
 }
 
 const NOBODY: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
@@ -30,8 +32,8 @@ export class SharedCall<A, T> {
   readonly #clock: Clock | undefined;
   /** Not sent yet. */
   #open: Open<A, T> | undefined;
-  /** The one that was sent last, until it is answered. */
-  #sent: Promise<unknown> | undefined;
+  /** The call that was sent last, until it is answered. */
+  #sent: Open<A, T> | undefined;
 
   /**
    * `clock`: whoever asks while a call is under way waits for its answer, half a second at most, so that those who come
@@ -42,14 +44,27 @@ export class SharedCall<A, T> {
     this.#clock = clock;
   }
 
-  /** The answer to a call that is sent after this one. Whoever's signal aborts leaves; the last one ends the call. */
+  /** The answer to a call that is sent after this one. A caller whose signal aborts leaves; the last one ends the call. */
   ask(about: A, by: CallFor): Promise<T> {
+    return this.#join(by, about, undefined);
+  }
+
+  /**
+   * As `ask`, and a call in flight serves as well when it was sent at `since` (milliseconds since the epoch) or later.
+   * For calls that are about the same thing whoever asks; the constructor needs a `clock`.
+   */
+  askSince(since: number, about: A, by: CallFor): Promise<T> {
+    const { sentAt = Number.NEGATIVE_INFINITY, abandon } = this.#sent ?? {};
+    return this.#join(by, about, sentAt >= since && abandon?.signal.aborted === false ? this.#sent : undefined);
+  }
+
+  #join(by: CallFor, about: A, inFlight: Open<A, T> | undefined): Promise<T> {
     const { signal } = by;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const ask: Ask<A> = { about, by };
-      this.#open ??= this.#begin(ask);
-      const { asks, abandon, answer } = this.#open;
+      if (inFlight === undefined) this.#open ??= this.#begin(ask);
+      const { asks, abandon, answer } = inFlight ?? (this.#open as Open<A, T>);
       asks.add(ask);
       const leave = () => {
         asks.delete(ask);
@@ -69,7 +84,7 @@ export class SharedCall<A, T> {
       if (this.#open === open) this.#open = undefined;
     };
     const send = () => {
-      if (this.#open === open) this.#underWay(open.answer);
+      if (this.#open === open) this.#underWay(open);
       close();
       return [...asks].map(({ about }) => about);
     };
@@ -85,13 +100,14 @@ export class SharedCall<A, T> {
     open.answer.catch(() => {}).finally(close);
     return open;
   }
-  #underWay(answer: Promise<T>): void {
-    const over = answer
-      .catch(() => {})
-      .then(() => {
-        if (this.#sent === over) this.#sent = undefined;
-      });
-    this.#sent = over;
+
+  #underWay(open: Open<A, T>): void {
+    this.#sent = open;
+    if (this.#clock !== undefined) open.sentAt = this.#clock.now();
+    const over = () => {
+      if (this.#sent === open) this.#sent = undefined;
+    };
+    open.answer.then(over, over);
   }
 
   /** When the next call may be made. Undefined: now. Rejects with the signal's reason. */
@@ -99,7 +115,8 @@ export class SharedCall<A, T> {
     const sent = this.#sent;
     if (sent === undefined || this.#clock === undefined) return undefined;
     const answered = newAbort();
-    void sent.then(() => answered.abort(WOKEN));
+    const wake = () => answered.abort(WOKEN);
+    sent.answer.then(wake, wake);
     const gathered = withAnyOf([signal, answered.signal], (either) => this.#sleep(either));
     return gathered.catch(() => signal.throwIfAborted());
   }

@@ -61,7 +61,7 @@ export function guardText(event: Extract<DrainEvent, { type: "guarded" }>): stri
     case "waited":
       return `enough healthy targets stay now  ${stands}`;
     case "overridden":
-      return `going on though ${standing === undefined ? "nobody could say how many healthy targets stay" : "too few healthy targets stay"}  ${stands}`;
+      return `going on though ${standing === undefined ? "target health could not be read in time" : "too few healthy targets stay"}  ${stands}`;
     case "kept":
       return `kept until the machine goes, the last healthy target  ${stands}`;
     default:

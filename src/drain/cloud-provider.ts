@@ -102,12 +102,21 @@ export interface Observed {
   readonly states: ReadonlyMap<string, RegistrationState>;
 }
 
-/** How the targets of a pool fare. */
+/** The number of healthy targets below which the cloud itself routes otherwise. The higher one of the two counts. */
+export interface HealthyMinimum {
+  readonly count: number;
+  /** Of the targets that are registered and not draining, 0 to 100. */
+  readonly percent: number;
+}
+
+/** The health of a pool's targets. */
 export interface PoolHealth {
   /** When the cloud was asked, in milliseconds since the epoch. */
   readonly at: number;
   /** All that are registered. The same list as long as nothing has changed. */
-  readonly targets: readonly Pick<Registration, "target" | "isHealthy">[];
+  readonly targets: readonly Pick<Registration, "target" | "isHealthy" | "state">[];
+  /** Absent: the cloud has none. */
+  readonly minimum?: HealthyMinimum;
   /**
    * The zone of a target; undefined where nobody knows it. Given only where each zone of the load balancer sends to its
    * own targets alone, and the same function as long as `targets` is the same list.
@@ -167,6 +176,12 @@ export interface CloudProvider {
 
   /** How the pool's targets fare, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
+
+  /**
+   * As `healthOf`, without asking how the pool works, which takes a call a pool: each zone is counted alone, as if the
+   * load balancer did so, and the pool has no minimum of its own. Where enough remain by this count, they do by any.
+   */
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
   /** Of which kinds the pools are that the node could be in, as far as a search has listed them. */
   kindsAround(node: Node): ReadonlySet<LoadBalancerKind>;

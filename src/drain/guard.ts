@@ -1,4 +1,4 @@
-import { type Pool, poolsInOrder } from "./cloud-provider.ts";
+import { type HealthyMinimum, type Pool, poolsInOrder } from "./cloud-provider.ts";
 
 /** Nobody is refused or kept waiting by what was read longer ago. */
 export const HEALTH_CACHED_MS = 10_000;
@@ -23,6 +23,8 @@ export interface Count {
   readonly zone?: string;
   /** All that are listed, those that are draining too. */
   readonly registered: number;
+  /** Those of them that are not draining. */
+  readonly serving: number;
   /** Healthy as the cloud says. */
   readonly healthy: number;
   /** Healthy ones that other drains take away. */
@@ -37,6 +39,8 @@ export interface Standing {
   readonly healthyNow: number;
   readonly wouldStay: number;
   readonly needed: number;
+  /** Where the pool's own minimum is higher than MIN_HEALTHY. */
+  readonly isPoolMinimum?: true;
 }
 
 /** A pool in which the node is healthy. */
@@ -75,17 +79,25 @@ export function printableShare(share: Share): string {
   return "count" in share ? String(share.count) : `${share.percent}%`;
 }
 
-/** Where it would stand. Undefined where nothing of the node is healthy: then nothing is lost. */
+/**
+ * Where it would stand: the higher one of `minHealthy` and of the cloud's own `minimum` is needed. Undefined where nothing
+ * of the node is healthy: then nothing is lost.
+ */
 export function standingOf(
-  { zone, registered, healthy, leaving, own }: Count,
+  { zone, registered, serving, healthy, leaving, own }: Count,
   minHealthy: Share,
+  minimum: HealthyMinimum = { count: 0, percent: 0 },
 ): Standing | undefined {
   if (own === 0) return undefined;
+  const configured = amountOf(minHealthy, registered);
+  const percent = amountOf({ percent: minimum.percent }, Math.max(0, serving - leaving - own));
+  const ofPool = Math.max(minimum.count, percent);
   return {
     ...(zone === undefined ? {} : { zone }),
     healthyNow: healthy,
     wouldStay: Math.max(0, healthy - leaving - own),
-    needed: amountOf(minHealthy, registered),
+    needed: Math.max(configured, ofPool),
+    ...(ofPool > configured && { isPoolMinimum: true }),
   };
 }
 
@@ -108,11 +120,17 @@ export function tooFewHealthy(
   short: readonly GuardedPool[],
   { minHealthy, names }: Pick<GuardOptions, "minHealthy" | "names">,
 ): Refusal {
-  const set = `${names?.minHealthy ?? "MIN_HEALTHY"} is ${printableShare(minHealthy)}`;
+  const name = names?.minHealthy ?? "MIN_HEALTHY";
   const pools = poolsInOrder(short);
+  const zonal = pools.some(({ zone }) => zone !== undefined)
+    ? " Cross-zone load balancing is off, so that each zone needs healthy targets of its own: turn it on, or add a node in that zone."
+    : "";
+  const ofPool = pools.some(({ isPoolMinimum }) => isPoolMinimum === true)
+    ? " The target group's own minimum of healthy targets (target_group_health) is higher than the option's."
+    : "";
   return {
     reason: "too-few-healthy",
-    message: `without ${nodeId} too few healthy targets would stay (${set}): ${pools.map(guardedText).join("; ")}. Nothing was deregistered: ask again when others are healthy, or use force`,
+    message: `too few healthy targets would remain without ${nodeId} (${name} is ${printableShare(minHealthy)}): ${pools.map(guardedText).join("; ")}.${zonal}${ofPool} Nothing was deregistered. Retry when more targets are healthy, or use force`,
     pools,
   };
 }

@@ -46,8 +46,11 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
   const since = clock.now();
   const firstBy = since + FIRST_ANSWER_MS;
   // Until it is known that it has to wait the node gets traffic that nobody has looked after.
-  const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("find"), signal: inTime });
+  const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("guard"), signal: inTime });
   const again = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("confirm"), signal: inTime });
+  // Most pools keep enough by any count. How they work is then asked after the node was taken out.
+  const strict = await within(firstBy, (inTime) => cloud.strictHealthOf(pool, since - HEALTH_CACHED_MS, first(inTime)));
+  if (strict !== undefined && wait.goes(strict, false) === undefined) return { verdict: "gone" };
   let health = await within(firstBy, (inTime) => cloud.healthOf(pool, since - HEALTH_CACHED_MS, first(inTime)));
   if (health === undefined) return { verdict: wait.isForced() ? "forced" : "late" };
   if (wait.goes(health, false) === undefined) return { verdict: "gone" };

@@ -32,7 +32,7 @@ export class Reservations {
     const tally = this.#tallies.get(pool.id) ?? new PoolTally();
     return tally
       .countsOf(targets, health, forWhom)
-      .map((count) => standingOf(count, this.#minHealthy))
+      .map((count) => standingOf(count, this.#minHealthy, health.minimum))
       .filter((standing) => standing !== undefined);
   }
 
@@ -99,6 +99,7 @@ export type Going = "leaving" | "doomed";
 interface Part {
   readonly zone?: string;
   registered: number;
+  serving: number;
   healthy: number;
   /** Of the healthy ones. */
   leaving: number;
@@ -148,8 +149,8 @@ export class PoolTally {
       const isCounted = going === "leaving" || (going === "doomed" && forWhom === "voluntary");
       counts.set(part, { own: count.own + 1, leaving: count.leaving - (isCounted ? 1 : 0) });
     }
-    return [...counts].map(([{ zone, registered, healthy }, count]) => {
-      return { ...(zone === undefined ? {} : { zone }), registered, healthy, ...count };
+    return [...counts].map(([{ zone, registered, serving, healthy }, count]) => {
+      return { ...(zone === undefined ? {} : { zone }), registered, serving, healthy, ...count };
     });
   }
 
@@ -160,13 +161,14 @@ export class PoolTally {
     this.#partOf = new Map();
     this.#whole = emptyPart();
     const parts = new Map<string, Part>();
-    for (const { target, isHealthy } of targets) {
+    for (const { target, state, isHealthy } of targets) {
       const zone = zoneOf?.(target);
       // Whose zone nobody knows can't be relied on in any.
       const part = zone === undefined ? this.#whole : (parts.get(zone) ?? { ...emptyPart(), zone });
       if (zone !== undefined) parts.set(zone, part);
       for (const one of new Set([part, this.#whole])) {
         one.registered += 1;
+        if (state !== "draining") one.serving += 1;
         if (isHealthy) one.healthy += 1;
       }
       if (isHealthy) this.#partOf.set(target, part);
@@ -183,5 +185,5 @@ export class PoolTally {
 }
 
 function emptyPart(): Part {
-  return { registered: 0, healthy: 0, leaving: 0, doomed: 0 };
+  return { registered: 0, serving: 0, healthy: 0, leaving: 0, doomed: 0 };
 }

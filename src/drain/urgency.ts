@@ -3,6 +3,8 @@
  * gets traffic, while a look only ends a wait. What may end a wait comes before what only confirms.
  *
  * - `deregister`: ends a registration.
+ * - `guard`: would enough targets remain without a node that leaves regardless? Until that is answered the node gets
+ *   traffic in a pool that it was found in.
  * - `find`: where is the node, or its registrations?
  * - `register`: makes a registration again that a drain has ended. Nobody loses traffic by waiting for it.
  * - `describe`: how does this pool release, and for how long is the node to be held?
@@ -11,7 +13,17 @@
  * - `verify`: is what was known of the node all there is?
  * - `refresh`: what has changed while nobody asked?
  */
-export const PURPOSES = ["deregister", "find", "register", "describe", "look", "confirm", "verify", "refresh"] as const;
+export const PURPOSES = [
+  "deregister",
+  "guard",
+  "find",
+  "register",
+  "describe",
+  "look",
+  "confirm",
+  "verify",
+  "refresh",
+] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** How urgently somebody needs a call to the cloud. */

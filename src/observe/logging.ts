@@ -38,7 +38,7 @@ export function drainLog(log: Log): DrainObserver {
         return log.info({ ...about, ...where(event.registration), ...holdUntil(event) }, deregisteredText(event));
       case "guarded": {
         const line = { ...about, ...where(event.registration), ...event.standing };
-        return log[event.verdict === "waited" ? "info" : "warn"](line, GUARDED[event.verdict]);
+        return log[event.verdict === "waited" ? "info" : "warn"](line, guardedText(event));
       }
       case "deregister-failed":
         return log.warn(
@@ -83,6 +83,12 @@ export function drainLog(log: Log): DrainObserver {
         return event satisfies never;
     }
   };
+}
+
+function guardedText({ verdict, standing }: Extract<DrainEvent, { type: "guarded" }>): string {
+  if (verdict === "overridden" && standing === undefined)
+    return "deregistering without the guard: target health could not be read in time";
+  return GUARDED[verdict];
 }
 
 const GUARDED = {

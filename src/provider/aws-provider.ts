@@ -18,6 +18,7 @@ import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
+import { CrossZoneSettings } from "./cross-zone.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
@@ -59,6 +60,7 @@ export class AwsProvider implements CloudProvider {
   readonly #instances: InstanceLookup;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
+  readonly #classicHealth: ClassicHealth;
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
@@ -68,7 +70,8 @@ export class AwsProvider implements CloudProvider {
     this.#aws = aws;
     this.#options = options;
     const zones = new InstanceZones(aws);
-    const classicHealth = new ClassicHealth(aws, clock);
+    const crossZone = new CrossZoneSettings(aws, clock);
+    this.#classicHealth = new ClassicHealth(aws, clock);
     this.#known = new KnownInstances(aws, clock, (instance) => {
       zones.learned(instance);
       return asLiveNode(instance, options);
@@ -82,12 +85,22 @@ export class AwsProvider implements CloudProvider {
       clock,
       reads: this.#reads,
       classicReads: this.#classicReads,
-      classicHealth,
+      classicHealth: this.#classicHealth,
       terms: this.#terms,
+      crossZone,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
       asItIsNow: (node, by) => this.#asItIsNow(node, by),
+    });
+    this.#healths = new PoolHealths({
+      clock,
+      index: this.#index,
+      reads: this.#reads,
+      classicHealth: this.#classicHealth,
+      terms: this.#terms,
+      crossZone,
+      zones,
     });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
@@ -96,10 +109,11 @@ export class AwsProvider implements CloudProvider {
       reads: this.#reads,
       terms: this.#terms,
       instances: this.#known,
+      prepareGuard: async (pool, by) => {
+        if (options.isGuarded === true) await this.#healths.prepare(pool, by);
+      },
       indexPerSecond,
     });
-    const healths = { clock, index: this.#index, reads: this.#reads, classicHealth, terms: this.#terms, zones };
-    this.#healths = new PoolHealths(healths);
   }
 
   /** Keeps what is known of memberships fresh until `signal` aborts. */
@@ -132,6 +146,10 @@ export class AwsProvider implements CloudProvider {
     return this.#healths.of(pool, notBefore, by);
   }
 
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    return this.#healths.strictlyOf(pool, notBefore, by);
+  }
+
   kindsAround(node: Node): ReadonlySet<Pool["kind"]> {
     const { pools } = this.#index;
     return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
@@ -153,6 +171,7 @@ export class AwsProvider implements CloudProvider {
     const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
     await deregisterFrom(this.#aws, pool, taking, by);
     this.#index.deregistered(pool, requested);
+    if (pool.kind === "classic") this.#classicHealth.deregistered(pool, requested);
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {

@@ -6,6 +6,7 @@ import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
+import type { CrossZoneSettings } from "./cross-zone.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
@@ -31,6 +32,7 @@ export interface MembershipIndexOptions {
   readonly classicReads: ClassicReads;
   readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
+  readonly crossZone: CrossZoneSettings;
   /** What is read is remembered for drains to come. */
   readonly remembers: boolean;
   /** Of groups where somebody was found all members are kept: a guard asks how they fare. */
@@ -115,6 +117,10 @@ export class MembershipIndex {
     const group = this.pools.groups.get(id);
     if (group === undefined) return;
     this.#members.changed();
+    const { last } = this.#options.reads;
+    // Reads that have been answered since tell nothing of a time before them.
+    for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
+    for (const target of targets) group.endedBy.set(target, last);
     group.registrations = group.registrations.map((registration) =>
       targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
     );
@@ -138,7 +144,9 @@ export class MembershipIndex {
       const finders = seekers(listed.Target?.Id ?? "");
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      if (group.isWhole) registrations.push(registration);
+      // This read was sent before the deregistration was acknowledged.
+      const isOld = number <= (group.endedBy.get(registration.target) ?? 0);
+      if (group.isWhole) registrations.push(isOld ? { ...registration, ...DEREGISTERED } : registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
     group.registrations = registrations;
@@ -245,10 +253,12 @@ export class MembershipIndex {
   /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
   #listed(): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, classicHealth, terms } = this.#options;
+    const { reads, classicReads, classicHealth, terms, crossZone } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
     for (const cache of [reads, classicReads, classicHealth, terms]) cache.retainOnly(isThere);
+    const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
+    crossZone.retainOnly((arn) => loadBalancers.has(arn));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;

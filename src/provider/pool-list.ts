@@ -28,8 +28,10 @@ export interface KnownGroup {
   registrations: readonly Registration[];
   /** Whether that is all of them. */
   isWhole: boolean;
-  /** Whether a guard asks how all of them fare. */
+  /** Whether a guard asks for the health of all of them. */
   isGuarded: boolean;
+  /** What this process has deregistered: by target, the number of the last read that was sent before AWS acknowledged it. */
+  readonly endedBy: Map<string, number>;
 }
 
 /** A classic load balancer: its listing names its instances. */
@@ -137,6 +139,7 @@ export class PoolList {
       registrations: [],
       isWhole: false,
       isGuarded: false,
+      endedBy: new Map(),
     };
   }
 

@@ -44,17 +44,25 @@ export class TargetReads {
    * the call is sent: whoever asks after that gets another one.
    */
   read(arn: string, by: CallFor, onSent: () => void = () => {}): Promise<TargetRead> {
-    let read = this.#reads.get(arn);
-    if (read === undefined) {
-      read = new SharedCall((about, call) => this.#describe(arn, about, call), this.#clock);
-      this.#reads.set(arn, read);
-    }
-    return read.ask(onSent, by);
+    return this.#shared(arn).ask(onSent, by);
+  }
+
+  /** As `read`; a read in flight that was sent at `since` (milliseconds since the epoch) or later serves as well. */
+  readSince(arn: string, since: number, by: CallFor): Promise<TargetRead> {
+    return this.#shared(arn).askSince(since, () => {}, by);
   }
 
   /** Of groups that are gone nothing is cached. */
   retainOnly(isThere: (arn: string) => boolean): void {
     for (const arn of [...this.#reads.keys()]) if (!isThere(arn)) this.#reads.delete(arn);
+  }
+
+  #shared(arn: string): SharedCall<() => void, TargetRead> {
+    const known = this.#reads.get(arn);
+    if (known !== undefined) return known;
+    const made = new SharedCall<() => void, TargetRead>((about, by) => this.#describe(arn, about, by), this.#clock);
+    this.#reads.set(arn, made);
+    return made;
   }
 
   async #describe(arn: string, sent: () => readonly (() => void)[], by: CallFor): Promise<TargetRead> {

@@ -28,6 +28,8 @@ import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./ta
 /** CreateTargetGroup's defaults. */
 const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
 
+const NO_ZONES: ReadonlySet<string> = new Set();
+
 /** One region of one account: what exists, and every change to it. Time comes from its clock alone. */
 export class World {
   readonly clock: Clock;
@@ -263,6 +265,10 @@ export class World {
 
   usedBy(groupArn: string): LoadBalancerType | undefined {
     return this.loadBalancerOf(groupArn)?.type;
+  }
+
+  shiftedZones(groupArn: string): ReadonlySet<string> {
+    return this.loadBalancerOf(groupArn)?.shiftedZones ?? NO_ZONES;
   }
 
   targetGroup(arn: string): TargetGroup {
