@@ -55,7 +55,7 @@ export function isRebootOver({ reboots, deadline }: Pick<Announcement, "reboots"
 const SPARED_MS = 300_000;
 
 /** The machine should have gone long ago. */
-export function isSpared(deadline: number, now: number): boolean {
+function isSpared(deadline: number, now: number): boolean {
   return deadline <= now - SPARED_MS;
 }
 

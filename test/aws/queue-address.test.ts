@@ -18,7 +18,9 @@ async function hostCalled(address: QueueAddress, endpoint?: string): Promise<str
   const credentials = { accessKeyId: "x", secretAccessKey: "y" };
   const options = { region: "ap-southeast-1", credentials, requestHandler: requestHandler as never };
   const receive = new ReceiveMessageCommand({ QueueUrl: address.url ?? "https://sqs.eu-west-1.amazonaws.com/1/q" });
-  await createSqsClient(options, address, endpoint).send(receive).catch(() => {});
+  await createSqsClient(options, address, endpoint)
+    .send(receive)
+    .catch(() => {});
   return called;
 }
 

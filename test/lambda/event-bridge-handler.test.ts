@@ -55,7 +55,10 @@ describe("an event of a rule", () => {
     const { region, hookEvent, answerRule, nodes, group, clock, said } = await lambdaScene({}, { undo: true });
     // The machine serves all the while, as its group says.
     const event = hookEvent(nodes[1]);
-    await answerRule({ ...event, detail: { ...event.detail, Destination: "AutoScalingGroup", Action: "ReplaceRootVolume" } });
+    await answerRule({
+      ...event,
+      detail: { ...event.detail, Destination: "AutoScalingGroup", Action: "ReplaceRootVolume" },
+    });
     expect(region.callsOf("DeregisterTargets")).toHaveLength(1);
     expect(said()).toContain("machine returned: registered again");
     const registered = group.listed(clock.now()).filter(({ deregisteredAt }) => deregisteredAt === undefined);

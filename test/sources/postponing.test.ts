@@ -76,7 +76,8 @@ describe("scheduled maintenance of which a queue tells", () => {
   test("is kept in the queue through failures that pass", async () => {
     const { clock, queue, deregisteredAt } = await scene(2 * DAY_MS);
     queue.intercept = ({ name }) => {
-      if (name === "SendMessage") throw Object.assign(new Error("no"), { name: "x", $metadata: { httpStatusCode: 503 } });
+      if (name === "SendMessage")
+        throw Object.assign(new Error("no"), { name: "x", $metadata: { httpStatusCode: 503 } });
     };
     await clock.advance(13.5 * HOUR_MS);
     expect([queue.size, deregisteredAt()]).toEqual([1, undefined]);
@@ -99,8 +100,24 @@ describe("a message that is not due", () => {
   test.each([
     [1, HOUR_MS, [["hide", 3_600]], "hidden"],
     [1, 30 * DAY_MS, [["hide", 43_140]], "hidden"],
-    [2, 30 * DAY_MS, [["hide", 3_600], ["send", 900]], "delete"],
-    [2, 90_500, [["hide", 91], ["send", 91]], "delete"],
+    [
+      2,
+      30 * DAY_MS,
+      [
+        ["hide", 3_600],
+        ["send", 900],
+      ],
+      "delete",
+    ],
+    [
+      2,
+      90_500,
+      [
+        ["hide", 91],
+        ["send", 91],
+      ],
+      "delete",
+    ],
   ] as const)("received %i times, %i ms too soon: %j", async (receives, forMs, made, fate) => {
     expect(await postponed(receives, forMs)).toBe(fate);
     expect(calls).toEqual(made);

@@ -30,7 +30,12 @@ export async function queueOnRegion(region: SimulatedRegion, options: Readonly<R
   const queue = new FakeQueue(clock);
   const autoScaling = await autoScalingOf(region);
   const ledger = new MemoryLedger();
-  const { drainer, isRunning } = region.wholeEngine({ UNDO: "true", QUEUE: "departures", ...options }, [], () => {}, ledger);
+  const { drainer, isRunning } = region.wholeEngine(
+    { UNDO: "true", QUEUE: "departures", ...options },
+    [],
+    () => {},
+    ledger,
+  );
   const events: (QueueEvent | HookEvent)[] = [];
   const returns: ReturnEvent[] = [];
   const outcomes: DrainOutcome[] = [];

@@ -72,7 +72,8 @@ export class AutoScaling {
   #begin(group: AutoScalingGroup, instance: Instance, now: number, wayOut?: WayOut): ScaleIn {
     const scaleIn = group.beginScaleIn(instance.id, now, wayOut);
     this.#world.dueAt(scaleIn.dueAt);
-    if (wayOut === undefined && group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, instance, at));
+    if (wayOut === undefined && group.launchMs !== undefined)
+      this.#world.at(now + group.launchMs, (at) => this.#replace(group, instance, at));
     return scaleIn;
   }
 

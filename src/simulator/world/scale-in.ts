@@ -66,7 +66,10 @@ export class ScaleIn {
   get isRetained(): boolean {
     const { wayOut, endsAt } = this;
     const actions = this.#actions ?? [];
-    return wayOut === "terminate-or-retain" && actions.some(({ result, endsAt: at }) => result === "ABANDON" && at === endsAt);
+    return (
+      wayOut === "terminate-or-retain" &&
+      actions.some(({ result, endsAt: at }) => result === "ABANDON" && at === endsAt)
+    );
   }
 
   /** `Terminating:Wait` */
