@@ -4,7 +4,7 @@ import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 
-/** Makes the call. It asks `about` once, when the call is sent: whoever asks later waits for the next one. */
+/** Makes the call. It asks `about` once, when the call is sent: a later caller waits for the next one. */
 type Make<A, T> = (about: () => readonly A[], by: CallFor) => Promise<T>;
 
 /** Who waits for the answer, and what they want to know. */
@@ -21,9 +21,9 @@ interface Open<A, T> {
   sentAt?: number;
 }
 
-const NOBODY: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
+const NO_CALLER: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
 
-/** AWS answers sooner. A call that takes longer, or never ends, keeps nobody waiting. */
+/** AWS answers sooner. A caller waits at most this long for a call that is already in flight. */
 const GATHERS_MAX_MS = 500;
 
 /** One call to the cloud for all who ask before it is sent, as urgent as the most urgent of them. */
@@ -36,7 +36,7 @@ export class SharedCall<A, T> {
   #sent: Open<A, T> | undefined;
 
   /**
-   * `clock`: whoever asks while a call is under way waits for its answer, half a second at most, so that those who come
+   * `clock`: a caller that asks while a call is in flight waits for its answer, half a second at most, so that those who come
    * one by one share the next call. Absent: the next call is made at once.
    */
   constructor(make: Make<A, T>, clock?: Clock) {
@@ -79,7 +79,7 @@ export class SharedCall<A, T> {
   #begin(first: Ask<A>): Open<A, T> {
     const asks = new Set([first]);
     const abandon = newAbort();
-    const urgency = () => (asks.size === 0 ? NOBODY : mostUrgent([...asks].map(({ by }) => by.urgency())));
+    const urgency = () => (asks.size === 0 ? NO_CALLER : mostUrgent([...asks].map(({ by }) => by.urgency())));
     const close = () => {
       if (this.#open === open) this.#open = undefined;
     };

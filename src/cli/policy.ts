@@ -34,7 +34,7 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
       discovery,
       scope,
       names: givenBy,
-      // The other verbs hear of departures from whoever types them.
+      // The other verbs get their nodes from the command line.
       ...(queue === undefined || !HEARING.includes(purpose) ? {} : { queue }),
       ownHook: terminationHook !== undefined && purpose === "watch",
       ...(clusterName === undefined ? {} : { clusterName }),

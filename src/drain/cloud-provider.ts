@@ -38,7 +38,7 @@ export interface Pool {
   readonly loadBalancer?: string;
 }
 
-/** How a pool releases what is deregistered. It takes a call of its own to learn. */
+/** How a pool releases deregistered targets. Reading it takes a call of its own. */
 export interface PoolTerms {
   /** How long requests in flight are given after deregistering, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
@@ -118,11 +118,11 @@ export interface PoolHealth {
   /** Absent: the cloud has none. */
   readonly minimum?: HealthyMinimum;
   /**
-   * The zone of a target; undefined where nobody knows it. Given only where each zone of the load balancer sends to its
+   * The zone of a target; undefined if it is unknown. Given only where each zone of the load balancer sends to its
    * own targets alone, and the same function as long as `targets` is the same list.
    */
   readonly zoneOf?: (target: string) => string | undefined;
-  /** How many machines the targets are on, as far as their names tell: of targets by address, how many addresses. */
+  /** How many machines the targets are on, as far as their names show: for targets by address, how many addresses. */
   readonly countNodes: () => number;
 }
 
@@ -152,7 +152,7 @@ export interface CloudProvider {
    */
   resolve(reference: NodeReference, by: CallFor): Promise<Node>;
 
-  /** The live node with this id, as far as it is remembered from a short while ago. Nobody is asked. */
+  /** The live node with this id, as far as it is remembered from a short while ago, without a call. */
   recall(id: string): Node | undefined;
 
   /**
@@ -163,18 +163,18 @@ export interface CloudProvider {
   findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations>;
 
   /**
-   * What is remembered of the node's registrations, and since when it may have changed, in milliseconds since the epoch.
-   * Undefined when not every pool is remembered: then only a search can tell.
+   * The remembered registrations of the node, and since when it may have changed, in milliseconds since the epoch.
+   * Undefined when not every pool is remembered: then only a search is complete.
    */
   remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
 
   /**
-   * How the pool's targets fare, as far as that is known without asking anybody. What a search has just found out of a
-   * target group is; what is remembered may be as old as the registrations that are.
+   * Health of the pool's targets, as far as it is known without a call. Data that a search has just read of a
+   * target group is; remembered health may be as old as remembered registrations.
    */
   knownHealth(pool: Pool): PoolHealth | undefined;
 
-  /** How the pool's targets fare, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
+  /** Health of the pool's targets, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
   /**
@@ -198,7 +198,7 @@ export interface CloudProvider {
 
   /**
    * Asks for registrations of one pool to be made again, each exactly as it was: those that `take` gives, as with
-   * `deregister`. One that is there already is not an error. Those that the cloud does not take are told to `refuses`,
+   * `deregister`. One that is there already is not an error. Those that the cloud refuses are passed to `refuses`,
    * with the reason, and the others are registered. Throws `not-registered` where the pool has vanished. Resolves when
    * the cloud has acknowledged the call, which proves nothing: read back with `observe`.
    */

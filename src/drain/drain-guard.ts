@@ -64,13 +64,13 @@ export class DrainGuard {
     else this.#goWhereEnoughStay(registrations);
   }
 
-  /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` when nobody can say. */
+  /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` if target health can't be read. */
   async decide(): Promise<void> {
     const { asked } = this.#run;
     if (!asked.isRefusable || this.#options.decided !== undefined) return;
     const known = await Promise.race([this.#allHealths(), asked.insisted]);
     this.#signal.throwIfAborted();
-    // Whoever has insisted meanwhile has taken along what was pending.
+    // A request with force has meanwhile deregistered what was pending.
     if (!asked.isRefusable || known === undefined) return;
     this.#refuseOrEnter(known);
     this.#take(this.#pending.splice(0));

@@ -1,6 +1,6 @@
 import { type HealthyMinimum, type Pool, poolsInOrder } from "./cloud-provider.ts";
 
-/** Nobody is refused or kept waiting by what was read longer ago. */
+/** The guard does not decide by health that was read longer ago. */
 export const HEALTH_CACHED_MS = 10_000;
 
 /** So many, or such a part of what there is. */
@@ -17,7 +17,7 @@ export interface GuardOptions {
   readonly names?: { readonly minHealthy: string; readonly maxVoluntary: string };
 }
 
-/** What is counted together: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
+/** The unit that is counted: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
 export interface Count {
   /** Absent where the whole pool counts. */
   readonly zone?: string;
@@ -52,7 +52,7 @@ export interface GuardedPool extends Standing {
 export interface Refusal {
   /** `too-few-healthy`: `pools` would keep too few. `too-many-drains`: other voluntary drains have to end first. */
   readonly reason: "too-few-healthy" | "too-many-drains";
-  /** What is wrong and what to do. */
+  /** The problem, and what to do. */
   readonly message: string;
   readonly pools: readonly GuardedPool[];
 }
@@ -114,7 +114,7 @@ export function worstOf(standings: readonly Standing[]): Standing | undefined {
   );
 }
 
-/** What a voluntary drain of the node is told which would leave `short`. */
+/** The refusal of a voluntary drain of the node that would leave `short`. */
 export function tooFewHealthy(
   nodeId: string,
   short: readonly GuardedPool[],
@@ -144,14 +144,14 @@ export function tooManyDrains(
   const drains = running === 1 ? "1 voluntary drain runs" : `${running} voluntary drains run`;
   return {
     reason: "too-many-drains",
-    message: `${drains} already (${set}). Nothing was deregistered: check that so many are meant, and ask again when some have ended, or use force`,
+    message: `${drains} already (${set}). Nothing was deregistered. Check that this many drains are intended, and ask again when some have ended, or use force`,
     pools: [],
   };
 }
 
-/** `front / web in eu-west-1a: 1 healthy now, 0 would stay, 1 needed` */
+/** `front / web in eu-west-1a: 1 healthy now, 0 would remain, 1 needed` */
 export function guardedText({ pool, zone, healthyNow, wouldStay, needed }: GuardedPool): string {
   const name = pool.loadBalancer === undefined || pool.loadBalancer === pool.name ? "" : `${pool.loadBalancer} / `;
   const where = zone === undefined ? "" : ` in ${zone}`;
-  return `${name}${pool.name}${where}: ${healthyNow} healthy now, ${wouldStay} would stay, ${needed} needed`;
+  return `${name}${pool.name}${where}: ${healthyNow} healthy now, ${wouldStay} would remain, ${needed} needed`;
 }

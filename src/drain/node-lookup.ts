@@ -69,7 +69,7 @@ export class NodeLookup {
   }
 }
 
-/** As somebody who has to find something. */
+/** The urgency of a search. */
 export function toFind(
   { deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "deadline">,
   signal: AbortSignal,

@@ -9,8 +9,8 @@ export interface Undoable {
   /**
    * Who has deregistered it.
    * - `drain`: the drain; it is to be registered again.
-   * - `perhaps`: nobody knows of it, and a call may have been under way: what is registered has stayed so.
-   * - `others`: somebody else, before the drain.
+   * - `perhaps`: it is unknown, and a call may have been in flight: it may still be registered.
+   * - `others`: another program, before the drain.
    */
   readonly deregisteredBy: "drain" | "perhaps" | "others";
   /** When the drain's last deregistration was acknowledged, in milliseconds since the epoch. Absent: not known. */

@@ -48,7 +48,7 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly indexPerSecond: number;
   /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
   readonly writableCluster?: string;
-  /** Somebody will ask how the pools fare that nodes are found in. Absent: nobody. */
+  /** The guard will ask for the health of pools with nodes that are drained. Absent: it will not. */
   readonly isGuarded?: boolean;
 }
 
@@ -116,7 +116,7 @@ export class AwsProvider implements CloudProvider {
     });
   }
 
-  /** Keeps what is known of memberships fresh until `signal` aborts. */
+  /** Keeps the index of memberships fresh until `signal` aborts. */
   maintainIndex(signal: AbortSignal): Promise<void> {
     return this.#refresh.run(signal);
   }
@@ -202,7 +202,7 @@ export class AwsProvider implements CloudProvider {
     const read = await this.#reads.read(pool.id, by);
     this.#index.learned(pool.id, read);
     const states = new Map<string, RegistrationState>();
-    // The answer is about everybody, whoever has come meanwhile.
+    // The answer is about all targets, also those that were added meanwhile.
     for (const { target } of which()) states.set(target, "absent");
     for (const listed of read.targets) {
       const { target, state } = registrationOf(pool, listed);
@@ -212,7 +212,7 @@ export class AwsProvider implements CloudProvider {
   }
 
   async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
-    // An instance id is nobody else's, ever.
+    // AWS never reuses an instance id.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
     // All that came back at once are asked about in one call.
     const isOwn = addressMatcher(await this.#asItIsNow(node, by));
@@ -246,7 +246,7 @@ export class AwsProvider implements CloudProvider {
     return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
   }
 
-  /** Whose tag the pools must carry. Undefined: nobody's. */
+  /** Whose tag the pools must carry. Undefined: any pool. */
   #clusterMeant(node: Node): string | undefined {
     if (this.#options.discovery === "vpc") return undefined;
     const cluster = this.#options.clusterName ?? node.cluster;

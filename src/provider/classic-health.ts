@@ -35,7 +35,7 @@ export class ClassicHealth {
     this.#clock = clock;
   }
 
-  /** As AWS last said. Nobody keeps it up to date. */
+  /** The last answer of AWS. It is not kept up to date. */
   known({ id }: Pool): ReadTargets | undefined {
     return this.#known.get(id);
   }
@@ -71,7 +71,7 @@ export class ClassicHealth {
       const { InstanceStates } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
         sent();
         at = this.#clock.now();
-        // Nobody is named: that is about every instance that is registered.
+        // No instance is named: the answer is about every registered one.
         return unlessListed<DescribeInstanceHealthCommandOutput>(this.#aws, name, by, () =>
           this.#aws.classic.send(new DescribeInstanceHealthCommand({ LoadBalancerName: name }), {
             abortSignal: by.signal,

@@ -34,7 +34,7 @@ export class IndexRefresh {
     this.#options = options;
   }
 
-  /** Until `signal` aborts; then it resolves. Whatever fails is tried again later: nobody waits for it. */
+  /** Until `signal` aborts; then it resolves. A failure is retried later: no caller waits for it. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, indexPerSecond } = this.#options;
     if (indexPerSecond <= 0) return;

@@ -9,7 +9,7 @@ import type { MembershipIndex } from "./membership-index.ts";
 import { type AwsPoolTerms, idOf, registrationOf, zoneOf } from "./target-groups.ts";
 import type { TargetReads } from "./target-reads.ts";
 
-/** Nobody reads how a classic load balancer's instances fare but for those who ask. */
+/** Health of a classic load balancer's instances is read only for callers that ask. */
 const CLASSIC_KEPT_MS = 10_000;
 
 export interface PoolHealthsOptions {
@@ -27,7 +27,7 @@ type Targets = ReadTargets["targets"];
 /** How many healthy targets pools have, from the reads that drains make anyway where those are new enough. */
 export class PoolHealths {
   readonly #options: PoolHealthsOptions;
-  /** One function for each list: whoever counts tells by it whether there is something new. */
+  /** One function for each list: a caller that counts sees by it whether the list is new. */
   readonly #zonesOf = new WeakMap<Targets, (target: string) => string | undefined>();
 
   constructor(options: PoolHealthsOptions) {
@@ -107,7 +107,7 @@ export class PoolHealths {
     if (group !== undefined) group.isGuarded = true;
     const read = await reads.readSince(pool.id, notBefore, by);
     index.learned(pool.id, read);
-    // Somebody else's later answer may have come first.
+    // The answer to a later call may have come first.
     const known = this.#known(pool);
     if (known !== undefined && known.at >= read.at) return known;
     return { at: read.at, targets: read.targets.map((listed) => registrationOf(pool, listed)) };

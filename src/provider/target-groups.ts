@@ -36,10 +36,10 @@ const PAGE_SIZE = 400;
 /** AWS refuses larger calls now and then; its own controllers send 100 to 200. */
 const TARGETS_PER_CALL_MAX = 100;
 
-/** More different texts than that are forgotten, and begun anew. */
+/** With more different texts than this, the cache is cleared. */
 const TEXTS_MAX = 100_000;
 
-/** One copy of each text, for what is read again and again: a node has the same name in every pool. */
+/** One copy of each text that is read repeatedly: a node has the same name in every pool. */
 class SameText {
   readonly #known = new Map<string, string>();
 
@@ -93,7 +93,7 @@ export function poolOfGroup(group: TargetGroup): Pool {
   };
 }
 
-/** How a pool works, besides how it lets go: what a guard needs to know. */
+/** Attributes of a pool besides its terms of release. */
 export interface AwsPoolTerms extends PoolTerms {
   /** Cross-zone load balancing. Off: each zone of the load balancer sends to the targets of its own zone alone. */
   readonly crossZone: "on" | "off" | "as-load-balancer";
@@ -273,7 +273,7 @@ export function inBatches<T>(list: readonly T[], size: number): readonly T[][] {
 }
 
 /**
- * What is to be tried again of a batch that was refused as a whole because of some of its members: all but the `named`
+ * The part to retry of a batch that was refused as a whole because of some of its members: all but the `named`
  * ones, or halves where that is none or all. No part is empty; a batch of one has no parts.
  */
 export function inParts<T>(batch: readonly T[], isNamed: (member: T) => boolean): readonly (readonly T[])[] {

@@ -41,7 +41,7 @@ export class TargetReads {
 
   /**
    * Every registered target of the group, as AWS has it after this call. A vanished group holds none. `onSent` runs when
-   * the call is sent: whoever asks after that gets another one.
+   * the call is sent: a later caller gets another one.
    */
   read(arn: string, by: CallFor, onSent: () => void = () => {}): Promise<TargetRead> {
     return this.#shared(arn).ask(onSent, by);
@@ -69,7 +69,7 @@ export class TargetReads {
     let at = 0;
     let number = 0;
     try {
-      // Nobody is named: AWS answers about a named target that has gone in other ways.
+      // No target is named: AWS answers differently about a named target that is gone.
       const { TargetHealthDescriptions } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
         for (const inform of sent()) inform();
         at = this.#clock.now();

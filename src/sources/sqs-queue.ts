@@ -29,7 +29,7 @@ import { Visibility } from "./visibility.ts";
 
 const IN_FLIGHT_MAX = 1_000;
 const SETTLE_MAX_MS = 120_000;
-/** Somebody waits for the process to end. */
+/** The process is asked to end. */
 const RELEASE_MAX_MS = 5_000;
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
 
@@ -47,7 +47,7 @@ interface Announced {
 /**
  * Departures that messages of an SQS queue announce. A message is hidden from other consumers while its drains run, and
  * deleted when all of them have ended and their hooks are completed: whatever ends the process before that, it comes
- * back, here or to somebody else.
+ * back, here or to another reader.
  */
 export class SqsQueue implements EventSource {
   readonly #options: SqsQueueOptions;
@@ -57,10 +57,10 @@ export class SqsQueue implements EventSource {
   readonly #postponing: Postponing;
   readonly #time: AwsTime;
   readonly #inFlight = new Map<string, MessageInFlight>();
-  /** What nobody waits for but the end of `deliveries`. */
+  /** Work that only the end of `deliveries` waits for. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopping = newAbort();
-  /** Ends all calls, when somebody has waited long enough for the process to end. */
+  /** Ends all calls, when the process has taken long enough to end. */
   readonly #cut = newAbort();
   readonly #over = newAbort();
   #hasEnded = false;
@@ -149,7 +149,7 @@ export class SqsQueue implements EventSource {
     const { id: messageId, handle, body, receives } = received;
     if (received.firstReceivedAt !== undefined && receives === 1) this.#time.receivedNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
-    // What is being released may be back before AWS's answer.
+    // A released message may be redelivered before AWS's answer.
     if (known !== undefined && !known.isDone) {
       known.redelivered(handle, clock.now());
       this.#notify({ type: "redelivered", messageId });
@@ -263,7 +263,7 @@ export class SqsQueue implements EventSource {
     await this.#done(message, "delete");
   }
 
-  /** The hook first: were the message deleted first, nobody would complete the hook of a process that dies then. */
+  /** The hook first: were the message deleted first, the hook would stay incomplete if the process died then. */
   async #settle(
     message: MessageInFlight,
     { instanceId, lifecycleAction: action, accountId, isVoluntary, returns }: Announcement,
@@ -391,6 +391,6 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   /** Messages whose drains run, at most; more are left to others. */
   readonly inFlightMax?: number;
   readonly observers: readonly SourceObserver[];
-  /** Somebody waits for the process to end: all calls are cut off soon. */
+  /** The process is asked to end: all calls are cut off soon. */
   readonly abandon: AbortSignal;
 }

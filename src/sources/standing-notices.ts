@@ -8,12 +8,12 @@ import { actAt, boundedDeadline, isRebootOver } from "./notice.ts";
 
 /**
  * - `out`: the machine can go.
- * - `again`: it can't, and somebody should try again while the notice stands.
+ * - `again`: it can't, and its source should retry while the notice exists.
  * - `over`: nothing more is to be done, though it is not out.
  */
 export type NoticeEnd = "out" | "again" | "over";
 
-/** Of an outcome, or of what is reported of it. */
+/** Of an outcome, or of its report. */
 export interface EndedDrain {
   readonly status: DrainOutcome["status"];
   readonly limit?: Pick<DrainLimit, "reason">;
@@ -33,7 +33,7 @@ interface Standing {
   readonly announcement: Announcement;
   /** When it is to be acted upon, in milliseconds since the epoch. Undefined: it has been. */
   dueAt: number | undefined;
-  /** How often somebody tried in vain. */
+  /** Number of failed attempts. */
   attempts: number;
   /** What it said at the last reading, and when that was, in milliseconds since the epoch. */
   last: { readonly deadline: number | undefined; readonly at: number };
@@ -67,7 +67,7 @@ export class StandingNotices {
     this.#onEvent = options.onEvent;
   }
 
-  /** All that `kind` says now: what is new is told, and what it says no more. */
+  /** All notices of `kind` now: new ones and withdrawn ones are reported. */
   see(kind: MetadataKind, announcements: readonly Announcement[]): void {
     const seen = new Map(announcements.map((each) => [`${kind.path} ${each.eventId ?? ""}`, each]));
     for (const [key, { announcement, kind: itsKind }] of this.#standing) {
@@ -94,7 +94,7 @@ export class StandingNotices {
     }
   }
 
-  /** What is to be acted upon now. */
+  /** The notices to act upon now. */
   *due(): Generator<Notice> {
     for (const standing of this.#standing.values()) {
       const { announcement, dueAt } = standing;
@@ -141,7 +141,7 @@ function isSame({ announcement, last }: Standing, other: Announcement, now: Stan
   return movedMs === 0 || (movedMs > 0 && Math.abs(movedMs - (now.at - last.at)) <= MOVED_WITH_TIME_MS);
 }
 
-/** What an outcome means for the notice that was drained for, whoever has drained. */
+/** What an outcome means for the notice that was drained for, in this process or in a service. */
 export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
   switch (status) {
     case "drained":
@@ -164,7 +164,7 @@ export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
   }
 }
 
-/** What there is to tell of instance metadata. */
+/** The events of instance metadata. */
 export type MetadataEvent =
   /** `drainAt`: it is acted upon from then on, in milliseconds since the epoch. Absent: at once. */
   | { readonly type: "noticed"; readonly announcement: Announcement; readonly drainAt?: number }
@@ -172,9 +172,9 @@ export type MetadataEvent =
   | { readonly type: "over"; readonly announcement: Announcement }
   /** It stands there no more. What was drained stays drained. */
   | { readonly type: "withdrawn"; readonly announcement: Announcement }
-  /** Told once, until it says something else. */
+  /** Reported once, until it changes. */
   | { readonly type: "malformed"; readonly path: string; readonly problem: string }
-  /** Told when the reason changes. It is read again, and ever more seldom. */
+  /** Reported when the reason changes. It is retried at growing intervals. */
   | { readonly type: "unreadable"; readonly error: DrainError }
   | { readonly type: "readable" };
 

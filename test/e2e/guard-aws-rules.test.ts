@@ -72,7 +72,7 @@ describe("behind an NLB with one node in each of three zones", () => {
   test("it is refused where it is off, and the refusal says why and what to do", async () => {
     const { region, node } = threeZones("false");
     const message = refusalOf(await guarded(region).ask(node));
-    expect(message).toContain("tcp in eu-west-1a: 1 healthy now, 0 would stay, 1 needed");
+    expect(message).toContain("tcp in eu-west-1a: 1 healthy now, 0 would remain, 1 needed");
     expect(message).toMatch(/Cross-zone load balancing is off, so that each zone needs healthy targets of its own/);
     expect(message).toMatch(/turn it on, or add a node in that zone/);
   });

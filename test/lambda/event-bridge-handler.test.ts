@@ -8,12 +8,14 @@ describe("an event of a rule", () => {
     await answerRule(hookEvent());
     expect(elapsed()).toBe(300);
     expect(isWaiting()).toBe(false);
-    expect(said()).toContain("the hook is completed: Auto Scaling may go on");
+    expect(said()).toContain("hook completed");
   });
 
   test("fails the invocation that has no time for it, which says what to use instead, and is held from then on", async () => {
     const { region, hookEvent, answerRule, elapsed } = await lambdaScene();
-    await expect(answerRule(hookEvent(), 130)).rejects.toThrow(/time is up, .* need the queue$/);
+    await expect(answerRule(hookEvent(), 130)).rejects.toThrow(
+      /^the invocation ended before .* use the queue for holds/,
+    );
     await answerRule(hookEvent(), 900);
     expect(elapsed()).toBe(300);
     expect(region.callsOf("DeregisterTargets")).toHaveLength(1);
@@ -31,7 +33,7 @@ describe("an event of a rule", () => {
     const { hookEvent, answerRule } = await lambdaScene();
     const detail = { ...hookEvent().detail, EC2InstanceId: "node" };
     await expect(answerRule({ ...hookEvent(), detail })).rejects.toThrow(
-      /no event that announces .*EC2InstanceId is 'node'/,
+      /the event does not announce .*EC2InstanceId is 'node'/,
     );
     for (const event of [undefined, null, 1, []]) await expect(answerRule(event)).rejects.toThrow(TypeError);
   });
@@ -60,7 +62,7 @@ describe("an event of a rule", () => {
       detail: { ...event.detail, Destination: "AutoScalingGroup", Action: "ReplaceRootVolume" },
     });
     expect(region.callsOf("DeregisterTargets")).toHaveLength(1);
-    expect(said()).toContain("machine returned: registered again");
+    expect(said()).toContain("node returned");
     const registered = group.listed(clock.now()).filter(({ deregisteredAt }) => deregisteredAt === undefined);
     expect(registered.map(({ id }) => id)).toContain(nodes[1].id);
   });
@@ -84,6 +86,6 @@ describe("an event of a rule", () => {
     const { region, hookEvent, answerRule, said } = await lambdaScene();
     await answerRule({ ...hookEvent(), source: "aws.s3", "detail-type": "Object Created" });
     expect(region.calls).toEqual([]);
-    expect(said()).toEqual(["asks for nothing"]);
+    expect(said()).toEqual(["message ignored"]);
   });
 });

@@ -1,7 +1,8 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { checkAnswersFrom } from "./checked-fetch.ts";
+import { unlistedIn } from "./listed-lines.ts";
 import { CHILD_ACCESS_KEY_ID } from "./printed-policy.ts";
 import { canBeRecognised, keepSecret, searchFolderForSecrets, searchForSecrets } from "./secret-search.ts";
 
@@ -29,7 +30,10 @@ export interface Program {
   readonly options: Pick<SpawnOptions, "cwd" | "uid" | "gid">;
 }
 
-/** A bundle as a process of its own, which the test's end ends. No secret that it gets may stand in what it writes. */
+/**
+ * A bundle as a process of its own, which the test's end ends. No secret that it gets may stand in what it writes, and it
+ * logs only lines that are listed.
+ */
 export class Child {
   readonly finished: Promise<Finished>;
   readonly #process;
@@ -66,7 +70,7 @@ export class Child {
     onTestFinished(async () => {
       this.#process.kill("SIGKILL");
       // Of others' programs some leave children behind, which keep the outputs open.
-      if (typeof program === "string") await this.finished;
+      if (typeof program === "string") expect(unlistedIn((await this.finished).stdout)).toEqual([]);
     });
   }
 

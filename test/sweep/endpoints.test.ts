@@ -51,16 +51,16 @@ const SECRETS: readonly Row[] = [
   stranger("a token in the wrong case", "", [BEARER.toUpperCase()], 403, /^the secret is wrong$/),
   stranger("a quoted token", "", [`Authorization: Bearer "${SECRET}"`], 403, /^the secret is wrong$/),
   stranger("a wrong token beside the right pw", `?pw=${SECRET}`, ["Authorization: Bearer wrong"], 403, /is wrong$/),
-  stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers came, send one$/),
+  stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers were sent, send one$/),
   stranger("a wrong token and the right one", "", ["Authorization: Bearer wrong", BEARER], 403, /came, send one$/),
   stranger("a wrong pw and the right one", `?pw=wrong&pw=${SECRET}`, [], 403, /^the secret is wrong$/),
-  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' stands twice in the query: give it once/),
+  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' is given twice in the query: give it once/),
   stranger("bytes that are no text as pw", "?pw=%ff%fe", [], 403, /^the secret is wrong$/),
   stranger("a secret of seven kilobytes", `?pw=${"x".repeat(7_168)}`, [], 403, /^the secret is wrong$/),
   stranger("a control character in the token", "", ["Authorization: Bearer a\u0001b"], 400, /malformed/),
   row("the secret in the body", request("POST /drain", { body: `{"pw":"${SECRET}"}` }), 401, /send the secret/),
-  row("a path without its question mark", request(`POST /drain&id=${ID}&pw=${SECRET}`), 404, /there is nothing here/),
-  row("an encoded question mark", request(`POST /drain%3Fpw=${SECRET}`), 404, /there is nothing here/),
+  row("a path without its question mark", request(`POST /drain&id=${ID}&pw=${SECRET}`), 404, /no such path/),
+  row("an encoded question mark", request(`POST /drain%3Fpw=${SECRET}`), 404, /no such path/),
   row("a URL for a proxy", request(`POST http://h/drain?pw=${SECRET}`), 400, /send the path alone/),
   row("a URL for a proxy, with a user", request(`POST http://u@h/drain?pw=${SECRET}`), 400, /send the path alone/),
 ];
@@ -86,9 +86,9 @@ const NODES: readonly Row[] = [
   drain("a query without end", `?id=${"i".repeat(10_000)}`, undefined, /the URL is longer than 8192 characters/, 414),
   drain("id and ip", `?id=${ID}&ip=10.0.0.1`, undefined, /'id', 'ip' were given: give exactly one/),
   drain("all three, here and there", `?id=${ID}`, '{"ip":"10.0.0.1","node":"a"}', /'id', 'ip', 'node' were given/),
-  drain("the id in query and body", `?id=${ID}`, `{"id":"${ID}"}`, /'id' stands in the query and in the body/),
-  drain("the id twice", `?id=${ID}&id=${ID}`, undefined, /'id' stands twice in the query/),
-  drain("the id twice in the body", "", `{"id":"${ID}","\\u0069d" : "${ID}"}`, /'id' stands twice in the body/),
+  drain("the id in query and body", `?id=${ID}`, `{"id":"${ID}"}`, /'id' is given in the query and in the body/),
+  drain("the id twice", `?id=${ID}&id=${ID}`, undefined, /'id' is given twice in the query/),
+  drain("the id twice in the body", "", `{"id":"${ID}","\\u0069d" : "${ID}"}`, /'id' is given twice in the body/),
 ];
 
 const FIELDS: readonly Row[] = [
@@ -119,7 +119,7 @@ const FIELDS: readonly Row[] = [
   drain("a moment as deadline", "", `{"id":"${ID}","deadline":"2026-01-01T00:00:00Z"}`, /'deadline' in the body: give/),
   drain("a deadline out of reach", "", `{"id":"${ID}","deadline":1e309}`, /'deadline' in the body: give seconds/),
   drain("a deadline above a day", "", `{"id":"${ID}","deadline":86401}`, /from 0 to 86400/),
-  drain("two deadlines", `?id=${ID}&deadline=5`, `{"deadline":5}`, /'deadline' stands in the query and in the body/),
+  drain("two deadlines", `?id=${ID}&deadline=5`, `{"deadline":5}`, /'deadline' is given in the query and in the body/),
   drain("a number as id", "", '{"id":1}', /'id' in the body: /),
   drain("a number out of reach as id", "", '{"id":1e309}', /'id' in the body: /),
   drain("null as id", "", '{"id":null}', /'id' in the body: /),
@@ -239,7 +239,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
           /'limit' .*whole number from 1 to 1000/,
         ),
       ),
-      drains("the limit twice", "?limit=1&limit=1", 400, /'limit' stands twice in the query/),
+      drains("the limit twice", "?limit=1&limit=1", 400, /'limit' is given twice in the query/),
       drains("an unknown parameter", "?farce=1", 400, /unknown 'farce' in the query: it takes limit and pw/),
       drains("the largest limit", "?limit=1000", 200, undefined),
     ],
@@ -260,7 +260,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         "a cancel where it is not enabled",
         request("DELETE /drains/d-1", { headers: [BEARER] }),
         409,
-        /registers targets again, which is not enabled: set UNDO=true for the service/,
+        /cancelling is not enabled: set UNDO=true for the service/,
       ),
     ],
   },
@@ -294,12 +294,12 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
 
 /** What belongs to no endpoint. */
 const NOWHERE: readonly Row[] = [
-  row("an unknown path", request("GET /drain/all"), 404, /there is nothing here: GET \/openapi\.json says/),
-  row("the root", request("GET /"), 404, /there is nothing here/),
-  row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /there is nothing here/),
-  row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /nothing here/),
-  row("a path with parameters", request("POST /drain;id=x", { headers: [BEARER] }), 404, /there is nothing here/),
-  row("half an escape in the path", request("POST /%zz", { headers: [BEARER] }), 404, /there is nothing here/),
+  row("an unknown path", request("GET /drain/all"), 404, /no such path: GET \/openapi\.json lists/),
+  row("the root", request("GET /"), 404, /no such path/),
+  row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /no such path/),
+  row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /no such path/),
+  row("a path with parameters", request("POST /drain;id=x", { headers: [BEARER] }), 404, /no such path/),
+  row("half an escape in the path", request("POST /%zz", { headers: [BEARER] }), 404, /no such path/),
   row("an escape sequence in the path", request("POST /%1b%5b31m", { headers: [BEARER] }), 404, /^[ -~]+$/),
   row("a backslash in the path", request("POST /\\drain", { headers: [BEARER] }), 400, /path or the Host header/),
   row("a NUL in the path", request("POST /dr\0ain", { headers: [BEARER] }), 400, /malformed/),
@@ -344,9 +344,9 @@ function refusedMethods(path: string, allow: string): readonly Row[] {
 
 function misspelt(path: string): readonly Row[] {
   return [
-    row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /there is nothing here/),
-    row("the path with a slash at its end", request(`GET ${path}/`), 404, /there is nothing here/),
-    row("the path with something behind", request(`GET ${path}${path}${path}`), 404, /there is nothing here/),
+    row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /no such path/),
+    row("the path with a slash at its end", request(`GET ${path}/`), 404, /no such path/),
+    row("the path with something behind", request(`GET ${path}${path}${path}`), 404, /no such path/),
   ];
 }
 

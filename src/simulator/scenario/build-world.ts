@@ -153,7 +153,7 @@ class Building {
     setTags(group.tags, tags);
   }
 
-  /** Wants what the scenario registers, where it is told to look. */
+  /** Wants the registrations of the scenario, in the pools that it controls. */
   #controller({
     intervalSeconds,
     targetGroups = [],

@@ -202,7 +202,9 @@ const policy = z
       .describe("Whom AWS's refusals name. Default: the access key's id."),
     document: policyDocument,
   })
-  .describe("Whoever signs with this access key may do what its IAM policy says. All others may do everything.");
+  .describe(
+    "A caller that signs with this access key may do what its IAM policy allows. All others may do everything.",
+  );
 
 const quotas = z
   .strictObject({

@@ -81,7 +81,7 @@ export class ScaleIn {
     return this.isRetained ? `${state}:Retained` : `${state}:Proceed`;
   }
 
-  /** The actions that somebody may still complete. */
+  /** The actions that may still be completed. */
   activeActions(now: number): readonly LifecycleAction[] {
     const actions = this.#actions ?? [];
     return now < this.#endsAt(actions) ? actions.filter((action) => now < action.endsAt) : [];

@@ -70,7 +70,7 @@ export class TargetGroup {
   readonly healthCheck: HealthCheck;
   readonly tags = new Map<string, string>();
   readonly attributes: Map<string, string>;
-  /** By id, port and zone: every registration that somebody may still act upon, the newest last. */
+  /** By id, port and zone: every registration that may still be acted upon, the newest last. */
   readonly #targets = new Map<string, readonly Target[]>();
   readonly #surroundings: Surroundings;
 
@@ -130,7 +130,7 @@ export class TargetGroup {
     return this.#find(target).at(-1) !== target;
   }
 
-  /** What DescribeTargetHealth lists when nobody is named. */
+  /** What DescribeTargetHealth lists when no target is named. */
   listed(now: number): readonly Target[] {
     return [...this.#targets.values()]
       .map((targets) => spellAsOf(targets, this.#shownAsOf(now)))
@@ -147,7 +147,7 @@ export class TargetGroup {
 
   /** What the API says of a registered or draining target. */
   apiHealth(target: Target, now: number): TargetHealth {
-    // Of a terminated instance AWS goes on saying so for at least ten minutes, to whoever names the target.
+    // Of a terminated instance AWS goes on saying so for at least ten minutes, to a caller that names the target.
     if (hasEndedAsOf(target, this.#shownAsOf(now)) || this.#terminatedAt(target) !== undefined) {
       return {
         state: "draining",

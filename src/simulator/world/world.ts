@@ -95,7 +95,7 @@ export class World {
     return instance;
   }
 
-  /** The machine stops answering at once, whoever still sends it traffic. */
+  /** The machine stops answering at once, even if it still gets traffic. */
   terminateInstance(instance: Instance, at = this.clock.now()): void {
     this.#power.terminate(instance, at);
   }
@@ -161,8 +161,8 @@ export class World {
   }
 
   /**
-   * Brings about what is due by now, each thing at its moment: what Auto Scaling does, what EC2 has said it would do.
-   * Nothing runs in the background, so whoever looks at the world from outside calls it first.
+   * Applies all due changes, each at its moment: what Auto Scaling does, what EC2 has said it would do.
+   * Nothing runs in the background, so code that looks at the world from outside calls it first.
    */
   catchUp(): void {
     const now = this.clock.now();
@@ -174,7 +174,7 @@ export class World {
     }
   }
 
-  /** Tells whoever delivers events what AWS would announce. */
+  /** Notifies the event delivery of each announcement of AWS. */
   announce(announcement: Announcement): void {
     this.notify({ type: "announced", announcement });
   }
@@ -306,10 +306,10 @@ export class World {
   }
 }
 
-/** One thing that is to happen. It is told the moment that was meant, which may have passed. */
+/** One scheduled change. It gets its planned moment, which may have passed. */
 type Happening = (at: number) => void;
 
-/** What is to happen, each at a moment that is known beforehand, in milliseconds since the epoch. */
+/** Scheduled changes, each at a moment that is known beforehand, in milliseconds since the epoch. */
 class Schedule {
   readonly #entries: { readonly at: number; readonly happen: Happening }[] = [];
 
@@ -336,7 +336,7 @@ class Schedule {
   }
 }
 
-/** Lets everything in the world happen at its moment, also when nobody looks, until `signal` aborts. */
+/** Lets everything in the world happen at its moment, also without calls or requests, until `signal` aborts. */
 export function catchUpOnTime(world: World, signal: AbortSignal): void {
   const catchUpAt = (at: number) => {
     world.clock.sleep(at - world.clock.now(), signal).then(

@@ -6,11 +6,11 @@ export function isSnsEnvelope(fields: EventFields): boolean {
   return fields.has("Type") && fields.has("TopicArn");
 }
 
-/** What is inside; undefined where SNS speaks for itself, of subscriptions. */
+/** What is inside; undefined for SNS's own messages about subscriptions. */
 export function inSns(envelope: EventFields): EventFields | undefined {
   if (envelope.text("Type") !== "Notification") return undefined;
   const inside = envelope.document("Message");
-  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is an SNS envelope again");
+  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is a second SNS envelope");
   return inside;
 }
 

@@ -48,8 +48,8 @@ function readEnvelope(fields: EventFields, left = ENVELOPES_MAX): EventReading {
 function readFields(fields: EventFields): EventReading {
   if (isEventBridgeEvent(fields)) return readEventBridgeEvent(fields);
   if (isLifecycleNotification(fields)) return readLifecycleNotification(fields);
-  // Auto Scaling and S3 test their targets so, and Auto Scaling tells so of instances that it has started and terminated.
+  // Auto Scaling and S3 test their targets so, and Auto Scaling announces the instances that it has started and terminated.
   if (fields.has("Event") && fields.has("Service"))
     return nothingAsked(`${fields.text("Service")}: ${fields.text("Event")}`);
-  throw new MalformedEvent("it is no event: it has neither detail-type nor LifecycleTransition, Event nor Records");
+  throw new MalformedEvent("it is not an event: it has no detail-type, LifecycleTransition, Event or Records");
 }
