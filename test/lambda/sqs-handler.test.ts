@@ -77,7 +77,7 @@ describe("a batch of a queue's messages", () => {
       expect.objectContaining({ level: "info", messageId: "m-1", node: nodes[0].id, msg: "termination announced" }),
     );
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: "warn", messageId: "m-2", problem: expect.stringContaining("JSON") }),
+      expect.objectContaining({ level: "warn", messageId: "m-2", error: expect.stringContaining("JSON") }),
     );
     expect(lines.every(({ time }) => /^\d{4}-\d\d-\d\dT/.test(String(time)))).toBe(true);
   });
