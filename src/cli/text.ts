@@ -48,8 +48,19 @@ export function nodeStatusText(status: NodeStatusReport, width = Number.POSITIVE
     rows.length === 0 ? [nowhere(status)] : table(["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], rows, width);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
   const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`];
-  const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...runningText(status)];
+  const drains = [...runningText(status), ...lastDrainText(status)];
+  const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...drains];
   return lines.map((line) => wrapped(line, width)).join("\n");
+}
+
+function lastDrainText({ lastDrain }: NodeStatusReport): readonly string[] {
+  if (lastDrain === undefined) return [];
+  const { drainId, startedAt, endedAt, status, undo, outcome } = lastDrain;
+  const undone = { running: " It is being undone.", ended: " It was undone." };
+  const more = undo === undefined ? "" : undone[undo];
+  const head = `The last drain ${drainId} ended at ${clockTime(endedAt)} with the outcome '${status}'.${more}`;
+  if (outcome === undefined) return ["", head];
+  return ["", head, ...outcomeText(outcome, Date.parse(endedAt) - Date.parse(startedAt)).split("\n")];
 }
 
 export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: number): string {
@@ -263,6 +274,8 @@ export function undoText({ drainId, node, registrations }: UndoReport): string {
   const count = (state: UndoneReport["state"]) => registrations.filter((one) => one.state === state).length;
   const again = `${times(count("registered"))} registered again`;
   const failed = count("failed");
+  if (registrations.every(({ state }) => state === "untouched"))
+    return `Nothing to undo: the drain ${drainId} of ${node.id} had deregistered nothing.`;
   const summary =
     failed === 0
       ? `Drain ${drainId} of ${node.id} is undone: ${again}.`

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { newAbort, WOKEN, whenAborted } from "./abort.ts";
+import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import {
@@ -26,15 +26,16 @@ import {
 } from "./outcome.ts";
 import type { PastOf } from "./past.ts";
 import {
+  type DrainLimit,
   type DrainPlan,
   type DrainTimes,
   deadlineLimit,
-  drainLimit,
+  earlier,
   type LongestHold,
   type Patience,
-  timeoutLimit,
 } from "./plan.ts";
 import { type AskedRequest, JointRequest } from "./request.ts";
+import { type Waiter, Waiters } from "./waiters.ts";
 
 const SEARCH_MAX_MS = 600_000;
 
@@ -51,11 +52,6 @@ export interface DrainRunOptions {
   readonly onEvent: (run: DrainRun, registration: Registration, event: RegistrationEvent) => void;
 }
 
-/** A caller that waits for the outcome. */
-interface Waiter extends Patience {
-  readonly answer: (outcome: DrainOutcome) => void;
-}
-
 /** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
 export class DrainRun implements RegistrationOwner {
   readonly id: string;
@@ -64,11 +60,14 @@ export class DrainRun implements RegistrationOwner {
   readonly startedAt: number;
   /** What everybody who waits has asked for. */
   readonly asked: JointRequest;
+  /** Resolves once the drain can't be refused any more. Pending where it is refused. */
+  readonly begun: Promise<void>;
+  #begun: () => void = () => {};
   isRefused = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: Waiters;
   readonly #onEvent: DrainRunOptions["onEvent"];
   readonly #registrations: DrainingRegistration[] = [];
   /** Where the configured discovery leaves the node registered. */
@@ -88,7 +87,12 @@ export class DrainRun implements RegistrationOwner {
     this.startedAt = startedAt;
     this.#clock = clock;
     this.#times = times;
+    this.#waiters = new Waiters(times);
     this.asked = new JointRequest({ isGuarded });
+    const allowed = new Promise<void>((resolve) => {
+      this.#begun = resolve;
+    });
+    this.begun = isGuarded ? Promise.race([allowed, this.asked.insisted]) : Promise.resolve();
     this.#onEvent = onEvent;
   }
 
@@ -148,8 +152,8 @@ export class DrainRun implements RegistrationOwner {
 
   /** How it stands now. */
   get report(): RunningDrain {
-    const { id, startedAt, deadline, waiting } = this;
-    const limit = drainLimit({ startedAt, deadline, waiting, times: this.#times, hold: this.#longestHold() });
+    const { id, startedAt } = this;
+    const limit = earlier(this.#deadlineLimit, this.#waiters.last(this.#longestHold()));
     const registrations = this.#fates();
     return { drainId: id, startedAt, reasons: this.asked.reasons, ...(limit && { limit }), registrations };
   }
@@ -188,12 +192,14 @@ export class DrainRun implements RegistrationOwner {
 
   /** Every pool has been asked; or the guard has allowed the drain: what kept it from that is over. */
   passed(what: "search" | "guard"): void {
+    if (what === "guard") this.#begun();
     this.#searched ||= what === "search";
     this.#trouble = undefined;
   }
 
   planned({ longestHoldMs }: Pick<DrainPlan, "longestHoldMs">): void {
     this.#planned = { longestHoldMs, at: this.#clock.now() };
+    this.#learnLimit();
     this.#armLimits();
   }
 
@@ -218,21 +224,20 @@ export class DrainRun implements RegistrationOwner {
    */
   join(request: AskedRequest, signal: AbortSignal): Promise<DrainOutcome> {
     const { askedAt, timeoutMs } = request;
+    const before = this.deadline;
     this.asked.add(request);
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        askedAt,
-        timeoutMs,
-        answer: (outcome) => {
-          signal.removeEventListener("abort", abandon);
-          resolve(outcome);
-        },
+      let stay = () => {};
+      const answer = (outcome: DrainOutcome) => {
+        stay();
+        resolve(outcome);
       };
-      const abandon = () => this.#leave(waiter, ABANDONED);
-      this.#waiters.add(waiter);
-      this.#armLimits();
-      if (signal.aborted) abandon();
-      else signal.addEventListener("abort", abandon, { once: true });
+      const waiter: Waiter = { askedAt, timeoutMs, answer };
+      const mayBeNext = this.#waiters.add(waiter);
+      this.#learnLimit();
+      if (mayBeNext || this.deadline !== before) this.#armLimits();
+      if (signal.aborted) this.#leave(waiter, ABANDONED);
+      else stay = onAbort(signal, () => this.#leave(waiter, ABANDONED));
       this.#outcome?.then(waiter.answer, reject);
     });
   }
@@ -250,10 +255,16 @@ export class DrainRun implements RegistrationOwner {
     else waiter.answer(this.#unfinished(why));
   }
 
-  /** Begins to wait for the limits as they are now; code that changes one calls this again. */
+  get #deadlineLimit(): DrainLimit | undefined {
+    return deadlineLimit({ startedAt: this.startedAt, deadline: this.deadline, times: this.#times });
+  }
+
+  #learnLimit(): void {
+    this.#mustEndBy = earlier(this.#deadlineLimit, this.#waiters.last())?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Begins to wait for the limits as they are now. To be called again when one may pass sooner than before. */
   #armLimits(): void {
-    const { startedAt, deadline, waiting } = this;
-    this.#mustEndBy = drainLimit({ startedAt, deadline, waiting, times: this.#times })?.at ?? Number.POSITIVE_INFINITY;
     this.#timer.abort(WOKEN);
     this.#timer = newAbort();
     this.#awaitLimits(this.#timer.signal).catch(() => {}); // The drain has ended, or a limit was changed.
@@ -262,7 +273,7 @@ export class DrainRun implements RegistrationOwner {
   async #awaitLimits(signal: AbortSignal): Promise<void> {
     while (!this.signal.aborted) {
       const now = this.#clock.now();
-      const deadline = deadlineLimit({ startedAt: this.startedAt, deadline: this.deadline, times: this.#times });
+      const deadline = this.#deadlineLimit;
       if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
       // Holds that begin again meanwhile move the timeouts: they are asked for again afterwards.
       const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
@@ -274,14 +285,12 @@ export class DrainRun implements RegistrationOwner {
   /** Answers the callers whose timeout has passed, and returns when the next one does. */
   #dismiss(now: number): number {
     const hold = this.#longestHold();
-    let next = Number.POSITIVE_INFINITY;
-    for (const waiter of [...this.#waiters]) {
-      const limit = timeoutLimit(waiter, this.#times, hold);
-      if (limit === undefined) continue;
-      if (limit.at <= now) this.#leave(waiter, new LimitPassed(limit));
-      else next = Math.min(next, limit.at);
+    for (;;) {
+      const next = this.#waiters.next(hold);
+      if (next === undefined) return Number.POSITIVE_INFINITY;
+      if (next.limit.at > now) return next.limit.at;
+      this.#leave(next.waiter, new LimitPassed(next.limit));
     }
-    return next;
   }
 
   #longestHold(): LongestHold | undefined {

@@ -3,7 +3,7 @@ import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import { DrainGuard } from "./drain-guard.ts";
-import type { DrainRecord } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
@@ -13,11 +13,18 @@ import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
-import { NodeLookup, toFind } from "./node-lookup.ts";
+import { NodeLookups, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
-import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain, Superseded } from "./outcome.ts";
+import {
+  type DrainOutcome,
+  type EndedDrain,
+  endBefore,
+  type NodeStatus,
+  type RunningDrain,
+  Superseded,
+} from "./outcome.ts";
 import { isStale, mostPatientFirst, type ResumedState, resumedStateOf } from "./past.ts";
-import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
+import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
@@ -51,6 +58,7 @@ export class Drainer {
   readonly #nodeWatch: NodeWatch;
   readonly #planner: Planner;
   readonly #finder: Finder;
+  readonly #lookups: NodeLookups;
   readonly #runs = new Map<string, DrainRun>();
   readonly #journals = new WeakMap<DrainRun, Journal>();
   /** One a pool that a node leaves, by the pool's id. */
@@ -67,6 +75,7 @@ export class Drainer {
     this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
+    this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
       runs: this.#runs,
@@ -92,17 +101,12 @@ export class Drainer {
     const { clock, times } = this.#options;
     const asked = { ...request, askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
-    const lookup = new NodeLookup(asked, this.#options);
-    try {
-      if (request.dryRun)
-        return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
-      const node = await withLimit({ clock, limit, signal }, (within) => lookup.resolve(within));
-      const { run, recorded } = this.#runFor(node, asked, signal);
-      const outcome = run.join(asked, signal).then((ended) => this.#withUndo(ended));
-      return { drain: { id: run.id, node: run.node }, recorded, outcome };
-    } catch (error) {
-      return withoutDrain(endBefore(error, lookup.trouble, signal));
-    }
+    if (request.dryRun) return this.#acceptDryRun(request, limit, signal);
+    const { node, trouble, error } = await this.#lookups.find(asked, limit, signal);
+    if (node === undefined) return withoutDrain(endBefore(error, trouble, signal));
+    const { run, recorded } = this.#runFor(node, asked, signal);
+    const outcome = run.join(asked, signal).then((ended) => this.#withUndo(ended));
+    return { drain: { id: run.id, node: run.node }, recorded, begun: run.begun, outcome };
   }
 
   /** See `Planner.plan`. */
@@ -111,8 +115,24 @@ export class Drainer {
   }
 
   /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
-  status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
-    return this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
+  async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
+    const status = await this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
+    if (status.drain !== undefined) return status;
+    const lastDrain = await this.#lastDrainOf(status.node, signal);
+    return lastDrain === undefined ? status : { ...status, lastDrain };
+  }
+
+  /** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
+  async #lastDrainOf({ id }: Node, signal: AbortSignal): Promise<EndedDrain | undefined> {
+    const { ledger } = this.#options;
+    const last = ledger?.listOf(id).find(({ end }) => end !== undefined);
+    if (ledger === undefined || last?.end === undefined) return undefined;
+    const { drain: drainId, startedAt, reasons, end, undo } = last;
+    const entries = await ledger.read(drainId, signal).catch(() => undefined);
+    signal.throwIfAborted();
+    const outcome = entries && drainRecord(entries)?.end?.outcome;
+    const ended = { drainId, startedAt, reasons, endedAt: end.at, status: end.status };
+    return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
   }
 
   /**
@@ -170,7 +190,7 @@ export class Drainer {
         await run.untilAll(({ isOver }) => isOver);
         await untilEarlierTryIsOver(
           run,
-          { ...this.#options, searchedAt, notify: (event) => this.#notify(event) },
+          { ...this.#options, searchedAt, resumed, notify: (event) => this.#notify(event) },
           signal,
         );
       });
@@ -288,10 +308,21 @@ export class Drainer {
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       journal?.ended(outcome);
-      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs: clock.now() - startedAt });
+      const { deadline } = run;
+      const tookMs = clock.now() - startedAt;
+      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });
     };
     run.begin((begun) => this.#takeOut(begun, abandon, resumed), onEnd);
     return run;
+  }
+
+  async #acceptDryRun(request: DrainRequest, limit: DrainLimit | undefined, signal: AbortSignal): Promise<Accepted> {
+    const { clock } = this.#options;
+    try {
+      return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
+    } catch (error) {
+      return withoutDrain(endBefore(error, undefined, signal));
+    }
   }
 
   async #planned(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {

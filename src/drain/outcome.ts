@@ -147,6 +147,22 @@ export interface NodeStatus extends FoundRegistrations {
   /** It was so then, and may have changed since, in milliseconds since the epoch. */
   readonly asOf: number;
   readonly drain?: RunningDrain;
+  /** The last one that has ended. Absent while one runs, where none is known, and without a ledger. */
+  readonly lastDrain?: EndedDrain;
+}
+
+/** A drain that has ended. Moments are milliseconds since the epoch. */
+export interface EndedDrain {
+  readonly drainId: string;
+  readonly startedAt: number;
+  /** Why, in the callers' words. */
+  readonly reasons: readonly string[];
+  readonly endedAt: number;
+  readonly status: Exclude<DrainOutcome["status"], "planned">;
+  /** Absent: it was not cancelled. */
+  readonly undo?: "running" | "ended";
+  /** Absent where it could not be read. */
+  readonly outcome?: DrainOutcome;
 }
 
 /** No caller waits for the drain any more. */

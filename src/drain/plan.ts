@@ -209,7 +209,8 @@ export function timeoutLimit(
   return { reason: "timeout", at: Math.max(askedAt, hold.since) + hold.longestMs + TIMEOUT_SLACK_MS };
 }
 
-function earlier(one: DrainLimit | undefined, other: DrainLimit | undefined): DrainLimit | undefined {
+/** Of two limits of which there may be none. */
+export function earlier(one: DrainLimit | undefined, other: DrainLimit | undefined): DrainLimit | undefined {
   return one === undefined || (other !== undefined && other.at < one.at) ? other : one;
 }
 

@@ -4,7 +4,7 @@ import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { GuardedPool, Refusal, Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
-import type { DrainOutcome, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
+import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 import { type UndoOutcome, undoFailure } from "./undo.ts";
@@ -103,8 +103,13 @@ export function planReport(plan: DrainPlan) {
 }
 
 /** For a caller that does not wait for the outcome. */
-export function acceptedReport({ id, node }: AcceptedDrain) {
-  return { status: "accepted" as const, drainId: id, node: nodeReport(node) };
+export function acceptedReport({ id, node }: AcceptedDrain, hasBegun = true) {
+  return {
+    status: "accepted" as const,
+    drainId: id,
+    node: nodeReport(node),
+    ...(hasBegun ? {} : { begun: false as const }),
+  };
 }
 
 /** Where a node is registered now, and the drain that runs for it. */
@@ -115,6 +120,19 @@ export function nodeStatusReport(status: NodeStatus) {
     registrations: status.registrations.map(foundReport),
     ...elsewhereReport(status),
     ...(status.drain && { drain: runningReport(status.drain) }),
+    ...(status.lastDrain && { lastDrain: endedDrainReport(status.lastDrain) }),
+  };
+}
+
+function endedDrainReport({ drainId, startedAt, reasons, endedAt, status, undo, outcome }: EndedDrain) {
+  return {
+    drainId,
+    startedAt: new Date(startedAt).toISOString(),
+    reasons,
+    endedAt: new Date(endedAt).toISOString(),
+    status,
+    ...(undo && { undo }),
+    ...(outcome && { outcome: outcomeReport(outcome) }),
   };
 }
 

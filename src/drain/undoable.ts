@@ -11,8 +11,9 @@ export interface Undoable {
    * - `drain`: the drain; it is to be registered again.
    * - `perhaps`: it is unknown, and a call may have been in flight: it may still be registered.
    * - `others`: another program, before the drain.
+   * - `none`: the drain was refused, and deregistered nothing.
    */
-  readonly deregisteredBy: "drain" | "perhaps" | "others";
+  readonly deregisteredBy: "drain" | "perhaps" | "others" | "none";
   /** When the drain's last deregistration was acknowledged, in milliseconds since the epoch. Absent: not known. */
   readonly since?: number;
   /** An earlier try has registered it again, and nothing is left to do. */

@@ -59,7 +59,7 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   found: ({ first, registrations, elsewhere }) => isCount(first) && areListed(registrations) && areListed(elsewhere),
   planned: ({ limit, longestHoldMs, warnings }) =>
     isRecord(limit) && isMoment(limit["at"]) && isMoment(longestHoldMs) && Array.isArray(warnings),
-  deregistered: (fields) => numbered(fields) && (fields["since"] === undefined || isMoment(fields["since"])),
+  deregistered: (fields) => numbered(fields) && isMomentIfGiven(fields["since"]),
   "deregistering-again": numbered,
   "deregister-failed": troubled,
   "look-failed": troubled,
@@ -92,6 +92,10 @@ function isMoment(value: unknown): boolean {
   return typeof value === "number" && Number.isFinite(value);
 }
 
+function isMomentIfGiven(value: unknown): boolean {
+  return value === undefined || isMoment(value);
+}
+
 function isError(value: unknown): boolean {
   return isRecord(value) && typeof value["code"] === "string" && typeof value["message"] === "string";
 }
@@ -101,7 +105,8 @@ function isNode(value: unknown): boolean {
 }
 
 function isRequest(value: unknown): boolean {
-  return isRecord(value) && isMoment(value["askedAt"]);
+  // Files of before say nothing of earlier tries.
+  return isRecord(value) && isMoment(value["askedAt"]) && isMomentIfGiven(value["firstTriedAt"]);
 }
 
 function areListed(value: unknown): boolean {

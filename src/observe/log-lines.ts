@@ -49,6 +49,10 @@ export const LOG_LINES = {
   "shutdown started": line("info"),
   /** SHUTDOWN_GRACE has passed, or a second SIGTERM came: running drains end now. Their targets stay deregistered. */
   "drains abandoned": line("warn"),
+  /** The service stops before a resumed drain or an undo has ended. With STATE_DIR, the next start resumes it. */
+  "background work interrupted": line("warn", "what"),
+  /** A resumed drain, an undo or another part of the service failed. The other parts continue. */
+  "background work failed": line("error", "what", "error"),
   /** The process ends. */
   stopped: line("info"),
   /** The permissions that drains read with are sufficient. */
@@ -237,6 +241,8 @@ export const LOG_LINES = {
   "rebalance undo scheduled": line("info", "node", "until"),
   /** The interruption followed the recommendation. */
   "rebalance confirmed": line("info", "node"),
+  /** EC2 recommended again to replace the instance: the time until the undo starts again. */
+  "rebalance recommended again": line("info", "node"),
   /** No interruption followed. The node is registered again. */
   "rebalance undone": line("info", "node"),
   /** No interruption followed. There was nothing to register again. */

@@ -32,6 +32,7 @@ import {
   withAddressesOf,
 } from "./instances.ts";
 import { KnownInstances } from "./known-instances.ts";
+import { KnownTags } from "./known-tags.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
 import { obstaclesTo } from "./obstacles.ts";
@@ -60,6 +61,7 @@ export class AwsProvider implements CloudProvider {
   readonly #instances: InstanceLookup;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
+  readonly #tags: KnownTags;
   readonly #classicHealth: ClassicHealth;
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
@@ -79,7 +81,8 @@ export class AwsProvider implements CloudProvider {
     this.#instances = new InstanceLookup(aws, clock);
     this.#reads = new TargetReads(aws, clock);
     this.#classicReads = new ClassicReads(aws, clock);
-    this.#terms = new KnownTerms(aws, clock, options.writableCluster);
+    this.#tags = new KnownTags(aws, clock);
+    this.#terms = new KnownTerms(aws, clock, this.#tags, options.writableCluster);
     this.#index = new MembershipIndex({
       aws,
       clock,
@@ -87,6 +90,7 @@ export class AwsProvider implements CloudProvider {
       classicReads: this.#classicReads,
       classicHealth: this.#classicHealth,
       terms: this.#terms,
+      tags: this.#tags,
       crossZone,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
@@ -175,7 +179,20 @@ export class AwsProvider implements CloudProvider {
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    await registerIn(this.#aws, pool, async (max) => take(max), by);
+    const taken: Registration[] = [];
+    const refused = new Set<string>();
+    const refuses: CallFor["refuses"] = (targets, why) => {
+      for (const target of targets) refused.add(target);
+      by.refuses?.(targets, why);
+    };
+    const taking = async (max: number) => {
+      const registrations = take(max);
+      taken.push(...registrations);
+      return registrations;
+    };
+    await registerIn(this.#aws, pool, taking, { ...by, refuses });
+    const again = taken.filter(({ target }) => !refused.has(target));
+    if (again.length > 0) this.#index.registered(pool, again);
   }
 
   obstacles(
@@ -243,7 +260,7 @@ export class AwsProvider implements CloudProvider {
   /** Which of the listed pools are meant. */
   async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
     const cluster = this.#clusterMeant(node);
-    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
+    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, this.#tags, by);
   }
 
   /** Whose tag the pools must carry. Undefined: any pool. */

@@ -28,6 +28,9 @@ const DESCRIBE: AwsAction = {
 const FILTER_VALUES_MAX = 200;
 const PAGE_SIZE = 1_000;
 
+type InstancesPage = Pick<DescribeInstancesCommandOutput, "Reservations" | "NextToken">;
+const NO_INSTANCES: InstancesPage = { Reservations: [] };
+
 /** The live one of `found`, which are all instances that `reference` fits. See `CloudProvider.resolve` for what it throws. */
 export function theLiveOne(found: readonly Instance[], reference: NodeReference, search: InstanceSearch): Node {
   const isHere = ({ VpcId }: Instance) => search.vpcId === undefined || reference.by === "id" || VpcId === search.vpcId;
@@ -88,7 +91,6 @@ async function findInState(
   states: readonly string[],
   by: CallFor,
 ): Promise<ReadonlySet<string>> {
-  // No id at all would ask for the whole account.
   if (nodes.length === 0) return new Set();
   // No other instance is described: that would be much to read repeatedly.
   const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: [...states] } };
@@ -105,7 +107,7 @@ export interface InstanceFilter {
 
 /**
  * By filters alone: unknown ids are then absent from the answer, where naming them would fail the whole call.
- * `values` is asked once, when the first call is sent.
+ * `values` is asked once, when the first call is sent: where there are none by then, none is.
  */
 export async function describeInstances(
   aws: AwsAccess,
@@ -118,10 +120,13 @@ export async function describeInstances(
   let asked = false;
   let token: string | undefined;
   do {
-    const page: DescribeInstancesCommandOutput = await aws.caller.call(DESCRIBE, by, () => {
+    const page: InstancesPage = await aws.caller.call(DESCRIBE, by, async () => {
       if (!asked) batches = [...inBatches([...new Set(values())], FILTER_VALUES_MAX)];
       asked = true;
-      const Filters = [{ Name: filter, Values: [...(batches[0] ?? [])] }, ...(and === undefined ? [] : [and])];
+      const [batch] = batches;
+      // A filter without values would ask for the whole account. What was to be asked may be known by now.
+      if (batch === undefined) return NO_INSTANCES;
+      const Filters = [{ Name: filter, Values: [...batch] }, ...(and === undefined ? [] : [and])];
       const input = { Filters, MaxResults: PAGE_SIZE, ...(token === undefined ? {} : { NextToken: token }) };
       return aws.ec2.send(new DescribeInstancesCommand(input), { abortSignal: by.signal });
     });

@@ -7,6 +7,7 @@ import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
+import type { KnownTags } from "./known-tags.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
@@ -25,6 +26,8 @@ const LIST_KEPT_MS = 150_000;
 
 const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
 
+const REGISTERED = { state: "initial", detail: "initial", isHealthy: false } as const;
+
 export interface MembershipIndexOptions {
   readonly aws: AwsAccess;
   readonly clock: Clock;
@@ -32,6 +35,7 @@ export interface MembershipIndexOptions {
   readonly classicReads: ClassicReads;
   readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
+  readonly tags: KnownTags;
   readonly crossZone: CrossZoneSettings;
   /** Reads are remembered for later drains. */
   readonly remembers: boolean;
@@ -62,7 +66,7 @@ export class MembershipIndex {
 
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
-    this.pools = new PoolList(options.aws, options.clock, () => this.#listed());
+    this.pools = new PoolList(options.aws, options.clock, (changed) => this.#listed(changed));
   }
 
   /** See `CloudProvider.findRegistrations`. */
@@ -126,6 +130,19 @@ export class MembershipIndex {
     );
   }
 
+  /** These were registered again: until the next read that is all there is to say of them. */
+  registered({ id }: Pool, again: readonly Registration[]): void {
+    const targets = new Set(again.map(({ target }) => target));
+    const classic = this.pools.classics.get(id);
+    if (classic !== undefined) classic.instances = new Set([...classic.instances, ...targets]);
+    const group = this.pools.groups.get(id);
+    // Of a group that was never read nothing is told before it was.
+    if (group === undefined || !Number.isFinite(group.readAt)) return;
+    this.#members.changed();
+    const others = group.registrations.filter(({ target }) => !targets.has(target));
+    group.registrations = [...others, ...again.map((one) => ({ ...one, ...REGISTERED }))];
+  }
+
   /** What a group was found to hold: passed on to running searches, and remembered. */
   learned(groupId: string, { at, number, targets }: TargetRead): void {
     const group = this.pools.groups.get(groupId);
@@ -169,8 +186,8 @@ export class MembershipIndex {
     }
     // Listed again for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
-    const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
-    if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
+    // Also of those that it knew of: a name may belong to another load balancer by now. Tags are remembered.
+    search.means(await meant(node, this.pools, by));
     // It may have ended meanwhile: another one's read has failed.
     if (!this.#searches.has(search)) return;
     const classics = this.pools.classicsOf(node);
@@ -251,12 +268,15 @@ export class MembershipIndex {
   }
 
   /** The list of another call may have brought groups that searches must read, or taken away the last that they wait for. */
-  #listed(): void {
+  #listed(changed: ReadonlySet<string>): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, classicHealth, terms, crossZone } = this.#options;
+    const { reads, classicReads, classicHealth, terms, tags, crossZone } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
-    for (const cache of [reads, classicReads, classicHealth, terms]) cache.retainOnly(isThere);
+    reads.retainOnly(isThere);
+    const isTheSame = (id: string) => isThere(id) && !changed.has(id);
+    for (const cache of [classicReads, classicHealth, terms]) cache.retainOnly(isTheSame);
+    for (const id of changed) tags.names.forget(id);
     const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
     crossZone.retainOnly((arn) => loadBalancers.has(arn));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);

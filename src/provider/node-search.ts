@@ -82,11 +82,6 @@ export class NodeSearch {
     this.#wake();
   }
 
-  /** Whether it knows of each of the pools if it is meant. */
-  knowsAll(pools: readonly Pool[]): boolean {
-    return pools.every((pool) => this.#isMeant?.(pool) !== undefined);
-  }
-
   end(): void {
     this.#ended = true;
     this.#wake();

@@ -8,7 +8,7 @@ import type { CallFor, Node, Pool, Registration } from "../drain/cloud-provider.
 import { classicRegistrationOf, listClassicLoadBalancers, poolOfClassic } from "./classic-load-balancers.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
 import { addressMatcher } from "./instances.ts";
-import { tagsByArn, tagsByName } from "./tags.ts";
+import type { KnownTags } from "./known-tags.ts";
 import { idOf, listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
 /** No classic load balancer drains for longer (the largest draining timeout). */
@@ -37,6 +37,8 @@ export interface KnownGroup {
 /** A classic load balancer: its listing names its instances. */
 export interface KnownClassic {
   readonly pool: Pool;
+  /** The same of two listings: it is the same load balancer, and not another one of its name. */
+  readonly identity: string;
   readonly network: string;
   readonly watchedSince: number;
   /** By its newest listing. */
@@ -54,10 +56,14 @@ export class PoolList {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   readonly #list: SharedCall<undefined, void>;
-  readonly #onListed: () => void;
+  readonly #onListed: (changed: ReadonlySet<string>) => void;
 
-  /** `onListed` runs whenever AWS's answer has been taken down, whichever caller asked for it. */
-  constructor(aws: AwsAccess, clock: Clock, onListed: () => void) {
+  /**
+   * `onListed` runs whenever AWS's answer has been taken down, whoever asked for it. `changed`: the ids of pools of which
+   * nothing that was known before holds: a classic load balancer was made again under its name, or another kind of load
+   * balancer uses the group.
+   */
+  constructor(aws: AwsAccess, clock: Clock, onListed: (changed: ReadonlySet<string>) => void) {
     this.#aws = aws;
     this.#clock = clock;
     this.#onListed = onListed;
@@ -81,12 +87,17 @@ export class PoolList {
    * Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. Undefined of a
    * pool that was not listed yet.
    */
-  async taggedWith(cluster: string, node: Node, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
+  async taggedWith(
+    cluster: string,
+    node: Node,
+    tags: KnownTags,
+    by: CallFor,
+  ): Promise<(pool: Pool) => boolean | undefined> {
     const groups = this.groupsOf(node);
     const arns = new Set(groups.flatMap(({ pool, loadBalancerArns }) => [pool.id, ...loadBalancerArns]));
     const names = this.classicsOf(node).map(({ pool }) => pool.id);
-    const [byArn, byName] = await Promise.all([tagsByArn(this.#aws, [...arns], by), tagsByName(this.#aws, names, by)]);
-    const isTagged = (tags: ReadonlyMap<string, string> | undefined) => carriesClusterTag(tags ?? new Map(), cluster);
+    const [byArn, byName] = await Promise.all([tags.arns.of([...arns], by), tags.names.of(names, by)]);
+    const isTagged = (its: ReadonlyMap<string, string> | undefined) => carriesClusterTag(its ?? new Map(), cluster);
     const tagged = new Set<string>();
     const asked = new Set([...groups.map(({ pool }) => pool.id), ...names]);
     for (const { pool, loadBalancerArns } of groups) {
@@ -106,25 +117,27 @@ export class PoolList {
       listTargetGroups(this.#aws, by, onSent),
       listClassicLoadBalancers(this.#aws, by, onSent),
     ]);
+    const changed = new Set<string>();
     const holdNodes = groups.filter(({ TargetType }) => TargetType === "instance" || TargetType === "ip");
     retainOnly(
       this.groups,
-      holdNodes.map((group) => this.#knownGroup(group)),
+      holdNodes.map((group) => this.#knownGroup(group, changed)),
     );
     retainOnly(
       this.classics,
-      classics.map((classic) => this.#knownClassic(classic, at)),
+      classics.map((classic) => this.#knownClassic(classic, at, changed)),
     );
     this.listedAt = at;
-    this.#onListed();
+    this.#onListed(changed);
   }
 
-  #knownGroup(group: TargetGroup): KnownGroup {
+  #knownGroup(group: TargetGroup, changed: Set<string>): KnownGroup {
     const pool = poolOfGroup(group);
     const loadBalancerArns = group.LoadBalancerArns ?? [];
     const known = this.groups.get(pool.id);
     if (known !== undefined) {
       // One object a pool, for as long as it is the same: registrations share it.
+      if (known.pool.kind !== pool.kind) changed.add(pool.id);
       if (known.pool.kind !== pool.kind || known.pool.loadBalancer !== pool.loadBalancer) known.pool = pool;
       known.loadBalancerArns = loadBalancerArns;
       return known;
@@ -143,22 +156,32 @@ export class PoolList {
     };
   }
 
-  #knownClassic(
-    { LoadBalancerName = "", VPCId = "", Instances = [] }: LoadBalancerDescription,
-    at: number,
-  ): KnownClassic {
-    const known = this.classics.get(LoadBalancerName) ?? {
-      pool: poolOfClassic(LoadBalancerName),
-      network: VPCId,
-      watchedSince: at,
-      instances: new Set(),
-      listedAt: new Map(),
-    };
+  #knownClassic(listed: LoadBalancerDescription, at: number, changed: Set<string>): KnownClassic {
+    const { LoadBalancerName = "", VPCId = "", Instances = [] } = listed;
+    const identity = identityOf(listed);
+    const before = this.classics.get(LoadBalancerName);
+    if (before !== undefined && before.identity !== identity) changed.add(LoadBalancerName);
+    const known =
+      before?.identity === identity
+        ? before
+        : {
+            pool: poolOfClassic(LoadBalancerName),
+            identity,
+            network: VPCId,
+            watchedSince: at,
+            instances: new Set<string>(),
+            listedAt: new Map<string, number>(),
+          };
     for (const [id, last] of known.listedAt) if (at - last > CLASSIC_DRAINS_MAX_MS) known.listedAt.delete(id);
     known.instances = new Set(Instances.map(({ InstanceId = "" }) => InstanceId));
     for (const id of known.instances) known.listedAt.set(id, at);
     return known;
   }
+}
+
+/** A name is free again once its load balancer is deleted: another one may have it, even in another VPC. */
+function identityOf({ VPCId, DNSName, CreatedTime }: LoadBalancerDescription): string {
+  return JSON.stringify([VPCId, DNSName, CreatedTime?.getTime()]);
 }
 
 function retainOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {

@@ -14,6 +14,8 @@ export type RecommendationEvent = {
 } /** Out of its load balancers, and not known to go. */ & (
   | { readonly type: "awaiting-departure"; readonly until: number }
   | { readonly type: "departure-followed" }
+  /** From now on the newer recommendation is waited on, and this one is done with. */
+  | { readonly type: "recommended-again" }
   /** It stayed: what was deregistered for it is registered again. `undone`: so many drains, 0 where others wanted it out too. */
   | { readonly type: "recommendation-withdrawn"; readonly undone: number }
   | { readonly type: "recommendation-not-withdrawn"; readonly error: DrainError }
@@ -89,7 +91,7 @@ export class Recommendations {
     // While it was drained.
     if (announcedAt > clock.now() - undoAfterMs) return onEvent({ type: "departure-followed", instanceId });
     // A second recommendation restarts the wait.
-    this.#waiting.get(instanceId)?.abort(WOKEN);
+    this.#waiting.get(instanceId)?.abort(RECOMMENDED_AGAIN);
     const follows = newAbort();
     this.#waiting.set(instanceId, follows);
     onEvent({ type: "awaiting-departure", instanceId, until: clock.now() + undoAfterMs });
@@ -97,7 +99,8 @@ export class Recommendations {
       await withAnyOf([follows.signal, stop], (signal) => clock.sleep(undoAfterMs, signal));
     } catch {
       stop.throwIfAborted();
-      return onEvent({ type: "departure-followed", instanceId });
+      const type = follows.signal.reason === RECOMMENDED_AGAIN ? "recommended-again" : "departure-followed";
+      return onEvent({ type, instanceId });
     } finally {
       if (this.#waiting.get(instanceId) === follows) this.#waiting.delete(instanceId);
     }
@@ -118,6 +121,7 @@ export class Recommendations {
   }
 }
 
+const RECOMMENDED_AGAIN = Symbol("recommended again");
 const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
 /** A machine whose root volume is replaced stops and starts meanwhile. */
 const RETURNING: readonly AnnouncementKind[] = ["autoscaling-terminate", "state-change"];

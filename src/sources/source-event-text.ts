@@ -90,6 +90,8 @@ export function recommendationLine(event: RecommendationEvent) {
       return line("rebalance undo scheduled", { ...about, until: new Date(event.until).toISOString() });
     case "departure-followed":
       return line("rebalance confirmed", about);
+    case "recommended-again":
+      return line("rebalance recommended again", about);
     case "recommendation-withdrawn":
       return line(event.undone > 0 ? "rebalance undone" : "rebalance undo skipped", about);
     case "recommendation-not-withdrawn":

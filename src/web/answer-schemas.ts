@@ -223,7 +223,17 @@ export const DONE = z
   .meta({ id: "Done", description: "The node can be terminated. For a dry run: the plan." });
 
 /** 202 from `POST /drain`. */
-export const ACCEPTED = z.strictObject({ status: z.literal("accepted"), drainId, node }).meta({ id: "Accepted" });
+export const ACCEPTED = z
+  .strictObject({
+    status: z.literal("accepted"),
+    drainId,
+    node,
+    begun: z
+      .literal(false)
+      .optional()
+      .describe("false: accepted and not begun. The guard has not decided yet, and may refuse. Absent: it has begun."),
+  })
+  .meta({ id: "Accepted" });
 
 /** A drain that runs. */
 export const running = {
@@ -247,6 +257,18 @@ export const NODE_STATUS = z
       })
       .optional()
       .describe("The running drain of the node. Absent if there is none."),
+    lastDrain: z
+      .strictObject({
+        drainId,
+        startedAt: moment,
+        reasons: running.reasons,
+        endedAt: moment,
+        status: z.string().describe("The `status` of its outcome."),
+        undo: z.enum(["running", "ended"]).optional().describe("Absent: it was not cancelled."),
+        outcome: OUTCOME.optional().describe("Absent where the service's disk could not be read in time."),
+      })
+      .optional()
+      .describe("The last drain that has ended, such as a refused one. Absent while one runs, and when none is known."),
   })
   .meta({ id: "NodeStatus" });
 

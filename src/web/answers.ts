@@ -40,8 +40,8 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
 }
 
 /** The answer to a caller that does not wait for the outcome. */
-export function acceptedAnswer(drain: AcceptedDrain): Answer {
-  return json(202, acceptedReport(drain), { location: `/drains/${drain.id}` });
+export function acceptedAnswer(drain: AcceptedDrain, hasBegun: boolean): Answer {
+  return json(202, acceptedReport(drain, hasBegun), { location: `/drains/${drain.id}` });
 }
 
 /** The answer to a caller that does not wait, when its drain would be lost with the service. */

@@ -21,7 +21,7 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
         title: "Conflict",
         status: 409,
         detail: expect.stringMatching(
-          /^without i-0123456789abcdef0 too few .* \(MIN_HEALTHY is 2\): .*web-lb \/ web: 2/,
+          /^too few .* without i-0123456789abcdef0 \(MIN_HEALTHY is 2\): .*web-lb \/ web: 2/,
         ),
         code: "refused",
         outcome: {
@@ -123,7 +123,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     expect(stdout).toMatch(
       /^ +0 s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would remain, 2 needed$/m,
     );
-    expect(stdout).toMatch(/^ +\d s deregistering although too few healthy targets remain {2}legacy: 2 healthy now/m);
+    expect(stdout).toMatch(/^ +\d+ s deregistering although too few healthy targets remain {2}legacy: 2 healthy now/m);
   });
 
   test("keeps the last healthy target where the machine dies at a fixed time, and says so", async () => {
