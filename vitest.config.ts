@@ -4,7 +4,7 @@ import Order from "./test/support/order.ts";
 import { projects } from "./test/support/projects.ts";
 import SkippedSuites from "./test/support/skipped-suites.ts";
 
-const { inside, programs } = projects();
+const { shared, alone } = projects();
 
 export default defineConfig({
   test: {
@@ -22,15 +22,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: "inside",
-          include: [...inside],
+          name: "shared",
+          include: [...shared],
           setupFiles: ["test/support/no-leftovers.ts", "test/support/no-secret-leaks.ts"],
           isolate: false,
         },
       },
       {
         extends: true,
-        test: { name: "programs", include: [...programs], setupFiles: ["test/support/no-secret-leaks.ts"] },
+        test: { name: "alone", include: [...alone], setupFiles: ["test/support/no-secret-leaks.ts"] },
       },
     ],
   },

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { Authority } from "../support/certificates.ts";
-import { Child, type Finished } from "../support/child-process.ts";
+import { Child } from "../support/child-process.ts";
+import type { Finished } from "../support/program-run.ts";
 import { runHere } from "../support/run-here.ts";
 
 /** Where a file comes in: a row more for a new one. */
