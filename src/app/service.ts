@@ -55,7 +55,6 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
   const { drainer, checkAccess } = engine;
   const resumed = resumeDrains(config, { ledger, drainer, abandon, log });
-  const index = engine.maintainIndex(stop);
   const source = new HttpSource();
   const queue = openQueue(config, { clock, metrics, log, abandon, ledger, drainer });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
@@ -91,6 +90,8 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
   const rereading = web.rereadFiles(stop);
+  // A service that cannot start makes no AWS calls.
+  const index = engine.maintainIndex(stop);
   log.info(
     { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
     "listening",
