@@ -13,13 +13,23 @@ export interface ElbCall {
 
 /**
  * What a call is for. Reads for a drain (`describe`, `look`, `confirm`) and searches (`find`, `verify`) are different columns.
+ * - `guard`: whether enough healthy targets would remain in a pool.
  * - `find`, `verify`: to learn where nodes are registered.
  * - `refresh`: to keep that known in the background.
  * - `describe`: how long a pool drains.
  * - `register`: to take a deregistration back, which no scenario does.
  * - `deregister`; `confirm`: whether it was heeded; `look`: whether a hold is over.
  */
-export type Purpose = "find" | "verify" | "refresh" | "describe" | "deregister" | "register" | "look" | "confirm";
+export type Purpose =
+  | "guard"
+  | "find"
+  | "verify"
+  | "refresh"
+  | "describe"
+  | "deregister"
+  | "register"
+  | "look"
+  | "confirm";
 
 export type Column = "drain" | "scan" | "index";
 
@@ -31,6 +41,7 @@ export function columnOf(purpose: Purpose): Column {
     case "refresh":
       return "index";
     case "describe":
+    case "guard":
     case "deregister":
     case "register":
     case "look":

@@ -40,7 +40,7 @@ test("docs/install.md has a command that gives a role the policy that the progra
 
 test("docs/configuration.md lists every option as the program has it (`npm run docs` writes it)", () => {
   const document = readFileSync("docs/configuration.md", "utf8");
-  expect(document).toContain("`SECRET_FILE`");
+  expect(document).toContain("### SECRET_FILE");
   expect(document).toBe(withOptionsTable(document));
 });
 

@@ -24,7 +24,7 @@ interface QueueParts {
   readonly drainer: Pick<Drainer, "cancel">;
 }
 
-/** The queue that a configuration names, told to log and metrics. Undefined where it names none. */
+/** The queue that a configuration names, with log and metrics. Undefined if it names none. */
 export function openQueue(
   config: Config,
   { clock, metrics, log, abandon, ledger, drainer }: QueueParts,

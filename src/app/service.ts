@@ -80,24 +80,24 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     try {
       return await undone;
     } catch (error) {
-      throw abandon.aborted ? new NotTaken("the service is stopping, with STATE_DIR its next start goes on") : error;
+      throw abandon.aborted
+        ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo")
+        : error;
     } finally {
       undoing.delete(undone);
     }
   };
-  // Before anybody asks for the same nodes.
+  // Before a caller asks for the same nodes.
   const underWay = await resumed;
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
   const rereading = web.rereadFiles(stop);
   // A service that cannot start makes no AWS calls.
   const index = engine.maintainIndex(stop);
-  log.info(
-    { host: config.host, port: web.port, region: config.region, discovery: config.discovery, dryRun: config.dryRun },
-    "listening",
-  );
-  stop.addEventListener("abort", () => log.info("stopping: no more requests are taken, running drains go on"));
-  abandon.addEventListener("abort", () => log.warn("abandoning the drains that still run"));
+  const { host, region, discovery, dryRun } = config;
+  log("listening", { host, port: web.port, region, discovery, dryRun });
+  stop.addEventListener("abort", () => log("shutdown started", {}));
+  abandon.addEventListener("abort", () => log("drains abandoned", {}));
   const checking = readiness.run(stop);
 
   const pumping: PumpOptions = {
@@ -115,7 +115,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   await Promise.all([checking, rereading]);
-  log.info("stopped");
+  log("stopped", {});
 }
 
 export interface PumpOptions {
@@ -125,7 +125,7 @@ export interface PumpOptions {
   readonly onUnsettled: (delivery: Delivery, error: unknown) => void;
 }
 
-/** Drains every node that `source` asks for, side by side, and tells it how each drain ended. */
+/** Drains every node that `source` asks for, concurrently, and reports each outcome to it. */
 export async function pump(
   source: EventSource,
   drainer: Pick<Drainer, "accept">,
@@ -142,7 +142,7 @@ export async function pump(
     try {
       const { drain, recorded, outcome: ended } = await drainer.accept(delivery.request, abandon);
       let isSettled = false;
-      // Whoever waits for the drain itself does not wait for the ledger.
+      // A caller that waits for the drain itself does not wait for the ledger.
       if (drain !== undefined)
         recorded.then(
           () => isSettled || delivery.accepted(drain),
@@ -160,10 +160,10 @@ export async function pump(
 
 /** Throws `undo-disabled`. */
 function checkUndo({ undo, dryRun }: Config): void {
-  if (dryRun) throw new DrainError("undo-disabled", "a dry run changes nothing, and so cancels nothing");
+  if (dryRun) throw new DrainError("undo-disabled", "DRYRUN is set: a dry run changes nothing and can't cancel drains");
   if (undo) return;
-  const how = "set UNDO=true for the service, and allow it what 'policy --undo' prints";
-  throw new DrainError("undo-disabled", `cancelling registers targets again, which is not enabled: ${how}`);
+  const how = "set UNDO=true for the service, and add the permissions that 'policy --undo' prints";
+  throw new DrainError("undo-disabled", `cancelling is not enabled: ${how}`);
 }
 
 /** The ledger that the configuration asks for. Throws `ConfigError`. */
@@ -176,14 +176,10 @@ async function openDrains(
     const opened = await openLedger(stateDir, {
       clock,
       onFailure: metrics.countLedgerFailure,
-      onTrouble: ({ code, message }) =>
-        log.error(
-          { code, error: message },
-          "the ledger fails: drains go on, but nobody is promised one without waiting",
-        ),
-      onRecovered: (lost) => log.warn({ lost }, "the ledger is written again"),
+      onTrouble: ({ code, message }) => log("ledger write failed", { code, error: message }),
+      onRecovered: (lost) => log("ledger write recovered", { lost }),
     });
-    for (const finding of opened.findings) log.warn(finding);
+    for (const error of opened.findings) log("ledger damaged", { error });
     return opened;
   } catch (error) {
     const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
@@ -199,23 +195,21 @@ async function resumeDrains(
   try {
     const unfinished = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
     if (!dryRun) return unfinished.map((record) => drainer.resume(record, abandon));
-    for (const { id, node } of unfinished)
-      log.warn({ drain: id, node: node.id }, "not taken up: a dry run changes nothing");
+    for (const { id, node } of unfinished) log("drain resume skipped", { drain: id, node: node.id });
   } catch (error) {
     const { code, message } = asDrainError(error);
-    log.error({ code, error: message }, "what an earlier process has left of drains is not known, and not taken up");
+    log("drain resume failed", { code, error: message });
   }
   return [];
 }
 
 function logUnsettled(log: Log, { node: { by, value } }: DrainRequest, error: unknown): void {
-  log.error({ asked: { [by]: value }, error: asDrainError(error).message }, "an answer could not be given");
+  log("answer failed", { asked: { [by]: value }, error: asDrainError(error).message });
 }
 
 function logReadiness(log: Log, state: ReadyState): void {
-  if (state.status === "ready") log.info("ready: AWS allows what a drain reads");
+  if (state.status === "ready") log("access check passed", {});
   if (state.status === "not-ready") {
-    for (const { error } of state.problems)
-      log.warn({ code: error.code, error: error.message }, "not ready: drains will fail until this is mended");
+    for (const { error } of state.problems) log("access check failed", { code: error.code, error: error.message });
   }
 }

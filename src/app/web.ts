@@ -36,11 +36,9 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
     clientCertificate: tlsClientCaFile !== undefined,
     dryRun,
     onAnswered: (request) => logAnswered(log, request),
-    onQuerySecret: (client) =>
-      log.warn({ client }, "a caller sends the secret in the query, where others log it: better in the header"),
-    onLimited: (client) =>
-      log.warn({ client }, "too many wrong secrets: the answer is 429 for now, and logged at debug alone"),
-    onError: (error) => log.error(faultOf(error), "internal error"),
+    onQuerySecret: (client) => log("secret received in query", { client }),
+    onLimited: (client) => log("client rate limited", { client }),
+    onError: (error) => log("internal error", faultOf(error)),
   });
   const options = { host, port, onTurnedAway: turnedAwayLog(clock, log), ...(tls === undefined ? {} : { tls }) };
   const server = await listen(app, options).catch((error) => {
@@ -48,19 +46,19 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
   });
   const rereading = {
     clock,
-    onFailure: ({ message }: Error) => log.warn({ problem: message }, "what was read before still counts"),
+    onFailure: ({ message }: Error) => log("file reload failed", { error: message }),
   };
   return {
     ...server,
     async rereadFiles(stop) {
       const onSecrets = (changed: readonly string[]) => {
         isSecret = useSecrets(changed, log);
-        log.info({ secrets: changed.length }, "the secrets have been read again: these count now, and no others");
+        log("secrets reloaded", { secrets: changed.length });
       };
       const onTls = (changed: TlsMaterial | undefined) => {
         if (changed === undefined) return;
         server.useTls(changed);
-        log.info("the certificates have been read again: new connections get by them");
+        log("certificates reloaded", {});
       };
       const secretsOptions = { ...rereading, first: secrets, read: () => readSecrets(config), onChange: onSecrets };
       const tlsOptions = { ...rereading, first: tls, read: () => readTls(config), onChange: onTls };
@@ -72,7 +70,7 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
   };
 }
 
-/** Throws `ConfigError` with what is wrong with any of the files. */
+/** Throws `ConfigError` with the problems of all files. */
 async function readFiles(
   config: Config,
 ): Promise<{ readonly secrets: readonly string[]; readonly tls: TlsMaterial | undefined }> {
@@ -94,31 +92,29 @@ async function readTls(config: Config): Promise<TlsMaterial | undefined> {
 function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
   const short = secrets.filter((secret) => [...secret].length < SECRET_CHARACTERS_MIN).length;
   if (short > 0) {
-    log.warn(
-      { short, secrets: secrets.length },
-      `a secret has fewer than ${SECRET_CHARACTERS_MIN} characters and may be guessed: take one from 'openssl rand -hex 16'`,
-    );
+    log("short secret configured", { short, secrets: secrets.length, charactersMin: SECRET_CHARACTERS_MIN });
   }
   return secretCheck(secrets);
 }
 
 function logAnswered(log: Log, { method, path, status, problem, client }: AnsweredRequest): void {
-  // Asked for every few seconds by machines.
+  // Health checks and scrapes ask every few seconds.
   const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
-  // Of wrong secrets without end one line is enough, and `onLimited` has it.
+  // A client that sends wrong secrets endlessly has one line, from `onLimited`.
   const isQuiet = isRoutine || status === 429;
-  const level = status === 401 || status === 403 ? "warn" : isQuiet ? "debug" : "info";
+  const isRejected = status === 401 || status === 403;
+  const message = isRejected ? "request rejected" : isQuiet ? "probe answered" : "request answered";
   const more = { ...(problem === undefined ? {} : { problem }), ...(client === undefined ? {} : { client }) };
-  log[level]({ method, path, status, ...more }, "answered");
+  log(message, { method, path, status, ...more });
 }
 
-/** They come by the thousand: one line a minute is enough. */
+/** Connections are rejected by the thousand: one line a minute is enough. */
 function turnedAwayLog(clock: Clock, log: Log): () => void {
   let quietUntil = 0;
   return () => {
     if (clock.now() < quietUntil) return;
     quietUntil = clock.now() + TURNED_AWAY_LOG_MS;
-    log.warn("too many connections are open: new ones are turned away");
+    log("connections rejected", {});
   };
 }
 
@@ -131,13 +127,13 @@ function faultOf(error: unknown) {
 function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, givenBy }: Config): string {
   switch (code) {
     case "EADDRINUSE":
-      return `${givenBy.port} is ${port}, which somebody else listens on at ${host}: set another one`;
+      return `${givenBy.port} is ${port}, which is already in use on ${host}: set another port`;
     case "EACCES":
-      return `${givenBy.port} is ${port}, which this user may not listen on: set one above 1023`;
+      return `${givenBy.port} is ${port}, which this user may not listen on: set a port above 1023`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return `${givenBy.host} is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`;
+      return `${givenBy.host} is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all addresses`;
     default:
       return `can't listen on ${printable(host)}:${port}: ${message}`;
   }

@@ -11,8 +11,8 @@ export interface AwsAction {
   readonly name: string;
   readonly bucket: Bucket;
   /**
-   * What every answer to it has: AWS sends an empty list where there is nothing. The SDK takes an empty body, or anybody
-   * else's XML, for an answer without any fields, which would say that nothing is registered.
+   * What every answer to it has: AWS sends an empty list where there is nothing. The SDK takes an empty body, or another
+   * server's XML, for an answer without any fields, which would say that nothing is registered.
    */
   readonly answersWith?: string;
 }
@@ -86,7 +86,7 @@ export class AwsCaller {
     try {
       this.#options.onCall?.(call);
     } catch {
-      // Whoever counts can't be allowed to stop a call.
+      // An observer must not stop a call.
     }
   }
 }

@@ -26,7 +26,7 @@ export interface AwsClientOptions {
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** Has no `info`: for that the SDK would copy every answer, which nobody reads. The others say nothing, as by default. */
+/** Has no `info`: for that the SDK would copy every answer, which is not read. The others are silent, as by default. */
 const QUIET = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as Logger;
 
 /**

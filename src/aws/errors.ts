@@ -93,7 +93,7 @@ const QUEUE_GONE = new Set(["QueueDoesNotExist", "AWS.SimpleQueueService.NonExis
 /** There is no code of its own for it. https://github.com/convox/rack/issues/2432 */
 const ACTION_OVER = /No active Lifecycle Action found|AutoScalingGroup name not found/i;
 
-/** Nobody waits for the lifecycle action (any more): it was completed, its time was up, or its group is gone. */
+/** The lifecycle action does not wait (any more): it was completed, its time was up, or its group is gone. */
 export function isLifecycleActionOver(error: unknown): boolean {
   const cause = error instanceof DrainError ? error.cause : error;
   return codeOf(cause) === "ValidationError" && ACTION_OVER.test((cause as SdkError).message);
@@ -145,18 +145,26 @@ export function toDrainError(error: unknown, action: string): DrainError {
     );
   }
   if (CREDENTIALS_NOT_FOUND.has(code)) {
-    return new DrainError("no-credentials", `no valid AWS credentials for ${action} (${said})`, cause);
+    return new DrainError(
+      "no-credentials",
+      `no valid AWS credentials for ${action}: give the pod or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID (${said})`,
+      cause,
+    );
   }
   if (CREDENTIALS_REFUSED.has(code)) {
     // Not in AWS's words: it quotes the request whose signature it refuses, session token included.
-    return new DrainError("no-credentials", `no valid AWS credentials for ${action} (AWS says: ${code})`, cause);
+    return new DrainError(
+      "no-credentials",
+      `no valid AWS credentials for ${action}: renew them (AWS says: ${code})`,
+      cause,
+    );
   }
   // The SDK takes an empty AWS_REGION for a region.
   if (said.includes("Region is missing") || said.includes("Region not accepted")) {
     return new DrainError("no-region", "no AWS region: set AWS_REGION, or --region", cause);
   }
   if (THROTTLED.has(code)) {
-    return new DrainError("throttled", `AWS went on throttling ${action} (${said})`, cause);
+    return new DrainError("throttled", `AWS kept throttling ${action} (${said})`, cause);
   }
   if (UNREACHABLE.has(code)) {
     const tried = errors?.[0] ?? { address, port };
@@ -170,14 +178,14 @@ export function toDrainError(error: unknown, action: string): DrainError {
   if (QUEUE_GONE.has(code)) {
     return new DrainError(
       "cloud-error",
-      `there is no such queue for ${action}: check QUEUE, and the region and account that it is in (AWS says: ${said})`,
+      `the queue does not exist for ${action}: check QUEUE, its region and its account (AWS says: ${said})`,
       cause,
     );
   }
   if (isUnusable(error)) {
     // The SDK adds advice for programmers.
     const [why] = said.split(" Deserialization error");
-    return new DrainError("unavailable", `the answer to ${action} can't be used (${why})`, cause);
+    return new DrainError("unavailable", `the answer to ${action} is not valid (${why})`, cause);
   }
   return new DrainError(isPassing(error) ? "unavailable" : "cloud-error", `${action} failed: ${code}: ${said}`, cause);
 }

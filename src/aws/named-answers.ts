@@ -9,7 +9,7 @@ interface RawAnswer {
 
 /**
  * Holds every answer of success to be the one to its call. Those to calls that only act have no fields: the SDK would take
- * an empty body for one, or the page of somebody between us and AWS. In this protocol each has an element of the call's name.
+ * an empty body for one, or a page of a proxy between us and AWS. In this protocol each has an element of the call's name.
  * https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
  */
 export function holdToTheirNames({ middlewareStack }: AutoScalingClient): void {

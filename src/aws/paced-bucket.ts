@@ -8,7 +8,7 @@ export interface BucketSize {
 const DECREASE = 0.85;
 /** How much of the full pace comes back in a second. */
 const INCREASE_PER_SECOND = 0.02;
-/** Never slower than this part of the pace: somebody has to find out when there is room again. */
+/** Never slower than this part of the pace: some calls have to find out when there is room again. */
 const PACE_MIN = 0.05;
 /** Refusals within this time speak of the same jam. */
 const SAME_JAM_MS = 1_000;
@@ -17,7 +17,7 @@ const SAME_JAM_MS = 1_000;
 const ONE = 1 - 1e-9;
 
 /**
- * A token bucket that gives way: when AWS throttles although there was room, somebody else uses the quota too. Slowing
+ * A token bucket that gives way: when AWS throttles although there was room, another program uses the quota too. Slowing
  * down by a factor and recovering by a constant makes any number of such processes share a quota evenly
  * (additive increase, multiplicative decrease).
  */
@@ -54,7 +54,7 @@ export class PacedBucket {
     this.#pace = Math.max(PACE_MIN, this.#pace * DECREASE);
   }
 
-  /** How long so many calls take from now, in milliseconds, when nobody else is in the way. */
+  /** How long so many calls take from now, in milliseconds, when no other call is in the way. */
   msFor(calls: number, now: number): number {
     this.#refill(now);
     return Math.max(0, ((calls - this.#tokens) * 1_000) / this.#perSecond);

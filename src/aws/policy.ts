@@ -13,7 +13,7 @@ export interface PolicyNeeds {
   readonly ownHook?: boolean;
   /** A function of Lambda, which receives a queue's messages for it and as it, or invokes it with events by themselves. */
   readonly lambda?: boolean;
-  /** `tag`: pools are told by their tags, which must be read. */
+  /** `tag`: pools are selected by their tags, which must be read. */
   readonly discovery: "vpc" | "tag";
   /** `tag`: only pools that carry the cluster's tag may be written. AWS can't narrow anything to a VPC. */
   readonly scope: "vpc" | "tag";
@@ -97,7 +97,7 @@ function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   const { queue, region, lambda } = needs;
   if (queue === undefined) return [];
   const { url, name, accountId = "*", region: queueRegion = region } = queue;
-  // Lambda tells the function which queue it is.
+  // The invocation names the queue.
   const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
   const Resource = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
   return [{ Effect: "Allow", Action: [...RECEIVE, ...besides].sort(), Resource }];

@@ -21,7 +21,7 @@ const AWS_SIZES: Readonly<Record<Bucket, BucketSize>> = {
 /** Every call to Elastic Load Balancing is counted here as well. */
 const ACCOUNT: BucketSize = { burst: 40, perSecond: 10 };
 
-/** One call in so many goes to whoever has waited longest: the least urgent keep 5 %. */
+/** One call in this many goes to the caller that has waited longest: the least urgent keep 5 %. */
 const LONGEST_WAIT_EVERY = 20;
 
 interface Ask {
@@ -93,7 +93,7 @@ export class RequestQuota {
     return Math.max(this.#buckets[bucket].msFor(calls, now), isElb(bucket) ? this.#account.msFor(calls, now) : 0);
   }
 
-  /** Grants what can be granted, and waits for room, until nobody asks any more. */
+  /** Grants what can be granted, and waits for room, until no call waits. */
   async #grant(): Promise<void> {
     this.#granting = true;
     while (this.#asks.size > 0) {
@@ -106,7 +106,7 @@ export class RequestQuota {
         this.#buckets[next.bucket].take();
         if (isElb(next.bucket)) this.#account.take();
         next.grant();
-        // Whoever was granted may want more at once, and more urgently than those who wait.
+        // A caller that was granted a permit may ask again at once, more urgently than those that wait.
         await Promise.resolve();
       }
     }
@@ -134,7 +134,7 @@ export class RequestQuota {
     const asked = new Set([...this.#asks].map(({ bucket }) => bucket));
     const waitMs = Math.min(...[...asked].map((bucket) => this.#waitMs(bucket, now)));
     this.#wake = newAbort();
-    // Woken: somebody else asks, perhaps for another bucket.
+    // Woken: another caller asks, perhaps for another bucket.
     await this.#clock.sleep(Math.max(1, waitMs), this.#wake.signal).catch(() => {});
   }
 

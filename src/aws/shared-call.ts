@@ -4,7 +4,7 @@ import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 
-/** Makes the call. It asks `about` once, when the call is sent: whoever asks later waits for the next one. */
+/** Makes the call. It asks `about` once, when the call is sent: a later caller waits for the next one. */
 type Make<A, T> = (about: () => readonly A[], by: CallFor) => Promise<T>;
 
 /** Who waits for the answer, and what they want to know. */
@@ -17,11 +17,13 @@ interface Open<A, T> {
   readonly asks: Set<Ask<A>>;
   readonly abandon: AbortController;
   answer: Promise<T>;
+  /** Milliseconds since the epoch. Absent until it is sent. */
+  sentAt?: number;
 }
 
-const NOBODY: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
+const NO_CALLER: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFINITY };
 
-/** AWS answers sooner. A call that takes longer, or never ends, keeps nobody waiting. */
+/** AWS answers sooner. A caller waits at most this long for a call that is already in flight. */
 const GATHERS_MAX_MS = 500;
 
 /** One call to the cloud for all who ask before it is sent, as urgent as the most urgent of them. */
@@ -30,11 +32,11 @@ export class SharedCall<A, T> {
   readonly #clock: Clock | undefined;
   /** Not sent yet. */
   #open: Open<A, T> | undefined;
-  /** The one that was sent last, until it is answered. */
-  #sent: Promise<unknown> | undefined;
+  /** The call that was sent last, until it is answered. */
+  #sent: Open<A, T> | undefined;
 
   /**
-   * `clock`: whoever asks while a call is under way waits for its answer, half a second at most, so that those who come
+   * `clock`: a caller that asks while a call is in flight waits for its answer, half a second at most, so that those who come
    * one by one share the next call. Absent: the next call is made at once.
    */
   constructor(make: Make<A, T>, clock?: Clock) {
@@ -42,14 +44,27 @@ export class SharedCall<A, T> {
     this.#clock = clock;
   }
 
-  /** The answer to a call that is sent after this one. Whoever's signal aborts leaves; the last one ends the call. */
+  /** The answer to a call that is sent after this one. A caller whose signal aborts leaves; the last one ends the call. */
   ask(about: A, by: CallFor): Promise<T> {
+    return this.#join(by, about, undefined);
+  }
+
+  /**
+   * As `ask`, and a call in flight serves as well when it was sent at `since` (milliseconds since the epoch) or later.
+   * For calls that are about the same thing for every caller; the constructor needs a `clock`.
+   */
+  askSince(since: number, about: A, by: CallFor): Promise<T> {
+    const { sentAt = Number.NEGATIVE_INFINITY, abandon } = this.#sent ?? {};
+    return this.#join(by, about, sentAt >= since && abandon?.signal.aborted === false ? this.#sent : undefined);
+  }
+
+  #join(by: CallFor, about: A, inFlight: Open<A, T> | undefined): Promise<T> {
     const { signal } = by;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const ask: Ask<A> = { about, by };
-      this.#open ??= this.#begin(ask);
-      const { asks, abandon, answer } = this.#open;
+      if (inFlight === undefined) this.#open ??= this.#begin(ask);
+      const { asks, abandon, answer } = inFlight ?? (this.#open as Open<A, T>);
       asks.add(ask);
       const leave = () => {
         asks.delete(ask);
@@ -64,12 +79,12 @@ export class SharedCall<A, T> {
   #begin(first: Ask<A>): Open<A, T> {
     const asks = new Set([first]);
     const abandon = newAbort();
-    const urgency = () => (asks.size === 0 ? NOBODY : mostUrgent([...asks].map(({ by }) => by.urgency())));
+    const urgency = () => (asks.size === 0 ? NO_CALLER : mostUrgent([...asks].map(({ by }) => by.urgency())));
     const close = () => {
       if (this.#open === open) this.#open = undefined;
     };
     const send = () => {
-      if (this.#open === open) this.#underWay(open.answer);
+      if (this.#open === open) this.#underWay(open);
       close();
       return [...asks].map(({ about }) => about);
     };
@@ -85,13 +100,14 @@ export class SharedCall<A, T> {
     open.answer.catch(() => {}).finally(close);
     return open;
   }
-  #underWay(answer: Promise<T>): void {
-    const over = answer
-      .catch(() => {})
-      .then(() => {
-        if (this.#sent === over) this.#sent = undefined;
-      });
-    this.#sent = over;
+
+  #underWay(open: Open<A, T>): void {
+    this.#sent = open;
+    if (this.#clock !== undefined) open.sentAt = this.#clock.now();
+    const over = () => {
+      if (this.#sent === open) this.#sent = undefined;
+    };
+    open.answer.then(over, over);
   }
 
   /** When the next call may be made. Undefined: now. Rejects with the signal's reason. */
@@ -99,7 +115,8 @@ export class SharedCall<A, T> {
     const sent = this.#sent;
     if (sent === undefined || this.#clock === undefined) return undefined;
     const answered = newAbort();
-    void sent.then(() => answered.abort(WOKEN));
+    const wake = () => answered.abort(WOKEN);
+    sent.answer.then(wake, wake);
     const gathered = withAnyOf([signal, answered.signal], (either) => this.#sleep(either));
     return gathered.catch(() => signal.throwIfAborted());
   }

@@ -66,7 +66,7 @@ export class UnmeteredCaller {
     }
   }
 
-  /** Resolves when this call may be made; whoever has made one hands its turn on. */
+  /** Resolves when this call may be made; a finished call hands its turn on. */
   async #turn(signal: AbortSignal): Promise<void> {
     if (this.#underWay < CALLS_AT_ONCE_MAX) {
       this.#underWay += 1;
@@ -90,7 +90,7 @@ export class UnmeteredCaller {
     try {
       this.#options.onCall?.(call);
     } catch {
-      // Whoever counts can't be allowed to stop a call.
+      // An observer must not stop a call.
     }
   }
 }

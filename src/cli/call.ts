@@ -9,7 +9,12 @@ export interface Output {
   readonly fd?: number;
 }
 
-/** What tells the program to stop. `process` is one. */
+/** The characters of a terminal's line. Undefined of a file or a pipe, where a line is as long as it needs. */
+export function widthOf({ isTTY, columns }: Output): number | undefined {
+  return isTTY === true ? (columns ?? 80) : undefined;
+}
+
+/** The source of the signals that stop the program. `process` is one. */
 export interface Signals {
   on(name: SignalName, listener: () => void): unknown;
   off(name: SignalName, listener: () => void): unknown;

@@ -1,5 +1,5 @@
 import { type Config, ConfigError } from "../config/config.ts";
-import { readText, readTextFile } from "../config/files.ts";
+import { fileProblem, readText, readTextFile } from "../config/files.ts";
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
@@ -29,7 +29,9 @@ export async function runCancel(call: Call): Promise<number> {
   const [drainId] = call.args;
   const { server, from } = call.options as CancelOptions;
   if ((drainId === undefined) === (from === undefined) || (server === undefined) !== (drainId === undefined))
-    throw new UsageError("give a drain's id and --server, or --from and the file that 'drain --json' has printed");
+    throw new UsageError(
+      "give the id of a drain and --server, or give --from and a file with the output of 'drain --json'",
+    );
   return drainId !== undefined && server !== undefined
     ? await cancelRemotely(drainId, server, call)
     : await cancelFrom(from ?? STDIN, call, configFrom(call, "cancel"));
@@ -40,7 +42,7 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
   const { json } = call.options as CancelOptions;
   if (!config.undo) {
     throw new ConfigError([
-      "cancel registers targets again, which is not enabled: give --undo, and credentials that may what 'policy --undo' prints",
+      "cancel is not enabled: give --undo, and use credentials with the permissions that 'policy --undo' prints",
     ]);
   }
   const drain = await read(file, call.streams);
@@ -59,7 +61,9 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
     return exitCodeOfUndo(report);
   } catch (error) {
     if (!interrupted.aborted) throw error;
-    stderr.write("hasta-la-vista: stopped before all was seen registered again: cancel once more goes on\n");
+    stderr.write(
+      "hasta-la-vista: stopped before AWS listed all targets again: run the same cancel again to continue\n",
+    );
     return EXIT.notDrained;
   }
 }
@@ -71,7 +75,9 @@ async function read(file: string, streams: Streams): Promise<ReportedDrain> {
   try {
     text = await (file === STDIN ? readText(streams.stdin, DRAIN_BYTES_MAX) : readTextFile(file, DRAIN_BYTES_MAX));
   } catch (error) {
-    throw new ConfigError([`--from is '${printable(file)}', which can't be used: ${(error as Error).message}`]);
+    throw new ConfigError([
+      `--from is '${printable(file)}', which can't be used: ${fileProblem(error as NodeJS.ErrnoException)}`,
+    ]);
   }
   return readDrainReport(name, text);
 }

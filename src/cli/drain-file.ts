@@ -44,7 +44,7 @@ const DRAIN = z.object({
   registrations: z.array(REGISTRATION).max(100_000),
 });
 
-/** A drain that only its own report tells of. */
+/** A drain that is known only from its own report. */
 export interface ReportedDrain {
   readonly drainId: string;
   readonly node: UndoneNode;
@@ -54,22 +54,22 @@ export interface ReportedDrain {
 /** Reads what `drain --json` has printed. `name` says in messages where it came from. Throws `ConfigError`. */
 export function readDrainReport(name: string, given: string): ReportedDrain {
   const refused = (problem: string) =>
-    new ConfigError([`${name} can't be used: it is not what 'drain --json' prints: ${problem}`]);
+    new ConfigError([`${name} can't be used: it is not the output of 'drain --json': ${problem}`]);
   let value: unknown;
   try {
     value = JSON.parse(given);
   } catch {
-    throw refused("it is no JSON");
+    throw refused("it is not JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused("it is no object");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused("it is not an object");
   // A problem of the service has the outcome inside.
   const outcome = "outcome" in value ? value.outcome : value;
   const read = DRAIN.safeParse(outcome);
   if (!read.success) {
     const problems = read.error.issues.map(({ path, message }) => `${placeOf(path) || "it"}: ${message}`);
     const hidden = problems.length - PROBLEMS_MAX;
-    const told = problems.slice(0, PROBLEMS_MAX).join("; ");
-    throw refused(hidden > 0 ? `${told}; and ${hidden} more` : told);
+    const shown = problems.slice(0, PROBLEMS_MAX).join("; ");
+    throw refused(hidden > 0 ? `${shown}; and ${hidden} more` : shown);
   }
   const { drainId, node, registrations } = read.data;
   const { cluster, ...machine } = node;

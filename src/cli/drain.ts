@@ -2,7 +2,7 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
-import type { Call } from "./call.ts";
+import { type Call, widthOf } from "./call.ts";
 import { eventText } from "./event-text.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { type NodeOptions, nodeOf, requestFrom } from "./node-argument.ts";
@@ -38,23 +38,23 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
 
   const outcome = outcomeReport(await drainer.drain(request, interruptSignal(call)));
   await live?.close();
-  const told = `${outcomeText(outcome, clock.now() - startedAt)}${howToUndo(outcome)}`;
-  const text = options.json ? JSON.stringify(outcome) : told;
+  const readable = `${outcomeText(outcome, clock.now() - startedAt, widthOf(stdout))}${howToUndo(outcome)}`;
+  const text = options.json ? JSON.stringify(outcome) : readable;
   stdout.write(`${text}\n`);
   return exitCodeOf(outcome);
 }
 
-/** Whoever stops a drain may want it undone: what that takes is printed, for nothing else has it. */
+/** The data for undoing a drain that was stopped, which is stored nowhere else. */
 function howToUndo(outcome: OutcomeReport): string {
   if (outcome.status !== "abandoned" || outcome.registrations.length === 0) return "";
   const how =
-    "To register it again, put the next line into drain.json, and: hasta-la-vista cancel --undo --from drain.json";
+    "To register the targets again, save the next line as drain.json and run: hasta-la-vista cancel --undo --from drain.json";
   return `\n${how}\n${JSON.stringify(outcome)}`;
 }
 
-/** Here the drain ends with the program: nobody else would go on with it. */
+/** Without a service the drain ends with the program: no other process would continue it. */
 function refuseWithoutServer({ reason, wait = true }: DrainOptions): void {
   const given = [reason === undefined ? [] : "--reason", wait === true ? [] : wait === false ? "--no-wait" : "--wait"];
   const names = given.flat();
-  if (names.length > 0) throw new ConfigError(names.map((name) => `${name} is for --server alone: leave it out`));
+  if (names.length > 0) throw new ConfigError(names.map((name) => `${name} requires --server: leave it out`));
 }

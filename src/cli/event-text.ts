@@ -11,7 +11,7 @@ export function planSummary({ node, registrations, longestHoldMs, warnings }: Dr
   return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
 }
 
-/** One line a step, for whoever watches without a terminal. */
+/** One line a step, for an output that is not a terminal. */
 export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
   const at = `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
   switch (event.type) {
@@ -24,21 +24,21 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     case "guarded":
       return `${at}${guardText(event)}`;
     case "deregistering-again":
-      return `${at}${event.because === "back" ? "somebody registered it again" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
+      return `${at}${event.because === "back" ? "registered again by another program" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
     case "look-failed":
-      return `${at}could not look (${event.error.message}), trying again  ${registrationText(event.registration)}`;
+      return `${at}health read failed, will retry (${event.error.message})  ${registrationText(event.registration)}`;
     case "released":
       return `${at}released after ${seconds(event.heldMs / 1_000)}  ${registrationText(event.registration)}`;
     case "failed":
       return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
     case "deregister-failed":
-      return `${at}could not deregister (${event.error.message}), trying again  ${registrationText(event.registration)}`;
+      return `${at}deregistration failed, will retry (${event.error.message})  ${registrationText(event.registration)}`;
     case "registered":
       return `${at}registered again  ${registrationText(event.registration)}`;
     case "register-failed":
       return `${at}could not be registered again: ${event.error.message}  ${registrationText(event.registration)}`;
     case "awaiting-earlier-try":
-      return `${at}waiting until ${new Date(event.until).toISOString()}: an earlier try may have deregistered what is listed no more`;
+      return `${at}waiting until ${new Date(event.until).toISOString()}: an earlier attempt may have deregistered targets that AWS no longer lists`;
     case "started":
     case "resumed":
     case "ended":
@@ -59,11 +59,11 @@ export function guardText(event: Extract<DrainEvent, { type: "guarded" }>): stri
     case "waiting":
       return `waiting for a replacement  ${stands}`;
     case "waited":
-      return `enough healthy targets stay now  ${stands}`;
+      return `enough healthy targets remain now  ${stands}`;
     case "overridden":
-      return `going on though ${standing === undefined ? "nobody could say how many healthy targets stay" : "too few healthy targets stay"}  ${stands}`;
+      return `deregistering although ${standing === undefined ? "target health could not be read in time" : "too few healthy targets remain"}  ${stands}`;
     case "kept":
-      return `kept until the machine goes, the last healthy target  ${stands}`;
+      return `kept, the last healthy target, until the machine terminates  ${stands}`;
     default:
       return event.verdict satisfies never;
   }

@@ -41,9 +41,9 @@ export function tellFailure(error: unknown, streams: Streams, json: boolean): nu
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
-  if (error instanceof CommanderError) return tell(streams, json, "usage", [sentence(error)]);
-  if (error instanceof UsageError) return tell(streams, json, "usage", [error.message]);
-  if (error instanceof ConfigError) return tell(streams, json, "configuration", error.problems);
+  if (error instanceof CommanderError) return report(streams, json, "usage", [sentence(error)]);
+  if (error instanceof UsageError) return report(streams, json, "usage", [error.message]);
+  if (error instanceof ConfigError) return report(streams, json, "configuration", error.problems);
 
   if (error instanceof RemoteError) {
     const message = printable(error.message, PROBLEM_LENGTH_MAX);
@@ -61,7 +61,7 @@ export function tellFailure(error: unknown, streams: Streams, json: boolean): nu
   return exitCodeOfFailure(code);
 }
 
-function tell(streams: Streams, json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
+function report(streams: Streams, json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
   const problems = given.map((problem) => printable(problem, PROBLEM_LENGTH_MAX));
   streams.stderr.write(`hasta-la-vista: ${problemsText(problems)}\n`);
   print(streams, json, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);

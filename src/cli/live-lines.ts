@@ -65,7 +65,7 @@ export class LiveLines {
       case "deregistering-again":
         this.#update(
           keyOf(event.registration),
-          `${event.because === "back" ? "registered again by somebody" : "still registered"}: deregistering again`,
+          `${event.because === "back" ? "registered again by another program" : "still registered"}: deregistering again`,
         );
         break;
       case "guarded":
@@ -73,7 +73,7 @@ export class LiveLines {
         if (event.verdict === "kept") this.#shown.get(keyOf(event.registration))?.end();
         break;
       case "look-failed":
-        this.#update(keyOf(event.registration), `could not look: ${event.error.message}`);
+        this.#update(keyOf(event.registration), `health read failed, will retry: ${event.error.message}`);
         break;
       case "released":
         this.#update(keyOf(event.registration), `released after ${seconds(event.heldMs / 1_000)}`);
@@ -83,7 +83,7 @@ export class LiveLines {
         this.#shown.get(keyOf(event.registration))?.fail(event.error);
         break;
       case "deregister-failed":
-        this.#update(keyOf(event.registration), `could not deregister: ${event.error.message}`);
+        this.#update(keyOf(event.registration), `deregistration failed, will retry: ${event.error.message}`);
         break;
       case "started":
       case "resumed":

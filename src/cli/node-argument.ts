@@ -7,7 +7,7 @@ import { numberOf, type ServerOptions } from "./options.ts";
 const readDeadline = numberOf(
   "--deadline",
   (value) => value <= DEADLINE_SECONDS_MAX,
-  `the seconds until the machine may be gone, up to ${DEADLINE_SECONDS_MAX}, such as 120`,
+  `seconds from 0 to ${DEADLINE_SECONDS_MAX}, such as 120`,
 );
 
 export interface NodeOptions extends ServerOptions {
@@ -20,12 +20,16 @@ export interface NodeOptions extends ServerOptions {
 /** The argument and the flag that all verbs about a node share. */
 export function addNodeArgument(command: Command): Command {
   return command
-    .argument("<node>", "an instance id, a private IP address, or a node name", checkNode)
+    .argument("<node>", "instance id, private IP address, or node name", checkNode)
     .option("--json", "print one JSON object on stdout, and everything else on stderr");
 }
 
 export function addDeadlineOption(command: Command): Command {
-  return command.option("--deadline <seconds>", "the machine may be gone so many seconds from now", readDeadline);
+  return command.option(
+    "--deadline <seconds>",
+    "seconds until the machine may be terminated in any case; such a drain is never refused",
+    readDeadline,
+  );
 }
 
 /** The node that was typed. */
@@ -41,7 +45,7 @@ export function requestFrom(
   return {
     node: parseNodeReference(node),
     dryRun,
-    // Of a machine that goes at its deadline nobody can say no.
+    // A drain with a deadline is never refused.
     isVoluntary: deadline === undefined,
     ...(force === true ? { force } : {}),
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),

@@ -8,6 +8,7 @@ import {
   readConfig,
   type Verb,
 } from "../config/config.ts";
+import { OPTION_TEXTS } from "../config/option-texts.ts";
 import { oneOf } from "../config/values.ts";
 import { printable } from "../drain/errors.ts";
 import type { Call } from "./call.ts";
@@ -15,18 +16,29 @@ import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
 
-/** Adds every flag of a verb, and says in its help which variables do the same. */
+/** Adds every flag of a verb. Its help names the variable that does the same, its type, range, default and an example. */
 export function addOptions(command: Command, verb: Verb): Command {
   const used = TABLE.filter(([, { usedBy }]) => usedBy.includes(verb));
-  for (const [, option] of used) {
-    if (option.flag !== undefined) command.option(option.flag, `${option.help} ${sourceOf(option)}`);
+  for (const [name, option] of used) {
+    if (option.flag !== undefined)
+      command.option(option.flag, `${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`);
   }
-  const flagless = used.filter(([, { flag }]) => flag === undefined);
-  if (flagless.length > 0) {
-    const lines = flagless.map(([, { variable, help }]) => `  ${variable}  ${help}`);
-    command.addHelpText("after", `\nOnly as environment variables:\n${lines.join("\n")}`);
-  }
+  // Only for a help that is asked for: every start declares the options.
+  command.addHelpText("after", ({ command: asked }) => [...variablesOnly(asked, used), CHANGE_TEXT].join("\n"));
   return command;
+}
+
+const CHANGE_TEXT = "\ndocs/configuration.md says when to change each option.";
+
+function variablesOnly(command: Command, used: typeof TABLE): readonly string[] {
+  const flagless = used.filter(([, { flag }]) => flag === undefined);
+  if (flagless.length === 0) return [];
+  const wrapped = (text: string) => command.createHelp().boxWrap(text, 68).replace(/^/gm, " ".repeat(10)).trimStart();
+  const lines = flagless.map(
+    ([name, option]) =>
+      `  ${option.variable}  ${wrapped(`${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`)}`,
+  );
+  return ["", "Only as environment variables:", ...lines];
 }
 
 export interface ServerOptions {
@@ -36,7 +48,7 @@ export interface ServerOptions {
 export function addServerOption(command: Command): Command {
   return command.option(
     "--server <url>",
-    "go through the service at this address, with its SECRET, instead of AWS credentials of your own",
+    "URL of a service that does the work, instead of AWS credentials of your own; requires its SECRET",
     readServer,
   );
 }
@@ -53,7 +65,7 @@ export function flagsFrom(command: Command): Readonly<Partial<Record<OptionName,
   for (const [name, { flag }] of TABLE) {
     if (flag === undefined) continue;
     const value = given[camelCase(flag)];
-    // Where nobody gave `--no-…`, commander says that it is true.
+    // Without `--no-…` on the command line, commander sets it to true.
     if (value !== undefined && !(flag.startsWith("--no-") && value === true)) flags[name] = value;
   }
   return flags;
@@ -77,19 +89,25 @@ export function numberOf(
 
 /** The same for one of a few words, in either case. */
 export function wordOf<const T extends string>(flag: string, words: readonly T[]): (given: string) => T {
-  const read = oneOf(words);
+  const { parse } = oneOf(words);
   return (given) => {
     try {
-      return read(given);
+      return parse(given);
     } catch (error) {
       throw new UsageError(`${flag} is '${printable(given)}': ${(error as Error).message}`);
     }
   };
 }
 
-function sourceOf(option: Option): string {
+/** `[TIMEOUT: seconds, from 1 to 86400; default 60; example 90]` */
+function factsOf(name: OptionName, option: Option): string {
+  const { variable, type, range, isSecret } = option;
   const shown = printableDefault(option);
-  return `[${option.variable}${shown === undefined ? "" : `, default: ${shown}`}]`;
+  return `[${[
+    `${variable}: ${type}, ${range}`,
+    ...(shown === undefined ? [] : [`default: ${shown}`]),
+    ...(isSecret === true ? [] : [`example: ${OPTION_TEXTS[name].example}`]),
+  ].join("; ")}]`;
 }
 
 /** `--log-level <level>` as commander names its value: `logLevel`. `--no-wait` is `wait`. */
@@ -101,10 +119,12 @@ function camelCase(flag: string): string {
 function readServer(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
-    throw new InvalidArgumentError("Give the service's address, such as http://localhost:8080.");
+    throw new InvalidArgumentError("Give the URL of the service, such as http://localhost:8080.");
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new InvalidArgumentError("Give the address alone: the secret comes from SECRET or SECRET_FILE.");
+    throw new InvalidArgumentError(
+      "Give only scheme, host, port and path: the secret comes from SECRET or SECRET_FILE.",
+    );
   }
   return url;
 }

@@ -1,7 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { planReport } from "../drain/report.ts";
-import type { Call } from "./call.ts";
+import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { type NodeOptions, nodeOf, requestFrom } from "./node-argument.ts";
 import { configFrom } from "./options.ts";
@@ -16,6 +16,7 @@ export async function runPlan(call: Call): Promise<number> {
   const request = requestFrom(nodeOf(call), options, { now: clock.now(), dryRun: true });
   const { createEngine } = await import("../app/engine.ts");
   const report = planReport(await createEngine(config, { clock }).drainer.plan(request, newAbort().signal));
-  call.streams.stdout.write(`${options.json ? JSON.stringify(report) : planText(report)}\n`);
+  const { stdout } = call.streams;
+  stdout.write(`${options.json ? JSON.stringify(report) : planText(report, widthOf(stdout))}\n`);
   return EXIT.done;
 }

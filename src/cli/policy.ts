@@ -28,13 +28,13 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
   try {
     return policyFor({
       writes: purpose !== "plan",
-      // A function has nobody who could ask it to cancel.
+      // A function has no caller that could ask it to cancel.
       undo: undo && purpose !== "lambda",
       lambda: purpose === "lambda",
       discovery,
       scope,
       names: givenBy,
-      // The other verbs hear of departures from whoever types them.
+      // The other verbs get their nodes from the command line.
       ...(queue === undefined || !HEARING.includes(purpose) ? {} : { queue }),
       ownHook: terminationHook !== undefined && purpose === "watch",
       ...(clusterName === undefined ? {} : { clusterName }),

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { printable } from "../drain/errors.ts";
-import type { Environment, SignalName, Signals, Streams, Verb } from "./call.ts";
+import { type Environment, type SignalName, type Signals, type Streams, type Verb, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { tellFailure, UsageError } from "./failure.ts";
 import { VERSION } from "./version.ts";
@@ -58,22 +58,21 @@ async function runVerb(
 }
 
 function programFor({ stdout, stderr }: Streams): Command {
-  const widthOf = ({ isTTY, columns }: Streams["stdout"]) => (isTTY === true ? columns : undefined) ?? 80;
   return new Command("hasta-la-vista")
     .description(
-      "Takes a Kubernetes node out of every AWS load balancer, holds it until traffic has really ended, and only then lets it go.",
+      "Takes Kubernetes nodes out of all AWS load balancers, waits until traffic has stopped, and reports that they can be terminated.",
     )
     .version(VERSION)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
-      getOutHelpWidth: () => widthOf(stdout),
-      getErrHelpWidth: () => widthOf(stderr),
+      getOutHelpWidth: () => widthOf(stdout) ?? 80,
+      getErrHelpWidth: () => widthOf(stderr) ?? 80,
       // Said by `tellFailure`, in our form.
       outputError: () => {},
     })
-    .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration, 3 refused.");
+    .addHelpText("after", "\nExit codes: 0 done, 1 not drained, 2 usage or configuration error, 3 refused.");
 }
 
 async function parse(program: Command, given: readonly string[], hasDefault: boolean): Promise<void> {

@@ -21,7 +21,7 @@ const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
   "cancelled",
   "failed",
 ]);
-export const NOT_OURS = new RemoteError("the answer is not as hasta-la-vista gives it: is --server right?", EXIT.usage);
+export const NOT_OURS = new RemoteError("the answer is not one of hasta-la-vista: check --server", EXIT.usage);
 
 /** What a service's answer means here. */
 export interface Understood {

@@ -2,7 +2,7 @@ import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { NodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
-import type { Call } from "./call.ts";
+import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
 import { nodeOf } from "./node-argument.ts";
@@ -40,13 +40,18 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
   });
   const { drainId } = answer.body;
   if (answer.status === 202) {
-    const text = `The drain ${drainId} has begun and goes on in the service: 'status ${node}' shows how it fares.`;
+    const text = `The drain ${drainId} has begun and continues in the service. Run 'status ${node}' to see its progress.`;
     call.streams.stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
     return wait === false ? EXIT.done : EXIT.notDrained;
   }
   const understood = understand(answer);
   const { outcome } = understood;
-  return print(call, answer, understood, outcome && outcomeText(outcome, clock.now() - startedAt));
+  return print(
+    call,
+    answer,
+    understood,
+    outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(call.streams.stdout)),
+  );
 }
 
 /** `plan --server`: returns the exit code. */
@@ -64,7 +69,9 @@ export async function planRemotely(
   const understood = understand(answer);
   const { outcome } = understood;
   if (outcome?.status !== "planned") return print(call, answer, understood, outcome && outcomeText(outcome, 0));
-  call.streams.stdout.write(`${options.json ? JSON.stringify(outcome.plan) : planText(outcome.plan)}\n`);
+  call.streams.stdout.write(
+    `${options.json ? JSON.stringify(outcome.plan) : planText(outcome.plan, widthOf(call.streams.stdout))}\n`,
+  );
   return EXIT.done;
 }
 
@@ -78,7 +85,8 @@ export async function statusRemotely(
   const answer = await service.ask("GET", path, undefined, newAbort().signal);
   if (answer.status !== 200) return print(call, answer, understand(answer), undefined);
   const report = answer.body as unknown as NodeStatusReport;
-  const text = () => `${nodeStatusText(report)}${report.drain === undefined ? "\n\nNo drain runs for it." : ""}`;
+  const text = () =>
+    `${nodeStatusText(report, widthOf(call.streams.stdout))}${report.drain === undefined ? "\n\nNo drain runs for it." : ""}`;
   call.streams.stdout.write(`${json ? JSON.stringify(report) : text()}\n`);
   return EXIT.done;
 }
@@ -102,7 +110,7 @@ async function askForDrain(call: Call, service: RemoteService, body: object): Pr
     return await service.ask("POST", "/drain", body, interrupted);
   } catch (error) {
     if (!interrupted.aborted) throw error;
-    throw new RemoteError("stopped waiting: a drain that has begun goes on in the service");
+    throw new RemoteError("stopped waiting: the drain continues in the service");
   }
 }
 

@@ -26,7 +26,7 @@ export async function remoteFrom(
   );
   const names = useless.map((name) => OPTIONS[name].flag?.split(" ")[0] ?? name);
   if (names.length > 0) {
-    throw new ConfigError(names.map((name) => `${name} does nothing with --server: leave it out`));
+    throw new ConfigError(names.map((name) => `${name} has no effect with --server: leave it out`));
   }
   // Of the environment what says who the caller is: what else stands there is about the way without a service.
   const counting = [...OF_CALLERS, ...own].map((name) => OPTIONS[name].variable);

@@ -57,10 +57,8 @@ export class RemoteService {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof RemoteError) throw error;
-      const { code, message, errors } = error as NodeJS.ErrnoException & { errors?: readonly Error[] };
-      const why = errors?.[0]?.message ?? (message || code);
-      const advice = UNKNOWN_AUTHORITY.has(code ?? "") ? ": name its authority's file in NODE_EXTRA_CA_CERTS" : "";
-      throw new RemoteError(`could not ask the service at ${where}: ${why}${advice}`);
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new RemoteError(`could not ask the service at ${where}: ${code === undefined ? message : whyOf(code)}`);
     }
   }
 
@@ -89,6 +87,25 @@ export class RemoteService {
   }
 }
 
+/** Node's and OpenSSL's texts are for their developers. */
+function whyOf(code: string): string {
+  const [, why] = REASONS.find(([codes]) => codes.test(code)) ?? [];
+  return UNKNOWN_AUTHORITY.has(code)
+    ? `its certificate is not from a known authority (${code}): name the file of its authority in NODE_EXTRA_CA_CERTS`
+    : `${why ?? "the connection failed"} (${code})`;
+}
+
+const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/^ECONNREFUSED$/, "no program listens there"],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, "its name can't be resolved"],
+  [/^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/, "the network does not reach it"],
+  [/^(ECONNRESET|EPIPE)$/, "the connection was closed before the answer"],
+  [/^(EPROTO|ERR_SSL_)/, "it does not answer as a TLS server: check https:// in --server"],
+  [/^HPE_/, "it does not answer as an HTTP server: check http:// in --server"],
+  [/^CERT_HAS_EXPIRED$/, "its certificate has expired"],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "its certificate is for another name"],
+];
+
 /** Only connecting is limited in time: then the network's own keep-alive notices a service that is gone. */
 function limitConnecting(sent: ClientRequest, connectTimeoutMs: number, connected: string): void {
   sent.once("timeout", () => sent.destroy(new Error(`no connection within ${connectTimeoutMs / 1_000} s`)));
@@ -113,7 +130,10 @@ async function textOf(answer: IncomingMessage): Promise<string> {
 
 function readAnswer({ statusCode = 0 }: IncomingMessage, text: string, where: string): RemoteAnswer["body"] {
   if (statusCode >= 300 && statusCode < 400) {
-    throw new RemoteError(`${where} answered ${statusCode}, a redirect: give the service's own URL`, EXIT.usage);
+    throw new RemoteError(
+      `${where} answered ${statusCode}, a redirect: give the URL of the service itself`,
+      EXIT.usage,
+    );
   }
   try {
     const body: unknown = JSON.parse(text);
@@ -124,10 +144,10 @@ function readAnswer({ statusCode = 0 }: IncomingMessage, text: string, where: st
   const gateway = statusCode >= 502 && statusCode <= 504;
   throw gateway
     ? new RemoteError(
-        `something between here and ${where} answered ${statusCode}: the drain may go on; look with 'status', or use --wait`,
+        `a proxy before ${where} answered ${statusCode}: the drain may continue. Check it with 'status', or use --wait`,
       )
     : new RemoteError(
-        `${where} answered ${statusCode}, and not as hasta-la-vista does: is --server right?`,
+        `${where} answered ${statusCode}, which is not an answer of hasta-la-vista: check --server`,
         EXIT.usage,
       );
 }

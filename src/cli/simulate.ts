@@ -1,5 +1,5 @@
 import { ConfigError } from "../config/config.ts";
-import { readTextFile } from "../config/files.ts";
+import { fileProblem, readTextFile } from "../config/files.ts";
 import { CREDENTIALS } from "../demo/cluster.ts";
 import { DEMO_SCENARIO } from "../demo/scenario.ts";
 import { printable } from "../drain/errors.ts";
@@ -46,7 +46,7 @@ async function readScenarioFile(file: string): Promise<Scenario> {
     return readScenario(await readTextFile(file, SCENARIO_BYTES_MAX));
   } catch (error) {
     if (error instanceof ScenarioError) throw new ConfigError(error.problems.map((problem) => `${file}: ${problem}`));
-    throw new ConfigError([`${file} can't be read: ${(error as Error).message}`]);
+    throw new ConfigError([`${file} can't be read: ${fileProblem(error as NodeJS.ErrnoException)}`]);
   }
 }
 
@@ -57,18 +57,21 @@ async function open(
 ): Promise<OpenRegion> {
   try {
     const onUndelivered = {
-      onDelayed: (error: Error) => complain(stderr, "event not delivered, to be sent again", error),
-      onGivenUp: (error: Error) => complain(stderr, "event given up", error),
+      onDelayed: (error: Error) => complain(stderr, "event not delivered, will be retried", error),
+      onGivenUp: (error: Error) => complain(stderr, "event dropped", error),
     };
     return await openRegion(scenario, { clock: new ScaledClock(speed), port, host, onUndelivered });
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE") throw new ConfigError([`port ${port} is taken: give another --port, or 0 for any`]);
+    if (code === "EADDRINUSE")
+      throw new ConfigError([`port ${port} is already in use: give another --port, or 0 for a free port`]);
     if (code === "EACCES")
-      throw new ConfigError([`port ${port} is not allowed: give a --port above 1023, or 0 for any`]);
+      throw new ConfigError([
+        `this user may not listen on port ${port}: give a --port above 1023, or 0 for a free port`,
+      ]);
     if (syscall === "getaddrinfo" || NOT_AN_ADDRESS_HERE.has(code ?? ""))
       throw new ConfigError([
-        `--host is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all of them`,
+        `--host is '${printable(host)}', which is not an address of this machine: give one, or 0.0.0.0 for all addresses`,
       ]);
     throw error;
   }
@@ -93,7 +96,7 @@ function regionReport(region: OpenRegion) {
   return { environment: environmentOf(region), loadBalancers: entrances, instances, metadata, queues };
 }
 
-/** Lines that a shell can read: what is not a variable is a comment. */
+/** Lines that a shell can read: everything except variables is a comment. */
 function regionText(region: OpenRegion, host: string): string {
   const { entrances, instances, environment, metadata, queues } = { ...region, ...regionReport(region) };
   const hidden = instances.length - INSTANCES_SHOWN_MAX;

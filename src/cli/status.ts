@@ -1,7 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import { nodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
-import type { Call } from "./call.ts";
+import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { type NodeOptions, nodeOf } from "./node-argument.ts";
 import { configFrom } from "./options.ts";
@@ -14,6 +14,7 @@ export async function runStatus(call: Call): Promise<number> {
   const { createEngine } = await import("../app/engine.ts");
   const { drainer } = createEngine(config);
   const report = nodeStatusReport(await drainer.status(parseNodeReference(nodeOf(call)), newAbort().signal));
-  call.streams.stdout.write(`${json ? JSON.stringify(report) : nodeStatusText(report)}\n`);
+  const { stdout } = call.streams;
+  stdout.write(`${json ? JSON.stringify(report) : nodeStatusText(report, widthOf(stdout))}\n`);
   return EXIT.done;
 }

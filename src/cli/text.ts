@@ -11,9 +11,9 @@ import type {
   UndoReport,
 } from "../drain/report.ts";
 
-/** What people read: a plan, how a node stands, the end of a drain. From reports, whoever has made them. */
+/** What people read: a plan, how a node stands, the end of a drain. From reports, of this process or of a service. */
 
-export function planText(plan: PlanReport): string {
+export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): string {
   if (plan.registrations.length === 0) {
     return [nodeText(plan), "", nothingRegistered(plan), ...plan.warnings.map(note)].join("\n");
   }
@@ -26,31 +26,33 @@ export function planText(plan: PlanReport): string {
     `${registration.kind === "classic" ? "at most " : ""}${seconds(registration.holdSeconds)}`,
     registration.shortBySeconds > 0 ? `${seconds(registration.shortBySeconds)} short` : "fits",
   ]);
-  const header = ["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE", "WOULD", "HOLD", "BEFORE THE LIMIT"];
-  const limit = plan.limit.reason === "deadline" ? "the deadline, less its margin" : "the timeout";
-  return [
+  const header = ["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE", "ACTION", "HOLD", "LIMIT"];
+  const limit = plan.limit.reason === "deadline" ? "the deadline minus its margin" : "the timeout";
+  const lines = [
     nodeText(plan),
     "",
-    ...aligned([header, ...rows]),
+    ...table(header, rows, width),
     "",
     `Longest hold: ${seconds(plan.longestHoldSeconds)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
     ...plan.warnings.map(note),
     ...guardLines(plan),
     ...unsavedText(plan),
-  ].join("\n");
+  ];
+  return lines.map((line) => wrapped(line, width)).join("\n");
 }
 
-/** Where a node is registered now, and how its drain fares. */
-export function nodeStatusText(status: NodeStatusReport): string {
+/** The registrations of a node, and the state of its drain. */
+export function nodeStatusText(status: NodeStatusReport, width = Number.POSITIVE_INFINITY): string {
   const rows = status.registrations.map((registration) => [...placeCells(registration), registration.state]);
   const where =
-    rows.length === 0 ? [nowhere(status)] : aligned([["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], ...rows]);
+    rows.length === 0 ? [nowhere(status)] : table(["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], rows, width);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
-  const asOf = ["", `Known as of ${clockTime(status.asOf)}.`];
-  return [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...runningText(status)].join("\n");
+  const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`];
+  const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...runningText(status)];
+  return lines.map((line) => wrapped(line, width)).join("\n");
 }
 
-export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
+export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: number): string {
   switch (outcome.status) {
     case "drained":
       return drainedText(outcome, tookMs);
@@ -59,21 +61,21 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
     case "refused":
       return refusedText(outcome);
     case "planned":
-      return `${planText(outcome.plan)}\n\nDry run: nothing was changed.`;
+      return `${planText(outcome.plan, width)}\n\nDry run: nothing was changed.`;
     case "instance-gone":
       return outcome.message;
     case "deadline-passed":
       return [limitText(outcome), ...remaining(outcome.registrations).map(fateText)].join("\n");
     case "cancelled":
       return [
-        "Cancelled before the end: what was deregistered is being registered again. The node can't go.",
+        "Cancelled before the end: its targets are being registered again. Do not terminate the node.",
         ...outcome.registrations.map(fateText),
       ].join("\n");
     case "abandoned":
       return outcome.registrations.length === 0
         ? "Stopped before anything was deregistered."
         : [
-            "Stopped before the end. What was deregistered stays deregistered:",
+            "Stopped before the end. Deregistered targets stay deregistered:",
             ...outcome.registrations.map(fateText),
           ].join("\n");
     case "failed":
@@ -90,6 +92,30 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number): string {
 export function placeCells({ kind, loadBalancer, pool, target }: RegistrationReport): readonly string[] {
   if (loadBalancer === undefined) return [kind, `(no load balancer) / ${pool}`, target];
   return [kind, loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`, target];
+}
+
+/** Columns where they fit into `width`; otherwise the name of the place on a line, and the other cells below it. */
+function table(header: readonly string[], rows: readonly (readonly string[])[], width: number): readonly string[] {
+  const lines = aligned([header, ...rows]);
+  if (lines.every((line) => line.length <= width)) return lines;
+  const titles = header.map((title) => title.toLowerCase());
+  return rows.flatMap(([kind = "", place = "", ...cells]) => [
+    `${kind}  ${place}`,
+    ...cells.map((cell, index) => `    ${titles[index + 2]}: ${cell}`),
+  ]);
+}
+
+/** Breaks a line at spaces, with the next lines indented. A word that is longer than `width` stays whole. */
+function wrapped(line: string, width: number): string {
+  const indent = /^ */.exec(line)?.[0] ?? "";
+  const [first = "", ...words] = line.slice(indent.length).split(" ");
+  const lines = [`${indent}${first}`];
+  for (const word of words) {
+    const last = lines.at(-1) ?? "";
+    if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${indent}  ${word}`);
+  }
+  return lines.map((each) => each.trimEnd()).join("\n");
 }
 
 /** Each row's cells in a line, those of a column below each other. */
@@ -121,7 +147,7 @@ function runningText({ drain }: NodeStatusReport): readonly string[] {
   if (drain === undefined) return [];
   const why = drain.reasons.map((reason) => `, because: ${printable(reason, 200)}`).join("");
   const until = drain.limit === undefined ? "" : `; it ends at ${clockTime(drain.limit.at)} at the latest`;
-  const drainsSince = `The drain ${drain.drainId} runs since ${clockTime(drain.startedAt)}${why}${until}.`;
+  const drainsSince = `Drain ${drain.drainId} has been running since ${clockTime(drain.startedAt)}${why}${until}.`;
   return ["", drainsSince, ...drain.registrations.map(fateText)];
 }
 
@@ -129,15 +155,15 @@ function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, too
   const kept = registrations.filter(({ state }) => state === "kept");
   const drained = `${node.id} is drained: ${times(registrations.length - kept.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
   if (kept.length > 0) {
-    const left = `${drained} It can go; until then it serves as the last healthy target:`;
+    const left = `${drained} It can be terminated; until then it serves as the last healthy target:`;
     return [left, ...kept.map(fateText), ...(elsewhere.length > 0 ? [elsewhereText(elsewhere)] : [])].join("\n");
   }
-  return elsewhere.length === 0 ? `${drained} It can go.` : `${drained} ${elsewhereText(elsewhere)}`;
+  return elsewhere.length === 0 ? `${drained} It can be terminated.` : `${drained} ${elsewhereText(elsewhere)}`;
 }
 
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
-  if (elsewhere.length === 0) return `No load balancer knows ${node.id}: it can go.`;
-  return `No load balancer with the cluster's tag knows ${node.id}. ${elsewhereText(elsewhere)}`;
+  if (elsewhere.length === 0) return `No load balancer lists ${node.id}: it can be terminated.`;
+  return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;
 }
 
 /** Not that it can go: an NLB sends to a node for minutes after AWS has taken it off the list. */
@@ -148,19 +174,19 @@ function nowhere({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): s
 
 function elsewhereText(elsewhere: readonly FoundReport[]): string {
   const pools = [...new Set(elsewhere.map(({ pool }) => pool))].join(", ");
-  return `Still registered, without that tag, in ${pools}.`;
+  return `Still registered in pools without that tag: ${pools}.`;
 }
 
 function refusedText({ message, pools }: Outcome<"refused">): string {
   const advice = pools.length === 0 ? [] : ["", ...aligned(pools.map(guardedCells))];
-  return [`Refused: ${message}. Here force is --force.`, ...advice].join("\n");
+  return [`Refused: ${message}. On the command line: --force.`, ...advice].join("\n");
 }
 
 function guardLines({ guard }: PlanReport): readonly string[] {
   if (guard === undefined || guard.pools.length + (guard.refusal === undefined ? 0 : 1) === 0) return [];
-  const refusal = guard.refusal && `It would be refused: ${guard.refusal.message}. Here force is --force.`;
+  const refusal = guard.refusal && `It would be refused: ${guard.refusal.message}. On the command line: --force.`;
   const lines = aligned(guard.pools.map(guardedCells)).map((line) => `  ${line}`);
-  return ["", ...(refusal === undefined ? [] : [refusal]), "Healthy targets that would stay:", ...lines];
+  return ["", ...(refusal === undefined ? [] : [refusal]), "Healthy targets that would remain:", ...lines];
 }
 
 /** `alb`, `web-lb / web`, `2 of 3, 1 needed` */
@@ -178,11 +204,11 @@ function limitText({ limit, searched, error, registrations }: Outcome<"deadline-
   const left = remaining(registrations).filter(({ state }) => state !== "kept").length;
   const why = error === undefined ? "" : ` ${error.message}.`;
   if (registrations.length === 0)
-    return `Not drained: the ${limit.reason} came before the node's registrations were known.${why}`;
-  const what = limit.reason === "deadline" ? "deadline, less its margin," : limit.reason;
+    return `Not drained: the ${limit.reason} came before the registrations of the node were known.${why}`;
+  const what = limit.reason === "deadline" ? "deadline (minus its margin)" : limit.reason;
   const missed = [
     ...(left > 0 ? [`the end of ${times(left)}`] : []),
-    ...(searched ? [] : ["it was known where else the node is registered"]),
+    ...(searched ? [] : ["all load balancers had been searched"]),
   ];
   return `Not drained: the ${what} came before ${missed.join(", and before ")}.${why}`;
 }
@@ -199,7 +225,7 @@ function fateText(fate: FateReport): string {
     case "failed":
       return `  failed      ${what}: ${fate.error?.message ?? ""}`;
     case "kept":
-      return `  kept        ${what}: its requests end when the machine goes`;
+      return `  kept        ${what}: its requests end when the machine terminates`;
     default:
       return fate.state satisfies never;
   }
@@ -215,7 +241,7 @@ function unsavedText(plan: PlanReport): readonly string[] {
   }
   if (byMessage.size === 0) return [];
   const lines = [...byMessage].map(([message, pools]) => `  ${message}\n    in ${[...new Set(pools)].join(", ")}`);
-  return ["", "What AWS will not let anybody save:", ...lines];
+  return ["", "Traffic that AWS does not allow to save:", ...lines];
 }
 
 function remaining(fates: readonly FateReport[]): readonly FateReport[] {
@@ -237,13 +263,13 @@ export function undoText({ drainId, node, registrations }: UndoReport): string {
   const failed = count("failed");
   const summary =
     failed === 0
-      ? `The drain ${drainId} of ${node.id} is undone: ${again}.`
-      : `The drain ${drainId} of ${node.id} is not undone: ${again}, ${failed} not.`;
+      ? `Drain ${drainId} of ${node.id} is undone: ${again}.`
+      : `Drain ${drainId} of ${node.id} is not undone: ${again}, ${failed} failed.`;
   return [summary, ...aligned(registrations.map((one) => ["", one.state, ...placeCells(one), why(one)]))].join("\n");
 }
 
 function why({ state, error }: UndoneReport): string {
-  if (state === "left") return "somebody else had deregistered it before the drain";
+  if (state === "left") return "another program had deregistered it before the drain";
   if (state === "untouched") return "the drain had not deregistered it";
   return error?.message ?? "";
 }

@@ -23,12 +23,11 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
   const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, observers: [drainLog(log)], ledger });
-  log.info({ node: identity.instanceId, region, dryRun: config.dryRun }, "watching this machine's metadata");
+  log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
   // Better known now than when there are two minutes left.
   const checking = checkAccess(stop).then(
     (problems) => {
-      for (const { error } of problems)
-        log.warn({ code: error.code, error: error.message }, "a drain would fail until this is mended");
+      for (const { error } of problems) log("access check failed", { code: error.code, error: error.message });
     },
     () => {}, // It was stopped.
   );
@@ -47,7 +46,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     stop,
     abandon,
     onSettled: (outcome, { request }) => logWithoutDrain(log, outcome, request),
-    onUnsettled: (_, error) => log.error({ error: String(error) }, "a notice could not be drained for"),
+    onUnsettled: (_, error) => log("answer failed", { error: String(error) }),
   });
   await Promise.all([checking, source.hookEnded]);
 }
@@ -66,10 +65,7 @@ function hookOf(
   const onEvent = (event: HookEvent) => writeLine(log, sourceLine(event));
   const hooks = new LifecycleHooks({ ...calls, onEvent });
   const onFailure = ({ code, message, isPassing }: DrainError) =>
-    log.warn(
-      { hook: hookName, code, error: message },
-      isPassing ? "whether the hook waits can't be seen, and is tried again" : "the hook is left to its own timeout",
-    );
+    log(isPassing ? "hook read failed" : "hook left to time out", { hook: hookName, code, error: message });
   return new TerminationHook({ ...calls, hookName, hooks, abandon, onFailure });
 }
 

@@ -1,36 +1,32 @@
 import type { Log } from "../observe/log.ts";
 import type { MetadataObserver } from "../sources/standing-notices.ts";
 
-/** One line for each thing that instance metadata says. */
+/** One line for each event of instance metadata. */
 export function watchLog(log: Log): MetadataObserver {
   return (event) => {
     switch (event.type) {
       case "noticed": {
-        const { kind, instanceId, eventId, reason, deadline } = event.announcement;
-        const about = { kind, node: instanceId, ...(eventId === undefined ? {} : { event: eventId }), reason };
-        const by = deadline === undefined ? {} : { deadline: moment(deadline) };
-        if (event.announcement.isVoluntary)
-          return log.warn(about, "EC2 recommends to replace this machine: it is drained early");
-        return event.drainAt === undefined
-          ? log.warn({ ...about, ...by }, "this machine will go away")
-          : log.warn(
-              { ...about, ...by, drainAt: moment(event.drainAt) },
-              "this machine will go away, and is drained then",
-            );
+        const { kind, instanceId, eventId, reason, deadline, isVoluntary } = event.announcement;
+        const about = { event: kind, node: instanceId, ...(eventId === undefined ? {} : { eventId }), reason };
+        if (isVoluntary) return log("rebalance recommendation received", about);
+        return log("notice received", {
+          ...about,
+          ...(deadline === undefined ? {} : { deadline: moment(deadline) }),
+          ...(event.drainAt === undefined ? {} : { drainAt: moment(event.drainAt) }),
+        });
       }
       case "withdrawn": {
         const { kind, instanceId, reason } = event.announcement;
-        const message = "the notice is gone: what was drained for it stays drained";
-        return log.warn({ kind, node: instanceId, reason }, message);
+        return log("notice withdrawn", { event: kind, node: instanceId, reason });
       }
       case "malformed":
-        return log.warn({ path: event.path, problem: event.problem }, "instance metadata can't be understood there");
+        return log("metadata malformed", { path: event.path, error: event.problem });
       case "unreadable": {
         const { code, message } = event.error;
-        return log.warn({ code, error: message }, "instance metadata can't be read, trying again");
+        return log("metadata read failed", { code, error: message });
       }
       case "readable":
-        return log.info("instance metadata can be read again");
+        return log("metadata read recovered", {});
       default:
         return event satisfies never;
     }

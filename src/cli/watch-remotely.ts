@@ -17,7 +17,7 @@ export async function watchRemotely(watching: RemoteWatching): Promise<void> {
   const { log, watch, service, stop, dryRun } = watching;
   const identity = await watch.identity(stop);
   const { instanceId, region } = identity;
-  log.info({ node: instanceId, region, dryRun }, "watching this machine's metadata for the service");
+  log("watch started", { node: instanceId, region, dryRun });
   const underWay = new Set<Promise<void>>([checkService(service, watching)]);
   for await (const notice of watch.notices(identity, stop)) {
     const asked = drainedBy(notice, watching).then(notice.done);
@@ -36,7 +36,7 @@ async function drainedBy(notice: Notice, watching: RemoteWatching): Promise<Noti
   try {
     const { outcome, problem } = understand(await service.ask("POST", "/drain", bodyFor(notice, watching), abandon));
     if (outcome === undefined) {
-      log.error({ ...about, problem }, "not drained, will ask again");
+      log("remote drain failed", { ...about, error: problem });
       return "again";
     }
     const end = noticeEnd(outcome as EndedDrain);
@@ -47,20 +47,20 @@ async function drainedBy(notice: Notice, watching: RemoteWatching): Promise<Noti
       outcome: outcome.status,
       tookSeconds: Math.round((clock.now() - startedAt) / 1_000),
     };
-    if (end === "again") log.error(line, "not drained, will ask again");
-    else log.info(line, end === "out" ? "drained by the service: the machine can go" : "the service has answered");
+    if (end === "again") log("remote drain failed", line);
+    else log(end === "out" ? "remote drain completed" : "remote drain ended", line);
     return end;
   } catch (error) {
     if (abandon.aborted) {
-      log.warn(about, "stopped waiting: a drain that has begun goes on in the service");
+      log("remote drain left running", about);
       return "over";
     }
-    log.error({ ...about, problem: messageOf(error) }, "not drained, will ask again");
+    log("remote drain failed", { ...about, error: messageOf(error) });
     return "again";
   }
 }
 
-/** The service takes what has no deadline for something that can be told no: a machine that leaves can't. */
+/** The service may refuse a request without a deadline, so a machine that terminates always gets one. */
 function bodyFor({ announcement: { instanceId, reason }, deadline }: Notice, watching: RemoteWatching): object {
   const { clock, timeoutMs, dryRun } = watching;
   const left = deadline === undefined ? DEADLINE_SECONDS_MAX : (deadline - clock.now()) / 1_000;
@@ -77,10 +77,10 @@ function bodyFor({ announcement: { instanceId, reason }, deadline }: Notice, wat
 async function checkService(service: Pick<RemoteService, "ask">, { log, stop }: Watching): Promise<void> {
   try {
     const { status, body } = await service.ask("GET", "/drains", undefined, stop);
-    if (status === 200) log.info("the service answers, and takes the secret");
-    else log.warn({ status, problem: body["detail"] }, "the service would not drain: it refuses to be asked");
+    if (status === 200) log("service check passed", {});
+    else log("service check failed", { status, error: body["detail"] });
   } catch (error) {
-    if (!stop.aborted) log.warn({ problem: messageOf(error) }, "the service would not drain now");
+    if (!stop.aborted) log("service check failed", { error: messageOf(error) });
   }
 }
 

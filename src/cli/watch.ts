@@ -45,10 +45,10 @@ async function untilStopped(
   try {
     await run({ watch, clock, log, stop, abandon });
   } catch (error) {
-    // Told to stop before it knew which machine it is on.
+    // Stopped before it knew which machine it is on.
     if (!stop.aborted) throw error;
   } finally {
     ignore();
   }
-  log.info("stopped");
+  log("stopped", {});
 }

@@ -12,11 +12,11 @@ export type Config = {
     ? T
     : ReturnType<(typeof OPTIONS)[Name]["parse"]> | undefined;
 } & {
-  /** What messages call each option by: the flag where it was given by that, its variable otherwise. */
+  /** The name of each option in messages: its flag where it was given as a flag, its variable otherwise. */
   readonly givenBy: Readonly<Record<OptionName, string>>;
 };
 
-/** Everything that is wrong with a configuration, so that nobody has to mend it one start at a time. */
+/** All problems of a configuration together, so that one start shows all of them. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
 
@@ -30,9 +30,9 @@ export class ConfigError extends Error {
 export interface ConfigInput {
   readonly verb: Verb;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** What was given on the command line, by the option's name. A flag wins over its variable. */
+  /** The values from the command line, by the option's name. A flag wins over its variable. */
   readonly flags?: Readonly<Partial<Record<OptionName, string | boolean>>>;
-  /** The verb goes through a service, which needs the secret. */
+  /** The verb asks a service, which needs the secret. */
   readonly isRemote?: boolean;
 }
 
@@ -64,16 +64,18 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       continue;
     }
     if (values[name] === undefined && declared.requiredBy?.includes(verb) === true) {
-      problems.push(`${declared.variable} is not set: ${declared.help}`);
+      problems.push(`${declared.variable} is not set: give ${declared.range}`);
     }
   }
   const config = { ...values, givenBy } as unknown as Config;
   if (verb === "serve" || isRemote) problems.push(...secretProblems(config, refused), ...tlsProblems(config, refused));
   if (config.policyScope === "tag" && config.clusterName === undefined && !refused.has("clusterName")) {
-    problems.push(`${givenBy.policyScope} is tag, the cluster's, and CLUSTERNAME is not set: name the cluster`);
+    problems.push(`${givenBy.policyScope} is tag, and CLUSTERNAME is not set: give the name of the cluster`);
   }
   if (config.rebalance === "drain" && !config.undo && !refused.has("undo")) {
-    problems.push(`${givenBy.rebalance} is drain, and UNDO is not set: what stays could not be registered again`);
+    problems.push(
+      `${givenBy.rebalance} is drain, and UNDO is not set: set UNDO=true, so that a node that is not interrupted can be registered again`,
+    );
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
@@ -90,7 +92,7 @@ export function drainTimes(config: Config): DrainTimes {
   };
 }
 
-/** What every pool keeps. Undefined: no guard. */
+/** The options of the guard. Undefined: no guard. */
 export function drainGuard({ minHealthy, guardWaitMs, maxVoluntary, givenBy }: Config): GuardOptions | undefined {
   return isNothing(minHealthy) ? undefined : { minHealthy, waitMs: guardWaitMs, maxVoluntary, names: givenBy };
 }
@@ -107,20 +109,22 @@ function secretProblems(config: Config, refused: ReadonlySet<OptionName>): reado
   if (given.length === 1) return [];
   return given.length === 0
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
-    : [`SECRET and ${config.givenBy.secretFile} are both set: keep one`];
+    : [`SECRET and ${config.givenBy.secretFile} are both set: set only one`];
 }
 
-/** A certificate is nothing without its key, and clients' certificates nothing without TLS. */
+/** A certificate needs its key, and client certificates need TLS. */
 function tlsProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
   const { tlsCertFile, tlsKeyFile, tlsClientCaFile, givenBy } = config;
   if (refused.has("tlsCertFile") || refused.has("tlsKeyFile")) return [];
   if (tlsCertFile !== undefined && tlsKeyFile === undefined) {
-    return [`${givenBy.tlsCertFile} is set, and TLS_KEY_FILE is not: give the certificate's key too`];
+    return [`${givenBy.tlsCertFile} is set, and TLS_KEY_FILE is not: give the private key of the certificate`];
   }
   if (tlsCertFile === undefined && tlsKeyFile !== undefined) {
-    return [`${givenBy.tlsKeyFile} is set, and TLS_CERT_FILE is not: give the key's certificate too`];
+    return [`${givenBy.tlsKeyFile} is set, and TLS_CERT_FILE is not: give the certificate of the private key`];
   }
   return tlsCertFile === undefined && tlsClientCaFile !== undefined
-    ? [`${givenBy.tlsClientCaFile} is set, and TLS_CERT_FILE is not: clients show certificates over TLS alone`]
+    ? [
+        `${givenBy.tlsClientCaFile} is set, and TLS_CERT_FILE is not: client certificates need TLS, so give the certificate of the service`,
+      ]
     : [];
 }

@@ -3,7 +3,7 @@ import { printable } from "../drain/errors.ts";
 import { type Config, OPTIONS } from "./config.ts";
 
 /**
- * The text of a file, without the byte order mark that some editors write before it. Throws what is wrong with the file:
+ * The text of a file, without the byte order mark that some editors write before it. Throws the problem of the file:
  * what the operating system says, that it is larger than `bytesMax`, or that it is not text.
  */
 export async function readTextFile(path: string, bytesMax: number): Promise<string> {
@@ -21,7 +21,7 @@ export async function readText(source: AsyncIterable<Buffer>, bytesMax: number):
     if (length > bytesMax) break;
   }
   const bytes = Buffer.concat(chunks);
-  if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes`);
+  if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes: give a smaller file`);
   const text = decoded(bytes);
   if (text === undefined || text.includes("\0")) throw new Error("it is not text in UTF-8");
   return text;
@@ -42,7 +42,7 @@ export interface OptionFile {
   readonly path: string;
 }
 
-/** What is wrong with such a file, without any of its content. */
+/** The problem of such a file, without any of its content. */
 export class OptionFileError extends Error {
   constructor({ option, path }: OptionFile, why: string) {
     super(`${option} is '${printable(path)}', which can't be used: ${why}`);
@@ -55,7 +55,25 @@ export async function readOptionFile<T>(file: OptionFile, bytesMax: number, read
   try {
     return read(await readTextFile(file.path, bytesMax));
   } catch (error) {
-    throw new OptionFileError(file, (error as Error).message);
+    throw new OptionFileError(file, fileProblem(error as NodeJS.ErrnoException));
+  }
+}
+
+/** The problem of a file, in our words instead of the operating system's. */
+export function fileProblem({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case undefined:
+      return message;
+    case "ENOENT":
+    case "ENOTDIR":
+      return `there is no such file (${code})`;
+    case "EACCES":
+    case "EPERM":
+      return `this user has no permission to read it (${code})`;
+    case "EISDIR":
+      return `it is a directory: give a file (${code})`;
+    default:
+      return `the operating system can't read it (${code})`;
   }
 }
 

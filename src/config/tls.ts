@@ -29,7 +29,7 @@ export async function readTlsIdentity({
     readOptionFile(keyFile, PEM_BYTES_MAX, (text) => [text, keyIn(text)] as const),
   ]);
   if (certificate.checkPrivateKey(privateKey)) return { cert, key };
-  throw new OptionFileError(keyFile, `its key is not that of the certificate in ${certFile.option}`);
+  throw new OptionFileError(keyFile, `it is not the private key of the certificate in ${certFile.option}`);
 }
 
 /** The certificates of authorities. Throws `OptionFileError`. */
@@ -44,21 +44,21 @@ function certificatesIn(text: string): readonly X509Certificate[] {
   try {
     return [...text.matchAll(CERTIFICATE)].map(([pem]) => new X509Certificate(pem));
   } catch {
-    throw new Error("it has a certificate that is malformed");
+    throw new Error("it contains a malformed certificate");
   }
 }
 
 function firstOf([first]: readonly X509Certificate[]): X509Certificate {
-  if (first === undefined) throw new Error("it holds no certificate in PEM");
+  if (first === undefined) throw new Error("it contains no PEM certificate");
   return first;
 }
 
 /** OpenSSL's own words are for its developers. */
 function keyIn(text: string): KeyObject {
-  if (text.includes("ENCRYPTED")) throw new Error("its key is encrypted: give one without a passphrase");
+  if (text.includes("ENCRYPTED")) throw new Error("its key is encrypted: give a key without a passphrase");
   try {
     return createPrivateKey(text);
   } catch {
-    throw new Error("it holds no private key in PEM");
+    throw new Error("it contains no PEM private key");
   }
 }

@@ -14,7 +14,7 @@ export function newAbort(): AbortController {
 export const WOKEN = Symbol("woken");
 
 /**
- * Aborts as soon as one of them does. Any number of waits may share it. For signals that end with what is waited for: of
+ * Aborts as soon as one of them does. Any number of waits may share it. For signals that end together with the wait: of
  * those that live on, Node 20 keeps a trace of each signal that was made so; `withAnyOf` keeps none.
  */
 export function anyOf(...signals: readonly AbortSignal[]): AbortSignal {

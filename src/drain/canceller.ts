@@ -25,7 +25,7 @@ export interface CancellerOptions {
   readonly notify: (event: DrainEvent) => void;
 }
 
-/** What to undo, whoever knows it. */
+/** What to undo, from the running drain or from its record. */
 export interface ToUndo {
   readonly drainId: string;
   readonly node: UndoneNode;
@@ -55,7 +55,7 @@ export class Canceller {
     const known = this.#known(drainId, asker, signal);
     if (known !== undefined) return known;
     const record = await this.#recordOf(drainId, signal);
-    // While it was read somebody else may have cancelled it.
+    // While it was read another caller may have cancelled it.
     const now = this.#known(drainId, asker, signal);
     if (now !== undefined) return now;
     const { node } = record;
@@ -63,7 +63,7 @@ export class Canceller {
     if (other !== undefined) {
       throw new DrainError(
         "another-drain",
-        `${node.id} is being drained by ${other.id}, which would take it out again: cancel that one, or wait for its end`,
+        `${node.id} is being drained by ${other.id}, which would deregister it again: cancel that drain, or wait for its end`,
       );
     }
     return this.#begin(drainId, node.id, signal, async (within) => {
@@ -93,7 +93,7 @@ export class Canceller {
     return this.#undo(toUndo, undefined, signal);
   }
 
-  /** A drain of the node begins: what is not registered again yet stays out. */
+  /** A drain of the node begins: targets that are not registered again yet stay deregistered. */
   drainBegins(nodeId: string, drainId: string): void {
     for (const [undone, undoing] of this.#undoing) {
       if (undoing.nodeId !== nodeId) continue;
@@ -112,7 +112,7 @@ export class Canceller {
   async #cancelRunning(run: DrainRun, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
     const { clock, journals, release } = this.#options;
     const journal = journals.get(run);
-    // Written before the drain's end, so that whoever reads the one without the other goes on with the undo.
+    // Written before the drain's end, so that a process that reads only this one continues the undo.
     const noted = journal?.cancelled(asker);
     const ended = run.cancel();
     release(run);
@@ -146,7 +146,7 @@ export class Canceller {
     work: (signal: AbortSignal) => Promise<UndoOutcome>,
   ): Promise<UndoOutcome> {
     const stop = newAbort();
-    // Not at once: whoever comes in the same moment is to find it here.
+    // Not at once: a caller of the same moment is to find it here.
     const outcome = Promise.resolve()
       .then(() => work(anyOf(signal, stop.signal)))
       .finally(() => this.#undoing.delete(drainId));
@@ -164,7 +164,7 @@ export class Canceller {
     if (record !== undefined) return record;
     throw new DrainError(
       "drain-not-found",
-      `there is no drain '${printable(drainId)}', or it is too long ago: GET /drains lists those that are known`,
+      `there is no drain '${printable(drainId)}', or it was removed because of its age: GET /drains lists the known drains`,
     );
   }
 

@@ -36,7 +36,7 @@ export interface Pool {
   readonly loadBalancer?: string;
 }
 
-/** How a pool releases what is deregistered. It takes a call of its own to learn. */
+/** How a pool releases deregistered targets. Reading it takes a call of its own. */
 export interface PoolTerms {
   /** How long requests in flight are given after deregistering, in milliseconds. 0: they are cut. */
   readonly drainMs: number;
@@ -100,18 +100,27 @@ export interface Observed {
   readonly states: ReadonlyMap<string, RegistrationState>;
 }
 
-/** How the targets of a pool fare. */
+/** The number of healthy targets below which the cloud itself routes otherwise. The higher one of the two counts. */
+export interface HealthyMinimum {
+  readonly count: number;
+  /** Of the targets that are registered and not draining, 0 to 100. */
+  readonly percent: number;
+}
+
+/** The health of a pool's targets. */
 export interface PoolHealth {
   /** When the cloud was asked, in milliseconds since the epoch. */
   readonly at: number;
   /** All that are registered. The same list as long as nothing has changed. */
-  readonly targets: readonly Pick<Registration, "target" | "isHealthy">[];
+  readonly targets: readonly Pick<Registration, "target" | "isHealthy" | "state">[];
+  /** Absent: the cloud has none. */
+  readonly minimum?: HealthyMinimum;
   /**
-   * The zone of a target; undefined where nobody knows it. Given only where each zone of the load balancer sends to its
+   * The zone of a target; undefined if it is unknown. Given only where each zone of the load balancer sends to its
    * own targets alone, and the same function as long as `targets` is the same list.
    */
   readonly zoneOf?: (target: string) => string | undefined;
-  /** How many machines the targets are on, as far as their names tell: of targets by address, how many addresses. */
+  /** How many machines the targets are on, as far as their names show: for targets by address, how many addresses. */
   readonly countNodes: () => number;
 }
 
@@ -141,7 +150,7 @@ export interface CloudProvider {
    */
   resolve(reference: NodeReference, by: CallFor): Promise<Node>;
 
-  /** The live node with this id, as far as it is remembered from a short while ago. Nobody is asked. */
+  /** The live node with this id, as far as it is remembered from a short while ago, without a call. */
   recall(id: string): Node | undefined;
 
   /**
@@ -152,19 +161,25 @@ export interface CloudProvider {
   findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations>;
 
   /**
-   * What is remembered of the node's registrations, and since when it may have changed, in milliseconds since the epoch.
-   * Undefined when not every pool is remembered: then only a search can tell.
+   * The remembered registrations of the node, and since when it may have changed, in milliseconds since the epoch.
+   * Undefined when not every pool is remembered: then only a search is complete.
    */
   remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
 
   /**
-   * How the pool's targets fare, as far as that is known without asking anybody. What a search has just found out of a
-   * target group is; what is remembered may be as old as the registrations that are.
+   * Health of the pool's targets, as far as it is known without a call. Data that a search has just read of a
+   * target group is; remembered health may be as old as remembered registrations.
    */
   knownHealth(pool: Pool): PoolHealth | undefined;
 
-  /** How the pool's targets fare, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
+  /** Health of the pool's targets, as of `notBefore` (milliseconds since the epoch) or later. A vanished pool has none. */
   healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
+
+  /**
+   * As `healthOf`, without asking how the pool works, which takes a call a pool: each zone is counted alone, as if the
+   * load balancer did so, and the pool has no minimum of its own. Where enough remain by this count, they do by any.
+   */
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth>;
 
   /** Of which kinds the pools are that the node could be in, as far as a search has listed them. */
   kindsAround(node: Node): ReadonlySet<LoadBalancerKind>;
@@ -181,7 +196,7 @@ export interface CloudProvider {
 
   /**
    * Asks for registrations of one pool to be made again, each exactly as it was: those that `take` gives, as with
-   * `deregister`. One that is there already is not an error. Those that the cloud does not take are told to `refuses`,
+   * `deregister`. One that is there already is not an error. Those that the cloud refuses are passed to `refuses`,
    * with the reason, and the others are registered. Throws `not-registered` where the pool has vanished. Resolves when
    * the cloud has acknowledged the call, which proves nothing: read back with `observe`.
    */

@@ -64,13 +64,13 @@ export class DrainGuard {
     else this.#goWhereEnoughStay(registrations);
   }
 
-  /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` when nobody can say. */
+  /** Everything is found: a voluntary drain goes now, or this throws `Refused`. Throws `DrainError` if target health can't be read. */
   async decide(): Promise<void> {
     const { asked } = this.#run;
     if (!asked.isRefusable || this.#options.decided !== undefined) return;
     const known = await Promise.race([this.#allHealths(), asked.insisted]);
     this.#signal.throwIfAborted();
-    // Whoever has insisted meanwhile has taken along what was pending.
+    // A request with force has meanwhile deregistered what was pending.
     if (!asked.isRefusable || known === undefined) return;
     this.#refuseOrEnter(known);
     this.#take(this.#pending.splice(0));
@@ -172,7 +172,7 @@ export class DrainGuard {
   /** Others may have gone since the pool was read: of those whose time is up together the last one stays. */
   #goThoughTooFewStay(pool: Pool, leaving: readonly DrainingRegistration[], health: PoolHealth | undefined): void {
     const standing = health && this.#standing(pool, leaving, health, "involuntary");
-    // Without a moment of death nobody knows how long the last one would be of use.
+    // Without a deadline it is unknown how long the last target would be of use.
     const isKept = standing?.wouldStay === 0 && this.#run.deadline !== undefined;
     this.#report(isKept ? "kept" : "overridden", standing, leaving);
     if (!isKept) this.#take(leaving);

@@ -25,11 +25,11 @@ interface RecordedRegistration {
   /** When the last acknowledged deregistration was. Absent: there was none. */
   readonly since?: number;
   readonly releasedAt?: number;
-  /** Deregistered by this drain, and not by somebody else before it. */
+  /** Deregistered by this drain, and not by another program before it. */
   readonly isOurs?: boolean;
   /** An undo has registered it again. */
   readonly isBack?: boolean;
-  /** How often somebody else registered it again. */
+  /** How often another program registered it again. */
   readonly cameBack: number;
 }
 
@@ -39,7 +39,7 @@ export interface DrainRecord {
   readonly node: Node;
   readonly startedAt: number;
   readonly requests: readonly AskedRequest[];
-  /** By number. Undefined: the entry that told of it is among those that are missing. */
+  /** By number. Undefined: its entry is among the missing ones. */
   readonly registrations: readonly (RecordedRegistration | undefined)[];
   readonly elsewhere: readonly Registration[];
   readonly entries: readonly LedgerEntry[];
@@ -49,11 +49,11 @@ export interface DrainRecord {
   readonly missing: number;
   /** Absent: it has not ended. */
   readonly end?: { readonly at: number; readonly outcome: EndOfDrain };
-  /** Absent: nobody has cancelled it. Without fates it runs, or was interrupted. */
+  /** Absent: it was not cancelled. Without fates it runs, or was interrupted. */
   readonly undo?: RecordedUndo;
 }
 
-/** The last time that somebody cancelled the drain. */
+/** The last cancellation of the drain. */
 interface RecordedUndo {
   readonly at: number;
   readonly asker?: Asker;
@@ -164,7 +164,7 @@ function fateOf({ of, error, ...fate }: RecordedUndone, found: DrainRecord["regi
   return registration === undefined ? [] : [{ registration, ...fate, ...(error && { error: thrown(error) }) }];
 }
 
-/** How it is written down. `numberOf`: below 0 where the ledger was never told of a registration. */
+/** How it is written down. `numberOf`: below 0 if the ledger has no such registration. */
 export function recordedOutcome(
   outcome: EndOfDrain,
   numberOf: (registration: Registration) => number,

@@ -45,11 +45,11 @@ export interface DrainRunOptions {
   readonly times: DrainTimes;
   /** Whether a guard may refuse it. */
   readonly isGuarded: boolean;
-  /** What its registrations tell. */
+  /** The events of its registrations. */
   readonly onEvent: (run: DrainRun, registration: Registration, event: RegistrationEvent) => void;
 }
 
-/** Somebody who waits for the outcome. */
+/** A caller that waits for the outcome. */
 interface Waiter extends Patience {
   readonly answer: (outcome: DrainOutcome) => void;
 }
@@ -90,12 +90,12 @@ export class DrainRun implements RegistrationOwner {
     this.#onEvent = onEvent;
   }
 
-  /** Aborts when the deadline has passed, or when nobody waits for the outcome any more. */
+  /** Aborts when the deadline has passed, or when no caller waits for the outcome any more. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** The earliest of all requests. Absent: nobody gave one. */
+  /** The earliest of all requests. Absent: no request has one. */
   get deadline(): number | undefined {
     return this.asked.deadline;
   }
@@ -119,8 +119,8 @@ export class DrainRun implements RegistrationOwner {
   }
 
   /**
-   * Until when a search that fails in passing is made again: the drain's limit. Where nobody set one, whoever asked is
-   * told at once, unless something is deregistered already: that is held to its end.
+   * Until when a search that fails in passing is made again: the drain's limit. Without one, a caller is
+   * reported at once, unless something is deregistered already: that is held to its end.
    */
   get searchUntil(): number {
     if (Number.isFinite(this.#mustEndBy)) return this.#mustEndBy;
@@ -128,7 +128,7 @@ export class DrainRun implements RegistrationOwner {
     return hasBegun ? this.startedAt + SEARCH_MAX_MS : Number.NEGATIVE_INFINITY;
   }
 
-  /** As somebody to make calls for. */
+  /** The drain as a caller of the cloud. */
   callFor(signal: AbortSignal): CallFor {
     const repeats = (error: DrainError) => {
       this.#trouble = error;
@@ -152,7 +152,7 @@ export class DrainRun implements RegistrationOwner {
     return { drainId: id, startedAt, reasons: this.asked.reasons, ...(limit && { limit }), registrations };
   }
 
-  /** `onEnd` runs before anybody who waits hears of the outcome. */
+  /** `onEnd` runs before any waiting caller gets the outcome. */
   begin(work: (run: DrainRun) => Promise<void>, onEnd: (outcome: DrainOutcome) => void): void {
     // The end of its time ends a drain, whether or not what it waits for heeds the signal.
     this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
@@ -211,8 +211,8 @@ export class DrainRun implements RegistrationOwner {
   }
 
   /**
-   * The outcome. The earliest deadline bounds the drain for everybody. Whoever's timeout passes gets `deadline-passed`,
-   * and whoever's `signal` aborts gets `abandoned`, each at once; the drain goes on while somebody waits.
+   * The outcome. The earliest deadline bounds the drain for all callers. A caller whose timeout passes gets `deadline-passed`,
+   * and a caller whose `signal` aborts gets `abandoned`, each at once; the drain continues while a caller waits.
    */
   join(request: AskedRequest, signal: AbortSignal): Promise<DrainOutcome> {
     const { askedAt, timeoutMs } = request;
@@ -248,7 +248,7 @@ export class DrainRun implements RegistrationOwner {
     else waiter.answer(this.#unfinished(why));
   }
 
-  /** Begins to wait for the limits as they are now; whoever changes one calls this again. */
+  /** Begins to wait for the limits as they are now; code that changes one calls this again. */
   #armLimits(): void {
     const { startedAt, deadline, waiting } = this;
     this.#mustEndBy = drainLimit({ startedAt, deadline, waiting, times: this.#times })?.at ?? Number.POSITIVE_INFINITY;
@@ -262,14 +262,14 @@ export class DrainRun implements RegistrationOwner {
       const now = this.#clock.now();
       const deadline = deadlineLimit({ startedAt: this.startedAt, deadline: this.deadline, times: this.#times });
       if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
-      // Holds that begin anew meanwhile move the timeouts: they are asked for again afterwards.
+      // Holds that begin again meanwhile move the timeouts: they are asked for again afterwards.
       const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
       if (next === Number.POSITIVE_INFINITY) return;
       await this.#clock.sleep(next - now, signal);
     }
   }
 
-  /** Answers whoever's timeout has passed, and returns when the next one does. */
+  /** Answers the callers whose timeout has passed, and returns when the next one does. */
   #dismiss(now: number): number {
     const hold = this.#longestHold();
     let next = Number.POSITIVE_INFINITY;

@@ -49,7 +49,7 @@ export class Drainer {
   readonly #finder: Finder;
   readonly #runs = new Map<string, DrainRun>();
   readonly #journals = new WeakMap<DrainRun, Journal>();
-  /** One a pool that somebody leaves, by the pool's id. */
+  /** One a pool that a node leaves, by the pool's id. */
   readonly #workers = new Map<string, PoolWorker>();
   /** What the guards of all drains share. */
   readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
@@ -112,8 +112,8 @@ export class Drainer {
 
   /**
    * Resumes a drain that an earlier process has begun, under its id and with its requests as they were. What was
-   * deregistered is held from then on, also where the cloud lists it no more; what is registered is deregistered again.
-   * Requests for its node join from now on. Resolves when it has ended. Of what nobody was heard of for a day, or whose
+   * deregistered is held from then on, also where the cloud lists it no more; registered targets are deregistered again.
+   * Requests for its node join from now on. Resolves when it has ended. Of a drain without an entry for a day, or whose
    * node has another drain already, nothing is done but to write down its end.
    */
   async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
@@ -129,14 +129,14 @@ export class Drainer {
 
   /**
    * Stops the drain, if it runs, and registers again what it has deregistered. Resolves when that was seen, or is known
-   * to be impossible; whoever cancels it meanwhile gets the same outcome, and a caller who leaves stops nothing. Throws
+   * to be impossible; a second cancellation meanwhile gets the same outcome, and a caller who leaves stops nothing. Throws
    * `drain-not-found`, `another-drain`, `ledger-unavailable`, or `signal`'s reason.
    */
   cancel(drainId: string, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
     return this.#canceller.cancel(drainId, asker, signal);
   }
 
-  /** As `cancel`, for a drain that only its own report tells of. */
+  /** As `cancel`, for a drain that is known only from its own report. */
   undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
     return this.#canceller.undo(toUndo, signal);
   }

@@ -13,14 +13,14 @@ import type { RegistrationFate } from "./outcome.ts";
 import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
 
-/** Somebody who registers a node again this often will not stop. */
+/** A program that registers a node again this often will not stop. */
 const REPEATS_MAX = 5;
 /** A cloud that does not know a node, and lists it all the same, is asked once more. */
 const REFUSED_REPEATS_MAX = 1;
 
-/** What is not as usual with a registration. */
+/** Rarely set fields, kept apart to save memory. */
 interface History {
-  /** How often it was deregistered again: because somebody had registered it again, and for either reason. */
+  /** How often it was deregistered again: because another program had registered it again, and for either reason. */
   readonly cameBack: number;
   readonly repeats: number;
   readonly error?: DrainError | undefined;
@@ -40,9 +40,9 @@ const NONE: History = { cameBack: 0, repeats: 0 };
 export interface RegistrationOwner {
   readonly node: Node;
   readonly allowances: HoldAllowances;
-  /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: nobody said. */
+  /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: unknown. */
   readonly mustEndBy: number;
-  /** The cloud has refused a call because it does not know the node. Whoever hears of it sets it. */
+  /** The cloud has refused a call because it does not know the node. The caller that gets the error sets it. */
   isRefused: boolean;
   readonly onEvent: (registration: Registration, event: RegistrationEvent) => void;
   /** A registration has learned how long it is to be held, or that it is over. */
@@ -60,7 +60,7 @@ export class DrainingRegistration {
   #progress: HoldProgress | undefined;
   /** Absent until it is over. */
   #heldMs: number | undefined;
-  /** Absent while there is nothing to tell. */
+  /** Absent while there is nothing to report. */
   #unusual: History | undefined;
 
   constructor(owner: RegistrationOwner, registration: Registration, past?: Past) {
@@ -71,7 +71,7 @@ export class DrainingRegistration {
     this.#heldMs = past.heldMs;
   }
 
-  /** Somebody else, or an earlier process, has begun to deregister it: no call is needed, but the hold is. */
+  /** Another program, or an earlier process, has begun to deregister it: no call is needed, but the hold is. */
   get foundDraining(): boolean {
     return this.registration.state === "draining" || this.#past !== undefined;
   }
@@ -90,7 +90,7 @@ export class DrainingRegistration {
     return this.#state === "registered";
   }
 
-  /** Its hold is over as far as anybody knows, and nobody has been able to poll since. */
+  /** Its hold is over as far as is known, and no poll has succeeded since. */
   awaitsPoll(now: number): boolean {
     const { holdUntil = Number.POSITIVE_INFINITY } = this;
     return holdUntil <= now && (this.#progress?.lastPoll ?? Number.NEGATIVE_INFINITY) < holdUntil;
@@ -117,7 +117,7 @@ export class DrainingRegistration {
     this.owner.moved();
   }
 
-  /** Nobody checks whether enough healthy targets stay. */
+  /** It is not checked whether enough healthy targets remain. */
   forced(): void {
     this.#met({ guard: "forced" });
   }
@@ -138,7 +138,7 @@ export class DrainingRegistration {
     const heldSince = isFirst ? this.#past?.heldSince : undefined;
     this.#mended();
     if (!isFirst && !this.#isFoundLive) this.#met({ isOurs: true });
-    // When somebody else's deregistration began is not known: held as if it were now.
+    // When another program's deregistration began is not known: held as if it were now.
     const seenLeaving = foundDraining && (this.#past?.isDraining ?? heldSince === undefined);
     const earlier = isFirst && this.#past?.isEarlier ? { isEarlier: true as const } : {};
     this.#progress = { since: heldSince ?? now, seenLeaving, ...earlier };
@@ -156,14 +156,14 @@ export class DrainingRegistration {
     this.#progress = { ...this.#progress, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at };
   }
 
-  /** Somebody else has deregistered it a second time: traffic may have come meanwhile. */
+  /** Another program has deregistered it a second time: traffic may have come meanwhile. */
   heldAnew(now: number): void {
     this.#progress = { since: now, seenLeaving: true };
     this.#met({ cameBack: this.#history.cameBack + 1 });
     this.#notify({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
   }
 
-  /** Its call has failed and is repeated: nothing that anybody needs to hear of, unless time is up meanwhile. */
+  /** Its call has failed and is repeated: no event, unless time is up meanwhile. */
   repeating(error: DrainError): void {
     this.#met({ repeating: error });
   }
@@ -180,14 +180,12 @@ export class DrainingRegistration {
     this.#met({ repeats: repeats + 1, cameBack: because === "back" ? cameBack + 1 : cameBack });
     const { isRefused } = this.owner;
     if (repeats + 1 > (isRefused ? REFUSED_REPEATS_MAX : REPEATS_MAX)) {
-      const stays = isRefused
-        ? "it stays registered, though the cloud says that it does not know it"
-        : "it stays registered";
-      const what = because === "back" ? "somebody registers it again" : stays;
+      const stays = isRefused ? "it stayed registered, although AWS answered that it is not" : "it stayed registered";
+      const what = because === "back" ? "another program registered it again" : stays;
       this.failed(new DrainError("registered-again", `deregistered ${repeats + 1} times, and each time ${what}`), now);
       return false;
     }
-    // Nobody is to hear until then that it is held, or that its traffic has stopped.
+    // Until then no report may say that it is held, or that its traffic has stopped.
     this.#progress = undefined;
     this.#notify({ type: "deregistering-again", because });
     return true;
@@ -324,9 +322,9 @@ export function byPool(
 }
 
 /**
- * When the last of their holds began or, as far as anybody knows, will begin. While one waits for its deregistration
- * that is still to come: until the limit where somebody has set one, or else as long as nothing but the cloud's request
- * quota is in the way. That may keep anybody from seeing a hold's end, too. Times are milliseconds since the epoch.
+ * When the last of their holds began or, as far as is known, will begin. While one waits for its deregistration
+ * that is still to come: until the limit if there is one, or else as long as nothing but the cloud's request
+ * quota is in the way. That may delay the poll that ends a hold, too. Times are milliseconds since the epoch.
  */
 export function lastHoldBegins(
   registrations: readonly DrainingRegistration[],
@@ -339,7 +337,7 @@ export function lastHoldBegins(
   return registrations.reduce((latest, one) => Math.max(latest, begins(one)), 0);
 }
 
-/** How they fare, in the order in which people read them. */
+/** Their state, in the order in which people read them. */
 export function fatesOf(registrations: readonly DrainingRegistration[], now: number): readonly RegistrationFate[] {
   return inOrder(registrations.map((draining) => draining.fate(now)));
 }

@@ -4,7 +4,7 @@ export type DrainErrorCode =
   | "node-not-found"
   /** The instance existed and is terminated: nothing can send it traffic any more. */
   | "instance-gone"
-  /** The address or name fits several instances. */
+  /** The address or name matches several instances. */
   | "ambiguous-node"
   /** The instance belongs to another cluster or VPC than the configured one, to none, or to two. */
   | "other-cluster"
@@ -22,7 +22,7 @@ export type DrainErrorCode =
   | "unavailable"
   /** The cloud answered with an error that another attempt would not mend. */
   | "cloud-error"
-  /** Somebody kept registering the node again. */
+  /** Another program kept registering the node again. */
   | "registered-again"
   /** What a drain had deregistered could not be registered again; the message says why. */
   | "not-registered"
@@ -37,7 +37,7 @@ export type DrainErrorCode =
   /** A fault of this program. */
   | "internal";
 
-/** Codes that are answers to the request rather than faults: nobody needs to be woken for them. */
+/** Codes that are answers to the request rather than faults: they need no operator. */
 const REFUSALS: ReadonlySet<DrainErrorCode> = new Set([
   "ambiguous-node",
   "other-cluster",
@@ -73,7 +73,7 @@ export interface AccessProblem {
   readonly error: DrainError;
 }
 
-/** Whatever was thrown, as a `DrainError`; what nobody foresaw is `internal`, with its cause. */
+/** Whatever was thrown, as a `DrainError`; an unexpected one is `internal`, with its cause. */
 export function asDrainError(error: unknown): DrainError {
   if (error instanceof DrainError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -85,7 +85,7 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** Input as it may stand in messages and logs: without control characters, and at most `max` characters of it. */
 export function printable(input: string, max = 80): string {
-  // A character is one unit or two: what is cut off here is not even looked at.
+  // A character is one unit or two: the rest is not read.
   const characters = [...input.slice(0, 2 * max + 1)];
   const text = characters.slice(0, max).join("").replace(UNPRINTABLE, "?");
   return characters.length > max ? `${text}…` : text;

@@ -22,14 +22,14 @@ export interface Delivery {
   /** Called in place of `accepted`: the drain, which goes on, would not outlive the process, because it can't be written down. */
   unrecorded(drain: AcceptedDrain, error: DrainError): void;
 
-  /** Answers whoever asked. Called once. Rejects when the answer could not be delivered. */
+  /** Answers the request. Called once. Rejects when the answer could not be delivered. */
   settle(outcome: DrainOutcome): Promise<void>;
 }
 
 /** Where requests come from and where their answers go. Implementations: HTTP, an SQS queue, and a list in the tests. */
 export interface EventSource {
   /**
-   * What is asked for, until `stop` aborts. Whatever was accepted before that is still delivered, so that every request
+   * The requests, until `stop` aborts. Every request that was accepted before that is still delivered, so that every request
    * gets its answer.
    */
   deliveries(stop: AbortSignal): AsyncIterable<Delivery>;

@@ -20,7 +20,7 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
       readonly registration: Registration;
       /** When the hold is expected to end, in milliseconds since the epoch. Absent while that is not known. */
       readonly holdUntil?: number;
-      /** Somebody else, or an earlier process, had deregistered it before. */
+      /** Another program, or an earlier process, had deregistered it before. */
       readonly foundDraining: boolean;
       /** Held since then, in milliseconds since the epoch: an earlier process knew. */
       readonly heldSince?: number;
@@ -33,10 +33,10 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
       readonly type: "guarded";
       readonly registration: Registration;
       readonly verdict: "waiting" | "waited" | "overridden" | "kept";
-      /** Absent where nobody could say. */
+      /** Absent if target health could not be read. */
       readonly standing?: Standing;
     }
-  /** `back`: somebody registered it again. `ignored`: the call was acknowledged and did nothing. */
+  /** `back`: another program registered it again. `ignored`: the call was acknowledged and did nothing. */
   | { readonly type: "deregistering-again"; readonly registration: Registration; readonly because: "back" | "ignored" }
   /** Both will be tried again. */
   | {
@@ -64,7 +64,7 @@ export function notify<T>(observers: readonly ((event: T) => void)[] = [], event
     try {
       observe(event);
     } catch {
-      // Whoever watches can't be allowed to stop a drain.
+      // An observer must not stop a drain.
     }
   }
 }

@@ -10,7 +10,7 @@ import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
 import { type Past, type ResumedState, type Unreleased, unreleasedOf } from "./past.ts";
 
-/** After a restart everybody else waits for AWS, too. Where nobody set a limit, a search is tried again for so long. */
+/** After a restart all drains search at once. Without a limit, a search is retried for this long. */
 const RESUMED_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
 const NOTHING: Unreleased = new Map();
@@ -18,7 +18,7 @@ const NOTHING: Unreleased = new Map();
 export interface FinderOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
-  /** Absent: nobody remembers earlier drains. */
+  /** Absent: earlier drains are not remembered. */
   readonly ledger?: Ledger;
 }
 
@@ -42,7 +42,7 @@ export class Finder {
     this.#options = options;
   }
 
-  /** Hands over what is found as soon as it is written down, and searches again where AWS has failed in passing. */
+  /** Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. */
   async find(run: DrainRun, { journal, resumed, proceed, signal }: FindOptions): Promise<void> {
     const { cloud, clock } = this.#options;
     const begunAt = clock.now();
@@ -77,7 +77,7 @@ export class Finder {
     });
     if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, proceed, signal });
     if (resumed === undefined) return;
-    // Not there any more: deregistered before the restart, nobody knows when. Held as if it were at the restart.
+    // Not there any more: deregistered before the restart, at an unknown time. Held as if it were at the restart.
     const past = () => ({ heldSince: begunAt, cameBack: 0 });
     proceed(run.found({ registrations: resumed.open, elsewhere: [] }, run.known(), past));
   }
@@ -103,7 +103,7 @@ export class Finder {
     return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now(), signal);
   }
 
-  /** Goes on holding what is out. Returns whether the machine is still there; its addresses may have changed. */
+  /** Continues the holds. Returns whether the machine is still there; its addresses may have changed. */
   async #resume(run: DrainRun, { past, pastOf, open, proceed }: Resume, repeat: RepeatOptions): Promise<boolean> {
     const { cloud, clock } = this.#options;
     proceed(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
@@ -137,7 +137,7 @@ interface EarlierTryOptions {
 
 /**
  * An earlier try, another process's, may have deregistered what the cloud lists no more. Resolves once that gets no
- * traffic for certain. What was tried by this process, or by whoever had its ledger, is known and held without that.
+ * traffic for certain. What was tried by this process, or by an earlier one with its ledger, is known and held without that.
  */
 export async function untilEarlierTryIsOver(
   run: DrainRun,

@@ -1,6 +1,6 @@
-import { type Pool, poolsInOrder } from "./cloud-provider.ts";
+import { type HealthyMinimum, type Pool, poolsInOrder } from "./cloud-provider.ts";
 
-/** Nobody is refused or kept waiting by what was read longer ago. */
+/** The guard does not decide by health that was read longer ago. */
 export const HEALTH_CACHED_MS = 10_000;
 
 /** So many, or such a part of what there is. */
@@ -17,12 +17,14 @@ export interface GuardOptions {
   readonly names?: { readonly minHealthy: string; readonly maxVoluntary: string };
 }
 
-/** What is counted together: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
+/** The unit that is counted: a pool, or one zone of it where each zone has but its own targets. All of them targets. */
 export interface Count {
   /** Absent where the whole pool counts. */
   readonly zone?: string;
   /** All that are listed, those that are draining too. */
   readonly registered: number;
+  /** Those of them that are not draining. */
+  readonly serving: number;
   /** Healthy as the cloud says. */
   readonly healthy: number;
   /** Healthy ones that other drains take away. */
@@ -37,6 +39,8 @@ export interface Standing {
   readonly healthyNow: number;
   readonly wouldStay: number;
   readonly needed: number;
+  /** Where the pool's own minimum is higher than MIN_HEALTHY. */
+  readonly isPoolMinimum?: true;
 }
 
 /** A pool in which the node is healthy. */
@@ -48,7 +52,7 @@ export interface GuardedPool extends Standing {
 export interface Refusal {
   /** `too-few-healthy`: `pools` would keep too few. `too-many-drains`: other voluntary drains have to end first. */
   readonly reason: "too-few-healthy" | "too-many-drains";
-  /** What is wrong and what to do. */
+  /** The problem, and what to do. */
   readonly message: string;
   readonly pools: readonly GuardedPool[];
 }
@@ -75,17 +79,25 @@ export function printableShare(share: Share): string {
   return "count" in share ? String(share.count) : `${share.percent}%`;
 }
 
-/** Where it would stand. Undefined where nothing of the node is healthy: then nothing is lost. */
+/**
+ * Where it would stand: the higher one of `minHealthy` and of the cloud's own `minimum` is needed. Undefined where nothing
+ * of the node is healthy: then nothing is lost.
+ */
 export function standingOf(
-  { zone, registered, healthy, leaving, own }: Count,
+  { zone, registered, serving, healthy, leaving, own }: Count,
   minHealthy: Share,
+  minimum: HealthyMinimum = { count: 0, percent: 0 },
 ): Standing | undefined {
   if (own === 0) return undefined;
+  const configured = amountOf(minHealthy, registered);
+  const percent = amountOf({ percent: minimum.percent }, Math.max(0, serving - leaving - own));
+  const ofPool = Math.max(minimum.count, percent);
   return {
     ...(zone === undefined ? {} : { zone }),
     healthyNow: healthy,
     wouldStay: Math.max(0, healthy - leaving - own),
-    needed: amountOf(minHealthy, registered),
+    needed: Math.max(configured, ofPool),
+    ...(ofPool > configured && { isPoolMinimum: true }),
   };
 }
 
@@ -102,17 +114,23 @@ export function worstOf(standings: readonly Standing[]): Standing | undefined {
   );
 }
 
-/** What a voluntary drain of the node is told which would leave `short`. */
+/** The refusal of a voluntary drain of the node that would leave `short`. */
 export function tooFewHealthy(
   nodeId: string,
   short: readonly GuardedPool[],
   { minHealthy, names }: Pick<GuardOptions, "minHealthy" | "names">,
 ): Refusal {
-  const set = `${names?.minHealthy ?? "MIN_HEALTHY"} is ${printableShare(minHealthy)}`;
+  const name = names?.minHealthy ?? "MIN_HEALTHY";
   const pools = poolsInOrder(short);
+  const zonal = pools.some(({ zone }) => zone !== undefined)
+    ? " Cross-zone load balancing is off, so that each zone needs healthy targets of its own: turn it on, or add a node in that zone."
+    : "";
+  const ofPool = pools.some(({ isPoolMinimum }) => isPoolMinimum === true)
+    ? " The target group's own minimum of healthy targets (target_group_health) is higher than the option's."
+    : "";
   return {
     reason: "too-few-healthy",
-    message: `without ${nodeId} too few healthy targets would stay (${set}): ${pools.map(guardedText).join("; ")}. Nothing was deregistered: ask again when others are healthy, or use force`,
+    message: `too few healthy targets would remain without ${nodeId} (${name} is ${printableShare(minHealthy)}): ${pools.map(guardedText).join("; ")}.${zonal}${ofPool} Nothing was deregistered. Retry when more targets are healthy, or use force`,
     pools,
   };
 }
@@ -126,14 +144,14 @@ export function tooManyDrains(
   const drains = running === 1 ? "1 voluntary drain runs" : `${running} voluntary drains run`;
   return {
     reason: "too-many-drains",
-    message: `${drains} already (${set}). Nothing was deregistered: check that so many are meant, and ask again when some have ended, or use force`,
+    message: `${drains} already (${set}). Nothing was deregistered. Check that this many drains are intended, and ask again when some have ended, or use force`,
     pools: [],
   };
 }
 
-/** `front / web in eu-west-1a: 1 healthy now, 0 would stay, 1 needed` */
+/** `front / web in eu-west-1a: 1 healthy now, 0 would remain, 1 needed` */
 export function guardedText({ pool, zone, healthyNow, wouldStay, needed }: GuardedPool): string {
   const name = pool.loadBalancer === undefined || pool.loadBalancer === pool.name ? "" : `${pool.loadBalancer} / `;
   const where = zone === undefined ? "" : ` in ${zone}`;
-  return `${name}${pool.name}${where}: ${healthyNow} healthy now, ${wouldStay} would stay, ${needed} needed`;
+  return `${name}${pool.name}${where}: ${healthyNow} healthy now, ${wouldStay} would remain, ${needed} needed`;
 }

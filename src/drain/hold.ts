@@ -23,7 +23,7 @@ const READ_BACK_LATEST_MS = 10_000;
 const VERIFY_INTERVAL_MS = 60_000;
 /** A read that contradicts what was asked is repeated after this long, and so is a failed one. */
 export const REPEAT_MS = 5_000;
-/** Classic draining ends when the last request has: nobody knows when, so it is asked for. */
+/** Classic draining ends when the last request has: at an unknown time, so it is polled. */
 const CLASSIC_INTERVAL_MS = 5_000;
 /** The same of what an earlier try has deregistered, and that is many pools. */
 const EARLIER_INTERVAL_MS = 15_000;
@@ -42,13 +42,13 @@ export interface HoldProgress {
   /** Whether it has been seen draining or absent since then, and not registered again after that. */
   readonly seenLeaving: boolean;
   /**
-   * An earlier try had deregistered it before `since`, nobody knows when: once it is listed no more its delay is over, and
-   * what is left is the allowance.
+   * An earlier try had deregistered it before `since`, at an unknown time: once it is listed no more its delay is over, and
+   * the rest is the allowance.
    */
   readonly isEarlier?: true;
   /** Whether it was absent at the last poll. */
   readonly wasAbsent?: boolean;
-  /** Whether it was registered again at the last poll, and nobody could say yet whether it is still the node's. */
+  /** Whether it was registered again at the last poll, and it is not known yet whether it is still the node's. */
   readonly wasBack?: boolean;
   readonly lastPoll?: number;
 }
@@ -110,7 +110,7 @@ export function nextPoll(pool: HeldBy, progress: HoldProgress, allowances: HoldA
   return Math.ceil(at / POLL_GRID_MS) * POLL_GRID_MS;
 }
 
-/** Nobody knows when it ends: it is asked for, once it may have. */
+/** Its end is unknown: it is polled once it may have ended. */
 function nextPollForEnd(lastPoll: number, earliestEnd: number, intervalMs: number): number {
   return Math.min(lastPoll + VERIFY_INTERVAL_MS, Math.max(earliestEnd, lastPoll + intervalMs));
 }
@@ -123,8 +123,8 @@ function firstPoll(pool: HeldBy, since: number, earliestEnd: number): number {
 /**
  * - `over`: the pool has released it.
  * - `wait`: poll again later.
- * - `back`: somebody registered it again.
- * - `anew`: somebody registered it again and has deregistered it since: the hold begins anew.
+ * - `back`: another program registered it again.
+ * - `anew`: another program registered it again and has deregistered it since: the hold begins again.
  * - `ignored`: the deregistration was acknowledged and did nothing.
  */
 export type HoldVerdict = "over" | "wait" | "back" | "anew" | "ignored";
@@ -156,7 +156,7 @@ export function judge(
 }
 
 /**
- * Absence from AWS's list shortens no hold, except on a classic load balancer, where it is the signal, and where nobody
+ * Absence from AWS's list shortens no hold, except on a classic load balancer, where it is the signal, and where nothing
  * knows when the hold began.
  */
 function minimumMs(pool: HeldBy, { isEarlier }: HoldProgress, allowances: HoldAllowances): number {

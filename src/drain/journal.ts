@@ -60,7 +60,7 @@ export class Journal {
       ? ({ type: "accepted", node, startedAt: request.askedAt, request } as const)
       : { type: "joined" as const, request };
     this.#accepted = this.#ledger.append(this.#entry(step));
-    // Told to those who ask for it; whoever waits for the drain itself does not.
+    // For callers that ask for it; a caller that waits for the drain itself does not.
     this.#accepted.catch(() => {});
     return this.#accepted;
   }
@@ -94,7 +94,7 @@ export class Journal {
     if (number < 0) return;
     const step = stepOf(event);
     const gist = JSON.stringify(step);
-    // What is tried again every few seconds is not written down each time.
+    // A failure that is retried every few seconds is not recorded each time.
     if (step.type === "deregister-failed" || step.type === "look-failed") {
       if (this.#troubles.get(number) === gist) return;
       this.#troubles.set(number, gist);
@@ -123,7 +123,7 @@ export class Journal {
     await this.#ledger.noted();
   }
 
-  /** What is untouched, or left, is told at the end alone. */
+  /** Untouched and left registrations are reported only at the end. */
   registrationEnded({ registration, state, error }: UndoneFate): void {
     const of = [this.#numberOf(registration)].filter((number) => number >= 0);
     if (state === "registered") this.#write({ type: "registered", of });
@@ -150,12 +150,12 @@ export class Journal {
     return number >= 0 ? number : this.#numberBefore(registration);
   }
 
-  /** Nobody takes it up any more. */
+  /** No later process resumes it. */
   dropped(): void {
     this.#write({ type: "ended", outcome: { status: "abandoned", fates: [] } });
   }
 
-  /** What is found again after a restart is another object. */
+  /** A registration that is found again after a restart is another object. */
   #numberBefore(registration: Registration): number {
     if (this.#foundBefore === 0) return -1;
     const key = keyOf(registration);

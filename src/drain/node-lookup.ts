@@ -27,7 +27,7 @@ export class NodeLookup {
     return this.#trouble;
   }
 
-  /** Who has a deadline has nobody to ask again later: until then, what fails in passing is tried again. */
+  /** A request with a deadline is not repeated by its source: passing failures are retried until then. */
   async resolve(signal: AbortSignal): Promise<Node> {
     const { cloud, clock, times } = this.#options;
     const { node, askedAt, deadline } = this.#request;
@@ -43,7 +43,7 @@ export class NodeLookup {
   }
 }
 
-/** As somebody who has to find something. */
+/** The urgency of a search. */
 export function toFind(
   { deadline = Number.POSITIVE_INFINITY }: Pick<DrainRequest, "deadline">,
   signal: AbortSignal,

@@ -7,7 +7,7 @@ const WATCH_INTERVAL_MS = 15_000;
 
 const WHEN_THERE_IS_ROOM = () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const;
 
-/** Notices that a machine is already terminated, so that nobody waits for traffic that can't reach it. */
+/** Notices that a machine is already terminated, so that no drain waits for traffic that can't reach it. */
 export class NodeWatch {
   readonly #cloud: CloudProvider;
   readonly #clock: Clock;

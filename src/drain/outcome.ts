@@ -18,8 +18,8 @@ export interface RegistrationFate {
   /**
    * What the guard did. Absent: nothing, for enough stayed or nothing was healthy.
    * - `waited`: it was deregistered once enough others were healthy.
-   * - `overridden`: it was deregistered though too few would stay, or nobody could say: time was up.
-   * - `forced`: nobody looked how many would stay.
+   * - `overridden`: it was deregistered although too few would remain or their number was unknown: time was up.
+   * - `forced`: it was not checked how many would remain.
    */
   readonly guard?: "waited" | "overridden" | "forced";
   /** From the acknowledged deregistration to the end, in milliseconds. 0 where there was none. */
@@ -28,9 +28,9 @@ export interface RegistrationFate {
   readonly holdMs?: number;
   /** Whether new requests and connections had stopped by then. */
   readonly newTrafficStopped: boolean;
-  /** How often somebody else registered it again. */
+  /** How often another program registered it again. */
   readonly cameBack: number;
-  /** Whether this drain has deregistered it, and not somebody else: `cancel` registers it again. Absent: `false`. */
+  /** Whether this drain has deregistered it, and not another program: `cancel` registers it again. Absent: `false`. */
   readonly deregistered?: boolean;
   readonly error?: DrainError;
 }
@@ -52,7 +52,7 @@ export type DrainOutcome =
   | (Ended & Searched & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
   /** The node was registered nowhere, or only elsewhere. */
   | (Ended & Searched & { readonly status: "nothing-registered" })
-  /** Whoever asked can be told no, and was: nothing was deregistered. */
+  /** The caller accepts refusal, and was refused: nothing was deregistered. */
   | (Ended & { readonly status: "refused"; readonly refusal: Refusal })
   /** Dry run: what would have been done. */
   | (Ended & { readonly status: "planned"; readonly plan: DrainPlan })
@@ -66,11 +66,11 @@ export type DrainOutcome =
       readonly error?: DrainError;
       readonly registrations: readonly RegistrationFate[];
     })
-  /** Somebody has cancelled the drain: what it had deregistered is being registered again. */
+  /** The drain was cancelled: its targets are being registered again. */
   | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationFate[] })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }
-  /** The program was told to stop. Deregistrations already made stay made. */
+  /** The program was stopped. Deregistrations that were made stay. */
   | (Partial<Ended> & { readonly status: "abandoned"; readonly registrations: readonly RegistrationFate[] })
   /** At least one registration could not be taken out, or the node could not be found. */
   | (Partial<Ended> & {
@@ -111,7 +111,7 @@ export interface RunningDrain {
   readonly startedAt: number;
   /** Why, in the callers' words. */
   readonly reasons: readonly string[];
-  /** When it ends even if traffic has not. Absent while its plan is still being made and nobody set a limit. */
+  /** When it ends even if traffic has not. Absent during the search if no request has a limit. */
   readonly limit?: DrainLimit;
   /** How each registration stands. Empty while they are being looked for. */
   readonly registrations: readonly RegistrationFate[];
@@ -125,9 +125,9 @@ export interface NodeStatus extends FoundRegistrations {
   readonly drain?: RunningDrain;
 }
 
-/** Nobody waits for the drain any more. */
+/** No caller waits for the drain any more. */
 export const ABANDONED = Symbol("abandoned");
-/** Somebody wants it undone. */
+/** A caller wants it undone. */
 export const CANCELLED = Symbol("cancelled");
 
 /** Why a drain is stopped before its end. */

@@ -4,7 +4,7 @@ import type { EndOfDrain, Ledger } from "./ledger.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
-/** No drain takes longer, whatever its callers' timeouts: what is older nobody waits for. */
+/** No drain takes longer, whatever its callers' timeouts: no caller waits for an older one. */
 const RESUMED_WITHIN_MS = 86_400_000;
 
 /** What an earlier process has done about a registration. */
@@ -14,7 +14,7 @@ export interface Past {
   /** For how long it was held. Absent: it still is to be. */
   readonly heldMs?: number;
   readonly cameBack: number;
-  /** The drain had deregistered it, whoever else had before. */
+  /** The drain had deregistered it, even if another program had before. */
   readonly isOurs?: true;
   /** It is listed as draining now. */
   readonly isDraining?: true;
@@ -34,7 +34,7 @@ export interface ResumedState {
   readonly mustGo: (found: Registration) => boolean;
   /** Found, without a word of an acknowledged deregistration. */
   readonly open: readonly Registration[];
-  /** As it was found then, where it drains now and did not: nobody but this drain is known to have deregistered it. */
+  /** As it was found then, where it drains now and did not: only this drain is known to have deregistered it. */
   readonly asFoundThen: (found: Registration) => Registration;
 }
 
@@ -69,14 +69,14 @@ export function isStale({ entries }: DrainRecord, now: number): boolean {
   return now - (entries.at(-1)?.at ?? 0) > RESUMED_WITHIN_MS;
 }
 
-/** The one who waits longest first: whoever's time is up ends the drain only where nobody else waits. */
+/** The longest timeout first: a passed timeout ends the drain only if no other caller waits. */
 export function mostPatientFirst(requests: readonly AskedRequest[], times: DrainTimes): readonly AskedRequest[] {
   const until = (asked: AskedRequest) =>
     drainLimit({ startedAt: asked.askedAt, deadline: undefined, waiting: [asked], times })?.at ?? Number.MAX_VALUE;
   return [...requests].sort((a, b) => until(b) - until(a));
 }
 
-/** The longest deregistration delay that AWS takes. Of what is older every hold is over. */
+/** The longest deregistration delay that AWS takes. Every older hold is over. */
 const HOLD_MAX_MS = 3_600_000;
 /** Who asks again every few seconds has tried this often: what the first of so many drains held is over by then, or nearly. */
 const READS_MAX = 50;
@@ -88,7 +88,7 @@ const WHOLE: ReadonlySet<EndOfDrain["status"]> = new Set(["drained", "nothing-re
 export type Unreleased = ReadonlyMap<string, { readonly registration: Registration; readonly past: Past }>;
 
 /**
- * What is still to be held of a node because its last drains ended short: the cloud may list it no more. Empty where the
+ * The registrations of a node that are still to be held because its last drains ended short: the cloud may list it no more. Empty where the
  * ledger can't be read: that stops no drain.
  */
 export async function unreleasedOf(

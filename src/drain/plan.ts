@@ -23,7 +23,7 @@ export interface DrainPlan {
   readonly limit: DrainLimit;
   /** What the guard would say now. Absent where there is none, and of a drain that has begun. */
   readonly guard?: PlannedGuard;
-  /** Sentences about the whole drain that somebody should read. */
+  /** Sentences about the whole drain that an operator should read. */
   readonly warnings: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface PlannedGuard {
 
 interface PlannedRegistration {
   readonly registration: Registration;
-  /** `hold` where somebody else has deregistered it already: traffic goes on all the same. */
+  /** `hold` if another program has already deregistered it: traffic continues all the same. */
   readonly action: "deregister" | "hold";
   /** Whether the configured policy lets it be deregistered. */
   readonly isWritable: boolean;
@@ -46,13 +46,13 @@ interface PlannedRegistration {
   readonly holdMs: number;
   /** By how much the limit comes too early for this hold, in milliseconds. 0: it fits. */
   readonly shortByMs: number;
-  /** What is lost even when everything goes well, because AWS leaves no way. */
+  /** Traffic that is lost even if the drain succeeds, because AWS offers no way to save it. */
   readonly unsaved: readonly UnsavedTraffic[];
 }
 
 /** When a drain ends even if traffic has not. */
 export interface DrainLimit {
-  /** `deadline`: the machine goes. `timeout`: nobody wants to wait longer. */
+  /** `deadline`: the machine goes. `timeout`: no caller waits longer. */
   readonly reason: "deadline" | "timeout";
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -68,7 +68,7 @@ export interface DrainTimes {
   readonly deadlineMarginMs: number;
 }
 
-/** The kind that goes on sending for longest is told first. */
+/** The kind that continues to send for longest comes first. */
 export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "alb", "classic", "unattached"];
 
 /** Less than this is not worth a word. */
@@ -77,7 +77,7 @@ const WAIT_SHOWN_MS = 5_000;
 /** Room for reading back and noticing the end, where no timeout is configured. */
 const TIMEOUT_SLACK_MS = 60_000;
 
-/** A pool that has vanished gives nobody time. */
+/** A pool that has vanished has no hold. */
 export const VANISHED_TERMS: PoolTerms = { drainMs: 0, terminatesConnections: false };
 
 /** By pool id. Undefined: the pool has vanished. */
@@ -94,7 +94,7 @@ export interface PlanInput {
   readonly deadline?: number | undefined;
   readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
-  /** Since when registrations are held whose pools have been told already, in milliseconds since the epoch. */
+  /** Since when registrations are held whose pools have had their call, in milliseconds since the epoch. */
   readonly heldSince?: ReadonlyMap<Registration, number>;
   /** How long from now until each of these pools can be called, one after the other, in milliseconds. */
   readonly msToDeregister: (pools: readonly Pool[]) => readonly number[];
@@ -195,8 +195,8 @@ export function deadlineLimit({
 }
 
 /**
- * A timeout that somebody gave counts from the request. The default one counts from the last deregistration, if that is
- * later, so that whoever registers a node again doesn't use up its time; before there is a plan there is none.
+ * A timeout that a caller gave counts from the request. The default one counts from the last deregistration, if that is
+ * later, so that a program that registers a node again does not use up its time; before there is a plan there is none.
  */
 export function timeoutLimit(
   { askedAt, timeoutMs }: Patience,
@@ -247,21 +247,23 @@ function warnings(input: {
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
     sentences.push(
-      `AWS's request quota, of which QUOTA_SHARE is used, lets the last pool be told after ${seconds(longestWaitMs)}`,
+      `the request quota of AWS (QUOTA_SHARE) delays the last deregistration by ${seconds(longestWaitMs)}`,
     );
   }
   const remainingMs = limit.at - now;
   if (isShort) {
-    const needs = `${longestWaitMs < WAIT_SHOWN_MS ? "" : `of which ${seconds(longestWaitMs)} may pass first, `}the longest hold needs ${seconds(longestHoldMs)}`;
+    const needs = `${longestWaitMs < WAIT_SHOWN_MS ? "" : `${seconds(longestWaitMs)} of which may pass before the first call, `}the longest hold needs ${seconds(longestHoldMs)}`;
     sentences.push(
       limit.reason === "deadline"
-        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are kept to answer), ${needs}: traffic may be lost`
+        ? `the deadline leaves ${seconds(remainingMs)} (${seconds(deadline - limit.at)} are reserved by DEADLINE_MARGIN), ${needs}: traffic may be lost`
         : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : timeoutName} leaves ${seconds(remainingMs)}, ${needs}: set it higher, or leave it unset`,
     );
   }
   if (elsewhere.length > 0) {
     const pools = [...new Set(elsewhere.map(({ pool }) => pool.name))].join(", ");
-    sentences.push(`also registered in pools without the cluster's tag, which DISCOVERY=tag leaves alone: ${pools}`);
+    sentences.push(
+      `also registered in pools without the tag of the cluster, which DISCOVERY=tag does not change: ${pools}`,
+    );
   }
   return sentences;
 }
@@ -270,7 +272,7 @@ function unwritableWarnings(registrations: readonly PlannedRegistration[]): read
   const denied = registrations.filter(({ isWritable, action }) => !isWritable && action === "deregister");
   if (denied.length === 0) return [];
   const pools = [...new Set(denied.map(({ registration }) => registration.pool.name))].join(", ");
-  return [`the policy does not allow deregistering from these pools, so that the drain will fail: ${pools}`];
+  return [`the IAM policy does not allow deregistering from these pools, and the drain will fail: ${pools}`];
 }
 
 /** Whether new traffic had stopped `heldMs` after a deregistration. */
@@ -278,7 +280,7 @@ export function newTrafficStopped(kind: LoadBalancerKind, heldMs: number, allowa
   return heldMs >= propagationMs(kind, allowances);
 }
 
-/** What is lost even when everything goes well, because AWS leaves no way. */
+/** Traffic that is lost even if the drain succeeds, because AWS offers no way to save it. */
 interface UnsavedTraffic {
   readonly code: "requests-in-flight" | "long-requests" | "long-connections" | "terminated-connections";
   readonly message: string;

@@ -36,7 +36,7 @@ export interface PlannerOptions {
   readonly ceiling?: Ceiling;
 }
 
-/** Says what a drain would do, and what is known of its node. Changes nothing. */
+/** Returns what a drain would do, and the state of its node. Changes nothing. */
 export class Planner {
   readonly #options: PlannerOptions;
 
@@ -45,7 +45,7 @@ export class Planner {
   }
 
   /**
-   * What `drain` would do now, and until when it would hold, from what is remembered where that is complete.
+   * What `drain` would do now, and until when it would hold, from memory if that is complete.
    * Changes nothing. Throws `DrainError`.
    */
   async plan(request: DrainRequest, by: CallFor): Promise<DrainPlan> {
@@ -60,7 +60,7 @@ export class Planner {
     return { ...plan, ...(guard && { guard }), warnings: [...plan.warnings, ...this.#waitWarnings(guard, request)] };
   }
 
-  /** What is remembered of the node, or else what a search finds; and since when it may have changed. */
+  /** The remembered registrations of the node, or else the result of a search; and since when it may have changed. */
   async known(node: Node, by: CallFor): Promise<FoundRegistrations & { readonly asOf: number }> {
     const { cloud, clock } = this.#options;
     const asOf = clock.now();
@@ -81,7 +81,7 @@ export class Planner {
     return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
   }
 
-  /** By what is known. */
+  /** From the current knowledge. */
   async #guardOf(
     node: Node,
     registrations: readonly Registration[],
@@ -118,7 +118,7 @@ export class Planner {
     if (guard === undefined || short.length === 0 || isVoluntary === true || force === true) return [];
     const wait = `${Math.round(guard.waitMs / 1_000)} s`;
     return [
-      `it waits for a replacement, ${wait} at most and while its hold fits before the limit: ${short.map(guardedText).join("; ")}`,
+      `it would wait for a replacement, at most ${wait} and as long as its hold ends before the limit: ${short.map(guardedText).join("; ")}`,
     ];
   }
 
@@ -141,7 +141,10 @@ export class Planner {
     } catch (error) {
       if (!(error instanceof LimitPassed)) throw error;
       const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
-      throw new DrainError("unreachable", `AWS did not say within ${waited} where the node is registered: ask again`);
+      throw new DrainError(
+        "unreachable",
+        `AWS did not return the registrations of the node within ${waited}: ask again`,
+      );
     }
   }
 

@@ -41,7 +41,7 @@ export class PoolUrgency {
       someKnown ||= !owner.isRefused;
     }
     const rank = 2 * CALL_ORDER.indexOf(this.#kind) + (someHealthy ? 0 : 1);
-    // Whom the cloud does not know gets no traffic from it, most likely: nobody else is to wait for that.
+    // Whom the cloud does not know gets no traffic from it, most likely: no other target is to wait for that.
     const isLast = purpose === "deregister" && !someKnown;
     const urgency: Urgency = { purpose: isLast ? "confirm" : purpose, deadline, rank, turn: this.#turn };
     this.#reckoned.set(purpose, { urgency, at: now });
@@ -50,7 +50,7 @@ export class PoolUrgency {
 
   /**
    * Whom to deregister now: by the end of their drains, those with traffic before those without. A call that names
-   * somebody whom the cloud does not know is refused for all: they wait until they are among themselves.
+   * a call with a target that the cloud does not know is refused for all: they wait until they are among themselves.
    */
   batch(registrations: Iterable<DrainingRegistration>, max: number): readonly DrainingRegistration[] {
     const all = [...registrations];
@@ -90,14 +90,14 @@ export class PollSchedule {
     this.#options = options;
   }
 
-  /** When the next poll is due. `Infinity`: nobody is held. */
+  /** When the next poll is due. `Infinity`: nothing is held. */
   nextFor(held: Iterable<DrainingRegistration>): number {
     const due = Array.from(held, (draining) => this.#dueAt(draining));
     const first = due.reduce((earliest, at) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
     return due.reduce((last, at) => (at <= first + SHARED_WITHIN_MS ? Math.max(last, at) : last), first);
   }
 
-  /** When a poll may end somebody's wait; before that it only confirms. */
+  /** When a poll may end a wait; before that it only confirms. */
   endsFor(held: Iterable<DrainingRegistration>): number {
     const { heldBy, allowances } = this.#options;
     let at = Number.POSITIVE_INFINITY;
@@ -126,7 +126,7 @@ export class PollSchedule {
   }
 }
 
-/** One call to a pool on behalf of registrations. Once all of them have left nobody waits for it, and it is given up. */
+/** One call to a pool on behalf of registrations. Once all of them have left, no caller waits for it, and it is given up. */
 export class PoolCall {
   /** Those that are here still. */
   readonly registrations = new Set<DrainingRegistration>();

@@ -33,7 +33,7 @@ interface Return extends Undoable {
   /** When the last registration was acknowledged. */
   registeredAt?: number;
   registeredTimes: number;
-  /** A look has seen it draining or absent: what is live after that is no old read. */
+  /** A look has seen it draining or absent: a live state after that is not an old read. */
   seenOut: boolean;
   error?: DrainError;
 }
@@ -84,7 +84,7 @@ export class PoolUndo {
         ...one,
         isOut: isOurs && !isDelayed(one),
         isDelayed: isDelayed(one),
-        // What nobody knows of is looked at once no old read can show it as it was.
+        // An unknown one is polled once no old read can show its earlier state.
         readFrom: Math.max(now, isOurs ? freeAt : stoppedAt + STALE_READ_MAX_MS),
         giveUpAt: now + delayMs + SEEN_WITHIN_MS,
         registeredTimes: 0,
@@ -180,11 +180,11 @@ export class PoolUndo {
     return state === "initial" || seenOut || at - (since ?? this.#options.stoppedAt) >= STALE_READ_MAX_MS;
   }
 
-  /** The call was acknowledged and did nothing, or somebody has deregistered it since. */
+  /** The call was acknowledged and did nothing, or another program has deregistered it since. */
   #registerOnceMore(one: Return): void {
     delete one.registeredAt;
     if (one.registeredTimes < REGISTERED_MAX) return;
-    const why = `registered again ${REGISTERED_MAX} times, and each time it was not there afterwards`;
+    const why = `registered again ${REGISTERED_MAX} times, and each time it was missing afterwards`;
     this.#end(one.registration, "failed", new DrainError("not-registered", why));
   }
 
@@ -192,7 +192,7 @@ export class PoolUndo {
     const now = this.#options.clock.now();
     for (const { registration, giveUpAt, error } of [...this.#open.values()]) {
       if (now < giveUpAt) continue;
-      const unseen = `its pool has not shown it again within ${SEEN_WITHIN_MS / 1_000} s`;
+      const unseen = `its pool did not list it within ${SEEN_WITHIN_MS / 1_000} s`;
       this.#end(registration, "failed", error ?? new DrainError("not-registered", unseen));
     }
   }

@@ -22,13 +22,13 @@ const DESCRIBED_WITHIN_MS = 600_000;
 
 /**
  * Takes registrations out of one pool on behalf of every drain: one call for all that wait to be deregistered, one poll
- * for all that are held. The registrations notify their owner of how they fare.
+ * for all that are held. The registrations notify their owner of each change.
  */
 export class PoolWorker {
   readonly #pool: Pool;
   readonly #options: PoolWorkerOptions;
   readonly #urgency: PoolUrgency;
-  /** Whoever is here waits, is held, or has a deregistration under way. */
+  /** Registrations that wait, are held, or are being deregistered. */
   readonly #waiting = new Set<DrainingRegistration>();
   readonly #held = new Set<DrainingRegistration>();
   readonly #schedule: PollSchedule;
@@ -36,7 +36,7 @@ export class PoolWorker {
   /** The calls under way, or the last ones. */
   #deregistering: PoolCall | undefined;
   #polling: PoolCall | undefined;
-  /** Aborts when nobody is here any more. */
+  /** Aborts when no registration is present any more. */
   #present = newAbort();
   #busy = new Set<Task>();
   #wake = newAbort();
@@ -81,7 +81,7 @@ export class PoolWorker {
     for (const draining of registrations) this.#leave(draining);
   }
 
-  /** Begins what is to be done and is not under way. */
+  /** Starts the pending work that is not running. */
   #startTasks(): void {
     this.#wake.abort(WOKEN);
     this.#startTask("describing", this.#terms === undefined, (signal) => this.#describe(signal));
@@ -97,7 +97,7 @@ export class PoolWorker {
     busy.add(task);
     const { signal } = this.#present;
     work(signal)
-      // A fault of ours must end these drains, not leave them waiting for ever.
+      // A fault of ours must end these drains, not leave them waiting forever.
       .catch((error: unknown) => signal.aborted || this.#fail(this.#here, asDrainError(error)))
       .finally(() => {
         busy.delete(task);
@@ -140,7 +140,7 @@ export class PoolWorker {
       };
       try {
         await cloud.deregister(this.#pool, take, this.#callFor("deregister", call));
-        // An answer may come although nobody is here to hear it: whoever has come since is not this loop's.
+        // An answer may come although no registration is present: one that has come since is not this loop's.
         signal.throwIfAborted();
         for (const draining of call.registrations) this.#acknowledged(draining);
         this.#startTasks();
@@ -185,7 +185,7 @@ export class PoolWorker {
       if (dueAt <= clock.now() || this.#held.size === 0) return;
       const ended = () => this.#wake.abort(WOKEN);
       signal.addEventListener("abort", ended, { once: true });
-      // Node's timers may be a millisecond early, and somebody who has come may be due earlier: asked again.
+      // Node's timers may be a millisecond early, and a registration that has come may be due earlier: asked again.
       await clock.sleep(dueAt - clock.now(), woken).catch(() => {});
       signal.removeEventListener("abort", ended);
       signal.throwIfAborted();
@@ -274,7 +274,7 @@ export class PoolWorker {
     for (const call of [this.#deregistering, this.#polling]) call?.remove(draining);
     if (this.#waiting.size === 0 && this.#deregistering?.registrations.size === 0) this.#deregistering.giveUp();
     if (!this.isIdle || this.#present.signal.aborted) return;
-    this.#present.abort(new Error("nobody is here any more"));
+    this.#present.abort(new Error("no registration is present"));
     this.#present = newAbort();
     this.#busy = new Set();
   }
@@ -292,7 +292,7 @@ export class PoolWorker {
     const refuses = (targets: readonly string[]) => {
       for (const { owner, registration } of registrations) owner.isRefused ||= targets.includes(registration.target);
     };
-    // Until then a poll can't end anybody's wait.
+    // Until then a poll can't end a wait.
     const endsAt = purpose === "look" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
     return { urgency, signal, repeats, refuses, stillIncluded };

@@ -5,11 +5,11 @@ import { type HoldAllowances, holdMs } from "./hold.ts";
 import { withLimit } from "./limit.ts";
 import type { Purpose, Urgency } from "./urgency.ts";
 
-/** Somebody whose machine goes is not kept for longer by a guard that does not know how the pool stands. */
+/** A node that terminates is not kept for longer by a guard that does not know how the pool stands. */
 const FIRST_ANSWER_MS = 10_000;
 /** The end of a hold is noticed by a look, and the call that it begins with takes its time. */
 const NOTICE_MS = 5_000;
-/** Whoever waits looks at the same moments, so that one read serves all. */
+/** All waiters read at the same moments, so that one read serves all. */
 const READ_INTERVAL_MS = 5_000;
 
 export interface ReplacementWait {
@@ -21,7 +21,7 @@ export interface ReplacementWait {
   readonly waitMs: number;
   /** When the drain ends at the latest, in milliseconds since the epoch. Asked again: others may join. */
   readonly mustEndBy: () => number;
-  /** Whether somebody wants no guard by now. */
+  /** Whether a request wants no guard by now. */
   readonly isForced: () => boolean;
   /** Lets the node go where enough would stay; or else returns how the pool would stand without it. */
   readonly goes: (health: PoolHealth, hasWaited: boolean) => Standing | undefined;
@@ -30,7 +30,7 @@ export interface ReplacementWait {
   readonly urgency: (purpose: Purpose) => Urgency;
 }
 
-/** - `gone`: enough stay. - `late`: time is up, or nobody can say. - `forced`: somebody wants no guard. */
+/** - `gone`: enough stay. - `late`: time is up, or health is unknown. - `forced`: a request wants no guard. */
 export interface WaitEnd {
   readonly verdict: "gone" | "late" | "forced";
   /** As last seen. */
@@ -39,15 +39,18 @@ export interface WaitEnd {
 
 /**
  * Until enough healthy targets would stay in the pool without a node whose machine goes: as long as its hold still fits
- * before the end of its drain, and at most `waitMs`. What can't be read makes nobody wait.
+ * before the end of its drain, and at most `waitMs`. If health can't be read, there is no wait.
  */
 export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal): Promise<WaitEnd> {
   const { pool, cloud, clock, waitMs, allowances } = wait;
   const since = clock.now();
   const firstBy = since + FIRST_ANSWER_MS;
-  // Until it is known that it has to wait the node gets traffic that nobody has looked after.
-  const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("find"), signal: inTime });
+  // Until it is known that it has to wait the node gets traffic that no drain protects.
+  const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("guard"), signal: inTime });
   const again = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("confirm"), signal: inTime });
+  // Most pools keep enough by any count. How they work is then asked after the node was taken out.
+  const strict = await within(firstBy, (inTime) => cloud.strictHealthOf(pool, since - HEALTH_CACHED_MS, first(inTime)));
+  if (strict !== undefined && wait.goes(strict, false) === undefined) return { verdict: "gone" };
   let health = await within(firstBy, (inTime) => cloud.healthOf(pool, since - HEALTH_CACHED_MS, first(inTime)));
   if (health === undefined) return { verdict: wait.isForced() ? "forced" : "late" };
   if (wait.goes(health, false) === undefined) return { verdict: "gone" };

@@ -94,7 +94,7 @@ export function planReport(plan: DrainPlan) {
   };
 }
 
-/** To whoever does not wait for the outcome. */
+/** For a caller that does not wait for the outcome. */
 export function acceptedReport({ id, node }: AcceptedDrain) {
   return { status: "accepted" as const, drainId: id, node: nodeReport(node) };
 }

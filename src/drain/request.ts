@@ -13,7 +13,7 @@ export interface Asker {
   readonly via: string;
   /** That event's own id. */
   readonly event?: string;
-  /** The address of whoever is at the other end of the connection: a proxy's, where there is one. */
+  /** The client address of the connection: that of the proxy, if there is one. */
   readonly address?: string;
   /** What it calls itself. */
   readonly agent?: string;
@@ -21,23 +21,23 @@ export interface Asker {
 
 export interface DrainRequest {
   readonly node: NodeReference;
-  /** When the machine may be gone, in milliseconds since the epoch. Absent: nobody said. */
+  /** When the machine may be gone, in milliseconds since the epoch. Absent: unknown. */
   readonly deadline?: number;
   /** How long the one who asks waits at most, in milliseconds; others may wait longer for the same drain. Absent: TIMEOUT. */
   readonly timeoutMs?: number;
   /** Why the node is to go, in the caller's words. For logs and reports alone. */
   readonly reason?: string;
-  /** Absent: nobody said. */
+  /** Absent: unknown. */
   readonly asker?: Asker;
   /** Answer with the plan and change nothing. */
   readonly dryRun: boolean;
-  /** Whoever asks can be told no, and is where too few healthy targets would stay. Absent: the machine goes anyway. */
+  /** The caller accepts refusal, and is refused if too few healthy targets would remain. Absent: the machine goes anyway. */
   readonly isVoluntary?: boolean;
-  /** Whoever asks wants no guard: nothing is refused and nothing waits. */
+  /** The caller wants no guard: nothing is refused and nothing waits. */
   readonly force?: boolean;
   /**
    * Since when the same request may have been tried, perhaps by a process that is gone, in milliseconds since the epoch:
-   * what is found on its way out, or not at all, may have been deregistered by that. Absent: this is the first time.
+   * a registration that is found draining, or not found, may have been deregistered by that. Absent: this is the first time.
    */
   readonly firstTriedAt?: number;
 }
@@ -91,7 +91,7 @@ export function parseNodeReference(text: string): NodeReference {
 /** Different reasons that a drain remembers. */
 const REASONS_MAX = 20;
 
-/** What all requests for one node come to together: whoever can't be told no, or wants no guard, decides for all. */
+/** What all requests for one node come to together: one that does not accept refusal, or wants no guard, decides for all. */
 export class JointRequest {
   readonly #isGuarded: boolean;
   readonly #reasons = new Set<string>();
@@ -100,7 +100,7 @@ export class JointRequest {
   #isForced = false;
   #firstTriedAt: number | undefined;
   #insist: () => void = () => {};
-  /** Resolves once somebody has asked who is not to be refused. */
+  /** Resolves once a request has come that must not be refused. */
   readonly insisted = new Promise<void>((resolve) => {
     this.#insist = resolve;
   });
@@ -119,7 +119,7 @@ export class JointRequest {
     if (!this.#isVoluntary || this.#isForced) this.#insist();
   }
 
-  /** The earliest. Absent: nobody gave one. */
+  /** The earliest. Absent: no request has one. */
   get deadline(): number | undefined {
     return this.#deadline;
   }
@@ -137,7 +137,7 @@ export class JointRequest {
     return this.#isForced;
   }
 
-  /** The drain may be told no: nothing of it is deregistered before the guard has allowed it. */
+  /** The drain may be refused: nothing of it is deregistered before the guard has allowed it. */
   get isRefusable(): boolean {
     return this.#isGuarded && this.#isVoluntary && !this.#isForced;
   }

@@ -11,11 +11,11 @@ import {
 
 /**
  * Who leaves which pool, over all drains: each is judged without those that others take away. Nothing here waits, so
- * that whoever judges and reserves in one breath can't be overtaken.
+ * that no other drain can come between a check and its reservation.
  */
 export class Reservations {
   readonly #minHealthy: GuardOptions["minHealthy"];
-  /** By pool id: of pools that somebody leaves. */
+  /** By pool id: of pools that a node leaves. */
   readonly #tallies = new Map<string, PoolTally>();
 
   constructor(minHealthy: GuardOptions["minHealthy"]) {
@@ -32,7 +32,7 @@ export class Reservations {
     const tally = this.#tallies.get(pool.id) ?? new PoolTally();
     return tally
       .countsOf(targets, health, forWhom)
-      .map((count) => standingOf(count, this.#minHealthy))
+      .map((count) => standingOf(count, this.#minHealthy, health.minimum))
       .filter((standing) => standing !== undefined);
   }
 
@@ -55,7 +55,7 @@ export class Reservations {
 
 /** A drain, as far as the ceiling goes. Requests that join it may change its mind. */
 interface CountedDrain {
-  /** Whoever asked for it can be told no. */
+  /** Its caller accepts refusal. */
   readonly isRefusable: boolean;
 }
 
@@ -92,13 +92,14 @@ function isEverything(share: GuardOptions["maxVoluntary"]): boolean {
 
 /**
  * - `leaving`: it is being deregistered, or was.
- * - `doomed`: its machine goes whatever anybody says, and it serves until then.
+ * - `doomed`: its machine terminates in any case, and it serves until then.
  */
 export type Going = "leaving" | "doomed";
 
 interface Part {
   readonly zone?: string;
   registered: number;
+  serving: number;
   healthy: number;
   /** Of the healthy ones. */
   leaving: number;
@@ -111,7 +112,7 @@ interface Part {
  */
 export class PoolTally {
   readonly #going = new Map<string, Going>();
-  /** What is counted below. */
+  /** The data that is counted below. */
   #counted: PoolHealth | undefined;
   /** The part of each healthy target. */
   #partOf = new Map<string, Part>();
@@ -133,8 +134,8 @@ export class PoolTally {
   }
 
   /**
-   * One count for each part of the pool in which one of `own` is healthy. For whom the doomed count as gone: whoever can
-   * be told no. Where all are doomed somebody has to be the last.
+   * One count for each part of the pool in which one of `own` is healthy. For a drain that can
+   * be refused, the doomed count as gone. Where all are doomed, one has to be the last.
    */
   countsOf(own: readonly string[], health: PoolHealth, forWhom: "voluntary" | "involuntary"): readonly Count[] {
     this.#read(health);
@@ -148,8 +149,8 @@ export class PoolTally {
       const isCounted = going === "leaving" || (going === "doomed" && forWhom === "voluntary");
       counts.set(part, { own: count.own + 1, leaving: count.leaving - (isCounted ? 1 : 0) });
     }
-    return [...counts].map(([{ zone, registered, healthy }, count]) => {
-      return { ...(zone === undefined ? {} : { zone }), registered, healthy, ...count };
+    return [...counts].map(([{ zone, registered, serving, healthy }, count]) => {
+      return { ...(zone === undefined ? {} : { zone }), registered, serving, healthy, ...count };
     });
   }
 
@@ -160,13 +161,14 @@ export class PoolTally {
     this.#partOf = new Map();
     this.#whole = emptyPart();
     const parts = new Map<string, Part>();
-    for (const { target, isHealthy } of targets) {
+    for (const { target, state, isHealthy } of targets) {
       const zone = zoneOf?.(target);
-      // Whose zone nobody knows can't be relied on in any.
+      // A target of unknown zone counts in no zone.
       const part = zone === undefined ? this.#whole : (parts.get(zone) ?? { ...emptyPart(), zone });
       if (zone !== undefined) parts.set(zone, part);
       for (const one of new Set([part, this.#whole])) {
         one.registered += 1;
+        if (state !== "draining") one.serving += 1;
         if (isHealthy) one.healthy += 1;
       }
       if (isHealthy) this.#partOf.set(target, part);
@@ -183,5 +185,5 @@ export class PoolTally {
 }
 
 function emptyPart(): Part {
-  return { registered: 0, healthy: 0, leaving: 0, doomed: 0 };
+  return { registered: 0, serving: 0, healthy: 0, leaving: 0, doomed: 0 };
 }

@@ -8,8 +8,8 @@ export interface Undoable {
   /**
    * Who has deregistered it.
    * - `drain`: the drain; it is to be registered again.
-   * - `perhaps`: nobody knows of it, and a call may have been under way: what is registered has stayed so.
-   * - `others`: somebody else, before the drain.
+   * - `perhaps`: it is unknown, and a call may have been in flight: it may still be registered.
+   * - `others`: another program, before the drain.
    */
   readonly deregisteredBy: "drain" | "perhaps" | "others";
   /** When the drain's last deregistration was acknowledged, in milliseconds since the epoch. Absent: not known. */
@@ -24,7 +24,7 @@ export interface UndoneFate {
   /**
    * - `registered`: registered again, and its pool was seen to list it.
    * - `untouched`: the drain had not deregistered it.
-   * - `left`: somebody else had deregistered it before the drain, so that it stays deregistered.
+   * - `left`: another program had deregistered it before the drain, so that it stays deregistered.
    * - `failed`: could not be registered again; `error` says why.
    */
   readonly state: "registered" | "untouched" | "left" | "failed";

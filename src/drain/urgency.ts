@@ -3,21 +3,33 @@
  * gets traffic, while a look only ends a wait. What may end a wait comes before what only confirms.
  *
  * - `deregister`: ends a registration.
+ * - `guard`: would enough targets remain without a node that leaves regardless? Until that is answered the node gets
+ *   traffic in a pool that it was found in.
  * - `find`: where is the node, or its registrations?
- * - `register`: makes a registration again that a drain has ended. Nobody loses traffic by waiting for it.
+ * - `register`: makes a registration again that a drain has ended. Waiting for it loses no traffic.
  * - `describe`: how does this pool release, and for how long is the node to be held?
  * - `look`: has the pool released?
- * - `confirm`: was what was asked of the pool done, and has nobody undone it?
+ * - `confirm`: was the change made, and not undone by another program?
  * - `verify`: is what was known of the node all there is?
- * - `refresh`: what has changed while nobody asked?
+ * - `refresh`: what has changed between drains?
  */
-export const PURPOSES = ["deregister", "find", "register", "describe", "look", "confirm", "verify", "refresh"] as const;
+export const PURPOSES = [
+  "deregister",
+  "guard",
+  "find",
+  "register",
+  "describe",
+  "look",
+  "confirm",
+  "verify",
+  "refresh",
+] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
-/** How urgently somebody needs a call to the cloud. */
+/** How urgently a caller needs a call to the cloud. */
 export interface Urgency {
   readonly purpose: Purpose;
-  /** Until when it is of use, in milliseconds since the epoch. `Infinity`: nobody said. */
+  /** Until when it is of use, in milliseconds since the epoch. `Infinity`: unknown. */
   readonly deadline: number;
   /** Between equal deadlines the lower one first. Absent: 0. */
   readonly rank?: number;
@@ -40,6 +52,6 @@ export function compareUrgency(a: Urgency, b: Urgency): number {
 export function mostUrgent(urgencies: Iterable<Urgency>): Urgency {
   let most: Urgency | undefined;
   for (const urgency of urgencies) if (most === undefined || compareUrgency(urgency, most) < 0) most = urgency;
-  if (most === undefined) throw new RangeError("nobody asks");
+  if (most === undefined) throw new RangeError("no caller asks");
   return most;
 }

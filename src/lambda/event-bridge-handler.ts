@@ -12,7 +12,7 @@ export interface EventBridgeHandlerOptions {
   readonly onEvent: (event: QueueEvent) => void;
 }
 
-/** EventBridge delivers within seconds: what is older was tried before, by an invocation that failed. */
+/** EventBridge delivers within seconds: an older event was tried before, by an invocation that failed. */
 const FIRST_TRY_MS = 60_000;
 
 /** Answers events that a rule of EventBridge sends to the function itself. */
@@ -23,7 +23,7 @@ export class EventBridgeHandler {
     this.#options = options;
   }
 
-  /** Resolves when the event is done with. Throws what Lambda is to try again: twice, and then nobody does. */
+  /** Resolves when the event is done with. Throws what Lambda is to retry, twice at most. */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
     const { clock, read, onEvent } = this.#options;
     const body = JSON.stringify(event) ?? "";
@@ -33,7 +33,7 @@ export class EventBridgeHandler {
     if (reading.asks === "nothing") return onEvent({ type: "nothing-asked", messageId, what: reading.what });
     if (reading.asks === "unknown") {
       onEvent({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
-      throw new TypeError(`no event that announces a departure: ${reading.problem}`);
+      throw new TypeError(`the event does not announce a termination: ${reading.problem}`);
     }
     await withinInvocation(context, clock, async (time) => {
       const each = reading.announcements.map((announcement) => this.#drain(announcement, messageId, time));
@@ -57,13 +57,13 @@ export class EventBridgeHandler {
 }
 
 function throwUnlessDone({ outcome, settlement }: Departed): void {
-  // Nobody else gets this event, so that another cluster's is done with.
+  // No other reader gets this event, so an event of another cluster needs no retry.
   if (outcome === undefined || settlement.message === "delete") return;
   if (outcome.status === "failed" && outcome.error.code === "other-cluster") return;
   if (outcome.status === "failed") throw outcome.error;
   if (outcome.status === "abandoned")
     throw new Error(
-      "the invocation's time is up, and the node is still held. Lambda tries an event twice more: holds that last longer than that need the queue",
+      "the invocation ended before the hold of the node. Lambda retries an event twice: use the queue for holds that are longer than three invocations",
     );
   throw new Error(`not drained: ${outcome.status}`);
 }

@@ -4,7 +4,7 @@ import { type SqsBatchResponse, sqsRecords } from "./sqs-handler.ts";
 
 let made: Handlers | undefined;
 
-/** Made at the first invocation, so that what is wrong with the configuration is that invocation's error. */
+/** Made at the first invocation, so that a wrong configuration is the error of that invocation. */
 function handlers(): Handlers {
   made ??= createHandlers({ environment: process.env, write: (line) => void process.stdout.write(line) });
   return made;

@@ -55,7 +55,7 @@ export class SqsHandler {
       const fates = await Promise.all(records.map((record) => this.#settle(record, time)));
       const failed = records.filter((_, index) => fates[index] !== "delete");
       if (failed.length === records.length && failed.length > 0)
-        throw new Error(`none of the ${failed.length} messages is done with: they come back`);
+        throw new Error(`none of the ${failed.length} messages was processed: SQS redelivers them`);
       return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
     });
   }
@@ -115,12 +115,12 @@ export class SqsHandler {
   }
 }
 
-/** The records of what Lambda was invoked with. Throws `TypeError` for what is no batch of a queue. */
+/** The records of an invocation. Throws `TypeError` if the event is not a batch of a queue. */
 export function sqsRecords(event: unknown): readonly SqsRecord[] {
   const { Records } = (event ?? {}) as { readonly Records?: unknown };
   if (Array.isArray(Records) && Records.every(isSqsRecord)) return Records;
   throw new TypeError(
-    `this handler answers batches of an SQS queue, and got ${printable(JSON.stringify(event) ?? String(event), 40)}`,
+    `this handler takes batches of an SQS queue, and was invoked with ${printable(JSON.stringify(event) ?? String(event), 40)}`,
   );
 }
 

@@ -3,7 +3,7 @@ import type { LedgerIndex, RetentionBounds } from "./ledger-index.ts";
 import { copyRetained } from "./stored-drains.ts";
 
 export interface CompactionBounds extends RetentionBounds {
-  /** A larger file is written anew, with what is to be kept; one that is larger even then, once it is twice as large. */
+  /** A larger file is rewritten with the retained entries; if it is still larger, again once it is twice as large. */
   readonly fileBytesMax: number;
 }
 
@@ -15,7 +15,7 @@ export interface CompactionOptions {
 }
 
 /**
- * Writes the file anew when it has become too large. Most of that goes on beside those who write and read: an entry that
+ * Rewrites the file when it has become too large. Most of that goes on beside those who write and read: an entry that
  * had to wait for it would be forgotten by a crash, though its drain goes on.
  */
 export class Compaction {
@@ -47,7 +47,7 @@ export class Compaction {
     this.#copying = this.#copy();
   }
 
-  /** Nobody else may write or read meanwhile. */
+  /** No other code may write or read meanwhile. */
   async finish(): Promise<void> {
     const copied = this.#copied;
     this.#copied = undefined;

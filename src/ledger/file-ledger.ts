@@ -44,12 +44,12 @@ export interface FileLedgerOptions {
 
 interface Waiting {
   readonly entry: LedgerEntry;
-  /** Absent: nobody waits for it. */
+  /** Absent: no caller waits for it. */
   readonly appended?: { readonly resolve: () => void; readonly reject: (error: DrainError) => void };
 }
 
 /**
- * Keeps drains in a file of JSON lines. The disk is waited for by those who say so and by nobody else: what is given
+ * Keeps drains in a file of JSON lines. Only callers that ask for it wait for the disk: what was given
  * stands in a queue, which one loop writes, with one `fdatasync` for all that gather while the last one runs.
  */
 export class FileLedger implements Ledger {
@@ -128,7 +128,7 @@ export class FileLedger implements Ledger {
   async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {
     if (this.#index.get(drain) === undefined) return undefined;
     return this.#reading(signal, async () => {
-      // What is written from now on is in here, too.
+      // Later entries are in here, too.
       const unwritten = [...this.#writing, ...this.#queue].map(({ entry }) => entry);
       const { from = 0, to = 0 } = this.#index.get(drain) ?? {};
       const written = await storedEntries(this.#file, [drain], { from, to });
@@ -150,7 +150,7 @@ export class FileLedger implements Ledger {
     });
   }
 
-  /** Waits a moment for what is still to be written. */
+  /** Waits a moment for the entries that are not written yet. */
   async close(): Promise<void> {
     await this.noted();
     this.#closed.abort();
@@ -165,7 +165,9 @@ export class FileLedger implements Ledger {
     const { waitingMax } = this.#bounds;
     if (this.#queue.length >= (isStep ? waitingMax : 2 * waitingMax)) {
       this.#lost += 1;
-      appended?.reject(this.#failure ?? new DrainError("ledger-unavailable", "the ledger is not written fast enough"));
+      appended?.reject(
+        this.#failure ?? new DrainError("ledger-unavailable", "the ledger can't be written fast enough"),
+      );
     } else {
       this.#queue.push(waiting);
       this.#given += 1;

@@ -3,14 +3,14 @@ import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 
 const LOCK_NAME = "lock";
-/** Whoever takes over what a dead process has left may meet others at it. */
+/** Several processes may try to take over the lock of a dead process at once. */
 const ATTEMPTS_MAX = 5;
 /** Of a socket's path; the operating system has no room for more. */
 const PATH_BYTES_MAX = 100;
 
 /**
  * Keeps other processes out of a folder until the returned function is called, or this process is dead: it listens on a
- * socket in there, which nobody else can while it lives. Sees containers on one machine, not other machines. Throws
+ * socket in there, which no other process can while it lives. Sees containers on one machine, not other machines. Throws
  * where another process is there already.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
@@ -40,11 +40,11 @@ async function listenIn(folder: string, { fd }: FileHandle): Promise<Server> {
     }
     const found = await stat(path).catch(() => undefined);
     if (found === undefined) continue;
-    if (!found.isSocket()) throw new Error(`'${LOCK_NAME}' in there is not ours: remove it`);
+    if (!found.isSocket()) throw new Error(`'${LOCK_NAME}' in it is not a lock of this program: remove it`);
     if (await answers(short)) break;
     await removeStale(path, found.ino);
   }
-  throw new Error("another process uses it: give each a directory of its own");
+  throw new Error("another process uses it: give each process its own directory");
 }
 
 function listen(path: string): Promise<Server> {
@@ -55,7 +55,7 @@ function listen(path: string): Promise<Server> {
   });
 }
 
-/** Whether somebody listens there. Who may not even ask is told why. */
+/** Whether a process listens there. Throws if this process has no permission to ask. */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 export type Handle = Pick<fs.FileHandle, "read" | "write" | "datasync" | "truncate" | "sync" | "stat" | "close">;
 
-/** What is needed of a file system, so that a test can have one that fails. */
+/** The used part of a file system, so that a test can have one that fails. */
 export interface Files {
   open(path: string, flags: string | number, mode?: number): Promise<Handle>;
   rename(from: string, to: string): Promise<void>;
@@ -39,7 +39,7 @@ const CHUNK_BYTES = 256 * 1_024;
 const OWNER_ONLY = 0o600;
 const NEWLINE = 10;
 
-/** A file of lines that grows at its end, and is now and then written anew. One caller at a time writes. */
+/** A file of lines that grows at its end, and is rewritten from time to time. One caller at a time writes. */
 export class LedgerFile {
   readonly #folder: string;
   readonly #files: Files;
@@ -114,7 +114,7 @@ export class LedgerFile {
   /**
    * Leaves only the lines that `isKept`, in one step: whatever happens meanwhile, the file is the old one or the new one.
    * What stands in it now, and is sound, is copied beside it, while others append and read. Resolves with the rest of
-   * the work, for which nobody else may write or read: `finish` or `discard`.
+   * the work, during which no other code may write or read: `finish` or `discard`.
    */
   async rewrite({ isRetained, onRetained, done }: Rewriting): Promise<Copied> {
     const upTo = this.#size;

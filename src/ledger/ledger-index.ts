@@ -77,7 +77,7 @@ export class LedgerIndex {
     return dropped;
   }
 
-  /** The file was written anew, without these drains: where the others' lines are is told by `written`. */
+  /** The file was rewritten without these drains: `written` gives the places of the other lines. */
   rewritten(dropped: ReadonlySet<string>): void {
     for (const drain of dropped) {
       const summary = this.#drains.get(drain)?.summary;
@@ -134,7 +134,7 @@ export class Followers {
       try {
         onEntry(entry);
       } catch {
-        // Whoever watches can't be allowed to stop a drain.
+        // An observer must not stop a drain.
       }
     }
   }

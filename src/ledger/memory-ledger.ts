@@ -1,7 +1,7 @@
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
 import { DrainsByNode, Followers } from "./ledger-index.ts";
 
-/** Bounds of what is kept. A drain that has not ended is kept while there is room for its entries. */
+/** Bounds of the stored drains. A drain that has not ended is kept while there is room for its entries. */
 export interface MemoryBounds {
   /** Drains that have ended. */
   readonly endedMax: number;

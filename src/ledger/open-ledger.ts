@@ -8,17 +8,17 @@ import { copyRetained } from "./stored-drains.ts";
 
 export interface OpenedLedger {
   readonly ledger: FileLedger;
-  /** What was wrong with the file, in sentences for whoever runs the service. */
+  /** What was wrong with the file, in sentences for the operator. */
   readonly findings: readonly string[];
-  /** Writes what is still to be written, and lets others use the folder. */
+  /** Writes the remaining entries, and unlocks the folder. */
   close(): Promise<void>;
 }
 
 const LINES_NAMED_MAX = 20;
 
 /**
- * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that says what is wrong with
- * the folder. What is wrong with the file stops nobody: a last line without its end was torn by a crash and is left
+ * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
+ * the folder. A damaged file does not stop the service: a last line without its end was torn by a crash and is left
  * out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
  */
 export async function openLedger(
@@ -66,7 +66,7 @@ async function readFile(file: LedgerFile, index: LedgerIndex, options: FileLedge
   }
   if (from < file.size) {
     findings.push(
-      `the last line of the ledger has no end, as a crash leaves it: ${file.size - from} bytes are left out`,
+      `the last line of the ledger is incomplete, as after a crash: ${file.size - from} bytes were dropped`,
     );
     file.takeBack(from);
   }
@@ -82,16 +82,16 @@ async function repaired(
 ): Promise<string> {
   const named = damaged.slice(0, LINES_NAMED_MAX).join(", ");
   const more = damaged.length > LINES_NAMED_MAX ? ` and ${damaged.length - LINES_NAMED_MAX} more` : "";
-  const lines = `the ledger can't be read in line ${named}${more}`;
+  const lines = `these lines of the ledger can't be read: ${named}${more}`;
   try {
     const suffix = `damaged-${new Date(clock.now()).toISOString().replaceAll(":", "-")}`;
     const aside = await file.copyAside(suffix);
     const everything = { endedMax: Number.MAX_SAFE_INTEGER, endedBytesMax: Number.MAX_SAFE_INTEGER };
     const isEntry = ({ bytes }: Line) => entryOf(bytes.toString("utf8")) !== undefined;
     await (await copyRetained(file, index, everything, isEntry)).finish();
-    return `${lines}: the file is kept as ${aside}, and the ledger goes on without`;
+    return `${lines}: the damaged file was kept as ${aside}, and the ledger continues without them`;
   } catch (error) {
-    return `${lines}, and is left as it is: ${(error as Error).message}`;
+    return `${lines}, and the file was not repaired: ${(error as Error).message}`;
   }
 }
 
@@ -99,15 +99,17 @@ function sentence({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
-      return "there is no such directory: make it";
+      return "the directory does not exist: create it";
     case "EACCES":
     case "EPERM":
     case "EROFS":
-      return `this user may not write there (${code})`;
+      return `this user has no permission to write there (${code})`;
     case "EOPNOTSUPP":
     case "ENOTSUP":
-      return "its file system has no sockets, which keep other processes out: give a directory of a local one";
-    default:
+      return "its file system has no sockets, which the lock needs: give a directory of a local file system";
+    case undefined:
       return message;
+    default:
+      return `the operating system can't open it (${code})`;
   }
 }

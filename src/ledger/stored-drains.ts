@@ -24,7 +24,7 @@ export async function storedEntries(
   return entries;
 }
 
-/** Writes the file anew with what is to be kept, as `LedgerFile.rewrite` does. `isSound`: a line that is not is left out. */
+/** Rewrites the file with the retained entries, as `LedgerFile.rewrite` does. `isSound`: a line that is not is left out. */
 export function copyRetained(
   file: LedgerFile,
   index: LedgerIndex,

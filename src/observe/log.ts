@@ -1,41 +1,32 @@
+import { LOG_LINES, type LogFields, type LogMessage } from "./log-lines.ts";
+
+/** Writes a line that `LOG_LINES` has, and no other. */
+export type Log = <M extends LogMessage>(message: M, fields: LogFields<M>) => void;
+
+/** A line that another part has composed. */
+export type LogLine = {
+  readonly [M in LogMessage]: { readonly message: M; readonly fields: LogFields<M> };
+}[LogMessage];
+
+export function writeLine(log: Log, { message, fields }: LogLine): void {
+  // That they belong together is lost where any of the lines is meant.
+  (log as (message: LogMessage, fields: object) => void)(message, fields);
+}
+
 const LEVELS = ["debug", "info", "warn", "error"] as const;
-type Level = (typeof LEVELS)[number];
-
-/** Writes a line, with `about` as its fields or without. */
-interface WriteLine {
-  (about: object, message: string): void;
-  (message: string): void;
-}
-
-/** A line, whoever writes it. */
-export interface LogLine {
-  readonly level: Level;
-  readonly message: string;
-  readonly about: object;
-}
-
-export function writeLine(log: Log, { level, message, about }: LogLine): void {
-  log[level](about, message);
-}
-
-/** Where the lines go that people read. */
-export type Log = Readonly<Record<Level, WriteLine>>;
 
 export interface JsonLogOptions {
-  readonly level: Level;
+  readonly level: (typeof LEVELS)[number];
   /** In milliseconds since the epoch. */
   readonly now: () => number;
   readonly write: (line: string) => void;
 }
 
-/** The same lines as the service's, without a library: for where each kilobyte is loaded while a node waits. */
-export function jsonLog({ level, now, write }: JsonLogOptions): Log {
-  const lineAt =
-    (at: Level): WriteLine =>
-    (about: object | string, message?: string) => {
-      if (LEVELS.indexOf(at) < LEVELS.indexOf(level)) return;
-      const line = typeof about === "string" ? { msg: about } : { ...about, msg: message };
-      write(`${JSON.stringify({ level: at, time: new Date(now()).toISOString(), ...line })}\n`);
-    };
-  return { debug: lineAt("debug"), info: lineAt("info"), warn: lineAt("warn"), error: lineAt("error") };
+/** The same lines as the service's, without a library: every kilobyte counts while a node waits for a Lambda function. */
+export function jsonLog({ level: lowest, now, write }: JsonLogOptions): Log {
+  return (message, fields) => {
+    const { level } = LOG_LINES[message];
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return;
+    write(`${JSON.stringify({ level, time: new Date(now()).toISOString(), ...fields, msg: message })}\n`);
+  };
 }

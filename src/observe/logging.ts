@@ -6,77 +6,58 @@ import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import type { Log } from "./log.ts";
 
-/** One line for each step of each drain, which says what happened, in which drain, on which node, in which pool. */
+/** One line for each step of each drain: the event, the drain, the node and the pool. */
 export function drainLog(log: Log): DrainObserver {
   return (event) => {
     const about = { drain: event.drainId, node: event.node.id };
     switch (event.type) {
       case "started":
-        return log.info({ ...about, name: event.node.name, ...why(event) }, "draining");
+        return log("drain started", { ...about, name: event.node.name, ...why(event) });
       case "resumed":
-        return log.info({ ...about, name: event.node.name }, "taking up a drain that was begun before the restart");
+        return log("drain resumed", { ...about, name: event.node.name });
       case "planned": {
         const { registrations, longestHoldMs, limit, warnings } = event.plan;
-        const limitAt = new Date(limit.at).toISOString();
-        log.info(
-          {
-            ...about,
-            name: event.node.name,
-            registrations: registrations.length,
-            longestHoldSeconds: seconds(longestHoldMs),
-            limit: limit.reason,
-            limitAt,
-          },
-          "planned",
-        );
-        for (const warning of warnings) log.warn(about, warning);
+        log("drain planned", {
+          ...about,
+          name: event.node.name,
+          registrations: registrations.length,
+          longestHoldSeconds: seconds(longestHoldMs),
+          limit: limit.reason,
+          limitAt: new Date(limit.at).toISOString(),
+        });
+        for (const warning of warnings) log("plan warning", { ...about, warning });
         return;
       }
       case "joined":
-        return log.info({ ...about, ...why(event) }, "another request joined this drain");
+        return log("drain joined", { ...about, ...why(event) });
       case "deregistered":
-        return log.info({ ...about, ...where(event.registration), ...holdUntil(event) }, deregisteredText(event));
-      case "guarded": {
-        const line = { ...about, ...where(event.registration), ...event.standing };
-        return log[event.verdict === "waited" ? "info" : "warn"](line, GUARDED[event.verdict]);
-      }
+        return log(beginningOf(event), { ...about, ...where(event.registration), ...holdUntil(event) });
+      case "guarded":
+        return log(guardMessage(event), { ...about, ...where(event.registration), ...event.standing });
       case "deregister-failed":
-        return log.warn(
-          { ...about, ...where(event.registration), ...failure(event.error) },
-          "could not deregister, will try again",
-        );
-      case "deregistering-again":
-        return log.warn(
-          { ...about, ...where(event.registration) },
-          event.because === "back"
-            ? "somebody registered it again, deregistering again"
-            : "still registered, deregistering again",
-        );
+        return log("deregistration failed", { ...about, ...where(event.registration), ...failure(event.error) });
+      case "deregistering-again": {
+        const message = event.because === "back" ? "target came back" : "deregistration had no effect";
+        return log(message, { ...about, ...where(event.registration) });
+      }
       case "look-failed":
-        return log.warn(
-          { ...about, ...where(event.registration), ...failure(event.error) },
-          "could not look, will try again",
-        );
-      case "released":
-        return log.info({ ...about, ...where(event.registration), heldSeconds: seconds(event.heldMs) }, "released");
+        return log("target health read failed", { ...about, ...where(event.registration), ...failure(event.error) });
+      case "released": {
+        const heldSeconds = seconds(event.heldMs);
+        return log("target released", { ...about, ...where(event.registration), heldSeconds });
+      }
       case "failed":
-        return log.error({ ...about, ...where(event.registration), ...failure(event.error) }, "could not be taken out");
+        return log("target not drained", { ...about, ...where(event.registration), ...failure(event.error) });
       case "awaiting-earlier-try":
-        return log.info(
-          { ...about, until: new Date(event.until).toISOString() },
-          "waiting: an earlier try may have deregistered what is listed no more",
-        );
+        return log("drain extended", { ...about, until: new Date(event.until).toISOString() });
       case "ended":
-        return logEnd(log, about, event);
+        return logEnd(log, event.outcome, { ...about, tookSeconds: seconds(event.tookMs) });
       case "cancelled":
-        return log.info(about, "cancelled: registering again what the drain has deregistered");
+        return log("undo started", about);
       case "registered":
-        return log.info({ ...about, ...where(event.registration) }, "registered again");
+        return log("target registered", { ...about, ...where(event.registration) });
       case "register-failed":
-        return log.error(
-          { ...about, ...where(event.registration), ...failure(event.error) },
-          "could not be registered again",
-        );
+        return log("registration failed", { ...about, ...where(event.registration), ...failure(event.error) });
       case "undone":
         return logUndone(log, about, event.outcome);
       default:
@@ -85,82 +66,67 @@ export function drainLog(log: Log): DrainObserver {
   };
 }
 
+function guardMessage({ verdict, standing }: Extract<DrainEvent, { type: "guarded" }>) {
+  return verdict === "overridden" && standing === undefined ? "guard skipped" : GUARDED[verdict];
+}
+
 const GUARDED = {
-  waiting: "waiting for a replacement: too few healthy targets would stay",
-  waited: "enough healthy targets would stay now, deregistering",
-  overridden: "deregistering though too few healthy targets stay",
-  kept: "kept until the machine goes: it is the last healthy target",
+  waiting: "deregistration delayed",
+  waited: "replacement found",
+  overridden: "guard overridden",
+  kept: "target kept",
 } as const;
 
 /** A request that ended before its node was known, so that no drain could begin. */
 export function logWithoutDrain(log: Log, outcome: DrainOutcome, { node: { by, value } }: DrainRequest): void {
   if ("node" in outcome && outcome.node !== undefined) return;
-  const { level, message, more = {} } = endOf(outcome);
-  // Somebody asked for a node that there is not: nothing is wrong here.
-  log[level === "error" ? "warn" : level]({ outcome: outcome.status, asked: { [by]: value }, ...more }, message);
+  const asked = { [by]: value };
+  // A request for a node that does not exist is no fault of the service.
+  if (outcome.status === "failed") log("request failed", { asked, outcome: outcome.status, ...failure(outcome.error) });
+  else logEnd(log, outcome, { asked });
 }
 
-function logEnd(log: Log, about: object, { outcome, tookMs }: Extract<DrainEvent, { type: "ended" }>): void {
-  const { level, message, more = {} } = endOf(outcome);
-  log[level]({ ...about, outcome: outcome.status, tookSeconds: seconds(tookMs), ...more }, message);
-}
-
-function logUndone(log: Log, about: object, { registrations }: UndoOutcome): void {
+function logUndone(log: Log, about: DrainFields, { registrations }: UndoOutcome): void {
   const failed = registrations.filter(({ state }) => state === "failed").length;
-  if (failed === 0) log.info(about, "undone: all that the drain had deregistered is registered again");
-  else log.error({ ...about, failed }, "not undone: some of it stays deregistered");
+  if (failed === 0) log("undo completed", about);
+  else log("undo failed", { ...about, failed });
 }
 
-interface LogLine {
-  readonly level: "info" | "warn" | "error";
-  readonly message: string;
-  readonly more?: object;
+interface DrainFields {
+  readonly drain: string;
+  readonly node: string;
 }
 
-function endOf(outcome: DrainOutcome): LogLine {
+function logEnd(log: Log, outcome: DrainOutcome, drain: object) {
+  const about = { ...drain, outcome: outcome.status };
   switch (outcome.status) {
     case "drained":
-      return { level: "info", message: "drained: the node can go" };
+      return log("drain completed", about);
     case "nothing-registered":
-      return outcome.elsewhere.length === 0
-        ? { level: "info", message: "nothing was registered: the node can go" }
-        : {
-            level: "warn",
-            message: "registered only in pools without the cluster's tag, which DISCOVERY=tag leaves alone",
-          };
+      return log(outcome.elsewhere.length === 0 ? "drain completed" : "node registered without cluster tag", about);
     case "refused": {
       const { reason, message, pools } = outcome.refusal;
       const short = pools.map(({ pool, ...standing }) => ({ pool: pool.name, ...standing }));
-      return {
-        level: "warn",
-        message: "refused: nothing was deregistered",
-        more: { reason, why: message, pools: short },
-      };
+      return log("drain refused", { ...about, code: reason, error: message, pools: short });
     }
     case "planned":
-      return { level: "info", message: "dry run: nothing was changed" };
+      return log("dry run completed", about);
     case "instance-gone":
-      return { level: "info", message: outcome.message };
+      return log("instance already terminated", { ...about, detail: outcome.message });
     case "deadline-passed":
-      return {
-        level: "warn",
-        message: `not drained: the ${outcome.limit.reason} came first`,
-        more: {
-          searched: outcome.searched,
-          ...(outcome.error === undefined ? {} : failure(outcome.error)),
-          remaining: remaining(outcome.registrations),
-        },
-      };
+      return log("drain timed out", {
+        ...about,
+        limit: outcome.limit.reason,
+        searched: outcome.searched,
+        ...(outcome.error === undefined ? {} : failure(outcome.error)),
+        remaining: remaining(outcome.registrations),
+      });
     case "abandoned":
-      return {
-        level: "warn",
-        message: "abandoned; what was deregistered stays deregistered",
-        more: { remaining: remaining(outcome.registrations) },
-      };
+      return log("drain abandoned", { ...about, remaining: remaining(outcome.registrations) });
     case "cancelled":
-      return { level: "info", message: "cancelled: the node can't go" };
+      return log("drain cancelled", about);
     case "failed":
-      return { level: "error", message: "not drained", more: failure(outcome.error) };
+      return log("drain failed", { ...about, ...failure(outcome.error) });
     default:
       return outcome satisfies never;
   }
@@ -186,7 +152,7 @@ function where({ pool, target }: Registration) {
 }
 
 function failure({ code, message, cause }: DrainError) {
-  // A fault of ours is mended by whoever knows where it happened.
+  // The place of a fault of this program, for its developers.
   const at = code === "internal" && cause instanceof Error ? { at: cause.stack?.split("\n").slice(1) } : {};
   return { code, error: message, ...at };
 }
@@ -195,12 +161,12 @@ function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
 
-function deregisteredText({ foundDraining, heldSince }: Extract<DrainEvent, { type: "deregistered" }>): string {
-  if (heldSince !== undefined) return "deregistered earlier, holding";
-  return foundDraining ? "found draining already, holding" : "deregistered, holding";
+function beginningOf({ foundDraining, heldSince }: Extract<DrainEvent, { type: "deregistered" }>) {
+  if (heldSince !== undefined) return "hold resumed";
+  return foundDraining ? "target found draining" : "target deregistered";
 }
 
-/** Not known while nobody has said yet how the pool lets go; the plan has it then. */
+/** Absent until the terms of the pool are known; the plan has it then. */
 function holdUntil({ holdUntil: at }: { readonly holdUntil?: number }) {
   return at === undefined ? {} : { holdUntil: new Date(at).toISOString() };
 }

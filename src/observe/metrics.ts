@@ -6,7 +6,7 @@ import type { DrainLimit } from "../drain/plan.ts";
 
 interface RunningDrain {
   limit?: DrainLimit;
-  /** What is held now: the kind of load balancer, by the registration's key. */
+  /** The held registrations: the kind of load balancer, by the registration's key. */
   readonly held: Map<string, string>;
 }
 
@@ -96,7 +96,7 @@ export class Metrics {
   /** What has become of a hook that waited for a drain. */
   readonly countHook = (result: string): void => this.#hooks.inc({ result });
 
-  /** From now on tells how a queue stands. */
+  /** Adds the gauges of a queue. */
   watchQueue({
     inFlight,
     isReceiving,

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { Log } from "./log.ts";
+import { LOG_LINES } from "./log-lines.ts";
 
 /** Where lines go: the descriptor of a file or pipe of this process, where it has one. */
 interface LogOutput {
@@ -9,7 +10,7 @@ interface LogOutput {
 
 /** JSON lines on `output`. No transport: their worker threads don't survive bundling. */
 export function createLog(level: string, output: LogOutput): Log {
-  return pino(
+  const logger = pino(
     {
       level,
       base: null,
@@ -19,4 +20,5 @@ export function createLog(level: string, output: LogOutput): Log {
     // Straight to the descriptor, as pino does by itself: a line is out before what follows it happens.
     output.fd === undefined ? { write: (line) => void output.write(line) } : pino.destination(output.fd),
   );
+  return (message, fields) => logger[LOG_LINES[message].level](fields as object, message as string);
 }

@@ -18,6 +18,7 @@ import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
+import { CrossZoneSettings } from "./cross-zone.ts";
 import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
@@ -46,7 +47,7 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly indexPerSecond: number;
   /** The cluster whose tag the IAM policy demands of a pool that is written. Absent: any may be. */
   readonly writableCluster?: string;
-  /** Somebody will ask how the pools fare that nodes are found in. Absent: nobody. */
+  /** The guard will ask for the health of pools with nodes that are drained. Absent: it will not. */
   readonly isGuarded?: boolean;
 }
 
@@ -58,6 +59,7 @@ export class AwsProvider implements CloudProvider {
   readonly #instances: InstanceLookup;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
+  readonly #classicHealth: ClassicHealth;
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
   readonly #refresh: IndexRefresh;
@@ -67,7 +69,8 @@ export class AwsProvider implements CloudProvider {
     this.#aws = aws;
     this.#options = options;
     const zones = new InstanceZones(aws);
-    const classicHealth = new ClassicHealth(aws, clock);
+    const crossZone = new CrossZoneSettings(aws, clock);
+    this.#classicHealth = new ClassicHealth(aws, clock);
     this.#known = new KnownInstances(aws, clock, (instance) => {
       zones.learned(instance);
       return asLiveNode(instance, options);
@@ -81,12 +84,22 @@ export class AwsProvider implements CloudProvider {
       clock,
       reads: this.#reads,
       classicReads: this.#classicReads,
-      classicHealth,
+      classicHealth: this.#classicHealth,
       terms: this.#terms,
+      crossZone,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
       asItIsNow: (node, by) => this.#asItIsNow(node, by),
+    });
+    this.#healths = new PoolHealths({
+      clock,
+      index: this.#index,
+      reads: this.#reads,
+      classicHealth: this.#classicHealth,
+      terms: this.#terms,
+      crossZone,
+      zones,
     });
     const { indexPerSecond } = options;
     this.#refresh = new IndexRefresh({
@@ -95,13 +108,14 @@ export class AwsProvider implements CloudProvider {
       reads: this.#reads,
       terms: this.#terms,
       instances: this.#known,
+      prepareGuard: async (pool, by) => {
+        if (options.isGuarded === true) await this.#healths.prepare(pool, by);
+      },
       indexPerSecond,
     });
-    const healths = { clock, index: this.#index, reads: this.#reads, classicHealth, terms: this.#terms, zones };
-    this.#healths = new PoolHealths(healths);
   }
 
-  /** Keeps what is known of memberships fresh until `signal` aborts. */
+  /** Keeps the index of memberships fresh until `signal` aborts. */
   maintainIndex(signal: AbortSignal): Promise<void> {
     return this.#refresh.run(signal);
   }
@@ -131,6 +145,10 @@ export class AwsProvider implements CloudProvider {
     return this.#healths.of(pool, notBefore, by);
   }
 
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    return this.#healths.strictlyOf(pool, notBefore, by);
+  }
+
   kindsAround(node: Node): ReadonlySet<Pool["kind"]> {
     const { pools } = this.#index;
     return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
@@ -152,6 +170,7 @@ export class AwsProvider implements CloudProvider {
     const deregisterFrom = pool.kind === "classic" ? deregisterInstances : deregisterTargets;
     await deregisterFrom(this.#aws, pool, taking, by);
     this.#index.deregistered(pool, requested);
+    if (pool.kind === "classic") this.#classicHealth.deregistered(pool, requested);
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
@@ -182,7 +201,7 @@ export class AwsProvider implements CloudProvider {
     const read = await this.#reads.read(pool.id, by);
     this.#index.learned(pool.id, read);
     const states = new Map<string, RegistrationState>();
-    // The answer is about everybody, whoever has come meanwhile.
+    // The answer is about all targets, also those that were added meanwhile.
     for (const { target } of which()) states.set(target, "absent");
     for (const listed of read.targets) {
       const { target, state } = registrationOf(pool, listed);
@@ -192,7 +211,7 @@ export class AwsProvider implements CloudProvider {
   }
 
   async stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]> {
-    // An instance id is nobody else's, ever.
+    // AWS never reuses an instance id.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
     // All that came back at once are asked about in one call.
     const isOwn = addressMatcher(await this.#asItIsNow(node, by));
@@ -222,7 +241,7 @@ export class AwsProvider implements CloudProvider {
     return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
   }
 
-  /** Whose tag the pools must carry. Undefined: nobody's. */
+  /** Whose tag the pools must carry. Undefined: any pool. */
   #clusterMeant(node: Node): string | undefined {
     if (this.#options.discovery === "vpc") return undefined;
     const cluster = this.#options.clusterName ?? node.cluster;

@@ -83,7 +83,7 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
     return {
       drainMs: draining?.Enabled === true ? (draining.Timeout ?? 300) * 1_000 : 0,
       terminatesConnections: false,
-      isZonal: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled !== true,
+      crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;

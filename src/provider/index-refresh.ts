@@ -18,6 +18,8 @@ export interface IndexRefreshOptions {
   readonly reads: TargetReads;
   readonly terms: KnownTerms;
   readonly instances: KnownInstances;
+  /** Asks for what a guard needs to know of a pool besides its terms and members. */
+  readonly prepareGuard: (pool: Pool, by: CallFor) => Promise<void>;
   /** Calls to AWS. 0: none. */
   readonly indexPerSecond: number;
 }
@@ -32,7 +34,7 @@ export class IndexRefresh {
     this.#options = options;
   }
 
-  /** Until `signal` aborts; then it resolves. Whatever fails is tried again later: nobody waits for it. */
+  /** Until `signal` aborts; then it resolves. A failure is retried later: no caller waits for it. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, indexPerSecond } = this.#options;
     if (indexPerSecond <= 0) return;
@@ -49,7 +51,7 @@ export class IndexRefresh {
   }
 
   async #readOne(turn: number, by: CallFor): Promise<void> {
-    const { clock, index, reads, terms, instances } = this.#options;
+    const { clock, index, reads, terms, instances, prepareGuard } = this.#options;
     const { pools } = index;
     if (clock.now() - pools.listedAt >= LIST_INTERVAL_MS) {
       this.#failedAt.clear();
@@ -63,8 +65,10 @@ export class IndexRefresh {
     const pool = isTermsTurn ? undescribed : group.pool;
     if (pool === undefined) return;
     try {
-      if (isTermsTurn) await terms.ask(pool, by);
-      else index.learned(pool.id, await reads.read(pool.id, by));
+      if (isTermsTurn) {
+        await terms.ask(pool, by);
+        await prepareGuard(pool, by);
+      } else index.learned(pool.id, await reads.read(pool.id, by));
     } catch (error) {
       this.#failedAt.set(pool.id, clock.now());
       throw error;

@@ -9,6 +9,8 @@ export class InstanceZones {
   /** Undefined of one that EC2 does not describe. */
   readonly #zones = new Map<string, string | undefined>();
   readonly #ask: SharedCall<readonly string[], void>;
+  /** Resolves when the question about an instance has been answered, or has failed. */
+  readonly #inFlight = new Map<string, Promise<void>>();
 
   constructor(aws: AwsAccess) {
     this.#ask = new SharedCall(async (asked, by) => {
@@ -35,8 +37,26 @@ export class InstanceZones {
     return true;
   }
 
-  /** Resolves when all that EC2 knows of is known. */
+  /** Resolves when all that EC2 knows of is known. An instance that is being asked about is not asked about twice. */
   async learn(ids: readonly string[], by: CallFor): Promise<void> {
-    if (!this.knows(ids)) await this.#ask.ask(ids, by);
+    const unknown = ids.filter((id) => !this.#zones.has(id));
+    const asked = unknown.filter((id) => !this.#inFlight.has(id));
+    const waitedFor = new Set(unknown.map((id) => this.#inFlight.get(id)).filter((answer) => answer !== undefined));
+    if (asked.length > 0) await this.#askAbout(asked, by);
+    for (const answer of waitedFor) await answer;
+    by.signal.throwIfAborted();
+    // Another caller's question may have failed, or ended with that caller.
+    if (waitedFor.size > 0 && !this.knows(ids)) await this.learn(ids, by);
+  }
+
+  async #askAbout(ids: readonly string[], by: CallFor): Promise<void> {
+    const answer = this.#ask.ask(ids, by);
+    const over = answer.catch(() => {});
+    for (const id of ids) this.#inFlight.set(id, over);
+    try {
+      await answer;
+    } finally {
+      for (const id of ids) this.#inFlight.delete(id);
+    }
   }
 }

@@ -49,7 +49,7 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
     const ids = matching.map(({ InstanceId, VpcId }) => `${InstanceId} (${VpcId})`).join(", ");
     throw new DrainError(
       "ambiguous-node",
-      `${printable(reference)} fits several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
+      `${printable(reference)} matches several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
     );
   }
   return checkedNode(instance, search);
@@ -60,7 +60,7 @@ export function asLiveNode(instance: Instance, search: InstanceSearch): Node | u
   try {
     return theLiveOne([instance], { by: "id", value: instance.InstanceId ?? "" }, search);
   } catch {
-    return undefined; // Why is told to whoever asks for it.
+    return undefined; // The reason is reported to callers that ask for it.
   }
 }
 
@@ -80,7 +80,7 @@ export async function findTerminated(
 ): Promise<ReadonlySet<string>> {
   // No id at all would ask for the whole account.
   if (nodes.length === 0) return new Set();
-  // Nobody else is described: that would be much to read again and again.
+  // No other instance is described: that would be much to read repeatedly.
   const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: ["terminated"] } };
   const found = await describeInstances(aws, which, () => nodes.map(({ id }) => id), by);
   const terminated = found.filter(({ State }) => State?.Name === "terminated");
@@ -122,7 +122,7 @@ export async function describeInstances(
   return instances;
 }
 
-/** Where an address fits several instances, the configured cluster tells which is meant. */
+/** Where an address matches several instances, the configured cluster decides. */
 function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): readonly Instance[] {
   if (clusterName === undefined) return live;
   const ours = live.filter((instance) => clusterOf(readTags(instance.Tags)).names.includes(clusterName));
@@ -132,7 +132,7 @@ function narrowed(live: readonly Instance[], { clusterName }: InstanceSearch): r
 function checkedNode(instance: Instance, { clusterName, vpcId, names: calls = NAMES }: InstanceSearch): Node {
   const id = instance.InstanceId ?? "";
   const { names, tags } = clusterOf(readTags(instance.Tags));
-  const refuse = (why: string) => new DrainError("other-cluster", `${id} ${why}: it is left alone`);
+  const refuse = (why: string) => new DrainError("other-cluster", `${id} ${why}: it is not drained`);
   if (names.length > 1) throw refuse(`carries the tags of several clusters (${tags.join(", ")})`);
   const [cluster] = names;
   if (clusterName !== undefined && cluster === undefined) {

@@ -35,17 +35,17 @@ export class KnownTerms {
     return this.recall(pool) ?? this.ask(pool, by);
   }
 
-  /** As AWS has told within the last hour. */
+  /** The answer of AWS, at most an hour old. */
   recall(pool: Pool): AwsPoolTerms | undefined {
     return this.#clock.now() - this.knownAt(pool) < KEPT_MS ? this.#known.get(pool.id)?.terms : undefined;
   }
 
-  /** When AWS last told, in milliseconds since the epoch. `-Infinity`: never. */
+  /** When AWS last answered, in milliseconds since the epoch. `-Infinity`: never. */
   knownAt({ id }: Pool): number {
     return this.#known.get(id)?.at ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** As AWS tells now. Who asks while a call is under way gets its answer. */
+  /** The current answer of AWS. Callers share a call that is in flight. */
   ask(pool: Pool, by: CallFor): Promise<AwsPoolTerms | undefined> {
     const shared = this.#asked.get(pool.id) ?? new SharedCall((sent, call) => this.#describe(pool, sent, call));
     this.#asked.set(pool.id, shared);

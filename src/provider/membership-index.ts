@@ -6,6 +6,7 @@ import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
+import type { CrossZoneSettings } from "./cross-zone.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
@@ -31,9 +32,10 @@ export interface MembershipIndexOptions {
   readonly classicReads: ClassicReads;
   readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
-  /** What is read is remembered for drains to come. */
+  readonly crossZone: CrossZoneSettings;
+  /** Reads are remembered for later drains. */
   readonly remembers: boolean;
-  /** Of groups where somebody was found all members are kept: a guard asks how they fare. */
+  /** Of groups with a node that was searched for, all members are stored: a guard needs their health. */
   readonly isGuarded: boolean;
   /** Which of the pools that are listed are meant. Undefined of others. */
   readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
@@ -41,11 +43,11 @@ export interface MembershipIndexOptions {
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
 }
 
-const NOBODY: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY };
+const NO_CALLER: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY };
 
 /**
  * Which node is registered where. A search asks every pool of the node's network once, together with all other searches;
- * what is remembered from before is told at once, and then verified.
+ * remembered registrations are reported at once, and then verified.
  */
 export class MembershipIndex {
   readonly pools: PoolList;
@@ -78,14 +80,14 @@ export class MembershipIndex {
       this.#urgency = undefined;
       if (this.#searches.size === 0) {
         this.#numbers = new PoolNumbers();
-        this.#scanning.abort(new Error("nobody searches any more"));
+        this.#scanning.abort(new Error("no search needs it"));
         this.#scanning = newAbort();
         this.#asked.clear();
       }
     }
   }
 
-  /** Whether what is remembered covers every pool that the node could be in. */
+  /** Whether the memory covers every pool that the node could be in. */
   isWarm(node: Node): boolean {
     return this.#isListed && this.pools.groupsOf(node).every(({ readAt }) => Number.isFinite(readAt));
   }
@@ -115,12 +117,16 @@ export class MembershipIndex {
     const group = this.pools.groups.get(id);
     if (group === undefined) return;
     this.#members.changed();
+    const { last } = this.#options.reads;
+    // Reads that have been answered since tell nothing of a time before them.
+    for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
+    for (const target of targets) group.endedBy.set(target, last);
     group.registrations = group.registrations.map((registration) =>
       targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
     );
   }
 
-  /** What a group was found to hold: news for whoever searches, and remembered. */
+  /** What a group was found to hold: passed on to running searches, and remembered. */
   learned(groupId: string, { at, number, targets }: TargetRead): void {
     const group = this.pools.groups.get(groupId);
     // It may be gone by now, and answers may overtake one another.
@@ -138,7 +144,9 @@ export class MembershipIndex {
       const finders = seekers(listed.Target?.Id ?? "");
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      if (group.isWhole) registrations.push(registration);
+      // This read was sent before the deregistration was acknowledged.
+      const isOld = number <= (group.endedBy.get(registration.target) ?? 0);
+      if (group.isWhole) registrations.push(isOld ? { ...registration, ...DEREGISTERED } : registration);
       for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
     }
     group.registrations = registrations;
@@ -159,7 +167,7 @@ export class MembershipIndex {
       search.remembers(this.#known(node));
       if (node.asOf === undefined) search.remembers(this.#knownByAddress(node));
     }
-    // Listed anew for every search: a pool that was made a moment ago counts.
+    // Listed again for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
     const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
     if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
@@ -184,7 +192,7 @@ export class MembershipIndex {
     if (this.#isListed) search.remembers(this.#knownByAddress(now));
   }
 
-  /** The node's registrations by its id, as they were when somebody last looked. */
+  /** The node's registrations by its id, as they were at the last read. */
   #known(node: Node): readonly Registration[] {
     const inClassics = this.pools.classicsOf(node).flatMap((classic) => listedIn(classic, node));
     return [...this.#inNetworkOf(node, this.#members.ofInstance(node)), ...inClassics];
@@ -200,7 +208,7 @@ export class MembershipIndex {
 
   /**
    * A load balancer that doesn't list the node is asked about it by name: AWS does not say whether its list still shows
-   * an instance that somebody else is deregistering, and such a one gets traffic all the same.
+   * an instance that another program is deregistering, and such an instance still gets traffic.
    */
   async #askClassic(classic: KnownClassic, search: NodeSearch): Promise<void> {
     const { node, by } = search;
@@ -242,13 +250,15 @@ export class MembershipIndex {
     );
   }
 
-  /** Somebody else's list may have brought groups that searches must ask, or taken away the last that they wait for. */
+  /** The list of another call may have brought groups that searches must read, or taken away the last that they wait for. */
   #listed(): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, classicHealth, terms } = this.#options;
+    const { reads, classicReads, classicHealth, terms, crossZone } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
     for (const cache of [reads, classicReads, classicHealth, terms]) cache.retainOnly(isThere);
+    const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
+    crossZone.retainOnly((arn) => loadBalancers.has(arn));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
@@ -281,7 +291,7 @@ export class MembershipIndex {
     const now = this.#options.clock.now();
     if (this.#urgency?.at !== now) {
       const urgencies = [...this.#searches].map(({ by }) => by.urgency());
-      this.#urgency = { urgency: mostUrgent([NOBODY, ...urgencies]), at: now };
+      this.#urgency = { urgency: mostUrgent([NO_CALLER, ...urgencies]), at: now };
     }
     return this.#urgency.urgency;
   }

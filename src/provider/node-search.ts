@@ -10,15 +10,15 @@ export interface NodeSearchOptions {
   readonly pools: PoolNumbers;
 }
 
-/** One node that is looked for: what was found of it, for whoever reads on. */
+/** One node that is looked for: the registrations found so far, for its reader. */
 export class NodeSearch {
   readonly node: Node;
   #since: number;
   readonly by: CallFor;
-  /** As urgent as whoever asked said. */
+  /** As urgent as the caller said. */
   readonly asked: UrgencyNow;
   /**
-   * Which pools are meant; the node's registrations elsewhere are reported. Nothing is told before that is known, nor of
+   * Which pools are meant; the node's registrations elsewhere are reported. Nothing is reported before that is known, nor of
    * a pool of which it is not known.
    */
   #isMeant: ((pool: Pool) => boolean | undefined) | undefined;
@@ -28,7 +28,7 @@ export class NodeSearch {
   classicsAsked = false;
   #isOwnAddress: (address: string) => boolean;
   readonly #reported: Reported;
-  /** Seen, and not told yet. */
+  /** Seen, and not reported yet. */
   #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
   #ended = false;
   #error: unknown;
@@ -49,7 +49,7 @@ export class NodeSearch {
     return this.#since;
   }
 
-  /** What the reads up to `since` have told was told without these. */
+  /** Not included in the reports of the reads up to `since`. */
   hasAddressesOf(node: Node, since: number): void {
     this.#isOwnAddress = addressMatcher(node);
     this.#since = since;
@@ -58,7 +58,7 @@ export class NodeSearch {
   readonly isOwn = (id: string): boolean =>
     id === this.node.id || (id.includes(".") || id.includes(":") ? this.#isOwnAddress(id) : false);
 
-  /** The node's registrations in `pool`, as somebody has just seen them. */
+  /** The node's registrations in `pool`, as another read has just returned them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
     const fresh = registrations.filter(({ target }) => this.#reported.add(pool, target));
     if (fresh.length === 0) return;
@@ -67,7 +67,7 @@ export class NodeSearch {
   }
 
   /**
-   * What somebody saw before. Not of groups that nobody used: a load balancer may have taken one into use since, and
+   * What was seen before. Not of groups without a load balancer: a load balancer may have taken one into use since, and
    * then its rule holds. Not of what was draining: it has no hurry, and may have been registered again since.
    */
   remembers(known: readonly Registration[]): void {
@@ -97,7 +97,7 @@ export class NodeSearch {
     this.end();
   }
 
-  /** What is found, until the search ends. Throws what it failed with, or the reason of its signal. */
+  /** The findings, until the search ends. Throws what it failed with, or the reason of its signal. */
   async *results(): AsyncGenerator<FoundRegistrations> {
     const { signal } = this.by;
     const onAbort = () => this.#wake();
@@ -145,7 +145,7 @@ export class PoolNumbers {
   }
 }
 
-/** Which targets in which pools a search has told of. A bit for each: a thousand nodes search hundreds of pools at once. */
+/** Which targets in which pools a search has reported. A bit for each: a thousand nodes search hundreds of pools at once. */
 export class Reported {
   readonly #pools: PoolNumbers;
   readonly #byTarget = new Map<string, Uint8Array>();

@@ -30,11 +30,11 @@ export async function obstaclesTo(
     const { pool, target } = registration;
     const network = networkOf(pool);
     const address = addressOf(registration);
-    if (network === undefined) obstacles.set(registration, `${pool.name} does not exist any more`);
+    if (network === undefined) obstacles.set(registration, `${pool.name} no longer exists`);
     else if (network !== node.network)
       obstacles.set(registration, `${pool.name} is in ${network}, and the node in ${node.network}`);
     else if (address !== undefined && !isOwn(address))
-      obstacles.set(registration, `${address} is not an address of ${node.id} any more`);
+      obstacles.set(registration, `${address} is no longer an address of ${node.id}`);
     else if (address === undefined && idOf(target) !== node.id)
       obstacles.set(registration, `${idOf(target)} is another machine than ${node.id}`);
   }

@@ -11,7 +11,7 @@ import { addressMatcher } from "./instances.ts";
 import { tagsByArn, tagsByName } from "./tags.ts";
 import { idOf, listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
-/** A classic load balancer lets nobody drain for longer (its largest draining timeout). */
+/** No classic load balancer drains for longer (the largest draining timeout). */
 export const CLASSIC_DRAINS_MAX_MS = 3_600_000;
 
 /** A target group, and what was last seen in it. */
@@ -24,12 +24,14 @@ export interface KnownGroup {
   readAt: number;
   /** The number of that read. 0: never. */
   readNumber: number;
-  /** What is kept of them. */
+  /** What the list stores. */
   registrations: readonly Registration[];
   /** Whether that is all of them. */
   isWhole: boolean;
-  /** Whether a guard asks how all of them fare. */
+  /** Whether the guard needs the health of all of them. */
   isGuarded: boolean;
+  /** What this process has deregistered: by target, the number of the last read that was sent before AWS acknowledged it. */
+  readonly endedBy: Map<string, number>;
 }
 
 /** A classic load balancer: its listing names its instances. */
@@ -54,7 +56,7 @@ export class PoolList {
   readonly #list: SharedCall<undefined, void>;
   readonly #onListed: () => void;
 
-  /** `onListed` runs whenever AWS's answer has been taken down, whoever asked for it. */
+  /** `onListed` runs whenever AWS's answer has been taken down, whichever caller asked for it. */
   constructor(aws: AwsAccess, clock: Clock, onListed: () => void) {
     this.#aws = aws;
     this.#clock = clock;
@@ -62,7 +64,7 @@ export class PoolList {
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
   }
 
-  /** Asks AWS for all pools. What is known of those that still exist stays known. */
+  /** Asks AWS for all pools. Knowledge of existing pools is retained. */
   refresh(by: CallFor): Promise<void> {
     return this.#list.ask(undefined, by);
   }
@@ -137,6 +139,7 @@ export class PoolList {
       registrations: [],
       isWhole: false,
       isGuarded: false,
+      endedBy: new Map(),
     };
   }
 
@@ -171,7 +174,7 @@ export function listedIn({ pool, instances }: KnownClassic, { id }: Node): reado
 type ById = ReadonlyMap<string, readonly Registration[]>;
 
 /**
- * What is remembered of target groups, by instance id and address. It is put in order when somebody asks, and kept until
+ * The memory of target groups, by instance id and address. It is sorted when a caller asks, and kept until
  * something changes: a wave of nodes asks at once.
  */
 export class MembersById {

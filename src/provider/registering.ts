@@ -53,12 +53,11 @@ async function registerAll(
       );
     });
   } catch (error) {
-    if (isPoolGone(error))
-      throw new DrainError("not-registered", `${pool.name} does not exist any more`, { cause: error });
+    if (isPoolGone(error)) throw new DrainError("not-registered", `${pool.name} no longer exists`, { cause: error });
     if (!isTargetGone(error)) throw error;
     const isNamed = ({ target }: Registration) => batch.length === 1 || isNamedIn(error, idOf(target));
     const refused = batch.filter(isNamed).map(({ target }) => target);
-    const why = new DrainError("not-registered", `AWS refuses it: ${asDrainError(error).message}`, { cause: error });
+    const why = new DrainError("not-registered", `AWS refused it: ${asDrainError(error).message}`, { cause: error });
     const parts = inParts(batch, isNamed);
     // A part without those that AWS has named is all that is left; halves are tried each by itself.
     if (parts.length < 2) by.refuses?.(refused, why);
@@ -66,7 +65,7 @@ async function registerAll(
   }
 }
 
-/** Each target as AWS had listed it: id, port, zone and whatever else it told. */
+/** Each target as AWS had listed it: id, port, zone and its other fields. */
 function sendTargets({ v2 }: AwsAccess, { id }: Pool, batch: readonly Registration[], { signal }: CallFor) {
   const input = { TargetGroupArn: id, Targets: batch.map(targetOf) };
   return v2.send(new RegisterTargetsCommand(input), { abortSignal: signal });

@@ -13,6 +13,7 @@ import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNamedIn, isPoolGone, isTargetGone } from "../aws/errors.ts";
 import type {
   CallFor,
+  HealthyMinimum,
   LoadBalancerKind,
   Pool,
   PoolTerms,
@@ -35,10 +36,10 @@ const PAGE_SIZE = 400;
 /** AWS refuses larger calls now and then; its own controllers send 100 to 200. */
 const TARGETS_PER_CALL_MAX = 100;
 
-/** More different texts than that are forgotten, and begun anew. */
+/** With more different texts than this, the cache is cleared. */
 const TEXTS_MAX = 100_000;
 
-/** One copy of each text, for what is read again and again: a node has the same name in every pool. */
+/** One copy of each text that is read repeatedly: a node has the same name in every pool. */
 class SameText {
   readonly #known = new Map<string, string>();
 
@@ -92,10 +93,12 @@ export function poolOfGroup(group: TargetGroup): Pool {
   };
 }
 
-/** What is known of how a pool works, besides how it releases. */
+/** Attributes of a pool besides its terms of release. */
 export interface AwsPoolTerms extends PoolTerms {
-  /** Each zone of the load balancer sends to its own zone's targets alone: cross-zone load balancing is off. */
-  readonly isZonal: boolean;
+  /** Cross-zone load balancing. Off: each zone of the load balancer sends to the targets of its own zone alone. */
+  readonly crossZone: "on" | "off" | "as-load-balancer";
+  /** Fewer healthy targets than this change how AWS routes. Absent: AWS has no such number for the pool. */
+  readonly minimum?: HealthyMinimum;
 }
 
 /** See `CloudProvider.describe`. */
@@ -112,7 +115,8 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
       // 300 s is AWS's default for every type that has a delay.
       drainMs: Number(attributes.get("deregistration_delay.timeout_seconds") ?? 300) * 1_000,
       terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
-      isZonal: isZonal(pool, attributes.get("load_balancing.cross_zone.enabled")),
+      crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
+      minimum: healthyMinimum(attributes),
     };
   } catch (error) {
     if (isPoolGone(error)) return undefined;
@@ -121,12 +125,28 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
 }
 
 /**
- * Where the group leaves it to its load balancer, that one's default counts: on for an ALB, which can't switch it off,
- * and off for the others. To ask them would need a permission more.
+ * A group that does not say follows its load balancer. An ALB always has cross-zone load balancing on.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
-function isZonal({ kind }: Pool, crossZone: string | undefined): boolean {
-  return crossZone === "false" || (crossZone !== "true" && (kind === "nlb" || kind === "gwlb"));
+function crossZoneOf({ kind }: Pool, attribute: string | undefined): AwsPoolTerms["crossZone"] {
+  if (attribute === "true") return "on";
+  if (attribute === "false") return "off";
+  return kind === "nlb" || kind === "gwlb" ? "as-load-balancer" : "on";
+}
+
+/**
+ * Below either of these numbers AWS sends requests to unhealthy targets too, or takes the zone out of DNS. "off", and what
+ * is no number, sets no minimum.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health.html
+ */
+function healthyMinimum(attributes: ReadonlyMap<string | undefined, string | undefined>): HealthyMinimum {
+  const largest = (unit: "count" | "percentage") => {
+    const values = ["dns_failover", "unhealthy_state_routing"].map((action) =>
+      Number(attributes.get(`target_group_health.${action}.minimum_healthy_targets.${unit}`)),
+    );
+    return Math.max(0, ...values.filter((value) => Number.isFinite(value)));
+  };
+  return { count: largest("count"), percent: largest("percentage") };
 }
 
 /** See `CloudProvider.deregister`. Each target goes back exactly as AWS listed it, or the call would do nothing. */
@@ -172,17 +192,28 @@ async function endTargets(
 }
 
 /** The registration of a target that the group lists. */
-export function registrationOf(pool: Pool, { Target, TargetHealth }: TargetHealthDescription): AwsRegistration {
+export function registrationOf(pool: Pool, listing: TargetHealthDescription): AwsRegistration {
+  const { Target, TargetHealth } = listing;
   const { AvailabilityZone, QuicServerId } = Target ?? {};
-  const reason = TargetHealth?.Reason;
+  const shift = zonalShiftOf(listing);
+  const reason = shift ?? TargetHealth?.Reason;
   return {
     pool,
     target: texts.of(nameOf(Target)),
     state: stateOf(TargetHealth),
     detail: texts.of(`${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`),
-    isHealthy: TargetHealth?.State === "healthy",
+    isHealthy: TargetHealth?.State === "healthy" && shift === undefined,
     ...(Target !== undefined && (AvailabilityZone ?? QuicServerId) !== undefined ? { listed: Target } : {}),
   };
+}
+
+/**
+ * A target in a zone that traffic was shifted away from stays `healthy`, and gets no new traffic.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AdministrativeOverride.html
+ */
+function zonalShiftOf({ AdministrativeOverride }: TargetHealthDescription): string | undefined {
+  const { State } = AdministrativeOverride ?? {};
+  return State === "zonal_shift_active" || State === "zonal_shift_delegated_to_dns" ? State : undefined;
 }
 
 /** The zone that a target is listed with: those by address are. `all` is none. */
@@ -242,7 +273,7 @@ export function inBatches<T>(list: readonly T[], size: number): readonly T[][] {
 }
 
 /**
- * What is to be tried again of a batch that was refused as a whole because of some of its members: all but the `named`
+ * The part to retry of a batch that was refused as a whole because of some of its members: all but the `named`
  * ones, or halves where that is none or all. No part is empty; a batch of one has no parts.
  */
 export function inParts<T>(batch: readonly T[], isNamed: (member: T) => boolean): readonly (readonly T[])[] {

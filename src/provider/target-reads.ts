@@ -41,15 +41,15 @@ export class TargetReads {
 
   /**
    * Every registered target of the group, as AWS has it after this call. A vanished group holds none. `onSent` runs when
-   * the call is sent: whoever asks after that gets another one.
+   * the call is sent: a later caller gets another one.
    */
   read(arn: string, by: CallFor, onSent: () => void = () => {}): Promise<TargetRead> {
-    let read = this.#reads.get(arn);
-    if (read === undefined) {
-      read = new SharedCall((about, call) => this.#describe(arn, about, call), this.#clock);
-      this.#reads.set(arn, read);
-    }
-    return read.ask(onSent, by);
+    return this.#shared(arn).ask(onSent, by);
+  }
+
+  /** As `read`; a read in flight that was sent at `since` (milliseconds since the epoch) or later serves as well. */
+  readSince(arn: string, since: number, by: CallFor): Promise<TargetRead> {
+    return this.#shared(arn).askSince(since, () => {}, by);
   }
 
   /** Of groups that are gone nothing is cached. */
@@ -57,11 +57,19 @@ export class TargetReads {
     for (const arn of [...this.#reads.keys()]) if (!isThere(arn)) this.#reads.delete(arn);
   }
 
+  #shared(arn: string): SharedCall<() => void, TargetRead> {
+    const known = this.#reads.get(arn);
+    if (known !== undefined) return known;
+    const made = new SharedCall<() => void, TargetRead>((about, by) => this.#describe(arn, about, by), this.#clock);
+    this.#reads.set(arn, made);
+    return made;
+  }
+
   async #describe(arn: string, sent: () => readonly (() => void)[], by: CallFor): Promise<TargetRead> {
     let at = 0;
     let number = 0;
     try {
-      // Nobody is named: AWS answers about a named target that has gone in other ways.
+      // No target is named: AWS answers differently about a named target that is gone.
       const { TargetHealthDescriptions } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
         for (const inform of sent()) inform();
         at = this.#clock.now();

@@ -62,10 +62,10 @@ export class VirtualClock implements Clock {
   readonly #startedAt: number;
   readonly #quietTurns: number;
   #sleepers: Sleeper[] = [];
-  /** What is under way outside of this process. */
+  /** Work in flight outside of this process. */
   readonly #outside = new Set<Promise<unknown>>();
 
-  /** `quietTurns`: 1 is enough where nobody reads from a socket, a file or a stream. */
+  /** `quietTurns`: 1 is enough without reads from a socket, a file or a stream. */
   constructor(startedAt = Date.UTC(2026, 0, 1), quietTurns = QUIET_TURNS) {
     this.#now = startedAt;
     this.#startedAt = startedAt;
@@ -132,7 +132,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Lets `ms` pass, waking whoever is due meanwhile. */
+  /** Lets `ms` pass, waking the sleepers that are due meanwhile. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
     do await this.#quiet();
@@ -146,7 +146,7 @@ export class VirtualClock implements Clock {
     for (;;) {
       await quiet(this.#quietTurns);
       if (this.#outside.size === 0) return;
-      await Promise.race(this.#outside).catch(() => {}); // How it settles is for whoever asked.
+      await Promise.race(this.#outside).catch(() => {}); // Its result is for the caller that awaits it.
     }
   }
 

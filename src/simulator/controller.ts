@@ -16,8 +16,8 @@ export interface ControllerInput {
 }
 
 /**
- * Registers again what is missing, as the AWS Load Balancer Controller and cloud-provider-aws do: to both, a target
- * that drains is missing. They leave alone what is excluded (`World.excluded`), and what does not run.
+ * Registers missing targets again, as the AWS Load Balancer Controller and cloud-provider-aws do: to both, a target
+ * that drains is missing. They ignore excluded nodes (`World.excluded`) and nodes that do not run.
  * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/resource_manager.go
  *
  * It sees what the API says, so with a lag of the API it may be late, as they are.

@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from "node:net";
 
-/** What is simulated is for this machine alone, unless somebody says otherwise. */
+/** The simulation is reachable from this machine only, by default. */
 export const LOOPBACK = "127.0.0.1";
 
 /** What stands for every address of this machine, and the one of them that its own clients use. */

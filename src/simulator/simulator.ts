@@ -18,7 +18,7 @@ const BODY_BYTES_MAX = 1_000_000;
 /** AWS's control plane on one port, for any AWS client: EC2, classic ELB, ELBv2 and Auto Scaling of one region. */
 export class Simulator {
   readonly world: World;
-  /** What goes wrong with calls. Nothing, until somebody adds to it. */
+  /** What goes wrong with calls. Empty until a test or the scenario adds to it. */
   readonly faults = new Faults();
   /** Who may do what: everybody everything, but for those who are given a policy. */
   readonly access: Access;
@@ -43,7 +43,7 @@ export class Simulator {
     let effect: FaultEffect | undefined;
     const admit = (call: ApiCall) => {
       effect = this.faults.strikeOnTheWay(call);
-      if (effect !== undefined) throw new AwsError("NeverArrived", "Nobody sees this");
+      if (effect !== undefined) throw new AwsError("NeverArrived", "This is never sent");
       this.#throttle?.admit(call, this.world.clock.now());
       this.access.admit(call, accessKeyIdOf(request.authorization));
       effect = this.faults.strike(call);

@@ -4,7 +4,7 @@ import type { Announcement } from "./announcement.ts";
 
 const EVENT_ID_CHARACTERS_MAX = 100;
 
-/** What an announcement asks of the drainer. Times by this machine's clock, in milliseconds since the epoch. Throws `RangeError` for what is no id. */
+/** What an announcement asks of the drainer. Times by this machine's clock, in milliseconds since the epoch. Throws `RangeError` for a malformed id. */
 export function announcedRequest(
   { kind, instanceId, eventId, isVoluntary, reason }: Announcement,
   {

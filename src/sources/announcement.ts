@@ -9,7 +9,7 @@ export type AnnouncementKind =
   | "scheduled-change"
   | "capacity-reservation-interruption";
 
-/** The lifecycle action of Auto Scaling that waits until somebody completes it. */
+/** The lifecycle action of Auto Scaling that waits until it is completed. */
 export interface LifecycleAction {
   readonly groupName: string;
   readonly hookName: string;
@@ -25,7 +25,7 @@ export interface Announcement {
   readonly announcedAt?: number;
   /** When the machine may be gone, in milliseconds since the epoch. Absent where the event does not say. */
   readonly deadline?: number;
-  /** The machine stays unless it is taken out in time: a recommendation, which can be told no. */
+  /** The machine stays unless it is taken out in time: a recommendation, which can be refused. */
   readonly isVoluntary?: true;
   /** What waits for an answer. */
   readonly lifecycleAction?: LifecycleAction;

@@ -18,11 +18,11 @@ export interface HookTerms {
 }
 
 const DESCRIBE = { name: "autoscaling:DescribeLifecycleHooks", answersWith: "LifecycleHooks" };
-/** Whoever changes a hook is noticed so much later. */
+/** A change of a hook is noticed this much later. */
 const FRESH_MS = 300_000;
-/** What AWS would not tell is asked for again. */
+/** A failed read of a hook is repeated after this long. */
 const UNKNOWN_FRESH_MS = 30_000;
-/** Messages say which hooks there are: nobody may fill the memory with names. */
+/** Messages say which hooks there are: names must not fill the memory. */
 const HOOKS_MAX = 1_000;
 const GLOBAL_MAX_MS = 172_800_000;
 const HEARTBEATS_MAX = 100;
@@ -86,7 +86,7 @@ export class KnownHookTerms {
     return asked.terms;
   }
 
-  /** On behalf of whoever wants to know, so that nobody's end ends it; the caller's attempts are bounded. */
+  /** Shared by all callers, so that no single caller's abort cancels it; its attempts are bounded. */
   async #ask({ groupName, hookName }: LifecycleAction): Promise<HookTerms | undefined> {
     const { signal } = newAbort();
     const input = { AutoScalingGroupName: groupName, LifecycleHookNames: [hookName] };

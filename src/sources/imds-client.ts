@@ -53,7 +53,7 @@ export class ImdsClient {
   async read(path: string, signal: AbortSignal): Promise<string | undefined> {
     let answer = await this.#get(path, signal);
     if (answer.status === 401) {
-      // Whoever goes on after a sleep of the whole machine has a token whose time is up.
+      // After a sleep of the whole machine the token has expired.
       this.#token = undefined;
       answer = await this.#get(path, signal);
     }
@@ -75,7 +75,8 @@ export class ImdsClient {
     const { status, body, headers: answered } = await this.#send({ method: "PUT", path: TOKEN_PATH, headers }, signal);
     const text = body.trim();
     if (status !== 200) throw refusal(`PUT ${TOKEN_PATH}`, status);
-    if (!TOKEN.test(text)) throw new DrainError("cloud-error", `PUT ${TOKEN_PATH} answered no token: is it IMDSv2?`);
+    if (!TOKEN.test(text))
+      throw new DrainError("cloud-error", `PUT ${TOKEN_PATH} returned no token: check that the endpoint is IMDSv2`);
     const seconds = Number(answered[TTL_HEADER]);
     const ttlSeconds = seconds > 0 && seconds <= TOKEN_SECONDS_MAX ? seconds : TOKEN_SECONDS_MAX;
     this.#token = { text, renewAt: askedAt + ttlSeconds * 1_000 * RENEWED_AFTER };
@@ -97,16 +98,21 @@ export class ImdsClient {
 function unreachable(what: string, error: unknown): DrainError {
   if (!(error instanceof LimitPassed)) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return new DrainError("unreachable", `${what}: ${printable(message || String(code))}`, { cause: error });
+    const why = code === undefined ? printable(message) : `could not be reached (${code})`;
+    return new DrainError("unreachable", `${what}: ${why}`, { cause: error });
   }
-  const advice = "a pod needs hostNetwork, or a hop limit of 2 for its instance's metadata";
+  const advice = "give the pod hostNetwork, or its instance a metadata hop limit of 2";
   return new DrainError("unreachable", `${what}: no answer within ${REQUEST_TIMEOUT_MS / 1_000} s: ${advice}`);
 }
 
 function refusal(what: string, status: number): DrainError {
-  if (status === 429 || status === 503) return new DrainError("throttled", `${what} answered ${status}: too often`);
+  if (status === 429 || status === 503)
+    return new DrainError("throttled", `${what} answered ${status}: too many requests`);
   if (status >= 500) return new DrainError("unavailable", `${what} answered ${status}`);
-  const advice = status === 403 ? ": is instance metadata switched off for this instance?" : ", and not as IMDSv2 does";
+  const advice =
+    status === 403
+      ? ": check that instance metadata is enabled for this instance"
+      : ", which IMDSv2 does not: check the endpoint";
   return new DrainError("cloud-error", `${what} answered ${status}${advice}`);
 }
 

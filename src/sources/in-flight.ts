@@ -1,6 +1,6 @@
 import { jointly, type Settlement } from "./settlement.ts";
 
-/** A message is nobody else's for so long from now. AWS's cap, and a little less because it counts from its receive. */
+/** A message is invisible to other readers for this long. AWS's cap, and a little less because it counts from its receive. */
 const HIDDEN_MAX_MS = 12 * 3_600_000 - 60_000;
 
 /** One message whose drains run. */

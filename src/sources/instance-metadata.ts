@@ -43,12 +43,12 @@ export class InstanceMetadata implements EventSource {
       if (!announcement.isVoluntary) recommendations?.followed(announcement.instanceId);
       yield {
         request: announcedRequest(announcement, { deadline, dryRun }),
-        // A notice is its own record: whoever starts next reads it again.
+        // A notice is its own record: the next process reads it again.
         accepted: () => {},
         unrecorded: () => {},
         settle: async (outcome) => {
           const isRefused = outcome.status === "refused" && announcement.isVoluntary === true;
-          // A recommendation that was told no is not repeated.
+          // A refused recommendation is not repeated.
           const end = isRefused ? "over" : noticeEnd(outcome);
           if (isScaledIn) this.#endAttending(end);
           done(end);
@@ -59,7 +59,7 @@ export class InstanceMetadata implements EventSource {
     }
   }
 
-  /** Whoever is told to stop leaves the machine as it is. */
+  /** When it is stopped, the machine stays as it is. */
   async #untilFollowed(drained: TakenOut | undefined, stop: AbortSignal): Promise<void> {
     try {
       if (drained !== undefined) await this.#options.recommendations?.drainEnded(drained, stop);

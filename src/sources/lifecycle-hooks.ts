@@ -53,7 +53,7 @@ export class LifecycleHooks {
 
   /**
    * Sends heartbeats until `signal` aborts or the action is over; the first as if the last had come at `since`, so that
-   * whoever takes an old action over begins at once. A heartbeat that fails is told, and tried again. Never rejects.
+   * a process that takes over an old action begins at once. A heartbeat that fails is reported and retried. Never rejects.
    */
   async sendHeartbeats(waiting: WaitingInstance, since: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
@@ -72,7 +72,7 @@ export class LifecycleHooks {
     }
   }
 
-  /** CONTINUE. Resolves when nobody waits for the action any more, whoever has completed it. Throws `DrainError`. */
+  /** CONTINUE. Resolves when the action does not wait any more, also if another program has completed it. Throws `DrainError`. */
   async complete(waiting: WaitingInstance, signal: AbortSignal): Promise<void> {
     const { autoScaling, caller } = this.#options;
     const input = { ...nameOf(waiting), LifecycleActionResult: "CONTINUE" };

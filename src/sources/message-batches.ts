@@ -57,7 +57,7 @@ export class MessageBatches<T> {
         resolve: () => done(resolve),
         reject: (error) => done(() => reject(error)),
       });
-      // What is added within one turn goes together.
+      // Entries of one turn go together.
       queueMicrotask(() => this.#next());
     });
   }
@@ -98,7 +98,7 @@ export class MessageBatches<T> {
     }
   }
 
-  /** Ends when nobody waits for the call any more. Never rejects: where all have failed, all failures say so. */
+  /** Ends when no caller waits for the call any more. Never rejects: where all have failed, all failures say so. */
   async #sent(batch: readonly Waiting<T>[]): Promise<readonly EntryFailure[]> {
     const over = newAbort();
     let waiting = batch.length;

@@ -3,7 +3,7 @@ import type { Clock } from "../drain/clock.ts";
 /** A clock that is kept is nearer than this to AWS's, and a message may be as long on its way. */
 const SKEW_MIN_MS = 5_000;
 /**
- * Room to find the node and to deregister it, which is the first thing that a drain does. Whoever hears of a departure
+ * Room to find the node and to deregister it, which is the first thing that a drain does. A process that hears of a departure
  * late, or of one for a time long past, still begins; EC2 says when the machine has gone.
  */
 const NOTICE_MIN_MS = 30_000;
@@ -29,7 +29,7 @@ export class AwsTime {
   }
 }
 
-/** A machine that still runs so long after its deadline was spared: nobody knows when it goes now. */
+/** A machine that still runs so long after its deadline was spared: it is unknown when it terminates now. */
 const SPARED_MS = 300_000;
 
 /** The machine should have gone long ago. */

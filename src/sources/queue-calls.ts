@@ -63,15 +63,15 @@ export class QueueCalls {
     this.#changes = new MessageBatches({ clock, send: (entries, signal) => this.#change(entries, signal) });
   }
 
-  /** Whose the queue is; undefined while nobody has said. */
+  /** The account of the queue; undefined until it is known. */
   get accountId(): string | undefined {
     return this.#accountId;
   }
 
   /**
-   * Waits for messages as long as AWS does. They are nobody else's for `visibilitySeconds`. After `stop` there is no other
+   * Waits for messages as long as AWS does. They are invisible to other readers for `visibilitySeconds`. After `stop` there is no other
    * attempt, and what AWS answers still counts: it goes on with a poll whose caller has left, and gives it messages that
-   * nobody gets then (https://github.com/aws/aws-sdk-js/issues/2350). `cut` ends the poll.
+   * no reader gets then (https://github.com/aws/aws-sdk-js/issues/2350). `cut` ends the poll.
    */
   async receive(visibilitySeconds: number, stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { caller, sqs } = this.#options;
@@ -169,7 +169,7 @@ function moment(text: string | undefined): number | undefined {
 
 type BatchAnswer = Pick<DeleteMessageBatchCommandOutput, "Successful" | "Failed">;
 
-/** An entry that the answer does not speak of has failed too: an empty answer is nobody's word. */
+/** An entry that the answer does not speak of has failed too: an empty answer proves nothing. */
 function failuresOf(
   { Successful = [], Failed = [] }: BatchAnswer,
   count: number,
@@ -183,7 +183,7 @@ function failuresOf(
       return {
         index,
         isPassing: true,
-        error: new DrainError("unavailable", `${action}: AWS did not say whether it did`),
+        error: new DrainError("unavailable", `${action}: AWS did not return a result`),
       };
     const { Code, Message: message = "", SenderFault } = failed;
     const isPassing = SenderFault !== true;

@@ -10,7 +10,7 @@ export interface ReceiverOptions {
   readonly onEvent: (event: QueueEvent) => void;
 }
 
-/** Whoever answers that there is nothing, and does not wait for it, is not asked again at once. */
+/** After an empty answer that came without a wait, the queue is not asked again at once. */
 const EMPTY_MIN_MS = 1_000;
 const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 60_000;

@@ -8,7 +8,7 @@ import type { DrainOutcome } from "../drain/outcome.ts";
 import { undoFailure } from "../drain/undo.ts";
 import type { AnnouncementKind } from "./announcement.ts";
 
-/** What became of nodes that were taken out because somebody recommended it. */
+/** The results for nodes that were drained on a recommendation. */
 export type RecommendationEvent = {
   readonly instanceId: string;
 } /** Out of its load balancers, and not known to go. */ & (
@@ -78,14 +78,14 @@ export class Recommendations {
 
   /**
    * The instance is out. Resolves once its departure has followed, or what was done is undone. Throws `DrainError` where
-   * that can't be, or `stop`'s reason: then somebody has to be told of the recommendation again.
+   * that can't be, or `stop`'s reason: then the recommendation has to be delivered again.
    */
   async drainEnded({ instanceId, drainId }: TakenOut, stop: AbortSignal): Promise<void> {
     const { clock, undoAfterMs, onEvent } = this.#options;
     const announcedAt = this.#announced.get(instanceId) ?? Number.NEGATIVE_INFINITY;
     // While it was drained.
     if (announcedAt > clock.now() - undoAfterMs) return onEvent({ type: "departure-followed", instanceId });
-    // A second recommendation begins the wait anew.
+    // A second recommendation restarts the wait.
     this.#waiting.get(instanceId)?.abort(WOKEN);
     const follows = newAbort();
     this.#waiting.set(instanceId, follows);
@@ -107,7 +107,7 @@ export class Recommendations {
     try {
       onEvent({ type: "recommendation-withdrawn", instanceId, undone: await undo(drained) });
     } catch (error) {
-      // The machine has gone, though nobody has said that it would.
+      // The machine has terminated without an announcement.
       if (asDrainError(error).code === "instance-gone") return onEvent({ type: "departure-followed", instanceId });
       onEvent({ type: "recommendation-not-withdrawn", instanceId, error: asDrainError(error) });
       throw error;
@@ -118,7 +118,7 @@ export class Recommendations {
 const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
 
 /**
- * Undoes the last drains of a node that nobody but recommendations has asked for, the newest first: one that was begun
+ * Undoes the last drains of a node that only recommendations have asked for, the newest first: one that was begun
  * before a restart did what the one after it found done. Resolves with how many. Throws `DrainError`.
  */
 export async function undoRecommended(
@@ -127,10 +127,7 @@ export async function undoRecommended(
   signal: AbortSignal,
 ): Promise<number> {
   if ((await ledger.read(drainId, signal)) === undefined)
-    throw new DrainError(
-      "drain-not-found",
-      `the ledger has forgotten the drain ${drainId}, which alone could be undone`,
-    );
+    throw new DrainError("drain-not-found", `the ledger no longer has the drain ${drainId}, so it can't be undone`);
   let undone = 0;
   for (const { drain, undo } of ledger.listOf(instanceId)) {
     const record = drainRecord((await ledger.read(drain, signal)) ?? []);

@@ -4,16 +4,16 @@ import type { DrainOutcome } from "../drain/outcome.ts";
 /** What becomes of an event once its drain has ended. */
 export interface Settlement {
   /**
-   * - `delete`: nobody needs it any more.
+   * - `delete`: it is done.
    * - `leave`: it comes back when its visibility ends, and goes to the dead-letter queue after so many times.
-   * - `release`: somebody else may have it now.
+   * - `release`: another reader may have it now.
    */
   readonly message: "delete" | "leave" | "release";
   /** `untouched`: it waits until it is completed after another delivery, or until its own timeout. Never ABANDON. */
   readonly hook: "continue" | "untouched";
 }
 
-/** What is done with events about nodes of other clusters. */
+/** The action for events about nodes of other clusters. */
 export type ForeignEvents = "release" | "delete";
 
 const DONE: Settlement = { message: "delete", hook: "continue" };
@@ -38,7 +38,7 @@ export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Set
     case "planned":
       return AGAIN;
     case "refused":
-      // Only a recommendation can be told no: it is not repeated.
+      // Only a recommendation can be refused: it is not repeated.
       return { message: "delete", hook: "untouched" };
     case "cancelled":
       // The machine is wanted again, and Auto Scaling does not give it back: it has the time that its hook has.
@@ -54,16 +54,16 @@ export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Set
 
 function afterFailure(code: DrainErrorCode, { foreign, isOtherAccount = false }: SettlementTerms): Settlement {
   if (code === "other-cluster" || (code === "node-not-found" && isOtherAccount)) return foreignSettlement(foreign);
-  // EC2 describes a terminated instance for about an hour. Auto Scaling need not wait for one that nobody knows.
+  // EC2 describes a terminated instance for about an hour. Auto Scaling need not wait for one that EC2 no longer describes.
   return code === "node-not-found" || code === "instance-gone" ? DONE : AGAIN;
 }
 
-/** Whether what an event says of its region or account is another than ours. What nobody has said is taken for ours. */
+/** Whether what an event says of its region or account is another than ours. An absent one is taken for ours. */
 export function isForeign(said: string | undefined, own: string | undefined): boolean {
   return said !== undefined && own !== undefined && said !== own;
 }
 
-/** Of an event about a node that is somebody else's: whoever it belongs to completes the hook. */
+/** Of an event about a node of another cluster: the program of that cluster completes the hook. */
 export function foreignSettlement(foreign: ForeignEvents): Settlement {
   return { message: foreign, hook: "untouched" };
 }
@@ -76,10 +76,10 @@ export function jointly(messages: readonly Settlement["message"][]): Settlement[
 }
 
 const RELEASED_SECONDS_MAX = 60;
-/** What has failed is tried again before a hook's timeout has passed: nobody sends heartbeats meanwhile. */
+/** What has failed is tried again before a hook's timeout has passed: no heartbeats are sent meanwhile. */
 const LEFT_SECONDS = 15;
 
-/** In how many seconds a message comes back. Longer each time that it came to nobody who wants it. */
+/** In how many seconds a message is redelivered. Longer each time that its reader did not want it. */
 export function secondsUntilBack(fate: "leave" | "release", receives: number): number {
   return fate === "leave" ? LEFT_SECONDS : Math.min(RELEASED_SECONDS_MAX, 2 ** (receives - 1) - 1);
 }

@@ -3,51 +3,41 @@ import type { Announcement } from "./announcement.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";
 
-/** A line of a log. */
-export interface SourceLine {
-  readonly level: "debug" | "info" | "warn" | "error";
-  readonly message: string;
-  readonly about: object;
-}
-
 const SETTLED = {
-  delete: "done with: the message is deleted",
-  leave: "not done with: the message comes back",
-  release: "the message is handed back",
+  delete: "message deleted",
+  leave: "message left for redelivery",
+  release: "message returned",
 } as const;
 
-/** What happens at a queue, as a person on call reads it: which event, which node, what was done. */
-export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
+/** The log line of an event of a queue or of a lifecycle hook: the log has its level. */
+export function sourceLine(event: QueueEvent | HookEvent) {
   switch (event.type) {
     case "announced": {
       const deadline = event.deadline === undefined ? {} : { deadline: new Date(event.deadline).toISOString() };
-      const about = { messageId: event.messageId, ...announced(event.announcement), ...deadline };
-      return { level: "info", message: "a departure is announced", about };
+      return line("termination announced", { ...of(event), ...announced(event.announcement), ...deadline });
     }
     case "redelivered":
-      return line("info", event, "delivered again while its drains run: joined");
+      return line("message redelivered", of(event));
     case "nothing-asked":
-      return line("info", event, "asks for nothing", { what: printable(event.what, TEXT_MAX) });
+      return line("message ignored", { ...of(event), detail: printable(event.what, TEXT_MAX) });
     case "malformed": {
-      const more = { problem: printable(event.problem, TEXT_MAX), receives: event.receives };
-      return line("warn", event, "can't be understood, and is left for the dead-letter queue", more);
+      const more = { error: printable(event.problem, TEXT_MAX), receives: event.receives };
+      return line("message malformed", { ...of(event), ...more });
     }
     case "foreign":
-      return line("info", event, "announces a departure in another region", announced(event.announcement));
+      return line("announcement skipped", { ...of(event), ...announced(event.announcement) });
     case "settled":
-      return line(event.message === "leave" ? "warn" : "info", event, SETTLED[event.message], {
-        nodes: event.instanceIds,
-      });
+      return line(SETTLED[event.message], { ...of(event), nodes: event.instanceIds });
     case "not-settled":
-      return line("error", event, "AWS did not take it: the message comes back", failure(event.error));
+      return line("message update failed", { ...of(event), ...failure(event.error) });
     case "hidden-too-long":
-      return line("warn", event, "kept for 12 hours, and handed back: its drains go on");
+      return line("message visibility expired", of(event));
     case "not-hidden":
-      return line("warn", event, "could not be kept from others, will try again", failure(event.error));
+      return line("message visibility update failed", { ...of(event), ...failure(event.error) });
     case "not-receiving":
-      return { level: "error", message: "the queue can't be read, will try again", about: failure(event.error) };
+      return line("queue read failed", failure(event.error));
     case "receiving":
-      return { level: "info", message: "the queue is read again", about: {} };
+      return line("queue read recovered", {});
     default:
       return hookLine(event);
   }
@@ -55,63 +45,48 @@ export function sourceLine(event: QueueEvent | HookEvent): SourceLine {
 
 const TEXT_MAX = 300;
 
-function hookLine(event: HookEvent): SourceLine {
+function hookLine(event: HookEvent) {
   const { instanceId: node, action } = event;
   const about = { node, group: printable(action.groupName, TEXT_MAX), hook: printable(action.hookName, TEXT_MAX) };
   switch (event.type) {
     case "hook-heartbeat":
-      return { level: "debug", message: "the hook waits on", about };
+      return line("hook heartbeat sent", about);
     case "hook-continued":
-      return { level: "info", message: "the hook is completed: Auto Scaling may go on", about };
+      return line("hook completed", about);
     case "hook-over":
-      return { level: "info", message: "nobody waits for the hook any more", about };
-    case "hook-heartbeat-failed": {
-      const message = "a heartbeat failed, will try again: without one the machine goes at the hook's timeout";
-      return { level: "warn", message, about: { ...about, ...failure(event.error) } };
-    }
-    case "hook-not-completed": {
-      const message = "the hook could not be completed: the machine waits for its timeout, or the next delivery";
-      return { level: "error", message, about: { ...about, ...failure(event.error) } };
-    }
+      return line("hook already ended", about);
+    case "hook-heartbeat-failed":
+      return line("hook heartbeat failed", { ...about, ...failure(event.error) });
+    case "hook-not-completed":
+      return line("hook completion failed", { ...about, ...failure(event.error) });
     default:
       return event satisfies never;
   }
 }
 
-/** The same of a node that was taken out on a recommendation. */
-export function recommendationLine(event: RecommendationEvent): SourceLine {
+/** The log line of a node that was drained on a recommendation. */
+export function recommendationLine(event: RecommendationEvent) {
   const about = { node: event.instanceId };
   switch (event.type) {
-    case "awaiting-departure": {
-      const until = new Date(event.until).toISOString();
-      return {
-        level: "info",
-        message: "out on a recommendation: registered again if it stays",
-        about: { ...about, until },
-      };
-    }
+    case "awaiting-departure":
+      return line("rebalance undo scheduled", { ...about, until: new Date(event.until).toISOString() });
     case "departure-followed":
-      return { level: "info", message: "its departure has followed the recommendation", about };
+      return line("rebalance confirmed", about);
     case "recommendation-withdrawn":
-      return event.undone > 0
-        ? { level: "info", message: "no departure has followed the recommendation: it is registered again", about }
-        : { level: "info", message: "no departure has followed the recommendation: nothing is left to undo", about };
-    case "recommendation-not-withdrawn": {
-      const message = "no departure has followed the recommendation, and it could not be registered again";
-      return { level: "error", message, about: { ...about, ...failure(event.error) } };
-    }
+      return line(event.undone > 0 ? "rebalance undone" : "rebalance undo skipped", about);
+    case "recommendation-not-withdrawn":
+      return line("rebalance undo failed", { ...about, ...failure(event.error) });
     default:
       return event satisfies never;
   }
 }
 
-function line(
-  level: SourceLine["level"],
-  { messageId }: { readonly messageId: string },
-  text: string,
-  more: object = {},
-): SourceLine {
-  return { level, message: text, about: { messageId, ...more } };
+function line<const M extends string, F extends object>(message: M, fields: F) {
+  return { message, fields };
+}
+
+function of({ messageId }: { readonly messageId: string }) {
+  return { messageId };
 }
 
 function announced({ kind, instanceId: node, reason, eventId, lifecycleAction, region }: Announcement) {

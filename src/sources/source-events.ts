@@ -8,7 +8,7 @@ export type HookEvent = { readonly action: LifecycleAction; readonly instanceId:
   /** It will be tried again. */
   | { readonly type: "hook-heartbeat-failed"; readonly error: DrainError }
   | { readonly type: "hook-continued" }
-  /** Somebody else has completed it, or its time is up. */
+  /** Another program has completed it, or its time is up. */
   | { readonly type: "hook-over" }
   | { readonly type: "hook-not-completed"; readonly error: DrainError }
 );
@@ -40,7 +40,7 @@ export type QueueEvent =
   /** It can't be hidden any longer: its drains go on, and its next delivery joins them. */
   | { readonly type: "hidden-too-long"; readonly messageId: string }
   | { readonly type: "not-hidden"; readonly messageId: string; readonly error: DrainError }
-  /** Nothing can be received, and will be tried again. Told when the reason changes. */
+  /** Nothing can be received, and will be retried. Reported when the reason changes. */
   | { readonly type: "not-receiving"; readonly error: DrainError }
   | { readonly type: "receiving" };
 

@@ -27,7 +27,7 @@ import { Visibility } from "./visibility.ts";
 
 const IN_FLIGHT_MAX = 1_000;
 const SETTLE_MAX_MS = 120_000;
-/** Somebody waits for the process to end. */
+/** The process is asked to end. */
 const RELEASE_MAX_MS = 5_000;
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
 
@@ -45,7 +45,7 @@ interface Announced {
 /**
  * Departures that messages of an SQS queue announce. A message is hidden from other consumers while its drains run, and
  * deleted when all of them have ended and their hooks are completed: whatever ends the process before that, it comes
- * back, here or to somebody else.
+ * back, here or to another reader.
  */
 export class SqsQueue implements EventSource {
   readonly #options: SqsQueueOptions;
@@ -54,10 +54,10 @@ export class SqsQueue implements EventSource {
   readonly #visibility: Visibility;
   readonly #time: AwsTime;
   readonly #inFlight = new Map<string, MessageInFlight>();
-  /** What nobody waits for but the end of `deliveries`. */
+  /** Work that only the end of `deliveries` waits for. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopping = newAbort();
-  /** Ends all calls, when somebody has waited long enough for the process to end. */
+  /** Ends all calls, when the process has taken long enough to end. */
   readonly #cut = newAbort();
   readonly #over = newAbort();
   #hasEnded = false;
@@ -104,7 +104,7 @@ export class SqsQueue implements EventSource {
       const hooked: Announced[] = [];
       for (const message of await this.#next(stop)) {
         for (const announced of this.#received(message)) {
-          // Whoever has no time is not delayed by a question to Auto Scaling.
+          // An event with little time is not delayed by a call to Auto Scaling.
           if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
           else hooked.push(announced);
         }
@@ -137,7 +137,7 @@ export class SqsQueue implements EventSource {
     const { id: messageId, handle, body, receives } = received;
     if (received.firstReceivedAt !== undefined && receives === 1) this.#time.receivedNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
-    // What is being released may be back before AWS's answer.
+    // A released message may be redelivered before AWS's answer.
     if (known !== undefined && !known.isDone) {
       known.redelivered(handle, clock.now());
       this.#notify({ type: "redelivered", messageId });
@@ -211,7 +211,7 @@ export class SqsQueue implements EventSource {
     return action && this.#options.hooks.deadlineOf(action, since, stop).catch(() => undefined); // Stopped.
   }
 
-  /** The hook first: were the message deleted first, nobody would complete the hook of a process that dies then. */
+  /** The hook first: were the message deleted first, the hook would stay incomplete if the process died then. */
   async #settle(
     message: MessageInFlight,
     { instanceId, lifecycleAction: action, accountId, isVoluntary }: Announcement,
@@ -232,7 +232,7 @@ export class SqsQueue implements EventSource {
       if (settlement.hook === "continue" && action !== undefined)
         await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
     } catch (error) {
-      // Whoever reads the queue next waits on for the departure.
+      // The next reader of the queue continues to wait for the departure.
       if (this.#isStopping && isVoluntary) return this.#done(message, "release");
       await this.#done(message, "leave");
       throw error;
@@ -325,6 +325,6 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   /** Messages whose drains run, at most; more are left to others. */
   readonly inFlightMax?: number;
   readonly observers: readonly SourceObserver[];
-  /** Somebody waits for the process to end: all calls are cut off soon. */
+  /** The process is asked to end: all calls are cut off soon. */
   readonly abandon: AbortSignal;
 }

@@ -8,12 +8,12 @@ import { boundedDeadline } from "./notice.ts";
 
 /**
  * - `out`: the machine can go.
- * - `again`: it can't, and somebody should try again while the notice stands.
+ * - `again`: it can't, and its source should retry while the notice exists.
  * - `over`: nothing more is to be done, though it is not out.
  */
 export type NoticeEnd = "out" | "again" | "over";
 
-/** Of an outcome, or of what is reported of it. */
+/** Of an outcome, or of its report. */
 export interface EndedDrain {
   readonly status: DrainOutcome["status"];
   readonly limit?: Pick<DrainLimit, "reason">;
@@ -33,11 +33,11 @@ interface Standing {
   readonly announcement: Announcement;
   /** When it is to be acted upon, in milliseconds since the epoch. Undefined: it has been. */
   dueAt: number | undefined;
-  /** How often somebody tried in vain. */
+  /** Number of failed attempts. */
   attempts: number;
 }
 
-/** What a drain can't mend by itself takes somebody's hand. */
+/** Failures that need an operator. */
 const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
 
@@ -52,7 +52,7 @@ export class StandingNotices {
     this.#onEvent = onEvent;
   }
 
-  /** All that `kind` says now: what is new is told, and what it says no more. */
+  /** All notices of `kind` now: new ones and withdrawn ones are reported. */
   see(kind: MetadataKind, announcements: readonly Announcement[]): void {
     const seen = new Map(announcements.map((each) => [`${kind.path} ${each.eventId ?? ""}`, each]));
     for (const [key, { announcement, kind: itsKind }] of this.#standing) {
@@ -70,7 +70,7 @@ export class StandingNotices {
     }
   }
 
-  /** What is to be acted upon now. */
+  /** The notices to act upon now. */
   *due(): Generator<Notice> {
     for (const standing of this.#standing.values()) {
       const { announcement, dueAt } = standing;
@@ -103,7 +103,7 @@ function isSame(one: Announcement, other: Announcement): boolean {
   return one.deadline === other.deadline && one.reason === other.reason;
 }
 
-/** What an outcome means for the notice that was drained for, whoever has drained. */
+/** What an outcome means for the notice that was drained for, in this process or in a service. */
 export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
   switch (status) {
     case "drained":
@@ -125,15 +125,15 @@ export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
   }
 }
 
-/** What there is to tell of instance metadata. */
+/** The events of instance metadata. */
 export type MetadataEvent =
   /** `drainAt`: it is acted upon from then on, in milliseconds since the epoch. Absent: at once. */
   | { readonly type: "noticed"; readonly announcement: Announcement; readonly drainAt?: number }
   /** It stands there no more. What was drained stays drained. */
   | { readonly type: "withdrawn"; readonly announcement: Announcement }
-  /** Told once, until it says something else. */
+  /** Reported once, until it changes. */
   | { readonly type: "malformed"; readonly path: string; readonly problem: string }
-  /** Told when the reason changes. It is read again, and ever more seldom. */
+  /** Reported when the reason changes. It is retried at growing intervals. */
   | { readonly type: "unreadable"; readonly error: DrainError }
   | { readonly type: "readable" };
 

@@ -34,10 +34,10 @@ export interface Attendance {
 const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
 /** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
 const READ_INTERVAL_MS = 10_000;
-/** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
+/** `Terminating:Wait`, and `Warmed:Terminating:Wait` for an instance of the warm pool. */
 const WAITS = /:Wait$/;
 
-/** The termination hook of this machine's Auto Scaling group, whose token nobody here knows: AWS takes the machine's id too. */
+/** The termination hook of this machine's Auto Scaling group, whose token is not known here: AWS takes the machine's id too. */
 export class TerminationHook {
   readonly #options: TerminationHookOptions;
 
@@ -47,7 +47,7 @@ export class TerminationHook {
 
   /**
    * Keeps the hook of a machine that is being terminated waiting until `drained` aborts, and lets it go then. Resolves
-   * when nobody waits for it any more, or it was `untouched`. Never rejects.
+   * when it does not wait any more, or it was `untouched`. Never rejects.
    */
   attend(instanceId: string, attendance: Attendance): Promise<void> {
     return withAnyOf([attendance.untouched, this.#options.abandon], (signal) =>
@@ -63,14 +63,14 @@ export class TerminationHook {
       const waiting = { action: { groupName, hookName }, instanceId };
       const since = beatsAtOnce ? 0 : clock.now();
       await withAnyOf([drained, signal], (either) => hooks.sendHeartbeats(waiting, since, either));
-      // A failure is told by the hooks themselves.
+      // The hooks report a failure themselves.
       if (drained.aborted) await hooks.complete(waiting, signal).catch(() => {});
     } catch (error) {
       if (!signal.aborted) this.#options.onFailure(asDrainError(error));
     }
   }
 
-  /** Waits until the hook does: whoever completes it before does nothing. Undefined: the machine is past it. */
+  /** Waits until the hook waits: completing it before has no effect. Undefined: the machine is past it. */
   async #groupThatWaits(instanceId: string, signal: AbortSignal): Promise<string | undefined> {
     const { clock, onFailure } = this.#options;
     let hasFailed = false;

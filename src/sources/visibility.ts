@@ -5,7 +5,7 @@ import type { MessageInFlight } from "./in-flight.ts";
 import type { QueueCalls } from "./queue-calls.ts";
 import type { QueueEvent } from "./source-events.ts";
 
-/** How soon somebody else gets what a process has left that died. */
+/** How soon another reader gets the messages of a process that died. */
 export const VISIBILITY_SECONDS = 60;
 /** Two extensions may fail, and the third still comes in time. */
 const EXTEND_EVERY_MS = 20_000;
@@ -54,7 +54,7 @@ export class Visibility {
   }
 
   /**
-   * At AWS's cap of 12 hours the message is returned to the queue: whoever receives it next joins its drains, or begins others, for
+   * At AWS's cap of 12 hours the message is returned to the queue: its next reader joins its drains, or begins others, for
    * another 12 hours.
    */
   async #extend(message: MessageInFlight, signal: AbortSignal): Promise<void> {

@@ -4,26 +4,33 @@ import * as z from "zod";
 
 export const seconds = z.number();
 export const moment = z.iso.datetime();
-export const drainId = z.string().describe("Names the drain in logs and answers. Requests that joined it share it.");
+export const drainId = z
+  .string()
+  .describe("Id of the drain, in answers and logs. All requests that joined the drain have the same id.");
 
 export const node = z
   .strictObject({
-    id: z.string().describe("The instance id."),
-    name: z.string().describe("The private DNS name, which is the Kubernetes node name by default."),
-    network: z.string().describe("The VPC."),
-    cluster: z.string().optional().describe("The cluster that its tags name."),
+    id: z.string().describe("EC2 instance id."),
+    name: z.string().describe("Private DNS name, by default the Kubernetes node name."),
+    network: z.string().describe("Id of the VPC."),
+    cluster: z.string().optional().describe("Name of the cluster, from the tag kubernetes.io/cluster/<name>."),
   })
   .meta({ id: "Node" });
 
 const place = {
-  kind: z.enum(["alb", "nlb", "gwlb", "classic", "unattached"]).describe("What sends the traffic."),
-  loadBalancer: z.string().optional().describe("Absent where no load balancer uses the target group."),
-  pool: z.string().describe("The target group's or classic load balancer's name."),
-  target: z.string().describe("The instance or address, with its port."),
+  kind: z
+    .enum(["alb", "nlb", "gwlb", "classic", "unattached"])
+    .describe("Kind of the load balancer. unattached: no load balancer uses the target group."),
+  loadBalancer: z
+    .string()
+    .optional()
+    .describe("Name of the load balancer. Absent if no load balancer uses the target group."),
+  pool: z.string().describe("Name of the target group or of the classic load balancer."),
+  target: z.string().describe("Instance id or IP address, with the port."),
 };
 
 export const registration = z
-  .strictObject({ ...place, state: z.string().describe("AWS's word for it.") })
+  .strictObject({ ...place, state: z.string().describe("State of the target as AWS reports it.") })
   .meta({ id: "Registration" });
 
 export const error = z.strictObject({ code: z.string(), message: z.string() }).meta({ id: "Error" });
@@ -31,7 +38,7 @@ export const error = z.strictObject({ code: z.string(), message: z.string() }).m
 const fate = z
   .strictObject({
     ...place,
-    poolId: z.string().describe("The target group's ARN or the classic load balancer's name."),
+    poolId: z.string().describe("ARN of the target group, or name of the classic load balancer."),
     listed: z
       .strictObject({
         Id: z.string(),
@@ -40,59 +47,68 @@ const fate = z
         QuicServerId: z.string().optional(),
       })
       .optional()
-      .describe("The target as AWS listed it, where `target` does not say it all."),
+      .describe("Target as AWS lists it. Absent if `target` has all of it."),
     state: z
       .enum(["released", "holding", "registered", "failed", "kept"])
       .describe(
-        "released: traffic has stopped. holding: deregistered, the hold has not ended. registered: not yet deregistered. failed: error says why. kept: left to serve until the machine goes, for no other healthy target would have stayed.",
+        "released: traffic has stopped. holding: deregistered, and the hold has not ended. registered: not yet deregistered. failed: see error. kept: the last healthy target, which stays registered until its machine terminates.",
       ),
     guard: z
       .enum(["waited", "overridden", "forced"])
       .optional()
       .describe(
-        "What the guard did. waited: until enough others were healthy. overridden: too few stay, or nobody could say. forced: nobody looked. Absent: nothing.",
+        "Result of the guard. waited: deregistered once enough other targets were healthy. overridden: deregistered although too few remain, or their health could not be read. forced: not checked. Absent: the guard changed nothing.",
       ),
-    deregistered: z.boolean().describe("Whether this drain has deregistered it: to cancel it registers it again."),
-    heldSeconds: seconds.describe("Since the deregistration was accepted."),
-    holdSeconds: seconds.optional().describe("How long the hold is to be. Absent while that is not known."),
+    deregistered: z
+      .boolean()
+      .describe("Whether this drain has deregistered the target. Cancelling the drain registers it again."),
+    heldSeconds: seconds.describe("Seconds since AWS accepted the deregistration."),
+    holdSeconds: seconds.optional().describe("Planned duration of the hold. Absent until it is known."),
     newTrafficStopped: z.boolean().describe("Whether new requests and connections have stopped."),
-    cameBack: z.int().describe("How often somebody else registered it again."),
+    cameBack: z.int().describe("Number of times that another program registered the target again."),
     error: error.optional(),
   })
-  .meta({ id: "Fate", description: "How one registration fares, or ended." });
+  .meta({ id: "Fate", description: "Current or final state of one registration of a drain." });
 
 const guarded = z
   .strictObject({
     kind: place.kind,
     loadBalancer: place.loadBalancer,
     pool: place.pool,
-    zone: z.string().optional().describe("Where each zone of the load balancer has but its own targets: this one."),
-    healthyNow: z.int().describe("Healthy targets, as AWS says."),
-    wouldStay: z.int().describe("Without the node, and without those that other drains take away."),
-    needed: z.int().describe("By MIN_HEALTHY."),
+    zone: z
+      .string()
+      .optional()
+      .describe("Availability zone. Present if cross-zone load balancing is off, so that each zone counts separately."),
+    healthyNow: z.int().describe("Number of healthy targets that AWS reports."),
+    wouldStay: z.int().describe("Number of healthy targets without this node and without the targets of other drains."),
+    needed: z.int().describe("Number of healthy targets that MIN_HEALTHY requires."),
   })
-  .meta({ id: "GuardedPool", description: "A pool in which the node is healthy." });
+  .meta({ id: "GuardedPool", description: "Pool in which the node is a healthy target." });
 
 const refusal = {
   reason: z
     .enum(["too-few-healthy", "too-many-drains"])
-    .describe("too-few-healthy: `pools` would keep too few. too-many-drains: MAX_VOLUNTARY."),
+    .describe(
+      "too-few-healthy: too few healthy targets would remain in `pools`. too-many-drains: MAX_VOLUNTARY drains are running.",
+    ),
   message: z.string(),
   pools: z.array(guarded),
 };
 
 export const limit = z
   .strictObject({
-    reason: z.enum(["deadline", "timeout"]).describe("deadline: the machine goes. timeout: nobody waits longer."),
+    reason: z
+      .enum(["deadline", "timeout"])
+      .describe("deadline: the machine terminates. timeout: the longest timeout of all callers has passed."),
     at: moment,
   })
-  .meta({ id: "Limit", description: "When a drain ends even if traffic has not." });
+  .meta({ id: "Limit", description: "Moment at which a drain ends even if traffic has not stopped." });
 
 export const elsewhere = z
   .array(registration)
-  .describe("With DISCOVERY=tag: registrations in pools without the cluster's tag, which stay as they are.");
+  .describe("With DISCOVERY=tag: registrations in pools without the tag of the cluster. They are not changed.");
 
-const asOf = moment.describe("It was so then, and may have changed since: what is known may come from memory.");
+const asOf = moment.describe("When the registrations were read from AWS. They may have changed since.");
 
 const plan = z
   .strictObject({
@@ -103,24 +119,29 @@ const plan = z
     registrations: z.array(
       z.strictObject({
         ...place,
-        state: z.string().describe("AWS's word for it."),
-        action: z.enum(["deregister", "hold"]).describe("hold: somebody else has deregistered it already."),
-        writable: z.boolean().describe("Whether the policy allows deregistering it, as far as POLICY_SCOPE says."),
-        waitSeconds: seconds.describe("How long AWS's request quota makes its deregistration wait."),
+        state: z.string().describe("State of the target as AWS reports it."),
+        action: z.enum(["deregister", "hold"]).describe("hold: another program has already deregistered the target."),
+        writable: z.boolean().describe("Whether the IAM policy that POLICY_SCOPE names allows the deregistration."),
+        waitSeconds: seconds.describe("Time that the deregistration waits for the request quota of AWS."),
         holdSeconds: seconds,
-        shortBySeconds: seconds.describe("By how much the limit comes too early for this hold. 0: it fits."),
+        shortBySeconds: seconds.describe(
+          "Time that is missing between the limit and the end of the hold. 0: the hold fits.",
+        ),
         unsaved: z
           .array(z.strictObject({ code: z.string(), message: z.string() }))
-          .describe("What is lost even when everything goes well."),
+          .describe("Traffic that is lost even if the drain succeeds."),
       }),
     ),
     guard: z
       .strictObject({
-        refusal: z.strictObject(refusal).optional().describe("Why the drain would be refused. Absent: it would not."),
-        pools: z.array(guarded).describe("Those in which the node is healthy."),
+        refusal: z
+          .strictObject(refusal)
+          .optional()
+          .describe("Why the drain would be refused. Absent: it would not be refused."),
+        pools: z.array(guarded).describe("Pools in which the node is a healthy target."),
       })
       .optional()
-      .describe("What the guard would say. Absent with MIN_HEALTHY=0."),
+      .describe("What the guard would decide. Absent with MIN_HEALTHY=0."),
     elsewhere,
     warnings: z.array(z.string()),
   })
@@ -135,12 +156,10 @@ const deadlinePassed = z.strictObject({
   limit,
   searched: z
     .boolean()
-    .describe("Whether every pool had been asked. If not, the node may be registered in others too."),
+    .describe("Whether all pools had been searched. If false, the node may have more registrations."),
   error: error
     .optional()
-    .describe(
-      "What call kept failing, where one did: not every pool had been asked, or nobody could say whether enough stay.",
-    ),
+    .describe("The call that kept failing, if any: a search of a pool, or a read of target health for the guard."),
   registrations: fates,
 });
 const cancelled = z.strictObject({ status: z.literal("cancelled"), drainId, node, registrations: fates });
@@ -180,16 +199,16 @@ export const DONE = z
     z.strictObject({ status: z.literal("planned"), drainId, node, plan }),
     instanceGone,
   ])
-  .meta({ id: "Done", description: "The node can go; or, of a dry run, what would have been done." });
+  .meta({ id: "Done", description: "The node can be terminated. For a dry run: the plan." });
 
 /** 202 from `POST /drain`. */
 export const ACCEPTED = z.strictObject({ status: z.literal("accepted"), drainId, node }).meta({ id: "Accepted" });
 
 /** A drain that runs. */
 export const running = {
-  reasons: z.array(z.string()).describe("Why, in the callers' words."),
-  limit: limit.optional().describe("Absent while the registrations are being looked for and nobody set one."),
-  registrations: fates.describe("How each fares. Empty while they are being looked for."),
+  reasons: z.array(z.string()).describe("Reasons that the callers gave."),
+  limit: limit.optional().describe("Absent during the search if no caller gave a deadline or timeout."),
+  registrations: fates.describe("State of each registration. Empty during the search."),
 };
 
 /** 200 from `GET /nodes/{node}`. */
@@ -197,7 +216,7 @@ export const NODE_STATUS = z
   .strictObject({
     node,
     asOf,
-    registrations: z.array(registration).describe("Where it is registered."),
+    registrations: z.array(registration).describe("Registrations of the node."),
     elsewhere,
     drain: z
       .strictObject({
@@ -206,7 +225,7 @@ export const NODE_STATUS = z
         ...running,
       })
       .optional()
-      .describe("The drain that runs for it. Absent when there is none."),
+      .describe("The running drain of the node. Absent if there is none."),
   })
   .meta({ id: "NodeStatus" });
 
@@ -220,17 +239,17 @@ const problem = {
   type: z.literal("about:blank"),
   title: z.string(),
   status: z.int(),
-  detail: z.string().describe("What is wrong and what to do, for people."),
+  detail: z.string().describe("What is wrong and what to do, as text for people."),
 };
 
 /** Any error that has nothing more to say. RFC 9457. */
-export const PROBLEM = z.strictObject(problem).meta({ id: "Problem", description: "A problem as RFC 9457 has it." });
+export const PROBLEM = z.strictObject(problem).meta({ id: "Problem", description: "Problem details (RFC 9457)." });
 
-const code = z.string().describe("Which failure it is, for programs.");
+const code = z.string().describe("Failure code, for programs.");
 export const FAILURE = z.strictObject({ ...problem, code }).meta({ id: "Failure" });
 export const CANCELLED = z
   .strictObject({ ...problem, outcome: cancelled })
-  .meta({ id: "Cancelled", description: "Somebody has cancelled the drain: the node can't go." });
+  .meta({ id: "Cancelled", description: "The drain was cancelled. The node must not be terminated." });
 
 /** One registration of a drain that was undone. */
 export const undone = z
@@ -239,7 +258,7 @@ export const undone = z
     state: z
       .enum(["registered", "untouched", "left", "failed"])
       .describe(
-        "registered: again, and seen so. untouched: the drain had not deregistered it. left: somebody else had, before the drain. failed: error says why.",
+        "registered: registered again, and listed by AWS. untouched: the drain had not deregistered it. left: another program had deregistered it before the drain. failed: see error.",
       ),
     error: error.optional(),
   })
@@ -248,23 +267,24 @@ export const undone = z
 /** 200 from `DELETE /drains/{drain}`. */
 export const UNDONE = z
   .strictObject({ status: z.enum(["undone", "not-undone"]), drainId, node, registrations: z.array(undone) })
-  .meta({ id: "Undone", description: "How a drain was undone." });
+  .meta({ id: "Undone", description: "Result of undoing a drain." });
 export const UNDO_FAILURE = z
-  .strictObject({ ...problem, code, undo: UNDONE.optional().describe("Absent where nothing was begun.") })
+  .strictObject({ ...problem, code, undo: UNDONE.optional().describe("Absent if the undo was not started.") })
   .meta({ id: "UndoFailure" });
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
 export const REFUSED = z.strictObject({ ...problem, code, outcome: refused }).meta({ id: "Refused" });
 export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });
-export const UNRECORDED = z
-  .strictObject({ ...problem, code, drainId, node })
-  .meta({ id: "Unrecorded", description: "The drain has begun, but would be forgotten if the service died." });
+export const UNRECORDED = z.strictObject({ ...problem, code, drainId, node }).meta({
+  id: "Unrecorded",
+  description: "The drain has begun, but is lost if the service stops, because the ledger could not be written.",
+});
 export const STOPPED = z
-  .strictObject({ ...problem, outcome: abandoned.optional().describe("Absent when no drain had begun.") })
+  .strictObject({ ...problem, outcome: abandoned.optional().describe("Absent if no drain had begun.") })
   .meta({ id: "Stopped" });
 export const NOT_READY = z
   .strictObject({
     ...problem,
-    reason: z.string().describe("checking, stopping, or the code of the failure."),
+    reason: z.string().describe("checking, stopping, or the failure code."),
     checkedAt: moment.optional(),
   })
   .meta({ id: "NotReady" });

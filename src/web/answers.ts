@@ -7,7 +7,7 @@ import type { Unrecorded } from "./http-source.ts";
 import { type Answer, problem, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
 
-/** How an outcome is told to an HTTP caller. Only 200 means that the node can go. */
+/** The HTTP answer for an outcome. Only 200 means that the node can be terminated. */
 export function outcomeAnswer(outcome: DrainOutcome): Answer {
   const report = outcomeReport(outcome);
   switch (outcome.status) {
@@ -22,11 +22,12 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
       return problem(504, `the ${outcome.limit.reason} came before ${missed(outcome)}`, { more: { outcome: report } });
     case "cancelled": {
       const detail =
-        "somebody has cancelled the drain: what it had deregistered is being registered again, and the node can't go";
+        "the drain was cancelled: its targets are being registered again, so the node must not be terminated";
       return problem(409, detail, { more: { outcome: report } });
     }
     case "abandoned": {
-      const detail = "the service stopped before traffic had ended; what was deregistered stays deregistered";
+      const detail =
+        "the service stopped before traffic had ended: targets that were deregistered stay deregistered. Ask again";
       return unavailable(detail, { outcome: report });
     }
     case "failed":
@@ -36,19 +37,19 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
   }
 }
 
-/** To whoever doesn't wait for the outcome. */
+/** The answer to a caller that does not wait for the outcome. */
 export function acceptedAnswer(drain: AcceptedDrain): Answer {
   return json(202, acceptedReport(drain), { location: `/drains/${drain.id}` });
 }
 
-/** To whoever does not wait, and would have to rely on a drain that does not outlive the service. */
+/** The answer to a caller that does not wait, when its drain would be lost with the service. */
 export function unrecordedAnswer({ drain, message }: Unrecorded): Answer {
   const { drainId, node } = acceptedReport(drain);
-  const detail = `the drain ${drainId} has begun, but would be forgotten if the service died: ${message}. Wait for it, or ask again`;
+  const detail = `the drain ${drainId} has begun, but would be lost if the service stopped: ${message}. Wait for its end, or ask again`;
   return unavailable(detail, { code: "ledger-unavailable" satisfies DrainErrorCode, drainId, node });
 }
 
-/** To whoever cancels a drain. Only 200 means that all is registered again. */
+/** The answer to a cancellation. Only 200 means that all is registered again. */
 export function undoAnswer(outcome: UndoOutcome): Answer {
   const report = undoReport(outcome);
   const error = undoFailure(outcome);
@@ -65,13 +66,13 @@ export function failureAnswer({ code, message }: DrainError, more: object = {}):
   return problem(status, message, { more: { code, ...more } });
 }
 
-/** Answers anybody, and so gives nothing away of the account: what AWS said in its own words stands in the log. */
+/** The answer needs no secret, so it reveals nothing of the account: what AWS said in its own words stands in the log. */
 export function readyAnswer(state: ReadyState): Answer {
   switch (state.status) {
     case "ready":
       return json(200, { status: "ready", checkedAt: new Date(state.checkedAt).toISOString() });
     case "checking":
-      return unavailable("the first check of what AWS allows has not ended", { reason: "checking" });
+      return unavailable("the first check of AWS access is still running", { reason: "checking" });
     case "stopping":
       return unavailable("the service is stopping", { reason: "stopping" });
     case "not-ready": {
@@ -90,13 +91,13 @@ function accessDetail(problems: readonly AccessProblem[]): string {
     case "access-denied":
       return `AWS denies ${actions}: allow it in the IAM policy`;
     case "no-credentials":
-      return "the service has no valid AWS credentials: its log says where it looked";
+      return "the service has no valid AWS credentials: give its pod or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID";
     case "no-region":
       return "the service has no AWS region: set AWS_REGION, or --region";
     case "unreachable":
       return "the service can't reach AWS: check AWS_REGION, AWS_ENDPOINT_URL and the network";
     default:
-      return `${actions || "the check"} failed: the service's log says why`;
+      return `${actions || "the check"} failed: the log of the service has the error`;
   }
 }
 
@@ -105,7 +106,7 @@ function json(status: number, body: object, headers: Answer["headers"] = {}): An
 }
 
 function missed({ searched, error }: Extract<DrainOutcome, { status: "deadline-passed" }>): string {
-  const what = searched ? "traffic had ended" : "it was known where else the node is registered";
+  const what = searched ? "traffic had ended" : "all load balancers had been searched";
   return error === undefined ? what : `${what}: ${error.message}`;
 }
 

@@ -19,23 +19,23 @@ import { describeDrainRoutes, type ForSecretRoutes, failed, header, succeeded } 
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./drains-request.ts";
 
-/** What is answered to whatever is asked for, before anybody looks what that is. */
+/** Answers to any request, before its path is known. */
 const ANY_REQUEST = {
   400: failed("The request is malformed.", PROBLEM),
-  408: failed("The request did not come to its end in time.", PROBLEM),
+  408: failed("The request was not complete in time.", PROBLEM),
   414: failed("The URL is too long.", PROBLEM),
-  417: failed("Only `100-continue` can be expected.", PROBLEM),
+  417: failed("The Expect header has a value other than `100-continue`.", PROBLEM),
   431: failed("The URL and the headers are too large.", PROBLEM),
 };
 
-/** What every route that needs the secret may answer before it does its work. */
+/** Answers of every route that requires the secret, before it does its work. */
 const REFUSED_AT_THE_DOOR = {
   ...ANY_REQUEST,
-  400: failed("The request is wrong: `detail` says what to mend.", PROBLEM),
-  401: { ...failed("There is no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
-  403: failed("The secret is wrong, or there is no client certificate where one is needed.", PROBLEM),
+  400: failed("The request is wrong: see `detail`.", PROBLEM),
+  401: { ...failed("The request has no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
+  403: failed("The secret is wrong, or the required client certificate is missing.", PROBLEM),
   429: {
-    ...failed("Too many wrong secrets came from this address. A right one passes.", PROBLEM),
+    ...failed("Too many wrong secrets came from this address. The right secret is still accepted.", PROBLEM),
     headers: header("Retry-After", "Seconds."),
   },
 };
@@ -61,9 +61,9 @@ export function apiDocument(): object {
     },
     servers: [{ url: "/" }],
     tags: [
-      { name: "Nodes", description: "Need the secret." },
-      { name: "Drains", description: "What was asked for, and what has become of it. Need the secret." },
-      { name: "Service", description: "Answer anybody." },
+      { name: "Nodes", description: "Require the secret." },
+      { name: "Drains", description: "Running and past drains. Require the secret." },
+      { name: "Service", description: "Require no secret." },
     ],
   });
 }
@@ -74,14 +74,14 @@ function secretSchemes({ openAPIRegistry: registry }: OpenAPIHono): ForSecretRou
     type: "http",
     scheme: "bearer",
     description:
-      "The service's SECRET, or any of SECRET_FILE. TLS_CLIENT_CA_FILE makes it need a client certificate besides.",
+      "SECRET of the service, or any secret in SECRET_FILE. With TLS_CLIENT_CA_FILE, a client certificate is required too.",
   });
   const pw = registry.registerComponent("securitySchemes", "pw", {
     type: "apiKey",
     in: "query",
     name: "pw",
     description:
-      "The same, where a caller can't send headers, unless QUERY_SECRET is false. Queries stand in the logs of whatever is between.",
+      "The same secret, for callers that can't send headers. Disabled by QUERY_SECRET=false. Proxies may log queries.",
   });
   return [{ [bearer.name]: [] }, { [pw.name]: [] }];
 }
@@ -96,35 +96,41 @@ function addDrainRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, r
       security,
       summary: "Take a node out of its load balancers",
       description:
-        "Takes a node out of every load balancer that could send it traffic, and answers when traffic has ended. " +
-        "Name the node by exactly one of `id`, `ip` and `node`. Every parameter may stand in the query or in the body, " +
-        "whatever the body's content type is. Requests for a node that is being drained join that drain; who leaves " +
-        "cancels nothing. With STATE_DIR the next start of the service takes up what had not ended; without it drains " +
-        "live in memory, and 202 promises no more than that: when the service has ended, ask again.",
+        "Deregisters a node from every load balancer that could send it traffic, and answers when traffic has stopped. " +
+        "Name the node by exactly one of `id`, `ip` and `node`. Send parameters in the query or in the body. " +
+        "The content type of the body is ignored. A request for a node that is being drained joins that drain. A caller " +
+        "that disconnects cancels nothing. With STATE_DIR, the next process resumes unfinished drains. Without STATE_DIR, " +
+        "drains are kept in memory: after a restart of the service, ask again, also after 202.",
       request: {
         query: DRAIN_QUERY.omit({ pw: true }),
         body: { content: { "application/json": { schema: DRAIN_BODY } } },
       },
       responses: {
-        200: succeeded("The node can go; or the plan of a dry run.", DONE),
+        200: succeeded("The node can be terminated. For a dry run: the plan.", DONE),
         202: {
-          ...succeeded("The drain has begun, and goes on without the caller.", ACCEPTED),
-          headers: header("Location", "Where to see how it fares: /drains/{drain}"),
+          ...succeeded("The drain has begun and continues without the caller.", ACCEPTED),
+          headers: header("Location", "Path of the drain: /drains/{drain}"),
         },
         ...refused,
-        404: failed("There is no such node, or it belongs to another cluster.", DRAIN_FAILURE),
+        404: failed("The node does not exist, or belongs to another cluster.", DRAIN_FAILURE),
         409: failed(
-          "Too few healthy targets would stay, or too many drains run already; the address or name fits several nodes; or somebody has cancelled the drain.",
+          "Too few healthy targets would remain, too many drains are running, the address or name matches several nodes, or the drain was cancelled.",
           REFUSED.or(DRAIN_FAILURE).or(CANCELLED),
         ),
         413: failed("The body is too large.", PROBLEM),
-        500: failed("A fault of the service: its log says where.", PROBLEM.or(DRAIN_FAILURE)),
-        502: failed("AWS failed or denied something.", DRAIN_FAILURE),
+        500: failed("Internal error. The log of the service has the details.", PROBLEM.or(DRAIN_FAILURE)),
+        502: failed("AWS failed, or denied a call.", DRAIN_FAILURE),
         503: {
-          ...failed("The service is stopping, or can't promise to whoever does not wait.", STOPPED.or(UNRECORDED)),
+          ...failed(
+            "The service is stopping, or the ledger could not be written for a request that does not wait.",
+            STOPPED.or(UNRECORDED),
+          ),
           headers: header("Retry-After", "Seconds."),
         },
-        504: failed("The deadline or the timeout came first: `outcome` says what remains.", NOT_IN_TIME),
+        504: failed(
+          "The deadline or timeout came before the end. `outcome` has the remaining registrations.",
+          NOT_IN_TIME,
+        ),
       },
     }),
   );
@@ -138,22 +144,22 @@ function addNodeRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, re
       operationId: "nodeStatus",
       tags: ["Nodes"],
       security,
-      summary: "Where a node is registered now, and how its drain fares",
+      summary: "Show the registrations of a node and its running drain",
       request: { params: NODE_PATH, query: NODE_QUERY.omit({ pw: true }) },
       responses: {
-        200: succeeded("Read from AWS just now.", NODE_STATUS),
+        200: succeeded("The registrations, read from AWS now.", NODE_STATUS),
         ...refused,
-        404: failed("There is no such node, it is terminated, or it belongs to another cluster.", FAILURE),
-        409: failed("The address or name fits several nodes.", FAILURE),
-        500: failed("A fault of the service: its log says where.", PROBLEM),
-        502: failed("AWS failed or denied something.", FAILURE),
+        404: failed("The node does not exist, is terminated, or belongs to another cluster.", FAILURE),
+        409: failed("The address or name matches several nodes.", FAILURE),
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
+        502: failed("AWS failed, or denied a call.", FAILURE),
         503: { ...failed("The service is stopping.", PROBLEM), headers: header("Retry-After", "Seconds.") },
       },
     }),
   );
 }
 
-/** What anybody may ask. */
+/** Paths that require no secret. */
 function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
   const open = { method: "get" as const, tags: ["Service"], security: [] };
   registry.registerPath(
@@ -161,8 +167,8 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
       ...open,
       path: "/health",
       operationId: "health",
-      summary: "Whether the service is alive",
-      responses: { 200: succeeded("It is.", HEALTHY), ...ANY_REQUEST },
+      summary: "Check that the service is alive",
+      responses: { 200: succeeded("The service is alive.", HEALTHY), ...ANY_REQUEST },
     }),
   );
   registry.registerPath(
@@ -170,11 +176,12 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
       ...open,
       path: "/ready",
       operationId: "ready",
-      summary: "Whether drains can work",
-      description: "The last check in the background, which makes each read that a drain makes, once a minute at most.",
+      summary: "Check that drains can work",
+      description:
+        "Returns the result of the last background check, which makes each read call of a drain, at most once per minute.",
       responses: {
-        200: succeeded("They can.", READY),
-        503: { ...failed("They can't: `detail` says why.", NOT_READY), headers: header("Retry-After", "Seconds.") },
+        200: succeeded("Drains can work.", READY),
+        503: { ...failed("Drains can't work: see `detail`.", NOT_READY), headers: header("Retry-After", "Seconds.") },
         ...ANY_REQUEST,
       },
     }),
@@ -184,10 +191,13 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
       ...open,
       path: "/metrics",
       operationId: "metrics",
-      summary: "What Prometheus reads",
+      summary: "Metrics for Prometheus",
       responses: {
-        200: { description: "The text exposition.", content: { "text/plain": { schema: { type: "string" } } } },
-        500: failed("A fault of the service: its log says where.", PROBLEM),
+        200: {
+          description: "Metrics in the text format of Prometheus.",
+          content: { "text/plain": { schema: { type: "string" } } },
+        },
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
         ...ANY_REQUEST,
       },
     }),
@@ -199,7 +209,7 @@ function addOpenRoutes({ openAPIRegistry: registry }: OpenAPIHono): void {
       operationId: "openApi",
       summary: "This description",
       responses: {
-        200: { description: "It.", content: { "application/json": { schema: { type: "object" } } } },
+        200: { description: "The description.", content: { "application/json": { schema: { type: "object" } } } },
         ...ANY_REQUEST,
       },
     }),

@@ -64,7 +64,7 @@ export function createWebApp(options: WebOptions): Hono {
   app.notFound((context) => {
     const { path, method } = context.req;
     const route = routeOf(path);
-    if (route === undefined) return send(problem(404, "there is nothing here: GET /openapi.json says what there is"));
+    if (route === undefined) return send(problem(404, "no such path: GET /openapi.json lists the paths"));
     const allow = ROUTES[route];
     return send(problem(405, `${route} takes ${allow}, not ${method}`, { headers: { allow } }));
   });
@@ -73,10 +73,10 @@ export function createWebApp(options: WebOptions): Hono {
     if (error instanceof BadRequest) return send(problem(400, error.message));
     if (error instanceof NotTaken) return send(unavailable(error.message));
     if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
-    // Nobody is there any more to be answered.
-    if (context.req.raw.signal.aborted) return send(problem(400, "the request was not sent to its end"));
+    // The client has left.
+    if (context.req.raw.signal.aborted) return send(problem(400, "the request is incomplete"));
     options.onError(error);
-    return send(problem(500, "a fault of the service: its log has the details"));
+    return send(problem(500, "internal error: the log of the service has the details"));
   });
   return app;
 }
@@ -97,7 +97,7 @@ function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
   };
 }
 
-/** What anybody may ask. */
+/** Paths that require no secret. */
 function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void {
   app.get("/health", (context) => context.json({ status: "ok" }));
   app.get("/ready", () => send(readyAnswer(ready())));
@@ -168,7 +168,7 @@ const PATTERNS = (Object.keys(ROUTES) as RoutePath[]).map((route) => {
   return [route, new RegExp(`^${pattern}$`)] as const;
 });
 
-/** The route that a request's path leads to. Whoever mistypes a URL may have put the secret into its path. */
+/** The route that a request's path leads to. A mistyped URL may have the secret in its path. */
 function routeOf(path: string): RoutePath | undefined {
   return PATTERNS.find(([, pattern]) => pattern.test(path))?.[0];
 }

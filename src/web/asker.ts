@@ -21,7 +21,7 @@ export function askerOf(context: Context, isSecret: SecretCheck): Asker {
   };
 }
 
-/** The reason is kept for good, and somebody may have put the secret into it. */
+/** The reason is stored, and a caller may have put the secret into it. */
 export function withoutSecret(request: DrainRequest, isSecret: SecretCheck): DrainRequest {
   return request.reason === undefined ? request : { ...request, reason: masked(request.reason, isSecret) };
 }
@@ -34,8 +34,8 @@ function masked(text: string, isSecret: SecretCheck): string {
 const NETWORK_GROUPS = 4;
 
 /**
- * Whom a request's connection comes from: an IPv4 address, or an IPv6 network of 64 bits, of which whoever has one
- * address has them all. Not from a header, where anybody may write anything; behind a proxy it is the proxy's.
+ * Whom a request's connection comes from: an IPv4 address, or an IPv6 network of 64 bits, of which a client with one
+ * address has them all. Not from a header, which a client can forge; behind a proxy it is the proxy's.
  */
 export function clientAddress(context: Context): string {
   const { incoming } = (context.env ?? {}) as Partial<HttpBindings>;

@@ -6,7 +6,7 @@ import { DRAIN_EVENTS_HEADERS, DRAIN_RECORD_PATH, DRAIN_RECORD_QUERY, DRAINS_QUE
 
 export interface ForSecretRoutes {
   readonly security: NonNullable<RouteConfig["security"]>;
-  /** What is answered where the secret or a parameter is wrong. */
+  /** The answers for a wrong secret or parameter. */
   readonly refused: RouteConfig["responses"];
 }
 
@@ -16,9 +16,9 @@ export function describeDrainRoutes(
   { security, refused }: ForSecretRoutes,
 ): void {
   const common = { method: "get" as const, tags: ["Drains"], security };
-  const notThere = failed("There is no such drain, or it is too long ago.", PROBLEM);
+  const notThere = failed("The drain does not exist, or was removed because of its age.", PROBLEM);
   const unreadable = {
-    ...failed("The ledger can't be read now, or too many read already.", PROBLEM.or(FAILURE)),
+    ...failed("The ledger can't be read now, or too many readers are connected.", PROBLEM.or(FAILURE)),
     headers: header("Retry-After", "Seconds."),
   };
   registry.registerPath(
@@ -26,10 +26,10 @@ export function describeDrainRoutes(
       ...common,
       path: "/drains",
       operationId: "drains",
-      summary: "What drains there were, and which run",
-      description: "As many as are kept: those that run, and the newest of those that have ended.",
+      summary: "List running and past drains",
+      description: "Lists all running drains, and the newest of the ended drains that the ledger still has.",
       request: { query: DRAINS_QUERY.omit({ pw: true }) },
-      responses: { 200: succeeded("The newest first.", DRAINS), ...refused },
+      responses: { 200: succeeded("Drains, newest first.", DRAINS), ...refused },
     }),
   );
   registry.registerPath(
@@ -37,13 +37,13 @@ export function describeDrainRoutes(
       ...common,
       path: "/drains/{drain}",
       operationId: "drainRecord",
-      summary: "Who asked for a drain, what was registered before, each step, and the outcome",
+      summary: "Show a drain: its requests, registrations, steps and outcome",
       request: { params: DRAIN_RECORD_PATH, query: DRAIN_RECORD_QUERY.omit({ pw: true }) },
       responses: {
-        200: succeeded("As far as it has come.", DRAIN),
+        200: succeeded("The drain, as far as it has progressed.", DRAIN),
         ...refused,
         404: notThere,
-        500: failed("A fault of the service: its log says where.", PROBLEM),
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
         503: unreadable,
       },
     }),
@@ -54,10 +54,10 @@ export function describeDrainRoutes(
       ...common,
       path: "/drains/{drain}/events",
       operationId: "drainEvents",
-      summary: "The steps of a drain as they come, until its end",
+      summary: "Stream the steps of a drain",
       description:
-        "Server-sent events: each step as GET /drains/{drain} has it, with its `id` and its `type` as the event's name. " +
-        "The steps so far come first. The stream ends with the drain, or when its reader is too slow.",
+        "Server-sent events. Each event is a step as in GET /drains/{drain}; its `id` is the `id`, and its name is the `type`. " +
+        "Past steps come first. The stream ends with the drain, or when the reader is too slow.",
       request: {
         params: DRAIN_RECORD_PATH,
         query: DRAIN_RECORD_QUERY.omit({ pw: true }),
@@ -65,10 +65,10 @@ export function describeDrainRoutes(
       },
       responses: {
         200: { description: "The steps.", content: { "text/event-stream": { schema: { type: "string" as const } } } },
-        204: { description: "The drain has ended, and Last-Event-ID is its last step." },
+        204: { description: "The drain has ended, and Last-Event-ID was its last step." },
         ...refused,
         404: notThere,
-        500: failed("A fault of the service: its log says where.", PROBLEM),
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
         503: unreadable,
       },
     }),
@@ -83,19 +83,19 @@ function describeCancel(registry: OpenAPIHono["openAPIRegistry"], { security, re
       operationId: "cancelDrain",
       tags: ["Drains"],
       security,
-      summary: "Cancel a drain: register again what it has deregistered",
+      summary: "Cancel a drain and register its targets again",
       description:
-        "Stops the drain, if it runs, registers again exactly what it has deregistered, and answers when that was seen. " +
-        "An address comes back to an ALB only after its deregistration delay. Needs UNDO. Who cancels it meanwhile joins; " +
-        "who leaves stops nothing; and what failed is tried again by cancelling once more.",
+        "Stops the drain if it runs, registers exactly the targets that it has deregistered, and answers when AWS lists them. " +
+        "An IP target of an ALB can be registered only after its deregistration delay. Requires UNDO. A second request " +
+        "joins the running undo, or retries registrations that failed. A caller that disconnects stops nothing.",
       request: { params: DRAIN_RECORD_PATH, query: DRAIN_RECORD_QUERY.omit({ pw: true }) },
       responses: {
-        200: succeeded("All that the drain had deregistered is registered again.", UNDONE),
+        200: succeeded("All targets of the drain are registered again.", UNDONE),
         ...refused,
-        404: failed("There is no such drain, or its machine is gone.", UNDO_FAILURE),
-        409: failed("UNDO is not set, or another drain of the node runs.", UNDO_FAILURE),
-        500: failed("A fault of the service: its log says where.", PROBLEM.or(UNDO_FAILURE)),
-        502: failed("Not all could be registered again: `undo` says what, and why.", UNDO_FAILURE),
+        404: failed("The drain does not exist, or its instance is terminated.", UNDO_FAILURE),
+        409: failed("UNDO is not set, or another drain of the node is running.", UNDO_FAILURE),
+        500: failed("Internal error. The log of the service has the details.", PROBLEM.or(UNDO_FAILURE)),
+        502: failed("Some targets could not be registered again: see `undo`.", UNDO_FAILURE),
         503: {
           ...failed("The service is stopping, or the ledger can't be read now.", PROBLEM.or(UNDO_FAILURE)),
           headers: header("Retry-After", "Seconds."),
@@ -104,8 +104,6 @@ function describeCancel(registry: OpenAPIHono["openAPIRegistry"], { security, re
     }),
   );
 }
-
-/** Answers in the words of the API's description. */
 
 export function succeeded<T extends z.ZodType>(description: string, schema: T) {
   return { description, content: { "application/json": { schema } } };

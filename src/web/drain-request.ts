@@ -16,28 +16,30 @@ const WAIT = `give true, false, or seconds from 0 to ${TIMEOUT_SECONDS_MAX}`;
 const DEADLINE = `give seconds from 0 to ${DEADLINE_SECONDS_MAX}`;
 const TIMEOUT = `give seconds from 1 to ${TIMEOUT_SECONDS_MAX}`;
 
-const FLAGS = z.enum(["true", "1", "false", "0"]).transform((text) => text === "true" || text === "1");
+const FLAGS = z
+  .enum(["true", "1", "false", "0"], "give true or false")
+  .transform((text) => text === "true" || text === "1");
 /** Seconds in the query, where everything is a text. */
 const SECONDS = /^\d+(\.\d+)?$/;
 
 const named = {
-  id: z.string().optional().describe("The instance id, such as i-0123456789abcdef0."),
-  ip: z.string().optional().describe("Any of its private IP addresses."),
-  node: z.string().optional().describe("Its node name, such as ip-10-0-1-5.eu-west-1.compute.internal."),
+  id: z.string().optional().describe("EC2 instance id, such as i-0123456789abcdef0."),
+  ip: z.string().optional().describe("Any private IP address of the node."),
+  node: z.string().optional().describe("Node name, such as ip-10-0-1-5.eu-west-1.compute.internal."),
 };
 const ABOUT = {
-  dryRun: "Answer with the plan and change nothing. Then `wait` has no effect.",
+  dryRun: "Answer with the plan and change nothing. `wait` then has no effect.",
   wait:
-    "Whether to wait for the end: true, false, or for how many seconds at most. Whoever does not wait so long gets 202 " +
-    "once the drain has begun, and it goes on.",
+    "Whether to wait for the end: true, false, or the maximum number of seconds. After that the answer is 202, and the " +
+    "drain continues.",
   timeout:
-    "How many seconds to wait before the answer is 504, in place of the service's TIMEOUT. Callers who join the drain " +
-    "with more patience keep it alive.",
+    "Seconds until this caller is answered 504, instead of TIMEOUT. The drain continues while another caller has a " +
+    "longer timeout.",
   deadline:
-    "In how many seconds the machine may be gone, whatever anybody answers: nothing is refused then, and the drain ends " +
-    "before it. The earliest deadline counts for all who join the drain.",
-  force: "Drain even where too few healthy targets would stay, or too many drains run already.",
-  reason: "Why the node is to go: for the log, and for GET /drains/{drain}.",
+    "Seconds until the machine may be terminated in any case. A drain with a deadline is never refused, and ends before " +
+    "it. The earliest deadline of all requests applies.",
+  force: "Drain even if too few healthy targets would remain, or too many drains are running.",
+  reason: "Why the node is drained. Shown in the log and in GET /drains/{drain}.",
 };
 const reason = z
   .string()
@@ -46,7 +48,7 @@ const reason = z
   .describe(ABOUT.reason);
 
 /** The secret's old place. */
-export const pw = z.string().optional().describe("The secret, for callers who can't send a header.");
+export const pw = z.string().optional().describe("The secret, for callers that can't send a header.");
 
 /** What `POST /drain` takes in the query. */
 export const DRAIN_QUERY = z.strictObject({
@@ -101,7 +103,7 @@ export interface DrainRequestInput {
 
 export interface ReadDrainRequest {
   readonly request: DrainRequest;
-  /** How long the caller waits for the outcome before "it has begun" is answer enough, in milliseconds. Absent: for ever. */
+  /** How long the caller waits for the outcome before it is answered 202, in milliseconds. Absent: until the end. */
   readonly waitMs?: number;
 }
 
@@ -112,14 +114,14 @@ export function readDrainRequest({ query, body, dryRun, now }: DrainRequestInput
   refuseRepeated(namesIn(body), "body");
   for (const name of Object.keys(fromBody)) {
     if (Object.hasOwn(fromQuery, name))
-      throw new BadRequest(`'${name}' stands in the query and in the body: give it once`);
+      throw new BadRequest(`'${name}' is given in the query and in the body: give it once`);
   }
   const given = { ...fromQuery, ...fromBody };
   const { wait = true, timeout, deadline, reason = "" } = given;
   const request = {
     node: readNode(given),
     dryRun: dryRun || (given.dryRun ?? false),
-    // Of a machine that goes at its deadline nobody can say no.
+    // A drain with a deadline is never refused.
     isVoluntary: deadline === undefined,
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),
     ...(given.force === true ? { force: true } : {}),
@@ -137,7 +139,9 @@ function readNode(fields: {
   const given = NAMES.filter((name) => fields[name] !== undefined);
   const [name, ...others] = given;
   if (name === undefined)
-    throw new BadRequest("which node? Give 'id' (an instance id), 'ip' (a private address) or 'node' (its name)");
+    throw new BadRequest(
+      "no node is named: give 'id' (an instance id), 'ip' (a private address) or 'node' (a node name)",
+    );
   if (others.length > 0) throw new BadRequest(`${quoted(given)} were given: give exactly one of 'id', 'ip' and 'node'`);
   try {
     return nodeReference(name === "node" ? "name" : name, fields[name] ?? "");

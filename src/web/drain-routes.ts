@@ -13,7 +13,7 @@ import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send } from "./problem.ts";
 
-/** What drains there were, and how those fare that run. */
+/** The paths about drains: past ones, and running ones. */
 export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
   running(drainId: string): RunningDrain | undefined;
 }
@@ -66,7 +66,7 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
 function unknown(id: string): Answer {
   return problem(
     404,
-    `there is no drain '${printable(id)}', or it is too long ago: GET /drains lists those that are known`,
+    `there is no drain '${printable(id)}', or it was removed because of its age: GET /drains lists the known drains`,
   );
 }
 

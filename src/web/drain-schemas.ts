@@ -13,11 +13,11 @@ import {
   undone,
 } from "./answer-schemas.ts";
 
-/** What `GET /drains` and what is below it answer: see `answer-schemas.ts`. Reports are made in `drain/record-report.ts`. */
+/** The answers of `GET /drains` and the paths below it: see `answer-schemas.ts`. Reports are made in `drain/record-report.ts`. */
 
 const status = z.enum(["running", "ended"]);
-const startedAt = moment.describe("When the first request came.");
-const endedAt = moment.optional().describe("Absent while it runs.");
+const startedAt = moment.describe("When the first request was received.");
+const endedAt = moment.optional().describe("Absent while the drain runs.");
 
 /** 200 from `GET /drains`. */
 export const DRAINS = z
@@ -31,34 +31,37 @@ export const DRAINS = z
           startedAt,
           reasons: running.reasons,
           endedAt,
-          outcome: z.string().optional().describe("The `status` of its outcome. Absent while it runs."),
-          undo: status.optional().describe("Absent where nobody has cancelled it."),
+          outcome: z.string().optional().describe("`status` of the outcome. Absent while the drain runs."),
+          undo: status.optional().describe("Absent if the drain was not cancelled."),
         }),
       )
-      .describe("The newest first."),
+      .describe("Drains, newest first."),
   })
   .meta({ id: "Drains" });
 
 const asker = z
   .strictObject({
-    via: z.string().describe("By what kind of event it came: http, or what a message announced."),
-    event: z.string().optional().describe("That event's own id."),
-    address: z.string().optional().describe("At the other end of the connection: a proxy's, where there is one."),
-    agent: z.string().optional().describe("What it calls itself."),
+    via: z.string().describe("Source of the request: http, or the kind of the event."),
+    event: z.string().optional().describe("Id of the event."),
+    address: z
+      .string()
+      .optional()
+      .describe("Client address of the connection. It is the address of the proxy if there is one."),
+    agent: z.string().optional().describe("User-Agent of the caller."),
   })
   .optional();
 
 const request = z
   .strictObject({
     askedAt: moment,
-    deadline: moment.optional().describe("When the machine may be gone."),
-    timeoutSeconds: seconds.optional().describe("The caller's own. Absent: TIMEOUT."),
+    deadline: moment.optional().describe("When the machine may be terminated."),
+    timeoutSeconds: seconds.optional().describe("Timeout that the caller gave. Absent: TIMEOUT applies."),
     reason: z.string().optional(),
     asker,
   })
-  .meta({ id: "Request", description: "Who asked, and why." });
+  .meta({ id: "Request", description: "One request for the drain." });
 
-const base = { id: z.int().describe("Counts the drain's steps from 1."), at: moment };
+const base = { id: z.int().describe("Number of the step, from 1."), at: moment };
 const registrations = z.array(registration);
 
 const STEP = z
@@ -66,7 +69,7 @@ const STEP = z
     z.strictObject({ ...base, type: z.enum(["accepted", "joined"]), request }),
     z
       .strictObject({ ...base, type: z.literal("found"), registrations, elsewhere })
-      .describe("Registered so before anything was done about it."),
+      .describe("State of the registrations before the drain changed them."),
     z.strictObject({
       ...base,
       type: z.literal("planned"),
@@ -78,7 +81,9 @@ const STEP = z
       ...base,
       type: z.literal("deregistered"),
       registrations,
-      foundDraining: z.boolean().describe("Somebody else had deregistered it, or this service earlier."),
+      foundDraining: z
+        .boolean()
+        .describe("Another program, or this service earlier, had already deregistered the target."),
       heldSince: moment,
     }),
     z.strictObject({
@@ -87,14 +92,16 @@ const STEP = z
       registrations,
       because: z
         .enum(["back", "ignored"])
-        .describe("back: somebody registered it again. ignored: AWS had accepted the call, and it did nothing."),
+        .describe(
+          "back: another program registered the target again. ignored: AWS accepted the call and the target stayed registered.",
+        ),
     }),
     z.strictObject({
       ...base,
       type: z.enum(["deregister-failed", "look-failed", "failed", "register-failed"]),
       registrations,
       error: error.describe(
-        "failed: it could not be taken out. register-failed: it could not be registered again. The others are tried again.",
+        "failed: the target could not be deregistered. register-failed: the target could not be registered again. The others are retried.",
       ),
     }),
     z.strictObject({
@@ -104,21 +111,21 @@ const STEP = z
       verdict: z
         .enum(["waiting", "waited", "overridden", "kept"])
         .describe(
-          "waiting: for a replacement. waited: enough stay now. overridden: time was up. kept: none would stay.",
+          "waiting: for a healthy replacement. waited: enough healthy targets remain now. overridden: the time to wait was over. kept: the last healthy target stays registered.",
         ),
       standing: z
         .strictObject({ zone: z.string().optional(), healthyNow: z.int(), wouldStay: z.int(), needed: z.int() })
         .optional()
-        .describe("How the pool stood, where that is known."),
+        .describe("Healthy targets of the pool, if known."),
     }),
     z.strictObject({ ...base, type: z.enum(["released", "registered"]), registrations }),
     z
       .strictObject({ ...base, type: z.literal("cancelled"), asker })
-      .describe("What was done is being undone from now on."),
+      .describe("The drain was cancelled. Its targets are registered again from now on."),
     z.strictObject({ ...base, type: z.literal("undone"), registrations: z.array(undone) }),
     z
       .strictObject({ ...base, type: z.enum(["interrupted", "resumed"]) })
-      .describe("interrupted: the service stopped before the end. resumed: its next start took the drain up."),
+      .describe("interrupted: the service stopped before the end. resumed: the next process continued the drain."),
     z.strictObject({ ...base, type: z.literal("ended"), outcome: OUTCOME.optional() }),
   ])
   .meta({ id: "Step" });
@@ -131,27 +138,29 @@ export const DRAIN = z
     status,
     startedAt,
     endedAt,
-    requests: z.array(request).describe("Who asked, and why: the first one began the drain."),
+    requests: z.array(request).describe("All requests for the drain. The first one began it."),
     registrations: z
       .array(registration.extend({ foundAt: moment }).strict())
-      .describe("What was registered before anything was done about it."),
+      .describe("Registrations before the drain changed them."),
     elsewhere,
     steps: z.array(STEP),
-    missingSteps: z.int().describe("How many steps could not be kept: a disk failed, or memory had no room."),
-    outcome: OUTCOME.optional().describe("Absent while it runs."),
+    missingSteps: z
+      .int()
+      .describe("Number of steps that could not be stored, because a disk failed or memory was full."),
+    outcome: OUTCOME.optional().describe("Absent while the drain runs."),
     undo: z
       .strictObject({
         cancelledAt: moment,
         asker,
         status,
         endedAt,
-        registrations: z.array(undone).optional().describe("Absent while it runs."),
+        registrations: z.array(undone).optional().describe("Absent while the drain runs."),
       })
       .optional()
-      .describe("Absent where nobody has cancelled the drain."),
+      .describe("Absent if the drain was not cancelled."),
     now: z
       .strictObject({ drainId, startedAt, ...running })
       .optional()
-      .describe("How it stands, while it runs."),
+      .describe("Current state. Absent once the drain has ended."),
   })
   .meta({ id: "Drain" });

@@ -15,7 +15,7 @@ export const DRAINS_QUERY = z.strictObject({
     .transform(Number)
     .optional()
     .meta({
-      description: `How many drains at most; ${LISTED} where it is not given.`,
+      description: `Maximum number of drains. Default: ${LISTED}.`,
       type: "integer",
       minimum: 1,
       maximum: LISTED_MAX,
@@ -25,12 +25,12 @@ export const DRAINS_QUERY = z.strictObject({
 
 /** What `GET /drains/{drain}` and its events take. */
 export const DRAIN_RECORD_QUERY = z.strictObject({ pw });
-export const DRAIN_RECORD_PATH = z.strictObject({ drain: z.string().describe("The drain's `drainId`.") });
+export const DRAIN_RECORD_PATH = z.strictObject({ drain: z.string().describe("`drainId` of the drain.") });
 export const DRAIN_EVENTS_HEADERS = z.object({
   "last-event-id": z
     .string()
     .optional()
-    .describe("The `id` of the last step that was received: what followed is sent."),
+    .describe("`id` of the last step that was received. The stream begins after it."),
 });
 
 /** How many drains are to be listed. Throws `BadRequest`. */
@@ -47,7 +47,7 @@ export function checkRecordRequest(query: URLSearchParams): void {
 export function readLastEventId(header: string | undefined): number {
   if (header === undefined || header === "") return 0;
   if (/^\d{1,15}$/.test(header)) return Number(header);
-  const problem = "Last-Event-ID: give the id of the last event that came, a whole number";
+  const problem = "Last-Event-ID: give the id of the last received event, a whole number";
   throw new BadRequest(problem);
 }
 
@@ -56,7 +56,7 @@ export const NODE_QUERY = z.strictObject({ pw });
 
 /** What it takes in its path. */
 export const NODE_PATH = z.strictObject({
-  node: z.string().describe("An instance id, a private IP address, or a node name."),
+  node: z.string().describe("Instance id, private IP address, or node name."),
 });
 
 /** Reads `GET /nodes/{node}`. Throws `BadRequest`. */

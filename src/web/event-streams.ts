@@ -37,7 +37,8 @@ export class EventStreams {
 
   /** Undefined: there is no such drain. Throws `NotTaken` when there are too many readers. */
   async open({ history, id, after, isWanted, signal }: StreamOptions): Promise<Response | undefined> {
-    if (this.#readers >= READERS_MAX) throw new NotTaken(`${READERS_MAX} readers follow drains already`);
+    if (this.#readers >= READERS_MAX)
+      throw new NotTaken(`${READERS_MAX} readers already follow drains: try again later`);
     this.#readers += 1;
     // Followed before the past is read, so that nothing is missed between the two.
     const reader = new Reader(this.#clock, after);
@@ -49,7 +50,7 @@ export class EventStreams {
     try {
       const entries = await history.read(id, signal);
       const last = entries?.at(-1);
-      // Told to a reader that comes again after the end, so that it stays away.
+      // Sent to a reader that reconnects after the end, so that it stays away.
       const hasAll = last !== undefined && isWhole(entries ?? []) && last.n <= after;
       if (entries !== undefined && isWanted && !hasAll)
         return new Response(reader.stream(entries, closed), { headers: HEADERS });
@@ -94,7 +95,7 @@ class Reader {
     this.#last = after;
   }
 
-  /** `closed` is called once, when the reader has gone or there is nothing more to tell. */
+  /** `closed` is called once, when the reader has gone or the drain has ended. */
   stream(entries: readonly LedgerEntry[], closed: () => void): ReadableStream<Uint8Array> {
     this.#closed = closed;
     const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
@@ -116,7 +117,7 @@ class Reader {
     const text = this.#controller === undefined ? "" : this.#text(entry);
     if (text === "") return;
     this.#send(text);
-    // Of an interrupted drain the next process tells more.
+    // The next process continues an interrupted drain.
     if ((this.#summary !== undefined && isOver(this.#summary)) || entry.type === "interrupted") this.#end();
   }
 

@@ -14,7 +14,7 @@ export class NotTaken extends Error {
   }
 }
 
-/** The drain goes on, but could not be written down: nobody may rely on it without waiting. */
+/** The drain goes on, but could not be recorded: a caller that does not wait can't rely on it. */
 export class Unrecorded extends Error {
   readonly drain: AcceptedDrain;
 
@@ -45,7 +45,8 @@ export class HttpSource implements EventSource {
   /** Throws `NotTaken` when the service is stopping or has too many requests. */
   submit(request: DrainRequest): Submitted {
     if (this.#stopped) throw new NotTaken("the service is stopping");
-    if (this.#underWay >= REQUESTS_MAX) throw new NotTaken(`${REQUESTS_MAX} requests are waiting already`);
+    if (this.#underWay >= REQUESTS_MAX)
+      throw new NotTaken(`${REQUESTS_MAX} requests are already waiting: try again later`);
     this.#underWay += 1;
     let accepted: Delivery["accepted"] = () => {};
     let unrecorded: Delivery["unrecorded"] = () => {};
@@ -59,7 +60,7 @@ export class HttpSource implements EventSource {
         settled = resolve;
       }),
     };
-    // Of no interest to whoever waits for the outcome.
+    // A caller that waits for the outcome does not need it.
     submitted.accepted.catch(() => {});
     const settle = async (outcome: DrainOutcome) => {
       this.#underWay -= 1;

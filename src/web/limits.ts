@@ -1,4 +1,4 @@
-/** What anybody may take of the service, with the secret or without. */
+/** Limits for every client of the service, with or without the secret. */
 export interface WebLimits {
   /** From a connection's beginning, or from the answer before, until a request's headers are there. */
   readonly headersTimeoutMs: number;
@@ -12,7 +12,7 @@ export interface WebLimits {
   readonly handshakeTimeoutMs: number;
   /** How often the first two are looked at. */
   readonly checkIntervalMs: number;
-  /** Room for all drain requests that may wait, and for whoever asks after the service's health. */
+  /** Room for all drain requests that may wait, and for health checks. */
   readonly connectionsMax: number;
 }
 

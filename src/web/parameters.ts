@@ -34,8 +34,8 @@ export function refuseRepeated(names: readonly string[], where: "query" | "body"
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated === undefined) return;
   throw new BadRequest(
-    `'${printable(repeated, NAME_SHOWN_MAX)}' stands twice in the ${where}: give it once`,
-    `a parameter stands twice in the ${where}`,
+    `'${printable(repeated, NAME_SHOWN_MAX)}' is given twice in the ${where}: give it once`,
+    `a parameter is given twice in the ${where}`,
   );
 }
 
@@ -44,7 +44,7 @@ export function refuseRepeated(names: readonly string[], where: "query" | "body"
  * value could repeat it; names and expectations are enough, and can't hold a secret.
  */
 export function readParameters<T extends z.ZodObject>(schema: T, value: unknown, where: "query" | "body"): z.output<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: advice });
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
     const takes = `the ${where} takes ${listed(Object.keys(schema.shape))}`;
@@ -56,8 +56,7 @@ export function readParameters<T extends z.ZodObject>(schema: T, value: unknown,
       return { said, logged: takes };
     }
     const path = issue.path.join(".");
-    const said =
-      path === "" ? `the ${where} must be a JSON object` : `'${path}' in the ${where}: ${issue.message.toLowerCase()}`;
+    const said = path === "" ? `the ${where} must be a JSON object` : `'${path}' in the ${where}: ${issue.message}`;
     return { said, logged: said };
   });
   throw new BadRequest(
@@ -65,6 +64,20 @@ export function readParameters<T extends z.ZodObject>(schema: T, value: unknown,
     [...new Set(problems.map(({ logged }) => logged))].join("; "),
   );
 }
+
+/** What to give instead, where the schema has no advice of its own. */
+const advice: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === "invalid_type") return `give ${TYPES[issue.expected] ?? issue.expected}`;
+  if (issue.code === "invalid_value") return `give one of ${issue.values.map(String).join(", ")}`;
+  return "give another value";
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: "a string",
+  number: "a number",
+  boolean: "true or false",
+  object: "a JSON object",
+};
 
 export function quoted(names: readonly string[]): string {
   return names.map((name) => `'${name}'`).join(", ");

@@ -2,7 +2,7 @@ import type { Clock } from "../drain/clock.ts";
 import { type AccessProblem, asDrainError, DrainError } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 
-/** A check costs a call for each action; nobody needs to know sooner. */
+/** A check makes a call for each action. */
 const CHECK_INTERVAL_MS = 60_000;
 /** Failed calls are repeated for a while, and wait for the request quota. */
 const CHECK_TIMEOUT_MS = 45_000;
@@ -22,7 +22,7 @@ export interface ReadinessOptions {
   readonly onChange: (state: ReadyState) => void;
 }
 
-/** Checks in the background whether drains can work, so that whoever asks costs nothing and gets an answer at once. */
+/** Checks in the background whether drains can work, so that a request costs nothing and is answered at once. */
 export class Readiness {
   readonly #options: ReadinessOptions;
   #state: ReadyState = { status: "checking" };
@@ -70,7 +70,7 @@ export class Readiness {
   }
 }
 
-/** What tells one state from another; the words of errors differ from time to time. */
+/** The part in which two states differ; the text of an error may change between checks. */
 function gist(state: ReadyState): string {
   if (state.status !== "not-ready") return state.status;
   return state.problems.map(({ action, error }) => `${error.code} ${action}`).join();

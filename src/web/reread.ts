@@ -10,11 +10,11 @@ export interface RereadOptions<T> {
   readonly read: () => Promise<T>;
   /** Gets what was read when it differs from what was known. */
   readonly onChange: (value: T) => void;
-  /** Hears what is wrong when nothing can be read any more: what was read before still counts. */
+  /** Gets the problem when a read fails: the previous content stays in use. */
   readonly onFailure: (error: Error) => void;
 }
 
-/** Reads files again and again, for somebody may replace them while the service runs. Resolves when `stop` aborts. */
+/** Reads files repeatedly, because they may be replaced while the service runs. Resolves when `stop` aborts. */
 export async function reread<T>(options: RereadOptions<T>, stop: AbortSignal): Promise<void> {
   const { clock, first, read, onChange, onFailure } = options;
   let known = JSON.stringify(first);

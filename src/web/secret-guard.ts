@@ -40,9 +40,12 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
   };
 
   function refusalOf(context: Context): Answer | undefined {
-    // First: without a certificate nobody learns whether a secret is right.
+    // First: a client without a certificate must not learn whether a secret is right.
     if (clientCertificate && !hasCertificate(context)) {
-      return problem(403, "a client certificate is needed, by an authority that the service trusts");
+      return problem(
+        403,
+        "no valid client certificate was presented: use one that an authority in TLS_CLIENT_CA_FILE has issued",
+      );
     }
     const { secret, isQuery } = sentIn(context);
     if (isQuery && !querySecret) return unauthorized("send the secret: 'Authorization: Bearer …', not in the query");
@@ -64,12 +67,16 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
       if (isFirst) onLimited(client);
       // A connection for each guess: there it costs the guesser most.
       const headers = { "retry-after": `${Math.ceil(waitMs / 1_000)}`, connection: "close" };
-      return problem(429, "too many wrong secrets came from your address: send the right one, which passes", {
-        headers,
-      });
+      return problem(
+        429,
+        "too many wrong secrets came from this address: send the right secret, which is accepted at once, or wait",
+        {
+          headers,
+        },
+      );
     }
     // Several headers come as one, with commas between them.
-    const hint = /, *(Bearer|Basic) /i.test(secret) ? ": several Authorization headers came, send one" : "";
+    const hint = /, *(Bearer|Basic) /i.test(secret) ? ": several Authorization headers were sent, send one" : "";
     return problem(403, `the secret is wrong${hint}`);
   }
 }

@@ -2,10 +2,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
 import { BadRequest } from "./parameters.ts";
 
-/** Tells whether what a caller sent is one of the secrets, in a time that depends on neither. */
+/** Returns whether a caller sent one of the secrets, in a time that depends on neither. */
 export type SecretCheck = (sent: string) => boolean;
 
-/** A shorter one may be guessed, and may stand by chance in what is none. */
+/** A shorter one can be guessed, and may appear by chance in other text. */
 export const SECRET_CHARACTERS_MIN = 16;
 
 export function secretCheck(secrets: readonly string[]): SecretCheck {
@@ -39,7 +39,9 @@ export function refuseSecretInBody(secret: string, body: string): void {
 
 function refuse(secret: string, texts: readonly string[]): void {
   if (secret.length < SECRET_CHARACTERS_MIN || !texts.some((text) => text.includes(secret))) return;
-  throw new BadRequest("the secret stands where others will see it: send it in the Authorization header alone");
+  throw new BadRequest(
+    "the secret is in a part of the request that is logged: send it only in the Authorization header",
+  );
 }
 
 function unescaped(text: string, escapes: RegExp): string {

@@ -30,11 +30,11 @@ export interface WebServer {
   readonly port: number;
   /** For connections from now on. Throws where there was no TLS before, and what OpenSSL says of the material. */
   useTls(tls: TlsMaterial): void;
-  /** Takes no more connections, and resolves when every answer has been sent; at `untilFlushed` it cuts what is left. */
+  /** Takes no more connections, and resolves when every answer has been sent; at `untilFlushed` it cuts the remaining connections. */
   close(untilFlushed: Promise<void>): Promise<void>;
 }
 
-const NO_PATH = "send the path alone, as in POST /drain";
+const NO_PATH = "the request names a host: send only the path, as in POST /drain";
 const MALFORMED = "the path or the Host header is malformed";
 
 /** Throws what the operating system says when it can't listen: `EADDRINUSE` and so on. */
@@ -54,7 +54,7 @@ export async function listen(app: Hono, { host, port, tls, limits, onTurnedAway 
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await Promise.race([closed, untilFlushed]);
-      // Whoever has sent nothing, or half a request, would keep us for ever.
+      // A client that has sent nothing, or half a request, would keep the server open forever.
       server.closeAllConnections();
       await closed;
     },
@@ -68,7 +68,7 @@ function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMater
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
     maxHeaderSize: HEADERS_BYTES_MAX,
-    // Told by the listener, in our form.
+    // The listener answers it, in our form.
     requireHostHeader: false,
   };
   const server =
@@ -86,7 +86,7 @@ function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMater
   return server;
 }
 
-/** Certificates are asked for and verified, but not insisted on: what answers anybody answers also those without. */
+/** Certificates are asked for and verified, but not insisted on: open paths answer clients without one too. */
 function tlsOptions(tls: TlsMaterial) {
   return { ...tls, minVersion: "TLSv1.2", requestCert: tls.ca !== undefined, rejectUnauthorized: false } as const;
 }
@@ -124,7 +124,7 @@ function setSecurityHeaders(answer: ServerResponse): void {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.setHeader(name, value);
 }
 
-/** Once all of an answer is there, whoever does not take it would keep the connection for ever. */
+/** Once an answer is complete, a client that does not read it would keep the connection forever. */
 function boundReading({ socket }: IncomingMessage, outgoing: ServerResponse, timeoutMs: number): void {
   const give = () => void socket.destroy();
   outgoing.once("prefinish", () => void socket.setTimeout(timeoutMs, give));

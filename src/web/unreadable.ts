@@ -12,10 +12,10 @@ interface ParserError extends NodeJS.ErrnoException {
 /** By Node's codes, where it is not simply something else than HTTP. */
 const PROBLEMS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
   HPE_HEADER_OVERFLOW: [431, `the URL and the headers are larger than ${HEADERS_BYTES_MAX / 1_024} KiB`],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "the request did not come to its end in time"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "the request was not complete in time"],
 };
 const HEAD = Buffer.from("HEAD ");
-const NOT_HTTP = [400, "this is not HTTP/1.1, or malformed: send a request such as POST /drain"] as const;
+const NOT_HTTP = [400, "the request is not HTTP/1.1, or is malformed: send a request such as POST /drain"] as const;
 /** For the caller to read the answer in: closing at once could take it away from them. */
 const LINGER_MS = 1_000;
 
@@ -63,7 +63,7 @@ function end(socket: Socket, text = ""): void {
 }
 
 /**
- * What every answer tells a browser, whoever it is that makes one ask: nothing here is a page, nothing may be kept,
+ * Headers of every answer for browsers, whichever site makes one ask: nothing here is a page, nothing may be kept,
  * guessed at, framed, or read by another site. An answer with a header of its own by one of these names keeps that.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {

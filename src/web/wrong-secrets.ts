@@ -1,6 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 
-/** Wrong secrets in a row: more than anybody mistypes. */
+/** Wrong secrets in a row: more than typing errors explain. */
 const BURST = 10;
 /** Then one more is forgiven in so long. */
 const FORGIVEN_MS = 6_000;
@@ -46,7 +46,7 @@ export class WrongSecrets {
     return { waitMs: isWithin ? 0 : (1 - tokens) * FORGIVEN_MS, isFirst: !isWithin && !wasEmpty };
   }
 
-  /** Whoever is forgotten begins anew: so only those whose bucket is full by now. */
+  /** Forgetting a client resets it, so only clients with a full bucket are dropped. */
   #forget(now: number): void {
     for (const [address, { at }] of this.#buckets) {
       if (now - at < FULL_MS) return;

@@ -108,7 +108,7 @@ test("the service takes ten thousand callers at once and no more, and those who 
     source.submit({ node: { by: "id", value: "i-1" }, dryRun: false }),
   );
   expect(() => source.submit({ node: { by: "id", value: "i-1" }, dryRun: false })).toThrow(
-    "10000 requests are waiting already",
+    "10000 requests are already waiting: try again later",
   );
   const deliveries = source.deliveries(newAbort().signal);
   for (const { outcome } of asked) {

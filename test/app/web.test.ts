@@ -7,6 +7,8 @@ import { startWeb } from "../../src/app/web.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
+import type { Log } from "../../src/observe/log.ts";
+import { LOG_LINES } from "../../src/observe/log-lines.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { HttpSource } from "../../src/web/http-source.ts";
 import { Authority } from "../support/certificates.ts";
@@ -28,18 +30,10 @@ interface Line {
 /** A log of which a test can await a line. */
 function listeningLog() {
   const lines: Line[] = [];
-  const write =
-    (level: string) =>
-    (...[first, second]: [object | string, string?]) =>
-      void lines.push(
-        typeof first === "string"
-          ? { level, fields: {}, message: first }
-          : { level, fields: first, message: second ?? "" },
-      );
   onTestFinished(() => searchForSecrets("the log", JSON.stringify(lines)));
-  const log = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+  const log: Log = (message, fields) => void lines.push({ level: LOG_LINES[message].level, fields, message });
   const said = (message: RegExp) => lines.filter((line) => message.test(line.message));
-  return { log: log as unknown as Parameters<typeof startWeb>[1]["log"], lines, said };
+  return { log, lines, said };
 }
 
 /** The API as a configuration has it, on virtual time. */
@@ -90,17 +84,14 @@ describe("SECRET_FILE is reread while the service runs:", () => {
 
     await writeFile(SECRET_FILE, BOTH);
     await clock.advance(REREAD_MS);
-    await expect.poll(() => said(/the secrets have been read again/)).toHaveLength(1);
+    await expect.poll(() => said(/secrets reloaded/)).toHaveLength(1);
     expect([await ask(OLD), await ask(NEW)]).toEqual([400, 400]);
 
     await writeFile(SECRET_FILE, NEW);
     await clock.advance(REREAD_MS);
-    await expect.poll(() => said(/the secrets have been read again/)).toHaveLength(2);
+    await expect.poll(() => said(/secrets reloaded/)).toHaveLength(2);
     expect([await ask(OLD), await ask(NEW)]).toEqual([403, 400]);
-    expect(said(/the secrets have been read again/).map(({ fields }) => fields)).toEqual([
-      { secrets: 2 },
-      { secrets: 1 },
-    ]);
+    expect(said(/secrets reloaded/).map(({ fields }) => fields)).toEqual([{ secrets: 2 }, { secrets: 1 }]);
   });
 
   test("replaced as Kubernetes does it, by a link to another folder", async () => {
@@ -118,12 +109,12 @@ describe("SECRET_FILE is reread while the service runs:", () => {
     await symlink("..2", join(place, "..data_tmp"));
     await rename(join(place, "..data_tmp"), join(place, "..data"));
     await clock.advance(REREAD_MS);
-    await expect.poll(() => said(/the secrets have been read again/)).toHaveLength(1);
+    await expect.poll(() => said(/secrets reloaded/)).toHaveLength(1);
     expect([await ask(OLD), await ask(NEW)]).toEqual([403, 400]);
   });
 
   test.each<[string, (path: string) => Promise<unknown>, RegExp]>([
-    ["gone", (path) => rm(path), /^SECRET_FILE is '.*', which can't be used: ENOENT/],
+    ["gone", (path) => rm(path), /^SECRET_FILE is '.*', which can't be used: there is no such file \(ENOENT\)$/],
     ["empty", (path) => writeFile(path, "\n"), /^SECRET_FILE is '.*', which can't be used: it is empty$/],
     ["of a line that is no secret", (path) => writeFile(path, `${NEW}\nno\u0007ne`), /: give at most 4096 characters/],
   ])("while it is %s the last ones count, and it is said once", async (_, spoil, problem) => {
@@ -132,10 +123,10 @@ describe("SECRET_FILE is reread while the service runs:", () => {
     const { clock, ask, said } = await web({ SECRET_FILE });
     await spoil(SECRET_FILE);
     await clock.advance(REREAD_MS);
-    const failures = () => said(/what was read before still counts/);
+    const failures = () => said(/file reload failed/);
     await expect.poll(failures).toHaveLength(1);
     expect(failures()).toEqual([
-      expect.objectContaining({ level: "warn", fields: { problem: expect.stringMatching(problem) } }),
+      expect.objectContaining({ level: "warn", fields: { error: expect.stringMatching(problem) } }),
     ]);
     expect([await ask(OLD), await ask(NEW)]).toEqual([400, 403]);
 
@@ -146,7 +137,7 @@ describe("SECRET_FILE is reread while the service runs:", () => {
     expect(failures()).toHaveLength(1);
     await writeFile(SECRET_FILE, NEW);
     await clock.advance(REREAD_MS);
-    await expect.poll(() => said(/the secrets have been read again/)).toHaveLength(1);
+    await expect.poll(() => said(/secrets reloaded/)).toHaveLength(1);
     expect([await ask(OLD), await ask(NEW)]).toEqual([403, 400]);
   });
 
@@ -164,7 +155,7 @@ describe("SECRET_FILE is reread while the service runs:", () => {
 });
 
 describe("a secret of fewer than 16 characters", () => {
-  const short = (said: (message: RegExp) => readonly Line[]) => said(/a secret has fewer than 16 characters/);
+  const short = (said: (message: RegExp) => readonly Line[]) => said(/short secret configured/);
 
   test("is warned about at the start, and one of 16 is not", async () => {
     const fifteen = await web({ SECRET: "fifteen-letters" });
@@ -188,9 +179,9 @@ test("what callers do with the secret is logged by where they come from alone", 
   const { ask, said, lines, port } = await web({ SECRET: OLD });
   for (let time = 0; time < 12; time++) await ask(NEW);
   await fetch(`http://127.0.0.1:${port}/nodes/x_?pw=${OLD}`);
-  expect(said(/^too many wrong secrets/)).toMatchObject([{ level: "warn", fields: { client: "127.0.0.1" } }]);
-  expect(said(/in the query/)).toMatchObject([{ level: "warn", fields: { client: "127.0.0.1" } }]);
-  const levels = lines.filter(({ message }) => message === "answered").map(({ level }) => level);
+  expect(said(/client rate limited/)).toMatchObject([{ level: "warn", fields: { client: "127.0.0.1" } }]);
+  expect(said(/secret received in query/)).toMatchObject([{ level: "warn", fields: { client: "127.0.0.1" } }]);
+  const levels = lines.filter(({ message }) => /(answered|rejected)$/.test(message)).map(({ level }) => level);
   expect(levels).toEqual([...Array(10).fill("warn"), "debug", "debug", "info"]);
 });
 
@@ -220,11 +211,11 @@ test("a certificate that is renewed is shown to the next connection, and one wit
   expect(await shown()).toBe("first");
   const writeKey = await write("second");
   await clock.advance(REREAD_MS);
-  await expect.poll(() => said(/what was read before still counts/)).toHaveLength(1);
+  await expect.poll(() => said(/file reload failed/)).toHaveLength(1);
   expect(await shown()).toBe("first");
   await writeKey();
   await expect.poll(() => clock.sleeping).toBe(1);
   await clock.advance(REREAD_MS);
-  await expect.poll(() => said(/the certificates have been read again/)).toHaveLength(1);
+  await expect.poll(() => said(/certificates reloaded/)).toHaveLength(1);
   expect(await shown()).toBe("second");
 });

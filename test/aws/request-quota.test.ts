@@ -42,7 +42,17 @@ describe("where calls have to wait", () => {
     await scene.exhaust();
     const asks = [...PURPOSES].reverse().map((purpose, index) => scene.ask(purpose, { purpose, deadline: index }));
     await scene.clock.run(Promise.all(asks));
-    expect(scene.names).toEqual(["deregister", "find", "register", "describe", "look", "confirm", "verify", "refresh"]);
+    expect(scene.names).toEqual([
+      "deregister",
+      "guard",
+      "find",
+      "register",
+      "describe",
+      "look",
+      "confirm",
+      "verify",
+      "refresh",
+    ]);
   });
 
   test("of one purpose, the earliest deadline goes first, and of one deadline the lower rank", async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SharedCall } from "../../src/aws/shared-call.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { CallFor } from "../../src/drain/cloud-provider.ts";
@@ -173,4 +173,63 @@ test("whoever leaves while it gathers is not asked about, and the last one leave
   expect(scene.calls.flatMap(({ by, send }) => (by.signal.aborted ? [] : [send()]))).toEqual([["a"], ["c"]]);
   scene.calls.at(-1)?.answer("y");
   expect(await Promise.all([first, next])).toEqual(["x", "y"]);
+});
+
+describe("a call in flight", () => {
+  const by = (signal: AbortSignal = never): CallFor => ({ urgency: () => ({ purpose: "guard", deadline: 0 }), signal });
+
+  function inFlight() {
+    const clock = new VirtualClock();
+    const scene = new Scene(clock);
+    const first = scene.ask("a");
+    scene.calls[0]?.send();
+    return { clock, scene, first, sentAt: clock.now() };
+  }
+
+  test("answers a caller for whom the moment of its sending is late enough", async () => {
+    const { scene, first, sentAt } = inFlight();
+    const second = scene.shared.askSince(sentAt, "b", by());
+    scene.calls[0]?.answer("x");
+    expect(await Promise.all([first, second])).toEqual(["x", "x"]);
+    expect(scene.calls).toHaveLength(1);
+  });
+
+  test("does not answer a caller that asks for a later one", async () => {
+    const { clock, scene, first, sentAt } = inFlight();
+    const second = scene.shared.askSince(sentAt + 1, "b", by());
+    scene.calls[0]?.answer("x");
+    expect(await first).toBe("x");
+    await clock.advance(1_000);
+    expect(scene.calls[1]?.send()).toEqual(["b"]);
+    scene.calls[1]?.answer("y");
+    expect(await second).toBe("y");
+  });
+
+  test("goes on for a caller that has joined when the first one leaves", async () => {
+    const clock = new VirtualClock();
+    const scene = new Scene(clock);
+    const leaving = newAbort();
+    const first = scene.ask("a", leaving.signal);
+    scene.calls[0]?.send();
+    const second = scene.shared.askSince(clock.now(), "b", by());
+    leaving.abort();
+    await expect(first).rejects.toThrow();
+    scene.calls[0]?.answer("x");
+    expect(await second).toBe("x");
+  });
+
+  test("that all callers have left is not joined any more", async () => {
+    const clock = new VirtualClock();
+    const scene = new Scene(clock);
+    const leaving = newAbort();
+    const first = scene.ask("a", leaving.signal);
+    scene.calls[0]?.send();
+    leaving.abort();
+    const second = scene.shared.askSince(clock.now(), "b", by());
+    await expect(first).rejects.toThrow();
+    await clock.advance(1_000);
+    expect(scene.calls[1]?.send()).toEqual(["b"]);
+    scene.calls[1]?.answer("y");
+    expect(await second).toBe("y");
+  });
 });

@@ -40,7 +40,7 @@ describe.each(READS)("%s", (action, list) => {
     region.intercept = (call) => (call.action === name ? { body } : undefined);
     await expect(plan()).rejects.toMatchObject({
       code: "unavailable",
-      message: `the answer to ${action} can't be used (it has no ${list})`,
+      message: `the answer to ${action} is not valid (it has no ${list})`,
     });
   });
 
@@ -66,7 +66,7 @@ test("half an answer is told of without the SDK's advice to programmers", async 
   await expect(plan()).rejects.toMatchObject({
     code: "unavailable",
     message: expect.stringMatching(
-      /^the answer to elasticloadbalancing:DescribeTargetGroups can't be used \(@aws-sdk XML parse error: [^()]*\)$/,
+      /^the answer to elasticloadbalancing:DescribeTargetGroups is not valid \(@aws-sdk XML parse error: [^()]*\)$/,
     ),
   });
 });
@@ -102,7 +102,7 @@ describe("a pool that AWS says does not exist, and lists", () => {
     region.simulator.faults.add({ action, effect: { type: "error", code } });
     await expect(plan()).rejects.toMatchObject({
       code: "unavailable",
-      message: expect.stringMatching(/can't be used \(it says that .* does not exist, and AWS lists it\)$/),
+      message: expect.stringMatching(/is not valid \(it says that .* does not exist, and AWS lists it\)$/),
     });
   });
 });

@@ -54,7 +54,7 @@ describe("hasta-la-vista cancel --from", () => {
     const { code, stdout, stderr } = await runHere(["cancel", "--undo", "--from", file], env);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(listed()).toEqual(IN);
-    expect(stdout).toMatch(/^The drain d-\w+ of i-0123456789abcdef0 is undone: 3 registrations registered again\.$/m);
+    expect(stdout).toMatch(/^Drain d-\w+ of i-0123456789abcdef0 is undone: 3 registrations registered again\.$/m);
     expect(stdout).toMatch(/^ +registered +nlb +tcp-lb \/ tcp +i-\S+:30081$/m);
   });
 
@@ -79,7 +79,7 @@ describe("hasta-la-vista cancel --from", () => {
     child.signal("SIGINT");
     const { stdout } = await child.finished;
     expect(stdout).toContain(
-      "put the next line into drain.json, and: hasta-la-vista cancel --undo --from drain.json\n",
+      "save the next line as drain.json and run: hasta-la-vista cancel --undo --from drain.json\n",
     );
     await writeFile(file, stdout.trimEnd().split("\n").at(-1) ?? "");
     expect((await runHere(["cancel", "--undo", "--from", file], env)).code).toBe(0);
@@ -91,7 +91,7 @@ describe("hasta-la-vista cancel --from", () => {
     await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
     const { code, stderr } = await runHere(["cancel", "--from", file], env);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/cancel registers targets again, which is not enabled: give --undo/);
+    expect(stderr).toMatch(/cancel is not enabled: give --undo/);
     expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
   });
 
@@ -100,7 +100,7 @@ describe("hasta-la-vista cancel --from", () => {
     await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
     const { code, stdout } = await runHere(["cancel", "--undo", "--from", file], env);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/is not undone: 0 registrations registered again, 3 not\./);
+    expect(stdout).toMatch(/is not undone: 0 registrations registered again, 3 failed\./);
     expect(stdout).toMatch(/^ +failed +alb .*AWS denied elasticloadbalancing:RegisterTargets/m);
     expect(stdout).toMatch(/^ +failed +classic .*AWS denied elasticloadbalancing:RegisterInstancesWithLoadBalancer/m);
   });

@@ -36,7 +36,7 @@ describe("hasta-la-vista plan", () => {
     expect(stdout).toMatch(/^nlb .* 210 s +1\d\d s short$/m);
     expect(stdout).toMatch(/^alb .* fits$/m);
     expect(stdout).toMatch(
-      /^Warning: the deadline leaves \d+ s \(10 s are kept to answer\), the longest hold needs 210 s/m,
+      /^Warning: the deadline leaves \d+ s \(10 s are reserved by DEADLINE_MARGIN\), the longest hold needs 210 s/m,
     );
   });
 
@@ -84,7 +84,7 @@ describe("hasta-la-vista drain", () => {
     expect(stdout).toMatch(/^ +\d+ s i-\S+ has 3 registrations; longest hold 2 s$/m);
     expect(stdout).toMatch(/deregistered {2}alb web-lb \/ web i-0123456789abcdef0:30081$/m);
     expect(stdout).toMatch(/released after \d+ s {2}nlb tcp-lb \/ tcp i-0123456789abcdef0:30081$/m);
-    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d+ s. It can go.\n$/);
+    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d+ s. It can be terminated.\n$/);
     const listed = [...world.targetGroups.values()].flatMap((group) => group.listed(world.clock.now()));
     expect(listed.filter(({ id }) => id === ID)).toEqual([]);
   });
@@ -130,7 +130,7 @@ describe("hasta-la-vista drain", () => {
     child.signal("SIGINT");
     const { code, stdout } = await child.finished;
     expect(code).toBe(1);
-    expect(stdout).toMatch(/Stopped before the end. What was deregistered stays deregistered:\n(.*\n)*.*released.*web/);
+    expect(stdout).toMatch(/Stopped before the end. Deregistered targets stay deregistered:\n(.*\n)*.*released.*web/);
     expect(stdout).toMatch(/holding {5}nlb tcp-lb \/ tcp/);
   });
 
@@ -205,7 +205,7 @@ describe("what the account can't answer is said in one line", () => {
     const { code, stdout } = await runHere(["drain", "10.0.1.5"], env);
     expect(code).toBe(3);
     expect(stdout).toContain(
-      "fits several instances: i-0123456789abcdef0 (vpc-0123456789abcdef0), i-0fedcba9876543210",
+      "matches several instances: i-0123456789abcdef0 (vpc-0123456789abcdef0), i-0fedcba9876543210",
     );
   });
 
@@ -214,7 +214,7 @@ describe("what the account can't answer is said in one line", () => {
     const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
     const { code, stderr } = await runHere(["plan", ID], { ...env, ...none });
     expect(stderr).toMatch(
-      /^hasta-la-vista: no valid AWS credentials for ec2:DescribeInstances .* \(no-credentials\)\n$/,
+      /^hasta-la-vista: no valid AWS credentials for ec2:DescribeInstances: give the pod or instance a role.* \(no-credentials\)\n$/,
     );
     expect(code).toBe(2);
   });
@@ -271,7 +271,7 @@ describe("the program", () => {
     const { code, stdout } = await runCli(["drain", ID, "--timeout", "5"], env);
     const atTheEnd = throttled;
     expect(code).toBe(1);
-    expect(stdout).toMatch(/the timeout came before .*it was known where else the node is registered/);
+    expect(stdout).toMatch(/the timeout came before .*all load balancers had been searched/);
     expect(throttled).toBe(atTheEnd);
   });
 

@@ -57,7 +57,7 @@ describe("hasta-la-vista policy", () => {
   test("says in its help what a scope can't do", async () => {
     const { code, stdout } = await runHere(["policy", "--help"]);
     expect(code).toBe(0);
-    expect(stdout).toContain("can't narrow a policy to a VPC");
+    expect(stdout).toContain("limit a policy to a VPC");
     expect(stdout).toContain("POLICY_SCOPE=tag");
   });
 });
@@ -81,7 +81,7 @@ describe("hasta-la-vista plan --scope tag", () => {
     expect(text).toMatchObject({ code: 0, stderr: "" });
     expect(text.stdout).toMatch(/^unattached .* tagged .* deregister +0 s/m);
     expect(text.stdout).toMatch(/^unattached .* bare .* deregister \(not allowed\) +0 s/m);
-    expect(text.stdout).toMatch(/^Warning: the policy does not allow deregistering from these pools, .*: bare\.$/m);
+    expect(text.stdout).toMatch(/^Warning: the IAM policy does not allow deregistering from these pools, .*: bare\.$/m);
 
     const json = JSON.parse((await runHere(["plan", ID, "--json"], { ...env, ...scoped })).stdout);
     expect(json.registrations).toMatchObject([

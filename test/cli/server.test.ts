@@ -94,7 +94,7 @@ describe("drain --server", () => {
     const { code, stdout, stderr } = await run(["drain", "10.0.1.5", "--timeout", "90", "--reason", "spot"], none);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(
-      new RegExp(`^${ID} is drained: 0 registrations deregistered and held, in \\d+ s. It can go.\n$`),
+      new RegExp(`^${ID} is drained: 0 registrations deregistered and held, in \\d+ s. It can be terminated.\n$`),
     );
     expect(requests).toMatchObject([
       { node: { by: "ip", value: "10.0.1.5" }, dryRun: false, isVoluntary: true, timeoutMs: 90_000, reason: "spot" },
@@ -130,7 +130,7 @@ describe("drain --server", () => {
       1,
       /Not drained: the timeout came before the end of 1 registration\.\n {2}holding {5}nlb tcp-lb \/ tcp \S+, 20 s of 210 s/,
     ],
-    ["abandoned", { ...ended, status: "abandoned", registrations: [FATE] }, 1, /stays deregistered:\n {2}holding/],
+    ["abandoned", { ...ended, status: "abandoned", registrations: [FATE] }, 1, /stay deregistered:\n {2}holding/],
     ["not found", failed(new DrainError("node-not-found", "there is none")), 1, /there is none/],
     ["of another cluster", failed(new DrainError("other-cluster", "another")), 3, /another/],
     ["ambiguous", failed(new DrainError("ambiguous-node", "several")), 3, /several/],
@@ -148,7 +148,7 @@ describe("drain --server", () => {
     const content = await (await service(begun)).run(["drain", ID, "--no-wait"]);
     expect(content).toEqual({
       code: 0,
-      stdout: `The drain d-1 has begun and goes on in the service: 'status ${ID}' shows how it fares.\n`,
+      stdout: `The drain d-1 has begun and continues in the service. Run 'status ${ID}' to see its progress.\n`,
       stderr: "",
     });
     const waiting = await (await service(begun)).run(["drain", ID, "--wait", "0", "--json"]);
@@ -168,7 +168,7 @@ describe("drain --server", () => {
     expect(await child.finished).toEqual({
       code: 1,
       stdout: "",
-      stderr: "hasta-la-vista: stopped waiting: a drain that has begun goes on in the service\n",
+      stderr: "hasta-la-vista: stopped waiting: the drain continues in the service\n",
     });
   });
 
@@ -212,7 +212,7 @@ describe("status --server", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^nlb +tcp-lb \/ tcp +\S+:80 +draining$/m);
     expect(stdout).toContain(
-      "The drain d-1 runs since 1970-01-01T00:00:00Z, because: spot, because: red?[31m; it ends at 1970-01-01T00:04:30Z at the latest.\n  holding     nlb tcp-lb / tcp",
+      "Drain d-1 has been running since 1970-01-01T00:00:00Z, because: spot, because: red?[31m; it ends at 1970-01-01T00:04:30Z at the latest.\n  holding     nlb tcp-lb / tcp",
     );
     expect(JSON.parse((await run(["status", ID, "--json"])).stdout)).toMatchObject({ drain: { drainId: "d-1" } });
   });
@@ -220,7 +220,7 @@ describe("status --server", () => {
   test("says when no drain runs, and what is wrong", async () => {
     const { run } = await service();
     expect((await run(["status", ID])).stdout).toBe(
-      `${ID}  n  vpc-1\n\nNo load balancer lists ${ID} now.\n\nKnown as of 1970-01-01T00:00:00Z.\n\nNo drain runs for it.\n`,
+      `${ID}  n  vpc-1\n\nNo load balancer lists ${ID} now.\n\nRead from AWS at 1970-01-01T00:00:00Z.\n\nNo drain runs for it.\n`,
     );
     const lost = await service({
       status: async () => {
@@ -237,17 +237,17 @@ describe("status --server", () => {
 
 describe("bad input gets a clear answer in one line:", () => {
   test.each<[string, readonly string[], RegExp]>([
-    ["an address that is none", ["drain", ID, "--server", "localhost"], /Give the service's address, such as http/],
-    ["another protocol", ["drain", ID, "--server", "ftp://x"], /Give the service's address, such as http/],
+    ["an address that is none", ["drain", ID, "--server", "localhost"], /Give the URL of the service, such as http/],
+    ["another protocol", ["drain", ID, "--server", "ftp://x"], /Give the URL of the service, such as http/],
     ["a secret in the address", ["drain", ID, "--server", "http://x/drain?pw=y"], /the secret comes from SECRET/],
     [
       "options of the service",
       ["plan", ID, "--server", "http://x", "--region", "eu-west-1"],
-      /--region does nothing with --server/,
+      /--region has no effect with --server/,
     ],
-    ["a wait without a service", ["drain", ID, "--wait", "5"], /--wait is for --server alone/],
-    ["no wait without a service", ["drain", ID, "--no-wait"], /--no-wait is for --server alone/],
-    ["a reason without a service", ["drain", ID, "--reason", "x"], /--reason is for --server alone/],
+    ["a wait without a service", ["drain", ID, "--wait", "5"], /--wait requires --server/],
+    ["no wait without a service", ["drain", ID, "--no-wait"], /--no-wait requires --server/],
+    ["a reason without a service", ["drain", ID, "--reason", "x"], /--reason requires --server/],
     [
       "a reason that is too long",
       ["drain", ID, "--server", "http://x", "--reason", "x".repeat(201)],
@@ -293,36 +293,41 @@ describe("a server that does not answer as it should is named, and the secret ne
     expect(code).toBe(1);
   });
 
+  test("a server without TLS at an https:// address is named as such, without a word of OpenSSL's", async () => {
+    const { url } = await service();
+    const server = url.replace("http:", "https:");
+    const { code, stderr } = await runHere(["drain", ID, "--server", server], { SECRET });
+    expect(stderr).toBe(
+      `hasta-la-vista: could not ask the service at ${server}/: it does not answer as a TLS server: check https:// in --server (${/\((\w+)\)/.exec(stderr)?.[1]})\n`,
+    );
+    expect(code).toBe(1);
+  });
+
   test.each<[string, RequestListener, number, RegExp]>([
     [
       "a redirect",
       (_, response) => response.writeHead(302, { location: "/login" }).end(),
       2,
-      /answered 302, a redirect: give the service's own URL/,
+      /answered 302, a redirect: give the URL of the service itself/,
     ],
     [
       "a page",
       (_, response) => response.end("<html>"),
       2,
-      /answered 200, and not as hasta-la-vista does: is --server right\?/,
+      /answered 200, which is not an answer of hasta-la-vista: check --server/,
     ],
-    [
-      "other JSON",
-      (_, response) => response.end('{"status":"green"}'),
-      2,
-      /not as hasta-la-vista gives it: is --server right\?/,
-    ],
+    ["other JSON", (_, response) => response.end('{"status":"green"}'), 2, /not one of hasta-la-vista: check --server/],
     [
       "a gateway that has given up",
       (_, response) => response.writeHead(504).end("<html>"),
       1,
-      /something between here and http:\S+ answered 504: the drain may go on/,
+      /a proxy before http:\S+ answered 504: the drain may continue/,
     ],
     [
       "a connection that breaks",
       (_, response) => response.socket?.destroy(),
       1,
-      /could not ask the service at http:\S+: socket hang up/,
+      /could not ask the service at http:\S+: the connection was closed before the answer \(ECONNRESET\)/,
     ],
   ])("%s", async (_, answer, expected, message) => {
     const url = await other(answer);

@@ -81,10 +81,10 @@ events: [{ queue: "${missing}" }]
     const path = "latest/meta-data/events/recommendations/rebalance";
     expect(await (await fetch(`${service}/${path}`)).json()).toHaveProperty("noticeTime");
     expect(child.output).toContain(`# events go to ${missing}\n`);
-    await expect.poll(() => child.output).toContain(`hasta-la-vista: event given up: ${missing}: `);
+    await expect.poll(() => child.output).toContain(`hasta-la-vista: event dropped: ${missing}: `);
     const nobody = await file(readFileSync(scenario, "utf8").replace(port, "1"));
     const deaf = new Child("cli", ["simulate", "--scenario", nobody]);
-    const again = "hasta-la-vista: event not delivered, to be sent again: http://127.0.0.1:1/000000000000/missing: ";
+    const again = "hasta-la-vista: event not delivered, will be retried: http://127.0.0.1:1/000000000000/missing: ";
     await expect.poll(() => deaf.output).toContain(again);
     const json = new Child("cli", ["simulate", "--scenario", scenario, "--json"]);
     expect(JSON.parse(await json.line(/^\{/))).toMatchObject({
@@ -126,7 +126,7 @@ events: [{ queue: "${missing}" }]
     onTestFinished(() => void taken.close());
     const { port } = taken.address() as { port: number };
     const { code, stderr } = await runHere(["simulate", "--port", String(port)]);
-    expect(stderr).toBe(`hasta-la-vista: port ${port} is taken: give another --port, or 0 for any\n`);
+    expect(stderr).toBe(`hasta-la-vista: port ${port} is already in use: give another --port, or 0 for a free port\n`);
     expect(code).toBe(2);
     await new Promise((resolve) => taken.close(resolve));
     const child = new Child("cli", ["simulate", "--port", String(port)]);

@@ -69,12 +69,12 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   timeoutMs: seconds(1, 86_401),
   minHealthy: {
     values: [...NO_NUMBERS, "1001", "101%", "-1%", "1.5", "%", "20 %", "20%%", "half"],
-    advice: "give a whole number from 0 to 1000, or a part from 0% to 100%",
+    advice: "give a whole number or percentage from 0 to 1000, or from 0% to 100%",
   },
   guardWaitMs: seconds(0, 3_601),
   maxVoluntary: {
     values: [...NO_NUMBERS, "0", "0%", "100001", "101%", "all"],
-    advice: "give a whole number from 1 to 100000, or a part from 1% to 100%",
+    advice: "give a whole number or percentage from 1 to 100000, or from 1% to 100%",
   },
   quotaShare: {
     values: [...NO_NUMBERS, "-0.1", "0", "0.009", "100.1"],
@@ -172,12 +172,12 @@ describe("the configuration", () => {
 
   test.each<[string, Record<string, string>, string]>([
     ["no secret", { CLOUDPROVIDER: "aws" }, "SECRET is not set"],
-    ["two secrets", { ...SERVE, SECRET_FILE: "/x" }, "SECRET and SECRET_FILE are both set: keep one"],
+    ["two secrets", { ...SERVE, SECRET_FILE: "/x" }, "SECRET and SECRET_FILE are both set: set only one"],
     ["no cloud", { SECRET: "s" }, "CLOUDPROVIDER is not set"],
     [
       "a policy for the tag of no cluster",
       { ...SERVE, POLICY_SCOPE: "tag" },
-      "POLICY_SCOPE is tag, the cluster's, and CLUSTERNAME is not set",
+      "POLICY_SCOPE is tag, and CLUSTERNAME is not set",
     ],
     [
       "a certificate without its key",

@@ -10,7 +10,7 @@ const POOL: Pool = { kind: "alb", id: "p", name: "p" };
 function health(...targets: readonly string[]): PoolHealth {
   const listed = targets.map((text) => {
     const [zone, name = ""] = text.includes("/") ? text.split("/") : [undefined, text];
-    return { target: name.replace("!", ""), isHealthy: !name.endsWith("!"), zone };
+    return { target: name.replace("!", ""), state: "live", isHealthy: !name.endsWith("!"), zone } as const;
   });
   const zones = new Map(listed.map(({ target, zone }) => [target, zone]));
   const isZonal = listed.some(({ zone }) => zone !== undefined);

@@ -76,13 +76,13 @@ describe("what a plan says beforehand", () => {
     });
     expect(registrations.map(({ shortByMs }) => shortByMs)).toEqual([190_000, 0]);
     expect(warnings).toEqual([
-      "the deadline leaves 110 s (10 s are kept to answer), the longest hold needs 300 s: traffic may be lost",
+      "the deadline leaves 110 s (10 s are reserved by DEADLINE_MARGIN), the longest hold needs 300 s: traffic may be lost",
     ]);
   });
 
   test("how much of a short notice is kept to answer", () => {
     expect(plan([registered("alb")], { deadline: 8_000 }).warnings).toEqual([
-      expect.stringContaining("the deadline leaves 4 s (4 s are kept to answer)"),
+      expect.stringContaining("the deadline leaves 4 s (4 s are reserved by DEADLINE_MARGIN)"),
     ]);
   });
 
@@ -98,8 +98,8 @@ describe("what a plan says beforehand", () => {
     expect(planned.registrations.map(({ waitMs }) => waitMs / 1_000)).toEqual([12, 6, 18]);
     expect(planned.registrations.map(({ shortByMs }) => shortByMs / 1_000)).toEqual([2, 0, 8]);
     expect(planned.warnings).toEqual([
-      expect.stringContaining("the last pool be told after 18 s"),
-      "the deadline leaves 310 s (10 s are kept to answer), of which 18 s may pass first, the longest hold needs 300 s: traffic may be lost",
+      expect.stringContaining("delays the last deregistration by 18 s"),
+      "the deadline leaves 310 s (10 s are reserved by DEADLINE_MARGIN), 18 s of which may pass before the first call, the longest hold needs 300 s: traffic may be lost",
     ]);
   });
 
@@ -128,7 +128,7 @@ describe("what a plan says beforehand", () => {
       registered("classic", { name: "legacy" }),
     ]);
     expect(warnings).toEqual([
-      "the policy does not allow deregistering from these pools, so that the drain will fail: web",
+      "the IAM policy does not allow deregistering from these pools, and the drain will fail: web",
     ]);
   });
 

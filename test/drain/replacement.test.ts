@@ -236,7 +236,7 @@ describe("a drain whose machine goes anyway", () => {
       plan: {
         guard: { pools: [{ wouldStay: 0, needed: 1 }] },
         warnings: [
-          expect.stringMatching(/^it waits for a replacement, 120 s at most .*: web-lb \/ web: 1 healthy now/),
+          expect.stringMatching(/^it would wait for a replacement, at most 120 s .*: web-lb \/ web: 1 healthy now/),
         ],
       },
     });

@@ -21,7 +21,7 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
         title: "Conflict",
         status: 409,
         detail: expect.stringMatching(
-          /^without i-0123456789abcdef0 too few .* \(MIN_HEALTHY is 2\): .*web-lb \/ web: 2/,
+          /^too few .* without i-0123456789abcdef0 \(MIN_HEALTHY is 2\): .*web-lb \/ web: 2/,
         ),
         code: "refused",
         outcome: {
@@ -38,11 +38,11 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
         },
       },
     ]);
-    expect(JSON.parse(await child.line(/"refused: nothing was deregistered"/))).toMatchObject({
+    expect(JSON.parse(await child.line(/"drain refused"/))).toMatchObject({
       level: "warn",
       node: ID,
       outcome: "refused",
-      reason: "too-few-healthy",
+      code: "too-few-healthy",
       pools: expect.arrayContaining([{ pool: "web", ...SHORT }]),
     });
     const metrics = await (await fetch(`${url}/metrics`)).text();
@@ -67,7 +67,7 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
     const [byBody, byQuery] = await Promise.all([ask(ID, { force: true }), ask(OTHER_ID, {}, "?force=1")]);
     expect([byBody.status, byQuery.status]).toEqual([200, 200]);
     expect(await byBody.json()).toMatchObject({ registrations: [{}, {}, {}].map(() => ({ guard: "forced" })) });
-    expect(JSON.parse(await child.line(/"draining"/))).toMatchObject({ forced: true });
+    expect(JSON.parse(await child.line(/"drain started"/))).toMatchObject({ forced: true });
   });
 });
 
@@ -76,7 +76,7 @@ test("by HTTP nothing is refused with a deadline: the machine goes anyway", asyn
   const { child, url } = await serveHere({ ...env, ...BOTH, SECRET, GUARD_WAIT: "0" });
   const answer = await fetch(`${url}/drain?id=${ID}&deadline=60`, { method: "POST", headers: bearer });
   expect(answer.status).toBe(200);
-  expect(JSON.parse(await child.line(/"planned"/))).toMatchObject({ limit: "deadline" });
+  expect(JSON.parse(await child.line(/"drain planned"/))).toMatchObject({ limit: "deadline" });
 });
 
 describe("on the command line a drain that would leave too few healthy targets", () => {
@@ -85,7 +85,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     const refused = await runHere(["drain", ID, "--min-healthy", "2"], env);
     expect({ code: refused.code, stderr: refused.stderr }).toEqual({ code: 3, stderr: "" });
     expect(refused.stdout).toMatch(
-      /^Refused: without i-0123456789abcdef0 too few healthy targets would stay \(--min-healthy is 2\)/m,
+      /^Refused: too few healthy targets would remain without i-0123456789abcdef0 \(--min-healthy is 2\)/m,
     );
     expect(refused.stdout).toMatch(/^alb +web-lb \/ web +1 of 2, 2 needed: too few$/m);
     expect(refused.stdout).toMatch(/^nlb +tcp-lb \/ tcp in eu-west-1a +1 of 2, 2 needed: too few$/m);
@@ -102,16 +102,18 @@ describe("on the command line a drain that would leave too few healthy targets",
   test("is told beforehand by plan, also what would stay where that is enough", async () => {
     const { env } = await account();
     const enough = await runHere(["plan", ID], env);
-    expect(enough.stdout).toMatch(/^Healthy targets that would stay:\n {2}alb +web-lb \/ web +1 of 2, 1 needed$/m);
+    expect(enough.stdout).toMatch(/^Healthy targets that would remain:\n {2}alb +web-lb \/ web +1 of 2, 1 needed$/m);
     expect(enough.stdout).not.toContain("refused");
     const short = await runHere(["plan", ID], { ...env, ...BOTH });
     expect(short.code).toBe(0);
-    expect(short.stdout).toMatch(/^It would be refused: without i-0123456789abcdef0 too few/m);
+    expect(short.stdout).toMatch(
+      /^It would be refused: too few healthy targets would remain without i-0123456789abcdef0/m,
+    );
     const dying = await runHere(["plan", ID, "--deadline", "600"], { ...env, ...BOTH });
-    expect(dying.stdout).toMatch(/^Warning: it waits for a replacement, 120 s at most and while its hold fits/m);
+    expect(dying.stdout).toMatch(/^Warning: it would wait for a replacement, at most 120 s and as long as its hold/m);
     expect(dying.stdout).not.toContain("refused");
     const unguarded = await runHere(["plan", ID], { ...env, MIN_HEALTHY: "0" });
-    expect(unguarded.stdout).not.toContain("would stay");
+    expect(unguarded.stdout).not.toContain("would remain");
   });
 
   test("is not refused with a deadline, for the machine goes: it waits, and says so", async () => {
@@ -122,9 +124,9 @@ describe("on the command line a drain that would leave too few healthy targets",
     });
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^ +0 s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would stay, 2 needed$/m,
+      /^ +0 s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would remain, 2 needed$/m,
     );
-    expect(stdout).toMatch(/^ +\d s going on though too few healthy targets stay {2}legacy: 2 healthy now/m);
+    expect(stdout).toMatch(/^ +\d+ s deregistering although too few healthy targets remain {2}legacy: 2 healthy now/m);
   });
 
   test("keeps the last healthy target where the machine dies at a fixed time, and says so", async () => {
@@ -132,9 +134,13 @@ describe("on the command line a drain that would leave too few healthy targets",
     expect((await runHere(["drain", OTHER_ID], env)).code).toBe(0);
     const { code, stdout } = await runHere(["drain", ID, "--deadline", "20", "--guard-wait", "0"], env);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/kept until the machine goes, the last healthy target {2}web-lb \/ web: 1 healthy now/);
-    expect(stdout).toMatch(/is drained: 0 registrations deregistered and held.* It can go; until then it serves as/);
-    expect(stdout).toMatch(/^ {2}kept +alb web-lb \/ web .*: its requests end when the machine goes$/m);
+    expect(stdout).toMatch(
+      /kept, the last healthy target, until the machine terminates {2}web-lb \/ web: 1 healthy now/,
+    );
+    expect(stdout).toMatch(
+      /is drained: 0 registrations deregistered and held.* It can be terminated; until then it serves as/,
+    );
+    expect(stdout).toMatch(/^ {2}kept +alb web-lb \/ web .*: its requests end when the machine terminates$/m);
   });
 
   test("is refused by a service with the same code and words, and --force goes through it", async () => {
@@ -143,7 +149,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     const asker = { SECRET, AWS_ENDPOINT_URL: env.AWS_ENDPOINT_URL };
     const refused = await runHere(["drain", ID, "--server", url], asker);
     expect(refused.code).toBe(3);
-    expect(refused.stdout).toMatch(/^Refused: without .* Here force is --force\.$/m);
+    expect(refused.stdout).toMatch(/^Refused: too few .* On the command line: --force\.$/m);
     const forced = await runHere(["drain", ID, "--server", url, "--force"], asker);
     expect({ code: forced.code, stderr: forced.stderr }).toEqual({ code: 0, stderr: "" });
   });

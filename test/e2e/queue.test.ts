@@ -92,18 +92,16 @@ describe("a service with a queue", () => {
     const { queue, env, id, scaleIn, lifecycleState, target, simulator } = await scene();
     const { child, url } = await startService({ ...env, SHUTDOWN_GRACE: "0" });
     await scaleIn();
-    const announced = JSON.parse(await child.line(/a departure is announced/));
+    const announced = JSON.parse(await child.line(/"termination announced"/));
     expect(announced).toMatchObject({ node: id, event: "autoscaling-terminate", group: "workers", hook: "drain" });
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
     expect(await lifecycleState()).toBe("Terminating:Wait");
-    await child.line(/the hook is completed/);
+    await child.line(/"hook completed"/);
     expect(JSON.parse(await child.line(/the message is deleted/))).toMatchObject({ nodes: [id] });
     expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0 });
     expect(target()).toBeUndefined();
     expect(await lifecycleState()).not.toBe("Terminating:Wait");
-    expect(child.output.indexOf("drained: the node can go")).toBeLessThan(
-      child.output.indexOf("the hook is completed"),
-    );
+    expect(child.output.indexOf("drain completed")).toBeLessThan(child.output.indexOf("hook completed"));
 
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toContain('hasta_la_vista_queue_messages_total{result="deleted"} 1');
@@ -123,17 +121,17 @@ describe("a service with a queue", () => {
     const { queue, env, scaleIn, lifecycleState } = await scene({ delaySeconds: 8 });
     const first = await serveHere({ ...env, SHUTDOWN_GRACE: "0" });
     await scaleIn();
-    await first.child.line(/"deregistered, holding"/);
+    await first.child.line(/"target deregistered"/);
     expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 1 });
     first.child.signal("SIGTERM");
     const { code, stdout } = await first.child.finished;
     expect(code).toBe(0);
-    expect(stdout).toContain("the message is handed back");
+    expect(stdout).toContain('"message returned"');
     expect(await queue.depth()).toEqual({ waiting: 1, inFlight: 0 });
     expect(await lifecycleState()).toBe("Terminating:Wait");
 
     const second = await serveHere(env);
-    await second.child.line(/"deregistered earlier, holding"/);
+    await second.child.line(/"hold resumed"/);
     await second.child.line(/the message is deleted/);
     expect(await lifecycleState()).not.toBe("Terminating:Wait");
   });
@@ -142,14 +140,14 @@ describe("a service with a queue", () => {
     const { queue, env, scaleIn } = await scene();
     await queue.remove();
     const { child, url } = await serveHere(env);
-    const line = JSON.parse(await child.line(/the queue can't be read/));
+    const line = JSON.parse(await child.line(/"queue read failed"/));
     expect(line).toMatchObject({ level: "error", error: expect.stringContaining("check QUEUE") });
     expect((await fetch(`${url}/health`)).status).toBe(200);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain("hasta_la_vista_queue_receiving 0");
     await queue.create();
     await scaleIn();
     await child.line(/the message is deleted/);
-    expect(child.output).toContain("the queue is read again");
+    expect(child.output).toContain('"queue read recovered"');
   });
 
   test("leaves what it can't understand in the queue, and drains the rest", async () => {
@@ -158,8 +156,8 @@ describe("a service with a queue", () => {
     await queue.send(JSON.stringify({ Service: "AWS Auto Scaling", Event: "autoscaling:TEST_NOTIFICATION" }));
     const { child } = await serveHere(env);
     const bad = JSON.parse(await child.line(/left for the dead-letter queue/));
-    expect(bad).toMatchObject({ level: "warn", problem: expect.stringContaining("JSON") });
-    await child.line(/asks for nothing/);
+    expect(bad).toMatchObject({ level: "warn", error: expect.stringContaining("JSON") });
+    await child.line(/"message ignored"/);
     await scaleIn();
     await child.line(/the message is deleted/);
     expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 1 });

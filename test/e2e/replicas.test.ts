@@ -26,7 +26,7 @@ async function expectAllWell({ scene, replicas, leaving }: Awaited<ReturnType<ty
   const ids = leaving.map(({ id }) => id);
   expect(lostByTheProduct(losses, SHORT_SPARES)).toEqual([]);
   expect(sent).toBeGreaterThan(500);
-  const completed = replicas.flatMap((child) => nodesOf(child, "the hook is completed"));
+  const completed = replicas.flatMap((child) => nodesOf(child, "hook completed"));
   expect(completed.sort(), "hooks, each completed once").toEqual(ids);
   expect(scene.hooks.map(({ instanceId, action }) => [instanceId, action.result]).sort()).toEqual(
     ids.map((id) => [id, "CONTINUE"]),
@@ -43,14 +43,14 @@ function nodesOf(child: Child, message: string): readonly string[] {
 test("two replicas on one queue: of what each event asks, delivered twice, there is one effect, and no request is lost", async () => {
   const running = await scaleIn({ duplicateEvery: 1 });
   await expectAllWell(running);
-  for (const replica of running.replicas) expect(nodesOf(replica, "a departure is announced")).not.toEqual([]);
+  for (const replica of running.replicas) expect(nodesOf(replica, "termination announced")).not.toEqual([]);
 });
 
 test("one of two replicas is killed in the middle of a scale-in: the other goes on, and no request is lost", async () => {
   const running = await scaleIn();
   const { scene, replicas, leaving } = running;
-  const heard = (child: Child) => linesOf(child, "a departure is announced");
-  const holding = (child: Child) => nodesOf(child, '"deregistered, holding"').length;
+  const heard = (child: Child) => linesOf(child, "termination announced");
+  const holding = (child: Child) => nodesOf(child, '"target deregistered"').length;
   await scene.until(
     () => replicas.flatMap(heard).length === leaving.length && replicas.some((child) => holding(child) > 0),
   );

@@ -70,7 +70,7 @@ describe("with STATE_DIR", () => {
     await first.child.finished;
 
     const second = await startService(env);
-    expect(await second.child.line(/taking up a drain/)).toContain(drainId);
+    expect(await second.child.line(/"drain resumed"/)).toContain(drainId);
     const stream = await fetch(`${second.url}${location}/events`, { headers: { ...bearer, "last-event-id": "1" } });
     const steps = await stream.text();
     const types = [...steps.matchAll(/^event: (.*)$/gm)].map(([, type]) => type).filter((type) => type !== "planned");
@@ -111,7 +111,7 @@ describe("with STATE_DIR", () => {
     expect(second).toEqual({
       code: 2,
       stdout: "",
-      stderr: `hasta-la-vista: STATE_DIR is '${folder}', which can't be used: another process uses it: give each a directory of its own\n`,
+      stderr: `hasta-la-vista: STATE_DIR is '${folder}', which can't be used: another process uses it: give each process its own directory\n`,
     });
   });
 
@@ -124,7 +124,7 @@ describe("with STATE_DIR", () => {
     await first.child.finished;
     const before = await entries();
     const second = await serveHere({ ...env, DRYRUN: "true" });
-    await second.child.line(/not taken up: a dry run changes nothing/);
+    await second.child.line(/"drain resume skipped"/);
     expect(await entries()).toEqual(before);
   });
 });

@@ -16,7 +16,7 @@ test("Auto Scaling takes 5 of 20 nodes away under traffic: no request is lost, a
   expect(lostByTheProduct(losses, SHORT_SPARES)).toEqual([]);
   expect(sent).toBeGreaterThan(500);
   expect(
-    linesOf(child, "the hook is completed")
+    linesOf(child, "hook completed")
       .map(({ node }) => node)
       .sort(),
   ).toEqual(ids);

@@ -86,7 +86,7 @@ test("a plan says beforehand what waits for the quota, and what that leaves no t
   expect(plan.registrations.filter(({ shortByMs }) => shortByMs > 0).length).toBeGreaterThan(0);
   expect(plan.registrations.every(({ waitMs, shortByMs }) => shortByMs === 0 || waitMs > 0)).toBe(true);
   expect(plan.warnings).toEqual([
-    expect.stringContaining("lets the last pool be told after 25 s"),
+    expect.stringContaining("delays the last deregistration by 25 s"),
     expect.stringContaining("traffic may be lost"),
   ]);
 });

@@ -146,21 +146,21 @@ describe("the service's log", () => {
     const answer = await (
       await fetch(`${url}/drain`, { method: "POST", headers: bearer, body: JSON.stringify({ id: ids[0] }) })
     ).json();
-    await child.line(/"msg":"answered"/);
+    await child.line(/"msg":"request answered"/);
     const lines = child.output
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
     const steps = lines.filter(({ drain }) => drain === (answer as { drainId: string }).drainId);
     expect(steps.every(({ node, time }) => node === ids[0] && !Number.isNaN(Date.parse(time)))).toBe(true);
-    expect(steps.map(({ msg }) => msg).filter((msg) => msg === "released")).toHaveLength(4);
-    expect(steps.find(({ msg, pool }) => msg === "deregistered, holding" && pool === "web")).toMatchObject({
+    expect(steps.map(({ msg }) => msg).filter((msg) => msg === "target released")).toHaveLength(4);
+    expect(steps.find(({ msg, pool }) => msg === "target deregistered" && pool === "web")).toMatchObject({
       kind: "alb",
       loadBalancer: "alb",
       pool: "web",
       target: `${ids[0]}:31000`,
     });
-    expect(steps.at(-1)).toMatchObject({ msg: "drained: the node can go", outcome: "drained" });
+    expect(steps.at(-1)).toMatchObject({ msg: "drain completed", outcome: "drained" });
   });
 });
 
@@ -172,9 +172,9 @@ describe("a repeated or abandoned request", () => {
     const gone = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer, signal: leaving.signal }).catch(
       () => "left",
     );
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
     const second = fetch(`${url}/drain?ip=10.0.0.1`, { method: "POST", headers: bearer });
-    await child.line(/another request joined/);
+    await child.line(/"drain joined"/);
     leaving.abort();
     expect(await gone).toBe("left");
     expect((await second).status).toBe(200);
@@ -189,10 +189,10 @@ describe("SIGTERM", () => {
     const { ids, env } = await cluster();
     const { child, url } = await startService({ ...env, ...slow });
     const running = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer });
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
 
     child.signal("SIGTERM");
-    await child.line(/"stopping/);
+    await child.line(/"shutdown started"/);
     const refused = await fetch(`${url}/drain?id=${ids[1]}`, { method: "POST", headers: bearer });
     expect(refused.status).toBe(503);
     expect((await fetch(`${url}/health`)).status).toBe(200);
@@ -209,7 +209,7 @@ describe("SIGTERM", () => {
     const { ids, env } = await cluster();
     const { child, url } = await serveHere({ ...env, ...slow, SHUTDOWN_GRACE: "0.2" });
     const running = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer });
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
     child.signal("SIGTERM");
     expect((await running).status).toBe(503);
     expect((await child.finished).code).toBe(0);
@@ -245,7 +245,7 @@ describe("a service that can't start says why, in one line for each problem, and
   test("missing and contradictory variables", async () => {
     const { code, stderr } = await runHere([], { SECRET, SECRET_FILE: "/x", TIMEOUT: "x" }, { program: "service" });
     expect(stderr).toBe(
-      "hasta-la-vista: 3 problems:\n  CLOUDPROVIDER is not set: the cloud to work with: aws\n  TIMEOUT is 'x': give seconds from 1 to 86400, such as 60\n  SECRET and SECRET_FILE are both set: keep one\n",
+      "hasta-la-vista: 3 problems:\n  CLOUDPROVIDER is not set: give aws\n  TIMEOUT is 'x': give seconds from 1 to 86400, such as 60\n  SECRET and SECRET_FILE are both set: set only one\n",
     );
     expect(code).toBe(2);
   });
@@ -257,9 +257,7 @@ describe("a service that can't start says why, in one line for each problem, and
     const { port } = server.address() as { port: number };
     const env = { SECRET, CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: String(port) };
     const { code, stderr } = await runHere([], env, { program: "service" });
-    expect(stderr).toBe(
-      `hasta-la-vista: PORT is ${port}, which somebody else listens on at 127.0.0.1: set another one\n`,
-    );
+    expect(stderr).toBe(`hasta-la-vista: PORT is ${port}, which is already in use on 127.0.0.1: set another port\n`);
     expect(code).toBe(2);
   });
 });
@@ -291,7 +289,7 @@ test("the service lives on after an AWS that can't be reached", async () => {
   const { child, url } = await serveHere({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
   const unreachable = await fetch(`${url}/drain?id=i-00000000000000001`, { method: "POST", headers: bearer });
   expect(unreachable.status).toBe(502);
-  expect(JSON.parse(await child.line(/"not drained"/))).toMatchObject({
+  expect(JSON.parse(await child.line(/"request failed"/))).toMatchObject({
     asked: { id: "i-00000000000000001" },
     code: "unreachable",
   });

@@ -35,7 +35,7 @@ describe("a caller who does not wait", () => {
     });
     expect(accepted.status).toBe(202);
     const { drainId } = (await accepted.json()) as { drainId: string };
-    await child.line(/"planned"/);
+    await child.line(/"drain planned"/);
     const drain = await fetch(new URL(accepted.headers.get("location") ?? "", url), { headers: bearer });
     expect(await drain.json()).toMatchObject({ drainId });
     const status = await fetch(`${url}/nodes/${ID}`, { headers: bearer });
@@ -49,7 +49,7 @@ describe("a caller who does not wait", () => {
         registrations: [{ kind: "nlb", pool: "tcp", state: "holding", holdSeconds: 600 }],
       },
     });
-    expect(JSON.parse(await child.line(/"draining"/))).toMatchObject({
+    expect(JSON.parse(await child.line(/"drain started"/))).toMatchObject({
       drain: drainId,
       node: ID,
       reason: "spot warning",
@@ -65,7 +65,7 @@ describe("a caller who does not wait", () => {
     expect(await hasty.json()).toMatchObject({
       outcome: { status: "deadline-passed", limit: { reason: "timeout" }, registrations: [{ state: "holding" }] },
     });
-    expect(JSON.parse(await child.line(/another request joined/))).toMatchObject({ reason: "hasty" });
+    expect(JSON.parse(await child.line(/"drain joined"/))).toMatchObject({ reason: "hasty" });
     const status = await fetch(`${url}/nodes/10.0.0.1`, { headers: bearer });
     expect(await status.json()).toMatchObject({ drain: { reasons: ["hasty"], registrations: [{ state: "holding" }] } });
     expect(child.output).not.toContain('"outcome":"deadline-passed"');
@@ -75,14 +75,14 @@ describe("a caller who does not wait", () => {
 describe("the service's readiness", () => {
   test("comes with the first check, and goes with SIGTERM, while the service is still alive", async () => {
     const { child, url } = await service();
-    await child.line(/"ready: AWS allows what a drain reads"/);
+    await child.line(/"access check passed"/);
     const ready = await fetch(`${url}/ready`);
     expect([ready.status, await ready.json()]).toEqual([200, { status: "ready", checkedAt: expect.any(String) }]);
 
     const running = fetch(`${url}/drain?id=${ID}`, { method: "POST", headers: bearer });
-    await child.line(/"deregistered, holding"/);
+    await child.line(/"target deregistered"/);
     child.signal("SIGTERM");
-    await child.line(/"stopping/);
+    await child.line(/"shutdown started"/);
     const stopping = await fetch(`${url}/ready`);
     expect([stopping.status, await stopping.json()]).toEqual([503, expect.objectContaining({ reason: "stopping" })]);
     expect((await fetch(`${url}/health`)).status).toBe(200);
@@ -111,7 +111,7 @@ describe("the service's readiness", () => {
       "missing credentials",
       { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
       undefined,
-      "the service has no valid AWS credentials: its log says where it looked",
+      "the service has no valid AWS credentials: give its pod or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID",
       /"no valid AWS credentials for ec2:DescribeInstances/,
     ],
     [
@@ -146,10 +146,13 @@ test("a bad request is logged with what is wrong, and without what was sent", as
   const { child, url } = await service();
   const mistyped = "another-thing-that-nobody-may-see";
   await fetch(`${url}/drain?id=${mistyped}&pw=${SECRET}`, { method: "POST" });
-  expect(JSON.parse(await child.line(/"answered"/))).toMatchObject({ status: 400, problem: "id: not of its form" });
+  expect(JSON.parse(await child.line(/"request answered"/))).toMatchObject({
+    status: 400,
+    problem: "id: not of its form",
+  });
   expect(child.output).not.toContain(mistyped);
   await fetch(`${url}/drain?node=${SECRET}&pw=${SECRET}`, { method: "POST" });
-  expect(await child.line(/the secret stands where others will see it/)).toContain('"answered"');
+  expect(await child.line(/the secret is in a part of the request that is logged/)).toContain('"request answered"');
 });
 
 test("SIGTERM ends the service at once though a check of AWS hangs", async () => {

@@ -63,7 +63,7 @@ describe("the service with TLS", () => {
     const { url, caFile } = await service();
     const unknown = await runCli(["drain", ID, "--server", url], { SECRET });
     expect(unknown.stderr).toMatch(
-      /unable to verify the first certificate.*: name its authority's file in NODE_EXTRA_CA_CERTS\n$/,
+      /not from a known authority \(.*\): name the file of its authority in NODE_EXTRA_CA_CERTS\n$/,
     );
     expect(unknown.code).toBe(1);
     const known = await runCli(["drain", ID, "--server", url], { SECRET, NODE_EXTRA_CA_CERTS: caFile });
@@ -113,7 +113,7 @@ describe("the service that wants clients' certificates", () => {
     expect(without).toMatchObject({
       code: 2,
       stderr:
-        "hasta-la-vista: the service answered 403: a client certificate is needed, by an authority that the service trusts\n",
+        "hasta-la-vista: the service answered 403: no valid client certificate was presented: use one that an authority in TLS_CLIENT_CA_FILE has issued\n",
     });
     const files = await identityFiles("client", clients.sign("a caller"));
     expect(await runCli(["status", ID, "--server", url], { ...env, ...files })).toMatchObject({ code: 0, stderr: "" });

@@ -48,23 +48,23 @@ describe("watch, on a node,", () => {
     async (program) => {
       const { world, env, instance, metadata, registered } = await scene();
       const child = new Child(program, ["watch"], { ...metadata, ...env });
-      expect(await told(child, /"watching this machine's metadata"/)).toMatchObject({ node: ID, region: "eu-west-1" });
+      expect(await told(child, /"watch started"/)).toMatchObject({ node: ID, region: "eu-west-1" });
       world.interruptions.interrupt(instance);
-      expect(await told(child, /"this machine will go away"/)).toMatchObject({
+      expect(await told(child, /"notice received"/)).toMatchObject({
         level: "warn",
-        kind: "spot-interruption",
+        event: "spot-interruption",
         node: ID,
         reason: "spot interruption: terminate",
         deadline: expect.stringMatching(/^\d{4}-.*Z$/),
       });
-      expect(await told(child, /"planned"/)).toMatchObject({ registrations: 3 });
-      await child.line(/"drained: the node can go"/);
+      expect(await told(child, /"drain planned"/)).toMatchObject({ registrations: 3 });
+      await child.line(/"drain completed"/);
       expect(registered()).toEqual([]);
       child.signal("SIGTERM");
       const { stdout, ...end } = await child.finished;
       expect(end).toEqual(QUIET_END);
       // Once, though the notice stands there on each look.
-      expect(stdout.match(/"draining"/g)).toHaveLength(1);
+      expect(stdout.match(/"drain started"/g)).toHaveLength(1);
       expect(stdout).toMatch(/"stopped"/);
     },
   );
@@ -74,13 +74,13 @@ describe("watch, on a node,", () => {
     const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [ID], hooks: [HOOK] });
     restrictChildren(simulator, { TERMINATION_HOOK: "drain" }, { for: "watch" });
     const child = watch(env, ["--termination-hook", "drain", "--log-level", "debug"]);
-    await child.line(/"watching this machine's metadata"/);
+    await child.line(/"watch started"/);
     world.beginScaleIn(group, instance);
-    expect(await told(child, /"this machine will go away"/)).toMatchObject({ reason: "Auto Scaling: Terminated" });
-    await child.line(/"the hook waits on"/);
-    await child.line(/"drained: the node can go"/);
+    expect(await told(child, /"notice received"/)).toMatchObject({ reason: "Auto Scaling: Terminated" });
+    await child.line(/"hook heartbeat sent"/);
+    await child.line(/"drain completed"/);
     expect(registered()).toEqual([]);
-    expect(await told(child, /"the hook is completed: Auto Scaling may go on"/)).toMatchObject({
+    expect(await told(child, /"hook completed"/)).toMatchObject({
       node: ID,
       group: "workers",
       hook: "drain",
@@ -93,16 +93,16 @@ describe("watch, on a node,", () => {
     const { child: service, url } = await startService({ ...env, SECRET });
     const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined };
     const child = watch({ SECRET, ...none }, ["--server", url]);
-    await child.line(/"the service answers, and takes the secret"/);
+    await child.line(/"service check passed"/);
     world.interruptions.interrupt(instance, { action: "stop" });
-    expect(await told(child, /"drained by the service: the machine can go"/)).toMatchObject({
+    expect(await told(child, /"remote drain completed"/)).toMatchObject({
       node: ID,
       reason: "spot interruption: stop",
       outcome: "drained",
       drain: expect.stringMatching(/^d-/),
     });
     expect(registered()).toEqual([]);
-    expect(JSON.parse(await service.line(/"draining"/))).toMatchObject({ reason: "spot interruption: stop" });
+    expect(JSON.parse(await service.line(/"drain started"/))).toMatchObject({ reason: "spot interruption: stop" });
     child.signal("SIGTERM");
     expect(await child.finished).toMatchObject(QUIET_END);
   });
@@ -113,9 +113,9 @@ describe("watch, on a node,", () => {
     // Of the two nodes in each pool none may go.
     const { url } = await startService({ ...env, SECRET, MIN_HEALTHY: "2", GUARD_WAIT: "0" });
     const child = watch({ SECRET }, ["--server", url]);
-    await child.line(/"the service answers, and takes the secret"/);
+    await child.line(/"service check passed"/);
     world.beginScaleIn(group, instance);
-    expect(await told(child, /"drained by the service: the machine can go"/)).toMatchObject({
+    expect(await told(child, /"remote drain completed"/)).toMatchObject({
       reason: "Auto Scaling: Terminated",
     });
     expect(registered()).toEqual([]);
@@ -127,13 +127,13 @@ describe("watch, on a node,", () => {
     first.signal("SIGTERM");
     await first.finished;
     const child = watch({ SECRET }, ["--server", url]);
-    await child.line(/"the service would not drain now"/);
+    await child.line(/"service check failed"/);
     world.interruptions.interrupt(instance);
-    expect(await told(child, /"not drained, will ask again"/)).toMatchObject({
-      problem: expect.stringMatching(/could not ask the service at http.*ECONNREFUSED/),
+    expect(await told(child, /"remote drain failed"/)).toMatchObject({
+      error: expect.stringMatching(/could not ask the service at http.*ECONNREFUSED/),
     });
     await startService({ ...env, SECRET, PORT: new URL(url).port });
-    await child.line(/"drained by the service: the machine can go"/);
+    await child.line(/"remote drain completed"/);
     expect(registered()).toEqual([]);
   });
 
@@ -141,9 +141,9 @@ describe("watch, on a node,", () => {
     const { env, watch } = await scene();
     const { url } = await startService({ ...env, SECRET });
     const child = watch({ SECRET: "another-secret-nobody-may-see" }, ["--server", url]);
-    expect(await told(child, /"the service would not drain: it refuses to be asked"/)).toMatchObject({
+    expect(await told(child, /"service check failed"/)).toMatchObject({
       status: 403,
-      problem: expect.stringMatching(/the secret is wrong/),
+      error: expect.stringMatching(/the secret is wrong/),
     });
   });
 
@@ -151,8 +151,8 @@ describe("watch, on a node,", () => {
     const { world, env, instance, registered, watch } = await scene();
     const child = watch({ ...env, DRYRUN: "true" });
     world.interruptions.interrupt(instance);
-    await child.line(/"this machine will go away"/);
-    await child.line(/"dry run: nothing was changed"/);
+    await child.line(/"notice received"/);
+    await child.line(/"dry run completed"/);
     expect(registered()).toHaveLength(2);
   });
 
@@ -163,7 +163,7 @@ describe("watch, on a node,", () => {
       document: { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "ec2:*", Resource: "*" }] },
     });
     const child = watch(env);
-    expect(await told(child, /"a drain would fail until this is mended"/)).toMatchObject({ code: "access-denied" });
+    expect(await told(child, /"access check failed"/)).toMatchObject({ code: "access-denied" });
   });
 
   test("ends with code 2 where the configured region is not the machine's", async () => {
@@ -177,9 +177,9 @@ describe("watch, on a node,", () => {
 
   test("waits for instance metadata that is not there, says why, and ends at SIGTERM", async () => {
     const child = startHere(["watch"], { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
-    expect(await told(child, /"instance metadata can't be read, trying again"/)).toMatchObject({
+    expect(await told(child, /"metadata read failed"/)).toMatchObject({
       code: "unreachable",
-      error: expect.stringMatching(/PUT \/latest\/api\/token: connect ECONNREFUSED 127\.0\.0\.1:1/),
+      error: expect.stringMatching(/PUT \/latest\/api\/token: could not be reached \(ECONNREFUSED\)/),
     });
     child.signal("SIGTERM");
     expect(await child.finished).toMatchObject(QUIET_END);

@@ -8,12 +8,14 @@ describe("an event of a rule", () => {
     await answerRule(hookEvent());
     expect(elapsed()).toBe(300);
     expect(isWaiting()).toBe(false);
-    expect(said()).toContain("the hook is completed: Auto Scaling may go on");
+    expect(said()).toContain("hook completed");
   });
 
   test("fails the invocation that has no time for it, which says what to use instead, and is held from then on", async () => {
     const { region, hookEvent, answerRule, elapsed } = await lambdaScene();
-    await expect(answerRule(hookEvent(), 130)).rejects.toThrow(/time is up, .* need the queue$/);
+    await expect(answerRule(hookEvent(), 130)).rejects.toThrow(
+      /^the invocation ended before .* use the queue for holds/,
+    );
     await answerRule(hookEvent(), 900);
     expect(elapsed()).toBe(300);
     expect(region.callsOf("DeregisterTargets")).toHaveLength(1);
@@ -31,7 +33,7 @@ describe("an event of a rule", () => {
     const { hookEvent, answerRule } = await lambdaScene();
     const detail = { ...hookEvent().detail, EC2InstanceId: "node" };
     await expect(answerRule({ ...hookEvent(), detail })).rejects.toThrow(
-      /no event that announces .*EC2InstanceId is 'node'/,
+      /the event does not announce .*EC2InstanceId is 'node'/,
     );
     for (const event of [undefined, null, 1, []]) await expect(answerRule(event)).rejects.toThrow(TypeError);
   });
@@ -40,6 +42,6 @@ describe("an event of a rule", () => {
     const { region, hookEvent, answerRule, said } = await lambdaScene();
     await answerRule({ ...hookEvent(), source: "aws.s3", "detail-type": "Object Created" });
     expect(region.calls).toEqual([]);
-    expect(said()).toEqual(["asks for nothing"]);
+    expect(said()).toEqual(["message ignored"]);
   });
 });

@@ -1,9 +1,11 @@
 import { Readable } from "node:stream";
 import { DescribeAutoScalingInstancesCommand } from "@aws-sdk/client-auto-scaling";
+import { expect } from "vitest";
 import { createAutoScalingClient } from "../../src/aws/event-clients.ts";
 import { createHandlers } from "../../src/lambda/handlers.ts";
 import type { SqsRecord } from "../../src/lambda/sqs-handler.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
+import { unlistedIn } from "../support/listed-lines.ts";
 import { printedFor } from "../support/printed-policy.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
@@ -70,7 +72,10 @@ export async function lambdaScene(environment: Readonly<Record<string, string>> 
     environment: { AWS_REGION: world.region, MIN_HEALTHY: "0", QUOTA_SHARE: "100", ...environment },
     clock,
     aws: { ...aws, credentials, requestHandler: requestHandler as never },
-    write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>),
+    write: (line) => {
+      expect(unlistedIn(line)).toEqual([]);
+      lines.push(JSON.parse(line) as Record<string, unknown>);
+    },
   });
   const start = clock.now();
   const context = (seconds: number) => {

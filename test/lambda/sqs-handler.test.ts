@@ -12,7 +12,7 @@ describe("a batch of a queue's messages", () => {
     expect(region.callsOf("CompleteLifecycleAction").map((params) => params.get("LifecycleActionResult"))).toEqual([
       "CONTINUE",
     ]);
-    expect(said()).toContain("the hook is completed: Auto Scaling may go on");
+    expect(said()).toContain("hook completed");
   });
 
   test("comes back at once when the invocation is too short, and is held from the first time on", async () => {
@@ -44,10 +44,10 @@ describe("a batch of a queue's messages", () => {
     const { lines, record, hookEvent, answer, nodes } = await lambdaScene();
     await answer([record(hookEvent()), record("no JSON", { id: "m-2" })]);
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: "info", messageId: "m-1", node: nodes[0].id, msg: "a departure is announced" }),
+      expect.objectContaining({ level: "info", messageId: "m-1", node: nodes[0].id, msg: "termination announced" }),
     );
     expect(lines).toContainEqual(
-      expect.objectContaining({ level: "warn", messageId: "m-2", problem: expect.stringContaining("JSON") }),
+      expect.objectContaining({ level: "warn", messageId: "m-2", error: expect.stringContaining("JSON") }),
     );
     expect(lines.every(({ time }) => /^\d{4}-\d\d-\d\dT/.test(String(time)))).toBe(true);
   });
@@ -57,7 +57,7 @@ describe("a batch of a queue's messages", () => {
     const answered = region.intercept;
     region.intercept = (call) =>
       call.action.startsWith("Describe") ? elbError("AccessDenied", "no", 403) : answered(call);
-    await expect(answer([record(hookEvent())])).rejects.toThrow("they come back");
+    await expect(answer([record(hookEvent())])).rejects.toThrow("SQS redelivers them");
     expect(givenBack).toEqual([30]);
     expect(region.callsOf("CompleteLifecycleAction")).toEqual([]);
   });
@@ -70,13 +70,13 @@ describe("a batch of a queue's messages", () => {
 
   test("is left to others where its machine is in another region", async () => {
     const { record, hookEvent, answer, region, said } = await lambdaScene();
-    await expect(answer([record({ ...hookEvent(), region: "us-east-1" })])).rejects.toThrow("they come back");
+    await expect(answer([record({ ...hookEvent(), region: "us-east-1" })])).rejects.toThrow("SQS redelivers them");
     expect(region.calls.filter(({ action }) => action !== "")).toEqual([]);
-    expect(said()).toContain("announces a departure in another region");
+    expect(said()).toContain("announcement skipped");
   });
 
   test("is refused by name when it is none", () => {
     for (const event of [undefined, null, "text", {}, { Records: [{}] }, { Records: [{ messageId: 1 }] }])
-      expect(() => sqsRecords(event)).toThrow(/this handler answers batches of an SQS queue, and got /);
+      expect(() => sqsRecords(event)).toThrow(/this handler takes batches of an SQS queue, and was invoked with /);
   });
 });

@@ -65,7 +65,9 @@ describe("the ledger's file", () => {
       const { folder, path, drains, text } = await written();
       await writeFile(path, text.slice(0, -bytes));
       const { ledger, findings, close } = await opened(folder);
-      expect(findings).toEqual([expect.stringMatching(/last line of the ledger has no end.*\d+ bytes are left out/)]);
+      expect(findings).toEqual([
+        expect.stringMatching(/last line of the ledger is incomplete.*\d+ bytes were dropped/),
+      ]);
       expect(await ledger.read("d-2", never)).toEqual(drains[1]?.slice(0, -1));
       await ledger.append(new EntriesOf("d-3").accepted());
       await close();
@@ -79,7 +81,7 @@ describe("the ledger's file", () => {
     const { folder, path, drains } = await written();
     await appendFile(path, Buffer.alloc(5_000));
     const { ledger, findings } = await opened(folder);
-    expect(findings).toEqual([expect.stringContaining("5000 bytes are left out")]);
+    expect(findings).toEqual([expect.stringContaining("5000 bytes were dropped")]);
     expect(await ledger.read("d-2", never)).toEqual(drains[1]);
   });
 
@@ -100,7 +102,7 @@ describe("the ledger's file", () => {
       const { ledger, findings, close } = await opened(folder);
       const aside = (await readdir(folder)).find((name) => name.includes("damaged")) ?? "";
       expect(findings).toEqual([
-        `the ledger can't be read in line 3: the file is kept as ${join(folder, aside)}, and the ledger goes on without`,
+        `these lines of the ledger can't be read: 3: the damaged file was kept as ${join(folder, aside)}, and the ledger continues without them`,
       ]);
       expect(await readFile(join(folder, aside), "utf8")).toBe(lines.join("\n"));
       expect(await ledger.read("d-1", never)).toEqual(drains[0]?.filter(({ n }) => n !== 3));
@@ -114,7 +116,9 @@ describe("the ledger's file", () => {
     const { folder, path, text } = await written();
     await writeFile(path, `${"spoilt\n".repeat(30)}${text}`);
     const { findings } = await opened(folder);
-    expect(findings).toEqual([expect.stringMatching(/in line 1, 2, 3, .*, 20 and 10 more: the file is kept as/)]);
+    expect(findings).toEqual([
+      expect.stringMatching(/can't be read: 1, 2, 3, .*, 20 and 10 more: the damaged file was kept as/),
+    ]);
   });
 });
 
@@ -128,7 +132,7 @@ describe("the ledger's folder", () => {
   test("is one process's at a time", async () => {
     const folder = await stateDir();
     const first = await opened(folder);
-    expect(await refusal(folder)).toBe("another process uses it: give each a directory of its own");
+    expect(await refusal(folder)).toBe("another process uses it: give each process its own directory");
     await first.close();
     await opened(folder);
   });
@@ -154,17 +158,17 @@ describe("the ledger's folder", () => {
 
   test("has to be there, a directory, and without somebody else's lock", async () => {
     const folder = await stateDir();
-    expect(await refusal(join(folder, "none"))).toBe("there is no such directory: make it");
+    expect(await refusal(join(folder, "none"))).toBe("the directory does not exist: create it");
     await writeFile(join(folder, "file"), "");
     expect(await refusal(join(folder, "file"))).toBe("it is not a directory");
-    expect(await refusal(join(folder, "file", "below"))).toBe("there is no such directory: make it");
+    expect(await refusal(join(folder, "file", "below"))).toBe("the directory does not exist: create it");
     await writeFile(join(folder, "lock"), "");
-    expect(await refusal(folder)).toBe("'lock' in there is not ours: remove it");
+    expect(await refusal(folder)).toBe("'lock' in it is not a lock of this program: remove it");
   });
 
   test.skipIf(process.getuid?.() === 0)("has to be writable", async () => {
     const folder = await stateDir();
     await chmod(folder, 0o500);
-    expect(await refusal(folder)).toBe("this user may not write there (EACCES)");
+    expect(await refusal(folder)).toBe("this user has no permission to write there (EACCES)");
   });
 });

@@ -125,6 +125,11 @@ export class ModelCloud implements CloudProvider {
     return this.#healthReads.learn(pool, askedAt, shownAt);
   }
 
+  /** How pools work is known here without asking. */
+  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    return this.healthOf(pool, notBefore, by);
+  }
+
   describe({ id }: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     const pool = this.#options.world.poolOf(id);
     return this.#call("describe", by, pool, (at) =>

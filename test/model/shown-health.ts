@@ -53,13 +53,18 @@ export class HealthReads {
     if (known !== undefined && known.at > askedAt) return known;
     const isGone = (pool.vanishedAt ?? Number.POSITIVE_INFINITY) <= shownAt;
     const all = isGone ? [] : [...pool.targets.values()];
-    const listed = all.filter((target) => world.shown(target, shownAt).state !== "absent");
+    const stateOf = (target: (typeof all)[number]) => world.shown(target, shownAt).state;
+    const listed = all.filter((target) => stateOf(target) !== "absent");
     const fare = new Map(listed.map((target) => [target, world.isHealthy(target, shownAt)]));
     healths.add(pool, { life, askedAt, arrivedAt: clock.now(), listed: fare });
     const zones = new Map(listed.map((target) => [target.name, world.zoneOf(target)]));
     const health = {
       at: askedAt,
-      targets: listed.map((target) => ({ target: target.name, isHealthy: fare.get(target) === true })),
+      targets: listed.map((target) => ({
+        target: target.name,
+        state: stateOf(target),
+        isHealthy: fare.get(target) === true,
+      })),
       countNodes: () => new Set(listed.map(({ registeredBy }) => registeredBy)).size,
       ...(pool.isZonal ? { zoneOf: (target: string) => zones.get(target) } : {}),
     };

@@ -56,7 +56,7 @@ describe("the bundle for Lambda", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.at(-1)).toEqual({ answer: null });
-    expect(lines.filter(({ msg }) => msg === "released")).toHaveLength(3);
+    expect(lines.filter(({ msg }) => msg === "target released")).toHaveLength(3);
     for (const group of world.targetGroups.values())
       expect(group.listed(world.clock.now()).filter(({ id, deregisteredAt }) => id === ID && !deregisteredAt)).toEqual(
         [],

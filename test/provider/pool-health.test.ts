@@ -154,6 +154,8 @@ describe("AWS is asked how a pool's targets fare", () => {
     expect(region.calls.map(({ action }) => action).sort()).toEqual([
       "DescribeInstanceHealth",
       "DescribeInstances",
+      // The classic one's, and the NLB's.
+      "DescribeLoadBalancerAttributes",
       "DescribeLoadBalancerAttributes",
       "DescribeTargetGroupAttributes",
       "DescribeTargetHealth",

@@ -125,7 +125,7 @@ test.each(["target group", "classic load balancer"])(
         : undefined;
     const refused = await register(region, found);
     expect([...refused].map(([target, why]) => [target, why?.code])).toEqual([[found[1]?.target, "not-registered"]]);
-    expect([...refused.values()][0]?.message).toMatch(/^AWS refuses it: /);
+    expect([...refused.values()][0]?.message).toMatch(/^AWS refused it: /);
   },
 );
 
@@ -139,7 +139,7 @@ test.each(["target group", "classic load balancer"])("a pool that has vanished i
   region.world.classics.clear();
   await expect(register(region, [found])).rejects.toMatchObject({
     code: "not-registered",
-    message: expect.stringContaining("does not exist any more"),
+    message: expect.stringContaining("no longer exists"),
   });
 });
 
@@ -175,9 +175,9 @@ test("what keeps a registration from being made again is known beforehand, each 
       /foreign is in vpc-0fed\w+, and the node in/,
     ],
     [{ ...inOwn, pool: { kind: "classic", id: "far", name: "far" }, target: node.id }, /far is in vpc-0fed/],
-    [{ ...inOwn, pool: { ...inOwn.pool, id: `${own.arn}0` } }, /web does not exist any more/],
+    [{ ...inOwn, pool: { ...inOwn.pool, id: `${own.arn}0` } }, /web no longer exists/],
     [{ ...inOwn, target: `${other.id}:30080` }, /is another machine than/],
-    [{ ...inPods, target: "10.0.0.99:30080" }, /10\.0\.0\.99 is not an address of i-\w+ any more/],
+    [{ ...inPods, target: "10.0.0.99:30080" }, /10\.0\.0\.99 is no longer an address of i-\w+/],
   ];
   const { provider } = undoingProviderOf(region);
   const obstacles = await provider.obstacles(machine, [inOwn, inPods, ...wrong.map(([one]) => one)], FOR_NOBODY);

@@ -137,7 +137,7 @@ test("CLUSTERNAME tells which of several instances at one address is meant", asy
   expect((await provider.resolve({ by: "ip", value: "10.0.0.1" }, never)).id).toBe(b.id);
 });
 
-test("an address that fits several instances of the same cluster stays ambiguous", async () => {
+test("an address that matches several instances of the same cluster stays ambiguous", async () => {
   const { region, a, b } = twins();
   region.node({ vpcId: "vpc-0aaaaaaaaaaaaaaaa", privateIp: "10.0.0.1", tags: { KubernetesCluster: "other" } });
   const { code, message } = await refusal(region, { by: "ip", value: "10.0.0.1" }, { clusterName: "demo" });

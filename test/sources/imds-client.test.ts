@@ -65,16 +65,30 @@ describe("instance metadata is read", () => {
 describe("a read of instance metadata fails", () => {
   const answers = (answer: Partial<MetadataAnswer>) => () => answer;
   test.each([
-    ["when tokens are refused for ever", "GET", 401, "", "cloud-error", /answered 401, and not as IMDSv2 does/],
-    ["when it is throttled", "GET", 429, "", "throttled", /answered 429: too often/],
-    ["when it is busy", "GET", 503, "", "throttled", /answered 503: too often/],
+    [
+      "when tokens are refused for ever",
+      "GET",
+      401,
+      "",
+      "cloud-error",
+      /answered 401, which IMDSv2 does not: check the endpoint/,
+    ],
+    ["when it is throttled", "GET", 429, "", "throttled", /answered 429: too many requests/],
+    ["when it is busy", "GET", 503, "", "throttled", /answered 503: too many requests/],
     ["when it breaks", "GET", 500, "", "unavailable", /answered 500/],
     ["when it redirects", "GET", 302, "", "cloud-error", /answered 302/],
-    ["when it is switched off", "PUT", 403, "", "cloud-error", /switched off for this instance\?/],
-    ["where there is only the first version", "PUT", 404, "", "cloud-error", /answered 404, and not as IMDSv2 does/],
-    ["when the token is no token", "PUT", 200, "a\nb", "cloud-error", /answered no token/],
-    ["when the token is empty", "PUT", 200, "", "cloud-error", /answered no token/],
-    ["when the token has no end", "PUT", 200, "x".repeat(1_025), "cloud-error", /answered no token/],
+    ["when it is switched off", "PUT", 403, "", "cloud-error", /check that instance metadata is enabled/],
+    [
+      "where there is only the first version",
+      "PUT",
+      404,
+      "",
+      "cloud-error",
+      /answered 404, which IMDSv2 does not: check the endpoint/,
+    ],
+    ["when the token is no token", "PUT", 200, "a\nb", "cloud-error", /returned no token/],
+    ["when the token is empty", "PUT", 200, "", "cloud-error", /returned no token/],
+    ["when the token has no end", "PUT", 200, "x".repeat(1_025), "cloud-error", /returned no token/],
   ] as const)("%s", async (_, method, status, body, code, says) => {
     const { imds, read } = scene();
     const answer = answers({ status, body });
@@ -98,7 +112,9 @@ describe("a read of instance metadata fails", () => {
     const reading = new ImdsClient({ clock, send }).read(LIFECYCLE, newAbort().signal);
     await expect(clock.run(reading)).rejects.toMatchObject({
       code: "unreachable",
-      message: expect.stringMatching(/no answer within 2 s: a pod needs hostNetwork, or a hop limit of 2/),
+      message: expect.stringMatching(
+        /no answer within 2 s: give the pod hostNetwork, or its instance a metadata hop limit of 2/,
+      ),
     });
     expect([clock.elapsedMs, sent?.aborted]).toEqual([2_000, true]);
   });

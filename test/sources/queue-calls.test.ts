@@ -58,7 +58,7 @@ describe("over the wire", () => {
     await remove();
     await expect(calls.receive(60, never, never)).rejects.toMatchObject({
       code: "cloud-error",
-      message: expect.stringContaining("there is no such queue for sqs:ReceiveMessage: check QUEUE"),
+      message: expect.stringContaining("the queue does not exist for sqs:ReceiveMessage: check QUEUE"),
     });
   });
 });

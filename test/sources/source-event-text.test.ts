@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { DrainError } from "../../src/drain/errors.ts";
+import { LOG_LINES } from "../../src/observe/log-lines.ts";
 import { sourceLine } from "../../src/sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "../../src/sources/source-events.ts";
+import { unlistedIn } from "../support/listed-lines.ts";
 
 const error = new DrainError("access-denied", "AWS denied it");
 const action = { groupName: "workers", hookName: "drain", token: "87654321-4321-4321-4321-210987654321" };
@@ -33,11 +35,11 @@ const ROWS: readonly (readonly [QueueEvent | HookEvent, level: string, about: ob
     },
   ],
   [{ type: "redelivered", messageId }, "info", { messageId: "m-1" }],
-  [{ type: "nothing-asked", messageId, what: "a\u001b[31mb" }, "info", { messageId: "m-1", what: "a?[31mb" }],
+  [{ type: "nothing-asked", messageId, what: "a\u001b[31mb" }, "info", { messageId: "m-1", detail: "a?[31mb" }],
   [
     { type: "malformed", messageId, problem: "why", receives: 3 },
     "warn",
-    { messageId: "m-1", problem: "why", receives: 3 },
+    { messageId: "m-1", error: "why", receives: 3 },
   ],
   [
     { type: "foreign", messageId, announcement: { ...announcement, region: "us-east-1" } },
@@ -73,7 +75,10 @@ const ROWS: readonly (readonly [QueueEvent | HookEvent, level: string, about: ob
 
 describe("the log of a queue", () => {
   test.each(ROWS)("of $type says which message, node and hook, and what was done", (event, level, about) => {
-    expect(sourceLine(event)).toEqual({ level, about, message: expect.stringMatching(/\w/) });
+    const line = sourceLine(event);
+    expect(line.fields).toEqual(about);
+    expect(LOG_LINES[line.message].level).toBe(level);
+    expect(unlistedIn(JSON.stringify({ level, msg: line.message, ...line.fields }))).toEqual([]);
   });
 
   test("says each thing in words of its own, and a hook's token never", () => {

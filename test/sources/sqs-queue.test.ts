@@ -477,7 +477,7 @@ describe("receiving", () => {
       "a queue that does not exist",
       { name: "QueueDoesNotExist" },
       "cloud-error",
-      /no such queue for sqs:ReceiveMessage/,
+      /the queue does not exist for sqs:ReceiveMessage/,
     ],
     ["no permission", { name: "AccessDenied" }, "access-denied", /AWS denied sqs:ReceiveMessage: allow it/],
     ["no network", { code: "ENOTFOUND", hostname: "sqs.nowhere" }, "unreachable", /could not reach sqs\.nowhere/],

@@ -1,5 +1,6 @@
 import { type SpawnOptions, spawn } from "node:child_process";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
+import { unlistedIn } from "./listed-lines.ts";
 import {
   addressOf,
   ENVIRONMENT,
@@ -17,7 +18,10 @@ export interface Program {
   readonly options: Pick<SpawnOptions, "cwd" | "uid" | "gid">;
 }
 
-/** A bundle as a process of its own, which the test's end ends. No secret that it gets may stand in what it writes. */
+/**
+ * A bundle as a process of its own, which the test's end ends. No secret that it gets may stand in what it writes, and it
+ * logs only lines that are listed.
+ */
 export class Child implements Running {
   readonly finished: Promise<Finished>;
   readonly #process;
@@ -45,7 +49,7 @@ export class Child implements Running {
     onTestFinished(async () => {
       this.#process.kill("SIGKILL");
       // Of others' programs some leave children behind, which keep the outputs open.
-      if (typeof program === "string") await this.finished;
+      if (typeof program === "string") expect(unlistedIn((await this.finished).stdout)).toEqual([]);
     });
   }
 

@@ -51,6 +51,7 @@ export class FakeCloud implements CloudProvider {
   readonly recalled = new Map<string, Node>();
   /** Keys of registrations whose address another machine has taken over. */
   readonly movedAway = new Set<string>();
+  readonly #strictlyRead = new Map<string, PoolHealth>();
   /** Keys of registrations that fail their health checks. */
   readonly unhealthy = new Set<string>();
   /** By node id, for pools that are `isZonal`. */
@@ -147,7 +148,17 @@ export class FakeCloud implements CloudProvider {
     return this.knowsHealth ? this.#health(pool) : undefined;
   }
 
-  async healthOf(pool: Pool, _: number, { signal }: CallFor): Promise<PoolHealth> {
+  /** The pool is read by this call, so that `healthOf` has that read to go by. */
+  async strictHealthOf(pool: Pool, _: number, { signal }: CallFor): Promise<PoolHealth> {
+    await this.#record({ method: "healthOf", pool: pool.id }, signal);
+    const health = this.#health(pool);
+    this.#strictlyRead.set(pool.id, health);
+    return health;
+  }
+
+  async healthOf(pool: Pool, notBefore: number, { signal }: CallFor): Promise<PoolHealth> {
+    const read = this.#strictlyRead.get(pool.id);
+    if (read !== undefined && read.at >= notBefore && read.at === this.#clock.now()) return read;
     await this.#record({ method: "healthOf", pool: pool.id }, signal);
     return this.#health(pool);
   }
@@ -229,7 +240,11 @@ export class FakeCloud implements CloudProvider {
     const zones = new Map(here.map(({ registration, nodeId }) => [registration.target, this.zones.get(nodeId)]));
     return {
       at: this.#clock.now(),
-      targets: listed.map((known) => ({ target: known.registration.target, isHealthy: isHealthy(known) })),
+      targets: listed.map((known) => ({
+        target: known.registration.target,
+        state: this.#state(known),
+        isHealthy: isHealthy(known),
+      })),
       countNodes: () => new Set(listed.map(({ nodeId }) => nodeId)).size,
       ...((pool as FakePool).isZonal === true ? { zoneOf: (target: string) => zones.get(target) } : {}),
     };

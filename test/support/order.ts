@@ -26,10 +26,7 @@ export default class Order extends BaseSequencer {
       WAIT_LONGEST.indexOf(relative(root, moduleId).replaceAll("\\", "/"));
     const waiting = files.filter((file) => place(file) !== -1).sort((a, b) => place(a) - place(b));
     const computing = files.filter((file) => place(file) === -1);
-    // Last, for a worker that others share ends when one of them comes.
-    const alone = computing.filter(({ project }) => project.config.isolate);
-    const shared = computing.filter((file) => !alone.includes(file));
-    return [...spread(waiting, shared, Math.max(1, maxWorkers - 1)), ...alone];
+    return spread(waiting, computing, Math.max(1, maxWorkers - 1));
   }
 }
 

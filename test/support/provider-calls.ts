@@ -60,6 +60,10 @@ export class ProviderCalls {
     return this.provider.knownHealth(pool);
   }
 
+  strictHealthOf(pool: Pool, notBefore: number, signal: AbortSignal): Promise<PoolHealth> {
+    return this.provider.strictHealthOf(pool, notBefore, forNobody(signal));
+  }
+
   healthOf(pool: Pool, notBefore: number, signal: AbortSignal): Promise<PoolHealth> {
     return this.provider.healthOf(pool, notBefore, forNobody(signal));
   }

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { expect, onTestFinished } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import type { SignalName, Streams } from "../../src/cli/call.ts";
+import { unlistedIn } from "./listed-lines.ts";
 import {
   addressOf,
   ENVIRONMENT,
@@ -28,7 +29,7 @@ interface Input {
 
 /**
  * What `Child` is of a bundle, of the same program in this process: a tenth of the work. No secret that it gets may stand
- * in what it writes, and no listener may stay when it has ended.
+ * in what it writes, it logs only lines that are listed, and no listener may stay when it has ended.
  */
 class RunHere implements Running {
   readonly finished: Promise<Finished>;
@@ -70,6 +71,7 @@ class RunHere implements Running {
       const code = await start();
       expect(this.#signals.eventNames()).toEqual([]);
       const { stdout, stderr } = this.#written;
+      expect(unlistedIn(stdout)).toEqual([]);
       return { code, stdout, stderr };
     } finally {
       leave();

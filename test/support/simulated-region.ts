@@ -43,6 +43,8 @@ export class SimulatedRegion {
   intercept: Intercept = () => undefined;
   /** After so long without an answer a call is given up, as the product's own handler does. Absent: never. */
   requestTimeoutMs: number | undefined;
+  /** How long a call and its answer take on the way, together. */
+  latencyMs = 0;
   /** Every call in order: its action, its parameters, and when it came (virtual milliseconds since the start). */
   readonly calls: { readonly action: string; readonly params: URLSearchParams; readonly at: number }[] = [];
   readonly #accessKeys: string[] = [];
@@ -214,10 +216,12 @@ export class SimulatedRegion {
     ) => {
       const params = new URLSearchParams(body);
       const action = params.get("Action") ?? "";
+      if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs / 2, abortSignal);
       const before = this.callsOf(action).length;
       this.calls.push({ action, params, at: this.clock.elapsedMs });
       const intercepted = this.intercept({ action, params, before });
       const answer = intercepted ?? (await this.#call({ body, authorization: sent["authorization"] }, abortSignal));
+      if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs / 2, abortSignal);
       const { status = 200, headers = {}, body: text = "" } = answer;
       return { response: { statusCode: status, headers: { ...headers }, body: Readable.from([text]) } };
     };

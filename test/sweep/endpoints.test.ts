@@ -51,23 +51,23 @@ const SECRETS: readonly Row[] = [
   stranger("a token in the wrong case", "", [BEARER.toUpperCase()], 403, /^the secret is wrong$/),
   stranger("a quoted token", "", [`Authorization: Bearer "${SECRET}"`], 403, /^the secret is wrong$/),
   stranger("a wrong token beside the right pw", `?pw=${SECRET}`, ["Authorization: Bearer wrong"], 403, /is wrong$/),
-  stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers came, send one$/),
-  stranger("a wrong token and the right one", "", ["Authorization: Bearer wrong", BEARER], 403, /came, send one$/),
+  stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers were sent, send one$/),
+  stranger("a wrong token and the right one", "", ["Authorization: Bearer wrong", BEARER], 403, /were sent, send one$/),
   stranger("a wrong pw and the right one", `?pw=wrong&pw=${SECRET}`, [], 403, /^the secret is wrong$/),
-  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' stands twice in the query: give it once/),
+  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' is given twice in the query: give it once/),
   stranger("bytes that are no text as pw", "?pw=%ff%fe", [], 403, /^the secret is wrong$/),
   stranger("a secret of seven kilobytes", `?pw=${"x".repeat(7_168)}`, [], 403, /^the secret is wrong$/),
   stranger("a control character in the token", "", ["Authorization: Bearer a\u0001b"], 400, /malformed/),
   row("the secret in the body", request("POST /drain", { body: `{"pw":"${SECRET}"}` }), 401, /send the secret/),
-  row("a path without its question mark", request(`POST /drain&id=${ID}&pw=${SECRET}`), 404, /there is nothing here/),
-  row("an encoded question mark", request(`POST /drain%3Fpw=${SECRET}`), 404, /there is nothing here/),
-  row("a URL for a proxy", request(`POST http://h/drain?pw=${SECRET}`), 400, /send the path alone/),
-  row("a URL for a proxy, with a user", request(`POST http://u@h/drain?pw=${SECRET}`), 400, /send the path alone/),
+  row("a path without its question mark", request(`POST /drain&id=${ID}&pw=${SECRET}`), 404, /no such path/),
+  row("an encoded question mark", request(`POST /drain%3Fpw=${SECRET}`), 404, /no such path/),
+  row("a URL for a proxy", request(`POST http://h/drain?pw=${SECRET}`), 400, /send only the path/),
+  row("a URL for a proxy, with a user", request(`POST http://u@h/drain?pw=${SECRET}`), 400, /send only the path/),
 ];
 
 const NODES: readonly Row[] = [
-  drain("no node", "", undefined, /Give 'id'.*'ip'.*or 'node'/),
-  drain("a blank body", "", " \r\n ", /Give 'id'/),
+  drain("no node", "", undefined, /give 'id'.*'ip'.*or 'node'/),
+  drain("a blank body", "", " \r\n ", /give 'id'/),
   drain("an empty id", "?id=", undefined, /'' is not an instance id: give one such as i-/),
   drain("a blank id", "?id=%20", undefined, /' ' is not an instance id/),
   drain("a malformed id", "?id=i-abcdefg", undefined, /'i-abcdefg' is not an instance id/),
@@ -86,9 +86,9 @@ const NODES: readonly Row[] = [
   drain("a query without end", `?id=${"i".repeat(10_000)}`, undefined, /the URL is longer than 8192 characters/, 414),
   drain("id and ip", `?id=${ID}&ip=10.0.0.1`, undefined, /'id', 'ip' were given: give exactly one/),
   drain("all three, here and there", `?id=${ID}`, '{"ip":"10.0.0.1","node":"a"}', /'id', 'ip', 'node' were given/),
-  drain("the id in query and body", `?id=${ID}`, `{"id":"${ID}"}`, /'id' stands in the query and in the body/),
-  drain("the id twice", `?id=${ID}&id=${ID}`, undefined, /'id' stands twice in the query/),
-  drain("the id twice in the body", "", `{"id":"${ID}","\\u0069d" : "${ID}"}`, /'id' stands twice in the body/),
+  drain("the id in query and body", `?id=${ID}`, `{"id":"${ID}"}`, /'id' is given in the query and in the body/),
+  drain("the id twice", `?id=${ID}&id=${ID}`, undefined, /'id' is given twice in the query/),
+  drain("the id twice in the body", "", `{"id":"${ID}","\\u0069d" : "${ID}"}`, /'id' is given twice in the body/),
 ];
 
 const FIELDS: readonly Row[] = [
@@ -119,7 +119,7 @@ const FIELDS: readonly Row[] = [
   drain("a moment as deadline", "", `{"id":"${ID}","deadline":"2026-01-01T00:00:00Z"}`, /'deadline' in the body: give/),
   drain("a deadline out of reach", "", `{"id":"${ID}","deadline":1e309}`, /'deadline' in the body: give seconds/),
   drain("a deadline above a day", "", `{"id":"${ID}","deadline":86401}`, /from 0 to 86400/),
-  drain("two deadlines", `?id=${ID}&deadline=5`, `{"deadline":5}`, /'deadline' stands in the query and in the body/),
+  drain("two deadlines", `?id=${ID}&deadline=5`, `{"deadline":5}`, /'deadline' is given in the query and in the body/),
   drain("a number as id", "", '{"id":1}', /'id' in the body: /),
   drain("a number out of reach as id", "", '{"id":1e309}', /'id' in the body: /),
   drain("null as id", "", '{"id":null}', /'id' in the body: /),
@@ -134,7 +134,7 @@ const FIELDS: readonly Row[] = [
   drain("a compressed body", "", Buffer.from([0x1f, 0x8b, 8, 0]), /the body is not JSON/),
   drain("a body that is no text", "", Buffer.from('{"id":"\xff"}', "latin1"), /'\ufffd' is not an instance id/),
   drain("lists, a thousand deep", "", `{"id":${"[".repeat(1_000)}${"]".repeat(1_000)}}`, /'id' in the body: /),
-  drain("the largest body", "", " ".repeat(16_384), /Give 'id'/),
+  drain("the largest body", "", " ".repeat(16_384), /give 'id'/),
   drain("one byte more", "", " ".repeat(16_385), /the body is larger than 16384 bytes/, 413),
 ];
 
@@ -158,7 +158,7 @@ const FRAMES: readonly Row[] = [
     "more than its length",
     `${head("POST /drain HTTP/1.1", "Host: h", BEARER, "Content-Length: 1")} {}\r\n`,
     400,
-    /Give 'id'/,
+    /give 'id'/,
   ),
   row(
     "an expectation of another kind",
@@ -239,7 +239,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
           /'limit' .*whole number from 1 to 1000/,
         ),
       ),
-      drains("the limit twice", "?limit=1&limit=1", 400, /'limit' stands twice in the query/),
+      drains("the limit twice", "?limit=1&limit=1", 400, /'limit' is given twice in the query/),
       drains("an unknown parameter", "?farce=1", 400, /unknown 'farce' in the query: it takes limit and pw/),
       drains("the largest limit", "?limit=1000", 200, undefined),
     ],
@@ -260,7 +260,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         "a cancel where it is not enabled",
         request("DELETE /drains/d-1", { headers: [BEARER] }),
         409,
-        /registers targets again, which is not enabled: set UNDO=true for the service/,
+        /cancelling is not enabled: set UNDO=true for the service/,
       ),
     ],
   },
@@ -294,19 +294,19 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
 
 /** What belongs to no endpoint. */
 const NOWHERE: readonly Row[] = [
-  row("an unknown path", request("GET /drain/all"), 404, /there is nothing here: GET \/openapi\.json says/),
-  row("the root", request("GET /"), 404, /there is nothing here/),
-  row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /there is nothing here/),
-  row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /nothing here/),
-  row("a path with parameters", request("POST /drain;id=x", { headers: [BEARER] }), 404, /there is nothing here/),
-  row("half an escape in the path", request("POST /%zz", { headers: [BEARER] }), 404, /there is nothing here/),
+  row("an unknown path", request("GET /drain/all"), 404, /no such path: GET \/openapi\.json lists/),
+  row("the root", request("GET /"), 404, /no such path/),
+  row("two slashes", request("POST //drain", { headers: [BEARER] }), 404, /no such path/),
+  row("another host in the path", request("POST //evil.example/drain", { headers: [BEARER] }), 404, /no such path/),
+  row("a path with parameters", request("POST /drain;id=x", { headers: [BEARER] }), 404, /no such path/),
+  row("half an escape in the path", request("POST /%zz", { headers: [BEARER] }), 404, /no such path/),
   row("an escape sequence in the path", request("POST /%1b%5b31m", { headers: [BEARER] }), 404, /^[ -~]+$/),
   row("a backslash in the path", request("POST /\\drain", { headers: [BEARER] }), 400, /path or the Host header/),
   row("a NUL in the path", request("POST /dr\0ain", { headers: [BEARER] }), 400, /malformed/),
   row("a path in UTF-8", request("POST /dräin", { headers: [BEARER] }), 400, /malformed/),
   row("no path at all", request("OPTIONS *"), 400, /path or the Host header is malformed/),
   row("a tunnel", head("CONNECT service:80 HTTP/1.1", "Host: service:80"), "closed"),
-  row("an unknown method", request("BREW /drain"), 400, /not HTTP\/1\.1, or malformed/),
+  row("an unknown method", request("BREW /drain"), 400, /not HTTP\/1\.1, or is malformed/),
   row("a method in the wrong case", request("post /drain"), 400, /malformed/),
   row(
     "a malformed host",
@@ -319,9 +319,9 @@ const NOWHERE: readonly Row[] = [
   row("a URL of 100 kB", request(`GET /${"x".repeat(100_000)}`), 431, /the URL and the headers are larger than 16 KiB/),
   row("a header of 20 kB", head("GET /health HTTP/1.1", `X: ${"x".repeat(20_000)}`), 431, /larger than 16 KiB/),
   row("a folded header", head("GET /health HTTP/1.1", "Connection: close", "Host: h", " folded: yes"), 400),
-  row("bytes that are no HTTP", "hello\r\n\r\n", 400, /this is not HTTP\/1\.1/),
-  row("TLS", Buffer.from("16030100a5010000a10303", "hex"), 400, /this is not HTTP\/1\.1/),
-  row("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, /this is not HTTP\/1\.1/),
+  row("bytes that are no HTTP", "hello\r\n\r\n", 400, /the request is not HTTP\/1\.1/),
+  row("TLS", Buffer.from("16030100a5010000a10303", "hex"), 400, /the request is not HTTP\/1\.1/),
+  row("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, /the request is not HTTP\/1\.1/),
   row("nothing", "", "open"),
   row("empty lines", "\r\n\r\n\r\n", "open"),
   row("half a request", "POST /drain HTTP/1.1\r\nHost:", "open"),
@@ -344,9 +344,9 @@ function refusedMethods(path: string, allow: string): readonly Row[] {
 
 function misspelt(path: string): readonly Row[] {
   return [
-    row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /there is nothing here/),
-    row("the path with a slash at its end", request(`GET ${path}/`), 404, /there is nothing here/),
-    row("the path with something behind", request(`GET ${path}${path}${path}`), 404, /there is nothing here/),
+    row("the path in the wrong case", request(`GET ${path.toUpperCase()}`), 404, /no such path/),
+    row("the path with a slash at its end", request(`GET ${path}/`), 404, /no such path/),
+    row("the path with something behind", request(`GET ${path}${path}${path}`), 404, /no such path/),
   ];
 }
 

@@ -77,19 +77,23 @@ const DOORS: Readonly<Record<string, Door>> = {
 };
 /** What is wrong with a file, wherever it is asked for: how it is made, and what is said of it. */
 const FILES: readonly [what: string, make: (path: string, bytesMax: number) => unknown, says: string | RegExp][] = [
-  ["one that is not there", () => {}, /^ENOENT: /],
-  ["a directory", (path) => mkdir(path), /^EISDIR: /],
+  ["one that is not there", () => {}, /^there is no such file \(ENOENT\)$/],
+  ["a directory", (path) => mkdir(path), /^it is a directory: give a file \(EISDIR\)$/],
   ["a binary", (path) => writeFile(path, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0])), "it is not text in UTF-8"],
   ["text in Latin-1", (path) => writeFile(path, "größe", "latin1"), "it is not text in UTF-8"],
   ["text in UTF-16", (path) => writeFile(path, "\ufeffregion", "utf16le"), "it is not text in UTF-8"],
   ["text with a NUL", (path) => writeFile(path, "re\0gion"), "it is not text in UTF-8"],
-  ["one byte too much", (path, max) => writeFile(path, "x".repeat(max + 1)), /^it is larger than \d+ bytes$/],
+  [
+    "one byte too much",
+    (path, max) => writeFile(path, "x".repeat(max + 1)),
+    /^it is larger than \d+ bytes: give a smaller file$/,
+  ],
 ];
 
 /** Files of every Linux that nobody has to make. */
 const DEVICES: readonly [what: string, path: string, says: RegExp][] = [
-  ["one without an end", "/dev/zero", /^it is larger than \d+ bytes$/],
-  ["one that can't be read, even by root", "/proc/self/mem", /^EIO: /],
+  ["one without an end", "/dev/zero", /^it is larger than \d+ bytes: give a smaller file$/],
+  ["one that can't be read, even by root", "/proc/self/mem", /^the operating system can't read it \(EIO\)$/],
 ];
 
 async function place(): Promise<string> {
@@ -121,7 +125,7 @@ describe.each(Object.entries(DOORS))("%s names the file and what is wrong with i
     const path = await place();
     await writeFile(path, "x");
     await chmod(path, 0);
-    expectRefusal(await run(path), prefix(path), /^EACCES: /);
+    expectRefusal(await run(path), prefix(path), /^this user has no permission to read it \(EACCES\)$/);
   });
 });
 
@@ -143,10 +147,15 @@ describe("SECRET_FILE holds no secret", () => {
 
 describe("STATE_DIR names the directory and what is wrong with it:", () => {
   test.each<[string, (path: string) => unknown, string | undefined, string | RegExp]>([
-    ["one that is not there", () => {}, undefined, "there is no such directory: make it"],
+    ["one that is not there", () => {}, undefined, "the directory does not exist: create it"],
     ["a file", (path) => writeFile(path, ""), undefined, "it is not a directory"],
     ["a device", () => {}, "/dev/null", "it is not a directory"],
-    ["one where nobody may write, not even root", () => {}, "/proc/self", /^this user may not write there/],
+    [
+      "one where nobody may write, not even root",
+      () => {},
+      "/proc/self",
+      /^(this user has no permission to write there|the operating system)/,
+    ],
   ])("%s", async (_, make, given, says) => {
     const path = given ?? (await place());
     await make(path);
@@ -169,28 +178,28 @@ describe("the service's TLS is refused", () => {
   }).privateKey;
   const broken = server.cert.replace(/\n[A-Za-z0-9+/]{64}/, "");
   test.each<[string, "TLS_CERT_FILE" | "TLS_KEY_FILE" | "TLS_CLIENT_CA_FILE", string, string]>([
-    ["when its certificate is empty", "TLS_CERT_FILE", "", "it holds no certificate in PEM"],
-    ["when its certificate is a key", "TLS_CERT_FILE", server.key, "it holds no certificate in PEM"],
-    ["when its certificate is cut", "TLS_CERT_FILE", broken, "it has a certificate that is malformed"],
-    ["when its key is a certificate", "TLS_KEY_FILE", server.cert, "it holds no private key in PEM"],
+    ["when its certificate is empty", "TLS_CERT_FILE", "", "it contains no PEM certificate"],
+    ["when its certificate is a key", "TLS_CERT_FILE", server.key, "it contains no PEM certificate"],
+    ["when its certificate is cut", "TLS_CERT_FILE", broken, "it contains a malformed certificate"],
+    ["when its key is a certificate", "TLS_KEY_FILE", server.cert, "it contains no PEM private key"],
     [
       "when its key needs a passphrase",
       "TLS_KEY_FILE",
       encrypted,
-      "its key is encrypted: give one without a passphrase",
+      "its key is encrypted: give a key without a passphrase",
     ],
     [
       "when its key is another certificate's",
       "TLS_KEY_FILE",
       authority.sign("other").key,
-      "its key is not that of the certificate in TLS_CERT_FILE",
+      "it is not the private key of the certificate in TLS_CERT_FILE",
     ],
-    ["when its clients' authority is none", "TLS_CLIENT_CA_FILE", "-----", "it holds no certificate in PEM"],
+    ["when its clients' authority is none", "TLS_CLIENT_CA_FILE", "-----", "it contains no PEM certificate"],
     [
       "when one of several authorities is cut",
       "TLS_CLIENT_CA_FILE",
       authority.cert + broken,
-      "it has a certificate that is malformed",
+      "it contains a malformed certificate",
     ],
   ])("%s", async (_, variable, text, says) => {
     const path = await place();
@@ -214,12 +223,12 @@ describe("cancel --from says of a file that no drain has printed what is wrong w
   const drain = (change: object, more: object = {}) =>
     JSON.stringify({ status: "drained", drainId: "d-1", node, registrations: [{ ...fate, ...change }], ...more });
   test.each<[string, string, RegExp]>([
-    ["when it is empty", "", /it is no JSON$/],
-    ["when it is no JSON", "drained", /it is no JSON$/],
-    ["when it is a list", "[]", /it is no object$/],
-    ["when it is null", "null", /it is no object$/],
+    ["when it is empty", "", /it is not JSON$/],
+    ["when it is no JSON", "drained", /it is not JSON$/],
+    ["when it is a list", "[]", /it is not an object$/],
+    ["when it is null", "null", /it is not an object$/],
     ["when it is another object", '{"error": {"code": "usage"}}', /drainId: .*; node: .*; registrations: /],
-    ["when it is nested too deeply", "[".repeat(100_000), /it is no JSON$/],
+    ["when it is nested too deeply", "[".repeat(100_000), /it is not JSON$/],
     ["when it is a plan", '{"node": {}, "registrations": []}', /drainId: .*node\.id: /],
     ["when an older version has printed it", drain({ poolId: undefined }), /registrations\[0\]\.poolId: /],
     ["when nobody says who has deregistered", drain({ deregistered: undefined }), /registrations\[0\]\.deregistered: /],
@@ -236,7 +245,7 @@ describe("cancel --from says of a file that no drain has printed what is wrong w
   ])("%s", async (_, text, says) => {
     const path = await place();
     await writeFile(path, text);
-    const prefix = `--from is '${path}', which can't be used: it is not what 'drain --json' prints: `;
+    const prefix = `--from is '${path}', which can't be used: it is not the output of 'drain --json': `;
     expectRefusal(await runHere(["cancel", "--undo", "--from", path]), prefix, says);
   });
 });

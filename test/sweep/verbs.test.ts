@@ -33,7 +33,7 @@ const nodeRows = (verb: string): readonly Row[] => [
   row("text that runs backwards", [verb, "a\u202eb"], 2, /'a\?b' is not a node name/),
   row("two lines", [verb, "a\nb"], 2, /'a\?b' is not a node name/),
   row("a name without end", [verb, "a".repeat(100_000)], 2, /'a{80}…' is not a node name: give one/),
-  row("a flag without its value", [verb, ID, "--discovery"], 2, /option '--discovery <how>' argument missing/),
+  row("a flag without its value", [verb, ID, "--discovery"], 2, /option '--discovery <scope>' argument missing/),
   row(
     "a flag given a value it has not",
     [verb, ID, "--json=1"],
@@ -58,34 +58,39 @@ const nodeRows = (verb: string): readonly Row[] => [
 
 /** Verbs that can go through a service take it badly too. Nothing listens on port 1. */
 const serverRows = (verb: string, node: readonly string[] = [ID]): readonly Row[] => [
-  row("no address", [verb, ...node, "--server", ""], 2, /--server.*Give the service's address, such as http:/),
+  row("no address", [verb, ...node, "--server", ""], 2, /--server.*Give the URL of the service, such as http:/),
   row(
     "an address of another kind",
     [verb, ...node, "--server", "ftp://h"],
     2,
-    /Give the service's address, such as http:/,
+    /Give the URL of the service, such as http:/,
   ),
   row(
     "a secret in the address",
     [verb, ...node, "--server", "http://u:p@h"],
     2,
-    /Give the address alone: the secret comes/,
+    /Give only scheme, host, port and path: the secret comes/,
   ),
-  row("an address with a query", [verb, ...node, "--server", "http://h/?pw=x"], 2, /Give the address alone/),
+  row(
+    "an address with a query",
+    [verb, ...node, "--server", "http://h/?pw=x"],
+    2,
+    /Give only scheme, host, port and path/,
+  ),
   row("no secret", [verb, ...node, "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
   row(
     "a flag that does nothing there",
     [verb, ...node, "--server", "http://127.0.0.1:1", "--discovery", "tag"],
     2,
-    /--discovery does nothing with --server: leave it out/,
+    /--discovery has no effect with --server: leave it out/,
   ),
 ];
 
 const deadlineRows = (verb: string): readonly Row[] => [
-  row("a deadline that is no number", [verb, ID, "--deadline", "soon"], 2, /--deadline is 'soon': give the seconds/),
+  row("a deadline that is no number", [verb, ID, "--deadline", "soon"], 2, /--deadline is 'soon': give seconds/),
   row("a deadline that was", [verb, ID, "--deadline", "-1"], 2, /--deadline is '-1'/),
   row("a deadline out of reach", [verb, ID, "--deadline", "1e309"], 2, /--deadline is '1e309'/),
-  row("a deadline above a day", [verb, ID, "--deadline", "86401"], 2, /--deadline is '86401': .* up to 86400/),
+  row("a deadline above a day", [verb, ID, "--deadline", "86401"], 2, /--deadline is '86401': .* to 86400/),
 ];
 
 /** A row more for a new verb; one that takes a node has most of them already. */
@@ -130,10 +135,25 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("a flag of another verb", ["plan", ID, "--dry-run"], 2, /unknown option '--dry-run'/),
   ],
   cancel: [
-    row("neither a drain nor a file", ["cancel"], 2, /give a drain's id and --server, or --from and the file/),
-    row("a drain without a service", ["cancel", "d-1"], 2, /give a drain's id and --server, or --from and the file/),
-    row("a drain and a file", ["cancel", "d-1", "--from", "x", "--server", "http://h"], 2, /give a drain's id and/),
-    row("a file and a service", ["cancel", "--from", "x", "--server", "http://h"], 2, /give a drain's id and --server/),
+    row("neither a drain nor a file", ["cancel"], 2, /give the id of a drain and --server, or give --from and a file/),
+    row(
+      "a drain without a service",
+      ["cancel", "d-1"],
+      2,
+      /give the id of a drain and --server, or give --from and a file/,
+    ),
+    row(
+      "a drain and a file",
+      ["cancel", "d-1", "--from", "x", "--server", "http://h"],
+      2,
+      /give the id of a drain and/,
+    ),
+    row(
+      "a file and a service",
+      ["cancel", "--from", "x", "--server", "http://h"],
+      2,
+      /give the id of a drain and --server/,
+    ),
     row("two drains", ["cancel", "d-1", "d-2"], 2, /too many arguments for 'cancel'/),
     row("a file without --undo", ["cancel", "--from", "x"], 2, /is not enabled: give --undo/),
     row("a flag of another verb", ["cancel", "d-1", "--wait", "5"], 2, /unknown option '--wait'/),
@@ -141,7 +161,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "--undo with a service",
       ["cancel", "d-1", "--server", "http://127.0.0.1:1", "--undo"],
       2,
-      /--undo does nothing/,
+      /--undo has no effect/,
     ),
     row("no secret", ["cancel", "d-1", "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
   ],
@@ -174,7 +194,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "a hook with a service",
       ["watch", "--server", "http://127.0.0.1:1", "--termination-hook", "drain"],
       2,
-      /--termination-hook does nothing with --server: leave it out/,
+      /--termination-hook has no effect with --server: leave it out/,
     ),
     row("an interval of nothing", ["watch", "--metadata-interval", "0"], 2, /give seconds from 1 to 30, such as/),
   ],
@@ -201,7 +221,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       "a scope without a cluster",
       ["policy", "--scope", "tag"],
       2,
-      /--scope is tag, the cluster's, and CLUSTERNAME is not set: name the cluster/,
+      /--scope is tag, and CLUSTERNAME is not set: give the name of the cluster/,
     ),
     row(
       "a scope, and a cluster's name that can't be used",

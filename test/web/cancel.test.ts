@@ -74,7 +74,7 @@ describe("DELETE /drains/{drain}", () => {
   });
 });
 
-test("whoever waits for a drain that is cancelled is told with 409 that the node can't go", async () => {
+test("whoever waits for a drain that is cancelled is told with 409 that the node must not be terminated", async () => {
   const fate = { registration: registered("i-1:80"), heldMs: 5_000, newTrafficStopped: false, cameBack: 0 };
   const { post } = webApp({
     outcome: {
@@ -85,7 +85,7 @@ test("whoever waits for a drain that is cancelled is told with 409 that the node
   const response = await post("/drain?id=i-0123456789abcdef0", { headers: bearer });
   expect(response.status).toBe(409);
   expect(await response.json()).toMatchObject({
-    detail: expect.stringContaining("the node can't go"),
+    detail: expect.stringContaining("the node must not be terminated"),
     outcome: { status: "cancelled", registrations: [{ ...place, poolId: "arn:web", deregistered: true }] },
   });
 });

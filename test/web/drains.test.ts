@@ -313,7 +313,7 @@ describe("GET /drains/{drain}/events", () => {
     for (let reader = 0; reader < 100; reader++) streams.push(reading(await open(drains)));
     const refused = await drains.get("/drains/d-1/events");
     expect(refused.status).toBe(503);
-    expect(await refused.json()).toMatchObject({ detail: "100 readers follow drains already" });
+    expect(await refused.json()).toMatchObject({ detail: "100 readers already follow drains: try again later" });
     await streams[0]?.cancel();
     const head = await drains.app.request("/drains/d-1/events", { method: "HEAD", headers: bearer });
     expect([head.status, await head.text()]).toEqual([200, ""]);

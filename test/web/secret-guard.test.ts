@@ -22,7 +22,9 @@ describe("wrong secrets", () => {
     expect(limited.status).toBe(429);
     expect(limited.headers.get("retry-after")).toBe("6");
     expect(limited.headers.get("connection")).toBe("close");
-    expect(await limited.json()).toMatchObject({ detail: expect.stringContaining("send the right one, which passes") });
+    expect(await limited.json()).toMatchObject({
+      detail: expect.stringContaining("send the right secret, which is accepted at once"),
+    });
   });
 
   test("keep nobody out: a right one passes at once, and does not count", async () => {
@@ -133,7 +135,7 @@ test("without a client certificate, where one is needed, nobody learns whether a
     answers.map(async (answer) => ((await answer.json()) as { detail: string }).detail),
   );
   expect(new Set(details)).toEqual(
-    new Set(["a client certificate is needed, by an authority that the service trusts"]),
+    new Set(["no valid client certificate was presented: use one that an authority in TLS_CLIENT_CA_FILE has issued"]),
   );
   expect((await app.request("/health")).status).toBe(200);
 });
@@ -159,7 +161,9 @@ describe("the secret in another place than its own is refused, and shown to nobo
     const response = await post(path, { headers, ...(text === undefined ? {} : { body: text }) });
     expect(response.status).toBe(400);
     const { detail } = (await response.json()) as { detail: string };
-    expect(detail).toBe("the secret stands where others will see it: send it in the Authorization header alone");
+    expect(detail).toBe(
+      "the secret is in a part of the request that is logged: send it only in the Authorization header",
+    );
     expect(requests).toEqual([]);
     expect(answered).toEqual([{ method: "POST", path: "/drain", status: 400, problem: detail }]);
   });

@@ -136,7 +136,7 @@ describe("GET /ready", () => {
     [
       "AWS fails",
       notReady({ action: "ec2:DescribeInstances", error: new DrainError("cloud-error", "m") }),
-      { reason: "cloud-error", detail: "ec2:DescribeInstances failed: the service's log says why" },
+      { reason: "cloud-error", detail: "ec2:DescribeInstances failed: the log of the service has the error" },
     ],
   ])("is 503 while %s", async (_, state, expected) => {
     const response = await webApp({ ready: () => state }).request("/ready");

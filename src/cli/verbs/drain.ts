@@ -6,19 +6,19 @@ import { addOptions, addServerOption } from "../options.ts";
 export function declareDrain(program: Command): Command {
   const command = program
     .command("drain")
-    .summary("take a node out of its load balancers, and wait until traffic has ended")
+    .summary("take a node out of its load balancers, and wait until traffic has stopped")
     .description(
-      "Takes a node out of every load balancer that could send it traffic, and waits until traffic has ended.",
+      "Deregisters a node from every load balancer that could send it traffic, and waits until traffic has stopped.",
     );
   return addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "drain"))))
-    .option("--force", "drain even where too few healthy targets would stay, or too many drains run already")
-    .option("--reason <text>", "with --server: why, for the service's log and reports", readReason)
+    .option("--force", "drain even if too few healthy targets would remain, or too many drains are running")
+    .option("--reason <text>", "with --server: reason, shown in the log and the reports of the service", readReason)
     .option(
       "--wait <seconds>",
-      "with --server: how long to wait; code 1 when the drain has not ended by then",
+      "with --server: maximum time to wait; exit code 1 if the drain has not ended by then",
       readWait,
     )
-    .option("--no-wait", "with --server: be content that the drain has begun");
+    .option("--no-wait", "with --server: do not wait for the end of the drain");
 }
 
 function readWait(text: string): number {

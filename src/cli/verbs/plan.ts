@@ -7,7 +7,7 @@ export function declarePlan(program: Command): Command {
     .command("plan")
     .summary("show what drain would do; changes nothing")
     .description(
-      "Shows where a node is registered, what drain would do, how long it would hold, and what AWS will not let anybody save. Only reads. With --scope tag it marks the pools that a policy for the cluster's tag does not let anybody write.",
+      "Shows the registrations of a node, what drain would do, how long it would hold, and which traffic AWS does not allow to save. Only reads. With --scope tag, marks the pools that the IAM policy does not allow to change.",
     );
   return addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "plan"))));
 }

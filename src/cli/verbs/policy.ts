@@ -11,27 +11,31 @@ export function declarePolicy(program: Command): Command {
     .command("policy")
     .summary("print the IAM policy that the program needs")
     .description(
-      "Prints the least IAM policy that the given configuration needs, as JSON for `aws iam put-role-policy`. Asks AWS nothing.",
+      "Prints the minimal IAM policy for the given configuration, as JSON for `aws iam put-role-policy`. Does not call AWS.",
     );
   return addOptions(command, "policy")
-    .option("--for <verb>", `what the policy is for: ${PURPOSES.join(", ")}; plan only reads`, readPurpose, "serve")
+    .option("--for <verb>", `use of the policy: ${PURPOSES.join(", ")}; plan only reads`, readPurpose, "serve")
     .option(
       "--partition <name>",
-      `the part of AWS where no region is given: ${PARTITIONS.join(", ")}. Default: ${PARTITIONS[0]}`,
+      `AWS partition if no region is given: ${PARTITIONS.join(", ")}. Default: ${PARTITIONS[0]}`,
       readPartition,
     )
     .addHelpText(
       "after",
       [
         "",
-        "Without a region the policy is good for all of the partition's. AWS allows reads on everything or not at all, and",
-        "can't narrow a policy to a VPC: --scope vpc, the default, lets drains deregister from any pool. With --scope tag a",
-        "target group or classic load balancer must carry the cluster's tag itself: one on its load balancer does not count.",
-        "With --undo drains can be cancelled too, which registers again what they have deregistered, in the same pools.",
-        "--for watch with --termination-hook lets a node complete the hooks of Auto Scaling groups.",
-        "--for lambda is for a function's role, which needs to write logs besides: with --queue for messages of that queue,",
-        "which Lambda receives as the function, without for events that rules invoke it with.",
-        "Give POLICY_SCOPE=tag to plan as well: it marks the pools that such a policy does not let anybody write.",
+        "Without a region, the policy covers all regions of the partition. AWS can't",
+        "limit read actions to resources, and can't limit a policy to a VPC: with",
+        "--scope vpc, the default, drains may deregister from any target group or",
+        "classic load balancer. With --scope tag, each of them must carry the tag of",
+        "the cluster itself; a tag on its load balancer is not enough.",
+        "",
+        "--undo adds the permissions to cancel drains. --for watch with",
+        "--termination-hook adds those to complete lifecycle hooks. --for lambda is for",
+        "the role of a function and includes its logs: with --queue for messages of",
+        "that queue, without --queue for events from EventBridge rules. Set",
+        "POLICY_SCOPE=tag for plan too: it then marks the pools that the policy does",
+        "not allow to change.",
       ].join("\n"),
     );
 }

@@ -6,9 +6,9 @@ export function declareServe(program: Command, options: { readonly isDefault?: b
   return addOptions(
     program
       .command("serve", options)
-      .summary("run the service: it drains nodes on request, and those that a queue announces")
+      .summary("run the service: drain nodes on HTTP requests and on events from a queue")
       .description(
-        "Runs the service: POST /drain takes a node out of its load balancers, and answers when traffic has ended.",
+        "Runs the service. POST /drain deregisters a node from its load balancers, and answers when traffic has stopped.",
       ),
     "serve",
   );

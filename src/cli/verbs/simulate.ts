@@ -8,7 +8,7 @@ const PORT_MAX = 65_535;
 const readPort = numberOf(
   "--port",
   (value) => Number.isInteger(value) && value <= PORT_MAX,
-  `a port from 0 to ${PORT_MAX}, 0 for any free one`,
+  `a port from 0 to ${PORT_MAX}, or 0 for a free port`,
 );
 const readSpeed = numberOf(
   "--speed",
@@ -19,19 +19,22 @@ const readSpeed = numberOf(
 export function declareSimulate(program: Command): Command {
   return program
     .command("simulate")
-    .summary("run a simulated AWS region on this machine, for any AWS client")
+    .summary("run a simulated AWS region on this machine")
     .description(
-      "Runs a simulated AWS region on this machine until Ctrl-C: EC2, Elastic Load Balancing and Auto Scaling for any AWS client, and load balancers that carry real requests. Needs no AWS account.",
+      "Runs a simulated AWS region on this machine until Ctrl-C: EC2, Elastic Load Balancing and Auto Scaling for any AWS client, and load balancers that forward real requests. Requires no AWS account.",
     )
-    .option("--scenario <file>", "what the region holds, in YAML or JSON (docs/scenarios). Default: the demo's cluster")
-    .option("--port <number>", "the port of AWS's endpoint; 0 is any free one", readPort, 0)
+    .option(
+      "--scenario <file>",
+      "YAML or JSON file that describes the region (docs/scenarios). Default: the cluster of the demo",
+    )
+    .option("--port <number>", "port of the AWS endpoint; 0 selects a free port", readPort, 0)
     .option(
       "--host <address>",
-      "the address to listen on, as the load balancers do; 0.0.0.0 lets other machines in, without any authentication",
+      "address of the endpoint and the load balancers; 0.0.0.0 lets other machines connect, without authentication",
       readHost,
       LOOPBACK,
     )
-    .option("--speed <factor>", `simulated seconds in a real one, up to ${SPEED_MAX}`, readSpeed, 1)
+    .option("--speed <factor>", `simulated seconds per real second, up to ${SPEED_MAX}`, readSpeed, 1)
     .option("--json", "print one JSON object");
 }
 

@@ -5,9 +5,7 @@ import { addOptions, addServerOption } from "../options.ts";
 export function declareStatus(program: Command): Command {
   const command = program
     .command("status")
-    .summary("show where a node is registered now; changes nothing")
-    .description(
-      "Shows where a node is registered now; with --server, also the drain that runs for it, and how it fares. Only reads.",
-    );
+    .summary("show the registrations of a node; changes nothing")
+    .description("Shows the current registrations of a node. With --server, also shows its running drain. Only reads.");
   return addNodeArgument(addServerOption(addOptions(command, "status")));
 }

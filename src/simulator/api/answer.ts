@@ -50,7 +50,7 @@ interface Service {
   readonly actions: ApiActions;
 }
 
-/** All share a port, and both ELB APIs host, path, signing name and many action names: only the version tells them apart. */
+/** All share a port, and both ELB APIs host, path, signing name and many action names: only the version distinguishes them. */
 const SERVICES: Readonly<Record<string, Service>> = {
   "2012-06-01": {
     api: "classic",
@@ -103,7 +103,7 @@ export function answer(
   }
 }
 
-/** An error in the service's own form; also for whoever wants to make a call fail. */
+/** An error in the service's own form; also for tests that make a call fail. */
 export function errorXml(
   error: AwsError,
   service: Pick<Service, "namespace" | "protocol"> | undefined,

@@ -70,7 +70,7 @@ export const ec2Actions: ApiActions = {
   },
 };
 
-/** Asked again for what is so already, EC2 answers with success. */
+/** EC2 answers a repeated call with success. */
 const STOPPABLE: ReadonlySet<InstanceStateName> = new Set(["running", "stopping", "stopped"]);
 const STARTABLE: ReadonlySet<InstanceStateName> = new Set(["stopped", "pending", "running"]);
 

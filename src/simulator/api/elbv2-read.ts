@@ -17,6 +17,17 @@ import type { XmlFields } from "./xml.ts";
 
 const ARNS_PER_CALL_MAX = 20;
 
+const NO_OVERRIDE = {
+  State: "no_override",
+  Reason: "AdministrativeOverride.NoOverride",
+  Description: "No override is currently active on target",
+};
+const ZONAL_SHIFT = {
+  State: "zonal_shift_active",
+  Reason: "AdministrativeOverride.ZonalShiftActive",
+  Description: "Override is currently active on target due to zonal shift",
+};
+
 /** The Describe actions of Elastic Load Balancing 2015-12-01 that draining needs. */
 export const elbv2ReadActions: ApiActions = {
   DescribeLoadBalancers(params, world) {
@@ -58,6 +69,11 @@ export const elbv2ReadActions: ApiActions = {
     return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
   },
 
+  DescribeLoadBalancerAttributes(params, world) {
+    const { attributes } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
+    return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
+  },
+
   DescribeTargetHealth(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const named = structures(params, "Targets")?.map((target) => targetDescription(target, group));
@@ -81,11 +97,7 @@ export const elbv2ReadActions: ApiActions = {
             Target: { Id: id, Port: port ?? group.port, AvailabilityZone: target?.zone ?? zone },
             HealthCheckPort: String(port ?? group.port),
             TargetHealth: { State: health.state, Reason: health.reason, Description: health.description },
-            AdministrativeOverride: {
-              State: "no_override",
-              Reason: "AdministrativeOverride.NoOverride",
-              Description: "No override is currently active on target",
-            },
+            AdministrativeOverride: target !== undefined && group.isShifted(target) ? ZONAL_SHIFT : NO_OVERRIDE,
           };
         }),
       },

@@ -82,6 +82,21 @@ export const elbv2WriteActions: ApiActions = {
     return { Attributes: { member: [...group.attributes].map(([Key, Value]) => ({ Key, Value })) } };
   },
 
+  ModifyLoadBalancerAttributes(params, world) {
+    const { attributes } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
+    const wanted = structures(params, "Attributes");
+    if (wanted === undefined) throw missingParameter("Attributes");
+    const pairs = wanted.map((one) => [requiredText(one, "Key"), requiredText(one, "Value")] as const);
+    const unknown = pairs.find(([key]) => !attributes.has(key));
+    if (unknown !== undefined)
+      throw new AwsError(
+        "InvalidConfigurationRequest",
+        `Load balancer attribute key '${unknown[0]}' is not recognized`,
+      );
+    for (const [key, value] of pairs) attributes.set(key, value);
+    return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
+  },
+
   DeleteTargetGroup(params, world) {
     const arn = requiredText(params, "TargetGroupArn");
     if (world.usedBy(arn) !== undefined) {

@@ -31,9 +31,9 @@ export class DataPlane {
   readonly #processes: InstanceProcesses;
   readonly #balancers: { close(): void }[] = [];
   readonly #urls = new Map<string, string>();
-  /** What is under way, by registration: cut when its load balancer stops waiting. */
+  /** Requests in flight, by registration: cut when its load balancer stops waiting. */
   readonly #passages = new Map<string, Set<Passage>>();
-  /** The last deregistration of each registration: one that was taken back and repeated begins anew. */
+  /** The last deregistration of each registration: one that was undone and repeated begins again. */
   readonly #withdrawals = new Map<string, symbol>();
   readonly #closed = new AbortController();
   /** How often each group, listener or load balancer had a choice to make: it takes turns. */
@@ -48,7 +48,7 @@ export class DataPlane {
   }
 
   /**
-   * Starts everything that the world has now. Of what is added later, machines that are launched get a process when they
+   * Starts everything that the world has now. Of later additions, machines that are launched get a process when they
    * run, and nothing else gets a listener or a process. The load balancers listen on `host`, the instances' processes on 127.0.0.1 always.
    * `start` makes something else than a process of each instance.
    */
@@ -134,17 +134,17 @@ export class DataPlane {
   ): Route {
     // Clients name the port in `Host` only because it is the simulator's own.
     const action = actionFor(listener, { host: request.host.replace(/:\d+$/, ""), path: request.path });
-    if (action === undefined) return { to: "nobody", status: 503, body: "no action\n" };
+    if (action === undefined) return { to: "none", status: 503, body: "no action\n" };
     if (action.type !== "forward") {
       const body = action.type === "fixed-response" ? action.body : "";
-      return { to: "nobody", status: Number(action.statusCode.replace("HTTP_", "")), body };
+      return { to: "none", status: Number(action.statusCode.replace("HTTP_", "")), body };
     }
     this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
     const machine = machineFor(request.client);
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[this.#turn(group ?? action) % Math.max(1, targets.length)];
-    if (group === undefined || target === undefined) return { to: "nobody", status: 503, body: "no target\n" };
+    if (group === undefined || target === undefined) return { to: "none", status: 503, body: "no target\n" };
     return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
@@ -157,7 +157,7 @@ export class DataPlane {
     const machine = machineFor(client);
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
-    if (group === undefined || target === undefined) return { to: "nobody" };
+    if (group === undefined || target === undefined) return { to: "none" };
     return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
   }
 
@@ -166,7 +166,7 @@ export class DataPlane {
     const machine = machineFor(client);
     const ids = classic.routable(this.#world.clock.now(), machine, MACHINES);
     const id = ids[this.#turn(classic) % Math.max(1, ids.length)];
-    if (id === undefined) return { to: "nobody", status: 503, body: "no instance\n" };
+    if (id === undefined) return { to: "none", status: 503, body: "no instance\n" };
     classic.requestStarted(id);
     const { cut, onEnd } = this.#pass(classicKey(classic, id), machine);
     const ended = () => {

@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 
-/** Where a request goes, or what is answered without any target. */
+/** The target of a request, or the answer without any target. */
 export type Route =
   | {
       readonly to: "target";
@@ -19,7 +19,7 @@ export type Route =
       /** Aborts when the load balancer stops waiting for this target. */
       readonly cut: AbortSignal;
     }
-  | { readonly to: "nobody"; readonly status: number; readonly body: string };
+  | { readonly to: "none"; readonly status: number; readonly body: string };
 
 export interface HttpBalancerOptions {
   readonly route: (request: { readonly host: string; readonly path: string; readonly client: number }) => Route;
@@ -29,7 +29,7 @@ export interface HttpBalancerOptions {
   readonly statuses: { readonly connectTimeout: number; readonly broken: number };
 }
 
-/** Longer than any client of ours keeps a connection: a load balancer's own idle timeout is not what is studied. */
+/** Longer than any client of ours keeps a connection: the idle timeout of load balancers is not simulated. */
 const IDLE_TIMEOUT_MS = 3_600_000;
 
 /** An HTTP load balancer's listener on 127.0.0.1: forwards each request to the target that `route` names. */
@@ -57,7 +57,7 @@ export class HttpBalancer {
       path: url.split("?", 1)[0] ?? "/",
       client: request.socket.remotePort ?? 0,
     });
-    if (route.to === "nobody") return answer(response, route.status, route.body);
+    if (route.to === "none") return answer(response, route.status, route.body);
     response.once("close", route.onEnd);
     if (route.port === undefined) await this.#waitInVain(request, response);
     else this.#forward(request, response, route.port, route.cut);

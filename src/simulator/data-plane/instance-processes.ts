@@ -42,7 +42,7 @@ export class InstanceProcesses {
     this.#world.clock
       .sleep(ms, this.#closed.signal)
       .then(() => (this.#running.has(instance.id) ? undefined : this.start(instance)))
-      .catch(() => {}); // Closed, or no process could be started: then nobody answers, as when the machine is off.
+      .catch(() => {}); // Closed, or no process could be started: then no process answers, as when the machine is off.
   }
 
   kill({ id }: Instance): void {

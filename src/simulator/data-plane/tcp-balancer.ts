@@ -11,7 +11,7 @@ export type FlowRoute =
       /** Aborts when the load balancer closes this flow. */
       readonly cut: AbortSignal;
     }
-  | { readonly to: "nobody" };
+  | { readonly to: "none" };
 
 /** A network load balancer's listener on 127.0.0.1: each connection is one flow, which stays with its target. */
 export class TcpBalancer {
@@ -34,7 +34,7 @@ export class TcpBalancer {
     client.once("close", () => this.#clients.delete(client));
     client.on("error", () => {}); // 'close' follows.
     const route = this.#route(client.remotePort ?? 0);
-    if (route.to === "nobody") {
+    if (route.to === "none") {
       client.resetAndDestroy();
       return;
     }
@@ -44,7 +44,7 @@ export class TcpBalancer {
       route.cut.removeEventListener("abort", cut);
       route.onEnd();
     });
-    // The machine is gone: the client's packets vanish, and nobody tells it so. It is the one who gives up.
+    // The machine is gone: the client's packets vanish, without an answer. The client has to give up.
     if (route.port === undefined) client.resume().once("end", () => client.destroy());
     else this.#join(client, route.port);
   }

@@ -24,7 +24,7 @@ export interface Destination {
   readonly topic?: string;
   /** As an EventBridge rule chooses. Absent: all kinds. */
   readonly kinds?: readonly EventKind[];
-  /** From the moment of which an event tells until it is sent. Default: 0. */
+  /** From the moment that an event is about until it is sent. Default: 0. */
   readonly lagMs?: number;
   /** Every so manieth message is sent twice: delivery is at least once. Absent: none is. */
   readonly duplicateEvery?: number;
@@ -145,7 +145,7 @@ interface Topic {
 }
 
 /**
- * A message as a topic passes it on to a queue, without raw message delivery. Nobody can sign it but SNS.
+ * A message as a topic passes it on to a queue, without raw message delivery. Only SNS can sign it.
  * https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
  */
 function snsEnvelope(message: string, { arn, region }: Topic, at: number): string {

@@ -10,7 +10,7 @@ type Delivery =
   | { readonly type: "cut" }
   | { readonly type: "never" };
 
-/** An answer on its way. Whoever carries it, on a socket or without one, must heed `delivery`. */
+/** An answer on its way. Every transport, on a socket or without one, must follow `delivery`. */
 export interface DeliveredAnswer extends ApiAnswer {
   readonly delivery: Delivery;
 }

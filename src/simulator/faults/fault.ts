@@ -8,7 +8,7 @@ export type FaultEffect =
   | { readonly type: "error"; readonly code: string; readonly status?: number; readonly message?: string }
   /** The right answer, late. */
   | { readonly type: "latency"; readonly ms: number }
-  /** A read's answer tells of no registration or deregistration that is younger than this. */
+  /** A read's answer leaves out registrations and deregistrations that are younger than this. */
   | { readonly type: "stale"; readonly ms: number }
   /** The call never arrives: its connection is refused, or reset before any answer where it was open already. */
   | { readonly type: "refused" }

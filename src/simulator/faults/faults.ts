@@ -26,7 +26,7 @@ export class Faults {
     return this.#strike(call, ({ effect }) => effect.type === "refused");
   }
 
-  /** What is to go wrong with this call, which has arrived, if anything. */
+  /** The fault of this call, which has arrived, if any. */
   strike(call: ApiCall): FaultEffect | undefined {
     return this.#strike(call, ({ effect }) => effect.type !== "refused");
   }

@@ -31,7 +31,7 @@ interface Restricted {
   readonly used: Set<number>;
 }
 
-/** Who may do what. Whoever has no policy may do everything: signatures are not checked. */
+/** Who may do what. A caller without a policy may do everything: signatures are not checked. */
 export class Access {
   readonly #world: World;
   readonly #keys = new Map<string, Restricted>();

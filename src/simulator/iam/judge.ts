@@ -2,7 +2,7 @@ import { matchesWildcard } from "../world/load-balancer.ts";
 import type { PolicyStatement } from "./policy.ts";
 import type { Resource } from "./resources.ts";
 
-/** What is asked of a policy. */
+/** The question to a policy. */
 export interface AccessRequest {
   /** `elasticloadbalancing:DeregisterTargets` */
   readonly action: string;

@@ -54,7 +54,7 @@ function groupsOf(params: Params, world: World): readonly AutoScalingGroup[] {
   );
 }
 
-/** What is to be created has no id yet, and is judged by its name alone. */
+/** A resource that is to be created has no id yet, and is judged by its name alone. */
 function elbv2Arns(action: string, params: Params, world: World): readonly string[] {
   const name = text(params, "Name") ?? "";
   if (action === "CreateTargetGroup") return [world.arn("elasticloadbalancing", `targetgroup/${name}/*`)];

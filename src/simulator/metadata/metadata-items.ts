@@ -41,7 +41,7 @@ const ITEMS: Readonly<Record<string, Item>> = {
 const AMI_ID = "ami-0123456789abcdef0";
 const INSTANCE_TYPE = "m7g.large";
 
-/** What is at `path` now: an item's text, the names below it, or nothing. */
+/** The content at `path` now: an item's text, the names below it, or nothing. */
 export function metadataAt(path: string, instance: Instance, world: World): string | undefined {
   const wanted = path.replace(/^\/+|\/+$/g, "");
   const item = Object.hasOwn(ITEMS, wanted) ? ITEMS[wanted] : undefined;

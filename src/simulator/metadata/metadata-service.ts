@@ -48,7 +48,7 @@ export class MetadataService {
     this.#bucket = options.limit === undefined ? undefined : new TokenBucket(options.limit, world.clock.now());
   }
 
-  /** Undefined where nobody answers, for the machine is off. */
+  /** Undefined if the machine is off, so that no server answers. */
   answer(request: MetadataRequest): MetadataAnswer | undefined {
     this.#world.catchUp();
     if (!this.#world.isRunning(this.#instance.id)) return undefined;
@@ -64,7 +64,7 @@ export class MetadataService {
 
   #issue(path: string, { headers }: MetadataRequest): MetadataAnswer {
     if (path !== TOKEN_PATH) return failure(path.endsWith("/api/token") ? 403 : 405);
-    // Whoever got here through a proxy is not the instance.
+    // A request that came through a proxy is not the instance's.
     if (headers["x-forwarded-for"] !== undefined) return failure(403);
     const ttl = headerOf(headers, TTL_HEADER);
     const token = this.#tokens.issue(ttl, this.#world.clock.now());

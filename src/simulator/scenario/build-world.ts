@@ -99,9 +99,12 @@ class Building {
     this.#groups.set(name, { group, targets });
   }
 
-  #addLoadBalancer({ name, type, vpc: vpcId = this.#vpc, zones, tags, listeners }: ScenarioLoadBalancer): void {
+  #addLoadBalancer(input: ScenarioLoadBalancer): void {
+    const { name, type, vpc: vpcId = this.#vpc, zones, listeners } = input;
     const loadBalancer = this.#world.addLoadBalancer({ name, type, vpcId, ...(zones && { zones }) });
-    setTags(loadBalancer.tags, tags);
+    setTags(loadBalancer.tags, input.tags);
+    for (const [key, value] of Object.entries(input.attributes ?? {})) loadBalancer.attributes.set(key, String(value));
+    for (const shifted of input.shiftedZones ?? []) loadBalancer.shiftedZones.add(shifted);
     for (const { protocol, port, action, rules = [] } of listeners) {
       const listener = this.#world.addListener(loadBalancer, {
         protocol,
@@ -150,7 +153,7 @@ class Building {
     setTags(group.tags, tags);
   }
 
-  /** Wants what the scenario registers, where it is told to look. */
+  /** Wants the registrations of the scenario, in the pools that it controls. */
   #controller({
     intervalSeconds,
     targetGroups = [],

@@ -68,7 +68,7 @@ export const eventQueue = z
       .min(1)
       .optional()
       .describe("Which of EventBridge's events. Default: all."),
-    lagSeconds: seconds(0).optional().describe("From the moment that an event tells of. Default: 0."),
+    lagSeconds: seconds(0).optional().describe("Delay from the moment that an event is about. Default: 0."),
     duplicateEvery: wholeNumber(1, 1_000_000)
       .optional()
       .describe("Every so manieth message comes twice. Default: none does."),

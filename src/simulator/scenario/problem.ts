@@ -1,6 +1,6 @@
 type Path = readonly PropertyKey[];
 
-/** What is wrong with a scenario, and where. */
+/** A problem of a scenario, and its place. */
 export interface Problem {
   readonly path: Path;
   readonly message: string;

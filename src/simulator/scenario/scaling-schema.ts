@@ -13,8 +13,13 @@ const lifecycleHook = z.strictObject({
   defaultResult: z
     .enum(["CONTINUE", "ABANDON"])
     .optional()
-    .describe("What counts when nobody answers. Default: ABANDON."),
-  notificationMetadata: z.string().min(1).max(4_000).optional().describe("Passed on to whoever hears of the hook."),
+    .describe("Result if the hook is not completed in time. Default: ABANDON."),
+  notificationMetadata: z
+    .string()
+    .min(1)
+    .max(4_000)
+    .optional()
+    .describe("Passed on to the receivers of the hook's notification."),
 });
 
 const size = wholeNumber(0, 10_000);

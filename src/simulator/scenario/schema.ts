@@ -132,6 +132,8 @@ const loadBalancer = z.strictObject({
   type: z.enum(["application", "network", "gateway"]),
   vpc: vpcId.optional(),
   zones: z.array(zone).min(1).optional(),
+  attributes: z.record(z.string(), attributeValue).optional().describe("By AWS's keys."),
+  shiftedZones: z.array(zone).min(1).optional().describe("Zones that traffic was shifted away from."),
   tags: tags.optional(),
   listeners: z.array(z.strictObject({ protocol: z.string(), port, action, rules: z.array(rule).optional() })),
 });
@@ -200,7 +202,9 @@ const policy = z
       .describe("Whom AWS's refusals name. Default: the access key's id."),
     document: policyDocument,
   })
-  .describe("Whoever signs with this access key may do what its IAM policy says. All others may do everything.");
+  .describe(
+    "A caller that signs with this access key may do what its IAM policy allows. All others may do everything.",
+  );
 
 const quotas = z
   .strictObject({

@@ -27,7 +27,7 @@ export interface Interruption {
   readonly action: InterruptionAction;
   /** Whose capacity it was. A reservation's instances are terminated, always. */
   readonly of: "spot" | "capacity-reservation";
-  /** When EC2 acts, whatever anybody does. */
+  /** When EC2 acts in any case. */
   readonly actsAt: number;
 }
 
@@ -45,7 +45,7 @@ export interface ScheduledEvent {
   readonly notAfter: number;
 }
 
-/** What happens to the world, for whoever must act upon it. */
+/** Events of the world, for the code that must act upon them. */
 export type WorldChange =
   | {
       readonly type:

@@ -69,7 +69,7 @@ export class AutoScaling {
     return this.#leaving().map(({ scaleIn }) => scaleIn.dueAt);
   }
 
-  /** Brings about what is due by `until`: hooks begin, machines are switched off. Answers whether anything was. */
+  /** Applies the changes that are due by `until`: hooks begin, machines are switched off. Answers whether anything was. */
   catchUp(until: number): boolean {
     const begun = this.#leaving().filter(({ group, scaleIn }) => this.#beginHooks(group, scaleIn, until));
     const due = this.#leaving()

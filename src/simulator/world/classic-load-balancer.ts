@@ -41,7 +41,7 @@ interface ClassicRegistration extends Spell {
   idleSince: number;
 }
 
-/** The defaults of CreateLoadBalancer. Connection draining is off unless somebody turns it on. */
+/** The defaults of CreateLoadBalancer. Connection draining is off by default. */
 const DEFAULT_DRAINING = { enabled: false, timeoutSeconds: 300 };
 const DEFAULT_HEALTH_CHECK: HealthCheck = { intervalMs: 30_000, healthyThreshold: 10, unhealthyThreshold: 2 };
 
@@ -56,7 +56,7 @@ export class ClassicLoadBalancer {
   draining = DEFAULT_DRAINING;
   healthCheckTarget: string;
   healthCheck = DEFAULT_HEALTH_CHECK;
-  /** By instance: every registration that somebody may still act upon, the newest last. */
+  /** By instance: every registration that may still be acted upon, the newest last. */
   readonly #registrations = new Map<string, readonly ClassicRegistration[]>();
   readonly #surroundings: ClassicSurroundings;
 
@@ -176,7 +176,7 @@ export class ClassicLoadBalancer {
     }
   }
 
-  /** Draining ends when no request is in flight any more: whoever carries requests counts them here. */
+  /** Draining ends when no request is in flight any more: the data plane counts requests here. */
   requestStarted(id: string): void {
     const registration = this.#registrations.get(id)?.at(-1);
     if (registration !== undefined) registration.requestsInFlight += 1;

@@ -4,9 +4,9 @@ export interface LifecycleHook {
   readonly name: string;
   readonly transition: "autoscaling:EC2_INSTANCE_LAUNCHING" | "autoscaling:EC2_INSTANCE_TERMINATING";
   readonly heartbeatTimeoutSeconds: number;
-  /** What counts when nobody answers in time. */
+  /** The result if it is not completed in time. */
   readonly defaultResult: LifecycleResult;
-  /** Passed on to whoever hears of the hook. */
+  /** Passed on to the receivers of the hook's notification. */
   readonly notificationMetadata?: string;
 }
 
@@ -21,7 +21,7 @@ export function globalTimeoutSeconds({ heartbeatTimeoutSeconds }: LifecycleHook)
 /** One hook's wait for one instance. It ends by being completed or by its timeout, whichever comes first. */
 export class LifecycleAction {
   readonly hook: LifecycleHook;
-  /** A UUID, which AWS tells to nobody but the hook's listeners. */
+  /** A UUID, which AWS sends only to the receivers of the hook's notification. */
   readonly token: string;
   /** Milliseconds since the epoch, as all times here. */
   readonly startedAt: number;

@@ -52,6 +52,9 @@ export class LoadBalancer {
   readonly createdAt: number;
   readonly tags = new Map<string, string>();
   readonly listeners: Listener[] = [];
+  readonly attributes: Map<string, string>;
+  /** Zones that traffic was shifted away from. */
+  readonly shiftedZones = new Set<string>();
 
   constructor(input: LoadBalancerInput) {
     this.arn = input.arn;
@@ -60,6 +63,7 @@ export class LoadBalancer {
     this.vpcId = input.vpcId;
     this.zones = input.zones;
     this.createdAt = input.createdAt;
+    this.attributes = defaultAttributes(input.type);
   }
 
   /** Every group that a default action or a rule forwards to, weights of 0 included. */
@@ -79,6 +83,20 @@ export class LoadBalancer {
     }
     return false;
   }
+}
+
+/**
+ * The attributes that a new load balancer of this type has, as far as the simulator knows them.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
+ */
+function defaultAttributes(type: LoadBalancerType): Map<string, string> {
+  const attributes = new Map([
+    ["deletion_protection.enabled", "false"],
+    ["load_balancing.cross_zone.enabled", String(type === "application")],
+  ]);
+  if (type !== "gateway") attributes.set("zonal_shift.config.enabled", "false");
+  if (type === "application") attributes.set("idle_timeout.timeout_seconds", "60");
+  return attributes;
 }
 
 function forwardsTo(groupArn: string, actions: readonly Action[]): boolean {

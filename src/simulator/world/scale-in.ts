@@ -54,7 +54,7 @@ export class ScaleIn {
     return now < endsAt ? "Terminating:Wait" : "Terminating:Proceed";
   }
 
-  /** The actions that somebody may still complete. */
+  /** The actions that may still be completed. */
   activeActions(now: number): readonly LifecycleAction[] {
     const actions = this.#actions ?? [];
     return now < this.#endsAt(actions) ? actions.filter((action) => now < action.endsAt) : [];

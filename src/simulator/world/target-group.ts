@@ -44,6 +44,8 @@ export interface Surroundings {
   machineOf(targetId: string): Instance | undefined;
   /** The type of the load balancer that uses the group; undefined when none does. */
   usedBy(arn: string): LoadBalancerType | undefined;
+  /** The zones that the load balancer which uses the group has shifted traffic away from. */
+  shiftedZones(arn: string): ReadonlySet<string>;
 }
 
 export interface TargetHealth {
@@ -68,7 +70,7 @@ export class TargetGroup {
   readonly healthCheck: HealthCheck;
   readonly tags = new Map<string, string>();
   readonly attributes: Map<string, string>;
-  /** By id, port and zone: every registration that somebody may still act upon, the newest last. */
+  /** By id, port and zone: every registration that may still be acted upon, the newest last. */
   readonly #targets = new Map<string, readonly Target[]>();
   readonly #surroundings: Surroundings;
 
@@ -128,7 +130,7 @@ export class TargetGroup {
     return this.#find(target).at(-1) !== target;
   }
 
-  /** What DescribeTargetHealth lists when nobody is named. */
+  /** What DescribeTargetHealth lists when no target is named. */
   listed(now: number): readonly Target[] {
     return [...this.#targets.values()]
       .map((targets) => spellAsOf(targets, this.#shownAsOf(now)))
@@ -145,7 +147,7 @@ export class TargetGroup {
 
   /** What the API says of a registered or draining target. */
   apiHealth(target: Target, now: number): TargetHealth {
-    // Of a terminated instance AWS goes on saying so for at least ten minutes, to whoever names the target.
+    // Of a terminated instance AWS goes on saying so for at least ten minutes, to a caller that names the target.
     if (hasEndedAsOf(target, this.#shownAsOf(now)) || this.#terminatedAt(target) !== undefined) {
       return {
         state: "draining",
@@ -190,17 +192,32 @@ export class TargetGroup {
 
   /**
    * Who gets new requests or flows from machine number `machine` of the load balancer. This is the truth about
-   * traffic, which the API's states only approximate. When none is healthy, all registered targets get it.
+   * traffic, which the API's states only approximate. When none is healthy, all registered targets get it. Targets in
+   * zones that traffic was shifted away from never do.
    */
   routable(now: number, machine: number, machines: number): readonly Target[] {
     const known = [...this.#targets.values()].map((targets) =>
       targets.filter(
-        (target) => now >= this.#trafficFrom(target) && now < this.trafficUntil(target, machine, machines),
+        (target) =>
+          !this.isShifted(target) &&
+          now >= this.#trafficFrom(target) &&
+          now < this.trafficUntil(target, machine, machines),
       ),
     );
     const isHealthy = (target: Target) => this.health(target, now) === "healthy";
     const healthy = firsts(known.map((targets) => targets.filter(isHealthy)));
     return healthy.length > 0 ? healthy : firsts(known);
+  }
+
+  /**
+   * Whether traffic was shifted away from the target's zone. It stays registered and healthy.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/zonal-shift.html
+   */
+  isShifted(target: Target): boolean {
+    const shifted = this.#surroundings.shiftedZones(this.arn);
+    if (shifted.size === 0) return false;
+    const zone = target.zone ?? this.#surroundings.machineOf(target.id)?.zone;
+    return zone !== undefined && shifted.has(zone);
   }
 
   /** Until when machine number `machine` sends this registration new traffic, in milliseconds since the epoch. */
@@ -274,6 +291,12 @@ export function defaultAttributes(protocol: string): Map<string, string> {
     [DEREGISTRATION_DELAY, "300"],
     ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
   ]);
+  if (protocol !== "GENEVE") {
+    for (const action of ["dns_failover", "unhealthy_state_routing"]) {
+      attributes.set(`target_group_health.${action}.minimum_healthy_targets.count`, "1");
+      attributes.set(`target_group_health.${action}.minimum_healthy_targets.percentage`, "off");
+    }
+  }
   // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
   if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
     attributes.set(CONNECTION_TERMINATION, String(protocol === "UDP" || protocol === "TCP_UDP"));

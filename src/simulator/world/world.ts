@@ -28,6 +28,8 @@ import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./ta
 /** CreateTargetGroup's defaults. */
 const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
 
+const NO_ZONES: ReadonlySet<string> = new Set();
+
 /** One region of one account: what exists, and every change to it. Time comes from its clock alone. */
 export class World {
   readonly clock: Clock;
@@ -93,7 +95,7 @@ export class World {
     return instance;
   }
 
-  /** The machine stops answering at once, whoever still sends it traffic. */
+  /** The machine stops answering at once, even if it still gets traffic. */
   terminateInstance(instance: Instance, at = this.clock.now()): void {
     this.#power.terminate(instance, at);
   }
@@ -152,8 +154,8 @@ export class World {
   }
 
   /**
-   * Brings about what is due by now, each thing at its moment: what Auto Scaling does, what EC2 has said it would do.
-   * Nothing runs in the background, so whoever looks at the world from outside calls it first.
+   * Applies all due changes, each at its moment: what Auto Scaling does, what EC2 has said it would do.
+   * Nothing runs in the background, so code that looks at the world from outside calls it first.
    */
   catchUp(): void {
     const now = this.clock.now();
@@ -165,7 +167,7 @@ export class World {
     }
   }
 
-  /** Tells whoever delivers events what AWS would announce. */
+  /** Notifies the event delivery of each announcement of AWS. */
   announce(announcement: Announcement): void {
     this.notify({ type: "announced", announcement });
   }
@@ -258,6 +260,10 @@ export class World {
     return this.loadBalancerOf(groupArn)?.type;
   }
 
+  shiftedZones(groupArn: string): ReadonlySet<string> {
+    return this.loadBalancerOf(groupArn)?.shiftedZones ?? NO_ZONES;
+  }
+
   targetGroup(arn: string): TargetGroup {
     const group = this.targetGroups.get(arn);
     if (group === undefined)
@@ -293,10 +299,10 @@ export class World {
   }
 }
 
-/** One thing that is to happen. It is told the moment that was meant, which may have passed. */
+/** One scheduled change. It gets its planned moment, which may have passed. */
 type Happening = (at: number) => void;
 
-/** What is to happen, each at a moment that is known beforehand, in milliseconds since the epoch. */
+/** Scheduled changes, each at a moment that is known beforehand, in milliseconds since the epoch. */
 class Schedule {
   readonly #entries: { readonly at: number; readonly happen: Happening }[] = [];
 
@@ -323,7 +329,7 @@ class Schedule {
   }
 }
 
-/** Lets everything in the world happen at its moment, also when nobody looks, until `signal` aborts. */
+/** Lets everything in the world happen at its moment, also without calls or requests, until `signal` aborts. */
 export function catchUpOnTime(world: World, signal: AbortSignal): void {
   const catchUpAt = (at: number) => {
     world.clock.sleep(at - world.clock.now(), signal).then(

@@ -21,7 +21,7 @@ export type EventOrigin = Pick<Announcement, "announcedAt" | "eventId" | "accoun
 /** How an envelope names what it says of its event. */
 type OriginNames = { readonly [K in keyof EventOrigin]?: string };
 
-/** What is not said is absent; what is said has its form. */
+/** A missing field is absent; a present one has its form. */
 export function eventOrigin(fields: EventFields, names: OriginNames): EventOrigin {
   const announcedAt = names.announcedAt && fields.optionalTime(names.announcedAt);
   const eventId = names.eventId && fields.optionalText(names.eventId);

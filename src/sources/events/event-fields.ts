@@ -5,7 +5,7 @@ import { nodeReference } from "../../drain/request.ts";
 const TEXT_CHARACTERS_MAX = 255;
 const BEGINNING_CHARACTERS_MAX = 16;
 
-/** The fields of an object that somebody else has sent. Whatever is not as it is asked for throws `MalformedEvent`. */
+/** The fields of an object from outside. Whatever is not as it is asked for throws `MalformedEvent`. */
 export class EventFields {
   readonly #values: Readonly<Record<string, unknown>>;
   /** How a problem names the object's fields: `detail.`. */
@@ -52,7 +52,7 @@ export class EventFields {
     return this.has(name) ? this.text(name) : undefined;
   }
 
-  /** `what` says in a problem what is wanted. */
+  /** `what` names the expected value in a problem. */
   optionalMatch(name: string, pattern: RegExp, what: string): string | undefined {
     if (!this.has(name)) return undefined;
     const text = this.text(name);
@@ -122,7 +122,7 @@ function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // No more than how it begins: whatever is in it, the operator's own metadata too, can't be told apart.
+    // No more than how it begins: its parts, such as the operator's own metadata, can't be distinguished.
     throw new MalformedEvent(`${what} is not JSON: it begins with '${printable(text, BEGINNING_CHARACTERS_MAX)}'`);
   }
 }

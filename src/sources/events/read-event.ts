@@ -31,11 +31,11 @@ function readBody(body: string): EventReading {
 function readFields(fields: EventFields): EventReading {
   if (isEventBridgeEvent(fields)) return readEventBridgeEvent(fields);
   if (isLifecycleNotification(fields)) return readLifecycleNotification(fields);
-  // Auto Scaling and S3 test their targets so, and Auto Scaling tells so of instances that it has started and terminated.
+  // Auto Scaling and S3 test their targets so, and Auto Scaling announces the instances that it has started and terminated.
   if (fields.has("Event") && fields.has("Service"))
     return nothingAsked(`${fields.text("Service")}: ${fields.text("Event")}`);
   if (fields.has("Records")) return nothingAsked("Records"); // S3's own notifications, and others like them.
-  throw new MalformedEvent("it is no event: it has neither detail-type nor LifecycleTransition, Event nor Records");
+  throw new MalformedEvent("it is not an event: it has no detail-type, LifecycleTransition, Event or Records");
 }
 
 /** What SNS puts around a message, unless raw delivery is on: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html */
@@ -43,10 +43,10 @@ function isSnsEnvelope(fields: EventFields): boolean {
   return fields.has("Type") && fields.has("TopicArn");
 }
 
-/** What is inside; undefined where SNS speaks for itself, of subscriptions. */
+/** The inner message; undefined for SNS's own messages about subscriptions. */
 function unwrapped(envelope: EventFields): EventFields | undefined {
   if (envelope.text("Type") !== "Notification") return undefined;
   const inside = envelope.document("Message");
-  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is an SNS envelope again");
+  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is a second SNS envelope");
   return inside;
 }

@@ -31,7 +31,7 @@ export const scheduledChange: EventBridgeKind = {
   },
 };
 
-/** Hosts and volumes are entities too; what is resolved was replaced or moved already. */
+/** Hosts and volumes are entities too; resolved ones were replaced or moved already. */
 function affectedInstance(entity: EventFields): readonly string[] {
   const id = entity.anyText("entityValue").replace(INSTANCE_ARN, "");
   return isInstanceId(id) && entity.optionalText("status") !== "RESOLVED" ? [id] : [];

@@ -5,7 +5,7 @@ import type { EventBridgeKind } from "./event-bridge-kind.ts";
 const LEAVING: ReadonlySet<string> = new Set(["stopping", "stopped", "shutting-down", "terminated"]);
 
 /**
- * No deadline: the machine goes now, and nobody says how long its system takes to shut down. What can still be done is to
+ * No deadline: the machine goes now, and the duration of its shutdown is unknown. What can still be done is to
  * take it out of its pools, sooner than health checks notice; a deadline that has passed would leave no time even for that.
  */
 export const stateChange: EventBridgeKind = {

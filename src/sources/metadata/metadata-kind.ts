@@ -5,7 +5,7 @@ import { EventFields } from "../events/event-fields.ts";
 export interface MetadataKind {
   readonly path: string;
   /**
-   * So long before its deadline a notice is acted upon, in milliseconds. Absent: at once. What is announced weeks ahead
+   * So long before its deadline a notice is acted upon, in milliseconds. Absent: at once. A notice weeks ahead
    * would leave a machine without work for weeks.
    */
   readonly leadMs?: number;

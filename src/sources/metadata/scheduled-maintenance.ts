@@ -15,7 +15,7 @@ const TAKES_MACHINE: ReadonlySet<string> = new Set([
   "system-reboot",
 ]);
 
-/** What AWS will do with the machine, often weeks ahead. What is over or canceled asks for nothing. */
+/** What AWS will do with the machine, often weeks ahead. An event that is over or canceled asks for nothing. */
 export const scheduledMaintenance: MetadataKind = {
   path: "/latest/meta-data/events/maintenance/scheduled",
   // The longest deregistration delay that AWS allows, and five minutes.

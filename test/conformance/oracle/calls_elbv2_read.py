@@ -41,6 +41,11 @@ def _read_load_balancers(call: Caller, arns: list[str]) -> None:
         LoadBalancerArns=[NO_BALANCER],
         error="LoadBalancerNotFound",
     )
+    attributes = "describe_load_balancer_attributes"
+    for arn in arns:
+        call(attributes, LoadBalancerArn=arn)
+    call(attributes, error=invalid)
+    call(attributes, LoadBalancerArn=NO_BALANCER, error="LoadBalancerNotFound")
     call("describe_load_balancers", body={"Action": "Invent"}, error="InvalidAction")
     call("describe_load_balancers", body={"Action": "toString"}, error="InvalidAction")
     call("describe_load_balancers", body={"Action": None}, error="MissingAction")

@@ -71,6 +71,15 @@ def _create_load_balancers(call: Caller) -> str:
     call("create_load_balancer", Name="bad", Type="seesaw", Subnets=SUBNETS, error=INVALID)
     call("create_load_balancer", Subnets=SUBNETS, error=INVALID)
     arn: str = created["LoadBalancers"][0]["LoadBalancerArn"]
+    modify = "modify_load_balancer_attributes"
+    protection: Params = {"Key": "deletion_protection.enabled", "Value": "false"}
+    invented: Params = {"Key": "colour", "Value": "red"}
+    call(modify, LoadBalancerArn=arn, Attributes=[protection])
+    wrong_key = "InvalidConfigurationRequest"
+    call(modify, LoadBalancerArn=arn, Attributes=[invented], error=wrong_key)
+    call(modify, LoadBalancerArn=arn, error=INVALID)
+    none: Params = {"LoadBalancerArn": NO_BALANCER, "Attributes": [protection]}
+    call(modify, **none, error="LoadBalancerNotFound")
     return arn
 
 

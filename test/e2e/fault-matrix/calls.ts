@@ -55,6 +55,12 @@ export const CALLS = {
     notFound: "TargetGroupNotFound",
     namesPools: true,
   },
+  "elbv2 DescribeLoadBalancerAttributes": {
+    api: "elbv2",
+    action: `${ELB}:DescribeLoadBalancerAttributes`,
+    notFound: "LoadBalancerNotFound",
+    namesPools: true,
+  },
   "elbv2 DescribeTags": {
     api: "elbv2",
     action: `${ELB}:DescribeTags`,

@@ -57,6 +57,22 @@ export const GUARD_EXPECTED = {
     slow           drained                drained                      refused                refused                      drained kept
     stale          drained                drained                      refused                refused                      drained kept
     vanished       drained                drained                      refused                drained                      drained`,
+  "elbv2 DescribeLoadBalancerAttributes": `
+                   first                  every                        few, first             few, every                   no choice, every
+    throttled      drained                deadline-passed throttled    refused                deadline-passed throttled    drained
+    error 500      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
+    error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
+    access denied  drained                drained                      refused                refused                      drained kept
+    expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        drained
+    not found      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
+    malformed      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
+    empty          drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
+    refused        drained                deadline-passed unreachable  refused                deadline-passed unreachable  drained
+    reset          drained                deadline-passed unreachable  refused                deadline-passed unreachable  drained
+    hang           drained                deadline-passed unreachable  refused                deadline-passed unreachable  drained
+    slow           drained                drained                      refused                refused                      drained kept
+    stale          drained                drained                      refused                refused                      drained kept
+    vanished       drained                drained                      refused                refused                      drained`,
   "classic DescribeInstanceHealth": `
                    first                  every                        few, first             few, every                   no choice, every
     throttled      drained                deadline-passed throttled    refused                deadline-passed throttled    deadline-passed throttled

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { TestModule } from "vitest/node";
 import { EXPECTED } from "./e2e/fault-matrix/expected.ts";
@@ -13,29 +14,18 @@ import { chosenCells, readTable } from "./e2e/fault-matrix/table.ts";
 import { UNDO_EXPECTED } from "./e2e/fault-matrix/undo-expected.ts";
 import { UNDO_MOMENTS } from "./e2e/fault-matrix/undo-scene.ts";
 import { spread, WAIT_LONGEST } from "./support/order.ts";
-import { ALONE, projects, replacesModules } from "./support/projects.ts";
 import { skippedLine } from "./support/skipped-suites.ts";
+import { sourceFiles } from "./support/source-tree.ts";
 
-describe("a test file shares its worker with others", () => {
+test("no test file replaces modules, for others have loaded them into the same worker", () => {
   // In two pieces, for this file replaces none.
-  const mock = "vi.";
+  const replaces = new RegExp(`\\bvi\\.(?:${"mock"}|${"doMock"})\\(`);
+  expect(replaces.test(`vi.${"mock"}("node:crypto")`)).toBe(true);
+  expect(sourceFiles("test").filter(({ text }) => replaces.test(text))).toEqual([]);
+});
 
-  test.each(['mock("node:crypto")', 'doMock("../src/a.ts", () => ({}))'])("unless it replaces modules: %s", (call) => {
-    expect(replacesModules(`import { vi } from "vitest";\n${mock}${call};`)).toBe(true);
-  });
-
-  test("also where it replaces a function alone", () => {
-    expect(replacesModules(`${mock}spyOn(Date, "now");\n${mock}mocked(compare);`)).toBe(false);
-  });
-
-  test("as most do, also those that start programs", () => {
-    const { shared, alone } = projects();
-    for (const path of ["test/drain/hold.test.ts", ...WAIT_LONGEST]) expect(shared).toContain(path);
-    for (const path of ["test/e2e/faults-of-the-original.test.ts", ...Object.keys(ALONE)])
-      expect(alone).toContain(path);
-    expect(shared.filter((path) => alone.includes(path))).toEqual([]);
-    expect(shared.length).toBeGreaterThan(10 * alone.length);
-  });
+test("each file that is to start first exists", () => {
+  expect(WAIT_LONGEST.filter((path) => !existsSync(path))).toEqual([]);
 });
 
 describe("files that wait for real time", () => {

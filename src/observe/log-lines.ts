@@ -1,0 +1,260 @@
+type Level = "debug" | "info" | "warn" | "error";
+
+/** `?` ends the name of a field that a line may lack. */
+interface Listed<F extends string = string> {
+  readonly level: Level;
+  readonly fields: readonly F[];
+}
+
+function line<F extends string = never>(level: Level, ...fields: readonly F[]): Listed<F> {
+  return { level, fields };
+}
+
+const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
+  line<"drain" | "node" | F>(level, "drain", "node", ...more);
+
+const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
+  drain<"kind" | "loadBalancer?" | "pool" | "target" | F>(level, "kind", "loadBalancer?", "pool", "target", ...more);
+
+const guarded = (level: Level) => target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");
+
+/** The end of a drain; of a request for a node that was not found, `asked` in place of `drain` and `node`. */
+const ended = <F extends string = never>(level: Level, ...more: readonly F[]) =>
+  line<"drain?" | "node?" | "asked?" | "outcome" | "tookSeconds?" | F>(
+    level,
+    ...(["drain?", "node?", "asked?", "outcome", "tookSeconds?"] as const),
+    ...more,
+  );
+
+const message = <F extends string = never>(level: Level, ...more: readonly F[]) =>
+  line<"messageId" | F>(level, "messageId", ...more);
+
+const ANNOUNCEMENT = ["node", "event", "reason", "eventId?", "region?", "group?", "hook?"] as const;
+
+const announcement = <F extends string = never>(level: Level, ...more: readonly F[]) =>
+  message<(typeof ANNOUNCEMENT)[number] | F>(level, ...ANNOUNCEMENT, ...more);
+
+const hook = <F extends string = never>(level: Level, ...more: readonly F[]) =>
+  line<"node" | "group" | "hook" | F>(level, "node", "group", "hook", ...more);
+
+/**
+ * Every line that can be logged: its message, its level and its fields. The comment above a line says what it means:
+ * docs/log.md is made from them (`npm run docs`).
+ */
+export const LOG_LINES = {
+  // The service
+  /** The service accepts requests. */
+  listening: line("info", "host", "port", "region?", "discovery", "dryRun"),
+  /** After SIGTERM: the service takes no more requests. Running drains continue for SHUTDOWN_GRACE. */
+  "shutdown started": line("info"),
+  /** SHUTDOWN_GRACE has passed, or a second SIGTERM came: running drains end now. Their targets stay deregistered. */
+  "drains abandoned": line("warn"),
+  /** The process ends. */
+  stopped: line("info"),
+  /** The permissions that drains read with are sufficient. */
+  "access check passed": line("info"),
+  /** Drains will fail until the reported problem is fixed. `GET /ready` answers 503. */
+  "access check failed": line("warn", "code", "error"),
+  /** An unexpected fault of this program. `at` is where it happened. */
+  "internal error": line("error", "error", "at?"),
+
+  // Requests
+  /** An HTTP request was answered. */
+  "request answered": line("info", "method", "path", "status", "problem?", "client?"),
+  /** An HTTP request had no valid secret. */
+  "request rejected": line("warn", "method", "path", "status", "problem?", "client?"),
+  /** A health check, or a request of a client that sends wrong secrets, was answered. */
+  "probe answered": line("debug", "method", "path", "status", "problem?", "client?"),
+  /** A caller sent the secret in the query, where proxies log it. It should send the Authorization header. */
+  "secret received in query": line("warn", "client"),
+  /** A client sent too many wrong secrets and gets 429 until it sends the right one. */
+  "client rate limited": line("warn", "client"),
+  /** Too many connections are open. Logged at most once per minute. */
+  "connections rejected": line("warn"),
+  /** A secret has too few characters and can be guessed. Generate one with `openssl rand -hex 16`. */
+  "short secret configured": line("warn", "short", "secrets", "charactersMin"),
+  /** SECRET_FILE has changed: the service now accepts only the secrets in it. */
+  "secrets reloaded": line("info", "secrets"),
+  /** The TLS files have changed: new connections use them. */
+  "certificates reloaded": line("info"),
+  /** A file could not be reread. The previous content stays in use. */
+  "file reload failed": line("warn", "error"),
+  /** The result of a drain could not be returned to its requester. */
+  "answer failed": line("error", "asked?", "error"),
+  /** A request ended before its node was found. */
+  "request failed": line("warn", "asked", "outcome", "code", "error", "at?"),
+
+  // The ledger
+  /** Drains continue. Requests with wait=false are answered 503 until the ledger can be written. */
+  "ledger write failed": line("error", "code", "error"),
+  /** The ledger is written again. `lost` is the number of entries that were dropped meanwhile. */
+  "ledger write recovered": line("warn", "lost"),
+  /** The file of the ledger had lines that could not be read. */
+  "ledger damaged": line("warn", "error"),
+  /** DRYRUN is set, so that an unfinished drain was not resumed. */
+  "drain resume skipped": drain("warn"),
+  /** The unfinished drains could not be read from the ledger. None was resumed. */
+  "drain resume failed": line("error", "code", "error"),
+
+  // Drains
+  /** A drain began. `reason` and `forced` are those of the request. */
+  "drain started": drain("info", "name?", "reason?", "forced?"),
+  /** An unfinished drain of an earlier process continues. */
+  "drain resumed": drain("info", "name?"),
+  /** All registrations of the node are known. */
+  "drain planned": drain("info", "name?", "registrations", "longestHoldSeconds", "limit", "limitAt"),
+  /** A part of the plan needs attention: for example a limit that is shorter than a hold. */
+  "plan warning": drain("warn", "warning"),
+  /** Another request for the same node joined this drain. */
+  "drain joined": drain("info", "reason?", "forced?"),
+  /** The drain waits for targets that an earlier attempt may have deregistered and that AWS no longer lists. */
+  "drain extended": drain("info", "until"),
+  /** AWS accepted the deregistration. The hold begins. */
+  "target deregistered": target("info", "holdUntil?"),
+  /** Another program had deregistered the target. The hold begins. */
+  "target found draining": target("info", "holdUntil?"),
+  /** An earlier process had deregistered the target. Its hold continues. */
+  "hold resumed": target("info", "holdUntil?"),
+  /** Too few healthy targets would remain: the drain waits for a replacement. */
+  "deregistration delayed": guarded("warn"),
+  /** Enough healthy targets remain now. The target is deregistered. */
+  "replacement found": guarded("info"),
+  /** GUARD_WAIT or the deadline left no more time: the target is deregistered although too few healthy ones remain. */
+  "guard overridden": guarded("warn"),
+  /** Target health could not be read in time: the target is deregistered without the check. */
+  "guard skipped": guarded("warn"),
+  /** The last healthy target stays registered until its machine terminates. */
+  "target kept": guarded("warn"),
+  /** The call failed. It is retried. */
+  "deregistration failed": target("warn", "code", "error"),
+  /** Another program registered the target again. It is deregistered again. */
+  "target came back": target("warn"),
+  /** AWS accepted the deregistration and the target is still registered. It is deregistered again. */
+  "deregistration had no effect": target("warn"),
+  /** The state of the target could not be read. It is retried. */
+  "target health read failed": target("warn", "code", "error"),
+  /** The hold ended: the load balancer sends no more traffic to the target. */
+  "target released": target("info", "heldSeconds"),
+  /** The target could not be taken out. */
+  "target not drained": target("error", "code", "error"),
+  /** The node has no traffic and can be terminated. With the outcome nothing-registered it had no registration. */
+  "drain completed": ended("info"),
+  /** The node is registered only in pools without the tag of the cluster, which DISCOVERY=tag does not touch. */
+  "node registered without cluster tag": ended("warn"),
+  /** The guard refused the drain. Nothing was deregistered. */
+  "drain refused": ended("warn", "code", "error", "pools"),
+  /** The plan was the answer. Nothing was changed. */
+  "dry run completed": ended("info"),
+  /** The instance is terminated already. */
+  "instance already terminated": ended("info", "detail"),
+  /** The deadline or timeout came before the end of the drain. `remaining` are the targets that are not released. */
+  "drain timed out": ended("warn", "limit", "searched", "code?", "error?", "at?", "remaining"),
+  /** The process stopped during the drain. The targets stay deregistered. */
+  "drain abandoned": ended("warn", "remaining"),
+  /** The drain was cancelled before its end. The node must not be terminated. */
+  "drain cancelled": ended("info"),
+  /** The drain failed. */
+  "drain failed": ended("error", "code", "error", "at?"),
+  /** A drain was cancelled: its targets are being registered again. */
+  "undo started": drain("info"),
+  /** The target is registered again. */
+  "target registered": target("info"),
+  /** The target could not be registered again. */
+  "registration failed": target("error", "code", "error"),
+  /** All targets of the cancelled drain are registered again. */
+  "undo completed": drain("info"),
+  /** `failed` targets of the cancelled drain stay deregistered. */
+  "undo failed": drain("error", "failed"),
+
+  // Events and the queue
+  /** An event announced that an instance will be terminated. */
+  "termination announced": announcement("info", "deadline?"),
+  /** The event is about an instance of another region. It is handled as QUEUE_FOREIGN says. */
+  "announcement skipped": announcement("info"),
+  /** The message was delivered again while its drains run. It joined them. */
+  "message redelivered": message("info"),
+  /** The event asks for no drain. */
+  "message ignored": message("info", "detail"),
+  /** The message is not a known event. It is left for the dead-letter queue. */
+  "message malformed": message("warn", "error", "receives"),
+  /** The drains of the message ended, and the message was deleted. */
+  "message deleted": message("info", "nodes"),
+  /** A drain of the message did not succeed. The queue redelivers the message. */
+  "message left for redelivery": message("warn", "nodes"),
+  /** The message was returned to the queue for another reader. */
+  "message returned": message("info", "nodes"),
+  /** The message could not be deleted or returned. The queue redelivers it. */
+  "message update failed": message("error", "code", "error"),
+  /** The message was invisible for 12 hours, the limit of SQS. Its drains continue, and its next delivery joins them. */
+  "message visibility expired": message("warn"),
+  /** The message could not be kept invisible. It is retried. */
+  "message visibility update failed": message("warn", "code", "error"),
+  /** The queue can't be read. It is retried. Logged when the error changes. */
+  "queue read failed": line("error", "code", "error"),
+  /** The queue can be read again. */
+  "queue read recovered": line("info"),
+
+  // Lifecycle hooks
+  /** The hook waits for another heartbeat timeout. */
+  "hook heartbeat sent": hook("debug"),
+  /** The hook was completed with CONTINUE. Auto Scaling terminates the instance. */
+  "hook completed": hook("info"),
+  /** The hook was completed by another program, or has timed out. */
+  "hook already ended": hook("info"),
+  /** The heartbeat is retried. Without one, the instance is terminated at the timeout of the hook. */
+  "hook heartbeat failed": hook("warn", "code", "error"),
+  /** The hook could not be completed. The instance waits for its timeout, or for the next delivery of the message. */
+  "hook completion failed": hook("error", "code", "error"),
+  /** `watch` could not read whether the hook waits. It is retried. */
+  "hook read failed": line("warn", "hook", "code", "error"),
+  /** `watch` can't manage the hook. It ends by its own timeout. */
+  "hook left to time out": line("warn", "hook", "code", "error"),
+
+  // Rebalance recommendations
+  /** The node was drained on a recommendation. It is registered again if no interruption follows until then. */
+  "rebalance undo scheduled": line("info", "node", "until"),
+  /** The interruption followed the recommendation. */
+  "rebalance confirmed": line("info", "node"),
+  /** No interruption followed. The node is registered again. */
+  "rebalance undone": line("info", "node"),
+  /** No interruption followed. There was nothing to register again. */
+  "rebalance undo skipped": line("info", "node"),
+  /** No interruption followed, and the node could not be registered again. */
+  "rebalance undo failed": line("error", "node", "code", "error"),
+
+  // The agent (watch)
+  /** `watch` reads the metadata of this instance. */
+  "watch started": line("info", "node", "region", "dryRun"),
+  /** Instance metadata announced that this instance will be terminated. Its drain begins now, or at `drainAt`. */
+  "notice received": line("warn", "event", "node", "eventId?", "reason", "deadline?", "drainAt?"),
+  /** Instance metadata recommended to replace this instance. It is drained early. */
+  "rebalance recommendation received": line("warn", "event", "node", "eventId?", "reason"),
+  /** The notice is gone. The targets that were deregistered for it stay deregistered. */
+  "notice withdrawn": line("warn", "event", "node", "reason"),
+  /** Instance metadata had unexpected content at `path`. */
+  "metadata malformed": line("warn", "path", "error"),
+  /** Instance metadata could not be read. It is retried. */
+  "metadata read failed": line("warn", "code", "error"),
+  /** Instance metadata can be read again. */
+  "metadata read recovered": line("info"),
+  /** The service accepts the secret of `watch`. */
+  "service check passed": line("info"),
+  /** The service can't be reached, or rejected the secret. A drain would fail now. */
+  "service check failed": line("warn", "status?", "error"),
+  /** The service drained this instance. It can be terminated. */
+  "remote drain completed": line("info", "node", "reason", "drain?", "outcome", "tookSeconds"),
+  /** The service answered with a result that needs no retry. */
+  "remote drain ended": line("info", "node", "reason", "drain?", "outcome", "tookSeconds"),
+  /** The service did not drain this instance. The request is repeated while the notice stands. */
+  "remote drain failed": line("error", "node", "reason", "drain?", "outcome?", "tookSeconds?", "error?"),
+  /** `watch` stopped. The drain continues in the service. */
+  "remote drain left running": line("warn", "node", "reason"),
+} as const;
+
+export type LogMessage = keyof typeof LOG_LINES;
+type FieldOf<M extends LogMessage> = (typeof LOG_LINES)[M]["fields"][number];
+
+/** The fields of a line by name, as `LOG_LINES` has them. */
+export type LogFields<M extends LogMessage> = {
+  readonly [F in FieldOf<M> as F extends `${string}?` ? never : F]: unknown;
+} & { readonly [F in FieldOf<M> as F extends `${infer Name}?` ? Name : never]?: unknown };
