@@ -5,7 +5,7 @@ import type { LedgerEntry } from "../../src/drain/ledger.ts";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { Child, startService } from "../support/child-process.ts";
+import { startService } from "../support/child-process.ts";
 import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
 import { realQueue } from "../support/real-queue.ts";
