@@ -57,7 +57,7 @@ describe("docs/http-api.md", () => {
       code,
       status,
     ]);
-    const refusals = [...REFUSED.shape.outcome.shape.reason.options, "possibly-registered"].map((code) => [
+    const refusals = [...REFUSED.shape.outcome.shape.reason.options, "possibly-registered", "superseded"].map((code) => [
       code,
       "409",
     ]);

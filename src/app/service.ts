@@ -15,7 +15,7 @@ import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
-import { Readiness, type ReadyState } from "../web/readiness.ts";
+import { Readiness, type ReadyState, withQueue } from "../web/readiness.ts";
 import { createEngine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
@@ -57,9 +57,16 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, drainer, abandon, log, drains });
-  background.add("index", engine.maintainIndex(stop));
   const source = new HttpSource();
-  const queue = openQueue(config, { clock, metrics, log, abandon, ledger, drainer });
+  const queue = openQueue(config, {
+    clock,
+    metrics,
+    log,
+    abandon,
+    ledger,
+    drainer,
+    isRunning: engine.isRunning,
+  });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {
@@ -68,7 +75,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }
   };
-  const ready = () => readiness.state;
+  const ready = () => withQueue(readiness.state, queue?.trouble);
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),
@@ -94,6 +101,8 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
   background.add("files", web.rereadFiles(stop));
+  // A service that cannot start makes no AWS calls.
+  background.add("index", engine.maintainIndex(stop));
   const { host, region, discovery, dryRun } = config;
   log("listening", { host, port: web.port, region, discovery, dryRun });
   stop.addEventListener("abort", () => log("shutdown started", {}));

@@ -62,6 +62,8 @@ const READ_OPTIONAL = [
 const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
 /** IAM has no actions of their own for the batches of both. */
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
+/** A message about what is days ahead is replaced by a copy, before AWS gives it to the dead-letter queue. */
+const PUT_BACK = "sqs:SendMessage";
 const FIND_QUEUE = "sqs:GetQueueUrl";
 /** Lambda's own look at the queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
 const POLL_QUEUE = "sqs:GetQueueAttributes";
@@ -90,9 +92,9 @@ export function policyFor(needs: PolicyNeeds): PolicyDocument {
   };
 }
 
-/** The machine's own group has to be found; a message says which it is. */
-function hookReads({ ownHook = false, ...needs }: PolicyNeeds): readonly string[] {
-  return ownHook ? [FIND_GROUP, READ_HOOKS] : answersHooks(needs) ? [READ_HOOKS] : [];
+/** The machine's own group has to be found; of one that a message says is to come back, whether it has. */
+function hookReads(needs: PolicyNeeds): readonly string[] {
+  return answersHooks(needs) ? [FIND_GROUP, READ_HOOKS] : [];
 }
 
 function answersHooks({ queue, lambda = false, ownHook = false }: PolicyNeeds): boolean {
@@ -106,7 +108,7 @@ function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   // The invocation names the queue.
   const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
   const Resource = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
-  return [{ Effect: "Allow", Action: [...RECEIVE, ...besides].sort(), Resource }];
+  return [{ Effect: "Allow", Action: [...RECEIVE, PUT_BACK, ...besides].sort(), Resource }];
 }
 
 /** Of any group: a message, or the machine, says which. */

@@ -15,6 +15,7 @@ export function exitCodeOf(outcome: OutcomeReport): number {
     case "possibly-registered":
     case "deadline-passed":
     case "abandoned":
+    case "superseded":
     case "cancelled":
       return EXIT.notDrained;
     case "failed":

@@ -20,6 +20,7 @@ const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
   "deadline-passed",
   "abandoned",
   "cancelled",
+  "superseded",
   "failed",
 ]);
 export const NOT_OURS = new RemoteError("the answer is not one of hasta-la-vista: check --server", EXIT.usage);

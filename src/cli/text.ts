@@ -84,6 +84,8 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: numb
         "Cancelled before the end: its targets are being registered again. Do not terminate the node.",
         ...outcome.registrations.map(fateText),
       ].join("\n");
+    case "superseded":
+      return [`Not drained: ${outcome.message}.`, ...outcome.registrations.map(fateText)].join("\n");
     case "abandoned":
       return outcome.registrations.length === 0
         ? "Stopped before anything was deregistered."

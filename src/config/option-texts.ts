@@ -86,6 +86,23 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "tag",
     changeWhen: "Set it to tag when the role has the policy that 'policy --scope tag' prints.",
   },
+  httpsProxy: {
+    description:
+      "URL of the HTTP proxy for all calls to AWS, with its user and password if it needs them. Instance metadata is never read through it.",
+    example: "http://proxy.example.com:3128",
+    changeWhen: "Set it in a subnet that reaches AWS through a proxy only.",
+  },
+  noProxy: {
+    description:
+      "Hosts that are called without HTTPS_PROXY, separated by commas: names, domains such as .example.com, addresses, or *.",
+    example: ".vpce.amazonaws.com",
+    changeWhen: "Set it when some services have interface endpoints in the VPC.",
+  },
+  sqsEndpoint: {
+    description: "Endpoint for calls to SQS, as the AWS SDK has it. It takes precedence over the host in QUEUE.",
+    example: "http://127.0.0.1:9324",
+    changeWhen: "Set it for an interface endpoint of SQS without private DNS, or for an emulator.",
+  },
   undo: {
     description:
       "Whether drains can be cancelled. Cancelling registers the node again where its drain has deregistered it. Requires the permissions of 'policy --undo'.",
@@ -210,6 +227,12 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "3600",
     changeWhen: "Raise it when interruptions usually follow later than this.",
   },
+  returningNodes: {
+    description:
+      "What happens to a node that returns to its Auto Scaling group with a new root volume. register: register it again where its drain has deregistered it. leave: leave that to its controllers.",
+    example: "leave",
+    changeWhen: "Set it to leave when controllers register every node, or without the permissions of 'policy --undo'.",
+  },
   shutdownGraceMs: {
     description: "Time that running drains may continue after SIGTERM. A second SIGTERM ends them at once.",
     example: "300",
@@ -219,6 +242,18 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     description: "URL of the EC2 instance metadata service.",
     example: "http://[fd00:ec2::254]",
     changeWhen: "Set it when the instance offers metadata over IPv6 only, or to test against the simulator.",
+  },
+  metadataEndpointMode: {
+    description:
+      "Address family of the EC2 instance metadata service, as the AWS SDK has it: ipv4 (http://169.254.169.254) or ipv6 (http://[fd00:ec2::254]). AWS_EC2_METADATA_SERVICE_ENDPOINT takes precedence.",
+    example: "ipv6",
+    changeWhen: "Set it to ipv6 when the instance offers metadata over IPv6 only.",
+  },
+  maintenanceLeadMs: {
+    description:
+      "Time before the start of scheduled maintenance at which the drain of its node begins. An earlier event waits in the queue.",
+    example: "7200",
+    changeWhen: "Raise it when drains take longer than an hour. Lower it to keep nodes in service longer.",
   },
   metadataIntervalMs: {
     description: "Time between two reads of instance metadata.",

@@ -18,6 +18,8 @@ export interface Node {
   readonly otherNetworks?: readonly NodeNetwork[];
   /** The cluster that its tags name, if any. */
   readonly cluster?: string;
+  /** It does not run: it is stopped, or shuts down. */
+  readonly isOff?: true;
   /** When the cloud said so, in milliseconds since the epoch, where that is a while ago: addresses may have moved. */
   readonly asOf?: number;
   /** What could not be learned of it, in a sentence for people: a search may miss registrations. */
@@ -265,4 +267,7 @@ export interface CloudProvider {
 
   /** The ids of those nodes that the cloud says are terminated: nothing can send them traffic any more. */
   findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>>;
+
+  /** The ids of those nodes that the cloud says run, or are about to. */
+  findRunning(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>>;
 }

@@ -227,6 +227,8 @@ function outcomeOf(
     case "abandoned":
     case "cancelled":
       return { ...about, status, registrations };
+    case "superseded":
+      return { ...about, status, message: message ?? "", registrations };
     case "failed":
       return { ...about, status, error: thrown(error), registrations };
     case "refused":

@@ -15,11 +15,13 @@ import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
 import {
   ABANDONED,
-  CANCELLED,
+  type CANCELLED,
   type DrainOutcome,
   endedOutcome,
+  isStopReason,
   type RunningDrain,
   type StopReason,
+  type Superseded,
   stoppedOutcome,
 } from "./outcome.ts";
 import type { PastOf } from "./past.ts";
@@ -244,8 +246,8 @@ export class DrainRun implements RegistrationOwner {
   }
 
   /** Ends the drain for everybody. Resolves with its outcome, which may be another one, should it have ended just now. */
-  async cancel(): Promise<DrainOutcome | undefined> {
-    this.#stop.abort(CANCELLED);
+  async end(why: typeof CANCELLED | Superseded): Promise<DrainOutcome | undefined> {
+    this.#stop.abort(why);
     return this.#outcome;
   }
 
@@ -304,7 +306,7 @@ export class DrainRun implements RegistrationOwner {
 
   #endedBy(error: unknown): DrainOutcome {
     const reason: unknown = this.#stop.signal.reason;
-    if (reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed) return this.#unfinished(reason);
+    if (isStopReason(reason)) return this.#unfinished(reason);
     if (error instanceof Refused) return { ...this.#identity, status: "refused", refusal: error.refusal };
     return { ...this.#identity, registrations: this.#fates(), status: "failed", error: asDrainError(error) };
   }

@@ -56,7 +56,9 @@ export class Journal {
     const { asker, reason, deadline, timeoutMs, isVoluntary, force } = asked;
     const at = Math.round(askedAt);
     const firstTriedAt = asked.firstTriedAt === undefined ? undefined : Math.round(asked.firstTriedAt);
-    const request = given({ askedAt: at, asker, reason, deadline, timeoutMs, isVoluntary, force, firstTriedAt });
+    const { holdsWhile } = asked;
+    const kept = { asker, reason, deadline, timeoutMs, isVoluntary, force, firstTriedAt, holdsWhile };
+    const request = given({ askedAt: at, ...kept });
     const isFirst = this.#last === 0;
     const isDecisive = this.#joint.decides(asked);
     this.#joint.add(asked);

@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
+import { Superseded } from "./outcome.ts";
 import { type DrainLimit, type DrainTimes, deadlineLimit } from "./plan.ts";
 import type { AskedRequest, DrainRequest } from "./request.ts";
 
@@ -14,6 +15,13 @@ export interface NodeLookupOptions {
 }
 
 type Asked = DrainRequest & AskedRequest;
+
+/**
+ * EC2 may answer with a machine's state of some seconds ago.
+ * https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+ */
+const STATE_LAG_MS = 30_000;
+const STATE_READ_INTERVAL_MS = 5_000;
 
 /** The node, or why there is none. */
 interface LookedUp {
@@ -39,12 +47,16 @@ export class NodeLookups {
     this.#options = options;
   }
 
-  /** Of a node that is being drained already nothing is asked. */
+  /**
+   * Of a node that is being drained already nothing is asked, unless the request depends on its state. The error is
+   * `Superseded` where what the request announces no longer holds.
+   */
   async find(asked: Asked, limit: DrainLimit | undefined, signal: AbortSignal): Promise<LookedUp> {
-    const { node, deadline } = asked;
-    const running = node.by === "id" && !signal.aborted ? this.#options.running(node.value) : undefined;
+    const { node, deadline, holdsWhile } = asked;
+    const isKnown = node.by === "id" && !signal.aborted && holdsWhile === undefined;
+    const running = isKnown ? this.#options.running(node.value) : undefined;
     if (running !== undefined) return { node: running };
-    const key = JSON.stringify([node.by, node.value, deadline]);
+    const key = JSON.stringify([node.by, node.value, deadline, holdsWhile]);
     const known = this.#underWay.get(key);
     if (known?.signal === signal && endsFirst(known.limit, limit)) {
       const found = await known.found;
@@ -75,15 +87,29 @@ export class NodeLookups {
     }
   }
 
+  async #resolve(asked: Asked, signal: AbortSignal, repeats: (error: DrainError) => void): Promise<Node> {
+    const { cloud, clock } = this.#options;
+    const { node, holdsWhile } = asked;
+    if (holdsWhile === undefined) {
+      const known = node.by === "id" ? cloud.recall(node.value) : undefined;
+      return known ?? this.#ask(asked, signal, repeats);
+    }
+    // The remembered state may be older than the one that the request tells of, and so may the cloud's first answer.
+    const { machine, saidAt = Number.NEGATIVE_INFINITY } = holdsWhile;
+    for (;;) {
+      const found = await this.#ask(asked, signal, repeats);
+      const isOff = found.isOff ?? false;
+      if (isOff === (machine === "stops")) return found;
+      if (machine === "runs")
+        throw new Superseded(`${found.id} does not run any more: what was announced has happened`);
+      if (clock.now() >= saidAt + STATE_LAG_MS) throw new Superseded(`${found.id} is running: it does not leave`);
+      await clock.sleep(STATE_READ_INTERVAL_MS, signal);
+    }
+  }
+
   /** A request with a deadline is not repeated by its source: passing failures are retried until then. */
-  async #resolve(
-    { node, askedAt, deadline }: Asked,
-    signal: AbortSignal,
-    repeats: (error: DrainError) => void,
-  ): Promise<Node> {
+  #ask({ node, askedAt, deadline }: Asked, signal: AbortSignal, repeats: (error: DrainError) => void): Promise<Node> {
     const { cloud, clock, times } = this.#options;
-    const known = node.by === "id" ? cloud.recall(node.value) : undefined;
-    if (known !== undefined) return known;
     const limit = deadlineLimit({ startedAt: askedAt, deadline, times });
     const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
     const by = { ...toFind(deadline === undefined ? {} : { deadline }, signal), repeats };

@@ -35,6 +35,19 @@ export interface RegistrationFate {
   readonly error?: DrainError;
 }
 
+/** What became of one registration of a drain that was cancelled. */
+export interface UndoneFate {
+  readonly registration: Registration;
+  /**
+   * - `registered`: registered again, and its pool was seen to list it.
+   * - `untouched`: the drain had not deregistered it.
+   * - `left`: somebody else had deregistered it before the drain, so that it stays deregistered.
+   * - `failed`: could not be registered again; `error` says why.
+   */
+  readonly state: "registered" | "untouched" | "left" | "failed";
+  readonly error?: DrainError;
+}
+
 interface Searched {
   /** Registrations in pools that the configured discovery leaves out, or of another machine perhaps: they stay as they are. */
   readonly elsewhere: readonly Registration[];
@@ -75,6 +88,16 @@ export type DrainOutcome =
     })
   /** The drain was cancelled: its targets are being registered again. */
   | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationFate[] })
+  /**
+   * What was announced no longer holds: the machine runs though it was said to stop, or has stopped already. `undone`:
+   * what became of what the drain had deregistered by then; absent where it had not begun, or may not register again.
+   */
+  | (Partial<Ended> & {
+      readonly status: "superseded";
+      readonly message: string;
+      readonly registrations: readonly RegistrationFate[];
+      readonly undone?: readonly UndoneFate[];
+    })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }
   /** The program was stopped. Deregistrations that were made stay. */
@@ -108,6 +131,7 @@ export function endBefore(error: unknown, trouble: DrainError | undefined, signa
     return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };
   }
   if (signal.aborted) return { status: "abandoned", registrations: [] };
+  if (error instanceof Superseded) return { status: "superseded", message: error.message, registrations: [] };
   const failure = asDrainError(error);
   if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };
   return { status: "failed", error: failure, registrations: [] };
@@ -155,8 +179,18 @@ export const ABANDONED = Symbol("abandoned");
 /** A caller wants it undone. */
 export const CANCELLED = Symbol("cancelled");
 
+/** What a request announces no longer holds. Its message says why. */
+export class Superseded extends Error {
+  override readonly name = "Superseded";
+}
+
 /** Why a drain is stopped before its end. */
-export type StopReason = LimitPassed | typeof ABANDONED | typeof CANCELLED;
+export type StopReason = LimitPassed | Superseded | typeof ABANDONED | typeof CANCELLED;
+
+/** Whether it is such a reason, and not what a call has thrown. */
+export function isStopReason(reason: unknown): reason is StopReason {
+  return reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed || reason instanceof Superseded;
+}
 
 /** The outcome of a drain that was stopped. */
 export function stoppedOutcome(
@@ -166,6 +200,7 @@ export function stoppedOutcome(
 ): DrainOutcome {
   if (why === ABANDONED) return { ...ended, status: "abandoned" };
   if (why === CANCELLED) return { ...ended, status: "cancelled" };
+  if (why instanceof Superseded) return { ...ended, status: "superseded", message: why.message };
   const { searched, error } = search;
   const trouble = error === undefined ? {} : { error };
   return { ...ended, status: "deadline-passed", limit: why.limit, searched, ...trouble };

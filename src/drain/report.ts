@@ -33,6 +33,14 @@ export function outcomeReport(outcome: DrainOutcome) {
       return { status, ...endedReport(outcome), ...allReport({ ...outcome, registrations: [] }) };
     case "cancelled":
       return { status, ...endedReport(outcome), registrations: outcome.registrations.map(fateReport) };
+    case "superseded":
+      return {
+        status,
+        ...begunReport(outcome),
+        message: outcome.message,
+        registrations: outcome.registrations.map(fateReport),
+        ...(outcome.undone && { undone: outcome.undone.map(undoneReport) }),
+      };
     case "abandoned":
       return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "refused":

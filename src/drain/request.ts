@@ -40,12 +40,25 @@ export interface DrainRequest {
    * a registration that is found draining, or not found, may have been deregistered by that. Absent: this is the first time.
    */
   readonly firstTriedAt?: number;
+  /** What the cloud has to say of the machine for the request to hold. Absent: it holds whatever the cloud says. */
+  readonly holdsWhile?: HoldsWhile;
+}
+
+/**
+ * - `stops`: the machine is stopped or on its way there. A request that tells of that may come late: the machine may have
+ *   been started since. Once it runs again, a drain that nothing else has asked for ends.
+ * - `runs`: what the request announces was to stop the machine by now. It has happened where the machine does not run.
+ */
+export interface HoldsWhile {
+  readonly machine: "stops" | "runs";
+  /** When the request was made, in milliseconds since the epoch. What the cloud says may be a moment older. */
+  readonly saidAt?: number;
 }
 
 /** What a drain keeps of a request for its node. */
 export type AskedRequest = Pick<
   DrainRequest,
-  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt"
+  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt" | "holdsWhile"
 > & {
   /** Milliseconds since the epoch. */
   readonly askedAt: number;
@@ -124,6 +137,7 @@ export class JointRequest {
   #deadline: number | undefined;
   #isVoluntary = true;
   #isForced = false;
+  #holdsWhileStopped = true;
   /** By the event that asked for it. */
   readonly #earlierTries = new Map<string | undefined, number>();
   #insist: () => void = () => {};
@@ -138,7 +152,8 @@ export class JointRequest {
   }
 
   add(request: Omit<AskedRequest, "askedAt">): void {
-    const { deadline, reason, isVoluntary = false, force = false, firstTriedAt, asker } = request;
+    const { deadline, reason, isVoluntary = false, force = false, firstTriedAt, holdsWhile, asker } = request;
+    this.#holdsWhileStopped &&= holdsWhile?.machine === "stops";
     if (firstTriedAt !== undefined) {
       const known = this.#earlierTries.get(asker?.event) ?? firstTriedAt;
       this.#earlierTries.set(asker?.event, Math.min(firstTriedAt, known));
@@ -174,6 +189,11 @@ export class JointRequest {
   /** Of each event that may have been tried before: see `DrainRequest.firstTriedAt`. */
   get earlierTries(): readonly EarlierTry[] {
     return [...this.#earlierTries].map(([event, firstTriedAt]) => ({ event, firstTriedAt }));
+  }
+
+  /** Nobody has asked but because the machine stops: once it runs, the drain is for nothing. */
+  get holdsWhileStopped(): boolean {
+    return this.#holdsWhileStopped;
   }
 
   get reasons(): readonly string[] {

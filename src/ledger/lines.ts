@@ -50,6 +50,7 @@ const STATUSES = [
   "failed",
   "refused",
   "cancelled",
+  "superseded",
 ];
 
 /** For each kind of entry, whether it has all that a drain is taken up by. */

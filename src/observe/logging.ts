@@ -128,6 +128,13 @@ function logEnd(log: Log, outcome: DrainOutcome, drain: object) {
       return log("drain abandoned", { ...about, remaining: remaining(outcome.registrations) });
     case "cancelled":
       return log("drain cancelled", about);
+    case "superseded": {
+      const { message: detail, registrations, undone } = outcome;
+      const open = registrations.filter(({ deregistered }) => deregistered);
+      if (open.length === 0 || undone !== undefined) return log("drain superseded", { ...about, detail });
+      const remains = open.map(({ registration }) => nameOf(registration));
+      return log("node left deregistered", { ...about, detail, remaining: remains });
+    }
     case "failed":
       return log("drain failed", { ...about, ...failure(outcome.error) });
     default:
@@ -140,7 +147,11 @@ function remaining(
 ): readonly string[] {
   return fates
     .filter(({ state }) => state !== "released" && state !== "kept")
-    .map(({ registration: { pool, target } }) => `${pool.name} ${target}`);
+    .map(({ registration }) => nameOf(registration));
+}
+
+function nameOf({ pool, target }: Registration): string {
+  return `${pool.name} ${target}`;
 }
 
 function why({ reason, forced }: { readonly reason?: string; readonly forced?: true }) {

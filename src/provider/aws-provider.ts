@@ -25,6 +25,7 @@ import { InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
 import {
   asLiveNode,
+  findRunning,
   findTerminated,
   type InstanceSearch,
   othersAmong,
@@ -258,6 +259,10 @@ export class AwsProvider implements CloudProvider {
 
   findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
     return findTerminated(this.#aws, nodes, by);
+  }
+
+  findRunning(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+    return findRunning(this.#aws, nodes, by);
   }
 
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */

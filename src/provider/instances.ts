@@ -95,17 +95,27 @@ export function withoutAddresses({ otherNetworks: _, ...node }: Node): Node {
  * The ids of those `nodes` that EC2 says are terminated. One that is missing from its answer is not: reads are
  * eventually consistent, and a terminated instance is described for about an hour.
  */
-export async function findTerminated(
+export function findTerminated(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+  return findInState(aws, nodes, ["terminated"], by);
+}
+
+/** The ids of those `nodes` that EC2 says run, or are starting. */
+export function findRunning(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+  return findInState(aws, nodes, ON, by);
+}
+
+async function findInState(
   aws: AwsAccess,
   nodes: readonly Node[],
+  states: readonly string[],
   by: CallFor,
 ): Promise<ReadonlySet<string>> {
   if (nodes.length === 0) return new Set();
   // No other instance is described: that would be much to read repeatedly.
-  const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: ["terminated"] } };
+  const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: [...states] } };
   const found = await describeInstances(aws, which, () => nodes.map(({ id }) => id), by);
-  const terminated = found.filter(({ State }) => State?.Name === "terminated");
-  return new Set(terminated.map(({ InstanceId }) => InstanceId).filter(isPresent));
+  const matching = found.filter(({ State }) => states.includes(State?.Name ?? ""));
+  return new Set(matching.map(({ InstanceId }) => InstanceId).filter(isPresent));
 }
 
 /** `filter`: which of EC2's filters the values are for. */
@@ -168,8 +178,13 @@ function checkedNode(instance: Instance, { clusterName, vpcId, names: calls = NA
   const node = nodeOf(instance);
   if (vpcId !== undefined && !networkIdsOf(node).includes(vpcId))
     throw refuse(`is in ${networkIdsOf(node).join(" and ")}, and ${calls.vpcId} is '${vpcId}'`);
-  return { ...node, ...(cluster === undefined ? {} : { cluster }) };
+  const isOff = OFF.has(instance.State?.Name ?? "") ? ({ isOff: true } as const) : {};
+  return { ...node, ...(cluster === undefined ? {} : { cluster }), ...isOff };
 }
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html */
+const OFF: ReadonlySet<string> = new Set(["stopping", "stopped", "shutting-down", "terminated"]);
+const ON = ["pending", "running"];
 
 /** Which networks the reference leads to: an address is one of its interface's network. */
 function networksFor(instance: Instance, { by, value }: NodeReference): readonly string[] {

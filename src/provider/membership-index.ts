@@ -13,22 +13,22 @@ import type { KnownTerms } from "./known-terms.ts";
 import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
+  asNoted,
   CLASSIC_DRAINS_MAX_MS,
   type KnownClassic,
   type KnownGroup,
   listedIn,
   MembersById,
+  noteDeregistered,
+  noteRegistered,
   PoolList,
+  unlessKnown,
 } from "./pool-list.ts";
 import { idOf, listedZoneOf, registrationOf } from "./target-groups.ts";
 import type { TargetRead, TargetReads } from "./target-reads.ts";
 
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
-
-const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
-
-const REGISTERED = { state: "initial", detail: "initial", isHealthy: false } as const;
 
 export interface MembershipIndexOptions {
   readonly aws: AwsAccess;
@@ -149,13 +149,7 @@ export class MembershipIndex {
     const group = this.pools.groups.get(id);
     if (group === undefined) return;
     this.#members.changed();
-    const { last } = this.#options.reads;
-    // Reads that have been answered since tell nothing of a time before them.
-    for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
-    for (const target of targets) group.endedBy.set(target, last);
-    group.registrations = group.registrations.map((registration) =>
-      targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
-    );
+    noteDeregistered(group, targets, this.#options.reads.last);
   }
 
   /** These were registered again: until the next read that is all there is to say of them. */
@@ -167,8 +161,7 @@ export class MembershipIndex {
     // Of a group that was never read nothing is told before it was.
     if (group === undefined || !Number.isFinite(group.readAt)) return;
     this.#members.changed();
-    const others = group.registrations.filter(({ target }) => !targets.has(target));
-    group.registrations = [...others, ...again.map((one) => ({ ...one, ...REGISTERED }))];
+    noteRegistered(group, again);
   }
 
   /** What a group was found to hold: passed on to running searches, and remembered. */
@@ -189,9 +182,7 @@ export class MembershipIndex {
       const finders = seekers(listed.Target);
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      // This read was sent before the deregistration was acknowledged.
-      const isOld = number <= (group.endedBy.get(registration.target) ?? 0);
-      if (group.isWhole) registrations.push(isOld ? { ...registration, ...DEREGISTERED } : registration);
+      if (group.isWhole) registrations.push(asNoted(group, registration, number));
       for (const { search, claim } of finders) seen.push({ search, claim, registration });
     }
     group.registrations = registrations;
@@ -393,13 +384,6 @@ export class MembershipIndex {
     }
     return this.#urgency.urgency;
   }
-}
-
-/** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
-function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
-  const known = before.get(registration.target);
-  const { pool, state, detail } = registration;
-  return known?.pool === pool && known.state === state && known.detail === detail ? known : registration;
 }
 
 function doubtfulZone(address: string, zone: string | undefined, network: string): string {

@@ -35,6 +35,39 @@ export interface KnownGroup {
   readonly endedBy: Map<string, number>;
 }
 
+const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
+const REGISTERED = { state: "initial", detail: "initial", isHealthy: false } as const;
+
+/** These were deregistered, and `lastRead` is the number of the last read that was sent before AWS acknowledged that. */
+export function noteDeregistered(group: KnownGroup, targets: ReadonlySet<string>, lastRead: number): void {
+  // Reads that have been answered since tell nothing of a time before them.
+  for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
+  for (const target of targets) group.endedBy.set(target, lastRead);
+  group.registrations = group.registrations.map((registration) =>
+    targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
+  );
+}
+
+/** These were registered again. A read that was sent before their deregistration tells nothing of them either way. */
+export function noteRegistered(group: KnownGroup, again: readonly Registration[]): void {
+  const targets = new Set(again.map(({ target }) => target));
+  const others = group.registrations.filter(({ target }) => !targets.has(target));
+  group.registrations = [...others, ...again.map((one) => ({ ...one, ...REGISTERED }))];
+}
+
+/** The registration as read number `read` lists it, unless that was sent before its deregistration was acknowledged. */
+export function asNoted(group: KnownGroup, registration: Registration, read: number): Registration {
+  const isOld = read <= (group.endedBy.get(registration.target) ?? 0);
+  return isOld ? { ...registration, ...DEREGISTERED } : registration;
+}
+
+/** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
+export function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
+  const known = before.get(registration.target);
+  const { pool, state, detail } = registration;
+  return known?.pool === pool && known.state === state && known.detail === detail ? known : registration;
+}
+
 /** A classic load balancer: its listing names its instances. */
 export interface KnownClassic {
   readonly pool: Pool;

@@ -27,6 +27,9 @@ export interface TakenOut {
   readonly drainId: string;
 }
 
+/** Whatever the ledger knows of it. */
+export type MaybeTakenOut = Pick<TakenOut, "instanceId"> & Partial<TakenOut>;
+
 /** What there may be to undo of a drain that ended so, whether or not it has taken everything out. */
 export function takenOut(instanceId: string, outcome: DrainOutcome): TakenOut | undefined {
   if (!("drainId" in outcome) || outcome.drainId === undefined || !TAKES_OUT.has(outcome.status)) return undefined;
@@ -121,24 +124,42 @@ export class Recommendations {
 
 const RECOMMENDED_AGAIN = Symbol("recommended again");
 const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
+/** A machine whose root volume is replaced stops and starts meanwhile. */
+const RETURNING: readonly AnnouncementKind[] = ["autoscaling-terminate", "state-change"];
+
+interface UndoParts {
+  readonly ledger: Ledger;
+  readonly drainer: Pick<Drainer, "cancel">;
+}
+
+/** Undoes the last drains of a node that nobody but recommendations has asked for. See `undoAsked`. */
+export function undoRecommended(taken: TakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
+  return undoAsked(taken, [RECOMMENDED], parts, signal);
+}
+
+/** The same of a machine that comes back after Auto Scaling has taken it out. */
+export function undoReturned(taken: MaybeTakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
+  return undoAsked(taken, RETURNING, parts, signal);
+}
 
 /**
- * Undoes the last drains of a node that only recommendations have asked for, the newest first: one that was begun
+ * Undoes the last drains of a node that only such announcements have asked for, the newest first: one that was begun
  * before a restart did what the one after it found done. Resolves with how many. Throws `DrainError`.
  */
-export async function undoRecommended(
-  { instanceId, drainId }: TakenOut,
-  { ledger, drainer }: { readonly ledger: Ledger; readonly drainer: Pick<Drainer, "cancel"> },
+async function undoAsked(
+  { instanceId, drainId }: MaybeTakenOut,
+  by: readonly string[],
+  { ledger, drainer }: UndoParts,
   signal: AbortSignal,
 ): Promise<number> {
-  if ((await ledger.read(drainId, signal)) === undefined)
+  if (drainId !== undefined && (await ledger.read(drainId, signal)) === undefined)
     throw new DrainError("drain-not-found", `the ledger no longer has the drain ${drainId}, so it can't be undone`);
   let undone = 0;
   for (const { drain, undo } of ledger.listOf(instanceId)) {
     const record = drainRecord((await ledger.read(drain, signal)) ?? []);
-    const isRecommended = record?.requests.every(({ asker }) => asker?.via === RECOMMENDED) ?? false;
-    if (!isRecommended || undo !== undefined) break;
-    const outcome = await drainer.cancel(drain, { via: RECOMMENDED }, signal);
+    const isMeant = record?.requests.every(({ asker }) => by.includes(asker?.via ?? "")) ?? false;
+    if (!isMeant || undo !== undefined) break;
+    const outcome = await drainer.cancel(drain, { via: by[0] ?? "" }, signal);
     const failure = undoFailure(outcome);
     if (failure !== undefined) throw failure;
     if (outcome.registrations.length > 0) undone += 1;

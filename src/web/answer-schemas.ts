@@ -171,6 +171,26 @@ const deadlinePassed = z.strictObject({
   registrations: fates,
 });
 const cancelled = z.strictObject({ status: z.literal("cancelled"), drainId, node, registrations: fates });
+/** One registration of a drain that was undone. */
+export const undone = z
+  .strictObject({
+    ...place,
+    state: z
+      .enum(["registered", "untouched", "left", "failed"])
+      .describe(
+        "registered: again, and seen so. untouched: the drain had not deregistered it. left: somebody else had, before the drain. failed: error says why.",
+      ),
+    error: error.optional(),
+  })
+  .meta({ id: "UndoneRegistration" });
+
+const superseded = z.strictObject({
+  status: z.literal("superseded"),
+  ...begun,
+  message: z.string().describe("What the cloud says of the machine."),
+  registrations: fates,
+  undone: z.array(undone).optional().describe("What became of what had been deregistered, where UNDO allows it."),
+});
 const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
 const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
 
@@ -206,6 +226,7 @@ export const OUTCOME = z
     deadlinePassed,
     cancelled,
     instanceGone,
+    superseded,
     abandoned,
     failed,
     refused,
@@ -293,19 +314,6 @@ export const FAILURE = z.strictObject({ ...problem, code }).meta({ id: "Failure"
 export const CANCELLED = z
   .strictObject({ ...problem, outcome: cancelled })
   .meta({ id: "Cancelled", description: "The drain was cancelled. The node must not be terminated." });
-
-/** One registration of a drain that was undone. */
-export const undone = z
-  .strictObject({
-    ...place,
-    state: z
-      .enum(["registered", "untouched", "left", "failed"])
-      .describe(
-        "registered: registered again, and listed by AWS. untouched: the drain had not deregistered it. left: another program had deregistered it before the drain. failed: see error.",
-      ),
-    error: error.optional(),
-  })
-  .meta({ id: "UndoneRegistration" });
 
 /** 200 from `DELETE /drains/{drain}`. */
 export const UNDONE = z

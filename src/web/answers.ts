@@ -30,6 +30,8 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
         "the drain was cancelled: its targets are being registered again, so the node must not be terminated";
       return problem(409, detail, { more: { outcome: report } });
     }
+    case "superseded":
+      return problem(409, outcome.message, { more: { code: "superseded", outcome: report } });
     case "abandoned": {
       const detail =
         "the service stopped before traffic had ended: targets that were deregistered stay deregistered. Request the drain again";

@@ -114,4 +114,8 @@ export class ProviderCalls {
   findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     return this.provider.findTerminated(nodes, forNobody(signal));
   }
+
+  findRunning(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return this.provider.findRunning(nodes, forNobody(signal));
+  }
 }

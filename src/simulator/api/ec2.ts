@@ -20,8 +20,23 @@ const STATE_CODES: Readonly<Record<InstanceStateName, number>> = {
 const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
 const PAGE_SIZE = 1_000;
 
+/**
+ * DryRun checks the caller's permissions and does nothing: with them the answer is an error, and this one.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+ */
+function honouringDryRun(actions: ApiActions): ApiActions {
+  const honouring = Object.entries(actions).map(([name, action]): [string, ApiActions[string]] => [
+    name,
+    (params, world) => {
+      if (text(params, "DryRun") !== "true") return (action as NonNullable<typeof action>)(params, world);
+      throw new AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
+    },
+  ]) as [string, NonNullable<ApiActions[string]>][];
+  return Object.fromEntries(honouring);
+}
+
 /** The actions of EC2 2016-11-15 that draining needs, and those that end, stop and start an instance. */
-export const ec2Actions: ApiActions = {
+const ACTIONS: ApiActions = {
   DescribeInstances(params, world) {
     const ids = texts(params, "InstanceId");
     const maxResults = readMaxResults(params);
@@ -72,7 +87,9 @@ export const ec2Actions: ApiActions = {
   },
 };
 
-/** EC2 answers a repeated call with success. */
+export const ec2Actions = honouringDryRun(ACTIONS);
+
+/** Asked again for what is so already, EC2 answers with success. */
 const STOPPABLE: ReadonlySet<InstanceStateName> = new Set(["running", "stopping", "stopped"]);
 const STARTABLE: ReadonlySet<InstanceStateName> = new Set(["stopped", "pending", "running"]);
 

@@ -131,6 +131,13 @@ export class World {
     return scaleIn;
   }
 
+  /** Auto Scaling gives a member a new root volume. See `AutoScaling.beginRootVolumeReplacement`. */
+  beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance): ScaleIn {
+    const scaleIn = this.#scaling.beginRootVolumeReplacement(group, instance, this.clock.now());
+    this.catchUp();
+    return scaleIn;
+  }
+
   /** To be called when a lifecycle action was completed or has got a heartbeat. */
   scaleInChanged({ dueAt }: ScaleIn): void {
     this.dueAt(dueAt);

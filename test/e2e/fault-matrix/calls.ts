@@ -141,6 +141,7 @@ export const CALLS = {
   "sqs ReceiveMessage": { ...OF_A_QUEUE, action: "sqs:ReceiveMessage" },
   "sqs ChangeMessageVisibilityBatch": { ...OF_A_QUEUE, action: "sqs:ChangeMessageVisibility" },
   "sqs DeleteMessageBatch": { ...OF_A_QUEUE, action: "sqs:DeleteMessage" },
+  "sqs SendMessage": { ...OF_A_QUEUE, action: "sqs:SendMessage" },
 } as const satisfies Readonly<Record<string, MatrixCall>>;
 
 export type CallName = keyof typeof CALLS;
