@@ -57,10 +57,9 @@ describe("docs/http-api.md", () => {
       code,
       status,
     ]);
-    const refusals = [...REFUSED.shape.outcome.shape.reason.options, "possibly-registered", "superseded"].map((code) => [
-      code,
-      "409",
-    ]);
+    const refusals = [...REFUSED.shape.outcome.shape.reason.options, "possibly-registered", "superseded"].map(
+      (code) => [code, "409"],
+    );
     expect(rows.sort()).toEqual([...expected, ...refusals].sort());
   });
 
