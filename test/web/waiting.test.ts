@@ -50,7 +50,7 @@ describe("wait", () => {
     await end({ status: "refused", drainId: "d-1", node: NODE, refusal });
     const response = await asked;
     expect(response.status).toBe(409);
-    expect(await response.json()).toMatchObject({ code: "refused" });
+    expect(await response.json()).toMatchObject({ code: "too-few-healthy" });
     expect(clock.sleeping).toBe(0);
   });
 
