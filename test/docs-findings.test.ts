@@ -39,7 +39,7 @@ describe.each(SCRIPTS)("findings/%s", (name) => {
     execFileSync("bash", ["-n", file]);
   });
 
-  test("says what is expected, what happens, with which version and when, and why it matters", () => {
+  test("gives the expected and the observed behaviour, versions and date, why it matters and what it needs", () => {
     const header = headerOf(script);
     const order = ["Expected", "Observed:", "Seen with:", "Why it matters:", "Needs:"].map((part) =>
       header.indexOf(part),
