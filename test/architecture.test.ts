@@ -22,7 +22,10 @@ const AWS_SDK = [
  */
 const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
-  aws: { imports: ["drain"], packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler"] },
+  aws: {
+    imports: ["drain"],
+    packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler", "hpagent", "node:https", "node:stream"],
+  },
   provider: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
     imports: ["drain"],
@@ -63,7 +66,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
     imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "app"],
-    packages: ["commander", "listr2", "node:http", "node:https", "zod"],
+    packages: ["commander", "listr2", "node:http", "node:https", "node:os", "zod"],
   },
 };
 

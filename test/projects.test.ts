@@ -5,6 +5,8 @@ import { GUARD_EXPECTED } from "./e2e/fault-matrix/guard-expected.ts";
 import { GUARD_MOMENTS } from "./e2e/fault-matrix/guard-scene.ts";
 import { OWN_HOOK_EXPECTED } from "./e2e/fault-matrix/own-hook-expected.ts";
 import { OWN_HOOK_MOMENTS } from "./e2e/fault-matrix/own-hook-scene.ts";
+import { POSTPONE_EXPECTED } from "./e2e/fault-matrix/postpone-expected.ts";
+import { POSTPONE_MOMENTS } from "./e2e/fault-matrix/postpone-scene.ts";
 import { QUEUE_EXPECTED } from "./e2e/fault-matrix/queue-expected.ts";
 import { QUEUE_MOMENTS } from "./e2e/fault-matrix/queue-scene.ts";
 import type { Cell } from "./e2e/fault-matrix/scene.ts";
@@ -57,6 +59,7 @@ const TABLES: readonly [scene: string, cells: readonly Cell<string>[]][] = [
   ["guard", readTable(GUARD_EXPECTED, GUARD_MOMENTS)],
   ["queue", readTable(QUEUE_EXPECTED, QUEUE_MOMENTS)],
   ["own hook", readTable(OWN_HOOK_EXPECTED, OWN_HOOK_MOMENTS)],
+  ["postponed", readTable(POSTPONE_EXPECTED, POSTPONE_MOMENTS)],
 ];
 
 describe.each(TABLES)("the part of the fault matrix that every run plays: %s", (_, cells) => {

@@ -1,15 +1,12 @@
 locals {
   actions = jsondecode(file("${path.module}/policy-actions.json"))
-  # A function has nobody who could ask it to cancel.
-  undoes = var.undo && var.lambda == null
-
   # What `hasta-la-vista policy` prints with QUEUE, word for word.
   policy = templatefile("${path.module}/policy-${var.policy_scope}.json.tftpl", {
     partition    = data.aws_partition.current.partition
     region       = data.aws_region.current.region
     queue_arn    = aws_sqs_queue.departures.arn
     cluster_name = var.cluster_name
-    writes       = jsonencode(concat(local.actions.writes, local.undoes ? local.actions.undo : []))
+    writes       = jsonencode(concat(local.actions.writes, var.undo ? local.actions.undo : []))
     receives     = jsonencode(var.lambda == null ? local.actions.serve : local.actions.lambda)
   })
 }

@@ -1,7 +1,7 @@
 import { AwsCaller } from "../aws/aws-caller.ts";
 import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
 import { RequestQuota } from "../aws/request-quota.ts";
-import { type Config, drainGuard, drainTimes } from "../config/config.ts";
+import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
 import { Drainer } from "../drain/drainer.ts";
 import type { AccessProblem } from "../drain/errors.ts";
@@ -29,14 +29,16 @@ export interface Engine {
   maintainIndex(signal: AbortSignal): Promise<void>;
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
+  /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
+  isRunning(instanceId: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
-  const { region, clusterName, vpcId, discovery, policyScope, quotaShare, indexPerSecond, givenBy } = config;
+  const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
   const { clock = new SystemClock(), observers, ledger, onCall } = options;
   const guard = drainGuard(config);
-  const clients = createAwsClients({ ...options.aws, ...(region === undefined ? {} : { region }) });
+  const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws });
   const quota = new RequestQuota({ clock, share: quotaShare });
   const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
   const cloud = new AwsProvider({ ...clients, caller }, clock, {
@@ -44,6 +46,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     indexPerSecond,
     names: givenBy,
     isGuarded: guard !== undefined,
+    ignoresOtherNetworks: otherVpcs === "ignore",
     ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(vpcId === undefined ? {} : { vpcId }),
@@ -57,8 +60,14 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(guard && { guard }),
       ...(observers && { observers }),
       ...(ledger && { ledger }),
+      registersAgain: config.undo,
     }),
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
+    isRunning: async (instanceId, signal) => {
+      const by = { urgency: () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const, signal };
+      const node = { id: instanceId, name: "", network: "", addresses: [], addressPrefixes: [] };
+      return (await cloud.findRunning([node], by)).has(instanceId);
+    },
   };
 }

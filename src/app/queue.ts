@@ -1,6 +1,6 @@
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
-import type { Config } from "../config/config.ts";
+import { awsClientOptions, type Config } from "../config/config.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import type { Ledger } from "../drain/ledger.ts";
@@ -9,10 +9,12 @@ import type { Metrics } from "../observe/metrics.ts";
 import { readEvent } from "../sources/events/read-event.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { withHooksNamed } from "../sources/message-reader.ts";
-import { Recommendations, undoRecommended } from "../sources/recommendations.ts";
-import { recommendationLine, sourceLine } from "../sources/source-event-text.ts";
+import { Recommendations, undoRecommended, undoReturned } from "../sources/recommendations.ts";
+import { ReturningMachines } from "../sources/returning.ts";
+import { recommendationLine, returnLine, sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
 import { SqsQueue } from "../sources/sqs-queue.ts";
+import type { Engine } from "./engine.ts";
 
 interface QueueParts {
   readonly clock: Clock;
@@ -22,16 +24,17 @@ interface QueueParts {
   /** What of drains is undone where nothing has followed a recommendation. */
   readonly ledger: Ledger;
   readonly drainer: Pick<Drainer, "cancel">;
+  readonly isRunning: Engine["isRunning"];
 }
 
 /** The queue that a configuration names, with log and metrics. Undefined if it names none. */
 export function openQueue(
   config: Config,
-  { clock, metrics, log, abandon, ledger, drainer }: QueueParts,
+  { clock, metrics, log, abandon, ledger, drainer, isRunning }: QueueParts,
 ): SqsQueue | undefined {
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
-  const where = region === undefined ? {} : { region };
+  const where = awsClientOptions(config);
   const onEvent = (event: QueueEvent | HookEvent) => {
     writeLine(log, sourceLine(event));
     count(metrics, event);
@@ -43,15 +46,22 @@ export function openQueue(
     onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
-  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), onEvent });
+  const autoScaling = createAutoScalingClient(where);
+  const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
+  const machines = new ReturningMachines({
+    ...{ ...calls, autoScaling, isRunning, afterwards: config.returningNodes },
+    onEvent: (event) => writeLine(log, returnLine(event)),
+  });
   const queue = new SqsQueue({
     ...calls,
-    ...where,
+    ...(region === undefined ? {} : { region }),
     address,
-    sqs: createSqsClient(where, address),
+    sqs: createSqsClient(where, address, config.sqsEndpoint),
     hooks,
+    returning: { machines, undo: (taken, signal) => undoReturned(taken, { ledger, drainer }, signal) },
     read: withHooksNamed(config.terminationHook, readEvent),
     foreign: config.queueForeign,
+    maintenanceLeadMs: config.maintenanceLeadMs,
     dryRun,
     ...(config.rebalance === "drain" ? { recommendations } : {}),
     inFlightMax: config.queueInFlightMax,

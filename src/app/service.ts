@@ -15,7 +15,7 @@ import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
-import { Readiness, type ReadyState } from "../web/readiness.ts";
+import { Readiness, type ReadyState, withQueue } from "../web/readiness.ts";
 import { createEngine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
@@ -54,10 +54,14 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const observers = [drainLog(log), metrics.observe];
   const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
   const { drainer, checkAccess } = engine;
-  const resumed = resumeDrains(config, { ledger, drainer, abandon, log });
-  const index = engine.maintainIndex(stop);
+  const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
+  const [background, drains] = [new Background(onFailure), new Background(onFailure)];
+  const resumed = resumeDrains(config, { ledger, drainer, abandon, log, drains });
+  background.add("index", engine.maintainIndex(stop));
   const source = new HttpSource();
-  const queue = openQueue(config, { clock, metrics, log, abandon, ledger, drainer });
+  const queue = openQueue(config, {
+    ...{ clock, metrics, log, abandon, ledger, drainer, isRunning: engine.isRunning },
+  });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {
@@ -66,54 +70,52 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }
   };
-  const ready = () => readiness.state;
+  const ready = () => withQueue(readiness.state, queue?.trouble);
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
     running: (drainId) => drainer.running(drainId),
   };
-  const undoing = new Set<Promise<unknown>>();
   const cancel: Cancel = async (drainId, asker) => {
     checkUndo(config);
     const undone = drainer.cancel(drainId, asker, abandon);
-    undoing.add(undone);
+    // Waited for at the end, also where its caller has left. A failure is for the caller.
+    const waitedFor = undone.catch(() => {});
+    drains.add(`undo of ${drainId}`, waitedFor);
     try {
       return await undone;
     } catch (error) {
       throw abandon.aborted
         ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo")
         : error;
-    } finally {
-      undoing.delete(undone);
     }
   };
   // Before a caller asks for the same nodes.
-  const underWay = await resumed;
+  await resumed;
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
-  const rereading = web.rereadFiles(stop);
+  background.add("files", web.rereadFiles(stop));
   const { host, region, discovery, dryRun } = config;
   log("listening", { host, port: web.port, region, discovery, dryRun });
   stop.addEventListener("abort", () => log("shutdown started", {}));
   abandon.addEventListener("abort", () => log("drains abandoned", {}));
-  const checking = readiness.run(stop);
+  background.add("access check", readiness.run(stop));
 
   const pumping: PumpOptions = {
     stop,
     abandon,
     onSettled: (outcome, { request }) => {
       logWithoutDrain(log, outcome, request);
-      metrics.countWithoutDrain(outcome);
+      metrics.countWithoutDrain(outcome, request.deadline);
     },
     onUnsettled: ({ request }, error) => logUnsettled(log, request, error),
   };
   await Promise.all([source, ...(queue === undefined ? [] : [queue])].map((each) => pump(each, drainer, pumping)));
-  await Promise.allSettled([...underWay, ...undoing]);
-  await index;
+  await drains.ended();
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
-  await Promise.all([checking, rereading]);
+  await background.ended();
   log("stopped", {});
 }
 
@@ -139,14 +141,16 @@ export async function pump(
 
   async function drainAndSettle(delivery: Delivery): Promise<void> {
     try {
-      const { drain, recorded, outcome: ended } = await drainer.accept(delivery.request, abandon);
+      const { drain, recorded, begun, outcome: ended } = await drainer.accept(delivery.request, abandon);
       let isSettled = false;
       // A caller that waits for the drain itself does not wait for the ledger.
       if (drain !== undefined)
-        recorded.then(
-          () => isSettled || delivery.accepted(drain),
-          (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
-        );
+        recorded
+          .then(
+            () => isSettled || delivery.accepted(drain, begun),
+            (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
+          )
+          .catch((error: unknown) => onUnsettled(delivery, error));
       const outcome = await ended;
       isSettled = true;
       await delivery.settle(outcome);
@@ -154,6 +158,35 @@ export async function pump(
     } catch (error) {
       onUnsettled(delivery, error);
     }
+  }
+}
+
+/**
+ * Work that goes on beside the requests of the service. Each has a handler from its first moment: a failure is told, and
+ * ends neither the process nor the other work.
+ */
+export class Background {
+  readonly #running = new Set<Promise<void>>();
+  readonly #onFailure: (what: string, error: unknown) => void;
+
+  constructor(onFailure: (what: string, error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** `what`: the work in a word or two, for the log. */
+  add(what: string, work: Promise<unknown>): void {
+    const ended = work
+      .then(
+        () => {},
+        (error: unknown) => this.#onFailure(what, error),
+      )
+      .finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
+  }
+
+  /** Resolves when all of it has ended, also what was added meanwhile. */
+  async ended(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 }
 
@@ -186,20 +219,34 @@ async function openDrains(
   }
 }
 
-/** Resumes every drain that an earlier process has not ended. Resolves when they run: each with its end. */
-async function resumeDrains(
-  { dryRun }: Config,
-  { ledger, drainer, abandon, log }: Pick<Serving, "ledger" | "abandon" | "log"> & { readonly drainer: Drainer },
-): Promise<readonly Promise<void>[]> {
+interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
+  readonly drainer: Drainer;
+  /** Those that run. */
+  readonly drains: Background;
+}
+
+/** Resumes every drain that an earlier process has not ended. Resolves when they run. */
+async function resumeDrains({ dryRun }: Config, { ledger, drainer, abandon, log, drains }: Resuming): Promise<void> {
   try {
     const unfinished = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
-    if (!dryRun) return unfinished.map((record) => drainer.resume(record, abandon));
-    for (const { id, node } of unfinished) log("drain resume skipped", { drain: id, node: node.id });
+    for (const record of unfinished) {
+      const { id, node } = record;
+      if (dryRun) log("drain resume skipped", { drain: id, node: node.id });
+      else drains.add(`drain ${id}`, drainer.resume(record, abandon));
+    }
   } catch (error) {
     const { code, message } = asDrainError(error);
     log("drain resume failed", { code, error: message });
   }
-  return [];
+}
+
+/** What a stop interrupts the next start goes on with, as far as there is a ledger. */
+function logFailure(
+  log: Log,
+  { what, error, isStopping }: { readonly what: string; readonly error: unknown; readonly isStopping: boolean },
+): void {
+  if (isStopping) log("background work interrupted", { what });
+  else log("background work failed", { what, error: asDrainError(error).message });
 }
 
 function logUnsettled(log: Log, { node: { by, value } }: DrainRequest, error: unknown): void {

@@ -2,6 +2,7 @@ import { EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balancing";
 import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { ProxyAgent, type ProxySettings } from "./proxy.ts";
 
 type Logger = NonNullable<EC2ClientConfig["logger"]>;
 
@@ -18,6 +19,8 @@ export interface AwsClientOptions {
   readonly endpoint?: string;
   /** Absent: wherever the SDK finds some. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Through which proxy. Absent: none. Of no meaning to a `requestHandler` of the caller's. */
+  readonly proxy?: ProxySettings;
   /** What carries the calls. Absent: HTTPS with time limits. */
   readonly requestHandler?: EC2ClientConfig["requestHandler"];
 }
@@ -25,12 +28,14 @@ export interface AwsClientOptions {
 /** AWS answers these calls in well under a second; a connection that says nothing for so long is dead. */
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** As the SDK's own agent. */
+const SOCKETS_MAX = 50;
 
 /** Has no `info`: for that the SDK would copy every answer, which is not read. The others are silent, as by default. */
 const QUIET = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as Logger;
 
 /**
- * Credentials, endpoints, proxies and so on come from wherever the AWS SDK looks for them; AWS_ENDPOINT_URL leads all
+ * Credentials, endpoints and so on come from wherever the AWS SDK looks for them; AWS_ENDPOINT_URL leads all
  * clients elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
  */
 export function createAwsClients(options: AwsClientOptions): AwsClients {
@@ -46,7 +51,7 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
  * What every client of ours is made with. Each call is one attempt: callers repeat it, because every attempt counts
  * against AWS's request quota. `socketTimeoutMs`: how long an answer may say nothing.
  */
-export function clientConfig(options: AwsClientOptions, socketTimeoutMs = REQUEST_TIMEOUT_MS) {
+export function clientConfig({ proxy, ...options }: AwsClientOptions, socketTimeoutMs = REQUEST_TIMEOUT_MS) {
   return {
     ...options,
     logger: QUIET,
@@ -61,6 +66,7 @@ export function clientConfig(options: AwsClientOptions, socketTimeoutMs = REQUES
         socketTimeout: socketTimeoutMs,
         // Without it the SDK only warns of a request that takes too long.
         throwOnRequestTimeout: true,
+        ...(proxy && { httpsAgent: new ProxyAgent(proxy, { keepAlive: true, maxSockets: SOCKETS_MAX }) }),
       }),
   };
 }

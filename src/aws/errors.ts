@@ -1,4 +1,5 @@
 import { DrainError } from "../drain/errors.ts";
+import { PROXY_FAILED } from "./proxy.ts";
 
 /** What the thrown errors of the SDK have in common, as far as we look. Modelled errors hide AWS's code in `Code`. */
 interface SdkError {
@@ -71,6 +72,7 @@ const UNREACHABLE = new Set([
   "EAI_AGAIN",
   "EHOSTUNREACH",
   "ENETUNREACH",
+  PROXY_FAILED,
 ]);
 
 /** Each pair: the code on the wire, and the SDK's name for it. */
@@ -166,6 +168,13 @@ export function toDrainError(error: unknown, action: string): DrainError {
   if (THROTTLED.has(code)) {
     return new DrainError("throttled", `AWS kept throttling ${action} (${said})`, cause);
   }
+  if (code === PROXY_FAILED) {
+    return new DrainError(
+      "unreachable",
+      `could not reach AWS through the proxy for ${action} (${said}): check HTTPS_PROXY and NO_PROXY`,
+      cause,
+    );
+  }
   if (UNREACHABLE.has(code)) {
     const tried = errors?.[0] ?? { address, port };
     const where = hostname ?? (tried.address === undefined ? "AWS" : `${tried.address}:${tried.port}`);
@@ -188,6 +197,14 @@ export function toDrainError(error: unknown, action: string): DrainError {
     return new DrainError("unavailable", `the answer to ${action} is not valid (${why})`, cause);
   }
   return new DrainError(isPassing(error) ? "unavailable" : "cloud-error", `${action} failed: ${code}: ${said}`, cause);
+}
+
+/**
+ * AWS does not let this call be made, or does not answer it so that the answer can be used, however often it is made: what
+ * a drain can do without, it does without.
+ */
+export function isNeverAnswered(error: DrainError): boolean {
+  return error.code === "access-denied" || error.code === "cloud-error" || codeOf(error) === UnusableAnswer.name;
 }
 
 /** AWS's code, or Node's, or the error's name; empty when it has none. */

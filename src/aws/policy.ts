@@ -53,9 +53,17 @@ export const READ = [
   "elasticloadbalancing:DescribeTargetGroups",
   "elasticloadbalancing:DescribeTargetHealth",
 ];
+/** What a drain can do without: see decisions/0025. */
+const READ_OPTIONAL = [
+  "ec2:DescribeNetworkInterfaces",
+  "elasticloadbalancing:DescribeListenerAttributes",
+  "elasticloadbalancing:DescribeListeners",
+];
 const UNDO = ["elasticloadbalancing:RegisterInstancesWithLoadBalancer", "elasticloadbalancing:RegisterTargets"];
 /** IAM has no actions of their own for the batches of both. */
 const RECEIVE = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
+/** A message about what is days ahead is replaced by a copy, before AWS gives it to the dead-letter queue. */
+const PUT_BACK = "sqs:SendMessage";
 const FIND_QUEUE = "sqs:GetQueueUrl";
 /** Lambda's own look at the queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
 const POLL_QUEUE = "sqs:GetQueueAttributes";
@@ -72,7 +80,7 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const reads = [...READ, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
+  const reads = [...READ, ...READ_OPTIONAL, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
   return {
     Version: "2012-10-17",
     Statement: [
@@ -84,9 +92,9 @@ export function policyFor(needs: PolicyNeeds): PolicyDocument {
   };
 }
 
-/** The machine's own group has to be found; a message says which it is. */
-function hookReads({ ownHook = false, ...needs }: PolicyNeeds): readonly string[] {
-  return ownHook ? [FIND_GROUP, READ_HOOKS] : answersHooks(needs) ? [READ_HOOKS] : [];
+/** The machine's own group has to be found; of one that a message says is to come back, whether it has. */
+function hookReads(needs: PolicyNeeds): readonly string[] {
+  return answersHooks(needs) ? [FIND_GROUP, READ_HOOKS] : [];
 }
 
 function answersHooks({ queue, lambda = false, ownHook = false }: PolicyNeeds): boolean {
@@ -100,7 +108,7 @@ function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   // The invocation names the queue.
   const besides = lambda === true ? [POLL_QUEUE] : url === undefined ? [FIND_QUEUE] : [];
   const Resource = `arn:${partitionFor(needs, queueRegion)}:sqs:${queueRegion ?? "*"}:${accountId}:${name}`;
-  return [{ Effect: "Allow", Action: [...RECEIVE, ...besides].sort(), Resource }];
+  return [{ Effect: "Allow", Action: [...RECEIVE, PUT_BACK, ...besides].sort(), Resource }];
 }
 
 /** Of any group: a message, or the machine, says which. */
@@ -188,8 +196,16 @@ function partitionOf(region: string): Partition {
 export const CLUSTER_KEY_PREFIX = "kubernetes.io/cluster/";
 /** The cluster is its owner, or one of several that use it. */
 const CLUSTER_KEY_VALUES = ["owned", "shared"];
-/** The AWS Load Balancer Controller, its predecessor, and the legacy in-tree provider: the name is the value. */
-export const POOL_CLUSTER_KEYS = ["elbv2.k8s.aws/cluster", "ingress.k8s.aws/cluster", "KubernetesCluster"];
+/**
+ * The AWS Load Balancer Controller, EKS Auto Mode, the first one's predecessor, and the legacy in-tree provider: the name
+ * is the value. https://docs.aws.amazon.com/eks/latest/userguide/auto-elb-example.html
+ */
+export const POOL_CLUSTER_KEYS = [
+  "elbv2.k8s.aws/cluster",
+  "eks:eks-cluster-name",
+  "ingress.k8s.aws/cluster",
+  "KubernetesCluster",
+];
 
 /** A tag that a target group or classic load balancer may carry. */
 interface PoolTag {

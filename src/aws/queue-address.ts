@@ -5,6 +5,8 @@ export interface QueueAddress {
   readonly url?: string;
   /** As the URL says. Absent: the region that everything else is in. */
   readonly region?: string;
+  /** Which of AWS's own hosts the URL names. Absent: another one, such as an interface endpoint's in a VPC. */
+  readonly awsHost?: "regional" | "fips" | "dualstack";
   /** As the URL says. Absent: the credentials' own. */
   readonly accountId?: string;
 }
@@ -14,6 +16,14 @@ const NAME = /^[\w-]{1,80}$/;
 const FIFO = ".fifo";
 const ACCOUNT = /^\d{12}$/;
 const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+/**
+ * Names of the service itself, in any partition, not of an interface endpoint in a VPC.
+ * https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+ */
+const AWS_HOST =
+  /^(?:(?:sqs|sqs-fips)\.[a-z0-9-]+|[a-z0-9-]+\.queue|queue)\.(?:amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn|amazonaws\.eu|api\.amazonwebservices\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$/;
+/** It names no region. */
+const OLD_HOSTS: ReadonlyMap<string, string> = new Map([["queue.amazonaws.com", "us-east-1"]]);
 const ADVICE = "give the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/departures, or its name";
 
 /** Throws `RangeError` with what to give instead. */
@@ -29,13 +39,19 @@ export function queueAddress(given: string): QueueAddress {
   }
   checkedName(name);
   const accountId = accountIn(given);
-  const region = url.hostname.split(".").find((label) => REGION.test(label));
+  const region = OLD_HOSTS.get(url.hostname) ?? url.hostname.split(".").find((label) => REGION.test(label));
   return {
     name,
     url: url.href.replace(/\/+$/, ""),
     ...(region === undefined ? {} : { region }),
+    ...(region !== undefined && AWS_HOST.test(url.hostname) ? { awsHost: kindOf(url.hostname) } : {}),
     ...(accountId === undefined ? {} : { accountId }),
   };
+}
+
+function kindOf(hostname: string): NonNullable<QueueAddress["awsHost"]> {
+  if (hostname.startsWith("sqs-fips.")) return "fips";
+  return hostname.includes(".api.") ? "dualstack" : "regional";
 }
 
 /** Whose the queue is, as its URL says, whatever else stands there. Undefined where it does not say. */

@@ -4,7 +4,13 @@ import { compareUrgency, type UrgencyNow } from "../drain/urgency.ts";
 import { type BucketSize, PacedBucket } from "./paced-bucket.ts";
 
 /** Calls that AWS counts together. The two APIs of Elastic Load Balancing are counted apart. */
-export type Bucket = "v2-read" | "v2-register" | "classic-read" | "classic-register" | "ec2-describe-instances";
+export type Bucket =
+  | "v2-read"
+  | "v2-register"
+  | "classic-read"
+  | "classic-register"
+  | "ec2-describe-instances"
+  | "ec2-describe-network-interfaces";
 
 /**
  * AWS's quotas for one account in one region.
@@ -17,6 +23,7 @@ const AWS_SIZES: Readonly<Record<Bucket, BucketSize>> = {
   "classic-read": { burst: 40, perSecond: 10 },
   "classic-register": { burst: 20, perSecond: 4 },
   "ec2-describe-instances": { burst: 100, perSecond: 20 },
+  "ec2-describe-network-interfaces": { burst: 100, perSecond: 20 },
 };
 /** Every call to Elastic Load Balancing is counted here as well. */
 const ACCOUNT: BucketSize = { burst: 40, perSecond: 10 };
@@ -58,6 +65,7 @@ export class RequestQuota {
       "classic-read": ours(AWS_SIZES["classic-read"]),
       "classic-register": ours(AWS_SIZES["classic-register"]),
       "ec2-describe-instances": ours(AWS_SIZES["ec2-describe-instances"]),
+      "ec2-describe-network-interfaces": ours(AWS_SIZES["ec2-describe-network-interfaces"]),
     };
   }
 
@@ -144,5 +152,5 @@ export class RequestQuota {
 }
 
 function isElb(bucket: Bucket): boolean {
-  return bucket !== "ec2-describe-instances";
+  return !bucket.startsWith("ec2-");
 }

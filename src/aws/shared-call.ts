@@ -1,4 +1,4 @@
-import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
+import { newAbort, onAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
@@ -16,7 +16,7 @@ interface Ask<A> {
 interface Open<A, T> {
   readonly asks: Set<Ask<A>>;
   readonly abandon: AbortController;
-  answer: Promise<T>;
+  readonly answer: Promise<T>;
   /** Milliseconds since the epoch. Absent until it is sent. */
   sentAt?: number;
 }
@@ -63,22 +63,28 @@ export class SharedCall<A, T> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const ask: Ask<A> = { about, by };
-      if (inFlight === undefined) this.#open ??= this.#begin(ask);
-      const { asks, abandon, answer } = inFlight ?? (this.#open as Open<A, T>);
+      const { asks, abandon, answer } = inFlight ?? this.#open ?? this.#begin(ask);
       asks.add(ask);
       const leave = () => {
         asks.delete(ask);
         if (asks.size === 0) abandon.abort(signal.reason);
         reject(signal.reason);
       };
-      signal.addEventListener("abort", leave, { once: true });
-      answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+      const stay = onAbort(signal, leave);
+      answer.then(resolve, reject).finally(stay);
     });
   }
 
+  /** `make` may ask `about` before it waits for anything: by then all of this must be in its place. */
   #begin(first: Ask<A>): Open<A, T> {
     const asks = new Set([first]);
     const abandon = newAbort();
+    let settle: (answer: Promise<T>) => void = () => {};
+    const answer = new Promise<T>((resolve) => {
+      settle = resolve;
+    });
+    const open: Open<A, T> = { asks, abandon, answer };
+    this.#open = open;
     const urgency = () => (asks.size === 0 ? NO_CALLER : mostUrgent([...asks].map(({ by }) => by.urgency())));
     const close = () => {
       if (this.#open === open) this.#open = undefined;
@@ -94,10 +100,13 @@ export class SharedCall<A, T> {
     };
     const call = { urgency, signal: abandon.signal, repeats };
     const turn = this.#turn(abandon.signal);
-    const answer = turn === undefined ? this.#make(send, call) : turn.then(() => this.#make(send, call));
-    const open: Open<A, T> = { asks, abandon, answer };
+    const made = async () => {
+      if (turn !== undefined) await turn;
+      return this.#make(send, call);
+    };
+    settle(made());
     // A call that fails before it is sent.
-    open.answer.catch(() => {}).finally(close);
+    answer.catch(() => {}).finally(close);
     return open;
   }
 

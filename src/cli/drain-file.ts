@@ -23,12 +23,13 @@ const LISTED = z.strictObject({
 });
 
 const REGISTRATION = z.object({
-  kind: z.enum(["alb", "nlb", "gwlb", "classic", "unattached"]),
+  kind: z.enum(["alb", "nlb", "gwlb", "classic", "unknown", "unattached"]),
   loadBalancer: text(256).optional(),
   pool: text(256),
   poolId: text(2_048),
   target: text(512),
   listed: LISTED.optional(),
+  alsoListed: z.array(LISTED).max(100).optional(),
   state: z.enum(["released", "holding", "registered", "failed"]),
   deregistered: z.boolean(),
 });
@@ -81,7 +82,7 @@ export function readDrainReport(name: string, given: string): ReportedDrain {
 }
 
 function undoableOf(fate: z.infer<typeof REGISTRATION>): Undoable {
-  const { kind, loadBalancer, pool, poolId, target, listed, state, deregistered } = fate;
+  const { kind, loadBalancer, pool, poolId, target, listed, alsoListed, state, deregistered } = fate;
   const registration: Registration = {
     pool: { kind, id: poolId, name: pool, ...(loadBalancer === undefined ? {} : { loadBalancer }) },
     target,
@@ -89,6 +90,7 @@ function undoableOf(fate: z.infer<typeof REGISTRATION>): Undoable {
     detail: "",
     isHealthy: false,
     ...(listed === undefined ? {} : { listed }),
+    ...(alsoListed === undefined ? {} : { alsoListed }),
   };
   const isOthers = !deregistered && (state === "released" || state === "holding");
   return { registration, deregisteredBy: deregistered ? "drain" : isOthers ? "others" : "perhaps" };

@@ -12,8 +12,10 @@ export function exitCodeOf(outcome: OutcomeReport): number {
       return EXIT.done;
     case "refused":
       return EXIT.refused;
+    case "possibly-registered":
     case "deadline-passed":
     case "abandoned":
+    case "superseded":
     case "cancelled":
       return EXIT.notDrained;
     case "failed":

@@ -54,8 +54,7 @@ export function requestFrom(
 
 function checkNode(text: string): string {
   try {
-    parseNodeReference(text);
-    return text;
+    return parseNodeReference(text).value;
   } catch (error) {
     throw new UsageError((error as Error).message);
   }

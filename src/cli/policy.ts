@@ -28,8 +28,8 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
   try {
     return policyFor({
       writes: purpose !== "plan",
-      // A function has no caller that could ask it to cancel.
-      undo: undo && purpose !== "lambda",
+      // A function has nobody who could ask it to cancel.
+      undo,
       lambda: purpose === "lambda",
       discovery,
       scope,

@@ -13,12 +13,14 @@ interface Problem {
 const STATUSES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>([
   "drained",
   "nothing-registered",
+  "possibly-registered",
   "refused",
   "planned",
   "instance-gone",
   "deadline-passed",
   "abandoned",
   "cancelled",
+  "superseded",
   "failed",
 ]);
 export const NOT_OURS = new RemoteError("the answer is not one of hasta-la-vista: check --server", EXIT.usage);

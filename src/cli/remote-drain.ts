@@ -40,7 +40,10 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
   });
   const { drainId } = answer.body;
   if (answer.status === 202) {
-    const text = `The drain ${drainId} has begun and continues in the service. Run 'status ${node}' to see its progress.`;
+    const text =
+      answer.body["begun"] === false
+        ? `The drain ${drainId} is accepted and has not begun, because the guard has not decided yet. Run 'status ${node}' to see whether it is refused.`
+        : `The drain ${drainId} has begun and continues in the service. Run 'status ${node}' to see its progress.`;
     call.streams.stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
     return wait === false ? EXIT.done : EXIT.notDrained;
   }

@@ -48,16 +48,29 @@ export function nodeStatusText(status: NodeStatusReport, width = Number.POSITIVE
     rows.length === 0 ? [nowhere(status)] : table(["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], rows, width);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
   const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`];
-  const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...runningText(status)];
+  const drains = [...runningText(status), ...lastDrainText(status)];
+  const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...drains];
   return lines.map((line) => wrapped(line, width)).join("\n");
+}
+
+function lastDrainText({ lastDrain }: NodeStatusReport): readonly string[] {
+  if (lastDrain === undefined) return [];
+  const { drainId, startedAt, endedAt, status, undo, outcome } = lastDrain;
+  const undone = { running: " It is being undone.", ended: " It was undone." };
+  const more = undo === undefined ? "" : undone[undo];
+  const head = `The last drain ${drainId} ended at ${clockTime(endedAt)} with the outcome '${status}'.${more}`;
+  if (outcome === undefined) return ["", head];
+  return ["", head, ...outcomeText(outcome, Date.parse(endedAt) - Date.parse(startedAt)).split("\n")];
 }
 
 export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: number): string {
   switch (outcome.status) {
     case "drained":
-      return drainedText(outcome, tookMs);
+      return [drainedText(outcome, tookMs), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "nothing-registered":
-      return nothingRegistered(outcome);
+      return [nothingRegistered(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
+    case "possibly-registered":
+      return possiblyRegisteredReport(outcome);
     case "refused":
       return refusedText(outcome);
     case "planned":
@@ -71,6 +84,8 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: numb
         "Cancelled before the end: its targets are being registered again. Do not terminate the node.",
         ...outcome.registrations.map(fateText),
       ].join("\n");
+    case "superseded":
+      return [`Not drained: ${outcome.message}.`, ...outcome.registrations.map(fateText)].join("\n");
     case "abandoned":
       return outcome.registrations.length === 0
         ? "Stopped before anything was deregistered."
@@ -161,8 +176,27 @@ function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, too
   return elsewhere.length === 0 ? `${drained} It can be terminated.` : `${drained} ${elsewhereText(elsewhere)}`;
 }
 
+function possiblyRegisteredReport({ node, registrations, elsewhere }: Outcome<"possibly-registered">): string {
+  return [
+    `${node.id} may still get traffic: do not terminate it. ${times(registrations.length)} drained.`,
+    "These targets may be the node's or another machine's, and were not deregistered:",
+    ...doubtfulLines(elsewhere),
+    "If a target is the node's, deregister it yourself and drain again. If it is not, set DISCOVERY=tag, or",
+    "OTHER_VPCS=ignore, so that it is not considered.",
+  ].join("\n");
+}
+
+function doubtfulLines(elsewhere: readonly FoundReport[]): readonly string[] {
+  return elsewhere.flatMap(({ doubt, ...where }) =>
+    doubt === undefined ? [] : [`  ${placeCells(where).join(" ")}: ${doubt}`],
+  );
+}
+
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
-  if (elsewhere.length === 0) return `No load balancer lists ${node.id}: it can be terminated.`;
+  if (elsewhere.length === 0)
+    return `No load balancer of this account, in the node's VPC or beside it, lists ${node.id}: it can be terminated.`;
+  if (elsewhere.some(({ doubt }) => doubt !== undefined))
+    return `No load balancer is known to list ${node.id}, but some may:\n${doubtfulLines(elsewhere).join("\n")}`;
   return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;
 }
 
@@ -173,8 +207,11 @@ function nowhere({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): s
 }
 
 function elsewhereText(elsewhere: readonly FoundReport[]): string {
-  const pools = [...new Set(elsewhere.map(({ pool }) => pool))].join(", ");
-  return `Still registered in pools without that tag: ${pools}.`;
+  const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
+  const pools = [...new Set(untagged.map(({ pool }) => pool))].join(", ");
+  const certain = untagged.length === 0 ? [] : [`Still registered in pools without that tag: ${pools}.`];
+  const possible = doubtfulLines(elsewhere);
+  return [...certain, ...(possible.length === 0 ? [] : ["Possibly registered:", ...possible])].join("\n");
 }
 
 function refusedText({ message, pools }: Outcome<"refused">): string {
@@ -261,6 +298,8 @@ export function undoText({ drainId, node, registrations }: UndoReport): string {
   const count = (state: UndoneReport["state"]) => registrations.filter((one) => one.state === state).length;
   const again = `${times(count("registered"))} registered again`;
   const failed = count("failed");
+  if (registrations.every(({ state }) => state === "untouched"))
+    return `Nothing to undo: the drain ${drainId} of ${node.id} had deregistered nothing.`;
   const summary =
     failed === 0
       ? `Drain ${drainId} of ${node.id} is undone: ${again}.`

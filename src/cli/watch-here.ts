@@ -2,7 +2,7 @@ import { createEngine } from "../app/engine.ts";
 import { pump } from "../app/service.ts";
 import { createAutoScalingClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
-import { type Config, ConfigError } from "../config/config.ts";
+import { awsClientOptions, type Config, ConfigError } from "../config/config.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { writeLine } from "../observe/log.ts";
@@ -52,13 +52,11 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
 }
 
 /** In a dry run nothing is answered. */
-function hookOf(
-  { terminationHook: hookName, dryRun, region }: Config,
-  { clock, log, abandon }: Watching,
-): TerminationHook | undefined {
+function hookOf(config: Config, { clock, log, abandon }: Watching): TerminationHook | undefined {
+  const { terminationHook: hookName, dryRun } = config;
   if (hookName === undefined || dryRun) return undefined;
   const calls = {
-    autoScaling: createAutoScalingClient(region === undefined ? {} : { region }),
+    autoScaling: createAutoScalingClient(awsClientOptions(config)),
     caller: new UnmeteredCaller({ clock }),
     clock,
   };

@@ -15,6 +15,11 @@ export function watchLog(log: Log): MetadataObserver {
           ...(event.drainAt === undefined ? {} : { drainAt: moment(event.drainAt) }),
         });
       }
+      case "over": {
+        const { kind, instanceId, reason, deadline } = event.announcement;
+        const by = deadline === undefined ? {} : { deadline: moment(deadline) };
+        return log("notice outdated", { event: kind, node: instanceId, reason, ...by });
+      }
       case "withdrawn": {
         const { kind, instanceId, reason } = event.announcement;
         return log("notice withdrawn", { event: kind, node: instanceId, reason });

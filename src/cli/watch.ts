@@ -1,4 +1,5 @@
-import type { Config, OptionName } from "../config/config.ts";
+import { uptime } from "node:os";
+import { type Config, metadataOrigin, type OptionName } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { createLog } from "../observe/service-log.ts";
 import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
@@ -13,7 +14,14 @@ import { watchLog } from "./watch-log.ts";
 import { watchRemotely } from "./watch-remotely.ts";
 import type { Watching } from "./watching.ts";
 
-const OWN: readonly OptionName[] = ["metadataEndpoint", "metadataIntervalMs", "logLevel", "shutdownGraceMs"];
+const OWN: readonly OptionName[] = [
+  "metadataEndpoint",
+  "metadataEndpointMode",
+  "metadataIntervalMs",
+  "maintenanceLeadMs",
+  "logLevel",
+  "shutdownGraceMs",
+];
 
 export async function runWatch(call: Call): Promise<number> {
   const { server } = call.options as ServerOptions;
@@ -33,13 +41,14 @@ async function untilStopped(
   { streams }: Call,
   run: (watching: Watching) => Promise<void>,
 ): Promise<void> {
-  const { metadataEndpoint, metadataIntervalMs: intervalMs, logLevel, rebalance } = config;
+  const { metadataIntervalMs: intervalMs, maintenanceLeadMs, logLevel, rebalance } = config;
   const clock = new SystemClock();
   const log = createLog(logLevel, streams.stdout);
   const { stop, abandon, ignore } = listenForShutdown(config, streams, clock);
-  const client = new ImdsClient({ clock, send: sendOverHttp(metadataEndpoint) });
+  const client = new ImdsClient({ clock, send: sendOverHttp(metadataOrigin(config)) });
   const watch = new MetadataWatch({
-    ...{ client, clock, intervalMs, onEvent: watchLog(log) },
+    ...{ client, clock, intervalMs, maintenanceLeadMs, onEvent: watchLog(log) },
+    bootedAt: () => clock.now() - uptime() * 1_000,
     heedsRecommendations: rebalance === "drain",
   });
   try {

@@ -1,3 +1,4 @@
+import type { AwsClientOptions } from "../aws/clients.ts";
 import { printable } from "../drain/errors.ts";
 import { type GuardOptions, isNothing, printableShare, type Share } from "../drain/guard.ts";
 import type { DrainTimes } from "../drain/plan.ts";
@@ -50,7 +51,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       values[name] = declared.default;
       continue;
     }
-    const given = fromFlag === undefined ? environment[declared.variable] : String(fromFlag);
+    const given = fromFlag === undefined ? inEnvironment(declared, environment) : String(fromFlag);
     try {
       values[name] =
         given === undefined || given.trim() === ""
@@ -81,6 +82,23 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
   return Object.freeze(config);
 }
 
+function inEnvironment(
+  { variable, inLowerCaseToo }: Option,
+  environment: ConfigInput["environment"],
+): string | undefined {
+  const given = environment[variable];
+  const isUnset = given === undefined || given.trim() === "";
+  return isUnset && inLowerCaseToo === true ? environment[variable.toLowerCase()] : given;
+}
+
+/** Where AWS is, and the way there. */
+export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): AwsClientOptions {
+  return {
+    ...(region === undefined ? {} : { region }),
+    ...(url === undefined ? {} : { proxy: { url, ...(noProxy === undefined ? {} : { except: noProxy }) } }),
+  };
+}
+
 /** The part of a configuration that the core works by. */
 export function drainTimes(config: Config): DrainTimes {
   const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
@@ -95,6 +113,11 @@ export function drainTimes(config: Config): DrainTimes {
 /** The options of the guard. Undefined: no guard. */
 export function drainGuard({ minHealthy, guardWaitMs, maxVoluntary, givenBy }: Config): GuardOptions | undefined {
   return isNothing(minHealthy) ? undefined : { minHealthy, waitMs: guardWaitMs, maxVoluntary, names: givenBy };
+}
+
+/** Where the instance metadata service is. */
+export function metadataOrigin({ metadataEndpoint, metadataEndpointMode: mode }: Config): string {
+  return metadataEndpoint ?? (mode === "ipv6" ? "http://[fd00:ec2::254]" : "http://169.254.169.254");
 }
 
 /** The default as people would give it; undefined where there is none. */

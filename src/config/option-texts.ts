@@ -69,15 +69,39 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   },
   discovery: {
     description:
-      "Which load balancers a node is taken out of. vpc: all in the VPC of the node. tag: those that carry the tag of the cluster.",
+      "Which load balancers a node is taken out of. vpc: all in the VPCs of the node and beside them (OTHER_VPCS). tag: those that carry the tag of the cluster.",
     example: "tag",
     changeWhen: "Set it to tag when nodes must stay in load balancers that do not belong to the cluster.",
+  },
+  otherVpcs: {
+    description:
+      "Whether target groups of type ip in other VPCs are searched for addresses of the node (VPC peering, transit gateways). search or ignore.",
+    example: "ignore",
+    changeWhen:
+      "Set it to ignore when VPCs of the account have overlapping address ranges and no load balancer has targets in another VPC.",
   },
   policyScope: {
     description:
       "What the IAM policy allows to deregister from. vpc: every target group and classic load balancer. tag: those that carry the tag of the cluster.",
     example: "tag",
     changeWhen: "Set it to tag when the role has the policy that 'policy --scope tag' prints.",
+  },
+  httpsProxy: {
+    description:
+      "URL of the HTTP proxy for all calls to AWS, with its user and password if it needs them. Instance metadata is never read through it.",
+    example: "http://proxy.example.com:3128",
+    changeWhen: "Set it in a subnet that reaches AWS through a proxy only.",
+  },
+  noProxy: {
+    description:
+      "Hosts that are called without HTTPS_PROXY, separated by commas: names, domains such as .example.com, addresses, or *.",
+    example: ".vpce.amazonaws.com",
+    changeWhen: "Set it when some services have interface endpoints in the VPC.",
+  },
+  sqsEndpoint: {
+    description: "Endpoint for calls to SQS, as the AWS SDK has it. It takes precedence over the host in QUEUE.",
+    example: "http://127.0.0.1:9324",
+    changeWhen: "Set it for an interface endpoint of SQS without private DNS, or for an emulator.",
   },
   undo: {
     description:
@@ -109,9 +133,10 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   },
   gwlbIdleMs: {
     description:
-      "Minimum hold for a Gateway Load Balancer, which keeps idle flows on a deregistered target until then.",
+      "How long a Gateway Load Balancer keeps an idle flow on a deregistered target. Used only where the idle timeout of its listener cannot be read.",
     example: "350",
-    changeWhen: "Change it together with the idle timeout of the load balancer's flows.",
+    changeWhen:
+      "Set it to the longest tcp.idle_timeout.seconds of the listeners, or allow elasticloadbalancing:DescribeListeners and DescribeListenerAttributes.",
   },
   classicMinimumMs: {
     description: "Minimum hold for a classic load balancer.",
@@ -202,6 +227,12 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "3600",
     changeWhen: "Raise it when interruptions usually follow later than this.",
   },
+  returningNodes: {
+    description:
+      "What happens to a node that returns to its Auto Scaling group with a new root volume. register: register it again where its drain has deregistered it. leave: leave that to its controllers.",
+    example: "leave",
+    changeWhen: "Set it to leave when controllers register every node, or without the permissions of 'policy --undo'.",
+  },
   shutdownGraceMs: {
     description: "Time that running drains may continue after SIGTERM. A second SIGTERM ends them at once.",
     example: "300",
@@ -211,6 +242,18 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     description: "URL of the EC2 instance metadata service.",
     example: "http://[fd00:ec2::254]",
     changeWhen: "Set it when the instance offers metadata over IPv6 only, or to test against the simulator.",
+  },
+  metadataEndpointMode: {
+    description:
+      "Address family of the EC2 instance metadata service, as the AWS SDK has it: ipv4 (http://169.254.169.254) or ipv6 (http://[fd00:ec2::254]). AWS_EC2_METADATA_SERVICE_ENDPOINT takes precedence.",
+    example: "ipv6",
+    changeWhen: "Set it to ipv6 when the instance offers metadata over IPv6 only.",
+  },
+  maintenanceLeadMs: {
+    description:
+      "Time before the start of scheduled maintenance at which the drain of its node begins. An earlier event waits in the queue.",
+    example: "7200",
+    changeWhen: "Raise it when drains take longer than an hour. Lower it to keep nodes in service longer.",
   },
   metadataIntervalMs: {
     description: "Time between two reads of instance metadata.",

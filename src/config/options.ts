@@ -6,6 +6,7 @@ import {
   number,
   oneOf,
   option,
+  proxyUrl,
   seconds,
   share,
   text,
@@ -92,12 +93,43 @@ export const OPTIONS = {
     usedBy: CLOUD,
     ...matching(/^vpc-[0-9a-f]{8,17}$/, "a VPC id such as vpc-0123456789abcdef0"),
   }),
+  httpsProxy: option({
+    variable: "HTTPS_PROXY",
+    inLowerCaseToo: true,
+    defaultText: "none",
+    usedBy: CLOUD,
+    isSecret: true,
+    ...proxyUrl,
+  }),
+  noProxy: option({
+    variable: "NO_PROXY",
+    // Commander takes --no-proxy for the opposite of --proxy.
+    flag: "--proxy-exceptions <hosts>",
+    inLowerCaseToo: true,
+    defaultText: "none",
+    usedBy: CLOUD,
+    ...text(4_096),
+  }),
+  sqsEndpoint: option({
+    variable: "AWS_ENDPOINT_URL_SQS",
+    flag: "--sqs-endpoint <url>",
+    defaultText: "the host in QUEUE",
+    usedBy: ["serve"],
+    ...text(2_048),
+  }),
   discovery: option({
     variable: "DISCOVERY",
     flag: "--discovery <scope>",
     default: "vpc",
     usedBy: DISCOVERING,
     ...oneOf(["vpc", "tag"]),
+  }),
+  otherVpcs: option({
+    variable: "OTHER_VPCS",
+    flag: "--other-vpcs <mode>",
+    default: "search",
+    usedBy: ["serve", "drain", "plan", "status", "lambda", "watch"],
+    ...oneOf(["search", "ignore"]),
   }),
   policyScope: option({
     variable: "POLICY_SCOPE",
@@ -110,7 +142,7 @@ export const OPTIONS = {
     variable: "UNDO",
     flag: "--undo",
     default: false,
-    usedBy: ["serve", "watch", "cancel", "policy"],
+    usedBy: ["serve", "lambda", "watch", "cancel", "policy"],
     ...flag,
   }),
   timeoutMs: option({
@@ -263,6 +295,13 @@ export const OPTIONS = {
     usedBy: ["serve", "watch"],
     ...seconds(60, 36_000),
   }),
+  returningNodes: option({
+    variable: "RETURNING_NODES",
+    flag: "--returning-nodes <what>",
+    default: "register",
+    usedBy: ["serve", "lambda"],
+    ...oneOf(["register", "leave"]),
+  }),
   shutdownGraceMs: option({
     variable: "SHUTDOWN_GRACE",
     flag: "--shutdown-grace <seconds>",
@@ -274,9 +313,25 @@ export const OPTIONS = {
     // The AWS SDK reads the same variable, to find the credentials of the node.
     variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     flag: "--metadata-endpoint <url>",
-    default: "http://169.254.169.254",
+    defaultText: "the address that AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE names",
     usedBy: ["watch"],
     ...httpOrigin,
+  }),
+  metadataEndpointMode: option({
+    // The AWS SDK's own too.
+    variable: "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    flag: "--metadata-endpoint-mode <mode>",
+    default: "ipv4",
+    usedBy: ["watch"],
+    ...oneOf(["ipv4", "ipv6"]),
+  }),
+  maintenanceLeadMs: option({
+    variable: "MAINTENANCE_LEAD",
+    flag: "--maintenance-lead <seconds>",
+    // The longest deregistration delay that AWS allows, and five minutes.
+    default: 3_900_000,
+    usedBy: ["serve", "lambda", "watch"],
+    ...seconds(60, 604_800),
   }),
   metadataIntervalMs: option({
     variable: "METADATA_INTERVAL",

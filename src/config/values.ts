@@ -127,6 +127,19 @@ export const httpOrigin: ValueKind<string> = {
 
 const URL_LENGTH_MAX = 300;
 
+/** A proxy, by its URL or by its host and port alone. */
+export const proxyUrl: ValueKind<string> = {
+  type: "URL",
+  range: "http:// or https://, a host and a port, with user and password if the proxy needs them",
+  parse: (given) => {
+    const whole = given.includes("://") ? given : `http://${given}`;
+    const url = whole.length <= URL_LENGTH_MAX && URL.canParse(whole) ? new URL(whole) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== "/" || url.search + url.hash !== "")
+      throw new RangeError("give a proxy such as http://proxy.example.com:3128");
+    return url.href;
+  },
+};
+
 /** A number, or a percentage of a total. */
 type Share = { readonly count: number } | { readonly percent: number };
 
@@ -158,6 +171,8 @@ export interface Option<T = unknown> extends ValueKind<T> {
   readonly default?: T;
   /** Shown in help and documents where the default is not a value. */
   readonly defaultText?: string;
+  /** Other programs read the variable in lower case too, and so does this one. */
+  readonly inLowerCaseToo?: true;
   /** Never shown; white space around it counts. */
   readonly isSecret?: true;
   readonly usedBy: readonly Verb[];

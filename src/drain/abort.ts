@@ -13,6 +13,38 @@ export function newAbort(): AbortController {
 /** Ends a wait early. A reason of its own costs nothing; without one each abort would record a stack. */
 export const WOKEN = Symbol("woken");
 
+/** What is to be done when a signal aborts: one listener does all of it. */
+const toDo = new WeakMap<AbortSignal, { readonly all: Set<() => void>; readonly listener: () => void }>();
+
+/**
+ * Calls `aborted` once `signal` aborts, unless the returned function is called before. Nothing is called of a signal that
+ * has aborted already. Costs the same however many wait for the signal, where a listener of its own would walk through
+ * all others when it is added.
+ */
+export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
+  if (signal.aborted) return () => {};
+  const known = toDo.get(signal) ?? listenTo(signal);
+  // Two may hand over the same function.
+  const call = () => aborted();
+  known.all.add(call);
+  return () => {
+    if (!known.all.delete(call) || known.all.size > 0) return;
+    signal.removeEventListener("abort", known.listener);
+    if (toDo.get(signal) === known) toDo.delete(signal);
+  };
+}
+
+function listenTo(signal: AbortSignal) {
+  const all = new Set<() => void>();
+  const listener = () => {
+    for (const call of all) call();
+  };
+  signal.addEventListener("abort", listener, { once: true });
+  const known = { all, listener };
+  toDo.set(signal, known);
+  return known;
+}
+
 /**
  * Aborts as soon as one of them does. Any number of waits may share it. For signals that end together with the wait: of
  * those that live on, Node 20 keeps a trace of each signal that was made so; `withAnyOf` keeps none.
@@ -29,14 +61,13 @@ export async function withAnyOf<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const first = newAbort();
-  const onAbort = ({ target }: Event) => first.abort((target as AbortSignal).reason);
   const aborted = signals.find((signal) => signal.aborted);
   if (aborted !== undefined) first.abort(aborted.reason);
-  else for (const signal of signals) signal.addEventListener("abort", onAbort, { once: true });
+  const forget = aborted === undefined ? signals.map((one) => onAbort(one, () => first.abort(one.reason))) : [];
   try {
     return await work(first.signal);
   } finally {
-    for (const signal of signals) signal.removeEventListener("abort", onAbort);
+    for (const each of forget) each();
   }
 }
 
@@ -44,6 +75,6 @@ export async function withAnyOf<T>(
 export function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    else onAbort(signal, () => reject(signal.reason));
   });
 }

@@ -7,6 +7,7 @@ import { DrainError, printable } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
+import { CANCELLED, type Superseded } from "./outcome.ts";
 import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
 import { type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
@@ -88,6 +89,18 @@ export class Canceller {
     });
   }
 
+  /** Ends a drain that runs, whose machine is not to leave, and undoes it. See `undoing`. */
+  supersede(run: DrainRun, why: Superseded, signal: AbortSignal): void {
+    const undone = this.#begin(run.id, run.node.id, signal, (within) => this.#endRunning(run, why, undefined, within));
+    // Who waits for the drain hears of it.
+    undone.catch(() => {});
+  }
+
+  /** The undo of a drain that is under way. */
+  undoing(drainId: string): Promise<UndoOutcome> | undefined {
+    return this.#undoing.get(drainId)?.outcome;
+  }
+
   /** See `Drainer.undo`. */
   undo(toUndo: ToUndo, signal: AbortSignal): Promise<UndoOutcome> {
     return this.#undo(toUndo, undefined, signal);
@@ -106,15 +119,22 @@ export class Canceller {
     const undoing = this.#undoing.get(drainId);
     if (undoing !== undefined) return undoing.outcome;
     const run = [...this.#options.runs.values()].find(({ id }) => id === drainId);
-    return run && this.#begin(drainId, run.node.id, signal, (within) => this.#cancelRunning(run, asker, within));
+    return (
+      run && this.#begin(drainId, run.node.id, signal, (within) => this.#endRunning(run, CANCELLED, asker, within))
+    );
   }
 
-  async #cancelRunning(run: DrainRun, asker: Asker | undefined, signal: AbortSignal): Promise<UndoOutcome> {
+  async #endRunning(
+    run: DrainRun,
+    why: typeof CANCELLED | Superseded,
+    asker: Asker | undefined,
+    signal: AbortSignal,
+  ): Promise<UndoOutcome> {
     const { clock, journals, release } = this.#options;
     const journal = journals.get(run);
     // Written before the drain's end, so that a process that reads only this one continues the undo.
     const noted = journal?.cancelled(asker);
-    const ended = run.cancel();
+    const ended = run.end(why);
     release(run);
     const stoppedAt = clock.now();
     const { id: drainId, node } = run;

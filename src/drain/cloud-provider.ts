@@ -8,23 +8,38 @@ export interface Node {
   readonly id: string;
   /** The private DNS name, which is the Kubernetes node name by default. */
   readonly name: string;
-  /** The network (VPC) that its load balancers share with it. */
+  /** The network (VPC) of the machine itself. */
   readonly network: string;
-  /** Every private address of every interface. */
+  /** Every private address of every interface in that network. */
   readonly addresses: readonly string[];
-  /** Address blocks delegated to its interfaces (CIDR): pods get addresses from them. */
+  /** Address blocks delegated to its interfaces in that network (CIDR): pods get addresses from them. */
   readonly addressPrefixes: readonly string[];
+  /** The other networks that it has interfaces in. Absent: none. */
+  readonly otherNetworks?: readonly NodeNetwork[];
   /** The cluster that its tags name, if any. */
   readonly cluster?: string;
+  /** It does not run: it is stopped, or shuts down. */
+  readonly isOff?: true;
   /** When the cloud said so, in milliseconds since the epoch, where that is a while ago: addresses may have moved. */
   readonly asOf?: number;
+  /** What could not be learned of it, in a sentence for people: a search may miss registrations. */
+  readonly warning?: string;
+}
+
+/** What a node has for addresses in one network. The same address may be another machine's in another network. */
+export interface NodeNetwork {
+  readonly network: string;
+  readonly addresses: readonly string[];
+  /** In CIDR notation. */
+  readonly addressPrefixes: readonly string[];
 }
 
 /**
  * What sends the traffic behind a pool. It decides how long a node is held (`hold.ts`).
- * `unattached`: a target group that no load balancer uses.
+ * `unattached`: a target group that no load balancer uses. `unknown`: a kind that this program does not know, or load
+ * balancers of several kinds. The longest rule holds for it.
  */
-export type LoadBalancerKind = "alb" | "nlb" | "gwlb" | "classic" | "unattached";
+export type LoadBalancerKind = "alb" | "nlb" | "gwlb" | "classic" | "unknown" | "unattached";
 
 /** What one deregister call addresses: a target group or a classic load balancer. */
 export interface Pool {
@@ -32,8 +47,10 @@ export interface Pool {
   /** Unique: an ARN, or a classic load balancer's name. */
   readonly id: string;
   readonly name: string;
-  /** The load balancer's name; absent when unattached. */
+  /** The load balancer's name; absent when unattached. Several names where several load balancers use it. */
   readonly loadBalancer?: string;
+  /** It drains for at least so long, whatever its settings say, in milliseconds. */
+  readonly drainMinimumMs?: number;
 }
 
 /** How a pool releases deregistered targets. Reading it takes a call of its own. */
@@ -42,6 +59,14 @@ export interface PoolTerms {
   readonly drainMs: number;
   /** NLB: established flows are closed when `drainMs` has passed, instead of going on. */
   readonly terminatesConnections: boolean;
+  /** GWLB: existing flows stay on a deregistered target until they were idle for so long, in milliseconds. Absent: not known. */
+  readonly flowsIdleMs?: number;
+  /** GWLB: existing flows move to another target when `drainMs` has passed. */
+  readonly movesFlows?: true;
+  /** GWLB: TCP flows are reset when `drainMs` has passed. */
+  readonly resetsFlows?: true;
+  /** What the cloud answered that could not be used, and the value that is used instead. Sentences for people. */
+  readonly warnings?: readonly string[];
   /** `false` where the provider knows that it may not deregister anything here. It is tried all the same. */
   readonly writable?: false;
 }
@@ -51,8 +76,9 @@ export interface PoolTerms {
  * - `initial`: registered a moment ago.
  * - `draining`: being deregistered.
  * - `absent`: not registered.
+ * - `unlisted`: not registered. The cloud does not say whether requests in flight have ended.
  */
-export type RegistrationState = "live" | "initial" | "draining" | "absent";
+export type RegistrationState = "live" | "initial" | "draining" | "absent" | "unlisted";
 
 /** One instance, or address, in one pool on one port. */
 export interface Registration {
@@ -66,6 +92,10 @@ export interface Registration {
   readonly isHealthy: boolean;
   /** The target as the cloud lists it, where its name does not say it all: with it a call finds it, and makes it again. */
   readonly listed?: object;
+  /** Where one name stands for several targets: the others, as the cloud lists them. */
+  readonly alsoListed?: readonly object[];
+  /** Why it may be another machine's, in a sentence for people. It is never deregistered then. Absent: it is the node's. */
+  readonly doubt?: string;
 }
 
 /** Unique over all pools. */
@@ -73,7 +103,7 @@ export function keyOf({ pool, target }: Registration): string {
   return `${pool.id}|${target}`;
 }
 
-const SHOWN_ORDER: readonly LoadBalancerKind[] = ["alb", "nlb", "gwlb", "classic", "unattached"];
+const SHOWN_ORDER: readonly LoadBalancerKind[] = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"];
 
 /** For people: kind by kind, whatever was found first. */
 export function inOrder<T extends { readonly registration: Registration }>(list: readonly T[]): readonly T[] {
@@ -88,8 +118,13 @@ export function poolsInOrder<T extends { readonly pool: Pool }>(list: readonly T
 export interface FoundRegistrations {
   /** Those to be ended. */
   readonly registrations: readonly Registration[];
-  /** The node's registrations in pools that the configured discovery leaves out: reported, not touched. */
+  /**
+   * Reported, not touched: the node's registrations in pools that the configured discovery leaves out, and those that may
+   * be another machine's (`doubt`).
+   */
   readonly elsewhere: readonly Registration[];
+  /** What the search could not look for, in a sentence for people. */
+  readonly warning?: string;
 }
 
 /** What a pool was seen to hold. */
@@ -232,4 +267,7 @@ export interface CloudProvider {
 
   /** The ids of those nodes that the cloud says are terminated: nothing can send them traffic any more. */
   findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>>;
+
+  /** The ids of those nodes that the cloud says run, or are about to. */
+  findRunning(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>>;
 }

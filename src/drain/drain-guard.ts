@@ -172,8 +172,7 @@ export class DrainGuard {
   /** Others may have gone since the pool was read: of those whose time is up together the last one stays. */
   #goThoughTooFewStay(pool: Pool, leaving: readonly DrainingRegistration[], health: PoolHealth | undefined): void {
     const standing = health && this.#standing(pool, leaving, health, "involuntary");
-    // Without a deadline it is unknown how long the last target would be of use.
-    const isKept = standing?.wouldStay === 0 && this.#run.deadline !== undefined;
+    const isKept = standing?.wouldStay === 0;
     this.#report(isKept ? "kept" : "overridden", standing, leaving);
     if (!isKept) this.#take(leaving);
   }

@@ -136,7 +136,14 @@ function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: re
 }
 
 /** What there is to undo of the drain. */
-export function undoablesOfRecord({ registrations }: Pick<DrainRecord, "registrations">): readonly Undoable[] {
+export function undoablesOfRecord({
+  registrations,
+  end,
+}: Pick<DrainRecord, "registrations" | "end">): readonly Undoable[] {
+  if (end?.outcome.status === "refused") {
+    const found = registrations.filter((known) => known !== undefined);
+    return found.map(({ registration }) => ({ registration, deregisteredBy: "none" }));
+  }
   return registrations
     .filter((known) => known !== undefined)
     .map(({ registration, since, isOurs, isBack, cameBack }) => ({
@@ -203,6 +210,7 @@ function outcomeOf(
   });
   switch (status) {
     case "drained":
+    case "possibly-registered":
       return { ...about, status, registrations, elsewhere };
     case "nothing-registered":
       return { ...about, status, elsewhere };
@@ -219,6 +227,8 @@ function outcomeOf(
     case "abandoned":
     case "cancelled":
       return { ...about, status, registrations };
+    case "superseded":
+      return { ...about, status, message: message ?? "", registrations };
     case "failed":
       return { ...about, status, error: thrown(error), registrations };
     case "refused":

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { newAbort, WOKEN, whenAborted } from "./abort.ts";
+import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import {
@@ -15,24 +15,27 @@ import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed } from "./limit.ts";
 import {
   ABANDONED,
-  CANCELLED,
+  type CANCELLED,
   type DrainOutcome,
   endedOutcome,
+  isStopReason,
   type RunningDrain,
   type StopReason,
+  type Superseded,
   stoppedOutcome,
 } from "./outcome.ts";
 import type { PastOf } from "./past.ts";
 import {
+  type DrainLimit,
   type DrainPlan,
   type DrainTimes,
   deadlineLimit,
-  drainLimit,
+  earlier,
   type LongestHold,
   type Patience,
-  timeoutLimit,
 } from "./plan.ts";
 import { type AskedRequest, JointRequest } from "./request.ts";
+import { type Waiter, Waiters } from "./waiters.ts";
 
 const SEARCH_MAX_MS = 600_000;
 
@@ -49,11 +52,6 @@ export interface DrainRunOptions {
   readonly onEvent: (run: DrainRun, registration: Registration, event: RegistrationEvent) => void;
 }
 
-/** A caller that waits for the outcome. */
-interface Waiter extends Patience {
-  readonly answer: (outcome: DrainOutcome) => void;
-}
-
 /** One node's drain, shared by every request for that node: its limit, those who wait for it, and how it ends. */
 export class DrainRun implements RegistrationOwner {
   readonly id: string;
@@ -62,15 +60,20 @@ export class DrainRun implements RegistrationOwner {
   readonly startedAt: number;
   /** What everybody who waits has asked for. */
   readonly asked: JointRequest;
+  /** Resolves once the drain can't be refused any more. Pending where it is refused. */
+  readonly begun: Promise<void>;
+  #begun: () => void = () => {};
   isRefused = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: Waiters;
   readonly #onEvent: DrainRunOptions["onEvent"];
   readonly #registrations: DrainingRegistration[] = [];
-  /** Where the configured discovery leaves the node registered. */
+  /** Where the node stays registered, or may be: see `FoundRegistrations`. */
   readonly elsewhere: Registration[] = [];
+  /** What the search could not look for. */
+  readonly warnings = new Set<string>();
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
   /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
@@ -86,7 +89,12 @@ export class DrainRun implements RegistrationOwner {
     this.startedAt = startedAt;
     this.#clock = clock;
     this.#times = times;
+    this.#waiters = new Waiters(times);
     this.asked = new JointRequest({ isGuarded });
+    const allowed = new Promise<void>((resolve) => {
+      this.#begun = resolve;
+    });
+    this.begun = isGuarded ? Promise.race([allowed, this.asked.insisted]) : Promise.resolve();
     this.#onEvent = onEvent;
   }
 
@@ -146,8 +154,8 @@ export class DrainRun implements RegistrationOwner {
 
   /** How it stands now. */
   get report(): RunningDrain {
-    const { id, startedAt, deadline, waiting } = this;
-    const limit = drainLimit({ startedAt, deadline, waiting, times: this.#times, hold: this.#longestHold() });
+    const { id, startedAt } = this;
+    const limit = earlier(this.#deadlineLimit, this.#waiters.last(this.#longestHold()));
     const registrations = this.#fates();
     return { drainId: id, startedAt, reasons: this.asked.reasons, ...(limit && { limit }), registrations };
   }
@@ -157,7 +165,7 @@ export class DrainRun implements RegistrationOwner {
     // The end of its time ends a drain, whether or not what it waits for heeds the signal.
     this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
       .then(
-        () => endedOutcome(this.#identity, this.elsewhere, this.#fates()),
+        () => endedOutcome(this.#identity, this.#searchedFor, this.#fates()),
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
@@ -181,17 +189,20 @@ export class DrainRun implements RegistrationOwner {
       .map((one) => new DrainingRegistration(this, one, past?.(one)));
     for (const draining of registrations) this.#registrations.push(draining);
     for (const registration of found.elsewhere) if (isNew(registration)) this.elsewhere.push(registration);
+    if (found.warning !== undefined) this.warnings.add(found.warning);
     return registrations;
   }
 
   /** Every pool has been asked; or the guard has allowed the drain: what kept it from that is over. */
   passed(what: "search" | "guard"): void {
+    if (what === "guard") this.#begun();
     this.#searched ||= what === "search";
     this.#trouble = undefined;
   }
 
   planned({ longestHoldMs }: Pick<DrainPlan, "longestHoldMs">): void {
     this.#planned = { longestHoldMs, at: this.#clock.now() };
+    this.#learnLimit();
     this.#armLimits();
   }
 
@@ -216,28 +227,27 @@ export class DrainRun implements RegistrationOwner {
    */
   join(request: AskedRequest, signal: AbortSignal): Promise<DrainOutcome> {
     const { askedAt, timeoutMs } = request;
+    const before = this.deadline;
     this.asked.add(request);
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        askedAt,
-        timeoutMs,
-        answer: (outcome) => {
-          signal.removeEventListener("abort", abandon);
-          resolve(outcome);
-        },
+      let stay = () => {};
+      const answer = (outcome: DrainOutcome) => {
+        stay();
+        resolve(outcome);
       };
-      const abandon = () => this.#leave(waiter, ABANDONED);
-      this.#waiters.add(waiter);
-      this.#armLimits();
-      if (signal.aborted) abandon();
-      else signal.addEventListener("abort", abandon, { once: true });
+      const waiter: Waiter = { askedAt, timeoutMs, answer };
+      const mayBeNext = this.#waiters.add(waiter);
+      this.#learnLimit();
+      if (mayBeNext || this.deadline !== before) this.#armLimits();
+      if (signal.aborted) this.#leave(waiter, ABANDONED);
+      else stay = onAbort(signal, () => this.#leave(waiter, ABANDONED));
       this.#outcome?.then(waiter.answer, reject);
     });
   }
 
   /** Ends the drain for everybody. Resolves with its outcome, which may be another one, should it have ended just now. */
-  async cancel(): Promise<DrainOutcome | undefined> {
-    this.#stop.abort(CANCELLED);
+  async end(why: typeof CANCELLED | Superseded): Promise<DrainOutcome | undefined> {
+    this.#stop.abort(why);
     return this.#outcome;
   }
 
@@ -248,10 +258,16 @@ export class DrainRun implements RegistrationOwner {
     else waiter.answer(this.#unfinished(why));
   }
 
-  /** Begins to wait for the limits as they are now; code that changes one calls this again. */
+  get #deadlineLimit(): DrainLimit | undefined {
+    return deadlineLimit({ startedAt: this.startedAt, deadline: this.deadline, times: this.#times });
+  }
+
+  #learnLimit(): void {
+    this.#mustEndBy = earlier(this.#deadlineLimit, this.#waiters.last())?.at ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Begins to wait for the limits as they are now. To be called again when one may pass sooner than before. */
   #armLimits(): void {
-    const { startedAt, deadline, waiting } = this;
-    this.#mustEndBy = drainLimit({ startedAt, deadline, waiting, times: this.#times })?.at ?? Number.POSITIVE_INFINITY;
     this.#timer.abort(WOKEN);
     this.#timer = newAbort();
     this.#awaitLimits(this.#timer.signal).catch(() => {}); // The drain has ended, or a limit was changed.
@@ -260,7 +276,7 @@ export class DrainRun implements RegistrationOwner {
   async #awaitLimits(signal: AbortSignal): Promise<void> {
     while (!this.signal.aborted) {
       const now = this.#clock.now();
-      const deadline = deadlineLimit({ startedAt: this.startedAt, deadline: this.deadline, times: this.#times });
+      const deadline = this.#deadlineLimit;
       if (deadline !== undefined && deadline.at <= now) return this.#stop.abort(new LimitPassed(deadline));
       // Holds that begin again meanwhile move the timeouts: they are asked for again afterwards.
       const next = Math.min(deadline?.at ?? Number.POSITIVE_INFINITY, this.#dismiss(now));
@@ -272,14 +288,12 @@ export class DrainRun implements RegistrationOwner {
   /** Answers the callers whose timeout has passed, and returns when the next one does. */
   #dismiss(now: number): number {
     const hold = this.#longestHold();
-    let next = Number.POSITIVE_INFINITY;
-    for (const waiter of [...this.#waiters]) {
-      const limit = timeoutLimit(waiter, this.#times, hold);
-      if (limit === undefined) continue;
-      if (limit.at <= now) this.#leave(waiter, new LimitPassed(limit));
-      else next = Math.min(next, limit.at);
+    for (;;) {
+      const next = this.#waiters.next(hold);
+      if (next === undefined) return Number.POSITIVE_INFINITY;
+      if (next.limit.at > now) return next.limit.at;
+      this.#leave(next.waiter, new LimitPassed(next.limit));
     }
-    return next;
   }
 
   #longestHold(): LongestHold | undefined {
@@ -292,7 +306,7 @@ export class DrainRun implements RegistrationOwner {
 
   #endedBy(error: unknown): DrainOutcome {
     const reason: unknown = this.#stop.signal.reason;
-    if (reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed) return this.#unfinished(reason);
+    if (isStopReason(reason)) return this.#unfinished(reason);
     if (error instanceof Refused) return { ...this.#identity, status: "refused", refusal: error.refusal };
     return { ...this.#identity, registrations: this.#fates(), status: "failed", error: asDrainError(error) };
   }
@@ -300,6 +314,11 @@ export class DrainRun implements RegistrationOwner {
   #unfinished(why: StopReason): DrainOutcome {
     const ended = { ...this.#identity, registrations: this.#fates() };
     return stoppedOutcome(why, ended, { searched: this.#searched, error: this.#trouble });
+  }
+
+  get #searchedFor() {
+    const warnings = [...this.warnings];
+    return { elsewhere: this.elsewhere, ...(warnings.length === 0 ? {} : { warnings }) };
   }
 
   get #identity() {

@@ -1,9 +1,9 @@
-import { anyOf, newAbort, WOKEN } from "./abort.ts";
+import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import { DrainGuard } from "./drain-guard.ts";
-import type { DrainRecord } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
@@ -13,11 +13,18 @@ import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
-import { NodeLookup, toFind } from "./node-lookup.ts";
+import { NodeLookups, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
-import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain } from "./outcome.ts";
+import {
+  type DrainOutcome,
+  type EndedDrain,
+  endBefore,
+  type NodeStatus,
+  type RunningDrain,
+  Superseded,
+} from "./outcome.ts";
 import { isStale, mostPatientFirst, type ResumedState, resumedStateOf } from "./past.ts";
-import { type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
+import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
@@ -33,10 +40,14 @@ export interface DrainerOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: drains end with the process. */
   readonly ledger?: Ledger;
+  /** What was deregistered of a machine that runs again is registered again. */
+  readonly registersAgain?: boolean;
 }
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
   readonly journal: Journal | undefined;
+  /** Aborts when the program stops. */
+  readonly abandon: AbortSignal;
   /** By an earlier process. */
   readonly resumed?: ResumedState;
 }
@@ -47,6 +58,7 @@ export class Drainer {
   readonly #nodeWatch: NodeWatch;
   readonly #planner: Planner;
   readonly #finder: Finder;
+  readonly #lookups: NodeLookups;
   readonly #runs = new Map<string, DrainRun>();
   readonly #journals = new WeakMap<DrainRun, Journal>();
   /** One a pool that a node leaves, by the pool's id. */
@@ -63,6 +75,7 @@ export class Drainer {
     this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
+    this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
       runs: this.#runs,
@@ -88,16 +101,12 @@ export class Drainer {
     const { clock, times } = this.#options;
     const asked = { ...request, askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
-    const lookup = new NodeLookup(asked, this.#options);
-    try {
-      if (request.dryRun)
-        return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
-      const node = await withLimit({ clock, limit, signal }, (within) => lookup.resolve(within));
-      const { run, recorded } = this.#runFor(node, asked);
-      return { drain: { id: run.id, node: run.node }, recorded, outcome: run.join(asked, signal) };
-    } catch (error) {
-      return withoutDrain(endBefore(error, lookup.trouble, signal));
-    }
+    if (request.dryRun) return this.#acceptDryRun(request, limit, signal);
+    const { node, trouble, error } = await this.#lookups.find(asked, limit, signal);
+    if (node === undefined) return withoutDrain(endBefore(error, trouble, signal));
+    const { run, recorded } = this.#runFor(node, asked, signal);
+    const outcome = run.join(asked, signal).then((ended) => this.#withUndo(ended));
+    return { drain: { id: run.id, node: run.node }, recorded, begun: run.begun, outcome };
   }
 
   /** See `Planner.plan`. */
@@ -106,8 +115,24 @@ export class Drainer {
   }
 
   /** Where the node is registered now, and how its drain stands. Changes nothing. Throws `DrainError`. */
-  status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
-    return this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
+  async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
+    const status = await this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
+    if (status.drain !== undefined) return status;
+    const lastDrain = await this.#lastDrainOf(status.node, signal);
+    return lastDrain === undefined ? status : { ...status, lastDrain };
+  }
+
+  /** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
+  async #lastDrainOf({ id }: Node, signal: AbortSignal): Promise<EndedDrain | undefined> {
+    const { ledger } = this.#options;
+    const last = ledger?.listOf(id).find(({ end }) => end !== undefined);
+    if (ledger === undefined || last?.end === undefined) return undefined;
+    const { drain: drainId, startedAt, reasons, end, undo } = last;
+    const entries = await ledger.read(drainId, signal).catch(() => undefined);
+    signal.throwIfAborted();
+    const outcome = entries && drainRecord(entries)?.end?.outcome;
+    const ended = { drainId, startedAt, reasons, endedAt: end.at, status: end.status };
+    return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
   }
 
   /**
@@ -123,8 +148,9 @@ export class Drainer {
     if (isStale(record, this.#options.clock.now()) || this.#runs.has(node.id)) return journal?.dropped();
     journal?.resumed();
     this.#notify({ type: "resumed", drainId: id, node });
-    const run = this.#begin({ id, node, startedAt, journal, resumed: resumedStateOf(record) });
-    await Promise.all(mostPatientFirst(requests, this.#options.times).map((asked) => run.join(asked, signal)));
+    const run = this.#begin({ id, node, startedAt, journal, abandon: signal, resumed: resumedStateOf(record) });
+    const patient = mostPatientFirst(requests, this.#options.times);
+    await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
   }
 
   /**
@@ -147,10 +173,10 @@ export class Drainer {
   }
 
   /** The drain of one node, step by step. `resumed`: what remained of it when the earlier process ended. */
-  async #takeOut(run: DrainRun, resumed?: ResumedState): Promise<void> {
+  async #takeOut(run: DrainRun, abandon: AbortSignal, resumed?: ResumedState): Promise<void> {
     let guard: DrainGuard | undefined;
     try {
-      await this.#untilTerminated(run, async (signal) => {
+      await this.#whileMeant(run, abandon, async (signal) => {
         guard = this.#guardOf(run, signal, resumed);
         const proceed = (registrations: readonly DrainingRegistration[]) =>
           guard === undefined ? this.#deregister(registrations) : guard.found(registrations);
@@ -164,7 +190,7 @@ export class Drainer {
         await run.untilAll(({ isOver }) => isOver);
         await untilEarlierTryIsOver(
           run,
-          { ...this.#options, searchedAt, notify: (event) => this.#notify(event) },
+          { ...this.#options, searchedAt, resumed, notify: (event) => this.#notify(event) },
           signal,
         );
       });
@@ -203,28 +229,54 @@ export class Drainer {
     const heldSince = new Map(
       unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
     );
-    const found = { registrations, elsewhere, asOf: startedAt };
+    const found = { registrations, elsewhere, asOf: startedAt, warning: [...run.warnings].join("; ") || undefined };
     const plan = this.#planner.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
     run.planned(plan);
     this.#journals.get(run)?.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
   }
 
-  /** A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. */
-  async #untilTerminated(run: DrainRun, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  /**
+   * A machine that is terminated gets no traffic: then there is nothing more to do or to wait for. One that runs again,
+   * and is drained only because it had stopped, is not to be drained.
+   */
+  async #whileMeant(run: DrainRun, abandon: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const done = newAbort();
     const signal = anyOf(run.signal, done.signal);
-    const terminated = this.#nodeWatch.untilTerminated(run.node, signal).then(() => {
-      for (const draining of run.registrations) draining.released(this.#options.clock.now());
-    });
+    const decided = this.#nodeWatch
+      .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
+      .then((end) => {
+        if (end === "runs") return this.#supersede(run, abandon);
+        for (const draining of run.registrations) draining.released(this.#options.clock.now());
+        return undefined;
+      });
     try {
-      await Promise.race([work(signal), terminated]);
+      await Promise.race([work(signal), decided]);
     } finally {
       done.abort(WOKEN);
     }
   }
 
-  #runFor(node: Node, asked: AskedRequest): { readonly run: DrainRun; readonly recorded: Promise<void> } {
+  /** Ends the drain, and begins to undo it where that is allowed. Rejects with the drain's own end. */
+  async #supersede(run: DrainRun, abandon: AbortSignal): Promise<void> {
+    const why = new Superseded(`${run.node.id} is running again: it does not leave`);
+    if (this.#options.registersAgain === true) this.#canceller.supersede(run, why, abandon);
+    else void run.end(why);
+    await whenAborted(run.signal);
+  }
+
+  /** With what became of what the drain had deregistered, once that is known. */
+  async #withUndo(outcome: DrainOutcome): Promise<DrainOutcome> {
+    if (outcome.status !== "superseded" || outcome.drainId === undefined) return outcome;
+    const undone = await this.#canceller.undoing(outcome.drainId)?.catch(() => undefined); // The program stops.
+    return undone === undefined ? outcome : { ...outcome, undone: undone.registrations };
+  }
+
+  #runFor(
+    node: Node,
+    asked: AskedRequest,
+    abandon: AbortSignal,
+  ): { readonly run: DrainRun; readonly recorded: Promise<void> } {
     const because = {
       ...(asked.reason === undefined ? {} : { reason: asked.reason }),
       ...(asked.force === true ? { forced: true as const } : {}),
@@ -234,7 +286,7 @@ export class Drainer {
     const journal = running === undefined ? this.#journalOf(drainId) : this.#journals.get(running);
     const recorded = journal?.accepted(node, asked) ?? Promise.resolve();
     this.#notify({ type: running === undefined ? "started" : "joined", drainId, node, ...because });
-    const run = running ?? this.#begin({ id: drainId, node, startedAt: asked.askedAt, journal });
+    const run = running ?? this.#begin({ id: drainId, node, startedAt: asked.askedAt, journal, abandon });
     return { run, recorded };
   }
 
@@ -243,7 +295,7 @@ export class Drainer {
     return ledger && new Journal({ ledger, clock, drainId, ...(record && { record }) });
   }
 
-  #begin({ id, node, startedAt, journal, resumed }: Begun): DrainRun {
+  #begin({ id, node, startedAt, journal, abandon, resumed }: Begun): DrainRun {
     const { clock, times } = this.#options;
     this.#canceller.drainBegins(node.id, id);
     const onEvent: DrainRunOptions["onEvent"] = (_, registration, event) => {
@@ -256,10 +308,21 @@ export class Drainer {
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       journal?.ended(outcome);
-      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs: clock.now() - startedAt });
+      const { deadline } = run;
+      const tookMs = clock.now() - startedAt;
+      this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });
     };
-    run.begin((begun) => this.#takeOut(begun, resumed), onEnd);
+    run.begin((begun) => this.#takeOut(begun, abandon, resumed), onEnd);
     return run;
+  }
+
+  async #acceptDryRun(request: DrainRequest, limit: DrainLimit | undefined, signal: AbortSignal): Promise<Accepted> {
+    const { clock } = this.#options;
+    try {
+      return withoutDrain(await withLimit({ clock, limit, signal }, (within) => this.#planned(request, within)));
+    } catch (error) {
+      return withoutDrain(endBefore(error, undefined, signal));
+    }
   }
 
   async #planned(request: DrainRequest, signal: AbortSignal): Promise<DrainOutcome> {

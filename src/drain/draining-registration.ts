@@ -8,7 +8,7 @@ import {
 } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
-import { type HeldBy, type HoldAllowances, type HoldProgress, holdMs } from "./hold.ts";
+import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } from "./hold.ts";
 import type { RegistrationFate } from "./outcome.ts";
 import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
@@ -150,7 +150,7 @@ export class DrainingRegistration {
     this.#mended();
     if (this.#progress === undefined) return;
     const { seenLeaving, wasBack } = this.#progress;
-    const isLeaving = state === "draining" || state === "absent";
+    const isLeaving = state === "draining" || state === "absent" || state === "unlisted";
     const isBack = state === "initial" || (state === "live" && (seenLeaving || wasBack === true));
     const wasAbsent = state === "absent";
     this.#progress = { ...this.#progress, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at };
@@ -233,7 +233,7 @@ export class DrainingRegistration {
   }
 
   get #heldBy(): HeldBy | undefined {
-    return this.#terms && { kind: this.registration.pool.kind, drainMs: this.#terms.drainMs };
+    return this.#terms && heldBy(this.registration.pool, this.#terms);
   }
 
   #holdUntil(since: number): { readonly holdUntil?: number } {

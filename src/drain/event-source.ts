@@ -15,9 +15,10 @@ export interface Delivery {
 
   /**
    * Notified of the drain that will answer, once that drain would outlive the process. At most once, never after `settle`;
-   * not where there is none, as in dry run.
+   * not where there is none, as in dry run. `begun` resolves once no guard can refuse the drain any more; where it is
+   * refused it stays pending. Absent: it has begun.
    */
-  accepted(drain: AcceptedDrain): void;
+  accepted(drain: AcceptedDrain, begun?: Promise<void>): void;
 
   /** Called in place of `accepted`: the drain, which goes on, would not outlive the process, because it can't be written down. */
   unrecorded(drain: AcceptedDrain, error: DrainError): void;
@@ -44,6 +45,8 @@ export interface Accepted {
    * the drain goes on all the same.
    */
   readonly recorded: Promise<void>;
+  /** See `Delivery.accepted`. */
+  readonly begun?: Promise<void>;
   readonly outcome: DrainOutcome | Promise<DrainOutcome>;
 }
 

@@ -48,7 +48,13 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
   | { readonly type: "failed"; readonly registration: Registration; readonly error: DrainError }
   /** Nothing is held any more that is listed. What an earlier try has deregistered may get traffic until then. */
   | { readonly type: "awaiting-earlier-try"; readonly until: number }
-  | { readonly type: "ended"; readonly outcome: DrainOutcome; readonly tookMs: number }
+  | {
+      readonly type: "ended";
+      readonly outcome: DrainOutcome;
+      readonly tookMs: number;
+      /** The earliest of all requests, in milliseconds since the epoch. Absent: nobody gave one. */
+      readonly deadline?: number;
+    }
   /** What the drain has done is being undone, from now on. */
   | { readonly type: "cancelled" }
   /** Registered again, and seen so. */

@@ -50,7 +50,7 @@ export class Finder {
       resumed === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + RESUMED_WITHIN_MS);
     const repeat = { clock, until, signal };
     if (resumed !== undefined && !(await this.#resume(run, { ...resumed, proceed }, repeat))) return;
-    const unreleased = resumed === undefined ? await this.#unreleased(run, signal) : NOTHING;
+    const unreleased = resumed === undefined ? this.#unreleased(run) : NOTHING;
     const pastOf = (one: Registration): Past | undefined => {
       const now = clock.now();
       if (resumed?.open.includes(one)) return { heldSince: now, cameBack: 0, isDraining: true };
@@ -98,9 +98,9 @@ export class Finder {
     proceed(registrations);
   }
 
-  async #unreleased({ node }: DrainRun, signal: AbortSignal): Promise<Unreleased> {
+  #unreleased({ node }: DrainRun): Unreleased {
     const { ledger, clock } = this.#options;
-    return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now(), signal);
+    return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now());
   }
 
   /** Continues the holds. Returns whether the machine is still there; its addresses may have changed. */
@@ -123,7 +123,7 @@ export class Finder {
 
 /** Whatever is draining an earlier try may have deregistered: when is for the cloud's list to say. */
 function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
-  return asked.firstTriedAt === undefined ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
+  return asked.earlierTries.length === 0 ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
 }
 
 interface EarlierTryOptions {
@@ -132,6 +132,8 @@ interface EarlierTryOptions {
   readonly ledger?: Ledger;
   /** When the search began that has found all that is listed, in milliseconds since the epoch. */
   readonly searchedAt: number;
+  /** By an earlier process. */
+  readonly resumed: ResumedState | undefined;
   readonly notify: (event: DrainEvent) => void;
 }
 
@@ -141,18 +143,40 @@ interface EarlierTryOptions {
  */
 export async function untilEarlierTryIsOver(
   run: DrainRun,
-  { cloud, clock, ledger, searchedAt, notify }: EarlierTryOptions,
+  { cloud, clock, notify, ...known }: EarlierTryOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { firstTriedAt } = run.asked;
-  if (firstTriedAt === undefined) return;
-  const others = ledger?.listOf(run.node.id).filter(({ drain }) => drain !== run.id) ?? [];
-  if (others.some(({ startedAt }) => startedAt >= firstTriedAt)) return;
+  const since = unknownUntil(run, known);
+  if (since === undefined) return;
   const kinds = [...cloud.kindsAround(run.node)];
-  const until = searchedAt + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances)));
+  const until = since + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances)));
   const remainingMs = until - clock.now();
   if (remainingMs <= 0) return;
   run.planned({ longestHoldMs: remainingMs });
   notify({ type: "awaiting-earlier-try", drainId: run.id, node: run.node, until });
   await clock.sleep(remainingMs, signal);
+}
+
+/**
+ * When those began to search who know what earlier tries of the requests had left: what they deregistered since is known.
+ * In milliseconds since the epoch. Undefined: no other process has tried.
+ *
+ * A drain knows once it has asked every pool: what was registered then it has deregistered and written down itself, and
+ * what was not had been deregistered before it began. One that failed before that knows nothing.
+ */
+function unknownUntil(
+  run: DrainRun,
+  { ledger, searchedAt, resumed }: Pick<EarlierTryOptions, "ledger" | "searchedAt" | "resumed">,
+): number | undefined {
+  const memories = ledger?.remembered(run.node.id) ?? [];
+  const knowing = memories.filter(({ drain, hasSearched }) =>
+    drain === run.id ? resumed?.hadSearched === true : hasSearched,
+  );
+  const unknown: number[] = [];
+  for (const { firstTriedAt, event } of run.asked.earlierTries) {
+    if (event !== undefined && knowing.some(({ firstTries }) => firstTries.includes(event))) continue;
+    const later = knowing.filter(({ drain, startedAt }) => drain === run.id || startedAt >= firstTriedAt);
+    unknown.push(Math.min(searchedAt, ...later.map(({ startedAt }) => startedAt)));
+  }
+  return unknown.length === 0 ? undefined : Math.max(...unknown);
 }

@@ -1,4 +1,4 @@
-import type { LoadBalancerKind, PoolTerms, RegistrationState } from "./cloud-provider.ts";
+import type { LoadBalancerKind, Pool, PoolTerms, RegistrationState } from "./cloud-provider.ts";
 
 /** How long traffic goes on after AWS has accepted a deregistration, whatever its API says. All in milliseconds. */
 export interface HoldAllowances {
@@ -33,7 +33,17 @@ export const STALE_READ_MAX_MS = 20_000;
 const POLL_GRID_MS = 1_000;
 
 /** What decides how long a pool may go on sending traffic. */
-export type HeldBy = Pick<PoolTerms, "drainMs"> & { readonly kind: LoadBalancerKind };
+export type HeldBy = Pick<PoolTerms, "drainMs" | "flowsIdleMs" | "movesFlows"> & { readonly kind: LoadBalancerKind };
+
+/** The part of a pool and its terms that decides. */
+export function heldBy({ kind }: Pick<Pool, "kind">, { drainMs, flowsIdleMs, movesFlows }: PoolTerms): HeldBy {
+  return {
+    kind,
+    drainMs,
+    ...(flowsIdleMs === undefined ? {} : { flowsIdleMs }),
+    ...(movesFlows === undefined ? {} : { movesFlows }),
+  };
+}
 
 /** One registration on its way out. Times are milliseconds since the epoch. */
 export interface HoldProgress {
@@ -61,15 +71,26 @@ export function holdMs(pool: HeldBy, allowances: HoldAllowances): number {
     case "nlb":
       return Math.max(pool.drainMs, allowances.nlbPropagationMs);
     case "gwlb":
-      return Math.max(pool.drainMs, allowances.gwlbIdleMs);
+      return gwlbHoldMs(pool, allowances);
     case "classic":
       return Math.max(pool.drainMs, allowances.classicMinimumMs);
+    case "unknown":
+      return Math.max(propagationMs("unknown", allowances), gwlbHoldMs(pool, allowances));
     case "unattached":
       // No load balancer uses the group, so nothing is to be waited for but the confirmation.
       return 0;
     default:
       return pool.kind satisfies never;
   }
+}
+
+/**
+ * Existing flows stay until they were idle, or move to another target at the end of the delay. New flows stop before.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
+ */
+function gwlbHoldMs({ drainMs, flowsIdleMs, movesFlows }: HeldBy, allowances: HoldAllowances): number {
+  const flowsMs = movesFlows === true ? 0 : (flowsIdleMs ?? allowances.gwlbIdleMs);
+  return Math.max(drainMs, propagationMs("gwlb", allowances), flowsMs);
 }
 
 /** How long new requests or flows may still come after a deregistration, in milliseconds. */
@@ -84,6 +105,8 @@ export function propagationMs(kind: LoadBalancerKind, allowances: HoldAllowances
       return Math.min(allowances.nlbPropagationMs, allowances.gwlbIdleMs);
     case "classic":
       return allowances.classicMinimumMs;
+    case "unknown":
+      return Math.max(allowances.albPropagationMs, allowances.nlbPropagationMs);
     case "unattached":
       return 0;
     default:
@@ -150,6 +173,10 @@ export function judge(
     case "absent":
       if (progress.wasBack === true && poll.isAnothers !== true) return "anew";
       return poll.at >= mayEndAt(pool, progress, allowances) ? "over" : "wait";
+    case "unlisted":
+      if (progress.wasBack === true) return "anew";
+      // Nothing says that the requests in flight have ended, so they get all their time.
+      return poll.at >= progress.since + holdMs(pool, allowances) ? "over" : "wait";
     default:
       return poll.state satisfies never;
   }
@@ -161,7 +188,7 @@ export function judge(
  */
 function minimumMs(pool: HeldBy, { isEarlier }: HoldProgress, allowances: HoldAllowances): number {
   if (pool.kind === "classic") return allowances.classicMinimumMs;
-  return isEarlier === true ? remainingWhenUnlistedMs(pool.kind, allowances) : holdMs(pool, allowances);
+  return holdMs(isEarlier === true ? { ...pool, drainMs: 0 } : pool, allowances);
 }
 
 /** How long a pool may go on sending traffic that lists a registration no more: its delay has passed by then. */

@@ -5,11 +5,11 @@ import type { RegistrationEvent } from "./draining-registration.ts";
 import type { Ledger, LedgerEntry, LedgerStep } from "./ledger.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
-import type { AskedRequest, Asker } from "./request.ts";
+import { type AskedRequest, type Asker, JointRequest } from "./request.ts";
 import type { UndoOutcome } from "./undo.ts";
 import type { UndoneFate } from "./undoable.ts";
 
-/** Requests beyond these join all the same: their patience is forgotten by a restart, and nothing else. */
+/** Of requests beyond these a restart forgets the patience, and nothing by which the drain itself goes. */
 const JOINED_MAX = 200;
 
 export interface JournalOptions {
@@ -35,6 +35,8 @@ export class Journal {
   readonly #troubles = new Map<number, string>();
   #last: number;
   #joined = 0;
+  /** What was written comes to together. */
+  readonly #joint = new JointRequest({ isGuarded: true });
   #accepted: Promise<void> = Promise.resolve();
   /** What has happened in this moment to several registrations alike. */
   #group: { readonly step: Grouped; readonly gist: string; readonly of: number[]; readonly at: number } | undefined;
@@ -44,6 +46,7 @@ export class Journal {
     this.#clock = clock;
     this.#drainId = drainId;
     this.#last = record?.last ?? 0;
+    for (const request of record?.requests ?? []) this.#joint.add(request);
     this.#registrations = Array.from(record?.registrations ?? [], (known) => known?.registration ?? LOST);
     this.#foundBefore = this.#registrations.length;
   }
@@ -52,9 +55,14 @@ export class Journal {
   accepted(node: Node, { askedAt, ...asked }: AskedRequest): Promise<void> {
     const { asker, reason, deadline, timeoutMs, isVoluntary, force } = asked;
     const at = Math.round(askedAt);
-    const request = given({ askedAt: at, asker, reason, deadline, timeoutMs, isVoluntary, force });
+    const firstTriedAt = asked.firstTriedAt === undefined ? undefined : Math.round(asked.firstTriedAt);
+    const { holdsWhile } = asked;
+    const kept = { asker, reason, deadline, timeoutMs, isVoluntary, force, firstTriedAt, holdsWhile };
+    const request = given({ askedAt: at, ...kept });
     const isFirst = this.#last === 0;
-    if (!isFirst && this.#joined >= JOINED_MAX) return this.#accepted;
+    const isDecisive = this.#joint.decides(asked);
+    this.#joint.add(asked);
+    if (!isFirst && this.#joined >= JOINED_MAX && !isDecisive) return this.#accepted;
     if (!isFirst) this.#joined += 1;
     const step = isFirst
       ? ({ type: "accepted", node, startedAt: request.askedAt, request } as const)

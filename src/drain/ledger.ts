@@ -102,6 +102,33 @@ export interface DrainSummary {
   readonly undo?: "running" | "ended";
 }
 
+/** A registration that a drain was holding when it ended. */
+export interface HeldAtEnd {
+  readonly registration: Registration;
+  /** In milliseconds since the epoch. */
+  readonly heldSince: number;
+  /** How long the hold was to be, in milliseconds. */
+  readonly holdMs: number;
+  readonly cameBack: number;
+}
+
+/** What a ledger remembers of one drain for the next one of its node, so that this has to wait for no disk. */
+export interface RememberedDrain {
+  readonly drain: string;
+  /** When its first request came, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Every pool was asked, and what was registered was written down: nothing of that time is unknown. */
+  readonly hasSearched: boolean;
+  /** The ids of the events that asked for it, and had been tried by no process before. */
+  readonly firstTries: readonly string[];
+  /** Absent while it runs. */
+  readonly end: { readonly at: number; readonly status: EndOfDrain["status"] } | undefined;
+  /** Empty while it runs. */
+  readonly held: readonly HeldAtEnd[];
+  /** The keys of what an undo has registered again. */
+  readonly registeredAgain: readonly string[];
+}
+
 /** Whether nothing is left to be done about a drain. */
 export function isOver({ end, undo }: Pick<DrainSummary, "end" | "undo">): boolean {
   return end !== undefined && undo !== "running";
@@ -140,6 +167,12 @@ export interface Ledger {
 
   /** All drains of the node with this id, the newest first. Takes no longer when there are many of other nodes. */
   listOf(nodeId: string): readonly DrainSummary[];
+
+  /**
+   * What is remembered of the drains of the node with this id, the newest first. Answered at once, whatever the disk is
+   * at, for a drain that is about to begin asks.
+   */
+  remembered(nodeId: string): readonly RememberedDrain[];
 
   /** Everything stored of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
   read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;

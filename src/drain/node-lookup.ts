@@ -1,46 +1,125 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
-import { repeatWhilePassing } from "./limit.ts";
-import { type DrainTimes, deadlineLimit } from "./plan.ts";
+import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
+import { Superseded } from "./outcome.ts";
+import { type DrainLimit, type DrainTimes, deadlineLimit } from "./plan.ts";
 import type { AskedRequest, DrainRequest } from "./request.ts";
 
 export interface NodeLookupOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly times: DrainTimes;
+  /** The node with this id, where it is being drained. */
+  readonly running: (id: string) => Node | undefined;
 }
 
-/** Finds the node that a request for a drain names. */
-export class NodeLookup {
-  readonly #request: DrainRequest & AskedRequest;
-  readonly #options: NodeLookupOptions;
-  #trouble: DrainError | undefined;
+type Asked = DrainRequest & AskedRequest;
 
-  constructor(request: DrainRequest & AskedRequest, options: NodeLookupOptions) {
-    this.#request = request;
+/**
+ * EC2 may answer with a machine's state of some seconds ago.
+ * https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+ */
+const STATE_LAG_MS = 30_000;
+const STATE_READ_INTERVAL_MS = 5_000;
+
+/** The node, or why there is none. */
+interface LookedUp {
+  readonly node?: Node;
+  readonly error?: unknown;
+  /** Why it was not found yet, where a call was being repeated when time was up. */
+  readonly trouble?: DrainError | undefined;
+}
+
+interface Lookup {
+  readonly limit: DrainLimit | undefined;
+  readonly signal: AbortSignal;
+  readonly found: Promise<LookedUp>;
+}
+
+/** Finds the nodes that requests for drains name. Callers who ask for one node at once share one lookup. */
+export class NodeLookups {
+  readonly #options: NodeLookupOptions;
+  /** Those under way, by the reference and the deadline. */
+  readonly #underWay = new Map<string, Lookup>();
+
+  constructor(options: NodeLookupOptions) {
     this.#options = options;
   }
 
-  /** Why it is not found yet, where a call is being repeated. */
-  get trouble(): DrainError | undefined {
-    return this.#trouble;
+  /**
+   * Of a node that is being drained already nothing is asked, unless the request depends on its state. The error is
+   * `Superseded` where what the request announces no longer holds.
+   */
+  async find(asked: Asked, limit: DrainLimit | undefined, signal: AbortSignal): Promise<LookedUp> {
+    const { node, deadline, holdsWhile } = asked;
+    const isKnown = node.by === "id" && !signal.aborted && holdsWhile === undefined;
+    const running = isKnown ? this.#options.running(node.value) : undefined;
+    if (running !== undefined) return { node: running };
+    const key = JSON.stringify([node.by, node.value, deadline, holdsWhile]);
+    const known = this.#underWay.get(key);
+    if (known?.signal === signal && endsFirst(known.limit, limit)) {
+      const found = await known.found;
+      // Its time was up, and this caller's is not.
+      const goesOn = found.error instanceof LimitPassed && known.limit?.at !== limit?.at;
+      return goesOn ? this.find(asked, limit, signal) : found;
+    }
+    const found = this.#lookUp(asked, limit, signal);
+    const lookup = { limit, signal, found };
+    this.#underWay.set(key, lookup);
+    try {
+      return await found;
+    } finally {
+      if (this.#underWay.get(key) === lookup) this.#underWay.delete(key);
+    }
+  }
+
+  async #lookUp(asked: Asked, limit: DrainLimit | undefined, signal: AbortSignal): Promise<LookedUp> {
+    const { clock } = this.#options;
+    let trouble: DrainError | undefined;
+    const repeats = (error: DrainError) => {
+      trouble = error;
+    };
+    try {
+      return { node: await withLimit({ clock, limit, signal }, (within) => this.#resolve(asked, within, repeats)) };
+    } catch (error) {
+      return { error, trouble };
+    }
+  }
+
+  async #resolve(asked: Asked, signal: AbortSignal, repeats: (error: DrainError) => void): Promise<Node> {
+    const { cloud, clock } = this.#options;
+    const { node, holdsWhile } = asked;
+    if (holdsWhile === undefined) {
+      const known = node.by === "id" ? cloud.recall(node.value) : undefined;
+      return known ?? this.#ask(asked, signal, repeats);
+    }
+    // The remembered state may be older than the one that the request tells of, and so may the cloud's first answer.
+    const { machine, saidAt = Number.NEGATIVE_INFINITY } = holdsWhile;
+    for (;;) {
+      const found = await this.#ask(asked, signal, repeats);
+      const isOff = found.isOff ?? false;
+      if (isOff === (machine === "stops")) return found;
+      if (machine === "runs")
+        throw new Superseded(`${found.id} does not run any more: what was announced has happened`);
+      if (clock.now() >= saidAt + STATE_LAG_MS) throw new Superseded(`${found.id} is running: it does not leave`);
+      await clock.sleep(STATE_READ_INTERVAL_MS, signal);
+    }
   }
 
   /** A request with a deadline is not repeated by its source: passing failures are retried until then. */
-  async resolve(signal: AbortSignal): Promise<Node> {
+  #ask({ node, askedAt, deadline }: Asked, signal: AbortSignal, repeats: (error: DrainError) => void): Promise<Node> {
     const { cloud, clock, times } = this.#options;
-    const { node, askedAt, deadline } = this.#request;
-    const known = node.by === "id" ? cloud.recall(node.value) : undefined;
-    if (known !== undefined) return known;
     const limit = deadlineLimit({ startedAt: askedAt, deadline, times });
     const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
-    const repeats = (error: DrainError) => {
-      this.#trouble = error;
-    };
-    const by = { ...toFind(this.#request, signal), repeats };
+    const by = { ...toFind(deadline === undefined ? {} : { deadline }, signal), repeats };
     return repeatWhilePassing({ clock, until, signal }, () => cloud.resolve(node, by));
   }
+}
+
+/** Whether the one ends no later than the other. */
+function endsFirst(one: DrainLimit | undefined, other: DrainLimit | undefined): boolean {
+  return (one?.at ?? Number.POSITIVE_INFINITY) <= (other?.at ?? Number.POSITIVE_INFINITY);
 }
 
 /** The urgency of a search. */

@@ -7,11 +7,22 @@ const WATCH_INTERVAL_MS = 15_000;
 
 const WHEN_THERE_IS_ROOM = () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const;
 
-/** Notices that a machine is already terminated, so that no drain waits for traffic that can't reach it. */
+/** - `terminated`: nothing can send it traffic any more. - `runs`: though it was said to stop. */
+export type WatchEnd = "terminated" | "runs";
+
+interface Watched {
+  readonly holdsWhileStopped: () => boolean;
+  readonly resolve: (end: WatchEnd) => void;
+}
+
+/**
+ * Notices that a machine is already terminated, so that nobody waits for traffic that can't reach it, and that one runs
+ * again which is drained only because it had stopped.
+ */
 export class NodeWatch {
   readonly #cloud: CloudProvider;
   readonly #clock: Clock;
-  readonly #watched = new Map<Node, () => void>();
+  readonly #watched = new Map<Node, Watched>();
   #watching: AbortController | undefined;
 
   constructor(cloud: CloudProvider, clock: Clock) {
@@ -19,8 +30,11 @@ export class NodeWatch {
     this.#clock = clock;
   }
 
-  /** Resolves when the cloud says that the machine is terminated. Rejects when `signal` aborts. */
-  untilTerminated(node: Node, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the cloud says that the machine is terminated; or that it runs, where it matters then that it does
+   * (`holdsWhileStopped`, asked again each time: others may join). Rejects when `signal` aborts.
+   */
+  untilDecided(node: Node, holdsWhileStopped: () => boolean, signal: AbortSignal): Promise<WatchEnd> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // Two drains never share a node, but they may share an equal object.
@@ -35,10 +49,11 @@ export class NodeWatch {
         reject(signal.reason);
       };
       signal.addEventListener("abort", abandon, { once: true });
-      this.#watched.set(watched, () => {
+      const decided = (end: WatchEnd) => {
         leave();
-        resolve();
-      });
+        resolve(end);
+      };
+      this.#watched.set(watched, { holdsWhileStopped, resolve: decided });
       if (this.#watching === undefined || this.#watching.signal.aborted) {
         this.#watching = newAbort();
         void this.#watch(this.#watching.signal);
@@ -50,14 +65,21 @@ export class NodeWatch {
     while (!signal.aborted) {
       try {
         await this.#clock.sleep(WATCH_INTERVAL_MS, signal);
-        const terminated = await this.#cloud.findTerminated([...this.#watched.keys()], {
-          urgency: WHEN_THERE_IS_ROOM,
-          signal,
-        });
-        for (const [node, resolve] of [...this.#watched]) if (terminated.has(node.id)) resolve();
+        await this.#look("terminated", () => true, signal);
+        await this.#look("runs", ({ holdsWhileStopped }) => holdsWhileStopped(), signal);
       } catch {
         // Not knowing costs nothing but time: the holds end by themselves.
       }
+    }
+  }
+
+  async #look(end: WatchEnd, matters: (watched: Watched) => boolean, signal: AbortSignal): Promise<void> {
+    const nodes = [...this.#watched].filter(([, watched]) => matters(watched)).map(([node]) => node);
+    if (nodes.length === 0) return;
+    const by = { urgency: WHEN_THERE_IS_ROOM, signal };
+    const ids = await (end === "runs" ? this.#cloud.findRunning(nodes, by) : this.#cloud.findTerminated(nodes, by));
+    for (const [node, watched] of [...this.#watched]) {
+      if (nodes.includes(node) && ids.has(node.id) && matters(watched)) watched.resolve(end);
     }
   }
 }

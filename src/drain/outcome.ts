@@ -2,7 +2,7 @@ import type { FoundRegistrations, Node, Registration } from "./cloud-provider.ts
 import { asDrainError, type DrainError } from "./errors.ts";
 import type { Refusal } from "./guard.ts";
 import { LimitPassed } from "./limit.ts";
-import type { DrainLimit, DrainPlan } from "./plan.ts";
+import { type DrainLimit, type DrainPlan, doubtful } from "./plan.ts";
 
 /** How one registration ended, or stood when the drain ended. */
 export interface RegistrationFate {
@@ -35,9 +35,24 @@ export interface RegistrationFate {
   readonly error?: DrainError;
 }
 
+/** What became of one registration of a drain that was cancelled. */
+export interface UndoneFate {
+  readonly registration: Registration;
+  /**
+   * - `registered`: registered again, and its pool was seen to list it.
+   * - `untouched`: the drain had not deregistered it.
+   * - `left`: somebody else had deregistered it before the drain, so that it stays deregistered.
+   * - `failed`: could not be registered again; `error` says why.
+   */
+  readonly state: "registered" | "untouched" | "left" | "failed";
+  readonly error?: DrainError;
+}
+
 interface Searched {
-  /** Registrations in pools that the configured discovery leaves out: they stay as they are. */
+  /** Registrations in pools that the configured discovery leaves out, or of another machine perhaps: they stay as they are. */
   readonly elsewhere: readonly Registration[];
+  /** What the search could not look for, in sentences for people. Absent: nothing. */
+  readonly warnings?: readonly string[];
 }
 
 interface Ended {
@@ -52,6 +67,11 @@ export type DrainOutcome =
   | (Ended & Searched & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
   /** The node was registered nowhere, or only elsewhere. */
   | (Ended & Searched & { readonly status: "nothing-registered" })
+  /**
+   * Everything that is certainly the node's is out, and some targets in `elsewhere` may be the node's too (`doubt`). They
+   * were not touched, because they may be another machine's. They may send traffic to the node.
+   */
+  | (Ended & Searched & { readonly status: "possibly-registered"; readonly registrations: readonly RegistrationFate[] })
   /** The caller accepts refusal, and was refused: nothing was deregistered. */
   | (Ended & { readonly status: "refused"; readonly refusal: Refusal })
   /** Dry run: what would have been done. */
@@ -68,6 +88,16 @@ export type DrainOutcome =
     })
   /** The drain was cancelled: its targets are being registered again. */
   | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationFate[] })
+  /**
+   * What was announced no longer holds: the machine runs though it was said to stop, or has stopped already. `undone`:
+   * what became of what the drain had deregistered by then; absent where it had not begun, or may not register again.
+   */
+  | (Partial<Ended> & {
+      readonly status: "superseded";
+      readonly message: string;
+      readonly registrations: readonly RegistrationFate[];
+      readonly undone?: readonly UndoneFate[];
+    })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }
   /** The program was stopped. Deregistrations that were made stay. */
@@ -82,14 +112,16 @@ export type DrainOutcome =
 /** Of a drain that has come to its end: what became of each registration is what became of it. */
 export function endedOutcome(
   ended: Ended,
-  elsewhere: readonly Registration[],
+  searched: Searched,
   registrations: readonly RegistrationFate[],
 ): DrainOutcome {
-  if (registrations.length === 0) return { ...ended, elsewhere, status: "nothing-registered" };
   const error = registrations.find(({ state }) => state === "failed")?.error;
-  return error === undefined
-    ? { ...ended, elsewhere, status: "drained", registrations }
-    : { ...ended, status: "failed", error, registrations };
+  if (error !== undefined) return { ...ended, status: "failed", error, registrations };
+  const found = { ...ended, ...searched };
+  if (doubtful(searched.elsewhere).length > 0) return { ...found, status: "possibly-registered", registrations };
+  return registrations.length === 0
+    ? { ...found, status: "nothing-registered" }
+    : { ...found, status: "drained", registrations };
 }
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
@@ -99,6 +131,7 @@ export function endBefore(error: unknown, trouble: DrainError | undefined, signa
     return { status: "deadline-passed", limit: error.limit, searched: false, ...why, registrations: [] };
   }
   if (signal.aborted) return { status: "abandoned", registrations: [] };
+  if (error instanceof Superseded) return { status: "superseded", message: error.message, registrations: [] };
   const failure = asDrainError(error);
   if (failure.code === "instance-gone") return { status: "instance-gone", message: failure.message };
   return { status: "failed", error: failure, registrations: [] };
@@ -123,6 +156,22 @@ export interface NodeStatus extends FoundRegistrations {
   /** It was so then, and may have changed since, in milliseconds since the epoch. */
   readonly asOf: number;
   readonly drain?: RunningDrain;
+  /** The last one that has ended. Absent while one runs, where none is known, and without a ledger. */
+  readonly lastDrain?: EndedDrain;
+}
+
+/** A drain that has ended. Moments are milliseconds since the epoch. */
+export interface EndedDrain {
+  readonly drainId: string;
+  readonly startedAt: number;
+  /** Why, in the callers' words. */
+  readonly reasons: readonly string[];
+  readonly endedAt: number;
+  readonly status: Exclude<DrainOutcome["status"], "planned">;
+  /** Absent: it was not cancelled. */
+  readonly undo?: "running" | "ended";
+  /** Absent where it could not be read. */
+  readonly outcome?: DrainOutcome;
 }
 
 /** No caller waits for the drain any more. */
@@ -130,8 +179,18 @@ export const ABANDONED = Symbol("abandoned");
 /** A caller wants it undone. */
 export const CANCELLED = Symbol("cancelled");
 
+/** What a request announces no longer holds. Its message says why. */
+export class Superseded extends Error {
+  override readonly name = "Superseded";
+}
+
 /** Why a drain is stopped before its end. */
-export type StopReason = LimitPassed | typeof ABANDONED | typeof CANCELLED;
+export type StopReason = LimitPassed | Superseded | typeof ABANDONED | typeof CANCELLED;
+
+/** Whether it is such a reason, and not what a call has thrown. */
+export function isStopReason(reason: unknown): reason is StopReason {
+  return reason === ABANDONED || reason === CANCELLED || reason instanceof LimitPassed || reason instanceof Superseded;
+}
 
 /** The outcome of a drain that was stopped. */
 export function stoppedOutcome(
@@ -141,6 +200,7 @@ export function stoppedOutcome(
 ): DrainOutcome {
   if (why === ABANDONED) return { ...ended, status: "abandoned" };
   if (why === CANCELLED) return { ...ended, status: "cancelled" };
+  if (why instanceof Superseded) return { ...ended, status: "superseded", message: why.message };
   const { searched, error } = search;
   const trouble = error === undefined ? {} : { error };
   return { ...ended, status: "deadline-passed", limit: why.limit, searched, ...trouble };

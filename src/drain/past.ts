@@ -1,6 +1,7 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import { type DrainRecord, drainRecord } from "./drain-record.ts";
-import type { EndOfDrain, Ledger } from "./ledger.ts";
+import type { DrainRecord } from "./drain-record.ts";
+import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
+import { HOLD_MAX_MS } from "./memory.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
@@ -36,9 +37,11 @@ export interface ResumedState {
   readonly open: readonly Registration[];
   /** As it was found then, where it drains now and did not: only this drain is known to have deregistered it. */
   readonly asFoundThen: (found: Registration) => Registration;
+  /** Every pool had been asked then. */
+  readonly hadSearched: boolean;
 }
 
-export function resumedStateOf({ registrations }: DrainRecord): ResumedState {
+export function resumedStateOf({ registrations, entries }: DrainRecord): ResumedState {
   const known = registrations.filter((one) => one !== undefined);
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
   const out = known.filter(({ state, since }) => state !== "open" && since !== undefined);
@@ -60,6 +63,7 @@ export function resumedStateOf({ registrations }: DrainRecord): ResumedState {
     pastOf,
     mustGo: (found) => found.state !== "draining" || !released.has(keyOf(found)),
     open,
+    hadSearched: entries.some(({ type }) => type === "planned"),
     asFoundThen: (found) => (found.state === "draining" ? (foundLive.get(keyOf(found)) ?? found) : found),
   };
 }
@@ -76,65 +80,35 @@ export function mostPatientFirst(requests: readonly AskedRequest[], times: Drain
   return [...requests].sort((a, b) => until(b) - until(a));
 }
 
-/** The longest deregistration delay that AWS takes. Every older hold is over. */
-const HOLD_MAX_MS = 3_600_000;
-/** Who asks again every few seconds has tried this often: what the first of so many drains held is over by then, or nearly. */
-const READS_MAX = 50;
-
 /** They end once nothing gets traffic any more. */
 const WHOLE: ReadonlySet<EndOfDrain["status"]> = new Set(["drained", "nothing-registered", "instance-gone"]);
 
 /** What earlier drains of a node were still holding when they ended, by its key. */
 export type Unreleased = ReadonlyMap<string, { readonly registration: Registration; readonly past: Past }>;
 
-/**
- * The registrations of a node that are still to be held because its last drains ended short: the cloud may list it no more. Empty where the
- * ledger can't be read: that stops no drain.
- */
-export async function unreleasedOf(
-  nodeId: string,
-  ledger: Ledger,
-  now: number,
-  signal: AbortSignal,
-): Promise<Unreleased> {
+/** The registrations of a node that are still to be held because its last drains ended short: the cloud may list them no more. */
+export function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">, now: number): Unreleased {
   const unreleased = new Map<string, { readonly registration: Registration; readonly past: Past }>();
+  // What an undo has registered again was held for nothing.
   const registeredAgain = new Set<string>();
-  for (const drain of shortDrains(nodeId, ledger, now)) {
-    const entries = await ledger.read(drain, signal).catch(() => undefined);
-    signal.throwIfAborted();
-    const record = entries && drainRecord(entries);
-    for (const key of undoneOf(record)) registeredAgain.add(key);
-    for (const [key, held] of heldAtTheEndOf(record, now))
-      if (!registeredAgain.has(key) && !unreleased.has(key)) unreleased.set(key, held);
+  for (const memory of shortDrains(ledger.remembered(nodeId), now)) {
+    for (const key of memory.registeredAgain) registeredAgain.add(key);
+    for (const { registration, heldSince, holdMs, cameBack } of memory.held) {
+      const key = keyOf(registration);
+      const isOver = heldSince + holdMs <= now;
+      if (isOver || registeredAgain.has(key) || unreleased.has(key)) continue;
+      unreleased.set(key, { registration, past: { heldSince, cameBack } });
+    }
   }
   return unreleased;
 }
 
 /** Those since the last one that did not end short, the newest first. A refused one has held nothing. */
-function shortDrains(nodeId: string, ledger: Ledger, now: number): readonly string[] {
-  const drains: string[] = [];
-  for (const { drain, end } of ledger.listOf(nodeId)) {
+function* shortDrains(memories: readonly RememberedDrain[], now: number): Generator<RememberedDrain> {
+  for (const memory of memories) {
+    const { end } = memory;
     if (end === undefined || end.status === "refused") continue;
-    if (WHOLE.has(end.status) || end.at <= now - HOLD_MAX_MS || drains.length === READS_MAX) break;
-    drains.push(drain);
+    if (WHOLE.has(end.status) || end.at <= now - HOLD_MAX_MS) return;
+    yield memory;
   }
-  return drains;
-}
-
-function* heldAtTheEndOf(
-  record: DrainRecord | undefined,
-  now: number,
-): Generator<readonly [string, { readonly registration: Registration; readonly past: Past }]> {
-  const { at, outcome } = record?.end ?? {};
-  if (at === undefined || outcome === undefined || !("registrations" in outcome)) return;
-  for (const { registration, state, heldMs, holdMs = HOLD_MAX_MS, cameBack } of outcome.registrations) {
-    const heldSince = at - heldMs;
-    if (state === "holding" && heldSince + holdMs > now)
-      yield [keyOf(registration), { registration, past: { heldSince, cameBack } }];
-  }
-}
-
-/** What an undo has registered again was held for nothing. */
-function undoneOf(record: DrainRecord | undefined): readonly string[] {
-  return (record?.registrations ?? []).flatMap((known) => (known?.isBack ? [keyOf(known.registration)] : []));
 }

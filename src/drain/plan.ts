@@ -8,7 +8,7 @@ import {
   type Registration,
 } from "./cloud-provider.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
-import { type HoldAllowances, holdMs, propagationMs } from "./hold.ts";
+import { type HoldAllowances, heldBy, holdMs, propagationMs } from "./hold.ts";
 
 /** What a drain would do now, and until when it would hold. `drain` acts on the same value that `plan` prints. */
 export interface DrainPlan {
@@ -16,7 +16,7 @@ export interface DrainPlan {
   readonly registrations: readonly PlannedRegistration[];
   /** What it is made from was so then, and may have changed since, in milliseconds since the epoch. */
   readonly asOf: number;
-  /** Registered in pools that the configured discovery leaves out: they stay as they are. */
+  /** They stay as they are: see `FoundRegistrations`. */
   readonly elsewhere: readonly Registration[];
   /** The longest hold of all, in milliseconds. */
   readonly longestHoldMs: number;
@@ -69,7 +69,7 @@ export interface DrainTimes {
 }
 
 /** The kind that continues to send for longest comes first. */
-export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "alb", "classic", "unattached"];
+export const CALL_ORDER: readonly LoadBalancerKind[] = ["nlb", "gwlb", "unknown", "alb", "classic", "unattached"];
 
 /** Less than this is not worth a word. */
 const WAIT_SHOWN_MS = 5_000;
@@ -105,7 +105,7 @@ export function makePlan(input: PlanInput): DrainPlan {
   const waits = deregisterWaits(input);
   const planned = inOrder(found.registrations.map((registration) => ({ registration }))).map(({ registration }) => {
     const { pool, state } = registration;
-    const held: PoolTerms & Pick<Pool, "kind"> = { kind: pool.kind, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
+    const held: PoolTerms & Pick<Pool, "kind" | "name"> = { ...pool, ...(terms.get(pool.id) ?? VANISHED_TERMS) };
     const isDraining = state === "draining";
     const since = heldSince.get(registration);
     const waitMs = isDraining || since !== undefined ? 0 : (waits.get(pool.id) ?? 0);
@@ -114,7 +114,7 @@ export function makePlan(input: PlanInput): DrainPlan {
       action: isDraining ? ("hold" as const) : ("deregister" as const),
       waitMs,
       since: since ?? now + waitMs,
-      holdMs: holdMs(held, times.allowances),
+      holdMs: holdMs(heldBy(pool, held), times.allowances),
       isWritable: held.writable !== false,
       held,
     };
@@ -133,7 +133,9 @@ export function makePlan(input: PlanInput): DrainPlan {
   const isShort = registrations.some(({ shortByMs }) => shortByMs > 0);
   const sentences = [
     ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName, isShort }),
+    ...(found.warning === undefined ? [] : [found.warning]),
     ...unwritableWarnings(registrations),
+    ...new Set(planned.flatMap(({ held: { name, warnings = [] } }) => warnings.map((why) => `${name}: ${why}`))),
   ];
   return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, warnings: sentences };
 }
@@ -209,7 +211,8 @@ export function timeoutLimit(
   return { reason: "timeout", at: Math.max(askedAt, hold.since) + hold.longestMs + TIMEOUT_SLACK_MS };
 }
 
-function earlier(one: DrainLimit | undefined, other: DrainLimit | undefined): DrainLimit | undefined {
+/** Of two limits of which there may be none. */
+export function earlier(one: DrainLimit | undefined, other: DrainLimit | undefined): DrainLimit | undefined {
   return one === undefined || (other !== undefined && other.at < one.at) ? other : one;
 }
 
@@ -259,13 +262,26 @@ function warnings(input: {
         : `${waiting.some(({ timeoutMs }) => timeoutMs !== undefined) ? "the caller's timeout" : timeoutName} leaves ${seconds(remainingMs)}, ${needs}: set it higher, or leave it unset`,
     );
   }
-  if (elsewhere.length > 0) {
-    const pools = [...new Set(elsewhere.map(({ pool }) => pool.name))].join(", ");
+  if (doubtful(elsewhere).length > 0) sentences.push(possiblyRegisteredText(elsewhere));
+  const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
+  if (untagged.length > 0) {
+    const pools = [...new Set(untagged.map(({ pool }) => pool.name))].join(", ");
     sentences.push(
       `also registered in pools without the tag of the cluster, which DISCOVERY=tag does not change: ${pools}`,
     );
   }
   return sentences;
+}
+
+/** What is said wherever a drain has ended `possibly-registered`: which targets, why, and what to do. */
+export function possiblyRegisteredText(elsewhere: readonly Registration[]): string {
+  const targets = doubtful(elsewhere).map(({ pool, target, doubt }) => `${target} in ${pool.name} (${doubt})`);
+  return `these targets may be the node's and were not deregistered: ${targets.join("; ")}. If a target is the node's, deregister it yourself and drain again. If it is not, set DISCOVERY=tag, or OTHER_VPCS=ignore, so that it is not considered`;
+}
+
+/** Those that may be another machine's. */
+export function doubtful(elsewhere: readonly Registration[]): readonly Registration[] {
+  return elsewhere.filter(({ doubt }) => doubt !== undefined);
 }
 
 function unwritableWarnings(registrations: readonly PlannedRegistration[]): readonly string[] {
@@ -282,7 +298,12 @@ export function newTrafficStopped(kind: LoadBalancerKind, heldMs: number, allowa
 
 /** Traffic that is lost even if the drain succeeds, because AWS offers no way to save it. */
 interface UnsavedTraffic {
-  readonly code: "requests-in-flight" | "long-requests" | "long-connections" | "terminated-connections";
+  readonly code:
+    | "requests-in-flight"
+    | "long-requests"
+    | "long-connections"
+    | "terminated-connections"
+    | "moved-connections";
   readonly message: string;
 }
 
@@ -312,14 +333,34 @@ function unsavedTraffic(pool: PoolTerms & Pick<Pool, "kind">, hold: number): rea
             },
           ];
     case "gwlb":
+      return unsavedFlows(pool, hold);
+    case "unknown":
       return [
-        { code: "long-connections", message: `flows still active after ${seconds(hold)} break when the node goes` },
+        {
+          code: "long-connections",
+          message: `requests and connections still open after ${seconds(hold)} may break when the node goes`,
+        },
       ];
     case "unattached":
       return [];
     default:
       return pool.kind satisfies never;
   }
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html */
+function unsavedFlows({ drainMs, movesFlows, resetsFlows }: PoolTerms, hold: number): readonly UnsavedTraffic[] {
+  const after = seconds(drainMs);
+  const reset: UnsavedTraffic = {
+    code: "terminated-connections",
+    message: `TCP flows still open after ${after} are reset`,
+  };
+  const other = resetsFlows === true ? "other flows" : "flows";
+  const rest: UnsavedTraffic =
+    movesFlows === true
+      ? { code: "moved-connections", message: `${other} still open after ${after} move to another target` }
+      : { code: "long-connections", message: `${other} still active after ${seconds(hold)} break when the node goes` };
+  return resetsFlows === true ? [reset, rest] : [rest];
 }
 
 function seconds(ms: number): string {

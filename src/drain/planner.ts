@@ -68,11 +68,13 @@ export class Planner {
     if (remembered !== undefined) return remembered;
     const registrations: Registration[] = [];
     const elsewhere: Registration[] = [];
+    const warnings = new Set<string>();
     for await (const found of cloud.findRegistrations(node, by)) {
       registrations.push(...found.registrations);
       elsewhere.push(...found.elsewhere);
+      if (found.warning !== undefined) warnings.add(found.warning);
     }
-    return { registrations, elsewhere, asOf };
+    return { registrations, elsewhere, asOf, ...(warnings.size > 0 && { warning: [...warnings].join("; ") }) };
   }
 
   /** The plan for what was found. */

@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolTerms } from "./cloud-provider.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
-import { type HeldBy, type HoldAllowances, judge, REPEAT_MS } from "./hold.ts";
+import { type HeldBy, type HoldAllowances, heldBy, judge, REPEAT_MS } from "./hold.ts";
 import { VANISHED_TERMS } from "./plan.ts";
 import { PollSchedule, PoolCall, PoolUrgency } from "./pool-calls.ts";
 
@@ -281,7 +281,7 @@ export class PoolWorker {
 
   /** By the pool as it was when it was found: a load balancer may have taken a group into use since. */
   #heldBy({ registration }: DrainingRegistration): HeldBy {
-    return { kind: registration.pool.kind, drainMs: (this.#terms ?? VANISHED_TERMS).drainMs };
+    return heldBy(registration.pool, this.#terms ?? VANISHED_TERMS);
   }
 
   #callFor(purpose: "describe" | "deregister" | "look", { registrations, signal, stillIncluded }: PoolCall): CallFor {

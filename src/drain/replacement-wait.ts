@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Pool, PoolHealth, PoolTerms } from "./cloud-provider.ts";
 import { HEALTH_CACHED_MS, type Standing } from "./guard.ts";
-import { type HoldAllowances, holdMs } from "./hold.ts";
+import { type HoldAllowances, heldBy, holdMs } from "./hold.ts";
 import { withLimit } from "./limit.ts";
 import type { Purpose, Urgency } from "./urgency.ts";
 
@@ -73,7 +73,7 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
   function lastMoment(terms: PoolTerms | undefined): number {
     const mustEndBy = wait.mustEndBy();
     if (!Number.isFinite(mustEndBy) || terms === undefined) return mustEndBy;
-    return mustEndBy - NOTICE_MS - holdMs({ kind: pool.kind, drainMs: terms.drainMs }, allowances);
+    return mustEndBy - NOTICE_MS - holdMs(heldBy(pool, terms), allowances);
   }
 
   /** Undefined when it fails, or has no answer by then. */

@@ -4,7 +4,7 @@ import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { GuardedPool, Refusal, Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
-import type { DrainOutcome, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
+import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 import { type UndoOutcome, undoFailure } from "./undo.ts";
@@ -26,16 +26,21 @@ export function outcomeReport(outcome: DrainOutcome) {
   const { status } = outcome;
   switch (status) {
     case "drained":
-      return {
-        status,
-        ...endedReport(outcome),
-        registrations: outcome.registrations.map(fateReport),
-        ...elsewhereReport(outcome),
-      };
+      return { status, ...endedReport(outcome), ...allReport(outcome) };
+    case "possibly-registered":
+      return { status, ...endedReport(outcome), ...allReport(outcome) };
     case "nothing-registered":
-      return { status, ...endedReport(outcome), registrations: [], ...elsewhereReport(outcome) };
+      return { status, ...endedReport(outcome), ...allReport({ ...outcome, registrations: [] }) };
     case "cancelled":
       return { status, ...endedReport(outcome), registrations: outcome.registrations.map(fateReport) };
+    case "superseded":
+      return {
+        status,
+        ...begunReport(outcome),
+        message: outcome.message,
+        registrations: outcome.registrations.map(fateReport),
+        ...(outcome.undone && { undone: outcome.undone.map(undoneReport) }),
+      };
     case "abandoned":
       return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };
     case "refused":
@@ -95,8 +100,13 @@ export function planReport(plan: DrainPlan) {
 }
 
 /** For a caller that does not wait for the outcome. */
-export function acceptedReport({ id, node }: AcceptedDrain) {
-  return { status: "accepted" as const, drainId: id, node: nodeReport(node) };
+export function acceptedReport({ id, node }: AcceptedDrain, hasBegun = true) {
+  return {
+    status: "accepted" as const,
+    drainId: id,
+    node: nodeReport(node),
+    ...(hasBegun ? {} : { begun: false as const }),
+  };
 }
 
 /** Where a node is registered now, and the drain that runs for it. */
@@ -107,6 +117,19 @@ export function nodeStatusReport(status: NodeStatus) {
     registrations: status.registrations.map(foundReport),
     ...elsewhereReport(status),
     ...(status.drain && { drain: runningReport(status.drain) }),
+    ...(status.lastDrain && { lastDrain: endedDrainReport(status.lastDrain) }),
+  };
+}
+
+function endedDrainReport({ drainId, startedAt, reasons, endedAt, status, undo, outcome }: EndedDrain) {
+  return {
+    drainId,
+    startedAt: new Date(startedAt).toISOString(),
+    reasons,
+    endedAt: new Date(endedAt).toISOString(),
+    status,
+    ...(undo && { undo }),
+    ...(outcome && { outcome: outcomeReport(outcome) }),
   };
 }
 
@@ -141,12 +164,27 @@ function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "
   return { id, name, network, cluster };
 }
 
+type EndOfSearch = Extract<DrainOutcome, { status: "drained" | "possibly-registered" }>;
+
+function allReport({
+  registrations,
+  elsewhere,
+  warnings,
+}: Pick<EndOfSearch, "registrations" | "elsewhere" | "warnings">) {
+  return {
+    registrations: registrations.map(fateReport),
+    ...elsewhereReport({ elsewhere }),
+    ...(warnings && { warnings }),
+  };
+}
+
 function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
   return { elsewhere: elsewhere.map(foundReport) };
 }
 
 function foundReport(registration: Registration) {
-  return { ...registrationReport(registration), state: registration.detail };
+  const { detail, doubt } = registration;
+  return { ...registrationReport(registration), state: detail, ...(doubt === undefined ? {} : { doubt }) };
 }
 
 export function registrationReport({ pool, target }: Registration) {
@@ -154,8 +192,8 @@ export function registrationReport({ pool, target }: Registration) {
 }
 
 /** What it takes to register it again, besides what people read. */
-function identityReport({ pool, listed }: Registration) {
-  return { poolId: pool.id, ...(listed === undefined ? {} : { listed }) };
+function identityReport({ pool, listed, alsoListed }: Registration) {
+  return { poolId: pool.id, ...(listed === undefined ? {} : { listed }), ...(alsoListed && { alsoListed }) };
 }
 
 function fateReport(fate: RegistrationFate) {

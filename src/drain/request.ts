@@ -40,12 +40,25 @@ export interface DrainRequest {
    * a registration that is found draining, or not found, may have been deregistered by that. Absent: this is the first time.
    */
   readonly firstTriedAt?: number;
+  /** What the cloud has to say of the machine for the request to hold. Absent: it holds whatever the cloud says. */
+  readonly holdsWhile?: HoldsWhile;
+}
+
+/**
+ * - `stops`: the machine is stopped or on its way there. A request that tells of that may come late: the machine may have
+ *   been started since. Once it runs again, a drain that nothing else has asked for ends.
+ * - `runs`: what the request announces was to stop the machine by now. It has happened where the machine does not run.
+ */
+export interface HoldsWhile {
+  readonly machine: "stops" | "runs";
+  /** When the request was made, in milliseconds since the epoch. What the cloud says may be a moment older. */
+  readonly saidAt?: number;
 }
 
 /** What a drain keeps of a request for its node. */
 export type AskedRequest = Pick<
   DrainRequest,
-  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt"
+  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt" | "holdsWhile"
 > & {
   /** Milliseconds since the epoch. */
   readonly askedAt: number;
@@ -62,30 +75,56 @@ export const DEADLINE_SECONDS_MAX = 86_400;
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 
-/** Throws `RangeError` with what to give instead, when `value` is not of the form that `by` promises. */
-export function nodeReference(by: NodeReference["by"], value: string): NodeReference {
+/** How kubectl prints nodes: `kubectl get nodes -o name`, and `spec.providerID` of a node that is an instance. */
+const KUBECTL_PREFIX = /^nodes?\//i;
+const PROVIDER_ID = /^aws:\/\/\/[a-z0-9-]+\/(i-[0-9a-f]+)$/i;
+
+/** Throws `RangeError` with what to give instead, when `value` is not of the form that `by` promises. `given`: as it was typed. */
+export function nodeReference(by: NodeReference["by"], value: string, given = value): NodeReference {
   switch (by) {
     case "id":
       if (INSTANCE_ID.test(value)) return { by, value };
-      throw new RangeError(`'${printable(value)}' is not an instance id: give one such as i-0123456789abcdef0`);
+      throw new RangeError(`'${printable(given)}' is not an instance id: give one such as i-0123456789abcdef0`);
     case "ip":
       if (isIP(value) !== 0) return { by, value };
-      throw new RangeError(`'${printable(value)}' is not an IP address: give one such as 10.0.1.5`);
+      throw new RangeError(`'${printable(given)}' is not an IP address: give one such as 10.0.1.5`);
     case "name":
       if (HOST_NAME.test(value)) return { by, value };
       throw new RangeError(
-        `'${printable(value)}' is not a node name: give one such as ip-10-0-1-5.eu-west-1.compute.internal`,
+        `'${printable(given)}' is not a node name: give one such as ip-10-0-1-5.eu-west-1.compute.internal`,
       );
     default:
       return by satisfies never;
   }
 }
 
+/**
+ * The same for what a person gives, as kubectl prints it, or with blanks around it. Ids and names are taken in any letter
+ * case: all of AWS's are in lower case.
+ */
+export function typedNodeReference(by: NodeReference["by"], given: string): NodeReference {
+  const text = given.trim();
+  if (by === "ip") return nodeReference(by, text, given);
+  const [, idOfProvider] = PROVIDER_ID.exec(text) ?? [];
+  if (idOfProvider !== undefined) return nodeReference("id", idOfProvider.toLowerCase(), given);
+  return nodeReference(by, text.replace(KUBECTL_PREFIX, "").toLowerCase(), given);
+}
+
 /** Reads what a person typed: an instance id, an IP address, or else a node name. Throws like `nodeReference`. */
-export function parseNodeReference(text: string): NodeReference {
-  if (text.startsWith("i-") && !text.includes(".")) return nodeReference("id", text);
+export function parseNodeReference(given: string): NodeReference {
+  const text = given.trim().replace(KUBECTL_PREFIX, "");
+  if (/^i-/i.test(text) && !text.includes(".")) return typedNodeReference("id", given);
   // No node is named by digits and dots alone: that is a mistyped address.
-  return nodeReference(isIP(text) !== 0 || /^[\d.]+$/.test(text) ? "ip" : "name", text);
+  if (isIP(text) !== 0 || /^[\d.]+$/.test(text)) return nodeReference("ip", text, given);
+  return typedNodeReference("name", given);
+}
+
+/** A request may have been tried before, perhaps by a process that is gone. */
+export interface EarlierTry {
+  /** The id of the event that asks. Undefined: it has none. */
+  readonly event: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly firstTriedAt: number;
 }
 
 /** Different reasons that a drain remembers. */
@@ -98,7 +137,9 @@ export class JointRequest {
   #deadline: number | undefined;
   #isVoluntary = true;
   #isForced = false;
-  #firstTriedAt: number | undefined;
+  #holdsWhileStopped = true;
+  /** By the event that asked for it. */
+  readonly #earlierTries = new Map<string | undefined, number>();
   #insist: () => void = () => {};
   /** Resolves once a request has come that must not be refused. */
   readonly insisted = new Promise<void>((resolve) => {
@@ -110,8 +151,13 @@ export class JointRequest {
     this.#isGuarded = isGuarded;
   }
 
-  add({ deadline, reason, isVoluntary = false, force = false, firstTriedAt }: Omit<AskedRequest, "askedAt">): void {
-    if (firstTriedAt !== undefined) this.#firstTriedAt = Math.min(firstTriedAt, this.#firstTriedAt ?? firstTriedAt);
+  add(request: Omit<AskedRequest, "askedAt">): void {
+    const { deadline, reason, isVoluntary = false, force = false, firstTriedAt, holdsWhile, asker } = request;
+    this.#holdsWhileStopped &&= holdsWhile?.machine === "stops";
+    if (firstTriedAt !== undefined) {
+      const known = this.#earlierTries.get(asker?.event) ?? firstTriedAt;
+      this.#earlierTries.set(asker?.event, Math.min(firstTriedAt, known));
+    }
     if (deadline !== undefined && deadline < (this.#deadline ?? Number.POSITIVE_INFINITY)) this.#deadline = deadline;
     if (reason !== undefined && this.#reasons.size < REASONS_MAX) this.#reasons.add(reason);
     this.#isVoluntary &&= isVoluntary;
@@ -119,14 +165,35 @@ export class JointRequest {
     if (!this.#isVoluntary || this.#isForced) this.#insist();
   }
 
+  /** Whether the drain goes by the request in another way than by those before: its reason and its patience aside. */
+  decides({
+    deadline,
+    isVoluntary = false,
+    force = false,
+    firstTriedAt,
+    asker,
+  }: Omit<AskedRequest, "askedAt">): boolean {
+    return (
+      (deadline ?? Number.POSITIVE_INFINITY) < (this.#deadline ?? Number.POSITIVE_INFINITY) ||
+      (firstTriedAt !== undefined && !this.#earlierTries.has(asker?.event)) ||
+      (!isVoluntary && this.#isVoluntary) ||
+      (force && !this.#isForced)
+    );
+  }
+
   /** The earliest. Absent: no request has one. */
   get deadline(): number | undefined {
     return this.#deadline;
   }
 
-  /** See `DrainRequest`: of the one that was tried first. */
-  get firstTriedAt(): number | undefined {
-    return this.#firstTriedAt;
+  /** Of each event that may have been tried before: see `DrainRequest.firstTriedAt`. */
+  get earlierTries(): readonly EarlierTry[] {
+    return [...this.#earlierTries].map(([event, firstTriedAt]) => ({ event, firstTriedAt }));
+  }
+
+  /** Nobody has asked but because the machine stops: once it runs, the drain is for nothing. */
+  get holdsWhileStopped(): boolean {
+    return this.#holdsWhileStopped;
   }
 
   get reasons(): readonly string[] {

@@ -45,6 +45,7 @@ export async function undo(options: UndoOptions, signal: AbortSignal): Promise<U
   for (const undoable of undoables) {
     const { registration, deregisteredBy, isDone } = undoable;
     if (isDone) fates.set(keyOf(registration), { registration, state: "registered" });
+    else if (deregisteredBy === "none") fates.set(keyOf(registration), { registration, state: "untouched" });
     else if (deregisteredBy === "others") fates.set(keyOf(registration), { registration, state: "left" });
     else toDo.push(undoable);
   }

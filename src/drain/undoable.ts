@@ -1,6 +1,7 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { DrainError } from "./errors.ts";
 import type { RegistrationFate } from "./outcome.ts";
+
+export type { UndoneFate } from "./outcome.ts";
 
 /** One registration of a drain that was cancelled. */
 export interface Undoable {
@@ -10,25 +11,13 @@ export interface Undoable {
    * - `drain`: the drain; it is to be registered again.
    * - `perhaps`: it is unknown, and a call may have been in flight: it may still be registered.
    * - `others`: another program, before the drain.
+   * - `none`: the drain was refused, and deregistered nothing.
    */
-  readonly deregisteredBy: "drain" | "perhaps" | "others";
+  readonly deregisteredBy: "drain" | "perhaps" | "others" | "none";
   /** When the drain's last deregistration was acknowledged, in milliseconds since the epoch. Absent: not known. */
   readonly since?: number;
   /** An earlier try has registered it again, and nothing is left to do. */
   readonly isDone?: true;
-}
-
-/** What became of one registration of a drain that was cancelled. */
-export interface UndoneFate {
-  readonly registration: Registration;
-  /**
-   * - `registered`: registered again, and its pool was seen to list it.
-   * - `untouched`: the drain had not deregistered it.
-   * - `left`: another program had deregistered it before the drain, so that it stays deregistered.
-   * - `failed`: could not be registered again; `error` says why.
-   */
-  readonly state: "registered" | "untouched" | "left" | "failed";
-  readonly error?: DrainError;
 }
 
 /**

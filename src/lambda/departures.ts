@@ -3,10 +3,13 @@ import type { Clock } from "../drain/clock.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainRequest } from "../drain/request.ts";
+import { undoFailure } from "../drain/undo.ts";
+import { undoablesOf } from "../drain/undoable.ts";
 import { announcedRequest } from "../sources/announced-request.ts";
 import type { Announcement } from "../sources/announcement.ts";
 import type { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { boundedDeadline } from "../sources/notice.ts";
+import type { ReturningMachines } from "../sources/returning.ts";
 import {
   type ForeignEvents,
   foreignSettlement,
@@ -18,7 +21,7 @@ import type { QueueEvent } from "../sources/source-events.ts";
 import type { InvocationTime } from "./invocation.ts";
 
 export interface DeparturesOptions {
-  readonly drainer: Pick<Drainer, "drain">;
+  readonly drainer: Pick<Drainer, "drain" | "undo">;
   readonly hooks: LifecycleHooks;
   readonly clock: Clock;
   /** The region that is drained in. Absent: events of any. */
@@ -27,6 +30,10 @@ export interface DeparturesOptions {
   readonly dryRun: boolean;
   readonly onEvent: (event: QueueEvent) => void;
   readonly onSettled: (outcome: DrainOutcome, request: DrainRequest) => void;
+  /** What becomes of machines that come back. */
+  readonly returning: Pick<ReturningMachines, "settled" | "isOver">;
+  /** The time of an invocation has ended before a machine came back. */
+  readonly onNotReturned: (instanceId: string) => void;
 }
 
 /** When an announcement was made and tried, by this machine's clock, in milliseconds since the epoch. */
@@ -63,8 +70,12 @@ export class Departures {
     const { messageId, announcement, since, deadline, accountId } = announced;
     const { instanceId, lifecycleAction: action } = announcement;
     if (isForeign(announcement.region, region)) {
-      onEvent({ type: "foreign", messageId, announcement });
-      return { settlement: foreignSettlement(foreign) };
+      onEvent({ type: announcement.isCopy ? "copy" : "foreign", messageId, announcement });
+      return { settlement: foreignSettlement(foreign, announcement.isCopy) };
+    }
+    if (announcement.returns && !dryRun && (await this.#isBack(announced, drains))) {
+      onEvent({ type: "nothing-asked", messageId, what: `root volume of ${instanceId}: replaced already` });
+      return { settlement: { message: "delete", hook: "untouched" } };
     }
     onEvent({ type: "announced", messageId, announcement, ...(deadline === undefined ? {} : { deadline }) });
     const alive = newAbort();
@@ -84,7 +95,32 @@ export class Departures {
     const isOtherAccount = isForeign(announcement.accountId, accountId);
     const settlement = settlementOf(outcome, { foreign, isOtherAccount });
     if (hasHook && settlement.hook === "continue") await hooks.complete({ action, instanceId }, settling);
+    if (announcement.returns && settlement.message === "delete") await this.#untilReturned(instanceId, outcome, drains);
     return { outcome, settlement };
+  }
+
+  /** The next invocation would know of nothing to register again: what this one has no time for is left as it is. */
+  async #untilReturned(instanceId: string, outcome: DrainOutcome, drains: AbortSignal): Promise<void> {
+    const { drainer, clock, returning, onNotReturned } = this.#options;
+    if (!("drainId" in outcome) || outcome.drainId === undefined || outcome.node === undefined) return;
+    const { drainId, node } = outcome;
+    const fates = "registrations" in outcome ? outcome.registrations : [];
+    const undoables = undoablesOf(fates, [], clock.now()).filter(({ deregisteredBy }) => deregisteredBy === "drain");
+    if (undoables.length === 0) return;
+    const undo = async (signal: AbortSignal) => {
+      const failure = undoFailure(await drainer.undo({ drainId, node, undoables }, signal));
+      if (failure !== undefined) throw failure;
+      return 1;
+    };
+    try {
+      await returning.settled(instanceId, undo, drains);
+    } catch {
+      onNotReturned(instanceId);
+    }
+  }
+
+  async #isBack({ announcement, since }: Announced, signal: AbortSignal): Promise<boolean> {
+    return this.#options.returning.isOver(announcement.instanceId, since, signal).catch(() => false); // Out of time.
   }
 
   async #request(
@@ -96,6 +132,6 @@ export class Departures {
     // What was asked too late changes nothing: the drain has no time either.
     const hookDeadline = action && (await hooks.deadlineOf(action, since, signal).catch(() => undefined));
     const bounded = boundedDeadline([deadline, hookDeadline], clock.now());
-    return announcedRequest(announcement, { deadline: bounded, dryRun, firstTriedAt });
+    return announcedRequest(announcement, { deadline: bounded, dryRun, firstTriedAt, saidAt: since });
   }
 }

@@ -23,18 +23,27 @@ export class EventBridgeHandler {
     this.#options = options;
   }
 
-  /** Resolves when the event is done with. Throws what Lambda is to retry, twice at most. */
+  /**
+   * Resolves when the event, or each of a batch of records that SNS or SQS invokes the function with, is done with. Throws
+   * what Lambda is to try again: twice, and then nobody does.
+   */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
     const { clock, read, onEvent } = this.#options;
     const body = JSON.stringify(event) ?? "";
     const { id } = (event ?? {}) as { readonly id?: unknown };
     const messageId = typeof id === "string" ? id : "unnamed";
-    const reading = readMessage(body, { read, heedsRecommendations: false, now: clock.now() });
+    const reading = readMessage(body, {
+      ...{ read, heedsRecommendations: false, now: clock.now() },
+      // Nobody would invoke the function again when it is due: what is scheduled is drained for at once.
+      maintenanceLeadMs: Number.POSITIVE_INFINITY,
+    });
     if (reading.asks === "nothing") return onEvent({ type: "nothing-asked", messageId, what: reading.what });
     if (reading.asks === "unknown") {
       onEvent({ type: "malformed", messageId, problem: reading.problem, receives: 1 });
       throw new TypeError(`the event does not announce a termination: ${reading.problem}`);
     }
+    const { problems = [] } = reading.asks === "drains" ? reading : {};
+    if (problems.length > 0) onEvent({ type: "partly-malformed", messageId, problems });
     await withinInvocation(context, clock, async (time) => {
       const each = reading.announcements.map((announcement) => this.#drain(announcement, messageId, time));
       const all = await Promise.allSettled(each);

@@ -3,7 +3,7 @@ import type { AwsClientOptions } from "../aws/clients.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
 import type { QueueAddress } from "../aws/queue-address.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
-import { readConfig } from "../config/config.ts";
+import { awsClientOptions, readConfig } from "../config/config.ts";
 import type { Clock } from "../drain/clock.ts";
 import { jsonLog, writeLine } from "../observe/log.ts";
 import { drainLog, logWithoutDrain } from "../observe/logging.ts";
@@ -11,7 +11,8 @@ import { readEvent } from "../sources/events/read-event.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { withHooksNamed } from "../sources/message-reader.ts";
 import { QueueCalls } from "../sources/queue-calls.ts";
-import { sourceLine } from "../sources/source-event-text.ts";
+import { type ReturnEvent, ReturningMachines } from "../sources/returning.ts";
+import { returnLine, sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
 import { FunctionClock } from "./clock.ts";
 import { Departures } from "./departures.ts";
@@ -41,11 +42,16 @@ export function createHandlers({
   const config = readConfig({ verb: "lambda", environment });
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
-  const { drainer } = createEngine(config, { clock, observers: [drainLog(log)], aws });
-  const where = { ...aws, ...(region === undefined ? {} : { region }) };
+  const { drainer, isRunning } = createEngine(config, { clock, observers: [drainLog(log)], aws });
+  const where = { ...awsClientOptions(config), ...aws };
   const onEvent = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
   const calls = { caller: new UnmeteredCaller({ clock }), clock };
-  const hooks = new LifecycleHooks({ ...calls, autoScaling: createAutoScalingClient(where), onEvent });
+  const autoScaling = createAutoScalingClient(where);
+  const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
+  const tellReturn = (event: ReturnEvent) => writeLine(log, returnLine(event));
+  const returning = new ReturningMachines({
+    ...{ ...calls, autoScaling, isRunning, afterwards: config.returningNodes, onEvent: tellReturn },
+  });
   const departures = new Departures({
     drainer,
     hooks,
@@ -55,16 +61,25 @@ export function createHandlers({
     onEvent,
     ...(region === undefined ? {} : { region }),
     onSettled: (outcome, request) => logWithoutDrain(log, outcome, request),
+    returning,
+    onNotReturned: (instanceId) => tellReturn({ type: "not-registered-again", instanceId, error: undefined }),
   });
   const queues = new Map<string, QueueCalls>();
   const sqs = createSqsClient(where, { name: "" });
-  const giveBack = ({ eventSourceARN, receiptHandle }: SqsRecord, seconds: number, signal: AbortSignal) => {
+  const queueOf = ({ eventSourceARN }: SqsRecord) => {
     const queue = queues.get(eventSourceARN) ?? new QueueCalls({ ...calls, sqs, address: addressOf(eventSourceARN) });
     queues.set(eventSourceARN, queue);
-    return queue.changeVisibility(receiptHandle, seconds, signal);
+    return queue;
+  };
+  const messages = {
+    maintenanceLeadMs: config.maintenanceLeadMs,
+    giveBack: (record: SqsRecord, seconds: number, signal: AbortSignal) =>
+      queueOf(record).changeVisibility(record.receiptHandle, seconds, signal),
+    putBack: (record: SqsRecord, body: string, delaySeconds: number, signal: AbortSignal) =>
+      queueOf(record).send(body, delaySeconds, signal),
   };
   const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), onEvent };
-  return { queue: new SqsHandler({ ...shared, giveBack }), rule: new EventBridgeHandler(shared) };
+  return { queue: new SqsHandler({ ...shared, ...messages }), rule: new EventBridgeHandler(shared) };
 }
 
 /** `arn:aws:sqs:eu-west-1:123456789012:departures`: its URL names it in calls, wherever those go. */

@@ -1,7 +1,8 @@
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, printable } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
-import { readMessage } from "../sources/message-reader.ts";
+import { type MessageReading, readMessage } from "../sources/message-reader.ts";
+import { canWait, postpone } from "../sources/postponing.ts";
 import { jointly, type Settlement } from "../sources/settlement.ts";
 import type { QueueEvent } from "../sources/source-events.ts";
 import type { Departures } from "./departures.ts";
@@ -31,6 +32,10 @@ export interface SqsHandlerOptions {
   readonly onEvent: (event: QueueEvent) => void;
   /** Gives a message back before its visibility has ended. */
   readonly giveBack: (record: SqsRecord, seconds: number, signal: AbortSignal) => Promise<void>;
+  /** Puts a copy of a message into the queue that it came from. */
+  readonly putBack: (record: SqsRecord, body: string, delaySeconds: number, signal: AbortSignal) => Promise<void>;
+  /** So long before AWS begins with what it has scheduled its nodes are drained, in milliseconds. */
+  readonly maintenanceLeadMs: number;
 }
 
 /** A drain that the invocation had no time for goes on at once. */
@@ -64,7 +69,10 @@ export class SqsHandler {
     const { onEvent, read, giveBack, clock } = this.#options;
     const { messageId, body } = record;
     const receives = Number(record.attributes.ApproximateReceiveCount);
-    const reading = readMessage(body, { read, heedsRecommendations: false, now: clock.now() });
+    const { maintenanceLeadMs } = this.#options;
+    const reading = readMessage(body, {
+      ...{ read, maintenanceLeadMs, heedsRecommendations: false, now: clock.now() },
+    });
     if (reading.asks === "nothing") {
       onEvent({ type: "nothing-asked", messageId, what: reading.what });
       return "delete";
@@ -74,6 +82,12 @@ export class SqsHandler {
       return "leave";
     }
     const { announcements } = reading;
+    if (reading.asks === "later" && canWait(receives)) {
+      const postponed = await this.#postpone(record, receives, reading, time.settling);
+      if (postponed !== undefined) return postponed;
+    }
+    const { problems = [] } = reading.asks === "drains" ? reading : {};
+    if (problems.length > 0) onEvent({ type: "partly-malformed", messageId, problems });
     const fate = jointly(await Promise.all(announcements.map((one) => this.#drain(one, record, time))));
     const instanceIds = announcements.map(({ instanceId }) => instanceId);
     onEvent({ type: "settled", messageId, instanceIds, message: fate });
@@ -85,6 +99,28 @@ export class SqsHandler {
       );
     }
     return fate;
+  }
+
+  /** Undefined: it can't be, and is drained for now. */
+  async #postpone(
+    record: SqsRecord,
+    receives: number,
+    { announcements, at }: Extract<MessageReading, { asks: "later" }>,
+    signal: AbortSignal,
+  ): Promise<Settlement["message"] | undefined> {
+    const { onEvent, giveBack, putBack, clock } = this.#options;
+    const { messageId, body } = record;
+    onEvent({ type: "postponed", messageId, announcements, until: at });
+    try {
+      const fate = await postpone({ body, receives }, at - clock.now(), {
+        hide: (seconds) => giveBack(record, seconds, signal),
+        send: (text, seconds) => putBack(record, text, seconds, signal),
+      });
+      return fate === "delete" ? "delete" : "leave";
+    } catch (error) {
+      onEvent({ type: receives > 1 ? "not-postponed" : "not-settled", messageId, error: asDrainError(error) });
+      return receives > 1 ? undefined : "leave";
+    }
   }
 
   async #drain(announcement: Announcement, record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {

@@ -7,6 +7,7 @@ import {
   type Ledger,
   type LedgerEntry,
   NOTED_WITHIN_MS,
+  type RememberedDrain,
 } from "../drain/ledger.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import { Compaction, type CompactionBounds } from "./compaction.ts";
@@ -123,6 +124,10 @@ export class FileLedger implements Ledger {
 
   listOf(nodeId: string): readonly DrainSummary[] {
     return this.#index.of(nodeId);
+  }
+
+  remembered(nodeId: string): readonly RememberedDrain[] {
+    return this.#index.remembered(nodeId);
   }
 
   async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {

@@ -1,4 +1,5 @@
-import { type DrainSummary, isOver, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import { type DrainSummary, isOver, type LedgerEntry, type RememberedDrain, summaryWith } from "../drain/ledger.ts";
+import { Memories } from "./memories.ts";
 
 /** One drain, and where in the file its lines are, between those of others. */
 export interface Indexed {
@@ -20,6 +21,7 @@ export class LedgerIndex {
   /** In the order of their beginnings. */
   #drains = new Map<string, Indexed>();
   readonly #byNode = new DrainsByNode();
+  readonly #memories = new Memories();
   #ended = 0;
 
   get ended(): number {
@@ -41,6 +43,10 @@ export class LedgerIndex {
     return this.#byNode.of(nodeId).flatMap((drain) => this.#drains.get(drain)?.summary ?? []);
   }
 
+  remembered(nodeId: string): readonly RememberedDrain[] {
+    return this.#byNode.of(nodeId).flatMap((drain) => this.#memories.get(drain) ?? []);
+  }
+
   unfinished(): ReadonlySet<string> {
     return new Set([...this.#drains].filter(([, { summary }]) => !isOver(summary)).map(([drain]) => drain));
   }
@@ -53,6 +59,7 @@ export class LedgerIndex {
     this.#ended += Number(isOver(summary)) - Number(known !== undefined && isOver(known.summary));
     this.#drains.set(entry.drain, { ...(known ?? { from: 0, to: 0, bytes: 0 }), summary });
     this.#byNode.add(summary.node.id, entry.drain);
+    this.#memories.take(entry);
   }
 
   written(drain: string, from: number, to: number): void {
@@ -80,6 +87,7 @@ export class LedgerIndex {
   /** The file was rewritten without these drains: `written` gives the places of the other lines. */
   rewritten(dropped: ReadonlySet<string>): void {
     for (const drain of dropped) {
+      this.#memories.forget(drain);
       const summary = this.#drains.get(drain)?.summary;
       if (summary !== undefined) this.#byNode.forget(summary.node.id, drain);
     }

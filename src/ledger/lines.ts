@@ -43,12 +43,14 @@ const always: Check = () => true;
 const STATUSES = [
   "drained",
   "nothing-registered",
+  "possibly-registered",
   "deadline-passed",
   "instance-gone",
   "abandoned",
   "failed",
   "refused",
   "cancelled",
+  "superseded",
 ];
 
 /** For each kind of entry, whether it has all that a drain is taken up by. */
@@ -58,7 +60,7 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   found: ({ first, registrations, elsewhere }) => isCount(first) && areListed(registrations) && areListed(elsewhere),
   planned: ({ limit, longestHoldMs, warnings }) =>
     isRecord(limit) && isMoment(limit["at"]) && isMoment(longestHoldMs) && Array.isArray(warnings),
-  deregistered: (fields) => numbered(fields) && (fields["since"] === undefined || isMoment(fields["since"])),
+  deregistered: (fields) => numbered(fields) && isMomentIfGiven(fields["since"]),
   "deregistering-again": numbered,
   "deregister-failed": troubled,
   "look-failed": troubled,
@@ -91,6 +93,10 @@ function isMoment(value: unknown): boolean {
   return typeof value === "number" && Number.isFinite(value);
 }
 
+function isMomentIfGiven(value: unknown): boolean {
+  return value === undefined || isMoment(value);
+}
+
 function isError(value: unknown): boolean {
   return isRecord(value) && typeof value["code"] === "string" && typeof value["message"] === "string";
 }
@@ -100,7 +106,8 @@ function isNode(value: unknown): boolean {
 }
 
 function isRequest(value: unknown): boolean {
-  return isRecord(value) && isMoment(value["askedAt"]);
+  // Files of before say nothing of earlier tries.
+  return isRecord(value) && isMoment(value["askedAt"]) && isMomentIfGiven(value["firstTriedAt"]);
 }
 
 function areListed(value: unknown): boolean {

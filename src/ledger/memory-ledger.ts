@@ -1,5 +1,13 @@
-import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
+import {
+  type DrainSummary,
+  isOver,
+  type Ledger,
+  type LedgerEntry,
+  type RememberedDrain,
+  summaryWith,
+} from "../drain/ledger.ts";
 import { DrainsByNode, Followers } from "./ledger-index.ts";
+import { Memories } from "./memories.ts";
 
 /** Bounds of the stored drains. A drain that has not ended is kept while there is room for its entries. */
 export interface MemoryBounds {
@@ -32,6 +40,7 @@ export class MemoryLedger implements Ledger {
   /** In the order of their beginnings. */
   readonly #drains = new Map<string, RetainedDrain>();
   readonly #byNode = new DrainsByNode();
+  readonly #memories = new Memories();
   /** In the order of their ends. */
   readonly #ended = new Set<string>();
   readonly #followers = new Followers();
@@ -63,6 +72,10 @@ export class MemoryLedger implements Ledger {
     return this.#byNode.of(nodeId).flatMap((drain) => this.#drains.get(drain)?.summary ?? []);
   }
 
+  remembered(nodeId: string): readonly RememberedDrain[] {
+    return this.#byNode.of(nodeId).flatMap((drain) => this.#memories.get(drain) ?? []);
+  }
+
   async read(drain: string): Promise<readonly LedgerEntry[] | undefined> {
     const drainEntries = this.#drains.get(drain);
     return drainEntries && [...drainEntries.entries];
@@ -84,6 +97,7 @@ export class MemoryLedger implements Ledger {
     drainEntries.summary = summary;
     this.#drains.set(entry.drain, drainEntries);
     this.#byNode.add(summary.node.id, entry.drain);
+    this.#memories.take(entry);
     const weight = weightOf(entry, drainEntries);
     this.#makeRoom(weight);
     const isStep = !ALWAYS_RETAINED.has(entry.type);
@@ -104,6 +118,7 @@ export class MemoryLedger implements Ledger {
       this.#weight -= drainEntries?.weight ?? 0;
       if (drainEntries !== undefined) this.#byNode.forget(drainEntries.summary.node.id, drain);
       this.#drains.delete(drain);
+      this.#memories.forget(drain);
       this.#ended.delete(drain);
     }
   }

@@ -49,6 +49,10 @@ export const LOG_LINES = {
   "shutdown started": line("info"),
   /** SHUTDOWN_GRACE has passed, or a second SIGTERM came: running drains end now. Their targets stay deregistered. */
   "drains abandoned": line("warn"),
+  /** The service stops before a resumed drain or an undo has ended. With STATE_DIR, the next start resumes it. */
+  "background work interrupted": line("warn", "what"),
+  /** A resumed drain, an undo or another part of the service failed. The other parts continue. */
+  "background work failed": line("error", "what", "error"),
   /** The process ends. */
   stopped: line("info"),
   /** The permissions that drains read with are sufficient. */
@@ -141,6 +145,8 @@ export const LOG_LINES = {
   "drain completed": ended("info"),
   /** The node is registered only in pools without the tag of the cluster, which DISCOVERY=tag does not touch. */
   "node registered without cluster tag": ended("warn"),
+  /** A target may be the node's or another machine's. It was not deregistered; the node must not be terminated. */
+  "node possibly registered": ended("error", "error"),
   /** The guard refused the drain. Nothing was deregistered. */
   "drain refused": ended("warn", "code", "error", "pools"),
   /** The plan was the answer. Nothing was changed. */
@@ -153,6 +159,10 @@ export const LOG_LINES = {
   "drain abandoned": ended("warn", "remaining"),
   /** The drain was cancelled before its end. The node must not be terminated. */
   "drain cancelled": ended("info"),
+  /** The event is out of date: EC2 says that the instance runs, or that it has stopped already. Nothing stays deregistered that UNDO may register again. */
+  "drain superseded": ended("info", "detail"),
+  /** The instance was started again during its drain, and stays deregistered in `remaining`. UNDO registers it again in this case, if its permissions allow that. */
+  "node left deregistered": ended("warn", "detail", "remaining"),
   /** The drain failed. */
   "drain failed": ended("error", "code", "error", "at?"),
   /** A drain was cancelled: its targets are being registered again. */
@@ -173,6 +183,14 @@ export const LOG_LINES = {
   "announcement skipped": announcement("info"),
   /** The message was delivered again while its drains run. It joined them. */
   "message redelivered": message("info"),
+  /** The event concerns another region, which gets it too: the message is deleted. */
+  "event copy skipped": announcement("info"),
+  /** Scheduled maintenance begins later than MAINTENANCE_LEAD from now. The message waits in the queue until `until`. */
+  "maintenance postponed": message("info", "nodes", "reason", "until"),
+  /** AWS did not accept a copy of the message, so that the nodes are drained now. Allow `sqs:SendMessage`. */
+  "maintenance postponement failed": message("warn", "code", "error"),
+  /** Some items of the message could not be read. The others are acted on. */
+  "message partly malformed": message("warn", "errors"),
   /** The event asks for no drain. */
   "message ignored": message("info", "detail"),
   /** The message is not a known event. It is left for the dead-letter queue. */
@@ -211,10 +229,22 @@ export const LOG_LINES = {
   "hook left to time out": line("warn", "hook", "code", "error"),
 
   // Rebalance recommendations
+  /** The node was drained for its new root volume. It is registered again when it is back in service, until `until` at most. */
+  "node return awaited": line("info", "node", "until"),
+  /** The node is back in service with its new root volume, and was registered again. `drains`: the number of drains that were undone. */
+  "node returned": line("info", "node", "drains"),
+  /** The node left its Auto Scaling group, so that it is not registered again. */
+  "node return abandoned": line("info", "node"),
+  /** RETURNING_NODES is `leave`: the node is not registered again by this program. */
+  "node left to controllers": line("info", "node"),
+  /** The node did not return to service in time, or could not be registered again. Register it yourself. */
+  "node return failed": line("error", "node", "code?", "error"),
   /** The node was drained on a recommendation. It is registered again if no interruption follows until then. */
   "rebalance undo scheduled": line("info", "node", "until"),
   /** The interruption followed the recommendation. */
   "rebalance confirmed": line("info", "node"),
+  /** EC2 recommended again to replace the instance: the time until the undo starts again. */
+  "rebalance recommended again": line("info", "node"),
   /** No interruption followed. The node is registered again. */
   "rebalance undone": line("info", "node"),
   /** No interruption followed. There was nothing to register again. */
@@ -229,6 +259,8 @@ export const LOG_LINES = {
   "notice received": line("warn", "event", "node", "eventId?", "reason", "deadline?", "drainAt?"),
   /** Instance metadata recommended to replace this instance. It is drained early. */
   "rebalance recommendation received": line("warn", "event", "node", "eventId?", "reason"),
+  /** The reboot that instance metadata still lists has happened, or is overdue by more than five minutes. Nothing is drained. */
+  "notice outdated": line("info", "event", "node", "reason", "deadline?"),
   /** The notice is gone. The targets that were deregistered for it stay deregistered. */
   "notice withdrawn": line("warn", "event", "node", "reason"),
   /** Instance metadata had unexpected content at `path`. */

@@ -2,6 +2,7 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
+import { possiblyRegisteredText } from "../drain/plan.ts";
 import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import type { Log } from "./log.ts";
@@ -104,6 +105,8 @@ function logEnd(log: Log, outcome: DrainOutcome, drain: object) {
       return log("drain completed", about);
     case "nothing-registered":
       return log(outcome.elsewhere.length === 0 ? "drain completed" : "node registered without cluster tag", about);
+    case "possibly-registered":
+      return log("node possibly registered", { ...about, error: possiblyRegisteredText(outcome.elsewhere) });
     case "refused": {
       const { reason, message, pools } = outcome.refusal;
       const short = pools.map(({ pool, ...standing }) => ({ pool: pool.name, ...standing }));
@@ -125,6 +128,13 @@ function logEnd(log: Log, outcome: DrainOutcome, drain: object) {
       return log("drain abandoned", { ...about, remaining: remaining(outcome.registrations) });
     case "cancelled":
       return log("drain cancelled", about);
+    case "superseded": {
+      const { message: detail, registrations, undone } = outcome;
+      const open = registrations.filter(({ deregistered }) => deregistered);
+      if (open.length === 0 || undone !== undefined) return log("drain superseded", { ...about, detail });
+      const remains = open.map(({ registration }) => nameOf(registration));
+      return log("node left deregistered", { ...about, detail, remaining: remains });
+    }
     case "failed":
       return log("drain failed", { ...about, ...failure(outcome.error) });
     default:
@@ -137,7 +147,11 @@ function remaining(
 ): readonly string[] {
   return fates
     .filter(({ state }) => state !== "released" && state !== "kept")
-    .map(({ registration: { pool, target } }) => `${pool.name} ${target}`);
+    .map(({ registration }) => nameOf(registration));
+}
+
+function nameOf({ pool, target }: Registration): string {
+  return `${pool.name} ${target}`;
 }
 
 function why({ reason, forced }: { readonly reason?: string; readonly forced?: true }) {

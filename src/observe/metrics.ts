@@ -2,15 +2,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { keyOf, type LoadBalancerKind } from "../drain/cloud-provider.ts";
 import type { CloudCall, DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
-import type { DrainLimit } from "../drain/plan.ts";
 
 interface RunningDrain {
-  limit?: DrainLimit;
   /** The held registrations: the kind of load balancer, by the registration's key. */
   readonly held: Map<string, string>;
 }
 
-const KINDS = ["alb", "nlb", "gwlb", "classic", "unattached"] as const satisfies readonly LoadBalancerKind[];
+const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as const satisfies readonly LoadBalancerKind[];
 const PREFIX = "hasta_la_vista_";
 /** Gauges named like counters, which say no more than those by type beside them. */
 const SUMS = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
@@ -115,10 +113,10 @@ export class Metrics {
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 
   /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */
-  readonly countWithoutDrain = (outcome: DrainOutcome): void => {
+  readonly countWithoutDrain = (outcome: DrainOutcome, deadline?: number): void => {
     if ("drainId" in outcome && outcome.drainId !== undefined) return;
     this.#drains.inc({ outcome: outcome.status });
-    this.#observeMargin(outcome);
+    this.#observeMargin(deadline);
   };
 
   readonly observe: DrainObserver = (event) => {
@@ -127,17 +125,14 @@ export class Metrics {
       case "resumed":
         this.#running.set(event.drainId, { held: new Map() });
         return;
-      case "planned": {
-        const running = this.#running.get(event.drainId);
-        if (running !== undefined) running.limit = event.plan.limit;
-        return;
-      }
       case "deregistered":
         // What a drain still hears after its end is held no more.
         this.#running.get(event.drainId)?.held.set(keyOf(event.registration), event.registration.pool.kind);
         return;
       case "deregistering-again":
         this.#again.inc({ because: event.because });
+        // Live, or still to be deregistered: held again once AWS has accepted that.
+        this.#running.get(event.drainId)?.held.delete(keyOf(event.registration));
         return;
       case "released":
         this.#holdSeconds.observe({ kind: event.registration.pool.kind }, event.heldMs / 1_000);
@@ -152,6 +147,7 @@ export class Metrics {
       case "ended":
         this.#end(event);
         return;
+      case "planned":
       case "joined":
       case "deregister-failed":
       case "look-failed":
@@ -166,20 +162,18 @@ export class Metrics {
     }
   };
 
-  #end({ drainId, outcome, tookMs }: Extract<DrainEvent, { type: "ended" }>): void {
-    const limit = this.#running.get(drainId)?.limit;
+  #end({ drainId, outcome, tookMs, deadline }: Extract<DrainEvent, { type: "ended" }>): void {
     this.#running.delete(drainId);
     this.#drains.inc({ outcome: outcome.status });
     if (outcome.status === "planned" || outcome.status === "refused") return;
     this.#drainSeconds.observe({ outcome: outcome.status }, tookMs / 1_000);
-    this.#observeMargin(outcome, limit);
+    this.#observeMargin(deadline);
     if (outcome.status === "drained" || outcome.status === "nothing-registered")
       this.#lastSuccess.set(this.#now() / 1_000);
   }
 
-  #observeMargin(outcome: DrainOutcome, planned?: DrainLimit): void {
-    const limit = planned ?? (outcome.status === "deadline-passed" ? outcome.limit : undefined);
-    if (limit?.reason === "deadline") this.#marginSeconds.observe((limit.at - this.#now()) / 1_000);
+  #observeMargin(deadline: number | undefined): void {
+    if (deadline !== undefined) this.#marginSeconds.observe((deadline - this.#now()) / 1_000);
   }
 
   #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {

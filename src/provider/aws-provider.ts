@@ -16,6 +16,7 @@ import type {
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { checkAccess } from "./access.ts";
+import { BranchInterfaces } from "./branch-interfaces.ts";
 import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { CrossZoneSettings } from "./cross-zone.ts";
@@ -23,21 +24,25 @@ import { IndexRefresh } from "./index-refresh.ts";
 import { InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
 import {
-  addressMatcher,
   asLiveNode,
+  findRunning,
   findTerminated,
   type InstanceSearch,
+  othersAmong,
   theLiveOne,
   withAddressesOf,
+  withoutAddresses,
 } from "./instances.ts";
 import { KnownInstances } from "./known-instances.ts";
+import { KnownTags } from "./known-tags.ts";
 import { KnownTerms } from "./known-terms.ts";
 import { MembershipIndex } from "./membership-index.ts";
+import { NodeAddresses } from "./node-addresses.ts";
 import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
 import type { PoolList } from "./pool-list.ts";
 import { registerIn } from "./registering.ts";
-import { addressOf, DEREGISTER_TARGETS, deregisterTargets, registrationOf } from "./target-groups.ts";
+import { addressOf, DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
 import { TargetReads } from "./target-reads.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
@@ -49,6 +54,8 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly writableCluster?: string;
   /** The guard will ask for the health of pools with nodes that are drained. Absent: it will not. */
   readonly isGuarded?: boolean;
+  /** Groups of addresses in other VPCs are not searched. Absent: they are. */
+  readonly ignoresOtherNetworks?: boolean;
 }
 
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
@@ -57,8 +64,10 @@ export class AwsProvider implements CloudProvider {
   readonly #options: AwsProviderOptions;
   readonly #known: KnownInstances;
   readonly #instances: InstanceLookup;
+  readonly #branches: BranchInterfaces;
   readonly #reads: TargetReads;
   readonly #classicReads: ClassicReads;
+  readonly #tags: KnownTags;
   readonly #classicHealth: ClassicHealth;
   readonly #terms: KnownTerms;
   readonly #index: MembershipIndex;
@@ -76,9 +85,11 @@ export class AwsProvider implements CloudProvider {
       return asLiveNode(instance, options);
     });
     this.#instances = new InstanceLookup(aws, clock);
+    this.#branches = new BranchInterfaces(aws, clock);
     this.#reads = new TargetReads(aws, clock);
     this.#classicReads = new ClassicReads(aws, clock);
-    this.#terms = new KnownTerms(aws, clock, options.writableCluster);
+    this.#tags = new KnownTags(aws, clock);
+    this.#terms = new KnownTerms(aws, clock, this.#tags, options.writableCluster);
     this.#index = new MembershipIndex({
       aws,
       clock,
@@ -86,11 +97,15 @@ export class AwsProvider implements CloudProvider {
       classicReads: this.#classicReads,
       classicHealth: this.#classicHealth,
       terms: this.#terms,
+      tags: this.#tags,
       crossZone,
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
       asItIsNow: (node, by) => this.#asItIsNow(node, by),
+      searchesOthers: options.ignoresOtherNetworks !== true,
+      othersWith: async (address, node, by) =>
+        othersAmong(await this.#instances.find({ by: "ip", value: address }, by), address, node),
     });
     this.#healths = new PoolHealths({
       clock,
@@ -121,7 +136,11 @@ export class AwsProvider implements CloudProvider {
   }
 
   async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
-    return theLiveOne(await this.#instances.find(reference, by), reference, this.#options);
+    const found = await this.#instances.find(reference, by);
+    const node = theLiveOne(found, reference, this.#options);
+    const instance = found.find(({ InstanceId }) => InstanceId === node.id);
+    if (instance === undefined) return node;
+    return { ...node, ...withAddressesOf(instance, await this.#branches.of(instance, by)) };
   }
 
   recall(id: string): Node | undefined {
@@ -174,7 +193,20 @@ export class AwsProvider implements CloudProvider {
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
-    await registerIn(this.#aws, pool, async (max) => take(max), by);
+    const taken: Registration[] = [];
+    const refused = new Set<string>();
+    const refuses: CallFor["refuses"] = (targets, why) => {
+      for (const target of targets) refused.add(target);
+      by.refuses?.(targets, why);
+    };
+    const taking = async (max: number) => {
+      const registrations = take(max);
+      taken.push(...registrations);
+      return registrations;
+    };
+    await registerIn(this.#aws, pool, taking, { ...by, refuses });
+    const again = taken.filter(({ target }) => !refused.has(target));
+    if (again.length > 0) this.#index.registered(pool, again);
   }
 
   obstacles(
@@ -214,15 +246,23 @@ export class AwsProvider implements CloudProvider {
     // AWS never reuses an instance id.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
     // All that came back at once are asked about in one call.
-    const isOwn = addressMatcher(await this.#asItIsNow(node, by));
+    const own = new NodeAddresses(await this.#asItIsNow(node, by));
     return registrations.filter((registration) => {
       const address = addressOf(registration);
-      return address === undefined || isOwn(address);
+      const network = this.#index.pools.groups.get(registration.pool.id)?.network;
+      if (address === undefined) return true;
+      if (network === undefined) return own.has(address);
+      const claim = own.claim(network, address, listedZoneOf(registration));
+      return claim === "own" || claim === "outside";
     });
   }
 
   findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
     return findTerminated(this.#aws, nodes, by);
+  }
+
+  findRunning(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+    return findRunning(this.#aws, nodes, by);
   }
 
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */
@@ -232,13 +272,15 @@ export class AwsProvider implements CloudProvider {
 
   /** With the addresses that it has now. */
   async #asItIsNow(node: Node, by: CallFor): Promise<Node> {
-    return withAddressesOf(node, await this.#instances.find({ by: "id", value: node.id }, by));
+    const [instance] = await this.#instances.find({ by: "id", value: node.id }, by);
+    if (instance === undefined) return withoutAddresses(node);
+    return withAddressesOf(instance, await this.#branches.of(instance, by));
   }
 
   /** Which of the listed pools are meant. */
   async #meant(node: Node, pools: PoolList, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
     const cluster = this.#clusterMeant(node);
-    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, by);
+    return cluster === undefined ? () => true : pools.taggedWith(cluster, node, this.#tags, by);
   }
 
   /** Whose tag the pools must carry. Undefined: any pool. */

@@ -80,8 +80,8 @@ export class ClassicHealth {
       });
       const targets = (InstanceStates ?? []).map((state) => ({
         target: state.InstanceId ?? "",
-        state: stateOf(state),
-        isHealthy: state.State === "InService" && stateOf(state) === "live",
+        state: stateOf(state) ?? "live",
+        isHealthy: state.State === "InService" && (stateOf(state) ?? "live") === "live",
       }));
       const read = this.#withoutEnded(name, { at, targets });
       // Answers may overtake one another.

@@ -9,7 +9,7 @@ import {
   type LoadBalancerDescription,
 } from "@aws-sdk/client-elastic-load-balancing";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
-import { isNamedIn, isPoolGone, isTargetGone } from "../aws/errors.ts";
+import { isNamedIn, isPoolGone, isTargetGone, UnusableAnswer } from "../aws/errors.ts";
 import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Node, Observed, Pool, Registration, RegistrationState } from "../drain/cloud-provider.ts";
@@ -32,6 +32,8 @@ export const DEREGISTER_INSTANCES: AwsAction = {
 };
 
 const PAGE_SIZE = 400;
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html */
+const DRAINING_DEFAULT_MS = 300_000;
 const NOTHING = Promise.resolve({ InstanceStates: [] });
 const INSTANCES_PER_CALL_MAX = 100;
 
@@ -43,6 +45,18 @@ const INSTANCES_PER_CALL_MAX = 100;
 const NOT_REGISTERED = "Instance is not currently registered with the LoadBalancer.";
 const DEREGISTERING = "Instance deregistration currently in progress.";
 const REGISTERING = "Instance registration is still in progress.";
+/** The others: the instance is registered. */
+const REGISTERED: ReadonlySet<string> = new Set([
+  "N/A",
+  "A transient error occurred. Please try again later.",
+  "Instance has failed at least the UnhealthyThreshold number of health checks consecutively.",
+  "Instance has not passed the configured HealthyThreshold number of health checks consecutively.",
+  "Instance is in the EC2 Availability Zone for which LoadBalancer is not configured to route traffic to.",
+  "Disable Availability Zone is currently in progress.",
+  "Instance is in pending state.",
+  "Instance is in stopped state.",
+  "Instance is in terminated state.",
+]);
 
 /** Every classic load balancer, with the instances registered in it: one call for up to 400. See `listTargetGroups`. */
 export async function listClassicLoadBalancers(
@@ -54,9 +68,12 @@ export async function listClassicLoadBalancers(
   let marker: string | undefined;
   do {
     const input = { PageSize: PAGE_SIZE, ...(marker === undefined ? {} : { Marker: marker }) };
-    const page: DescribeLoadBalancersCommandOutput = await aws.caller.call(LIST_CLASSICS, by, () => {
+    const page: DescribeLoadBalancersCommandOutput = await aws.caller.call(LIST_CLASSICS, by, async () => {
       onSent();
-      return aws.classic.send(new DescribeLoadBalancersCommand(input), { abortSignal: by.signal });
+      const answer = await aws.classic.send(new DescribeLoadBalancersCommand(input), { abortSignal: by.signal });
+      if (answer.LoadBalancerDescriptions?.some(({ LoadBalancerName = "" }) => LoadBalancerName === "") === true)
+        throw new UnusableAnswer("it has a load balancer without a name");
+      return answer;
     });
     loadBalancers.push(...(page.LoadBalancerDescriptions ?? []));
     // AWS answers with an empty marker when it is done.
@@ -79,9 +96,11 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
         }),
       ),
     );
-    const draining = LoadBalancerAttributes?.ConnectionDraining;
+    const { Enabled, Timeout = Number.NaN } = LoadBalancerAttributes?.ConnectionDraining ?? {};
+    // AWS's default, also where it does not say whether draining is on.
+    const timeoutMs = Number.isFinite(Timeout) ? Timeout * 1_000 : DRAINING_DEFAULT_MS;
     return {
-      drainMs: draining?.Enabled === true ? (draining.Timeout ?? 300) * 1_000 : 0,
+      drainMs: Enabled === false ? 0 : timeoutMs,
       terminatesConnections: false,
       crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
     };
@@ -159,13 +178,33 @@ export class ClassicReads {
       },
       by,
     );
-    return { at, states: new Map(ids.map((id) => [id, stateOf(states.get(id))])) };
+    return { at, states: await this.#stateOfEach(pool, ids, states, by) };
   }
 
   /** The node's registration, if there is one. */
   async findIn(pool: Pool, { id }: Node, by: CallFor): Promise<readonly Registration[]> {
-    const state = stateOf((await this.#ask(pool, () => [id], by)).states.get(id));
-    return state === "absent" ? [] : [classicRegistrationOf(pool, id, state)];
+    const { states } = await this.#ask(pool, () => [id], by);
+    const state = (await this.#stateOfEach(pool, [id], states, by)).get(id) ?? "absent";
+    return state === "absent" || state === "unlisted" ? [] : [classicRegistrationOf(pool, id, state)];
+  }
+
+  /** Where AWS's sentence is none of those that it documents, its list of the load balancer's instances decides. */
+  async #stateOfEach(
+    { id: name }: Pool,
+    ids: readonly string[],
+    states: HealthRead["states"],
+    by: CallFor,
+  ): Promise<ReadonlyMap<string, RegistrationState>> {
+    const said = ids.map((id) => [id, stateOf(states.get(id))] as const);
+    const listed = said.some(([, state]) => state === undefined)
+      ? await instancesOf(this.#aws, name, by)
+      : NO_INSTANCES;
+    const byList = (id: string): RegistrationState => {
+      if (listed.has(id)) return "live";
+      // One that is being deregistered shows InService until its requests in flight have ended.
+      return states.get(id)?.State === "OutOfService" ? "unlisted" : "draining";
+    };
+    return new Map(said.map(([id, state]) => [id, state ?? byList(id)]));
   }
 
   /** Of load balancers that are gone nothing is cached. */
@@ -223,9 +262,11 @@ async function describeHealth(
   }
 }
 
-export function stateOf(health: InstanceState | undefined): RegistrationState {
+/** Undefined where AWS's description is none that it documents. */
+export function stateOf(health: InstanceState | undefined): RegistrationState | undefined {
   if (health === undefined) return "absent";
-  switch (health.Description) {
+  const { Description = "" } = health;
+  switch (Description) {
     case NOT_REGISTERED:
       return "absent";
     case DEREGISTERING:
@@ -233,6 +274,23 @@ export function stateOf(health: InstanceState | undefined): RegistrationState {
     case REGISTERING:
       return "initial";
     default:
-      return "live";
+      return REGISTERED.has(Description) ? "live" : undefined;
+  }
+}
+
+const NO_INSTANCES: ReadonlySet<string> = new Set();
+
+/** Those that the load balancer lists. None of one that is gone. */
+async function instancesOf({ caller, classic }: AwsAccess, name: string, by: CallFor): Promise<ReadonlySet<string>> {
+  try {
+    const { LoadBalancerDescriptions = [] } = await caller.call(LIST_CLASSICS, by, () =>
+      classic.send(new DescribeLoadBalancersCommand({ LoadBalancerNames: [name] }), { abortSignal: by.signal }),
+    );
+    // Some emulators answer with all of them.
+    const instances = LoadBalancerDescriptions.filter(({ LoadBalancerName }) => LoadBalancerName === name);
+    return new Set(instances.flatMap(({ Instances = [] }) => Instances.map(({ InstanceId = "" }) => InstanceId)));
+  } catch (error) {
+    if (isPoolGone(error)) return NO_INSTANCES;
+    throw error;
   }
 }

@@ -1,17 +1,23 @@
-import { BlockList, isIPv6 } from "node:net";
-import { DescribeInstancesCommand, type DescribeInstancesCommandOutput, type Instance } from "@aws-sdk/client-ec2";
+import {
+  DescribeInstancesCommand,
+  type DescribeInstancesCommandOutput,
+  type Instance,
+  type InstanceNetworkInterface,
+} from "@aws-sdk/client-ec2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import type { CallFor, Node } from "../drain/cloud-provider.ts";
 import { DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
+import { type Branches, NO_BRANCHES } from "./branch-interfaces.ts";
 import { clusterOf } from "./cluster-tags.ts";
+import { isPresent, networkIdsOf, networksOf } from "./node-addresses.ts";
 import { readTags } from "./tags.ts";
 import { inBatches } from "./target-groups.ts";
 
 export interface InstanceSearch {
   /** Instances of other clusters, or of none, are refused. */
   readonly clusterName?: string;
-  /** Instances of other VPCs don't exist for us. */
+  /** Instances without an interface in this VPC don't exist for us. */
   readonly vpcId?: string;
   /** What people call the two who set them. Absent: CLUSTERNAME and VPCID. */
   readonly names?: { readonly clusterName: string; readonly vpcId: string };
@@ -28,9 +34,13 @@ const DESCRIBE: AwsAction = {
 const FILTER_VALUES_MAX = 200;
 const PAGE_SIZE = 1_000;
 
+type InstancesPage = Pick<DescribeInstancesCommandOutput, "Reservations" | "NextToken">;
+const NO_INSTANCES: InstancesPage = { Reservations: [] };
+
 /** The live one of `found`, which are all instances that `reference` fits. See `CloudProvider.resolve` for what it throws. */
 export function theLiveOne(found: readonly Instance[], reference: NodeReference, search: InstanceSearch): Node {
-  const isHere = ({ VpcId }: Instance) => search.vpcId === undefined || reference.by === "id" || VpcId === search.vpcId;
+  const isHere = (instance: Instance) =>
+    search.vpcId === undefined || reference.by === "id" || networksFor(instance, reference).includes(search.vpcId);
   const here = found.filter(isHere);
   const live = here.filter((instance) => instance.State?.Name !== "terminated");
   if (here.length > 0 && live.length === 0) {
@@ -46,7 +56,7 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
     throw new DrainError("node-not-found", `no live instance ${where} has ${printable(reference)}`);
   }
   if (others.length > 0) {
-    const ids = matching.map(({ InstanceId, VpcId }) => `${InstanceId} (${VpcId})`).join(", ");
+    const ids = matching.map((one) => `${one.InstanceId} (${networksFor(one, reference).join(", ")})`).join(", ");
     throw new DrainError(
       "ambiguous-node",
       `${printable(reference)} matches several instances: ${ids}. Name one by its id, or set CLUSTERNAME or VPCID`,
@@ -64,27 +74,47 @@ export function asLiveNode(instance: Instance, search: InstanceSearch): Node | u
   }
 }
 
-/** The node with the addresses that its instance has now: none, when EC2 doesn't describe it any more. */
-export function withAddressesOf(node: Node, [instance]: readonly Instance[]): Node {
-  return instance === undefined ? { ...node, addresses: [], addressPrefixes: [] } : nodeOf(instance, node.id);
+/** The node with the addresses that its instance and its branch interfaces have now. */
+export function withAddressesOf(instance: Instance, branches: Branches): Node {
+  return nodeOf(instance, branches);
+}
+
+/** Which of `found` have the address besides the node, each with the VPC in which it has it: `i-0…1 (vpc-0…2)`. */
+export function othersAmong(found: readonly Instance[], address: string, { id }: Node): readonly string[] {
+  const others = found.filter(({ InstanceId, State }) => InstanceId !== id && State?.Name !== "terminated");
+  return others.map((one) => `${one.InstanceId} (${networksFor(one, { by: "ip", value: address }).join(", ")})`);
+}
+
+/** The node when EC2 doesn't describe its instance any more: it has no addresses. */
+export function withoutAddresses({ otherNetworks: _, ...node }: Node): Node {
+  return { ...node, addresses: [], addressPrefixes: [] };
 }
 
 /**
  * The ids of those `nodes` that EC2 says are terminated. One that is missing from its answer is not: reads are
  * eventually consistent, and a terminated instance is described for about an hour.
  */
-export async function findTerminated(
+export function findTerminated(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+  return findInState(aws, nodes, ["terminated"], by);
+}
+
+/** The ids of those `nodes` that EC2 says run, or are starting. */
+export function findRunning(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+  return findInState(aws, nodes, ON, by);
+}
+
+async function findInState(
   aws: AwsAccess,
   nodes: readonly Node[],
+  states: readonly string[],
   by: CallFor,
 ): Promise<ReadonlySet<string>> {
-  // No id at all would ask for the whole account.
   if (nodes.length === 0) return new Set();
   // No other instance is described: that would be much to read repeatedly.
-  const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: ["terminated"] } };
+  const which = { filter: "instance-id", and: { Name: "instance-state-name", Values: [...states] } };
   const found = await describeInstances(aws, which, () => nodes.map(({ id }) => id), by);
-  const terminated = found.filter(({ State }) => State?.Name === "terminated");
-  return new Set(terminated.map(({ InstanceId }) => InstanceId).filter(isPresent));
+  const matching = found.filter(({ State }) => states.includes(State?.Name ?? ""));
+  return new Set(matching.map(({ InstanceId }) => InstanceId).filter(isPresent));
 }
 
 /** `filter`: which of EC2's filters the values are for. */
@@ -95,7 +125,7 @@ export interface InstanceFilter {
 
 /**
  * By filters alone: unknown ids are then absent from the answer, where naming them would fail the whole call.
- * `values` is asked once, when the first call is sent.
+ * `values` is asked once, when the first call is sent: where there are none by then, none is.
  */
 export async function describeInstances(
   aws: AwsAccess,
@@ -108,10 +138,13 @@ export async function describeInstances(
   let asked = false;
   let token: string | undefined;
   do {
-    const page: DescribeInstancesCommandOutput = await aws.caller.call(DESCRIBE, by, () => {
+    const page: InstancesPage = await aws.caller.call(DESCRIBE, by, async () => {
       if (!asked) batches = [...inBatches([...new Set(values())], FILTER_VALUES_MAX)];
       asked = true;
-      const Filters = [{ Name: filter, Values: [...(batches[0] ?? [])] }, ...(and === undefined ? [] : [and])];
+      const [batch] = batches;
+      // A filter without values would ask for the whole account. What was to be asked may be known by now.
+      if (batch === undefined) return NO_INSTANCES;
+      const Filters = [{ Name: filter, Values: [...batch] }, ...(and === undefined ? [] : [and])];
       const input = { Filters, MaxResults: PAGE_SIZE, ...(token === undefined ? {} : { NextToken: token }) };
       return aws.ec2.send(new DescribeInstancesCommand(input), { abortSignal: by.signal });
     });
@@ -141,45 +174,36 @@ function checkedNode(instance: Instance, { clusterName, vpcId, names: calls = NA
   if (clusterName !== undefined && cluster !== clusterName) {
     throw refuse(`belongs to the cluster '${cluster}', and ${calls.clusterName} is '${clusterName}'`);
   }
-  if (vpcId !== undefined && instance.VpcId !== vpcId)
-    throw refuse(`is in ${instance.VpcId}, and ${calls.vpcId} is '${vpcId}'`);
-  return { ...nodeOf(instance, id), ...(cluster === undefined ? {} : { cluster }) };
+  const node = nodeOf(instance);
+  if (vpcId !== undefined && !networkIdsOf(node).includes(vpcId))
+    throw refuse(`is in ${networkIdsOf(node).join(" and ")}, and ${calls.vpcId} is '${vpcId}'`);
+  const isOff = OFF.has(instance.State?.Name ?? "") ? ({ isOff: true } as const) : {};
+  return { ...node, ...(cluster === undefined ? {} : { cluster }), ...isOff };
 }
 
-function nodeOf(instance: Instance, id: string): Node {
-  const interfaces = instance.NetworkInterfaces ?? [];
-  const addresses = interfaces.flatMap(({ PrivateIpAddresses, Ipv6Addresses }) => [
-    ...(PrivateIpAddresses ?? []).map(({ PrivateIpAddress }) => PrivateIpAddress),
-    ...(Ipv6Addresses ?? []).map(({ Ipv6Address }) => Ipv6Address),
-  ]);
-  const prefixes = interfaces.flatMap(({ Ipv4Prefixes, Ipv6Prefixes }) => [
-    ...(Ipv4Prefixes ?? []).map(({ Ipv4Prefix }) => Ipv4Prefix),
-    ...(Ipv6Prefixes ?? []).map(({ Ipv6Prefix }) => Ipv6Prefix),
-  ]);
-  return {
-    id,
-    name: instance.PrivateDnsName ?? "",
-    network: instance.VpcId ?? "",
-    addresses: [...new Set([instance.PrivateIpAddress, ...addresses].filter(isPresent))],
-    addressPrefixes: prefixes.filter(isPresent),
-  };
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html */
+const OFF: ReadonlySet<string> = new Set(["stopping", "stopped", "shutting-down", "terminated"]);
+const ON = ["pending", "running"];
+
+/** Which networks the reference leads to: an address is one of its interface's network. */
+function networksFor(instance: Instance, { by, value }: NodeReference): readonly string[] {
+  if (by === "id") return networkIdsOf(nodeOf(instance));
+  const { VpcId = "", NetworkInterfaces = [] } = instance;
+  const has = ({ PrivateIpAddresses = [], Ipv6Addresses = [] }: InstanceNetworkInterface) =>
+    [
+      ...PrivateIpAddresses.map(({ PrivateIpAddress }) => PrivateIpAddress),
+      ...Ipv6Addresses.map(({ Ipv6Address }) => Ipv6Address),
+    ].includes(value);
+  const those = by === "ip" ? NetworkInterfaces.filter(has).map((each) => each.VpcId ?? VpcId) : [];
+  return those.length === 0 ? [VpcId] : those;
 }
 
-function isPresent<T>(value: T | undefined): value is T {
-  return value !== undefined && value !== "";
+function nodeOf(instance: Instance, branches: Branches = NO_BRANCHES): Node {
+  const { InstanceId: id = "", PrivateDnsName: name = "" } = instance;
+  const { interfaces, warning } = branches;
+  return { id, name, ...networksOf(instance, interfaces), ...(warning === undefined ? {} : { warning }) };
 }
 
 function printable({ by, value }: NodeReference): string {
   return by === "name" ? `the name ${value}` : by === "ip" ? `the address ${value}` : `the id ${value}`;
-}
-
-/** Whether an address is the node's: one of its own, or from a block that is delegated to it. */
-export function addressMatcher(node: Node): (address: string) => boolean {
-  const own = new BlockList();
-  for (const address of node.addresses) own.addAddress(address, isIPv6(address) ? "ipv6" : "ipv4");
-  for (const prefix of node.addressPrefixes) {
-    const [network = "", bits] = prefix.split("/");
-    own.addSubnet(network, Number(bits), isIPv6(network) ? "ipv6" : "ipv4");
-  }
-  return (address) => own.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }

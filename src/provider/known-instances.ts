@@ -29,7 +29,6 @@ export class KnownInstances {
 
   /** Asks EC2 about all of them, and forgets the others. */
   async refresh(ids: ReadonlySet<string>, by: CallFor): Promise<void> {
-    // No id at all would ask for the whole account.
     if (ids.size === 0) return;
     const at = this.#clock.now();
     const known = new Map<string, Node>();

@@ -4,7 +4,7 @@ import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Pool } from "../drain/cloud-provider.ts";
 import { describeClassic } from "./classic-load-balancers.ts";
-import { type TagsById, tagsByArn, tagsByName } from "./tags.ts";
+import type { KnownTags } from "./known-tags.ts";
 import { type AwsPoolTerms, describeGroup } from "./target-groups.ts";
 
 /** Few people change a deregistration delay, and a drain that has begun goes by the one that it began with. */
@@ -15,18 +15,15 @@ export class KnownTerms {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   readonly #writableCluster: string | undefined;
-  /** The tags of all pools that are asked about at the same time, in as few calls as AWS takes. */
-  readonly #tags = {
-    groups: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByArn(this.#aws, ids(), by))),
-    classics: new SharedCall<string, TagsById>((ids, by) => soon(() => tagsByName(this.#aws, ids(), by))),
-  };
+  readonly #tags: KnownTags;
   readonly #known = new Map<string, { readonly terms: AwsPoolTerms; readonly at: number }>();
   readonly #asked = new Map<string, SharedCall<undefined, AwsPoolTerms | undefined>>();
 
   /** `writableCluster`: the policy lets only pools with this cluster's tag be written. */
-  constructor(aws: AwsAccess, clock: Clock, writableCluster: string | undefined) {
+  constructor(aws: AwsAccess, clock: Clock, tags: KnownTags, writableCluster: string | undefined) {
     this.#aws = aws;
     this.#clock = clock;
+    this.#tags = tags;
     this.#writableCluster = writableCluster;
   }
 
@@ -60,10 +57,13 @@ export class KnownTerms {
   }
 
   async #describe(pool: Pool, sent: () => unknown, by: CallFor): Promise<AwsPoolTerms | undefined> {
+    const asked = this.#asked.get(pool.id);
     const describe = pool.kind === "classic" ? describeClassic : describeGroup;
     const [described, isWritable] = await Promise.all([describe(this.#aws, pool, by), this.#isWritable(pool, by)]);
     sent();
     const terms = described && (isWritable ? described : { ...described, writable: false as const });
+    // It may have been forgotten meanwhile, because it is gone or was made again.
+    if (asked !== this.#asked.get(pool.id)) return terms;
     if (terms === undefined) this.#known.delete(pool.id);
     else this.#known.set(pool.id, { terms, at: this.#clock.now() });
     return terms;
@@ -71,13 +71,7 @@ export class KnownTerms {
 
   async #isWritable({ kind, id }: Pool, by: CallFor): Promise<boolean> {
     if (this.#writableCluster === undefined) return true;
-    const tags = await this.#tags[kind === "classic" ? "classics" : "groups"].ask(id, by);
+    const tags = await this.#tags[kind === "classic" ? "names" : "arns"].of([id], by);
     return isWritableByTag(tags.get(id) ?? new Map(), this.#writableCluster);
   }
-}
-
-/** Once everybody has asked who asks now. */
-async function soon<T>(call: () => Promise<T>): Promise<T> {
-  await Promise.resolve();
-  return call();
 }

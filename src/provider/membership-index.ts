@@ -1,3 +1,4 @@
+import type { TargetDescription } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
@@ -7,23 +8,27 @@ import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
+import type { KnownTags } from "./known-tags.ts";
 import type { KnownTerms } from "./known-terms.ts";
+import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
+  asNoted,
   CLASSIC_DRAINS_MAX_MS,
   type KnownClassic,
   type KnownGroup,
   listedIn,
   MembersById,
+  noteDeregistered,
+  noteRegistered,
   PoolList,
+  unlessKnown,
 } from "./pool-list.ts";
-import { registrationOf } from "./target-groups.ts";
+import { idOf, listedZoneOf, registrationOf } from "./target-groups.ts";
 import type { TargetRead, TargetReads } from "./target-reads.ts";
 
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
-
-const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
 
 export interface MembershipIndexOptions {
   readonly aws: AwsAccess;
@@ -32,6 +37,7 @@ export interface MembershipIndexOptions {
   readonly classicReads: ClassicReads;
   readonly classicHealth: ClassicHealth;
   readonly terms: KnownTerms;
+  readonly tags: KnownTags;
   readonly crossZone: CrossZoneSettings;
   /** Reads are remembered for later drains. */
   readonly remembers: boolean;
@@ -41,6 +47,20 @@ export interface MembershipIndexOptions {
   readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
   /** With the addresses that it has now. */
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
+  /** Whether groups of other networks are searched for addresses of the node. */
+  readonly searchesOthers: boolean;
+  /** Which other machines have this address, each with its network. */
+  readonly othersWith: (address: string, node: Node, by: CallFor) => Promise<readonly string[]>;
+}
+
+/** Who searches for a target, and whose it is as far as the search can tell. */
+interface Seeker {
+  readonly search: NodeSearch;
+  readonly claim: Claim;
+}
+
+interface Seen extends Seeker {
+  readonly registration: Registration;
 }
 
 const NO_CALLER: Urgency = { purpose: "verify", deadline: Number.POSITIVE_INFINITY };
@@ -62,7 +82,8 @@ export class MembershipIndex {
 
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
-    this.pools = new PoolList(options.aws, options.clock, () => this.#listed());
+    const { aws, clock, searchesOthers } = options;
+    this.pools = new PoolList(aws, clock, searchesOthers, (changed) => this.#listed(changed));
   }
 
   /** See `CloudProvider.findRegistrations`. */
@@ -97,8 +118,19 @@ export class MembershipIndex {
     if (!this.isWarm(node)) return undefined;
     const search = new NodeSearch(node, by, { purpose: "verify", since: 0, pools: new PoolNumbers() });
     search.means(await this.#options.meant(node, this.pools, search.by));
-    for (const registration of [...this.#known(node), ...this.#knownByAddress(node)])
-      search.saw(registration.pool, [registration]);
+    for (const registration of this.#known(node)) search.saw(registration.pool, [registration]);
+    const addresses = new NodeAddresses(node);
+    const byAddress = this.#members.ofAddresses(node).map(async (registration) => {
+      const group = this.pools.groups.get(registration.pool.id);
+      if (group === undefined || !this.pools.isAround(node, group)) return;
+      await this.#saw(
+        search,
+        group,
+        registration,
+        addresses.claim(group.network, idOf(registration.target), listedZoneOf(registration)),
+      );
+    });
+    await Promise.all(byAddress);
     const asOf = Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
     return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf };
   }
@@ -117,13 +149,19 @@ export class MembershipIndex {
     const group = this.pools.groups.get(id);
     if (group === undefined) return;
     this.#members.changed();
-    const { last } = this.#options.reads;
-    // Reads that have been answered since tell nothing of a time before them.
-    for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
-    for (const target of targets) group.endedBy.set(target, last);
-    group.registrations = group.registrations.map((registration) =>
-      targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
-    );
+    noteDeregistered(group, targets, this.#options.reads.last);
+  }
+
+  /** These were registered again: until the next read that is all there is to say of them. */
+  registered({ id }: Pool, again: readonly Registration[]): void {
+    const targets = new Set(again.map(({ target }) => target));
+    const classic = this.pools.classics.get(id);
+    if (classic !== undefined) classic.instances = new Set([...classic.instances, ...targets]);
+    const group = this.pools.groups.get(id);
+    // Of a group that was never read nothing is told before it was.
+    if (group === undefined || !Number.isFinite(group.readAt)) return;
+    this.#members.changed();
+    noteRegistered(group, again);
   }
 
   /** What a group was found to hold: passed on to running searches, and remembered. */
@@ -134,25 +172,46 @@ export class MembershipIndex {
     group.readAt = at;
     group.readNumber = number;
     const seekers = this.#seekersOf(group);
-    const seen = new Map<NodeSearch, Registration[]>();
+    const seen: Seen[] = [];
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
     const registrations: Registration[] = [];
     const { remembers, isGuarded } = this.#options;
-    group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target?.Id ?? "").length > 0);
+    group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target).length > 0);
     group.isWhole = remembers || group.isGuarded;
     for (const listed of targets) {
-      const finders = seekers(listed.Target?.Id ?? "");
+      const finders = seekers(listed.Target);
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
-      // This read was sent before the deregistration was acknowledged.
-      const isOld = number <= (group.endedBy.get(registration.target) ?? 0);
-      if (group.isWhole) registrations.push(isOld ? { ...registration, ...DEREGISTERED } : registration);
-      for (const search of finders) seen.set(search, [...(seen.get(search) ?? []), registration]);
+      if (group.isWhole) registrations.push(asNoted(group, registration, number));
+      for (const { search, claim } of finders) seen.push({ search, claim, registration });
     }
     group.registrations = registrations;
     this.#members.changed();
-    for (const [search, registrations] of seen) search.saw(group.pool, registrations);
+    for (const { search, claim, registration } of seen) {
+      const told = this.#saw(search, group, registration, claim);
+      if (claim === "outside") void told.then(() => this.#endThoseThatAreDone());
+    }
     this.#endThoseThatAreDone();
+  }
+
+  /** Tells the search what was seen, once it is known whose that is. */
+  async #saw(
+    search: NodeSearch,
+    { pool, network }: KnownGroup,
+    registration: Registration,
+    claim: Claim | undefined,
+  ): Promise<void> {
+    const address = idOf(registration.target);
+    if (claim === "own") search.saw(pool, [registration]);
+    if (claim === "doubtful") {
+      const doubt = doubtfulZone(address, listedZoneOf(registration), network);
+      search.saw(pool, [{ ...registration, doubt }]);
+    }
+    if (claim !== "outside") return;
+    await search.sawOutside(pool, registration, async () => {
+      const others = await this.#options.othersWith(address, search.node, { ...search.by, urgency: search.asked });
+      return others.length === 0 ? undefined : `${address} is also an address of ${others.join(" and ")}`;
+    });
   }
 
   get #isListed(): boolean {
@@ -169,8 +228,8 @@ export class MembershipIndex {
     }
     // Listed again for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
-    const pools = [...this.pools.groupsOf(node), ...this.pools.classicsOf(node)].map(({ pool }) => pool);
-    if (!search.knowsAll(pools)) search.means(await meant(node, this.pools, by));
+    // Also of those that it knew of: a name may belong to another load balancer by now. Tags are remembered.
+    search.means(await meant(node, this.pools, by));
     // It may have ended meanwhile: another one's read has failed.
     if (!this.#searches.has(search)) return;
     const classics = this.pools.classicsOf(node);
@@ -195,15 +254,22 @@ export class MembershipIndex {
   /** The node's registrations by its id, as they were at the last read. */
   #known(node: Node): readonly Registration[] {
     const inClassics = this.pools.classicsOf(node).flatMap((classic) => listedIn(classic, node));
-    return [...this.#inNetworkOf(node, this.#members.ofInstance(node)), ...inClassics];
+    return [...this.#around(node, this.#members.ofInstance(node)), ...inClassics];
   }
 
+  /** By the addresses that it has in the group's own network: whose the others are is to be asked first. */
   #knownByAddress(node: Node): readonly Registration[] {
-    return this.#inNetworkOf(node, this.#members.ofAddresses(node));
+    const addresses = new NodeAddresses(node);
+    return this.#around(node, this.#members.ofAddresses(node)).filter(({ pool, target }) =>
+      addresses.hasIn(this.pools.groups.get(pool.id)?.network ?? "", idOf(target)),
+    );
   }
 
-  #inNetworkOf({ network }: Node, registrations: readonly Registration[]): readonly Registration[] {
-    return registrations.filter(({ pool }) => this.pools.groups.get(pool.id)?.network === network);
+  #around(node: Node, registrations: readonly Registration[]): readonly Registration[] {
+    return registrations.filter(({ pool }) => {
+      const group = this.pools.groups.get(pool.id);
+      return group !== undefined && this.pools.isAround(node, group);
+    });
   }
 
   /**
@@ -236,7 +302,7 @@ export class MembershipIndex {
       if (!signal.aborted) this.#asked.delete(id);
     };
     const repeats = (error: DrainError) => {
-      for (const search of this.#searches) if (isAbout(search, group)) search.by.repeats?.(error);
+      for (const search of this.#searches) if (this.#isAbout(search, group)) search.by.repeats?.(error);
     };
     reads.read(id, { urgency: () => this.#scanUrgency(), signal, repeats }, sent).then(
       (seen) => this.learned(id, seen),
@@ -244,47 +310,70 @@ export class MembershipIndex {
         if (signal.aborted) return;
         this.#asked.delete(id);
         for (const search of this.#searches) {
-          if (isAbout(search, group) && group.readNumber <= search.since) search.fail(error);
+          if (this.#isAbout(search, group) && group.readNumber <= search.since) search.fail(error);
         }
       },
     );
   }
 
   /** The list of another call may have brought groups that searches must read, or taken away the last that they wait for. */
-  #listed(): void {
+  #listed(changed: ReadonlySet<string>): void {
     const { groups, classics } = this.pools;
-    const { reads, classicReads, classicHealth, terms, crossZone } = this.#options;
+    const { reads, classicReads, classicHealth, terms, tags, crossZone } = this.#options;
     this.#members.changed();
     const isThere = (id: string) => groups.has(id) || classics.has(id);
-    for (const cache of [reads, classicReads, classicHealth, terms]) cache.retainOnly(isThere);
+    reads.retainOnly(isThere);
+    const isTheSame = (id: string) => isThere(id) && !changed.has(id);
+    for (const cache of [classicReads, classicHealth, terms]) cache.retainOnly(isTheSame);
+    for (const id of changed) tags.names.forget(id);
     const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
     crossZone.retainOnly((arn) => loadBalancers.has(arn));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
-      for (const search of searches) if (isAbout(search, group)) this.#scan(group, search.since);
+      for (const search of searches) if (this.#isAbout(search, group)) this.#scan(group, search.since);
     }
     this.#endThoseThatAreDone();
   }
 
   #endThoseThatAreDone(): void {
+    // Nodes in the same networks wait for the same groups.
     const oldest = new Map<string, number>();
-    for (const { network, readNumber } of this.pools.groups.values()) {
-      oldest.set(network, Math.min(oldest.get(network) ?? Number.POSITIVE_INFINITY, readNumber));
-    }
     for (const search of this.#searches) {
-      if (search.classicsAsked && (oldest.get(search.node.network) ?? Number.POSITIVE_INFINITY) > search.since)
-        search.end();
+      if (!search.classicsAsked || search.isAsking) continue;
+      const networks = networkIdsOf(search.node).join(" ");
+      const read = oldest.get(networks) ?? this.#oldestAround(search.node);
+      oldest.set(networks, read);
+      if (read > search.since) search.end();
     }
   }
 
+  #oldestAround(node: Node): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const group of this.pools.groups.values()) {
+      if (group.readNumber < oldest && this.pools.isAround(node, group)) oldest = group.readNumber;
+    }
+    return oldest;
+  }
+
+  #isAbout({ node }: NodeSearch, group: KnownGroup): boolean {
+    return this.pools.isAround(node, group);
+  }
+
   /** Looks up who searches for a target of the group. */
-  #seekersOf(group: KnownGroup): (id: string) => readonly NodeSearch[] {
-    const searches = [...this.#searches].filter((search) => isAbout(search, group));
-    if (group.targetType === "ip") return (id) => searches.filter((search) => search.isOwn(id));
-    const byId = new Map<string, NodeSearch[]>();
-    for (const search of searches) byId.set(search.node.id, [...(byId.get(search.node.id) ?? []), search]);
-    return (id) => byId.get(id) ?? [];
+  #seekersOf(group: KnownGroup): (target: TargetDescription | undefined) => readonly Seeker[] {
+    const searches = [...this.#searches].filter((search) => this.#isAbout(search, group));
+    if (group.targetType !== "instance") {
+      return ({ Id = "", AvailabilityZone } = { Id: "" }) =>
+        searches.flatMap((search) => {
+          const claim = search.claim(group.network, Id, AvailabilityZone);
+          return claim === undefined ? [] : [{ search, claim }];
+        });
+    }
+    const byId = new Map<string, Seeker[]>();
+    for (const search of searches)
+      byId.set(search.node.id, [...(byId.get(search.node.id) ?? []), { search, claim: "own" }]);
+    return (target) => byId.get(target?.Id ?? "") ?? [];
   }
 
   #scanUrgency(): Urgency {
@@ -297,13 +386,8 @@ export class MembershipIndex {
   }
 }
 
-/** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
-function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
-  const known = before.get(registration.target);
-  const { pool, state, detail } = registration;
-  return known?.pool === pool && known.state === state && known.detail === detail ? known : registration;
-}
-
-function isAbout({ node }: NodeSearch, { network }: KnownGroup): boolean {
-  return node.network === network;
+function doubtfulZone(address: string, zone: string | undefined, network: string): string {
+  const where = zone === undefined ? "no zone" : `the zone ${zone}`;
+  const whose = network === "" ? "a VPC that AWS does not name" : network;
+  return `AWS lists ${address} with ${where}, not with the zone 'all', so that it may be the address of another machine in ${whose}`;
 }

@@ -1,6 +1,13 @@
-import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../drain/cloud-provider.ts";
+import {
+  type CallFor,
+  type FoundRegistrations,
+  keyOf,
+  type Node,
+  type Pool,
+  type Registration,
+} from "../drain/cloud-provider.ts";
 import type { Purpose, UrgencyNow } from "../drain/urgency.ts";
-import { addressMatcher } from "./instances.ts";
+import { type Claim, NodeAddresses } from "./node-addresses.ts";
 
 export interface NodeSearchOptions {
   /** `verify` where most of it is known already. */
@@ -26,7 +33,12 @@ export class NodeSearch {
   scanning = false;
   /** Whether the classic load balancers have been asked; target groups say so themselves. */
   classicsAsked = false;
-  #isOwnAddress: (address: string) => boolean;
+  /** Absent while those of a remembered node are not known again: another one may have them by now. */
+  #addresses: NodeAddresses | undefined;
+  /** What could not be learned of the node, until it is told. */
+  #warning: string | undefined;
+  /** Targets of which it is being asked whether another machine has their address too, by pool and target. */
+  readonly #asking = new Set<string>();
   readonly #reported: Reported;
   /** Seen, and not reported yet. */
   #seen: { readonly pool: Pool; readonly registrations: readonly Registration[] }[] = [];
@@ -40,8 +52,8 @@ export class NodeSearch {
     this.#since = since;
     this.asked = by.urgency;
     this.by = { ...by, urgency: () => ({ ...by.urgency(), purpose }) };
-    // A remembered node may have lost its addresses to another one.
-    this.#isOwnAddress = node.asOf === undefined ? addressMatcher(node) : () => false;
+    this.#addresses = node.asOf === undefined ? new NodeAddresses(node) : undefined;
+    this.#warning = node.warning;
   }
 
   /** The read that was sent last before it began: those up to it don't count. */
@@ -51,12 +63,36 @@ export class NodeSearch {
 
   /** Not included in the reports of the reads up to `since`. */
   hasAddressesOf(node: Node, since: number): void {
-    this.#isOwnAddress = addressMatcher(node);
+    this.#addresses = new NodeAddresses(node);
+    this.#warning = node.warning;
     this.#since = since;
   }
 
-  readonly isOwn = (id: string): boolean =>
-    id === this.node.id || (id.includes(".") || id.includes(":") ? this.#isOwnAddress(id) : false);
+  /** Whose a target is that a group of `network` lists in `zone`. Undefined: another machine's. */
+  claim(network: string, id: string, zone: string | undefined): Claim | undefined {
+    if (id === this.node.id) return "own";
+    return id.includes(".") || id.includes(":") ? this.#addresses?.claim(network, id, zone) : undefined;
+  }
+
+  /** Whether it waits to hear whose a target is. */
+  get isAsking(): boolean {
+    return this.#asking.size > 0;
+  }
+
+  /** Addresses of the node that are registered in another network: the node's, unless `ask` names another machine. */
+  async sawOutside(pool: Pool, registration: Registration, ask: () => Promise<string | undefined>): Promise<void> {
+    const key = keyOf(registration);
+    if (this.#asking.has(key)) return;
+    this.#asking.add(key);
+    try {
+      const doubt = await ask();
+      this.saw(pool, [doubt === undefined ? registration : { ...registration, doubt }]);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.#asking.delete(key);
+    }
+  }
 
   /** The node's registrations in `pool`, as another read has just returned them. */
   saw(pool: Pool, registrations: readonly Registration[]): void {
@@ -80,11 +116,6 @@ export class NodeSearch {
   means(isMeant: (pool: Pool) => boolean | undefined): void {
     this.#isMeant = isMeant;
     this.#wake();
-  }
-
-  /** Whether it knows of each of the pools if it is meant. */
-  knowsAll(pools: readonly Pool[]): boolean {
-    return pools.every((pool) => this.#isMeant?.(pool) !== undefined);
   }
 
   end(): void {
@@ -123,10 +154,17 @@ export class NodeSearch {
   /** What was found since it was last asked. Undefined: nothing. */
   take(): FoundRegistrations | undefined {
     const of = (isMeant: boolean | undefined) => this.#seen.filter(({ pool }) => this.#isMeant?.(pool) === isMeant);
-    const registrations = of(true).flatMap((seen) => seen.registrations);
-    const elsewhere = of(false).flatMap((seen) => seen.registrations);
+    const meant = of(true).flatMap((seen) => seen.registrations);
+    const isSure = ({ doubt }: Registration) => doubt === undefined;
+    const registrations = meant.filter(isSure);
+    // In a pool that is not meant, what may be another machine's is nothing to speak of.
+    const others = of(false).flatMap((seen) => seen.registrations.filter(isSure));
+    const elsewhere = [...others, ...meant.filter((one) => !isSure(one))];
     this.#seen = of(undefined);
-    return registrations.length + elsewhere.length === 0 ? undefined : { registrations, elsewhere };
+    const warning = this.#warning;
+    this.#warning = undefined;
+    if (registrations.length + elsewhere.length === 0 && warning === undefined) return undefined;
+    return { registrations, elsewhere, ...(warning === undefined ? {} : { warning }) };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CallFor, Node, Registration } from "../drain/cloud-provider.ts";
-import { addressMatcher } from "./instances.ts";
+import { NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 import type { PoolList } from "./pool-list.ts";
-import { addressOf, idOf } from "./target-groups.ts";
+import { addressOf, idOf, listedZoneOf } from "./target-groups.ts";
 
 export interface ObstaclesOptions {
   readonly pools: PoolList;
@@ -24,16 +24,20 @@ export async function obstaclesTo(
     someByAddress ? asItIsNow(node, by) : node,
     registrations.some(isUnknown) ? pools.refresh(by) : undefined,
   ]);
-  const isOwn = addressMatcher(now);
+  const own = new NodeAddresses(now);
+  const networks = networkIdsOf(now);
+  /** Outside the node's networks it can only be registered as what AWS lists as outside the group's. */
+  const isWithin = (network: string, one: Registration) =>
+    networks.includes(network) || (addressOf(one) !== undefined && listedZoneOf(one) === "all");
   const obstacles = new Map<Registration, string>();
   for (const registration of registrations) {
     const { pool, target } = registration;
     const network = networkOf(pool);
     const address = addressOf(registration);
     if (network === undefined) obstacles.set(registration, `${pool.name} no longer exists`);
-    else if (network !== node.network)
-      obstacles.set(registration, `${pool.name} is in ${network}, and the node in ${node.network}`);
-    else if (address !== undefined && !isOwn(address))
+    else if (!isWithin(network, registration))
+      obstacles.set(registration, `${pool.name} is in ${network}, and the node in ${networks.join(" and ")}`);
+    else if (address !== undefined && own.claim(network, address, listedZoneOf(registration)) === undefined)
       obstacles.set(registration, `${address} is no longer an address of ${node.id}`);
     else if (address === undefined && idOf(target) !== node.id)
       obstacles.set(registration, `${idOf(target)} is another machine than ${node.id}`);

@@ -7,8 +7,8 @@ import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Node, Pool, Registration } from "../drain/cloud-provider.ts";
 import { classicRegistrationOf, listClassicLoadBalancers, poolOfClassic } from "./classic-load-balancers.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
-import { addressMatcher } from "./instances.ts";
-import { tagsByArn, tagsByName } from "./tags.ts";
+import type { KnownTags } from "./known-tags.ts";
+import { addressesOf, NodeAddresses, networkIdsOf, prefixesOf } from "./node-addresses.ts";
 import { idOf, listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
 /** No classic load balancer drains for longer (the largest draining timeout). */
@@ -18,7 +18,8 @@ export const CLASSIC_DRAINS_MAX_MS = 3_600_000;
 export interface KnownGroup {
   pool: Pool;
   readonly network: string;
-  readonly targetType: "instance" | "ip";
+  /** `unknown`: AWS gave none, or one that this program does not know. It is searched for ids and addresses. */
+  readonly targetType: "instance" | "ip" | "unknown";
   loadBalancerArns: readonly string[];
   /** When it was last read, in milliseconds since the epoch. `-Infinity`: never. */
   readAt: number;
@@ -34,9 +35,44 @@ export interface KnownGroup {
   readonly endedBy: Map<string, number>;
 }
 
+const DEREGISTERED = { state: "draining", detail: "draining", isHealthy: false } as const;
+const REGISTERED = { state: "initial", detail: "initial", isHealthy: false } as const;
+
+/** These were deregistered, and `lastRead` is the number of the last read that was sent before AWS acknowledged that. */
+export function noteDeregistered(group: KnownGroup, targets: ReadonlySet<string>, lastRead: number): void {
+  // Reads that have been answered since tell nothing of a time before them.
+  for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
+  for (const target of targets) group.endedBy.set(target, lastRead);
+  group.registrations = group.registrations.map((registration) =>
+    targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
+  );
+}
+
+/** These were registered again. A read that was sent before their deregistration tells nothing of them either way. */
+export function noteRegistered(group: KnownGroup, again: readonly Registration[]): void {
+  const targets = new Set(again.map(({ target }) => target));
+  const others = group.registrations.filter(({ target }) => !targets.has(target));
+  group.registrations = [...others, ...again.map((one) => ({ ...one, ...REGISTERED }))];
+}
+
+/** The registration as read number `read` lists it, unless that was sent before its deregistration was acknowledged. */
+export function asNoted(group: KnownGroup, registration: Registration, read: number): Registration {
+  const isOld = read <= (group.endedBy.get(registration.target) ?? 0);
+  return isOld ? { ...registration, ...DEREGISTERED } : registration;
+}
+
+/** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
+export function unlessKnown(registration: Registration, before: ReadonlyMap<string, Registration>): Registration {
+  const known = before.get(registration.target);
+  const { pool, state, detail } = registration;
+  return known?.pool === pool && known.state === state && known.detail === detail ? known : registration;
+}
+
 /** A classic load balancer: its listing names its instances. */
 export interface KnownClassic {
   readonly pool: Pool;
+  /** The same of two listings: it is the same load balancer, and not another one of its name. */
+  readonly identity: string;
   readonly network: string;
   readonly watchedSince: number;
   /** By its newest listing. */
@@ -54,12 +90,19 @@ export class PoolList {
   readonly #aws: AwsAccess;
   readonly #clock: Clock;
   readonly #list: SharedCall<undefined, void>;
-  readonly #onListed: () => void;
+  readonly #searchesOthers: boolean;
+  readonly #onListed: (changed: ReadonlySet<string>) => void;
 
-  /** `onListed` runs whenever AWS's answer has been taken down, whichever caller asked for it. */
-  constructor(aws: AwsAccess, clock: Clock, onListed: () => void) {
+  /**
+   * `searchesOthers`: groups of other networks count, where they may hold addresses of the node. `onListed` runs whenever
+   * AWS's answer has been taken down, whichever caller asked for it. `changed`: the ids of pools of which nothing that was
+   * known before holds: a classic load balancer was made again under its name, or another kind of load balancer uses the
+   * group.
+   */
+  constructor(aws: AwsAccess, clock: Clock, searchesOthers: boolean, onListed: (changed: ReadonlySet<string>) => void) {
     this.#aws = aws;
     this.#clock = clock;
+    this.#searchesOthers = searchesOthers;
     this.#onListed = onListed;
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
   }
@@ -69,24 +112,44 @@ export class PoolList {
     return this.#list.ask(undefined, by);
   }
 
-  groupsOf({ network }: Pick<Node, "network">): readonly KnownGroup[] {
-    return [...this.groups.values()].filter((group) => group.network === network);
+  /** Those that may hold the node: first those in its networks, which hold it most often. */
+  groupsOf(node: Node): readonly KnownGroup[] {
+    const own = networkIdsOf(node);
+    const around = [...this.groups.values()].filter((group) => this.isAround(node, group));
+    const isOwn = ({ network }: KnownGroup) => own.includes(network);
+    return [...around.filter(isOwn), ...around.filter((group) => !isOwn(group))];
   }
 
-  classicsOf({ network }: Pick<Node, "network">): readonly KnownClassic[] {
-    return [...this.classics.values()].filter((classic) => classic.network === network);
+  classicsOf(node: Node): readonly KnownClassic[] {
+    const own = networkIdsOf(node);
+    return [...this.classics.values()].filter(({ network }) => isAmong(own, network));
+  }
+
+  /**
+   * Whether the group may hold the node. In the node's networks any may; in another one a target of the node can only be
+   * registered by its address, and gets traffic only by a load balancer.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html
+   */
+  isAround(node: Node, { network, targetType, pool }: KnownGroup): boolean {
+    if (isAmong(networkIdsOf(node), network)) return true;
+    return this.#searchesOthers && targetType !== "instance" && pool.kind !== "unattached";
   }
 
   /**
    * Which pools belong to the cluster: a target group does when it or its load balancer carries the tag. Undefined of a
    * pool that was not listed yet.
    */
-  async taggedWith(cluster: string, node: Node, by: CallFor): Promise<(pool: Pool) => boolean | undefined> {
+  async taggedWith(
+    cluster: string,
+    node: Node,
+    tags: KnownTags,
+    by: CallFor,
+  ): Promise<(pool: Pool) => boolean | undefined> {
     const groups = this.groupsOf(node);
     const arns = new Set(groups.flatMap(({ pool, loadBalancerArns }) => [pool.id, ...loadBalancerArns]));
     const names = this.classicsOf(node).map(({ pool }) => pool.id);
-    const [byArn, byName] = await Promise.all([tagsByArn(this.#aws, [...arns], by), tagsByName(this.#aws, names, by)]);
-    const isTagged = (tags: ReadonlyMap<string, string> | undefined) => carriesClusterTag(tags ?? new Map(), cluster);
+    const [byArn, byName] = await Promise.all([tags.arns.of([...arns], by), tags.names.of(names, by)]);
+    const isTagged = (its: ReadonlyMap<string, string> | undefined) => carriesClusterTag(its ?? new Map(), cluster);
     const tagged = new Set<string>();
     const asked = new Set([...groups.map(({ pool }) => pool.id), ...names]);
     for (const { pool, loadBalancerArns } of groups) {
@@ -106,25 +169,28 @@ export class PoolList {
       listTargetGroups(this.#aws, by, onSent),
       listClassicLoadBalancers(this.#aws, by, onSent),
     ]);
-    const holdNodes = groups.filter(({ TargetType }) => TargetType === "instance" || TargetType === "ip");
+    const changed = new Set<string>();
+    // Functions and load balancers are no nodes. What AWS does not name, or names anew, may be.
+    const holdNodes = groups.filter(({ TargetType }) => TargetType !== "lambda" && TargetType !== "alb");
     retainOnly(
       this.groups,
-      holdNodes.map((group) => this.#knownGroup(group)),
+      holdNodes.map((group) => this.#knownGroup(group, changed)),
     );
     retainOnly(
       this.classics,
-      classics.map((classic) => this.#knownClassic(classic, at)),
+      classics.map((classic) => this.#knownClassic(classic, at, changed)),
     );
     this.listedAt = at;
-    this.#onListed();
+    this.#onListed(changed);
   }
 
-  #knownGroup(group: TargetGroup): KnownGroup {
+  #knownGroup(group: TargetGroup, changed: Set<string>): KnownGroup {
     const pool = poolOfGroup(group);
     const loadBalancerArns = group.LoadBalancerArns ?? [];
     const known = this.groups.get(pool.id);
     if (known !== undefined) {
       // One object a pool, for as long as it is the same: registrations share it.
+      if (known.pool.kind !== pool.kind) changed.add(pool.id);
       if (known.pool.kind !== pool.kind || known.pool.loadBalancer !== pool.loadBalancer) known.pool = pool;
       known.loadBalancerArns = loadBalancerArns;
       return known;
@@ -132,7 +198,7 @@ export class PoolList {
     return {
       pool,
       network: group.VpcId ?? "",
-      targetType: group.TargetType === "ip" ? "ip" : "instance",
+      targetType: group.TargetType === "ip" || group.TargetType === "instance" ? group.TargetType : "unknown",
       loadBalancerArns,
       readAt: Number.NEGATIVE_INFINITY,
       readNumber: 0,
@@ -143,22 +209,37 @@ export class PoolList {
     };
   }
 
-  #knownClassic(
-    { LoadBalancerName = "", VPCId = "", Instances = [] }: LoadBalancerDescription,
-    at: number,
-  ): KnownClassic {
-    const known = this.classics.get(LoadBalancerName) ?? {
-      pool: poolOfClassic(LoadBalancerName),
-      network: VPCId,
-      watchedSince: at,
-      instances: new Set(),
-      listedAt: new Map(),
-    };
+  #knownClassic(listed: LoadBalancerDescription, at: number, changed: Set<string>): KnownClassic {
+    const { LoadBalancerName = "", VPCId = "", Instances = [] } = listed;
+    const identity = identityOf(listed);
+    const before = this.classics.get(LoadBalancerName);
+    if (before !== undefined && before.identity !== identity) changed.add(LoadBalancerName);
+    const known =
+      before?.identity === identity
+        ? before
+        : {
+            pool: poolOfClassic(LoadBalancerName),
+            identity,
+            network: VPCId,
+            watchedSince: at,
+            instances: new Set<string>(),
+            listedAt: new Map<string, number>(),
+          };
     for (const [id, last] of known.listedAt) if (at - last > CLASSIC_DRAINS_MAX_MS) known.listedAt.delete(id);
     known.instances = new Set(Instances.map(({ InstanceId = "" }) => InstanceId));
     for (const id of known.instances) known.listedAt.set(id, at);
     return known;
   }
+}
+
+/** A name is free again once its load balancer is deleted: another one may have it, even in another VPC. */
+function identityOf({ VPCId, DNSName, CreatedTime }: LoadBalancerDescription): string {
+  return JSON.stringify([VPCId, DNSName, CreatedTime?.getTime()]);
+}
+
+/** Where AWS has not said in which network something is, it may be in any. */
+function isAmong(networks: readonly string[], network: string): boolean {
+  return network === "" || networks.includes("") || networks.includes(network);
 }
 
 function retainOnly<K extends { readonly pool: Pool }>(known: Map<string, K>, listed: readonly K[]): void {
@@ -199,15 +280,15 @@ export class MembersById {
     return this.#ordered().get(id) ?? [];
   }
 
-  /** By the addresses that the node is known to have. */
+  /** By the addresses that the node is known to have, in whichever network. */
   ofAddresses(node: Node): readonly Registration[] {
     const byId = this.#ordered();
-    const { addresses, addressPrefixes } = node;
+    const addresses = addressesOf(node);
     // IPv4 addresses are written in one way only; of all others each must be looked at.
-    if (addressPrefixes.length === 0 && !addresses.some(isIPv6)) return addresses.flatMap((one) => byId.get(one) ?? []);
-    const isOwn = addressMatcher(node);
-    const isAddress = (id: string) => id.includes(".") || id.includes(":");
-    return [...byId].flatMap(([id, registrations]) => (isAddress(id) && isOwn(id) ? registrations : []));
+    if (prefixesOf(node).length === 0 && !addresses.some(isIPv6))
+      return [...new Set(addresses)].flatMap((one) => byId.get(one) ?? []);
+    const own = new NodeAddresses(node);
+    return [...byId].flatMap(([id, registrations]) => (own.has(id) ? registrations : []));
   }
 
   #ordered(): ById {

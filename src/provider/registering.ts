@@ -5,7 +5,7 @@ import { isNamedIn, isPoolGone, isTargetGone } from "../aws/errors.ts";
 import type { CallFor, Pool, Registration } from "../drain/cloud-provider.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 import { unlessListed } from "./listed-pools.ts";
-import { idOf, inParts, targetOf } from "./target-groups.ts";
+import { idOf, inParts, targetsOf } from "./target-groups.ts";
 
 const REGISTER_TARGETS: AwsAction = {
   name: "elasticloadbalancing:RegisterTargets",
@@ -67,7 +67,7 @@ async function registerAll(
 
 /** Each target as AWS had listed it: id, port, zone and its other fields. */
 function sendTargets({ v2 }: AwsAccess, { id }: Pool, batch: readonly Registration[], { signal }: CallFor) {
-  const input = { TargetGroupArn: id, Targets: batch.map(targetOf) };
+  const input = { TargetGroupArn: id, Targets: batch.flatMap(targetsOf) };
   return v2.send(new RegisterTargetsCommand(input), { abortSignal: signal });
 }
 

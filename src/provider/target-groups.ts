@@ -10,7 +10,7 @@ import {
   type TargetHealthDescription,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
-import { isNamedIn, isPoolGone, isTargetGone } from "../aws/errors.ts";
+import { isNamedIn, isPoolGone, isTargetGone, UnusableAnswer } from "../aws/errors.ts";
 import type {
   CallFor,
   HealthyMinimum,
@@ -20,6 +20,8 @@ import type {
   Registration,
   RegistrationState,
 } from "../drain/cloud-provider.ts";
+import { printable } from "../drain/errors.ts";
+import { flowsOf } from "./gateway-flows.ts";
 import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
 
 const DESCRIBE_ATTRIBUTES: AwsAction = {
@@ -57,6 +59,13 @@ const texts = new SameText();
 
 interface AwsRegistration extends Registration {
   readonly listed?: TargetDescription;
+  readonly alsoListed?: readonly TargetDescription[];
+}
+
+/** A target of a group's listing. */
+export interface ListedTarget extends TargetHealthDescription {
+  /** The same id and port in further zones: one registration for the drain, several targets for AWS. */
+  readonly also?: readonly TargetDescription[];
 }
 
 /**
@@ -72,9 +81,12 @@ export async function listTargetGroups(
   let marker: string | undefined;
   do {
     const input = { PageSize: PAGE_SIZE, ...(marker === undefined ? {} : { Marker: marker }) };
-    const page: DescribeTargetGroupsCommandOutput = await aws.caller.call(LIST_GROUPS, by, () => {
+    const page: DescribeTargetGroupsCommandOutput = await aws.caller.call(LIST_GROUPS, by, async () => {
       onSent();
-      return aws.v2.send(new DescribeTargetGroupsCommand(input), { abortSignal: by.signal });
+      const answer = await aws.v2.send(new DescribeTargetGroupsCommand(input), { abortSignal: by.signal });
+      if (answer.TargetGroups?.some(({ TargetGroupArn = "" }) => TargetGroupArn === "") === true)
+        throw new UnusableAnswer("it has a target group without an ARN");
+      return answer;
     });
     groups.push(...(page.TargetGroups ?? []));
     marker = page.NextMarker || undefined;
@@ -83,15 +95,27 @@ export async function listTargetGroups(
 }
 
 export function poolOfGroup(group: TargetGroup): Pool {
-  const arn = group.TargetGroupArn ?? "";
-  const [loadBalancerArn] = group.LoadBalancerArns ?? [];
+  const { TargetGroupArn: id = "", TargetGroupName: name = id, LoadBalancerArns: arns, Protocol = "" } = group;
+  const loadBalancer = (arns ?? []).map((arn) => arn.split("/").at(-2) ?? arn).join(", ");
   return {
-    kind: kindOf(loadBalancerArn),
-    id: arn,
-    name: group.TargetGroupName ?? arn,
-    ...(loadBalancerArn === undefined ? {} : { loadBalancer: loadBalancerArn.split("/").at(-2) ?? loadBalancerArn }),
+    kind: kindOfAll(arns),
+    id,
+    name,
+    ...(loadBalancer === "" ? {} : { loadBalancer }),
+    ...(QUIC_PROTOCOLS.has(Protocol) ? { drainMinimumMs: DELAY_DEFAULT_MS } : {}),
   };
 }
+
+/**
+ * AWS's default for every type that has a delay.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
+ */
+const DELAY_DEFAULT_MS = 300_000;
+/**
+ * AWS gives QUIC connections 300 s, whatever the group's deregistration delay.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
+ */
+const QUIC_PROTOCOLS: ReadonlySet<string> = new Set(["QUIC", "TCP_QUIC"]);
 
 /** Attributes of a pool besides its terms of release. */
 export interface AwsPoolTerms extends PoolTerms {
@@ -110,11 +134,16 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
         aws.v2.send(new DescribeTargetGroupAttributesCommand({ TargetGroupArn: id }), { abortSignal: by.signal }),
       ),
     );
-    const attributes = new Map((Attributes ?? []).map(({ Key, Value }) => [Key, Value]));
+    const attributes = new Map((Attributes ?? []).map(({ Key, Value = "" }) => [Key ?? "", Value] as const));
+    const delay = delayOf(attributes.get(DELAY_KEY));
+    const { warnings: flowWarnings = [], ...flows } =
+      pool.kind === "gwlb" ? await flowsOf(aws, pool, attributes, by) : {};
+    const warnings = [...delay.warnings, ...flowWarnings];
     return {
-      // 300 s is AWS's default for every type that has a delay.
-      drainMs: Number(attributes.get("deregistration_delay.timeout_seconds") ?? 300) * 1_000,
+      drainMs: Math.max(delay.ms, pool.drainMinimumMs ?? 0),
       terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
+      ...flows,
+      ...(warnings.length === 0 ? {} : { warnings }),
       crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),
       minimum: healthyMinimum(attributes),
     };
@@ -122,6 +151,16 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
     if (isPoolGone(error)) return undefined;
     throw error;
   }
+}
+
+const DELAY_KEY = "deregistration_delay.timeout_seconds";
+
+/** A delay that is no number must not shorten a hold: then AWS's default counts. */
+function delayOf(given: string | undefined): { readonly ms: number; readonly warnings: readonly string[] } {
+  if (given === undefined) return { ms: DELAY_DEFAULT_MS, warnings: [] };
+  if (/^\d+(\.\d+)?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
+  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a number of seconds: AWS's default of 300 s is used`;
+  return { ms: DELAY_DEFAULT_MS, warnings: [warning] };
 }
 
 /**
@@ -160,7 +199,8 @@ export function deregisterTargets(
   const gathered = async () => {
     const still = targets.length === 0 ? undefined : by.stillIncluded?.();
     if (still !== undefined) targets.splice(0, Infinity, ...targets.filter((target) => still.has(nameOf(target))));
-    targets.push(...(await take(TARGETS_PER_CALL_MAX - targets.length)).map(targetOf));
+    const room = Math.max(0, TARGETS_PER_CALL_MAX - targets.length);
+    targets.push(...(await take(room)).flatMap(targetsOf));
     return targets;
   };
   return endTargets(aws, pool.id, gathered, by);
@@ -191,10 +231,38 @@ async function endTargets(
   }
 }
 
+/**
+ * A group's listing with one entry for each id and port. An address outside the group's VPC may be registered in several
+ * zones: it is out when all of them are, so that the entry shows the state of the one that is furthest from it.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
+ */
+export function joinedByName(listing: readonly TargetHealthDescription[]): readonly ListedTarget[] {
+  const byName = new Map<string, ListedTarget>();
+  for (const listed of listing) {
+    const name = nameOf(listed.Target);
+    const known = byName.get(name);
+    byName.set(name, known === undefined ? listed : joined(known, listed));
+  }
+  return byName.size === listing.length ? listing : [...byName.values()];
+}
+
+const FURTHEST_FROM_OUT: readonly RegistrationState[] = ["live", "initial", "draining", "unlisted", "absent"];
+
+function joined(one: ListedTarget, other: TargetHealthDescription): ListedTarget {
+  const isServing = (listed: TargetHealthDescription) =>
+    listed.TargetHealth?.State === "healthy" && zonalShiftOf(listed) === undefined;
+  const distance = (listed: TargetHealthDescription) =>
+    FURTHEST_FROM_OUT.indexOf(stateOf(listed.TargetHealth)) + (isServing(listed) ? 0 : 0.5);
+  const [further, nearer] = distance(other) < distance(one) ? [other, one] : [one, other];
+  const also = [...(one.also ?? []), ...(nearer.Target === undefined ? [] : [nearer.Target])];
+  return { ...further, also };
+}
+
 /** The registration of a target that the group lists. */
-export function registrationOf(pool: Pool, listing: TargetHealthDescription): AwsRegistration {
-  const { Target, TargetHealth } = listing;
-  const { AvailabilityZone, QuicServerId } = Target ?? {};
+export function registrationOf(pool: Pool, listing: ListedTarget): AwsRegistration {
+  const { Target, TargetHealth, also } = listing;
+  const { Port, AvailabilityZone, QuicServerId } = Target ?? {};
+  const isNameEnough = isPort(Port) && (AvailabilityZone ?? QuicServerId) === undefined;
   const shift = zonalShiftOf(listing);
   const reason = shift ?? TargetHealth?.Reason;
   return {
@@ -203,8 +271,18 @@ export function registrationOf(pool: Pool, listing: TargetHealthDescription): Aw
     state: stateOf(TargetHealth),
     detail: texts.of(`${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`),
     isHealthy: TargetHealth?.State === "healthy" && shift === undefined,
-    ...(Target !== undefined && (AvailabilityZone ?? QuicServerId) !== undefined ? { listed: Target } : {}),
+    ...(Target === undefined || (isNameEnough && also === undefined) ? {} : { listed: usable(Target) }),
+    ...(also === undefined ? {} : { alsoListed: also.map(usable) }),
   };
+}
+
+function isPort(port: number | undefined): port is number {
+  return Number.isInteger(port);
+}
+
+/** AWS may list a target without a port. What is no port is not sent back. */
+function usable({ Port, ...target }: TargetDescription): TargetDescription {
+  return { ...target, ...(isPort(Port) ? { Port } : {}) };
 }
 
 /**
@@ -218,13 +296,18 @@ function zonalShiftOf({ AdministrativeOverride }: TargetHealthDescription): stri
 
 /** The zone that a target is listed with: those by address are. `all` is none. */
 export function zoneOf(registration: Registration): string | undefined {
-  const { listed } = registration as AwsRegistration;
-  return listed?.AvailabilityZone === "all" ? undefined : listed?.AvailabilityZone;
+  const zone = listedZoneOf(registration);
+  return zone === "all" ? undefined : zone;
+}
+
+/** The same in AWS's words, with `all`. */
+export function listedZoneOf(registration: Registration): string | undefined {
+  return (registration as AwsRegistration).listed?.AvailabilityZone;
 }
 
 function nameOf({ Id = "", Port, QuicServerId }: Partial<TargetDescription> = {}): string {
   const quic = QuicServerId === undefined ? "" : ` ${QuicServerId}`;
-  return `${isIPv6(Id) ? `[${Id}]` : Id}:${Port}${quic}`;
+  return `${isIPv6(Id) ? `[${Id}]` : Id}${isPort(Port) ? `:${Port}` : ""}${quic}`;
 }
 
 /**
@@ -247,22 +330,33 @@ export function addressOf({ pool, target }: Registration): string | undefined {
 /** The instance id or address in a registration's name. */
 export function idOf(target: string): string {
   const isBracketed = target.startsWith("[");
-  const end = target.indexOf(isBracketed ? "]" : ":");
+  const end = target.search(isBracketed ? /\]/ : /[: ]/);
   return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
 }
 
-/** The target as AWS listed it. */
-export function targetOf(registration: Registration): TargetDescription {
-  const { target, listed } = registration as AwsRegistration;
-  return listed ?? { Id: idOf(target), Port: Number(target.slice(target.lastIndexOf(":") + 1)) };
+/** The targets as AWS listed them: several where one address is registered in several zones. */
+export function targetsOf(registration: Registration): readonly TargetDescription[] {
+  const { target, listed, alsoListed = [] } = registration as AwsRegistration;
+  if (listed !== undefined) return [listed, ...alsoListed];
+  const port = /:(\d+)$/.exec(target)?.[1];
+  return [{ Id: idOf(target), ...(port === undefined ? {} : { Port: Number(port) }) }];
 }
 
-/** `…:loadbalancer/app/NAME/ID`, `net` or `gwy`. */
-function kindOf(loadBalancerArn: string | undefined): LoadBalancerKind {
-  if (loadBalancerArn === undefined) return "unattached";
+/** What AWS does not say, or says of several kinds, must not shorten a hold. */
+function kindOfAll(loadBalancerArns: readonly string[] | undefined): LoadBalancerKind {
+  if (loadBalancerArns === undefined) return "unknown";
+  const [kind = "unattached", ...others] = new Set(loadBalancerArns.map(kindOf));
+  return others.length === 0 ? kind : "unknown";
+}
+
+/**
+ * `…:loadbalancer/app/NAME/ID`, `net` or `gwy`.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html
+ */
+function kindOf(loadBalancerArn: string): LoadBalancerKind {
+  if (loadBalancerArn.includes(":loadbalancer/app/")) return "alb";
   if (loadBalancerArn.includes(":loadbalancer/net/")) return "nlb";
-  if (loadBalancerArn.includes(":loadbalancer/gwy/")) return "gwlb";
-  return "alb";
+  return loadBalancerArn.includes(":loadbalancer/gwy/") ? "gwlb" : "unknown";
 }
 
 /** `list` in its order, in parts of at most `size`. No part is empty. */

@@ -1,11 +1,11 @@
-import { DescribeTargetHealthCommand, type TargetHealthDescription } from "@aws-sdk/client-elastic-load-balancing-v2";
+import { DescribeTargetHealthCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
-import { isPoolGone } from "../aws/errors.ts";
+import { isPoolGone, UnusableAnswer } from "../aws/errors.ts";
 import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import { unlessListed } from "./listed-pools.ts";
-import { stateOf } from "./target-groups.ts";
+import { joinedByName, type ListedTarget, stateOf } from "./target-groups.ts";
 
 const DESCRIBE_HEALTH: AwsAction = {
   name: "elasticloadbalancing:DescribeTargetHealth",
@@ -19,7 +19,8 @@ export interface TargetRead {
   readonly at: number;
   /** Reads are numbered as they are sent: one with a higher number was sent later, even within a millisecond. */
   readonly number: number;
-  readonly targets: readonly TargetHealthDescription[];
+  /** One of each id and port. */
+  readonly targets: readonly ListedTarget[];
 }
 
 /** Reads target groups whole, each once for all who ask before the call is sent: nodes that search, nodes that are held. */
@@ -70,20 +71,21 @@ export class TargetReads {
     let number = 0;
     try {
       // No target is named: AWS answers differently about a named target that is gone.
-      const { TargetHealthDescriptions } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, () => {
+      const { TargetHealthDescriptions = [] } = await this.#aws.caller.call(DESCRIBE_HEALTH, by, async () => {
         for (const inform of sent()) inform();
         at = this.#clock.now();
         number = ++this.#sent;
-        return unlessListed(this.#aws, arn, by, () =>
+        const answer = await unlessListed(this.#aws, arn, by, () =>
           this.#aws.v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: by.signal }),
         );
+        // Whose target that is nobody can tell.
+        if (answer.TargetHealthDescriptions?.some(({ Target }) => (Target?.Id ?? "") === "") === true)
+          throw new UnusableAnswer("it has a target without an id");
+        return answer;
       });
       // A target that is named in a list though it is not registered is a deviation of some emulators.
-      return {
-        at,
-        number,
-        targets: (TargetHealthDescriptions ?? []).filter((listed) => stateOf(listed.TargetHealth) !== "absent"),
-      };
+      const listed = TargetHealthDescriptions.filter(({ TargetHealth }) => stateOf(TargetHealth) !== "absent");
+      return { at, number, targets: joinedByName(listed) };
     } catch (error) {
       if (isPoolGone(error)) return { at, number, targets: [] };
       throw error;

@@ -89,7 +89,11 @@ export class VirtualClock implements Clock {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const stop = () => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        const at = this.#sleepers.indexOf(
+          sleeper,
+          this.#placeOf((other) => other.at >= sleeper.at),
+        );
+        if (at >= 0) this.#sleepers.splice(at, 1);
         reject(signal.reason);
       };
       const sleeper: Sleeper = {
@@ -99,8 +103,11 @@ export class VirtualClock implements Clock {
           resolve();
         },
       };
-      const later = this.#sleepers.findIndex((other) => other.at > sleeper.at);
-      this.#sleepers.splice(later === -1 ? this.#sleepers.length : later, 0, sleeper);
+      this.#sleepers.splice(
+        this.#placeOf((other) => other.at > sleeper.at),
+        0,
+        sleeper,
+      );
       signal.addEventListener("abort", stop, { once: true });
     });
   }
@@ -139,6 +146,17 @@ export class VirtualClock implements Clock {
     while (this.#wakeNext(until));
     this.#now = until;
     await this.#quiet();
+  }
+
+  /** The place of the first sleeper of whom `isSo`, which is so of all after it. Thousands may sleep at once. */
+  #placeOf(isSo: (sleeper: Sleeper) => boolean): number {
+    let [low, high] = [0, this.#sleepers.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isSo(this.#sleepers[middle] as Sleeper)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Resolves when everything waits for time alone, here and outside. */

@@ -48,7 +48,8 @@ export class Controller {
     for (const { group, targets } of targetGroups) {
       const nodes = group.targetType === "instance" ? members.map((id) => ({ id })) : [];
       for (const target of [...targets, ...nodes]) {
-        if (this.#isDesired(target.id) && !isInPlace(group, target, now)) this.#world.registerTarget(group, target);
+        if (this.#isDesired(target.id, group.vpcId) && !isInPlace(group, target, now))
+          this.#world.registerTarget(group, target);
       }
     }
     for (const { loadBalancer, instanceIds } of classics) {
@@ -65,8 +66,8 @@ export class Controller {
   }
 
   /** An address that belongs to no instance is a pod's elsewhere, and stays desired. */
-  #isDesired(targetId: string): boolean {
-    const instance = this.#world.machineOf(targetId);
+  #isDesired(targetId: string, vpcId?: string): boolean {
+    const instance = this.#world.machineOf(targetId, vpcId);
     return instance === undefined || (this.#world.isRunning(instance.id) && !this.#world.excluded.has(instance.id));
   }
 }

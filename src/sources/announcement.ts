@@ -27,6 +27,18 @@ export interface Announcement {
   readonly deadline?: number;
   /** The machine stays unless it is taken out in time: a recommendation, which can be refused. */
   readonly isVoluntary?: true;
+  /**
+   * What the machine's state has to be for the announcement to hold.
+   * - `stops`: it tells of a state that may be over: the machine may have been started since.
+   * - `runs`: it was to happen by now. It has, where the machine runs no more.
+   */
+  readonly holdsWhile?: "stops" | "runs";
+  /** The machine is booted again by itself, and stays. */
+  readonly reboots?: true;
+  /** The machine leaves service for a while and comes back under its id: its root volume is replaced. */
+  readonly returns?: true;
+  /** It is of another region, which gets the same event itself. */
+  readonly isCopy?: true;
   /** What waits for an answer. */
   readonly lifecycleAction?: LifecycleAction;
   /** The event's own id, for logs and the ledger. */
@@ -40,8 +52,12 @@ export interface Announcement {
 
 /** What one message asks for. */
 export type EventReading =
-  /** One or more instances will go away. */
-  | { readonly reading: "announced"; readonly announcements: readonly Announcement[] }
+  /** One or more instances will go away. `problems`: what is wrong with other items of the message, safe to log. */
+  | {
+      readonly reading: "announced";
+      readonly announcements: readonly Announcement[];
+      readonly problems?: readonly string[];
+    }
   /** It asks for nothing: a kind that says nothing of departures, a test, a launch. `what` names it for the log. */
   | { readonly reading: "nothing-asked"; readonly what: string }
   /** It looks like an event that asks for something, but can't be understood; `problem` says why, safe to log. */
@@ -49,8 +65,27 @@ export type EventReading =
 
 const WHAT_CHARACTERS_MAX = 120;
 
-export function announced(announcements: readonly Announcement[]): EventReading {
-  return { reading: "announced", announcements };
+/** `problems`: what is wrong with other items of the same message. */
+export function announced(announcements: readonly Announcement[], problems: readonly string[] = []): EventReading {
+  return { reading: "announced", announcements, ...(problems.length === 0 ? {} : { problems }) };
+}
+
+/**
+ * What the items of one message come to together. Where some could not be read and none of the others announces
+ * anything, the message is malformed: what could not be read may have.
+ */
+export function jointReading(readings: readonly EventReading[], what: string): EventReading {
+  const announcements = readings.flatMap((each) => (each.reading === "announced" ? each.announcements : []));
+  const problems = readings.flatMap((each) => problemsOf(each));
+  if (announcements.length > 0) return announced(announcements, problems);
+  if (problems[0] !== undefined) return { reading: "malformed", problem: problems[0] };
+  const [first] = readings.flatMap((each) => (each.reading === "nothing-asked" ? [each.what] : []));
+  return nothingAsked(first ?? what);
+}
+
+function problemsOf(reading: EventReading): readonly string[] {
+  if (reading.reading === "malformed") return [reading.problem];
+  return reading.reading === "announced" ? (reading.problems ?? []) : [];
 }
 
 /** `what` may hold what the message says. */

@@ -1,10 +1,12 @@
 import { nodeReference } from "../drain/request.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
-import { isSpared } from "./notice.ts";
+import { actAt, isRebootOver } from "./notice.ts";
 
 /** What a message asks of us. */
 export type MessageReading =
-  | { readonly asks: "drains"; readonly announcements: readonly Announcement[] }
+  | { readonly asks: "drains"; readonly announcements: readonly Announcement[]; readonly problems: readonly string[] }
+  /** The same, but not before `at`, in milliseconds since the epoch. */
+  | { readonly asks: "later"; readonly announcements: readonly Announcement[]; readonly at: number }
   /** `what` it is instead, for the log. */
   | { readonly asks: "nothing"; readonly what: string }
   | { readonly asks: "unknown"; readonly problem: string };
@@ -13,29 +15,40 @@ export interface ReadMessageOptions {
   readonly read: (body: string) => EventReading;
   /** A recommendation alone takes a node out. */
   readonly heedsRecommendations: boolean;
+  /** So long before AWS begins with what it has scheduled its nodes are drained, in milliseconds. */
+  readonly maintenanceLeadMs: number;
   /** In milliseconds since the epoch. */
   readonly now: number;
 }
 
-/** Reads a message. What can't be read, for whatever reason, is reported as a fault of the message: never throws. */
-export function readMessage(body: string, { read, heedsRecommendations, now }: ReadMessageOptions): MessageReading {
+/** Reads a message. What can't be read, for whatever reason, is nobody's fault but the message's: never throws. */
+export function readMessage(
+  body: string,
+  { read, heedsRecommendations, maintenanceLeadMs, now }: ReadMessageOptions,
+): MessageReading {
   try {
     const reading = read(body);
     if (reading.reading === "malformed") return { asks: "unknown", problem: reading.problem };
     if (reading.reading === "nothing-asked") return { asks: "nothing", what: reading.what };
-    // What AWS has done with a machine by now it will not do again: it would be out for nothing.
-    const isDone = ({ kind, deadline }: Announcement) =>
-      kind === "scheduled-change" && deadline !== undefined && isSpared(deadline, now);
-    const announcements = reading.announcements.filter(
-      (one) => (heedsRecommendations || !one.isVoluntary) && !isDone(one),
-    );
+    const announcements = reading.announcements
+      .filter((one) => (heedsRecommendations || !one.isVoluntary) && !isRebootOver(one, now))
+      .map((one) => overdue(one, now));
     const [first] = reading.announcements;
     if (announcements.length === 0) return { asks: "nothing", what: first?.reason ?? "no instance" };
     for (const { instanceId } of announcements) nodeReference("id", instanceId);
-    return { asks: "drains", announcements };
+    const at = Math.min(...announcements.map((one) => actAt(one, maintenanceLeadMs)));
+    if (at > now) return { asks: "later", announcements, at };
+    return { asks: "drains", announcements, problems: reading.problems ?? [] };
   } catch (error) {
     return { asks: "unknown", problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What was to stop by now has stopped, or is still to: as long as it runs. */
+function overdue(one: Announcement, now: number): Announcement {
+  const { kind, deadline, reboots } = one;
+  const isOverdue = kind === "scheduled-change" && reboots !== true && deadline !== undefined && deadline <= now;
+  return isOverdue ? { ...one, holdsWhile: "runs" } : one;
 }
 
 /**

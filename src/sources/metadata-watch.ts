@@ -16,12 +16,16 @@ export interface MetadataWatchOptions {
   readonly intervalMs: number;
   /** Whether a recommendation alone is a notice. */
   readonly heedsRecommendations: boolean;
+  /** So long before its deadline a notice is acted upon that may be weeks ahead, in milliseconds. */
+  readonly maintenanceLeadMs: number;
+  /** When this machine's system was started, in milliseconds since the epoch. */
+  readonly bootedAt: () => number;
   readonly onEvent: MetadataObserver;
 }
 
 /** The most urgent first. */
 const KINDS: readonly MetadataKind[] = [spotAction, targetLifecycleState, scheduledMaintenance];
-/** While instance metadata fails it is read so seldom at last: a spot notice of two minutes is still heard of in time. */
+/** While instance metadata fails it is read so seldom at last: a spot notice of two minutes is still onEvent of in time. */
 const INTERVAL_MAX_MS = 30_000;
 
 /** What instance metadata says of this machine's departure. */
@@ -41,7 +45,8 @@ export class MetadataWatch {
     for (;;) {
       const bodies = await this.#round([IDENTITY_PATH], signal);
       if (bodies.has(IDENTITY_PATH)) {
-        const identity = this.#understood(IDENTITY_PATH, () => readIdentity(bodies.get(IDENTITY_PATH) ?? ""));
+        const read = () => readIdentity(bodies.get(IDENTITY_PATH) ?? "");
+        const identity = this.#understood(IDENTITY_PATH, read, () => undefined);
         if (identity !== undefined) return identity;
       }
       await this.#wait(signal);
@@ -53,9 +58,9 @@ export class MetadataWatch {
    * stands there. What was yielded before that is still to be `done`.
    */
   async *notices(identity: InstanceIdentity, stop: AbortSignal): AsyncGenerator<Notice> {
-    const { clock, onEvent, heedsRecommendations } = this.#options;
+    const { heedsRecommendations } = this.#options;
     const kinds = heedsRecommendations ? [...KINDS, rebalanceRecommendation] : KINDS;
-    const standing = new StandingNotices({ clock, onEvent });
+    const standing = new StandingNotices(this.#options);
     try {
       for (;;) {
         const bodies = await this.#round(
@@ -81,24 +86,32 @@ export class MetadataWatch {
     body: string | undefined,
     identity: InstanceIdentity,
   ): readonly Announcement[] | undefined {
-    const reading = this.#understood<EventReading>(kind.path, () =>
-      body === undefined ? { reading: "nothing-asked", what: "nothing" } : kind.read(body, identity),
-    );
-    return reading && (reading.reading === "announced" ? reading.announcements : []);
+    if (body === undefined) {
+      this.#tellProblem(kind.path, undefined);
+      return [];
+    }
+    const reading = this.#understood<EventReading>(kind.path, () => kind.read(body, identity), problemOf);
+    if (reading === undefined || reading.reading === "malformed") return undefined;
+    return reading.reading === "announced" ? reading.announcements : [];
   }
 
-  #understood<T>(path: string, read: () => T): T | undefined {
+  #understood<T>(path: string, read: () => T, problemIn: (reading: T) => string | undefined): T | undefined {
     try {
       const reading = read();
-      this.#malformed.delete(path);
+      this.#tellProblem(path, problemIn(reading));
       return reading;
     } catch (error) {
       if (!(error instanceof MalformedEvent)) throw error;
-      if (this.#malformed.get(path) !== error.message) {
-        this.#malformed.set(path, error.message);
-        this.#options.onEvent({ type: "malformed", path, problem: error.message });
-      }
+      this.#tellProblem(path, error.message);
       return undefined;
+    }
+  }
+
+  #tellProblem(path: string, problem: string | undefined): void {
+    if (problem === undefined) this.#malformed.delete(path);
+    else if (this.#malformed.get(path) !== problem) {
+      this.#malformed.set(path, problem);
+      this.#options.onEvent({ type: "malformed", path, problem });
     }
   }
 
@@ -131,4 +144,10 @@ export class MetadataWatch {
     const waitMs = intervalMs * 2 ** Math.min(this.#failures, 10);
     return clock.sleep(Math.min(waitMs, Math.max(intervalMs, INTERVAL_MAX_MS)), signal);
   }
+}
+
+/** What is wrong with the items that could not be read. */
+function problemOf(reading: EventReading): string | undefined {
+  if (reading.reading === "malformed") return reading.problem;
+  return reading.reading === "announced" ? reading.problems?.join("; ") : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../drain/clock.ts";
+import type { Announcement } from "./announcement.ts";
 
 /** A clock that is kept is nearer than this to AWS's, and a message may be as long on its way. */
 const SKEW_MIN_MS = 5_000;
@@ -27,13 +28,34 @@ export class AwsTime {
   here(at: number): number {
     return at + this.#aheadMs;
   }
+
+  /** By AWS's clock, in milliseconds since the epoch. */
+  there(at: number): number {
+    return at - this.#aheadMs;
+  }
+}
+
+/**
+ * When an announcement is to be acted upon, in milliseconds since the epoch. What AWS schedules is announced days to weeks
+ * ahead: drained at once, the machine would be without work for as long.
+ */
+export function actAt({ kind, deadline }: Pick<Announcement, "kind" | "deadline">, leadMs: number): number {
+  return kind === "scheduled-change" && deadline !== undefined ? deadline - leadMs : Number.NEGATIVE_INFINITY;
+}
+
+/**
+ * Whether AWS has booted the machine again by now as it had announced: it would be out for nothing, and for good. Stops
+ * and retirements that are overdue are still to come, as long as the machine runs.
+ */
+export function isRebootOver({ reboots, deadline }: Pick<Announcement, "reboots" | "deadline">, now: number): boolean {
+  return reboots === true && deadline !== undefined && isSpared(deadline, now);
 }
 
 /** A machine that still runs so long after its deadline was spared: it is unknown when it terminates now. */
 const SPARED_MS = 300_000;
 
 /** The machine should have gone long ago. */
-export function isSpared(deadline: number, now: number): boolean {
+function isSpared(deadline: number, now: number): boolean {
   return deadline <= now - SPARED_MS;
 }
 

@@ -8,6 +8,8 @@ import {
   type Message,
   ReceiveMessageCommand,
   type ReceiveMessageCommandOutput,
+  SendMessageCommand,
+  type SendMessageCommandOutput,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import { accountIn, type QueueAddress } from "../aws/queue-address.ts";
@@ -45,6 +47,9 @@ const RECEIVE = { name: "sqs:ReceiveMessage" };
 /** IAM has no action of its own for batches. */
 const DELETE = { name: "sqs:DeleteMessage" };
 const CHANGE = { name: "sqs:ChangeMessageVisibility" };
+const SEND = { name: "sqs:SendMessage", answersWith: "MessageId" };
+/** AWS delays no message for longer. */
+export const DELAY_SECONDS_MAX = 900;
 
 /** The calls that a queue takes. Each throws `DrainError`, or its signal's reason. */
 export class QueueCalls {
@@ -102,6 +107,20 @@ export class QueueCalls {
   /** Others may have the message in so many seconds from now. */
   changeVisibility(handle: string, seconds: number, signal: AbortSignal): Promise<void> {
     return this.#changes.add({ handle, seconds }, signal);
+  }
+
+  /** Puts a message into the queue that is received in so many seconds at the earliest. */
+  async send(body: string, delaySeconds: number, signal: AbortSignal): Promise<void> {
+    const command = new SendMessageCommand({
+      QueueUrl: await this.#queueUrl(signal),
+      MessageBody: body,
+      DelaySeconds: Math.min(DELAY_SECONDS_MAX, delaySeconds),
+    });
+    await this.#options.caller.call<SendMessageCommandOutput>(
+      SEND,
+      () => this.#options.sqs.send(command, { abortSignal: signal }),
+      signal,
+    );
   }
 
   async #queueUrl(signal: AbortSignal): Promise<string> {

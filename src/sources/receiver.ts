@@ -15,17 +15,23 @@ const EMPTY_MIN_MS = 1_000;
 const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 60_000;
 
+/** Why nothing can be received, and when that was last tried, in milliseconds since the epoch. */
+export interface ReceiveTrouble {
+  readonly error: DrainError;
+  readonly at: number;
+}
+
 /** Asks a queue for messages for as long as it takes: one that fails, or isn't there, may be back later. */
 export class Receiver {
   readonly #options: ReceiverOptions;
-  #trouble: DrainError | undefined;
+  #trouble: ReceiveTrouble | undefined;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
   }
 
   /** Why nothing was received lately. */
-  get trouble(): DrainError | undefined {
+  get trouble(): ReceiveTrouble | undefined {
     return this.#trouble;
   }
 
@@ -56,8 +62,9 @@ export class Receiver {
   }
 
   #failed(error: DrainError): void {
-    const isNew = this.#trouble?.code !== error.code || this.#trouble.message !== error.message;
-    this.#trouble = error;
+    const { code, message } = this.#trouble?.error ?? {};
+    const isNew = code !== error.code || message !== error.message;
+    this.#trouble = { error, at: this.#options.clock.now() };
     if (isNew) this.#options.onEvent({ type: "not-receiving", error });
   }
 }

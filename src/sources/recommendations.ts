@@ -14,6 +14,8 @@ export type RecommendationEvent = {
 } /** Out of its load balancers, and not known to go. */ & (
   | { readonly type: "awaiting-departure"; readonly until: number }
   | { readonly type: "departure-followed" }
+  /** From now on the newer recommendation is waited on, and this one is done with. */
+  | { readonly type: "recommended-again" }
   /** It stayed: what was deregistered for it is registered again. `undone`: so many drains, 0 where others wanted it out too. */
   | { readonly type: "recommendation-withdrawn"; readonly undone: number }
   | { readonly type: "recommendation-not-withdrawn"; readonly error: DrainError }
@@ -25,6 +27,9 @@ export interface TakenOut {
   readonly drainId: string;
 }
 
+/** Whatever the ledger knows of it. */
+export type MaybeTakenOut = Pick<TakenOut, "instanceId"> & Partial<TakenOut>;
+
 /** What there may be to undo of a drain that ended so, whether or not it has taken everything out. */
 export function takenOut(instanceId: string, outcome: DrainOutcome): TakenOut | undefined {
   if (!("drainId" in outcome) || outcome.drainId === undefined || !TAKES_OUT.has(outcome.status)) return undefined;
@@ -34,6 +39,7 @@ export function takenOut(instanceId: string, outcome: DrainOutcome): TakenOut | 
 const TAKES_OUT: ReadonlySet<DrainOutcome["status"]> = new Set([
   "drained",
   "nothing-registered",
+  "possibly-registered",
   "failed",
   "deadline-passed",
 ]);
@@ -86,7 +92,7 @@ export class Recommendations {
     // While it was drained.
     if (announcedAt > clock.now() - undoAfterMs) return onEvent({ type: "departure-followed", instanceId });
     // A second recommendation restarts the wait.
-    this.#waiting.get(instanceId)?.abort(WOKEN);
+    this.#waiting.get(instanceId)?.abort(RECOMMENDED_AGAIN);
     const follows = newAbort();
     this.#waiting.set(instanceId, follows);
     onEvent({ type: "awaiting-departure", instanceId, until: clock.now() + undoAfterMs });
@@ -94,7 +100,8 @@ export class Recommendations {
       await withAnyOf([follows.signal, stop], (signal) => clock.sleep(undoAfterMs, signal));
     } catch {
       stop.throwIfAborted();
-      return onEvent({ type: "departure-followed", instanceId });
+      const type = follows.signal.reason === RECOMMENDED_AGAIN ? "recommended-again" : "departure-followed";
+      return onEvent({ type, instanceId });
     } finally {
       if (this.#waiting.get(instanceId) === follows) this.#waiting.delete(instanceId);
     }
@@ -115,25 +122,44 @@ export class Recommendations {
   }
 }
 
+const RECOMMENDED_AGAIN = Symbol("recommended again");
 const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
+/** A machine whose root volume is replaced stops and starts meanwhile. */
+const RETURNING: readonly AnnouncementKind[] = ["autoscaling-terminate", "state-change"];
+
+interface UndoParts {
+  readonly ledger: Ledger;
+  readonly drainer: Pick<Drainer, "cancel">;
+}
+
+/** Undoes the last drains of a node that nobody but recommendations has asked for. See `undoAsked`. */
+export function undoRecommended(taken: TakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
+  return undoAsked(taken, [RECOMMENDED], parts, signal);
+}
+
+/** The same of a machine that comes back after Auto Scaling has taken it out. */
+export function undoReturned(taken: MaybeTakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
+  return undoAsked(taken, RETURNING, parts, signal);
+}
 
 /**
- * Undoes the last drains of a node that only recommendations have asked for, the newest first: one that was begun
+ * Undoes the last drains of a node that only such announcements have asked for, the newest first: one that was begun
  * before a restart did what the one after it found done. Resolves with how many. Throws `DrainError`.
  */
-export async function undoRecommended(
-  { instanceId, drainId }: TakenOut,
-  { ledger, drainer }: { readonly ledger: Ledger; readonly drainer: Pick<Drainer, "cancel"> },
+async function undoAsked(
+  { instanceId, drainId }: MaybeTakenOut,
+  by: readonly string[],
+  { ledger, drainer }: UndoParts,
   signal: AbortSignal,
 ): Promise<number> {
-  if ((await ledger.read(drainId, signal)) === undefined)
+  if (drainId !== undefined && (await ledger.read(drainId, signal)) === undefined)
     throw new DrainError("drain-not-found", `the ledger no longer has the drain ${drainId}, so it can't be undone`);
   let undone = 0;
   for (const { drain, undo } of ledger.listOf(instanceId)) {
     const record = drainRecord((await ledger.read(drain, signal)) ?? []);
-    const isRecommended = record?.requests.every(({ asker }) => asker?.via === RECOMMENDED) ?? false;
-    if (!isRecommended || undo !== undefined) break;
-    const outcome = await drainer.cancel(drain, { via: RECOMMENDED }, signal);
+    const isMeant = record?.requests.every(({ asker }) => by.includes(asker?.via ?? "")) ?? false;
+    if (!isMeant || undo !== undefined) break;
+    const outcome = await drainer.cancel(drain, { via: by[0] ?? "" }, signal);
     const failure = undoFailure(outcome);
     if (failure !== undefined) throw failure;
     if (outcome.registrations.length > 0) undone += 1;

@@ -37,8 +37,14 @@ export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Set
       return outcome.limit.reason === "deadline" ? DONE : AGAIN;
     case "planned":
       return AGAIN;
+    case "possibly-registered":
+      // Traffic may still come. Each further delivery looks again, until the dead-letter queue; the hook has its timeout.
+      return AGAIN;
     case "refused":
       // Only a recommendation can be refused: it is not repeated.
+      return { message: "delete", hook: "untouched" };
+    case "superseded":
+      // It does not leave, or has left: whatever is said of it next is another message.
       return { message: "delete", hook: "untouched" };
     case "cancelled":
       // The machine is wanted again, and Auto Scaling does not give it back: it has the time that its hook has.
@@ -63,9 +69,12 @@ export function isForeign(said: string | undefined, own: string | undefined): bo
   return said !== undefined && own !== undefined && said !== own;
 }
 
-/** Of an event about a node of another cluster: the program of that cluster completes the hook. */
-export function foreignSettlement(foreign: ForeignEvents): Settlement {
-  return { message: foreign, hook: "untouched" };
+/**
+ * Of an event about a node that is somebody else's: whoever it belongs to completes the hook. `isCopy`: that has got the
+ * event itself.
+ */
+export function foreignSettlement(foreign: ForeignEvents, isCopy = false): Settlement {
+  return { message: isCopy ? "delete" : foreign, hook: "untouched" };
 }
 
 const ORDER: readonly Settlement["message"][] = ["release", "leave", "delete"];

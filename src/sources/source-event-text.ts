@@ -1,6 +1,7 @@
 import { type DrainError, printable } from "../drain/errors.ts";
 import type { Announcement } from "./announcement.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
+import type { ReturnEvent } from "./returning.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";
 
 const SETTLED = {
@@ -24,6 +25,22 @@ export function sourceLine(event: QueueEvent | HookEvent) {
       const more = { error: printable(event.problem, TEXT_MAX), receives: event.receives };
       return line("message malformed", { ...of(event), ...more });
     }
+    case "postponed":
+      return line("maintenance postponed", {
+        ...of(event),
+        nodes: event.announcements.map(({ instanceId }) => instanceId),
+        reason: printable(event.announcements[0]?.reason ?? "", TEXT_MAX),
+        until: new Date(event.until).toISOString(),
+      });
+    case "not-postponed":
+      return line("maintenance postponement failed", { ...of(event), ...failure(event.error) });
+    case "partly-malformed":
+      return line("message partly malformed", {
+        ...of(event),
+        errors: event.problems.slice(0, PROBLEMS_MAX).map((problem) => printable(problem, TEXT_MAX)),
+      });
+    case "copy":
+      return line("event copy skipped", { ...of(event), ...announced(event.announcement) });
     case "foreign":
       return line("announcement skipped", { ...of(event), ...announced(event.announcement) });
     case "settled":
@@ -44,6 +61,7 @@ export function sourceLine(event: QueueEvent | HookEvent) {
 }
 
 const TEXT_MAX = 300;
+const PROBLEMS_MAX = 5;
 
 function hookLine(event: HookEvent) {
   const { instanceId: node, action } = event;
@@ -72,10 +90,33 @@ export function recommendationLine(event: RecommendationEvent) {
       return line("rebalance undo scheduled", { ...about, until: new Date(event.until).toISOString() });
     case "departure-followed":
       return line("rebalance confirmed", about);
+    case "recommended-again":
+      return line("rebalance recommended again", about);
     case "recommendation-withdrawn":
       return line(event.undone > 0 ? "rebalance undone" : "rebalance undo skipped", about);
     case "recommendation-not-withdrawn":
       return line("rebalance undo failed", { ...about, ...failure(event.error) });
+    default:
+      return event satisfies never;
+  }
+}
+
+/** The log line of a machine whose root volume is replaced. */
+export function returnLine(event: ReturnEvent) {
+  const about = { node: event.instanceId };
+  switch (event.type) {
+    case "awaiting-return":
+      return line("node return awaited", { ...about, until: new Date(event.until).toISOString() });
+    case "returned":
+      return line("node returned", { ...about, drains: event.undone });
+    case "not-returning":
+      return line("node return abandoned", about);
+    case "left-to-controllers":
+      return line("node left to controllers", about);
+    case "not-registered-again": {
+      const why = event.error === undefined ? { error: "it did not return to service in time" } : failure(event.error);
+      return line("node return failed", { ...about, ...why });
+    }
     default:
       return event satisfies never;
   }

@@ -22,6 +22,19 @@ export type QueueEvent =
       /** When the machine may be gone, by this machine's clock, in milliseconds since the epoch. */
       readonly deadline?: number;
     }
+  /** It is not due yet, and stays in the queue until then. `until`: in milliseconds since the epoch. */
+  | {
+      readonly type: "postponed";
+      readonly messageId: string;
+      readonly announcements: readonly Announcement[];
+      readonly until: number;
+    }
+  /** It is not due yet, and AWS does not let it wait: it is acted upon now. */
+  | { readonly type: "not-postponed"; readonly messageId: string; readonly error: DrainError }
+  /** Some of its items could not be read; the others are acted upon. */
+  | { readonly type: "partly-malformed"; readonly messageId: string; readonly problems: readonly string[] }
+  /** A copy of an event that another region has got. */
+  | { readonly type: "copy"; readonly messageId: string; readonly announcement: Announcement }
   /** Delivered again while its drains run. */
   | { readonly type: "redelivered"; readonly messageId: string }
   /** It asks for nothing, and is deleted. */

@@ -11,9 +11,11 @@ import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
 import { AwsTime, boundedDeadline } from "./notice.ts";
+import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
-import { Receiver } from "./receiver.ts";
-import { type Recommendations, takenOut } from "./recommendations.ts";
+import { Receiver, type ReceiveTrouble } from "./receiver.ts";
+import { type MaybeTakenOut, type Recommendations, takenOut } from "./recommendations.ts";
+import type { ReturningMachines } from "./returning.ts";
 import {
   type ForeignEvents,
   foreignSettlement,
@@ -52,6 +54,7 @@ export class SqsQueue implements EventSource {
   readonly #calls: QueueCalls;
   readonly #receiver: Receiver;
   readonly #visibility: Visibility;
+  readonly #postponing: Postponing;
   readonly #time: AwsTime;
   readonly #inFlight = new Map<string, MessageInFlight>();
   /** Work that only the end of `deliveries` waits for. */
@@ -71,6 +74,7 @@ export class SqsQueue implements EventSource {
     const onEvent = (event: QueueEvent) => this.#notify(event);
     const shared = { calls: this.#calls, clock, onEvent };
     this.#receiver = new Receiver(shared);
+    this.#postponing = new Postponing({ ...shared, limited: (work) => this.#limited(SETTLE_MAX_MS, work) });
     this.#visibility = new Visibility({ ...shared, inFlight: () => this.#inFlight.values() });
   }
 
@@ -83,9 +87,13 @@ export class SqsQueue implements EventSource {
     return this.#inFlight.size;
   }
 
-  /** Whether messages could be received when that was last tried. */
+  /** Why no messages could be received when that was last tried, and when that was, in milliseconds since the epoch. */
+  get trouble(): ReceiveTrouble | undefined {
+    return this.#receiver.trouble;
+  }
+
   get isReceiving(): boolean {
-    return this.#receiver.trouble === undefined;
+    return this.trouble === undefined;
   }
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
@@ -104,13 +112,17 @@ export class SqsQueue implements EventSource {
       const hooked: Announced[] = [];
       for (const message of await this.#next(stop)) {
         for (const announced of this.#received(message)) {
-          // An event with little time is not delayed by a call to Auto Scaling.
-          if (announced.announcement.lifecycleAction === undefined) yield this.#delivery(announced, undefined);
+          // Whoever has no time is not delayed by a question to Auto Scaling.
+          const { lifecycleAction, returns } = announced.announcement;
+          if (lifecycleAction === undefined && !returns) yield this.#delivery(announced, undefined);
           else hooked.push(announced);
         }
       }
-      const deadlines = await Promise.all(hooked.map((announced) => this.#hookDeadline(announced, stop)));
-      for (const [index, announced] of hooked.entries()) yield this.#delivery(announced, deadlines[index]);
+      const asked = await Promise.all(hooked.map((announced) => this.#askedOfScaling(announced, stop)));
+      for (const { announced, deadline, isOver } of asked) {
+        if (isOver) this.#inBackground(this.#returned(announced));
+        else yield this.#delivery(announced, deadline);
+      }
     }
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
     this.#hasEnded = true;
@@ -119,9 +131,9 @@ export class SqsQueue implements EventSource {
 
   /** Messages as soon as there are some and there is room for them; none when the source stops. */
   async #next(stop: AbortSignal): Promise<readonly ReceivedMessage[]> {
-    const { inFlightMax = IN_FLIGHT_MAX, recommendations } = this.#options;
-    // Of nodes that are out on a recommendation the drains have ended.
-    const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0);
+    const { inFlightMax = IN_FLIGHT_MAX, recommendations, returning } = this.#options;
+    // Of nodes that are out on a recommendation, or that are to come back, the drains have ended.
+    const draining = () => this.#inFlight.size - (recommendations?.waiting ?? 0) - (returning?.machines.waiting ?? 0);
     const isFull = () => draining() > Math.max(0, inFlightMax - MESSAGES_PER_CALL_MAX);
     while (isFull() && !this.#isStopping) {
       await new Promise<void>((resolve) => {
@@ -147,9 +159,9 @@ export class SqsQueue implements EventSource {
       this.#inBackground(this.#limited(RELEASE_MAX_MS, (signal) => this.#calls.changeVisibility(handle, 0, signal)));
       return [];
     }
+    const { maintenanceLeadMs } = this.#options;
     const reading = readMessage(body, {
-      read,
-      now: clock.now(),
+      ...{ read, maintenanceLeadMs, now: this.#time.there(clock.now()) },
       heedsRecommendations: recommendations !== undefined,
     });
     if (reading.asks === "unknown") {
@@ -162,6 +174,12 @@ export class SqsQueue implements EventSource {
       return [];
     }
     const { announcements } = reading;
+    if (reading.asks === "later" && this.#postpones(announcements, receives)) {
+      this.#inBackground(this.#postponing.postpone(received, announcements, this.#time.here(reading.at)));
+      return [];
+    }
+    const { problems = [] } = reading.asks === "drains" ? reading : {};
+    if (problems.length > 0) this.#notify({ type: "partly-malformed", messageId, problems });
     const ids = announcements.map(({ instanceId }) => instanceId);
     const { firstReceivedAt = clock.now() } = received;
     const firstTried = receives > 1 ? { firstTriedAt: this.#time.here(firstReceivedAt) } : {};
@@ -172,11 +190,18 @@ export class SqsQueue implements EventSource {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
       if (!isForeign(announcement.region, region)) return [{ message, announcement, since, ...firstTried }];
-      this.#notify({ type: "foreign", messageId, announcement });
-      const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign);
+      this.#notify({ type: announcement.isCopy ? "copy" : "foreign", messageId, announcement });
+      const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign, announcement.isCopy);
       this.#inBackground(this.#done(message, fate));
       return [];
     });
+  }
+
+  /** A dry run shows the plan at once, and what is another region's is not kept from it. */
+  #postpones(announcements: readonly Announcement[], receives: number): boolean {
+    const { dryRun, region } = this.#options;
+    const isOurs = announcements.some((one) => !isForeign(one.region, region));
+    return isOurs && !dryRun && this.#postponing.canWait(receives);
   }
 
   #delivery({ message, announcement, since, firstTriedAt }: Announced, hookDeadline: number | undefined): Delivery {
@@ -195,7 +220,7 @@ export class SqsQueue implements EventSource {
     if (action !== undefined && !dryRun)
       this.#inBackground(hooks.sendHeartbeats({ action, instanceId }, since, alive.signal));
     return {
-      request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt }),
+      request: announcedRequest(announcement, { deadline, dryRun, firstTriedAt, saidAt: since }),
       // The message itself outlives the process.
       accepted: () => {},
       unrecorded: () => {},
@@ -206,18 +231,45 @@ export class SqsQueue implements EventSource {
     };
   }
 
-  async #hookDeadline({ announcement, since }: Announced, stop: AbortSignal): Promise<number | undefined> {
-    const { lifecycleAction: action } = announcement;
-    return action && this.#options.hooks.deadlineOf(action, since, stop).catch(() => undefined); // Stopped.
+  /** Until when the hook waits, and whether the machine has come back already. */
+  async #askedOfScaling(announced: Announced, stop: AbortSignal) {
+    const { hooks, returning, dryRun } = this.#options;
+    const { announcement, since } = announced;
+    const { lifecycleAction: action, instanceId, returns } = announcement;
+    const stopped = () => undefined;
+    const [deadline, isOver = false] = await Promise.all([
+      action && hooks.deadlineOf(action, since, stop).catch(stopped),
+      returns && !dryRun ? returning?.machines.isOver(instanceId, since, stop).catch(stopped) : false,
+    ]);
+    return { announced, deadline, isOver };
+  }
+
+  /** What an earlier try has taken out is registered again. */
+  async #returned({ message, announcement: { instanceId }, firstTriedAt }: Announced): Promise<void> {
+    this.#notify({
+      type: "nothing-asked",
+      messageId: message.id,
+      what: `root volume of ${instanceId}: replaced already`,
+    });
+    try {
+      const { returning } = this.#options;
+      if (firstTriedAt !== undefined && returning !== undefined) {
+        const undo = (signal: AbortSignal) => returning.undo({ instanceId }, signal);
+        await returning.machines.settled(instanceId, undo, this.#stopping.signal);
+      }
+    } catch {
+      return this.#done(message, "release"); // Stopped.
+    }
+    await this.#done(message, "delete");
   }
 
   /** The hook first: were the message deleted first, the hook would stay incomplete if the process died then. */
   async #settle(
     message: MessageInFlight,
-    { instanceId, lifecycleAction: action, accountId, isVoluntary }: Announcement,
+    { instanceId, lifecycleAction: action, accountId, isVoluntary, returns }: Announcement,
     outcome: DrainOutcome,
   ): Promise<void> {
-    const { hooks, foreign, dryRun, recommendations } = this.#options;
+    const { hooks, foreign, dryRun, recommendations, returning } = this.#options;
     const isOtherAccount = isForeign(accountId, this.#calls.accountId);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
@@ -231,9 +283,16 @@ export class SqsQueue implements EventSource {
       }
       if (settlement.hook === "continue" && action !== undefined)
         await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
+      const leaves = returns && settlement.message === "delete" ? takenOut(instanceId, outcome) : undefined;
+      if (leaves !== undefined && returning !== undefined) {
+        const undo = (signal: AbortSignal) => returning.undo(leaves, signal);
+        const settled = returning.machines.settled(instanceId, undo, this.#stopping.signal);
+        this.#wake();
+        await settled;
+      }
     } catch (error) {
-      // The next reader of the queue continues to wait for the departure.
-      if (this.#isStopping && isVoluntary) return this.#done(message, "release");
+      // Whoever reads the queue next waits on for the departure, or the return.
+      if (this.#isStopping && (isVoluntary || returns)) return this.#done(message, "release");
       await this.#done(message, "leave");
       throw error;
     }
@@ -316,10 +375,17 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   readonly hooks: LifecycleHooks;
   readonly read: (body: string) => EventReading;
   readonly foreign: ForeignEvents;
-  /** Nothing is deleted or completed, and no heartbeats are sent. */
+  /** So long before AWS begins with what it has scheduled its nodes are drained, in milliseconds. */
+  readonly maintenanceLeadMs: number;
+  /** Nothing is deleted, completed or kept waiting. */
   readonly dryRun: boolean;
   /** Absent: recommendations ask for nothing. */
   readonly recommendations?: Recommendations;
+  /** What becomes of machines that come back, and `undoReturned`. Absent: they are left to their controllers. */
+  readonly returning?: {
+    readonly machines: Pick<ReturningMachines, "settled" | "isOver" | "waiting">;
+    readonly undo: (taken: MaybeTakenOut, signal: AbortSignal) => Promise<number>;
+  };
   /** The region that is drained in. Absent: events of any. */
   readonly region?: string;
   /** Messages whose drains run, at most; more are left to others. */

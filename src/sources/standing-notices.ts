@@ -4,7 +4,7 @@ import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainLimit } from "../drain/plan.ts";
 import type { Announcement } from "./announcement.ts";
 import type { MetadataKind } from "./metadata/metadata-kind.ts";
-import { boundedDeadline } from "./notice.ts";
+import { actAt, boundedDeadline, isRebootOver } from "./notice.ts";
 
 /**
  * - `out`: the machine can go.
@@ -35,21 +35,36 @@ interface Standing {
   dueAt: number | undefined;
   /** Number of failed attempts. */
   attempts: number;
+  /** What it said at the last reading, and when that was, in milliseconds since the epoch. */
+  last: { readonly deadline: number | undefined; readonly at: number };
 }
 
-/** Failures that need an operator. */
+/** A clock that is read twice, and times without fractions of a second. */
+const MOVED_WITH_TIME_MS = 2_000;
+
+/** What a drain can't mend by itself takes somebody's hand. */
 const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
 
+export interface StandingNoticesOptions {
+  readonly clock: Clock;
+  readonly onEvent: MetadataObserver;
+  /** See `MetadataWatchOptions`. */
+  readonly maintenanceLeadMs: number;
+  readonly bootedAt: () => number;
+}
+
 /** The notices that stand in instance metadata now, and what has become of each. */
 export class StandingNotices {
+  readonly #options: StandingNoticesOptions;
   readonly #clock: Clock;
   readonly #onEvent: MetadataObserver;
   readonly #standing = new Map<string, Standing>();
 
-  constructor({ clock, onEvent }: { readonly clock: Clock; readonly onEvent: MetadataObserver }) {
-    this.#clock = clock;
-    this.#onEvent = onEvent;
+  constructor(options: StandingNoticesOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#onEvent = options.onEvent;
   }
 
   /** All notices of `kind` now: new ones and withdrawn ones are reported. */
@@ -62,9 +77,18 @@ export class StandingNotices {
     }
     for (const [key, announcement] of seen) {
       const known = this.#standing.get(key);
-      if (known !== undefined && isSame(known.announcement, announcement)) continue;
-      const dueAt = this.#dueAt(kind, announcement);
-      this.#standing.set(key, { kind, announcement, dueAt, attempts: 0 });
+      const last = { deadline: announcement.deadline, at: this.#clock.now() };
+      if (known !== undefined && isSame(known, announcement, last)) {
+        known.last = last;
+        continue;
+      }
+      if (this.#isOver(announcement)) {
+        this.#standing.set(key, { kind, announcement, dueAt: undefined, attempts: 0, last });
+        this.#onEvent({ type: "over", announcement });
+        continue;
+      }
+      const dueAt = this.#dueAt(announcement);
+      this.#standing.set(key, { kind, announcement, dueAt, attempts: 0, last });
       const drainAt = dueAt > this.#clock.now() ? { drainAt: dueAt } : {};
       this.#onEvent({ type: "noticed", announcement, ...drainAt });
     }
@@ -86,9 +110,16 @@ export class StandingNotices {
     }
   }
 
-  #dueAt({ leadMs }: MetadataKind, { deadline }: Announcement): number {
+  #dueAt(announcement: Announcement): number {
+    return Math.max(this.#clock.now(), actAt(announcement, this.#options.maintenanceLeadMs));
+  }
+
+  /** Instance metadata goes on listing a reboot for a while after it: then the machine was started since. */
+  #isOver(announcement: Announcement): boolean {
+    const { deadline, reboots } = announcement;
     const now = this.#clock.now();
-    return leadMs === undefined || deadline === undefined ? now : Math.max(now, deadline - leadMs);
+    if (reboots !== true || deadline === undefined || deadline > now) return false;
+    return isRebootOver(announcement, now) || this.#options.bootedAt() >= deadline;
   }
 
   /** Of a notice that has another deadline by now, or stands there no more, `standing` is in no list. */
@@ -99,8 +130,15 @@ export class StandingNotices {
   }
 }
 
-function isSame(one: Announcement, other: Announcement): boolean {
-  return one.deadline === other.deadline && one.reason === other.reason;
+/**
+ * A deadline that moves on as time does is the same as before: there are services of instance metadata, made for tests,
+ * that reckon it anew at each reading. The first one that was read counts, or none would ever come.
+ */
+function isSame({ announcement, last }: Standing, other: Announcement, now: Standing["last"]): boolean {
+  if (announcement.reason !== other.reason) return false;
+  if (last.deadline === undefined || now.deadline === undefined) return last.deadline === now.deadline;
+  const movedMs = now.deadline - last.deadline;
+  return movedMs === 0 || (movedMs > 0 && Math.abs(movedMs - (now.at - last.at)) <= MOVED_WITH_TIME_MS);
 }
 
 /** What an outcome means for the notice that was drained for, in this process or in a service. */
@@ -115,8 +153,10 @@ export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
       return limit?.reason === "deadline" ? "out" : "again";
     case "failed":
     case "refused":
+    case "possibly-registered":
       return "again";
     case "planned":
+    case "superseded":
     case "cancelled":
     case "abandoned":
       return "over";
@@ -129,6 +169,8 @@ export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
 export type MetadataEvent =
   /** `drainAt`: it is acted upon from then on, in milliseconds since the epoch. Absent: at once. */
   | { readonly type: "noticed"; readonly announcement: Announcement; readonly drainAt?: number }
+  /** It stands there, and has happened: the machine was booted since. Nothing is drained. */
+  | { readonly type: "over"; readonly announcement: Announcement }
   /** It stands there no more. What was drained stays drained. */
   | { readonly type: "withdrawn"; readonly announcement: Announcement }
   /** Reported once, until it changes. */

@@ -1,20 +1,12 @@
-import {
-  type AutoScalingClient,
-  type AutoScalingInstanceDetails,
-  DescribeAutoScalingInstancesCommand,
-  type DescribeAutoScalingInstancesCommandOutput,
-} from "@aws-sdk/client-auto-scaling";
-import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
+import { type ScalingMembersOptions, scalingMember } from "./returning.ts";
 
-export interface TerminationHookOptions {
+export interface TerminationHookOptions extends ScalingMembersOptions {
   readonly hookName: string;
   readonly hooks: Pick<LifecycleHooks, "sendHeartbeats" | "complete">;
-  readonly autoScaling: Pick<AutoScalingClient, "send">;
-  readonly caller: UnmeteredCaller;
   readonly clock: Clock;
   /** Leaves every hook as it is. */
   readonly abandon: AbortSignal;
@@ -31,10 +23,11 @@ export interface Attendance {
   readonly beatsAtOnce: boolean;
 }
 
-const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
 /** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
 const READ_INTERVAL_MS = 10_000;
-/** `Terminating:Wait`, and `Warmed:Terminating:Wait` for an instance of the warm pool. */
+/** Past the hook: on its way on, or there. `Terminating:Retained` is kept by a lifecycle policy, and nobody terminates it. */
+const PAST = /:(?:Proceed|Retained)$|^Terminated$|^RootVolumeReplaced$/;
+/** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
 const WAITS = /:Wait$/;
 
 /** The termination hook of this machine's Auto Scaling group, whose token is not known here: AWS takes the machine's id too. */
@@ -76,10 +69,10 @@ export class TerminationHook {
     let hasFailed = false;
     for (;;) {
       try {
-        const member = await this.#member(instanceId, signal);
+        const member = await scalingMember(instanceId, this.#options, signal);
         const state = member?.LifecycleState ?? "";
         if (WAITS.test(state)) return member?.AutoScalingGroupName;
-        if (member === undefined || state.endsWith(":Proceed") || state === "Terminated") return undefined;
+        if (member === undefined || PAST.test(state)) return undefined;
       } catch (error) {
         signal.throwIfAborted();
         const why = asDrainError(error);
@@ -89,16 +82,5 @@ export class TerminationHook {
       }
       await clock.sleep(READ_INTERVAL_MS, signal);
     }
-  }
-
-  async #member(instanceId: string, signal: AbortSignal): Promise<AutoScalingInstanceDetails | undefined> {
-    const { autoScaling, caller } = this.#options;
-    const input = { InstanceIds: [instanceId] };
-    const { AutoScalingInstances: members = [] } = await caller.call<DescribeAutoScalingInstancesCommandOutput>(
-      DESCRIBE,
-      () => autoScaling.send(new DescribeAutoScalingInstancesCommand(input), { abortSignal: signal }),
-      signal,
-    );
-    return members.find(({ InstanceId }) => InstanceId === instanceId);
   }
 }

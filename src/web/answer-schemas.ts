@@ -19,8 +19,10 @@ export const node = z
 
 const place = {
   kind: z
-    .enum(["alb", "nlb", "gwlb", "classic", "unattached"])
-    .describe("Kind of the load balancer. unattached: no load balancer uses the target group."),
+    .enum(["alb", "nlb", "gwlb", "classic", "unknown", "unattached"])
+    .describe(
+      "Kind of the load balancer. unattached: no load balancer uses the target group. unknown: a kind that is not known, or several kinds.",
+    ),
   loadBalancer: z
     .string()
     .optional()
@@ -30,24 +32,28 @@ const place = {
 };
 
 export const registration = z
-  .strictObject({ ...place, state: z.string().describe("State of the target as AWS reports it.") })
+  .strictObject({
+    ...place,
+    state: z.string().describe("State of the target as AWS reports it."),
+    doubt: z.string().optional().describe("Why it may be another machine's. Absent: it is the node's."),
+  })
   .meta({ id: "Registration" });
 
 export const error = z.strictObject({ code: z.string(), message: z.string() }).meta({ id: "Error" });
+
+const listed = z.strictObject({
+  Id: z.string(),
+  Port: z.int().optional(),
+  AvailabilityZone: z.string().optional(),
+  QuicServerId: z.string().optional(),
+});
 
 const fate = z
   .strictObject({
     ...place,
     poolId: z.string().describe("ARN of the target group, or name of the classic load balancer."),
-    listed: z
-      .strictObject({
-        Id: z.string(),
-        Port: z.int().optional(),
-        AvailabilityZone: z.string().optional(),
-        QuicServerId: z.string().optional(),
-      })
-      .optional()
-      .describe("Target as AWS lists it. Absent if `target` has all of it."),
+    listed: listed.optional().describe("Target as AWS lists it. Absent if `target` has all of it."),
+    alsoListed: z.array(listed).optional().describe("The same id and port in other zones, as AWS lists them."),
     state: z
       .enum(["released", "holding", "registered", "failed", "kept"])
       .describe(
@@ -106,7 +112,9 @@ export const limit = z
 
 export const elsewhere = z
   .array(registration)
-  .describe("With DISCOVERY=tag: registrations in pools without the tag of the cluster. They are not changed.");
+  .describe(
+    "They are not changed: with DISCOVERY=tag registrations in pools without the tag of the cluster, and those with `doubt`.",
+  );
 
 const asOf = moment.describe("When the registrations were read from AWS. They may have changed since.");
 
@@ -163,17 +171,49 @@ const deadlinePassed = z.strictObject({
   registrations: fates,
 });
 const cancelled = z.strictObject({ status: z.literal("cancelled"), drainId, node, registrations: fates });
+/** One registration of a drain that was undone. */
+export const undone = z
+  .strictObject({
+    ...place,
+    state: z
+      .enum(["registered", "untouched", "left", "failed"])
+      .describe(
+        "registered: again, and seen so. untouched: the drain had not deregistered it. left: somebody else had, before the drain. failed: error says why.",
+      ),
+    error: error.optional(),
+  })
+  .meta({ id: "UndoneRegistration" });
+
+const superseded = z.strictObject({
+  status: z.literal("superseded"),
+  ...begun,
+  message: z.string().describe("What the cloud says of the machine."),
+  registrations: fates,
+  undone: z.array(undone).optional().describe("What became of what had been deregistered, where UNDO allows it."),
+});
 const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
 const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
 
 const refused = z.strictObject({ status: z.literal("refused"), drainId, node, ...refusal });
-const drained = z.strictObject({ status: z.literal("drained"), drainId, node, registrations: fates, elsewhere });
+const warnings = z.array(z.string()).optional().describe("What could not be looked for. Absent: nothing.");
+const drained = z.strictObject({
+  status: z.literal("drained"),
+  drainId,
+  node,
+  registrations: fates,
+  elsewhere,
+  warnings,
+});
+const possiblyRegistered = z
+  .strictObject({ status: z.literal("possibly-registered"), drainId, node, registrations: fates, elsewhere, warnings })
+  .describe("Targets of `elsewhere` with `doubt` may be the node's. They were not deregistered.");
 const nothingRegistered = z.strictObject({
   status: z.literal("nothing-registered"),
   drainId,
   node,
   registrations: fates,
   elsewhere,
+  warnings,
 });
 const instanceGone = z.strictObject({ status: z.literal("instance-gone"), message: z.string() });
 
@@ -182,9 +222,11 @@ export const OUTCOME = z
   .discriminatedUnion("status", [
     drained,
     nothingRegistered,
+    possiblyRegistered,
     deadlinePassed,
     cancelled,
     instanceGone,
+    superseded,
     abandoned,
     failed,
     refused,
@@ -202,7 +244,17 @@ export const DONE = z
   .meta({ id: "Done", description: "The node can be terminated. For a dry run: the plan." });
 
 /** 202 from `POST /drain`. */
-export const ACCEPTED = z.strictObject({ status: z.literal("accepted"), drainId, node }).meta({ id: "Accepted" });
+export const ACCEPTED = z
+  .strictObject({
+    status: z.literal("accepted"),
+    drainId,
+    node,
+    begun: z
+      .literal(false)
+      .optional()
+      .describe("false: accepted and not begun. The guard has not decided yet, and may refuse. Absent: it has begun."),
+  })
+  .meta({ id: "Accepted" });
 
 /** A drain that runs. */
 export const running = {
@@ -226,6 +278,18 @@ export const NODE_STATUS = z
       })
       .optional()
       .describe("The running drain of the node. Absent if there is none."),
+    lastDrain: z
+      .strictObject({
+        drainId,
+        startedAt: moment,
+        reasons: running.reasons,
+        endedAt: moment,
+        status: z.string().describe("The `status` of its outcome."),
+        undo: z.enum(["running", "ended"]).optional().describe("Absent: it was not cancelled."),
+        outcome: OUTCOME.optional().describe("Absent where the service's disk could not be read in time."),
+      })
+      .optional()
+      .describe("The last drain that has ended, such as a refused one. Absent while one runs, and when none is known."),
   })
   .meta({ id: "NodeStatus" });
 
@@ -251,19 +315,6 @@ export const CANCELLED = z
   .strictObject({ ...problem, outcome: cancelled })
   .meta({ id: "Cancelled", description: "The drain was cancelled. The node must not be terminated." });
 
-/** One registration of a drain that was undone. */
-export const undone = z
-  .strictObject({
-    ...place,
-    state: z
-      .enum(["registered", "untouched", "left", "failed"])
-      .describe(
-        "registered: registered again, and listed by AWS. untouched: the drain had not deregistered it. left: another program had deregistered it before the drain. failed: see error.",
-      ),
-    error: error.optional(),
-  })
-  .meta({ id: "UndoneRegistration" });
-
 /** 200 from `DELETE /drains/{drain}`. */
 export const UNDONE = z
   .strictObject({ status: z.enum(["undone", "not-undone"]), drainId, node, registrations: z.array(undone) })
@@ -272,6 +323,11 @@ export const UNDO_FAILURE = z
   .strictObject({ ...problem, code, undo: UNDONE.optional().describe("Absent if the undo was not started.") })
   .meta({ id: "UndoFailure" });
 export const DRAIN_FAILURE = z.strictObject({ ...problem, code, outcome: failed }).meta({ id: "DrainFailure" });
+/** 409 where a target may be the node's. */
+export const POSSIBLY_REGISTERED = z
+  .strictObject({ ...problem, code, outcome: possiblyRegistered })
+  .meta({ id: "PossiblyRegistered", description: "All that is known to be the node's is out, but more may be." });
+
 export const REFUSED = z.strictObject({ ...problem, code, outcome: refused }).meta({ id: "Refused" });
 export const NOT_IN_TIME = z.strictObject({ ...problem, outcome: deadlinePassed }).meta({ id: "NotInTime" });
 export const UNRECORDED = z.strictObject({ ...problem, code, drainId, node }).meta({

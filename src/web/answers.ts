@@ -1,6 +1,7 @@
 import type { AccessProblem, DrainError, DrainErrorCode } from "../drain/errors.ts";
 import type { AcceptedDrain } from "../drain/event-source.ts";
 import type { DrainOutcome, NodeStatus } from "../drain/outcome.ts";
+import { possiblyRegisteredText } from "../drain/plan.ts";
 import { acceptedReport, nodeStatusReport, outcomeReport, undoReport } from "../drain/report.ts";
 import { type UndoOutcome, undoFailure } from "../drain/undo.ts";
 import type { Unrecorded } from "./http-source.ts";
@@ -16,6 +17,10 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
     case "planned":
     case "instance-gone":
       return json(200, report);
+    case "possibly-registered":
+      return problem(409, possiblyRegisteredText(outcome.elsewhere), {
+        more: { code: "possibly-registered", outcome: report },
+      });
     case "refused":
       return problem(409, outcome.refusal.message, { more: { code: "refused", outcome: report } });
     case "deadline-passed":
@@ -25,6 +30,8 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
         "the drain was cancelled: its targets are being registered again, so the node must not be terminated";
       return problem(409, detail, { more: { outcome: report } });
     }
+    case "superseded":
+      return problem(409, outcome.message, { more: { code: "superseded", outcome: report } });
     case "abandoned": {
       const detail =
         "the service stopped before traffic had ended: targets that were deregistered stay deregistered. Ask again";
@@ -38,8 +45,8 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
 }
 
 /** The answer to a caller that does not wait for the outcome. */
-export function acceptedAnswer(drain: AcceptedDrain): Answer {
-  return json(202, acceptedReport(drain), { location: `/drains/${drain.id}` });
+export function acceptedAnswer(drain: AcceptedDrain, hasBegun: boolean): Answer {
+  return json(202, acceptedReport(drain, hasBegun), { location: `/drains/${drain.id}` });
 }
 
 /** The answer to a caller that does not wait, when its drain would be lost with the service. */

@@ -9,6 +9,7 @@ import {
   NODE_STATUS,
   NOT_IN_TIME,
   NOT_READY,
+  POSSIBLY_REGISTERED,
   PROBLEM,
   READY,
   REFUSED,
@@ -114,8 +115,8 @@ function addDrainRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, r
         ...refused,
         404: failed("The node does not exist, or belongs to another cluster.", DRAIN_FAILURE),
         409: failed(
-          "Too few healthy targets would remain, too many drains are running, the address or name matches several nodes, or the drain was cancelled.",
-          REFUSED.or(DRAIN_FAILURE).or(CANCELLED),
+          "Too few healthy targets would remain, too many drains are running, the address or name matches several nodes, a target may be the node's or another machine's, or the drain was cancelled.",
+          REFUSED.or(POSSIBLY_REGISTERED).or(DRAIN_FAILURE).or(CANCELLED),
         ),
         413: failed("The body is too large.", PROBLEM),
         500: failed("Internal error. The log of the service has the details.", PROBLEM.or(DRAIN_FAILURE)),

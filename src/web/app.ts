@@ -132,14 +132,27 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
   });
 }
 
-/** The outcome, if it comes while the caller waits; else which drain has begun. A node not found is always waited for. */
+/** The guard decides within this time where AWS answers soon. */
+const BEGINS_WITHIN_MS = 2_000;
+
+/** The outcome, if it comes while the caller waits; else which drain has begun, or was accepted and has not. A node not found is always waited for. */
 async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainRequest, clock: Clock): Promise<Answer> {
-  const { accepted, outcome } = source.submit(request);
+  const { accepted, begun, outcome } = source.submit(request);
   if (waitMs === undefined) return outcomeAnswer(await outcome);
   const answered = newAbort();
-  const waited = waitMs === 0 ? accepted : clock.sleep(waitMs, answered.signal).then(() => accepted);
+  const waited = async () => {
+    if (waitMs > 0) await clock.sleep(waitMs, answered.signal);
+    const drain = await accepted;
+    // A refusal is the answer where it comes this soon.
+    const late = clock.sleep(Math.max(0, BEGINS_WITHIN_MS - waitMs), answered.signal).then(() => false);
+    const hasBegun = await Promise.race([begun.then(() => true), late]);
+    return acceptedAnswer(drain, hasBegun);
+  };
+  const accepting = waited();
+  // Of no interest once the outcome is there.
+  accepting.catch(() => {});
   try {
-    return await Promise.race([outcome.then(outcomeAnswer), waited.then(acceptedAnswer)]);
+    return await Promise.race([outcome.then(outcomeAnswer), accepting]);
   } catch (error) {
     if (error instanceof Unrecorded) return unrecordedAnswer(error);
     throw error;

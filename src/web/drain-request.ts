@@ -3,9 +3,9 @@ import {
   DEADLINE_SECONDS_MAX,
   type DrainRequest,
   type NodeReference,
-  nodeReference,
   REASON_CHARACTERS_MAX,
   TIMEOUT_SECONDS_MAX,
+  typedNodeReference,
 } from "../drain/request.ts";
 import { BadRequest, queryFields, quoted, readParameters, refuseRepeated } from "./parameters.ts";
 
@@ -144,7 +144,7 @@ function readNode(fields: {
     );
   if (others.length > 0) throw new BadRequest(`${quoted(given)} were given: give exactly one of 'id', 'ip' and 'node'`);
   try {
-    return nodeReference(name === "node" ? "name" : name, fields[name] ?? "");
+    return typedNodeReference(name === "node" ? "name" : name, fields[name] ?? "");
   } catch (error) {
     throw new BadRequest(`${name}: ${(error as Error).message}`, `${name}: not of its form`);
   }

@@ -32,6 +32,8 @@ export interface Submitted {
    * Rejects with `Unrecorded`.
    */
   readonly accepted: Promise<AcceptedDrain>;
+  /** Resolves once no guard can refuse the drain any more. */
+  readonly begun: Promise<void>;
   readonly outcome: Promise<DrainOutcome>;
 }
 
@@ -51,9 +53,16 @@ export class HttpSource implements EventSource {
     let accepted: Delivery["accepted"] = () => {};
     let unrecorded: Delivery["unrecorded"] = () => {};
     let settled: (outcome: DrainOutcome) => void = () => {};
+    let began: (begun: Promise<void> | undefined) => void = () => {};
     const submitted = {
+      begun: new Promise<void>((resolve) => {
+        began = resolve;
+      }),
       accepted: new Promise<AcceptedDrain>((resolve, reject) => {
-        accepted = resolve;
+        accepted = (drain, begun) => {
+          resolve(drain);
+          began(begun);
+        };
         unrecorded = (drain, error) => reject(new Unrecorded(drain, error));
       }),
       outcome: new Promise<DrainOutcome>((resolve) => {

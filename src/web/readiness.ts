@@ -14,6 +14,17 @@ export type ReadyState =
   | { readonly status: "not-ready"; readonly checkedAt: number; readonly problems: readonly AccessProblem[] }
   | { readonly status: "stopping" };
 
+/** The state of a service that also reads a queue: it is not ready while that can't be read. */
+export function withQueue(
+  state: ReadyState,
+  trouble: { readonly error: DrainError; readonly at: number } | undefined,
+): ReadyState {
+  if (trouble === undefined || state.status === "stopping") return state;
+  const problems = state.status === "not-ready" ? state.problems : [];
+  const unread = { action: "sqs:ReceiveMessage", error: trouble.error };
+  return { status: "not-ready", checkedAt: trouble.at, problems: [...problems, unread] };
+}
+
 export interface ReadinessOptions {
   readonly clock: Clock;
   /** Everything that would keep drains from working. */

@@ -62,6 +62,7 @@ describe("the printed policy", () => {
     expect(writes(TAGGED).map(({ Condition }) => Condition)).toEqual([
       { StringEquals: { "aws:ResourceTag/kubernetes.io/cluster/demo": ["owned", "shared"] } },
       { StringEquals: { "aws:ResourceTag/elbv2.k8s.aws/cluster": "demo" } },
+      { StringEquals: { "aws:ResourceTag/eks:eks-cluster-name": "demo" } },
       { StringEquals: { "aws:ResourceTag/ingress.k8s.aws/cluster": "demo" } },
       { StringEquals: { "aws:ResourceTag/KubernetesCluster": "demo" } },
     ]);
@@ -106,7 +107,7 @@ describe("the printed policy", () => {
     expect(writes(needs).slice(1)).toEqual([
       {
         Effect: "Allow",
-        Action: ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"],
+        Action: ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"],
         Resource: "arn:aws:sqs:eu-west-1:123456789012:departures",
       },
       {
@@ -140,6 +141,7 @@ describe("the printed policy", () => {
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
+        "sqs:SendMessage",
       ]);
     }
   });
@@ -147,6 +149,7 @@ describe("the printed policy", () => {
   test("for a function that rules invoke lets hooks be answered, and no queue be read", () => {
     const all = actions({ ...DRAIN, lambda: true });
     expect(all.filter((action) => action.startsWith("autoscaling:"))).toEqual([
+      "autoscaling:DescribeAutoScalingInstances",
       "autoscaling:DescribeLifecycleHooks",
       "autoscaling:CompleteLifecycleAction",
       "autoscaling:RecordLifecycleActionHeartbeat",

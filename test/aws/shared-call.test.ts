@@ -175,6 +175,27 @@ test("whoever leaves while it gathers is not asked about, and the last one leave
   expect(await Promise.all([first, next])).toEqual(["x", "y"]);
 });
 
+test("a call that asks what it is about before it waits for anything is made like any other", async () => {
+  const made: (readonly string[])[] = [];
+  const shared = new SharedCall<string, number>(async (about) => made.push(about()));
+  const by: CallFor = { urgency: () => ({ purpose: "find", deadline: 0 }), signal: never };
+  expect(await Promise.all([shared.ask("a", by), shared.ask("b", by)])).toEqual([1, 2]);
+  expect(made).toEqual([["a"], ["b"]]);
+  expect(await shared.ask("c", by)).toBe(3);
+});
+
+test("a call that fails before it waits for anything fails those who asked, and no later ones", async () => {
+  let fails = true;
+  const shared = new SharedCall<string, readonly string[]>((about) => {
+    if (fails) throw new Error("no");
+    return Promise.resolve(about());
+  });
+  const by: CallFor = { urgency: () => ({ purpose: "find", deadline: 0 }), signal: never };
+  await expect(shared.ask("a", by)).rejects.toThrow("no");
+  fails = false;
+  expect(await shared.ask("b", by)).toEqual(["b"]);
+});
+
 describe("a call in flight", () => {
   const by = (signal: AbortSignal = never): CallFor => ({ urgency: () => ({ purpose: "guard", deadline: 0 }), signal });
 

@@ -41,8 +41,23 @@ describe("hasta-la-vista plan", () => {
   });
 
   test.each(["vpc", "tag"])("needs exactly the permissions of its policy with DISCOVERY=%s", async (DISCOVERY) => {
-    const { simulator, env } = await account();
+    const { simulator, env, world } = await account();
     const { targetGroups, classics } = simulator.world;
+    // What few nodes have: a pod with security groups of its own, and flows of a GWLB.
+    const branches = [{ privateIps: ["10.0.39.1"] }];
+    world.addInstance({
+      id: ID,
+      vpcId: VPC,
+      privateIp: "10.0.1.5",
+      interfaces: [{ privateIps: ["10.0.1.6"], branches }],
+      tags: { "kubernetes.io/cluster/demo": "owned" },
+    });
+    const gateway = { name: "flows", vpcId: VPC, protocol: "GENEVE", port: 6081, targetType: "instance" } as const;
+    const { arn } = world.addTargetGroup(gateway);
+    const balancer = world.addLoadBalancer({ name: "flows-lb", type: "gateway", vpcId: VPC });
+    const defaultActions = [{ type: "forward", groups: [{ arn, weight: 1 }] }] as const;
+    world.addListener(balancer, { protocol: "GENEVE", port: 6081, defaultActions });
+    world.registerTarget(world.targetGroup(arn), { id: ID }, { settled: true });
     for (const { tags } of [...targetGroups.values(), ...classics.values()]) tags.set("KubernetesCluster", "demo");
     const { Statement } = printedFor({ DISCOVERY }, { for: "plan" });
     restrictChildren(simulator, { DISCOVERY }, { for: "plan" });

@@ -64,7 +64,14 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     "vpc-0123456",
     `vpc-${"0".repeat(18)}`,
   ),
+  httpsProxy: {
+    values: ["socks5://proxy:1080", "http://", "http://p:1/path", "a b"],
+    advice: "give a proxy such as http://proxy.example.com:3128",
+  },
+  noProxy: text(4_096),
+  sqsEndpoint: text(2_048),
   discovery: words("give one of vpc, tag", "all", "vpc,tag"),
+  otherVpcs: words("give one of search, ignore", "all", "true"),
   policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
   timeoutMs: seconds(1, 86_401),
   minHealthy: {
@@ -86,6 +93,9 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   nlbPropagationMs: seconds(0, 3_601),
   gwlbIdleMs: seconds(0, 7_201),
   classicMinimumMs: seconds(0, 3_601),
+  metadataEndpointMode: words("give one of ipv4, ipv6", "4", "dualstack"),
+  returningNodes: words("give one of register, leave", "true", "drain"),
+  maintenanceLeadMs: seconds(60, 604_801),
   undo: words("give true or false", "yes", "2", "-1", "perhaps"),
   dryRun: words("give true or false", "yes", "2", "-1", "perhaps"),
   logLevel: words("give one of debug, info, warn, error", "loud", "trace", "0"),
@@ -244,7 +254,7 @@ describe("the configuration", () => {
       const environment: Record<string, string> = { ...SERVE, [variable]: value };
       if (name === "secretFile") delete environment["SECRET"];
       if (name === "tlsClientCaFile") Object.assign(environment, { TLS_CERT_FILE: "/x", TLS_KEY_FILE: "/x" });
-      const given = name === "secret" ? "can't be used" : `is '${printable(value.trim())}'`;
+      const given = (OPTIONS[name] as Option).isSecret ? "can't be used" : `is '${printable(value.trim())}'`;
       expect(problems(environment, verb)).toEqual([`${variable} ${given}: ${advice}`]);
       if (flag === undefined) return;
       const others = Object.fromEntries(Object.entries(environment).filter(([key]) => key !== variable));
@@ -303,9 +313,9 @@ describe("the configuration", () => {
     expect(problems({ PORT: "none", SECRET: "" }, "drain")).toEqual([]);
   });
 
-  test("gives every option but the secret itself a flag", () => {
+  test("gives every option a flag but those that hold a secret themselves", () => {
     const flagless = (Object.keys(OPTIONS) as OptionName[]).filter((name) => OPTIONS[name].flag === undefined);
-    expect(flagless).toEqual(["secret"]);
+    expect(flagless).toEqual(["secret", "httpsProxy"]);
   });
 
   test("has a guard unless that is switched off, which calls its options as they were given", () => {

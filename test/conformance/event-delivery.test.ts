@@ -60,7 +60,7 @@ async function scene() {
   } as unknown as LifecycleHooks;
   const [stop, abandon] = [newAbort(), newAbort()];
   const source = new SqsQueue({
-    ...{ address, sqs, clock, hooks, read: readEvent, foreign: "delete", dryRun: false },
+    ...{ address, sqs, clock, hooks, read: readEvent, foreign: "delete", dryRun: false, maintenanceLeadMs: 0 },
     caller: new UnmeteredCaller({ clock }),
     observers: [(event) => heard.push(event as QueueEvent)],
     abandon: abandon.signal,

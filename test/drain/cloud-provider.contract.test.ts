@@ -159,6 +159,9 @@ describe.each(Object.entries(IMPLEMENTATIONS))("CloudProvider: %s", (_, makeScen
     scene.terminate(scene.ids[1]);
     await scene.clock.advance(60_000);
     expect(await scene.provider.findTerminated(nodes, never)).toEqual(new Set([scene.ids[1]]));
+    expect(await scene.provider.findRunning(nodes, never)).toEqual(
+      new Set(scene.ids.filter((id) => id !== scene.ids[1])),
+    );
   });
 
   test("stops with the signal's own reason", async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
+import { drainRecord } from "../../src/drain/drain-record.ts";
 import { Drainer } from "../../src/drain/drainer.ts";
+import { DrainError } from "../../src/drain/errors.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ALLOWANCES, DrainScene } from "../support/drain-scene.ts";
+import { FakeCloud } from "../support/fake-cloud.ts";
 import { never } from "../support/simulated-region.ts";
 
 /** A node in an ALB's pool alone, or in an NLB's beside one, or beside both. Somebody has asked for it before, at `start`. */
@@ -75,5 +80,132 @@ describe("a request that was tried before, by another process", () => {
     expect((await drain(start, undefined, drainer)).status).toBe("nothing-registered");
     expect(made.elapsedSeconds).toBe(301);
     expect(awaited()).toEqual([]);
+  });
+});
+
+/** A queue's message for a node of an NLB, which lists it 30 s and may send until 210 s; and replicas that get it. */
+function replicas() {
+  const clock = new VirtualClock();
+  const cloud = new FakeCloud(clock);
+  const node = cloud.addNode("i-1");
+  const start = clock.now();
+  cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
+  const elapsed = () => (clock.now() - start) / 1_000;
+  const replica = (ledger = new MemoryLedger()) => {
+    const died = newAbort();
+    const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000 };
+    const drainer = new Drainer({ cloud, clock, times, ledger });
+    const receive = (isFirst: boolean, event: string | undefined = "message-1", timeoutMs?: number) =>
+      drainer.drain(
+        {
+          ...{ node: { by: "id", value: "i-1" }, dryRun: false },
+          ...(event !== undefined && { asker: { via: "asg-termination", event } }),
+          ...(isFirst ? {} : { firstTriedAt: start }),
+          ...(timeoutMs !== undefined && { timeoutMs }),
+        },
+        died.signal,
+      );
+    const takeUp = async () => {
+      const records = (await ledger.unfinished()).map(drainRecord).filter((record) => record !== undefined);
+      await Promise.all(records.map((record) => drainer.resume(record, died.signal)));
+    };
+    return { ledger, receive, takeUp, die: () => died.abort(), drainer };
+  };
+  return { clock, cloud, node, start, elapsed, replica };
+}
+
+describe("a message that another replica tried first", () => {
+  /** The first replica deregisters and dies at 40 s, the second gets the message at 60 s. */
+  async function secondReplica() {
+    const scene = replicas();
+    const { clock, replica } = scene;
+    const one = replica();
+    const lost = one.receive(true);
+    await clock.advance(40_000);
+    one.die();
+    await lost;
+    await clock.advance(20_000);
+    const two = replica();
+    const received = two.receive(false);
+    await clock.advance(20_000);
+    return { ...scene, two, received };
+  }
+
+  test("is answered by the second one once its load balancer sends nothing any more", async () => {
+    const { clock, received, elapsed } = await secondReplica();
+    expect((await clock.run(received)).status).toBe("nothing-registered");
+    expect(elapsed()).toBe(60 + 210);
+  });
+
+  test("and no sooner where the second one is restarted meanwhile, whichever way it comes again", async () => {
+    const { clock, two, received, elapsed, replica } = await secondReplica();
+    two.die();
+    expect((await received).status).toBe("abandoned");
+    const restarted = replica(two.ledger);
+    const [, again] = await clock.run(Promise.all([restarted.takeUp(), restarted.receive(false)]));
+    expect(again.status).toBe("nothing-registered");
+    expect(elapsed()).toBe(60 + 210);
+    expect((await clock.run(restarted.receive(false))).status).toBe("nothing-registered");
+    expect(elapsed()).toBe(60 + 210);
+  });
+
+  test("is not known to a replica whose own drain failed before it had asked every pool", async () => {
+    const { clock, cloud, elapsed, replica } = replicas();
+    const [one, two] = [replica(), replica()];
+    cloud.before = ({ method }) => {
+      if (method === "findRegistrations") throw new DrainError("access-denied", "no");
+    };
+    expect((await clock.run(one.receive(true))).status).toBe("failed");
+    cloud.before = () => {};
+    await clock.advance(60_000);
+    const lost = two.receive(false);
+    await clock.advance(5_000);
+    two.die();
+    await lost;
+    await clock.advance(60_000);
+    expect((await clock.run(one.receive(false))).status).toBe("nothing-registered");
+    expect(elapsed()).toBe(125 + 210);
+  });
+});
+
+describe("a message that the same replica tried first", () => {
+  test("joins the drain that its next start has taken up, and is held no longer for that", async () => {
+    const { clock, elapsed, replica } = replicas();
+    const one = replica();
+    const lost = one.receive(true);
+    await clock.advance(90_000);
+    one.die();
+    await lost;
+    await clock.advance(10_000);
+    const restarted = replica(one.ledger);
+    const [, again] = await clock.run(Promise.all([restarted.takeUp(), restarted.receive(false)]));
+    expect(again.status).toBe("drained");
+    expect(elapsed()).toBe(210);
+  });
+
+  test("has nothing to wait for once its drain has ended, however short that was", async () => {
+    const { clock, cloud, node, elapsed, replica } = replicas();
+    const { receive } = replica();
+    cloud.addPool("classic", "front", [node], { drainMs: 10_000 });
+    expect((await clock.run(receive(true, "message-1", 5_000))).status).toBe("deadline-passed");
+    await clock.advance(215_000);
+    expect((await clock.run(receive(false))).status).toBe("nothing-registered");
+    expect(elapsed()).toBe(220);
+  });
+
+  test("is known by its event, and another event's first try says nothing of it", async () => {
+    const { clock, cloud, elapsed, replica } = replicas();
+    const one = replica();
+    const lost = one.receive(true);
+    await clock.advance(1_000);
+    one.die();
+    await lost;
+    await clock.advance(59_000);
+    const { receive } = replica();
+    // An operator's request comes to the other replica first, which finds nothing listed.
+    expect((await clock.run(receive(true, "other"))).status).toBe("nothing-registered");
+    expect(cloud.callsOf("deregister")).toHaveLength(1);
+    expect((await clock.run(receive(false))).status).toBe("nothing-registered");
+    expect(elapsed()).toBe(60 + 210);
   });
 });

@@ -12,8 +12,8 @@ import {
 } from "../../src/drain/hold.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
 
-const KINDS = ["alb", "nlb", "gwlb", "classic", "unattached"] as const satisfies readonly LoadBalancerKind[];
-const STATES = ["live", "initial", "draining", "absent"] as const satisfies readonly RegistrationState[];
+const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as const satisfies readonly LoadBalancerKind[];
+const STATES = ["live", "initial", "draining", "absent", "unlisted"] as const satisfies readonly RegistrationState[];
 
 function pool(kind: LoadBalancerKind, drainSeconds: number): HeldBy {
   return { kind, drainMs: drainSeconds * 1_000 };
@@ -31,9 +31,25 @@ describe("how long a node is held", () => {
     ["gwlb", 3_600, 3_600],
     ["classic", 0, 10],
     ["classic", 300, 300],
+    ["unknown", 0, 350],
+    ["unknown", 3_600, 3_600],
     ["unattached", 300, 0],
   ])("%s with a delay of %i s: %i s", (kind, delay, expected) => {
     expect(holdMs(pool(kind, delay), ALLOWANCES)).toBe(expected * 1_000);
+  });
+
+  test.each<[string, Partial<HeldBy>, number]>([
+    ["whose flows may be idle for 6000 s", { flowsIdleMs: 6_000_000 }, 6_000],
+    ["whose flows may be idle for 120 s, though new ones come for longer", { flowsIdleMs: 120_000 }, 210],
+    ["whose flows move to another target", { movesFlows: true }, 210],
+    ["whose flows move to another target after a long delay", { movesFlows: true, drainMs: 600_000 }, 600],
+  ])("gwlb %s", (_, flows, expected) => {
+    expect(holdMs({ ...pool("gwlb", 0), ...flows }, ALLOWANCES)).toBe(expected * 1_000);
+  });
+
+  test("a load balancer of an unknown kind is held by the longest rule there is, whatever is configured", () => {
+    for (const longest of ["albPropagationMs", "nlbPropagationMs", "gwlbIdleMs"])
+      expect(holdMs(pool("unknown", 0), { ...ALLOWANCES, [longest]: 7_200_000 })).toBe(7_200_000);
   });
 
   test.each<[LoadBalancerKind, number]>([
@@ -41,6 +57,7 @@ describe("how long a node is held", () => {
     ["nlb", 210],
     ["gwlb", 210],
     ["classic", 10],
+    ["unknown", 210],
     ["unattached", 0],
   ])("new traffic from %s may come for %i s", (kind, expected) => {
     expect(propagationMs(kind, ALLOWANCES)).toBe(expected * 1_000);
@@ -59,6 +76,9 @@ describe("what a look means", () => {
     ["a classic load balancer's word ends its hold early", "classic", 300, {}, "absent", 10, "over"],
     ["but not before its own machines have learnt", "classic", 300, {}, "absent", 9, "wait"],
     ["classic draining is waited for even past its timeout", "classic", 60, {}, "draining", 61, "wait"],
+    ["no word about requests in flight gives them all their time", "classic", 300, {}, "unlisted", 299, "wait"],
+    ["and not a second more", "classic", 300, {}, "unlisted", 300, "over"],
+    ["unlisted after it was back is held anew", "classic", 300, BACK, "unlisted", 300, "anew"],
     ["an unattached group is over once it is confirmed", "unattached", 300, {}, "absent", 7, "over"],
     ["live shortly after is an old read", "alb", 60, { seenLeaving: false }, "live", 7, "wait"],
     ["live for long means that the call did nothing", "alb", 60, { seenLeaving: false }, "live", 20, "ignored"],

@@ -159,8 +159,28 @@ describe("what a plan says beforehand", () => {
       "30 s",
     ],
     ["a GWLB's active flows break with the node", "gwlb", {}, "long-connections", "350 s"],
+    ["a GWLB's flows move on", "gwlb", { drainMs: 5_000, movesFlows: true }, "moved-connections", "after 5 s move"],
+    ["a load balancer of an unknown kind may break anything", "unknown", {}, "long-connections", "350 s"],
   ])("what nobody can save: %s", (_, kind, pool, code, words) => {
     const [planned] = plan([registered(kind, pool)]).registrations;
     expect(planned?.unsaved).toEqual([{ code, message: expect.stringContaining(words) }]);
+  });
+
+  test("that a GWLB which resets TCP flows does so at the end of the delay, and what becomes of the others", () => {
+    const unsavedOf = (pool: PoolInput) => plan([registered("gwlb", pool)]).registrations[0]?.unsaved;
+    expect(unsavedOf({ drainMs: 60_000, resetsFlows: true, movesFlows: true })).toEqual([
+      { code: "terminated-connections", message: "TCP flows still open after 60 s are reset" },
+      { code: "moved-connections", message: "other flows still open after 60 s move to another target" },
+    ]);
+    expect(unsavedOf({ drainMs: 60_000, resetsFlows: true })).toEqual([
+      { code: "terminated-connections", message: "TCP flows still open after 60 s are reset" },
+      { code: "long-connections", message: "other flows still active after 350 s break when the node goes" },
+    ]);
+  });
+
+  test("what a pool's terms warn of, by the pool's name, and once for all of its registrations", () => {
+    const pool = { warnings: ["its delay can't be used"] };
+    const { warnings } = plan([registered("alb", pool), registered("alb", pool)]);
+    expect(warnings).toEqual([expect.stringMatching(/: its delay can't be used$/)]);
   });
 });

@@ -59,8 +59,8 @@ describe("a drain whose machine goes anyway", () => {
   });
 
   test("waits GUARD_WAIT at most, then goes on, and says so", async () => {
-    const { scene, cloud, node } = sceneOf(1);
-    const web = cloud.addPool("alb", "web", [node]);
+    const { scene, cloud, nodes } = sceneOf(2, { minHealthy: { count: 2 } });
+    const web = cloud.addPool("alb", "web", nodes);
     expect(await scene.drain("i-1")).toMatchObject({
       status: "drained",
       registrations: [{ state: "released", guard: "overridden" }],
@@ -100,8 +100,8 @@ describe("a drain whose machine goes anyway", () => {
   });
 
   test("leaves time for its hold before a timeout, too", async () => {
-    const { scene, cloud, node } = sceneOf(1);
-    const web = cloud.addPool("alb", "web", [node], { drainMs: 30_000 });
+    const { scene, cloud, nodes } = sceneOf(2, { minHealthy: { count: 2 } });
+    const web = cloud.addPool("alb", "web", nodes, { drainMs: 30_000 });
     expect(await scene.drain("i-1", { timeoutSeconds: 60 })).toMatchObject({ status: "drained" });
     expect(scene.secondsOf("deregister", web)).toEqual([25]);
   });
@@ -120,6 +120,15 @@ describe("a drain whose machine goes anyway", () => {
     expect(cloud.callsOf("deregister", web)).toEqual([]);
     expect(verdictsOf(scene)).toEqual(["waiting", "kept"]);
     expect(scene.elapsedSeconds).toBe(45);
+  });
+
+  test("keeps the last healthy target where nobody has said when the machine goes, too", async () => {
+    const { scene, cloud, node } = sceneOf(1);
+    const web = cloud.addPool("alb", "web", [node]);
+    expect(await scene.drain("i-1")).toMatchObject({ status: "drained", registrations: [{ state: "kept" }] });
+    expect(cloud.callsOf("deregister", web)).toEqual([]);
+    expect(verdictsOf(scene)).toEqual(["waiting", "kept"]);
+    expect(scene.elapsedSeconds).toBe(120);
   });
 
   test("of two that die together keeps one alone: the first may go", async () => {
@@ -147,9 +156,9 @@ describe("a drain whose machine goes anyway", () => {
     const { scene, cloud, nodes } = sceneOf(3, { waitMs: 5_000 });
     const tcp = cloud.addPool("nlb", "tcp", nodes, { isZonal: true });
     for (const { id } of nodes) cloud.zones.set(id, id === "i-1" ? "a" : "b");
-    await scene.clock.run(Promise.all([scene.ask("i-2"), scene.ask("i-1")]));
-    expect(scene.secondsOf("deregister", tcp)).toEqual([0, 5]);
-    expect(cloud.callsOf("deregister", tcp).flatMap((call) => call.nodes)).toEqual(["i-2:80", "i-1:80"]);
+    const outcomes = await scene.clock.run(Promise.all([scene.ask("i-2"), scene.ask("i-1")]));
+    expect(cloud.callsOf("deregister", tcp).flatMap((call) => call.nodes)).toEqual(["i-2:80"]);
+    expect(outcomes).toMatchObject([{ status: "drained" }, { registrations: [{ state: "kept" }] }]);
   });
 
   test("stops waiting when somebody wants no guard", async () => {
@@ -193,8 +202,8 @@ describe("a drain whose machine goes anyway", () => {
   });
 
   test("goes on at GUARD_WAIT where the pool can't be read any more while it waits", async () => {
-    const { scene, cloud, node } = sceneOf(1, { waitMs: 42_000 });
-    const web = cloud.addPool("alb", "web", [node]);
+    const { scene, cloud, nodes } = sceneOf(2, { minHealthy: { count: 2 }, waitMs: 42_000 });
+    const web = cloud.addPool("alb", "web", nodes);
     cloud.before = ({ method }, signal) =>
       method === "healthOf" && scene.elapsedSeconds > 0 ? scene.clock.sleep(600_000, signal) : undefined;
     expect(await scene.drain("i-1")).toMatchObject({ registrations: [{ guard: "overridden" }] });

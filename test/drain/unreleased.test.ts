@@ -138,9 +138,12 @@ test("after a drain that was undone, nothing is held of what is gone since", asy
   expect((await drain()).status).toBe("nothing-registered");
 });
 
-test("a ledger that can't be read stops no drain", async () => {
-  const { ledger, drain } = scene();
+test.each(["fails", "hangs"])("a ledger whose reads %s stops no drain, and no hold is forgotten", async (how) => {
+  const { cloud, ledger, drain, elapsed } = scene();
   await drain(undefined, 60_000);
-  ledger.read = () => Promise.reject(new Error("EIO"));
-  expect((await drain()).status).toBe("nothing-registered");
+  ledger.read = () => (how === "fails" ? Promise.reject(new Error("EIO")) : new Promise(() => {}));
+  cloud.addPool("alb", "web", [cloud.addNode("i-1")], { drainMs: 30_000 });
+  expect((await drain()).status).toBe("drained");
+  expect(cloud.callsOf("deregister").map(({ at }) => (at - START) / 1_000)).toEqual([0, 60]);
+  expect(elapsed()).toBe(210);
 });

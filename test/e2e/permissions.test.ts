@@ -11,6 +11,7 @@ const TAGS = [
   { "kubernetes.io/cluster/demo": "owned" },
   { "kubernetes.io/cluster/demo": "shared" },
   { "elbv2.k8s.aws/cluster": "demo" },
+  { "eks:eks-cluster-name": "demo" },
   { "ingress.k8s.aws/cluster": "demo" },
   { KubernetesCluster: "demo" },
 ] as const;
@@ -19,7 +20,7 @@ const [BY_KEY, , BY_VALUE] = TAGS;
 /** A node in a pool of every kind, and in one for each tag. */
 function everywhere(where?: Region) {
   const region = new SimulatedRegion({}, where);
-  const node = region.node();
+  const node = region.node({ interfaces: [{ privateIps: ["10.0.0.200"], branches: [{ privateIps: ["10.0.39.1"] }] }] });
   for (const [number, tags] of TAGS.entries()) region.group({ name: `tagged-${number}`, nodes: [node], tags });
   region.group({ name: "tcp", type: "network", nodes: [node], tags: BY_VALUE });
   region.group({ name: "gateway", type: "gateway", nodes: [node], tags: BY_VALUE });

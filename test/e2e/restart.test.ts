@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { LedgerEntry } from "../../src/drain/ledger.ts";
@@ -6,8 +6,9 @@ import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { Child, startService } from "../support/child-process.ts";
-import { stateDir } from "../support/ledger-entries.ts";
+import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
+import { realQueue } from "../support/real-queue.ts";
 import { VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
@@ -49,7 +50,7 @@ async function scene(more: Readonly<Record<string, string>> = {}) {
     const response = await fetch(`${url}/drain?id=${id}&wait=false&reason=upgrade&pw=${SECRET}`, { method: "POST" });
     return { response, location: response.headers.get("location") ?? "" };
   };
-  return { id, env, folder, entries, until, begin };
+  return { id, env, folder, entries, until, begin, simulator };
 }
 
 describe("with STATE_DIR", () => {
@@ -101,6 +102,31 @@ describe("with STATE_DIR", () => {
     await until("ended");
     const record = await (await fetch(`${second.url}${location}`, { headers: bearer })).json();
     expect(record).toMatchObject({ outcome: { status: "drained" } });
+  });
+
+  test("a stop while an undo is resumed and a queue is waited for is an ordinary end, and leaves the undo to the next start", async () => {
+    const { id, env, folder, entries, simulator } = await scene({ SHUTDOWN_GRACE: "0", UNDO: "true" });
+    const queue = await realQueue();
+    restrictChildren(simulator, { UNDO: "true", QUEUE: queue.url }, { for: "serve" });
+    const drain = new EntriesOf("d-0123456789", Date.now() - 60_000, id);
+    const pool = { kind: "nlb", id: "arn:gone", name: "tcp" } as const;
+    const before = [
+      drain.accepted(),
+      drain.next({ type: "found", first: 0, registrations: [{ ...registered(`${id}:30080`), pool }], elsewhere: [] }),
+      drain.deregistered(0),
+      drain.next({ type: "ended", outcome: { status: "abandoned", fates: [] } }),
+      drain.next({ type: "cancelled" }),
+    ];
+    await writeFile(join(folder, "drains.jsonl"), before.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+    // The undo waits for AWS, and the queue's poll for messages.
+    simulator.faults.add({ action: "DescribeInstances", effect: { type: "latency", ms: 60_000 } });
+    const { child } = await startService({ ...env, QUEUE: queue.url });
+    await child.line(/"undo started"/);
+    child.signal("SIGTERM");
+    const { code, stdout, stderr } = await child.finished;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain('"msg":"stopped"');
+    expect((await entries()).map(({ type }) => type)).not.toContain("undone");
   });
 
   test("a second service on the same directory does not start", async () => {

@@ -136,20 +136,34 @@ describe("the same private address in two VPCs", () => {
     "%j narrows it to one, and the other VPC is never touched",
     async (environment) => {
       const { region, here, expectForeignUntouched } = scene();
-      const outcome = await drainBy(region.engine(environment), region, "ip", IP);
+      const drainer = region.engine({ ...environment, OTHER_VPCS: "ignore" });
+      const outcome = await drainBy(drainer, region, "ip", IP);
       expect(outcome).toMatchObject({ status: "drained", node: { id: here.id } });
       expect(writes(region)).toHaveLength(2);
       expectForeignUntouched();
     },
   );
 
-  test("is deregistered in one VPC alone from what is known beforehand, too", async () => {
+  test("is reported where the other VPC's group has it, which may be a target over peering: the node is not said to be able to go", async () => {
     const { region, here, expectForeignUntouched } = scene();
-    const { drainer } = await warmEngine(region);
-    const outcome = await drainBy(drainer, region, "id", here.id);
-    expect(outcome).toMatchObject({ status: "drained", registrations: [{}, {}] });
+    const outcome = await drainBy(region.engine({ VPCID: VPC }), region, "ip", IP);
+    expect(outcome).toMatchObject({ status: "possibly-registered", node: { id: here.id } });
+    expect(outcome).toMatchObject({ elsewhere: [{ pool: { name: "pods-there" }, doubt: expect.any(String) }] });
+    expect(writes(region)).toHaveLength(2);
     expectForeignUntouched();
   });
+
+  test.each(["ignore", "search"])(
+    "is deregistered in one VPC alone from what is known beforehand, too, with OTHER_VPCS=%s",
+    async (OTHER_VPCS) => {
+      const { region, here, expectForeignUntouched } = scene();
+      const { drainer } = await warmEngine(region, { OTHER_VPCS });
+      const outcome = await drainBy(drainer, region, "id", here.id);
+      const status = OTHER_VPCS === "ignore" ? "drained" : "possibly-registered";
+      expect(outcome).toMatchObject({ status, registrations: [{}, {}] });
+      expectForeignUntouched();
+    },
+  );
 
   test("is registered again in one VPC alone, also where the report of the drain names the other one's pool", async () => {
     const { region, here, pools, foreign } = scene();
@@ -197,7 +211,7 @@ describe("another account", () => {
     const drainer = region.engine({ UNDO: "true" });
     const { registrations } = await undo(drainer, node, [{ registration, deregisteredBy: "drain" }], region);
     expect(registrations).toMatchObject([
-      { state: "failed", error: { message: expect.stringContaining("does not exist") } },
+      { state: "failed", error: { message: expect.stringContaining("no longer exists") } },
     ]);
     expect(writes(region)).toEqual([]);
   });

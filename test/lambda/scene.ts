@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { DescribeAutoScalingInstancesCommand } from "@aws-sdk/client-auto-scaling";
 import { expect } from "vitest";
@@ -19,14 +20,18 @@ interface RequestHandler {
 }
 
 interface Batch {
+  /** Of a message that is sent. */
+  readonly MessageBody?: string;
   readonly Entries?: readonly { readonly VisibilityTimeout: number }[];
 }
+
+const md5 = (text: string) => createHash("md5").update(text).digest("hex");
 
 const SECOND_MS = 1_000;
 const QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:departures";
 
 /** Two nodes behind an ALB that drains for five minutes; the first one waits for its group's hook. */
-export async function lambdaScene(environment: Readonly<Record<string, string>> = {}) {
+export async function lambdaScene(environment: Readonly<Record<string, string>> = {}, { undo = false } = {}) {
   const region = new SimulatedRegion();
   const { world, clock } = region;
   const nodes = [region.node(), region.node()] as const;
@@ -57,16 +62,17 @@ export async function lambdaScene(environment: Readonly<Record<string, string>> 
     ...ofTheRegion,
     handle: (request: SentRequest, options: object) => {
       if (!request.hostname.startsWith("sqs.")) return ofTheRegion.handle(request, options);
-      const { Entries = [] } = JSON.parse(new TextDecoder().decode(request.body)) as Batch;
+      const { Entries = [], MessageBody = "" } = JSON.parse(new TextDecoder().decode(request.body)) as Batch;
       givenBack.push(...Entries.map(({ VisibilityTimeout }) => VisibilityTimeout));
-      const body = JSON.stringify({ Successful: Entries.map((_, index) => ({ Id: String(index) })), Failed: [] });
+      const Successful = Entries.map((_, index) => ({ Id: String(index) }));
+      const body = JSON.stringify({ Successful, Failed: [], MessageId: "copy", MD5OfMessageBody: md5(MessageBody) });
       const headers = { "content-type": "application/x-amz-json-1.0" };
       return Promise.resolve({ response: { statusCode: 200, headers, body: Readable.from([Buffer.from(body)]) } });
     },
   };
   const lines: Record<string, unknown>[] = [];
   const credentials = { accessKeyId: "function", secretAccessKey: "function" };
-  const document = printedFor({ AWS_REGION: world.region }, { for: "lambda" });
+  const document = printedFor({ AWS_REGION: world.region, UNDO: String(undo) }, { for: "lambda" });
   region.simulator.access.restrict({ accessKeyId: credentials.accessKeyId, document });
   const handlers = createHandlers({
     environment: { AWS_REGION: world.region, MIN_HEALTHY: "0", QUOTA_SHARE: "100", ...environment },

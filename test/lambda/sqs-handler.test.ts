@@ -29,6 +29,36 @@ describe("a batch of a queue's messages", () => {
     expect(isWaiting()).toBe(false);
   });
 
+  test("waits in the queue while what it tells of is days ahead, and takes a copy's place when it comes again", async () => {
+    const { region, record, answer, nodes, clock, givenBack, said } = await lambdaScene();
+    const event = {
+      source: "aws.health",
+      "detail-type": "AWS Health Event",
+      detail: {
+        eventTypeCode: "AWS_EC2_INSTANCE_STOP_SCHEDULED",
+        startTime: new Date(clock.now() + 3 * 86_400_000).toUTCString(),
+        affectedEntities: [{ entityValue: nodes[0].id }],
+      },
+    };
+    await expect(answer([record(event)])).rejects.toThrow("none of the 1 messages");
+    expect(givenBack).toEqual([43_140]);
+    expect(await answer([record(event, { receives: 2 })])).toEqual({ batchItemFailures: [] });
+    expect(said()).toContain("maintenance postponed");
+    expect(region.callsOf("DeregisterTargets")).toEqual([]);
+  });
+
+  test("leaves a machine alone that runs, whatever an old message says of its state", async () => {
+    const { region, record, answer, nodes, clock } = await lambdaScene();
+    const old = {
+      source: "aws.ec2",
+      "detail-type": "EC2 Instance State-change Notification",
+      time: new Date(clock.now() - 3 * 86_400_000).toISOString(),
+      detail: { "instance-id": nodes[1].id, state: "stopped" },
+    };
+    expect(await answer([record(old)])).toEqual({ batchItemFailures: [] });
+    expect(region.callsOf("DeregisterTargets")).toEqual([]);
+  });
+
   test("has none of its messages wait for another, and names those that have to come back", async () => {
     const { record, hookEvent, answer, nodes } = await lambdaScene();
     const running = { ...hookEvent(), source: "aws.ec2", "detail-type": "EC2 Instance State-change Notification" };

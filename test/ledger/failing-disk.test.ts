@@ -1,12 +1,15 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainError } from "../../src/drain/errors.ts";
-import type { LedgerEntry } from "../../src/drain/ledger.ts";
+import { type LedgerEntry, NOTED_WITHIN_MS } from "../../src/drain/ledger.ts";
 import type { FileBounds } from "../../src/ledger/file-ledger.ts";
 import { openLedger } from "../../src/ledger/open-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
+import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FailingFiles, noSpace } from "../support/failing-files.ts";
+import { FakeCloud } from "../support/fake-cloud.ts";
 import { EntriesOf, stateDir } from "../support/ledger-entries.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -170,6 +173,56 @@ test("those who gather while the disk is busy share one fdatasync, and steps cos
   for (const drain of drains) ledger.note(drain.deregistered(0));
   await onDisk(ledger.noted());
   expect(files.done.filter((operation) => operation === "datasync")).toHaveLength(shared);
+});
+
+describe.each(["hangs", "fails"] as const)("a disk whose reads %s", (how) => {
+  /** A drainer whose last drains have ended short, so that its next one has to know what they held. */
+  async function afterShortDrains(count: number) {
+    const { clock, files, ledger, onDisk } = await scene();
+    const cloud = new FakeCloud(clock);
+    const node = cloud.addNode("i-1");
+    cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
+    const drainer = new Drainer({ cloud, clock, ledger, times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000 } });
+    const drain = (more: { readonly timeoutMs?: number; readonly deadline?: number } = {}) =>
+      clock.run(drainer.drain({ node: { by: "id", value: "i-1" }, dryRun: false, ...more }, never));
+    for (let times = 0; times < count; times += 1)
+      expect((await drain({ timeoutMs: 1_000 })).status).toBe("deadline-passed");
+    await onDisk(ledger.noted());
+    const reads = { begun: 0 };
+    files.before = (operation) => {
+      if (operation !== "read" && operation !== "stat") return;
+      reads.begun += 1;
+      if (how === "hangs") return new Promise(() => {});
+      throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
+    };
+    cloud.addPool("alb", "web", [node], { drainMs: 30_000 });
+    return { clock, cloud, ledger, drain, reads };
+  }
+
+  test.each([1, 20, 50])(
+    "delays no deregistration after %s drains that ended short, and no hold is forgotten",
+    async (count) => {
+      const { clock, cloud, drain, reads } = await afterShortDrains(count);
+      const begun = clock.now();
+      expect((await drain({ deadline: begun + 600_000 })).status).toBe("drained");
+      const [first, ...more] = cloud.callsOf("deregister").map(({ at }) => at);
+      // What was found is noted first, for which it waits a quarter of a second at most.
+      expect(more.map((at) => at - begun).every((ms) => ms <= NOTED_WITHIN_MS)).toBe(true);
+      expect(more).toHaveLength(1);
+      const heldMs = clock.now() - (first ?? 0);
+      expect(heldMs).toBeGreaterThanOrEqual(210_000);
+      expect(heldMs).toBeLessThanOrEqual(211_000);
+      expect(reads.begun).toBe(0);
+    },
+  );
+
+  test("is told to those who want to read a drain, within five seconds", async () => {
+    const { clock, ledger } = await afterShortDrains(1);
+    const [{ drain } = { drain: "" }] = ledger.list(1);
+    const begun = clock.now();
+    await expect(clock.run(ledger.read(drain, never))).rejects.toMatchObject({ code: "ledger-unavailable" });
+    expect(clock.now() - begun).toBe(how === "hangs" ? 5_000 : 0);
+  });
 });
 
 describe("the file stays small", () => {

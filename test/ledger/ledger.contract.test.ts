@@ -1,9 +1,10 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { SystemClock } from "../../src/drain/clock.ts";
+import { keyOf } from "../../src/drain/cloud-provider.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { openLedger } from "../../src/ledger/open-ledger.ts";
-import { EntriesOf, stateDir } from "../support/ledger-entries.ts";
+import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
 import { never } from "../support/simulated-region.ts";
 
 interface Bounds {
@@ -73,6 +74,59 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
       ["d-1", "drained"],
     ]);
     expect(ledger.listOf("i-3")).toEqual([]);
+  });
+
+  test("remembers at once what a drain was still holding when it ended, until an undo has registered it again", async () => {
+    const ledger = await make();
+    const drain = new EntriesOf("d-1", 10_000_000);
+    const fate = { heldMs: 60, holdMs: 210_000, newTrafficStopped: false, cameBack: 1, deregistered: true };
+    const steps = [
+      drain.accepted(),
+      drain.found("i-1:80", "i-1:81", "i-1:82"),
+      drain.deregistered(0, 1, 2),
+      drain.next({
+        type: "ended",
+        outcome: {
+          status: "abandoned",
+          fates: [
+            { ...fate, of: 0, state: "holding" },
+            { ...fate, of: 1, state: "released" },
+            { ...fate, of: 2, state: "holding" },
+          ],
+        },
+      }),
+    ];
+    for (const entry of steps) ledger.note(entry);
+    const [memory] = ledger.remembered("i-0123456789abcdef0");
+    const at = 10_000_004;
+    const held = { heldSince: at - 60, holdMs: 210_000, cameBack: 1 };
+    expect(memory).toMatchObject({ drain: "d-1", end: { at, status: "abandoned" }, hasSearched: false });
+    expect(memory?.held).toEqual([
+      { ...held, registration: registered("i-1:80") },
+      { ...held, registration: registered("i-1:82") },
+    ]);
+    ledger.note(drain.next({ type: "registered", of: [2] }));
+    expect(memory?.registeredAgain).toEqual([keyOf(registered("i-1:82"))]);
+    expect(ledger.remembered("i-1")).toEqual([]);
+    // An hour later every hold is over.
+    const later = new EntriesOf("d-2", at + 3_600_000);
+    for (const entry of later.whole()) ledger.note(entry);
+    expect(memory?.held).toEqual([]);
+  });
+
+  test("remembers whether a drain had asked every pool, and whose first try it was", async () => {
+    const ledger = await make();
+    const asked = (event: string, firstTriedAt?: number) => {
+      const more = firstTriedAt === undefined ? {} : { firstTriedAt };
+      return { type: "joined", request: { askedAt: 1, asker: { via: "spot-interruption", event }, ...more } } as const;
+    };
+    const drain = new EntriesOf("d-1");
+    for (const entry of [drain.accepted(), drain.next(asked("e-1")), drain.next(asked("e-2", 5))]) ledger.note(entry);
+    const [memory] = ledger.remembered("i-0123456789abcdef0");
+    expect([memory?.hasSearched, memory?.firstTries]).toEqual([false, ["e-1"]]);
+    const limit = { reason: "timeout", at: 1 } as const;
+    ledger.note(drain.next({ type: "planned", longestHoldMs: 1, limit, warnings: [] }));
+    expect(memory?.hasSearched).toBe(true);
   });
 
   test("hands out whole what has not ended, an interrupted drain too, the oldest first", async () => {

@@ -142,10 +142,6 @@ function keptIsTheLast(model: ModelCase, { event, life }: HeardEvent): void {
   const { pool: of, target: name } = event.registration;
   const drain = model.drains.all.get(event.drainId);
   assert(drain !== undefined);
-  assert(
-    drain.requests.some(({ deadline }) => deadline !== undefined),
-    `${name} is kept, and nobody knows until when`,
-  );
   const pool = world.poolOf(of.id);
   const zoneOf = (target: WorldTarget) => (pool.isZonal ? world.zoneOf(target) : undefined);
   const own = [...drain.found.values()].filter((one) => one.pool.id === of.id);

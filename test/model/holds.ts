@@ -14,6 +14,7 @@ function heldMs({ kind, delayMs }: WorldPool): number {
     nlb: Math.max(delayMs, nlbPropagationMs),
     gwlb: Math.max(delayMs, gwlbIdleMs),
     classic: classicMinimumMs,
+    unknown: Math.max(delayMs, albPropagationMs, nlbPropagationMs, gwlbIdleMs),
     unattached: 0,
   }[kind];
 }

@@ -212,6 +212,11 @@ export class ModelCloud implements CloudProvider {
     });
   }
 
+  /** No machine of the model stops and starts. */
+  async findRunning(): Promise<ReadonlySet<string>> {
+    return new Set();
+  }
+
   /** `answer` is made when the call reaches the cloud; it gets the moment that it is to show. */
   async #call<T>(method: Method, by: CallFor, pool: WorldPool | undefined, answer: (at: number) => T): Promise<T> {
     const { wire, clock, calls } = this.#options;

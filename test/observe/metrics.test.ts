@@ -54,12 +54,11 @@ describe("the metrics", () => {
     expect(await value(metrics, 'drain_duration_seconds_sum{outcome="refused"}')).toBeUndefined();
     await clock.run(ask());
     expect(await value(metrics, 'guarded_registrations_total{verdict="waiting"}')).toBe(1);
-    expect(await value(metrics, 'guarded_registrations_total{verdict="overridden"}')).toBe(1);
-    await clock.run(ask(120));
-    expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBeUndefined();
+    expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBe(1);
+    expect(await value(metrics, 'guarded_registrations_total{verdict="overridden"}')).toBeUndefined();
     cloud.addPool("alb", "api", [node], { drainMs: 30_000 });
     await clock.run(ask(120));
-    expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBe(1);
+    expect(await value(metrics, 'guarded_registrations_total{verdict="kept"}')).toBe(3);
     expect(await value(metrics, "drains_running")).toBe(0);
     expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
   });
@@ -143,7 +142,8 @@ describe("the metrics", () => {
     metrics.countWithoutDrain(await clock.run(ask("i-1")));
     metrics.countWithoutDrain(await clock.run(ask("i-unknown")));
     cloud.before = () => clock.sleep(600_000, never);
-    metrics.countWithoutDrain(await clock.run(ask("i-1", { deadline: clock.now() + 60_000 })));
+    const deadline = clock.now() + 60_000;
+    metrics.countWithoutDrain(await clock.run(ask("i-2", { deadline })), deadline);
     expect(await value(metrics, 'drains_total{outcome="drained"}')).toBe(1);
     expect(await value(metrics, 'drains_total{outcome="failed"}')).toBe(1);
     expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
@@ -160,11 +160,42 @@ describe("the metrics", () => {
     expect(await value(metrics, 'drains_total{outcome="deadline-passed"}')).toBe(1);
   });
 
-  test("tell how much time was left before a deadline", async () => {
+  test.each([
+    ["its own", [{ at: 0, deadlineSeconds: 120 }], 60],
+    ["one that is far off, and not what limits the drain", [{ at: 0, deadlineSeconds: 600 }], 540],
+    ["one that came with a request that joined it", [{ at: 0 }, { at: 20, deadlineSeconds: 100 }], 60],
+  ] as const)("tell how much time was left before a drain's deadline: %s", async (_, requests, left) => {
     const { clock, cloud, metrics, node, ask } = scene();
     cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
-    await clock.run(ask(120));
-    expect(await value(metrics, "deadline_margin_seconds_sum")).toBe(50);
+    const drains: Promise<unknown>[] = [];
+    for (const { at, ...given } of requests) {
+      await clock.advance(at * 1_000);
+      drains.push(ask("deadlineSeconds" in given ? given.deadlineSeconds : undefined));
+    }
+    await clock.run(Promise.all(drains));
+    expect(clock.elapsedMs).toBe(60_000);
+    expect(await value(metrics, "deadline_margin_seconds_sum")).toBe(left);
+    expect(await value(metrics, "deadline_margin_seconds_count")).toBe(1);
+  });
+
+  test("show no registration as held that has to be deregistered again", async () => {
+    const { clock, cloud, metrics, node, ask } = scene();
+    const web = cloud.addPool("alb", "web", [node], { drainMs: 60_000 });
+    const drain = ask();
+    await clock.advance(10_000);
+    let refuses = true;
+    cloud.before = async ({ method }) => {
+      if (method === "deregister" && refuses) await clock.sleep(15_000, never);
+    };
+    cloud.addRegistration(web, node);
+    await clock.advance(55_000);
+    refuses = false;
+    expect(await value(metrics, 'deregistrations_repeated_total{because="back"}')).toBe(1);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
+    await clock.advance(20_000);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(1);
+    await clock.run(drain);
+    expect(await value(metrics, 'registrations_draining{kind="alb"}')).toBe(0);
   });
 
   test("count what had to be deregistered again", async () => {

@@ -105,7 +105,7 @@ test("leaves out pools that cannot hold the node: of other VPCs, of functions, o
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "far", nodes: [node], vpcId: OTHER_VPC });
-  region.group({ name: "far-ip", nodes: [node], vpcId: OTHER_VPC, targetType: "ip" });
+  plainGroup(region, "far-unattached", { nodes: [{ id: node.privateIp }], vpcId: OTHER_VPC, targetType: "ip" });
   region.classic({ name: "far-classic", nodes: [node], vpcId: OTHER_VPC });
   for (const targetType of ["lambda", "alb"] as const) {
     const { arn: id } = plainGroup(region, `of-${targetType}`, { targetType });
@@ -241,7 +241,7 @@ function plainGroup(
   input: {
     readonly vpcId?: string;
     readonly nodes?: readonly Pick<Target, "id">[];
-    readonly targetType?: "instance" | "lambda" | "alb";
+    readonly targetType?: "instance" | "ip" | "lambda" | "alb";
   },
 ): TargetGroup {
   const { vpcId = VPC, nodes = [], targetType = "instance" } = input;

@@ -37,8 +37,9 @@ const outOf = (reason: "deadline" | "timeout"): DrainOutcome => ({
 });
 
 /** A watch on virtual time, whose deliveries are taken as they come. */
-async function watched({ dryRun = false, heedsRecommendations = false } = {}) {
+async function watched({ dryRun = false, heedsRecommendations = false, bootedMs = -86_400_000 } = {}) {
   const clock = new VirtualClock();
+  const bootedAt = clock.now() + bootedMs;
   const imds = new InstanceMetadataServer(clock, { instanceId: ID });
   const heard: MetadataEvent[] = [];
   const watch = new MetadataWatch({
@@ -46,6 +47,8 @@ async function watched({ dryRun = false, heedsRecommendations = false } = {}) {
     clock,
     intervalMs: INTERVAL_MS,
     heedsRecommendations,
+    maintenanceLeadMs: 3_900_000,
+    bootedAt: () => bootedAt,
     onEvent: (event) => heard.push(event),
   });
   const undone: string[] = [];
@@ -206,6 +209,71 @@ describe("a notice in instance metadata", () => {
   });
 });
 
+describe("a notice that is none", () => {
+  const MINUTE_MS = 60_000;
+
+  test("of a reboot that has happened: the machine was booted since", async () => {
+    const { clock, imds, deliveries, types } = await watched({ bootedMs: -2 * MINUTE_MS });
+    imds.bodies.set(MAINTENANCE, maintenance(-3 * MINUTE_MS, clock));
+    await clock.advance(10 * MINUTE_MS);
+    expect([deliveries.length, types()]).toEqual([0, ["over"]]);
+  });
+
+  test("of a reboot that is still to happen is one: the machine was booted before", async () => {
+    const { clock, imds, deliveries } = await watched({ bootedMs: -4 * MINUTE_MS });
+    imds.bodies.set(MAINTENANCE, maintenance(-3 * MINUTE_MS, clock));
+    await clock.advance(MINUTE_MS);
+    expect(deliveries).toHaveLength(1);
+  });
+
+  test("of a reboot that is overdue for more than five minutes", async () => {
+    const { clock, imds, deliveries, types } = await watched();
+    imds.bodies.set(MAINTENANCE, maintenance(-10 * MINUTE_MS, clock));
+    await clock.advance(10 * MINUTE_MS);
+    expect([deliveries.length, types()]).toEqual([0, ["over"]]);
+  });
+
+  test.each(["instance-retirement", "instance-stop"])("never of an overdue %s: it is drained for", async (Code) => {
+    const { clock, imds, deliveries } = await watched({ bootedMs: -MINUTE_MS });
+    imds.bodies.set(MAINTENANCE, maintenance(-60 * MINUTE_MS, clock, { Code }));
+    await clock.advance(MINUTE_MS);
+    expect(deliveries).toHaveLength(1);
+    expect(deliveries[0]?.request).not.toHaveProperty("deadline");
+  });
+});
+
+describe("a notice whose time moves as time does", () => {
+  test("is one notice, told and drained for once, by its first time", async () => {
+    const { clock, imds, deliveries, types } = await watched();
+    const first = clock.now();
+    for (let reading = 0; reading < 20; reading += 1) {
+      imds.bodies.set(SPOT, spot(new Date(clock.now() + 120_000).toISOString()));
+      await clock.advance(INTERVAL_MS);
+    }
+    expect(types()).toEqual(["noticed"]);
+    expect(deliveries.map(({ request }) => request.deadline)).toEqual([first + 120_000]);
+  });
+
+  test("of maintenance is drained for before its first time", async () => {
+    const { clock, imds, deliveries, types } = await watched();
+    const aheadMs = 4_000_000;
+    for (let reading = 0; reading < 30; reading += 1) {
+      imds.bodies.set(MAINTENANCE, maintenance(aheadMs, clock));
+      await clock.advance(INTERVAL_MS);
+    }
+    expect([types(), deliveries.length]).toEqual([["noticed"], 1]);
+  });
+
+  test("is told anew where it is put off", async () => {
+    const { clock, imds, types } = await watched();
+    for (const aheadMs of [9_000_000, 18_000_000]) {
+      imds.bodies.set(MAINTENANCE, maintenance(aheadMs, clock));
+      await clock.advance(2 * INTERVAL_MS);
+    }
+    expect(types()).toEqual(["noticed", "noticed"]);
+  });
+});
+
 describe("the watch of instance metadata", () => {
   test("tells once of a body that it can't understand, reads on, and hears of everything else meanwhile", async () => {
     const { clock, imds, deliveries, heard, at } = await watched();
@@ -264,6 +332,8 @@ describe("the watch of instance metadata", () => {
       clock,
       heedsRecommendations: false,
       intervalMs: 1_000,
+      maintenanceLeadMs: 3_900_000,
+      bootedAt: () => 0,
       onEvent: (event) => heard.push(event),
     });
     const identity = watch.identity(newAbort().signal);

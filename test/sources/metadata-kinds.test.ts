@@ -46,6 +46,7 @@ describe("of this machine's departure", () => {
           ...IDENTITY,
           deadline: Date.UTC(2019, 0, 21, 9, 0, 43),
           eventId: "instance-event-0d59937288b749b32",
+          ...(/reboot|maintenance/.test(Code) ? { reboots: true } : {}),
           reason: `scheduled maintenance: ${Code}`,
         },
       ]);
@@ -65,6 +66,8 @@ describe("of this machine's departure", () => {
 
   test.each([
     ["Terminated", true],
+    ["Terminating:Retained", true],
+    ["Warmed:Terminating:Retained", true],
     ["Warmed:Stopped", true],
     ["Warmed:Hibernated\n", true],
     ["InService", false],
@@ -84,6 +87,46 @@ test("the identity document says which machine it is, and where", () => {
   );
 });
 
+describe("maintenance is judged item by item", () => {
+  const ONE = { kind: "scheduled-change", ...IDENTITY, reboots: true, reason: "scheduled maintenance: system-reboot" };
+
+  test("one that can't be read hides no other, and is told of", () => {
+    const body = JSON.stringify([{ Description: "x" }, "x", MAINTENANCE, { ...MAINTENANCE, NotBefore: "soon" }]);
+    expect(scheduledMaintenance.read(body, IDENTITY)).toMatchObject({
+      reading: "announced",
+      announcements: [{ eventId: MAINTENANCE.EventId }],
+      problems: [
+        "the body[1] is a text, not an object",
+        "the body[0].Code is missing",
+        "the body[3].NotBefore is 'soon', not a time",
+      ],
+    });
+  });
+
+  test("one without a state or an id is announced, for neither is needed", () => {
+    expect(read(scheduledMaintenance, '[{"Code":"system-reboot"}]')).toEqual([ONE]);
+    expect(read(scheduledMaintenance, '[{"Code":"system-reboot","State":"active"}]')).toEqual([ONE]);
+  });
+
+  test("a code that AWS may add counts by what it speaks of", () => {
+    const termination = JSON.stringify([{ ...MAINTENANCE, Code: "instance-termination" }]);
+    expect(read(scheduledMaintenance, termination)).toMatchObject([{ kind: "scheduled-change" }]);
+    expect(read(scheduledMaintenance, JSON.stringify([{ ...MAINTENANCE, Code: "instance-network" }]))).toEqual([]);
+  });
+
+  test("where none can be read, nobody knows whether there is some", () => {
+    expect(scheduledMaintenance.read('["x"]', IDENTITY)).toEqual({
+      reading: "malformed",
+      problem: "the body[0] is a text, not an object",
+    });
+  });
+});
+
+test("a machine whose root volume is replaced comes back", () => {
+  expect(read(targetLifecycleState, "RootVolumeReplaced")).toMatchObject([{ returns: true }]);
+  expect(read(targetLifecycleState, "Terminated")[0]).not.toHaveProperty("returns");
+});
+
 describe("what can't be understood is malformed, and the problem names it in one short line:", () => {
   const spot = (body: string) => spotAction.read(body, IDENTITY);
   const maintenance = (body: string) => scheduledMaintenance.read(body, IDENTITY);
@@ -97,9 +140,6 @@ describe("what can't be understood is malformed, and the problem names it in one
     ["a time that is none", spot, '{"action":"stop","time":"soon"}', /^time is 'soon', not a time$/],
     ["an escape sequence", spot, '{"action":"\\u001b[31m"}', /^action is '\?\[31m', not 1 to 255 printable/],
     ["an object in place of a list", maintenance, "{}", /^the body is an object, not a list$/],
-    ["a text in the list", maintenance, '["x"]', /^the body\[0\] is a text, not an object$/],
-    ["maintenance without a state", maintenance, '[{"Code":"system-reboot"}]', /^the body\[0\]\.State is missing$/],
-    ["maintenance without an id", maintenance, '[{"Code":"system-reboot","State":"active"}]', /EventId is missing$/],
     ["a page as state", state, "<html>", /^the body is '<html>', not a lifecycle state$/],
     ["a state without end", state, "x".repeat(100_000), /^the body is 'x{80}…', not a lifecycle state$/],
     ["an identity without an id", readIdentity, "{}", /^instanceId is missing$/],

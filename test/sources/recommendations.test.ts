@@ -51,13 +51,20 @@ describe("a node that was taken out on a recommendation", () => {
   });
 
   test("is recommended again: the wait begins anew, and ends once", async () => {
-    const { clock, recommendations, undone } = scene();
+    const { clock, recommendations, undone, told } = scene();
     const first = recommendations.drainEnded(TAKEN, never);
     await clock.advance(20 * MINUTE_MS);
     const second = recommendations.drainEnded(TAKEN, never);
     await clock.run(Promise.all([first, second]));
     expect(clock.elapsedMs).toBe(50 * MINUTE_MS);
     expect(undone).toEqual(["i-1"]);
+    // No departure has followed: neither is said to have.
+    expect(told()).toEqual([
+      "awaiting-departure",
+      "awaiting-departure",
+      "recommended-again",
+      "recommendation-withdrawn",
+    ]);
   });
 
   test("stays out when its departure was announced while it was drained", async () => {

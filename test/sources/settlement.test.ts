@@ -27,6 +27,7 @@ type Row = readonly [
 const ROWS: readonly Row[] = [
   ["a node that was drained", { ...ended, status: "drained" }, "delete, continue"],
   ["a node that was registered nowhere", { ...ended, status: "nothing-registered" }, "delete, continue"],
+  ["a node that may still be registered", { ...ended, status: "possibly-registered" }, "leave, untouched"],
   ["a machine that has gone", { status: "instance-gone", message: "gone" }, "delete, continue"],
   ["an instance that nobody knows", failed("node-not-found"), "delete, continue"],
   ["a deadline that came first", late("deadline"), "delete, continue"],

@@ -78,6 +78,7 @@ function scene(
     hooks,
     read,
     foreign: "release",
+    maintenanceLeadMs: 3_900_000,
     dryRun: false,
     observers: [(event) => events.push(event)],
     abandon: abandon.signal,
@@ -428,12 +429,20 @@ describe("a deadline", () => {
     expect(await deadlineOf(-48 * HOUR_MS)).toBeNaN();
   });
 
-  test("of maintenance that has passed is none either, and nothing is drained for it", async () => {
+  test("of a reboot that has passed is none either, and nothing is drained for it", async () => {
     const { clock, queue, asked, told } = scene();
-    const id = queue.put(body(spot(1, { kind: "scheduled-change", deadline: clock.now() - HOUR_MS })));
+    const id = queue.put(body(spot(1, { kind: "scheduled-change", reboots: true, deadline: clock.now() - HOUR_MS })));
     await clock.advance(SECOND_MS);
     expect({ asked, isThere: queue.has(id) }).toEqual({ asked: [], isThere: false });
     expect(told("nothing-asked")).toHaveLength(1);
+  });
+
+  test("of a stop or a retirement that is overdue is none, and it is drained for while the machine runs", async () => {
+    const { clock, queue, asked } = scene();
+    queue.put(body(spot(1, { kind: "scheduled-change", deadline: clock.now() - HOUR_MS })));
+    await clock.advance(SECOND_MS);
+    expect(asked).toMatchObject([{ request: { holdsWhile: { machine: "runs" } } }]);
+    expect(asked[0]?.request).not.toHaveProperty("deadline");
   });
 
   test.each([

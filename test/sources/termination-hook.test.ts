@@ -61,7 +61,10 @@ async function scene(options: { readonly ownDelaySeconds?: number; readonly acti
     send: async ({ path: url, ...request }) =>
       metadata.answer({ ...request, url }) ?? Promise.reject(new Error("switched off")),
   });
-  const watch = new MetadataWatch({ client, heedsRecommendations: false, clock, intervalMs: 2_000, onEvent: () => {} });
+  const watch = new MetadataWatch({
+    ...{ client, heedsRecommendations: false, clock, intervalMs: 2_000, maintenanceLeadMs: 3_900_000 },
+    ...{ bootedAt: () => 0, onEvent: () => {} },
+  });
   const source = new InstanceMetadata({
     watch,
     identity: await clock.run(watch.identity(stop.signal)),

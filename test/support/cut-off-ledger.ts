@@ -19,6 +19,7 @@ export function cutOff(ledger: Ledger, dead: AbortSignal, onEntry: (entry: Ledge
     list: (max) => ledger.list(max),
     listOf: (nodeId) => ledger.listOf(nodeId),
     read: (drain, signal) => ledger.read(drain, signal),
+    remembered: (nodeId) => ledger.remembered(nodeId),
     follow: (drain, heard) => ledger.follow(drain, heard),
     unfinished: (signal) => ledger.unfinished(signal),
   };

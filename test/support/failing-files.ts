@@ -1,7 +1,7 @@
 import * as fs from "node:fs/promises";
 import type { Files, Handle } from "../../src/ledger/ledger-file.ts";
 
-type Operation = "open" | "write" | "datasync" | "truncate" | "sync" | "rename" | "copyFile";
+type Operation = "open" | "read" | "stat" | "write" | "datasync" | "truncate" | "sync" | "rename" | "copyFile";
 
 export function noSpace(): Error {
   return Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
@@ -20,8 +20,14 @@ export class FailingFiles implements Files {
     const handle = await fs.open(path, flags, mode);
     const files = this;
     return {
-      read: handle.read.bind(handle),
-      stat: handle.stat.bind(handle),
+      async read(...args: unknown[]) {
+        await files.#pass("read", path);
+        return handle.read(...(args as Parameters<typeof handle.read>));
+      },
+      async stat() {
+        await files.#pass("stat", path);
+        return handle.stat();
+      },
       close: handle.close.bind(handle),
       async write(...args: unknown[]) {
         const [bytes, offset, , at] = args as [Buffer, number, number, number];

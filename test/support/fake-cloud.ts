@@ -25,7 +25,8 @@ export interface FakeCall {
     | "deregister"
     | "register"
     | "observe"
-    | "findTerminated";
+    | "findTerminated"
+    | "findRunning";
   readonly pool?: string;
   readonly nodes?: readonly string[];
   /** Milliseconds since the epoch. */
@@ -48,6 +49,8 @@ interface FakeRegistration {
 export class FakeCloud implements CloudProvider {
   readonly calls: FakeCall[] = [];
   readonly terminated = new Set<string>();
+  /** Machines that are stopped; they start again once they are taken out. */
+  readonly stopped = new Set<string>();
   readonly recalled = new Map<string, Node>();
   /** Keys of registrations whose address another machine has taken over. */
   readonly movedAway = new Set<string>();
@@ -123,7 +126,7 @@ export class FakeCloud implements CloudProvider {
     const node = [...this.#nodes.values()].find(({ id, name, addresses }) => [id, name, ...addresses].includes(value));
     if (node === undefined) throw new DrainError("node-not-found", `no live instance has ${value}`);
     if (this.terminated.has(node.id)) throw new DrainError("instance-gone", `${value} is terminated`);
-    return node;
+    return this.stopped.has(node.id) ? { ...node, isOff: true } : node;
   }
 
   async *findRegistrations(node: Node, { signal }: CallFor): AsyncGenerator<FoundRegistrations> {
@@ -230,6 +233,11 @@ export class FakeCloud implements CloudProvider {
   async findTerminated(nodes: readonly Node[], { signal }: CallFor): Promise<ReadonlySet<string>> {
     await this.#record({ method: "findTerminated", nodes: nodes.map(({ id }) => id) }, signal);
     return new Set(nodes.filter(({ id }) => this.terminated.has(id)).map(({ id }) => id));
+  }
+
+  async findRunning(nodes: readonly Node[], { signal }: CallFor): Promise<ReadonlySet<string>> {
+    await this.#record({ method: "findRunning", nodes: nodes.map(({ id }) => id) }, signal);
+    return new Set(nodes.filter(({ id }) => !this.terminated.has(id) && !this.stopped.has(id)).map(({ id }) => id));
   }
 
   #health(pool: Pool): PoolHealth {

@@ -49,11 +49,12 @@ export class FakeQueue {
     this.#clock = clock;
   }
 
-  put(body: string): string {
+  /** `delaySeconds`: nobody receives it before. */
+  put(body: string, delaySeconds = 0): string {
     const now = this.#clock.now();
     const id = `m-${this.#messages.size + 1}-${Math.round(this.#clock.elapsedMs)}`;
     const fresh = { receives: 0, firstReceivedAt: undefined, receivedAt: 0 };
-    this.#messages.set(id, { id, body, sentAt: now, visibleAt: now, ...fresh });
+    this.#messages.set(id, { id, body, sentAt: now, visibleAt: now + delaySeconds * 1_000, ...fresh });
     this.#arrived.abort();
     this.#arrived = newAbort();
     return id;
@@ -68,6 +69,16 @@ export class FakeQueue {
   /** Messages that are not deleted. */
   get size(): number {
     return this.#messages.size;
+  }
+
+  /** How often each message was received. */
+  received(): readonly number[] {
+    return [...this.#messages.values()].map(({ receives }) => receives);
+  }
+
+  /** How old the oldest message is. */
+  oldestMs(): number {
+    return this.#clock.now() - Math.min(...[...this.#messages.values()].map(({ sentAt }) => sentAt));
   }
 
   has(id: string): boolean {
@@ -88,6 +99,8 @@ export class FakeQueue {
     const answer = this.intercept(call);
     if (answer !== undefined) return answer;
     if (name === "ReceiveMessage") return this.#receive(input, signal);
+    if (name === "SendMessage")
+      return { MessageId: this.put(String(input["MessageBody"]), Number(input["DelaySeconds"] ?? 0)) };
     if (name === "GetQueueUrl") return { QueueUrl: "http://127.0.0.1/000000000000/found" };
     const entries = input.Entries ?? [];
     const results = entries.map((entry) => this.#settle(name, entry));

@@ -49,11 +49,13 @@ export class ProviderCalls {
   async findRegistrations(node: Node, signal: AbortSignal): Promise<FoundRegistrations> {
     const registrations: Registration[] = [];
     const elsewhere: Registration[] = [];
+    const warnings: string[] = [];
     for await (const found of this.provider.findRegistrations(node, forNobody(signal))) {
       registrations.push(...found.registrations);
       elsewhere.push(...found.elsewhere);
+      if (found.warning !== undefined) warnings.push(found.warning);
     }
-    return { registrations, elsewhere };
+    return { registrations, elsewhere, ...(warnings.length > 0 && { warning: warnings.join("; ") }) };
   }
 
   knownHealth(pool: Pool): PoolHealth | undefined {
@@ -111,5 +113,9 @@ export class ProviderCalls {
 
   findTerminated(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     return this.provider.findTerminated(nodes, forNobody(signal));
+  }
+
+  findRunning(nodes: readonly Node[], signal: AbortSignal): Promise<ReadonlySet<string>> {
+    return this.provider.findRunning(nodes, forNobody(signal));
   }
 }

@@ -82,9 +82,14 @@ export class SimulatedRegion {
     readonly vpcId?: string;
     readonly tags?: Readonly<Record<string, string>>;
     readonly connectionTermination?: boolean;
+    /** Default: HTTP, TCP or GENEVE, by the type. */
+    readonly protocol?: string;
+    /** The listener's. Absent: AWS's default. */
+    readonly idleTimeoutSeconds?: number;
   }): TargetGroup {
     const { name, type = "application", nodes = [], port = 30080, delaySeconds = 300, vpcId = VPC } = input;
-    const protocol = type === "application" ? "HTTP" : type === "network" ? "TCP" : "GENEVE";
+    const byType = type === "application" ? "HTTP" : type === "network" ? "TCP" : "GENEVE";
+    const { protocol = byType, idleTimeoutSeconds } = input;
     const targetType = input.targetType ?? "instance";
     const group = this.world.addTargetGroup({ name, vpcId, protocol, port, targetType });
     group.attributes.set("deregistration_delay.timeout_seconds", String(delaySeconds));
@@ -98,6 +103,7 @@ export class SimulatedRegion {
       protocol,
       port: 80,
       defaultActions: [{ type: "forward", groups: [{ arn: group.arn, weight: 1 }] }],
+      ...(idleTimeoutSeconds === undefined ? {} : { idleTimeoutSeconds }),
     });
     for (const node of nodes) {
       this.world.registerTarget(group, { id: targetType === "ip" ? node.privateIp : node.id }, { settled: true });

@@ -92,7 +92,7 @@ export class WireQueue {
     }
     this.carriesOut(name);
     const answer = await this.queue.answer(name, input, signal);
-    const body = JSON.stringify(withDigests(answer));
+    const body = JSON.stringify(withDigests(answer, input));
     switch (fault?.type) {
       case undefined:
         return { status: 200, body };
@@ -116,10 +116,11 @@ export class WireQueue {
 }
 
 /** The SDK checks each body against its digest. */
-function withDigests(answer: unknown): unknown {
+function withDigests(answer: unknown, { MessageBody }: Readonly<Record<string, unknown>>): unknown {
+  const digest = (text: string) => createHash("md5").update(text).digest("hex");
+  if (typeof MessageBody === "string") return { ...(answer as object), MD5OfMessageBody: digest(MessageBody) };
   const { Messages } = answer as { readonly Messages?: readonly { readonly Body: string }[] };
   if (Messages === undefined) return answer;
-  const digest = (text: string) => createHash("md5").update(text).digest("hex");
   return { Messages: Messages.map((message) => ({ ...message, MD5OfBody: digest(message.Body) })) };
 }
 

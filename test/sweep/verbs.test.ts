@@ -25,7 +25,6 @@ const nodeRows = (verb: string): readonly Row[] => [
   row("an empty node", [verb, ""], 2, /'' is not a node name: give one such as ip-/),
   row("a blank node", [verb, "  "], 2, /' {2}' is not a node name/),
   row("a malformed id", [verb, "i-abcdefg"], 2, /'i-abcdefg' is not an instance id: give one such as i-/),
-  row("an id in the wrong case", [verb, ID.toUpperCase()], 1, /no live instance .* has the name I-0123456789ABCDEF0/),
   row("a malformed address", [verb, "10.0.1.999"], 2, /'10\.0\.1\.999' is not an IP address: give one such as 10\./),
   row("a malformed name", [verb, "under_score"], 2, /'under_score' is not a node name/),
   row("a name of another script", [verb, "größe"], 2, /'größe' is not a node name/),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Registration } from "../../src/drain/cloud-provider.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import { DRAINED, ID, NODE, SECRET, webApp } from "../support/web-app.ts";
@@ -58,10 +59,15 @@ test("the secret never shows up in what is told to the log, nor does the query",
 describe("every outcome has its status", () => {
   const failed = (error: DrainError): DrainOutcome => ({ status: "failed", error, registrations: [] });
   const ended = { drainId: "d-1", node: NODE };
+  const DOUBTFUL: Registration = {
+    ...{ pool: { kind: "alb", id: "arn", name: "hub" }, target: "10.0.0.1:8080", state: "live" },
+    ...{ detail: "healthy", isHealthy: true, doubt: "AWS lists it with the zone eu-west-1a" },
+  };
   const cases: [DrainOutcome, number][] = [
     [DRAINED, 200],
     [{ status: "nothing-registered", ...ended, elsewhere: [] }, 200],
     [{ status: "instance-gone", message: "terminated" }, 200],
+    [{ status: "possibly-registered", ...ended, registrations: [], elsewhere: [DOUBTFUL] }, 409],
     [
       { status: "deadline-passed", searched: true, ...ended, limit: { reason: "timeout", at: 0 }, registrations: [] },
       504,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import { type AccessProblem, DrainError } from "../../src/drain/errors.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { Readiness, type ReadyState } from "../../src/web/readiness.ts";
+import { Readiness, type ReadyState, withQueue } from "../../src/web/readiness.ts";
 
 const DENIED: AccessProblem = { action: "a", error: new DrainError("access-denied", "m") };
 
@@ -82,4 +82,19 @@ describe("readiness", () => {
     expect(changes).toHaveLength(when === "during a check" ? 0 : 1);
     expect(clock.sleeping).toBe(0);
   });
+});
+
+test("a service that reads a queue is not ready while that can't be read", () => {
+  const trouble = { error: new DrainError("cloud-error", "there is no such queue"), at: 7 };
+  const ready = { status: "ready", checkedAt: 5 } as const;
+  expect(withQueue(ready, undefined)).toBe(ready);
+  expect(withQueue(ready, trouble)).toEqual({
+    status: "not-ready",
+    checkedAt: 7,
+    problems: [{ action: "sqs:ReceiveMessage", error: trouble.error }],
+  });
+  const denied = { action: "ec2:DescribeInstances", error: new DrainError("access-denied", "no") };
+  const unready = { status: "not-ready", checkedAt: 5, problems: [denied] } as const;
+  expect(withQueue(unready, trouble)).toMatchObject({ problems: [denied, { action: "sqs:ReceiveMessage" }] });
+  expect(withQueue({ status: "stopping" }, trouble)).toEqual({ status: "stopping" });
 });

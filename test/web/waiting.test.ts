@@ -7,12 +7,12 @@ import { DRAINED, ID, NODE, SECRET, type WebAppOptions, webApp } from "../suppor
 const bearer = { authorization: `Bearer ${SECRET}` };
 
 /** A web app whose drains are accepted at once and end when `end` is called. */
-function slow(options: WebAppOptions = {}) {
+function slow({ begun, ...options }: WebAppOptions & { readonly begun?: Promise<void> } = {}) {
   const deliveries: Delivery[] = [];
   const app = webApp({
     answer: (delivery) => {
       deliveries.push(delivery);
-      if (!delivery.request.dryRun) delivery.accepted({ id: "d-1", node: NODE });
+      if (!delivery.request.dryRun) delivery.accepted({ id: "d-1", node: NODE }, begun);
     },
     ...options,
   });
@@ -41,6 +41,44 @@ describe("wait", () => {
       });
     },
   );
+
+  test("=false waits a moment for a guard that may refuse, and tells the refusal", async () => {
+    const { ask, end, clock } = slow({ begun: new Promise(() => {}) });
+    const asked = ask("&wait=false");
+    await clock.advance(1_900);
+    const refusal = { reason: "too-few-healthy", message: "too few healthy targets would remain", pools: [] } as const;
+    await end({ status: "refused", drainId: "d-1", node: NODE, refusal });
+    const response = await asked;
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ code: "refused" });
+    expect(clock.sleeping).toBe(0);
+  });
+
+  test.each(["false", "1", "60"])(
+    "=%s says of a drain that was accepted that it has not begun, where that takes longer",
+    async (wait) => {
+      const { ask, clock } = slow({ begun: new Promise(() => {}) });
+      const asked = ask(`&wait=${wait}`);
+      await clock.advance(Math.max(2_000, Number(wait) * 1_000 || 0));
+      const response = await asked;
+      expect(response.status).toBe(202);
+      expect(await response.json()).toMatchObject({ status: "accepted", drainId: "d-1", begun: false });
+    },
+  );
+
+  test("=false is answered as soon as the guard has decided", async () => {
+    let allow: () => void = () => {};
+    const begun = new Promise<void>((resolve) => {
+      allow = resolve;
+    });
+    const { ask, clock } = slow({ begun });
+    const asked = ask("&wait=false");
+    await clock.advance(500);
+    allow();
+    const response = await asked;
+    expect(response.status).toBe(202);
+    expect(await response.json()).not.toHaveProperty("begun");
+  });
 
   test("=false does not hide that the node was not found", async () => {
     const outcome: DrainOutcome = {

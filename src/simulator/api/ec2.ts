@@ -1,10 +1,12 @@
 import { AwsError } from "../aws-error.ts";
 import type { Instance, InstanceStateName } from "../world/instance.ts";
-import { matchesWildcard } from "../world/load-balancer.ts";
+import type { NetworkInterface } from "../world/network-interface.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
+import { matches, readFilters, readMaxResults, type Shows } from "./ec2-filters.ts";
+import { describeNetworkInterfaces, interfaceXml } from "./ec2-interfaces.ts";
 import { readMarker, writeMarker } from "./paging.ts";
-import { type Params, structures, text, texts } from "./params.ts";
+import { type Params, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
 const STATE_CODES: Readonly<Record<InstanceStateName, number>> = {
@@ -16,12 +18,25 @@ const STATE_CODES: Readonly<Record<InstanceStateName, number>> = {
   stopped: 80,
 };
 const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
-const MAX_RESULTS = { min: 5, max: 1_000 };
-const FILTERS_MAX = 50;
-const FILTER_VALUES_MAX = 200;
+const PAGE_SIZE = 1_000;
+
+/**
+ * DryRun checks the caller's permissions and does nothing: with them the answer is an error, and this one.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+ */
+function honouringDryRun(actions: ApiActions): ApiActions {
+  const honouring = Object.entries(actions).map(([name, action]): [string, ApiActions[string]] => [
+    name,
+    (params, world) => {
+      if (text(params, "DryRun") !== "true") return (action as NonNullable<typeof action>)(params, world);
+      throw new AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
+    },
+  ]) as [string, NonNullable<ApiActions[string]>][];
+  return Object.fromEntries(honouring);
+}
 
 /** The actions of EC2 2016-11-15 that draining needs, and those that end, stop and start an instance. */
-export const ec2Actions: ApiActions = {
+const ACTIONS: ApiActions = {
   DescribeInstances(params, world) {
     const ids = texts(params, "InstanceId");
     const maxResults = readMaxResults(params);
@@ -32,16 +47,18 @@ export const ec2Actions: ApiActions = {
       );
     }
     const chosen = ids === undefined ? [...world.instances.values()] : existing(ids, world);
-    const wanted = filters(params);
+    const wanted = readFilters(params, FILTERS, ({ tags }) => tags);
     const matching = chosen.filter((instance) => wanted.every((filter) => matches(instance, filter, world)));
     const start = readMarker(text(params, "NextToken"));
     if (start === undefined) throw new AwsError("InvalidParameterValue", "Unable to parse pagination token");
-    const end = start + (maxResults ?? MAX_RESULTS.max);
+    const end = start + (maxResults ?? PAGE_SIZE);
     return {
       reservationSet: { item: matching.slice(start, end).map((instance) => reservationXml(instance, world)) },
       nextToken: end < matching.length ? writeMarker(end) : undefined,
     };
   },
+
+  DescribeNetworkInterfaces: describeNetworkInterfaces,
 
   TerminateInstances(params, world) {
     return changesXml(specified(params, world), world, (instance) => world.terminateInstance(instance));
@@ -70,7 +87,9 @@ export const ec2Actions: ApiActions = {
   },
 };
 
-/** EC2 answers a repeated call with success. */
+export const ec2Actions = honouringDryRun(ACTIONS);
+
+/** Asked again for what is so already, EC2 answers with success. */
 const STOPPABLE: ReadonlySet<InstanceStateName> = new Set(["running", "stopping", "stopped"]);
 const STARTABLE: ReadonlySet<InstanceStateName> = new Set(["stopped", "pending", "running"]);
 
@@ -89,77 +108,27 @@ function changesXml(instances: readonly Instance[], world: World, change: (insta
   return { instancesSet: { item: changed } };
 }
 
-function readMaxResults(params: Params): number | undefined {
-  const value = text(params, "MaxResults");
-  if (value === undefined) return undefined;
-  const { min, max } = MAX_RESULTS;
-  if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max) {
-    throw new AwsError(
-      "InvalidParameterValue",
-      `Value ( ${value} ) for parameter maxResults is invalid. Expecting a value between ${min} and ${max}.`,
-    );
-  }
-  return Number(value);
-}
-
-/** What an instance has to show for a filter. */
-type Shows = (instance: Instance, world: World) => readonly string[];
-
-interface Filter {
-  readonly shows: Shows;
-  readonly values: readonly string[];
-}
-
 /** A terminated instance has no network any more. */
 const network =
-  (shows: (instance: Instance) => readonly string[]): Shows =>
+  (shows: (instance: Instance) => readonly string[]): Shows<Instance> =>
   (instance, world) =>
     stateOf(instance, world) === "terminated" ? [] : shows(instance);
 
-const FILTERS: ReadonlyMap<string, Shows> = new Map<string, Shows>([
+const FILTERS: ReadonlyMap<string, Shows<Instance>> = new Map<string, Shows<Instance>>([
   ["instance-id", ({ id }) => [id]],
   ["instance-state-name", (instance, world) => [stateOf(instance, world)]],
-  ["tag-key", ({ tags }) => [...tags.keys()]],
   ["vpc-id", network(({ vpcId }) => [vpcId])],
   ["private-dns-name", network(({ name }) => [name])],
   ["private-ip-address", network(({ privateIp }) => [privateIp])],
   [
     "network-interface.addresses.private-ip-address",
-    network(({ privateIp, secondaryIps }) => [privateIp, ...secondaryIps]),
+    network((instance) => attached(instance).flatMap(({ privateIps }) => privateIps)),
   ],
-  ["network-interface.ipv6-addresses.ipv6-address", network(({ ipv6Addresses }) => ipv6Addresses)],
+  [
+    "network-interface.ipv6-addresses.ipv6-address",
+    network((instance) => attached(instance).flatMap(({ ipv6Addresses }) => ipv6Addresses)),
+  ],
 ]);
-
-function filters(params: Params): readonly Filter[] {
-  const list = (structures(params, "Filter") ?? []).map((filter) => ({
-    shows: filterNamed(text(filter, "Name") ?? "null"),
-    values: texts(filter, "Value") ?? [],
-  }));
-  if (list.length > FILTERS_MAX || list.some(({ values }) => values.length > FILTER_VALUES_MAX)) {
-    throw new AwsError(
-      "FilterLimitExceeded",
-      `The maximum number of filter values specified on a single call is ${FILTER_VALUES_MAX}`,
-    );
-  }
-  return list;
-}
-
-function filterNamed(name: string): Shows {
-  if (name.startsWith("tag:")) {
-    const key = name.slice("tag:".length);
-    return ({ tags }) => [tags.get(key)].filter((value) => value !== undefined);
-  }
-  const shows = FILTERS.get(name);
-  if (shows === undefined) throw new AwsError("InvalidParameterValue", `The filter '${name}' is invalid`);
-  return shows;
-}
-
-/** A filter without values asks that there be any value (https://github.com/aws/aws-cli/issues/1735). */
-function matches(instance: Instance, { shows, values }: Filter, world: World): boolean {
-  const own = shows(instance, world);
-  if (values.length === 0) return own.length > 0;
-  return own.some((value) => values.some((pattern) => matchesWildcard(pattern, value)));
-}
 
 function existing(ids: readonly string[], world: World): readonly Instance[] {
   const malformed = ids.find((id) => !INSTANCE_ID.test(id));
@@ -207,25 +176,11 @@ function instanceXml(instance: Instance, world: World): XmlFields {
     monitoring: { state: "disabled" },
     ...(isTerminated ? {} : { subnetId, vpcId: instance.vpcId, privateIpAddress: instance.privateIp }),
     tagSet: { item: [...instance.tags].map(([key, value]) => ({ key, value })) },
-    networkInterfaceSet: isTerminated ? {} : { item: [interfaceXml(instance, subnetId)] },
+    networkInterfaceSet: isTerminated ? {} : { item: attached(instance).map((one) => interfaceXml(one, instance)) },
   };
 }
 
-function interfaceXml(instance: Instance, subnetId: string): XmlFields {
-  return {
-    networkInterfaceId: `eni-${instance.id.slice("i-".length)}`,
-    subnetId,
-    vpcId: instance.vpcId,
-    status: "in-use",
-    privateIpAddress: instance.privateIp,
-    privateIpAddressesSet: {
-      item: [
-        { privateIpAddress: instance.privateIp, primary: true },
-        ...instance.secondaryIps.map((privateIpAddress) => ({ privateIpAddress, primary: false })),
-      ],
-    },
-    ipv6AddressesSet: { item: instance.ipv6Addresses.map((ipv6Address) => ({ ipv6Address })) },
-    ipv6PrefixSet: { item: instance.ipv6Prefixes.map((ipv6Prefix) => ({ ipv6Prefix })) },
-    ipv4PrefixSet: { item: instance.ipv4Prefixes.map((ipv4Prefix) => ({ ipv4Prefix })) },
-  };
+/** Branches have no attachment to the instance: DescribeInstances leaves them out. */
+function attached({ interfaces }: Instance): readonly NetworkInterface[] {
+  return interfaces.filter(({ type }) => type !== "branch");
 }

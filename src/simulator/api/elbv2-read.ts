@@ -84,7 +84,7 @@ export const elbv2ReadActions: ApiActions = {
         : named.map((description) => ({ described: description, target: group.named(description, now) }));
     return {
       TargetHealthDescriptions: {
-        member: described.map(({ described: { id, port, zone }, target }) => {
+        member: described.map(({ described: { id, port, zone, quicServerId }, target }) => {
           const health =
             target === undefined
               ? {
@@ -94,7 +94,12 @@ export const elbv2ReadActions: ApiActions = {
                 }
               : group.apiHealth(target, now);
           return {
-            Target: { Id: id, Port: port ?? group.port, AvailabilityZone: target?.zone ?? zone },
+            Target: {
+              Id: id,
+              Port: port ?? group.port,
+              AvailabilityZone: target?.zone ?? zone,
+              QuicServerId: target?.quicServerId ?? quicServerId,
+            },
             HealthCheckPort: String(port ?? group.port),
             TargetHealth: { State: health.state, Reason: health.reason, Description: health.description },
             AdministrativeOverride: target !== undefined && group.isShifted(target) ? ZONAL_SHIFT : NO_OVERRIDE,
@@ -124,6 +129,11 @@ export const elbv2ReadActions: ApiActions = {
     return { Listeners: { member: items.map(listenerXml) }, NextMarker: nextMarker };
   },
 
+  DescribeListenerAttributes(params, world) {
+    const found = findListener(requiredText(params, "ListenerArn"), world);
+    return { Attributes: { member: listenerAttributes(found).map(([Key, Value]) => ({ Key, Value })) } };
+  },
+
   DescribeRules(params, world) {
     const listenerArn = text(params, "ListenerArn");
     const arns = texts(params, "RuleArns");
@@ -147,6 +157,13 @@ export function findListener(arn: string, world: World): ListenerOf {
     if (listener !== undefined) return { listener, loadBalancer };
   }
   throw isArnOf("listener", arn, world) ? listenerNotFound() : invalidArn(arn, "listener");
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html */
+function listenerAttributes({ listener, loadBalancer }: ListenerOf): readonly (readonly [string, string])[] {
+  if (loadBalancer.type === "application") return [["routing.http.response.server.enabled", "true"]];
+  const hasTimeout = loadBalancer.type === "gateway" || listener.protocol === "TCP";
+  return hasTimeout ? [["tcp.idle_timeout.seconds", String(listener.idleTimeoutSeconds ?? 350)]] : [];
 }
 
 function listenersOf(loadBalancerArn: string, world: World): readonly ListenerOf[] {

@@ -1,6 +1,6 @@
 import { AwsError, invalidTarget, missingParameter, validationError } from "../aws-error.ts";
 import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
-import type { LoadBalancerType, TargetDescription, TargetGroup } from "../world/target-group.ts";
+import { isQuic, type LoadBalancerType, type TargetDescription, type TargetGroup } from "../world/target-group.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
 import { findListener, listenerXml, loadBalancerXml, ruleXml, targetGroupXml } from "./elbv2-read.ts";
@@ -41,6 +41,9 @@ export const elbv2WriteActions: ApiActions = {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const wanted = targets(params, group);
     if (group.targetType === "instance") checkInstances(wanted, world);
+    if (isQuic(group.protocol) && wanted.some(({ quicServerId }) => quicServerId === undefined)) {
+      throw validationError("A QUIC server ID is required for the targets of a target group of this protocol");
+    }
     for (const target of wanted) world.registerTarget(group, target);
     return {};
   },

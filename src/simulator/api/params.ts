@@ -102,19 +102,30 @@ function malformed(name: string): never {
 
 export const PORT: Bounds = [1, 65_535];
 const INSTANCE_ID = /^i-[0-9a-f]{8,17}$/;
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html */
+const QUIC_SERVER_ID = /^0x[0-9a-f]{16}$/;
 
 /** Reads one entry of `Targets`, checked against what the group takes. */
 export function targetDescription(params: Params, group: TargetGroup): TargetDescription {
   const id = requiredText(params, "Id");
   const port = integer(params, "Port", PORT);
   const zone = text(params, "AvailabilityZone");
+  const quicServerId = text(params, "QuicServerId");
   if (group.targetType === "instance" && !INSTANCE_ID.test(id)) {
     throw validationError(`Instance ID '${id}' is not valid`);
   }
   if (group.targetType === "ip" && isIP(id) === 0) {
     throw validationError(`The IP address '${id}' is not a valid IPv4 address`);
   }
-  return { id, ...(port === undefined ? {} : { port }), ...(zone === undefined ? {} : { zone }) };
+  if (quicServerId !== undefined && !QUIC_SERVER_ID.test(quicServerId)) {
+    throw validationError(`QUIC server ID '${quicServerId}' is not valid`);
+  }
+  return {
+    id,
+    ...(port === undefined ? {} : { port }),
+    ...(zone === undefined ? {} : { zone }),
+    ...(quicServerId === undefined ? {} : { quicServerId }),
+  };
 }
 
 /** Networks are not simulated: a subnet is named for its VPC, `subnet-<vpc>-<anything>`. */

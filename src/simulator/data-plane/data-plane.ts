@@ -145,7 +145,8 @@ export class DataPlane {
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[this.#turn(group ?? action) % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none", status: 503, body: "no target\n" };
-    return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
+    const port = this.#processes.portOf(target.id, group.vpcId);
+    return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
   }
 
   /** The same client port always reaches the same target, as long as the targets stay the same. */
@@ -158,7 +159,8 @@ export class DataPlane {
     const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
     const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none" };
-    return { to: "target", port: this.#processes.portOf(target.id), ...this.#pass(targetKey(group, target), machine) };
+    const port = this.#processes.portOf(target.id, group.vpcId);
+    return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {

@@ -51,8 +51,8 @@ export class InstanceProcesses {
   }
 
   /** Where the machine behind a target listens; undefined when it is off. */
-  portOf(targetId: string): number | undefined {
-    return this.#running.get(this.#world.machineOf(targetId)?.id ?? "")?.port;
+  portOf(targetId: string, vpcId?: string): number | undefined {
+    return this.#running.get(this.#world.machineOf(targetId, vpcId)?.id ?? "")?.port;
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import type { Announcement } from "../world/announcement.ts";
 import { isoSeconds, spotArnOf, zoneIdOf } from "../world/arn.ts";
 import type { Instance } from "../world/instance.ts";
 import { healthEvents } from "./health-event.ts";
+import { wayOf } from "./hook-notification.ts";
 
 /** Whose events these are. */
 export interface Origin {
@@ -120,8 +121,7 @@ function lifecycleAction({
       EC2InstanceId: instanceId,
       LifecycleTransition: hook.transition,
       NotificationMetadata: hook.notificationMetadata,
-      Origin: "AutoScalingGroup",
-      Destination: "EC2",
+      ...wayOf(group, instanceId),
     },
   };
 }

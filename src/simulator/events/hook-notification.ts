@@ -22,9 +22,20 @@ export function hookNotification(
     EC2InstanceId: instanceId,
     LifecycleActionToken: token,
     NotificationMetadata: hook.notificationMetadata,
-    Origin: "AutoScalingGroup",
-    Destination: "EC2",
+    ...wayOf(group, instanceId),
   });
+}
+
+/**
+ * From where to where a lifecycle action takes an instance. With a new root volume it stays in its group.
+ * https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
+ */
+export function wayOf(group: AutoScalingGroup, instanceId: string): object {
+  const isReplaced = group.scaleInOf(instanceId)?.wayOut === "replace-root-volume";
+  const from = { Origin: "AutoScalingGroup" };
+  return isReplaced
+    ? { ...from, Destination: "AutoScalingGroup", Action: "ReplaceRootVolume" }
+    : { ...from, Destination: "EC2" };
 }
 
 /** What a queue gets once when a hook begins to name it. */

@@ -74,7 +74,9 @@ function maintenanceDate(ms: number): string {
 /** https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html */
 function targetLifecycleState({ id }: Instance, world: World): string | undefined {
   for (const group of world.autoScalingGroups.values()) {
-    if (group.scaleInOf(id) !== undefined) return "Terminated";
+    const scaleIn = group.scaleInOf(id);
+    if (scaleIn?.isRetained === true) return "Terminating:Retained";
+    if (scaleIn !== undefined) return scaleIn.wayOut === "replace-root-volume" ? "RootVolumeReplaced" : "Terminated";
     if (group.members(world.clock.now()).some(({ instance }) => instance.id === id)) return "InService";
   }
   return undefined;

@@ -88,10 +88,11 @@ class Building {
     });
     for (const [key, value] of Object.entries(input.attributes ?? {})) group.attributes.set(key, String(value));
     setTags(group.tags, input.tags);
-    const targets = (input.targets ?? []).flatMap(({ instances = [], addresses = [], ports, settled = true }) => {
+    const targets = (input.targets ?? []).flatMap(({ instances = [], addresses = [], ports, zone, settled = true }) => {
       const ids = [...this.#idsOf(instances).map((id) => this.#targetId(id, group)), ...addresses];
+      const inZone = zone === undefined ? {} : { zone };
       const described = ids.flatMap((id) =>
-        ports === undefined ? [{ id }] : ports.map((each) => ({ id, port: each })),
+        ports === undefined ? [{ id, ...inZone }] : ports.map((each) => ({ id, port: each, ...inZone })),
       );
       for (const target of described) this.#world.registerTarget(group, target, { settled });
       return described;
@@ -105,11 +106,12 @@ class Building {
     setTags(loadBalancer.tags, input.tags);
     for (const [key, value] of Object.entries(input.attributes ?? {})) loadBalancer.attributes.set(key, String(value));
     for (const shifted of input.shiftedZones ?? []) loadBalancer.shiftedZones.add(shifted);
-    for (const { protocol, port, action, rules = [] } of listeners) {
+    for (const { protocol, port, action, rules = [], idleTimeoutSeconds } of listeners) {
       const listener = this.#world.addListener(loadBalancer, {
         protocol,
         port,
         defaultActions: [this.#action(action)],
+        ...(idleTimeoutSeconds === undefined ? {} : { idleTimeoutSeconds }),
       });
       for (const rule of rules) {
         const { priority } = rule;

@@ -72,7 +72,11 @@ function danglingReferences(data: unknown): readonly Problem[] {
     {
       what: "VPC",
       names: vpcs.length === 0 ? [DEFAULT_VPC] : vpcs,
-      at: ["instances", "targetGroups", "loadBalancers", "classicLoadBalancers"].map((list) => [list, "*", "vpc"]),
+      at: [
+        ...["instances", "targetGroups", "loadBalancers", "classicLoadBalancers"].map((list) => [list, "*", "vpc"]),
+        ["instances", "*", "interfaces", "*", "vpc"],
+        ["instances", "*", "interfaces", "*", "branches", "*", "vpc"],
+      ],
     },
   ];
   return kinds.flatMap(({ what, names, at }) =>

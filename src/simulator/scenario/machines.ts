@@ -1,4 +1,5 @@
 import type { InstanceInput } from "../world/instance.ts";
+import { interfacesOf } from "../world/network-interface.ts";
 import type { Problem } from "./problem.ts";
 import type { Scenario } from "./schema.ts";
 
@@ -40,7 +41,25 @@ export function machinesOf({ instances = [], region = DEFAULT_REGION, vpcs }: Sc
 
 function networkOf(entry: Entry): Partial<InstanceInput> {
   const { privateDnsName: name, secondaryIps = [], ipv6Addresses = [], ipv4Prefixes = [], ipv6Prefixes = [] } = entry;
-  return { secondaryIps, ipv6Addresses, ipv4Prefixes, ipv6Prefixes, ...(name === undefined ? {} : { name }) };
+  const interfaces = (entry.interfaces ?? []).map(({ branches = [], ...own }) => ({
+    ...interfaceOf(own),
+    branches: branches.map(interfaceOf),
+  }));
+  return {
+    ...{ secondaryIps, ipv6Addresses, ipv4Prefixes, ipv6Prefixes },
+    ...(name === undefined ? {} : { name }),
+    ...(interfaces.length === 0 ? {} : { interfaces }),
+  };
+}
+
+type ScenarioInterface = Omit<NonNullable<Entry["interfaces"]>[number], "branches">;
+
+function interfaceOf({ vpc, addresses, ipv4Prefixes }: ScenarioInterface) {
+  return {
+    privateIps: addresses,
+    ...(vpc === undefined ? {} : { vpcId: vpc }),
+    ...(ipv4Prefixes === undefined ? {} : { ipv4Prefixes }),
+  };
 }
 
 /** What the machines of an entry are called: by its own name where there is only one, else with their numbers. */
@@ -52,7 +71,7 @@ export function machineNames({ name, count = 1 }: Pick<Entry, "name" | "count">)
 export function clashesOf(scenario: Scenario): readonly Problem[] {
   const owners = new Map<string, string>();
   return machinesOf(scenario).flatMap(({ name, input }) =>
-    [`id ${input.id}`, ...thingsInVpc(input).map((thing) => `${thing} in ${input.vpcId}`)].flatMap((thing) => {
+    [`id ${input.id}`, ...thingsInVpcs(input)].flatMap((thing) => {
       const owner = owners.get(thing);
       owners.set(thing, owner ?? name);
       return owner === undefined
@@ -62,13 +81,15 @@ export function clashesOf(scenario: Scenario): readonly Problem[] {
   );
 }
 
-function thingsInVpc(input: InstanceInput): readonly string[] {
-  const { privateIp, secondaryIps = [], ipv6Addresses = [], ipv4Prefixes = [], ipv6Prefixes = [], name } = input;
-  return [
-    ...[privateIp, ...secondaryIps, ...ipv6Addresses].map((address) => `address ${address}`),
-    ...[...ipv4Prefixes, ...ipv6Prefixes].map((prefix) => `prefix ${prefix}`),
-    ...(name === undefined ? [] : [`private DNS name ${name}`]),
-  ];
+function thingsInVpcs(input: InstanceInput): readonly string[] {
+  const { privateIp, secondaryIps = [], ipv6Addresses = [], ipv4Prefixes = [], ipv6Prefixes = [] } = input;
+  const { name, interfaces = [] } = input;
+  const first = { privateIps: [privateIp, ...secondaryIps], ipv6Addresses, ipv4Prefixes, ipv6Prefixes };
+  const all = interfacesOf(input, first, interfaces).flatMap((one) => [
+    ...[...one.privateIps, ...one.ipv6Addresses].map((address) => `address ${address} in ${one.vpcId}`),
+    ...[...one.ipv4Prefixes, ...one.ipv6Prefixes].map((prefix) => `prefix ${prefix} in ${one.vpcId}`),
+  ]);
+  return name === undefined ? all : [...all, `private DNS name ${name} in ${input.vpcId}`];
 }
 
 function hex(value: number | bigint, digits: number): string {

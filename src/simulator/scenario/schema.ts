@@ -31,6 +31,12 @@ import {
 const INSTANCES_PER_ENTRY_MAX = 2_000;
 
 /** What only one machine can have. */
+const interfaceAddresses = {
+  vpc: vpcId.optional().describe("Default: the machine's. It may be another one."),
+  addresses: z.array(z.ipv4()).min(1).describe("The first one is the primary one."),
+  ipv4Prefixes: z.array(ipv4Prefix).min(1).optional().describe("It owns every address in them."),
+};
+
 const network = {
   privateDnsName: z
     .string()
@@ -41,6 +47,20 @@ const network = {
   ipv6Addresses: z.array(z.ipv6()).min(1).optional().describe("Not with a count."),
   ipv4Prefixes: z.array(ipv4Prefix).min(1).optional().describe("It owns every address in them. Not with a count."),
   ipv6Prefixes: z.array(ipv6Prefix).min(1).optional().describe("It owns every address in them. Not with a count."),
+  interfaces: z
+    .array(
+      z.strictObject({
+        ...interfaceAddresses,
+        branches: z
+          .array(z.strictObject(interfaceAddresses))
+          .min(1)
+          .optional()
+          .describe("Interfaces of pods with security groups of their own. They make it a trunk."),
+      }),
+    )
+    .min(1)
+    .optional()
+    .describe("Further network interfaces. Not with a count."),
 };
 export const OF_ONE_MACHINE = Object.keys(network);
 
@@ -82,6 +102,10 @@ const targets = z
       .optional()
       .describe("Of a machine, such as its secondary ones, or of none. For groups of type ip."),
     ports: z.array(port).min(1).optional().describe("Default: the group's."),
+    zone: z
+      .union([z.literal("all"), zone])
+      .optional()
+      .describe("Of addresses. Default: the machine's zone, or all where the address is outside the group's VPC."),
     settled: z.boolean().optional().describe("Registered long ago and healthy. Default: true."),
   })
   .refine(
@@ -96,7 +120,7 @@ const attributeValue = z.union([z.string(), z.number(), z.boolean()], {
 const targetGroup = z.strictObject({
   name,
   vpc: vpcId.optional(),
-  protocol: z.enum(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]),
+  protocol: z.enum(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC", "GENEVE"]),
   port,
   targetType: z.enum(["instance", "ip"]).optional().describe("Default: instance."),
   attributes: z.record(z.string(), attributeValue).optional().describe("By AWS's keys."),
@@ -135,7 +159,17 @@ const loadBalancer = z.strictObject({
   attributes: z.record(z.string(), attributeValue).optional().describe("By AWS's keys."),
   shiftedZones: z.array(zone).min(1).optional().describe("Zones that traffic was shifted away from."),
   tags: tags.optional(),
-  listeners: z.array(z.strictObject({ protocol: z.string(), port, action, rules: z.array(rule).optional() })),
+  listeners: z.array(
+    z.strictObject({
+      protocol: z.string(),
+      port,
+      action,
+      rules: z.array(rule).optional(),
+      idleTimeoutSeconds: wholeNumber(60, 6_000)
+        .optional()
+        .describe("Of TCP flows through a network or gateway load balancer. Default: 350."),
+    }),
+  ),
 });
 
 const classicLoadBalancer = z.strictObject({

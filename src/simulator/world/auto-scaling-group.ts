@@ -2,7 +2,7 @@ import type { Timing } from "../timing.ts";
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { Instance } from "./instance.ts";
 import type { LifecycleHook } from "./lifecycle-action.ts";
-import { ScaleIn } from "./scale-in.ts";
+import { ScaleIn, type WayOut } from "./scale-in.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
 
 export interface AutoScalingGroupInput {
@@ -19,6 +19,8 @@ export interface AutoScalingGroupInput {
   readonly hooks: readonly LifecycleHook[];
   /** From losing a member until another one is launched in its place. Absent: the group launches nothing. */
   readonly launchMs?: number;
+  /** Its instance lifecycle policy keeps a machine whose termination hook was abandoned. Default: none does. */
+  readonly retainsAbandoned?: boolean;
   readonly createdAt: number;
 }
 
@@ -51,6 +53,7 @@ export class AutoScalingGroup {
   readonly hooks: readonly LifecycleHook[];
   readonly launchMs: number | undefined;
   readonly createdAt: number;
+  readonly #retainsAbandoned: boolean;
   readonly tags = new Map<string, string>();
   #instanceIds: readonly string[];
   readonly #scaleIns = new Map<string, ScaleIn>();
@@ -68,6 +71,7 @@ export class AutoScalingGroup {
     this.hooks = input.hooks;
     this.launchMs = input.launchMs;
     this.createdAt = input.createdAt;
+    this.#retainsAbandoned = input.retainsAbandoned ?? false;
     this.#instanceIds = input.instanceIds;
     this.#surroundings = surroundings;
   }
@@ -106,9 +110,11 @@ export class AutoScalingGroup {
   }
 
   /** Takes a member out: its own target groups and load balancers let go of it at once. */
-  beginScaleIn(instanceId: string, now: number): ScaleIn {
+  beginScaleIn(instanceId: string, now: number, wayOut?: WayOut): ScaleIn {
+    const then = wayOut ?? (this.#retainsAbandoned ? "terminate-or-retain" : "terminate");
     const scaleIn = new ScaleIn({
       instanceId,
+      ...{ then },
       activityId: this.#surroundings.newUuid(),
       startedAt: now,
       leavesAt: [
@@ -120,6 +126,11 @@ export class AutoScalingGroup {
     });
     this.#scaleIns.set(instanceId, scaleIn);
     return scaleIn;
+  }
+
+  /** The instance has come back: it is a member as before. */
+  endScaleIn(instanceId: string): void {
+    this.#scaleIns.delete(instanceId);
   }
 
   #lifecycleState(instance: Instance, now: number): string | undefined {

@@ -4,7 +4,7 @@ import { AutoScalingGroup, type ScalingSurroundings } from "./auto-scaling-group
 import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { NewScalingGroup } from "./ids.ts";
 import { type Instance, type InstanceInput, likenessOf } from "./instance.ts";
-import type { ScaleIn } from "./scale-in.ts";
+import type { ScaleIn, WayOut } from "./scale-in.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
 
 /** What Auto Scaling needs to know of the world around it, and does to it. */
@@ -18,6 +18,7 @@ interface Surroundings extends ScalingSurroundings {
   /** Something will be due at `moment`, or before. */
   dueAt(moment: number): void;
   terminateInstance(instance: Instance, at: number): void;
+  rebootInstance(instance: Instance, at: number): void;
   launchInstance(input: InstanceInput, at: number): Instance;
   machineOf(targetId: string): Instance | undefined;
   newHexDigits(): string;
@@ -28,6 +29,8 @@ interface Surroundings extends ScalingSurroundings {
 /** The Auto Scaling groups of a region, and the ways of their members out of them. */
 export class AutoScaling {
   readonly groups = new Map<string, AutoScalingGroup>();
+  /** Those whose machine boots from its new root volume now. */
+  readonly #replacing = new WeakSet<ScaleIn>();
   readonly #world: Surroundings;
 
   constructor(world: Surroundings) {
@@ -58,9 +61,19 @@ export class AutoScaling {
 
   /** A member leaves. In a group that launches, another one comes, unless fewer are wanted by then. */
   beginScaleIn(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
-    const scaleIn = group.beginScaleIn(instance.id, now);
+    return this.#begin(group, instance, now);
+  }
+
+  /** A member gets a new root volume. It leaves service as if it were terminated, hooks included, and comes back. */
+  beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
+    return this.#begin(group, instance, now, "replace-root-volume");
+  }
+
+  #begin(group: AutoScalingGroup, instance: Instance, now: number, wayOut?: WayOut): ScaleIn {
+    const scaleIn = group.beginScaleIn(instance.id, now, wayOut);
     this.#world.dueAt(scaleIn.dueAt);
-    if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, instance, at));
+    if (wayOut === undefined && group.launchMs !== undefined)
+      this.#world.at(now + group.launchMs, (at) => this.#replace(group, instance, at));
     return scaleIn;
   }
 
@@ -73,13 +86,19 @@ export class AutoScaling {
   catchUp(until: number): boolean {
     const begun = this.#leaving().filter(({ group, scaleIn }) => this.#beginHooks(group, scaleIn, until));
     const due = this.#leaving()
-      .map(({ scaleIn: { instanceId, endsAt } }) => ({
-        instance: this.#world.instance(instanceId),
-        at: endsAt ?? Number.POSITIVE_INFINITY,
+      .filter(({ scaleIn }) => !scaleIn.isRetained && !this.#replacing.has(scaleIn))
+      .map(({ group, scaleIn }) => ({
+        ...{ group, scaleIn },
+        instance: this.#world.instance(scaleIn.instanceId),
+        at: scaleIn.endsAt ?? Number.POSITIVE_INFINITY,
       }))
       .filter(({ instance, at }) => at <= until && instance?.terminatedAt === undefined)
       .sort((a, b) => a.at - b.at);
-    for (const { instance, at } of due) if (instance !== undefined) this.#world.terminateInstance(instance, at);
+    for (const { instance, at, group, scaleIn } of due) {
+      if (instance === undefined) continue;
+      if (scaleIn.wayOut === "replace-root-volume") this.#replaceRootVolume(group, scaleIn, instance, at);
+      else this.#world.terminateInstance(instance, at);
+    }
     return begun.length > 0 || due.some(({ instance }) => instance !== undefined);
   }
 
@@ -96,6 +115,21 @@ export class AutoScaling {
     }
   }
 
+  /** The machine boots from the new volume, and its group registers it again where it had deregistered it. */
+  #replaceRootVolume(group: AutoScalingGroup, scaleIn: ScaleIn, instance: Instance, at: number): void {
+    this.#replacing.add(scaleIn);
+    this.#world.rebootInstance(instance, at);
+    this.#world.at(at + this.#world.timing.rebootMs, () => {
+      group.endScaleIn(instance.id);
+      this.#registerWithOwn(group, instance);
+    });
+  }
+
+  #registerWithOwn(group: AutoScalingGroup, { id }: Instance): void {
+    for (const own of group.targetGroups) this.#world.registerTarget(own, { id });
+    for (const own of group.classics) this.#world.registerClassic(own, id);
+  }
+
   #replace(group: AutoScalingGroup, lost: Instance, at: number): void {
     if (group.capacity(at) >= group.desiredCapacity) return;
     const instance = this.#world.launchInstance(likenessOf(lost, this.#world), at);
@@ -104,8 +138,7 @@ export class AutoScaling {
       // It may be on its way out already.
       if (!group.members(then).some((member) => member.instance === instance && member.lifecycleState === "InService"))
         return;
-      for (const own of group.targetGroups) this.#world.registerTarget(own, { id: instance.id });
-      for (const own of group.classics) this.#world.registerClassic(own, instance.id);
+      this.#registerWithOwn(group, instance);
     });
   }
 

@@ -44,5 +44,5 @@ export type NewLoadBalancer = Omit<LoadBalancerInput, "arn" | "createdAt" | "zon
 export type NewScalingGroup = Pick<AutoScalingGroupInput, "name" | "instanceIds"> &
   Partial<Omit<AutoScalingGroupInput, "arn" | "createdAt">>;
 export type NewClassic = Omit<ClassicLoadBalancerInput, "createdAt" | "zones"> & { readonly zones?: readonly string[] };
-export type NewListener = Pick<Listener, "protocol" | "port" | "defaultActions">;
+export type NewListener = Pick<Listener, "protocol" | "port" | "defaultActions" | "idleTimeoutSeconds">;
 export type NewRule = Omit<Rule, "arn">;

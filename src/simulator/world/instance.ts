@@ -1,6 +1,6 @@
-import { BlockList, isIPv6 } from "node:net";
 import type { Timing } from "../timing.ts";
 import type { Answering } from "./health.ts";
+import { type InterfaceInput, interfacesOf, type NetworkInterface, ownerIn } from "./network-interface.ts";
 
 export interface InstanceInput {
   readonly id: string;
@@ -14,6 +14,8 @@ export interface InstanceInput {
   /** Delegated to its network interface: it owns every address in them. */
   readonly ipv4Prefixes?: readonly string[];
   readonly ipv6Prefixes?: readonly string[];
+  /** Besides the first one, which has the addresses above. */
+  readonly interfaces?: readonly InterfaceInput[];
   readonly tags?: Readonly<Record<string, string>>;
 }
 
@@ -31,7 +33,10 @@ export class Instance {
   readonly ipv6Prefixes: readonly string[];
   readonly tags: Map<string, string>;
   readonly launchedAt: number;
-  readonly #addresses: BlockList;
+  /** The first one, the further ones, and the branches of those that are trunks. */
+  readonly interfaces: readonly NetworkInterface[];
+  readonly #owns: (address: string) => boolean;
+  readonly #ownsIn: ReadonlyMap<string, (address: string) => boolean>;
   #terminatedAt: number | undefined;
   #stoppedAt: number | undefined;
   /** When it was started, where it had been stopped. */
@@ -48,7 +53,13 @@ export class Instance {
     this.ipv6Addresses = input.ipv6Addresses ?? [];
     this.ipv4Prefixes = input.ipv4Prefixes ?? [];
     this.ipv6Prefixes = input.ipv6Prefixes ?? [];
-    this.#addresses = addressesOf(this);
+    const { ipv6Addresses, ipv4Prefixes, ipv6Prefixes } = this;
+    const first = { privateIps: [this.privateIp, ...this.secondaryIps], ipv6Addresses, ipv4Prefixes, ipv6Prefixes };
+    this.interfaces = interfacesOf(input, first, input.interfaces ?? []);
+    this.#owns = ownerIn(this.interfaces);
+    const vpcs = [...new Set(this.interfaces.map(({ vpcId }) => vpcId))];
+    const inVpc = (vpc: string) => this.interfaces.filter(({ vpcId }) => vpcId === vpc);
+    this.#ownsIn = new Map(vpcs.map((vpc) => [vpc, vpcs.length === 1 ? this.#owns : ownerIn(inVpc(vpc))]));
     this.tags = new Map(Object.entries(input.tags ?? {}));
     this.launchedAt = now;
     this.#answering = { up: true, since: now };
@@ -76,11 +87,14 @@ export class Instance {
     return now < this.#startedAt + timing.pendingMs ? "pending" : "running";
   }
 
-  owns(address: string): boolean {
+  /** `vpcId`: in this VPC alone. The same address may be another machine's in another one. */
+  owns(address: string, vpcId?: string): boolean {
     // IPv4 addresses are written in one way only, and asked about a thousand times a second.
-    if (this.ipv4Prefixes.length === 0 && !address.includes(":"))
+    if (this.interfaces.length === 1 && this.ipv4Prefixes.length === 0 && !address.includes(":")) {
+      if (vpcId !== undefined && vpcId !== this.vpcId) return false;
       return address === this.privateIp || this.secondaryIps.includes(address);
-    return this.#addresses.check(address, familyOf(address));
+    }
+    return vpcId === undefined ? this.#owns(address) : (this.#ownsIn.get(vpcId)?.(address) ?? false);
   }
 
   setAnswering(up: boolean, now: number): void {
@@ -104,20 +118,6 @@ export class Instance {
     this.#terminatedAt = now;
     this.setAnswering(false, now);
   }
-}
-
-function addressesOf({ privateIp, secondaryIps, ipv6Addresses, ipv4Prefixes, ipv6Prefixes }: Instance): BlockList {
-  const list = new BlockList();
-  for (const address of [privateIp, ...secondaryIps, ...ipv6Addresses]) list.addAddress(address, familyOf(address));
-  for (const prefix of [...ipv4Prefixes, ...ipv6Prefixes]) {
-    const [network = "", bits] = prefix.split("/");
-    list.addSubnet(network, Number(bits), familyOf(network));
-  }
-  return list;
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return isIPv6(address) ? "ipv6" : "ipv4";
 }
 
 interface Surroundings {

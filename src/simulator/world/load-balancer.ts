@@ -31,6 +31,8 @@ export interface Listener {
   /** On AWS the default actions are a rule too. */
   readonly defaultRuleArn: string;
   readonly rules: Rule[];
+  /** Of TCP flows through an NLB or a GWLB. Absent: 350. */
+  readonly idleTimeoutSeconds?: number;
 }
 
 export interface LoadBalancerInput {

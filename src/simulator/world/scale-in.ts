@@ -7,8 +7,18 @@ export interface ScaleInInput {
   /** For each pool of the group's own: when the instance has left it, in milliseconds since the epoch. */
   readonly leavesAt: readonly (() => number)[];
   readonly hooks: readonly LifecycleHook[];
+  /** What becomes of the machine when its hooks have ended. Default: it is terminated. */
+  readonly then?: WayOut;
   readonly newToken: () => string;
 }
+
+/**
+ * - `terminate`: it is switched off for good. An instance lifecycle policy retains one whose hook was abandoned.
+ *   https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-lifecycle-policy.html
+ * - `replace-root-volume`: it boots from a new root volume, and comes back under its id.
+ *   https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
+ */
+export type WayOut = "terminate" | "terminate-or-retain" | "replace-root-volume";
 
 /**
  * One instance on its way out of its Auto Scaling group. AWS's order: it leaves the group's own target groups and load
@@ -48,10 +58,27 @@ export class ScaleIn {
     return this.#actions === undefined ? undefined : this.#endsAt(this.#actions);
   }
 
-  lifecycleState(now: number): "Terminating" | "Terminating:Wait" | "Terminating:Proceed" {
+  get wayOut(): WayOut {
+    return this.#input.then ?? "terminate";
+  }
+
+  /** A hook was abandoned, and the machine is kept: nobody terminates it any more. */
+  get isRetained(): boolean {
+    const { wayOut, endsAt } = this;
+    const actions = this.#actions ?? [];
+    return (
+      wayOut === "terminate-or-retain" &&
+      actions.some(({ result, endsAt: at }) => result === "ABANDON" && at === endsAt)
+    );
+  }
+
+  /** `Terminating:Wait` */
+  lifecycleState(now: number): string {
     const { endsAt } = this;
-    if (endsAt === undefined || this.#actions?.length === 0) return "Terminating";
-    return now < endsAt ? "Terminating:Wait" : "Terminating:Proceed";
+    const state = this.wayOut === "replace-root-volume" ? "ReplacingRootVolume" : "Terminating";
+    if (endsAt === undefined || this.#actions?.length === 0) return state;
+    if (now < endsAt) return `${state}:Wait`;
+    return this.isRetained ? `${state}:Retained` : `${state}:Proceed`;
   }
 
   /** The actions that may still be completed. */

@@ -15,6 +15,7 @@ export interface TargetDescription {
   readonly id: string;
   readonly port?: number;
   readonly zone?: string;
+  readonly quicServerId?: string;
 }
 
 /** One registration. Registered again after a deregistration it is another one, with a health of its own. */
@@ -22,6 +23,7 @@ export interface Target extends Spell {
   readonly id: string;
   readonly port: number;
   readonly zone: string | undefined;
+  readonly quicServerId: string | undefined;
   readonly health: Health;
 }
 
@@ -41,7 +43,7 @@ export interface TargetGroupInput {
 export interface Surroundings {
   readonly timing: Timing;
   /** The machine behind a target id, whether it is an instance id or an address. */
-  machineOf(targetId: string): Instance | undefined;
+  machineOf(targetId: string, vpcId: string): Instance | undefined;
   /** The type of the load balancer that uses the group; undefined when none does. */
   usedBy(arn: string): LoadBalancerType | undefined;
   /** The zones that the load balancer which uses the group has shifted traffic away from. */
@@ -55,6 +57,8 @@ export interface TargetHealth {
 }
 
 const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
+/** Whatever the attribute says. */
+const QUIC_DELAY_MS = 300_000;
 const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
 /** Processes outside the simulation (addresses that belong to no instance) always answer. */
 const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY };
@@ -86,7 +90,9 @@ export class TargetGroup {
     this.attributes = defaultAttributes(input.protocol);
   }
 
+  /** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html */
   get deregistrationDelayMs(): number {
+    if (isQuic(this.protocol)) return QUIC_DELAY_MS;
     return Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
   }
 
@@ -108,6 +114,7 @@ export class TargetGroup {
       id: target.id,
       port,
       zone: target.zone,
+      quicServerId: target.quicServerId,
       registeredAt: options.settled === true ? Number.NEGATIVE_INFINITY : now,
       deregisteredAt: undefined,
       health: new Health(options.settled === true ? "healthy" : "initial"),
@@ -181,7 +188,7 @@ export class TargetGroup {
   }
 
   health(target: Target, now: number): HealthState {
-    const answering = this.#surroundings.machineOf(target.id)?.answering ?? ALWAYS_UP;
+    const answering = this.#surroundings.machineOf(target.id, this.vpcId)?.answering ?? ALWAYS_UP;
     return target.health.catchUp(now, answering, this.healthCheck, this.#trafficFrom(target));
   }
 
@@ -216,7 +223,7 @@ export class TargetGroup {
   isShifted(target: Target): boolean {
     const shifted = this.#surroundings.shiftedZones(this.arn);
     if (shifted.size === 0) return false;
-    const zone = target.zone ?? this.#surroundings.machineOf(target.id)?.zone;
+    const zone = target.zone ?? this.#surroundings.machineOf(target.id, this.vpcId)?.zone;
     return zone !== undefined && shifted.has(zone);
   }
 
@@ -256,12 +263,15 @@ export class TargetGroup {
 
   /** Addresses outlive their instances: they stay registered, and fail their health checks. */
   #terminatedAt(target: Target): number | undefined {
-    return this.targetType === "instance" ? this.#surroundings.machineOf(target.id)?.terminatedAt : undefined;
+    return this.targetType === "instance"
+      ? this.#surroundings.machineOf(target.id, this.vpcId)?.terminatedAt
+      : undefined;
   }
 
   /** When the load balancer lets go of a stopped instance, until it is started again. */
   #stoppedAt(target: Target): number {
-    const stoppedAt = this.targetType === "instance" ? this.#surroundings.machineOf(target.id)?.stoppedAt : undefined;
+    const stoppedAt =
+      this.targetType === "instance" ? this.#surroundings.machineOf(target.id, this.vpcId)?.stoppedAt : undefined;
     return (stoppedAt ?? Number.POSITIVE_INFINITY) + this.#surroundings.timing.stoppingMs;
   }
 
@@ -291,6 +301,13 @@ export function defaultAttributes(protocol: string): Map<string, string> {
     [DEREGISTRATION_DELAY, "300"],
     ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
   ]);
+  // https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
+  if (protocol === "GENEVE") {
+    for (const moment of ["on_deregistration", "on_unhealthy"]) {
+      attributes.set(`target_failover.${moment}`, "no_rebalance");
+      attributes.set(`send_tcp_reset.${moment}.enabled`, "false");
+    }
+  }
   if (protocol !== "GENEVE") {
     for (const action of ["dns_failover", "unhealthy_state_routing"]) {
       attributes.set(`target_group_health.${action}.minimum_healthy_targets.count`, "1");
@@ -302,6 +319,10 @@ export function defaultAttributes(protocol: string): Map<string, string> {
     attributes.set(CONNECTION_TERMINATION, String(protocol === "UDP" || protocol === "TCP_UDP"));
   }
   return attributes;
+}
+
+export function isQuic(protocol: string): boolean {
+  return protocol === "QUIC" || protocol === "TCP_QUIC";
 }
 
 function isApplicationProtocol(protocol: string): boolean {

@@ -23,7 +23,7 @@ import type { Listener, LoadBalancer, Rule } from "./load-balancer.ts";
 import { LoadBalancers } from "./load-balancers.ts";
 import type { ScaleIn } from "./scale-in.ts";
 import { ScheduledEvents } from "./scheduled-events.ts";
-import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
+import { isQuic, type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
 
 /** CreateTargetGroup's defaults. */
 const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
@@ -131,6 +131,13 @@ export class World {
     return scaleIn;
   }
 
+  /** Auto Scaling gives a member a new root volume. See `AutoScaling.beginRootVolumeReplacement`. */
+  beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance): ScaleIn {
+    const scaleIn = this.#scaling.beginRootVolumeReplacement(group, instance, this.clock.now());
+    this.catchUp();
+    return scaleIn;
+  }
+
   /** To be called when a lifecycle action was completed or has got a heartbeat. */
   scaleInChanged({ dueAt }: ScaleIn): void {
     this.dueAt(dueAt);
@@ -190,9 +197,11 @@ export class World {
 
   /** As RegisterTargets, for one target. `settled`: as if long ago, healthy and known to every machine. */
   registerTarget(group: TargetGroup, target: TargetDescription, options: { readonly settled?: boolean } = {}): void {
-    const zone = group.targetType === "ip" ? (target.zone ?? this.machineOf(target.id)?.zone) : undefined;
+    const zone = group.targetType === "ip" ? (target.zone ?? this.#zoneOf(target.id, group)) : undefined;
     const { zone: _, ...described } = target;
-    group.register({ ...described, ...(zone === undefined ? {} : { zone }) }, this.clock.now(), options);
+    const quicServerId = target.quicServerId ?? (isQuic(group.protocol) ? `0x${this.newHexDigits()}` : undefined);
+    const known = { ...(zone === undefined ? {} : { zone }), ...(quicServerId === undefined ? {} : { quicServerId }) };
+    group.register({ ...described, ...known }, this.clock.now(), options);
   }
 
   deregisterTarget(group: TargetGroup, description: TargetDescription): void {
@@ -246,9 +255,25 @@ export class World {
     return this.instances.get(id);
   }
 
-  /** By id or address. An address is reused once its instance is gone: it belongs to the newest. */
-  machineOf(targetId: string): Instance | undefined {
-    return this.instances.get(targetId) ?? [...this.instances.values()].findLast((instance) => instance.owns(targetId));
+  /**
+   * By id or address. An address is reused once its instance is gone: it belongs to the newest. In a group of the VPC it is
+   * first of all a machine's there, and only then one's beside it.
+   */
+  machineOf(targetId: string, vpcId?: string): Instance | undefined {
+    const byId = this.instances.get(targetId);
+    if (byId !== undefined) return byId;
+    const all = [...this.instances.values()];
+    const inside = vpcId === undefined ? undefined : all.findLast((instance) => instance.owns(targetId, vpcId));
+    return inside ?? all.findLast((instance) => instance.owns(targetId));
+  }
+
+  /**
+   * AWS fills in the zone of an address in the group's VPC; of any other one it has `all`.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
+   */
+  #zoneOf(address: string, { vpcId }: TargetGroup): string | undefined {
+    const machine = this.machineOf(address, vpcId);
+    return machine === undefined || machine.owns(address, vpcId) ? machine?.zone : "all";
   }
 
   /** The load balancer that uses a group: AWS allows one at most. */

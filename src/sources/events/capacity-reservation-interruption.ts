@@ -16,7 +16,7 @@ export const capacityReservationInterruption: EventBridgeKind = {
   ],
   read({ origin, detail }) {
     const deadline = detail.optionalTime("instance-termination-time");
-    const action = detail.optionalText("instance-action") ?? "terminate";
+    const action = detail.hint("instance-action") ?? "terminate";
     return announced([
       {
         kind: "capacity-reservation-interruption",

@@ -5,6 +5,8 @@ import type { EventFields } from "./event-fields.ts";
 export interface EventBridgeEvent {
   readonly origin: EventOrigin;
   readonly detail: EventFields;
+  /** What the event is about, as its envelope names it: ARNs or ids. Empty where it does not. */
+  readonly resources: readonly string[];
 }
 
 /** One kind of event that EventBridge brings. */
@@ -24,7 +26,7 @@ type OriginNames = { readonly [K in keyof EventOrigin]?: string };
 /** A missing field is absent; a present one has its form. */
 export function eventOrigin(fields: EventFields, names: OriginNames): EventOrigin {
   const announcedAt = names.announcedAt && fields.optionalTime(names.announcedAt);
-  const eventId = names.eventId && fields.optionalText(names.eventId);
+  const eventId = names.eventId && fields.hint(names.eventId);
   const accountId = names.accountId && fields.optionalMatch(names.accountId, /^\d{12}$/, "an account's 12 digits");
   const region = names.region && fields.optionalMatch(names.region, /^[a-z0-9-]{1,40}$/, "a region");
   return {

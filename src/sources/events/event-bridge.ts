@@ -30,5 +30,11 @@ export function readEventBridgeEvent(fields: EventFields): EventReading {
   const detailType = fields.text("detail-type");
   const kind = KINDS.find((each) => each.source === source && each.detailTypes.includes(detailType));
   if (kind === undefined) return nothingAsked(`${source}: ${detailType}`);
-  return within(detailType, () => kind.read({ origin: eventOrigin(fields, ORIGIN), detail: fields.object("detail") }));
+  return within(detailType, () =>
+    kind.read({
+      origin: eventOrigin(fields, ORIGIN),
+      detail: fields.object("detail"),
+      resources: fields.texts("resources"),
+    }),
+  );
 }

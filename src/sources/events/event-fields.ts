@@ -22,9 +22,9 @@ export class EventFields {
     return new EventFields(parseJson(text, what), "", what);
   }
 
-  /** The same for a list of objects. */
-  static parseList(text: string, what: string): readonly EventFields[] {
-    return EventFields.#each(parseJson(text, what), what);
+  /** The same for a list of objects. An item that is no object is left out, and told to `odd`. */
+  static parseList(text: string, what: string, odd: (problem: string) => void): readonly EventFields[] {
+    return EventFields.#each(parseJson(text, what), what, odd);
   }
 
   /** JSON's null is nothing. */
@@ -46,6 +46,24 @@ export class EventFields {
     const value = this.#given(name);
     if (typeof value !== "string") throw new MalformedEvent(`${this.#path}${name} is ${kindOf(value)}, not a text`);
     return value;
+  }
+
+  /**
+   * A name as its owner has chosen it, 1 to 255 characters of any kind: AWS allows format characters, tabs and line breaks
+   * in the names of Auto Scaling groups, and wants them back as they are. Logs get it through `printable`.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
+   */
+  name(name: string): string {
+    const text = this.anyText(name);
+    if (text === "" || [...text.slice(0, 2 * TEXT_CHARACTERS_MAX + 1)].length > TEXT_CHARACTERS_MAX)
+      throw this.#not(name, `1 to ${TEXT_CHARACTERS_MAX} characters`);
+    return text;
+  }
+
+  /** What is of use only to readers of logs: undefined where it is missing, or no text. Not for logs as it is. */
+  hint(name: string): string | undefined {
+    const value = this.#value(name);
+    return typeof value === "string" && value !== "" ? value : undefined;
   }
 
   optionalText(name: string): string | undefined {
@@ -78,9 +96,15 @@ export class EventFields {
     return new EventFields(this.#given(name), `${this.#path}${name}.`, this.#path + name);
   }
 
-  /** The objects in a list; none where the list is absent. */
-  objects(name: string): readonly EventFields[] {
-    return EventFields.#each(this.#value(name) ?? [], this.#path + name);
+  /** The objects in a list; none where the list is absent. An item that is no object is left out, and told to `odd`. */
+  objects(name: string, odd: (problem: string) => void): readonly EventFields[] {
+    return EventFields.#each(this.#value(name) ?? [], this.#path + name, odd);
+  }
+
+  /** The texts in a list; none where it is absent, or no list. */
+  texts(name: string): readonly string[] {
+    const list = this.#value(name);
+    return Array.isArray(list) ? list.filter((each: unknown) => typeof each === "string") : [];
   }
 
   /** The object that a text holds as JSON. */
@@ -88,9 +112,15 @@ export class EventFields {
     return EventFields.parse(this.anyText(name), this.#path + name);
   }
 
-  static #each(list: unknown, path: string): readonly EventFields[] {
+  static #each(list: unknown, path: string, odd: (problem: string) => void): readonly EventFields[] {
     if (!Array.isArray(list)) throw new MalformedEvent(`${path} is ${kindOf(list)}, not a list`);
-    return list.map((each: unknown, index) => new EventFields(each, `${path}[${index}].`, `${path}[${index}]`));
+    return eachAlone(
+      list.entries(),
+      ([index, each]: [number, unknown]) => {
+        return [new EventFields(each, `${path}[${index}].`, `${path}[${index}]`)];
+      },
+      odd,
+    );
   }
 
   #value(name: string): unknown {
@@ -106,6 +136,23 @@ export class EventFields {
   #not(name: string, what: string): MalformedEvent {
     return new MalformedEvent(`${this.#path}${name} is '${printable(this.anyText(name))}', not ${what}`);
   }
+}
+
+/** What `read` makes of each item. One that is malformed hides no other: it is left out, and told to `odd`. */
+export function eachAlone<T, R>(
+  items: Iterable<T>,
+  read: (item: T) => readonly R[],
+  odd: (problem: string) => void,
+): readonly R[] {
+  return [...items].flatMap((item) => {
+    try {
+      return read(item);
+    } catch (error) {
+      if (!(error instanceof MalformedEvent)) throw error;
+      odd(error.message);
+      return [];
+    }
+  });
 }
 
 export function isInstanceId(text: string): boolean {

@@ -13,9 +13,10 @@ const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 export function readLifecycleAction(fields: EventFields, origin: EventOrigin): EventReading {
   const transition = fields.text("LifecycleTransition");
   if (transition !== TERMINATING) return nothingAsked(`lifecycle action: ${transition}`);
-  const groupName = fields.text("AutoScalingGroupName");
-  // In a warm pool the machine lives on, but it leaves service all the same.
-  const isToWarmPool = fields.optionalText("Destination") === "WarmPool";
+  const groupName = fields.name("AutoScalingGroupName");
+  const { what, returns } = wayOut(fields);
+  // AWS takes the instance's id where there is no token.
+  const token = fields.optionalText("LifecycleActionToken");
   return announced([
     {
       kind: "autoscaling-terminate",
@@ -24,11 +25,26 @@ export function readLifecycleAction(fields: EventFields, origin: EventOrigin): E
       lifecycleAction: {
         groupName,
         hookName: fields.text("LifecycleHookName"),
-        token: fields.text("LifecycleActionToken"),
+        ...(token !== undefined && { token }),
       },
-      reason: `Auto Scaling ${isToWarmPool ? "return to the warm pool" : "termination"}: ${printable(groupName)}`,
+      ...(returns && { returns }),
+      reason: `Auto Scaling ${what}: ${printable(groupName)}`,
     },
   ]);
+}
+
+const REPLACES_ROOT_VOLUME = "ReplaceRootVolume";
+
+/**
+ * Where the machine goes. In a warm pool it lives on, and with a new root volume it comes back under its id; it leaves
+ * service all the same. Which of AWS's fields say so differs by envelope, so that either of them counts.
+ * https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
+ */
+function wayOut(fields: EventFields): { readonly what: string; readonly returns?: true } {
+  const destination = fields.hint("Destination");
+  const returns = fields.hint("Action") === REPLACES_ROOT_VOLUME || destination === "AutoScalingGroup";
+  if (returns) return { what: "root volume replacement", returns };
+  return { what: destination === "WarmPool" ? "return to the warm pool" : "termination" };
 }
 
 const ORIGIN = { announcedAt: "Time", eventId: "RequestId", accountId: "AccountId" } as const;

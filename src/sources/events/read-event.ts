@@ -1,4 +1,5 @@
 import { type EventReading, nothingAsked } from "../announcement.ts";
+import { inFailedInvocation, inSns, isBatch, isFailedInvocation, isSnsEnvelope, readBatch } from "./envelopes.ts";
 import { isEventBridgeEvent, readEventBridgeEvent } from "./event-bridge.ts";
 import { EventFields, MalformedEvent, within } from "./event-fields.ts";
 import { isLifecycleNotification, readLifecycleNotification } from "./lifecycle-action.ts";
@@ -20,11 +21,27 @@ function readBody(body: string): EventReading {
   if (body.length > BODY_CHARACTERS_MAX) {
     throw new MalformedEvent(`the body is ${body.length} characters long: more than ${BODY_CHARACTERS_MAX}`);
   }
-  const fields = EventFields.parse(body, "the body");
+  return readEnvelope(EventFields.parse(body, "the body"));
+}
+
+/** SNS's envelope, in a batch of records, in Lambda's word of an invocation that has failed, in SNS's envelope. */
+const ENVELOPES_MAX = 4;
+
+/** What is in envelopes is read from the outside inwards, however they are put into each other. */
+function readEnvelope(fields: EventFields, left = ENVELOPES_MAX): EventReading {
+  if (left === 0) throw new MalformedEvent(`it has more than ${ENVELOPES_MAX} envelopes around it`);
+  const readInside = (inside: EventFields) => readEnvelope(inside, left - 1);
+  if (isBatch(fields)) return readBatch(fields, readInside);
+  if (isFailedInvocation(fields)) {
+    return within("failed invocation", () => {
+      const inside = inFailedInvocation(fields);
+      return inside === undefined ? nothingAsked("Lambda: a successful invocation") : readInside(inside);
+    });
+  }
   if (!isSnsEnvelope(fields)) return readFields(fields);
   return within("SNS envelope", () => {
-    const inside = unwrapped(fields);
-    return inside === undefined ? nothingAsked(`SNS: ${fields.text("Type")}`) : readFields(inside);
+    const inside = inSns(fields);
+    return inside === undefined ? nothingAsked(`SNS: ${fields.text("Type")}`) : readInside(inside);
   });
 }
 
@@ -34,19 +51,5 @@ function readFields(fields: EventFields): EventReading {
   // Auto Scaling and S3 test their targets so, and Auto Scaling announces the instances that it has started and terminated.
   if (fields.has("Event") && fields.has("Service"))
     return nothingAsked(`${fields.text("Service")}: ${fields.text("Event")}`);
-  if (fields.has("Records")) return nothingAsked("Records"); // S3's own notifications, and others like them.
   throw new MalformedEvent("it is not an event: it has no detail-type, LifecycleTransition, Event or Records");
-}
-
-/** What SNS puts around a message, unless raw delivery is on: https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html */
-function isSnsEnvelope(fields: EventFields): boolean {
-  return fields.has("Type") && fields.has("TopicArn");
-}
-
-/** The inner message; undefined for SNS's own messages about subscriptions. */
-function unwrapped(envelope: EventFields): EventFields | undefined {
-  if (envelope.text("Type") !== "Notification") return undefined;
-  const inside = envelope.document("Message");
-  if (isSnsEnvelope(inside)) throw new MalformedEvent("Message is a second SNS envelope");
-  return inside;
 }

@@ -9,7 +9,8 @@ export const spotInterruption: EventBridgeKind = {
   source: "aws.ec2",
   detailTypes: ["EC2 Spot Instance Interruption Warning"],
   read({ origin, detail }) {
-    const action = detail.text("instance-action");
+    // The warning itself says that the machine goes; how it goes only shortens the notice.
+    const action = detail.hint("instance-action") ?? "terminate";
     // Hibernation begins with the warning. Any other action, one that is not known yet as well, takes the machine.
     const noticeMs = action === "hibernate" ? 0 : NOTICE_MS;
     const { announcedAt } = origin;

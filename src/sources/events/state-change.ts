@@ -19,6 +19,8 @@ export const stateChange: EventBridgeKind = {
         kind: "state-change",
         instanceId: detail.instanceId("instance-id"),
         ...origin,
+        // Queues and replays bring it late and out of order.
+        holdsWhile: "stops",
         reason: `instance state: ${state}`,
       },
     ]);

@@ -4,11 +4,6 @@ import { EventFields } from "../events/event-fields.ts";
 /** One thing that instance metadata says of departures. One file each. */
 export interface MetadataKind {
   readonly path: string;
-  /**
-   * So long before its deadline a notice is acted upon, in milliseconds. Absent: at once. A notice weeks ahead
-   * would leave a machine without work for weeks.
-   */
-  readonly leadMs?: number;
   /** What a body says of the machine that it is about. Pure. Throws `MalformedEvent`. */
   read(body: string, identity: InstanceIdentity): EventReading;
 }
@@ -17,7 +12,8 @@ export interface MetadataKind {
 export interface InstanceIdentity {
   readonly instanceId: string;
   readonly region: string;
-  readonly accountId: string;
+  /** Absent where the document does not say: nobody needs it to drain. */
+  readonly accountId?: string;
 }
 
 export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
@@ -28,9 +24,10 @@ export const IDENTITY_PATH = "/latest/dynamic/instance-identity/document";
  */
 export function readIdentity(body: string): InstanceIdentity {
   const fields = EventFields.parse(body, "the identity document");
+  const accountId = fields.optionalText("accountId");
   return {
     instanceId: fields.instanceId("instanceId"),
     region: fields.text("region"),
-    accountId: fields.text("accountId"),
+    ...(accountId !== undefined && { accountId }),
   };
 }

@@ -9,8 +9,8 @@ export const spotAction: MetadataKind = {
   read(body, identity) {
     const fields = EventFields.parse(body, "the body");
     // Any action, one that is not known yet as well, takes the machine.
-    const action = fields.text("action");
     const deadline = fields.optionalTime("time");
+    const action = deadline === undefined ? fields.text("action") : (fields.hint("action") ?? "terminate");
     return announced([
       {
         kind: "spot-interruption",

@@ -3,9 +3,13 @@ import { announced, nothingAsked } from "../announcement.ts";
 import { MalformedEvent } from "../events/event-fields.ts";
 import type { MetadataKind } from "./metadata-kind.ts";
 
-const STATE = /^[A-Za-z]{1,40}(?::[A-Za-z]{1,40})?$/;
-/** Into the warm pool the machine leaves service too, in whichever state it waits there. */
-const LEAVES = /^(?:Terminated$|Warmed:)/;
+const STATE = /^[A-Za-z]{1,40}(?::[A-Za-z]{1,40}){0,2}$/;
+/**
+ * Into the warm pool the machine leaves service too, in whichever state it waits there; and so does one that is retained,
+ * which nobody terminates, and one whose root volume is replaced, which comes back.
+ */
+const LEAVES = /^(?:Terminated$|Warmed:|Terminating:Retained$|RootVolumeReplaced$)/;
+const RETURNS = "RootVolumeReplaced";
 
 /**
  * Where Auto Scaling takes the machine: `Terminated` from the beginning of its scale-in on.
@@ -17,6 +21,7 @@ export const targetLifecycleState: MetadataKind = {
     const state = body.trim();
     if (!STATE.test(state)) throw new MalformedEvent(`the body is '${printable(state)}', not a lifecycle state`);
     if (!LEAVES.test(state)) return nothingAsked(`target lifecycle state ${state}`);
-    return announced([{ kind: "autoscaling-terminate", ...identity, reason: `Auto Scaling: ${state}` }]);
+    const returns = state === RETURNS ? ({ returns: true } as const) : {};
+    return announced([{ kind: "autoscaling-terminate", ...identity, ...returns, reason: `Auto Scaling: ${state}` }]);
   },
 };

@@ -26,6 +26,7 @@ EC2_CODES = {
     "InvalidAction": 400,
     "InvalidInstanceID.Malformed": 400,
     "InvalidInstanceID.NotFound": 400,
+    "InvalidNetworkInterfaceID.NotFound": 400,
     "InvalidParameterCombination": 400,
     "InvalidParameterValue": 400,
     "MissingAction": 400,

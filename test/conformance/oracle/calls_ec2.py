@@ -1,4 +1,4 @@
-"""Good and bad calls of both actions of EC2."""
+"""Good and bad calls of every action of EC2."""
 
 from oracle.caller import Caller
 
@@ -23,6 +23,33 @@ FILTERS = [
 ]
 
 
+INTERFACE_FILTERS = [
+    ("addresses.private-ip-address", ["10.0.39.*"]),
+    ("attachment.instance-id", ["i-00000000000000001"]),
+    ("interface-type", ["trunk", "branch"]),
+    ("network-interface-id", ["eni-*"]),
+    ("tag:vpcresources.k8s.aws/trunk-eni-id", ["eni-*"]),
+    ("vpc-id", ["vpc-0123456789abcdef0"]),
+]
+
+
+def _read_interfaces(call: Caller) -> None:
+    describe = "describe_network_interfaces"
+    interfaces = call(describe)["NetworkInterfaces"]
+    ids = [interface["NetworkInterfaceId"] for interface in interfaces]
+    call(describe, NetworkInterfaceIds=ids[:2])
+    for name, values in INTERFACE_FILTERS:
+        call(describe, Filters=[{"Name": name, "Values": values}])
+    page = call(describe, MaxResults=5)
+    while "NextToken" in page:
+        page = call(describe, MaxResults=5, NextToken=page["NextToken"])
+    missing = "InvalidNetworkInterfaceID.NotFound"
+    call(describe, NetworkInterfaceIds=["eni-0dddddddddddddddd"], error=missing)
+    call(describe, MaxResults=4, error=WRONG_VALUE)
+    call(describe, NextToken="<nobody's>", error=WRONG_VALUE)
+    call(describe, Filters=[{"Name": "colour", "Values": ["red"]}], error=WRONG_VALUE)
+
+
 def call_ec2(call: Caller) -> None:
     reservations = call("describe_instances")["Reservations"]
     instances = [one for row in reservations for one in row["Instances"]]
@@ -35,6 +62,7 @@ def call_ec2(call: Caller) -> None:
     page = call("describe_instances", MaxResults=5)
     while "NextToken" in page:
         page = call("describe_instances", MaxResults=5, NextToken=page["NextToken"])
+    _read_interfaces(call)
     _refuse(call, ids)
     _change(call, ids)
 

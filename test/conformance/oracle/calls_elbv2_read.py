@@ -106,12 +106,15 @@ def _read_listeners(call: Caller, balancer_arns: list[str]) -> None:
         listeners = call("describe_listeners", LoadBalancerArn=arn)["Listeners"]
         for listener in listeners:
             call("describe_listeners", ListenerArns=[listener["ListenerArn"]])
+            call("describe_listener_attributes", ListenerArn=listener["ListenerArn"])
             rules = call("describe_rules", ListenerArn=listener["ListenerArn"])["Rules"]
             for rule in rules:
                 call("describe_rules", RuleArns=[rule["RuleArn"]])
             call("describe_rules", ListenerArn=listener["ListenerArn"], PageSize=1)
     invalid = "ValidationError"
     call("describe_listeners", error=invalid)
+    call("describe_listener_attributes", error=invalid)
+    call("describe_listener_attributes", ListenerArn=NO_LISTENER, error="ListenerNotFound")
     call("describe_rules", error=invalid)
     call("describe_listeners", LoadBalancerArn=balancer_arns[0], PageSize=500, error=invalid)
     call("describe_listeners", LoadBalancerArn=NO_BALANCER, error="LoadBalancerNotFound")

@@ -32,6 +32,7 @@ def _create_target_groups(call: Caller) -> str:
     call("create_target_group", Name="new-ip", TargetType="ip", **GROUP, **checks)
     call("create_target_group", Name="new-lambda", TargetType="lambda")
     call("create_target_group", Name="new-alb", TargetType="alb", **{**GROUP, "Protocol": "TCP"})
+    call("create_target_group", Name="new-quic", **{**GROUP, "Protocol": "QUIC"})
     call("create_target_group", Name="new-geneve", **{**GROUP, "Protocol": "GENEVE", "Port": 6081})
     duplicate = "DuplicateTargetGroupName"
     call("create_target_group", Name="new", **{**GROUP, "Port": 81}, error=duplicate)

@@ -15,6 +15,9 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
     ipv6Addresses: ["2001:db8::1"],
     ipv4Prefixes: ["10.1.0.0/28"],
     ipv6Prefixes: ["2001:db8:1::/80"],
+    interfaces: [
+      { privateIps: ["10.0.9.200"], branches: [{ privateIps: ["10.0.39.1"], vpcId: "vpc-0fedcba9876543210" }] },
+    ],
     tags: { "kubernetes.io/cluster/demo": "owned", "odd & <tag>": "\"'é\u0001\n", empty: "" },
   });
   const draining = region.node();
@@ -31,6 +34,7 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
     region.group({ name: "nlb", type: "network", nodes }),
     region.group({ name: "gwlb", type: "gateway", nodes, port: 6081 }),
     region.group({ name: "addresses", targetType: "ip", nodes }),
+    region.group({ name: "quic", type: "network", protocol: "TCP_QUIC", targetType: "ip", nodes }),
   ];
   const idle = world.addTargetGroup({ name: "idle", vpcId: VPC, protocol: "TCP", port: 443, targetType: "instance" });
   for (const { id } of nodes) world.registerTarget(idle, { id });

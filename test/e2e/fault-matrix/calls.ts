@@ -37,6 +37,12 @@ export const CALLS = {
     notFound: "InvalidInstanceID.NotFound",
     namesPools: false,
   },
+  "ec2 DescribeNetworkInterfaces": {
+    api: "ec2",
+    action: "ec2:DescribeNetworkInterfaces",
+    notFound: "InvalidNetworkInterfaceID.NotFound",
+    namesPools: false,
+  },
   "elbv2 DescribeTargetGroups": {
     api: "elbv2",
     action: `${ELB}:DescribeTargetGroups`,
@@ -54,6 +60,18 @@ export const CALLS = {
     action: `${ELB}:DescribeTargetGroupAttributes`,
     notFound: "TargetGroupNotFound",
     namesPools: true,
+  },
+  "elbv2 DescribeListeners": {
+    api: "elbv2",
+    action: `${ELB}:DescribeListeners`,
+    notFound: "LoadBalancerNotFound",
+    namesPools: true,
+  },
+  "elbv2 DescribeListenerAttributes": {
+    api: "elbv2",
+    action: `${ELB}:DescribeListenerAttributes`,
+    notFound: "ListenerNotFound",
+    namesPools: false,
   },
   "elbv2 DescribeLoadBalancerAttributes": {
     api: "elbv2",
@@ -123,6 +141,7 @@ export const CALLS = {
   "sqs ReceiveMessage": { ...OF_A_QUEUE, action: "sqs:ReceiveMessage" },
   "sqs ChangeMessageVisibilityBatch": { ...OF_A_QUEUE, action: "sqs:ChangeMessageVisibility" },
   "sqs DeleteMessageBatch": { ...OF_A_QUEUE, action: "sqs:DeleteMessage" },
+  "sqs SendMessage": { ...OF_A_QUEUE, action: "sqs:SendMessage" },
 } as const satisfies Readonly<Record<string, MatrixCall>>;
 
 export type CallName = keyof typeof CALLS;

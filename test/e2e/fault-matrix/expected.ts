@@ -11,7 +11,8 @@ import type { Expected } from "./table.ts";
  *
  * A look that AWS denies while the node is held is repeated until the limit: the registration is out, ending sooner would
  * save nobody anything, and the policy or the credentials may be mended meanwhile. What is denied before that ends the
- * drain at once: nothing has begun, and whoever asks is told what to mend.
+ * drain at once: nothing has begun, and whoever asks is told what to mend. What a drain can do without is done without:
+ * branch interfaces, and the idle timeout of a GWLB's listener, where AWS denies them or never answers so that it can be used.
  */
 export const EXPECTED = {
   "ec2 DescribeInstances": `
@@ -24,6 +25,21 @@ export const EXPECTED = {
     not found      failed cloud-error           failed cloud-error           deadline-passed cloud-error
     malformed      drained                      deadline-passed              deadline-passed unavailable
     empty          drained                      deadline-passed              deadline-passed unavailable
+    refused        drained                      deadline-passed              deadline-passed unreachable
+    reset          drained                      deadline-passed              deadline-passed unreachable
+    hang           drained                      deadline-passed              deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained`,
+  "ec2 DescribeNetworkInterfaces": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed              deadline-passed throttled
+    error 500      drained                      deadline-passed              deadline-passed unavailable
+    error 503      drained                      deadline-passed              deadline-passed unavailable
+    access denied  drained                      drained                      drained
+    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    not found      drained                      drained                      drained
+    malformed      drained                      drained                      drained
+    empty          drained                      drained                      drained
     refused        drained                      deadline-passed              deadline-passed unreachable
     reset          drained                      deadline-passed              deadline-passed unreachable
     hang           drained                      deadline-passed              deadline-passed unreachable
@@ -76,6 +92,37 @@ export const EXPECTED = {
     slow           drained                      drained                      -
     stale          drained                      drained                      -
     vanished       drained                      drained                      -`,
+  "elbv2 DescribeListeners": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed throttled    deadline-passed throttled
+    error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
+    error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
+    access denied  drained                      drained                      drained
+    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    not found      drained                      drained                      drained
+    malformed      drained                      drained                      drained
+    empty          drained                      drained                      drained
+    refused        drained                      deadline-passed unreachable  deadline-passed unreachable
+    reset          drained                      deadline-passed unreachable  deadline-passed unreachable
+    hang           drained                      deadline-passed unreachable  deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained
+    vanished       drained                      drained                      drained`,
+  "elbv2 DescribeListenerAttributes": `
+                   first                        every                        holding
+    throttled      drained                      deadline-passed throttled    deadline-passed throttled
+    error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
+    error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
+    access denied  drained                      drained                      drained
+    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    not found      drained                      drained                      drained
+    malformed      drained                      drained                      drained
+    empty          drained                      drained                      drained
+    refused        drained                      deadline-passed unreachable  deadline-passed unreachable
+    reset          drained                      deadline-passed unreachable  deadline-passed unreachable
+    hang           drained                      deadline-passed unreachable  deadline-passed unreachable
+    slow           drained                      drained                      drained
+    stale          drained                      drained                      drained`,
   "elbv2 DescribeTags": `
                    first                        every                        holding
     throttled      drained                      deadline-passed              -

@@ -143,6 +143,7 @@ export async function runQueueCell({ call, fault, moment }: QueueCell): Promise<
     hooks: new LifecycleHooks({ ...shared, autoScaling, onEvent }),
     read: readEvent,
     foreign: "release",
+    maintenanceLeadMs: 3_900_000,
     dryRun: false,
     observers: [onEvent],
     abandon: abandon.signal,

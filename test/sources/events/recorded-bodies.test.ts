@@ -50,6 +50,7 @@ const RETIREMENT: Omit<Announcement, "instanceId"> = {
   eventId: "7fb65329-1628-4cf3-a740-95fa457b1402",
   accountId: "210987654321",
   region: "us-east-2",
+  isCopy: true,
   reason: "scheduled change: AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED",
 };
 const RECLAIMED_AT = Date.UTC(2025, 11, 1, 10);
@@ -95,6 +96,7 @@ const ANNOUNCED: Readonly<Record<string, readonly Announcement[]>> = {
       eventId: "7bf73129-1428-4cd3-a780-95db273d1602",
       accountId: ACCOUNT,
       region: "us-east-1",
+      holdsWhile: "stops",
       reason: "instance state: shutting-down",
     },
   ],

@@ -1,0 +1,105 @@
+import { keyOf, type Registration } from "./cloud-provider.ts";
+import type { EndOfDrain, HeldAtEnd, LedgerEntry, RecordedOutcome, RememberedDrain } from "./ledger.ts";
+import type { AskedRequest } from "./request.ts";
+
+/** The longest deregistration delay that AWS takes, in milliseconds: of what ended longer ago every hold is over. */
+export const HOLD_MAX_MS = 3_600_000;
+/** Events whose first request a drain remembers. Of more it says that it does not know. */
+const FIRST_TRIES_MAX = 200;
+
+/** Puts together what is remembered of one drain. Its entries are taken in their order. */
+export class DrainMemory implements RememberedDrain {
+  readonly drain: string;
+  readonly startedAt: number;
+  /** By number. Emptied where nothing will be asked of them any more. */
+  #found: (Registration | undefined)[] = [];
+  #firstTries: readonly string[] = [];
+  #hasSearched = false;
+  #end: { readonly at: number; readonly status: EndOfDrain["status"] } | undefined;
+  #held: readonly HeldAtEnd[] = [];
+  #registeredAgain: readonly string[] = [];
+
+  constructor({ drain, startedAt, request }: Extract<LedgerEntry, { type: "accepted" }>) {
+    this.drain = drain;
+    this.startedAt = startedAt;
+    this.#asked(request);
+  }
+
+  get hasSearched(): boolean {
+    return this.#hasSearched;
+  }
+
+  get firstTries(): readonly string[] {
+    return this.#firstTries;
+  }
+
+  get end(): { readonly at: number; readonly status: EndOfDrain["status"] } | undefined {
+    return this.#end;
+  }
+
+  get held(): readonly HeldAtEnd[] {
+    return this.#held;
+  }
+
+  get registeredAgain(): readonly string[] {
+    return this.#registeredAgain;
+  }
+
+  take(entry: LedgerEntry): void {
+    switch (entry.type) {
+      case "joined":
+        this.#asked(entry.request);
+        return;
+      case "found":
+        for (const [index, one] of entry.registrations.entries()) this.#found[entry.first + index] = one;
+        return;
+      case "planned":
+        this.#hasSearched = true;
+        return;
+      case "deregistered": {
+        const keys = new Set(this.#keysOf(entry.of));
+        this.#registeredAgain = this.#registeredAgain.filter((key) => !keys.has(key));
+        return;
+      }
+      case "registered":
+        this.#registeredAgain = [...this.#registeredAgain, ...this.#keysOf(entry.of)];
+        return;
+      case "ended":
+        this.#ended(entry.at, entry.outcome);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Of what it held every hold is over. */
+  forgetHolds(): void {
+    this.#found = [];
+    this.#held = [];
+    this.#registeredAgain = [];
+  }
+
+  #asked({ firstTriedAt, asker }: AskedRequest): void {
+    const event = asker?.event;
+    if (firstTriedAt !== undefined || event === undefined || this.#firstTries.includes(event)) return;
+    if (this.#firstTries.length < FIRST_TRIES_MAX) this.#firstTries = [...this.#firstTries, event];
+  }
+
+  #ended(at: number, { status, fates, searched }: RecordedOutcome): void {
+    this.#end = { at, status };
+    this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
+    this.#held = fates.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
+      const registration = this.#found[of];
+      if (state !== "holding" || registration === undefined) return [];
+      return [{ registration, heldSince: at - heldMs, holdMs, cameBack }];
+    });
+    if (this.#held.length === 0) this.#found = [];
+  }
+
+  #keysOf(numbers: readonly number[]): readonly string[] {
+    return numbers.flatMap((number) => {
+      const registration = this.#found[number];
+      return registration === undefined ? [] : [keyOf(registration)];
+    });
+  }
+}

@@ -1,0 +1,125 @@
+import { BlockList, isIP, isIPv6 } from "node:net";
+import type { Instance, NetworkInterface } from "@aws-sdk/client-ec2";
+import type { Node, NodeNetwork } from "../drain/cloud-provider.ts";
+
+/** What an instance's own interfaces and branch interfaces have in common, as far as addresses go. */
+type Interface = Pick<
+  NetworkInterface,
+  "VpcId" | "PrivateIpAddresses" | "Ipv6Addresses" | "Ipv4Prefixes" | "Ipv6Prefixes"
+>;
+
+/**
+ * The addresses of an instance by VPC: an interface may be in another VPC than its instance, and then its addresses are
+ * addresses of that VPC alone.
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html
+ */
+export function networksOf(
+  instance: Instance,
+  branches: readonly Interface[] = [],
+): Pick<Node, "network" | "addresses" | "addressPrefixes" | "otherNetworks"> {
+  const { VpcId: network = "", PrivateIpAddress = "" } = instance;
+  const byNetwork = new Map<string, Interface[]>([[network, []]]);
+  for (const each of [...(instance.NetworkInterfaces ?? []), ...branches]) {
+    const own = each.VpcId ?? network;
+    byNetwork.set(own, [...(byNetwork.get(own) ?? []), each]);
+  }
+  const all = [...byNetwork].map(([id, interfaces]) => networkOf(id, interfaces));
+  const [first, ...otherNetworks] = all as [NodeNetwork, ...NodeNetwork[]];
+  return {
+    network,
+    addresses: [...new Set([PrivateIpAddress, ...first.addresses].filter(isPresent))],
+    addressPrefixes: first.addressPrefixes,
+    ...(otherNetworks.length === 0 ? {} : { otherNetworks }),
+  };
+}
+
+function networkOf(network: string, interfaces: readonly Interface[]): NodeNetwork {
+  const addresses = interfaces.flatMap(({ PrivateIpAddresses, Ipv6Addresses }) => [
+    ...(PrivateIpAddresses ?? []).map(({ PrivateIpAddress }) => PrivateIpAddress),
+    ...(Ipv6Addresses ?? []).map(({ Ipv6Address }) => Ipv6Address),
+  ]);
+  const prefixes = interfaces.flatMap(({ Ipv4Prefixes, Ipv6Prefixes }) => [
+    ...(Ipv4Prefixes ?? []).map(({ Ipv4Prefix }) => Ipv4Prefix),
+    ...(Ipv6Prefixes ?? []).map(({ Ipv6Prefix }) => Ipv6Prefix),
+  ]);
+  return {
+    network,
+    addresses: [...new Set(addresses.filter(isPresent))],
+    addressPrefixes: prefixes.filter(isPresent),
+  };
+}
+
+export function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined && value !== "";
+}
+
+/** Every network that the node has an address in, its own first. */
+export function networkIdsOf({ network, otherNetworks = [] }: Node): readonly string[] {
+  return [network, ...otherNetworks.map((other) => other.network)];
+}
+
+/** Every address of the node, whatever its network. */
+export function addressesOf({ addresses, otherNetworks = [] }: Node): readonly string[] {
+  return [...addresses, ...otherNetworks.flatMap((other) => other.addresses)];
+}
+
+export function prefixesOf({ addressPrefixes, otherNetworks = [] }: Node): readonly string[] {
+  return [...addressPrefixes, ...otherNetworks.flatMap((other) => other.addressPrefixes)];
+}
+
+/**
+ * Whose a target is.
+ * - `own`: the node's.
+ * - `outside`: outside the group's network, and an address of the node: the node's, unless another machine has it too.
+ * - `doubtful`: it may be the node's, or a machine's in the group's network that has the same address there.
+ */
+export type Claim = "own" | "outside" | "doubtful";
+
+/** Whose targets are by what a node has for addresses. */
+export class NodeAddresses {
+  readonly #byNetwork: ReadonlyMap<string, BlockList>;
+
+  constructor(node: Node) {
+    const { network, addresses, addressPrefixes, otherNetworks = [] } = node;
+    const networks = [{ network, addresses, addressPrefixes }, ...otherNetworks];
+    this.#byNetwork = new Map(networks.map((each) => [each.network, blockListOf(each)]));
+  }
+
+  /** Whether it is the node's address, in whichever of its networks. */
+  has(address: string): boolean {
+    return [...this.#byNetwork.values()].some((own) => contains(own, address));
+  }
+
+  /** `has`, within one network. */
+  hasIn(network: string, address: string): boolean {
+    const own = this.#byNetwork.get(network);
+    return own !== undefined && contains(own, address);
+  }
+
+  /**
+   * What is known of a target by address in a group of `network`. AWS lists an address outside the group's VPC with the
+   * zone `all`, or with the one that it was registered with; within the VPC always with its own zone.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html
+   */
+  claim(network: string, address: string, zone: string | undefined): Claim | undefined {
+    if (this.hasIn(network, address)) return "own";
+    if (!this.has(address)) return undefined;
+    if (zone === "all") return "outside";
+    // In a network of its own the node has other addresses: this one is another machine's.
+    return this.#byNetwork.has(network) ? undefined : "doubtful";
+  }
+}
+
+function blockListOf({ addresses, addressPrefixes }: NodeNetwork): BlockList {
+  const own = new BlockList();
+  for (const address of addresses) own.addAddress(address, isIPv6(address) ? "ipv6" : "ipv4");
+  for (const prefix of addressPrefixes) {
+    const [network = "", bits] = prefix.split("/");
+    own.addSubnet(network, Number(bits), isIPv6(network) ? "ipv6" : "ipv4");
+  }
+  return own;
+}
+
+function contains(own: BlockList, address: string): boolean {
+  return isIP(address) !== 0 && own.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+}

@@ -1,0 +1,70 @@
+import { AwsError } from "../aws-error.ts";
+import { matchesWildcard } from "../world/load-balancer.ts";
+import type { World } from "../world/world.ts";
+import { type Params, structures, text, texts } from "./params.ts";
+
+/** What a resource has to show for a filter. */
+export type Shows<T> = (resource: T, world: World) => readonly string[];
+
+export interface Ec2Filter<T> {
+  readonly shows: Shows<T>;
+  readonly values: readonly string[];
+}
+
+const MAX_RESULTS = { min: 5, max: 1_000 };
+const FILTERS_MAX = 50;
+const FILTER_VALUES_MAX = 200;
+
+/** A Describe call's `Filter` list. `named`: the filters that EC2 has for the resource, besides those of its tags. */
+export function readFilters<T>(
+  params: Params,
+  named: ReadonlyMap<string, Shows<T>>,
+  tagsOf: (resource: T) => ReadonlyMap<string, string>,
+): readonly Ec2Filter<T>[] {
+  const list = (structures(params, "Filter") ?? []).map((filter) => ({
+    shows: filterNamed(text(filter, "Name") ?? "null", named, tagsOf),
+    values: texts(filter, "Value") ?? [],
+  }));
+  if (list.length > FILTERS_MAX || list.some(({ values }) => values.length > FILTER_VALUES_MAX)) {
+    throw new AwsError(
+      "FilterLimitExceeded",
+      `The maximum number of filter values specified on a single call is ${FILTER_VALUES_MAX}`,
+    );
+  }
+  return list;
+}
+
+function filterNamed<T>(
+  name: string,
+  named: ReadonlyMap<string, Shows<T>>,
+  tagsOf: (resource: T) => ReadonlyMap<string, string>,
+): Shows<T> {
+  if (name === "tag-key") return (resource) => [...tagsOf(resource).keys()];
+  if (name.startsWith("tag:")) {
+    const key = name.slice("tag:".length);
+    return (resource) => [tagsOf(resource).get(key)].filter((value) => value !== undefined);
+  }
+  const shows = named.get(name);
+  if (shows === undefined) throw new AwsError("InvalidParameterValue", `The filter '${name}' is invalid`);
+  return shows;
+}
+
+/** A filter without values asks that there be any value (https://github.com/aws/aws-cli/issues/1735). */
+export function matches<T>(resource: T, { shows, values }: Ec2Filter<T>, world: World): boolean {
+  const own = shows(resource, world);
+  if (values.length === 0) return own.length > 0;
+  return own.some((value) => values.some((pattern) => matchesWildcard(pattern, value)));
+}
+
+export function readMaxResults(params: Params): number | undefined {
+  const value = text(params, "MaxResults");
+  if (value === undefined) return undefined;
+  const { min, max } = MAX_RESULTS;
+  if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max) {
+    throw new AwsError(
+      "InvalidParameterValue",
+      `Value ( ${value} ) for parameter maxResults is invalid. Expecting a value between ${min} and ${max}.`,
+    );
+  }
+  return Number(value);
+}

@@ -1,0 +1,138 @@
+import {
+  type AutoScalingClient,
+  type AutoScalingInstanceDetails,
+  DescribeAutoScalingInstancesCommand,
+  type DescribeAutoScalingInstancesCommandOutput,
+} from "@aws-sdk/client-auto-scaling";
+import type { UnmeteredCaller } from "../aws/unmetered-caller.ts";
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
+
+const DESCRIBE = { name: "autoscaling:DescribeAutoScalingInstances", answersWith: "AutoScalingInstances" };
+const READ_INTERVAL_MS = 10_000;
+/**
+ * A volume is made and the machine booted from it within minutes; then come the group's launching hooks, whose timeout is
+ * an hour by default. https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
+ */
+const BACK_WITHIN_MS = 7_200_000;
+/** An event that is older may be of a replacement that has ended: EventBridge delivers within seconds. */
+const FRESH_MS = 120_000;
+
+/** What becomes of machines that were drained because their root volume is replaced. */
+export type ReturnEvent = { readonly instanceId: string } & (
+  | { readonly type: "awaiting-return"; readonly until: number }
+  /** It serves in its group again. `undone`: so many drains; 0 where nothing had been deregistered. */
+  | { readonly type: "returned"; readonly undone: number }
+  /** It is not in its group any more: nothing is registered again. */
+  | { readonly type: "not-returning" }
+  /** It is left to its controllers, as configured. */
+  | { readonly type: "left-to-controllers" }
+  /** Nothing was registered again, and somebody has to see to it. */
+  | { readonly type: "not-registered-again"; readonly error: DrainError | undefined }
+);
+
+export interface ScalingMembersOptions {
+  readonly autoScaling: Pick<AutoScalingClient, "send">;
+  readonly caller: UnmeteredCaller;
+}
+
+/** What Auto Scaling says of an instance; undefined of one that is in no group. Throws `DrainError`. */
+export async function scalingMember(
+  instanceId: string,
+  { autoScaling, caller }: ScalingMembersOptions,
+  signal: AbortSignal,
+): Promise<AutoScalingInstanceDetails | undefined> {
+  const input = { InstanceIds: [instanceId] };
+  const { AutoScalingInstances: members = [] } = await caller.call<DescribeAutoScalingInstancesCommandOutput>(
+    DESCRIBE,
+    () => autoScaling.send(new DescribeAutoScalingInstancesCommand(input), { abortSignal: signal }),
+    signal,
+  );
+  return members.find(({ InstanceId }) => InstanceId === instanceId);
+}
+
+export interface ReturningOptions extends ScalingMembersOptions {
+  readonly clock: Clock;
+  /** `leave`: to its controllers. */
+  readonly afterwards: "register" | "leave";
+  /** Whether EC2 says that it runs. */
+  readonly isRunning: (instanceId: string, signal: AbortSignal) => Promise<boolean>;
+  readonly onEvent: (event: ReturnEvent) => void;
+}
+
+/**
+ * Machines whose root volume Auto Scaling replaces: they leave service like those that are terminated, hooks included, and
+ * come back under their id. https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-root-volume.html
+ */
+export class ReturningMachines {
+  readonly #options: ReturningOptions;
+  #waiting = 0;
+
+  constructor(options: ReturningOptions) {
+    this.#options = options;
+  }
+
+  /** How many are waited for now. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Whether an announcement of `since` (milliseconds since the epoch) is of a replacement that is over: the machine serves
+   * again, and would be taken out for nothing. What Auto Scaling does not answer is taken for no.
+   */
+  async isOver(instanceId: string, since: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#options.clock.now() - since < FRESH_MS) return false;
+    try {
+      return (await scalingMember(instanceId, this.#options, signal))?.LifecycleState === IN_SERVICE;
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    }
+  }
+
+  /**
+   * Waits until a machine that was drained, and whose hook was completed, serves again, and registers it again. Whatever
+   * becomes of it is told. Rejects with `stop`'s reason alone: then somebody has to be told of the announcement again.
+   * `undo` registers again what was deregistered, and resolves with how many drains it has undone.
+   */
+  async settled(instanceId: string, undo: (signal: AbortSignal) => Promise<number>, stop: AbortSignal): Promise<void> {
+    const { clock, afterwards, onEvent } = this.#options;
+    if (afterwards === "leave") return onEvent({ type: "left-to-controllers", instanceId });
+    const until = clock.now() + BACK_WITHIN_MS;
+    onEvent({ type: "awaiting-return", instanceId, until });
+    this.#waiting += 1;
+    try {
+      const end = await this.#untilBack(instanceId, until, stop);
+      if (end === "gone") return onEvent({ type: "not-returning", instanceId });
+      if (end === "late") return onEvent({ type: "not-registered-again", instanceId, error: undefined });
+      onEvent({ type: "returned", instanceId, undone: await undo(stop) });
+    } catch (error) {
+      stop.throwIfAborted();
+      onEvent({ type: "not-registered-again", instanceId, error: asDrainError(error) });
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  async #untilBack(instanceId: string, until: number, stop: AbortSignal): Promise<"back" | "gone" | "late"> {
+    const { clock, isRunning } = this.#options;
+    for (;;) {
+      try {
+        const member = await scalingMember(instanceId, this.#options, stop);
+        const state = member?.LifecycleState ?? "Terminated";
+        if (GONE.test(state)) return "gone";
+        if (state === IN_SERVICE && (await isRunning(instanceId, stop))) return "back";
+      } catch (error) {
+        stop.throwIfAborted();
+        if (!asDrainError(error).isPassing) throw error;
+      }
+      if (clock.now() >= until) return "late";
+      await clock.sleep(READ_INTERVAL_MS, stop);
+    }
+  }
+}
+
+const IN_SERVICE = "InService";
+/** https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html */
+const GONE = /^Terminated$|^Detached$|^Terminating:(?:Retained|Proceed)$/;

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { elbError, SimulatedRegion } from "../support/simulated-region.ts";
+import { elbAnswer, onlyTermsOf } from "./support.ts";
+
+const LISTENERS = ["DescribeListeners", "DescribeListenerAttributes"];
+
+function scene(idleTimeoutSeconds?: number) {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  const idle = idleTimeoutSeconds === undefined ? {} : { idleTimeoutSeconds };
+  const group = region.group({ name: "firewall", type: "gateway", nodes: [node], delaySeconds: 0, ...idle });
+  return { region, node, group };
+}
+
+describe("a group of a Gateway Load Balancer", () => {
+  test.each([
+    [undefined, 350_000],
+    [6_000, 6_000_000],
+    [120, 120_000],
+    // Flows that are not TCP are idle for 120 s.
+    [60, 120_000],
+  ])("keeps flows until they were idle as long as its listener says: %s", async (seconds, flowsIdleMs) => {
+    const { region, node } = scene(seconds);
+    const terms = await onlyTermsOf(region, node);
+    expect(terms).toMatchObject({ flowsIdleMs });
+    expect(terms).not.toHaveProperty("warnings");
+  });
+
+  test.each([
+    ["denied", elbError("AccessDenied", "no", 403), "AWS denied elasticloadbalancing:"],
+    ["not known", elbError("InvalidAction", "no such action"), "failed: InvalidAction"],
+  ])("leaves the idle timeout open, with a warning, where a call for it is %s", async (_, answer, why) => {
+    for (const denied of LISTENERS) {
+      const { region, node } = scene(600);
+      region.intercept = ({ action }) => (action === denied ? answer : undefined);
+      const terms = await onlyTermsOf(region, node);
+      expect(terms).not.toHaveProperty("flowsIdleMs");
+      expect(terms?.warnings).toEqual([expect.stringContaining(why)]);
+      expect(terms?.warnings?.[0]).toContain("GWLB_IDLE is used; set that to the listener's tcp.idle_timeout.seconds");
+    }
+  });
+
+  test.each([
+    ["no such attribute", [], "AWS names none"],
+    ["one that is no number", [{ Key: "tcp.idle_timeout.seconds", Value: "default" }], "AWS says 'default'"],
+  ])("leaves it open where the listener has %s", async (_, member, why) => {
+    const { region, node } = scene();
+    region.intercept = ({ action }) =>
+      action === "DescribeListenerAttributes" ? elbAnswer(action, { Attributes: { member } }) : undefined;
+    const terms = await onlyTermsOf(region, node);
+    expect(terms).not.toHaveProperty("flowsIdleMs");
+    expect(terms?.warnings).toEqual([expect.stringContaining(why)]);
+  });
+
+  test("fails for now where AWS fails in passing: a long timeout is not taken for the default", async () => {
+    const { region, node } = scene(6_000);
+    region.intercept = ({ action }) =>
+      action === "DescribeListeners" ? elbError("ServiceUnavailable", "later", 503) : undefined;
+    await expect(region.clock.run(onlyTermsOf(region, node))).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("whose flows move to another target needs no idle timeout, and asks for none", async () => {
+    const { region, node, group } = scene(6_000);
+    group.attributes.set("target_failover.on_deregistration", "rebalance");
+    group.attributes.set("send_tcp_reset.on_deregistration.enabled", "true");
+    const terms = await onlyTermsOf(region, node);
+    expect(terms).toMatchObject({ movesFlows: true, resetsFlows: true });
+    expect(terms).not.toHaveProperty("flowsIdleMs");
+    expect(LISTENERS.flatMap((action) => region.callsOf(action))).toEqual([]);
+  });
+
+  test("that resets TCP flows and moves none keeps the others until they were idle", async () => {
+    const { region, node, group } = scene();
+    group.attributes.set("send_tcp_reset.on_deregistration.enabled", "true");
+    const terms = await onlyTermsOf(region, node);
+    expect(terms).toMatchObject({ resetsFlows: true, flowsIdleMs: 350_000 });
+    expect(terms).not.toHaveProperty("movesFlows");
+  });
+});
+
+test("groups of other load balancers ask for no listener", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  region.group({ name: "tcp", type: "network", nodes: [node] });
+  await onlyTermsOf(region, node);
+  expect(LISTENERS.flatMap((action) => region.callsOf(action))).toEqual([]);
+});
