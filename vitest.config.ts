@@ -1,13 +1,14 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import Order from "./test/support/order.ts";
-import { projects } from "./test/support/projects.ts";
 import SkippedSuites from "./test/support/skipped-suites.ts";
-
-const { inside, programs } = projects();
 
 export default defineConfig({
   test: {
+    include: ["test/**/*.test.ts"],
+    // Files share workers, which have loaded most of what a file imports. So none may leave anything behind.
+    isolate: false,
+    setupFiles: ["test/support/no-leftovers.ts", "test/support/no-secret-leaks.ts"],
     globalSetup: ["test/support/build-bundles.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     // Many tests wait for programs and for time to pass: one worker more than cores leaves none idle.
@@ -18,20 +19,5 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: "inside",
-          include: [...inside],
-          setupFiles: ["test/support/no-leftovers.ts", "test/support/no-secret-leaks.ts"],
-          isolate: false,
-        },
-      },
-      {
-        extends: true,
-        test: { name: "programs", include: [...programs], setupFiles: ["test/support/no-secret-leaks.ts"] },
-      },
-    ],
   },
 });

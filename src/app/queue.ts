@@ -49,7 +49,10 @@ export function openQueue(
   const autoScaling = createAutoScalingClient(where);
   const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
   const machines = new ReturningMachines({
-    ...{ ...calls, autoScaling, isRunning, afterwards: config.returningNodes },
+    ...calls,
+    autoScaling,
+    isRunning,
+    afterwards: config.returningNodes,
     onEvent: (event) => writeLine(log, returnLine(event)),
   });
   const queue = new SqsQueue({

@@ -57,10 +57,15 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, drainer, abandon, log, drains });
-  background.add("index", engine.maintainIndex(stop));
   const source = new HttpSource();
   const queue = openQueue(config, {
-    ...{ clock, metrics, log, abandon, ledger, drainer, isRunning: engine.isRunning },
+    clock,
+    metrics,
+    log,
+    abandon,
+    ledger,
+    drainer,
+    isRunning: engine.isRunning,
   });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
@@ -96,6 +101,8 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
   background.add("files", web.rereadFiles(stop));
+  // A service that cannot start makes no AWS calls.
+  background.add("index", engine.maintainIndex(stop));
   const { host, region, discovery, dryRun } = config;
   log("listening", { host, port: web.port, region, discovery, dryRun });
   stop.addEventListener("abort", () => log("shutdown started", {}));

@@ -22,7 +22,9 @@ export async function runProgram(verbs: readonly Verb[], input: ProgramInput): P
     get stdin() {
       return input.streams.stdin;
     },
-    ...{ stdout, stderr, signals },
+    stdout,
+    stderr,
+    signals,
   };
   let endNow = (_: number) => {};
   const ended = new Promise<number>((resolve) => {

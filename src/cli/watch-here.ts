@@ -39,7 +39,10 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
     onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
   const source = new InstanceMetadata({
-    ...{ watch, identity, dryRun: config.dryRun, recommendations },
+    watch,
+    identity,
+    dryRun: config.dryRun,
+    recommendations,
     ...(hook && { hook }),
   });
   await pump(source, drainer, {

@@ -47,7 +47,11 @@ async function untilStopped(
   const { stop, abandon, ignore } = listenForShutdown(config, streams, clock);
   const client = new ImdsClient({ clock, send: sendOverHttp(metadataOrigin(config)) });
   const watch = new MetadataWatch({
-    ...{ client, clock, intervalMs, maintenanceLeadMs, onEvent: watchLog(log) },
+    client,
+    clock,
+    intervalMs,
+    maintenanceLeadMs,
+    onEvent: watchLog(log),
     bootedAt: () => clock.now() - uptime() * 1_000,
     heedsRecommendations: rebalance === "drain",
   });

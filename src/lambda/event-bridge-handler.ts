@@ -33,7 +33,9 @@ export class EventBridgeHandler {
     const { id } = (event ?? {}) as { readonly id?: unknown };
     const messageId = typeof id === "string" ? id : "unnamed";
     const reading = readMessage(body, {
-      ...{ read, heedsRecommendations: false, now: clock.now() },
+      read,
+      heedsRecommendations: false,
+      now: clock.now(),
       // Nobody would invoke the function again when it is due: what is scheduled is drained for at once.
       maintenanceLeadMs: Number.POSITIVE_INFINITY,
     });

@@ -50,7 +50,11 @@ export function createHandlers({
   const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
   const tellReturn = (event: ReturnEvent) => writeLine(log, returnLine(event));
   const returning = new ReturningMachines({
-    ...{ ...calls, autoScaling, isRunning, afterwards: config.returningNodes, onEvent: tellReturn },
+    ...calls,
+    autoScaling,
+    isRunning,
+    afterwards: config.returningNodes,
+    onEvent: tellReturn,
   });
   const departures = new Departures({
     drainer,

@@ -71,7 +71,10 @@ export class SqsHandler {
     const receives = Number(record.attributes.ApproximateReceiveCount);
     const { maintenanceLeadMs } = this.#options;
     const reading = readMessage(body, {
-      ...{ read, maintenanceLeadMs, heedsRecommendations: false, now: clock.now() },
+      read,
+      maintenanceLeadMs,
+      heedsRecommendations: false,
+      now: clock.now(),
     });
     if (reading.asks === "nothing") {
       onEvent({ type: "nothing-asked", messageId, what: reading.what });

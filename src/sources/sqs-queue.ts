@@ -161,7 +161,9 @@ export class SqsQueue implements EventSource {
     }
     const { maintenanceLeadMs } = this.#options;
     const reading = readMessage(body, {
-      ...{ read, maintenanceLeadMs, now: this.#time.there(clock.now()) },
+      read,
+      maintenanceLeadMs,
+      now: this.#time.there(clock.now()),
       heedsRecommendations: recommendations !== undefined,
     });
     if (reading.asks === "unknown") {

@@ -2,10 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { account, ID } from "../support/account.ts";
-import { Child, startService } from "../support/child-process.ts";
+import { Child } from "../support/child-process.ts";
 import { stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
-import { runHere } from "../support/run-here.ts";
+import { runHere, serveHere, startHere } from "../support/run-here.ts";
 
 /** An account whose policy is the one that `policy` prints, with `--undo` where `undo` is. */
 async function scene(undo = true) {
@@ -37,8 +37,10 @@ async function scene(undo = true) {
 
 const SECRET = "correct-horse-battery";
 
-async function started(environment: Record<string, string>) {
-  return { secret: SECRET, ...(await startService({ ...environment, SECRET })) };
+/** A service, and what its callers get. */
+async function started(environment: Readonly<Record<string, string>> & { readonly AWS_ENDPOINT_URL: string }) {
+  const { AWS_ENDPOINT_URL } = environment;
+  return { asker: { SECRET, AWS_ENDPOINT_URL }, ...(await serveHere({ ...environment, SECRET })) };
 }
 
 const IN = [`legacy ${ID}`, `tcp ${ID}:30081 in`, `web ${ID}:30081 in`];
@@ -72,7 +74,7 @@ describe("hasta-la-vista cancel --from", () => {
 
   test("takes what Ctrl-C has printed for it", async () => {
     const { env, listed, file } = await scene();
-    const child = new Child("cli", ["drain", ID, "--nlb-propagation", "600"], env);
+    const child = startHere(["drain", ID, "--nlb-propagation", "600"], env);
     await child.line(/deregistered.*tcp/);
     child.signal("SIGINT");
     const { stdout } = await child.finished;
@@ -118,14 +120,14 @@ describe("hasta-la-vista cancel --from", () => {
 describe("hasta-la-vista cancel --server", () => {
   test("undoes a drain that runs in the service", async () => {
     const { env, listed } = await scene();
-    const { url, secret, child } = await started({ ...env, UNDO: "true", NLB_PROPAGATION: "600" });
+    const { url, asker, child } = await started({ ...env, UNDO: "true", NLB_PROPAGATION: "600" });
     const remote = ["--server", url];
-    const begun = await runHere(["drain", ID, ...remote, "--json", "--no-wait"], { SECRET: secret });
+    const begun = await runHere(["drain", ID, ...remote, "--json", "--no-wait"], asker);
     const { drainId } = JSON.parse(begun.stdout);
     await child.line(/"tcp".*deregistered/);
     await child.line(/"web".*deregistered/);
     await child.line(/"legacy".*deregistered/);
-    const cancelled = await runHere(["cancel", drainId, ...remote], { SECRET: secret });
+    const cancelled = await runHere(["cancel", drainId, ...remote], asker);
     expect(cancelled).toMatchObject({ code: 0, stderr: "" });
     expect(cancelled.stdout).toMatch(/is undone: 3 registrations registered again\./);
     expect(listed()).toEqual(IN);
@@ -136,8 +138,8 @@ describe("hasta-la-vista cancel --server", () => {
     ["of a drain that nobody knows fails", { UNDO: "true" }, 1, /there is no drain 'd-0'/],
   ])("%s", async (_, environment, code, says) => {
     const { env } = await scene();
-    const { url, secret } = await started({ ...env, ...environment });
-    const cancelled = await runHere(["cancel", "d-0", "--server", url], { SECRET: secret });
+    const { url, asker } = await started({ ...env, ...environment });
+    const cancelled = await runHere(["cancel", "d-0", "--server", url], asker);
     expect(cancelled.stderr).toMatch(says);
     expect(cancelled.code).toBe(code);
   });

@@ -1,9 +1,10 @@
 import autocannon, { type Result } from "autocannon";
 import { expect, test } from "vitest";
 import { carry } from "../simulator/data-plane/carried.ts";
+import { ALL_CASES } from "../support/cases.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
-const REQUESTS_PER_ROUND = 200;
+const REQUESTS_PER_ROUND = ALL_CASES ? 200 : 80;
 const LOAD = { connections: 8, amount: REQUESTS_PER_ROUND, sampleInt: 50 };
 /** Simulated time that passes during a round. */
 const ROUND_MS = 30_000;

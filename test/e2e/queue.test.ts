@@ -7,9 +7,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { type Environment, startService } from "../support/child-process.ts";
+import { startService } from "../support/child-process.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
+import type { Environment } from "../support/program-run.ts";
 import { realQueue } from "../support/real-queue.ts";
+import { serveHere } from "../support/run-here.ts";
 import { CREDENTIALS, VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
@@ -117,7 +119,7 @@ describe("a service with a queue", () => {
 
   test("hands the message back when it is ended in the middle, and the next one goes on", async () => {
     const { queue, env, scaleIn, lifecycleState } = await scene({ delaySeconds: 8 });
-    const first = await startService({ ...env, SHUTDOWN_GRACE: "0" });
+    const first = await serveHere({ ...env, SHUTDOWN_GRACE: "0" });
     await scaleIn();
     await first.child.line(/"target deregistered"/);
     expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 1 });
@@ -128,7 +130,7 @@ describe("a service with a queue", () => {
     expect(await queue.depth()).toEqual({ waiting: 1, inFlight: 0 });
     expect(await lifecycleState()).toBe("Terminating:Wait");
 
-    const second = await startService(env);
+    const second = await serveHere(env);
     await second.child.line(/"hold resumed"/);
     await second.child.line(/the message is deleted/);
     expect(await lifecycleState()).not.toBe("Terminating:Wait");
@@ -137,7 +139,7 @@ describe("a service with a queue", () => {
   test("says what is wrong with a queue that is not there, serves all the same, and reads it once it is", async () => {
     const { queue, env, scaleIn } = await scene();
     await queue.remove();
-    const { child, url } = await startService(env);
+    const { child, url } = await serveHere(env);
     const line = JSON.parse(await child.line(/"queue read failed"/));
     expect(line).toMatchObject({ level: "error", error: expect.stringContaining("check QUEUE") });
     expect((await fetch(`${url}/health`)).status).toBe(200);
@@ -152,7 +154,7 @@ describe("a service with a queue", () => {
     const { queue, env, scaleIn } = await scene();
     await queue.send("<html>not an event</html>");
     await queue.send(JSON.stringify({ Service: "AWS Auto Scaling", Event: "autoscaling:TEST_NOTIFICATION" }));
-    const { child } = await startService(env);
+    const { child } = await serveHere(env);
     const bad = JSON.parse(await child.line(/left for the dead-letter queue/));
     expect(bad).toMatchObject({ level: "warn", error: expect.stringContaining("JSON") });
     await child.line(/"message ignored"/);
@@ -163,7 +165,7 @@ describe("a service with a queue", () => {
 
   test("finds its queue by name", async () => {
     const { queue, env, scaleIn } = await scene();
-    const { child } = await startService({ ...env, QUEUE: "departures", AWS_ENDPOINT_URL_SQS: queue.endpoint });
+    const { child } = await serveHere({ ...env, QUEUE: "departures", AWS_ENDPOINT_URL_SQS: queue.endpoint });
     await scaleIn();
     await child.line(/the message is deleted/);
   });

@@ -5,10 +5,11 @@ import type { LedgerEntry } from "../../src/drain/ledger.ts";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { Child, startService } from "../support/child-process.ts";
+import { startService } from "../support/child-process.ts";
 import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
 import { realQueue } from "../support/real-queue.ts";
+import { runHere, serveHere } from "../support/run-here.ts";
 import { VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
@@ -92,13 +93,13 @@ describe("with STATE_DIR", () => {
 
   test("a stop leaves to the next start what it has interrupted", async () => {
     const { env, until, begin } = await scene({ NLB_PROPAGATION: "6", SHUTDOWN_GRACE: "0" });
-    const first = await startService(env);
+    const first = await serveHere(env);
     const { location } = await begin(first.url);
     await until("deregistered");
     first.child.signal("SIGTERM");
     expect(await first.child.finished).toMatchObject({ code: 0 });
     await until("interrupted");
-    const second = await startService(env);
+    const second = await serveHere(env);
     await until("ended");
     const record = await (await fetch(`${second.url}${location}`, { headers: bearer })).json();
     expect(record).toMatchObject({ outcome: { status: "drained" } });
@@ -132,7 +133,7 @@ describe("with STATE_DIR", () => {
   test("a second service on the same directory does not start", async () => {
     const { env, folder } = await scene();
     await startService(env);
-    const second = await new Child("service", [], env).finished;
+    const second = await runHere([], env, { program: "service" });
     expect(second).toEqual({
       code: 2,
       stdout: "",
@@ -148,7 +149,7 @@ describe("with STATE_DIR", () => {
     first.child.signal("SIGKILL");
     await first.child.finished;
     const before = await entries();
-    const second = await startService({ ...env, DRYRUN: "true" });
+    const second = await serveHere({ ...env, DRYRUN: "true" });
     await second.child.line(/"drain resume skipped"/);
     expect(await entries()).toEqual(before);
   });
@@ -162,6 +163,6 @@ test("without STATE_DIR drains are listed all the same, and forgotten with the p
   expect(response.status).toBe(202);
   expect((await fetch(`${first.url}${location}`, { headers: bearer })).status).toBe(200);
   first.child.signal("SIGKILL");
-  const second = await startService(stateless);
+  const second = await serveHere(stateless);
   expect((await fetch(`${second.url}${location}`, { headers: bearer })).status).toBe(404);
 });

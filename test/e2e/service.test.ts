@@ -8,10 +8,11 @@ import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { Child, startService } from "../support/child-process.ts";
+import { startService } from "../support/child-process.ts";
 import { lostByTheProduct, type Spare } from "../support/loss-causes.ts";
 import { carryInside } from "../support/machine-inside.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
+import { runHere, serveHere } from "../support/run-here.ts";
 import { VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
@@ -141,7 +142,7 @@ describe("the built service under traffic", () => {
 describe("the service's log", () => {
   test("has a line for each step of a drain, with the drain, the node and the pool", async () => {
     const { ids, env } = await cluster();
-    const { child, url } = await startService(env);
+    const { child, url } = await serveHere(env);
     const answer = await (
       await fetch(`${url}/drain`, { method: "POST", headers: bearer, body: JSON.stringify({ id: ids[0] }) })
     ).json();
@@ -166,7 +167,7 @@ describe("the service's log", () => {
 describe("a repeated or abandoned request", () => {
   test("two callers for one node share one drain, and a caller who leaves cancels nothing", async () => {
     const { simulator, ids, env } = await cluster();
-    const { child, url } = await startService(env);
+    const { child, url } = await serveHere(env);
     const leaving = new AbortController();
     const gone = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer, signal: leaving.signal }).catch(
       () => "left",
@@ -206,7 +207,7 @@ describe("SIGTERM", () => {
 
   test("abandons by itself when SHUTDOWN_GRACE is over", async () => {
     const { ids, env } = await cluster();
-    const { child, url } = await startService({ ...env, ...slow, SHUTDOWN_GRACE: "0.2" });
+    const { child, url } = await serveHere({ ...env, ...slow, SHUTDOWN_GRACE: "0.2" });
     const running = fetch(`${url}/drain?id=${ids[0]}`, { method: "POST", headers: bearer });
     await child.line(/"target deregistered"/);
     child.signal("SIGTERM");
@@ -221,7 +222,7 @@ describe("SIGTERM", () => {
       `POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\nContent-Length: 99\r\n\r\n{`,
     ],
   ])("ends the service also while a connection is open that %s", async (_, sent) => {
-    const { child, url } = await startService({ SECRET });
+    const { child, url } = await serveHere({ SECRET });
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
     onTestFinished(() => void socket.destroy());
     await new Promise((resolve) => socket.once("connect", resolve));
@@ -242,7 +243,7 @@ describe("SIGTERM", () => {
 
 describe("a service that can't start says why, in one line for each problem, and ends with code 2", () => {
   test("missing and contradictory variables", async () => {
-    const { code, stderr } = await new Child("service", [], { SECRET, SECRET_FILE: "/x", TIMEOUT: "x" }).finished;
+    const { code, stderr } = await runHere([], { SECRET, SECRET_FILE: "/x", TIMEOUT: "x" }, { program: "service" });
     expect(stderr).toBe(
       "hasta-la-vista: 3 problems:\n  CLOUDPROVIDER is not set: give aws\n  TIMEOUT is 'x': give seconds from 1 to 86400, such as 60\n  SECRET and SECRET_FILE are both set: set only one\n",
     );
@@ -255,7 +256,7 @@ describe("a service that can't start says why, in one line for each problem, and
     onTestFinished(() => void server.close());
     const { port } = server.address() as { port: number };
     const env = { SECRET, CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: String(port) };
-    const { code, stderr } = await new Child("service", [], env).finished;
+    const { code, stderr } = await runHere([], env, { program: "service" });
     expect(stderr).toBe(`hasta-la-vista: PORT is ${port}, which is already in use on 127.0.0.1: set another port\n`);
     expect(code).toBe(2);
   });
@@ -266,7 +267,7 @@ describe("the service's secret", () => {
     const folder = await mkdtemp(join(tmpdir(), "secret-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, "secret"), `${SECRET}\n`);
-    const { url } = await startService({ SECRET_FILE: join(folder, "secret") });
+    const { url } = await serveHere({ SECRET_FILE: join(folder, "secret") });
     const wrong = await fetch(`${url}/drain`, { method: "POST", headers: { authorization: "Bearer other" } });
     const right = await fetch(`${url}/drain`, { method: "POST", headers: bearer });
     expect([wrong.status, right.status]).toEqual([403, 400]);
@@ -275,7 +276,7 @@ describe("the service's secret", () => {
 
 test("DRYRUN answers with the plan and changes nothing, whatever callers ask for", async () => {
   const { simulator, ids, env } = await cluster();
-  const { url } = await startService({ ...env, DRYRUN: "1" });
+  const { url } = await serveHere({ ...env, DRYRUN: "1" });
   const response = await fetch(`${url}/drain?id=${ids[0]}&pw=${SECRET}&dryRun=false`, { method: "POST" });
   expect(await response.json()).toMatchObject({
     status: "planned",
@@ -285,7 +286,7 @@ test("DRYRUN answers with the plan and changes nothing, whatever callers ask for
 });
 
 test("the service lives on after an AWS that can't be reached", async () => {
-  const { child, url } = await startService({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
+  const { child, url } = await serveHere({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
   const unreachable = await fetch(`${url}/drain?id=i-00000000000000001`, { method: "POST", headers: bearer });
   expect(unreachable.status).toBe(502);
   expect(JSON.parse(await child.line(/"request failed"/))).toMatchObject({

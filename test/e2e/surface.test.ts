@@ -3,15 +3,17 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { type Environment, startService } from "../support/child-process.ts";
+import { startService } from "../support/child-process.ts";
 import { endpoint } from "../support/endpoint.ts";
+import type { Environment } from "../support/program-run.ts";
+import { serveHere } from "../support/run-here.ts";
 import { elbError, type Intercept, VPC } from "../support/simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";
 const bearer = { authorization: `Bearer ${SECRET}` };
 const ID = "i-00000000000000001";
 
-/** The built service, without a guard, before a region with one node in an NLB's group, which is held for ten minutes. */
+/** The service, without a guard, before a region with one node in an NLB's group, which is held for ten minutes. */
 async function service(environment: Environment = {}, intercept?: Intercept) {
   const world = new World({ clock: new ScaledClock(1) });
   world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.0.1", tags: { "kubernetes.io/cluster/demo": "owned" } });
@@ -21,7 +23,7 @@ async function service(environment: Environment = {}, intercept?: Intercept) {
   world.addListener(nlb, { protocol: "TCP", port: 80, defaultActions });
   world.registerTarget(group, { id: ID, port: 30081 }, { settled: true });
   const AWS_ENDPOINT_URL = await endpoint(new Simulator(world), intercept);
-  return startService({ SECRET, NLB_PROPAGATION: "600", MIN_HEALTHY: "0", AWS_ENDPOINT_URL, ...environment });
+  return serveHere({ SECRET, NLB_PROPAGATION: "600", MIN_HEALTHY: "0", AWS_ENDPOINT_URL, ...environment });
 }
 
 describe("a caller who does not wait", () => {

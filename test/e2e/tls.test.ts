@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { account, ID } from "../support/account.ts";
 import { Authority, type Certificate } from "../support/certificates.ts";
-import { runCli, startService } from "../support/child-process.ts";
+import { runCli } from "../support/child-process.ts";
 import { request, sendRaw } from "../support/raw-http.ts";
+import { serveHere } from "../support/run-here.ts";
 
 const SECRET = "a-secret-nobody-may-see";
 const bearer = { authorization: `Bearer ${SECRET}` };
 
-/** The built service with HTTPS, and files that its callers may name. */
+/** The service with HTTPS, and files that its callers may name. */
 async function service({ wantsClients = false }: { readonly wantsClients?: boolean } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "tls-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -28,7 +29,7 @@ async function service({ wantsClients = false }: { readonly wantsClients?: boole
   const clients = new Authority("the clients' authority");
   const caFile = await file("ca.crt", authority.cert);
   const { env } = await account();
-  const { child, url } = await startService({
+  const { child, url } = await serveHere({
     ...{ ...env, SECRET, ...(await identityFiles("server", authority.sign("server"))) },
     ...(wantsClients ? { TLS_CLIENT_CA_FILE: await file("clients.crt", clients.cert) } : {}),
   });
@@ -128,10 +129,10 @@ test("--no-query-secret and QUERY_SECRET=false keep the secret out of queries", 
     [{}, ["--no-query-secret"]],
     [{ QUERY_SECRET: "true" }, ["--no-query-secret"]],
   ] as const) {
-    const { url } = await startService({ ...env, SECRET, ...given }, args);
+    const { url } = await serveHere({ ...env, SECRET, ...given }, args);
     expect((await fetch(`${url}/nodes/${ID}?pw=${SECRET}`)).status).toBe(401);
     expect((await fetch(`${url}/nodes/${ID}`, { headers: bearer })).status).toBe(200);
   }
-  const { url } = await startService({ ...env, SECRET });
+  const { url } = await serveHere({ ...env, SECRET });
   expect((await fetch(`${url}/nodes/${ID}?pw=${SECRET}`)).status).toBe(200);
 });

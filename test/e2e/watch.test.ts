@@ -2,8 +2,10 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { MetadataListeners } from "../../src/simulator/metadata/metadata-listeners.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { account, ID } from "../support/account.ts";
-import { Child, type Environment, startService } from "../support/child-process.ts";
+import { Child, startService } from "../support/child-process.ts";
 import { CHILD_ACCESS_KEY_ID, restrictChildren } from "../support/printed-policy.ts";
+import type { Environment, Running } from "../support/program-run.ts";
+import { startHere } from "../support/run-here.ts";
 
 const SECRET = "a-secret-nobody-may-see";
 const HOOK = {
@@ -30,13 +32,13 @@ async function scene() {
     [...world.targetGroups.values()].flatMap((group) =>
       group.listed(world.clock.now()).filter((target) => target.id === ID),
     );
-  const watch = (environment: Environment, args: readonly string[] = [], program: "cli" | "service" = "cli") =>
-    new Child(program, ["watch", ...args], { ...metadata, ...environment });
+  const watch = (environment: Environment, args: readonly string[] = []) =>
+    startHere(["watch", ...args], { ...metadata, ...environment });
   return { world, simulator, env, instance, metadata, registered, watch };
 }
 
 /** The line's fields. */
-async function told(child: Child, message: RegExp) {
+async function told(child: Running, message: RegExp) {
   return JSON.parse(await child.line(message));
 }
 
@@ -44,8 +46,8 @@ describe("watch, on a node,", () => {
   test.each(["cli", "service"] as const)(
     "drains it by itself as soon as EC2 wants it back, stays, and ends with code 0 at SIGTERM: %s",
     async (program) => {
-      const { world, env, instance, registered, watch } = await scene();
-      const child = watch(env, [], program);
+      const { world, env, instance, metadata, registered } = await scene();
+      const child = new Child(program, ["watch"], { ...metadata, ...env });
       expect(await told(child, /"watch started"/)).toMatchObject({ node: ID, region: "eu-west-1" });
       world.interruptions.interrupt(instance);
       expect(await told(child, /"notice received"/)).toMatchObject({
@@ -174,7 +176,7 @@ describe("watch, on a node,", () => {
   });
 
   test("waits for instance metadata that is not there, says why, and ends at SIGTERM", async () => {
-    const child = new Child("cli", ["watch"], { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
+    const child = startHere(["watch"], { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" });
     expect(await told(child, /"metadata read failed"/)).toMatchObject({
       code: "unreachable",
       error: expect.stringMatching(/PUT \/latest\/api\/token: could not be reached \(ECONNREFUSED\)/),

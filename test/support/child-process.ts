@@ -1,28 +1,16 @@
 import { type SpawnOptions, spawn } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
 import { expect, onTestFinished } from "vitest";
-import { checkAnswersFrom } from "./checked-fetch.ts";
 import { unlistedIn } from "./listed-lines.ts";
-import { CHILD_ACCESS_KEY_ID } from "./printed-policy.ts";
-import { canBeRecognised, keepSecret, searchFolderForSecrets, searchForSecrets } from "./secret-search.ts";
-
-export interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** What every run gets: credentials that are worth nothing, and no search for others outside this machine. */
-export const ENVIRONMENT = {
-  PATH: process.env["PATH"],
-  HOME: "/nonexistent",
-  AWS_EC2_METADATA_DISABLED: "true",
-  AWS_REGION: "eu-west-1",
-  AWS_ACCESS_KEY_ID: CHILD_ACCESS_KEY_ID,
-  AWS_SECRET_ACCESS_KEY: "worthless-aws-secret-key",
-};
+import {
+  addressOf,
+  ENVIRONMENT,
+  type Environment,
+  type Finished,
+  keepSecretsOf,
+  ON_A_FREE_PORT,
+  type Running,
+  Written,
+} from "./program-run.ts";
 
 /** Something other than a bundle in its place. */
 export interface Program {
@@ -34,12 +22,10 @@ export interface Program {
  * A bundle as a process of its own, which the test's end ends. No secret that it gets may stand in what it writes, and it
  * logs only lines that are listed.
  */
-export class Child {
+export class Child implements Running {
   readonly finished: Promise<Finished>;
   readonly #process;
-  readonly #waiting = new Set<() => void>();
-  #stdout = "";
-  #stderr = "";
+  readonly #written = new Written();
 
   constructor(program: "cli" | "service" | Program, args: readonly string[], environment: Environment = {}) {
     const env = Object.fromEntries(
@@ -51,20 +37,13 @@ export class Child {
     keepSecretsOf(env);
     const name = typeof program === "string" ? program : first.at(-1);
     this.#process = spawn(file, [...first, ...args], { ...options, env, stdio: ["ignore", "pipe", "pipe"] });
-    this.#process.stdout.on("data", (chunk) => {
-      this.#stdout += chunk;
-      for (const check of this.#waiting) check();
-    });
-    this.#process.stderr.on("data", (chunk) => {
-      this.#stderr += chunk;
-    });
+    this.#process.stdout.on("data", (chunk) => this.#written.add("stdout", `${chunk}`));
+    this.#process.stderr.on("data", (chunk) => this.#written.add("stderr", `${chunk}`));
     this.finished = new Promise((resolve) => {
       this.#process.once("close", (code) => {
-        searchForSecrets(`stdout of ${name}`, this.#stdout);
-        searchForSecrets(`stderr of ${name}`, this.#stderr);
-        for (const folder of foldersOf(env)) searchFolderForSecrets(`${name}`, folder);
-        resolve({ code, stdout: this.#stdout, stderr: this.#stderr });
-        for (const check of this.#waiting) check();
+        const { stdout, stderr } = this.#written;
+        this.#written.end(`${name}`, env);
+        resolve({ code, stdout, stderr });
       });
     });
     onTestFinished(async () => {
@@ -75,7 +54,7 @@ export class Child {
   }
 
   get output(): string {
-    return this.#stdout + this.#stderr;
+    return this.#written.both;
   }
 
   get pid(): number {
@@ -93,42 +72,8 @@ export class Child {
 
   /** The first line on stdout, from the beginning, that matches. Rejects when the process ends without one. */
   line(pattern: RegExp): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const check = () => {
-        const found = this.#stdout.split("\n").find((line) => pattern.test(line));
-        if (found === undefined && this.#process.exitCode === null) return;
-        this.#waiting.delete(check);
-        if (found === undefined) reject(new Error(`no line like ${pattern} in:\n${this.output}`));
-        else resolve(found);
-      };
-      this.#waiting.add(check);
-      check();
-    });
+    return this.#written.line(pattern);
   }
-}
-
-export function keepSecretsOf({ SECRET, SECRET_FILE = "", AWS_SECRET_ACCESS_KEY }: Environment): void {
-  if (SECRET !== undefined) keepSecret(SECRET);
-  // Any other is a simulator's, which it prints.
-  if (AWS_SECRET_ACCESS_KEY === ENVIRONMENT.AWS_SECRET_ACCESS_KEY) keepSecret(AWS_SECRET_ACCESS_KEY);
-  for (const secret of secretsIn(SECRET_FILE)) keepSecret(secret);
-}
-
-/** Those that can be recognised: some tests give files that hold none. */
-function secretsIn(file: string): readonly string[] {
-  try {
-    if (!statSync(file).isFile()) return [];
-    return readFileSync(file, "utf8").split(/\r?\n/).filter(canBeRecognised);
-  } catch {
-    return [];
-  }
-}
-
-/** What a program may write to: the folders that its variables name. The system's own are no files, though they look so. */
-export function foldersOf({ HOME, PATH, ...environment }: Environment): readonly string[] {
-  const isFolder = (value: string) =>
-    /^\/(?!proc\b|dev\b|sys\b)/.test(value) && statSync(value, { throwIfNoEntry: false })?.isDirectory() === true;
-  return Object.values(environment).filter((value): value is string => value !== undefined && isFolder(value));
 }
 
 /** Runs the bundled command line to its end. `runHere` is quicker where it is not about the process. */
@@ -141,11 +86,6 @@ export async function startService(
   environment: Environment = {},
   args: readonly string[] = [],
 ): Promise<{ readonly child: Child; readonly url: string }> {
-  const child = new Child("service", args, { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", ...environment });
-  const { port } = JSON.parse(await child.line(/"listening"/));
-  const url = `${environment["TLS_CERT_FILE"] === undefined ? "http" : "https"}://127.0.0.1:${port}`;
-  checkAnswersFrom(url);
-  // Where it has not ended yet, so that they are searched for secrets whatever the test was about.
-  onTestFinished(async () => void (await fetch(`${url}/metrics`).catch(() => {})));
-  return { child, url };
+  const child = new Child("service", args, { ...ON_A_FREE_PORT, ...environment });
+  return { child, url: await addressOf(child, environment) };
 }

@@ -8,11 +8,12 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { Child, type Environment, startService } from "./child-process.ts";
+import { Child, startService } from "./child-process.ts";
 import { stateDir } from "./ledger-entries.ts";
 import type { Spare } from "./loss-causes.ts";
 import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
+import type { Environment } from "./program-run.ts";
 import { VPC } from "./simulated-region.ts";
 
 const SECRET = "a-secret-nobody-may-see";

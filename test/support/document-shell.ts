@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
-import { Child, type Environment, type Finished } from "./child-process.ts";
+import { Child } from "./child-process.ts";
+import type { Environment, Finished } from "./program-run.ts";
 
 /** The address that documents give a service. */
 export const SERVICE = "http://localhost:8080";

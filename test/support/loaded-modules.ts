@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
-import { type Environment, type Finished, runCli } from "./child-process.ts";
+import { runCli } from "./child-process.ts";
+import type { Environment, Finished } from "./program-run.ts";
 
 export interface Loaded extends Finished {
   /** The files of the bundle that this run has loaded, from the project's root. */

@@ -25,11 +25,18 @@ export default class Order extends BaseSequencer {
     const place = ({ moduleId }: TestSpecification) =>
       WAIT_LONGEST.indexOf(relative(root, moduleId).replaceAll("\\", "/"));
     const waiting = files.filter((file) => place(file) !== -1).sort((a, b) => place(a) - place(b));
-    const [inside, programs] = ["inside", "programs"].map((project) =>
-      files.filter((file) => place(file) === -1 && file.project.name === project),
-    );
-    // One worker goes through what only computes: its files follow each other, for a worker is shared by neighbours alone.
-    const beside = Math.max(1, maxWorkers - 1);
-    return [...waiting.slice(0, beside), ...(inside ?? []), ...waiting.slice(beside), ...(programs ?? [])];
+    const computing = files.filter((file) => place(file) === -1);
+    return spread(waiting, computing, Math.max(1, maxWorkers - 1));
   }
+}
+
+/** So many of those that wait come first, and the others evenly among the first half of those that compute. */
+export function spread<File>(waiting: readonly File[], computing: readonly File[], first: number): File[] {
+  const later = waiting.slice(first);
+  const every = Math.max(1, Math.floor(computing.length / 2 / Math.max(1, later.length)));
+  const mixed = computing.flatMap((file, index) => {
+    const next = (index + 1) % every === 0 ? later.shift() : undefined;
+    return next === undefined ? [file] : [file, next];
+  });
+  return [...waiting.slice(0, first), ...mixed, ...later];
 }

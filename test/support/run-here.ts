@@ -1,9 +1,18 @@
 import { EventEmitter } from "node:events";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import type { Streams } from "../../src/cli/call.ts";
-import { ENVIRONMENT, type Environment, type Finished, foldersOf, keepSecretsOf } from "./child-process.ts";
-import { searchFolderForSecrets, searchForSecrets } from "./secret-search.ts";
+import type { SignalName, Streams } from "../../src/cli/call.ts";
+import { unlistedIn } from "./listed-lines.ts";
+import {
+  addressOf,
+  ENVIRONMENT,
+  type Environment,
+  type Finished,
+  keepSecretsOf,
+  ON_A_FREE_PORT,
+  type Running,
+  Written,
+} from "./program-run.ts";
 
 /** What the build writes into the bundles. */
 Object.assign(globalThis, { __VERSION__: manifest.version });
@@ -19,40 +28,82 @@ interface Input {
 }
 
 /**
- * What `runCli` tells of the bundle, of the same program in this process: a tenth of the work. No secret that it gets may
- * stand in what it writes, and no listener may stay when it has ended.
+ * What `Child` is of a bundle, of the same program in this process: a tenth of the work. No secret that it gets may stand
+ * in what it writes, it logs only lines that are listed, and no listener may stay when it has ended.
  */
-export async function runHere(
-  args: readonly string[],
-  given: Environment = {},
-  { program = "cli", stdin = "" }: Input = {},
-): Promise<Finished> {
-  const environment = { ...ENVIRONMENT, ...given };
-  keepSecretsOf(environment);
-  const written = { stdout: "", stderr: "" };
-  const signals = new EventEmitter();
-  const output = (name: keyof typeof written) => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const streams: Streams = {
-    stdin: inChunks(stdin),
-    stdout: output("stdout"),
-    stderr: output("stderr"),
-    signals,
-  };
-  const leave = enter(environment);
-  try {
-    const code = await PROGRAMS[program](args, environment, streams);
-    expect(signals.eventNames()).toEqual([]);
-    return { code, ...written };
-  } finally {
-    leave();
-    for (const [name, text] of Object.entries(written))
-      searchForSecrets(`${name} of ${args.join(" ").slice(0, 80)}`, text);
-    for (const folder of foldersOf(environment)) searchFolderForSecrets(args[0] ?? "", folder);
+class RunHere implements Running {
+  readonly finished: Promise<Finished>;
+  readonly #signals = new EventEmitter();
+  readonly #written = new Written();
+
+  constructor(args: readonly string[], given: Environment = {}, { program = "cli", stdin = "" }: Input = {}) {
+    const environment = { ...ENVIRONMENT, ...given };
+    keepSecretsOf(environment);
+    const output = (name: "stdout" | "stderr") => ({ write: (text: string) => this.#written.add(name, text) });
+    const streams: Streams = {
+      stdin: inChunks(stdin),
+      stdout: output("stdout"),
+      stderr: output("stderr"),
+      signals: this.#signals,
+    };
+    this.finished = this.#run(`${program} ${args.join(" ").slice(0, 80)}`, environment, () =>
+      PROGRAMS[program](args, environment, streams),
+    );
+    // Whoever waits for its end hears why it failed.
+    this.finished.catch(() => {});
   }
+
+  get output(): string {
+    return this.#written.both;
+  }
+
+  signal(name: SignalName): void {
+    this.#signals.emit(name);
+  }
+
+  line(pattern: RegExp): Promise<string> {
+    return this.#written.line(pattern);
+  }
+
+  async #run(name: string, environment: Environment, start: () => Promise<number>): Promise<Finished> {
+    const leave = enter(environment);
+    try {
+      const code = await start();
+      expect(this.#signals.eventNames()).toEqual([]);
+      const { stdout, stderr } = this.#written;
+      expect(unlistedIn(stdout)).toEqual([]);
+      return { code, stdout, stderr };
+    } finally {
+      leave();
+      this.#written.end(name, environment);
+    }
+  }
+}
+
+/** Runs a program in this process to its end. */
+export function runHere(args: readonly string[], given: Environment = {}, input: Input = {}): Promise<Finished> {
+  return new RunHere(args, given, input).finished;
+}
+
+/** Starts a program in this process that runs until the test's end at most. */
+export function startHere(args: readonly string[], given: Environment = {}, input: Input = {}): RunHere {
+  const run = new RunHere(args, given, input);
+  onTestFinished(async () => {
+    // The first stops it, the second abandons what it drains.
+    run.signal("SIGTERM");
+    run.signal("SIGTERM");
+    await run.finished;
+  });
+  return run;
+}
+
+/** What `startService` does, in this process. */
+export async function serveHere(
+  given: Environment = {},
+  args: readonly string[] = [],
+): Promise<{ readonly child: RunHere; readonly url: string }> {
+  const child = startHere(args, { ...ON_A_FREE_PORT, ...given }, { program: "service" });
+  return { child, url: await addressOf(child, given) };
 }
 
 async function* inChunks(text: string): AsyncIterable<Buffer> {

@@ -39,11 +39,12 @@ export function searchFolderForSecrets(what: string, folder: string): void {
   }
 }
 
-/** Where secrets have been found so far, which is forgotten then. The secrets themselves are not named. */
+/** Where secrets have been found so far. The secrets themselves are not named. Both are forgotten then. */
 export function takeLeaks(): readonly string[] {
   const forms = [...secrets].flatMap(formsOf);
   const leaking = outputs.filter(({ text }) => forms.some((form) => text.includes(form)));
   outputs.length = 0;
+  secrets.clear();
   return leaking.map(({ test, what }) => `a secret stands in ${what}, in the test '${test}'`);
 }
 

@@ -9,13 +9,11 @@ export interface SourceFile {
   readonly imports: readonly string[];
   /** Names of the packages it imports; Node's own modules with their `node:`. */
   readonly packages: readonly string[];
-  /** The same without what it imports as types alone, and so does not run. */
-  readonly values: { readonly imports: readonly string[]; readonly packages: readonly string[] };
 }
 
 /** Static and dynamic imports and re-exports, types included. */
 const IMPORT =
-  /(?:^|\n)\s*(?:import|export)\s([^;]*?)from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
+  /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
 
 export function sourceFiles(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
@@ -43,19 +41,12 @@ export function importCircles(files: readonly SourceFile[]): readonly string[] {
 
 function read(path: string): SourceFile {
   const text = readFileSync(path, "utf8");
-  const found = [...text.matchAll(IMPORT)].map(([, what = "", from, dynamic, bare]) => {
-    return { specifier: from ?? dynamic ?? bare ?? "", isType: what.startsWith("type ") };
-  });
-  const all = found.map(({ specifier }) => specifier);
-  const values = found.filter(({ isType }) => !isType).map(({ specifier }) => specifier);
-  return { path, text, ...split(path, all), values: split(path, values) };
-}
-
-/** What is the project's own, and what is others'. */
-function split(path: string, specifiers: readonly string[]): SourceFile["values"] {
-  const own = specifiers.filter((specifier) => specifier.startsWith("."));
-  const foreign = specifiers.filter((specifier) => !specifier.startsWith("."));
+  const all = [...text.matchAll(IMPORT)].map(([, from, dynamic, bare]) => from ?? dynamic ?? bare ?? "");
+  const own = all.filter((specifier) => specifier.startsWith("."));
+  const foreign = all.filter((specifier) => !specifier.startsWith("."));
   return {
+    path,
+    text,
     imports: own.map((specifier) => posix.join(dirname(path), specifier)),
     packages: [...new Set(foreign.map(packageName))],
   };

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { account, ID } from "../support/account.ts";
-import { startService } from "../support/child-process.ts";
 import { type RawAnswer, request, sendRaw } from "../support/raw-http.ts";
+import { serveHere } from "../support/run-here.ts";
 import { webApp } from "../support/web-app.ts";
 
 const SECRET = "a-secret-nobody-may-see";
@@ -357,7 +357,7 @@ async function service() {
     if (action.startsWith("Deregister") || params.has("Filter.1.Name")) calls.push(action);
     return undefined;
   });
-  const { child, url } = await startService({ ...env, SECRET, INDEX_RATE: "0" });
+  const { child, url } = await serveHere({ ...env, SECRET, INDEX_RATE: "0" });
   return { child, url, port: Number(new URL(url).port), calls };
 }
 

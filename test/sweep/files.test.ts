@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { Authority } from "../support/certificates.ts";
-import { Child, type Finished } from "../support/child-process.ts";
+import { Child } from "../support/child-process.ts";
+import type { Finished } from "../support/program-run.ts";
 import { runHere } from "../support/run-here.ts";
 
 /** Where a file comes in: a row more for a new one. */
@@ -275,6 +276,13 @@ describe("--scenario says of a file that is no scenario what one needs", () => {
       /^it is nested too deeply$/,
     ],
     ["when it is JSON, nested too deeply", `{"a":${"[".repeat(50_000)}`, /^it is nested too deeply$/],
+    ["when lists are nested too deeply in a line", `instances: \n ${"- ".repeat(5_000)}`, /^it is nested too deeply$/],
+    [
+      "when it is nested too deeply by indentation",
+      Array.from({ length: 300 }, (_, level) => `${" ".repeat(level)}a:\n`).join(""),
+      /^it is nested too deeply$/,
+    ],
+    ["when it is nested as deeply as can be read", `a: ${"[".repeat(90)}${"]".repeat(90)}`, /^Unrecognized key: "a"$/],
     ["when it has a field named __proto__", "__proto__: { region: x }", /^Unrecognized key: "__proto__"$/],
     ["when a key is an escape sequence", '"\\e[31m": 1', /^Unrecognized key: "\?\[31m"$/],
     ["when a key is an object", "{ region: x }: 1", /^Unrecognized key: "\{ region: x \}"$/],

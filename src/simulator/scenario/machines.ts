@@ -46,7 +46,10 @@ function networkOf(entry: Entry): Partial<InstanceInput> {
     branches: branches.map(interfaceOf),
   }));
   return {
-    ...{ secondaryIps, ipv6Addresses, ipv4Prefixes, ipv6Prefixes },
+    secondaryIps,
+    ipv6Addresses,
+    ipv4Prefixes,
+    ipv6Prefixes,
     ...(name === undefined ? {} : { name }),
     ...(interfaces.length === 0 ? {} : { interfaces }),
   };

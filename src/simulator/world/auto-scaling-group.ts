@@ -114,7 +114,7 @@ export class AutoScalingGroup {
     const then = wayOut ?? (this.#retainsAbandoned ? "terminate-or-retain" : "terminate");
     const scaleIn = new ScaleIn({
       instanceId,
-      ...{ then },
+      then,
       activityId: this.#surroundings.newUuid(),
       startedAt: now,
       leavesAt: [

@@ -88,7 +88,8 @@ export class AutoScaling {
     const due = this.#leaving()
       .filter(({ scaleIn }) => !scaleIn.isRetained && !this.#replacing.has(scaleIn))
       .map(({ group, scaleIn }) => ({
-        ...{ group, scaleIn },
+        group,
+        scaleIn,
         instance: this.#world.instance(scaleIn.instanceId),
         at: scaleIn.endsAt ?? Number.POSITIVE_INFINITY,
       }))

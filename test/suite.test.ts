@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { TestModule } from "vitest/node";
 import { EXPECTED } from "./e2e/fault-matrix/expected.ts";
@@ -14,42 +15,28 @@ import { MOMENTS } from "./e2e/fault-matrix/scene.ts";
 import { chosenCells, readTable } from "./e2e/fault-matrix/table.ts";
 import { UNDO_EXPECTED } from "./e2e/fault-matrix/undo-expected.ts";
 import { UNDO_MOMENTS } from "./e2e/fault-matrix/undo-scene.ts";
-import { WAIT_LONGEST } from "./support/order.ts";
-import { BY_THEMSELVES, projects, startsProcesses } from "./support/projects.ts";
+import { spread, WAIT_LONGEST } from "./support/order.ts";
 import { skippedLine } from "./support/skipped-suites.ts";
-import type { SourceFile } from "./support/source-tree.ts";
+import { sourceFiles } from "./support/source-tree.ts";
 
-describe("a test file shares its worker with others", () => {
-  const files = new Map(
-    [
-      file("test/types.test.ts", { types: ["src/program.ts"] }),
-      file("test/far.test.ts", { imports: ["src/near.ts"] }),
-      file("src/near.ts", { imports: ["src/program.ts", "test/far.test.ts"] }),
-      file("src/program.ts", { packages: ["node:child_process"] }),
-    ].map((each) => [each.path, each]),
-  );
+test("no test file replaces modules, for others have loaded them into the same worker", () => {
+  // In two pieces, for this file replaces none.
+  const replaces = new RegExp(`\\bvi\\.(?:${"mock"}|${"doMock"})\\(`);
+  expect(replaces.test(`vi.${"mock"}("node:crypto")`)).toBe(true);
+  expect(sourceFiles("test").filter(({ text }) => replaces.test(text))).toEqual([]);
+});
 
-  test("unless it starts processes, by however many imports", () => {
-    expect(startsProcesses("test/far.test.ts", files)).toBe(true);
-    expect(startsProcesses("src/near.ts", files)).toBe(true);
-  });
+test("each file that is to start first exists", () => {
+  expect(WAIT_LONGEST.filter((path) => !existsSync(path))).toEqual([]);
+});
 
-  test("where it only names types of what starts them", () => {
-    expect(startsProcesses("test/types.test.ts", files)).toBe(false);
-  });
-
-  test("and what it reaches exists", () => {
-    const lost = new Map([["test/a.test.ts", file("test/a.test.ts", { imports: ["src/no-such-file.ts"] })]]);
-    expect(() => startsProcesses("test/a.test.ts", lost)).toThrow("test/a.test.ts reaches src/no-such-file.ts");
-  });
-
-  test("as most do", () => {
-    const { inside, programs } = projects();
-    expect(inside).toContain("test/drain/hold.test.ts");
-    expect(programs).toContain("test/e2e/crash-matrix.test.ts");
-    expect(inside.length).toBeGreaterThan(programs.length);
-    expect(inside.filter((path) => programs.includes(path))).toEqual([]);
-    for (const path of [...WAIT_LONGEST, ...Object.keys(BY_THEMSELVES)]) expect(programs).toContain(path);
+describe("files that wait for real time", () => {
+  test("start first and evenly among the first half of the others, and no file is lost", () => {
+    const computing = Array.from({ length: 8 }, (_, index) => `c${index}`);
+    expect(spread(["w0", "w1", "w2", "w3"], computing, 2)).toEqual("w0 w1 c0 c1 w2 c2 c3 w3 c4 c5 c6 c7".split(" "));
+    expect(spread(["w0", "w1", "w2"], ["c0"], 1)).toEqual(["w0", "c0", "w1", "w2"]);
+    expect(spread([], computing, 2)).toEqual(computing);
+    expect(spread(["w0"], [], 2)).toEqual(["w0"]);
   });
 });
 
@@ -95,10 +82,3 @@ describe("what was skipped is said in one line, with the command that runs it", 
     expect(skippedLine([module("/p/test/conformance/moto.test.ts", 0)])).toBeUndefined();
   });
 });
-
-function file(
-  path: string,
-  { imports = [], packages = [], types = [] }: { readonly [what: string]: readonly string[] },
-): SourceFile {
-  return { path, text: "", imports: [...imports, ...types], packages, values: { imports, packages } };
-}
