@@ -136,8 +136,7 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
     );
     const attributes = new Map((Attributes ?? []).map(({ Key, Value = "" }) => [Key ?? "", Value] as const));
     const delay = delayOf(attributes.get(DELAY_KEY));
-    const { warnings: flowWarnings = [], ...flows } =
-      pool.kind === "gwlb" ? await flowsOf(aws, pool, attributes, by) : {};
+    const { warnings: flowWarnings = [], ...flows } = await flowsOf(aws, pool, attributes, by);
     const warnings = [...delay.warnings, ...flowWarnings];
     return {
       drainMs: Math.max(delay.ms, pool.drainMinimumMs ?? 0),
