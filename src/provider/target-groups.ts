@@ -102,7 +102,7 @@ export function poolOfGroup(group: TargetGroup): Pool {
     id,
     name,
     ...(loadBalancer === "" ? {} : { loadBalancer }),
-    ...(QUIC_PROTOCOLS.has(Protocol) ? { drainMinimumMs: DELAY_DEFAULT_MS } : {}),
+    ...(DELAY_PROTOCOLS.has(Protocol) ? {} : { drainMinimumMs: DELAY_DEFAULT_MS }),
   };
 }
 
@@ -112,10 +112,11 @@ export function poolOfGroup(group: TargetGroup): Pool {
  */
 const DELAY_DEFAULT_MS = 300_000;
 /**
- * AWS gives QUIC connections 300 s, whatever the group's deregistration delay.
+ * Those whose connections get the group's deregistration delay. AWS gives QUIC's 300 s, whatever the delay: so do protocols
+ * that AWS does not name, or names anew.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
-const QUIC_PROTOCOLS: ReadonlySet<string> = new Set(["QUIC", "TCP_QUIC"]);
+const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]);
 
 /** Attributes of a pool besides its terms of release. */
 export interface AwsPoolTerms extends PoolTerms {
@@ -154,22 +155,22 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
 
 const DELAY_KEY = "deregistration_delay.timeout_seconds";
 
-/** A delay that is no number must not shorten a hold: then AWS's default counts. */
+/** AWS's largest is 3600. A delay that is no number of seconds, or weeks of them, is not used: then AWS's default counts. */
 function delayOf(given: string | undefined): { readonly ms: number; readonly warnings: readonly string[] } {
   if (given === undefined) return { ms: DELAY_DEFAULT_MS, warnings: [] };
-  if (/^\d+(\.\d+)?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
-  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a number of seconds: AWS's default of 300 s is used`;
+  if (/^\d{1,6}(\.\d{1,9})?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
+  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a usable number of seconds: AWS's default of 300 s is used`;
   return { ms: DELAY_DEFAULT_MS, warnings: [warning] };
 }
 
 /**
- * A group that does not say follows its load balancer. An ALB always has cross-zone load balancing on.
+ * A group that does not say follows its load balancers. An ALB always has cross-zone load balancing on.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
 function crossZoneOf({ kind }: Pool, attribute: string | undefined): AwsPoolTerms["crossZone"] {
   if (attribute === "true") return "on";
   if (attribute === "false") return "off";
-  return kind === "nlb" || kind === "gwlb" ? "as-load-balancer" : "on";
+  return kind === "alb" || kind === "unattached" ? "on" : "as-load-balancer";
 }
 
 /**
@@ -276,7 +277,7 @@ export function registrationOf(pool: Pool, listing: ListedTarget): AwsRegistrati
 }
 
 function isPort(port: number | undefined): port is number {
-  return Number.isInteger(port);
+  return Number.isInteger(port) && port !== 0;
 }
 
 /** AWS may list a target without a port. What is no port is not sent back. */
