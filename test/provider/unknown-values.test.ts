@@ -273,6 +273,23 @@ test("a classic load balancer without a word about draining drains for AWS's def
   expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 300_000 });
 });
 
+test.each([["soon"], [-5], [10_000_000_000]])(
+  "a classic load balancer with the draining timeout %s drains for AWS's default of 300 s, with a warning",
+  async (Timeout) => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.classic({ name: "old", nodes: [node] });
+    region.intercept = ({ action, params }) =>
+      action === "DescribeLoadBalancerAttributes" && isClassic({ params })
+        ? elbAnswer(action, { LoadBalancerAttributes: { ConnectionDraining: { Enabled: true, Timeout } } })
+        : undefined;
+    expect(await onlyTermsOf(region, node)).toMatchObject({
+      drainMs: 300_000,
+      warnings: ["its connection draining timeout is not a usable number of seconds: AWS's default of 300 s is used"],
+    });
+  },
+);
+
 test.each([
   ["target group without an ARN", "DescribeTargetGroups", { TargetGroups: { member: [{ TargetGroupName: "web" }] } }],
   [
