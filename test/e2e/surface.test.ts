@@ -132,7 +132,7 @@ describe("the service's readiness", () => {
     "does not come with %s: the service stays up, says why to anybody, and in more words in its log",
     async (_, environment, intercept, detail, logged) => {
       const { child, url } = await service(environment, intercept);
-      const line = await child.line(/"not ready/);
+      const line = await child.line(/"access check failed"/);
       expect(line).toMatch(logged);
       expect(JSON.parse(line)).toMatchObject({ level: "warn" });
       const response = await fetch(`${url}/ready`);
