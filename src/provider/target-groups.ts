@@ -264,12 +264,13 @@ export function registrationOf(pool: Pool, listing: ListedTarget): AwsRegistrati
   const { Port, AvailabilityZone, QuicServerId } = Target ?? {};
   const isNameEnough = isPort(Port) && (AvailabilityZone ?? QuicServerId) === undefined;
   const shift = zonalShiftOf(listing);
-  const reason = shift ?? TargetHealth?.Reason;
+  const reason = shift ?? TargetHealth?.Reason ?? "";
+  const said = TargetHealth?.State || "state unknown";
   return {
     pool,
     target: texts.of(nameOf(Target)),
     state: stateOf(TargetHealth),
-    detail: texts.of(`${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`),
+    detail: texts.of(`${said}${reason === "" ? "" : ` (${reason})`}`),
     isHealthy: TargetHealth?.State === "healthy" && shift === undefined,
     ...(Target === undefined || (isNameEnough && also === undefined) ? {} : { listed: usable(Target) }),
     ...(also === undefined ? {} : { alsoListed: also.map(usable) }),
@@ -296,13 +297,20 @@ function zonalShiftOf({ AdministrativeOverride }: TargetHealthDescription): stri
 
 /** The zone that a target is listed with: those by address are. `all` is none. */
 export function zoneOf(registration: Registration): string | undefined {
-  const zone = listedZoneOf(registration);
+  const zone = (registration as AwsRegistration).listed?.AvailabilityZone;
   return zone === "all" ? undefined : zone;
 }
 
 /** The same in AWS's words, with `all`. */
 export function listedZoneOf(registration: Registration): string | undefined {
-  return (registration as AwsRegistration).listed?.AvailabilityZone;
+  const { listed, alsoListed = [] } = registration as AwsRegistration;
+  return zoneAmong([listed, ...alsoListed]);
+}
+
+/** `all` only where one target is listed with no other zone: in another one it may be another machine's. */
+export function zoneAmong(targets: readonly (TargetDescription | undefined)[]): string | undefined {
+  const inOtherZone = targets.findIndex((target) => target?.AvailabilityZone !== "all");
+  return inOtherZone === -1 ? "all" : targets[inOtherZone]?.AvailabilityZone;
 }
 
 function nameOf({ Id = "", Port, QuicServerId }: Partial<TargetDescription> = {}): string {

@@ -200,6 +200,17 @@ describe("a target", () => {
     await expect(region.clock.run(find(region, region.node()))).rejects.toMatchObject({ code: "unavailable" });
   });
 
+  test("without a state is registered, and is said to be in an unknown one", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.group({ name: "web", nodes: [node] });
+    region.intercept = ({ action }) =>
+      action === "DescribeTargetHealth"
+        ? elbAnswer(action, { TargetHealthDescriptions: { member: [{ Target: { Id: node.id, Port: 30_080 } }] } })
+        : undefined;
+    expect(await onlyRegistrationOf(region, node)).toMatchObject({ state: "live", detail: "state unknown" });
+  });
+
   test("in a state that nobody knows is registered", async () => {
     const region = new SimulatedRegion();
     const node = region.node();
