@@ -97,12 +97,13 @@ export async function listTargetGroups(
 export function poolOfGroup(group: TargetGroup): Pool {
   const { TargetGroupArn: id = "", TargetGroupName: name = id, LoadBalancerArns: arns, Protocol = "" } = group;
   const loadBalancer = (arns ?? []).map((arn) => arn.split("/").at(-2) ?? arn).join(", ");
+  const kind = kindOfAll(arns);
   return {
-    kind: kindOfAll(arns),
+    kind,
     id,
     name,
     ...(loadBalancer === "" ? {} : { loadBalancer }),
-    ...(DELAY_PROTOCOLS.has(Protocol) ? {} : { drainMinimumMs: DELAY_DEFAULT_MS }),
+    ...(mayBeQuic(kind, Protocol) ? { drainMinimumMs: DELAY_DEFAULT_MS } : {}),
   };
 }
 
@@ -111,12 +112,17 @@ export function poolOfGroup(group: TargetGroup): Pool {
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
  */
 const DELAY_DEFAULT_MS = 300_000;
+/** Their connections get the group's deregistration delay. */
+const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]);
+
 /**
- * Those whose connections get the group's deregistration delay. AWS gives QUIC's 300 s, whatever the delay: so do protocols
- * that AWS does not name, or names anew.
+ * AWS gives QUIC connections 300 s, whatever the group's deregistration delay. Network Load Balancers alone have them, and a
+ * protocol that AWS does not name, or names anew, may be one of theirs.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
-const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]);
+function mayBeQuic(kind: LoadBalancerKind, protocol: string): boolean {
+  return kind !== "alb" && kind !== "gwlb" && !DELAY_PROTOCOLS.has(protocol);
+}
 
 /** Attributes of a pool besides its terms of release. */
 export interface AwsPoolTerms extends PoolTerms {

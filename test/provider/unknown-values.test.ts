@@ -131,6 +131,14 @@ test.each([[undefined], ["HTTP3"]])(
   },
 );
 
+test("a group of an ALB, which has no QUIC, drains by its delay, whatever its protocol", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  const group = region.group({ name: "web", nodes: [node], delaySeconds: 30 });
+  listedWith(region, group, { Protocol: undefined });
+  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 30_000 });
+});
+
 test.each([
   ["an unknown type", [`${LB}/mesh/front/1`]],
   ["two types", [`${LB}/app/front/1`, `${LB}/net/back/2`]],
