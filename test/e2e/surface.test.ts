@@ -148,7 +148,7 @@ test("a bad request is logged with what is wrong, and without what was sent", as
   await fetch(`${url}/drain?id=${mistyped}&pw=${SECRET}`, { method: "POST" });
   expect(JSON.parse(await child.line(/"request answered"/))).toMatchObject({
     status: 400,
-    problem: "id: not of its form",
+    problem: "id: malformed",
   });
   expect(child.output).not.toContain(mistyped);
   await fetch(`${url}/drain?node=${SECRET}&pw=${SECRET}`, { method: "POST" });
