@@ -3,6 +3,8 @@ import type { Outcomes } from "./outcomes.ts";
 import type { RegionReport } from "./region.ts";
 
 const GOOD: ReadonlySet<string> = new Set(["drained", "nothing-registered", "instance-gone"]);
+/** How a state change ends that came for a machine which EC2 says runs. */
+const SUPERSEDED = "superseded";
 
 /** What is to be true when all is over. */
 export interface Ended {
@@ -27,7 +29,7 @@ export function faultsOf({ mix, outcomes, report, left }: Ended): readonly strin
     if (outcomes.byNode.get(id)?.includes("drained") !== true) faults.push(`no drain of ${id} says 'drained'`);
   }
   for (const { id } of mix.nodes) {
-    const ends = outcomes.byNode.get(id) ?? [];
+    const ends = (outcomes.byNode.get(id) ?? []).filter((end) => end !== SUPERSEDED);
     if (ends.length === 0) faults.push(`nobody has drained ${id}`);
     const bad = ends.find((end) => !GOOD.has(end));
     if (bad !== undefined) faults.push(`a drain of ${id} ended as ${bad}`);

@@ -123,7 +123,7 @@ export function mixText(): string {
     `| ${spot} | spot interruption warning | a drain with a deadline |`,
     `| ${scaledIn} | Auto Scaling's terminate action, through EventBridge | a drain, and CONTINUE for the hook |`,
     `| ${retired} | AWS Health: retirement in half an hour | a drain |`,
-    `| ${more} | EC2 state change: ${shuttingDown} shutting-down and ${stopping} stopping of nodes of their own, ${shuttingDownToo} of spot nodes | a drain, or one more request for the spot node's |`,
+    `| ${more} | EC2 state change: ${shuttingDown} shutting-down and ${stopping} stopping of nodes of their own, ${shuttingDownToo} of spot nodes, which EC2 says run | a drain, and nothing for the spot nodes |`,
     `| ${duplicates} | a spot warning a second time | one more request for the node's drain |`,
     `| ${rebalance} | rebalance recommendation for a spot node | nothing |`,
     `| ${running + launches + tests} | state change to running (${running}), launch action (${launches}), test notification (${tests}) | nothing |`,

@@ -9,15 +9,22 @@ import {
   SendMessageCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { startFauxqs } from "fauxqs";
+import { buildApp } from "fauxqs";
 import { onTestFinished } from "vitest";
 import { CREDENTIALS } from "./simulated-region.ts";
 
+interface Inspected {
+  readonly messages: {
+    readonly inflight: readonly { readonly message: { readonly messageId: string }; readonly receiptHandle: string }[];
+  };
+}
+
 /** A queue over its socket, which somebody else has written, for the length of a test. */
 export async function realQueue(name = "departures") {
-  const fauxqs = await startFauxqs({ port: 0, logger: false });
-  onTestFinished(() => fauxqs.stop());
-  const endpoint = await asAtAws(fauxqs.port);
+  // Its own starter listens on every interface.
+  const app = buildApp({ logger: false });
+  onTestFinished(async () => void (await app.close()));
+  const endpoint = await asAtAws(Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port));
   const sqs = new SQSClient({ region: "eu-west-1", credentials: CREDENTIALS, endpoint });
   onTestFinished(() => sqs.destroy());
   const create = async () => {
@@ -36,7 +43,8 @@ export async function realQueue(name = "departures") {
     },
     /** These messages come back now, as SQS lets them by itself a while after whoever received them has died. */
     async timeOut(messageIds: readonly string[]): Promise<void> {
-      for (const { message, receiptHandle } of fauxqs.inspectQueue(name)?.messages.inflight ?? []) {
+      const { messages }: Inspected = (await app.inject(`/_fauxqs/queues/${name}`)).json();
+      for (const { message, receiptHandle } of messages.inflight) {
         if (!messageIds.includes(message.messageId)) continue;
         const input = { QueueUrl: url, ReceiptHandle: receiptHandle, VisibilityTimeout: 0 };
         await sqs.send(new ChangeMessageVisibilityCommand(input));
