@@ -40,7 +40,10 @@ test("without cross-zone load balancing, an NLB loses the clients of a zone whos
 
 test("the guard refuses that drain, and nothing is lost", async () => {
   const { region, nodes, count, drain } = await draining(["a", "b", "c"], { minHealthy: "1", crossZone: false });
-  expect(await region.clock.run(drain())).toMatchObject({ status: "refused", refusal: { pools: [{ zone: "eu-west-1a", wouldStay: 0 }] } });
+  expect(await region.clock.run(drain())).toMatchObject({
+    status: "refused",
+    refusal: { pools: [{ zone: "eu-west-1a", wouldStay: 0 }] },
+  });
   await region.clock.advance(LAST_LEARNS_MS);
   expect(Object.keys(await count()).sort()).toEqual(nodes.map(({ id }) => id));
 });

@@ -51,7 +51,7 @@ function danglingReferences(data: unknown): readonly Problem[] {
       what: "instance",
       names: instances,
       at: [
-        ...["interruptions", "rebalanceRecommendations", "scheduledEvents"].map((list) => [
+        ...["interruptions", "rebalanceRecommendations", "rootVolumeReplacements", "scheduledEvents"].map((list) => [
           list,
           "*",
           "instances",

@@ -7,6 +7,7 @@ import {
   instanceMetadata,
   interruption,
   rebalanceRecommendation,
+  rootVolumeReplacement,
   scheduledEvent,
 } from "./departure-schema.ts";
 import { autoScalingGroup } from "./scaling-schema.ts";
@@ -310,6 +311,7 @@ const scenario = {
   controllers: z.array(controller).optional(),
   interruptions: z.array(interruption).optional(),
   rebalanceRecommendations: z.array(rebalanceRecommendation).optional(),
+  rootVolumeReplacements: z.array(rootVolumeReplacement).optional(),
   scheduledEvents: z.array(scheduledEvent).optional(),
   events: z.array(eventQueue).optional(),
   instanceMetadata: instanceMetadata.optional(),
