@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { EXIT } from "../src/cli/exit-codes.ts";
+import { DrainError, type DrainErrorCode } from "../src/drain/errors.ts";
+import { REFUSED } from "../src/web/answer-schemas.ts";
+import { failureAnswer } from "../src/web/answers.ts";
 import { ROUTES } from "../src/web/app.ts";
 import { DRAIN_BODY } from "../src/web/drain-request.ts";
 import openapi from "../src/web/openapi.json" with { type: "json" };
@@ -39,6 +42,25 @@ describe("docs/http-api.md", () => {
     const expected = new Set([...described, "405"]);
     expected.delete("204");
     expect(firstCells(below(page, "Status codes"))).toEqual([...expected].sort());
+  });
+
+  test("has a row for each code of a failure, with the status that is answered for it, and for each reason to refuse", () => {
+    const failures = [
+      ...(read("src/drain/errors.ts").split("export class")[0] ?? "").matchAll(/^ {2}\| "([a-z-]+)"/gm),
+    ];
+    const expected = failures.map(([, code = ""]) => {
+      const { status } = failureAnswer(new DrainError(code as DrainErrorCode, "it failed"));
+      return [code, `${status}`];
+    });
+    expect(expected.length).toBeGreaterThan(15);
+    const rows = [...below(page, "Codes").matchAll(/^\| `([^`]+)` \| (\d+) \| \S/gm)].map(([, code, status]) => [
+      code,
+      status,
+    ]);
+    const refusals = [...REFUSED.shape.outcome.shape.reason.options, "possibly-registered", "superseded"].map(
+      (code) => [code, "409"],
+    );
+    expect(rows.sort()).toEqual([...expected, ...refusals].sort());
   });
 
   test("has a row for each parameter of POST /drain", () => {

@@ -1,6 +1,7 @@
 import { ACCOUNT, REGION } from "./place.ts";
 
-const NOTICE_MS = 14 * 24 * 3_600_000;
+/** Within MAINTENANCE_LEAD: what is further ahead waits in the queue. */
+const NOTICE_MS = 30 * 60_000;
 
 /** An action that waits for a node of an Auto Scaling group. */
 export interface WaitingAction {

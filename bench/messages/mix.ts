@@ -122,7 +122,7 @@ export function mixText(): string {
     "|--:|---|---|",
     `| ${spot} | spot interruption warning | a drain with a deadline |`,
     `| ${scaledIn} | Auto Scaling's terminate action, through EventBridge | a drain, and CONTINUE for the hook |`,
-    `| ${retired} | AWS Health: retirement | a drain |`,
+    `| ${retired} | AWS Health: retirement in half an hour | a drain |`,
     `| ${more} | EC2 state change: ${shuttingDown} shutting-down and ${stopping} stopping of nodes of their own, ${shuttingDownToo} of spot nodes | a drain, or one more request for the spot node's |`,
     `| ${duplicates} | a spot warning a second time | one more request for the node's drain |`,
     `| ${rebalance} | rebalance recommendation for a spot node | nothing |`,

@@ -3,6 +3,7 @@ import { ConfigError } from "../config/config.ts";
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { UndoneNode } from "../drain/undo.ts";
 import type { Undoable } from "../drain/undoable.ts";
+import { shapeAdvice } from "../simulator/scenario/shape-advice.ts";
 
 /** What `drain --json` prints for a node in hundreds of pools is far smaller. */
 export const DRAIN_BYTES_MAX = 16 * 2 ** 20;
@@ -65,7 +66,7 @@ export function readDrainReport(name: string, given: string): ReportedDrain {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused("it is not an object");
   // A problem of the service has the outcome inside.
   const outcome = "outcome" in value ? value.outcome : value;
-  const read = DRAIN.safeParse(outcome);
+  const read = DRAIN.safeParse(outcome, { error: shapeAdvice });
   if (!read.success) {
     const problems = read.error.issues.map(({ path, message }) => `${placeOf(path) || "it"}: ${message}`);
     const hidden = problems.length - PROBLEMS_MAX;

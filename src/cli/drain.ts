@@ -56,5 +56,6 @@ function howToUndo(outcome: OutcomeReport): string {
 function refuseWithoutServer({ reason, wait = true }: DrainOptions): void {
   const given = [reason === undefined ? [] : "--reason", wait === true ? [] : wait === false ? "--no-wait" : "--wait"];
   const names = given.flat();
-  if (names.length > 0) throw new ConfigError(names.map((name) => `${name} requires --server: leave it out`));
+  if (names.length > 0)
+    throw new ConfigError(names.map((name) => `${name} requires --server: give both, or leave it out`));
 }

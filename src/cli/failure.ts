@@ -79,7 +79,18 @@ function problemsText(problems: readonly string[]): string {
   return `${problems.length} problems:\n  ${lines.join("\n  ")}`;
 }
 
-/** Commander's message, in our form: `error: unknown option '--x'\n(Did you mean --y?)`. */
+/** Commander's message, in our words: `error: unknown option '--x'\n(Did you mean --y?)`. */
 function sentence({ message }: CommanderError): string {
-  return message.replace(/^error: /, "").replace(/\n/g, " ");
+  const text = message.replace(/^error: /, "").replace(/\n/g, " ");
+  const [pattern, ours] = IN_OUR_WORDS.find(([said]) => said.test(text)) ?? [/$/, ""];
+  return text.replace(pattern, ours);
 }
+
+/** What commander says of a command line, and what we say instead. Anything else stays as it is. */
+const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^missing required argument '(.+)'$/, "no <$1> is given: --help describes it"],
+  [/^option '((\S+) .+)' argument missing$/, "$2 has no value: give $1"],
+  [/^too many arguments for '(.+)'\. Expected (\d+) .*but got (\d+)\.$/, "too many arguments for $1: $3 instead of $2"],
+  [/^(unknown option .+) \(Did you mean (.+)\?\)$/, "$1: did you mean $2?"],
+  [/^(unknown option .+)$/, "$1: --help lists the options"],
+];

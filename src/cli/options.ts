@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, Option as Flag } from "commander";
 import {
   type Config,
   OPTIONS,
@@ -16,18 +16,23 @@ import { UsageError } from "./failure.ts";
 
 const TABLE = Object.entries(OPTIONS) as [OptionName, Option][];
 
-/** Adds every flag of a verb. Its help names the variable that does the same, its type, range, default and an example. */
+/**
+ * Adds the flag of every option that a verb uses. Its help names the variable that does the same, its type, range,
+ * default and an example. To be called last: help lists flags as they are added, and those of the verb itself come first.
+ */
 export function addOptions(command: Command, verb: Verb): Command {
   const used = TABLE.filter(([, { usedBy }]) => usedBy.includes(verb));
   for (const [name, option] of used) {
-    if (option.flag !== undefined)
-      command.option(option.flag, `${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`);
+    if (option.flag === undefined) continue;
+    const description = `${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`;
+    command.addOption(new Flag(option.flag, description).helpGroup(OPTIONS_HEADING));
   }
   // Only for a help that is asked for: every start declares the options.
   command.addHelpText("after", ({ command: asked }) => [...variablesOnly(asked, used), CHANGE_TEXT].join("\n"));
   return command;
 }
 
+const OPTIONS_HEADING = "Configuration, as flags or as the variables in brackets:";
 const CHANGE_TEXT = "\ndocs/configuration.md says when to change each option.";
 
 function variablesOnly(command: Command, used: typeof TABLE): readonly string[] {
@@ -38,7 +43,7 @@ function variablesOnly(command: Command, used: typeof TABLE): readonly string[] 
     ([name, option]) =>
       `  ${option.variable}  ${wrapped(`${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`)}`,
   );
-  return ["", "Only as environment variables:", ...lines];
+  return ["", "Configuration, only as variables:", ...lines];
 }
 
 export interface ServerOptions {
@@ -119,11 +124,14 @@ function camelCase(flag: string): string {
 function readServer(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
-    throw new InvalidArgumentError("Give the URL of the service, such as http://localhost:8080.");
+    throw new UsageError(
+      `--server is '${printable(text)}': give the URL of the service, such as http://localhost:8080`,
+    );
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new InvalidArgumentError(
-      "Give only scheme, host, port and path: the secret comes from SECRET or SECRET_FILE.",
+    // Not repeated: it may hold a password.
+    throw new UsageError(
+      "--server has more than an address: give only scheme, host, port and path; the secret comes from SECRET or SECRET_FILE",
     );
   }
   return url;

@@ -28,7 +28,7 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
   try {
     return policyFor({
       writes: purpose !== "plan",
-      // A function has nobody who could ask it to cancel.
+      // A function has no callers that could cancel.
       undo,
       lambda: purpose === "lambda",
       discovery,

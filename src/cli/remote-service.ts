@@ -58,7 +58,7 @@ export class RemoteService {
       signal.throwIfAborted();
       if (error instanceof RemoteError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
-      throw new RemoteError(`could not ask the service at ${where}: ${code === undefined ? message : whyOf(code)}`);
+      throw new RemoteError(`could not reach the service at ${where}: ${code === undefined ? message : whyOf(code)}`);
     }
   }
 

@@ -1,3 +1,4 @@
+import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { MetadataObserver } from "../sources/standing-notices.ts";
 
@@ -7,7 +8,12 @@ export function watchLog(log: Log): MetadataObserver {
     switch (event.type) {
       case "noticed": {
         const { kind, instanceId, eventId, reason, deadline, isVoluntary } = event.announcement;
-        const about = { event: kind, node: instanceId, ...(eventId === undefined ? {} : { eventId }), reason };
+        const about = {
+          event: kind,
+          node: instanceId,
+          ...(eventId === undefined ? {} : { eventId: printable(eventId) }),
+          reason,
+        };
         if (isVoluntary) return log("rebalance recommendation received", about);
         return log("notice received", {
           ...about,

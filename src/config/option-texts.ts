@@ -69,7 +69,7 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   },
   discovery: {
     description:
-      "Which load balancers a node is taken out of. vpc: all in the VPCs of the node and beside them (OTHER_VPCS). tag: those that carry the tag of the cluster.",
+      "Which load balancers a node is taken out of. vpc: all in the VPCs of the node, and those in other VPCs that OTHER_VPCS includes. tag: those that carry the tag of the cluster.",
     example: "tag",
     changeWhen: "Set it to tag when nodes must stay in load balancers that do not belong to the cluster.",
   },

@@ -52,7 +52,7 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
       readonly type: "ended";
       readonly outcome: DrainOutcome;
       readonly tookMs: number;
-      /** The earliest of all requests, in milliseconds since the epoch. Absent: nobody gave one. */
+      /** The earliest of all requests, in milliseconds since the epoch. Absent: no request had one. */
       readonly deadline?: number;
     }
   /** What the drain has done is being undone, from now on. */

@@ -144,7 +144,7 @@ export function tooManyDrains(
   const drains = running === 1 ? "1 voluntary drain runs" : `${running} voluntary drains run`;
   return {
     reason: "too-many-drains",
-    message: `${drains} already (${set}). Nothing was deregistered. Check that this many drains are intended, and ask again when some have ended, or use force`,
+    message: `${drains} already (${set}). Nothing was deregistered. Check that this many drains are intended, and request it again when some have ended, or use force`,
     pools: [],
   };
 }

@@ -16,7 +16,7 @@ interface Watched {
 }
 
 /**
- * Notices that a machine is already terminated, so that nobody waits for traffic that can't reach it, and that one runs
+ * Notices that a machine is already terminated, so that no caller waits for traffic that can't reach it, and that one runs
  * again which is drained only because it had stopped.
  */
 export class NodeWatch {

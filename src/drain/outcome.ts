@@ -41,7 +41,7 @@ export interface UndoneFate {
   /**
    * - `registered`: registered again, and its pool was seen to list it.
    * - `untouched`: the drain had not deregistered it.
-   * - `left`: somebody else had deregistered it before the drain, so that it stays deregistered.
+   * - `left`: another program had deregistered it before the drain, so that it stays deregistered.
    * - `failed`: could not be registered again; `error` says why.
    */
   readonly state: "registered" | "untouched" | "left" | "failed";

@@ -145,7 +145,7 @@ export class Planner {
       const waited = `${STATUS_TIMEOUT_MS / 1_000} s`;
       throw new DrainError(
         "unreachable",
-        `AWS did not return the registrations of the node within ${waited}: ask again`,
+        `AWS did not return the registrations of the node within ${waited}: request the drain again`,
       );
     }
   }

@@ -50,7 +50,7 @@ export class Waiters {
     return patient === undefined || (timed !== undefined && timed.at > patient.at) ? timed : patient;
   }
 
-  /** Whose timeout passes next, and when. Undefined: nobody's, as far as that is known. */
+  /** Whose timeout passes next, and when. Undefined: no timeout is known. */
   next(hold?: LongestHold): { readonly waiter: Waiter; readonly limit: DrainLimit } | undefined {
     const [timed, patient] = [this.#nextOf(this.#timed.first, hold), this.#nextOf(this.#patient.first, hold)];
     return timed === undefined || (patient !== undefined && patient.limit.at < timed.limit.at) ? patient : timed;

@@ -25,7 +25,7 @@ export class EventBridgeHandler {
 
   /**
    * Resolves when the event, or each of a batch of records that SNS or SQS invokes the function with, is done with. Throws
-   * what Lambda is to try again: twice, and then nobody does.
+   * what Lambda is to try again: twice, and then no more.
    */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
     const { clock, read, onEvent } = this.#options;

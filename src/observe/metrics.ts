@@ -23,37 +23,35 @@ export class Metrics {
   readonly #now: () => number;
   readonly #running = new Map<string, RunningDrain>();
   readonly #drains = this.#counter("drains_total", "Drains that have ended.", ["outcome"]);
-  readonly #drainSeconds = this.#histogram("drain_duration_seconds", "From a request to the end of its drain.", [
+  readonly #drainSeconds = this.#histogram("drain_duration_seconds", "Time from the request to the end of its drain.", [
     "outcome",
   ]);
-  readonly #holdSeconds = this.#histogram("hold_duration_seconds", "From a deregistration to its release.", ["kind"]);
+  readonly #holdSeconds = this.#histogram("hold_duration_seconds", "Time from the deregistration to the release.", [
+    "kind",
+  ]);
   readonly #marginSeconds = this.#histogram(
     "deadline_margin_seconds",
-    "Left at the end of a drain that had a deadline.",
+    "Time that remained before the deadline when the drain ended. Negative: too late.",
     [],
   );
-  readonly #again = this.#counter("deregistrations_repeated_total", "Deregistrations that had to be made again.", [
+  readonly #again = this.#counter("deregistrations_repeated_total", "Deregistrations that were made again.", [
     "because",
   ]);
-  readonly #guarded = this.#counter(
-    "guarded_registrations_total",
-    "Registrations that the guard of a drain kept waiting.",
-    ["verdict"],
-  );
+  readonly #guarded = this.#counter("guarded_registrations_total", "Registrations that the health guard delayed.", [
+    "verdict",
+  ]);
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
-  readonly #messages = this.#counter("queue_messages_total", "What has become of messages of the queue.", ["result"]);
-  readonly #hooks = this.#counter("lifecycle_hooks_total", "What has become of hooks that waited for a drain.", [
-    "result",
-  ]);
+  readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
+  readonly #hooks = this.#counter("lifecycle_hooks_total", "Lifecycle hooks, by result.", ["result"]);
   readonly #ledgerFailures = this.#counter(
     "ledger_failures_total",
-    "Attempts to write the ledger of drains that failed.",
+    "Failed attempts to write the ledger of drains.",
     [],
   );
   readonly #lastSuccess = this.#gauge(
     "last_success_timestamp_seconds",
-    "When a drain last ended well; 0 for never.",
+    "Unix time of the last successful drain. 0: none yet.",
     [],
   );
 
@@ -62,13 +60,13 @@ export class Metrics {
     this.#now = now;
     collectDefaultMetrics({ register: this.#registry });
     for (const name of SUMS) this.#registry.removeSingleMetric(name);
-    this.#gauge("build_info", "The version that runs.", ["version"]).set({ version }, 1);
-    const running: Gauge = this.#gauge("drains_running", "Drains that run now.", [], () =>
+    this.#gauge("build_info", "Always 1. The label is the running version.", ["version"]).set({ version }, 1);
+    const running: Gauge = this.#gauge("drains_running", "Drains that are running now.", [], () =>
       running.set(this.#running.size),
     );
     const draining: Gauge<"kind"> = this.#gauge(
       "registrations_draining",
-      "Registrations that are held now.",
+      "Registrations that are deregistered and held now.",
       ["kind"],
       () => {
         // Kinds that are held no more must fall to zero, not vanish.
@@ -88,10 +86,10 @@ export class Metrics {
     if (throttled) this.#throttles.inc({ action });
   };
 
-  /** What has become of a message that a queue had. */
+  /** Counts a message of a queue by its result. */
   readonly countMessage = (result: string): void => this.#messages.inc({ result });
 
-  /** What has become of a hook that waited for a drain. */
+  /** Counts a lifecycle hook by its result. */
   readonly countHook = (result: string): void => this.#hooks.inc({ result });
 
   /** Adds the gauges of a queue. */
@@ -102,10 +100,13 @@ export class Metrics {
     readonly inFlight: () => number;
     readonly isReceiving: () => boolean;
   }): void {
-    const running: Gauge = this.#gauge("queue_messages_in_flight", "Messages whose nodes are drained now.", [], () =>
-      running.set(inFlight()),
+    const running: Gauge = this.#gauge(
+      "queue_messages_in_flight",
+      "Messages whose nodes are being drained now.",
+      [],
+      () => running.set(inFlight()),
     );
-    const receiving: Gauge = this.#gauge("queue_receiving", "1 while the queue can be received from.", [], () =>
+    const receiving: Gauge = this.#gauge("queue_receiving", "1 while the queue can be read, else 0.", [], () =>
       receiving.set(isReceiving() ? 1 : 0),
     );
   }

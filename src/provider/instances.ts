@@ -53,7 +53,8 @@ export function theLiveOne(found: readonly Instance[], reference: NodeReference,
   const [instance, ...others] = matching;
   if (instance === undefined) {
     const where = search.vpcId === undefined ? "in this account and region" : `in ${search.vpcId}`;
-    throw new DrainError("node-not-found", `no live instance ${where} has ${printable(reference)}`);
+    const advice = "check it, the region, and the account of the credentials";
+    throw new DrainError("node-not-found", `no live instance ${where} has ${printable(reference)}: ${advice}`);
   }
   if (others.length > 0) {
     const ids = matching.map((one) => `${one.InstanceId} (${networksFor(one, reference).join(", ")})`).join(", ");

@@ -78,7 +78,7 @@ export class TargetReads {
         const answer = await unlessListed(this.#aws, arn, by, () =>
           this.#aws.v2.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: by.signal }),
         );
-        // Whose target that is nobody can tell.
+        // The node of that target is unknown.
         if (answer.TargetHealthDescriptions?.some(({ Target }) => (Target?.Id ?? "") === "") === true)
           throw new UnusableAnswer("it has a target without an id");
         return answer;

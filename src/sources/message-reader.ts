@@ -21,7 +21,7 @@ export interface ReadMessageOptions {
   readonly now: number;
 }
 
-/** Reads a message. What can't be read, for whatever reason, is nobody's fault but the message's: never throws. */
+/** Reads a message. What can't be read, for whatever reason, is a fault of the message: never throws. */
 export function readMessage(
   body: string,
   { read, heedsRecommendations, maintenanceLeadMs, now }: ReadMessageOptions,

@@ -132,7 +132,7 @@ interface UndoParts {
   readonly drainer: Pick<Drainer, "cancel">;
 }
 
-/** Undoes the last drains of a node that nobody but recommendations has asked for. See `undoAsked`. */
+/** Undoes the last drains of a node that only recommendations have asked for. See `undoAsked`. */
 export function undoRecommended(taken: TakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
   return undoAsked(taken, [RECOMMENDED], parts, signal);
 }

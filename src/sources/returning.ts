@@ -27,7 +27,7 @@ export type ReturnEvent = { readonly instanceId: string } & (
   | { readonly type: "not-returning" }
   /** It is left to its controllers, as configured. */
   | { readonly type: "left-to-controllers" }
-  /** Nothing was registered again, and somebody has to see to it. */
+  /** Nothing was registered again, and an operator has to look after it. */
   | { readonly type: "not-registered-again"; readonly error: DrainError | undefined }
 );
 
@@ -93,7 +93,7 @@ export class ReturningMachines {
 
   /**
    * Waits until a machine that was drained, and whose hook was completed, serves again, and registers it again. Whatever
-   * becomes of it is told. Rejects with `stop`'s reason alone: then somebody has to be told of the announcement again.
+   * becomes of it is told. Rejects with `stop`'s reason alone: then the announcement has to be delivered again.
    * `undo` registers again what was deregistered, and resolves with how many drains it has undone.
    */
   async settled(instanceId: string, undo: (signal: AbortSignal) => Promise<number>, stop: AbortSignal): Promise<void> {

@@ -70,7 +70,7 @@ export function isForeign(said: string | undefined, own: string | undefined): bo
 }
 
 /**
- * Of an event about a node that is somebody else's: whoever it belongs to completes the hook. `isCopy`: that has got the
+ * Of an event about a node of another cluster or region: the owner of the node completes the hook. `isCopy`: that has got the
  * event itself.
  */
 export function foreignSettlement(foreign: ForeignEvents, isCopy = false): Settlement {

@@ -42,7 +42,7 @@ interface Standing {
 /** A clock that is read twice, and times without fractions of a second. */
 const MOVED_WITH_TIME_MS = 2_000;
 
-/** What a drain can't mend by itself takes somebody's hand. */
+/** What a drain can't mend by itself needs an operator. */
 const RETRY_MS = 5_000;
 const RETRY_MAX_MS = 300_000;
 

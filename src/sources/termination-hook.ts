@@ -25,7 +25,7 @@ export interface Attendance {
 
 /** The hook waits for minutes, and the group's own load balancers let go of the machine before that. */
 const READ_INTERVAL_MS = 10_000;
-/** Past the hook: on its way on, or there. `Terminating:Retained` is kept by a lifecycle policy, and nobody terminates it. */
+/** Past the hook: on its way on, or there. `Terminating:Retained` is kept by a lifecycle policy, and is not terminated. */
 const PAST = /:(?:Proceed|Retained)$|^Terminated$|^RootVolumeReplaced$/;
 /** `Terminating:Wait`, and `Warmed:Terminating:Wait` of what is taken from the warm pool. */
 const WAITS = /:Wait$/;

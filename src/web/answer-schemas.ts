@@ -178,7 +178,7 @@ export const undone = z
     state: z
       .enum(["registered", "untouched", "left", "failed"])
       .describe(
-        "registered: again, and seen so. untouched: the drain had not deregistered it. left: somebody else had, before the drain. failed: error says why.",
+        "registered: registered again, and confirmed. untouched: the drain had not deregistered it. left: another program had deregistered it before the drain. failed: error says why.",
       ),
     error: error.optional(),
   })

@@ -22,7 +22,7 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
         more: { code: "possibly-registered", outcome: report },
       });
     case "refused":
-      return problem(409, outcome.refusal.message, { more: { code: "refused", outcome: report } });
+      return problem(409, outcome.refusal.message, { more: { code: outcome.refusal.reason, outcome: report } });
     case "deadline-passed":
       return problem(504, `the ${outcome.limit.reason} came before ${missed(outcome)}`, { more: { outcome: report } });
     case "cancelled": {
@@ -34,7 +34,7 @@ export function outcomeAnswer(outcome: DrainOutcome): Answer {
       return problem(409, outcome.message, { more: { code: "superseded", outcome: report } });
     case "abandoned": {
       const detail =
-        "the service stopped before traffic had ended: targets that were deregistered stay deregistered. Ask again";
+        "the service stopped before traffic had ended: targets that were deregistered stay deregistered. Request the drain again";
       return unavailable(detail, { outcome: report });
     }
     case "failed":
@@ -52,7 +52,7 @@ export function acceptedAnswer(drain: AcceptedDrain, hasBegun: boolean): Answer 
 /** The answer to a caller that does not wait, when its drain would be lost with the service. */
 export function unrecordedAnswer({ drain, message }: Unrecorded): Answer {
   const { drainId, node } = acceptedReport(drain);
-  const detail = `the drain ${drainId} has begun, but would be lost if the service stopped: ${message}. Wait for its end, or ask again`;
+  const detail = `the drain ${drainId} has begun, but would be lost if the service stopped: ${message}. Wait for its end, or request it again`;
   return unavailable(detail, { code: "ledger-unavailable" satisfies DrainErrorCode, drainId, node });
 }
 

@@ -101,7 +101,7 @@ function addDrainRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, r
         "Name the node by exactly one of `id`, `ip` and `node`. Send parameters in the query or in the body. " +
         "The content type of the body is ignored. A request for a node that is being drained joins that drain. A caller " +
         "that disconnects cancels nothing. With STATE_DIR, the next process resumes unfinished drains. Without STATE_DIR, " +
-        "drains are kept in memory: after a restart of the service, ask again, also after 202.",
+        "drains are kept in memory: after a restart of the service, request the drain again, also after 202.",
       request: {
         query: DRAIN_QUERY.omit({ pw: true }),
         body: { content: { "application/json": { schema: DRAIN_BODY } } },

@@ -146,7 +146,7 @@ function readNode(fields: {
   try {
     return typedNodeReference(name === "node" ? "name" : name, fields[name] ?? "");
   } catch (error) {
-    throw new BadRequest(`${name}: ${(error as Error).message}`, `${name}: not of its form`);
+    throw new BadRequest(`${name}: ${(error as Error).message}`, `${name}: malformed`);
   }
 }
 

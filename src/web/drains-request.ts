@@ -71,6 +71,6 @@ export function readNodeRequest({
   try {
     return parseNodeReference(node);
   } catch (error) {
-    throw new BadRequest((error as Error).message, "node: not of its form");
+    throw new BadRequest((error as Error).message, "node: malformed");
   }
 }

@@ -237,8 +237,8 @@ describe("status --server", () => {
 
 describe("bad input gets a clear answer in one line:", () => {
   test.each<[string, readonly string[], RegExp]>([
-    ["an address that is none", ["drain", ID, "--server", "localhost"], /Give the URL of the service, such as http/],
-    ["another protocol", ["drain", ID, "--server", "ftp://x"], /Give the URL of the service, such as http/],
+    ["an address that is none", ["drain", ID, "--server", "localhost"], /: give the URL of the service, such as http/],
+    ["another protocol", ["drain", ID, "--server", "ftp://x"], /: give the URL of the service, such as http/],
     ["a secret in the address", ["drain", ID, "--server", "http://x/drain?pw=y"], /the secret comes from SECRET/],
     [
       "options of the service",
@@ -251,12 +251,12 @@ describe("bad input gets a clear answer in one line:", () => {
     [
       "a reason that is too long",
       ["drain", ID, "--server", "http://x", "--reason", "x".repeat(201)],
-      /at most 200 characters/,
+      /--reason has 201 characters: give at most 200/,
     ],
     [
       "a wait that is no number",
       ["drain", ID, "--server", "http://x", "--wait", "soon"],
-      /Give seconds from 0 to 86400/,
+      /--wait is '.*': give seconds from 0 to 86400/,
     ],
   ])("%s", async (_, args, message) => {
     const { code, stderr } = await runHere(args, { SECRET });
@@ -288,7 +288,7 @@ describe("a server that does not answer as it should is named, and the secret ne
     await new Promise((resolve) => server.close(resolve));
     const { code, stderr } = await runHere(["drain", ID, "--server", `http://127.0.0.1:${port}`], { SECRET });
     expect(stderr).toMatch(
-      new RegExp(`^hasta-la-vista: could not ask the service at http://127.0.0.1:${port}/: .*ECONNREFUSED.*\n$`),
+      new RegExp(`^hasta-la-vista: could not reach the service at http://127.0.0.1:${port}/: .*ECONNREFUSED.*\n$`),
     );
     expect(code).toBe(1);
   });
@@ -298,7 +298,7 @@ describe("a server that does not answer as it should is named, and the secret ne
     const server = url.replace("http:", "https:");
     const { code, stderr } = await runHere(["drain", ID, "--server", server], { SECRET });
     expect(stderr).toBe(
-      `hasta-la-vista: could not ask the service at ${server}/: it does not answer as a TLS server: check https:// in --server (${/\((\w+)\)/.exec(stderr)?.[1]})\n`,
+      `hasta-la-vista: could not reach the service at ${server}/: it does not answer as a TLS server: check https:// in --server (${/\((\w+)\)/.exec(stderr)?.[1]})\n`,
     );
     expect(code).toBe(1);
   });
@@ -327,7 +327,7 @@ describe("a server that does not answer as it should is named, and the secret ne
       "a connection that breaks",
       (_, response) => response.socket?.destroy(),
       1,
-      /could not ask the service at http:\S+: the connection was closed before the answer \(ECONNRESET\)/,
+      /could not reach the service at http:\S+: the connection was closed before the answer \(ECONNRESET\)/,
     ],
   ])("%s", async (_, answer, expected, message) => {
     const url = await other(answer);

@@ -4,9 +4,9 @@ import { account, ID } from "../support/account.ts";
 import { loadedBy } from "../support/loaded-modules.ts";
 
 /** Kilobytes of JavaScript that a start may load. All that the command line has are 1,600. */
-const HELP_KB_MAX = 95;
-const SERVER_KB_MAX = 135;
-const AWS_KB_MAX = 530;
+const HELP_KB_MAX = 96;
+const SERVER_KB_MAX = 145;
+const AWS_KB_MAX = 550;
 
 const NOWHERE = ["--server", "http://127.0.0.1:1"];
 /** What costs most to load: schemas, clients, the terminal, the service. */
@@ -51,5 +51,5 @@ test("the service is one file, with nothing of the simulator and the terminal", 
   expect(inputs.length).toBeGreaterThan(100);
   expect(inputs.filter((input) => /src\/(simulator|demo)\/|node_modules\/(listr2|yaml)\//.test(input))).toEqual([]);
   expect(service?.imports.filter((one) => !("external" in one))).toEqual([]);
-  expect(readFileSync("dist/service.js").length).toBeLessThan(1_150_000);
+  expect(readFileSync("dist/service.js").length).toBeLessThan(1_200_000);
 });

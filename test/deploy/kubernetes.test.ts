@@ -124,7 +124,7 @@ describe(FILE, () => {
       ...{ SECRET_FILE: join(folder, "secret"), STATE_DIR: join(folder, "state"), HOST: "127.0.0.1", PORT: "0" },
     });
     const { port } = JSON.parse(await started.line(/"listening"/));
-    await started.line(/"ready: /);
+    await started.line(/"access check passed"/);
     for (const { httpGet } of [container.livenessProbe, container.readinessProbe] as readonly Probe[])
       expect((await fetch(`http://127.0.0.1:${port}${httpGet.path}`)).status).toBe(200);
     const headers = { Authorization: `Bearer ${SECRET}` };

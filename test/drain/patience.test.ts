@@ -173,7 +173,10 @@ describe("how a node stands", () => {
     drains.cloud.before = ({ method }) => (method === "findRegistrations" ? new Promise(() => {}) : undefined);
     const hanging = ask("i-1");
     await expect(drains.clock.run(hanging)).rejects.toEqual(
-      new DrainError("unreachable", "AWS did not return the registrations of the node within 60 s: ask again"),
+      new DrainError(
+        "unreachable",
+        "AWS did not return the registrations of the node within 60 s: request the drain again",
+      ),
     );
     expect(drains.elapsedSeconds).toBe(60);
   });

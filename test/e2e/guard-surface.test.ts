@@ -23,7 +23,7 @@ describe("by HTTP a drain that would leave too few healthy targets", () => {
         detail: expect.stringMatching(
           /^too few .* without i-0123456789abcdef0 \(MIN_HEALTHY is 2\): .*web-lb \/ web: 2/,
         ),
-        code: "refused",
+        code: "too-few-healthy",
         outcome: {
           status: "refused",
           drainId: expect.stringMatching(/^d-/),

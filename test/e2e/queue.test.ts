@@ -97,7 +97,7 @@ describe("a service with a queue", () => {
     await child.line(/"target deregistered"/);
     expect(await lifecycleState()).toBe("Terminating:Wait");
     await child.line(/"hook completed"/);
-    expect(JSON.parse(await child.line(/the message is deleted/))).toMatchObject({ nodes: [id] });
+    expect(JSON.parse(await child.line(/"message deleted"/))).toMatchObject({ nodes: [id] });
     expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0 });
     expect(target()).toBeUndefined();
     expect(await lifecycleState()).not.toBe("Terminating:Wait");
@@ -132,7 +132,7 @@ describe("a service with a queue", () => {
 
     const second = await serveHere(env);
     await second.child.line(/"hold resumed"/);
-    await second.child.line(/the message is deleted/);
+    await second.child.line(/"message deleted"/);
     expect(await lifecycleState()).not.toBe("Terminating:Wait");
   });
 
@@ -146,7 +146,7 @@ describe("a service with a queue", () => {
     expect(await (await fetch(`${url}/metrics`)).text()).toContain("hasta_la_vista_queue_receiving 0");
     await queue.create();
     await scaleIn();
-    await child.line(/the message is deleted/);
+    await child.line(/"message deleted"/);
     expect(child.output).toContain('"queue read recovered"');
   });
 
@@ -155,11 +155,11 @@ describe("a service with a queue", () => {
     await queue.send("<html>not an event</html>");
     await queue.send(JSON.stringify({ Service: "AWS Auto Scaling", Event: "autoscaling:TEST_NOTIFICATION" }));
     const { child } = await serveHere(env);
-    const bad = JSON.parse(await child.line(/left for the dead-letter queue/));
+    const bad = JSON.parse(await child.line(/"message malformed"/));
     expect(bad).toMatchObject({ level: "warn", error: expect.stringContaining("JSON") });
     await child.line(/"message ignored"/);
     await scaleIn();
-    await child.line(/the message is deleted/);
+    await child.line(/"message deleted"/);
     expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 1 });
   });
 
@@ -167,6 +167,6 @@ describe("a service with a queue", () => {
     const { queue, env, scaleIn } = await scene();
     const { child } = await serveHere({ ...env, QUEUE: "departures", AWS_ENDPOINT_URL_SQS: queue.endpoint });
     await scaleIn();
-    await child.line(/the message is deleted/);
+    await child.line(/"message deleted"/);
   });
 });

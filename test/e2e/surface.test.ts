@@ -132,7 +132,7 @@ describe("the service's readiness", () => {
     "does not come with %s: the service stays up, says why to anybody, and in more words in its log",
     async (_, environment, intercept, detail, logged) => {
       const { child, url } = await service(environment, intercept);
-      const line = await child.line(/"not ready/);
+      const line = await child.line(/"access check failed"/);
       expect(line).toMatch(logged);
       expect(JSON.parse(line)).toMatchObject({ level: "warn" });
       const response = await fetch(`${url}/ready`);
@@ -148,7 +148,7 @@ test("a bad request is logged with what is wrong, and without what was sent", as
   await fetch(`${url}/drain?id=${mistyped}&pw=${SECRET}`, { method: "POST" });
   expect(JSON.parse(await child.line(/"request answered"/))).toMatchObject({
     status: 400,
-    problem: "id: not of its form",
+    problem: "id: malformed",
   });
   expect(child.output).not.toContain(mistyped);
   await fetch(`${url}/drain?node=${SECRET}&pw=${SECRET}`, { method: "POST" });

@@ -200,8 +200,9 @@ test("an NLB with connection termination closes what is still open at the delay,
     "terminated-connections: connection termination is on: connections still open after 40 s are closed",
   ]);
   let deregisteredAt = 0;
-  world.watch(({ type }) => {
-    if (type === "target-deregistered") deregisteredAt = clock.now();
+  // In AWS's own books: a busy machine's clock has gone on when this is called.
+  world.watch((change) => {
+    if (change.type === "target-deregistered") deregisteredAt = change.target.deregisteredAt ?? Number.NaN;
   });
   const connections = await Connection.openMany(carried.plane.url("front"), 60);
   const onLeaving = connections.filter(({ servedBy }) => servedBy === leaving.id);

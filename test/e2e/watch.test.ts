@@ -130,7 +130,7 @@ describe("watch, on a node,", () => {
     await child.line(/"service check failed"/);
     world.interruptions.interrupt(instance);
     expect(await told(child, /"remote drain failed"/)).toMatchObject({
-      error: expect.stringMatching(/could not ask the service at http.*ECONNREFUSED/),
+      error: expect.stringMatching(/could not reach the service at http.*ECONNREFUSED/),
     });
     await startService({ ...env, SECRET, PORT: new URL(url).port });
     await child.line(/"remote drain completed"/);

@@ -94,7 +94,9 @@ test.each<[NodeReference, string]>([
   region.node();
   const { code, message } = await refusal(region, reference);
   expect(code).toBe("node-not-found");
-  expect(message).toBe(`no live instance in this account and region ${words}`);
+  expect(message).toBe(
+    `no live instance in this account and region ${words}: check it, the region, and the account of the credentials`,
+  );
 });
 
 /** Two instances at one address in two VPCs. */

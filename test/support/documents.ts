@@ -9,7 +9,7 @@ export interface CodeBlock {
   readonly text: string;
 }
 
-const FOLDERS = ["docs", "deploy", "decisions"];
+const FOLDERS = ["docs", "deploy", "decisions", "findings"];
 /** A fence, what it encloses, and the same fence again. */
 const FENCED = /^( *)```(\S*)\n([\s\S]*?)^ *```$/gm;
 

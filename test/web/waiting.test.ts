@@ -50,7 +50,7 @@ describe("wait", () => {
     await end({ status: "refused", drainId: "d-1", node: NODE, refusal });
     const response = await asked;
     expect(response.status).toBe(409);
-    expect(await response.json()).toMatchObject({ code: "refused" });
+    expect(await response.json()).toMatchObject({ code: "too-few-healthy" });
     expect(clock.sleeping).toBe(0);
   });
 
@@ -166,7 +166,7 @@ describe("a drain that could not be written down", () => {
         drainId: "d-1",
         node: { id: ID },
         detail: expect.stringMatching(
-          /^the drain d-1 has begun, but would be lost .*ENOSPC\. Wait for its end, or ask again$/,
+          /^the drain d-1 has begun, but would be lost .*ENOSPC\. Wait for its end, or request it again$/,
         ),
       });
       expect(errors).toEqual([]);
@@ -306,7 +306,7 @@ describe("what is told to the log of a bad request", () => {
   const TYPED = "what-nobody-else-may-see";
 
   test.each([
-    [`/drain?id=${TYPED}`, "id: not of its form"],
+    [`/drain?id=${TYPED}`, "id: malformed"],
     [`/drain?${TYPED}&id=x`, "the query takes id, ip, node, dryRun, wait, timeout, deadline, force, reason and pw"],
     [`/drain?${TYPED}=1&${TYPED}=2`, "a parameter is given twice in the query"],
     [`/drain?id=${ID}&wait=${TYPED}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],

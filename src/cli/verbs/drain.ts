@@ -1,7 +1,14 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../../drain/request.ts";
+import { UsageError } from "../failure.ts";
 import { addDeadlineOption, addNodeArgument } from "../node-argument.ts";
-import { addOptions, addServerOption } from "../options.ts";
+import { addOptions, addServerOption, numberOf } from "../options.ts";
+
+const readWait = numberOf(
+  "--wait",
+  (seconds) => seconds <= TIMEOUT_SECONDS_MAX,
+  `seconds from 0 to ${TIMEOUT_SECONDS_MAX}, such as 60`,
+);
 
 export function declareDrain(program: Command): Command {
   const command = program
@@ -10,7 +17,7 @@ export function declareDrain(program: Command): Command {
     .description(
       "Deregisters a node from every load balancer that could send it traffic, and waits until traffic has stopped.",
     );
-  return addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "drain"))))
+  addNodeArgument(addDeadlineOption(addServerOption(command)))
     .option("--force", "drain even if too few healthy targets would remain, or too many drains are running")
     .option("--reason <text>", "with --server: reason, shown in the log and the reports of the service", readReason)
     .option(
@@ -19,15 +26,10 @@ export function declareDrain(program: Command): Command {
       readWait,
     )
     .option("--no-wait", "with --server: do not wait for the end of the drain");
-}
-
-function readWait(text: string): number {
-  const seconds = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && seconds <= TIMEOUT_SECONDS_MAX) return seconds;
-  throw new InvalidArgumentError(`Give seconds from 0 to ${TIMEOUT_SECONDS_MAX}, such as 60.`);
+  return addOptions(command, "drain");
 }
 
 function readReason(text: string): string {
   if (text.length <= REASON_CHARACTERS_MAX) return text;
-  throw new InvalidArgumentError(`Give at most ${REASON_CHARACTERS_MAX} characters.`);
+  throw new UsageError(`--reason has ${text.length} characters: give at most ${REASON_CHARACTERS_MAX}`);
 }

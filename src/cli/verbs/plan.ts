@@ -9,5 +9,5 @@ export function declarePlan(program: Command): Command {
     .description(
       "Shows the registrations of a node, what drain would do, how long it would hold, and which traffic AWS does not allow to save. Only reads. With --scope tag, marks the pools that the IAM policy does not allow to change.",
     );
-  return addNodeArgument(addDeadlineOption(addServerOption(addOptions(command, "plan"))));
+  return addOptions(addNodeArgument(addDeadlineOption(addServerOption(command))), "plan");
 }

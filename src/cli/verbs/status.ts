@@ -7,5 +7,5 @@ export function declareStatus(program: Command): Command {
     .command("status")
     .summary("show the registrations of a node; changes nothing")
     .description("Shows the current registrations of a node. With --server, also shows its running drain. Only reads.");
-  return addNodeArgument(addServerOption(addOptions(command, "status")));
+  return addOptions(addNodeArgument(addServerOption(command)), "status");
 }

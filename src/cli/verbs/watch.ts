@@ -8,7 +8,7 @@ export function declareWatch(program: Command): Command {
     .description(
       "Runs on a node, and drains it when its own instance metadata announces its termination: a spot interruption, scheduled maintenance, or the Auto Scaling target state Terminated or Warmed. Uses its own credentials, or a service with --server.",
     );
-  return addServerOption(addOptions(command, "watch")).addHelpText(
+  return addOptions(addServerOption(command), "watch").addHelpText(
     "after",
     [
       "",

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { problemText } from "../scenario/problem.ts";
+import { shapeAdvice } from "../scenario/shape-advice.ts";
 
 const TAG_KEY = /^aws:ResourceTag\/.+$/;
 const NO_VARIABLE = /^([^$]|\$(?!\{))*$/;
@@ -43,7 +44,7 @@ export type PolicyStatement = z.infer<typeof statement>;
 
 /** Throws an error with everything about `document` that is wrong or not simulated, each with its place. */
 export function readPolicy(document: unknown): PolicyDocument {
-  const { success, data, error } = policyDocument.safeParse(document);
+  const { success, data, error } = policyDocument.safeParse(document, { error: shapeAdvice });
   if (success) return data;
   throw new Error(`the policy can't be used:\n  ${error.issues.map(problemText).join("\n  ")}`);
 }

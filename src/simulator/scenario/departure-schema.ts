@@ -81,7 +81,7 @@ export const eventQueue = z
     ({ from, kinds }) => from !== "auto-scaling" || kinds === undefined,
     "kinds choose among EventBridge's events: leave them out",
   )
-  .describe("A queue that hears what AWS announces.");
+  .describe("A queue that receives the events that AWS announces.");
 
 export const instanceMetadata = z
   .strictObject({

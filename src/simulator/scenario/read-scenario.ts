@@ -4,6 +4,7 @@ import { inconsistencies } from "./consistency.ts";
 import { clashesOf } from "./machines.ts";
 import { problemText, ScenarioError } from "./problem.ts";
 import { SCENARIO_NEEDED, type Scenario, scenarioSchema } from "./schema.ts";
+import { shapeAdvice } from "./shape-advice.ts";
 
 /** Far more levels than a scenario has. */
 const NESTING_MAX = 100;
@@ -11,7 +12,7 @@ const NESTING_MAX = 100;
 /** Reads a scenario from YAML or JSON. Throws `ScenarioError` with everything that is wrong with it. */
 export function readScenario(text: string): Scenario {
   const data = parse(text);
-  const checked = scenarioSchema.safeParse(data);
+  const checked = scenarioSchema.safeParse(data, { error: shapeAdvice });
   const problems = [...(checked.error?.issues ?? []), ...inconsistencies(data)].map(problemText);
   if (!checked.success || problems.length > 0) throw new ScenarioError([...new Set(problems)]);
   const clashes = clashesOf(checked.data).map(problemText);

@@ -62,7 +62,7 @@ export class ScaleIn {
     return this.#input.then ?? "terminate";
   }
 
-  /** A hook was abandoned, and the machine is kept: nobody terminates it any more. */
+  /** A hook was abandoned, and the machine is kept: it is not terminated any more. */
   get isRetained(): boolean {
     const { wayOut, endsAt } = this;
     const actions = this.#actions ?? [];

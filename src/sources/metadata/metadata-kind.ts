@@ -12,7 +12,7 @@ export interface MetadataKind {
 export interface InstanceIdentity {
   readonly instanceId: string;
   readonly region: string;
-  /** Absent where the document does not say: nobody needs it to drain. */
+  /** Absent where the document does not say: no drain needs it. */
   readonly accountId?: string;
 }
 

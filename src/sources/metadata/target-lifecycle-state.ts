@@ -6,7 +6,7 @@ import type { MetadataKind } from "./metadata-kind.ts";
 const STATE = /^[A-Za-z]{1,40}(?::[A-Za-z]{1,40}){0,2}$/;
 /**
  * Into the warm pool the machine leaves service too, in whichever state it waits there; and so does one that is retained,
- * which nobody terminates, and one whose root volume is replaced, which comes back.
+ * which is not terminated, and one whose root volume is replaced, which comes back.
  */
 const LEAVES = /^(?:Terminated$|Warmed:|Terminating:Retained$|RootVolumeReplaced$)/;
 const RETURNS = "RootVolumeReplaced";

@@ -111,7 +111,7 @@ describe("a policy that is not simulated whole is refused", () => {
     [
       "another operator",
       { Condition: { StringNotEquals: { "aws:ResourceTag/k": "v" } } },
-      'Statement[0].Condition: Unrecognized key: "StringNotEquals"',
+      "Statement[0].Condition: unknown key 'StringNotEquals'",
     ],
     [
       "another key",
@@ -123,7 +123,7 @@ describe("a policy that is not simulated whole is refused", () => {
       { Condition: { StringEquals: { "aws:ResourceTag/k": "$" + "{aws:username}" } } },
       'Statement[0].Condition.StringEquals["aws:ResourceTag/k"]: give a text; variables are not simulated',
     ],
-    ["another element", { NotAction: "*" }, 'Statement[0]: Unrecognized key: "NotAction"'],
+    ["another element", { NotAction: "*" }, "Statement[0]: unknown key 'NotAction'"],
     ["a malformed action", { Action: "DeregisterTargets" }, "Statement[0].Action: give an action such as"],
     ["a malformed resource", { Resource: ["*", "targetgroup/x"] }, "Statement[0].Resource[1]: give * or an ARN"],
     ["an effect in other letters", { Effect: "allow" }, "Statement[0].Effect: "],

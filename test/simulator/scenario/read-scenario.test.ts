@@ -38,13 +38,13 @@ test("an empty scenario is one", () => {
 
 describe("what is wrong is said with its place", () => {
   test.each<[string, unknown, string]>([
-    ["an unknown key", { faultz: [] }, 'Unrecognized key: "faultz"'],
-    ["an unknown key inside", { targetGroups: [{ ...GROUP, prot: 1 }] }, 'targetGroups[0]: Unrecognized key: "prot"'],
-    ["an unknown lag", { timing: { slow: 1 } }, 'timing: Unrecognized key: "slow"'],
+    ["an unknown key", { faultz: [] }, "unknown key 'faultz'"],
+    ["an unknown key inside", { targetGroups: [{ ...GROUP, prot: 1 }] }, "targetGroups[0]: unknown key 'prot'"],
+    ["an unknown lag", { timing: { slow: 1 } }, "timing: unknown key 'slow'"],
     [
       "a condition in a policy that is not simulated",
       { policies: [policy({ Condition: { IpAddress: {} } })] },
-      'policies[0].document.Statement[0].Condition: Unrecognized key: "IpAddress"',
+      "policies[0].document.Statement[0].Condition: unknown key 'IpAddress'",
     ],
     [
       "two policies for one access key",
@@ -56,7 +56,7 @@ describe("what is wrong is said with its place", () => {
       { policies: [{ ...policy(), accessKeyId: "a/b" }] },
       "policies[0].accessKeyId: give letters and digits",
     ],
-    ["a missing key", { instances: [{}] }, "instances[0].name: Invalid input: expected string, received undefined"],
+    ["a missing key", { instances: [{}] }, "instances[0].name: is missing: it must be a text"],
     [
       "a group that is not there, in a default action",
       { loadBalancers: [balancer({ listeners: [listener()] })] },
@@ -157,7 +157,7 @@ describe("what is wrong is said with its place", () => {
     [
       "a hook's timeout that AWS doesn't allow",
       { autoScalingGroups: [{ name: "a", hooks: [{ name: "drain", heartbeatTimeoutSeconds: 29 }] }] },
-      "autoScalingGroups[0].hooks[0].heartbeatTimeoutSeconds: Too small: expected number to be >=30",
+      "autoScalingGroups[0].hooks[0].heartbeatTimeoutSeconds: is 29: give at least 30",
     ],
     [
       "an Auto Scaling group above its greatest size",
@@ -258,7 +258,7 @@ describe("what is wrong is said with its place", () => {
     [
       "an unknown effect",
       { faults: [{ effect: { type: "explode" } }] },
-      "faults[0].effect.type: Invalid discriminator value. Expected 'error' | 'latency' | 'stale' | 'refused' | 'reset' | 'hang' | 'malformed' | 'empty'",
+      "faults[0].effect.type: 'explode' is not one of error, latency, stale, refused, reset, hang, malformed, empty",
     ],
     [
       "more processes than a machine should carry",
@@ -279,8 +279,8 @@ describe("what is wrong is said with its place", () => {
       }),
     ).toEqual([
       "region: give a region such as eu-west-1",
-      "instances[0].count: Too small: expected number to be >=1",
-      "targetGroups[0].port: Invalid input: expected number, received string",
+      "instances[0].count: is 0: give at least 1",
+      "targetGroups[0].port: '80' is not a number",
       "loadBalancers[0].listeners[0].rules[0]: give paths, hosts or both",
       "loadBalancers[0].listeners[0].rules[0].action.forward[0].group: there is no target group 'nope'",
       "targetGroups[0].targets[0].instances[0]: there is no instance 'ghost'",

@@ -1,0 +1,83 @@
+import type * as z from "zod";
+
+/** Characters of a value that a problem repeats. */
+const SHOWN_MAX = 40;
+
+/**
+ * Says what is wrong with a value whose schema has no advice of its own, and what to give instead. For `safeParse`, so
+ * that no file is answered in the words of the library that checks it.
+ */
+export const shapeAdvice: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return unknownKeys(issue.keys);
+    case "invalid_type":
+      return wrong(issue.input, TYPES[issue.expected] ?? issue.expected);
+    case "invalid_value":
+      return wrong(issue.input, anyOf(issue.values.map(String)));
+    case "invalid_format":
+      return wrong(issue.input, FORMATS[issue.format] ?? "in the expected form");
+    case "too_small":
+      return outside(issue, `${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`);
+    case "too_big":
+      return outside(issue, `${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}`);
+    case "invalid_union":
+      return unionAdvice(issue);
+    default:
+      return wrong(issue.input, "allowed here");
+  }
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  object: "an object",
+  record: "an object",
+  string: "a text",
+};
+
+const FORMATS: Readonly<Record<string, string>> = {
+  cidrv4: "an IPv4 range such as 10.0.0.0/16",
+  cidrv6: "an IPv6 range such as fd00::/64",
+  ipv4: "an IPv4 address",
+  ipv6: "an IPv6 address",
+  url: "a URL",
+};
+
+function unknownKeys(keys: readonly string[]): string {
+  return `unknown ${keys.length === 1 ? "key" : "keys"} ${keys.map((key) => shown(key)).join(", ")}`;
+}
+
+function wrong(value: unknown, needed: string): string {
+  return value === undefined ? `is missing: it must be ${needed}` : `${shown(value)} is not ${needed}`;
+}
+
+function outside({ input }: { readonly input?: unknown }, bound: string): string {
+  if (typeof input === "string") return `has ${input.length} characters: give ${bound}`;
+  if (Array.isArray(input)) return `has ${input.length} entries: give ${bound}`;
+  return `is ${shown(input)}: give ${bound}`;
+}
+
+/** Of a kind of object that a field tells apart, the problem is in that field. */
+function unionAdvice({
+  input,
+  discriminator = "",
+  options,
+}: z.core.$ZodRawIssue<z.core.$ZodIssueInvalidUnion>): string {
+  if (!Array.isArray(options)) return wrong(input, "allowed here");
+  const given = typeof input === "object" && input !== null ? Reflect.get(input, discriminator) : input;
+  return wrong(given, anyOf(options.map(String)));
+}
+
+function anyOf(words: readonly string[]): string {
+  return words.length === 1 ? `${words[0]}` : `one of ${words.join(", ")}`;
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value !== "string") return String(value);
+  return `'${value.length > SHOWN_MAX ? `${value.slice(0, SHOWN_MAX)}…` : value}'`;
+}
