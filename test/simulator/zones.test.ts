@@ -1,6 +1,6 @@
 import { DescribeInstanceHealthCommand } from "@aws-sdk/client-elastic-load-balancing";
 import { describe, expect, test } from "vitest";
-import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { SimulatedRegion, VPC } from "../support/simulated-region.ts";
 import { HEALTHY, pool } from "./pool.ts";
 

@@ -1,6 +1,6 @@
 import { AwsError, invalidTarget, missingParameter, validationError } from "../aws-error.ts";
-import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
-import type { LoadBalancerType, TargetDescription, TargetGroup } from "../world/target-group.ts";
+import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
+import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
 import { DEREGISTRATION_DELAY, isQuic, SECONDS_MAX } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";

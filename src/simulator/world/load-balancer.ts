@@ -1,5 +1,6 @@
-import type { LoadBalancerType } from "./target-group.ts";
 import { CROSS_ZONE } from "./target-group-attributes.ts";
+
+export type LoadBalancerType = "application" | "network" | "gateway";
 
 export interface WeightedGroup {
   readonly arn: string;

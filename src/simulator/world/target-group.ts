@@ -39,8 +39,6 @@ export interface Target extends Spell {
   readonly health: Health;
 }
 
-export type LoadBalancerType = "application" | "network" | "gateway";
-
 export interface TargetGroupInput {
   readonly arn: string;
   readonly name: string;

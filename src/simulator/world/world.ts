@@ -19,11 +19,11 @@ import {
 import { Instance, type InstanceInput } from "./instance.ts";
 import { InstancePower } from "./instance-power.ts";
 import { Interruptions } from "./interruptions.ts";
-import type { Listener, LoadBalancer, Rule } from "./load-balancer.ts";
+import type { Listener, LoadBalancer, LoadBalancerType, Rule } from "./load-balancer.ts";
 import { LoadBalancers } from "./load-balancers.ts";
 import type { ScaleIn } from "./scale-in.ts";
 import { ScheduledEvents } from "./scheduled-events.ts";
-import { type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
+import { type TargetDescription, TargetGroup } from "./target-group.ts";
 import { isQuic } from "./target-group-attributes.ts";
 
 /** CreateTargetGroup's defaults. */
