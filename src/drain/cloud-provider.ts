@@ -61,6 +61,8 @@ export interface PoolTerms {
   readonly terminatesConnections: boolean;
   /** GWLB: existing flows stay on a deregistered target until they were idle for so long, in milliseconds. Absent: not known. */
   readonly flowsIdleMs?: number;
+  /** GWLB: `flowsIdleMs` is not known of all its listeners. The configured one counts too. */
+  readonly othersMayIdleLonger?: true;
   /** GWLB: existing flows move to another target when `drainMs` has passed. */
   readonly movesFlows?: true;
   /** GWLB: TCP flows are reset when `drainMs` has passed. */

@@ -123,7 +123,7 @@ export function tooFewHealthy(
   const name = names?.minHealthy ?? "MIN_HEALTHY";
   const pools = poolsInOrder(short);
   const zonal = pools.some(({ zone }) => zone !== undefined)
-    ? " Cross-zone load balancing is off, so that each zone needs healthy targets of its own: turn it on, or add a node in that zone."
+    ? " Cross-zone load balancing is off, or could not be read, so that each zone needs healthy targets of its own: turn it on, allow elasticloadbalancing:DescribeLoadBalancerAttributes, or add a node in that zone."
     : "";
   const ofPool = pools.some(({ isPoolMinimum }) => isPoolMinimum === true)
     ? " The target group's own minimum of healthy targets (target_group_health) is higher than the option's."

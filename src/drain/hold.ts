@@ -33,14 +33,18 @@ export const STALE_READ_MAX_MS = 20_000;
 const POLL_GRID_MS = 1_000;
 
 /** What decides how long a pool may go on sending traffic. */
-export type HeldBy = Pick<PoolTerms, "drainMs" | "flowsIdleMs" | "movesFlows"> & { readonly kind: LoadBalancerKind };
+export type HeldBy = Pick<PoolTerms, "drainMs" | "flowsIdleMs" | "othersMayIdleLonger" | "movesFlows"> & {
+  readonly kind: LoadBalancerKind;
+};
 
 /** The part of a pool and its terms that decides. */
-export function heldBy({ kind }: Pick<Pool, "kind">, { drainMs, flowsIdleMs, movesFlows }: PoolTerms): HeldBy {
+export function heldBy({ kind }: Pick<Pool, "kind">, terms: PoolTerms): HeldBy {
+  const { drainMs, flowsIdleMs, othersMayIdleLonger, movesFlows } = terms;
   return {
     kind,
     drainMs,
     ...(flowsIdleMs === undefined ? {} : { flowsIdleMs }),
+    ...(othersMayIdleLonger === undefined ? {} : { othersMayIdleLonger }),
     ...(movesFlows === undefined ? {} : { movesFlows }),
   };
 }
@@ -75,7 +79,7 @@ export function holdMs(pool: HeldBy, allowances: HoldAllowances): number {
     case "classic":
       return Math.max(pool.drainMs, allowances.classicMinimumMs);
     case "unknown":
-      return Math.max(propagationMs("unknown", allowances), gwlbHoldMs(pool, allowances));
+      return Math.max(propagationMs("unknown", allowances), gwlbHoldMs(pool, allowances), allowances.gwlbIdleMs);
     case "unattached":
       // No load balancer uses the group, so nothing is to be waited for but the confirmation.
       return 0;
@@ -88,8 +92,13 @@ export function holdMs(pool: HeldBy, allowances: HoldAllowances): number {
  * Existing flows stay until they were idle, or move to another target at the end of the delay. New flows stop before.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
  */
-function gwlbHoldMs({ drainMs, flowsIdleMs, movesFlows }: HeldBy, allowances: HoldAllowances): number {
-  const flowsMs = movesFlows === true ? 0 : (flowsIdleMs ?? allowances.gwlbIdleMs);
+function gwlbHoldMs(pool: HeldBy, allowances: HoldAllowances): number {
+  const { drainMs, flowsIdleMs, othersMayIdleLonger, movesFlows } = pool;
+  const idleMs = Math.max(
+    flowsIdleMs ?? 0,
+    flowsIdleMs === undefined || othersMayIdleLonger ? allowances.gwlbIdleMs : 0,
+  );
+  const flowsMs = movesFlows === true ? 0 : idleMs;
   return Math.max(drainMs, propagationMs("gwlb", allowances), flowsMs);
 }
 

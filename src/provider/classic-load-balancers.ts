@@ -34,6 +34,10 @@ export const DEREGISTER_INSTANCES: AwsAction = {
 const PAGE_SIZE = 400;
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html */
 const DRAINING_DEFAULT_MS = 300_000;
+/** AWS's largest is 3600. What is longer than a week is no timeout. */
+const DRAINING_MAX_SECONDS = 999_999;
+const UNUSABLE_TIMEOUT =
+  "its connection draining timeout is not a usable number of seconds: AWS's default of 300 s is used";
 const NOTHING = Promise.resolve({ InstanceStates: [] });
 const INSTANCES_PER_CALL_MAX = 100;
 
@@ -96,11 +100,13 @@ export async function describeClassic(aws: AwsAccess, { id }: Pool, by: CallFor)
         }),
       ),
     );
-    const { Enabled, Timeout = Number.NaN } = LoadBalancerAttributes?.ConnectionDraining ?? {};
-    // AWS's default, also where it does not say whether draining is on.
-    const timeoutMs = Number.isFinite(Timeout) ? Timeout * 1_000 : DRAINING_DEFAULT_MS;
+    const { Enabled, Timeout } = LoadBalancerAttributes?.ConnectionDraining ?? {};
+    const isUsable = Timeout !== undefined && Timeout >= 0 && Timeout <= DRAINING_MAX_SECONDS;
+    const isOn = Enabled !== false;
     return {
-      drainMs: Enabled === false ? 0 : timeoutMs,
+      // AWS's default, also where it does not say whether draining is on.
+      drainMs: isOn ? (isUsable ? Timeout * 1_000 : DRAINING_DEFAULT_MS) : 0,
+      ...(isOn && !isUsable && Timeout !== undefined && { warnings: [UNUSABLE_TIMEOUT] }),
       terminatesConnections: false,
       crossZone: LoadBalancerAttributes?.CrossZoneLoadBalancing?.Enabled === true ? "on" : "off",
     };

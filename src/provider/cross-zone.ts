@@ -1,6 +1,6 @@
 import { DescribeLoadBalancerAttributesCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
-import { isPoolGone } from "../aws/errors.ts";
+import { isNeverAnswered, isPoolGone } from "../aws/errors.ts";
 import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
@@ -45,7 +45,7 @@ export class CrossZoneSettings {
   }
 
   /**
-   * Whether all of the load balancers with these ARNs have it on. Off where there is none, and where AWS denies the
+   * Whether all of the load balancers with these ARNs have it on. Off where there is none, and where AWS does not answer the
    * question: then each zone is counted alone, which is the stricter of the two.
    */
   async areOn(arns: readonly string[], by: CallFor): Promise<boolean> {
@@ -92,7 +92,7 @@ export class CrossZoneSettings {
         ({ Key, Value }) => Key === "load_balancing.cross_zone.enabled" && Value === "true",
       );
     } catch (error) {
-      if (isPoolGone(error) || asDrainError(error).code === "access-denied") return false;
+      if (isPoolGone(error) || isNeverAnswered(asDrainError(error))) return false;
       throw error;
     }
   }

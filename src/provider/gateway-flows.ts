@@ -6,7 +6,7 @@ import {
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNeverAnswered, isPoolGone } from "../aws/errors.ts";
 import type { CallFor, Pool, PoolTerms } from "../drain/cloud-provider.ts";
-import { asDrainError } from "../drain/errors.ts";
+import { asDrainError, printable } from "../drain/errors.ts";
 import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
 
 const DESCRIBE_LISTENERS: AwsAction = {
@@ -27,11 +27,17 @@ const DESCRIBE_LISTENER_ATTRIBUTES: AwsAction = {
 const IDLE_KEY = "tcp.idle_timeout.seconds";
 const OTHER_FLOWS_IDLE_MS = 120_000;
 
-type Flows = Pick<PoolTerms, "flowsIdleMs" | "movesFlows" | "resetsFlows" | "warnings">;
+type Flows = Pick<PoolTerms, "flowsIdleMs" | "othersMayIdleLonger" | "movesFlows" | "resetsFlows" | "warnings">;
+
+/** A listener's idle timeout in milliseconds, or why it is not known. */
+type Idle = number | { readonly why: string };
+
+/** AWS's largest is 6000. What is longer than a week is no timeout. */
+const SECONDS = /^\d{1,6}$/;
 
 /**
  * What becomes of the flows through a target of a Gateway Load Balancer once it is deregistered. `attributes`: the target
- * group's. Where the listener can't be read the idle timeout is left open, with a warning.
+ * group's. Where a listener can't be read its idle timeout is left open, with a warning.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
  */
 export async function flowsOf(
@@ -40,55 +46,92 @@ export async function flowsOf(
   attributes: ReadonlyMap<string, string>,
   by: CallFor,
 ): Promise<Flows> {
+  // A Gateway Load Balancer may be among several: its flows stay, whatever the others do.
+  if (pool.kind === "unknown") return await idleTimeoutOf(aws, pool, by);
+  if (pool.kind !== "gwlb") return {};
   const resets = attributes.get("send_tcp_reset.on_deregistration.enabled") === "true";
   const atTheEnd = resets ? { resetsFlows: true as const } : {};
   if (attributes.get("target_failover.on_deregistration") === "rebalance") return { ...atTheEnd, movesFlows: true };
   return { ...atTheEnd, ...(await idleTimeoutOf(aws, pool, by)) };
 }
 
+/** The longest of all listeners counts: a flow may have come by any of them. */
 async function idleTimeoutOf(aws: AwsAccess, pool: Pool, by: CallFor): Promise<Flows> {
   try {
-    const given = await listenersIdle(aws, pool.id, by);
-    const unusable = given.find((value) => !/^\d+$/.test(value));
-    if (given.length === 0 || unusable !== undefined)
-      return notKnown(unusable === undefined ? "AWS names none" : `AWS says '${unusable}'`);
-    return { flowsIdleMs: Math.max(OTHER_FLOWS_IDLE_MS, ...given.map((value) => Number(value) * 1_000)) };
+    const idle = await idleTimeouts(aws, pool, by);
+    const known = idle.filter((each) => typeof each === "number");
+    const whys = idle.flatMap((each) => (typeof each === "number" ? [] : [each.why]));
+    return {
+      ...(known.length > 0 && { flowsIdleMs: Math.max(OTHER_FLOWS_IDLE_MS, ...known) }),
+      ...(known.length > 0 && whys.length > 0 && { othersMayIdleLonger: true as const }),
+      ...(whys.length > 0 && { warnings: [...new Set(whys)].map(warning) }),
+    };
   } catch (error) {
-    by.signal.throwIfAborted();
-    // Whoever asked learns from its next call that the pool is gone.
+    // The caller learns from its next call that the pool is gone.
     if (isPoolGone(error)) return {};
-    const failure = asDrainError(error);
-    if (!isNeverAnswered(failure)) throw failure;
-    return notKnown(failure.message);
+    throw error;
   }
 }
 
-function notKnown(why: string): Flows {
-  return {
-    warnings: [
-      `the idle timeout of its listener could not be read (${why}): GWLB_IDLE is used; set that to the listener's ${IDLE_KEY}`,
-    ],
-  };
+function warning(why: string): string {
+  return `the idle timeout of its listener could not be read (${why}): GWLB_IDLE is used; set that to the listener's ${IDLE_KEY}`;
 }
 
-/** The idle timeout that each listener of the group's load balancers has, in AWS's own words. */
-async function listenersIdle(aws: AwsAccess, groupArn: string, by: CallFor): Promise<readonly string[]> {
+async function idleTimeouts(aws: AwsAccess, pool: Pool, by: CallFor): Promise<readonly Idle[]> {
+  return await orWhy(by, async () => {
+    const { TargetGroups = [] } = await aws.caller.call(LIST_GROUPS, by, () =>
+      aws.v2.send(new DescribeTargetGroupsCommand({ TargetGroupArns: [pool.id] }), { abortSignal: by.signal }),
+    );
+    const gateways = TargetGroups.flatMap(({ LoadBalancerArns = [] }) => LoadBalancerArns).filter(isGateway);
+    const idle: Idle[] = [];
+    for (const arn of gateways) idle.push(...(await listenersIdle(aws, arn, by)));
+    return pool.kind === "gwlb" ? orNone(idle) : idle;
+  });
+}
+
+function isGateway(loadBalancerArn: string): boolean {
+  return loadBalancerArn.includes(":loadbalancer/gwy/");
+}
+
+/** The idle timeout of each listener of a load balancer. */
+async function listenersIdle(aws: AwsAccess, arn: string, by: CallFor): Promise<readonly Idle[]> {
   const { caller, v2 } = aws;
   const abort = { abortSignal: by.signal };
-  const { TargetGroups = [] } = await caller.call(LIST_GROUPS, by, () =>
-    v2.send(new DescribeTargetGroupsCommand({ TargetGroupArns: [groupArn] }), abort),
-  );
-  const idle: string[] = [];
-  for (const LoadBalancerArn of TargetGroups.flatMap(({ LoadBalancerArns }) => LoadBalancerArns ?? [])) {
+  return await orWhy(by, async () => {
     const { Listeners = [] } = await caller.call(DESCRIBE_LISTENERS, by, () =>
-      unlessListed(aws, LoadBalancerArn, by, () => v2.send(new DescribeListenersCommand({ LoadBalancerArn }), abort)),
+      unlessListed(aws, arn, by, () => v2.send(new DescribeListenersCommand({ LoadBalancerArn: arn }), abort)),
     );
+    const idle: Idle[] = [];
     for (const { ListenerArn } of Listeners) {
-      const { Attributes = [] } = await caller.call(DESCRIBE_LISTENER_ATTRIBUTES, by, () =>
-        v2.send(new DescribeListenerAttributesCommand({ ListenerArn }), abort),
-      );
-      idle.push(...Attributes.filter(({ Key }) => Key === IDLE_KEY).map(({ Value = "" }) => Value));
+      const read = async () => {
+        const { Attributes = [] } = await caller.call(DESCRIBE_LISTENER_ATTRIBUTES, by, () =>
+          v2.send(new DescribeListenerAttributesCommand({ ListenerArn }), abort),
+        );
+        return orNone(Attributes.filter(({ Key }) => Key === IDLE_KEY).map(({ Value = "" }) => idleOf(Value)));
+      };
+      idle.push(...(await orWhy(by, read)));
     }
+    return orNone(idle);
+  });
+}
+
+function idleOf(given: string): Idle {
+  return SECONDS.test(given) ? Number(given) * 1_000 : { why: `AWS says '${printable(given, 100)}'` };
+}
+
+function orNone(idle: readonly Idle[]): readonly Idle[] {
+  return idle.length > 0 ? idle : [{ why: "AWS names none" }];
+}
+
+/** What AWS never answers is not known. What fails in passing, and a pool that is gone, is thrown. */
+async function orWhy(by: CallFor, read: () => Promise<readonly Idle[]>): Promise<readonly Idle[]> {
+  try {
+    return await read();
+  } catch (error) {
+    by.signal.throwIfAborted();
+    if (isPoolGone(error)) throw error;
+    const failure = asDrainError(error);
+    if (!isNeverAnswered(failure)) throw failure;
+    return [{ why: failure.message }];
   }
-  return idle;
 }

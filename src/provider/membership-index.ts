@@ -1,4 +1,3 @@
-import type { TargetDescription } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
@@ -24,7 +23,7 @@ import {
   PoolList,
   unlessKnown,
 } from "./pool-list.ts";
-import { idOf, listedZoneOf, registrationOf } from "./target-groups.ts";
+import { idOf, type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
 import type { TargetRead, TargetReads } from "./target-reads.ts";
 
 /** A list of pools older than this is not what a drain begins with. */
@@ -176,10 +175,10 @@ export class MembershipIndex {
     const before = new Map(group.registrations.map((registration) => [registration.target, registration]));
     const registrations: Registration[] = [];
     const { remembers, isGuarded } = this.#options;
-    group.isGuarded ||= isGuarded && targets.some(({ Target }) => seekers(Target).length > 0);
+    group.isGuarded ||= isGuarded && targets.some((listed) => seekers(listed).length > 0);
     group.isWhole = remembers || group.isGuarded;
     for (const listed of targets) {
-      const finders = seekers(listed.Target);
+      const finders = seekers(listed);
       if (finders.length === 0 && !group.isWhole) continue;
       const registration = unlessKnown(registrationOf(group.pool, listed), before);
       if (group.isWhole) registrations.push(asNoted(group, registration, number));
@@ -361,19 +360,19 @@ export class MembershipIndex {
   }
 
   /** Looks up who searches for a target of the group. */
-  #seekersOf(group: KnownGroup): (target: TargetDescription | undefined) => readonly Seeker[] {
+  #seekersOf(group: KnownGroup): (listed: ListedTarget) => readonly Seeker[] {
     const searches = [...this.#searches].filter((search) => this.#isAbout(search, group));
     if (group.targetType !== "instance") {
-      return ({ Id = "", AvailabilityZone } = { Id: "" }) =>
+      return ({ Target, also = [] }) =>
         searches.flatMap((search) => {
-          const claim = search.claim(group.network, Id, AvailabilityZone);
+          const claim = search.claim(group.network, Target?.Id ?? "", zoneAmong([Target, ...also]));
           return claim === undefined ? [] : [{ search, claim }];
         });
     }
     const byId = new Map<string, Seeker[]>();
     for (const search of searches)
       byId.set(search.node.id, [...(byId.get(search.node.id) ?? []), { search, claim: "own" }]);
-    return (target) => byId.get(target?.Id ?? "") ?? [];
+    return ({ Target }) => byId.get(Target?.Id ?? "") ?? [];
   }
 
   #scanUrgency(): Urgency {

@@ -73,10 +73,10 @@ export class PoolHealths {
     await this.#isCrossZone(pool, by);
   }
 
-  /** What the load balancers of the pool say. Only those kinds are asked that may have it off. */
+  /** What the load balancers of the pool say. Only those kinds are asked that may have it off, or are not known. */
   async #isCrossZone(pool: Pool, by: CallFor): Promise<boolean> {
     const { terms, crossZone } = this.#options;
-    if (pool.kind !== "nlb" && pool.kind !== "gwlb") return true;
+    if (pool.kind !== "nlb" && pool.kind !== "gwlb" && pool.kind !== "unknown") return true;
     const itself = terms.recall(pool)?.crossZone ?? "as-load-balancer";
     return itself === "as-load-balancer" ? crossZone.areOn(this.#loadBalancersOf(pool), by) : itself === "on";
   }

@@ -97,12 +97,13 @@ export async function listTargetGroups(
 export function poolOfGroup(group: TargetGroup): Pool {
   const { TargetGroupArn: id = "", TargetGroupName: name = id, LoadBalancerArns: arns, Protocol = "" } = group;
   const loadBalancer = (arns ?? []).map((arn) => arn.split("/").at(-2) ?? arn).join(", ");
+  const kind = kindOfAll(arns);
   return {
-    kind: kindOfAll(arns),
+    kind,
     id,
     name,
     ...(loadBalancer === "" ? {} : { loadBalancer }),
-    ...(QUIC_PROTOCOLS.has(Protocol) ? { drainMinimumMs: DELAY_DEFAULT_MS } : {}),
+    ...(mayBeQuic(kind, Protocol) ? { drainMinimumMs: DELAY_DEFAULT_MS } : {}),
   };
 }
 
@@ -111,11 +112,17 @@ export function poolOfGroup(group: TargetGroup): Pool {
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
  */
 const DELAY_DEFAULT_MS = 300_000;
+/** Their connections get the group's deregistration delay. */
+const DELAY_PROTOCOLS: ReadonlySet<string> = new Set(["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"]);
+
 /**
- * AWS gives QUIC connections 300 s, whatever the group's deregistration delay.
+ * AWS gives QUIC connections 300 s, whatever the group's deregistration delay. Network Load Balancers alone have them, and a
+ * protocol that AWS does not name, or names anew, may be one of theirs.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
-const QUIC_PROTOCOLS: ReadonlySet<string> = new Set(["QUIC", "TCP_QUIC"]);
+function mayBeQuic(kind: LoadBalancerKind, protocol: string): boolean {
+  return kind !== "alb" && kind !== "gwlb" && !DELAY_PROTOCOLS.has(protocol);
+}
 
 /** Attributes of a pool besides its terms of release. */
 export interface AwsPoolTerms extends PoolTerms {
@@ -136,8 +143,7 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
     );
     const attributes = new Map((Attributes ?? []).map(({ Key, Value = "" }) => [Key ?? "", Value] as const));
     const delay = delayOf(attributes.get(DELAY_KEY));
-    const { warnings: flowWarnings = [], ...flows } =
-      pool.kind === "gwlb" ? await flowsOf(aws, pool, attributes, by) : {};
+    const { warnings: flowWarnings = [], ...flows } = await flowsOf(aws, pool, attributes, by);
     const warnings = [...delay.warnings, ...flowWarnings];
     return {
       drainMs: Math.max(delay.ms, pool.drainMinimumMs ?? 0),
@@ -155,22 +161,22 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
 
 const DELAY_KEY = "deregistration_delay.timeout_seconds";
 
-/** A delay that is no number must not shorten a hold: then AWS's default counts. */
+/** AWS's largest is 3600. A delay that is no number of seconds, or weeks of them, is not used: then AWS's default counts. */
 function delayOf(given: string | undefined): { readonly ms: number; readonly warnings: readonly string[] } {
   if (given === undefined) return { ms: DELAY_DEFAULT_MS, warnings: [] };
-  if (/^\d+(\.\d+)?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
-  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a number of seconds: AWS's default of 300 s is used`;
+  if (/^\d{1,6}(\.\d{1,9})?$/.test(given)) return { ms: Number(given) * 1_000, warnings: [] };
+  const warning = `its ${DELAY_KEY} is '${printable(given, 100)}', which is not a usable number of seconds: AWS's default of 300 s is used`;
   return { ms: DELAY_DEFAULT_MS, warnings: [warning] };
 }
 
 /**
- * A group that does not say follows its load balancer. An ALB always has cross-zone load balancing on.
+ * A group that does not say follows its load balancers. An ALB always has cross-zone load balancing on.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
  */
 function crossZoneOf({ kind }: Pool, attribute: string | undefined): AwsPoolTerms["crossZone"] {
   if (attribute === "true") return "on";
   if (attribute === "false") return "off";
-  return kind === "nlb" || kind === "gwlb" ? "as-load-balancer" : "on";
+  return kind === "alb" || kind === "unattached" ? "on" : "as-load-balancer";
 }
 
 /**
@@ -264,12 +270,13 @@ export function registrationOf(pool: Pool, listing: ListedTarget): AwsRegistrati
   const { Port, AvailabilityZone, QuicServerId } = Target ?? {};
   const isNameEnough = isPort(Port) && (AvailabilityZone ?? QuicServerId) === undefined;
   const shift = zonalShiftOf(listing);
-  const reason = shift ?? TargetHealth?.Reason;
+  const reason = shift ?? TargetHealth?.Reason ?? "";
+  const said = TargetHealth?.State || "state unknown";
   return {
     pool,
     target: texts.of(nameOf(Target)),
     state: stateOf(TargetHealth),
-    detail: texts.of(`${TargetHealth?.State}${reason === undefined ? "" : ` (${reason})`}`),
+    detail: texts.of(`${said}${reason === "" ? "" : ` (${reason})`}`),
     isHealthy: TargetHealth?.State === "healthy" && shift === undefined,
     ...(Target === undefined || (isNameEnough && also === undefined) ? {} : { listed: usable(Target) }),
     ...(also === undefined ? {} : { alsoListed: also.map(usable) }),
@@ -277,7 +284,7 @@ export function registrationOf(pool: Pool, listing: ListedTarget): AwsRegistrati
 }
 
 function isPort(port: number | undefined): port is number {
-  return Number.isInteger(port);
+  return Number.isInteger(port) && port !== 0;
 }
 
 /** AWS may list a target without a port. What is no port is not sent back. */
@@ -296,13 +303,20 @@ function zonalShiftOf({ AdministrativeOverride }: TargetHealthDescription): stri
 
 /** The zone that a target is listed with: those by address are. `all` is none. */
 export function zoneOf(registration: Registration): string | undefined {
-  const zone = listedZoneOf(registration);
+  const zone = (registration as AwsRegistration).listed?.AvailabilityZone;
   return zone === "all" ? undefined : zone;
 }
 
 /** The same in AWS's words, with `all`. */
 export function listedZoneOf(registration: Registration): string | undefined {
-  return (registration as AwsRegistration).listed?.AvailabilityZone;
+  const { listed, alsoListed = [] } = registration as AwsRegistration;
+  return zoneAmong([listed, ...alsoListed]);
+}
+
+/** `all` only where one target is listed with no other zone: in another one it may be another machine's. */
+export function zoneAmong(targets: readonly (TargetDescription | undefined)[]): string | undefined {
+  const inOtherZone = targets.findIndex((target) => target?.AvailabilityZone !== "all");
+  return inOtherZone === -1 ? "all" : targets[inOtherZone]?.AvailabilityZone;
 }
 
 function nameOf({ Id = "", Port, QuicServerId }: Partial<TargetDescription> = {}): string {

@@ -41,10 +41,25 @@ describe("how long a node is held", () => {
   test.each<[string, Partial<HeldBy>, number]>([
     ["whose flows may be idle for 6000 s", { flowsIdleMs: 6_000_000 }, 6_000],
     ["whose flows may be idle for 120 s, though new ones come for longer", { flowsIdleMs: 120_000 }, 210],
+    [
+      "whose flows may be idle for 120 s by one listener, and for longer by another one",
+      { flowsIdleMs: 120_000, othersMayIdleLonger: true },
+      350,
+    ],
+    [
+      "whose flows may be idle for 6000 s by one listener, and for an unknown time by another one",
+      { flowsIdleMs: 6_000_000, othersMayIdleLonger: true },
+      6_000,
+    ],
     ["whose flows move to another target", { movesFlows: true }, 210],
     ["whose flows move to another target after a long delay", { movesFlows: true, drainMs: 600_000 }, 600],
   ])("gwlb %s", (_, flows, expected) => {
     expect(holdMs({ ...pool("gwlb", 0), ...flows }, ALLOWANCES)).toBe(expected * 1_000);
+  });
+
+  test("a Gateway Load Balancer among several keeps its flows until they were idle as its listener says", () => {
+    expect(holdMs({ ...pool("unknown", 0), flowsIdleMs: 6_000_000 }, ALLOWANCES)).toBe(6_000_000);
+    expect(holdMs({ ...pool("unknown", 0), flowsIdleMs: 120_000 }, ALLOWANCES)).toBe(350_000);
   });
 
   test("a load balancer of an unknown kind is held by the longest rule there is, whatever is configured", () => {

@@ -45,7 +45,7 @@ describe("a voluntary drain", () => {
     expect(await scene.drain("i-1", VOLUNTARY)).toMatchObject({
       refusal: {
         message:
-          "too few healthy targets would remain without i-1 (--min-healthy is 1): tcp-lb / tcp in eu-west-1a: 1 healthy now, 0 would remain, 1 needed. Cross-zone load balancing is off, so that each zone needs healthy targets of its own: turn it on, or add a node in that zone. Nothing was deregistered. Retry when more targets are healthy, or use force",
+          "too few healthy targets would remain without i-1 (--min-healthy is 1): tcp-lb / tcp in eu-west-1a: 1 healthy now, 0 would remain, 1 needed. Cross-zone load balancing is off, or could not be read, so that each zone needs healthy targets of its own: turn it on, allow elasticloadbalancing:DescribeLoadBalancerAttributes, or add a node in that zone. Nothing was deregistered. Retry when more targets are healthy, or use force",
         pools: [{ zone: "eu-west-1a" }],
       },
     });

@@ -49,7 +49,7 @@ describe("an event of a rule", () => {
     await answerRule({ Records: [{ messageId: "m", eventSource: "aws:sqs", body }] });
     const gone = region.callsOf("DeregisterTargets").map((params) => params.get("Targets.member.1.Id"));
     expect(gone).toEqual(nodes.map(({ id }) => id));
-    for (const Records of [[inSns("Hello")], [{}], ["x"]])
+    for (const Records of [[inSns("Hello")], [{}], ["x"], []])
       await expect(answerRule({ Records })).rejects.toThrow(TypeError);
   });
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
+import { targetGroupXml } from "../../src/simulator/api/elbv2-read.ts";
 import { elbError, SimulatedRegion } from "../support/simulated-region.ts";
 import { elbAnswer, onlyTermsOf } from "./support.ts";
 
@@ -42,6 +44,11 @@ describe("a group of a Gateway Load Balancer", () => {
 
   test.each([
     ["no such attribute", [], "AWS names none"],
+    [
+      "one that no flow can wait for",
+      [{ Key: "tcp.idle_timeout.seconds", Value: "9".repeat(30) }],
+      `AWS says '${"9".repeat(30)}'`,
+    ],
     ["one that is no number", [{ Key: "tcp.idle_timeout.seconds", Value: "default" }], "AWS says 'default'"],
   ])("leaves it open where the listener has %s", async (_, member, why) => {
     const { region, node } = scene();
@@ -50,6 +57,48 @@ describe("a group of a Gateway Load Balancer", () => {
     const terms = await onlyTermsOf(region, node);
     expect(terms).not.toHaveProperty("flowsIdleMs");
     expect(terms?.warnings).toEqual([expect.stringContaining(why)]);
+  });
+
+  /** The load balancer has two listeners: the simulator's, and another one of which AWS answers `other`. */
+  function withSecondListener(other: ApiAnswer | Partial<ApiAnswer>) {
+    const { region, node } = scene(6_000);
+    const second = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/gwy/other/1/2";
+    const [listener] = [...region.world.loadBalancers.values()].flatMap(({ listeners }) => [...listeners]);
+    region.intercept = ({ action, params }) => {
+      if (action === "DescribeListeners")
+        return elbAnswer(action, {
+          Listeners: { member: [{ ListenerArn: listener?.arn ?? "" }, { ListenerArn: second }] },
+        });
+      return action === "DescribeListenerAttributes" && params.get("ListenerArn") === second ? other : undefined;
+    };
+    return { region, node };
+  }
+
+  test.each([
+    ["names none", elbAnswer("DescribeListenerAttributes", { Attributes: { member: [] } }), "AWS names none"],
+    ["is denied", elbError("AccessDenied", "no", 403), "AWS denied elasticloadbalancing:"],
+  ])(
+    "keeps what one listener says where another one's timeout %s, and says that it may be longer",
+    async (_, other, why) => {
+      const { region, node } = withSecondListener(other);
+      const terms = await onlyTermsOf(region, node);
+      expect(terms).toMatchObject({ flowsIdleMs: 6_000_000, othersMayIdleLonger: true });
+      expect(terms?.warnings).toEqual([expect.stringContaining(why)]);
+    },
+  );
+
+  test("asks for the timeout of its listener where another kind of load balancer uses it too", async () => {
+    const { region, node, group } = scene(6_000);
+    region.intercept = ({ action }) => {
+      if (action !== "DescribeTargetGroups") return undefined;
+      const listed = targetGroupXml(group, region.world);
+      const { member } = listed.LoadBalancerArns as { readonly member: readonly string[] };
+      const arns = [...member, "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/mesh/other/1"];
+      return elbAnswer(action, { TargetGroups: { member: [{ ...listed, LoadBalancerArns: { member: arns } }] } });
+    };
+    const terms = await onlyTermsOf(region, node);
+    expect(terms).toMatchObject({ flowsIdleMs: 6_000_000 });
+    expect(terms).not.toHaveProperty("warnings");
   });
 
   test("fails for now where AWS fails in passing: a long timeout is not taken for the default", async () => {

@@ -50,6 +50,21 @@ describe("a target group of addresses in another VPC", () => {
     ]);
   });
 
+  test.each([[["all", "eu-west-1a"]], [["eu-west-1a", "all"]]])(
+    "may hold another machine's address where AWS lists it with a zone besides the zone all: %j",
+    async (zones) => {
+      const region = new SimulatedRegion();
+      const node = region.node();
+      peered(
+        region,
+        zones.map((zone) => ({ id: node.privateIp, zone })),
+      );
+      const found = await find(region, node);
+      expect(found.registrations).toEqual([]);
+      expect(doubts(found)).toEqual([expect.stringContaining("with the zone eu-west-1a, not with the zone 'all'")]);
+    },
+  );
+
   test.each([
     ["the group's own VPC", OTHER_VPC],
     ["a third VPC", THIRD_VPC],

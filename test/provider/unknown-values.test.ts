@@ -81,21 +81,28 @@ describe("a target group", () => {
     expect([pool.kind, pool.loadBalancer]).toEqual([kind, loadBalancer]);
   });
 
-  test.each([["use_load_balancer_configuration"], [""], ["-1"], ["NaN"], ["1e3"], ["30 s"], ["0x10"]])(
-    "with the deregistration delay '%s' drains for AWS's default of 300 s, with a warning",
-    async (delay) => {
-      const region = new SimulatedRegion();
-      const node = region.node();
-      const group = region.group({ name: "web", nodes: [node] });
-      group.attributes.set("deregistration_delay.timeout_seconds", delay);
-      expect(await onlyTermsOf(region, node)).toMatchObject({
-        drainMs: 300_000,
-        warnings: [
-          `its deregistration_delay.timeout_seconds is '${delay}', which is not a number of seconds: AWS's default of 300 s is used`,
-        ],
-      });
-    },
-  );
+  test.each([
+    ["use_load_balancer_configuration"],
+    [""],
+    ["-1"],
+    ["NaN"],
+    ["1e3"],
+    ["30 s"],
+    ["0x10"],
+    [" 30 "],
+    ["9".repeat(18)],
+  ])("with the deregistration delay '%s' drains for AWS's default of 300 s, with a warning", async (delay) => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    const group = region.group({ name: "web", nodes: [node] });
+    group.attributes.set("deregistration_delay.timeout_seconds", delay);
+    expect(await onlyTermsOf(region, node)).toMatchObject({
+      drainMs: 300_000,
+      warnings: [
+        `its deregistration_delay.timeout_seconds is '${delay}', which is not a usable number of seconds: AWS's default of 300 s is used`,
+      ],
+    });
+  });
 
   test.each([
     ["QUIC", 30],
@@ -113,8 +120,41 @@ describe("a target group", () => {
   });
 });
 
+test.each([[undefined], ["HTTP3"]])(
+  "a group of the protocol %s drains for at least AWS's longest delay without a setting: 300 s",
+  async (Protocol) => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    const group = region.group({ name: "web", type: "network", nodes: [node], delaySeconds: 30 });
+    listedWith(region, group, { Protocol });
+    expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 300_000 });
+  },
+);
+
+test("a group of an ALB, which has no QUIC, drains by its delay, whatever its protocol", async () => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  const group = region.group({ name: "web", nodes: [node], delaySeconds: 30 });
+  listedWith(region, group, { Protocol: undefined });
+  expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 30_000 });
+});
+
+test.each([
+  ["an unknown type", [`${LB}/mesh/front/1`]],
+  ["two types", [`${LB}/app/front/1`, `${LB}/net/back/2`]],
+])("a group of load balancers of %s counts its zones as they are set, not as an ALB does", async (_, member) => {
+  const region = new SimulatedRegion();
+  const node = region.node();
+  const group = region.group({ name: "web", nodes: [node] });
+  listedWith(region, group, { LoadBalancerArns: { member } });
+  expect(await onlyTermsOf(region, node)).toMatchObject({ crossZone: "as-load-balancer" });
+  const { pool } = await onlyRegistrationOf(region, node);
+  const { zoneOf } = await providerOf(region).healthOf(pool, 0, never);
+  expect(zoneOf).toBeDefined();
+});
+
 describe("a target", () => {
-  test.each([[undefined], ["none"]])("with the port %s is deregistered without a port", async (Port) => {
+  test.each([[undefined], ["none"], [""], [0]])("with the port %s is deregistered without a port", async (Port) => {
     const region = new SimulatedRegion();
     const node = region.node();
     region.group({ name: "web", nodes: [node] });
@@ -166,6 +206,17 @@ describe("a target", () => {
     region.group({ name: "web" });
     targetsListed(region, [{ Port: 30080 }]);
     await expect(region.clock.run(find(region, region.node()))).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("without a state is registered, and is said to be in an unknown one", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.group({ name: "web", nodes: [node] });
+    region.intercept = ({ action }) =>
+      action === "DescribeTargetHealth"
+        ? elbAnswer(action, { TargetHealthDescriptions: { member: [{ Target: { Id: node.id, Port: 30_080 } }] } })
+        : undefined;
+    expect(await onlyRegistrationOf(region, node)).toMatchObject({ state: "live", detail: "state unknown" });
   });
 
   test("in a state that nobody knows is registered", async () => {
@@ -240,6 +291,23 @@ test("a classic load balancer without a word about draining drains for AWS's def
       : undefined;
   expect(await onlyTermsOf(region, node)).toMatchObject({ drainMs: 300_000 });
 });
+
+test.each([["soon"], [-5], [10_000_000_000]])(
+  "a classic load balancer with the draining timeout %s drains for AWS's default of 300 s, with a warning",
+  async (Timeout) => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    region.classic({ name: "old", nodes: [node] });
+    region.intercept = ({ action, params }) =>
+      action === "DescribeLoadBalancerAttributes" && isClassic({ params })
+        ? elbAnswer(action, { LoadBalancerAttributes: { ConnectionDraining: { Enabled: true, Timeout } } })
+        : undefined;
+    expect(await onlyTermsOf(region, node)).toMatchObject({
+      drainMs: 300_000,
+      warnings: ["its connection draining timeout is not a usable number of seconds: AWS's default of 300 s is used"],
+    });
+  },
+);
 
 test.each([
   ["target group without an ARN", "DescribeTargetGroups", { TargetGroups: { member: [{ TargetGroupName: "web" }] } }],

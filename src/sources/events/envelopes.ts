@@ -34,6 +34,8 @@ export function readBatch(fields: EventFields, read: (inside: EventFields) => Ev
       odd(error.message);
     }
   }
+  // No service sends a batch of nothing: what it held is lost, and must not pass for dealt with.
+  if (readings.length === 0) throw new MalformedEvent("Records is empty");
   return jointReading(readings, "Records");
 }
 

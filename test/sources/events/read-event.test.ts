@@ -38,6 +38,16 @@ describe("a termination of Auto Scaling", () => {
   });
 });
 
+test.each([["2022-08-11T14:00:00"], ["2022-08-11T14:00:00.000"], ["2022-08-11T16:00:00+02:00"]])(
+  "a time without a zone is UTC, wherever the reader is: %s",
+  (time) => {
+    expect(only("spot-interruption.eventbridge", { time })).toMatchObject({
+      announcedAt: WARNED_AT,
+      deadline: WARNED_AT + 120_000,
+    });
+  },
+);
+
 describe("a termination of Auto Scaling that replaces the root volume", () => {
   const REPLACED = { Origin: "AutoScalingGroup", Destination: "AutoScalingGroup", Action: "ReplaceRootVolume" };
   const inDetail = Object.fromEntries(Object.entries(REPLACED).map(([name, value]) => [`detail.${name}`, value]));
