@@ -33,6 +33,11 @@ export interface Timing {
   readonly apiPropagationMs: number;
   /** An ALB gives up connecting after this long: 504. */
   readonly connectTimeoutMs: number;
+  /**
+   * For how long clients use the address of a load balancer's zone that DNS does not name any more.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html
+   */
+  readonly dnsTtlMs: number;
 }
 
 export type Range = readonly [first: number, last: number];
@@ -51,6 +56,7 @@ export const AWS_TIMING: Timing = {
   rebootMs: 120_000,
   apiPropagationMs: 0,
   connectTimeoutMs: 10_000,
+  dnsTtlMs: 60_000,
 };
 
 /** The lag of machine number `machine` of `machines`. */

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
-import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { startService } from "../support/child-process.ts";
 import { metricsQueries } from "../support/metrics-document.ts";

@@ -189,7 +189,10 @@ test("a node that AWS does not know keeps nobody else waiting: it is named in no
   const outcomes = await region.clock.run(drainAll(region, nodes, { engine: region.engine({ QUOTA_SHARE: "0.05" }) }));
   expect(outcomes.map(({ status }) => status)).toEqual(["failed", "drained", "drained", "drained", "drained"]);
   expect(outcomes[0]).toMatchObject({
-    error: { code: "registered-again", message: expect.stringContaining("it stayed registered, although AWS answered that it is not") },
+    error: {
+      code: "registered-again",
+      message: expect.stringContaining("it stayed registered, although AWS answered that it is not"),
+    },
   });
   const named = region.callsOf("DeregisterTargets").map(targetsIn);
   const together = named.filter((ids) => ids.includes(unknown.id) && ids.length > 1);

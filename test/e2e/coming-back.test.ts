@@ -8,7 +8,9 @@ import { never, SimulatedRegion } from "../support/simulated-region.ts";
 function scene(count: number, delaySeconds: number, targetType: "instance" | "ip" = "instance") {
   const region = new SimulatedRegion();
   const nodes = Array.from({ length: count }, () => region.node());
-  const group = region.group({ name: "web", nodes, delaySeconds, targetType });
+  // An ALB does not take an address again before its delay has passed.
+  const type = targetType === "ip" ? "network" : "application";
+  const group = region.group({ name: "web", type, nodes, delaySeconds, targetType });
   region.simulator.limit(AWS_QUOTAS);
   const engine = region.engine({ QUOTA_SHARE: "0.8" });
   const drainAll = () =>

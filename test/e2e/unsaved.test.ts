@@ -8,7 +8,7 @@ import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
-import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { type Carried, carry } from "../simulator/data-plane/carried.ts";
 import { Connection, holdMany, send, statusesOf } from "../simulator/data-plane/clients.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Node, Registration, RegistrationState } from "../../src/drain/cloud-provider.ts";
 import type { XmlFields } from "../../src/simulator/api/xml.ts";
 import { Instance } from "../../src/simulator/world/instance.ts";
-import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { elbError, never, SimulatedRegion, VPC } from "../support/simulated-region.ts";
 import { elbAnswer, listed, onlyRegistrationOf, providerOf, registrationsOf, resolved } from "./support.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Pool, PoolHealth } from "../../src/drain/cloud-provider.ts";
-import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 import { elbAnswer, isClassic, listed, onlyRegistrationOf, providerOf } from "./support.ts";
 

@@ -22,11 +22,20 @@ const hook = (name: string, more: Partial<LifecycleHook> = {}): LifecycleHook =>
 });
 
 /** The group `workers` of two nodes, and the SDK to ask and change it with. */
-function scene({ hooks = [hook("drain")], minSize = 0 }: { hooks?: LifecycleHook[]; minSize?: number } = {}) {
+function scene({
+  hooks = [hook("drain")],
+  minSize = 0,
+  retainsAbandoned = false,
+}: {
+  hooks?: LifecycleHook[];
+  minSize?: number;
+  retainsAbandoned?: boolean;
+} = {}) {
   const region = new SimulatedRegion();
   const { world, clock } = region;
   const [node, other] = [region.node(), region.node()];
-  const workers = world.addAutoScalingGroup({ name: "workers", instanceIds: [node.id, other.id], hooks, minSize });
+  const instanceIds = [node.id, other.id];
+  const workers = world.addAutoScalingGroup({ name: "workers", instanceIds, hooks, minSize, retainsAbandoned });
   const { scaling } = oneAttempt(region);
 
   const stateOf = async (id = node.id) => {
@@ -404,5 +413,49 @@ describe("Describe", () => {
     await expect(list({ AutoScalingGroupName: "workers", LifecycleHookNames })).rejects.toThrow(
       "less than or equal to 50",
     );
+  });
+});
+
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-lifecycle-policy.html
+describe("in a group whose instance lifecycle policy retains instances", () => {
+  const retaining = (more: Partial<LifecycleHook> = {}) =>
+    scene({ hooks: [hook("drain", more)], retainsAbandoned: true });
+
+  test("the policy is described; in other groups there is none", async () => {
+    const policyOf = async ({ scaling }: ReturnType<typeof scene>) =>
+      (await scaling.send(new DescribeAutoScalingGroupsCommand({}))).AutoScalingGroups?.[0]?.InstanceLifecyclePolicy;
+    expect(await policyOf(retaining())).toEqual({ RetentionTriggers: { TerminateHookAbandon: "retain" } });
+    expect(await policyOf(scene())).toBeUndefined();
+  });
+
+  test.each([
+    [
+      "is abandoned",
+      async (at: ReturnType<typeof scene>) => void (await at.complete({ LifecycleActionResult: "ABANDON" })),
+    ],
+    ["times out, with ABANDON for its result", (at: ReturnType<typeof scene>) => at.clock.advance(60 * SECOND_MS)],
+  ])("an instance whose hook %s runs on as Terminating:Retained, until it is terminated", async (_, end) => {
+    const at = retaining();
+    await at.terminate();
+    await end(at);
+    expect(await at.stateOf()).toBe("Terminating:Retained");
+    await at.clock.advance(86_400 * SECOND_MS);
+    expect([await at.stateOf(), at.ec2State()]).toEqual(["Terminating:Retained", "running"]);
+    // Its hook has ended.
+    await expect(at.heartbeat()).rejects.toThrow("No active Lifecycle Action found");
+    at.world.terminateInstance(at.node);
+    await at.clock.advance(5 * SECOND_MS);
+    expect([await at.stateOf(), at.ec2State()]).toEqual([undefined, "terminated"]);
+  });
+
+  test.each([
+    ["is continued", async (at: ReturnType<typeof scene>) => void (await at.complete())],
+    ["times out, with CONTINUE for its result", (at: ReturnType<typeof scene>) => at.clock.advance(60 * SECOND_MS)],
+  ])("an instance whose hook %s is terminated", async (_, end) => {
+    const at = retaining({ defaultResult: "CONTINUE" });
+    await at.terminate();
+    await end(at);
+    await at.clock.advance(5 * SECOND_MS);
+    expect([await at.stateOf(), at.ec2State()]).toEqual([undefined, "terminated"]);
   });
 });

@@ -1,12 +1,16 @@
 import {
   DescribeInstancesCommand,
   type DescribeInstancesCommandInput,
+  DescribeNetworkInterfacesCommand,
   type Filter,
   paginateDescribeInstances,
+  StartInstancesCommand,
+  StopInstancesCommand,
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { describe, expect, test } from "vitest";
-import { SimulatedRegion } from "../support/simulated-region.ts";
+import { createAwsClients } from "../../src/aws/clients.ts";
+import { CREDENTIALS, SimulatedRegion } from "../support/simulated-region.ts";
 
 const VPC = "vpc-0123456789abcdef0";
 const OTHER_VPC = "vpc-fedcba98765432100";
@@ -252,5 +256,49 @@ describe("terminating", () => {
       name: "InvalidParameterCombination",
       message: "No instances specified",
     });
+  });
+});
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+describe("DryRun", () => {
+  const about = (id: string) => ({ InstanceIds: [id], DryRun: true });
+  const refusalOf = (sent: Promise<unknown>) =>
+    sent.then(
+      () => "success",
+      ({ name, $metadata: { httpStatusCode } }) => [name, httpStatusCode],
+    );
+
+  test.each([
+    ["DescribeInstances", (id: string) => new DescribeInstancesCommand(about(id))],
+    ["DescribeNetworkInterfaces", () => new DescribeNetworkInterfacesCommand({ DryRun: true })],
+    ["TerminateInstances", (id: string) => new TerminateInstancesCommand(about(id))],
+    ["StopInstances", (id: string) => new StopInstancesCommand(about(id))],
+    ["StartInstances", (id: string) => new StartInstancesCommand(about(id))],
+  ])("of %s changes nothing, and says whether the caller may make the call", async (action, commandFor) => {
+    const { region, first } = three();
+    const callAs = (accessKeyId: string) =>
+      refusalOf(
+        createAwsClients({
+          region: region.world.region,
+          ...region.aws(),
+          credentials: { ...CREDENTIALS, accessKeyId },
+        }).ec2.send(commandFor(first.id) as DescribeInstancesCommand),
+      );
+    for (const [accessKeyId, Action] of [
+      ["may", `ec2:${action}`],
+      ["mayNot", "ec2:DescribeTags"],
+    ] as const) {
+      const document = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action, Resource: "*" }] };
+      region.simulator.access.restrict({ accessKeyId, document });
+    }
+    expect(await callAs("may")).toEqual(["DryRunOperation", 412]);
+    expect(await callAs("mayNot")).toEqual(["UnauthorizedOperation", 403]);
+    expect(first.state(region.clock.now(), region.world.timing)).toBe("running");
+  });
+
+  test("that is false is none", async () => {
+    const { ec2, first } = three();
+    const command = new DescribeInstancesCommand({ InstanceIds: [first.id], DryRun: false });
+    expect((await ec2.send(command)).Reservations).toHaveLength(1);
   });
 });

@@ -4,7 +4,7 @@ import {
   ModifyLoadBalancerAttributesCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { describe, expect, test } from "vitest";
-import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
 const CROSS_ZONE = "load_balancing.cross_zone.enabled";

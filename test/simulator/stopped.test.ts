@@ -4,6 +4,11 @@ import { describe, expect, test } from "vitest";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 import { DRAINING, NOT_REGISTERED, pool } from "./pool.ts";
 
+const CHECKED = {
+  State: "initial",
+  Reason: "Elb.InitialHealthChecking",
+  Description: "Initial health checks in progress",
+};
 const STOPPED = { State: "unused", Reason: "Target.InvalidState", Description: "Target is in the stopped state" };
 
 /** Two nodes in a group, of which one can be stopped and started as EC2's clients do it. */
@@ -65,10 +70,40 @@ describe("a stopped instance", () => {
     await region.clock.advance(3_600_000);
     expect(await states()).toEqual(["unused", "healthy"]);
     await start();
-    await region.clock.advance(5_000);
-    expect(await states()).toEqual(["unhealthy", "healthy"]);
-    await region.clock.advance(5 * 30_000);
+    expect((await list())[0]?.TargetHealth).toEqual(CHECKED);
+    await region.clock.advance(5_000 + 29_999);
+    expect((await list())[0]?.TargetHealth).toEqual(CHECKED);
+    await region.clock.advance(1);
     expect(await states()).toEqual(["healthy", "healthy"]);
+    expect(region.callsOf("RegisterTargets")).toEqual([]);
+  });
+
+  test.each([
+    ["within the time in which its health checks fail", 10_000],
+    ["after an hour", 3_600_000],
+  ])("is checked like a new one when it is started again %s", async (_, offMs) => {
+    const { region, stop, start, list } = pair();
+    await stop();
+    await region.clock.advance(offMs);
+    await start();
+    expect((await list())[0]?.TargetHealth).toEqual(CHECKED);
+    await region.clock.advance(3_600_000);
+    expect((await list())[0]?.TargetHealth).toEqual({ State: "healthy" });
+  });
+
+  test("fails its checks by its address until it runs again: of an address AWS knows no instance", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    const group = region.group({ name: "pods", targetType: "ip", nodes: [node] });
+    const { states } = pool(region, group);
+    region.world.stopInstance(node);
+    await region.clock.advance(60_000);
+    expect(await states()).toEqual(["unhealthy"]);
+    region.world.startInstance(node);
+    await region.clock.advance(5_000);
+    expect(await states()).toEqual(["unhealthy"]);
+    await region.clock.advance(5 * 30_000);
+    expect(await states()).toEqual(["healthy"]);
   });
 
   test("gets no traffic once its load balancer has noticed, not even when no other target is healthy", async () => {
@@ -105,14 +140,24 @@ describe("a stopped instance", () => {
     });
   });
 
-  test("is out of service in a classic load balancer, which says why", async () => {
-    const { region, node, stop } = pair();
+  test("is out of service in a classic load balancer, which says why, until it is started and checked", async () => {
+    const { region, node, stop, start } = pair();
     region.classic({ name: "old", nodes: [node] });
     await stop();
     await region.clock.advance(5_000);
     const command = new DescribeInstanceHealthCommand({ LoadBalancerName: "old" });
-    expect(await region.clients().classic.send(command)).toMatchObject({
-      InstanceStates: [{ State: "OutOfService", ReasonCode: "Instance", Description: "Instance is in stopped state." }],
-    });
+    const { classic } = region.clients();
+    const state = async () => (await classic.send(command)).InstanceStates;
+    expect(await state()).toMatchObject([
+      { State: "OutOfService", ReasonCode: "Instance", Description: "Instance is in stopped state." },
+    ]);
+    await start();
+    await region.clock.advance(5_000);
+    expect(await state()).toMatchObject([
+      { State: "OutOfService", ReasonCode: "ELB", Description: "Instance registration is still in progress." },
+    ]);
+    await region.clock.advance(30_000);
+    expect(await state()).toMatchObject([{ State: "InService" }]);
+    expect(region.callsOf("RegisterInstancesWithLoadBalancer")).toEqual([]);
   });
 });

@@ -178,3 +178,48 @@ describe("a terminated instance", () => {
     expect(await states()).toEqual(["healthy"]);
   });
 });
+
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#registered-targets
+describe("an ALB's address that drains", () => {
+  test("stays draining when it is registered again, and can be registered once its delay has passed", async () => {
+    const { region, node, register, deregister, states } = one({ targetType: "ip", delaySeconds: 60 });
+    const Id = node.privateIp;
+    await deregister({ Id });
+    await register({ Id });
+    expect(await states()).toEqual(["draining"]);
+    await region.clock.advance(59_999);
+    await register({ Id });
+    expect(await states()).toEqual(["draining"]);
+    await region.clock.advance(1);
+    expect(await states()).toEqual([]);
+    await register({ Id });
+    expect(await states()).toEqual(["initial"]);
+  });
+
+  test("can be registered again on another port at once", async () => {
+    const { node, register, deregister, states } = one({ targetType: "ip" });
+    await deregister({ Id: node.privateIp });
+    await register({ Id: node.privateIp, Port: 81 });
+    expect(await states()).toEqual(["draining", "initial"]);
+  });
+
+  test("can be registered again at once where no load balancer uses the group", async () => {
+    const { region, group, node, register, deregister } = one({ targetType: "ip" });
+    region.world.loadBalancers.clear();
+    await deregister({ Id: node.privateIp });
+    await register({ Id: node.privateIp });
+    expect(group.listed(region.clock.now()).map(({ deregisteredAt }) => deregisteredAt)).toEqual([undefined]);
+  });
+});
+
+test.each([
+  ["instance of an ALB", { targetType: "instance" }],
+  ["instance of an NLB", { type: "network", targetType: "instance" }],
+  ["address of an NLB", { type: "network", targetType: "ip" }],
+] as const)("a draining %s is taken back at once", async (_, input) => {
+  const { node, register, deregister, states } = one(input);
+  const Id = input.targetType === "ip" ? node.privateIp : node.id;
+  await deregister({ Id });
+  await register({ Id });
+  expect(await states()).toEqual(["initial"]);
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { LoadBalancerType } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
 const MACHINES = 3;

@@ -16,7 +16,8 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import type { ClassicLoadBalancer } from "../../src/simulator/world/classic-load-balancer.ts";
 import type { Instance, InstanceInput } from "../../src/simulator/world/instance.ts";
-import type { LoadBalancerType, TargetGroup } from "../../src/simulator/world/target-group.ts";
+import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
+import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { printedFor } from "./printed-policy.ts";
 

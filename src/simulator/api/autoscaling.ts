@@ -255,6 +255,9 @@ function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean)
     },
     TerminationPolicies: { member: ["Default"] },
     NewInstancesProtectedFromScaleIn: false,
+    ...(group.retainsAbandoned
+      ? { InstanceLifecyclePolicy: { RetentionTriggers: { TerminateHookAbandon: "retain" } } }
+      : {}),
     TrafficSources: { member: sources },
   };
 }

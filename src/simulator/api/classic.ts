@@ -9,13 +9,13 @@ import {
   integer,
   type Params,
   PORT,
+  placeOfSubnets,
   requiredInteger,
   requiredText,
   structure,
   structures,
   text,
   texts,
-  vpcOfSubnet,
 } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -122,7 +122,7 @@ export const classicActions: ApiActions = {
       instancePort: requiredInteger(listener, "InstancePort", PORT),
     }));
     if (listeners === undefined) throw missingParameter("Listeners");
-    const vpcId = vpcOfSubnet(params);
+    const { vpcId, zones } = placeOfSubnets(params, world.region);
     const tags = readTags(params);
     const existing = world.classics.get(name);
     if (existing !== undefined && !hasSettings(existing, { vpcId, listeners })) {
@@ -131,7 +131,7 @@ export const classicActions: ApiActions = {
         `Load Balancer named '${name}' already exists and it is configured with different parameters.`,
       );
     }
-    const loadBalancer = existing ?? world.addClassic({ name, vpcId, listeners });
+    const loadBalancer = existing ?? world.addClassic({ name, vpcId, zones, listeners });
     addTags(loadBalancer.tags, tags);
     return { DNSName: dnsName(loadBalancer, world) };
   },

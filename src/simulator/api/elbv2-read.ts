@@ -220,7 +220,12 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
     VpcId: loadBalancer.vpcId,
     State: { Code: "active" },
     Type: loadBalancer.type,
-    AvailabilityZones: { member: loadBalancer.zones.map((ZoneName) => ({ ZoneName, SubnetId: `subnet-${ZoneName}` })) },
+    AvailabilityZones: {
+      member: loadBalancer.zones.map((zone) => ({
+        ZoneName: zone,
+        SubnetId: `subnet-${loadBalancer.vpcId}-${zone}`,
+      })),
+    },
     SecurityGroups: { member: [] },
     IpAddressType: "ipv4",
   };

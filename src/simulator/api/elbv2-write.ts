@@ -1,6 +1,7 @@
 import { AwsError, invalidTarget, missingParameter, validationError } from "../aws-error.ts";
-import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
-import { isQuic, type LoadBalancerType, type TargetDescription, type TargetGroup } from "../world/target-group.ts";
+import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
+import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
+import { DEREGISTRATION_DELAY, isQuic, SECONDS_MAX } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
 import { findListener, listenerXml, loadBalancerXml, ruleXml, targetGroupXml } from "./elbv2-read.ts";
@@ -9,6 +10,7 @@ import {
   integer,
   type Params,
   PORT,
+  placeOfSubnets,
   requiredInteger,
   requiredText,
   structure,
@@ -16,10 +18,8 @@ import {
   targetDescription,
   text,
   texts,
-  vpcOfSubnet,
 } from "./params.ts";
 
-const DELAY_MAX_SECONDS = 3_600;
 const PRIORITY: Bounds = [1, 50_000];
 const WEIGHT: Bounds = [0, 999];
 const INTERVAL_SECONDS: Bounds = [5, 300];
@@ -112,7 +112,7 @@ export const elbv2WriteActions: ApiActions = {
   CreateLoadBalancer(params, world) {
     const name = requiredText(params, "Name");
     const type = oneOf(text(params, "Type") ?? "application", LOAD_BALANCER_TYPES, "type");
-    const vpcId = vpcOfSubnet(params);
+    const { vpcId, zones } = placeOfSubnets(params, world.region);
     const tags = readTags(params);
     const existing = [...world.loadBalancers.values()].find((loadBalancer) => loadBalancer.name === name);
     if (existing !== undefined && !hasSettings(existing, { type, vpcId })) {
@@ -121,7 +121,7 @@ export const elbv2WriteActions: ApiActions = {
         `A load balancer with the same name '${name}' exists, but with different settings`,
       );
     }
-    const loadBalancer = existing ?? world.addLoadBalancer({ name, type, vpcId });
+    const loadBalancer = existing ?? world.addLoadBalancer({ name, type, vpcId, zones });
     addTags(loadBalancer.tags, tags);
     return { LoadBalancers: { member: [loadBalancerXml(loadBalancer, world)] } };
   },
@@ -260,14 +260,12 @@ function checkedAttribute(attribute: Params, group: TargetGroup): readonly [key:
   const value = requiredText(attribute, "Value");
   if (!group.attributes.has(key))
     throw new AwsError("InvalidConfigurationRequest", `Target group attribute key '${key}' is not recognized`);
-  if (key === "deregistration_delay.timeout_seconds" && !isDelay(value)) {
-    throw validationError(`Deregistration delay must be between 0 and ${DELAY_MAX_SECONDS} seconds, not '${value}'`);
+  const max = SECONDS_MAX.get(key);
+  if (max !== undefined && !(/^\d+$/.test(value) && Number(value) <= max)) {
+    const what = key === DEREGISTRATION_DELAY ? "Deregistration delay" : `Target group attribute '${key}'`;
+    throw validationError(`${what} must be between 0 and ${max} seconds, not '${value}'`);
   }
   return [key, value];
-}
-
-function isDelay(value: string): boolean {
-  return /^\d+$/.test(value) && Number(value) <= DELAY_MAX_SECONDS;
 }
 
 function oneOf<T extends string>(value: string, allowed: readonly T[], parameter: string): T {

@@ -36,8 +36,8 @@ export class DataPlane {
   /** The last deregistration of each registration: one that was undone and repeated begins again. */
   readonly #withdrawals = new Map<string, symbol>();
   readonly #closed = new AbortController();
-  /** How often each group, listener or load balancer had a choice to make: it takes turns. */
-  readonly #turns = new Map<object, number>();
+  /** How often each group, zone of a group, listener or load balancer had a choice to make: it takes turns. */
+  readonly #turns = new Map<object | string, number>();
 
   private constructor(world: World, host: string, start?: StartMachine) {
     this.#world = world;
@@ -142,8 +142,9 @@ export class DataPlane {
     this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
     const machine = machineFor(request.client);
-    const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
-    const target = targets[this.#turn(group ?? action) % Math.max(1, targets.length)];
+    const { zone, targets } = this.#receivers(group, request.client);
+    const turn = this.#turn(group === undefined || zone === undefined ? (group ?? action) : `${group.arn} ${zone}`);
+    const target = targets[turn % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none", status: 503, body: "no target\n" };
     const port = this.#processes.portOf(target.id, group.vpcId);
     return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
@@ -156,11 +157,25 @@ export class DataPlane {
     const groupArn = action?.type === "forward" ? chooseGroup(action.groups, flowHash(client, "group")) : undefined;
     const group = this.#world.targetGroups.get(groupArn ?? "");
     const machine = machineFor(client);
-    const targets = group?.routable(this.#world.clock.now(), machine, MACHINES) ?? [];
+    const { targets } = this.#receivers(group, client);
     const target = targets[flowHash(client, "target") % Math.max(1, targets.length)];
     if (group === undefined || target === undefined) return { to: "none" };
     const port = this.#processes.portOf(target.id, group.vpcId);
     return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
+  }
+
+  /**
+   * Who may get what the client sends. Without cross-zone load balancing the client has resolved the address of one zone,
+   * whose node knows that zone's targets alone.
+   */
+  #receivers(
+    group: TargetGroup | undefined,
+    client: number,
+  ): { readonly zone?: string | undefined; readonly targets: readonly Target[] } {
+    const now = this.#world.clock.now();
+    const zones = group?.entryZones(now);
+    const zone = zones?.[flowHash(client, "zone") % Math.max(1, zones.length)];
+    return { zone, targets: group?.routable(now, machineFor(client), MACHINES, zone) ?? [] };
   }
 
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
@@ -259,7 +274,7 @@ export class DataPlane {
     }
   }
 
-  #turn(of: object): number {
+  #turn(of: object | string): number {
     const turn = this.#turns.get(of) ?? 0;
     this.#turns.set(of, turn + 1);
     return turn;
@@ -280,7 +295,7 @@ function machineFor(client: number): number {
 }
 
 /** Each choice has a hash of its own: with one for all, flows to one group would know one of its targets alone. */
-const HASH_SEEDS = { machine: 0x2545f491, group: 0x4f6cdd1d, target: 0x1b873593 };
+const HASH_SEEDS = { machine: 0x2545f491, zone: 0x9e3779b1, group: 0x4f6cdd1d, target: 0x1b873593 };
 
 /** Spreads client ports evenly, neighbouring ones too. A whole number, always the same for the same client. */
 function flowHash(client: number, choice: keyof typeof HASH_SEEDS): number {

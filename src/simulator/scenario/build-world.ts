@@ -149,6 +149,7 @@ class Building {
       targetGroups,
       classics,
       hooks: (input.hooks ?? []).map(lifecycleHook),
+      retainsAbandoned: input.terminateHookAbandon === "retain",
       ...(input.launchSeconds === undefined ? {} : { launchMs: input.launchSeconds * 1_000 }),
       ...(zones.length > 0 && { zones }),
     });

@@ -1,4 +1,4 @@
-import { defaultAttributes } from "../world/target-group.ts";
+import { defaultAttributes, SECONDS_MAX } from "../world/target-group-attributes.ts";
 import { DEFAULT_VPC, machineNames } from "./machines.ts";
 import { type Found, findAll, type Problem } from "./problem.ts";
 import { scalingProblems } from "./scaling-consistency.ts";
@@ -6,8 +6,6 @@ import { OF_ONE_MACHINE } from "./schema.ts";
 
 /** A process each. */
 const DATA_PLANE_INSTANCES_MAX = 50;
-const DELAY = "deregistration_delay.timeout_seconds";
-const DELAY_MAX_SECONDS = 3_600;
 
 /**
  * What a schema can't see: names that lead nowhere or are given twice, and what AWS would refuse. Takes anything, and
@@ -53,7 +51,7 @@ function danglingReferences(data: unknown): readonly Problem[] {
       what: "instance",
       names: instances,
       at: [
-        ...["interruptions", "rebalanceRecommendations", "scheduledEvents"].map((list) => [
+        ...["interruptions", "rebalanceRecommendations", "rootVolumeReplacements", "scheduledEvents"].map((list) => [
           list,
           "*",
           "instances",
@@ -135,16 +133,17 @@ function groupProblems({ value, path }: Found): readonly Problem[] {
   const [attributes] = findAll(value, "attributes");
   const given = Object.entries(typeof attributes?.value === "object" ? (attributes.value ?? {}) : {});
   const unknown = given.filter(([key]) => !known.has(key));
-  const delays = given.filter(
-    ([key, delay]) => key === DELAY && !(Number(delay) >= 0 && Number(delay) <= DELAY_MAX_SECONDS),
-  );
+  const beyond = given.flatMap(([key, seconds]) => {
+    const max = SECONDS_MAX.get(key);
+    return max === undefined || (Number(seconds) >= 0 && Number(seconds) <= max) ? [] : [{ key, max }];
+  });
   const isOfInstances = textsAt(value, "targetType")[0] !== "ip";
   return under(path, [
     ...unknown.map(([key]) => ({
       path: ["attributes", key],
       message: `a group for ${protocol} has no such attribute`,
     })),
-    ...delays.map(([key]) => ({ path: ["attributes", key], message: `give seconds from 0 to ${DELAY_MAX_SECONDS}` })),
+    ...beyond.map(({ key, max }) => ({ path: ["attributes", key], message: `give seconds from 0 to ${max}` })),
     ...findAll(value, "targets", "*", "addresses")
       .filter(() => isOfInstances)
       .map((found) => ({ path: found.path, message: "the group takes instances: give targetType: ip" })),

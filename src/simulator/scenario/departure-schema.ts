@@ -30,6 +30,10 @@ export const rebalanceRecommendation = z
   .strictObject({ instances, afterSeconds })
   .describe("EC2 recommends to replace machines, and nothing need follow.");
 
+export const rootVolumeReplacement = z
+  .strictObject({ instances: instances.describe("Members of Auto Scaling groups."), afterSeconds })
+  .describe("Auto Scaling gives machines new root volumes: they leave service by their hooks, boot and come back.");
+
 export const scheduledEvent = z
   .strictObject({
     code: z.enum(["instance-reboot", "system-reboot", "instance-stop", "instance-retirement"]),

@@ -1,3 +1,4 @@
+import type { Member } from "../world/auto-scaling-group.ts";
 import type { Instance } from "../world/instance.ts";
 import type { BuiltWorld } from "./build-world.ts";
 import type { Scenario } from "./schema.ts";
@@ -7,6 +8,7 @@ type ScenarioInterruption = NonNullable<Scenario["interruptions"]>[number];
 /** Lets everything that the scenario says of departures happen, counted from now. */
 export function beginDepartures(scenario: Scenario, { world, idsOf }: BuiltWorld): void {
   const { interruptions = [], rebalanceRecommendations = [], scheduledEvents = [] } = scenario;
+  const { rootVolumeReplacements = [] } = scenario;
   const named = (names: readonly string[]) =>
     idsOf(names)
       .map((id) => world.instance(id))
@@ -22,6 +24,11 @@ export function beginDepartures(scenario: Scenario, { world, idsOf }: BuiltWorld
       for (const instance of named(instances)) world.interruptions.recommendRebalance(instance);
     });
   }
+  for (const { instances, afterSeconds = 0 } of rootVolumeReplacements) {
+    after(afterSeconds, () => {
+      for (const instance of named(instances)) replaceRootVolume(instance, world);
+    });
+  }
   for (const { code, instances, afterSeconds = 0, startsInSeconds, windowSeconds } of scheduledEvents) {
     after(afterSeconds, () => {
       const window = windowSeconds === undefined ? {} : { windowMs: windowSeconds * 1_000 };
@@ -30,6 +37,14 @@ export function beginDepartures(scenario: Scenario, { world, idsOf }: BuiltWorld
     });
   }
   world.catchUp();
+}
+
+/** Not of a machine that is off, or on its way out of its group. */
+function replaceRootVolume(instance: Instance, world: BuiltWorld["world"]): void {
+  const now = world.clock.now();
+  const inService = ({ instance: one, lifecycleState }: Member) => one === instance && lifecycleState === "InService";
+  const group = [...world.autoScalingGroups.values()].find((each) => each.members(now).some(inService));
+  if (group !== undefined && world.isRunning(instance.id)) world.beginRootVolumeReplacement(group, instance);
 }
 
 function interrupt(

@@ -6,6 +6,7 @@ export function scalingProblems(data: unknown): readonly Problem[] {
   return [
     ...groupsOfAddresses(data),
     ...membersOfTwo(data),
+    ...replacedOutsideGroups(data),
     ...findAll(data, "autoScalingGroups", "*").flatMap((group) => sizeProblems(group, data)),
   ];
 }
@@ -33,6 +34,18 @@ function membersOfTwo(data: unknown): readonly Problem[] {
         return owner === index ? [] : [{ path: [list, index, ...member.path], message }];
       }),
     ),
+  );
+}
+
+/** Auto Scaling replaces the root volumes of its members alone. */
+function replacedOutsideGroups(data: unknown): readonly Problem[] {
+  const machinesAt = (...keys: readonly string[]) =>
+    findAll(data, ...keys).map(({ value, path }) => ({ path, machines: machinesNamed(String(value), data) }));
+  const members = new Set(machinesAt("autoScalingGroups", "*", "instances", "*").flatMap(({ machines }) => machines));
+  return machinesAt("rootVolumeReplacements", "*", "instances", "*").flatMap(({ path, machines }) =>
+    machines
+      .filter((machine) => !members.has(machine))
+      .map((machine) => ({ path, message: `'${machine}' belongs to no Auto Scaling group` })),
   );
 }
 

@@ -37,6 +37,10 @@ export const autoScalingGroup = z
       .optional()
       .describe("From losing an instance until another one is launched. Default: it launches nothing."),
     hooks: z.array(lifecycleHook).max(50).optional(),
+    terminateHookAbandon: z
+      .enum(["terminate", "retain"])
+      .optional()
+      .describe("Whether an instance is kept when a terminating hook ends with ABANDON. Default: terminate."),
     tags: tags.optional(),
   })
   .describe("What it launches is like what it lost, and in its own target groups alone.");

@@ -7,6 +7,7 @@ import {
   instanceMetadata,
   interruption,
   rebalanceRecommendation,
+  rootVolumeReplacement,
   scheduledEvent,
 } from "./departure-schema.ts";
 import { autoScalingGroup } from "./scaling-schema.ts";
@@ -151,11 +152,17 @@ const rule = z
   })
   .refine(({ paths, hosts }) => paths !== undefined || hosts !== undefined, "give paths, hosts or both");
 
+const enabledZones = z
+  .array(zone)
+  .min(1)
+  .optional()
+  .describe("Zones that it is enabled in: machines in others get nothing. Default: the region's a, b and c.");
+
 const loadBalancer = z.strictObject({
   name,
   type: z.enum(["application", "network", "gateway"]),
   vpc: vpcId.optional(),
-  zones: z.array(zone).min(1).optional(),
+  zones: enabledZones,
   attributes: z.record(z.string(), attributeValue).optional().describe("By AWS's keys."),
   shiftedZones: z.array(zone).min(1).optional().describe("Zones that traffic was shifted away from."),
   tags: tags.optional(),
@@ -175,7 +182,7 @@ const loadBalancer = z.strictObject({
 const classicLoadBalancer = z.strictObject({
   name,
   vpc: vpcId.optional(),
-  zones: z.array(zone).min(1).optional(),
+  zones: enabledZones,
   tags: tags.optional(),
   listeners: z
     .array(z.strictObject({ protocol: z.string(), port, instanceProtocol: z.string().optional(), instancePort: port }))
@@ -271,6 +278,7 @@ const lags = {
   rebootMs: ms,
   apiPropagationMs: ms,
   connectTimeoutMs: ms,
+  dnsTtlMs: ms,
 } satisfies Record<keyof Timing, z.ZodType>;
 
 const timing = z
@@ -303,6 +311,7 @@ const scenario = {
   controllers: z.array(controller).optional(),
   interruptions: z.array(interruption).optional(),
   rebalanceRecommendations: z.array(rebalanceRecommendation).optional(),
+  rootVolumeReplacements: z.array(rootVolumeReplacement).optional(),
   scheduledEvents: z.array(scheduledEvent).optional(),
   events: z.array(eventQueue).optional(),
   instanceMetadata: instanceMetadata.optional(),

@@ -19,7 +19,10 @@ export interface AutoScalingGroupInput {
   readonly hooks: readonly LifecycleHook[];
   /** From losing a member until another one is launched in its place. Absent: the group launches nothing. */
   readonly launchMs?: number;
-  /** Its instance lifecycle policy keeps a machine whose termination hook was abandoned. Default: none does. */
+  /**
+   * Its instance lifecycle policy keeps a machine whose termination hook was abandoned. Default: none does.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RetentionTriggers.html
+   */
   readonly retainsAbandoned?: boolean;
   readonly createdAt: number;
 }
@@ -53,7 +56,7 @@ export class AutoScalingGroup {
   readonly hooks: readonly LifecycleHook[];
   readonly launchMs: number | undefined;
   readonly createdAt: number;
-  readonly #retainsAbandoned: boolean;
+  readonly retainsAbandoned: boolean;
   readonly tags = new Map<string, string>();
   #instanceIds: readonly string[];
   readonly #scaleIns = new Map<string, ScaleIn>();
@@ -71,7 +74,7 @@ export class AutoScalingGroup {
     this.hooks = input.hooks;
     this.launchMs = input.launchMs;
     this.createdAt = input.createdAt;
-    this.#retainsAbandoned = input.retainsAbandoned ?? false;
+    this.retainsAbandoned = input.retainsAbandoned ?? false;
     this.#instanceIds = input.instanceIds;
     this.#surroundings = surroundings;
   }
@@ -111,7 +114,7 @@ export class AutoScalingGroup {
 
   /** Takes a member out: its own target groups and load balancers let go of it at once. */
   beginScaleIn(instanceId: string, now: number, wayOut?: WayOut): ScaleIn {
-    const then = wayOut ?? (this.#retainsAbandoned ? "terminate-or-retain" : "terminate");
+    const then = wayOut ?? (this.retainsAbandoned ? "terminate-or-retain" : "terminate");
     const scaleIn = new ScaleIn({
       instanceId,
       then,

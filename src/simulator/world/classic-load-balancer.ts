@@ -128,6 +128,11 @@ export class ClassicLoadBalancer {
       const description = "Instance deregistration currently in progress.";
       return { instanceId: id, state: "InService", reasonCode: "N/A", description };
     }
+    if (!this.#isInEnabledZone(id)) {
+      const description =
+        "Instance is in the EC2 Availability Zone for which LoadBalancer is not configured to route traffic to.";
+      return { instanceId: id, state: "OutOfService", reasonCode: "ELB", description };
+    }
     if (now >= this.#stoppedAt(id)) {
       const description = "Instance is in stopped state.";
       return { instanceId: id, state: "OutOfService", reasonCode: "Instance", description };
@@ -162,6 +167,7 @@ export class ClassicLoadBalancer {
       .filter(([id, registrations]) =>
         registrations.some(
           (registration) =>
+            this.#isInEnabledZone(id) &&
             now >= registration.registeredAt + timing.classicRegistrationMs &&
             now < this.#trafficUntil(id, registration, machine, machines) &&
             this.#health(id, registration, now) === "healthy",
@@ -204,9 +210,17 @@ export class ClassicLoadBalancer {
   }
 
   #health(id: string, registration: ClassicRegistration, now: number) {
-    const answering = this.#surroundings.instance(id)?.answering ?? { up: false, since: now };
-    const checkedSince = registration.registeredAt + this.#surroundings.timing.classicRegistrationMs;
-    return registration.health.catchUp(now, answering, this.healthCheck, checkedSince);
+    const { timing } = this.#surroundings;
+    const instance = this.#surroundings.instance(id);
+    // One that was stopped and started is checked like a new one.
+    const runsFrom = instance?.runsFrom(timing) ?? Number.NEGATIVE_INFINITY;
+    const checkedSince = Math.max(registration.registeredAt + timing.classicRegistrationMs, runsFrom);
+    return registration.health.catchUp(
+      now,
+      instance?.answering ?? { up: false, since: now },
+      this.healthCheck,
+      checkedSince,
+    );
   }
 
   /** Describe shows registrations and deregistrations as they were then. */
@@ -231,6 +245,12 @@ export class ClassicLoadBalancer {
   #trafficUntil(id: string, { deregisteredAt }: Spell, machine: number, machines: number): number {
     const outAt = Math.min(deregisteredAt ?? Number.POSITIVE_INFINITY, this.#droppedAt(id), this.#stoppedAt(id));
     return outAt + lagOf(this.#surroundings.timing.classicDeregistration, machine, machines);
+  }
+
+  /** https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_InstanceState.html */
+  #isInEnabledZone(id: string): boolean {
+    const zone = this.#surroundings.instance(id)?.zone;
+    return zone === undefined || this.zones.includes(zone);
   }
 
   /** When the load balancer lets go of a stopped instance, until it is started again. */

@@ -19,17 +19,36 @@ export type HealthState = "initial" | "healthy" | "unhealthy";
  */
 export class Health {
   #state: HealthState;
+  #since = Number.NEGATIVE_INFINITY;
+  #checkedSince = Number.NEGATIVE_INFINITY;
 
   constructor(state: HealthState = "initial") {
     this.#state = state;
   }
 
-  /** The state at `now`, of a target whose checks began at `checkedSince`. A new target needs one good check only. */
+  /** Since when the state is what `catchUp` answered last, in milliseconds since the epoch. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /**
+   * The state at `now`, of a target whose checks began at `checkedSince`. A new target needs one good check only, and so
+   * does one whose checks have begun again.
+   */
   catchUp(now: number, answering: Answering, check: HealthCheck, checkedSince: number): HealthState {
+    if (checkedSince > this.#checkedSince) {
+      this.#checkedSince = checkedSince;
+      this.#state = "initial";
+    }
     const since = Math.max(answering.since, checkedSince);
     const goodChecks = this.#state === "initial" ? 1 : check.healthyThreshold;
     const needed = answering.up ? goodChecks : check.unhealthyThreshold;
-    if (now >= since + needed * check.intervalMs) this.#state = answering.up ? "healthy" : "unhealthy";
+    const judgedAt = since + needed * check.intervalMs;
+    const judged = answering.up ? "healthy" : "unhealthy";
+    if (now >= judgedAt && judged !== this.#state) {
+      this.#state = judged;
+      this.#since = judgedAt;
+    }
     return this.#state;
   }
 }

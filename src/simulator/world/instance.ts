@@ -79,12 +79,17 @@ export class Instance {
     return this.#stoppedAt;
   }
 
+  /** Since when it runs, or will, in milliseconds since the epoch. Minus infinity where it was never launched or started. */
+  runsFrom({ pendingMs }: Timing): number {
+    return this.#startedAt + pendingMs;
+  }
+
   state(now: number, timing: Timing): InstanceStateName {
     if (this.#terminatedAt !== undefined) {
       return now < this.#terminatedAt + timing.shuttingDownMs ? "shutting-down" : "terminated";
     }
     if (this.#stoppedAt !== undefined) return now < this.#stoppedAt + timing.stoppingMs ? "stopping" : "stopped";
-    return now < this.#startedAt + timing.pendingMs ? "pending" : "running";
+    return now < this.runsFrom(timing) ? "pending" : "running";
   }
 
   /** `vpcId`: in this VPC alone. The same address may be another machine's in another one. */

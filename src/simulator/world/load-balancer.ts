@@ -1,4 +1,6 @@
-import type { LoadBalancerType } from "./target-group.ts";
+import { CROSS_ZONE } from "./target-group-attributes.ts";
+
+export type LoadBalancerType = "application" | "network" | "gateway";
 
 export interface WeightedGroup {
   readonly arn: string;
@@ -94,7 +96,7 @@ export class LoadBalancer {
 function defaultAttributes(type: LoadBalancerType): Map<string, string> {
   const attributes = new Map([
     ["deletion_protection.enabled", "false"],
-    ["load_balancing.cross_zone.enabled", String(type === "application")],
+    [CROSS_ZONE, String(type === "application")],
   ]);
   if (type !== "gateway") attributes.set("zonal_shift.config.enabled", "false");
   if (type === "application") attributes.set("idle_timeout.timeout_seconds", "60");

@@ -2,8 +2,7 @@ import { invalidArn, loadBalancerNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { isArnOf } from "./arn.ts";
 import type { Ids, NewListener, NewLoadBalancer, NewRule } from "./ids.ts";
-import { type Listener, LoadBalancer, type Rule } from "./load-balancer.ts";
-import type { LoadBalancerType } from "./target-group.ts";
+import { type Listener, LoadBalancer, type LoadBalancerType, type Rule } from "./load-balancer.ts";
 
 const ARN_TYPES: Readonly<Record<LoadBalancerType, string>> = { application: "app", network: "net", gateway: "gwy" };
 

@@ -1,4 +1,5 @@
 import { lagOf, type Range, type Timing } from "../timing.ts";
+import { entryZones } from "./entry-zones.ts";
 import {
   type Answering,
   Health,
@@ -9,6 +10,17 @@ import {
   spellAsOf,
 } from "./health.ts";
 import type { Instance } from "./instance.ts";
+import type { LoadBalancer } from "./load-balancer.ts";
+import {
+  CONNECTION_TERMINATION,
+  CROSS_ZONE,
+  DEREGISTRATION_DELAY,
+  defaultAttributes,
+  isApplicationProtocol,
+  isQuic,
+  UNHEALTHY_DRAINING_INTERVAL,
+  UNHEALTHY_TERMINATION,
+} from "./target-group-attributes.ts";
 
 /** What a caller names: AWS keys targets by all three, and takes the group's port where none is given. */
 export interface TargetDescription {
@@ -27,8 +39,6 @@ export interface Target extends Spell {
   readonly health: Health;
 }
 
-export type LoadBalancerType = "application" | "network" | "gateway";
-
 export interface TargetGroupInput {
   readonly arn: string;
   readonly name: string;
@@ -44,22 +54,18 @@ export interface Surroundings {
   readonly timing: Timing;
   /** The machine behind a target id, whether it is an instance id or an address. */
   machineOf(targetId: string, vpcId: string): Instance | undefined;
-  /** The type of the load balancer that uses the group; undefined when none does. */
-  usedBy(arn: string): LoadBalancerType | undefined;
-  /** The zones that the load balancer which uses the group has shifted traffic away from. */
-  shiftedZones(arn: string): ReadonlySet<string>;
+  /** The load balancer that uses the group; undefined when none does. */
+  loadBalancerOf(arn: string): LoadBalancer | undefined;
 }
 
 export interface TargetHealth {
-  readonly state: "initial" | "healthy" | "unhealthy" | "unused" | "draining";
+  readonly state: "initial" | "healthy" | "unhealthy" | "unhealthy.draining" | "unused" | "draining";
   readonly reason?: string;
   readonly description?: string;
 }
 
-const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
 /** Whatever the attribute says. */
 const QUIC_DELAY_MS = 300_000;
-const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
 /** Processes outside the simulation (addresses that belong to no instance) always answer. */
 const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY };
 
@@ -98,11 +104,22 @@ export class TargetGroup {
 
   /** For how long a deregistered target is said to drain: not at all where no load balancer uses the group. */
   get drainingMs(): number {
-    return this.#surroundings.usedBy(this.arn) === undefined ? 0 : this.deregistrationDelayMs;
+    return this.#loadBalancer === undefined ? 0 : this.deregistrationDelayMs;
   }
 
   get terminatesConnections(): boolean {
     return this.attributes.get(CONNECTION_TERMINATION) === "true";
+  }
+
+  /**
+   * Whether every node of the load balancer sends to the targets of all zones. If not, each sends to those of its own
+   * zone. The group's own setting takes precedence over the load balancer's.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
+   */
+  get isCrossZone(): boolean {
+    const own = this.attributes.get(CROSS_ZONE);
+    const value = own === "true" || own === "false" ? own : this.#loadBalancer?.attributes.get(CROSS_ZONE);
+    return value !== "false";
   }
 
   register(target: TargetDescription, now: number, options: { readonly settled?: boolean } = {}): void {
@@ -110,6 +127,7 @@ export class TargetGroup {
     const key = keyOf(target.id, port, target.zone);
     const known = this.#targets.get(key) ?? [];
     if (known.length > 0 && known.at(-1)?.deregisteredAt === undefined) return;
+    if (this.#isHeldBack(known.at(-1), now)) return;
     const registered: Target = {
       id: target.id,
       port,
@@ -162,12 +180,13 @@ export class TargetGroup {
         description: "Target deregistration is in progress",
       };
     }
-    if (this.#surroundings.usedBy(this.arn) === undefined) {
-      return {
-        state: "unused",
-        reason: "Target.NotInUse",
-        description: "Target group is not configured to receive traffic from the load balancer",
-      };
+    if (this.#loadBalancer === undefined) {
+      const description = "Target group is not configured to receive traffic from the load balancer";
+      return { state: "unused", reason: "Target.NotInUse", description };
+    }
+    if (!this.#isInEnabledZone(target)) {
+      const description = "Target is in an Availability Zone that is not enabled for the load balancer";
+      return { state: "unused", reason: "Target.NotInUse", description };
     }
     if (this.#hasStopped(target, now)) {
       return { state: "unused", reason: "Target.InvalidState", description: "Target is in the stopped state" };
@@ -177,7 +196,9 @@ export class TargetGroup {
       case "healthy":
         return { state };
       case "unhealthy":
-        return { state, reason: "Target.Timeout", description: "Request timed out" };
+        return this.#isUnhealthyDraining(target, now)
+          ? { state: "unhealthy.draining" }
+          : { state, reason: "Target.Timeout", description: "Request timed out" };
       case "initial":
         return now < this.#trafficFrom(target)
           ? { state, reason: "Elb.RegistrationInProgress", description: "Target registration is in progress" }
@@ -188,8 +209,11 @@ export class TargetGroup {
   }
 
   health(target: Target, now: number): HealthState {
-    const answering = this.#surroundings.machineOf(target.id, this.vpcId)?.answering ?? ALWAYS_UP;
-    return target.health.catchUp(now, answering, this.healthCheck, this.#trafficFrom(target));
+    const machine = this.#surroundings.machineOf(target.id, this.vpcId);
+    // An instance that was stopped and started is checked like a new one. Of an address AWS knows no machine.
+    const runsFrom = this.targetType === "instance" ? machine?.runsFrom(this.#surroundings.timing) : undefined;
+    const checkedSince = Math.max(this.#trafficFrom(target), runsFrom ?? Number.NEGATIVE_INFINITY);
+    return target.health.catchUp(now, machine?.answering ?? ALWAYS_UP, this.healthCheck, checkedSince);
   }
 
   /** Brings every target's health up to date: to be called before a process begins or ceases to answer. */
@@ -199,21 +223,44 @@ export class TargetGroup {
 
   /**
    * Who gets new requests or flows from machine number `machine` of the load balancer. This is the truth about
-   * traffic, which the API's states only approximate. When none is healthy, all registered targets get it. Targets in
-   * zones that traffic was shifted away from never do.
+   * traffic, which the API's states only approximate. When none is healthy, all registered targets get it, but for those
+   * whose connections are left to end. Targets in zones that traffic was shifted away from, or that the load balancer is
+   * not enabled in, never do. `zone`: from the load balancer's node in that zone, without cross-zone load balancing.
    */
-  routable(now: number, machine: number, machines: number): readonly Target[] {
+  routable(now: number, machine: number, machines: number, zone?: string): readonly Target[] {
     const known = [...this.#targets.values()].map((targets) =>
       targets.filter(
         (target) =>
           !this.isShifted(target) &&
+          this.#isInEnabledZone(target) &&
+          (zone === undefined || (this.#zoneOf(target) ?? zone) === zone) &&
           now >= this.#trafficFrom(target) &&
           now < this.trafficUntil(target, machine, machines),
       ),
     );
     const isHealthy = (target: Target) => this.health(target, now) === "healthy";
     const healthy = firsts(known.map((targets) => targets.filter(isHealthy)));
-    return healthy.length > 0 ? healthy : firsts(known);
+    if (healthy.length > 0) return healthy;
+    return firsts(known.map((targets) => targets.filter((target) => !this.#isUnhealthyDraining(target, now))));
+  }
+
+  /**
+   * The zones whose nodes get new clients, where each node sends to the targets of its zone alone; undefined with
+   * cross-zone load balancing, where it makes no difference.
+   */
+  entryZones(now: number): readonly string[] | undefined {
+    const loadBalancer = this.#loadBalancer;
+    if (loadBalancer === undefined || this.isCrossZone) return undefined;
+    const targets = [...this.#targets.values()].flat().map((target) => {
+      const health = this.health(target, now);
+      const servedUntil = health === "unhealthy" ? target.health.since : Number.POSITIVE_INFINITY;
+      return {
+        zone: this.#zoneOf(target),
+        hasServed: health !== "initial",
+        servesUntil: Math.min(servedUntil, this.trafficUntil(target, 0, 1)),
+      };
+    });
+    return entryZones(loadBalancer, targets, now - this.#surroundings.timing.dnsTtlMs);
   }
 
   /**
@@ -221,9 +268,9 @@ export class TargetGroup {
    * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/zonal-shift.html
    */
   isShifted(target: Target): boolean {
-    const shifted = this.#surroundings.shiftedZones(this.arn);
-    if (shifted.size === 0) return false;
-    const zone = target.zone ?? this.#surroundings.machineOf(target.id, this.vpcId)?.zone;
+    const shifted = this.#loadBalancer?.shiftedZones;
+    if (shifted === undefined || shifted.size === 0) return false;
+    const zone = this.#zoneOf(target);
     return zone !== undefined && shifted.has(zone);
   }
 
@@ -235,6 +282,45 @@ export class TargetGroup {
       this.#stoppedAt(target),
     );
     return outAt + lagOf(this.#deregistrationLag(), machine, machines);
+  }
+
+  get #loadBalancer(): LoadBalancer | undefined {
+    return this.#surroundings.loadBalancerOf(this.arn);
+  }
+
+  /** Undefined where it is unknown or `all`: then every node of the load balancer sends to the target. */
+  #zoneOf({ id, zone }: Target): string | undefined {
+    const known = zone ?? this.#surroundings.machineOf(id, this.vpcId)?.zone;
+    return known === "all" ? undefined : known;
+  }
+
+  /**
+   * Targets in other zones get nothing, with cross-zone load balancing too.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-troubleshooting.html
+   */
+  #isInEnabledZone(target: Target): boolean {
+    const zone = this.#zoneOf(target);
+    return zone === undefined || (this.#loadBalancer?.zones.includes(zone) ?? true);
+  }
+
+  /**
+   * An unhealthy target of an NLB keeps its connections for an interval, and gets no new ones.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#unhealthy-draining-interval
+   */
+  #isUnhealthyDraining(target: Target, now: number): boolean {
+    const seconds = Number(this.attributes.get(UNHEALTHY_DRAINING_INTERVAL) ?? 0);
+    if (seconds === 0 || this.attributes.get(UNHEALTHY_TERMINATION) !== "false") return false;
+    return this.health(target, now) === "unhealthy" && now < target.health.since + seconds * 1_000;
+  }
+
+  /**
+   * Whether a registration comes too early: an ALB takes an address again only once its deregistration delay has passed.
+   * AWS does not say what the call answers. Here it succeeds, and does nothing.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#registered-targets
+   */
+  #isHeldBack(last: Target | undefined, now: number): boolean {
+    if (last?.deregisteredAt === undefined || this.targetType !== "ip" || !this.#isApplication()) return false;
+    return now < last.deregisteredAt + this.drainingMs;
   }
 
   #find(description: TargetDescription): readonly Target[] {
@@ -292,41 +378,6 @@ export class TargetGroup {
   #isApplication(): boolean {
     return isApplicationProtocol(this.protocol);
   }
-}
-
-/** The attributes that a new group of this protocol has. There are no others. */
-export function defaultAttributes(protocol: string): Map<string, string> {
-  const attributes = new Map([
-    ["stickiness.enabled", "false"],
-    [DEREGISTRATION_DELAY, "300"],
-    ["load_balancing.cross_zone.enabled", "use_load_balancer_configuration"],
-  ]);
-  // https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
-  if (protocol === "GENEVE") {
-    for (const moment of ["on_deregistration", "on_unhealthy"]) {
-      attributes.set(`target_failover.${moment}`, "no_rebalance");
-      attributes.set(`send_tcp_reset.${moment}.enabled`, "false");
-    }
-  }
-  if (protocol !== "GENEVE") {
-    for (const action of ["dns_failover", "unhealthy_state_routing"]) {
-      attributes.set(`target_group_health.${action}.minimum_healthy_targets.count`, "1");
-      attributes.set(`target_group_health.${action}.minimum_healthy_targets.percentage`, "off");
-    }
-  }
-  // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
-  if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
-    attributes.set(CONNECTION_TERMINATION, String(protocol === "UDP" || protocol === "TCP_UDP"));
-  }
-  return attributes;
-}
-
-export function isQuic(protocol: string): boolean {
-  return protocol === "QUIC" || protocol === "TCP_QUIC";
-}
-
-function isApplicationProtocol(protocol: string): boolean {
-  return protocol === "HTTP" || protocol === "HTTPS";
 }
 
 function firsts<T>(lists: readonly (readonly T[])[]): readonly T[] {

@@ -19,16 +19,15 @@ import {
 import { Instance, type InstanceInput } from "./instance.ts";
 import { InstancePower } from "./instance-power.ts";
 import { Interruptions } from "./interruptions.ts";
-import type { Listener, LoadBalancer, Rule } from "./load-balancer.ts";
+import type { Listener, LoadBalancer, LoadBalancerType, Rule } from "./load-balancer.ts";
 import { LoadBalancers } from "./load-balancers.ts";
 import type { ScaleIn } from "./scale-in.ts";
 import { ScheduledEvents } from "./scheduled-events.ts";
-import { isQuic, type LoadBalancerType, type TargetDescription, TargetGroup } from "./target-group.ts";
+import { type TargetDescription, TargetGroup } from "./target-group.ts";
+import { isQuic } from "./target-group-attributes.ts";
 
 /** CreateTargetGroup's defaults. */
 const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
-
-const NO_ZONES: ReadonlySet<string> = new Set();
 
 /** One region of one account: what exists, and every change to it. Time comes from its clock alone. */
 export class World {
@@ -248,7 +247,7 @@ export class World {
   }
 
   get defaultZones(): readonly string[] {
-    return [`${this.region}a`, `${this.region}b`];
+    return ["a", "b", "c"].map((letter) => this.region + letter);
   }
 
   instance(id: string): Instance | undefined {
@@ -283,10 +282,6 @@ export class World {
 
   usedBy(groupArn: string): LoadBalancerType | undefined {
     return this.loadBalancerOf(groupArn)?.type;
-  }
-
-  shiftedZones(groupArn: string): ReadonlySet<string> {
-    return this.loadBalancerOf(groupArn)?.shiftedZones ?? NO_ZONES;
   }
 
   targetGroup(arn: string): TargetGroup {

@@ -21,6 +21,7 @@ COMMON_CODES = {
 }
 # EC2's model declares no errors: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 EC2_CODES = {
+    "DryRunOperation": 412,
     "FilterLimitExceeded": 400,
     "IncorrectInstanceState": 400,
     "InvalidAction": 400,

@@ -1,6 +1,6 @@
 """Good and bad calls of every action of EC2."""
 
-from oracle.caller import Caller
+from oracle.caller import Caller, Params
 
 WRONG_VALUE = "InvalidParameterValue"
 WRONG_COMBINATION = "InvalidParameterCombination"
@@ -73,6 +73,16 @@ def _change(call: Caller, ids: list[str]) -> None:
         call(change, InstanceIds=[STRANGER], error=NOT_FOUND)
         call(change, InstanceIds=["banana"], error=MALFORMED)
         call(change, error=WRONG_COMBINATION)
+    dry = "DryRunOperation"
+    for action in (
+        "describe_instances",
+        "describe_network_interfaces",
+        "stop_instances",
+        "start_instances",
+        "terminate_instances",
+    ):
+        about: Params = {} if "network" in action else {"InstanceIds": running}
+        call(action, **about, DryRun=True, error=dry)
     call("start_instances", InstanceIds=running)
     for change in ("stop_instances", "terminate_instances"):
         call(change, InstanceIds=running)

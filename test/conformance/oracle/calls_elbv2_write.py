@@ -55,6 +55,14 @@ def _create_target_groups(call: Caller) -> str:
     wrong_key = "InvalidConfigurationRequest"
     call(modify, TargetGroupArn=arn, Attributes=[invented], error=wrong_key)
     call(modify, TargetGroupArn=arn, Attributes=[{**delay, "Value": "3601"}], error=INVALID)
+    tcp = call("describe_target_groups", Names=["new-tcp"])["TargetGroups"][0]["TargetGroupArn"]
+    interval: Params = {
+        "Key": "target_health_state.unhealthy.draining_interval_seconds",
+        "Value": "360000",
+    }
+    call(modify, TargetGroupArn=tcp, Attributes=[interval])
+    call(modify, TargetGroupArn=tcp, Attributes=[{**interval, "Value": "360001"}], error=INVALID)
+    call(modify, TargetGroupArn=arn, Attributes=[interval], error=wrong_key)
     call(modify, TargetGroupArn=arn, error=INVALID)
     call(modify, TargetGroupArn=NO_GROUP, Attributes=[delay], error="TargetGroupNotFound")
     return arn

@@ -27,7 +27,8 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
   const shuttingDown = region.node();
   const stopped = region.node();
   const late = region.node();
-  const nodes = [healthy, draining, gone, unhealthy, terminated, shuttingDown, stopped];
+  const elsewhere = region.node({ zone: `${world.region}d` });
+  const nodes = [healthy, draining, gone, unhealthy, terminated, shuttingDown, stopped, elsewhere];
 
   const groups = [
     region.group({ name: "alb", nodes, tags: { "kubernetes.io/cluster/demo": "owned", "a + b": "" } }),
@@ -36,6 +37,8 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
     region.group({ name: "addresses", targetType: "ip", nodes }),
     region.group({ name: "quic", type: "network", protocol: "TCP_QUIC", targetType: "ip", nodes }),
   ];
+  groups[1]?.attributes.set("target_health_state.unhealthy.connection_termination.enabled", "false");
+  groups[1]?.attributes.set("target_health_state.unhealthy.draining_interval_seconds", "360000");
   const idle = world.addTargetGroup({ name: "idle", vpcId: VPC, protocol: "TCP", port: 443, targetType: "instance" });
   for (const { id } of nodes) world.registerTarget(idle, { id });
   const udp = { vpcId: VPC, protocol: "UDP", port: 53, targetType: "instance" } as const;
@@ -70,7 +73,7 @@ export async function regionOfEveryState(): Promise<SimulatedRegion> {
   return region;
 }
 
-/** One with hooks, one at its least size that has pools of its own, and an empty one. */
+/** One with hooks, one at its least size that has pools of its own, an empty one, and one that retains instances. */
 function addScalingGroups({ world }: SimulatedRegion, nodes: readonly Instance[], late: Instance): void {
   const [web] = world.targetGroups.values();
   const [classic] = world.classics.values();
@@ -88,6 +91,7 @@ function addScalingGroups({ world }: SimulatedRegion, nodes: readonly Instance[]
   const own = { targetGroups: [web], classics: [classic] };
   world.addAutoScalingGroup({ name: "small", instanceIds: [late.id], minSize: 1, ...own });
   world.addAutoScalingGroup({ name: "empty", instanceIds: [] });
+  world.addAutoScalingGroup({ name: "retaining", instanceIds: [], retainsAbandoned: true });
 }
 
 function addRules({ world }: SimulatedRegion, arn: string): void {

@@ -56,7 +56,8 @@ test("stopping an instance ends its process, and once it is started and runs it 
   region.world.stopInstance(node);
   expect(await exited).toEqual([null, "SIGKILL"]);
   region.world.startInstance(node);
-  await region.clock.advance(5_000);
+  // It runs, and has passed its first check.
+  await region.clock.advance(5_000 + 30_000);
   const answered = (url: string) =>
     fetch(url, { signal: AbortSignal.timeout(500) }).then(({ status }) => status, String);
   for (const url of urls) await expect.poll(() => answered(url)).toBe(200);

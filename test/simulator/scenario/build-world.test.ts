@@ -107,7 +107,7 @@ autoScalingGroups:
     },
   ]);
   expect([...(workers?.tags ?? [])]).toEqual([["team", "shop"]]);
-  expect(empty).toMatchObject({ desiredCapacity: 0, maxSize: 0, zones: ["eu-west-1a", "eu-west-1b"] });
+  expect(empty).toMatchObject({ desiredCapacity: 0, maxSize: 0, zones: ["eu-west-1a", "eu-west-1b", "eu-west-1c"] });
 });
 
 describe("target groups", () => {

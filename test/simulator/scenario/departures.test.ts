@@ -4,14 +4,19 @@ import { openRegion } from "../../../src/simulator/scenario/open-region.ts";
 import { readScenario } from "../../../src/simulator/scenario/read-scenario.ts";
 import { announced } from "../announced.ts";
 
-/** The region of a scenario, and what AWS announces while an hour of it passes. */
+/** What AWS announces in the first hour of a scenario's region. */
 async function hourOf(text: string) {
+  return (await hourIn(text)).heard;
+}
+
+/** The region of a scenario after an hour, and what AWS has announced by then. */
+async function hourIn(text: string) {
   const clock = new VirtualClock();
   const region = await openRegion(readScenario(`dataPlane: false\n${text}`), { clock });
   onTestFinished(() => region.close());
   const heard = announced(region.world);
   await clock.advance(3_600_000);
-  return heard;
+  return { world: region.world, clock, heard };
 }
 
 function problemsOf(text: string): readonly string[] {
@@ -42,6 +47,38 @@ interruptions:
       [140, "shutting-down"],
       [145, "terminated"],
     ]);
+  });
+
+  test("gives members of an Auto Scaling group new root volumes, and they come back", async () => {
+    const { world, heard } = await hourIn(`
+instances: [{ name: node, count: 2 }]
+autoScalingGroups: [{ name: workers, instances: [node], hooks: [{ name: drain, heartbeatTimeoutSeconds: 60 }] }]
+rootVolumeReplacements: [{ instances: [node-2], afterSeconds: 30 }]
+`);
+    expect(heard).toEqual([[30, "lifecycle-action"]]);
+    const members = world.autoScalingGroups.get("workers")?.members(world.clock.now());
+    expect(members?.map(({ lifecycleState }) => lifecycleState)).toEqual(["InService", "InService"]);
+  });
+
+  test.each([
+    ["retain", "running", "Terminating:Retained"],
+    ["terminate", "terminated", undefined],
+  ])("says that an instance whose hook is abandoned is to %s", async (terminateHookAbandon, state, lifecycleState) => {
+    const { world, clock } = await hourIn(`
+instances: [{ name: node }]
+autoScalingGroups:
+  - name: workers
+    instances: [node]
+    hooks: [{ name: drain, heartbeatTimeoutSeconds: 60 }]
+    terminateHookAbandon: ${terminateHookAbandon}
+`);
+    const [workers] = world.autoScalingGroups.values();
+    const [node] = world.instances.values();
+    if (workers === undefined || node === undefined) throw new Error("a group of one node");
+    world.beginScaleIn(workers, node);
+    await clock.advance(3_600_000);
+    expect(node.state(clock.now(), world.timing)).toBe(state);
+    expect(workers.members(clock.now()).map((member) => member.lifecycleState)[0]).toBe(lifecycleState);
   });
 
   test("recommends to replace machines, before it takes them back or without that", async () => {

@@ -1,0 +1,53 @@
+/**
+ * The attributes of target groups, by AWS's keys.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
+ */
+
+export const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
+export const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
+export const CROSS_ZONE = "load_balancing.cross_zone.enabled";
+export const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
+export const UNHEALTHY_DRAINING_INTERVAL = "target_health_state.unhealthy.draining_interval_seconds";
+
+/** Of the attributes that are whole numbers of seconds, from 0: the greatest value that AWS takes. */
+export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
+  [DEREGISTRATION_DELAY, 3_600],
+  [UNHEALTHY_DRAINING_INTERVAL, 360_000],
+]);
+
+/** The attributes that a new group of this protocol has. There are no others. */
+export function defaultAttributes(protocol: string): Map<string, string> {
+  const attributes = new Map([
+    ["stickiness.enabled", "false"],
+    [DEREGISTRATION_DELAY, "300"],
+    [CROSS_ZONE, "use_load_balancer_configuration"],
+  ]);
+  // https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/edit-target-group-attributes.html
+  if (protocol === "GENEVE") {
+    for (const moment of ["on_deregistration", "on_unhealthy"]) {
+      attributes.set(`target_failover.${moment}`, "no_rebalance");
+      attributes.set(`send_tcp_reset.${moment}.enabled`, "false");
+    }
+  }
+  if (protocol !== "GENEVE") {
+    for (const action of ["dns_failover", "unhealthy_state_routing"]) {
+      attributes.set(`target_group_health.${action}.minimum_healthy_targets.count`, "1");
+      attributes.set(`target_group_health.${action}.minimum_healthy_targets.percentage`, "off");
+    }
+  }
+  // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
+  if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
+    attributes.set(CONNECTION_TERMINATION, String(protocol === "UDP" || protocol === "TCP_UDP"));
+    attributes.set(UNHEALTHY_TERMINATION, String(protocol !== "UDP" && protocol !== "TCP_UDP"));
+    attributes.set(UNHEALTHY_DRAINING_INTERVAL, "0");
+  }
+  return attributes;
+}
+
+export function isQuic(protocol: string): boolean {
+  return protocol === "QUIC" || protocol === "TCP_QUIC";
+}
+
+export function isApplicationProtocol(protocol: string): boolean {
+  return protocol === "HTTP" || protocol === "HTTPS";
+}
