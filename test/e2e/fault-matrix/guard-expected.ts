@@ -64,9 +64,9 @@ export const GUARD_EXPECTED = {
     error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
     access denied  drained                drained                      refused                refused                      drained kept
     expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        drained
-    not found      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
-    malformed      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
-    empty          drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
+    not found      drained                drained                      refused                refused                      drained
+    malformed      drained                drained                      refused                refused                      drained
+    empty          drained                drained                      refused                refused                      drained
     refused        drained                deadline-passed unreachable  refused                deadline-passed unreachable  drained
     reset          drained                deadline-passed unreachable  refused                deadline-passed unreachable  drained
     hang           drained                deadline-passed unreachable  refused                deadline-passed unreachable  drained
