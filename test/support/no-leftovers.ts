@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect } from "vitest";
 
 /** Kinds of what keeps a process alive that no test may leave behind. */
@@ -16,6 +16,9 @@ const RESOURCES: ReadonlySet<string> = new Set([
 ]);
 /** Sockets and servers take some turns of the event loop to be gone once they are closed. */
 const TURNS_MAX = 1_000;
+/** The test runner has timers of its own, which end by themselves. */
+const TIMERS_END_WITHIN_MS = 5_000;
+const TIMERS_EVERY_MS = 25;
 
 let before: ReturnType<typeof state>;
 
@@ -26,6 +29,8 @@ beforeAll(() => {
 
 afterAll(async () => {
   for (let turn = 0; turn < TURNS_MAX && grown().length > 0; turn++) await setImmediate();
+  for (let waited = 0; waited < TIMERS_END_WITHIN_MS && grown().length > 0; waited += TIMERS_EVERY_MS)
+    await wait(TIMERS_EVERY_MS);
   expect(grown(), "what this file has left running").toEqual([]);
   expect(state().shared, "what the next file would find changed").toEqual(before.shared);
 });
