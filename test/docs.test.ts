@@ -44,6 +44,15 @@ test("docs/configuration.md lists every option as the program has it (`npm run d
   expect(document).toBe(withOptionsTable(document));
 });
 
+test("documents, texts and comments name who does something: the caller, a controller, AWS", () => {
+  const vague = /\b(whoever|nobody|somebody|anybody)\b/i;
+  const texts = [...filesBelow("src"), ...filesBelow("docs"), ...DOCUMENTS].filter((path) =>
+    /\.(ts|md|yaml)$/.test(path),
+  );
+  expect(texts.length).toBeGreaterThan(300);
+  expect(texts.filter((path) => vague.test(readFileSync(path, "utf8")))).toEqual([]);
+});
+
 test.each(DOCUMENTS)("every link in %s leads to a file, and to a heading of it", (document) => {
   const missing = linksOf(document).filter(({ path, anchor }) => {
     if (!existsSync(path)) return true;

@@ -191,7 +191,7 @@ export class JointRequest {
     return [...this.#earlierTries].map(([event, firstTriedAt]) => ({ event, firstTriedAt }));
   }
 
-  /** Nobody has asked but because the machine stops: once it runs, the drain is for nothing. */
+  /** All requests were made because the machine stops: once it runs, the drain has no purpose. */
   get holdsWhileStopped(): boolean {
     return this.#holdsWhileStopped;
   }

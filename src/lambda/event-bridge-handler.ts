@@ -36,7 +36,7 @@ export class EventBridgeHandler {
       read,
       heedsRecommendations: false,
       now: clock.now(),
-      // Nobody would invoke the function again when it is due: what is scheduled is drained for at once.
+      // No event invokes the function again when it is due, so scheduled maintenance is drained for at once.
       maintenanceLeadMs: Number.POSITIVE_INFINITY,
     });
     if (reading.asks === "nothing") return onEvent({ type: "nothing-asked", messageId, what: reading.what });

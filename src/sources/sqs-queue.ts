@@ -112,7 +112,7 @@ export class SqsQueue implements EventSource {
       const hooked: Announced[] = [];
       for (const message of await this.#next(stop)) {
         for (const announced of this.#received(message)) {
-          // Whoever has no time is not delayed by a question to Auto Scaling.
+          // A request that has no time is not delayed by a question to Auto Scaling.
           const { lifecycleAction, returns } = announced.announcement;
           if (lifecycleAction === undefined && !returns) yield this.#delivery(announced, undefined);
           else hooked.push(announced);
@@ -293,7 +293,7 @@ export class SqsQueue implements EventSource {
         await settled;
       }
     } catch (error) {
-      // Whoever reads the queue next waits on for the departure, or the return.
+      // The next reader of the queue goes on waiting for the departure, or the return.
       if (this.#isStopping && (isVoluntary || returns)) return this.#done(message, "release");
       await this.#done(message, "leave");
       throw error;
