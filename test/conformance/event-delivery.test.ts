@@ -60,7 +60,7 @@ async function scene() {
   } as unknown as LifecycleHooks;
   const [stop, abandon] = [newAbort(), newAbort()];
   const source = new SqsQueue({
-    ...{ address, sqs, clock, hooks, read: readEvent, foreign: "delete", dryRun: false, maintenanceLeadMs: 0 },
+    ...{ address, sqs, clock, hooks, read: readEvent, foreign: "delete", dryRun: false, maintenanceLeadMs: LEAD_MS },
     caller: new UnmeteredCaller({ clock }),
     observers: [(event) => heard.push(event as QueueEvent)],
     abandon: abandon.signal,
@@ -87,6 +87,8 @@ async function scene() {
   return { moto, heard, completed, until, depthOfAll: async () => [await depth(Queue), await depth(DeadLetterQueue)] };
 }
 
+/** Longer ahead than any of the bodies tells: nothing waits here. */
+const LEAD_MS = 100 * 365 * 86_400_000;
 const LAST = "i-0fffffffffffffff0";
 const last = withDetail("spot-interruption", { "instance-id": LAST });
 const isLast = (event: QueueEvent) => event.type === "settled" && event.instanceIds.includes(LAST);
