@@ -51,7 +51,10 @@ async function served() {
     world.addListener(loadBalancer, { protocol: added.protocol, port: 80, defaultActions });
   };
   for (const type of ["application", "network", "gateway"] as const) {
-    attach(type, group(type, PROTOCOLS[type], everywhere.id));
+    const added = group(type, PROTOCOLS[type], everywhere.id);
+    // Or else its flows would be held for as long as they may be idle.
+    if (type === "gateway") added.attributes.set("target_failover.on_deregistration", "rebalance");
+    attach(type, added);
   }
   group("unattached", "HTTP", everywhere.id);
   attach("application", group("slow", "HTTP", slow.id, 3_600));
