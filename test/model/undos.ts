@@ -32,9 +32,13 @@ function isMeant({ drains }: ModelCase, { method, pool, changes }: MadeChanges):
   }
 }
 
-/** What is on its way when a drain is cancelled arrives before the undo is over, unless another drain has ended that. */
-function nothingComesAfterwards({ drains }: ModelCase, { target, node, drain }: Change): void {
+/**
+ * What is on its way when a drain is cancelled arrives before the undo is over, unless another drain has ended that. The
+ * undo for a machine that is gone has nothing to wait for.
+ */
+function nothingComesAfterwards({ drains, world }: ModelCase, { target, node, drain }: Change): void {
   if (drain === undefined || drains.runningOf(node) !== undefined) return;
+  if (world.nodeOf(node)?.terminatedAt !== undefined) return;
   const { undoneAt } = drains.all.get(drain) as SeenDrain;
   assert(undoneAt === undefined, `${target.name} of ${target.pool.id} is deregistered for ${drain}, which is undone`);
 }
