@@ -66,8 +66,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {
       const by = { urgency: () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const, signal };
-      const node = { id: instanceId, name: "", network: "", addresses: [], addressPrefixes: [] };
-      return (await cloud.findRunning([node], by)).has(instanceId);
+      return (await cloud.findRunning([{ id: instanceId }], by)).has(instanceId);
     },
   };
 }

@@ -268,8 +268,8 @@ export interface CloudProvider {
   stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]>;
 
   /** The ids of those nodes that the cloud says are terminated: nothing can send them traffic any more. */
-  findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>>;
+  findTerminated(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>>;
 
   /** The ids of those nodes that the cloud says run, or are about to. */
-  findRunning(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>>;
+  findRunning(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>>;
 }

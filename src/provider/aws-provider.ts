@@ -257,11 +257,11 @@ export class AwsProvider implements CloudProvider {
     });
   }
 
-  findTerminated(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+  findTerminated(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>> {
     return findTerminated(this.#aws, nodes, by);
   }
 
-  findRunning(nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+  findRunning(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>> {
     return findRunning(this.#aws, nodes, by);
   }
 

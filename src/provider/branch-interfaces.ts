@@ -10,8 +10,8 @@ import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import { asDrainError } from "../drain/errors.ts";
+import { pagesOf } from "./filtered.ts";
 import { readTags } from "./tags.ts";
-import { inBatches } from "./target-groups.ts";
 
 const DESCRIBE: AwsAction = {
   name: "ec2:DescribeNetworkInterfaces",
@@ -19,10 +19,8 @@ const DESCRIBE: AwsAction = {
   answersWith: "NetworkInterfaces",
 };
 type Page = Pick<DescribeNetworkInterfacesCommandOutput, "NetworkInterfaces" | "NextToken">;
-/** EC2 takes at most this many values in a filter. */
-const FILTER_VALUES_MAX = 200;
 const PAGE_SIZE = 1_000;
-const NOTHING: Promise<Page> = Promise.resolve({ NetworkInterfaces: [] });
+const NOTHING: Page = { NetworkInterfaces: [] };
 
 /**
  * On each branch interface EKS writes which trunk it hangs on. EC2 itself has no filter for that: a branch has no
@@ -78,21 +76,18 @@ async function describe(
   trunks: () => readonly string[],
   by: CallFor,
 ): Promise<readonly NetworkInterface[]> {
-  const interfaces: NetworkInterface[] = [];
-  let batches: (readonly string[])[] | undefined;
-  let token: string | undefined;
-  do {
-    const page = await aws.caller.call(DESCRIBE, by, (): Promise<Page> => {
-      batches ??= [...inBatches([...new Set(trunks())], FILTER_VALUES_MAX)];
-      // A filter without values would ask for every interface. All callers may have left meanwhile.
-      if (batches.length === 0) return NOTHING;
-      const Filters = [{ Name: `tag:${TRUNK_TAG}`, Values: [...(batches[0] ?? [])] }];
-      const input = { Filters, MaxResults: PAGE_SIZE, ...(token === undefined ? {} : { NextToken: token }) };
-      return aws.ec2.send(new DescribeNetworkInterfacesCommand(input), { abortSignal: by.signal });
-    });
-    interfaces.push(...(page.NetworkInterfaces ?? []));
-    token = page.NextToken || undefined;
-    if (token === undefined) batches?.shift();
-  } while (batches !== undefined && batches.length > 0);
-  return interfaces;
+  const pages = await pagesOf(
+    aws,
+    {
+      action: DESCRIBE,
+      values: trunks,
+      nothing: NOTHING,
+      send: (Values, token) => {
+        const input = { Filters: [{ Name: `tag:${TRUNK_TAG}`, Values }], MaxResults: PAGE_SIZE, ...token };
+        return aws.ec2.send(new DescribeNetworkInterfacesCommand(input), { abortSignal: by.signal });
+      },
+    },
+    by,
+  );
+  return pages.flatMap(({ NetworkInterfaces = [] }) => NetworkInterfaces);
 }

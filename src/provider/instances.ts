@@ -10,9 +10,9 @@ import { DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { type Branches, NO_BRANCHES } from "./branch-interfaces.ts";
 import { clusterOf } from "./cluster-tags.ts";
+import { pagesOf } from "./filtered.ts";
 import { isPresent, networkIdsOf, networksOf } from "./node-addresses.ts";
 import { readTags } from "./tags.ts";
-import { inBatches } from "./target-groups.ts";
 
 export interface InstanceSearch {
   /** Instances of other clusters, or of none, are refused. */
@@ -30,8 +30,6 @@ const DESCRIBE: AwsAction = {
   bucket: "ec2-describe-instances",
   answersWith: "Reservations",
 };
-/** EC2 takes at most this many values in a filter. */
-const FILTER_VALUES_MAX = 200;
 const PAGE_SIZE = 1_000;
 
 type InstancesPage = Pick<DescribeInstancesCommandOutput, "Reservations" | "NextToken">;
@@ -95,18 +93,26 @@ export function withoutAddresses({ otherNetworks: _, ...node }: Node): Node {
  * The ids of those `nodes` that EC2 says are terminated. One that is missing from its answer is not: reads are
  * eventually consistent, and a terminated instance is described for about an hour.
  */
-export function findTerminated(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+export function findTerminated(
+  aws: AwsAccess,
+  nodes: readonly Pick<Node, "id">[],
+  by: CallFor,
+): Promise<ReadonlySet<string>> {
   return findInState(aws, nodes, ["terminated"], by);
 }
 
 /** The ids of those `nodes` that EC2 says run, or are starting. */
-export function findRunning(aws: AwsAccess, nodes: readonly Node[], by: CallFor): Promise<ReadonlySet<string>> {
+export function findRunning(
+  aws: AwsAccess,
+  nodes: readonly Pick<Node, "id">[],
+  by: CallFor,
+): Promise<ReadonlySet<string>> {
   return findInState(aws, nodes, ON, by);
 }
 
 async function findInState(
   aws: AwsAccess,
-  nodes: readonly Node[],
+  nodes: readonly Pick<Node, "id">[],
   states: readonly string[],
   by: CallFor,
 ): Promise<ReadonlySet<string>> {
@@ -134,26 +140,21 @@ export async function describeInstances(
   values: () => readonly string[],
   by: CallFor,
 ): Promise<readonly Instance[]> {
-  const instances: Instance[] = [];
-  let batches: (readonly string[])[] = [];
-  let asked = false;
-  let token: string | undefined;
-  do {
-    const page: InstancesPage = await aws.caller.call(DESCRIBE, by, async () => {
-      if (!asked) batches = [...inBatches([...new Set(values())], FILTER_VALUES_MAX)];
-      asked = true;
-      const [batch] = batches;
-      // A filter without values would ask for the whole account. What was to be asked may be known by now.
-      if (batch === undefined) return NO_INSTANCES;
-      const Filters = [{ Name: filter, Values: [...batch] }, ...(and === undefined ? [] : [and])];
-      const input = { Filters, MaxResults: PAGE_SIZE, ...(token === undefined ? {} : { NextToken: token }) };
-      return aws.ec2.send(new DescribeInstancesCommand(input), { abortSignal: by.signal });
-    });
-    for (const { Instances } of page.Reservations ?? []) instances.push(...(Instances ?? []));
-    token = page.NextToken || undefined;
-    if (token === undefined) batches.shift();
-  } while (batches.length > 0);
-  return instances;
+  const pages = await pagesOf(
+    aws,
+    {
+      action: DESCRIBE,
+      values,
+      nothing: NO_INSTANCES,
+      send: (Values, token) => {
+        const Filters = [{ Name: filter, Values }, ...(and === undefined ? [] : [and])];
+        const input = { Filters, MaxResults: PAGE_SIZE, ...token };
+        return aws.ec2.send(new DescribeInstancesCommand(input), { abortSignal: by.signal });
+      },
+    },
+    by,
+  );
+  return pages.flatMap(({ Reservations = [] }) => Reservations.flatMap(({ Instances = [] }) => Instances));
 }
 
 /** Where an address matches several instances, the configured cluster decides. */
