@@ -100,9 +100,9 @@ function reportIn({ status, body }: RemoteAnswer): UndoReport | undefined {
   return report;
 }
 
-function exitCodeOfUndo({ registrations }: UndoReport): number {
+function exitCodeOfUndo({ registrations, stillExcluded }: UndoReport): number {
   const failed = registrations.find(({ state }) => state === "failed");
-  if (failed === undefined) return EXIT.done;
+  if (failed === undefined) return stillExcluded === undefined ? EXIT.done : EXIT.notDrained;
   const code = failed.error === undefined ? EXIT.notDrained : exitCodeOfFailure(failed.error.code);
   // The machine is gone, and so nothing of it is registered.
   return code === EXIT.done ? EXIT.notDrained : code;

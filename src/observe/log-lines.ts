@@ -113,6 +113,16 @@ export const LOG_LINES = {
   "drain joined": drain("info", "reason?", "forced?"),
   /** The drain waits for targets that an earlier attempt may have deregistered and that AWS no longer lists. */
   "drain extended": drain("info", "until"),
+  /** The Node object has the label that keeps controllers from registering it. */
+  "node excluded": drain("info", "name"),
+  /** The label could not be set. The drain continues after 3 s, and the label is retried beside it. Until then a controller may register the node again. */
+  "node exclusion failed": drain("warn", "code", "error"),
+  /** The label was removed: the controllers of the cluster may register the node again. */
+  "node exclusion removed": drain("info", "name"),
+  /** The label could not be removed. It is retried; afterwards remove it with kubectl. */
+  "node exclusion not removed": drain("warn", "code", "error"),
+  /** The cluster that KUBERNETES names has no Node object with this instance id. The drain continues without it. */
+  "node not in cluster": drain("info"),
   /** AWS accepted the deregistration. The hold begins. */
   "target deregistered": target("info", "holdUntil?"),
   /** Another program had deregistered the target. The hold begins. */

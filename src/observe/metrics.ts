@@ -40,6 +40,11 @@ export class Metrics {
   readonly #guarded = this.#counter("guarded_registrations_total", "Registrations that the health guard delayed.", [
     "verdict",
   ]);
+  readonly #exclusions = this.#counter(
+    "node_exclusions_total",
+    "Attempts to set or remove the label that excludes a node from load balancers.",
+    ["result"],
+  );
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
   readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
@@ -144,6 +149,12 @@ export class Metrics {
         return;
       case "guarded":
         this.#guarded.inc({ verdict: event.verdict });
+        return;
+      case "excluded":
+      case "included":
+      case "exclude-failed":
+      case "include-failed":
+        this.#exclusions.inc({ result: event.type });
         return;
       case "ended":
         this.#end(event);
