@@ -25,3 +25,41 @@ export interface Cluster {
   /** Takes the mark of `exclude` back. A mark that another program has set stays. Resolves as `exclude` does. */
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 }
+
+/** What is read of a Node object: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/ */
+export interface ClusterNode {
+  readonly name: string;
+  readonly uid: string;
+  /** `spec.providerID`. Absent: the cloud's controller has not set it, or never will. */
+  readonly providerId?: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly NodeTaint[];
+  /** It was cordoned. */
+  readonly isUnschedulable: boolean;
+  /** The status of the condition Ready: `True`, `False` or `Unknown`. Absent: it has none yet. */
+  readonly ready?: string;
+  /** When that was set, in milliseconds since the epoch. */
+  readonly readySince?: number;
+  /** When its deletion was requested, in milliseconds since the epoch: a finalizer retains it. Absent: it was not. */
+  readonly deletedAt?: number;
+}
+
+export interface NodeTaint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+  /** In milliseconds since the epoch. The API server sets it for NoExecute alone. */
+  readonly addedAt?: number;
+}
+
+/** A Node object as it is now, or the uid of one that is no more. */
+export type NodeChange = { readonly node: ClusterNode } | { readonly gone: string };
+
+/** https://github.com/kubernetes/cloud-provider-aws: `aws:///eu-west-1a/i-0123456789abcdef0`, the zone may be missing. */
+const PROVIDER_ID = /^aws:\/\/(?:\/[^/]*)?\/(i-(?:[0-9a-f]{8}|[0-9a-f]{17}))$/;
+
+/** The instance of a Node object; undefined where it is no EC2 instance, or not known to be one yet. */
+export function instanceIdOf({ providerId }: Pick<ClusterNode, "providerId">): string | undefined {
+  return PROVIDER_ID.exec(providerId ?? "")?.[1];
+}

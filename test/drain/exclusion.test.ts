@@ -27,7 +27,7 @@ function scene(guard?: GuardOptions, nodes = 2) {
     made.events.flatMap(({ type }) => (/clud|deregistered|released|ended|guard/.test(type) ? [type] : []));
   const steps = async () => {
     const [last] = ledger.list(1);
-    return (await ledger.read(last?.drain ?? "", never)) ?? [];
+    return (await ledger.read(last?.drain ?? "")) ?? [];
   };
   return { made, cluster, cloud: made.cloud, clock: made.clock, ledger, pool, members, start, types, steps };
 }
@@ -177,7 +177,7 @@ describe("the undo of a drain in a cluster", () => {
     abandon.abort();
     await expect(cancelled).rejects.toThrow();
     of.cluster.before = () => {};
-    const [entries = []] = await of.ledger.unfinished(never);
+    const [entries = []] = await of.ledger.unfinished();
     const record = drainRecord(entries);
     expect(record?.undo).toBeDefined();
     if (record !== undefined) await of.clock.run(of.made.drainer.resume(record, never));
