@@ -24,6 +24,12 @@ export interface Cluster {
 
   /** Takes the mark of `exclude` back. A mark that another program has set stays. Resolves as `exclude` does. */
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * The node is drained: what this program has put there to delay the machine's termination is taken away. Returns at
+   * once; the implementation repeats it until it is done.
+   */
+  release(node: ClusterMember): void;
 }
 
 /** What is read of a Node object: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/ */
@@ -32,7 +38,11 @@ export interface ClusterNode {
   readonly uid: string;
   /** `spec.providerID`. Absent: the cloud's controller has not set it, or never will. */
   readonly providerId?: string;
+  /** The EC2 instance that it names. Absent: it is none, or not known to be one yet. */
+  readonly instanceId?: string;
+  /** The annotations of this program, and those that delay a deletion. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** `EXCLUDE_LABEL` alone. */
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly NodeTaint[];
   /** It was cordoned. */
@@ -43,14 +53,14 @@ export interface ClusterNode {
   readonly readySince?: number;
   /** When its deletion was requested, in milliseconds since the epoch: a finalizer retains it. Absent: it was not. */
   readonly deletedAt?: number;
+  /** The NodeClaim that owns it: Karpenter has made it. */
+  readonly claim?: string;
 }
 
 export interface NodeTaint {
   readonly key: string;
   readonly value?: string;
   readonly effect: string;
-  /** In milliseconds since the epoch. The API server sets it for NoExecute alone. */
-  readonly addedAt?: number;
 }
 
 /** A Node object as it is now, or the uid of one that is no more. */
@@ -59,7 +69,7 @@ export type NodeChange = { readonly node: ClusterNode } | { readonly gone: strin
 /** https://github.com/kubernetes/cloud-provider-aws: `aws:///eu-west-1a/i-0123456789abcdef0`, the zone may be missing. */
 const PROVIDER_ID = /^aws:\/\/(?:\/[^/]*)?\/(i-(?:[0-9a-f]{8}|[0-9a-f]{17}))$/;
 
-/** The instance of a Node object; undefined where it is no EC2 instance, or not known to be one yet. */
-export function instanceIdOf({ providerId }: Pick<ClusterNode, "providerId">): string | undefined {
+/** The instance that a Node object's `spec.providerID` names; undefined where it is no EC2 instance's. */
+export function instanceIdOf(providerId: string | undefined): string | undefined {
   return PROVIDER_ID.exec(providerId ?? "")?.[1];
 }

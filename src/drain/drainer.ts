@@ -21,6 +21,7 @@ import {
   type DrainOutcome,
   type EndedDrain,
   endBefore,
+  mayGo,
   type NodeStatus,
   type RunningDrain,
   Superseded,
@@ -343,6 +344,7 @@ export class Drainer {
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       journal?.ended(outcome);
+      if (mayGo(outcome)) this.#options.cluster?.release(run.node);
       const { deadline } = run;
       const tookMs = clock.now() - startedAt;
       this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });

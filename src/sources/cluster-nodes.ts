@@ -1,6 +1,6 @@
 import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { type ClusterNode, EXCLUDE_LABEL, instanceIdOf, type NodeChange } from "../drain/cluster.ts";
+import { type ClusterNode, EXCLUDE_LABEL, type NodeChange } from "../drain/cluster.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { announcedRequest } from "./announced-request.ts";
@@ -127,10 +127,9 @@ export class ClusterNodes implements EventSource {
   }
 
   #see(node: ClusterNode): void {
-    const { uid } = node;
+    const { uid, instanceId } = node;
     const isNew = !this.#seen.has(uid);
     this.#seen.add(uid);
-    const instanceId = instanceIdOf(node);
     const said = this.#kinds.map((kind) => ({ kind, announced: kind.read(node, this.#options) }));
     const first = said.find(({ announced }) => announced !== undefined)?.announced;
     const known = this.#announcing.get(uid);

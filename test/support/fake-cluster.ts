@@ -12,6 +12,8 @@ export class FakeCluster implements Cluster {
   readonly calls: ClusterCall[] = [];
   /** The names of the nodes that have the mark. */
   readonly excluded = new Set<string>();
+  /** The names of those that were let go, one after the other. */
+  readonly released: string[] = [];
   /** The ids of machines that it has no Node object for. */
   readonly unknown = new Set<string>();
   /** Runs before each call; what it throws the call throws, what it awaits the call waits for. */
@@ -32,6 +34,10 @@ export class FakeCluster implements Cluster {
     if (!(await this.#calls("include", node, signal))) return undefined;
     this.excluded.delete(node.name);
     return node.name;
+  }
+
+  release({ name }: ClusterMember): void {
+    this.released.push(name);
   }
 
   /** When each call of `verb` came, in seconds since `start`. */
