@@ -62,6 +62,17 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "production",
     changeWhen: "Set it when an account or VPC has more than one cluster.",
   },
+  kubernetes: {
+    description:
+      "Kubernetes API server to use. in-cluster: the cluster of this pod, as its service account. Otherwise the path of a kubeconfig file, whose exec plug-ins, tokens, client certificates and proxy are used. If unset, the program does not call Kubernetes.",
+    example: "in-cluster",
+    changeWhen: "Set it to let the program watch and change nodes in Kubernetes.",
+  },
+  kubernetesContext: {
+    description: "Context of the kubeconfig file that KUBERNETES names.",
+    example: "production",
+    changeWhen: "Set it when the current context of the file is not the cluster of the nodes.",
+  },
   vpcId: {
     description: "VPC of the nodes. Nodes of other VPCs are refused.",
     example: "vpc-0123456789abcdef0",

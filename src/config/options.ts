@@ -18,6 +18,8 @@ const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "wat
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
+/** The commands that may call a Kubernetes API server. */
+const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel"];
 /** The commands that select pools. */
 const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambda", "watch", "policy"];
 /** The commands that hold nodes. */
@@ -85,6 +87,20 @@ export const OPTIONS = {
     variable: "CLUSTERNAME",
     flag: "--cluster-name <name>",
     usedBy: CLOUD_AND_POLICY,
+    ...text(256),
+  }),
+  kubernetes: option({
+    variable: "KUBERNETES",
+    flag: "--kubernetes <where>",
+    defaultText: "no Kubernetes API",
+    usedBy: KUBERNETES,
+    ...text(PATH_LENGTH_MAX, "in-cluster or path"),
+  }),
+  kubernetesContext: option({
+    variable: "KUBERNETES_CONTEXT",
+    flag: "--kubernetes-context <name>",
+    defaultText: "the current context of the kubeconfig",
+    usedBy: KUBERNETES,
     ...text(256),
   }),
   vpcId: option({

@@ -57,6 +57,8 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   cloudProvider: words("give aws", "gcp", "aws,aws"),
   region: words("give a region such as eu-west-1", "eu west", "EU-WEST-1", "eu-west", "-1"),
   clusterName: text(256),
+  kubernetes: text(4_096),
+  kubernetesContext: text(256),
   vpcId: words(
     "give a VPC id such as vpc-0123456789abcdef0",
     "vpc",
