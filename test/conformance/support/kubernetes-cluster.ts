@@ -69,6 +69,11 @@ export class KubernetesCluster {
     return this.#server.output;
   }
 
+  /** Writes a file that is there as long as the cluster, and returns its path. */
+  writeFile(name: string, content: string): string {
+    return this.#files.write(name, content);
+  }
+
   /** Writes a kubeconfig with this token, and returns its path. */
   kubeconfigFor(user: string, token: string): string {
     const config = {

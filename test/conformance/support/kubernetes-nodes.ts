@@ -1,3 +1,4 @@
+import type { Instance } from "../../../src/simulator/world/instance.ts";
 import type { KubernetesApi, KubernetesObject } from "./kubernetes-api.ts";
 
 export interface Taint {
@@ -35,6 +36,17 @@ export async function addNode(api: KubernetesApi, input: NodeInput): Promise<Nod
   await setReady(api, name, input.ready ?? "True", input.address);
   // An admission plug-in gives every new node the taint node.kubernetes.io/not-ready, which a controller takes away.
   return await api.patch<NodeObject>(nodePath(name), { spec: { taints } });
+}
+
+/** The node of an instance that is simulated, named as AWS names it. */
+export function addNodeOf(
+  api: KubernetesApi,
+  instance: Pick<Instance, "id" | "name" | "privateIp" | "zone">,
+  input: Partial<NodeInput> = {},
+): Promise<NodeObject> {
+  const { id, name, privateIp: address, zone } = instance;
+  const labels = { "topology.kubernetes.io/zone": zone, ...input.labels };
+  return addNode(api, { name, address, providerId: `aws:///${zone}/${id}`, ...input, labels });
 }
 
 export async function setReady(
