@@ -50,15 +50,17 @@ const TABLES: readonly [scene: string, cells: readonly ExpectedCell<string>[]][]
 
 describe.each(TABLES)("the part of the fault matrix that every run plays: %s", (_, cells) => {
   const chosen = chosenCells(cells, false);
-  const pairs: readonly [what: string, pairOf: (cell: ExpectedCell<string>) => string][] = [
-    ["each call comes to each of its endings", ({ call, expected }) => `${call}, ${expected}`],
-    ["each call meets each moment", ({ call, moment }) => `${call}, ${moment}`],
-    ["each fault meets each moment", ({ fault, moment }) => `${fault}, ${moment}`],
-  ];
-
-  test.each(pairs)("%s", (_, pairOf) => {
+  const expectSame = (pairOf: (cell: ExpectedCell<string>) => string) =>
     expect(new Set(chosen.map(pairOf))).toEqual(new Set(cells.map(pairOf)));
+
+  test("each call meets each moment, and comes to each of its endings", () => {
+    expectSame(({ call, moment }) => `${call}, ${moment}`);
+    expectSame(({ call, expected }) => `${call}, ${expected}`);
   });
+
+  // A call that has a table for itself need not: the others' calls do.
+  if (new Set(cells.map(({ call }) => call)).size > 1)
+    test("each fault meets each moment", () => expectSame(({ fault, moment }) => `${fault}, ${moment}`));
 
   test("it is a quarter of the whole at most where there are many, and the whole where all cases are asked for", () => {
     if (cells.length > 100) expect(chosen.length).toBeLessThanOrEqual(cells.length / 4);
