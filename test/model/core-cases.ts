@@ -6,7 +6,7 @@ import { play } from "./play.ts";
 import { type Run, runOf } from "./seeds.ts";
 
 /** What so many cases must have seen, or they have shown nothing. */
-const SEEN_AFTER_CASES = 500;
+const SEEN_AFTER_CASES = 1_000;
 const TO_BE_SEEN = [
   ...["refused", "cancelled", "undone", "registered", "register-failed", "guarded"],
   ...["drained", "nothing-registered", "deadline-passed", "failed", "abandoned"],
