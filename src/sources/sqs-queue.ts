@@ -1,3 +1,4 @@
+import { AwsTime } from "../aws/aws-time.ts";
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
@@ -10,7 +11,7 @@ import type { Announcement, EventReading } from "./announcement.ts";
 import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
-import { AwsTime, boundedDeadline } from "./notice.ts";
+import { boundedDeadline } from "./notice.ts";
 import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver, type ReceiveTrouble } from "./receiver.ts";
@@ -70,7 +71,7 @@ export class SqsQueue implements EventSource {
     this.#options = options;
     const { clock } = options;
     this.#calls = new QueueCalls(options);
-    this.#time = new AwsTime(clock);
+    this.#time = options.time ?? new AwsTime(clock);
     const onEvent = (event: QueueEvent) => this.#notify(event);
     const shared = { calls: this.#calls, clock, onEvent };
     this.#receiver = new Receiver(shared);
@@ -374,6 +375,8 @@ async function answeredWithin(
 /** What a queue is read with. */
 export interface SqsQueueOptions extends QueueCallsOptions {
   readonly clock: Clock;
+  /** What the answers to the calls say of AWS's clock. Absent: messages alone say it. */
+  readonly time?: AwsTime;
   readonly hooks: LifecycleHooks;
   readonly read: (body: string) => EventReading;
   readonly foreign: ForeignEvents;
