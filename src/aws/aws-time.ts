@@ -56,6 +56,11 @@ export class AwsTime {
     this.#tell();
   }
 
+  /** AWS says of a moment that it has passed: milliseconds since the epoch. Answers know better. */
+  passed(at: number): void {
+    if (at - this.#clock.now() >= SKEW_MIN_MS) this.receivedNow(at);
+  }
+
   /** To be called before a request is sent; what it returns, with the `Date` of its answer. */
   sends(): (date: string | undefined) => void {
     const sentAt = this.#clock.now();
@@ -90,9 +95,7 @@ export class AwsTime {
     const [least, most] = [madeAt - receivedAt, madeAt + SECOND_MS - sentAt];
     const { least: knownLeast, most: knownMost } = this.#bounds ?? { least, most };
     const agrees = least <= knownMost && most >= knownLeast;
-    this.#bounds = agrees
-      ? { least: Math.max(least, knownLeast), most: Math.min(most, knownMost) }
-      : { least, most };
+    this.#bounds = agrees ? { least: Math.max(least, knownLeast), most: Math.min(most, knownMost) } : { least, most };
     this.#tell();
   }
 

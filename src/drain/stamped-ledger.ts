@@ -1,5 +1,12 @@
 import type { Clock } from "./clock.ts";
-import { type ClockStamp, type ElapsedBasis, elapsedBetween, type StampClocks, type Stamped, stampAt } from "./clock-stamp.ts";
+import {
+  type ClockStamp,
+  type ElapsedBasis,
+  elapsedBetween,
+  type StampClocks,
+  type Stamped,
+  stampAt,
+} from "./clock-stamp.ts";
 import type { DrainSummary, Ledger, LedgerEntry, RememberedDrain } from "./ledger.ts";
 import type { AskedRequest } from "./request.ts";
 
@@ -87,12 +94,17 @@ export class StampedLedger implements Ledger {
     return (await this.#ledger.unfinished(signal)).map((entries) => this.#moved(entries));
   }
 
-  /** Whether the cloud's time, which is not known yet, would tell how much time has passed since unfinished drains. */
-  async needsCloudTime(signal: AbortSignal): Promise<boolean> {
+  /**
+   * The id of a node whose unfinished drain is as old as only the cloud's clock tells, while that is not known: any call
+   * about it will do. Undefined: there is none.
+   */
+  async needsCloudTime(signal: AbortSignal): Promise<string | undefined> {
     const now = this.#now();
-    if (now.clock.cloud !== undefined) return false;
+    if (now.clock.cloud !== undefined) return undefined;
     const all = await this.#ledger.unfinished(signal);
-    return all.some((entries) => entries.some((entry) => elapsedBetween(entry, now) === undefined));
+    const unclear = all.find((entries) => entries.some((entry) => elapsedBetween(entry, now) === undefined));
+    const accepted = unclear?.find((entry) => entry.type === "accepted");
+    return accepted?.type === "accepted" ? accepted.node.id : undefined;
   }
 
   #stamped(entry: LedgerEntry): LedgerEntry {

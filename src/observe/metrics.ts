@@ -111,6 +111,20 @@ export class Metrics {
     );
   }
 
+  /** Adds the gauge of the clocks. All in seconds; undefined: not known yet. */
+  watchClocks({ machine, aws }: { readonly machine: () => number; readonly aws: () => number | undefined }): void {
+    const offset: Gauge<"of"> = this.#gauge(
+      "clock_offset_seconds",
+      "How much another clock is ahead of the clock of the service.",
+      ["of"],
+      () => {
+        offset.set({ of: "machine" }, machine());
+        const ahead = aws();
+        if (ahead !== undefined) offset.set({ of: "aws" }, ahead);
+      },
+    );
+  }
+
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 
   /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */
