@@ -34,12 +34,7 @@ export interface Handlers {
 }
 
 /** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
-export function createHandlers({
-  environment,
-  write,
-  clock,
-  aws = {},
-}: HandlersOptions): Handlers {
+export function createHandlers({ environment, write, clock, aws = {} }: HandlersOptions): Handlers {
   const config = readConfig({ verb: "lambda", environment });
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });

@@ -129,7 +129,9 @@ export class StandingNotices {
   #here<T extends Pick<Announcement, "deadline">>(announcement: T): T {
     const { deadline } = announcement;
     const { time } = this.#options;
-    return deadline === undefined || time === undefined ? announcement : { ...announcement, deadline: time.here(deadline) };
+    return deadline === undefined || time === undefined
+      ? announcement
+      : { ...announcement, deadline: time.here(deadline) };
   }
 
   /** Of a notice that has another deadline by now, or stands there no more, `standing` is in no list. */

@@ -28,9 +28,7 @@ async function restarted(one: LifeOptions, other: LifeOptions, deadlineSeconds?:
   first.die();
   await region.clock.advance(10_000);
   const differences: unknown[] = [];
-  await region.clock.run(
-    live(region, ledger, { ...other, onDifference: (each) => differences.push(each) }).takeUp(),
-  );
+  await region.clock.run(live(region, ledger, { ...other, onDifference: (each) => differences.push(each) }).takeUp());
   return { endedAt: region.clock.elapsedMs / 1_000, held: deregisteredAt(), outcome: await outcome(), differences };
 }
 

@@ -10,9 +10,10 @@ import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
 import { realQueue } from "../support/real-queue.ts";
 import { runHere, serveHere } from "../support/run-here.ts";
+import { RANDOM_SECRET } from "../support/secret-search.ts";
 import { VPC } from "../support/simulated-region.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const bearer = { authorization: `Bearer ${SECRET}` };
 const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET, MIN_HEALTHY: "0" };
 const HOLD_SECONDS = 4;
@@ -48,7 +49,9 @@ async function scene(more: Readonly<Record<string, string>> = {}) {
   const until = (type: LedgerEntry["type"]) =>
     vi.waitFor(async () => expect((await entries()).map((entry) => entry.type)).toContain(type), { timeout: 20_000 });
   const begin = async (url: string) => {
-    const response = await fetch(`${url}/drain?id=${id}&wait=false&reason=upgrade&pw=${SECRET}`, { method: "POST" });
+    const response = await fetch(`${url}/drain?id=${id}&wait=false&reason=upgrade&pw=${encodeURIComponent(SECRET)}`, {
+      method: "POST",
+    });
     return { response, location: response.headers.get("location") ?? "" };
   };
   return { id, env, folder, entries, until, begin, simulator };
