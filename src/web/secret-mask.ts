@@ -1,11 +1,15 @@
+import { everyReading, type Reading } from "./readings.ts";
 import { SECRET_CHARACTERS_MIN } from "./secrets.ts";
 
 /** What stands in place of a secret. */
 const MASK = "…";
-/** Of a longer one only the usual forms are looked for: an expression for all of them would be too large. */
-const EXPRESSED_CHARACTERS_MAX = 512;
 /** Where a text ends in the middle of a secret, so many of its characters give nothing away. */
 const CUT_CHARACTERS_MIN = 8;
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * Finds secrets in what callers have sent, whatever the secrets are made of and whatever the text was put through on its way:
@@ -13,48 +17,49 @@ const CUT_CHARACTERS_MIN = 8;
  * text by chance: they are masked as whole words, and nowhere else.
  */
 export class SecretMask {
-  readonly #long: readonly RegExp[];
-  readonly #short: readonly RegExp[];
-  readonly #secrets: readonly string[];
+  readonly #all: readonly string[];
+  readonly #long: readonly string[];
+  /** What is looked for anywhere, and as a whole word. */
+  readonly #anywhere: readonly Buffer[];
+  readonly #words: readonly Buffer[];
 
   constructor(secrets: readonly string[]) {
     // White space around a secret is gone where a text was trimmed.
-    const trimmed = [...new Set(secrets.map((secret) => secret.trim()))].filter((secret) => secret !== "");
-    // One may be a part of another.
-    const [long, short] = [trimmed.filter(isLong), trimmed.filter((secret) => !isLong(secret))].map((each) =>
-      each.sort((a, b) => b.length - a.length),
-    ) as [string[], string[]];
-    this.#secrets = long;
-    this.#long = long.flatMap((secret) => formsOf(secret).map((form) => new RegExp(form, "gu")));
-    this.#short = short.map((secret) => new RegExp(`(?<![\\p{L}\\p{N}])${spelled(secret)}(?![\\p{L}\\p{N}])`, "gu"));
+    this.#all = [...new Set(secrets.map((secret) => secret.trim()))].filter((secret) => secret !== "");
+    this.#long = this.#all.filter(isLong);
+    this.#anywhere = this.#long.flatMap(formsOf);
+    this.#words = this.#all.filter((secret) => !isLong(secret)).map((secret) => sought(secret));
   }
 
   /** Whether a secret stands in the text that can't be there by chance. */
   isIn(text: string): boolean {
-    return this.#long.some((form) => text.search(form) >= 0);
+    return everyReading(text).some(({ bytes }) => this.#anywhere.some((form) => bytes.includes(form)));
   }
 
   /** Whether the text as a whole is a secret, in any letter case. */
   isAll(text: string): boolean {
-    return [...this.#long, ...this.#short].some((form) => isWhole(new RegExp(form.source, "iu"), text.trim()));
+    const secrets = this.#all.map((secret) => sought(secret).toString().toLowerCase());
+    return everyReading(text.trim()).some(({ bytes }) => {
+      const whole = withoutPadding(bytes.toString().trim().toLowerCase());
+      return secrets.includes(whole);
+    });
   }
 
   /** The text without secrets. To be called before it is shortened: the rest of a secret can't be told from other text. */
   masked(text: string): string {
-    const whole = [...this.#long, ...this.#short].reduce((masked, form) => masked.replace(form, MASK), text);
+    const ranges = everyReading(text).flatMap((reading) => [
+      ...this.#anywhere.flatMap((form) => occurrences(reading, form)),
+      ...this.#words.flatMap((form) => occurrences(reading, form, true)),
+    ]);
+    const whole = withMasks(text, ranges);
     // A caller has shortened it.
-    const cut = Math.max(0, ...this.#secrets.map((secret) => cutLength(whole, secret)));
-    return cut < CUT_CHARACTERS_MIN ? whole : `${whole.slice(0, -cut)}${MASK}`;
+    const cut = Math.max(0, ...this.#long.map((secret) => cutLength(whole, secret)));
+    return cut === 0 ? whole : `${whole.slice(0, -cut)}${MASK}`;
   }
 }
 
 function isLong(secret: string): boolean {
   return [...secret].length >= SECRET_CHARACTERS_MIN;
-}
-
-function isWhole(form: RegExp, text: string): boolean {
-  const [found] = form.exec(text) ?? [];
-  return found === text;
 }
 
 /** How many of the text's last characters are the first ones of the secret. */
@@ -64,15 +69,11 @@ function cutLength(text: string, secret: string): number {
   return 0;
 }
 
-/** Expressions of all forms in which a secret may stand. */
-function formsOf(secret: string): readonly string[] {
-  // What Node reads from a header it takes for latin1.
-  const read = [secret, Buffer.from(secret, "utf8").toString("latin1")];
-  if (secret.length > EXPRESSED_CHARACTERS_MAX) {
-    const usual = [...read, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
-    return [...new Set([...usual, ...base64Of(secret)])].map(literal);
-  }
-  return [...new Set([...read, ...base64Of(secret)])].map(spelled);
+/** All forms in which a secret may stand in a text that has been read. */
+function formsOf(secret: string): readonly Buffer[] {
+  // Node takes what it reads from a header for latin1.
+  const misread = Buffer.from(secret, "utf8").toString("latin1");
+  return [...new Set([secret, misread, ...base64Of(secret)])].map(sought);
 }
 
 /** The characters of base64 that the secret alone decides, wherever in the encoded text it begins; in both alphabets. */
@@ -86,29 +87,40 @@ function base64Of(secret: string): readonly string[] {
   });
 }
 
-/** The text character by character, each as it is or escaped for a URL or JSON, also more than once. */
-function spelled(text: string): string {
-  // Padding of base64 is often left out.
-  const unpadded = text.replace(/=+$/, "");
-  const padding = unpadded === text ? "" : `(?:${formsOfCharacter("=")})*`;
-  return [...unpadded].map((character) => `(?:${formsOfCharacter(character)})`).join("") + padding;
+/** As readings have it: a plus sign may have been a space. Padding of base64 is often left out. */
+function sought(secret: string): Buffer {
+  return Buffer.from(withoutPadding(secret).replaceAll("+", " "), "utf8");
 }
 
-function formsOfCharacter(character: string): string {
-  const inUrl = [...Buffer.from(character, "utf8")].map((byte) => `%(?:25)*${hexadecimal(byte, 2)}`).join("");
-  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
-  const inJson = units.map((unit) => `\\\\+u${hexadecimal(unit, 4)}`).join("");
-  const own = character === "\\" ? "\\\\+" : `\\\\*${literal(character)}`;
-  const byForm = character === " " ? ["\\+"] : character === "+" ? [" "] : [];
-  const byLetter = character === "\t" ? ["\\\\+t"] : [];
-  return [/["\\/]/.test(character) ? own : literal(character), inUrl, inJson, ...byForm, ...byLetter].join("|");
+function withoutPadding(text: string): string {
+  return text.replace(/(?<=[^=])=+$/, "");
 }
 
-function hexadecimal(number: number, digits: number): string {
-  const text = number.toString(16).padStart(digits, "0");
-  return text.replace(/[a-f]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
+const [PADDING] = Buffer.from("=");
+
+function occurrences({ bytes, from, to }: Reading, form: Buffer, isWord = false): readonly Range[] {
+  const ranges: Range[] = [];
+  for (let at = bytes.indexOf(form); at >= 0; at = bytes.indexOf(form, at + 1)) {
+    let end = at + form.length;
+    if (isWord && (isOfWord(bytes[at - 1]) || isOfWord(bytes[end]))) continue;
+    while (bytes[end] === PADDING) end += 1;
+    ranges.push({ from: from[at] ?? 0, to: to[end - 1] ?? 0 });
+  }
+  return ranges;
 }
 
-function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+/** Letters and digits, and whatever is not ASCII. */
+function isOfWord(byte: number | undefined): boolean {
+  return byte !== undefined && (byte >= 0x80 || /[a-z0-9]/i.test(String.fromCharCode(byte)));
+}
+
+function withMasks(text: string, ranges: readonly Range[]): string {
+  let masked = "";
+  let done = 0;
+  for (const { from, to } of [...ranges].sort((a, b) => a.from - b.from || b.to - a.to)) {
+    // Inside of another one, or begun in it.
+    if (from >= done) masked += `${text.slice(done, from)}${MASK}`;
+    done = Math.max(done, to);
+  }
+  return masked + text.slice(done);
 }
