@@ -186,23 +186,22 @@ describe("a request that was signed at another time than AWS's", () => {
   }
 
   test.each(WRONG)(
-    "is signed again by AWS's time, where this machine is %s, also when its clock is set right in the middle",
+    "is signed again by AWS's time, where this machine is %s, also once its clock is set right",
     async (_, aheadMs) => {
       const { region, engine, isAhead, refused } = strictRegion();
       const nodes = [region.node(), region.node()];
       for (const name of ["a", "b", "c"]) region.group({ name, nodes, delaySeconds: 30 });
       region.classic({ name: "old", nodes, drainingSeconds: 10 });
       isAhead(aheadMs);
-      const drained = nodes.map(({ id }) =>
-        engine.drainer.drain({ node: { by: "id", value: id }, dryRun: false }, never),
-      );
-      await region.clock.advance(15_000);
-      const refusedBefore = refused();
-      expect(refusedBefore).toBeGreaterThan(0);
-      isAhead(0);
-      const outcomes = await region.clock.run(Promise.all(drained));
-      expect(outcomes.map(({ status }) => status)).toEqual(["drained", "drained"]);
-      expect(refused()).toBeGreaterThan(refusedBefore);
+      const drain = ({ id }: { readonly id: string }) =>
+        region.clock.run(engine.drainer.drain({ node: { by: "id", value: id }, dryRun: false }, never));
+      for (const [index, node] of nodes.entries()) {
+        const refusedBefore = refused();
+        // The SDK still signs by what it has learned of the clock before.
+        if (index === 1) isAhead(0);
+        expect(await drain(node)).toMatchObject({ status: "drained" });
+        expect(refused()).toBeGreaterThan(refusedBefore);
+      }
     },
   );
 
