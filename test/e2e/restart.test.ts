@@ -94,6 +94,38 @@ describe("with STATE_DIR", () => {
     expect(text + first.child.output + second.child.output).not.toContain(SECRET);
   });
 
+  test.each([
+    ["ahead", 3_600_000],
+    ["behind", -3_600_000],
+  ])("a service that starts again with its clock an hour %s holds as long as ever, and reports it", async (_, byMs) => {
+    const { env, until, entries, begin } = await scene();
+    const first = await startService(env);
+    const { location } = await begin(first.url);
+    await until("deregistered");
+    first.child.signal("SIGKILL");
+    await first.child.finished;
+
+    const setClock = `const now = Date.now; Date.now = () => now() + ${byMs};`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(setClock)}`;
+    const second = await startService({ ...env, NODE_OPTIONS });
+    const seconds = byMs / 1_000;
+    expect(JSON.parse(await second.child.line(/"ledger times corrected"/))).toMatchObject({ seconds, basis: "boot" });
+    expect(JSON.parse(await second.child.line(/"clock differs from AWS"/))).toMatchObject({
+      seconds: expect.closeTo(seconds, -1),
+    });
+    await until("ended");
+    const record = await (await fetch(`${second.url}${location}`, { headers: bearer })).json();
+    expect(record).toMatchObject({ outcome: { status: "drained", registrations: [{ state: "released" }] } });
+    // By the machine's own count.
+    const up = (entry: LedgerEntry | undefined) => entry?.clock?.up ?? Number.NaN;
+    const all = await entries();
+    const begun = up(all.find(({ type }) => type === "deregistered"));
+    const resumed = up(all.find(({ type }) => type === "resumed"));
+    const released = up(all.find(({ type }) => type === "released"));
+    expect(released - begun).toBeGreaterThanOrEqual(HOLD_SECONDS * 1_000 - 50);
+    expect(released - Math.max(begun + HOLD_SECONDS * 1_000, resumed)).toBeLessThan(60_000);
+  });
+
   test("a stop leaves to the next start what it has interrupted", async () => {
     const { env, until, begin } = await scene({ NLB_PROPAGATION: "6", SHUTDOWN_GRACE: "0" });
     const first = await serveHere(env);
