@@ -34,8 +34,8 @@ export function openClocks(log: Log, clock = new SystemClock()): Clocks {
 /** What is logged of the difference between this process's clock and AWS's. */
 export function skewLog(log: Log): (aheadMs: number) => void {
   return (aheadMs) => {
-    if (aheadMs === 0) log("clock agrees with AWS", {});
-    else log("clock differs from AWS", { seconds: seconds(-aheadMs) });
+    if (aheadMs === 0) log("clock skew resolved", {});
+    else log("clock skew detected", { seconds: seconds(-aheadMs) });
   };
 }
 

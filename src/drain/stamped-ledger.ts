@@ -137,18 +137,9 @@ export class StampedLedger implements Ledger {
   }
 
   #memory(memory: RememberedDrain, now: Required<Stamped>): RememberedDrain {
-    const { drain, startedAt, clock, hasSearched, firstTries, end, held, registeredAgain } = memory;
+    const { startedAt, clock, end } = memory;
     const begun = this.#shiftOf(stamped(startedAt, clock), now);
-    const ended = end === undefined ? begun : this.#shiftOf(end, now);
-    return {
-      drain,
-      startedAt: startedAt + begun,
-      hasSearched,
-      firstTries,
-      end: end && { at: end.at + ended, status: end.status },
-      held: held.map((one) => ({ ...one, heldSince: one.heldSince + ended })),
-      registeredAgain,
-    };
+    return new MovedMemory(memory, begun, end === undefined ? 0 : this.#shiftOf(end, now));
   }
 
   /** What to add to an entry's times. `lastAt`: of the last entry by the same clock as far as is known. */
@@ -184,6 +175,49 @@ export class StampedLedger implements Ledger {
 
 function stamped(at: number, clock: ClockStamp | undefined): Stamped {
   return clock === undefined ? { at } : { at, clock };
+}
+
+/** A memory by the clock of this process. It goes on with its drain, as the memory does. */
+class MovedMemory implements RememberedDrain {
+  readonly #memory: RememberedDrain;
+  readonly #begunMs: number;
+  readonly #endedMs: number;
+
+  /** How much to add to the times of its beginning, and of its end. */
+  constructor(memory: RememberedDrain, begunMs: number, endedMs: number) {
+    this.#memory = memory;
+    this.#begunMs = begunMs;
+    this.#endedMs = endedMs;
+  }
+
+  get drain(): string {
+    return this.#memory.drain;
+  }
+
+  get startedAt(): number {
+    return this.#memory.startedAt + this.#begunMs;
+  }
+
+  get hasSearched(): boolean {
+    return this.#memory.hasSearched;
+  }
+
+  get firstTries(): RememberedDrain["firstTries"] {
+    return this.#memory.firstTries;
+  }
+
+  get end(): RememberedDrain["end"] {
+    const { end } = this.#memory;
+    return end && { at: end.at + this.#endedMs, status: end.status };
+  }
+
+  get held(): RememberedDrain["held"] {
+    return this.#memory.held.map((one) => ({ ...one, heldSince: one.heldSince + this.#endedMs }));
+  }
+
+  get registeredAgain(): RememberedDrain["registeredAgain"] {
+    return this.#memory.registeredAgain;
+  }
 }
 
 /** What is older is old, whatever a clock says: a drain of then is not resumed. */

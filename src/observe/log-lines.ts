@@ -60,9 +60,9 @@ export const LOG_LINES = {
   /** The machine was suspended for `seconds`. That time counts for holds and limits. */
   "machine suspended": line("warn", "seconds"),
   /** The clock of this process is ahead of the clock of AWS by `seconds` (negative: behind). Deadlines of events are corrected by it. Check the time synchronization of the machine. */
-  "clock differs from AWS": line("warn", "seconds"),
+  "clock skew detected": line("warn", "seconds"),
   /** The difference to the clock of AWS is below five seconds again. */
-  "clock agrees with AWS": line("info"),
+  "clock skew resolved": line("info"),
   /** The permissions that drains read with are sufficient. */
   "access check passed": line("info"),
   /** Drains will fail until the reported problem is fixed. `GET /ready` answers 503. */

@@ -138,8 +138,8 @@ test("steps, suspensions and the difference to AWS's clock are logged, each once
   expect(lines).toEqual([
     ["clock stepped", { seconds: 3_600, offsetSeconds: 3_600 }],
     ["machine suspended", { seconds: 60 }],
-    ["clock differs from AWS", { seconds: expect.closeTo(3_600, -1) }],
-    ["clock agrees with AWS", {}],
+    ["clock skew detected", { seconds: expect.closeTo(3_600, -1) }],
+    ["clock skew resolved", {}],
   ]);
 });
 

@@ -110,7 +110,7 @@ describe("with STATE_DIR", () => {
     const second = await startService({ ...env, NODE_OPTIONS });
     const seconds = byMs / 1_000;
     expect(JSON.parse(await second.child.line(/"ledger times corrected"/))).toMatchObject({ seconds, basis: "boot" });
-    expect(JSON.parse(await second.child.line(/"clock differs from AWS"/))).toMatchObject({
+    expect(JSON.parse(await second.child.line(/"clock skew detected"/))).toMatchObject({
       seconds: expect.closeTo(seconds, -1),
     });
     await until("ended");
