@@ -67,22 +67,13 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   const watched = await clusterOf(config, { clock, metrics, log, environment });
   const onCall = metrics.countCall;
   const engine = createEngine(config, { clock, observers, ledger, cluster: watched?.cluster, time, onCall });
-  const { drainer, checkAccess } = engine;
+  const { drainer, checkAccess, isRunning } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   background.add("clock", clocks.watch(stop));
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
   const source = new HttpSource();
-  const queue = openQueue(config, {
-    clock,
-    time,
-    metrics,
-    log,
-    abandon,
-    ledger,
-    drainer,
-    isRunning: engine.isRunning,
-  });
+  const queue = openQueue(config, { clock, time, metrics, log, abandon, ledger, drainer, isRunning });
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {

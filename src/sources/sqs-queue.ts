@@ -33,7 +33,6 @@ const SETTLE_MAX_MS = 120_000;
 /** The process is asked to end. */
 const RELEASE_MAX_MS = 5_000;
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
-
 const ignore = () => {};
 
 interface Announced {
@@ -69,9 +68,9 @@ export class SqsQueue implements EventSource {
 
   constructor(options: SqsQueueOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, time = new AwsTime(clock) } = options;
     this.#calls = new QueueCalls(options);
-    this.#time = options.time ?? new AwsTime(clock);
+    this.#time = time;
     const onEvent = (event: QueueEvent) => this.#notify(event);
     const shared = { calls: this.#calls, clock, onEvent };
     this.#receiver = new Receiver(shared);
@@ -375,7 +374,7 @@ async function answeredWithin(
 /** What a queue is read with. */
 export interface SqsQueueOptions extends QueueCallsOptions {
   readonly clock: Clock;
-  /** What the answers to the calls say of AWS's clock. Absent: messages alone say it. */
+  /** Absent: messages alone tell AWS's time. */
   readonly time?: AwsTime;
   readonly hooks: LifecycleHooks;
   readonly read: (body: string) => EventReading;

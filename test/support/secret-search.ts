@@ -59,7 +59,7 @@ export function takeLeaks(): readonly string[] {
  */
 function formsOf(secret: string): readonly string[] {
   const inUrl = encodeURIComponent(secret);
-  const lowerCase = inUrl.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase());
+  const lowerCase = inUrl.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
   const inForm = new URLSearchParams([["", secret]]).toString().slice(1);
   const inJson = JSON.stringify(secret).slice(1, -1);
   const read = Buffer.from(secret).toString("latin1");
