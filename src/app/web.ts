@@ -6,8 +6,8 @@ import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
 import { reread } from "../web/reread.ts";
-import { SecretMask } from "../web/secret-mask.ts";
-import { SECRET_CHARACTERS_MIN, type SecretCheck, secretCheck } from "../web/secrets.ts";
+import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
+import { type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 
 /** Secrets that were replaced, and are still masked. */

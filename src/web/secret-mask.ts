@@ -1,6 +1,7 @@
 import { everyReading, type Reading } from "./readings.ts";
-import { SECRET_CHARACTERS_MIN } from "./secrets.ts";
 
+/** A shorter secret can be guessed, and may appear by chance in other text. */
+export const SECRET_CHARACTERS_MIN = 16;
 /** What stands in place of a secret. */
 const MASK = "…";
 /** Where a text ends in the middle of a secret, so many of its characters give nothing away. */

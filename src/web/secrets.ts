@@ -6,9 +6,6 @@ import type { SecretMask } from "./secret-mask.ts";
 /** Returns whether a caller sent one of the secrets, in a time that depends on neither. */
 export type SecretCheck = (sent: string) => boolean;
 
-/** A shorter one can be guessed, and may appear by chance in other text. */
-export const SECRET_CHARACTERS_MIN = 16;
-
 export function secretCheck(secrets: readonly string[]): SecretCheck {
   const expected = secrets.map(digest);
   return (sent) => {
