@@ -14,6 +14,12 @@ interface MiddlewareStack {
   add(middleware: (next: Call) => Call, options: { readonly step: "deserialize"; readonly priority: "low" }): void;
 }
 
+/** AWS's clock is ahead by something between these, in milliseconds. */
+interface Bounds {
+  readonly least: number;
+  readonly most: number;
+}
+
 /**
  * How this process's clock and AWS's differ: events have AWS's times, drains have this process's. Every answer of AWS says
  * when it was made, so that neither has to be set right.
@@ -21,8 +27,10 @@ interface MiddlewareStack {
 export class AwsTime {
   readonly #clock: Clock;
   readonly #onSkew: (aheadMs: number) => void;
-  /** AWS's clock is ahead by something between these, in milliseconds. Absent: no answer has come. */
-  #bounds: { readonly least: number; readonly most: number } | undefined;
+  /** Absent: no answer has come. */
+  #bounds: Bounds | undefined;
+  /** Of the last answer, where it contradicts those before it. */
+  #doubt: Bounds | undefined;
   /** The same by what messages say, while no answer has said it. */
   #saidMs: number | undefined;
   #toldMs = 0;
@@ -91,11 +99,13 @@ export class AwsTime {
     return Math.abs(aheadMs) < SKEW_MIN_MS ? 0 : aheadMs;
   }
 
+  /** One answer that contradicts all before it may be wrong; a second one that confirms it is not. */
   #answered(madeAt: number, sentAt: number, receivedAt: number): void {
-    const [least, most] = [madeAt - receivedAt, madeAt + SECOND_MS - sentAt];
-    const { least: knownLeast, most: knownMost } = this.#bounds ?? { least, most };
-    const agrees = least <= knownMost && most >= knownLeast;
-    this.#bounds = agrees ? { least: Math.max(least, knownLeast), most: Math.min(most, knownMost) } : { least, most };
+    const answer = { least: madeAt - receivedAt, most: madeAt + SECOND_MS - sentAt };
+    const agreed = both(this.#bounds ?? answer, answer);
+    const confirmed = this.#doubt && both(this.#doubt, answer);
+    this.#doubt = agreed === undefined && confirmed === undefined ? answer : undefined;
+    this.#bounds = agreed ?? confirmed ?? this.#bounds;
     this.#tell();
   }
 
@@ -105,4 +115,10 @@ export class AwsTime {
     this.#toldMs = skewMs;
     this.#onSkew(skewMs);
   }
+}
+
+/** Undefined: they contradict each other. */
+function both(one: Bounds, other: Bounds): Bounds | undefined {
+  const [least, most] = [Math.max(one.least, other.least), Math.min(one.most, other.most)];
+  return least <= most ? { least, most } : undefined;
 }

@@ -14,10 +14,9 @@ export function everyReading(text: string): readonly Reading[] {
   const readings = [asItIs(text)];
   let last: readonly Reading[] = readings;
   for (let depth = 0; depth < DEPTH_MAX; depth += 1) {
+    const unescapedBy = (escapeAt: EscapeAt) => last.flatMap((reading) => unescaped(reading, escapeAt) ?? []);
     // One after the other: what looks like an escape of the one may have been escaped by the other as it is.
-    last = last.flatMap((reading) =>
-      [unescaped(reading, urlEscapeAt) ?? [], unescaped(reading, jsonEscapeAt) ?? []].flat(),
-    );
+    last = [...unescapedBy(urlEscapeAt), ...unescapedBy(jsonEscapeAt)];
     readings.push(...last);
   }
   return readings.map(withSpaces);

@@ -132,7 +132,9 @@ test("steps, suspensions and the difference to AWS's clock are logged, each once
   machine.isSuspended(60_000);
   await passes(3_000);
   for (let answer = 0; answer < 3; answer++) time.sends()(new Date(clock.now() - HOUR_MS).toUTCString());
-  time.sends()(new Date(clock.now()).toUTCString());
+  // One answer alone may be wrong.
+  time.sends()(new Date(0).toUTCString());
+  for (let answer = 0; answer < 3; answer++) time.sends()(new Date(clock.now()).toUTCString());
   stop.abort();
   await watched;
   expect(lines).toEqual([
