@@ -70,7 +70,6 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   const { drainer, checkAccess, isRunning } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
-  background.add("clock", clocks.watch(stop));
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
   const source = new HttpSource();
   const queue = openQueue(config, { clock, time, metrics, log, abandon, ledger, drainer, isRunning });
@@ -108,6 +107,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await resumed;
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
+  background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
