@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import { KubernetesError, localError, statusError } from "./errors.ts";
@@ -190,19 +191,25 @@ export class ApiServer {
   ): Promise<void> {
     const what = `GET ${pathAlone(path)} (watch)`;
     const sent = asExchange({ method: "GET", path, query });
-    await this.#inTime(what, limitMs, signal, async (whole) => {
-      const answer = await this.#head(what, sent, whole);
-      onOpen();
-      try {
-        for await (const line of linesOf(answer, LINE_BYTES_MAX)) onLine(line);
-      } catch (error) {
-        if (error instanceof KubernetesError) throw error;
-        throw localError("Unreachable", `${what}: the connection ended`, error);
-      }
-    });
+    const end = newAbort();
+    await this.#inTime(what, limitMs, signal, (inTime) =>
+      withAnyOf([inTime, end.signal], async (whole) => {
+        try {
+          const answer = await this.#head(what, sent, whole);
+          onOpen();
+          for await (const line of linesOf(answer, LINE_BYTES_MAX)) onLine(line);
+        } catch (error) {
+          if (error instanceof KubernetesError) throw error;
+          throw localError("Unreachable", `${what}: the connection ended`, error);
+        } finally {
+          // Without it a request whose head has not come in time would go on.
+          end.abort(WOKEN);
+        }
+      }),
+    );
   }
 
-  /** The request's signal must outlive the head, so that time for the head is taken by another. */
+  /** The time for the head ends before that for the whole, and the request must outlive it. */
   async #head(what: string, sent: Exchange, whole: AbortSignal): Promise<IncomingMessage> {
     return this.#inTime(what, HEAD_TIMEOUT_MS, whole, (inTime) =>
       this.#pace.run(false, inTime, () => this.#answered(sent, what, whole)),

@@ -59,6 +59,8 @@ export class Watch<T extends KubernetesObject, V> {
   #isListed = false;
   /** Versions that were too old, one after the other. */
   #expired = 0;
+  /** The last watch was accepted, and ended before it has worked. */
+  #hasEnded = false;
   readonly #untilListed = new Set<() => void>();
 
   constructor(options: WatchOptions<T, V>) {
@@ -208,6 +210,7 @@ export class Watch<T extends KubernetesObject, V> {
 
   #works(round: Round): void {
     round.hasWorked = true;
+    this.#hasEnded = false;
     this.#backOffMs = BACK_OFF_MIN_MS;
     const failing = this.#failing;
     if (failing === undefined) return;
@@ -222,9 +225,9 @@ export class Watch<T extends KubernetesObject, V> {
     if (isSilent || error.isExpired || error.status === 400) this.#version = undefined;
     this.#expired = error.isExpired ? this.#expired + 1 : 0;
     // A version that is too old is no fault, and a connection may end: the next attempt decides.
-    const isOrdinary =
-      (error.isExpired && this.#expired < EXPIRED_MAX) ||
-      (round.hasWorked && (error.reason === "Unreachable" || (error.reason === "Timeout" && !isSilent)));
+    const isEnd = round.isOpen && (error.reason === "Unreachable" || error.reason === "Timeout") && !isSilent;
+    const isOrdinary = error.isExpired ? this.#expired < EXPIRED_MAX : isEnd && !this.#hasEnded;
+    this.#hasEnded = isEnd;
     if (!isOrdinary) this.#report(error);
     return error;
   }

@@ -165,6 +165,17 @@ export class FakeApiServer {
     }
   }
 
+  /** The connections of all watches are dead, and neither end has noticed. */
+  loseWatches(): void {
+    for (const { ended } of this.#watchers) ended.abort();
+    this.#watchers.clear();
+  }
+
+  /** Ends the connections of all watches, as a proxy that restarts does. */
+  dropWatches(): void {
+    for (const { response } of this.#watchers) response.destroy();
+  }
+
   /** As `kill -9` does. */
   kill(): void {
     for (const { ended } of this.#watchers) ended.abort();
