@@ -2,17 +2,20 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
-import { Authority } from "./certificates.ts";
+import { Authority, type Certificate } from "./certificates.ts";
 
 export interface FakeRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage["headers"];
+  /** The name in the client's certificate; empty without one. */
+  readonly client: string;
   readonly body: unknown;
 }
 
@@ -71,7 +74,13 @@ export class FakeApiServer {
   private constructor(clock: Clock) {
     this.#clock = clock;
     authority ??= new Authority();
-    this.#server = createServer(authority.sign("kube-apiserver"), (request, response) => {
+    const identity = {
+      ...authority.sign("kube-apiserver"),
+      ca: authority.cert,
+      requestCert: true,
+      rejectUnauthorized: false,
+    };
+    this.#server = createServer(identity, (request, response) => {
       void this.#answer(request, response);
     });
     this.#server.on("connection", (socket) => {
@@ -90,6 +99,11 @@ export class FakeApiServer {
 
   get ca(): string {
     return authority?.cert ?? "";
+  }
+
+  /** A client certificate that this server knows. */
+  certificate(name: string): Certificate {
+    return (authority ?? new Authority()).sign(name);
   }
 
   get url(): string {
@@ -196,7 +210,8 @@ export class FakeApiServer {
     for await (const chunk of request) text += chunk;
     const { method = "", headers } = request;
     const body: unknown = text === "" ? undefined : JSON.parse(text);
-    const asked = { method, path: pathname, query, headers, body };
+    const client = String((request.socket as TLSSocket).getPeerCertificate?.()?.subject?.CN ?? "");
+    const asked = { method, path: pathname, query, headers, client, body };
     this.requests.push(asked);
     if (this.isStopped) return;
     const intercepted = this.intercept(asked);
@@ -206,7 +221,8 @@ export class FakeApiServer {
       return;
     }
     if (intercepted !== undefined) return send(response, intercepted);
-    if (headers.authorization !== `Bearer ${this.token}`) return send(response, refusal(401, "Unauthorized"));
+    const isKnown = client !== "" || headers.authorization === `Bearer ${this.token}`;
+    if (!isKnown) return send(response, refusal(401, "Unauthorized"));
     if (query.has("watch")) return this.#watch(asked, response);
     send(response, this.#stored(asked));
   }
