@@ -1,5 +1,5 @@
 // Bundles the command line, the service and the Lambda function in dist/, with the licences of what they carry. The
-// command line is a small program and the chunks that its verbs load; the others are one file each.
+// command line and the service are small programs and the chunks that they load, the function is one file.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
@@ -51,6 +51,31 @@ const credentialsFromEnvironment = {
   },
 };
 
+/**
+ * Of the Kubernetes library we use what reads a kubeconfig. Its index also loads the clients and models of every API and
+ * the means to make requests, two thirds of a megabyte that esbuild can't prove to be free of side effects. The helpers of
+ * the removed auth-providers, which are refused, load a library that evaluates expressions.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const kubeconfigAlone = {
+  name: "kubeconfig-alone",
+  setup({ onLoad }) {
+    const replaced = /** @type {const} */ ([
+      [/@kubernetes[\\/]client-node[\\/]dist[\\/]index\.js$/, 'export { KubeConfig } from "./config.js";'],
+      [
+        /@kubernetes[\\/]client-node[\\/]dist[\\/]gen[\\/]index\.js$/,
+        "export class ServerConfiguration {} export function createConfiguration() {}",
+      ],
+      [/node_modules[\\/]node-fetch[\\/]lib[\\/]index\.m?js$/, "export const Headers = globalThis.Headers;"],
+      [/node_modules[\\/]jsonpath-plus[\\/]dist[\\/]index-node-esm\.js$/, "export function JSONPath() {}"],
+    ]);
+    for (const [filter, contents] of replaced) {
+      onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }));
+    }
+  },
+};
+
 /** @type {import("esbuild").BuildOptions} */
 const options = {
   outdir: "dist",
@@ -63,7 +88,7 @@ const options = {
   keepNames: true,
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
-  plugins: [dropUnusedSchemas],
+  plugins: [dropUnusedSchemas, kubeconfigAlone],
   // Chunks are named for what is in them, by its path: the same name wherever node_modules is linked to.
   preserveSymlinks: true,
   logLevel: "warning",
@@ -77,7 +102,13 @@ const commandLine = await build({
   splitting: true,
   chunkNames: "cli/[name]-[hash]",
 });
-const service = await build({ ...options, entryPoints: { service: "src/cli/service-main.ts" } });
+// A service without a cluster does not load what one needs.
+const service = await build({
+  ...options,
+  entryPoints: { service: "src/cli/service-main.ts" },
+  splitting: true,
+  chunkNames: "service/[name]-[hash]",
+});
 const handlers = await build({
   ...options,
   entryPoints: { lambda: "src/lambda/main.ts" },
@@ -94,8 +125,10 @@ const metafile = {
 };
 
 // An earlier build's chunks have other names, and would be published too.
-for (const name of await readdir("dist/cli")) {
-  if (!(`dist/cli/${name}` in metafile.outputs)) await rm(join("dist/cli", name));
+for (const folder of ["dist/cli", "dist/service"]) {
+  for (const name of await readdir(folder)) {
+    if (!(`${folder}/${name}` in metafile.outputs)) await rm(join(folder, name));
+  }
 }
 
 // What went into the bundles, and how much of it; it is not published.

@@ -59,7 +59,15 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   kubernetes: {
     imports: ["drain"],
-    packages: ["@kubernetes/client-node", "node:child_process", "node:crypto", "node:http", "node:https", "node:path"],
+    packages: [
+      "@kubernetes/client-node",
+      "js-yaml",
+      "node:child_process",
+      "node:crypto",
+      "node:http",
+      "node:https",
+      "node:path",
+    ],
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {

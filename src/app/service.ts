@@ -16,6 +16,7 @@ import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState, withQueue } from "../web/readiness.ts";
+import { openApiServer } from "./cluster-access.ts";
 import { createEngine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
@@ -30,6 +31,8 @@ export interface ServiceOptions {
   readonly stop: AbortSignal;
   /** Second stage: running drains end as they stand. */
   readonly abandon: AbortSignal;
+  /** A pod's environment says where its API server is. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 interface Serving extends ServiceOptions {
@@ -39,14 +42,19 @@ interface Serving extends ServiceOptions {
 }
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
-export async function runService(config: Config, { version, log, stop, abandon }: ServiceOptions): Promise<void> {
+export async function runService(config: Config, options: ServiceOptions): Promise<void> {
   const clock = new SystemClock();
-  const metrics = new Metrics({ version, now: () => clock.now() });
-  const opened = await openDrains(config, { clock, metrics, log });
+  const metrics = new Metrics({ version: options.version, now: () => clock.now() });
+  const cluster = await openApiServer(config, { clock, environment: options.environment });
   try {
-    await serve(config, { version, log, stop, abandon, clock, metrics, ledger: opened.ledger });
+    const opened = await openDrains(config, { clock, metrics, log: options.log });
+    try {
+      await serve(config, { ...options, clock, metrics, ledger: opened.ledger });
+    } finally {
+      await opened.close();
+    }
   } finally {
-    await opened.close();
+    cluster?.close();
   }
 }
 

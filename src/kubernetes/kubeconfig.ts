@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Agent, RequestOptions } from "node:https";
 import { dirname, isAbsolute, resolve } from "node:path";
-import { type Cluster, KubeConfig, loadYaml, type User } from "@kubernetes/client-node";
+import { type Cluster, KubeConfig, type User } from "@kubernetes/client-node";
+import { load as parseYaml } from "js-yaml";
 import { printable } from "../drain/errors.ts";
 import { localError } from "./errors.ts";
 
@@ -44,6 +45,8 @@ export interface Identity {
 
 /** https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** Ours for token files, and the one that kubectl still has. */
+const PROVIDERS: readonly unknown[] = ["tokenFile", "oidc"];
 const EXEC_TIMEOUT_MS = 30_000;
 
 /** A configuration that was read and checked. */
@@ -186,7 +189,7 @@ interface ParsedUser {
 function parse(text: string, given: string): readonly ParsedUser[] {
   let document: { readonly users?: unknown } | null | undefined;
   try {
-    document = loadYaml(text);
+    document = parseYaml(text) as typeof document;
   } catch (error) {
     const { mark } = error as { readonly mark?: { readonly line?: number } };
     // Of an empty file it says that there is no document.
@@ -229,6 +232,12 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
   if (server.protocol === "http:" && !given.skipTLSVerify) {
     throw invalid(
       `${names.source} names the server '${printable(given.server)}', which is not https: tokens would be sent in the clear`,
+    );
+  }
+  const provider = user.authProvider?.name;
+  if (provider !== undefined && !PROVIDERS.includes(provider)) {
+    throw invalid(
+      `${names.source} uses the auth-provider '${printable(String(provider))}', which Kubernetes 1.26 has removed: use an exec plug-in`,
     );
   }
   if (user.exec && typeof user.exec.command !== "string") {

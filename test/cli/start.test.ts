@@ -7,6 +7,8 @@ import { loadedBy } from "../support/loaded-modules.ts";
 const HELP_KB_MAX = 96;
 const SERVER_KB_MAX = 145;
 const AWS_KB_MAX = 550;
+const SERVICE_KB_MAX = 1_100;
+const CLUSTER_KB_MAX = 210;
 
 const NOWHERE = ["--server", "http://127.0.0.1:1"];
 /** What costs most to load: schemas, clients, the terminal, the service. */
@@ -42,14 +44,27 @@ describe("a start loads only what its verb needs:", () => {
   });
 });
 
-test("the service is one file, with nothing of the simulator and the terminal", () => {
+interface Output {
+  readonly bytes: number;
+  readonly inputs: object;
+  readonly imports: readonly { readonly path: string; readonly kind: string; readonly external?: boolean }[];
+}
+
+test("a service without a cluster loads nothing of Kubernetes, the simulator and the terminal", () => {
   const { outputs } = JSON.parse(readFileSync("dist/meta.json", "utf8")) as {
-    readonly outputs: Readonly<Record<string, { readonly inputs: object; readonly imports: readonly object[] }>>;
+    readonly outputs: Readonly<Record<string, Output>>;
   };
-  const service = outputs["dist/service.js"];
-  const inputs = Object.keys(service?.inputs ?? {});
+  const loaded = new Set(["dist/service.js"]);
+  for (const path of loaded) {
+    for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+      if (kind === "import-statement" && external !== true) loaded.add(next);
+  }
+  const inputs = [...loaded].flatMap((path) => Object.keys(outputs[path]?.inputs ?? {}));
   expect(inputs.length).toBeGreaterThan(100);
-  expect(inputs.filter((input) => /src\/(simulator|demo)\/|node_modules\/(listr2|yaml)\//.test(input))).toEqual([]);
-  expect(service?.imports.filter((one) => !("external" in one))).toEqual([]);
-  expect(readFileSync("dist/service.js").length).toBeLessThan(1_200_000);
+  const spare = /src\/(simulator|demo|kubernetes)\/|node_modules\/(listr2|yaml|js-yaml|@kubernetes)\//;
+  expect(inputs.filter((input) => spare.test(input))).toEqual([]);
+  expect([...loaded].reduce((sum, path) => sum + (outputs[path]?.bytes ?? 0), 0)).toBeLessThan(SERVICE_KB_MAX * 1_000);
+  const cluster = Object.entries(outputs).filter(([, { inputs: of }]) => "src/kubernetes/connect.ts" in of);
+  expect(cluster.map(([path]) => path.replace(/-\w+\.js$/, ""))).toEqual(["dist/cli/connect", "dist/service/connect"]);
+  for (const [, { bytes }] of cluster) expect(bytes).toBeLessThan(CLUSTER_KB_MAX * 1_000);
 });
