@@ -77,7 +77,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "app"],
+    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "kubernetes", "app"],
     packages: ["commander", "listr2", "node:http", "node:https", "node:os", "zod"],
   },
 };
@@ -169,6 +169,7 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/main.ts": "an entry point",
   "src/cli/plan.ts": "one of the row of verbs, each loaded alone",
   "src/cli/process.ts": "a seam: where a run meets the process, which only the entry points have",
+  "src/cli/rbac.ts": "one of the row of verbs, each loaded alone",
   "src/cli/run-service.ts": "the verbs of the service's bundle, beside those of the command line's",
   "src/cli/serve.ts": "one of the row of verbs, each loaded alone",
   "src/cli/service-main.ts": "an entry point",

@@ -5,6 +5,7 @@ import { declareDemo } from "./verbs/demo.ts";
 import { declareDrain } from "./verbs/drain.ts";
 import { declarePlan } from "./verbs/plan.ts";
 import { declarePolicy } from "./verbs/policy.ts";
+import { declareRbac } from "./verbs/rbac.ts";
 import { declareServe } from "./verbs/serve.ts";
 import { declareSimulate } from "./verbs/simulate.ts";
 import { declareStatus } from "./verbs/status.ts";
@@ -19,6 +20,7 @@ const VERBS: readonly Verb[] = [
   { declare: declareCancel, load: async () => (await import("./cancel.ts")).runCancel },
   { declare: declareWatch, load: async () => (await import("./watch.ts")).runWatch },
   { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },
+  { declare: declareRbac, load: async () => (await import("./rbac.ts")).runRbac },
   { declare: declareDemo, load: async () => (await import("./demo.ts")).runDemo },
   { declare: declareSimulate, load: async () => (await import("./simulate.ts")).runSimulate },
 ];

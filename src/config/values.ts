@@ -161,7 +161,7 @@ export function share(min: number, countMax: number): ValueKind<Share> {
 }
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda" | "watch";
+export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "rbac" | "lambda" | "watch";
 
 /** One option of the configuration. Its texts are in option-texts.ts. */
 export interface Option<T = unknown> extends ValueKind<T> {
