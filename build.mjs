@@ -102,7 +102,7 @@ const commandLine = await build({
   splitting: true,
   chunkNames: "cli/[name]-[hash]",
 });
-// A service without a cluster does not load what one needs.
+// What Kubernetes needs is a chunk of its own: a service without KUBERNETES does not load it.
 const service = await build({
   ...options,
   entryPoints: { service: "src/cli/service-main.ts" },

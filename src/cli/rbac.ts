@@ -25,5 +25,5 @@ export async function runRbac(call: Call): Promise<number> {
 
 /** What a verb with this configuration does in the cluster. A feature's option is read here. */
 export function clusterNeeds(_: Config, purpose: ClusterPurpose): ClusterNeeds {
-  return { writes: purpose !== "plan" };
+  return { writes: purpose !== "plan", watches: purpose === "serve" };
 }

@@ -2,6 +2,8 @@
 export interface ClusterNeeds {
   /** Whether nodes are drained: `plan` only reads. */
   readonly writes: boolean;
+  /** Whether departures of nodes are noticed: the service does, commands are told. */
+  readonly watches: boolean;
 }
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
@@ -23,14 +25,24 @@ const CORE = [""];
 /** Whatever calls the API server for another purpose adds it here. The tests run under exactly these rules. */
 const FEATURES: readonly ClusterFeature[] = [
   {
-    purpose: "Find nodes, and notice that they are going away.",
+    purpose: "Find nodes by their names.",
     isNeeded: () => true,
-    rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["get", "list", "watch"] }],
+    rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["get", "list"] }],
   },
   {
-    purpose: "Exclude nodes from load balancers by their label.",
+    purpose: "Notice that nodes are going away.",
+    isNeeded: ({ watches }) => watches,
+    rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["watch"] }],
+  },
+  {
+    purpose: "Exclude nodes from load balancers by their label, and delay their deletion by an annotation.",
     isNeeded: ({ writes }) => writes,
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["patch"] }],
+  },
+  {
+    purpose: "Learn when Karpenter will terminate a node.",
+    isNeeded: ({ watches }) => watches,
+    rules: [{ apiGroups: ["karpenter.sh"], resources: ["nodeclaims"], verbs: ["get"] }],
   },
 ];
 
