@@ -24,6 +24,8 @@ export interface WatchOptions<T, V> {
    */
   readonly project: (object: T) => V | undefined;
   readonly onState: (state: WatchState) => void;
+  /** How long one watch lasts. Absent: 30 s. */
+  readonly watchSeconds?: number;
   /** From 0 to 1. Absent: `Math.random`. */
   readonly random?: () => number;
 }
@@ -35,7 +37,7 @@ export interface WatchOptions<T, V> {
  */
 const WATCH_SECONDS = 30;
 /** The end that is due comes a little late on a server that is busy. */
-const SILENCE_MS = (WATCH_SECONDS + 10) * 1_000;
+const LATE_MS = 10_000;
 const BACK_OFF_MIN_MS = 500;
 const BACK_OFF_MAX_MS = 15_000;
 const RETRY_AFTER_MAX_MS = 60_000;
@@ -153,35 +155,32 @@ export class Watch<T extends KubernetesObject, V> {
   }
 
   async #watch(round: Round, signal: AbortSignal): Promise<void> {
-    const { server, clock, path, query } = this.#options;
-    const asked = { watch: true, allowWatchBookmarks: true, timeoutSeconds: WATCH_SECONDS };
+    const { server, clock, path, query, watchSeconds = WATCH_SECONDS } = this.#options;
+    const from = this.#version;
+    const asked = { watch: true, allowWatchBookmarks: true, timeoutSeconds: watchSeconds, resourceVersion: from };
     const ended = newAbort();
     const works = () => this.#works(round);
     const startedAt = clock.now();
     try {
-      await server.lines(
-        { path, query: { ...query, ...asked, resourceVersion: this.#version }, limitMs: SILENCE_MS },
-        signal,
-        {
-          onOpen: () => {
-            round.isOpen = true;
-            clock.sleep(WORKED_AFTER_MS, ended.signal).then(works, () => {});
-          },
-          onLine: (line) => {
-            this.#take(line);
-            round.lines++;
-            works();
-          },
+      await server.lines({ path, query: { ...query, ...asked }, limitMs: watchSeconds * 1_000 + LATE_MS }, signal, {
+        onOpen: () => {
+          round.isOpen = true;
+          clock.sleep(WORKED_AFTER_MS, ended.signal).then(works, () => {});
         },
-      );
+        onLine: (line) => {
+          this.#take(line, from);
+          round.lines++;
+          works();
+        },
+      });
     } finally {
       ended.abort(WOKEN);
     }
     // A server that knows the version sends at least a bookmark. This one may be from a backup.
-    if (round.lines === 0 && clock.now() - startedAt >= (WATCH_SECONDS / 2) * 1_000) this.#version = undefined;
+    if (round.lines === 0 && clock.now() - startedAt >= (watchSeconds / 2) * 1_000) this.#version = undefined;
   }
 
-  #take(line: string): void {
+  #take(line: string, from: string | undefined): void {
     const { path } = this.#options;
     // Whatever is wrong with a line, what follows it can't be trusted.
     this.#version = undefined;
@@ -189,6 +188,7 @@ export class Watch<T extends KubernetesObject, V> {
     if (type === "ERROR") throw statusError(`GET ${path} (watch)`, 500, object, undefined);
     const version = object.metadata?.resourceVersion;
     if (typeof version !== "string") throw unreadable(path, "an event has no resource version");
+    if (isOlder(version, from)) throw unreadable(path, "the API server has gone back to an earlier resource version");
     if (type === "DELETED") this.#collection.remove(keyOf(object));
     else if (type !== "BOOKMARK") this.#put(object as T);
     this.#version = version;
@@ -265,6 +265,16 @@ export function keyOf({ metadata }: KubernetesObject): string {
   const { namespace, name = "" } = metadata ?? {};
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
+
+/**
+ * Versions are decimal numbers that grow, in all of Kubernetes' own servers.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+ */
+function isOlder(version: string, than = ""): boolean {
+  return DECIMAL.test(version) && DECIMAL.test(than) && BigInt(version) < BigInt(than);
+}
+
+const DECIMAL = /^\d{1,30}$/;
 
 interface WatchEvent {
   readonly type: string;
