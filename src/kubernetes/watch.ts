@@ -31,8 +31,8 @@ export interface WatchOptions<T, V> {
 }
 
 /**
- * The server ends each watch after this long, having sent a bookmark two seconds before. So a connection that has died
- * unseen, and a resource version that the server has never had, are noticed soon. Another watch from where the last one
+ * The server ends each watch after this long, having sent a bookmark two seconds before if there was news. So a connection
+ * that has died unseen, and a resource version that the server has never had, are noticed soon. Another watch from where the last one
  * ended costs next to nothing. https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
  */
 const WATCH_SECONDS = 30;
@@ -176,8 +176,18 @@ export class Watch<T extends KubernetesObject, V> {
     } finally {
       ended.abort(WOKEN);
     }
-    // A server that knows the version sends at least a bookmark. This one may be from a backup.
-    if (round.lines === 0 && clock.now() - startedAt >= (watchSeconds / 2) * 1_000) this.#version = undefined;
+    const wasSilent = round.lines === 0 && clock.now() - startedAt >= (watchSeconds / 2) * 1_000;
+    if (wasSilent && (await this.#newestVersion(signal)) !== from) this.#version = undefined;
+  }
+
+  /**
+   * A server sends a bookmark where its version is higher than the watch's. So silence means that nothing was written, or
+   * that the server went on from a backup and waits for a version that is still to come.
+   */
+  async #newestVersion(signal: AbortSignal): Promise<string | undefined> {
+    const { server, path, query } = this.#options;
+    for await (const page of server.pages(path, signal, { ...query, limit: 1 })) return page.resourceVersion;
+    return undefined;
   }
 
   #take(line: string, from: string | undefined): void {

@@ -91,6 +91,15 @@ test("a watch that runs for an hour lists once, and watches on from the last boo
   expect(fake.connections).toBeLessThanOrEqual(3);
 });
 
+test("a watch of a cluster in which nothing is written lists once: it asks for the version alone", async () => {
+  const { clock, fake, watch, states, signal } = await watchedNodes();
+  await clock.run(watch.listed(signal));
+  await clock.advance(TEN_MINUTES_MS);
+  expect(fake.asked("list")).toHaveLength(1);
+  expect(fake.asked("watch").length).toBeLessThanOrEqual(21);
+  expect(states).toEqual([]);
+});
+
 describe("a watch finds what it has missed, and reports the trouble once, after", () => {
   test("the API server was killed and started again", async () => {
     const { clock, fake, changes, states, signal, watch } = await watchedNodes();
@@ -216,7 +225,7 @@ describe("a watch finds what it has missed, and reports the trouble once, after"
     expect(told(states)).toEqual(["failing 403 Forbidden", "recovered"]);
     expect(states[0]).toMatchObject({
       error: {
-        message: `GET ${NODES} (watch): the API server answered 403 Forbidden: ${message}. Grant the permission: 'hasta-la-vista rbac' prints the role`,
+        message: `GET ${NODES}: the API server answered 403 Forbidden: ${message}. Grant the permission: 'hasta-la-vista rbac' prints the role`,
       },
     });
   });
@@ -324,7 +333,7 @@ test("five thousand nodes are listed by pages, and a list that expires half-way 
   };
   await clock.run(watch.listed(signal));
   await clock.advance(1_000);
-  expect(pages).toBe(7 + 10);
+  expect(pages).toBe(7 + 20);
   expect(watch.size).toBe(5_000);
   expect(changes).toHaveLength(5_000);
   expect(states).toEqual([]);

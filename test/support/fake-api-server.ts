@@ -32,6 +32,8 @@ export type Intercepted = FakeAnswer | "hang" | "drop" | undefined;
 
 interface Watcher {
   readonly path: string;
+  /** The version of its last line. */
+  version: number;
   readonly response: ServerResponse;
   readonly ended: AbortController;
 }
@@ -120,10 +122,11 @@ export class FakeApiServer {
     return this.#watchers.size;
   }
 
-  /** Requests for a list or a watch of a collection. */
+  /** Requests for a list or a watch of a collection; a list of one item only asks for the version. */
   asked(kind: "list" | "watch", path = "/api/v1/nodes"): readonly FakeRequest[] {
-    return this.requests.filter(
-      ({ method, path: at, query }) => method === "GET" && at === path && query.has("watch") === (kind === "watch"),
+    const reads = this.requests.filter(({ method, path: at }) => method === "GET" && at === path);
+    return reads.filter(({ query }) =>
+      kind === "watch" ? query.has("watch") : !query.has("watch") && query.get("limit") !== "1",
     );
   }
 
@@ -268,7 +271,7 @@ export class FakeApiServer {
       response.end(`${JSON.stringify({ type: "ERROR", object: refusal(410, "Expired").body })}\n`);
       return;
     }
-    const watcher = { path, response, ended: newAbort() };
+    const watcher = { path, version: from, response, ended: newAbort() };
     // What it has never had it waits for.
     if (from <= this.#version) {
       this.#watchers.add(watcher);
@@ -286,7 +289,9 @@ export class FakeApiServer {
     try {
       await this.#clock.sleep(timeoutMs - BOOKMARK_BEFORE_END_MS, signal);
       const bookmark = { type: "BOOKMARK", object: { kind: "Node", metadata: { resourceVersion: this.version } } };
-      if (this.#watchers.has(watcher) && !this.isStopped) watcher.response.write(`${JSON.stringify(bookmark)}\n`);
+      // As the real one, which sends none if its version is not higher than the watch's.
+      const isDue = this.#watchers.has(watcher) && watcher.version < this.#version;
+      if (isDue && !this.isStopped) watcher.response.write(`${JSON.stringify(bookmark)}\n`);
       await this.#clock.sleep(BOOKMARK_BEFORE_END_MS, signal);
       if (!this.isStopped) watcher.response.end();
     } catch {
@@ -298,7 +303,11 @@ export class FakeApiServer {
     const line = `${JSON.stringify({ type, object })}\n`;
     this.#history.push({ version: this.#version, path, line });
     if (this.isStopped) return;
-    for (const watcher of this.#watchers) if (watcher.path === path) watcher.response.write(line);
+    for (const watcher of this.#watchers) {
+      if (watcher.path !== path) continue;
+      watcher.version = this.#version;
+      watcher.response.write(line);
+    }
   }
 
   #collection(path: string): Map<string, KubernetesObject> {
