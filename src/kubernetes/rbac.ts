@@ -35,9 +35,14 @@ const FEATURES: readonly ClusterFeature[] = [
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["watch"] }],
   },
   {
-    purpose: "Exclude nodes from load balancers by their label, and delay their deletion by an annotation.",
+    purpose: "Exclude nodes from load balancers by their label, and write what happens into annotations.",
     isNeeded: ({ writes }) => writes,
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["patch"] }],
+  },
+  {
+    purpose: "Report drains as Events of their nodes.",
+    isNeeded: ({ writes }) => writes,
+    rules: [{ apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create"] }],
   },
   {
     purpose: "Learn when Karpenter will terminate a node.",
