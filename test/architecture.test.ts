@@ -179,6 +179,7 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/version.ts": "a constant that the build replaces",
   "src/cli/watching.ts": "a seam: what both ways of watching get, each loaded alone",
   "src/kubernetes/connect.ts": "a seam: what is loaded when a cluster is configured, and the library with it",
+  "src/kubernetes/objects.ts": "a seam: the library's types, as JSON has them",
   "src/lambda/clock.ts": "an implementation of the seam Clock",
   "src/lambda/main.ts": "an entry point",
   "src/observe/service-log.ts": "a seam: the Lambda function logs without the library that the service logs with",

@@ -252,7 +252,7 @@ interface List<T> {
   readonly items?: readonly T[] | null;
 }
 
-export function isExpired(error: unknown): boolean {
+function isExpired(error: unknown): boolean {
   return error instanceof KubernetesError && error.isExpired;
 }
 

@@ -15,7 +15,7 @@ export type ClusterSource =
   | { readonly kind: "kubeconfig"; readonly path: string; readonly context?: string };
 
 /** How the host reads files, and what it says of those that it can't read. */
-export interface Files {
+interface Files {
   readonly read: (path: string) => Promise<string>;
   /** The problem of a file, as `there is no such file (ENOENT)`. */
   readonly problem: (error: NodeJS.ErrnoException) => string;

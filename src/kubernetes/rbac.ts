@@ -52,7 +52,7 @@ const FEATURES: readonly ClusterFeature[] = [
 ];
 
 /** The least that RBAC must allow a program which needs this, feature by feature. */
-export function clusterFeatures(needs: ClusterNeeds): readonly ClusterFeature[] {
+function clusterFeatures(needs: ClusterNeeds): readonly ClusterFeature[] {
   return FEATURES.filter(({ isNeeded }) => isNeeded(needs));
 }
 

@@ -271,7 +271,7 @@ class Round {
 }
 
 /** `namespace/name`, or the name of an object without a namespace. */
-export function keyOf({ metadata }: KubernetesObject): string {
+function keyOf({ metadata }: KubernetesObject): string {
   const { namespace, name = "" } = metadata ?? {};
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
