@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # @kubernetes/client-node ignores `tokenFile` of a kubeconfig, and sends requests without credentials.
 #
-# Expected: a user's `tokenFile` names a file with a bearer token, which is read and sent, as kubectl and client-go do
-#   (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/#AuthInfo).
+# Expected: a user's `tokenFile` names a file with a bearer token, which is read and sent, as kubectl and client-go do.
 # Observed: the library reads the key `token-file` instead, which no kubeconfig has, once, when the kubeconfig is loaded.
 #   With `tokenFile` no header `Authorization` is set, and nothing is reported. The API server answers 401, or treats
 #   the caller as `system:anonymous`.

@@ -45,6 +45,8 @@ const RETRY_AFTER_MAX_MS = 60_000;
 const WORKED_AFTER_MS = 5_000;
 /** As many lists in a row whose version is too old at once are reported. */
 const EXPIRED_MAX = 3;
+/** What is written in the last seconds of a watch comes too late for its bookmark, but not for the next one's. */
+const SILENCES_MAX = 2;
 
 /**
  * A collection of the API server, listed and watched into memory. `run` keeps it up to date, whatever happens to the
@@ -61,6 +63,8 @@ export class Watch<T extends KubernetesObject, V> {
   #isListed = false;
   /** Versions that were too old, one after the other. */
   #expired = 0;
+  /** Watches in a row that have brought nothing although something was written. */
+  #silences = 0;
   /** The last watch was accepted, and ended before it has worked. */
   #hasEnded = false;
   readonly #untilListed = new Set<() => void>();
@@ -177,17 +181,24 @@ export class Watch<T extends KubernetesObject, V> {
       ended.abort(WOKEN);
     }
     const wasSilent = round.lines === 0 && clock.now() - startedAt >= (watchSeconds / 2) * 1_000;
-    if (wasSilent && (await this.#newestVersion(signal)) !== from) this.#version = undefined;
+    if (wasSilent && (await this.#isLost(from, signal))) this.#version = undefined;
+    else if (!wasSilent) this.#silences = 0;
   }
 
   /**
-   * A server sends a bookmark where its version is higher than the watch's. So silence means that nothing was written, or
-   * that the server went on from a backup and waits for a version that is still to come.
+   * Whether a watch that has brought nothing must not go on from its version. A server sends a bookmark where its version
+   * is higher than the watch's. So silence means that nothing was written but in the last seconds, or that the server
+   * went on from a backup and waits for a version that is still to come.
    */
-  async #newestVersion(signal: AbortSignal): Promise<string | undefined> {
+  async #isLost(from: string | undefined, signal: AbortSignal): Promise<boolean> {
     const { server, path, query } = this.#options;
-    for await (const page of server.pages(path, signal, { ...query, limit: 1 })) return page.resourceVersion;
-    return undefined;
+    let newest = "";
+    for await (const { resourceVersion } of server.pages(path, signal, { ...query, limit: 1 })) {
+      newest = resourceVersion;
+      break;
+    }
+    this.#silences = newest === from ? 0 : this.#silences + 1;
+    return isOlder(newest, from) || this.#silences >= SILENCES_MAX;
   }
 
   #take(line: string, from: string | undefined): void {
