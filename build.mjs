@@ -1,5 +1,5 @@
 // Bundles the command line, the service and the Lambda function in dist/, with the licences of what they carry. The
-// command line is a small program and the chunks that its verbs load; the others are one file each.
+// command line and the service are small programs and the chunks that they load, the function is one file.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
@@ -52,39 +52,27 @@ const credentialsFromEnvironment = {
 };
 
 /**
- * Of the Kubernetes client its reader of kubeconfigs is used, without the generated API and the HTTP client of its own,
- * which would be two thirds of it.
+ * Of the Kubernetes library we use what reads a kubeconfig. Its index also loads the clients and models of every API and
+ * the means to make requests, two thirds of a megabyte that esbuild can't prove to be free of side effects. The helpers of
+ * the removed auth-providers, which are refused, load a library that evaluates expressions.
  *
  * @type {import("esbuild").Plugin}
  */
 const kubeconfigAlone = {
   name: "kubeconfig-alone",
-  setup({ onResolve, onLoad }) {
-    const unused = "unused-by-kubeconfig";
-    onResolve({ filter: /^@kubernetes\/client-node$/ }, ({ resolveDir }) => ({
-      path: "kubeconfig",
-      namespace: unused,
-      pluginData: resolveDir,
-    }));
-    onResolve({ filter: /^(node-fetch|\.\/gen\/index\.js)$/ }, ({ path, importer }) =>
-      /@kubernetes[\\/]client-node[\\/]dist[\\/](config|log)\.js$/.test(importer)
-        ? { path, namespace: unused }
-        : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: unused }, ({ path, pluginData: resolveDir }) => {
-      const dist = "@kubernetes/client-node/dist";
-      if (path === "kubeconfig") {
-        const contents = `export { KubeConfig } from "${dist}/config.js"; export { loadYaml } from "${dist}/yaml.js";`;
-        return { contents, resolveDir };
-      }
-      const refuses = (/** @type {string} */ name) =>
-        `export function ${name}() { throw new Error("${name} is not part of this program"); }`;
-      const contents =
-        path === "node-fetch"
-          ? "export const Headers = globalThis.Headers;"
-          : ["createConfiguration", "ServerConfiguration"].map(refuses).join("\n");
-      return { contents };
-    });
+  setup({ onLoad }) {
+    const replaced = /** @type {const} */ ([
+      [/@kubernetes[\\/]client-node[\\/]dist[\\/]index\.js$/, 'export { KubeConfig } from "./config.js";'],
+      [
+        /@kubernetes[\\/]client-node[\\/]dist[\\/]gen[\\/]index\.js$/,
+        "export class ServerConfiguration {} export function createConfiguration() {}",
+      ],
+      [/node_modules[\\/]node-fetch[\\/]lib[\\/]index\.m?js$/, "export const Headers = globalThis.Headers;"],
+      [/node_modules[\\/]jsonpath-plus[\\/]dist[\\/]index-node-esm\.js$/, "export function JSONPath() {}"],
+    ]);
+    for (const [filter, contents] of replaced) {
+      onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }));
+    }
   },
 };
 

@@ -61,7 +61,15 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   kubernetes: {
     imports: ["drain"],
-    packages: ["@kubernetes/client-node", "node:child_process", "node:crypto", "node:http", "node:https", "node:path"],
+    packages: [
+      "@kubernetes/client-node",
+      "js-yaml",
+      "node:child_process",
+      "node:crypto",
+      "node:http",
+      "node:https",
+      "node:path",
+    ],
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {
@@ -71,7 +79,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
-    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "app"],
+    imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "kubernetes", "app"],
     packages: ["commander", "listr2", "node:http", "node:https", "node:os", "zod"],
   },
 };
@@ -163,6 +171,7 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/main.ts": "an entry point",
   "src/cli/plan.ts": "one of the row of verbs, each loaded alone",
   "src/cli/process.ts": "a seam: where a run meets the process, which only the entry points have",
+  "src/cli/rbac.ts": "one of the row of verbs, each loaded alone",
   "src/cli/run-service.ts": "the verbs of the service's bundle, beside those of the command line's",
   "src/cli/serve.ts": "one of the row of verbs, each loaded alone",
   "src/cli/service-main.ts": "an entry point",
@@ -170,6 +179,7 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/version.ts": "a constant that the build replaces",
   "src/cli/watching.ts": "a seam: what both ways of watching get, each loaded alone",
   "src/kubernetes/connect.ts": "a seam: what is loaded when a cluster is configured, and the library with it",
+  "src/kubernetes/objects.ts": "a seam: the library's types, as JSON has them",
   "src/lambda/clock.ts": "an implementation of the seam Clock",
   "src/lambda/main.ts": "an entry point",
   "src/observe/service-log.ts": "a seam: the Lambda function logs without the library that the service logs with",

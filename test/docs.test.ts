@@ -142,6 +142,7 @@ test("the map in ARCHITECTURE names only files and folders that exist", () => {
     "src/sources",
     "src/sources/events",
     "src/provider",
+    "src/kubernetes",
     "src/ledger",
     "src/web",
     "src/observe",

@@ -9,7 +9,7 @@ import {
   type Verb,
 } from "../config/config.ts";
 import { OPTION_TEXTS } from "../config/option-texts.ts";
-import { oneOf } from "../config/values.ts";
+import { oneOf, type ValueKind } from "../config/values.ts";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { Call } from "./call.ts";
@@ -102,7 +102,11 @@ export function numberOf(
 
 /** The same for one of a few words, in either case. */
 export function wordOf<const T extends string>(flag: string, words: readonly T[]): (given: string) => T {
-  const { parse } = oneOf(words);
+  return kindOf(flag, oneOf(words));
+}
+
+/** The same for any kind of value. */
+export function kindOf<T>(flag: string, { parse }: ValueKind<T>): (given: string) => T {
   return (given) => {
     try {
       return parse(given);

@@ -9,8 +9,8 @@ import { declareWatch } from "./verbs/watch.ts";
 import { runWatch } from "./watch.ts";
 
 /**
- * The service and the agent, without the simulator and the terminal: what a container needs. Nothing is loaded late:
- * both are in one file that runs for long.
+ * The service and the agent, without the simulator and the terminal: what a container needs. Both run for
+ * long; only what few configurations need is loaded late.
  */
 export function runService(given: readonly string[], environment: Environment, streams: Streams): Promise<number> {
   const verbs = [

@@ -6,6 +6,7 @@ import { declareDrain } from "./verbs/drain.ts";
 import { declareHold } from "./verbs/hold.ts";
 import { declarePlan } from "./verbs/plan.ts";
 import { declarePolicy } from "./verbs/policy.ts";
+import { declareRbac } from "./verbs/rbac.ts";
 import { declareServe } from "./verbs/serve.ts";
 import { declareSimulate } from "./verbs/simulate.ts";
 import { declareStatus } from "./verbs/status.ts";
@@ -21,6 +22,7 @@ const VERBS: readonly Verb[] = [
   { declare: declareWatch, load: async () => (await import("./watch.ts")).runWatch },
   { declare: declareHold, load: async () => (await import("./hold.ts")).runHold },
   { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },
+  { declare: declareRbac, load: async () => (await import("./rbac.ts")).runRbac },
   { declare: declareDemo, load: async () => (await import("./demo.ts")).runDemo },
   { declare: declareSimulate, load: async () => (await import("./simulate.ts")).runSimulate },
 ];

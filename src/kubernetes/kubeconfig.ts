@@ -2,18 +2,20 @@ import { spawn } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Agent, RequestOptions } from "node:https";
 import { dirname, isAbsolute, resolve } from "node:path";
-import { type Cluster, KubeConfig, loadYaml, type User } from "@kubernetes/client-node";
+import { type Cluster, KubeConfig, type User } from "@kubernetes/client-node";
+import { load as parseYaml } from "js-yaml";
 import { printable } from "../drain/errors.ts";
 import { localError } from "./errors.ts";
 
 /** Where the cluster is, and who this program is there. */
 export type ClusterSource =
-  | { readonly kind: "in-cluster" }
+  /** `folder`: where the service account is mounted, if not at its usual place. */
+  | { readonly kind: "in-cluster"; readonly folder?: string }
   /** `context`: absent, the file's current context. */
   | { readonly kind: "kubeconfig"; readonly path: string; readonly context?: string };
 
 /** How the host reads files, and what it says of those that it can't read. */
-export interface Files {
+interface Files {
   readonly read: (path: string) => Promise<string>;
   /** The problem of a file, as `there is no such file (ENOENT)`. */
   readonly problem: (error: NodeJS.ErrnoException) => string;
@@ -27,6 +29,8 @@ export interface LoadOptions {
   readonly names: { readonly source: string; readonly context: string };
   /** The proxy on the way to a host. Absent, or undefined for a host: none. A kubeconfig's `proxy-url` wins. */
   readonly proxyFor?: (server: URL) => string | undefined;
+  /** The time that an exec plug-in has. Absent: 30 s, since it may have to ask a service for a token. */
+  readonly execTimeoutMs?: number;
 }
 
 /** What a request needs to reach the API server as its user. */
@@ -41,7 +45,8 @@ export interface Identity {
 
 /** https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
-/** A plug-in may have to ask a service for a token. */
+/** Ours for token files, and the one that kubectl still has. */
+const PROVIDERS: readonly unknown[] = ["tokenFile", "oidc"];
 const EXEC_TIMEOUT_MS = 30_000;
 
 /** A configuration that was read and checked. */
@@ -73,6 +78,10 @@ export class LoadedConfig {
       throw localError("Credentials", this.#problem(error as NodeJS.ErrnoException));
     }
     const { ca, cert, key, servername, rejectUnauthorized, auth, agent } = options;
+    if (this.#user.exec && cert === undefined && options.headers?.["Authorization" as never] === undefined) {
+      const why = new TypeError("neither a token nor a client certificate");
+      throw localError("Credentials", this.#problem(why));
+    }
     checkCertificates(this.#options.names.source, { ca, cert, key });
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value).trim();
@@ -103,7 +112,7 @@ export class LoadedConfig {
       // What a plug-in printed may be a token. What it said on stderr is for people.
       const isFormat = error instanceof SyntaxError || error instanceof TypeError;
       const why = isFormat
-        ? "it printed no ExecCredential"
+        ? "it printed no ExecCredential with a token or a client certificate"
         : printable(error.message.trim(), 300) || "it failed and said nothing";
       return `the exec plug-in '${printable(exec.command)}' of ${source} failed: ${why}. Run it by hand`;
     }
@@ -113,10 +122,12 @@ export class LoadedConfig {
 
 /** Reads the configuration. Throws `KubernetesError` with the reason `Configuration` and every word of advice. */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
-  return options.source.kind === "in-cluster" ? inCluster(options) : fromFile(options, options.source);
+  return options.source.kind === "in-cluster"
+    ? inCluster(options, options.source.folder)
+    : fromFile(options, options.source);
 }
 
-function inCluster(options: LoadOptions): LoadedConfig {
+function inCluster(options: LoadOptions, folder = SERVICE_ACCOUNT): LoadedConfig {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443" } = options.environment;
   if (host === undefined || host === "") {
     throw invalid(
@@ -124,8 +135,8 @@ function inCluster(options: LoadOptions): LoadedConfig {
     );
   }
   const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const cluster = { name: "in-cluster", server, caFile: `${SERVICE_ACCOUNT}/ca.crt`, skipTLSVerify: false };
-  const authProvider = { name: "tokenFile", config: { tokenFile: `${SERVICE_ACCOUNT}/token` } };
+  const cluster = { name: "in-cluster", server, caFile: `${folder}/ca.crt`, skipTLSVerify: false };
+  const authProvider = { name: "tokenFile", config: { tokenFile: `${folder}/token` } };
   const user = { name: "service-account", authProvider };
   return loaded("in-cluster", cluster, user, options);
 }
@@ -141,7 +152,8 @@ async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "k
   try {
     config.loadFromString(text);
   } catch (error) {
-    throw invalid(`${given}, which is not a valid kubeconfig: ${printable((error as Error).message, 200)}`);
+    const why = error instanceof TypeError ? "an entry has another shape" : printable((error as Error).message, 200);
+    throw invalid(`${given}, which is not a valid kubeconfig: ${why}`);
   }
   config.makePathsAbsolute(dirname(resolve(source.path)));
   const known = config.getContexts().map(({ name }) => name);
@@ -177,11 +189,13 @@ interface ParsedUser {
 function parse(text: string, given: string): readonly ParsedUser[] {
   let document: { readonly users?: unknown } | null | undefined;
   try {
-    document = loadYaml(text);
+    document = parseYaml(text) as typeof document;
   } catch (error) {
     const { mark } = error as { readonly mark?: { readonly line?: number } };
-    const line = mark?.line === undefined ? "" : ` in line ${mark.line + 1}`;
-    throw invalid(`${given}, which can't be used: it is not valid YAML${line}`);
+    // Of an empty file it says that there is no document.
+    if (mark?.line !== undefined) {
+      throw invalid(`${given}, which can't be used: it is not valid YAML in line ${mark.line + 1}`);
+    }
   }
   if (typeof document !== "object" || document === null || Array.isArray(document)) {
     throw invalid(`${given}, which can't be used: it is not a kubeconfig`);
@@ -220,6 +234,12 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
       `${names.source} names the server '${printable(given.server)}', which is not https: tokens would be sent in the clear`,
     );
   }
+  const provider = user.authProvider?.name;
+  if (provider !== undefined && !PROVIDERS.includes(provider)) {
+    throw invalid(
+      `${names.source} uses the auth-provider '${printable(String(provider))}', which Kubernetes 1.26 has removed: use an exec plug-in`,
+    );
+  }
   if (user.exec && typeof user.exec.command !== "string") {
     throw invalid(`${names.source} names an exec plug-in without a command: give 'command'`);
   }
@@ -242,7 +262,7 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
     contexts: [{ name, cluster: cluster.name, user: user.name }],
     currentContext: name,
   });
-  boundPlugIns(config);
+  boundPlugIns(config, options.execTimeoutMs ?? EXEC_TIMEOUT_MS);
   return new LoadedConfig(name, config, cluster, user, options);
 }
 
@@ -273,16 +293,25 @@ function execInfo(
 }
 
 /** The library waits for a plug-in for ever, and lets it read the terminal. */
-function boundPlugIns(config: KubeConfig): void {
+function boundPlugIns(config: KubeConfig, timeout: number): void {
   for (const authenticator of config["authenticators"]) {
     if (!("execFn" in authenticator)) continue;
-    authenticator.execFn = (command: string, args: readonly string[] | null, options: object) =>
-      spawn(command, args ?? [], {
+    authenticator.execFn = (command: string, args: readonly string[] | null, options: object) => {
+      const plugIn = spawn(command, args ?? [], {
         ...options,
         stdio: ["ignore", "pipe", "pipe"],
-        timeout: EXEC_TIMEOUT_MS,
+        timeout,
         killSignal: "SIGKILL",
       });
+      plugIn.once("exit", (_, signal) => {
+        if (signal !== "SIGKILL") return;
+        plugIn.emit("error", new Error(`it had not ended after ${timeout / 1_000} s`));
+        // Programs that it has started still have them open, and the library waits for their end.
+        plugIn.stdout?.destroy();
+        plugIn.stderr?.destroy();
+      });
+      return plugIn;
+    };
   }
 }
 

@@ -24,18 +24,20 @@ export interface WatchOptions<T, V> {
    */
   readonly project: (object: T) => V | undefined;
   readonly onState: (state: WatchState) => void;
+  /** How long one watch lasts. Absent: 30 s. */
+  readonly watchSeconds?: number;
   /** From 0 to 1. Absent: `Math.random`. */
   readonly random?: () => number;
 }
 
 /**
- * The server ends each watch after this long, having sent a bookmark two seconds before. So a connection that has died
- * unseen, and a resource version that the server has never had, are noticed soon. Another watch from where the last one
+ * The server ends each watch after this long, having sent a bookmark two seconds before if there was news. So a connection
+ * that has died unseen, and a resource version that the server has never had, are noticed soon. Another watch from where the last one
  * ended costs next to nothing. https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
  */
 const WATCH_SECONDS = 30;
 /** The end that is due comes a little late on a server that is busy. */
-const SILENCE_MS = (WATCH_SECONDS + 10) * 1_000;
+const LATE_MS = 10_000;
 const BACK_OFF_MIN_MS = 500;
 const BACK_OFF_MAX_MS = 15_000;
 const RETRY_AFTER_MAX_MS = 60_000;
@@ -43,6 +45,8 @@ const RETRY_AFTER_MAX_MS = 60_000;
 const WORKED_AFTER_MS = 5_000;
 /** As many lists in a row whose version is too old at once are reported. */
 const EXPIRED_MAX = 3;
+/** What is written in the last seconds of a watch comes too late for its bookmark, but not for the next one's. */
+const SILENCES_MAX = 2;
 
 /**
  * A collection of the API server, listed and watched into memory. `run` keeps it up to date, whatever happens to the
@@ -59,6 +63,10 @@ export class Watch<T extends KubernetesObject, V> {
   #isListed = false;
   /** Versions that were too old, one after the other. */
   #expired = 0;
+  /** Watches in a row that have brought nothing although something was written. */
+  #silences = 0;
+  /** The last watch was accepted, and ended before it has worked. */
+  #hasEnded = false;
   readonly #untilListed = new Set<() => void>();
 
   constructor(options: WatchOptions<T, V>) {
@@ -151,35 +159,49 @@ export class Watch<T extends KubernetesObject, V> {
   }
 
   async #watch(round: Round, signal: AbortSignal): Promise<void> {
-    const { server, clock, path, query } = this.#options;
-    const asked = { watch: true, allowWatchBookmarks: true, timeoutSeconds: WATCH_SECONDS };
+    const { server, clock, path, query, watchSeconds = WATCH_SECONDS } = this.#options;
+    const from = this.#version;
+    const asked = { watch: true, allowWatchBookmarks: true, timeoutSeconds: watchSeconds, resourceVersion: from };
     const ended = newAbort();
     const works = () => this.#works(round);
     const startedAt = clock.now();
     try {
-      await server.lines(
-        { path, query: { ...query, ...asked, resourceVersion: this.#version }, limitMs: SILENCE_MS },
-        signal,
-        {
-          onOpen: () => {
-            round.isOpen = true;
-            clock.sleep(WORKED_AFTER_MS, ended.signal).then(works, () => {});
-          },
-          onLine: (line) => {
-            this.#take(line);
-            round.lines++;
-            works();
-          },
+      await server.lines({ path, query: { ...query, ...asked }, limitMs: watchSeconds * 1_000 + LATE_MS }, signal, {
+        onOpen: () => {
+          round.isOpen = true;
+          clock.sleep(WORKED_AFTER_MS, ended.signal).then(works, () => {});
         },
-      );
+        onLine: (line) => {
+          this.#take(line, from);
+          round.lines++;
+          works();
+        },
+      });
     } finally {
       ended.abort(WOKEN);
     }
-    // A server that knows the version sends at least a bookmark. This one may be from a backup.
-    if (round.lines === 0 && clock.now() - startedAt >= (WATCH_SECONDS / 2) * 1_000) this.#version = undefined;
+    const wasSilent = round.lines === 0 && clock.now() - startedAt >= (watchSeconds / 2) * 1_000;
+    if (wasSilent && (await this.#isLost(from, signal))) this.#version = undefined;
+    else if (!wasSilent) this.#silences = 0;
   }
 
-  #take(line: string): void {
+  /**
+   * Whether a watch that has brought nothing must not go on from its version. A server sends a bookmark where its version
+   * is higher than the watch's. So silence means that nothing was written but in the last seconds, or that the server
+   * went on from a backup and waits for a version that is still to come.
+   */
+  async #isLost(from: string | undefined, signal: AbortSignal): Promise<boolean> {
+    const { server, path, query } = this.#options;
+    let newest = "";
+    for await (const { resourceVersion } of server.pages(path, signal, { ...query, limit: 1 })) {
+      newest = resourceVersion;
+      break;
+    }
+    this.#silences = newest === from ? 0 : this.#silences + 1;
+    return isOlder(newest, from) || this.#silences >= SILENCES_MAX;
+  }
+
+  #take(line: string, from: string | undefined): void {
     const { path } = this.#options;
     // Whatever is wrong with a line, what follows it can't be trusted.
     this.#version = undefined;
@@ -187,6 +209,7 @@ export class Watch<T extends KubernetesObject, V> {
     if (type === "ERROR") throw statusError(`GET ${path} (watch)`, 500, object, undefined);
     const version = object.metadata?.resourceVersion;
     if (typeof version !== "string") throw unreadable(path, "an event has no resource version");
+    if (isOlder(version, from)) throw unreadable(path, "the API server has gone back to an earlier resource version");
     if (type === "DELETED") this.#collection.remove(keyOf(object));
     else if (type !== "BOOKMARK") this.#put(object as T);
     this.#version = version;
@@ -208,6 +231,7 @@ export class Watch<T extends KubernetesObject, V> {
 
   #works(round: Round): void {
     round.hasWorked = true;
+    this.#hasEnded = false;
     this.#backOffMs = BACK_OFF_MIN_MS;
     const failing = this.#failing;
     if (failing === undefined) return;
@@ -222,9 +246,9 @@ export class Watch<T extends KubernetesObject, V> {
     if (isSilent || error.isExpired || error.status === 400) this.#version = undefined;
     this.#expired = error.isExpired ? this.#expired + 1 : 0;
     // A version that is too old is no fault, and a connection may end: the next attempt decides.
-    const isOrdinary =
-      (error.isExpired && this.#expired < EXPIRED_MAX) ||
-      (round.hasWorked && (error.reason === "Unreachable" || (error.reason === "Timeout" && !isSilent)));
+    const isEnd = round.isOpen && (error.reason === "Unreachable" || error.reason === "Timeout") && !isSilent;
+    const isOrdinary = error.isExpired ? this.#expired < EXPIRED_MAX : isEnd && !this.#hasEnded;
+    this.#hasEnded = isEnd;
     if (!isOrdinary) this.#report(error);
     return error;
   }
@@ -258,10 +282,20 @@ class Round {
 }
 
 /** `namespace/name`, or the name of an object without a namespace. */
-export function keyOf({ metadata }: KubernetesObject): string {
+function keyOf({ metadata }: KubernetesObject): string {
   const { namespace, name = "" } = metadata ?? {};
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
+
+/**
+ * Versions are decimal numbers that grow, in all of Kubernetes' own servers.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+ */
+function isOlder(version: string, than = ""): boolean {
+  return DECIMAL.test(version) && DECIMAL.test(than) && BigInt(version) < BigInt(than);
+}
+
+const DECIMAL = /^\d{1,30}$/;
 
 interface WatchEvent {
   readonly type: string;

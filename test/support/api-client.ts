@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { fileProblem, readTextFile } from "../../src/config/files.ts";
+import { fileProblem } from "../../src/config/files.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
 import { type ConnectOptions, connect } from "../../src/kubernetes/connect.ts";
@@ -42,7 +42,8 @@ export async function connectBy(path: string, clock: Clock, more: Partial<Connec
     source: { kind: "kubeconfig", path },
     environment: {},
     names: { source: "KUBERNETES", context: "KUBERNETES_CONTEXT" },
-    files: { read: (file) => readTextFile(file, 1_000_000), problem: fileProblem },
+    // In one turn of the event loop, so that virtual time can't pass meanwhile.
+    files: { read: async (file) => readFileSync(file, "utf8"), problem: fileProblem },
     ...more,
   });
   onTestFinished(() => server.close());

@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
-import { Authority } from "./certificates.ts";
+import { Authority, type Certificate } from "./certificates.ts";
 import { applied, type Owners } from "./server-side-apply.ts";
 
 export interface FakeRequest {
@@ -14,6 +15,8 @@ export interface FakeRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage["headers"];
+  /** The name in the client's certificate; empty without one. */
+  readonly client: string;
   readonly body: unknown;
 }
 
@@ -29,6 +32,8 @@ export type Intercepted = FakeAnswer | "hang" | "drop" | undefined;
 
 interface Watcher {
   readonly path: string;
+  /** The version of its last line. */
+  version: number;
   readonly response: ServerResponse;
   readonly ended: AbortController;
 }
@@ -73,7 +78,13 @@ export class FakeApiServer {
   private constructor(clock: Clock) {
     this.#clock = clock;
     authority ??= new Authority();
-    this.#server = createServer(authority.sign("kube-apiserver"), (request, response) => {
+    const identity = {
+      ...authority.sign("kube-apiserver"),
+      ca: authority.cert,
+      requestCert: true,
+      rejectUnauthorized: false,
+    };
+    this.#server = createServer(identity, (request, response) => {
       void this.#answer(request, response);
     });
     this.#server.on("connection", (socket) => {
@@ -94,6 +105,11 @@ export class FakeApiServer {
     return authority?.cert ?? "";
   }
 
+  /** A client certificate that this server knows. */
+  certificate(name: string): Certificate {
+    return (authority ?? new Authority()).sign(name);
+  }
+
   get url(): string {
     return `https://127.0.0.1:${this.#port}`;
   }
@@ -106,10 +122,11 @@ export class FakeApiServer {
     return this.#watchers.size;
   }
 
-  /** Requests for a list or a watch of a collection. */
+  /** Requests for a list or a watch of a collection; a list of one item only asks for the version. */
   asked(kind: "list" | "watch", path = "/api/v1/nodes"): readonly FakeRequest[] {
-    return this.requests.filter(
-      ({ method, path: at, query }) => method === "GET" && at === path && query.has("watch") === (kind === "watch"),
+    const reads = this.requests.filter(({ method, path: at }) => method === "GET" && at === path);
+    return reads.filter(({ query }) =>
+      kind === "watch" ? query.has("watch") : !query.has("watch") && query.get("limit") !== "1",
     );
   }
 
@@ -167,6 +184,17 @@ export class FakeApiServer {
     }
   }
 
+  /** The connections of all watches are dead, and neither end has noticed. */
+  loseWatches(): void {
+    for (const { ended } of this.#watchers) ended.abort();
+    this.#watchers.clear();
+  }
+
+  /** Ends the connections of all watches, as a proxy that restarts does. */
+  dropWatches(): void {
+    for (const { response } of this.#watchers) response.destroy();
+  }
+
   /** As `kill -9` does. */
   kill(): void {
     for (const { ended } of this.#watchers) ended.abort();
@@ -187,7 +215,8 @@ export class FakeApiServer {
     for await (const chunk of request) text += chunk;
     const { method = "", headers } = request;
     const body: unknown = text === "" ? undefined : JSON.parse(text);
-    const asked = { method, path: pathname, query, headers, body };
+    const client = String((request.socket as TLSSocket).getPeerCertificate?.()?.subject?.CN ?? "");
+    const asked = { method, path: pathname, query, headers, client, body };
     this.requests.push(asked);
     if (this.isStopped) return;
     const intercepted = this.intercept(asked);
@@ -197,7 +226,8 @@ export class FakeApiServer {
       return;
     }
     if (intercepted !== undefined) return send(response, intercepted);
-    if (headers.authorization !== `Bearer ${this.token}`) return send(response, refusal(401, "Unauthorized"));
+    const isKnown = client !== "" || headers.authorization === `Bearer ${this.token}`;
+    if (!isKnown) return send(response, refusal(401, "Unauthorized"));
     if (query.has("watch")) return this.#watch(asked, response);
     send(response, this.#stored(asked));
   }
@@ -241,7 +271,7 @@ export class FakeApiServer {
       response.end(`${JSON.stringify({ type: "ERROR", object: refusal(410, "Expired").body })}\n`);
       return;
     }
-    const watcher = { path, response, ended: newAbort() };
+    const watcher = { path, version: from, response, ended: newAbort() };
     // What it has never had it waits for.
     if (from <= this.#version) {
       this.#watchers.add(watcher);
@@ -259,7 +289,9 @@ export class FakeApiServer {
     try {
       await this.#clock.sleep(timeoutMs - BOOKMARK_BEFORE_END_MS, signal);
       const bookmark = { type: "BOOKMARK", object: { kind: "Node", metadata: { resourceVersion: this.version } } };
-      if (this.#watchers.has(watcher) && !this.isStopped) watcher.response.write(`${JSON.stringify(bookmark)}\n`);
+      // As the real one, which sends none if its version is not higher than the watch's.
+      const isDue = this.#watchers.has(watcher) && watcher.version < this.#version;
+      if (isDue && !this.isStopped) watcher.response.write(`${JSON.stringify(bookmark)}\n`);
       await this.#clock.sleep(BOOKMARK_BEFORE_END_MS, signal);
       if (!this.isStopped) watcher.response.end();
     } catch {
@@ -271,7 +303,11 @@ export class FakeApiServer {
     const line = `${JSON.stringify({ type, object })}\n`;
     this.#history.push({ version: this.#version, path, line });
     if (this.isStopped) return;
-    for (const watcher of this.#watchers) if (watcher.path === path) watcher.response.write(line);
+    for (const watcher of this.#watchers) {
+      if (watcher.path !== path) continue;
+      watcher.version = this.#version;
+      watcher.response.write(line);
+    }
   }
 
   #collection(path: string): Map<string, KubernetesObject> {

@@ -54,6 +54,16 @@ const DOORS: Readonly<Record<string, Door>> = {
     bytesMax: 1_048_576,
     run: (path) => runHere(["--tls-key-file", path], TLS, { program: "service" }),
   },
+  KUBERNETES: {
+    prefix: (path) => `KUBERNETES is '${path}', which can't be used: `,
+    bytesMax: 4_194_304,
+    run: (path) => runHere([], { ...TLS, UNDO: "true", KUBERNETES: path }, { program: "service" }),
+  },
+  "--kubernetes": {
+    prefix: (path) => `--kubernetes is '${path}', which can't be used: `,
+    bytesMax: 4_194_304,
+    run: (path) => runHere(["--kubernetes", path, "--undo"], TLS, { program: "service" }),
+  },
   TLS_CLIENT_CA_FILE: {
     prefix: (path) => `TLS_CLIENT_CA_FILE is '${path}', which can't be used: `,
     bytesMax: 1_048_576,

@@ -236,6 +236,25 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       /the region eu-west-1 is in the partition aws, not in aws-cn: leave one out/,
     ),
   ],
+  rbac: [
+    row("an argument", ["rbac", ID], 2, /too many arguments for rbac: 1 instead of 0/),
+    row(
+      "a verb that needs none",
+      ["rbac", "--for", "lambda"],
+      2,
+      /--for is 'lambda': give one of serve, drain, plan\n/,
+    ),
+    row(
+      "a name that can't be one",
+      ["rbac", "--name", "A b"],
+      2,
+      /--name is 'A b': give at most 63 lower-case letters/,
+    ),
+    row("a name of two lines", ["rbac", "--name", "a\nb"], 2, /--name is 'a\?b': give at most 63 lower-case letters/),
+    row("no namespace", ["rbac", "--namespace", ""], 2, /--namespace is '': give at most 63 lower-case letters/),
+    row("a long namespace", ["rbac", "--namespace", "x".repeat(64)], 2, /: give at most 63 lower-case letters/),
+    row("a flag of another verb", ["rbac", "--partition", "aws"], 2, /unknown option '--partition'/),
+  ],
   demo: [row("an argument", ["demo", "twice"], 2, /too many arguments for demo: 1 instead of 0/)],
   simulate: [
     row("an argument", ["simulate", "demo.yaml"], 2, /too many arguments for simulate: 1 instead of 0/),
@@ -327,6 +346,7 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   cancel: ["cancel", "--undo", "--json", "--from", "/nonexistent/drain.json"],
   watch: ["watch", "--metadata-interval", "0"],
   policy: ["policy", "--for", "plan"],
+  rbac: ["rbac", "--for", "plan"],
   // The demo itself is run in test/demo.
   demo: ["demo", "--help"],
   simulate: ["simulate", "--scenario", "/nonexistent/region.yaml"],
@@ -341,7 +361,7 @@ test.each(Object.entries(BUNDLED))(
   async (verb, args) => {
     const bundled = await runCli(args);
     expect(bundled).toEqual(await runHere(args));
-    expect(bundled.code).toBe(["policy", "demo"].includes(verb) ? 0 : 2);
+    expect(bundled.code).toBe(["policy", "rbac", "demo"].includes(verb) ? 0 : 2);
     expect(bundled.stdout + bundled.stderr).not.toBe("");
   },
 );

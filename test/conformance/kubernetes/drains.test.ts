@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXCLUDE_LABEL } from "../../../src/drain/cluster.ts";
+import { clusterRules } from "../../../src/kubernetes/rbac.ts";
 import type { Instance } from "../../../src/simulator/world/instance.ts";
 import { serveHere } from "../../support/run-here.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
@@ -10,10 +11,8 @@ import { describeOnKubernetes } from "../support/on-kubernetes.ts";
 
 const SECRET = "a-secret-of-the-cluster";
 const KARPENTER = { key: "karpenter.sh/disrupted", effect: "NoSchedule" };
-const RULES = [
-  { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch", "patch"] },
-  { apiGroups: ["karpenter.sh"], resources: ["nodeclaims"], verbs: ["get"] },
-];
+/** What `rbac` prints for the service. */
+const RULES = clusterRules({ writes: true, watches: true });
 
 describeOnKubernetes(
   "the service, beside cloud-provider-aws's controller",

@@ -45,7 +45,7 @@ export class KubernetesApi {
 
   /** Whatever the status is. */
   async call(method: string, path: string, body?: unknown, contentType = "application/json"): Promise<ApiAnswer> {
-    const response = await this.#send(method, path, body, contentType);
+    const response = await this.#send(method, path, { body, contentType });
     const answer = await text(response);
     const isJson = response.headers["content-type"]?.startsWith("application/json") === true;
     return { status: response.statusCode ?? 0, headers: response.headers, body: isJson ? JSON.parse(answer) : answer };
@@ -73,9 +73,15 @@ export class KubernetesApi {
     await this.patch(`${path}?fieldManager=test&force=true`, whole, "apply-patch+yaml");
   }
 
-  /** The events of a list from now on, or from what `path` asks for, until the connection ends or the caller leaves. */
-  async *watch<T extends KubernetesObject = KubernetesObject>(path: string): AsyncGenerator<WatchEvent<T>> {
-    const response = await this.#send("GET", `${path}${path.includes("?") ? "&" : "?"}watch=true`);
+  /**
+   * The events of a list from now on, or from what `path` asks for, until the connection ends, the caller leaves, or
+   * `signal` aborts, which is thrown.
+   */
+  async *watch<T extends KubernetesObject = KubernetesObject>(
+    path: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<WatchEvent<T>> {
+    const response = await this.#send("GET", `${path}${path.includes("?") ? "&" : "?"}watch=true`, { signal });
     if (response.statusCode !== 200) throw new Error(`GET ${path}: ${response.statusCode}: ${await text(response)}`);
     try {
       for await (const line of createInterface(response)) yield JSON.parse(line);
@@ -94,9 +100,14 @@ export class KubernetesApi {
     return answer.body as T;
   }
 
-  async #send(method: string, path: string, body?: unknown, contentType = "application/json") {
+  async #send(
+    method: string,
+    path: string,
+    { body, contentType = "application/json", signal }: SendOptions,
+  ): Promise<IncomingMessage> {
     const sent = request(this.#url + path, {
       method,
+      signal,
       agent: this.#agent,
       ca: this.#ca,
       headers: { authorization: `Bearer ${this.#token}`, "content-type": contentType },
@@ -105,4 +116,10 @@ export class KubernetesApi {
     const [response] = await once(sent, "response");
     return response as IncomingMessage;
   }
+}
+
+interface SendOptions {
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal | undefined;
 }

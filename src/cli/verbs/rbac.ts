@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+import { matching } from "../../config/values.ts";
+import { addOptions, kindOf, wordOf } from "../options.ts";
+
+/** The verbs that may call a Kubernetes API server. */
+export const CLUSTER_PURPOSES = ["serve", "drain", "plan"] as const;
+const readPurpose = wordOf("--for", CLUSTER_PURPOSES);
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+const NAME = matching(/^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "at most 63 lower-case letters, digits and -");
+
+export function declareRbac(program: Command): Command {
+  const command = program
+    .command("rbac")
+    .summary("print the Kubernetes role that the program needs")
+    .description(
+      "Prints the minimal ClusterRole for the given configuration and its ClusterRoleBinding, as YAML for `kubectl apply --filename -`. Does not call Kubernetes.",
+    );
+  command
+    .option("--for <verb>", `use of the role: ${CLUSTER_PURPOSES.join(", ")}; plan only reads`, readPurpose, "serve")
+    .option(
+      "--name <name>",
+      "name of the role, of its binding and of the service account",
+      kindOf("--name", NAME),
+      "hasta-la-vista",
+    )
+    .option("--namespace <name>", "namespace of the service account", kindOf("--namespace", NAME), "kube-system")
+    .option("--service-account", "print the ServiceAccount too");
+  return addOptions(command, "rbac").addHelpText(
+    "after",
+    [
+      "",
+      "Without --service-account the binding names a ServiceAccount that exists, such",
+      "as that of deploy/kubernetes/hasta-la-vista.yaml. Applying another one of the",
+      "same name would remove its annotation for the IAM role.",
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,101 @@
+/** What a role is for. */
+export interface ClusterNeeds {
+  /** Whether nodes are drained: `plan` only reads. */
+  readonly writes: boolean;
+  /** Whether departures of nodes are noticed: the service does, commands are told. */
+  readonly watches: boolean;
+}
+
+/** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
+export interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface ClusterFeature {
+  /** What the rules are for, as a comment of the printed role. */
+  readonly purpose: string;
+  readonly isNeeded: (needs: ClusterNeeds) => boolean;
+  readonly rules: readonly PolicyRule[];
+}
+
+const CORE = [""];
+
+/** Whatever calls the API server for another purpose adds it here. The tests run under exactly these rules. */
+const FEATURES: readonly ClusterFeature[] = [
+  {
+    purpose: "Find nodes by their names.",
+    isNeeded: () => true,
+    rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["get", "list"] }],
+  },
+  {
+    purpose: "Notice that nodes are going away.",
+    isNeeded: ({ watches }) => watches,
+    rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["watch"] }],
+  },
+  {
+    purpose: "Exclude nodes from load balancers by their label, and write what happens into annotations.",
+    isNeeded: ({ writes }) => writes,
+    rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["patch"] }],
+  },
+  {
+    purpose: "Report drains as Events of their nodes.",
+    isNeeded: ({ writes }) => writes,
+    rules: [{ apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create"] }],
+  },
+  {
+    purpose: "Learn when Karpenter will terminate a node.",
+    isNeeded: ({ watches }) => watches,
+    rules: [{ apiGroups: ["karpenter.sh"], resources: ["nodeclaims"], verbs: ["get"] }],
+  },
+];
+
+/** The least that RBAC must allow a program which needs this, feature by feature. */
+function clusterFeatures(needs: ClusterNeeds): readonly ClusterFeature[] {
+  return FEATURES.filter(({ isNeeded }) => isNeeded(needs));
+}
+
+/** The same rules in one list. */
+export function clusterRules(needs: ClusterNeeds): readonly PolicyRule[] {
+  return clusterFeatures(needs).flatMap(({ rules }) => rules);
+}
+
+export interface RoleText {
+  readonly needs: ClusterNeeds;
+  /** Of the role, its binding and the service account. */
+  readonly name: string;
+  /** Of the service account. */
+  readonly namespace: string;
+  readonly printsServiceAccount: boolean;
+}
+
+/** The role and its binding as YAML for `kubectl apply`. Names must be valid in Kubernetes. */
+export function roleText({ needs, name, namespace, printsServiceAccount }: RoleText): string {
+  const account = ["apiVersion: v1", "kind: ServiceAccount", `metadata: { name: ${name}, namespace: ${namespace} }`];
+  const role = [
+    "apiVersion: rbac.authorization.k8s.io/v1",
+    "kind: ClusterRole",
+    `metadata: { name: ${name} }`,
+    "rules:",
+    ...clusterFeatures(needs).flatMap(({ purpose, rules }) => [`  # ${purpose}`, ...rules.map(ruleText)]),
+  ];
+  const binding = [
+    "apiVersion: rbac.authorization.k8s.io/v1",
+    "kind: ClusterRoleBinding",
+    `metadata: { name: ${name} }`,
+    `roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${name} }`,
+    "subjects:",
+    `  - { kind: ServiceAccount, name: ${name}, namespace: ${namespace} }`,
+  ];
+  const documents = [...(printsServiceAccount ? [account] : []), role, binding];
+  return documents.map((lines) => `${lines.join("\n")}\n`).join("---\n");
+}
+
+/** JSON's lists are YAML's. */
+function ruleText({ apiGroups, resources, verbs }: PolicyRule): string {
+  const [groups, names, actions] = [apiGroups, resources, verbs].map((list) =>
+    JSON.stringify(list).replaceAll(",", ", "),
+  );
+  return `  - { apiGroups: ${groups}, resources: ${names}, verbs: ${actions} }`;
+}

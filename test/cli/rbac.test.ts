@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { runHere } from "../support/run-here.ts";
+
+interface Document {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules?: readonly {
+    readonly apiGroups: unknown;
+    readonly resources: unknown;
+    readonly verbs: readonly string[];
+  }[];
+  readonly roleRef?: object;
+  readonly subjects?: readonly object[];
+}
+
+async function printed(...args: readonly string[]): Promise<readonly Document[]> {
+  const { code, stdout, stderr } = await runHere(["rbac", ...args]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return parseAllDocuments(stdout).map((document) => {
+    expect(document.errors).toEqual([]);
+    return document.toJS();
+  });
+}
+
+const verbsOf = ([role]: readonly Document[]) => role?.rules?.flatMap(({ verbs }) => verbs);
+
+describe("hasta-la-vista rbac", () => {
+  test("prints a role and its binding to the service account of the manifest", async () => {
+    const documents = await printed();
+    expect(documents.map(({ kind, metadata }) => [kind, metadata])).toEqual([
+      ["ClusterRole", { name: "hasta-la-vista" }],
+      ["ClusterRoleBinding", { name: "hasta-la-vista" }],
+    ]);
+    expect(documents[1]).toMatchObject({
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "hasta-la-vista" },
+      subjects: [{ kind: "ServiceAccount", name: "hasta-la-vista", namespace: "kube-system" }],
+    });
+  });
+
+  test("lets plan only read, and drain watch nothing", async () => {
+    expect(verbsOf(await printed("--for", "plan"))).toEqual(["get", "list"]);
+    expect(verbsOf(await printed("--for", "drain"))).toEqual(["get", "list", "patch", "create"]);
+    expect(verbsOf(await printed())).toEqual(["get", "list", "watch", "patch", "create", "get"]);
+  });
+
+  test("allows nothing by a wildcard, and no secrets", async () => {
+    const text = JSON.stringify(await printed());
+    expect(text).not.toContain("*");
+    expect(text).not.toContain("secrets");
+  });
+
+  test("takes other names, and prints the service account where it is asked to", async () => {
+    const [account, role, binding] = await printed("--service-account", "--name", "drainer", "--namespace", "tools");
+    expect(account).toMatchObject({ kind: "ServiceAccount", metadata: { name: "drainer", namespace: "tools" } });
+    expect(role?.metadata.name).toBe("drainer");
+    expect(binding?.subjects).toEqual([{ kind: "ServiceAccount", name: "drainer", namespace: "tools" }]);
+  });
+});

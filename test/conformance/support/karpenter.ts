@@ -1,0 +1,124 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect } from "vitest";
+import { parseAllDocuments } from "yaml";
+import type { KubernetesObject } from "./kubernetes-api.ts";
+import type { KubernetesCluster } from "./kubernetes-cluster.ts";
+import type { NodeObject } from "./kubernetes-nodes.ts";
+import { filesOf, RunningKubernetesProgram } from "./kubernetes-programs.ts";
+
+const NODE_CLASSES = "/apis/karpenter.kwok.sh/v1alpha1/kwoknodeclasses";
+const NODE_CLAIMS = "/apis/karpenter.sh/v1/nodeclaims";
+const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/**
+ * kwok in place of kubelets: nodes become ready, pods that are bound to them run, and leave when they are deleted, after
+ * the time in their annotation `pod-delete.stage.kwok.x-k8s.io/delay`, as with a preStop. Only of nodes with the
+ * annotation `kwok.x-k8s.io/node=fake`, which Karpenter's kwok provider gives to those that it makes. The caller ends it.
+ */
+export async function startKwok(cluster: KubernetesCluster): Promise<RunningKubernetesProgram> {
+  const stages = filesIn(filesOf("kwok")).join("\n---\n");
+  const program = new RunningKubernetesProgram("kwok", [
+    `--kubeconfig=${cluster.kubeconfig}`,
+    `--config=${cluster.writeFile("kwok.yaml", stages)}`,
+    "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+    "--node-lease-duration-seconds=0",
+  ]);
+  await program.line(/watch nodes|Starting|started/i);
+  return program;
+}
+
+/** Karpenter with the provider that makes nodes for kwok. */
+export class Karpenter {
+  readonly #cluster: KubernetesCluster;
+  readonly #program: RunningKubernetesProgram;
+  readonly #kwok: RunningKubernetesProgram;
+
+  private constructor(cluster: KubernetesCluster, program: RunningKubernetesProgram, kwok: RunningKubernetesProgram) {
+    this.#cluster = cluster;
+    this.#program = program;
+    this.#kwok = kwok;
+  }
+
+  /** Resolves when both run. Their kinds of objects are in the cluster then, and a node class `default`. */
+  static async start(cluster: KubernetesCluster): Promise<Karpenter> {
+    await addKinds(cluster);
+    await cluster.api.apply(`${NODE_CLASSES}/default`, {
+      apiVersion: "karpenter.kwok.sh/v1alpha1",
+      kind: "KWOKNodeClass",
+    });
+    const kwok = await startKwok(cluster);
+    const program = new RunningKubernetesProgram("karpenter", [], {
+      KUBECONFIG: cluster.kubeconfig,
+      DISABLE_LEADER_ELECTION: "true",
+      // Any free ones: it binds them on all addresses, whatever it is told.
+      METRICS_PORT: "0",
+      HEALTH_PROBE_PORT: "0",
+    });
+    await program.line(/Starting workers.*nodeclaim\.lifecycle/);
+    return new Karpenter(cluster, program, kwok);
+  }
+
+  get log(): string {
+    return this.#program.output;
+  }
+
+  /** Asks for a machine, and resolves with its node once Karpenter takes it for initialized. */
+  async addNode(claim: string, spec: Readonly<Record<string, unknown>> = {}): Promise<NodeObject> {
+    const { api } = this.#cluster;
+    await api.post(NODE_CLAIMS, {
+      apiVersion: "karpenter.sh/v1",
+      kind: "NodeClaim",
+      metadata: { name: claim },
+      spec: {
+        nodeClassRef: { group: "karpenter.kwok.sh", kind: "KWOKNodeClass", name: "default" },
+        requirements: [
+          { key: "node.kubernetes.io/instance-type", operator: "In", values: ["c-2x-amd64-linux"] },
+          { key: "karpenter.sh/capacity-type", operator: "In", values: ["on-demand"] },
+        ],
+        resources: { requests: { cpu: "1", pods: "10" } },
+        ...spec,
+      },
+    });
+    const initialized = async () => {
+      const { status } = await api.get<NodeClaim>(`${NODE_CLAIMS}/${claim}`);
+      const isSo = status?.conditions?.some((one) => one.type === "Initialized" && one.status === "True") === true;
+      return isSo ? status?.nodeName : undefined;
+    };
+    await expect.poll(initialized, { message: this.log }).toBeDefined();
+    return await api.get<NodeObject>(`/api/v1/nodes/${await initialized()}`);
+  }
+
+  /** Asks Karpenter to take the machine away, as its consolidation does. Resolves at once. */
+  async deleteNode(claim: string): Promise<void> {
+    await this.#cluster.api.delete(`${NODE_CLAIMS}/${claim}`);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#program.kill(), this.#kwok.kill()]);
+  }
+}
+
+interface NodeClaim extends KubernetesObject {
+  readonly status?: {
+    readonly nodeName?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+async function addKinds({ api }: KubernetesCluster): Promise<void> {
+  const kinds = filesIn(filesOf("karpenter")).flatMap((text) => parseAllDocuments(text).map((one) => one.toJS()));
+  for (const kind of kinds)
+    await api.patch(`${CRDS}/${kind.metadata.name}?fieldManager=test`, kind, "apply-patch+yaml");
+  const established = async () => {
+    const all = await Promise.all(kinds.map(({ metadata }) => api.get<NodeClaim>(`${CRDS}/${metadata.name}`)));
+    return all.every(({ status }) =>
+      status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
+    );
+  };
+  await expect.poll(established).toBe(true);
+}
+
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder).map((name) => readFileSync(path.join(folder, name), "utf8"));
+}

@@ -1,0 +1,273 @@
+import { describe, expect, test } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
+import { type ApiServer, segment } from "../../src/kubernetes/api-server.ts";
+import { KubernetesError } from "../../src/kubernetes/errors.ts";
+import type { Node } from "../../src/kubernetes/objects.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
+import { clientOf } from "../support/api-client.ts";
+import { FakeApiServer, refusal, TOKEN } from "../support/fake-api-server.ts";
+import { never } from "../support/simulated-region.ts";
+
+const NODES = "/api/v1/nodes";
+const NODE = `${NODES}/node-1`;
+
+async function scene(clock = new VirtualClock()) {
+  const fake = await FakeApiServer.start(clock);
+  fake.put(NODES, { metadata: { name: "node-1" } });
+  return { clock, fake, server: await clientOf(fake, clock) };
+}
+
+/** Of the event loop, in which twenty connections are made and no time may pass. */
+const busy = () => new VirtualClock(undefined, 150);
+
+const failure = (work: Promise<unknown>): Promise<KubernetesError> =>
+  work.then(
+    () => expect.unreachable("it succeeded"),
+    (error) => {
+      expect(error).toBeInstanceOf(KubernetesError);
+      return error;
+    },
+  );
+
+test("requests one after the other share a connection", async () => {
+  const { fake, server } = await scene();
+  for (let at = 0; at < 5; at++) await server.get(NODE, never);
+  expect(fake.connections).toBe(1);
+});
+
+test("an apply names its field manager, and does not force unless it is asked to", async () => {
+  const { fake, server } = await scene();
+  const labels = { "node.kubernetes.io/exclude-from-external-load-balancers": "true" };
+  const object = { apiVersion: "v1", kind: "Node", metadata: { name: "node-1", labels } };
+  const applied = await server.apply<Node>(NODE, object, { fieldManager: "hasta-la-vista" }, never);
+  expect(applied.metadata?.labels).toEqual(labels);
+  await server.apply(NODE, object, { fieldManager: "hasta-la-vista", force: true }, never);
+  expect(
+    fake.requests.map(({ method, headers, query, body }) => [method, headers["content-type"], `${query}`, body]),
+  ).toEqual([
+    ["PATCH", "application/apply-patch+yaml", "fieldManager=hasta-la-vista&force=false", object],
+    ["PATCH", "application/apply-patch+yaml", "fieldManager=hasta-la-vista&force=true", object],
+  ]);
+});
+
+test("a merge patch removes fields by null, and objects are created and deleted", async () => {
+  const { fake, server } = await scene();
+  await server.mergePatch(NODE, { metadata: { annotations: { a: "1", b: "2" } } }, never);
+  const patched = await server.mergePatch<Node>(NODE, { metadata: { annotations: { a: null } } }, never);
+  expect(patched.metadata?.annotations).toEqual({ b: "2" });
+  expect(fake.requests[0]?.headers["content-type"]).toBe("application/merge-patch+json");
+  await server.create("/api/v1/namespaces/default/events", { metadata: { name: "event-1" } }, never);
+  await server.delete(NODE, never);
+  expect(await failure(server.get(NODE, never))).toMatchObject({ status: 404, reason: "NotFound" });
+});
+
+test("a name is one segment of a path, whatever characters it has", () => {
+  expect(segment("../a?b#c/d")).toBe("..%2Fa%3Fb%23c%2Fd");
+});
+
+describe("a refusal is an error that has", () => {
+  test("status, reason, message and causes of the Status object", async () => {
+    const { fake, server } = await scene();
+    const causes = [{ reason: "DisruptionBudget", message: "The disruption budget web needs 3 healthy pods" }];
+    fake.intercept = () => refusal(429, "TooManyRequests", "Cannot evict pod", { causes });
+    const error = await failure(server.create(`${NODE}/eviction`, {}, never));
+    expect(error).toMatchObject({
+      status: 429,
+      reason: "TooManyRequests",
+      causes,
+      retryAfterMs: undefined,
+      isPassing: true,
+    });
+    expect(error.message).toBe(
+      "POST /api/v1/nodes/node-1/eviction: the API server answered 429 TooManyRequests: Cannot evict pod",
+    );
+  });
+
+  test.each([
+    ["a header", { ...refusal(429, "TooManyRequests"), headers: { "retry-after": "10" } }, 10_000],
+    ["the details", refusal(429, "TooManyRequests", "later", { retryAfterSeconds: 7 }), 7_000],
+    [
+      "a header that is a date",
+      { ...refusal(429, "TooManyRequests"), headers: { "retry-after": "Mon, 30 Nov 2026" } },
+      undefined,
+    ],
+    ["a header of years", { ...refusal(503, ""), headers: { "retry-after": "99999999" } }, 600_000],
+    ["details below zero", refusal(503, "", "", { retryAfterSeconds: -1 }), undefined],
+  ])("the wait that the server asks for by %s", async (_, answer, retryAfterMs) => {
+    const { fake, server } = await scene();
+    fake.intercept = () => answer;
+    expect(await failure(server.get(NODE, never))).toMatchObject({ retryAfterMs });
+  });
+
+  test.each([
+    ["HTML", { status: 502, body: "<html>Bad Gateway</html>" }, 502],
+    ["an array", { status: 500, body: "[1]" }, 500],
+    ["nothing", { status: 504, body: "" }, 504],
+    [
+      "fields of other types",
+      { status: 400, body: { code: "x", reason: 7, message: {}, details: { causes: [null, 3] } } },
+      400,
+    ],
+  ])("the HTTP status where the body is %s", async (_, answer, status) => {
+    const { fake, server } = await scene();
+    fake.intercept = () => answer;
+    expect(await failure(server.get(NODE, never))).toMatchObject({ status, reason: "" });
+  });
+
+  test("a message without control characters, and of bounded length", async () => {
+    const { fake, server } = await scene();
+    fake.intercept = () => refusal(409, "Conflict", `\u001b[31m${"x".repeat(100_000)}`);
+    const { message } = await failure(server.get(NODE, never));
+    expect(message).not.toContain("\u001b");
+    expect(message.length).toBeLessThan(700);
+  });
+});
+
+describe("an answer that no API server gives is an error:", () => {
+  test.each([
+    ["HTML", { status: 200, body: "<html>log in</html>" }, "Unreadable", "check that the address is an API server's"],
+    ["a number", { status: 200, body: "7" }, "Unreadable", "check that the address is an API server's"],
+    [
+      "a redirect",
+      { status: 302, body: "", headers: { location: "https://elsewhere.example/" } },
+      "Unreadable",
+      "answered 302",
+    ],
+    ["more than fits", { status: 200, body: "x".repeat(9 * 1_024 * 1_024) }, "TooLarge", "larger than 8388608 bytes"],
+  ])("%s", async (_, answer, reason, text) => {
+    const { fake, server } = await scene();
+    fake.intercept = () => answer;
+    const error = await failure(server.get(NODE, never));
+    expect(error).toMatchObject({ status: 0, reason });
+    expect(error.message).toContain(text);
+  });
+
+  test.each([
+    ["without a resource version", { items: [] }],
+    ["without items", { metadata: { resourceVersion: "1" } }],
+    ["of a single object", { metadata: { resourceVersion: "1" }, items: {} }],
+  ])("a list %s", async (_, body) => {
+    const { fake, server } = await scene();
+    fake.intercept = () => ({ status: 200, body });
+    expect(await failure(server.list(NODES, never))).toMatchObject({ reason: "Unreadable" });
+  });
+});
+
+test("an empty list may be null, as Go writes it", async () => {
+  const { fake, server } = await scene();
+  fake.intercept = () => ({ status: 200, body: { metadata: { resourceVersion: "5" }, items: null } });
+  expect(await server.list(NODES, never)).toEqual({ items: [], resourceVersion: "5" });
+});
+
+test("a list has all pages of one moment, with its selectors in each request", async () => {
+  const { fake, server } = await scene();
+  for (let at = 2; at <= 1_200; at++) fake.put(NODES, { metadata: { name: `node-${at}` } });
+  const { items, resourceVersion } = await server.list<Node>(NODES, never, { labelSelector: "a=b" });
+  expect(items).toHaveLength(1_200);
+  expect(resourceVersion).toBe(fake.version);
+  expect(
+    fake.requests.map(({ query }) => [query.get("limit"), query.get("labelSelector"), query.has("continue")]),
+  ).toEqual([["250", "a=b", false], ...Array.from({ length: 4 }, () => ["250", "a=b", true])]);
+});
+
+test("a list whose moment is forgotten again and again fails after three tries", async () => {
+  const { fake, server } = await scene();
+  for (let at = 2; at <= 400; at++) fake.put(NODES, { metadata: { name: `node-${at}` } });
+  fake.intercept = ({ query }) => (query.has("continue") ? refusal(410, "Expired") : undefined);
+  expect(await failure(server.list(NODES, never))).toMatchObject({ status: 410, isExpired: true });
+  expect(fake.requests).toHaveLength(6);
+});
+
+test("a request ends when its time is up, and frees its connection and its turn", async () => {
+  const { clock, fake, server } = await scene();
+  fake.intercept = () => "hang";
+  const error = await clock.run(failure(server.apply(NODE, {}, { fieldManager: "m", timeoutMs: 3_000 }, never)));
+  expect(error).toMatchObject({ status: 0, reason: "Timeout", isPassing: true });
+  expect(error.message).toBe("PATCH /api/v1/nodes/node-1: no complete answer within 3 s");
+  expect(clock.elapsedMs).toBe(3_000);
+  fake.intercept = () => undefined;
+  await server.get(NODE, never);
+});
+
+test("an abort ends a request with its reason, also one that waits for its turn", async () => {
+  const { clock, fake, server } = await scene();
+  fake.intercept = () => "hang";
+  const stop = newAbort();
+  const asked = Array.from({ length: 25 }, () => server.get(NODE, stop.signal).catch((error: unknown) => error));
+  await clock.advance(10);
+  expect(fake.requests).toHaveLength(20);
+  const reason = new Error("stop");
+  stop.abort(reason);
+  expect(new Set(await Promise.all(asked))).toEqual(new Set([reason]));
+  expect(await server.get(NODE, stop.signal).catch((error: unknown) => error)).toBe(reason);
+  fake.intercept = () => undefined;
+  await server.get(NODE, never);
+});
+
+test("a connection that the server has closed meanwhile is replaced, and the request sent again", async () => {
+  const { fake, server } = await scene();
+  await server.get(NODE, never);
+  let asked = 0;
+  fake.intercept = () => (asked++ === 0 ? "drop" : undefined);
+  await server.mergePatch(NODE, {}, never);
+  expect(asked).toBe(2);
+  fake.intercept = () => "drop";
+  expect(await failure(server.get(NODE, never))).toMatchObject({
+    reason: "Unreachable",
+    message: expect.stringContaining("ECONNRESET"),
+  });
+});
+
+test("an answer that is cut off is an error, and is not repeated", async () => {
+  const { fake, server } = await scene();
+  fake.intercept = () => ({ status: 200, body: "{}", headers: { "content-length": "100" } });
+  const asked = failure(server.get(NODE, never));
+  await expect.poll(() => fake.requests.length).toBe(1);
+  fake.kill();
+  expect(await asked).toMatchObject({ status: 0, reason: "Unreachable" });
+  expect(fake.requests).toHaveLength(1);
+});
+
+test("no more than fifty requests a second are sent after the first hundred", async () => {
+  const { clock, fake, server } = await scene(busy());
+  const asked = Promise.all(Array.from({ length: 400 }, () => server.get(NODE, never)));
+  await clock.run(asked);
+  expect(clock.elapsedMs).toBeGreaterThanOrEqual(5_900);
+  expect(clock.elapsedMs).toBeLessThan(7_000);
+  expect(fake.connections).toBeLessThanOrEqual(20);
+});
+
+test("background requests wait for all others", async () => {
+  const { clock, fake, server } = await scene(busy());
+  const get = (name: string, isBackground: boolean) =>
+    server.request({ method: "GET", path: `${NODES}/${name}`, isBackground }, never).catch(() => {});
+  const background = Array.from({ length: 200 }, (_, at) => get(`event-${at}`, true));
+  const others = Array.from({ length: 50 }, (_, at) => get(`node-${at}`, false));
+  await clock.run(Promise.all([...background, ...others]));
+  const order = fake.requests.map(({ path }) => path);
+  const last = Math.max(...others.map((_, at) => order.indexOf(`${NODES}/node-${at}`)));
+  // Twenty ran when the others came.
+  expect(last).toBeLessThan(20 + 50 + 20);
+});
+
+describe("a server that refuses the token", () => {
+  test("is asked again once, and no more", async () => {
+    const { fake, server } = await scene();
+    fake.token = "another-token";
+    const error = await failure(server.get(NODE, never));
+    expect(error).toMatchObject({ status: 401, isPassing: false });
+    expect(error.message).toContain("Check the token or the client certificate");
+    expect(error.message).not.toContain(TOKEN);
+    expect(fake.requests).toHaveLength(2);
+  });
+});
+
+test("an address that belongs to no API server is named without its credentials", async () => {
+  const { clock, fake } = await scene();
+  const server: ApiServer = await clientOf(fake, clock);
+  fake.kill();
+  const error = await failure(server.get(`${NODE}?continue=secret`, never));
+  expect(error.message).toMatch(
+    /^GET \/api\/v1\/nodes\/node-1: 127\.0\.0\.1:\d+ could not be reached \(ECONNREFUSED\)$/,
+  );
+});
