@@ -20,6 +20,7 @@ import { readNodeRequest } from "./drains-request.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import openApi from "./openapi.json" with { type: "json" };
+import { paced } from "./paced.ts";
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
@@ -98,14 +99,26 @@ function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
 }
 
 /** Paths that require no secret. */
-function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void {
-  app.get("/health", (context) => context.json({ status: "ok" }));
-  app.get("/ready", () => send(readyAnswer(ready())));
-  app.get("/openapi.json", (context) => context.json({ ...openApi, info: { ...openApi.info, version } }));
-  app.get("/metrics", async () => {
+function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions): void {
+  const health = constantJson({ status: "ok" });
+  const description = constantJson({ ...openApi, info: { ...openApi.info, version } });
+  const exposition = paced(clock, async () => {
     const { contentType, body } = await metrics();
+    return { contentType, body: Buffer.from(body) };
+  });
+  app.get("/health", health);
+  app.get("/ready", () => send(readyAnswer(ready())));
+  app.get("/openapi.json", description);
+  app.get("/metrics", async () => {
+    const { contentType, body } = await exposition();
     return new Response(body, { headers: { "content-type": contentType } });
   });
+}
+
+/** Answers with a body that never changes, which all answers share. */
+function constantJson(value: object): () => Response {
+  const body = Buffer.from(JSON.stringify(value));
+  return () => new Response(body, { headers: { "content-type": "application/json" } });
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
