@@ -8,6 +8,7 @@ import { drainListReport, drainReport } from "../drain/report.ts";
 import type { Asker } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import { undoAnswer } from "./answers.ts";
+import { clientAddress } from "./asker.ts";
 import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains-request.ts";
 import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
@@ -58,7 +59,8 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
     const id = context.req.param("drain");
     const after = readLastEventId(context.req.header("last-event-id"));
     const { method, signal } = context.req.raw;
-    const stream = await streams.open({ history, id, after, isWanted: method !== "HEAD", signal });
+    const client = clientAddress(context);
+    const stream = await streams.open({ history, id, after, client, isWanted: method !== "HEAD", signal });
     return stream ?? send(unknown(id));
   });
 }

@@ -193,6 +193,8 @@ describe("GET /drains/{drain}/events", () => {
       ledger.note(entries.deregistered(0));
     });
   type Scene = ReturnType<typeof begun>;
+  const openAt = (remoteAddress: string, { app }: Scene) =>
+    app.request("/drains/d-1/events", { headers: bearer }, { incoming: { socket: { remoteAddress } } });
   const open = ({ app }: Scene, headers = {}) =>
     app.request("/drains/d-1/events", { headers: { ...bearer, ...headers } });
 
@@ -307,18 +309,33 @@ describe("GET /drains/{drain}/events", () => {
     expect(stream.state).toMatchObject({ isOver: true, failed: new Error("the reader is too slow") });
   });
 
-  test("has a hundred readers at most, and those who leave make room; who asks for the head alone needs none", async () => {
+  test("has a hundred readers at an address at most, and those who leave make room; who asks for the head alone needs none", async () => {
     const drains = begun();
     const streams = [];
     for (let reader = 0; reader < 100; reader++) streams.push(reading(await open(drains)));
-    const refused = await drains.get("/drains/d-1/events");
+    const refused = await drains.app.request("/drains/d-1/events", { headers: bearer });
     expect(refused.status).toBe(503);
-    expect(await refused.json()).toMatchObject({ detail: "100 readers already follow drains: try again later" });
+    expect(await refused.json()).toMatchObject({
+      detail: "100 readers at this address already follow drains: try again later",
+    });
+    reading(await openAt("198.51.100.7", drains));
+    reading(await openAt("2001:db8::1", drains));
     await streams[0]?.cancel();
     const head = await drains.app.request("/drains/d-1/events", { method: "HEAD", headers: bearer });
     expect([head.status, await head.text()]).toEqual([200, ""]);
     const room = await open(drains);
     expect(room.status).toBe(200);
     reading(room);
+  });
+
+  test("lets fewer steps wait for each of many readers, so that all together are never too many", async () => {
+    const drains = begun();
+    for (let address = 0; address < 10; address++)
+      for (let reader = 0; reader < 100; reader++) await openAt(`198.51.100.${address}`, drains);
+    expect(drains.clock.sleeping).toBe(1_000);
+    for (let step = 0; step < 200; step++) drains.ledger.note(drains.entries.deregistered(0));
+    // Each reader that stays has a heartbeat.
+    expect(drains.clock.sleeping).toBeLessThanOrEqual(100_000 / 200);
+    expect(drains.clock.sleeping).toBeGreaterThan(0);
   });
 });
