@@ -75,7 +75,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }
   };
-  const ready = () => withQueue(readiness.state, queue?.trouble);
+  const ready = () => withQueue(readiness.state, queue?.receiving);
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),

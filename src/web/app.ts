@@ -18,9 +18,9 @@ import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type DrainHistory } from "./drain-routes.ts";
 import { readNodeRequest } from "./drains-request.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
+import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import openApi from "./openapi.json" with { type: "json" };
-import { paced } from "./paced.ts";
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
@@ -113,12 +113,6 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
     const { contentType, body } = await exposition();
     return new Response(body, { headers: { "content-type": contentType } });
   });
-}
-
-/** Answers with a body that never changes, which all answers share. */
-function constantJson(value: object): () => Response {
-  const body = Buffer.from(JSON.stringify(value));
-  return () => new Response(body, { headers: { "content-type": "application/json" } });
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {

@@ -2,6 +2,7 @@ import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
 import { StepReports } from "../drain/report.ts";
+import type { DrainTexts, StepText } from "./drain-texts.ts";
 import { NotTaken } from "./http-source.ts";
 
 /** Readers at one address, which may be a proxy's. Each costs a socket and a few kilobytes. */
@@ -36,8 +37,11 @@ export class EventStreams {
   #readers = 0;
   readonly #readersOf = new Map<string, number>();
 
-  constructor(clock: Clock) {
+  readonly #texts: DrainTexts;
+
+  constructor(clock: Clock, texts: DrainTexts) {
     this.#clock = clock;
+    this.#texts = texts;
   }
 
   /** Undefined: there is no such drain. Throws `NotTaken` when the client has too many readers. */
@@ -57,8 +61,10 @@ export class EventStreams {
       const last = entries?.at(-1);
       // Sent to a reader that reconnects after the end, so that it stays away.
       const hasAll = last !== undefined && isWhole(entries ?? []) && last.n <= after;
-      if (entries !== undefined && isWanted && !hasAll)
-        return new Response(reader.stream(entries, closed), { headers: HEADERS });
+      if (entries !== undefined && isWanted && !hasAll) {
+        const text = await this.#texts.of(entries);
+        return new Response(reader.stream(entries, text?.steps ?? [], closed), { headers: HEADERS });
+      }
       closed();
       if (entries === undefined) return undefined;
       return new Response(null, hasAll ? { status: 204 } : { headers: HEADERS });
@@ -104,7 +110,7 @@ function isWhole(entries: readonly LedgerEntry[]): boolean {
 /** One reader of one drain. */
 class Reader {
   readonly #clock: Clock;
-  readonly #reports = new StepReports();
+  #reports = new StepReports();
   readonly #encoder = new TextEncoder();
   readonly #gone = newAbort();
   readonly #waitingMax: ReaderOptions["waitingMax"];
@@ -122,14 +128,16 @@ class Reader {
   }
 
   /** `closed` is called once, when the reader has gone or the drain has ended. */
-  stream(entries: readonly LedgerEntry[], closed: () => void): ReadableStream<Uint8Array> {
+  stream(entries: readonly LedgerEntry[], steps: readonly StepText[], closed: () => void): ReadableStream<Uint8Array> {
     this.#closed = closed;
+    this.#reports = new StepReports(entries);
+    this.#summary = entries.reduce<DrainSummary | undefined>(summaryWith, undefined);
     const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
       this.#controller = controller;
       const early = this.#early ?? [];
       this.#early = undefined;
       // The past in one piece, however long it is.
-      const past = entries.map((entry) => this.#text(entry)).join("");
+      const past = steps.map((step) => this.#eventText(step)).join("");
       controller.enqueue(this.#encoder.encode(`retry: ${RETRY_MS}\n\n${past}`));
       if (isWhole(entries)) this.#end();
       else void this.#beat();
@@ -151,9 +159,13 @@ class Reader {
   #text(entry: LedgerEntry): string {
     const report = this.#reports.report(entry);
     this.#summary = summaryWith(this.#summary, entry);
-    if (entry.n <= this.#last) return "";
-    this.#last = entry.n;
-    return `id: ${entry.n}\nevent: ${entry.type}\ndata: ${JSON.stringify(report)}\n\n`;
+    return this.#eventText({ n: entry.n, type: entry.type, json: JSON.stringify(report) });
+  }
+
+  #eventText({ n, type, json }: StepText): string {
+    if (n <= this.#last) return "";
+    this.#last = n;
+    return `id: ${n}\nevent: ${type}\ndata: ${json}\n\n`;
   }
 
   #send(text: string): void {

@@ -153,6 +153,44 @@ interface Received {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+describe("a drain of thousands of steps", () => {
+  const STEPS = 5_000;
+  const long = () =>
+    scene((entries, ledger) => {
+      ledger.note(entries.accepted());
+      ledger.note(entries.found("i-1:80"));
+      for (let step = 2; step < STEPS; step++) ledger.note(entries.deregistered(0));
+    });
+  /** Turns of the event loop until it is answered: others have their turn meanwhile. */
+  const turnsOf = async ({ app }: ReturnType<typeof scene>, path: string) => {
+    let isAnswered = false;
+    const answered = Promise.resolve(app.request(path, { headers: bearer })).finally(() => {
+      isAnswered = true;
+    });
+    let turns = 0;
+    for (; !isAnswered; turns++) await new Promise((resolve) => setImmediate(resolve));
+    return { turns, response: await answered };
+  };
+
+  test.each(["/drains/d-1", "/drains/d-1/events"])(
+    "is put into words in parts, and once for all readers of %s",
+    async (path) => {
+      const drains = long();
+      const first = await turnsOf(drains, path);
+      expect(first.turns).toBeGreaterThan(STEPS / 500);
+      const again = await turnsOf(drains, path);
+      expect(again.turns).toBeLessThan(first.turns / 3);
+      drains.ledger.note(drains.entries.next({ type: "released", of: [0] }));
+      const later = await turnsOf(drains, path);
+      expect(later.turns).toBeLessThan(first.turns / 3);
+      for (const { response } of [first, again, later]) await response.body?.cancel();
+      const report = (await (await drains.get("/drains/d-1")).json()) as { readonly steps: readonly unknown[] };
+      expect(report.steps).toHaveLength(STEPS + 1);
+      expect(report.steps.at(-1)).toMatchObject({ id: STEPS + 1, type: "released", registrations: [found] });
+    },
+  );
+});
+
 /** Reads a stream of events as they come. */
 function reading(response: Response) {
   const reader = response.body?.getReader();

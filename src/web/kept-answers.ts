@@ -25,3 +25,9 @@ export function paced<T>(clock: Clock, work: () => Promise<T>): () => Promise<T>
     return last;
   };
 }
+
+/** Answers with a body that never changes, which all answers share. */
+export function constantJson(value: object): () => Response {
+  const body = Buffer.from(JSON.stringify(value));
+  return () => new Response(body, { headers: { "content-type": "application/json" } });
+}
