@@ -3,7 +3,8 @@ import { SystemClock } from "../../src/drain/clock.ts";
 import { Forked } from "../messages/forked.ts";
 import { nodeId, type RegionPlan } from "../region.ts";
 import { ServiceProcess } from "../soak/service-process.ts";
-import { Caller, Probe, pipelining, SECRET, silent, steadily, wait } from "./clients.ts";
+import { Caller, pipelining, SECRET, silent, steadily, wait } from "./clients.ts";
+import type { AskProbe } from "./probe-process.ts";
 import type { AskLoadRegion } from "./region-process.ts";
 
 export interface LoadRow {
@@ -44,6 +45,8 @@ const ATTACK_MS = 15_000;
 const PIPELINED = 1_500;
 const PIPELINES = 10;
 const CONNECTIONS = 12_500;
+/** Who ask for a node's drain, each for one after the other. */
+const CALLERS = 50;
 const STATUS_EVERY_MS = 500;
 const clock = new SystemClock();
 
@@ -73,6 +76,7 @@ export async function loadRow({ name, nodes, run }: Load): Promise<LoadRow> {
     delaySeconds: 30,
   };
   const region = new Forked<AskLoadRegion>("../load/region-process");
+  const probe = new Forked<AskProbe>("../load/probe-process");
   let service: ServiceProcess | undefined;
   try {
     const { url } = await region.ask("build", { plan });
@@ -80,20 +84,17 @@ export async function loadRow({ name, nodes, run }: Load): Promise<LoadRow> {
     const port = Number(new URL(service.url).port);
     await wait(clock, WARM_MS);
     const before = await service.values();
-    const over = new AbortController();
-    const probe = new Probe(port, clock);
-    const probing = probe.run(1_000 / PROBES_PER_SECOND, over.signal);
+    await probe.ask("start", { port, everyMs: 1_000 / PROBES_PER_SECOND });
     const faults: string[] = [];
     const began = clock.now();
     await run({ port, faults });
     const seconds = (clock.now() - began) / 1_000;
     const after = await service.values();
-    over.abort();
-    await probing;
-    return { name, seconds, faults, ...health(probe.sortedMs), ...used(before, after) };
+    const healthMs = await probe.ask("stop", {});
+    return { name, seconds, faults, ...health(healthMs), ...used(before, after) };
   } finally {
     service?.kill();
-    await region.close();
+    await Promise.all([region.close(), probe.close()]);
   }
 }
 
@@ -153,26 +154,38 @@ async function drains({ port, faults }: Place) {
   const ids = Array.from({ length: NODES }, (_, node) => nodeId(node));
   const begun: string[] = [];
   const others = steadily(REQUESTS_PER_SECOND, (number) => askSomething(number), clock, over.signal);
-  const accepted = ids.map(async (id) => {
-    const { status, body } = await caller.ask("POST", `/drain?id=${id}&wait=false`);
-    if (status === 202) begun.push((JSON.parse(body) as { readonly drainId: string }).drainId);
-    else faults.push(`the drain of ${id} was answered ${status}: ${body}`);
+  const left = [...ids];
+  const callers = Array.from({ length: CALLERS }, async () => {
+    for (let id = left.shift(); id !== undefined; id = left.shift()) await begin(id);
   });
-  await Promise.all(accepted);
-  for (;;) {
-    const { body } = await caller.ask("GET", "/drains?limit=1000");
-    const { drains: all } = JSON.parse(body) as { readonly drains: readonly { readonly outcome?: string }[] };
-    const ended = all.filter(({ outcome }) => outcome !== undefined);
-    if (ended.length < begun.length) await wait(clock, STATUS_EVERY_MS);
-    else {
-      const failed = ended.filter(({ outcome }) => outcome !== "drained").length;
-      if (failed > 0) faults.push(`${failed} drains did not end as drained`);
-      break;
-    }
-  }
+  await Promise.all(callers);
+  await allEnded();
   over.abort();
   await others;
   caller.close();
+
+  async function begin(id: string) {
+    const { status, body } = await caller.ask("POST", `/drain?id=${id}&wait=false`);
+    if (status === 202) begun.push((JSON.parse(body) as { readonly drainId: string }).drainId);
+    else faults.push(`the drain of ${id} was answered ${status}: ${body}`);
+  }
+
+  async function allEnded() {
+    for (;;) {
+      const { body } = await caller.ask("GET", "/drains?limit=1000");
+      const { drains: all } = JSON.parse(body) as { readonly drains: readonly { readonly outcome?: string }[] };
+      const ended = all.filter(({ outcome }) => outcome !== undefined);
+      if (ended.length < begun.length) await wait(clock, STATUS_EVERY_MS);
+      else {
+        // A node that is asked for again after its drain has nothing left.
+        const isRight = (outcome: string | undefined) => outcome === "drained" || outcome === "nothing-registered";
+        const other = ended.flatMap(({ outcome }) => (isRight(outcome) ? [] : [outcome]));
+        if (other.length > 0)
+          faults.push(`${other.length} drains ended otherwise than drained: ${[...new Set(other)]}`);
+        return;
+      }
+    }
+  }
 
   async function askSomething(number: number) {
     const node = ids[number % ids.length] ?? "";

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Turns } from "./turns.ts";
 
 /** The end of a request's headers. Node's parser takes no other. */
 const HEADERS_END = "\r\n\r\n";
@@ -16,8 +15,6 @@ const HEAD = Buffer.from("HEAD ");
  */
 export class Inbox {
   readonly #socket: Socket;
-  readonly #turns: Turns;
-  readonly #address: string;
   /** Node's own reader of the socket. */
   readonly #parse: (bytes: Buffer) => void;
   readonly #unanswered = new Set<ServerResponse>();
@@ -25,22 +22,16 @@ export class Inbox {
   /** Nothing of the next request was parsed yet. */
   #isBetween = true;
   #isHead = false;
-  #isQueued = false;
-  /** Its turn has come, and was not used yet. */
-  #hasTurn = false;
   #isUnreadable = false;
 
-  constructor(socket: Socket, { turns, address }: { readonly turns: Turns; readonly address: string }) {
+  constructor(socket: Socket) {
     const [parse] = socket.listeners("data");
     if (parse === undefined) throw new TypeError("Node reads its HTTP connections in another way than by 'data'");
     this.#socket = socket;
-    this.#turns = turns;
-    this.#address = address;
     this.#parse = parse as (bytes: Buffer) => void;
     socket.on("data", (bytes: Buffer) => this.#onBytes(bytes));
     socket.off("data", this.#parse);
     socket.on("drain", () => this.#goOn());
-    socket.once("close", () => turns.forget(address, this.#onTurn));
   }
 
   /** The request that came last has the method HEAD, as far as its beginning says. */
@@ -69,7 +60,8 @@ export class Inbox {
     while (rest.length > 0 && !this.#isUnreadable && !this.#socket.destroyed) {
       // The parser pauses the socket as well: while a body finds no reader.
       if (this.#socket.isPaused() || !this.#mayParse()) {
-        this.#putBack(rest);
+        this.#socket.pause();
+        this.#socket.unshift(rest);
         return;
       }
       const end = rest.subarray(0, SLICE_BYTES_MAX).indexOf(HEADERS_END);
@@ -83,34 +75,11 @@ export class Inbox {
 
   #mayParse(): boolean {
     const isInBody = this.#last?.complete === false;
-    if (this.#unanswered.size > (isInBody ? 1 : 0) || this.#socket.writableNeedDrain) return false;
-    if (!this.#isBetween || isInBody) return true;
-    if (this.#hasTurn || (!this.#isQueued && this.#turns.take(this.#address))) {
-      this.#hasTurn = false;
-      return true;
-    }
-    this.#queue();
-    return false;
+    return this.#unanswered.size <= (isInBody ? 1 : 0) && !this.#socket.writableNeedDrain;
   }
 
-  #putBack(bytes: Buffer): void {
-    this.#socket.pause();
-    this.#socket.unshift(bytes);
-  }
-
+  /** In the next turn of the event loop, so that a connection has one request in each. */
   #goOn(): void {
-    if (this.#socket.isPaused()) this.#queue();
+    if (this.#socket.isPaused()) setImmediate(() => this.#socket.resume());
   }
-
-  #queue(): void {
-    if (this.#isQueued || this.#socket.destroyed) return;
-    this.#isQueued = true;
-    this.#turns.wait(this.#address, this.#onTurn);
-  }
-
-  readonly #onTurn = (): void => {
-    this.#isQueued = false;
-    this.#hasTurn = true;
-    this.#socket.resume();
-  };
 }

@@ -85,13 +85,14 @@ function createBounded(limits: WebLimits, tls: TlsMaterial | undefined): Server 
 
 function answer(server: Server, traffic: Traffic, listener: RequestListener): void {
   server.on("request", (incoming, outgoing) => {
-    if (traffic.begin(incoming, outgoing)) listener(incoming, outgoing);
-    else refuse(outgoing, unavailable(TOO_MANY, {}, { connection: "close" }));
+    traffic.begin(incoming, outgoing, (isTooMany) => {
+      if (isTooMany) refuse(outgoing, unavailable(TOO_MANY, {}, { connection: "close" }));
+      else listener(incoming, outgoing);
+    });
   });
   // Some other expectation than 100-continue, which Node itself answers without a word.
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    traffic.begin(incoming, outgoing);
-    refuse(outgoing, problem(417, "leave out the Expect header"));
+    traffic.begin(incoming, outgoing, () => refuse(outgoing, problem(417, "leave out the Expect header")));
   });
 }
 

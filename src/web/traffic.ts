@@ -4,12 +4,14 @@ import { type Connection, Connections, type ConnectionsOptions } from "./connect
 import { Inbox } from "./inbox.ts";
 import { Turns } from "./turns.ts";
 
+/** Most take a tenth of a millisecond, a drain that begins a few. */
+const PER_TURN_MAX = 16;
 const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 
 /** What clients may take of a server: connections, turns of the event loop, and memory for answers that nobody reads. */
 export class Traffic {
   readonly #connections: Connections;
-  readonly #turns = new Turns();
+  readonly #turns = { probes: new Turns(PER_TURN_MAX), others: new Turns(PER_TURN_MAX) };
   readonly #open = new WeakMap<Socket, Connection>();
   readonly #inboxes = new WeakMap<Socket, Inbox>();
 
@@ -24,14 +26,25 @@ export class Traffic {
     return this.#inboxes.get(socket)?.isHead ?? false;
   }
 
-  /** Counts a request until its answer is complete. False: there are too many under way, and this one must be refused. */
-  begin(request: IncomingMessage, answer: ServerResponse): boolean {
+  /**
+   * Calls `begin` when a request may begin, at once or soon: probes do not wait for others. Counts it until its answer is
+   * complete. `isTooMany`: too many are under way, and this one must be refused.
+   */
+  begin(request: IncomingMessage, answer: ServerResponse, begin: (isTooMany: boolean) => void): void {
     const { socket } = request;
     this.#inboxes.get(socket)?.began(request, answer);
     const connection = this.#open.get(socket);
-    if (connection === undefined) return false;
+    if (connection === undefined) return;
     const isProbe = PROBES.has(request.url?.split("?", 1)[0] ?? "");
-    if (!this.#connections.begin(connection, { isProbe })) return false;
+    const isTaken = this.#connections.begin(connection, { isProbe });
+    if (isTaken) this.#count(connection, answer, { isProbe });
+    const turns = this.#turns[isProbe ? "probes" : "others"];
+    const forget = turns.run(connection.client.address, () => begin(!isTaken));
+    answer.once("close", forget);
+  }
+
+  #count(connection: Connection, answer: ServerResponse, { isProbe }: { readonly isProbe: boolean }): void {
+    const { socket } = answer.req;
     let hasEnded = false;
     const end = () => {
       if (!hasEnded) this.#connections.end(connection, { isProbe });
@@ -43,7 +56,6 @@ export class Traffic {
     });
     answer.once("finish", () => this.#connections.unread(connection, 0));
     answer.once("close", end);
-    return true;
   }
 
   /** With TLS, a connection counts from its beginning, and is read once TLS has come about. */
@@ -67,7 +79,7 @@ export class Traffic {
 
   #read(socket: Socket, connection: Connection): void {
     this.#open.set(socket, connection);
-    this.#inboxes.set(socket, new Inbox(socket, { turns: this.#turns, address: connection.client.address }));
+    this.#inboxes.set(socket, new Inbox(socket));
   }
 }
 

@@ -1,33 +1,34 @@
-/** Requests that begin in one turn of the event loop. Most take a tenth of a millisecond, and drains wait meanwhile. */
-const PER_TURN_MAX = 16;
-
 /**
- * When a request may begin, so that no number of them keeps the event loop from its other work. Addresses take turns:
- * requests of one client wait for its own, not for those of all others.
+ * When requests begin, so that no number of them keeps the event loop from its other work. Addresses take turns: requests
+ * of one client wait for its own, not for those of all others.
  */
 export class Turns {
+  readonly #perTurnMax: number;
   /** What waits, by address. The address that waited longest for its turn first. */
   readonly #waiting = new Map<string, Set<() => void>>();
-  #left = PER_TURN_MAX;
+  #left: number;
   #isScheduled = false;
 
-  /** Whether a request of this address may begin at once. */
-  take(address: string): boolean {
-    if (this.#left === 0 || this.#waiting.has(address)) return false;
-    this.#left -= 1;
-    this.#schedule();
-    return true;
+  /** `perTurnMax`: requests that may begin in one turn of the event loop. */
+  constructor(perTurnMax: number) {
+    this.#perTurnMax = perTurnMax;
+    this.#left = perTurnMax;
   }
 
-  /** Calls `begin` in a later turn. */
-  wait(address: string, begin: () => void): void {
+  /** Calls `begin` now, or in a later turn. The returned function makes it wait no more. */
+  run(address: string, begin: () => void): () => void {
+    this.#schedule();
+    if (this.#left > 0 && !this.#waiting.has(address)) {
+      this.#left -= 1;
+      begin();
+      return () => {};
+    }
     const own = this.#waiting.get(address) ?? new Set();
     this.#waiting.set(address, own.add(begin));
-    this.#schedule();
+    return () => this.#forget(address, begin);
   }
 
-  /** `begin` waits no more. */
-  forget(address: string, begin: () => void): void {
+  #forget(address: string, begin: () => void): void {
     const own = this.#waiting.get(address);
     own?.delete(begin);
     if (own?.size === 0) this.#waiting.delete(address);
@@ -41,7 +42,8 @@ export class Turns {
 
   #next(): void {
     this.#isScheduled = false;
-    for (this.#left = PER_TURN_MAX; this.#left > 0 && this.#waiting.size > 0; this.#left -= 1) this.#beginOne();
+    this.#left = this.#perTurnMax;
+    for (; this.#left > 0 && this.#waiting.size > 0; this.#left -= 1) this.#beginOne();
     if (this.#waiting.size > 0) this.#schedule();
   }
 

@@ -109,7 +109,9 @@ describe("requests that are sent before the earlier ones are answered wait unrea
     const { port } = await served();
     const counts = countRequests();
     const socket = await pipeline(port, bytes.repeat(PIPELINED));
-    const came = await answers(socket.resume(), PIPELINED);
+    // A continuation comes before its answer.
+    const heads = bytes.includes("100-continue") ? 2 * PIPELINED : PIPELINED;
+    const came = await answers(socket.resume(), heads);
     // Some are refused together with their connection.
     expect([PIPELINED, counts.ended]).toContain(counts.begun);
     expect(came).toBeGreaterThanOrEqual(Math.min(PIPELINED, counts.ended));
@@ -191,17 +193,17 @@ describe("a client that takes none of its answers is not answered further:", () 
 test("while ten clients pipeline thousands of requests, another one's is answered before the most of them", async () => {
   const { port } = await served();
   const counts = countRequests();
+  const [CLIENTS, EACH] = [10, 1_500];
   const sockets = await Promise.all(
-    Array.from({ length: 10 }, () => pipeline(port, head("GET /openapi.json").repeat(PIPELINED))),
+    Array.from({ length: CLIENTS }, () => pipeline(port, head("GET /openapi.json").repeat(EACH))),
   );
   for (const socket of sockets) socket.resume();
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < 3; round += 1) {
     const begun = counts.begun;
     expect((await (await sendRaw(port, request("GET /health"))).closed).status).toBe(200);
-    // A few turns of the event loop, in each of which a few begin.
-    expect(counts.begun - begun).toBeLessThan(PIPELINED / 5);
+    // What it takes are some turns of the event loop, in each of which each client has one request at most.
+    expect(counts.begun - begun).toBeLessThan((CLIENTS * EACH) / 20);
   }
-  expect(counts.begun).toBeLessThan((10 * PIPELINED) / 2);
 });
 
 test("of what cannot be read, only the first is answered, after the answers to the requests before it", async () => {
