@@ -158,8 +158,10 @@ async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainReq
   const accepting = waited();
   // Of no interest once the outcome is there.
   accepting.catch(() => {});
+  // Hundreds of drains may end together, for most of which the caller was answered long ago.
+  const ended = outcome.then((end) => (answered.signal.aborted ? undefined : outcomeAnswer(end)));
   try {
-    return await Promise.race([outcome.then(outcomeAnswer), accepting]);
+    return (await Promise.race([ended, accepting])) ?? (await accepting);
   } catch (error) {
     if (error instanceof Unrecorded) return unrecordedAnswer(error);
     throw error;
