@@ -1,0 +1,152 @@
+import type { Config } from "../config/config.ts";
+import { newAbort } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { Cluster, ClusterNode, NodeChange } from "../drain/cluster.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { DrainObserver } from "../drain/events.ts";
+import type { Ledger } from "../drain/ledger.ts";
+import type { ApiServer } from "../kubernetes/api-server.ts";
+import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
+import { KubernetesCluster } from "../kubernetes/kubernetes-cluster.ts";
+import { NodeReports } from "../kubernetes/node-reports.ts";
+import { clusterNode, terminationTime } from "../kubernetes/nodes.ts";
+import type { Node } from "../kubernetes/objects.ts";
+import { Watch, type WatchState } from "../kubernetes/watch.ts";
+import { type Log, writeLine } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { ClusterNodes, type NodeEvent } from "../sources/cluster-nodes.ts";
+import { undoWithdrawn } from "../sources/recommendations.ts";
+import { nodeLine } from "../sources/source-event-text.ts";
+import { openApiServer } from "./cluster-access.ts";
+
+interface ClusterParts {
+  readonly clock: Clock;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+interface SourceParts {
+  readonly ledger: Ledger;
+  readonly drainer: Pick<Drainer, "cancel">;
+  readonly abandon: AbortSignal;
+}
+
+/** The cluster of a service: what its drains need of it, and the requests that its Node objects make. */
+export interface WatchedCluster {
+  readonly cluster: Cluster;
+  /** Reports each drain as Events and annotations of its Node object. */
+  readonly observe: DrainObserver;
+  source(parts: SourceParts): ClusterNodes;
+  /** Watches the Node objects until `end` aborts. */
+  run(end: AbortSignal): Promise<void>;
+  /** Resolves when all reports were sent, or after a moment. */
+  flushed(): Promise<void>;
+}
+
+/** The cluster that a configuration names. Throws `ConfigError`. Load it only where one is configured. */
+export async function watchCluster(config: Config, parts: ClusterParts): Promise<WatchedCluster | undefined> {
+  const { clock, log, metrics } = parts;
+  const server = await openApiServer(config, parts);
+  if (server === undefined) return undefined;
+  const nodes = new Watch<Node, ClusterNode>({
+    server,
+    clock,
+    path: "/api/v1/nodes",
+    project: clusterNode,
+    onState: (state) => logState(log, state),
+  });
+  metrics.watchNodes({ count: () => nodes.size, isUpToDate: () => nodes.isListed && nodes.failure === undefined });
+  const delays = delaysOf(config, { server, nodes, ...parts });
+  const known = {
+    get isListed() {
+      return nodes.isListed;
+    },
+    byInstance: (instanceId: string) => {
+      for (const [, node] of nodes.entries()) if (node.instanceId === instanceId) return node;
+      return undefined;
+    },
+  };
+  const reports = new NodeReports({
+    server,
+    clock,
+    nodes: known,
+    instance: parts.environment["HOSTNAME"] ?? "hasta-la-vista",
+    onTrouble: ({ message }) => log("node report failed", { error: message }),
+  });
+  return {
+    cluster: new KubernetesCluster({ server, nodes: known, ...(delays && { delays }) }),
+    observe: config.dryRun ? () => {} : reports.observe,
+    source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
+    run: async (end) => {
+      try {
+        await Promise.all([nodes.run(end), delays?.run(end), reports.run(end)]);
+      } catch (error) {
+        if (!end.aborted) throw error;
+      } finally {
+        server.close();
+      }
+    },
+    flushed: async () => {
+      for (let waited = 0; !reports.isIdle && waited < FLUSH_MS; waited += FLUSH_INTERVAL_MS)
+        await clock.sleep(FLUSH_INTERVAL_MS, newAbort().signal);
+    },
+  };
+}
+
+/** The same for a command that drains and ends: each node is asked for when it is needed. */
+export async function openCluster(
+  config: Config,
+  parts: Pick<ClusterParts, "clock" | "environment">,
+): Promise<{ readonly cluster: Cluster; close(): void } | undefined> {
+  const server = await openApiServer(config, parts);
+  return server && { cluster: new KubernetesCluster({ server }), close: () => server.close() };
+}
+
+const FLUSH_MS = 2_000;
+const FLUSH_INTERVAL_MS = 100;
+
+type Watching = ClusterParts & { readonly server: ApiServer; readonly nodes: Watch<Node, ClusterNode> };
+
+function delaysOf({ autoscalerHold, dryRun }: Config, { log, ...parts }: Watching): DeletionDelays | undefined {
+  if (!autoscalerHold || dryRun) return undefined;
+  return new DeletionDelays({
+    ...parts,
+    onTrouble: ({ node: name, error }) => log("deletion delay failed", { name, error: error.message }),
+  });
+}
+
+function sourceOf(
+  { nodeTriggers, autoscalerDelayMs, dryRun }: Config,
+  { clock, log, server, nodes, ledger, drainer, abandon }: Watching & SourceParts,
+): ClusterNodes {
+  const { triggers, taints } = nodeTriggers;
+  return new ClusterNodes({
+    changes: (signal) => nodeChanges(nodes, signal),
+    clock,
+    triggers,
+    taints,
+    autoscalerDelayMs,
+    deadlineOf: (node, signal) =>
+      terminationTime(server, node, signal).catch((error: Error) => {
+        if (!signal.aborted) log("node deadline unknown", { name: node.name, error: error.message });
+        return undefined;
+      }),
+    dryRun,
+    withdraw: (instanceId) => (dryRun ? Promise.resolve(0) : undoWithdrawn(instanceId, { ledger, drainer }, abandon)),
+    onEvent: (event: NodeEvent) => writeLine(log, nodeLine(event)),
+  });
+}
+
+async function* nodeChanges(
+  nodes: Watch<Node, ClusterNode>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly NodeChange[], void> {
+  for await (const change of nodes.changes(signal))
+    yield [change.kind === "deleted" ? { gone: change.value.uid } : { node: change.value }];
+}
+
+function logState(log: Log, state: WatchState): void {
+  if (state.kind === "failing") log("node watch failed", { error: state.error.message });
+  else log("node watch recovered", { failedSeconds: Math.round(state.failedForMs / 1_000) });
+}
