@@ -347,29 +347,6 @@ export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "regist
   }
 }
 
-const NEEDED: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
-
-/** The steps of a drain as outsiders get them, one after the other. */
-export class StepReports {
-  /** Those that the others need to be understood. */
-  readonly #needed: LedgerEntry[];
-  #record: DrainRecord | undefined;
-
-  /** `past`: the steps before the first one that is to be reported. */
-  constructor(past: readonly LedgerEntry[] = []) {
-    this.#needed = past.filter(({ type }) => NEEDED.has(type));
-    this.#record = drainRecord(this.#needed);
-  }
-
-  report(entry: LedgerEntry): StepReport {
-    if (NEEDED.has(entry.type)) {
-      this.#needed.push(entry);
-      this.#record = drainRecord(this.#needed);
-    }
-    return stepReport(entry, this.#record ?? { registrations: [] });
-  }
-}
-
 /** As `GuardedPool` has it. */
 function standingReport(standing: Standing | undefined) {
   if (standing === undefined) return {};

@@ -1,6 +1,6 @@
 import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
-import { stepReport } from "../drain/report.ts";
+import { type StepReport, stepReport } from "../drain/report.ts";
 
 /** Steps that are put into words in one turn of the event loop: some milliseconds. */
 const STEPS_PER_TURN = 200;
@@ -86,4 +86,27 @@ async function textOf(entries: readonly LedgerEntry[], earlier?: Promise<DrainTe
     if (made % STEPS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return { record, steps };
+}
+
+const NEEDED: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
+
+/** The steps of a drain as outsiders get them, one after the other. */
+export class StepReports {
+  /** Those that the others need to be understood. */
+  readonly #needed: LedgerEntry[];
+  #record: DrainRecord | undefined;
+
+  /** `past`: the steps before the first one that is to be reported. */
+  constructor(past: readonly LedgerEntry[] = []) {
+    this.#needed = past.filter(({ type }) => NEEDED.has(type));
+    this.#record = drainRecord(this.#needed);
+  }
+
+  report(entry: LedgerEntry): StepReport {
+    if (NEEDED.has(entry.type)) {
+      this.#needed.push(entry);
+      this.#record = drainRecord(this.#needed);
+    }
+    return stepReport(entry, this.#record ?? { registrations: [] });
+  }
 }

@@ -1,8 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
-import { StepReports } from "../drain/report.ts";
-import type { DrainTexts, StepText } from "./drain-texts.ts";
+import { type DrainTexts, StepReports, type StepText } from "./drain-texts.ts";
 import { NotTaken } from "./http-source.ts";
 
 /** Readers at one address, which may be a proxy's. Each costs a socket and a few kilobytes. */

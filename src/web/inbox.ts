@@ -75,7 +75,9 @@ export class Inbox {
 
   #mayParse(): boolean {
     const isInBody = this.#last?.complete === false;
-    return this.#unanswered.size <= (isInBody ? 1 : 0) && !this.#socket.writableNeedDrain;
+    // Node has paused it, will resume it, and throws where it gets bytes meanwhile.
+    const isPausedByNode = (this.#socket as { readonly _paused?: boolean })._paused === true;
+    return this.#unanswered.size <= (isInBody ? 1 : 0) && !this.#socket.writableNeedDrain && !isPausedByNode;
   }
 
   /** In the next turn of the event loop, so that a connection has one request in each. */

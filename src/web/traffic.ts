@@ -8,7 +8,7 @@ import { Turns } from "./turns.ts";
 const PER_TURN_MAX = 16;
 const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 
-/** What clients may take of a server: connections, turns of the event loop, and memory for answers that nobody reads. */
+/** What clients may take of a server: connections, turns of the event loop, and memory for answers that are not read. */
 export class Traffic {
   readonly #connections: Connections;
   readonly #turns = { probes: new Turns(PER_TURN_MAX), others: new Turns(PER_TURN_MAX) };
