@@ -66,7 +66,8 @@ export const LOADS: readonly Load[] = [
   { name: "drains", nodes: NODES, run: drains },
 ];
 
-export async function loadRow({ name, nodes, run }: Load): Promise<LoadRow> {
+/** `warmMs`: how long the service runs before the load. */
+export async function loadRow({ name, nodes, run }: Load, warmMs = WARM_MS): Promise<LoadRow> {
   const plan: RegionPlan = {
     nodes,
     groups: POOLS,
@@ -82,7 +83,7 @@ export async function loadRow({ name, nodes, run }: Load): Promise<LoadRow> {
     const { url } = await region.ask("build", { plan });
     service = await ServiceProcess.start(environment(url), "../load/probe.mjs");
     const port = Number(new URL(service.url).port);
-    await wait(clock, WARM_MS);
+    await wait(clock, warmMs);
     const before = await service.values();
     await probe.ask("start", { port, everyMs: 1_000 / PROBES_PER_SECOND });
     const faults: string[] = [];

@@ -1,5 +1,5 @@
 import type { Node, Registration } from "./cloud-provider.ts";
-import { type DrainRecord, drainRecord } from "./drain-record.ts";
+import type { DrainRecord } from "./drain-record.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { GuardedPool, Refusal, Standing } from "./guard.ts";
