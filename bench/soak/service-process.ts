@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const PROBE = fileURLToPath(new URL("probe.mjs", import.meta.url));
+const PROBE = "probe.mjs";
 const BUNDLE = fileURLToPath(new URL("../../dist/service.js", import.meta.url));
 
 /** The built service as a process of its own, which tells what it holds. */
@@ -16,9 +16,10 @@ export class ServiceProcess {
     this.url = url;
   }
 
-  /** Resolves once it listens. `stop` or `kill` ends it. */
-  static async start(environment: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-    const child = spawn(process.execPath, ["--import", PROBE, BUNDLE], {
+  /** Resolves once it listens. `stop` or `kill` ends it. `probe`: what tells of it from inside, a file beside this one. */
+  static async start(environment: Readonly<Record<string, string>>, probe = PROBE): Promise<ServiceProcess> {
+    const path = fileURLToPath(new URL(probe, import.meta.url));
+    const child = spawn(process.execPath, ["--import", path, BUNDLE], {
       env: { PATH: "", HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true", ...environment },
       stdio: ["ignore", "pipe", "inherit", "ipc"],
     });

@@ -76,7 +76,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = statusUntil(abandon, drainer);
-  const ready = () => withQueue(readiness.state, queue?.trouble);
+  const ready = () => withQueue(readiness.state, queue?.receiving);
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),

@@ -12,7 +12,7 @@ import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 
 /** Secrets that were replaced, and are still masked. */
 const REPLACED_MAX = 16;
-const TURNED_AWAY_LOG_MS = 60_000;
+const FULL_LOG_MS = 60_000;
 
 type WebParts = Pick<
   WebOptions,
@@ -46,7 +46,9 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
     onLimited: (client) => log("client rate limited", { client }),
     onError: (error) => log("internal error", faultOf(error)),
   });
-  const options = { host, port, onTurnedAway: turnedAwayLog(clock, log), ...(tls === undefined ? {} : { tls }) };
+  const onTurnedAway = oncePerMinute(clock, (client) => log("connections rejected", { client }));
+  const onEvicted = oncePerMinute(clock, (client) => log("connections closed", { client }));
+  const options = { host, port, onTurnedAway, onEvicted, ...(tls === undefined ? {} : { tls }) };
   const server = await listen(app, options).catch((error) => {
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, config)]);
   });
@@ -117,13 +119,13 @@ function logAnswered(log: Log, { method, path, status, problem, client }: Answer
   log(message, { method, path, status, ...more });
 }
 
-/** Connections are rejected by the thousand: one line a minute is enough. */
-function turnedAwayLog(clock: Clock, log: Log): () => void {
+/** Connections are rejected and closed by the thousand: one line a minute is enough. */
+function oncePerMinute(clock: Clock, write: (client: string) => void): (client: string) => void {
   let quietUntil = 0;
-  return () => {
+  return (client) => {
     if (clock.now() < quietUntil) return;
-    quietUntil = clock.now() + TURNED_AWAY_LOG_MS;
-    log("connections rejected", {});
+    quietUntil = clock.now() + FULL_LOG_MS;
+    write(client);
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Node, Registration } from "./cloud-provider.ts";
-import { type DrainRecord, drainRecord } from "./drain-record.ts";
+import type { DrainRecord } from "./drain-record.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { GuardedPool, Refusal, Standing } from "./guard.ts";
@@ -242,9 +242,9 @@ function summaryReport({ drain, node, startedAt, reasons, end, undo }: DrainSumm
   };
 }
 
-/** `now`: how it stands, while it runs. */
+/** Without its steps, which may be thousands. `now`: how it stands, while it runs. */
 export function drainReport(record: DrainRecord, now: RunningDrain | undefined) {
-  const { id, node, startedAt, requests, elsewhere, entries, missing, end, undo } = record;
+  const { id, node, startedAt, requests, elsewhere, missing, end, undo } = record;
   return {
     drainId: id,
     node: nodeReport(node),
@@ -256,7 +256,6 @@ export function drainReport(record: DrainRecord, now: RunningDrain | undefined) 
       known === undefined ? [] : [{ ...foundReport(known.registration), foundAt: moment(known.foundAt) }],
     ),
     elsewhere: elsewhere.map(foundReport),
-    steps: entries.map((entry) => stepReport(entry, record)),
     missingSteps: missing,
     ...(end && { outcome: outcomeReport(end.outcome) }),
     ...(undo && { undo: recordedUndoReport(undo) }),
@@ -283,8 +282,8 @@ function requestReport({ askedAt, deadline, timeoutMs, reason, asker }: AskedReq
   };
 }
 
-/** One step of a drain. `record`: of the drain, at least up to this step. */
-function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations"> & Partial<DrainRecord>) {
+/** One step of a drain, as outsiders get it. `record`: of the drain, at least up to this step. */
+export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations"> & Partial<DrainRecord>) {
   const step = { id: entry.n, at: moment(entry.at), type: entry.type };
   const meant = (of: readonly number[]) => ({
     registrations: of.flatMap((number) => {
@@ -345,23 +344,6 @@ function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations
       return { ...step, registrations: (record.undo?.end?.registrations ?? []).map(undoneReport) };
     default:
       return entry satisfies never;
-  }
-}
-
-const NEEDED: ReadonlySet<LedgerEntry["type"]> = new Set(["accepted", "found", "ended", "cancelled", "undone"]);
-
-/** The steps of a drain as outsiders get them, one after the other. */
-export class StepReports {
-  /** Those that the others need to be understood. */
-  readonly #needed: LedgerEntry[] = [];
-  #record: DrainRecord | undefined;
-
-  report(entry: LedgerEntry): StepReport {
-    if (NEEDED.has(entry.type)) {
-      this.#needed.push(entry);
-      this.#record = drainRecord(this.#needed);
-    }
-    return stepReport(entry, this.#record ?? { registrations: [] });
   }
 }
 

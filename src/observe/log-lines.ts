@@ -81,8 +81,13 @@ export const LOG_LINES = {
   "secret received in query": line("warn", "client"),
   /** A client sent too many wrong secrets and gets 429 until it sends the right one. */
   "client rate limited": line("warn", "client"),
-  /** Too many connections are open. Logged at most once per minute. */
-  "connections rejected": line("warn"),
+  /** Too many connections are open, and all of them have requests. Logged at most once per minute, with one client. */
+  "connections rejected": line("warn", "client"),
+  /**
+   * Connections without a request, or with an unread answer, were closed to make room. Logged at most once per minute,
+   * with one client.
+   */
+  "connections closed": line("warn", "client"),
   /** A secret has too few characters and can be guessed. Generate one with `openssl rand -hex 16`. */
   "short secret configured": line("warn", "short", "secrets", "charactersMin"),
   /** SECRET_FILE has changed: the service now accepts only the secrets in it. */

@@ -58,6 +58,7 @@ export class QueueCalls {
   readonly #changes: MessageBatches<{ readonly handle: string; readonly seconds: number }>;
   #url: string | undefined;
   #accountId: string | undefined;
+  #hasReceived = false;
 
   constructor(options: QueueCallsOptions) {
     this.#options = options;
@@ -74,7 +75,7 @@ export class QueueCalls {
   }
 
   /**
-   * Waits for messages as long as AWS does. They are invisible to other readers for `visibilitySeconds`. After `stop` there is no other
+   * Waits for messages as long as AWS does; the first time not at all, to know soon whether the queue can be read. They are invisible to other readers for `visibilitySeconds`. After `stop` there is no other
    * attempt, and what AWS answers still counts: it goes on with a poll whose caller has left, and gives it messages that
    * no reader gets then (https://github.com/aws/aws-sdk-js/issues/2350). `cut` ends the poll.
    */
@@ -83,7 +84,7 @@ export class QueueCalls {
     const input = {
       QueueUrl: await this.#queueUrl(stop),
       MaxNumberOfMessages: MESSAGES_PER_CALL_MAX,
-      WaitTimeSeconds: POLL_SECONDS,
+      WaitTimeSeconds: this.#hasReceived ? POLL_SECONDS : 0,
       VisibilityTimeout: visibilitySeconds,
       MessageSystemAttributeNames: ["SentTimestamp", "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount"],
     } as const;
@@ -97,6 +98,7 @@ export class QueueCalls {
         ),
       stop,
     );
+    this.#hasReceived = true;
     return Messages.map(received);
   }
 

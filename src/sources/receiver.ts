@@ -25,6 +25,7 @@ export interface ReceiveTrouble {
 export class Receiver {
   readonly #options: ReceiverOptions;
   #trouble: ReceiveTrouble | undefined;
+  #isKnown = false;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -35,6 +36,11 @@ export class Receiver {
     return this.#trouble;
   }
 
+  /** Whether any attempt has ended: before that, whether the queue can be read is unknown. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
   /** At least one message, as soon as there is one. Rejects after `stop`, once AWS has answered, or `cut` has aborted. */
   async next(stop: AbortSignal, cut: AbortSignal): Promise<readonly ReceivedMessage[]> {
     const { calls, clock } = this.#options;
@@ -43,10 +49,12 @@ export class Receiver {
       try {
         const messages = await calls.receive(VISIBILITY_SECONDS, stop, cut);
         failures = 0;
+        const isFirst = !this.#isKnown;
         this.#received();
         if (messages.length > 0) return messages;
         stop.throwIfAborted();
-        if (clock.now() - askedAt < EMPTY_MIN_MS) await clock.sleep(EMPTY_MIN_MS, stop);
+        // The first read does not wait.
+        if (!isFirst && clock.now() - askedAt < EMPTY_MIN_MS) await clock.sleep(EMPTY_MIN_MS, stop);
       } catch (error) {
         stop.throwIfAborted();
         this.#failed(asDrainError(error));
@@ -57,11 +65,13 @@ export class Receiver {
   }
 
   #received(): void {
+    this.#isKnown = true;
     if (this.#trouble !== undefined) this.#options.onEvent({ type: "receiving" });
     this.#trouble = undefined;
   }
 
   #failed(error: DrainError): void {
+    this.#isKnown = true;
     const { code, message } = this.#trouble?.error ?? {};
     const isNew = code !== error.code || message !== error.message;
     this.#trouble = { error, at: this.#options.clock.now() };

@@ -14,7 +14,7 @@ import { readMessage } from "./message-reader.ts";
 import { boundedDeadline } from "./notice.ts";
 import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
-import { Receiver, type ReceiveTrouble } from "./receiver.ts";
+import { Receiver } from "./receiver.ts";
 import { type MaybeTakenOut, type Recommendations, takenOut } from "./recommendations.ts";
 import type { ReturningMachines } from "./returning.ts";
 import {
@@ -87,13 +87,13 @@ export class SqsQueue implements EventSource {
     return this.#inFlight.size;
   }
 
-  /** Why no messages could be received when that was last tried, and when that was, in milliseconds since the epoch. */
-  get trouble(): ReceiveTrouble | undefined {
-    return this.#receiver.trouble;
+  /** What is known of receiving: why it failed when it was last tried, if it did. */
+  get receiving(): Pick<Receiver, "isKnown" | "trouble"> {
+    return this.#receiver;
   }
 
   get isReceiving(): boolean {
-    return this.trouble === undefined;
+    return this.#receiver.trouble === undefined;
   }
 
   async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {

@@ -79,7 +79,9 @@ export function readyAnswer(state: ReadyState): Answer {
     case "ready":
       return json(200, { status: "ready", checkedAt: new Date(state.checkedAt).toISOString() });
     case "checking":
-      return unavailable("the first check of AWS access is still running", { reason: "checking" });
+      return unavailable("the first check of AWS access, or the first read of the queue, is still running", {
+        reason: "checking",
+      });
     case "stopping":
       return unavailable("the service is stopping", { reason: "stopping" });
     case "not-ready": {

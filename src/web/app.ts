@@ -18,6 +18,7 @@ import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type DrainHistory } from "./drain-routes.ts";
 import { readNodeRequest } from "./drains-request.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
+import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
@@ -99,12 +100,18 @@ function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
 }
 
 /** Paths that require no secret. */
-function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void {
-  app.get("/health", (context) => context.json({ status: "ok" }));
-  app.get("/ready", () => send(readyAnswer(ready())));
-  app.get("/openapi.json", (context) => context.json({ ...openApi, info: { ...openApi.info, version } }));
-  app.get("/metrics", async () => {
+function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions): void {
+  const health = constantJson({ status: "ok" });
+  const description = constantJson({ ...openApi, info: { ...openApi.info, version } });
+  const exposition = paced(clock, async () => {
     const { contentType, body } = await metrics();
+    return { contentType, body: Buffer.from(body) };
+  });
+  app.get("/health", health);
+  app.get("/ready", () => send(readyAnswer(ready())));
+  app.get("/openapi.json", description);
+  app.get("/metrics", async () => {
+    const { contentType, body } = await exposition();
     return new Response(body, { headers: { "content-type": contentType } });
   });
 }
@@ -153,8 +160,10 @@ async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainReq
   const accepting = waited();
   // Of no interest once the outcome is there.
   accepting.catch(() => {});
+  // Hundreds of drains may end together, for most of which the caller was answered long ago.
+  const ended = outcome.then((end) => (answered.signal.aborted ? undefined : outcomeAnswer(end)));
   try {
-    return await Promise.race([outcome.then(outcomeAnswer), accepting]);
+    return (await Promise.race([ended, accepting])) ?? (await accepting);
   } catch (error) {
     if (error instanceof Unrecorded) return unrecordedAnswer(error);
     throw error;

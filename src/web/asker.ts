@@ -33,7 +33,11 @@ const NETWORK_GROUPS = 4;
  */
 export function clientAddress(context: Context): string {
   const { incoming } = (context.env ?? {}) as Partial<HttpBindings>;
-  const address = incoming?.socket.remoteAddress ?? "unknown";
+  return clientAt(incoming?.socket.remoteAddress);
+}
+
+/** The same of the other end of a connection. */
+export function clientAt(address = "unknown"): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   return isIPv6(address) ? networkOf(address) : address;

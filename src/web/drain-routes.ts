@@ -1,13 +1,14 @@
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
-import { drainRecord } from "../drain/drain-record.ts";
 import { printable } from "../drain/errors.ts";
-import type { Ledger } from "../drain/ledger.ts";
+import type { DrainSummary, Ledger } from "../drain/ledger.ts";
 import type { RunningDrain } from "../drain/outcome.ts";
 import { drainListReport, drainReport } from "../drain/report.ts";
 import type { Asker } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import { undoAnswer } from "./answers.ts";
+import { clientAddress } from "./asker.ts";
+import { DrainTexts } from "./drain-texts.ts";
 import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains-request.ts";
 import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
@@ -32,20 +33,25 @@ export type Cancel = (drainId: string, asker: Asker) => Promise<UndoOutcome>;
 /** What was accepted, and what has become of it. */
 export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
   const { needsSecret, history, clock, cancel, askerOf } = options;
-  const streams = new EventStreams(clock);
+  const texts = new DrainTexts();
+  const streams = new EventStreams(clock, texts);
 
   app.get("/drains", needsSecret, (context) => {
     const max = readDrainsRequest(queryOf(context));
-    return send(json(drainListReport(history.list(max))));
+    return jsonText(`{"drains":[${history.list(max).map(summaryText).join(",")}]}\n`);
   });
 
   app.get("/drains/:drain", needsSecret, async (context) => {
     checkRecordRequest(queryOf(context));
     const id = context.req.param("drain");
     const entries = await history.read(id, context.req.raw.signal);
-    const record = entries && drainRecord(entries);
-    if (record === undefined) return send(unknown(id));
-    return send(json(drainReport(record, history.running(id))));
+    const text = entries && (await texts.of(entries));
+    if (text === undefined) return send(unknown(id));
+    const report = JSON.stringify(drainReport(text.record, history.running(id)));
+    const steps = text.steps.map(({ json }) => json);
+    // The steps last.
+    const body = `${report.slice(0, -1)},"steps":[${steps.join(",")}]}\n`;
+    return jsonText(body);
   });
 
   app.delete("/drains/:drain", needsSecret, async (context) => {
@@ -58,7 +64,8 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
     const id = context.req.param("drain");
     const after = readLastEventId(context.req.header("last-event-id"));
     const { method, signal } = context.req.raw;
-    const stream = await streams.open({ history, id, after, isWanted: method !== "HEAD", signal });
+    const client = clientAddress(context);
+    const stream = await streams.open({ history, id, after, client, isWanted: method !== "HEAD", signal });
     return stream ?? send(unknown(id));
   });
 }
@@ -70,6 +77,15 @@ function unknown(id: string): Answer {
   );
 }
 
-function json(body: object): Answer {
-  return { status: 200, headers: { "content-type": "application/json" }, body };
+const summaryTexts = new WeakMap<DrainSummary, string>();
+
+/** Made once for each: a list may have a thousand, of which few have changed since the last one. */
+function summaryText(summary: DrainSummary): string {
+  const text = summaryTexts.get(summary) ?? JSON.stringify(drainListReport([summary]).drains[0]);
+  summaryTexts.set(summary, text);
+  return text;
+}
+
+function jsonText(body: string): Response {
+  return new Response(Buffer.from(body), { headers: { "content-type": "application/json" } });
 }

@@ -1,13 +1,15 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
-import { StepReports } from "../drain/report.ts";
+import { type DrainTexts, StepReports, type StepText } from "./drain-texts.ts";
 import { NotTaken } from "./http-source.ts";
 
-/** Each costs a socket and a few kilobytes. */
-const READERS_MAX = 100;
+/** Readers at one address, which may be a proxy's. Each costs a socket and a few kilobytes. */
+const READERS_PER_CLIENT_MAX = 100;
 /** Steps that wait for a reader. Who has more is too slow, and may come again with the last one's id. */
 const WAITING_MAX = 1_000;
+/** The same for all readers together, each with an equal part. */
+const WAITING_FOR_ALL_MAX = 100_000;
 /** Whatever is between us and a reader takes a silent connection for a dead one, often after a minute. */
 const HEARTBEAT_MS = 15_000;
 /** After this a reader that was cut off comes again. */
@@ -18,6 +20,8 @@ export interface StreamOptions {
   readonly id: string;
   /** The reader has the steps up to this number. */
   readonly after: number;
+  /** Where the reader is: an address, or an IPv6 network. */
+  readonly client: string;
   /** Whether the reader wants more than the head. */
   readonly isWanted: boolean;
   readonly signal: AbortSignal;
@@ -30,30 +34,36 @@ export interface StreamOptions {
 export class EventStreams {
   readonly #clock: Clock;
   #readers = 0;
+  readonly #readersOf = new Map<string, number>();
 
-  constructor(clock: Clock) {
+  readonly #texts: DrainTexts;
+
+  constructor(clock: Clock, texts: DrainTexts) {
     this.#clock = clock;
+    this.#texts = texts;
   }
 
-  /** Undefined: there is no such drain. Throws `NotTaken` when there are too many readers. */
-  async open({ history, id, after, isWanted, signal }: StreamOptions): Promise<Response | undefined> {
-    if (this.#readers >= READERS_MAX)
-      throw new NotTaken(`${READERS_MAX} readers already follow drains: try again later`);
-    this.#readers += 1;
+  /** Undefined: there is no such drain. Throws `NotTaken` when the client has too many readers. */
+  async open({ history, id, after, client, isWanted, signal }: StreamOptions): Promise<Response | undefined> {
+    if ((this.#readersOf.get(client) ?? 0) >= READERS_PER_CLIENT_MAX)
+      throw new NotTaken(`${READERS_PER_CLIENT_MAX} readers at this address already follow drains: try again later`);
+    this.#count(client, 1);
     // Followed before the past is read, so that nothing is missed between the two.
-    const reader = new Reader(this.#clock, after);
+    const reader = new Reader({ clock: this.#clock, after, waitingMax: () => this.#waitingMax });
     const unfollow = history.follow(id, (entry) => reader.onEntry(entry));
     const closed = () => {
       unfollow();
-      this.#readers -= 1;
+      this.#count(client, -1);
     };
     try {
       const entries = await history.read(id, signal);
       const last = entries?.at(-1);
       // Sent to a reader that reconnects after the end, so that it stays away.
       const hasAll = last !== undefined && isWhole(entries ?? []) && last.n <= after;
-      if (entries !== undefined && isWanted && !hasAll)
-        return new Response(reader.stream(entries, closed), { headers: HEADERS });
+      if (entries !== undefined && isWanted && !hasAll) {
+        const text = await this.#texts.of(entries);
+        return new Response(reader.stream(entries, text?.steps ?? [], closed), { headers: HEADERS });
+      }
       closed();
       if (entries === undefined) return undefined;
       return new Response(null, hasAll ? { status: 204 } : { headers: HEADERS });
@@ -62,6 +72,25 @@ export class EventStreams {
       throw error;
     }
   }
+
+  get #waitingMax(): number {
+    return Math.min(WAITING_MAX, Math.max(1, Math.floor(WAITING_FOR_ALL_MAX / this.#readers)));
+  }
+
+  #count(client: string, change: 1 | -1): void {
+    this.#readers += change;
+    const own = (this.#readersOf.get(client) ?? 0) + change;
+    if (own > 0) this.#readersOf.set(client, own);
+    else this.#readersOf.delete(client);
+  }
+}
+
+interface ReaderOptions {
+  readonly clock: Clock;
+  /** The reader has the steps up to this number. */
+  readonly after: number;
+  /** How many steps may wait for it now. */
+  readonly waitingMax: () => number;
 }
 
 const HEADERS = {
@@ -80,9 +109,10 @@ function isWhole(entries: readonly LedgerEntry[]): boolean {
 /** One reader of one drain. */
 class Reader {
   readonly #clock: Clock;
-  readonly #reports = new StepReports();
+  #reports = new StepReports();
   readonly #encoder = new TextEncoder();
   readonly #gone = newAbort();
+  readonly #waitingMax: ReaderOptions["waitingMax"];
   /** What comes before the stream is open. */
   #early: LedgerEntry[] | undefined = [];
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -90,20 +120,23 @@ class Reader {
   #summary: DrainSummary | undefined;
   #closed: () => void = () => {};
 
-  constructor(clock: Clock, after: number) {
+  constructor({ clock, after, waitingMax }: ReaderOptions) {
     this.#clock = clock;
     this.#last = after;
+    this.#waitingMax = waitingMax;
   }
 
   /** `closed` is called once, when the reader has gone or the drain has ended. */
-  stream(entries: readonly LedgerEntry[], closed: () => void): ReadableStream<Uint8Array> {
+  stream(entries: readonly LedgerEntry[], steps: readonly StepText[], closed: () => void): ReadableStream<Uint8Array> {
     this.#closed = closed;
+    this.#reports = new StepReports(entries);
+    this.#summary = entries.reduce<DrainSummary | undefined>(summaryWith, undefined);
     const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
       this.#controller = controller;
       const early = this.#early ?? [];
       this.#early = undefined;
       // The past in one piece, however long it is.
-      const past = entries.map((entry) => this.#text(entry)).join("");
+      const past = steps.map((step) => this.#eventText(step)).join("");
       controller.enqueue(this.#encoder.encode(`retry: ${RETRY_MS}\n\n${past}`));
       if (isWhole(entries)) this.#end();
       else void this.#beat();
@@ -125,22 +158,31 @@ class Reader {
   #text(entry: LedgerEntry): string {
     const report = this.#reports.report(entry);
     this.#summary = summaryWith(this.#summary, entry);
-    if (entry.n <= this.#last) return "";
-    this.#last = entry.n;
-    return `id: ${entry.n}\nevent: ${entry.type}\ndata: ${JSON.stringify(report)}\n\n`;
+    return this.#eventText({ n: entry.n, type: entry.type, json: JSON.stringify(report) });
+  }
+
+  #eventText({ n, type, json }: StepText): string {
+    if (n <= this.#last) return "";
+    this.#last = n;
+    return `id: ${n}\nevent: ${type}\ndata: ${json}\n\n`;
   }
 
   #send(text: string): void {
     if (this.#controller === undefined) return;
     this.#controller.enqueue(this.#encoder.encode(text));
-    if ((this.#controller.desiredSize ?? 0) <= 0) this.#drop();
+    if (this.#waiting >= this.#waitingMax()) this.#drop();
+  }
+
+  /** Steps that it has not taken. */
+  get #waiting(): number {
+    return WAITING_MAX - (this.#controller?.desiredSize ?? WAITING_MAX);
   }
 
   async #beat(): Promise<void> {
     let wasBehind = false;
     while (!this.#gone.signal.aborted) {
       await this.#clock.sleep(HEARTBEAT_MS, this.#gone.signal).catch(() => {}); // It has gone.
-      const isBehind = (this.#controller?.desiredSize ?? WAITING_MAX) < WAITING_MAX;
+      const isBehind = this.#waiting > 0;
       if (isBehind && wasBehind) this.#drop();
       wasBehind = isBehind;
       this.#send(": still here\n\n");

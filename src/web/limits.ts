@@ -12,8 +12,14 @@ export interface WebLimits {
   readonly handshakeTimeoutMs: number;
   /** How often the first two are looked at. */
   readonly checkIntervalMs: number;
-  /** Room for all drain requests that may wait, and for health checks. */
+  /** Open at once: room for all drain requests that may wait, and for health checks. */
   readonly connectionsMax: number;
+  /** How many of them are left to probes, whatever other requests are under way. */
+  readonly probesMin: number;
+  /** Requests that one address may have under way, probes aside. */
+  readonly requestsPerAddressMax: number;
+  /** Bytes of answers that all clients together may leave untaken. */
+  readonly unreadBytesMax: number;
 }
 
 export const WEB_LIMITS: WebLimits = {
@@ -24,6 +30,9 @@ export const WEB_LIMITS: WebLimits = {
   handshakeTimeoutMs: 10_000,
   checkIntervalMs: 2_000,
   connectionsMax: 12_000,
+  probesMin: 200,
+  requestsPerAddressMax: 6_000,
+  unreadBytesMax: 64 * 2 ** 20,
 };
 
 /** The URL and the headers together. */

@@ -21,8 +21,8 @@ export function problem(
 }
 
 /** Not now: `Retry-After` says when to come again. */
-export function unavailable(detail: string, more: object = {}): Answer {
-  return problem(503, detail, { headers: { "retry-after": RETRY_AFTER_SECONDS }, more });
+export function unavailable(detail: string, more: object = {}, headers: Readonly<Record<string, string>> = {}): Answer {
+  return problem(503, detail, { headers: { ...headers, "retry-after": RETRY_AFTER_SECONDS }, more });
 }
 
 export function send({ status, headers, body }: Answer): Response {

@@ -14,12 +14,19 @@ export type ReadyState =
   | { readonly status: "not-ready"; readonly checkedAt: number; readonly problems: readonly AccessProblem[] }
   | { readonly status: "stopping" };
 
-/** The state of a service that also reads a queue: it is not ready while that can't be read. */
-export function withQueue(
-  state: ReadyState,
-  trouble: { readonly error: DrainError; readonly at: number } | undefined,
-): ReadyState {
-  if (trouble === undefined || state.status === "stopping") return state;
+/** What is known of reading a queue. */
+export interface QueueState {
+  /** Whether any attempt to read it has ended. */
+  readonly isKnown: boolean;
+  /** Why the last attempt failed, and when. */
+  readonly trouble: { readonly error: DrainError; readonly at: number } | undefined;
+}
+
+/** The state of a service that also reads a queue, if it does: it is not ready while that can't be read. */
+export function withQueue(state: ReadyState, queue: QueueState | undefined): ReadyState {
+  if (queue === undefined || state.status === "stopping") return state;
+  const { trouble, isKnown } = queue;
+  if (trouble === undefined) return state.status === "ready" && !isKnown ? { status: "checking" } : state;
   const problems = state.status === "not-ready" ? state.problems : [];
   const unread = { action: "sqs:ReceiveMessage", error: trouble.error };
   return { status: "not-ready", checkedAt: trouble.at, problems: [...problems, unread] };

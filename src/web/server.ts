@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
 import { HEADERS_BYTES_MAX, URL_CHARACTERS_MAX, WEB_LIMITS, type WebLimits } from "./limits.ts";
-import { type Answer, problem, send } from "./problem.ts";
+import { type Answer, problem, send, unavailable } from "./problem.ts";
+import { Traffic } from "./traffic.ts";
 import { answerUnreadable, SECURITY_HEADERS } from "./unreadable.ts";
 
 /** PEM: a certificate and its key; and whose clients' certificates count, where they are asked for. */
@@ -21,8 +22,10 @@ export interface ListenOptions {
   readonly tls?: TlsMaterial;
   /** Other limits than `WEB_LIMITS`. */
   readonly limits?: Partial<WebLimits>;
-  /** Hears of every connection that is turned away because there are too many. */
-  readonly onTurnedAway?: () => void;
+  /** Hears of every client whose connection is refused, because there are too many and all have requests under way. */
+  readonly onTurnedAway?: (client: string) => void;
+  /** Hears of every client whose connection is closed to make room: one without a request, or with an unread answer. */
+  readonly onEvicted?: (client: string) => void;
 }
 
 export interface WebServer {
@@ -35,14 +38,19 @@ export interface WebServer {
 }
 
 const NO_PATH = "the request names a host: send only the path, as in POST /drain";
+const TOO_MANY = "too many requests are under way: try again later";
 const MALFORMED = "the path or the Host header is malformed";
 
 /** Throws what the operating system says when it can't listen: `EADDRINUSE` and so on. */
-export async function listen(app: Hono, { host, port, tls, limits, onTurnedAway }: ListenOptions): Promise<WebServer> {
+export async function listen(
+  app: Hono,
+  { host, port, tls, limits, onTurnedAway = () => {}, onEvicted = () => {} }: ListenOptions,
+): Promise<WebServer> {
   const bounds = { ...WEB_LIMITS, ...limits };
-  const server = createBounded(listener(app, bounds), bounds, tls);
-  answerUnreadable(server);
-  server.on("drop", () => onTurnedAway?.());
+  const server = createBounded(bounds, tls);
+  const traffic = new Traffic(server, { bounds, onTurnedAway, onEvicted });
+  answer(server, traffic, listener(app, bounds));
+  answerUnreadable(server, traffic);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => resolve());
@@ -61,7 +69,7 @@ export async function listen(app: Hono, { host, port, tls, limits, onTurnedAway 
   };
 }
 
-function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMaterial | undefined): Server {
+function createBounded(limits: WebLimits, tls: TlsMaterial | undefined): Server {
   const options = {
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -71,19 +79,27 @@ function createBounded(answer: RequestListener, limits: WebLimits, tls: TlsMater
     // The listener answers it, in our form.
     requireHostHeader: false,
   };
-  const server =
-    tls === undefined
-      ? createServer(options, answer)
-      : createTlsServer({ ...options, ...tlsOptions(tls), handshakeTimeout: limits.handshakeTimeoutMs }, answer);
-  server.maxConnections = limits.connectionsMax;
-  // Some other expectation than 100-continue, which Node itself answers without a word.
-  server.on("checkExpectation", (_, answered: ServerResponse) => {
-    setSecurityHeaders(answered);
-    const { status, headers, body } = problem(417, "leave out the Expect header");
-    const text = `${JSON.stringify(body)}\n`;
-    answered.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
+  if (tls === undefined) return createServer(options);
+  return createTlsServer({ ...options, ...tlsOptions(tls), handshakeTimeout: limits.handshakeTimeoutMs });
+}
+
+function answer(server: Server, traffic: Traffic, listener: RequestListener): void {
+  server.on("request", (incoming, outgoing) => {
+    traffic.begin(incoming, outgoing, (isTooMany) => {
+      if (isTooMany) refuse(outgoing, unavailable(TOO_MANY, {}, { connection: "close" }));
+      else listener(incoming, outgoing);
+    });
   });
-  return server;
+  // Some other expectation than 100-continue, which Node itself answers without a word.
+  server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    traffic.begin(incoming, outgoing, () => refuse(outgoing, problem(417, "leave out the Expect header")));
+  });
+}
+
+function refuse(outgoing: ServerResponse, { status, headers, body }: Answer): void {
+  setSecurityHeaders(outgoing);
+  const text = `${JSON.stringify(body)}\n`;
+  outgoing.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) }).end(text);
 }
 
 /** Certificates are asked for and verified, but not insisted on: open paths answer clients without one too. */

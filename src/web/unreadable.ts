@@ -3,18 +3,13 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { HEADERS_BYTES_MAX } from "./limits.ts";
 import { problem } from "./problem.ts";
-
-interface ParserError extends NodeJS.ErrnoException {
-  /** What the parser was given last. */
-  readonly rawPacket?: Buffer;
-}
+import type { Traffic } from "./traffic.ts";
 
 /** By Node's codes, where it is not simply something else than HTTP. */
 const PROBLEMS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
   HPE_HEADER_OVERFLOW: [431, `the URL and the headers are larger than ${HEADERS_BYTES_MAX / 1_024} KiB`],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "the request was not complete in time"],
 };
-const HEAD = Buffer.from("HEAD ");
 const NOT_HTTP = [400, "the request is not HTTP/1.1, or is malformed: send a request such as POST /drain"] as const;
 /** For the caller to read the answer in: closing at once could take it away from them. */
 const LINGER_MS = 1_000;
@@ -23,25 +18,25 @@ const LINGER_MS = 1_000;
  * Answers bytes that Node's parser can't read with a problem, as the app answers everything else, and closes the
  * connection. A good request before them on the same connection still gets its own answer.
  */
-export function answerUnreadable(server: Server): void {
+export function answerUnreadable(server: Server, traffic: Traffic): void {
   const answers = new WeakMap<Socket, ServerResponse>();
   /** Connections whose TLS has come about. To the others nothing can be said. */
   const agreed = new WeakSet<TLSSocket>();
   server.on("secureConnection", (socket: TLSSocket) => agreed.add(socket));
   server.on("request", (request, answer) => answers.set(request.socket, answer));
-  server.on("clientError", ({ code, rawPacket }: ParserError, stream) => {
+  server.on("clientError", ({ code }: NodeJS.ErrnoException, stream) => {
     const socket = stream as Socket; // No other kind comes from a server.
     const answer = answers.get(socket);
     const isUnencrypted = socket instanceof TLSSocket && !agreed.has(socket);
     if (!socket.writable || code === "ECONNRESET" || isUnencrypted) socket.destroy();
-    else if (answer === undefined || answer.writableFinished) refuse(socket, code, rawPacket);
+    else if (answer === undefined || answer.writableFinished) refuse(socket, code, traffic.isHead(socket));
     else if (answer.req.complete) answer.once("finish", () => end(socket));
     else if (answer.headersSent) socket.destroy();
-    else refuse(socket, code, rawPacket);
+    else refuse(socket, code, traffic.isHead(socket));
   });
 }
 
-function refuse(socket: Socket, code = "", rawPacket?: Buffer): void {
+function refuse(socket: Socket, code = "", isHead = false): void {
   const [status, detail] = PROBLEMS[code] ?? NOT_HTTP;
   const { headers, body } = problem(status, detail);
   const text = `${JSON.stringify(body)}\n`;
@@ -53,7 +48,6 @@ function refuse(socket: Socket, code = "", rawPacket?: Buffer): void {
   });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   // An answer to HEAD has no body.
-  const isHead = rawPacket?.subarray(0, HEAD.length).equals(HEAD) === true;
   end(socket, `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${isHead ? "" : text}`);
 }
 

@@ -465,11 +465,11 @@ describe("receiving", () => {
     expect(asked).toHaveLength(40);
   });
 
-  test("asks for the messages of ten minutes in 30 long polls where there are none", async () => {
+  test("asks for the messages of ten minutes in 30 long polls where there are none, after a first one that does not wait", async () => {
     const { clock, queue } = scene();
     await clock.advance(599 * SECOND_MS);
-    expect(queue.callsOf("ReceiveMessage")).toHaveLength(30);
-    expect(queue.callsOf("ReceiveMessage")[0]?.input).toMatchObject({ WaitTimeSeconds: 20, MaxNumberOfMessages: 10 });
+    expect(queue.callsOf("ReceiveMessage")).toHaveLength(1 + 30);
+    expect(queue.callsOf("ReceiveMessage")[1]?.input).toMatchObject({ WaitTimeSeconds: 20, MaxNumberOfMessages: 10 });
   });
 
   test("does not turn in circles when somebody answers at once that there is nothing", async () => {
@@ -492,6 +492,11 @@ describe("receiving", () => {
     ["no network", { code: "ENOTFOUND", hostname: "sqs.nowhere" }, "unreachable", /could not reach sqs\.nowhere/],
   ])("is tried on and on with %s, which is told once, and so is its end", async (_, error, code, message) => {
     const { clock, queue, asked, told, source } = scene();
+    expect(source.receiving.isKnown).toBe(false);
+    await clock.advance(0);
+    // Whether it can be read is known at once: the first read does not wait for messages.
+    expect([source.receiving.isKnown, source.isReceiving]).toEqual([true, true]);
+    expect(queue.callsOf("ReceiveMessage").map(({ input }) => input.WaitTimeSeconds)).toEqual([0, 20]);
     await clock.advance(25 * SECOND_MS);
     queue.intercept = ({ name }) => {
       if (name === "ReceiveMessage") throw Object.assign(new Error("what AWS says"), error);

@@ -110,8 +110,8 @@ export class FakeQueue {
     };
   }
 
-  async #receive({ VisibilityTimeout = 30 }: Input, signal: AbortSignal): Promise<object> {
-    const until = this.#clock.now() + 20_000;
+  async #receive({ VisibilityTimeout = 30, WaitTimeSeconds = 0 }: Input, signal: AbortSignal): Promise<object> {
+    const until = this.#clock.now() + Number(WaitTimeSeconds) * 1_000;
     for (;;) {
       signal.throwIfAborted();
       const now = this.#clock.now();

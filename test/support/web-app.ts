@@ -25,7 +25,15 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-type Chosen = "cancel" | "dryRun" | "history" | "ready" | "status" | "querySecret" | "clientCertificate";
+type Chosen =
+  | "cancel"
+  | "dryRun"
+  | "history"
+  | "metrics"
+  | "ready"
+  | "status"
+  | "querySecret"
+  | "clientCertificate";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** Those that are right. */
@@ -85,7 +93,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     onQuerySecret: (client) => told.push(["query secret", client]),
     onLimited: (client) => told.push(["limited", client]),
     onError: (error) => errors.push(error),
-    metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
+    metrics: options.metrics ?? (async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" })),
   });
   /** `address` is where it comes from. */
   const request = async (path: string, init: RequestInit = {}, address = "192.0.2.1") => {

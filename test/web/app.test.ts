@@ -132,3 +132,24 @@ describe("the service", () => {
     expect(errors).toHaveLength(1);
   });
 });
+
+describe("GET /metrics", () => {
+  test("is made at most ten times a second, however often it is asked for, and once for all who ask meanwhile", async () => {
+    let made = 0;
+    const { request, clock } = webApp({
+      metrics: async () => {
+        made += 1;
+        return { contentType: "text/plain; version=0.0.4", body: `made ${made}\n` };
+      },
+    });
+    const scrape = async () => await (await request("/metrics")).text();
+    const bodies: string[] = [];
+    for (let asked = 0; asked < 100; asked += 1) bodies.push(await scrape());
+    expect(bodies[0]).toBe("made 1\n");
+    expect(bodies.at(-1)).toBe("made 10\n");
+    await clock.advance(1_000);
+    expect(await scrape()).toBe("made 11\n");
+    await Promise.all(Array.from({ length: 50 }, scrape));
+    expect(made).toBe(12);
+  });
+});

@@ -153,6 +153,44 @@ interface Received {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+describe("a drain of thousands of steps", () => {
+  const STEPS = 5_000;
+  const long = () =>
+    scene((entries, ledger) => {
+      ledger.note(entries.accepted());
+      ledger.note(entries.found("i-1:80"));
+      for (let step = 2; step < STEPS; step++) ledger.note(entries.deregistered(0));
+    });
+  /** Turns of the event loop until it is answered: others have their turn meanwhile. */
+  const turnsOf = async ({ app }: ReturnType<typeof scene>, path: string) => {
+    let isAnswered = false;
+    const answered = Promise.resolve(app.request(path, { headers: bearer })).finally(() => {
+      isAnswered = true;
+    });
+    let turns = 0;
+    for (; !isAnswered; turns++) await new Promise((resolve) => setImmediate(resolve));
+    return { turns, response: await answered };
+  };
+
+  test.each(["/drains/d-1", "/drains/d-1/events"])(
+    "is put into words in parts, and once for all readers of %s",
+    async (path) => {
+      const drains = long();
+      const first = await turnsOf(drains, path);
+      expect(first.turns).toBeGreaterThan(STEPS / 500);
+      const again = await turnsOf(drains, path);
+      expect(again.turns).toBeLessThan(first.turns / 3);
+      drains.ledger.note(drains.entries.next({ type: "released", of: [0] }));
+      const later = await turnsOf(drains, path);
+      expect(later.turns).toBeLessThan(first.turns / 3);
+      for (const { response } of [first, again, later]) await response.body?.cancel();
+      const report = (await (await drains.get("/drains/d-1")).json()) as { readonly steps: readonly unknown[] };
+      expect(report.steps).toHaveLength(STEPS + 1);
+      expect(report.steps.at(-1)).toMatchObject({ id: STEPS + 1, type: "released", registrations: [found] });
+    },
+  );
+});
+
 /** Reads a stream of events as they come. */
 function reading(response: Response) {
   const reader = response.body?.getReader();
@@ -193,6 +231,8 @@ describe("GET /drains/{drain}/events", () => {
       ledger.note(entries.deregistered(0));
     });
   type Scene = ReturnType<typeof begun>;
+  const openAt = (remoteAddress: string, { app }: Scene) =>
+    app.request("/drains/d-1/events", { headers: bearer }, { incoming: { socket: { remoteAddress } } });
   const open = ({ app }: Scene, headers = {}) =>
     app.request("/drains/d-1/events", { headers: { ...bearer, ...headers } });
 
@@ -307,18 +347,33 @@ describe("GET /drains/{drain}/events", () => {
     expect(stream.state).toMatchObject({ isOver: true, failed: new Error("the reader is too slow") });
   });
 
-  test("has a hundred readers at most, and those who leave make room; who asks for the head alone needs none", async () => {
+  test("has a hundred readers at an address at most, and those who leave make room; who asks for the head alone needs none", async () => {
     const drains = begun();
     const streams = [];
     for (let reader = 0; reader < 100; reader++) streams.push(reading(await open(drains)));
-    const refused = await drains.get("/drains/d-1/events");
+    const refused = await drains.app.request("/drains/d-1/events", { headers: bearer });
     expect(refused.status).toBe(503);
-    expect(await refused.json()).toMatchObject({ detail: "100 readers already follow drains: try again later" });
+    expect(await refused.json()).toMatchObject({
+      detail: "100 readers at this address already follow drains: try again later",
+    });
+    reading(await openAt("198.51.100.7", drains));
+    reading(await openAt("2001:db8::1", drains));
     await streams[0]?.cancel();
     const head = await drains.app.request("/drains/d-1/events", { method: "HEAD", headers: bearer });
     expect([head.status, await head.text()]).toEqual([200, ""]);
     const room = await open(drains);
     expect(room.status).toBe(200);
     reading(room);
+  });
+
+  test("lets fewer steps wait for each of many readers, so that all together are never too many", async () => {
+    const drains = begun();
+    for (let address = 0; address < 10; address++)
+      for (let reader = 0; reader < 100; reader++) await openAt(`198.51.100.${address}`, drains);
+    expect(drains.clock.sleeping).toBe(1_000);
+    for (let step = 0; step < 200; step++) drains.ledger.note(drains.entries.deregistered(0));
+    // Each reader that stays has a heartbeat.
+    expect(drains.clock.sleeping).toBeLessThanOrEqual(100_000 / 200);
+    expect(drains.clock.sleeping).toBeGreaterThan(0);
   });
 });

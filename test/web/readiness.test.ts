@@ -84,17 +84,30 @@ describe("readiness", () => {
   });
 });
 
-test("a service that reads a queue is not ready while that can't be read", () => {
-  const trouble = { error: new DrainError("cloud-error", "there is no such queue"), at: 7 };
+describe("a service that reads a queue", () => {
   const ready = { status: "ready", checkedAt: 5 } as const;
-  expect(withQueue(ready, undefined)).toBe(ready);
-  expect(withQueue(ready, trouble)).toEqual({
-    status: "not-ready",
-    checkedAt: 7,
-    problems: [{ action: "sqs:ReceiveMessage", error: trouble.error }],
+  const error = new DrainError("cloud-error", "there is no such queue");
+  const failing = { isKnown: true, trouble: { error, at: 7 } };
+
+  test("is not ready while that can't be read", () => {
+    expect(withQueue(ready, undefined)).toBe(ready);
+    expect(withQueue(ready, { isKnown: true, trouble: undefined })).toBe(ready);
+    expect(withQueue(ready, failing)).toEqual({
+      status: "not-ready",
+      checkedAt: 7,
+      problems: [{ action: "sqs:ReceiveMessage", error }],
+    });
+    const denied = { action: "ec2:DescribeInstances", error: new DrainError("access-denied", "no") };
+    const unready = { status: "not-ready", checkedAt: 5, problems: [denied] } as const;
+    expect(withQueue(unready, failing)).toMatchObject({ problems: [denied, { action: "sqs:ReceiveMessage" }] });
+    expect(withQueue({ status: "stopping" }, failing)).toEqual({ status: "stopping" });
   });
-  const denied = { action: "ec2:DescribeInstances", error: new DrainError("access-denied", "no") };
-  const unready = { status: "not-ready", checkedAt: 5, problems: [denied] } as const;
-  expect(withQueue(unready, trouble)).toMatchObject({ problems: [denied, { action: "sqs:ReceiveMessage" }] });
-  expect(withQueue({ status: "stopping" }, trouble)).toEqual({ status: "stopping" });
+
+  test("is not ready before it has tried", () => {
+    const untried = { isKnown: false, trouble: undefined };
+    expect(withQueue(ready, untried)).toEqual({ status: "checking" });
+    expect(withQueue({ status: "stopping" }, untried)).toEqual({ status: "stopping" });
+    const unready = { status: "not-ready", checkedAt: 5, problems: [] } as const;
+    expect(withQueue(unready, untried)).toBe(unready);
+  });
 });

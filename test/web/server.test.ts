@@ -11,14 +11,13 @@ const BEARER = `Authorization: Bearer ${SECRET}`;
 const SHORT_MS = 50;
 
 async function served(limits: Partial<WebLimits> = {}, app: Hono = webApp().app) {
-  const turnedAway: true[] = [];
   const server = await listen(app, {
-    ...{ host: "127.0.0.1", port: 0, onTurnedAway: () => turnedAway.push(true) },
+    ...{ host: "127.0.0.1", port: 0 },
     limits: { checkIntervalMs: 10, ...limits },
   });
   onTestFinished(() => server.close(Promise.resolve()));
   const ask = async (bytes: string | Buffer): Promise<RawAnswer> => (await sendRaw(server.port, bytes)).closed;
-  return { port: server.port, ask, turnedAway };
+  return { port: server.port, ask };
 }
 
 describe("whoever takes long is not waited for:", () => {
@@ -81,7 +80,7 @@ describe("whoever takes long is not waited for:", () => {
         end = () => void settle({ status: "instance-gone", message: "terminated" });
       },
     });
-    const limits = { headersTimeoutMs: 20, requestTimeoutMs: 20, keepAliveTimeoutMs: 20, answerTimeoutMs: 20 };
+    const limits = { headersTimeoutMs: 300, requestTimeoutMs: 300, keepAliveTimeoutMs: 20, answerTimeoutMs: 20 };
     const { port } = await served(limits, web.app);
     const waiting = await sendRaw(port, request(`POST /drain?id=${ID}`, { headers: [BEARER] }));
     await expect.poll(() => web.requests.length).toBe(1);
@@ -108,16 +107,6 @@ describe("whoever wants too much is refused:", () => {
     const headers = [`X: ${"x".repeat(20_000)}`];
     expect(await ask(request("HEAD /health", { headers }))).toMatchObject({ status: 431, body: "" });
     expect(JSON.parse((await ask(request("GET /health", { headers }))).body)).toMatchObject({ status: 431 });
-  });
-
-  test("more connections than there may be, until others end", async () => {
-    const { port, ask, turnedAway } = await served({ connectionsMax: 2 });
-    const open = [await sendRaw(port, ""), await sendRaw(port, "")];
-    expect((await ask(request("GET /health"))).status).toBeUndefined();
-    expect(turnedAway.length).toBe(1);
-    open[0]?.leave();
-    await open[0]?.closed;
-    await expect.poll(async () => (await ask(request("GET /health"))).status).toBe(200);
   });
 });
 

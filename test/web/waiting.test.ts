@@ -80,6 +80,23 @@ describe("wait", () => {
     expect(await response.json()).not.toHaveProperty("begun");
   });
 
+  test("=false costs nothing any more when the drain ends: hundreds may end at the same moment", async () => {
+    const { ask, end, clock } = slow();
+    expect((await ask("&wait=false")).status).toBe(202);
+    let read = 0;
+    const outcome = {
+      ...DRAINED,
+      get registrations() {
+        read += 1;
+        return [];
+      },
+    };
+    read = 0;
+    await end(outcome);
+    await clock.advance(0);
+    expect(read).toBe(0);
+  });
+
   test("=false does not hide that the node was not found", async () => {
     const outcome: DrainOutcome = {
       status: "failed",
