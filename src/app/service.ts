@@ -1,11 +1,11 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
-import { drainRecord } from "../drain/drain-record.ts";
+import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import type { Ledger } from "../drain/ledger.ts";
+import type { Ledger, LedgerEntry } from "../drain/ledger.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
@@ -15,7 +15,7 @@ import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
-import { Readiness, type ReadyState, withQueue } from "../web/readiness.ts";
+import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { createEngine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
@@ -36,6 +36,8 @@ interface Serving extends ServiceOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly ledger: Ledger;
+  /** See `FileLedger.displaced`. */
+  readonly ledgerTrouble: () => Trouble | undefined;
 }
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
@@ -44,13 +46,15 @@ export async function runService(config: Config, { version, log, stop, abandon }
   const metrics = new Metrics({ version, now: () => clock.now() });
   const opened = await openDrains(config, { clock, metrics, log });
   try {
-    await serve(config, { version, log, stop, abandon, clock, metrics, ledger: opened.ledger });
+    const { ledger, trouble: ledgerTrouble } = opened;
+    await serve(config, { version, log, stop, abandon, clock, metrics, ledger, ledgerTrouble });
   } finally {
     await opened.close();
   }
 }
 
-async function serve(config: Config, { version, log, stop, abandon, clock, metrics, ledger }: Serving): Promise<void> {
+async function serve(config: Config, serving: Serving): Promise<void> {
+  const { version, log, stop, abandon, clock, metrics, ledger, ledgerTrouble } = serving;
   const observers = [drainLog(log), metrics.observe];
   const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
   const { drainer, checkAccess } = engine;
@@ -75,7 +79,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }
   };
-  const ready = () => withQueue(readiness.state, queue?.trouble);
+  const ready = () => withLedger(withQueue(readiness.state, queue?.trouble), ledgerTrouble());
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),
@@ -210,7 +214,7 @@ async function openDrains(
   { stateDir, givenBy }: Config,
   { clock, metrics, log }: Pick<Serving, "clock" | "metrics" | "log">,
 ) {
-  if (stateDir === undefined) return { ledger: new MemoryLedger(), close: async () => {} };
+  if (stateDir === undefined) return { ledger: new MemoryLedger(), trouble: () => undefined, close: async () => {} };
   try {
     const opened = await openLedger(stateDir, {
       clock,
@@ -218,8 +222,9 @@ async function openDrains(
       onTrouble: ({ code, message }) => log("ledger write failed", { code, error: message }),
       onRecovered: (lost) => log("ledger write recovered", { lost }),
     });
-    for (const error of opened.findings) log("ledger damaged", { error });
-    return opened;
+    for (const finding of opened.findings) log("ledger damaged", finding);
+    const { ledger, close } = opened;
+    return { ledger, trouble: () => ledger.displaced, close };
   } catch (error) {
     const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
     throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
@@ -235,15 +240,24 @@ interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
 /** Resumes every drain that an earlier process has not ended. Resolves when they run. */
 async function resumeDrains({ dryRun }: Config, { ledger, drainer, abandon, log, drains }: Resuming): Promise<void> {
   try {
-    const unfinished = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
-    for (const record of unfinished) {
-      const { id, node } = record;
-      if (dryRun) log("drain resume skipped", { drain: id, node: node.id });
-      else drains.add(`drain ${id}`, drainer.resume(record, abandon));
-    }
+    const unfinished = await ledger.unfinished(abandon);
+    const records = unfinished.flatMap((entries) => recordOf(entries, log) ?? []);
+    if (dryRun) for (const { id, node } of records) log("drain resume skipped", { drain: id, node: node.id });
+    else drainer.resumeAll(records, abandon).forEach(({ id, ended }) => void drains.add(`drain ${id}`, ended));
   } catch (error) {
     const { code, message } = asDrainError(error);
     log("drain resume failed", { code, error: message });
+  }
+}
+
+/** A drain whose entries can't be understood keeps no other from its resumption. */
+function recordOf(entries: readonly LedgerEntry[], log: Log): DrainRecord | undefined {
+  try {
+    return drainRecord(entries);
+  } catch (error) {
+    const { code, message } = asDrainError(error);
+    log("drain resume failed", { code, error: message, drain: entries[0]?.drain ?? "" });
+    return undefined;
   }
 }
 

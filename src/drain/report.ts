@@ -332,6 +332,7 @@ function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations
       return { ...step, ...(entry.asker && { asker: entry.asker }) };
     case "interrupted":
     case "resumed":
+    case "gap":
       return step;
     case "ended":
       return { ...step, ...(record.end && { outcome: outcomeReport(record.end.outcome) }) };

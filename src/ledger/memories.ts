@@ -1,9 +1,18 @@
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { DrainMemory, HOLD_MAX_MS } from "../drain/memory.ts";
 
+/** Entries of a drain whose beginning is unknown. */
+interface LostDrain {
+  readonly at: number;
+  /** Absent: it may be any node's. */
+  readonly node?: string;
+}
+
 /** What a ledger remembers of its drains without reading them: see `Ledger.remembered`. */
 export class Memories {
   readonly #memories = new Map<string, DrainMemory>();
+  /** By drain. */
+  readonly #lost = new Map<string, LostDrain>();
   /** Those that were holding something when they ended, in the order of their ends. */
   #holding: DrainMemory[] = [];
 
@@ -11,23 +20,39 @@ export class Memories {
     return this.#memories.get(drain);
   }
 
-  /** Of an entry whose drain's beginning is unknown nothing is taken. */
-  take(entry: LedgerEntry): void {
+  /** Of an entry whose drain's beginning is unknown only a gap is taken. Returns the drains whose holds are over since. */
+  take(entry: LedgerEntry): readonly string[] {
     const known = this.#memories.get(entry.drain);
     if (known !== undefined) known.take(entry);
     else if (entry.type === "accepted") this.#memories.set(entry.drain, new DrainMemory(entry));
-    if (entry.type === "ended") this.#ended(known, entry.at);
+    else if (entry.type === "gap") this.#lost.set(entry.drain, entry);
+    return entry.type === "ended" ? this.#ended(known, entry.at) : [];
+  }
+
+  isHolding(drain: string): boolean {
+    return (this.#memories.get(drain)?.held.length ?? 0) > 0;
+  }
+
+  isGap(drain: string): boolean {
+    return this.#lost.has(drain);
+  }
+
+  /** See `Ledger.unknownSince`. */
+  unknownSince(nodeId: string): number | undefined {
+    const lost = [...this.#lost.values()].filter(({ node = nodeId }) => node === nodeId).map(({ at }) => at);
+    return lost.length === 0 ? undefined : Math.max(...lost);
   }
 
   forget(drain: string): void {
     this.#memories.delete(drain);
   }
 
-  #ended(memory: DrainMemory | undefined, now: number): void {
+  #ended(memory: DrainMemory | undefined, now: number): readonly string[] {
     if (memory !== undefined && memory.held.length > 0) this.#holding.push(memory);
-    const isOver = ({ end }: DrainMemory) => end !== undefined && end.at <= now - HOLD_MAX_MS;
-    const next = this.#holding.findIndex((one) => !isOver(one));
+    const next = this.#holding.findIndex(({ end }) => end === undefined || end.at > now - HOLD_MAX_MS);
     const over = this.#holding.splice(0, next < 0 ? this.#holding.length : next);
     for (const one of over) one.forgetHolds();
+    for (const [drain, { at }] of this.#lost) if (at <= now - HOLD_MAX_MS) this.#lost.delete(drain);
+    return over.map(({ drain }) => drain);
   }
 }

@@ -59,6 +59,11 @@ export class FailingFiles implements Files {
     return fs.rename(from, to);
   }
 
+  async stat(path: string) {
+    await this.#pass("stat", path);
+    return fs.stat(path);
+  }
+
   rm(path: string, options: { readonly force: boolean }): Promise<void> {
     return fs.rm(path, options);
   }

@@ -73,7 +73,7 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
     },
     async takeUp() {
       const left = (await ledger.unfinished(never)).map(drainRecord).filter((record) => record !== undefined);
-      await Promise.all(left.map((record) => drainer.resume(record, never)));
+      await Promise.all(drainer.resumeAll(left, never).map(({ ended }) => ended));
     },
   };
 }
