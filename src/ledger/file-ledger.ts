@@ -289,7 +289,7 @@ export class FileLedger implements Ledger {
   async #writeAnew(): Promise<void> {
     await this.#options.checkLock?.();
     await this.#compaction.discard();
-    this.#lost += await writeAnew(this.#file, this.#index, new Set(this.#unwritten()));
+    this.#lost += await writeAnew(this.#file, this.#index, () => this.#unwritten());
     this.#displaced = undefined;
     if (this.#queue.length === 0) this.#recovered();
   }

@@ -117,7 +117,8 @@ function gapOf(drain: string, seen: Seen, index: LedgerIndex, at: number): Gap |
     const mark = { ...about, n: last + 1, at, type: "gap" } as const;
     return { ...about, missing, isHeadless: true, isHarmless: isWhole, ...(isWhole ? {} : { mark }) };
   }
-  if (missing === 0 && !isDamaged && isConsistent(drain, index)) return undefined;
+  // What disagrees because something is missing before a mark was found by an earlier start.
+  if (missing === 0 && !isDamaged && (markedAt > 0 || isConsistent(drain, index))) return undefined;
   // The number of an entry that was the last one, and is lost without a trace, stays free.
   const n = last + (missing === 0 ? 2 : 1);
   const isHarmless = index.get(drain) === undefined || isWhole;

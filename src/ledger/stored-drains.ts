@@ -63,7 +63,7 @@ export function copyRetained(
 export async function writeAnew(
   file: LedgerFile,
   index: LedgerIndex,
-  unwritten: ReadonlySet<LedgerEntry>,
+  unwritten: () => readonly LedgerEntry[],
 ): Promise<number> {
   const places: { readonly drain: string; readonly from: number; readonly to: number }[] = [];
   const read = new Map<string, Set<number>>();
@@ -75,12 +75,13 @@ export async function writeAnew(
     read.set(entry.drain, numbers.add(entry.n));
     return true;
   };
-  const missing = () =>
-    [...index.all().values()].flatMap(({ entries = [] }) =>
-      entries
-        .filter((entry) => read.get(entry.drain)?.has(entry.n) !== true && !unwritten.has(entry))
-        .map((entry) => ({ bytes: Buffer.from(lineOf(entry).trimEnd()), end: 0 })),
-    );
+  const missing = () => {
+    const later = new Set(unwritten());
+    const entries = [...index.all().values()].flatMap((known) => known.entries ?? []);
+    return entries
+      .filter((entry) => read.get(entry.drain)?.has(entry.n) !== true && !later.has(entry))
+      .map((entry) => ({ bytes: Buffer.from(lineOf(entry).trimEnd()), end: 0 }));
+  };
   let lost = 0;
   const copied = await file.rewrite({
     isRetained: isSound,

@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainError } from "../../src/drain/errors.ts";
 import { type LedgerEntry, NOTED_WITHIN_MS } from "../../src/drain/ledger.ts";
@@ -10,7 +10,7 @@ import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ALLOWANCES } from "../support/drain-scene.ts";
 import { FailingFiles, noSpace } from "../support/failing-files.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
-import { EntriesOf, stateDir } from "../support/ledger-entries.ts";
+import { closeAtEnd, EntriesOf, stateDir } from "../support/ledger-entries.ts";
 import { never } from "../support/simulated-region.ts";
 
 async function scene(bounds: Partial<FileBounds> = {}) {
@@ -28,10 +28,8 @@ async function scene(bounds: Partial<FileBounds> = {}) {
       onTrouble: ({ message }) => told.push(message),
       onRecovered: (lost) => told.push(`recovered, ${lost} lost`),
     });
-    // What hangs is to end before the folder goes.
-    onTestFinished(() => {
+    closeAtEnd(clock, opened.close, () => {
       files.before = () => {};
-      return clock.run(opened.close()).catch(() => {});
     });
     return opened;
   };
