@@ -17,8 +17,8 @@ export class ServiceProcess {
   }
 
   /** Resolves once it listens. `stop` or `kill` ends it. */
-  static async start(environment: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-    const child = spawn(process.execPath, ["--import", PROBE, BUNDLE], {
+  static async start(environment: Readonly<Record<string, string>>, bundle = BUNDLE): Promise<ServiceProcess> {
+    const child = spawn(process.execPath, ["--import", PROBE, bundle], {
       env: { PATH: "", HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true", ...environment },
       stdio: ["ignore", "pipe", "inherit", "ipc"],
     });
