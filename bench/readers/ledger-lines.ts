@@ -33,7 +33,11 @@ function stepsOf(
   const id = `i-${(0xabc0000 + number).toString(16).padStart(17, "0")}`;
   const node = { id, name: `${id}.internal`, network: "vpc-1", addresses: ["10.9.0.1"], addressPrefixes: [] };
   const registrations = Array.from({ length: TARGETS }, (_, pool) => ({
-    pool: { kind: "alb", id: `arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web-${pool}/1`, name: `web-${pool}` },
+    pool: {
+      kind: "alb",
+      id: `arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web-${pool}/1`,
+      name: `web-${pool}`,
+    },
     target: `${id}:30080`,
     state: "live",
     detail: "healthy",

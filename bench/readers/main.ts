@@ -17,11 +17,10 @@ const HELP = `npm run bench:readers -- [options]
   --megabytes <n>  size of the ledger (48)
   --drains <n>     of so many drains at most (all that the size has room for, of ten targets each)
   --readers <n>    clients that read drains of it at the same time (100)
+  --warm <n>       seconds for which they read before a node is requested (10)
   --service <path> another build of the service to measure (dist/service.js)
 `;
 const SECRET = "readers";
-/** Readers are at it before the node is requested. */
-const WARM_MS = 2_000;
 const LOOK_MS = 2;
 const WITHIN_MS = 300_000;
 const clock = new SystemClock();
@@ -36,11 +35,12 @@ async function main(args: readonly string[]): Promise<number> {
       megabytes: { type: "string", default: "48" },
       drains: { type: "string", default: "1000000" },
       readers: { type: "string", default: "100" },
+      warm: { type: "string", default: "10" },
       service: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
-  const [megabytes, readers] = [Number(values.megabytes), Number(values.readers)];
+  const [megabytes, readers, warmMs] = [Number(values.megabytes), Number(values.readers), 1_000 * Number(values.warm)];
   if (values.help || !(megabytes >= 1 && readers >= 0 && Number(values.drains) >= 1)) {
     process.stdout.write(HELP);
     return values.help ? 0 : 2;
@@ -48,13 +48,18 @@ async function main(args: readonly string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "readers-"));
   try {
     const path = join(folder, "drains.jsonl");
-    const { drains, text } = ledgerLines({ bytes: megabytes * 1_000_000, drainsMax: Number(values.drains) }, clock.now());
+    const { drains, text } = ledgerLines(
+      { bytes: megabytes * 1_000_000, drainsMax: Number(values.drains) },
+      clock.now(),
+    );
     await writeFile(path, text, { mode: 0o600 });
     const bytes = (await stat(path)).size;
     process.stdout.write(`ledger: ${(bytes / 1e6).toFixed(1)} MB, ${drains.length} drains; ${readers} readers\n`);
-    const { firstMs, answered, failed } = await measured({ folder, drains, readers, service: values.service });
+    const { firstMs, answered, failed } = await measured({ folder, drains, readers, warmMs, service: values.service });
     process.stdout.write(`first deregistration after ${Math.round(firstMs)} ms; `);
-    process.stdout.write(`${answered} reads answered in the ${WARM_MS / 1_000} s before and until then, ${failed} with 503\n`);
+    process.stdout.write(
+      `${answered} reads answered in the ${values.warm} s before and until then, ${failed} with 503\n`,
+    );
     return 0;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -65,10 +70,11 @@ interface Measuring {
   readonly folder: string;
   readonly drains: readonly string[];
   readonly readers: number;
+  readonly warmMs: number;
   readonly service: string | undefined;
 }
 
-async function measured({ folder, drains, readers, service: bundle }: Measuring) {
+async function measured({ folder, drains, readers, warmMs, service: bundle }: Measuring) {
   const fleet = new Fleet({ clock: new ScaledClock(1), nodes: 3, delaySeconds: 1 });
   const simulator = new Simulator(fleet.world);
   const service = await ServiceProcess.start(
@@ -90,7 +96,7 @@ async function measured({ folder, drains, readers, service: bundle }: Measuring)
   };
   try {
     const reading = Array.from({ length: readers }, (_, reader) => read(reader).catch(() => {}));
-    await clock.sleep(WARM_MS, never);
+    await clock.sleep(warmMs, never);
     const begun = clock.now();
     const asked = callers.ask("POST", `/drain?id=${fleet.members[0]?.id}&timeout=30`).catch(() => undefined);
     const isFirst = () => [...simulator.calls.keys()].some((action) => action.includes("Deregister"));

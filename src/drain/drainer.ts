@@ -23,7 +23,7 @@ import {
   type RunningDrain,
   Superseded,
 } from "./outcome.ts";
-import { byNode, isStale, mostPatientFirst, requestsOf, type ResumedState, resumedStateOf } from "./past.ts";
+import { byNode, isStale, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";

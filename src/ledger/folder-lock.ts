@@ -61,7 +61,9 @@ export class FolderLock {
       this.#held = await hold(this.#folder);
       this.#watch();
     } catch (error) {
-      throw new Displaced(`the lock of '${this.#folder}' was removed while the service was running, and could not be made again: ${(error as Error).message}`);
+      throw new Displaced(
+        `the lock of '${this.#folder}' was removed while the service was running, and could not be made again: ${(error as Error).message}`,
+      );
     }
   }
 

@@ -163,9 +163,11 @@ function gapFindings(gaps: readonly Gap[]): readonly Finding[] {
 
 function gapText({ missing, isHeadless, isHarmless, isUnknown }: Omit<Gap, "drain" | "node">): string {
   const held = "its targets are held as long as a load balancer may send them traffic";
-  if (isUnknown) return "it is unknown which drains the unreadable lines were about: drains of any node are held longer";
+  if (isUnknown)
+    return "it is unknown which drains the unreadable lines were about: drains of any node are held longer";
   if (isHeadless && isHarmless) return "the first entry of a drain that has ended is missing: the drain was removed";
-  if (isHeadless) return `the first entry of the drain is missing, so that it is not resumed: if its node is requested, ${held}`;
+  if (isHeadless)
+    return `the first entry of the drain is missing, so that it is not resumed: if its node is requested, ${held}`;
   const some = missing === 1 ? "an entry of the drain is missing" : `${missing} entries of the drain are missing`;
   const what = missing === 0 ? "entries of the drain disagree, or the last ones are missing" : some;
   return isHarmless ? `${what}: it had ended` : `${what}: ${held}`;

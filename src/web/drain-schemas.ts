@@ -148,7 +148,9 @@ export const DRAIN = z
     steps: z.array(STEP),
     missingSteps: z
       .int()
-      .describe("Number of steps that could not be stored, or were lost: a disk failed, memory was full, or the ledger was damaged."),
+      .describe(
+        "Number of steps that could not be stored, or were lost: a disk failed, memory was full, or the ledger was damaged.",
+      ),
     outcome: OUTCOME.optional().describe("Absent while the drain runs."),
     undo: z
       .strictObject({

@@ -33,8 +33,7 @@ async function scene({ isListed }: { readonly isListed: boolean }) {
   return { env: { ...serve, NLB_PROPAGATION: "3", STATE_DIR: folder }, path };
 }
 
-const ask = (url: string, more = "") =>
-  fetch(`${url}/drain?id=${ID}${more}`, { method: "POST", headers: bearer });
+const ask = (url: string, more = "") => fetch(`${url}/drain?id=${ID}${more}`, { method: "POST", headers: bearer });
 
 test("a ledger that is removed under the service is told everywhere, refuses who does not wait, and is written anew", async () => {
   const { env, path } = await scene({ isListed: true });
@@ -65,7 +64,10 @@ test("a ledger that is removed under the service is told everywhere, refuses who
 });
 
 test.each<[string, LedgerEntry["type"]]>([
-  ["whose beginning is lost is named, and its node is not answered before it is held as long as it could be", "accepted"],
+  [
+    "whose beginning is lost is named, and its node is not answered before it is held as long as it could be",
+    "accepted",
+  ],
   ["whose registrations are lost is named, and goes on as long as they could get traffic", "found"],
 ])("a drain %s", async (_, lost) => {
   const { env, path } = await scene({ isListed: false });
@@ -94,11 +96,20 @@ test("no damaged number keeps the service from starting", async () => {
   const line = (fields: object) => `${JSON.stringify({ drain: "d-1", n: 1, at: Date.now(), ...fields })}\n`;
   const found = { n: 2, type: "found", registrations: [{ ...registered("i-1:80") }], elsewhere: [] };
   const lines = [
-    ...new EntriesOf("d-1", Date.now(), ID).whole().slice(0, 1).map((entry) => line(entry)),
+    ...new EntriesOf("d-1", Date.now(), ID)
+      .whole()
+      .slice(0, 1)
+      .map((entry) => line(entry)),
     line({ ...found, first: 4_000_000_000 }),
     line({ ...found, n: 3, first: 100_000_000 }),
     line({ n: 4, type: "found", first: 0, registrations: [{ ...registered("i-1:80"), pool: {} }], elsewhere: [] }),
-    line({ drain: "d-2", type: "accepted", startedAt: 1e20, node: { id: "i-2", addresses: [] }, request: { askedAt: 1 } }),
+    line({
+      drain: "d-2",
+      type: "accepted",
+      startedAt: 1e20,
+      node: { id: "i-2", addresses: [] },
+      request: { askedAt: 1 },
+    }),
   ];
   await writeFile(path, lines.join(""));
   const { url, child } = await serveHere(env);

@@ -35,7 +35,10 @@ type Crashed = Awaited<ReturnType<typeof crashed>>;
 /** The next process, on a file of what the first one has written, less what `damage` takes away of the first drain. */
 async function restarted({ region, own, others }: Crashed, damage: Damage) {
   const folder = await stateDir();
-  const damaged = damage(own.map((entry) => lineOf(entry)), own);
+  const damaged = damage(
+    own.map((entry) => lineOf(entry)),
+    own,
+  );
   await writeFile(join(folder, "drains.jsonl"), [...damaged, ...others.map((entry) => lineOf(entry))].join(""));
   const start = async () => {
     const opened = await openLedger(folder, { clock: region.clock });
@@ -89,7 +92,10 @@ test("a drain whose entries are whole is held since its deregistration, and noth
 describe("what is missing is held as long as it could be, and its drain and node are named:", () => {
   test.each<LedgerEntry["type"]>(["accepted", "found", "deregistered"])("the %s lines", async (type) => {
     const scene = await crashed();
-    const { life, findings } = await restarted(scene, without((entry) => entry.type === type));
+    const { life, findings } = await restarted(
+      scene,
+      without((entry) => entry.type === type),
+    );
     // The last line of all leaves no gap: what it said was open is held from now on.
     if (type !== "deregistered") expectNamed(findings, scene);
     const seconds = await answeredAfter(scene, life);
@@ -128,7 +134,11 @@ describe("what is missing is held as long as it could be, and its drain and node
     ["a pool without fields", "found", (line) => line.replace(/"pool":\{[^}]*\}/, '"pool":{}')],
     ["a beginning in the year 3 billion", "accepted", field("startedAt", "1e20")],
     ["a request from before there were clouds", "accepted", field("askedAt", "1000")],
-    ["a deadline that has passed long ago", "accepted", (line) => line.replace('"request":{', '"request":{"deadline":5,')],
+    [
+      "a deadline that has passed long ago",
+      "accepted",
+      (line) => line.replace('"request":{', '"request":{"deadline":5,'),
+    ],
     ["a moment that JSON has no number for", "deregistered", field("at", "1e999")],
     ["a moment before the drain", "deregistered", field("at", "1000000000000")],
     ["a hold from before the drain", "deregistered", (line) => line.replace('"of":', '"since":5,"of":')],
@@ -172,7 +182,10 @@ test("a drain whose first line can't be read is set aside, named with its node, 
 
 test("what one start has found missing the next one knows, and says nothing of it", async () => {
   const scene = await crashed();
-  const { close, start } = await restarted(scene, without(({ type }) => type === "accepted" || type === "found"));
+  const { close, start } = await restarted(
+    scene,
+    without(({ type }) => type === "accepted" || type === "found"),
+  );
   await scene.region.clock.outside(close());
   const { life, findings } = await start();
   expect(findings).toEqual([]);
@@ -189,7 +202,10 @@ test("a registration that a drain was holding when it ended short is held to its
   first.die();
   const own = (await memory.read(memory.list(1)[0]?.drain ?? "")) ?? [];
   const scene = { region, node, other: node, own: [...own], others: [] };
-  const { life } = await restarted(scene, without(({ type }) => type === "found"));
+  const { life } = await restarted(
+    scene,
+    without(({ type }) => type === "found"),
+  );
   expect(await answeredAfter(scene, life)).toBe(HOLD_SECONDS);
 });
 

@@ -36,7 +36,11 @@ async function scene() {
   const ofRunning: LedgerEntry[] = [running.accepted(), running.found("i-1:80"), running.deregistered(0)];
   for (const entry of [...ofEnded, ...ofRunning]) ledger.note(entry);
   await onDisk(ledger.append(new EntriesOf("d-other").accepted()));
-  const lines = async () => (await readFile(path, "utf8")).trimEnd().split("\n").map((line) => JSON.parse(line));
+  const lines = async () =>
+    (await readFile(path, "utf8"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
   return { folder, path, clock, told, failures, ...opened, open, running, ofEnded, ofRunning, onDisk, lines };
 }
 
@@ -162,7 +166,14 @@ describe("the lock of the directory", () => {
     const { folder } = await scene();
     const path = join(folder, "lock");
     await rm(path);
-    await expect.poll(() => stat(path).then(({ ino }) => ino > 0, () => false)).toBe(true);
+    await expect
+      .poll(() =>
+        stat(path).then(
+          ({ ino }) => ino > 0,
+          () => false,
+        ),
+      )
+      .toBe(true);
     expect(await refusal(folder)).toBe("another process uses it: give each process its own directory");
   });
 
