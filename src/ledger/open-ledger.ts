@@ -42,7 +42,12 @@ export async function openLedger(
   const { clock } = options;
   try {
     if (!(await answered(clock, files.stat(folder))).isDirectory()) throw new Error("it is not a directory");
-    const lock = await answered(clock, FolderLock.take(folder));
+    const taking = FolderLock.take(folder);
+    const lock = await answered(clock, taking).catch((error: unknown) => {
+      // Taken too late, it is of no use.
+      taking.then((late) => late.release()).catch(() => {});
+      throw error;
+    });
     try {
       const [bounded, relax] = impatient(files, clock);
       const file = await LedgerFile.open(folder, bounded);
