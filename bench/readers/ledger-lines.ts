@@ -1,5 +1,4 @@
 import type { LedgerEntry, LedgerStep } from "../../src/drain/ledger.ts";
-import { lineOf } from "../../src/ledger/lines.ts";
 
 const TARGETS = 10;
 const HOUR_MS = 3_600_000;
@@ -22,6 +21,10 @@ export function ledgerLines(
   for (let step = 0; step < (all[0]?.length ?? 0); step++)
     for (const entries of all) lines.push(lineOf(entries[step] as LedgerEntry));
   return { drains: all.map(([first]) => first?.drain ?? ""), text: lines.join("") };
+}
+
+function lineOf(entry: LedgerEntry): string {
+  return `${JSON.stringify(entry)}\n`;
 }
 
 /** `repeats`: how often its targets were registered again by another program. */

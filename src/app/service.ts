@@ -7,6 +7,7 @@ import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import type { Ledger, LedgerEntry } from "../drain/ledger.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
+import { resumedTogether } from "../drain/past.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
@@ -65,7 +66,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   const { drainer, checkAccess } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
-  const resumed = resumeDrains(config, { ledger, drainer, abandon, log, drains });
+  const resumed = resumeDrains(config, { clock, ledger, drainer, abandon, log, drains });
   const source = new HttpSource();
   const queue = openQueue(config, {
     clock,
@@ -247,19 +248,25 @@ async function openDrains(
   }
 }
 
-interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
+interface Resuming extends Pick<Serving, "clock" | "ledger" | "abandon" | "log"> {
   readonly drainer: Drainer;
   /** Those that run. */
   readonly drains: Background;
 }
 
 /** Resumes every drain that an earlier process has not ended. Resolves when they run. */
-async function resumeDrains({ dryRun }: Config, { ledger, drainer, abandon, log, drains }: Resuming): Promise<void> {
+async function resumeDrains(
+  { dryRun }: Config,
+  { clock, ledger, drainer, abandon, log, drains }: Resuming,
+): Promise<void> {
   try {
     const unfinished = await ledger.unfinished(abandon);
     const records = unfinished.flatMap((entries) => recordOf(entries, log) ?? []);
-    if (dryRun) for (const { id, node } of records) log("drain resume skipped", { drain: id, node: node.id });
-    else drainer.resumeAll(records, abandon).forEach(({ id, ended }) => void drains.add(`drain ${id}`, ended));
+    for (const [record, ...others] of resumedTogether(records, clock.now())) {
+      const { id, node } = record;
+      if (dryRun) log("drain resume skipped", { drain: id, node: node.id });
+      else drains.add(`drain ${id}`, drainer.resume(record, abandon, others));
+    }
   } catch (error) {
     const { code, message } = asDrainError(error);
     log("drain resume failed", { code, error: message });

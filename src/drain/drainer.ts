@@ -26,7 +26,7 @@ import {
   type RunningDrain,
   Superseded,
 } from "./outcome.ts";
-import { byNode, isStale, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
+import { isStale, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
@@ -165,19 +165,6 @@ export class Drainer {
     const requests = [record, ...others].flatMap((one) => requestsOf(one));
     const patient = mostPatientFirst(requests, this.#options.times);
     await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
-  }
-
-  /** Resumes all drains that have not ended: those of one node as one. Each goes on by itself. */
-  resumeAll(
-    records: readonly DrainRecord[],
-    signal: AbortSignal,
-  ): readonly { readonly id: string; readonly ended: Promise<void> }[] {
-    const now = this.#options.clock.now();
-    const isUndone = ({ undo }: DrainRecord) => undo !== undefined && undo.end === undefined;
-    const alone = (record: DrainRecord) => isUndone(record) || isStale(record, now);
-    const [single, joint] = [records.filter(alone), records.filter((record) => !alone(record))];
-    const groups = [...single.map((record) => [record] as const), ...byNode(joint)];
-    return groups.map(([record, ...others]) => ({ id: record.id, ended: this.resume(record, signal, others) }));
   }
 
   /**

@@ -100,15 +100,20 @@ export function isStale({ entries }: DrainRecord, now: number): boolean {
   return now - entries.reduce((latest, { at }) => Math.max(latest, at), 0) > RESUMED_WITHIN_MS;
 }
 
-/** Those of each node together, in the order in which they came. */
-export function byNode(records: readonly DrainRecord[]): readonly (readonly [DrainRecord, ...DrainRecord[]])[] {
-  const nodes = new Map<string, [DrainRecord, ...DrainRecord[]]>();
+/** Those of each node, in the order in which they came. What is only to be undone, or is stale, is alone. */
+export function resumedTogether(
+  records: readonly DrainRecord[],
+  now: number,
+): readonly (readonly [DrainRecord, ...DrainRecord[]])[] {
+  const groups = new Map<string, [DrainRecord, ...DrainRecord[]]>();
   for (const record of records) {
-    const known = nodes.get(record.node.id);
-    if (known === undefined) nodes.set(record.node.id, [record]);
+    const { id, node, undo } = record;
+    const isAlone = (undo !== undefined && undo.end === undefined) || isStale(record, now);
+    const known = groups.get(isAlone ? `drain ${id}` : node.id);
+    if (known === undefined) groups.set(isAlone ? `drain ${id}` : node.id, [record]);
     else known.push(record);
   }
-  return [...nodes.values()];
+  return [...groups.values()];
 }
 
 /** What the requests of a drain still ask for: where entries are missing, so may be a request that insists. */

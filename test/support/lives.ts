@@ -6,6 +6,7 @@ import type { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import { resumedTogether } from "../../src/drain/past.ts";
 import { cutOff } from "./cut-off-ledger.ts";
 import { never, type SimulatedRegion } from "./simulated-region.ts";
 
@@ -73,7 +74,8 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
     },
     async takeUp() {
       const left = (await ledger.unfinished(never)).map(drainRecord).filter((record) => record !== undefined);
-      await Promise.all(drainer.resumeAll(left, never).map(({ ended }) => ended));
+      const together = resumedTogether(left, region.clock.now());
+      await Promise.all(together.map(([record, ...others]) => drainer.resume(record, never, others)));
     },
   };
 }
