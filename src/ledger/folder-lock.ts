@@ -47,8 +47,10 @@ export class FolderLock {
     this.#isReleased = true;
     await this.#checked.catch(() => {});
     // Closing a socket removes what stands under its name, also where that is another process's by now.
-    if (await this.#isAnothers()) this.#held.watcher?.close();
-    else await letGo(this.#held);
+    if (!(await this.#isAnothers())) return letGo(this.#held);
+    const { watcher, handle } = this.#held;
+    watcher?.close();
+    await handle.close().catch(() => {});
   }
 
   async #makeSure(): Promise<void> {

@@ -94,11 +94,16 @@ export class LedgerFile {
     await files.rm(`${path}.new`, { force: true });
     const { O_RDWR, O_CREAT, O_NONBLOCK } = fs.constants;
     const handle = await files.open(path, O_RDWR | O_CREAT | O_NONBLOCK, OWNER_ONLY);
-    const found = await handle.stat();
-    if (!found.isFile()) throw new Error(NO_FILE);
-    const file = new LedgerFile(folder, files, handle, found.size);
-    await file.#syncFolder();
-    return file;
+    try {
+      const found = await handle.stat();
+      if (!found.isFile()) throw new Error(NO_FILE);
+      const file = new LedgerFile(folder, files, handle, found.size);
+      await file.#syncFolder();
+      return file;
+    } catch (error) {
+      handle.close().catch(() => {});
+      throw error;
+    }
   }
 
   get size(): number {

@@ -48,9 +48,10 @@ export async function openLedger(
       taking.then((late) => late.release()).catch(() => {});
       throw error;
     });
+    let file: LedgerFile | undefined;
     try {
       const [bounded, relax] = impatient(files, clock);
-      const file = await LedgerFile.open(folder, bounded);
+      file = await LedgerFile.open(folder, bounded);
       const index = new LedgerIndex();
       const findings = await readFile(file, index, options);
       relax();
@@ -61,6 +62,8 @@ export async function openLedger(
       };
       return { ledger, findings, close };
     } catch (error) {
+      // A disk that hangs does not close it either.
+      file?.close().catch(() => {});
       await lock.release();
       throw error;
     }
