@@ -222,6 +222,8 @@ const DROPPED: readonly string[] = [
   "src/drain/node-watch.ts: this.#watch",
   "src/kubernetes/pace.ts: this.#wake",
   "src/ledger/file-ledger.ts: this.#write",
+  "src/ledger/folder-lock.ts: this.check",
+  "src/ledger/ledger-file.ts: closeIfUnused",
   "src/provider/membership-index.ts: told.then",
   "src/sources/message-batches.ts: this.#together",
   "src/sources/sqs-queue.ts: clock.sleep",

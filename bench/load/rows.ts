@@ -81,7 +81,7 @@ export async function loadRow({ name, nodes, run }: Load, warmMs = WARM_MS): Pro
   let service: ServiceProcess | undefined;
   try {
     const { url } = await region.ask("build", { plan });
-    service = await ServiceProcess.start(environment(url), "../load/probe.mjs");
+    service = await ServiceProcess.start(environment(url), { probe: "../load/probe.mjs" });
     const port = Number(new URL(service.url).port);
     await wait(clock, warmMs);
     const before = await service.values();

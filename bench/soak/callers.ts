@@ -9,17 +9,22 @@ export interface Answer {
 export interface CallersOptions {
   readonly url: string;
   readonly secret: string;
+  /** Connections at the same time. */
+  readonly socketsMax?: number;
 }
 
 /** Clients of the service: those who ask well, and those who do not. */
 export class Callers {
   readonly #url: string;
   readonly #secret: string;
-  #agent = new Agent({ keepAlive: true, maxSockets: 50 });
+  readonly #socketsMax: number;
+  #agent: Agent;
 
-  constructor({ url, secret }: CallersOptions) {
+  constructor({ url, secret, socketsMax = 50 }: CallersOptions) {
     this.#url = url;
     this.#secret = secret;
+    this.#socketsMax = socketsMax;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: socketsMax });
   }
 
   /** Rejects where no whole answer comes. */
@@ -68,6 +73,6 @@ export class Callers {
   /** Lets go of every connection. The next request opens others. */
   hangUp(): void {
     this.#agent.destroy();
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 50 });
+    this.#agent = new Agent({ keepAlive: true, maxSockets: this.#socketsMax });
   }
 }

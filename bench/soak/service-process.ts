@@ -16,10 +16,16 @@ export class ServiceProcess {
     this.url = url;
   }
 
-  /** Resolves once it listens. `stop` or `kill` ends it. `probe`: what tells of it from inside, a file beside this one. */
-  static async start(environment: Readonly<Record<string, string>>, probe = PROBE): Promise<ServiceProcess> {
+  /**
+   * Resolves once it listens. `stop` or `kill` ends it. `probe`: what tells of it from inside, a file beside this one.
+   * `bundle`: the service's.
+   */
+  static async start(
+    environment: Readonly<Record<string, string>>,
+    { probe = PROBE, bundle = BUNDLE }: { readonly probe?: string; readonly bundle?: string } = {},
+  ): Promise<ServiceProcess> {
     const path = fileURLToPath(new URL(probe, import.meta.url));
-    const child = spawn(process.execPath, ["--import", path, BUNDLE], {
+    const child = spawn(process.execPath, ["--import", path, bundle], {
       env: { PATH: "", HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true", ...environment },
       stdio: ["ignore", "pipe", "inherit", "ipc"],
     });

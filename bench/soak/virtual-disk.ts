@@ -22,6 +22,7 @@ export function virtualDisk(clock: VirtualClock): Files {
         // Node's overloads are more than is used of them.
       } as unknown as Handle;
     },
+    stat: (path) => wait(fs.stat(path)),
     rename: (from, to) => wait(fs.rename(from, to)),
     rm: (path, options) => wait(fs.rm(path, options)),
     copyFile: (from, to, mode) => wait(fs.copyFile(from, to, mode)),

@@ -1,12 +1,14 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { drainRecord } from "../drain/drain-record.ts";
+import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
+import type { LedgerEntry } from "../drain/ledger.ts";
 import { withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
+import { resumedTogether } from "../drain/past.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
 import { StampedLedger } from "../drain/stamped-ledger.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
@@ -16,7 +18,7 @@ import { drainLog, logWithoutDrain } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
-import { Readiness, type ReadyState, withQueue } from "../web/readiness.ts";
+import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { type Clocks, openClocks } from "./clocks.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
@@ -42,6 +44,8 @@ interface Serving extends ServiceOptions {
   readonly clocks: Clocks;
   readonly metrics: Metrics;
   readonly ledger: StampedLedger;
+  /** See `FileLedger.displaced`. */
+  readonly ledgerTrouble: () => Trouble | undefined;
 }
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
@@ -54,14 +58,15 @@ export async function runService(config: Config, options: ServiceOptions): Promi
   metrics.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
   const opened = await openDrains(config, { clocks, metrics, log });
   try {
-    await serve(config, { ...options, clocks, metrics, ledger: opened.ledger });
+    const { ledger, trouble: ledgerTrouble } = opened;
+    await serve(config, { ...options, clocks, metrics, ledger, ledgerTrouble });
   } finally {
     await opened.close();
   }
 }
 
 async function serve(config: Config, serving: Serving): Promise<void> {
-  const { version, environment, log, stop, abandon, clocks, metrics, ledger } = serving;
+  const { version, environment, log, stop, abandon, clocks, metrics, ledger, ledgerTrouble } = serving;
   const { clock, time } = clocks;
   const watched = await clusterOf(config, { clock, metrics, log, environment });
   const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
@@ -76,7 +81,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = statusUntil(abandon, drainer);
-  const ready = () => withQueue(readiness.state, queue?.receiving);
+  const ready = () => withLedger(withQueue(readiness.state, queue?.receiving), ledgerTrouble());
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),
@@ -241,8 +246,10 @@ async function openDrains(
 ) {
   const cloudAheadMs = () => time.aheadMs;
   const clocks = { boot: "", bootedAt: () => clock.bootedAt, cloudAheadMs };
-  if (stateDir === undefined)
-    return { ledger: new StampedLedger(new MemoryLedger(), { clock, clocks }), close: async () => {} };
+  if (stateDir === undefined) {
+    const ledger = new StampedLedger(new MemoryLedger(), { clock, clocks });
+    return { ledger, trouble: () => undefined, close: async () => {} };
+  }
   try {
     const opened = await openLedger(stateDir, {
       clock,
@@ -250,7 +257,7 @@ async function openDrains(
       onTrouble: ({ code, message }) => log("ledger write failed", { code, error: message }),
       onRecovered: (lost) => log("ledger write recovered", { lost }),
     });
-    for (const error of opened.findings) log("ledger damaged", { error });
+    for (const finding of opened.findings) log("ledger damaged", finding);
     const { boot, lastWritten, close } = opened;
     const ledger = new StampedLedger(opened.ledger, {
       clock,
@@ -259,7 +266,7 @@ async function openDrains(
         log("ledger times corrected", { seconds: Math.round(shiftMs / 1_000), basis }),
       ...(lastWritten && { lastWritten }),
     });
-    return { ledger, close };
+    return { ledger, trouble: () => opened.ledger.displaced, close };
   } catch (error) {
     const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
     throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
@@ -275,14 +282,14 @@ interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
 
 /** Resumes every drain that an earlier process has not ended. Resolves when they run. */
 async function resumeDrains({ dryRun }: Config, resuming: Resuming): Promise<void> {
-  const { ledger, engine, abandon, log, drains } = resuming;
+  const { ledger, engine, clock, abandon, log, drains } = resuming;
   try {
     await learnCloudTime(resuming);
-    const unfinished = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
-    for (const record of unfinished) {
+    const records = (await ledger.unfinished(abandon)).flatMap((entries) => recordOf(entries, log) ?? []);
+    for (const [record, ...others] of resumedTogether(records, clock.now())) {
       const { id, node } = record;
       if (dryRun) log("drain resume skipped", { drain: id, node: node.id });
-      else drains.add(`drain ${id}`, engine.drainer.resume(record, abandon));
+      else drains.add(`drain ${id}`, engine.drainer.resume(record, abandon, others));
     }
   } catch (error) {
     const { code, message } = asDrainError(error);
@@ -297,6 +304,17 @@ async function learnCloudTime({ ledger, engine, clock, abandon }: Resuming): Pro
   const limit = { reason: "timeout", at: clock.now() + CLOUD_TIME_WAIT_MS } as const;
   // What AWS does not tell is held as long as it could be.
   await withLimit({ clock, limit, signal: abandon }, (signal) => engine.isRunning(id, signal)).catch(() => {});
+}
+
+/** A drain whose entries can't be understood keeps no other from its resumption. */
+function recordOf(entries: readonly LedgerEntry[], log: Log): DrainRecord | undefined {
+  try {
+    return drainRecord(entries);
+  } catch (error) {
+    const { code, message } = asDrainError(error);
+    log("drain resume failed", { code, error: message, drain: entries[0]?.drain ?? "" });
+    return undefined;
+  }
 }
 
 /** What a stop interrupts the next start goes on with, as far as there is a ledger. */

@@ -1,3 +1,5 @@
+import { newAbort } from "../drain/abort.ts";
+import { SystemClock } from "../drain/clock.ts";
 import type { Environment, Streams } from "./call.ts";
 
 type Run = (given: readonly string[], environment: Environment, streams: Streams) => Promise<number>;
@@ -19,5 +21,21 @@ export async function runAsProcess(run: Run): Promise<never> {
   const exitCode = await run(process.argv.slice(2), process.env, streams);
   // The caller that waits for the exit waits for the answer: aborted calls and their timers must not delay it.
   await Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))));
+  await leaveOrDie();
   process.exit(exitCode);
+}
+
+/** For how long the last calls to a file system may take. */
+const LAST_CALLS_MS = 1_000;
+const LOOK_MS = 50;
+
+/**
+ * Node.js waits at its exit for every call to a file system, and a disk that hangs never answers: such a process would
+ * stay. It is killed, as the operating system would have to.
+ */
+async function leaveOrDie(): Promise<void> {
+  const clock = new SystemClock();
+  const hangs = () => process.getActiveResourcesInfo().some((what) => what.startsWith("FSReq"));
+  for (const until = clock.now() + LAST_CALLS_MS; hangs(); await clock.sleep(LOOK_MS, newAbort().signal))
+    if (clock.now() > until) process.kill(process.pid, "SIGKILL");
 }

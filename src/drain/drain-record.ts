@@ -8,12 +8,13 @@ import type {
   RecordedOutcome,
   RecordedUndone,
 } from "./ledger.ts";
+import { HOLD_MAX_MS } from "./memory.ts";
 import type { RegistrationFate } from "./outcome.ts";
 import type { AskedRequest, Asker } from "./request.ts";
 import type { Undoable, UndoneFate } from "./undoable.ts";
 
 /** One registration as the ledger has it. Moments are milliseconds since the epoch. */
-interface RecordedRegistration {
+export interface RecordedRegistration {
   readonly registration: Registration;
   readonly foundAt: number;
   /**
@@ -29,6 +30,10 @@ interface RecordedRegistration {
   readonly isOurs?: boolean;
   /** An undo has registered it again. */
   readonly isBack?: boolean;
+  /** See `HoldProgress`. */
+  readonly isEarlier?: boolean;
+  /** Entries after the last known one about it are missing: it may have been deregistered again since, until then. */
+  readonly unknownUntil?: number;
   /** How often another program registered it again. */
   readonly cameBack: number;
 }
@@ -39,14 +44,16 @@ export interface DrainRecord {
   readonly node: Node;
   readonly startedAt: number;
   readonly requests: readonly AskedRequest[];
-  /** By number. Undefined: its entry is among the missing ones. */
+  /** By number. Undefined: its entry is missing. */
   readonly registrations: readonly (RecordedRegistration | undefined)[];
   readonly elsewhere: readonly Registration[];
   readonly entries: readonly LedgerEntry[];
   /** The number of the last entry. */
   readonly last: number;
-  /** How many entries could not be stored. */
+  /** How many entries could not be stored, or were lost since. */
   readonly missing: number;
+  /** Nothing is missing, and no entry means a registration that no other has: every hold is known. */
+  readonly isConsistent: boolean;
   /** Absent: it has not ended. */
   readonly end?: { readonly at: number; readonly outcome: EndOfDrain };
   /** Absent: it was not cancelled. Without fates it runs, or was interrupted. */
@@ -60,8 +67,12 @@ interface RecordedUndo {
   readonly end?: { readonly at: number; readonly registrations: readonly UndoneFate[] };
 }
 
-/** What a drain's entries, in their order, say of it. Undefined where its beginning is missing. */
-export function drainRecord(entries: readonly LedgerEntry[]): DrainRecord | undefined {
+/** What a drain's entries say of it. Undefined where its beginning is missing. */
+export function drainRecord(given: readonly LedgerEntry[]): DrainRecord | undefined {
+  // A file that was written anew may have them in another order.
+  const entries = given.every(({ n }, index) => n >= (given[index - 1]?.n ?? 0))
+    ? given
+    : [...given].sort((one, other) => one.n - other.n);
   const accepted = entries.find((entry) => entry.type === "accepted");
   if (accepted === undefined) return undefined;
   const { drain: id, node, startedAt } = accepted;
@@ -69,11 +80,17 @@ export function drainRecord(entries: readonly LedgerEntry[]): DrainRecord | unde
   const registrations: (RecordedRegistration | undefined)[] = [];
   const elsewhere: Registration[] = [];
   let ended: Extract<LedgerEntry, { type: "ended" }> | undefined;
+  let [number, at, isConsistent] = [0, startedAt, true];
   for (const entry of entries) {
+    // Within a drain time does not go back: a moment before the last one is a wrong number.
+    at = Math.max(at, entry.at);
+    if (entry.n > number + 1) lose(registrations, at);
+    isConsistent &&= entry.n <= number + 1 && isApplicable(registrations, entry);
+    number = Math.max(number, entry.n);
     if (entry.type === "accepted" || entry.type === "joined") requests.push(entry.request);
     if (entry.type === "found") elsewhere.push(...entry.elsewhere);
     if (entry.type === "ended") ended = entry;
-    apply(registrations, entry);
+    apply(registrations, entry, { at, startedAt });
   }
   const undo = undoOf(entries, registrations);
   const last = entries.reduce((most, { n }) => Math.max(most, n), 0);
@@ -88,6 +105,7 @@ export function drainRecord(entries: readonly LedgerEntry[]): DrainRecord | unde
     entries,
     last,
     missing,
+    isConsistent,
     ...(undo && { undo }),
   };
   return ended === undefined
@@ -95,41 +113,75 @@ export function drainRecord(entries: readonly LedgerEntry[]): DrainRecord | unde
     : { ...record, end: { at: ended.at, outcome: outcomeOf(ended.outcome, { id, node, registrations, elsewhere }) } };
 }
 
-function apply(registrations: (RecordedRegistration | undefined)[], entry: LedgerEntry): void {
+/** Whether it agrees with those before it. */
+function isApplicable(registrations: readonly (RecordedRegistration | undefined)[], entry: LedgerEntry): boolean {
+  if (entry.type === "found") return entry.first === registrations.length || entry.registrations.length === 0;
+  return !("of" in entry) || entry.of.every((number) => registrations[number] !== undefined);
+}
+
+/** Entries are missing here, which were written until `at`. */
+function lose(registrations: (RecordedRegistration | undefined)[], at: number): void {
+  for (const [number, known] of registrations.entries())
+    if (known !== undefined) registrations[number] = { ...known, unknownUntil: at };
+}
+
+interface When {
+  /** When the entry was written, or later. */
+  readonly at: number;
+  readonly startedAt: number;
+}
+
+function apply(registrations: (RecordedRegistration | undefined)[], entry: LedgerEntry, when: When): void {
   if (entry.type === "found") {
-    for (const [index, registration] of entry.registrations.entries())
-      registrations[entry.first + index] = { registration, foundAt: entry.at, state: "open", cameBack: 0 };
+    for (const [index, registration] of entry.registrations.entries()) {
+      const number = entry.first + index;
+      // A wrong number takes no other's place.
+      const place = registrations[number] === undefined ? number : registrations.length;
+      registrations[place] = { registration, foundAt: when.at, state: "open", cameBack: 0 };
+    }
     return;
   }
   if (!("of" in entry)) return;
   for (const number of entry.of) {
     const known = registrations[number];
-    if (known !== undefined) registrations[number] = after(known, entry);
+    if (known !== undefined) registrations[number] = after(known, entry, when);
   }
 }
 
-function after(known: RecordedRegistration, entry: Extract<LedgerEntry, { of: readonly number[] }>) {
+/** A drain may go on with what one before it has deregistered, and that within the longest hold. */
+function heldSince({ since }: { readonly since?: number }, { at, startedAt }: When): number {
+  return since === undefined || since > at || since < startedAt - HOLD_MAX_MS ? at : since;
+}
+
+function after(
+  { unknownUntil, ...known }: RecordedRegistration,
+  entry: Extract<LedgerEntry, { of: readonly number[] }>,
+  when: When,
+): RecordedRegistration {
+  const uncertain = unknownUntil === undefined ? {} : { unknownUntil };
   switch (entry.type) {
     case "deregistered": {
       // Held already, and found draining a second time: it has come and gone unseen.
       const isAnew = known.state === "holding" && entry.foundDraining === true && entry.since === undefined;
       const cameBack = known.cameBack + (isAnew ? 1 : 0);
       const isOurs = known.isOurs === true || !entry.foundDraining || known.registration.state !== "draining";
-      return { ...known, state: "holding", since: entry.since ?? entry.at, cameBack, isOurs, isBack: false } as const;
+      const isEarlier = entry.isEarlier === true;
+      const since = Math.max(heldSince(entry, when), entry.since === undefined ? 0 : (unknownUntil ?? 0));
+      return { ...known, state: "holding", since, cameBack, isOurs, isEarlier, isBack: false };
     }
     case "deregistering-again":
-      return { ...known, state: "open", cameBack: known.cameBack + (entry.because === "back" ? 1 : 0) } as const;
+      return { ...known, state: "open", cameBack: known.cameBack + (entry.because === "back" ? 1 : 0) };
     case "released":
-      return { ...known, state: "released", releasedAt: entry.at } as const;
+      return { ...known, state: "released", releasedAt: when.at };
     case "failed":
-      return { ...known, state: "open" } as const;
+      return { ...known, state: "open" };
     case "registered":
-      return { ...known, isBack: true };
+      return { ...known, ...uncertain, isBack: true };
     case "deregister-failed":
     case "look-failed":
     case "guarded":
     case "register-failed":
-      return known;
+      return { ...known, ...uncertain };
     default:
       return entry satisfies never;
   }

@@ -108,6 +108,11 @@ export class DrainRun implements RegistrationOwner {
     return this.asked.deadline;
   }
 
+  /** Resolves once it has ended. */
+  get ended(): Promise<unknown> {
+    return Promise.resolve(this.#outcome);
+  }
+
   get waiting(): readonly Patience[] {
     return [...this.#waiters];
   }

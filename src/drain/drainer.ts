@@ -26,7 +26,7 @@ import {
   type RunningDrain,
   Superseded,
 } from "./outcome.ts";
-import { isStale, mostPatientFirst, type ResumedState, resumedStateOf } from "./past.ts";
+import { isStale, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
@@ -51,6 +51,8 @@ export interface DrainerOptions {
 
 interface Begun extends Pick<DrainRunOptions, "id" | "node" | "startedAt"> {
   readonly journal: Journal | undefined;
+  /** Of other drains of the node that an earlier process has not ended: they end with this one. */
+  readonly joined?: readonly (Journal | undefined)[];
   /** Aborts when the program stops. */
   readonly abandon: AbortSignal;
   /** By an earlier process. */
@@ -143,17 +145,24 @@ export class Drainer {
   /**
    * Resumes a drain that an earlier process has begun, under its id and with its requests as they were. What was
    * deregistered is held from then on, also where the cloud lists it no more; registered targets are deregistered again.
-   * Requests for its node join from now on. Resolves when it has ended. Of a drain without an entry for a day, or whose
-   * node has another drain already, nothing is done but to write down its end.
+   * Requests for its node join from now on. Resolves when it has ended. Of a drain without an entry for a day nothing is done
+   * but to write down its end. `others`: more drains of the node that have not ended. They go on as this one, which holds
+   * everything that any of them held.
    */
-  async resume(record: DrainRecord, signal: AbortSignal): Promise<void> {
-    const { id, node, startedAt, requests, undo } = record;
+  async resume(record: DrainRecord, signal: AbortSignal, others: readonly DrainRecord[] = []): Promise<void> {
+    const { id, node, startedAt, undo } = record;
     if (undo !== undefined && undo.end === undefined) return this.#canceller.resume(record, signal);
     const journal = this.#journalOf(id, record);
-    if (isStale(record, this.#options.clock.now()) || this.#runs.has(node.id)) return journal?.dropped();
-    journal?.resumed();
+    if (isStale(record, this.#options.clock.now())) return journal?.dropped();
+    // It began after this process: what is left of this one comes after it.
+    for (let other = this.#runs.get(node.id); other !== undefined; other = this.#runs.get(node.id)) await other.ended;
+    signal.throwIfAborted();
+    const joined = others.map((other) => this.#journalOf(other.id, other));
+    for (const one of [journal, ...joined]) one?.resumed();
     this.#notify({ type: "resumed", drainId: id, node });
-    const run = this.#begin({ id, node, startedAt, journal, abandon: signal, resumed: resumedStateOf(record) });
+    const resumed = resumedStateOf(record, ...others);
+    const run = this.#begin({ id, node, startedAt, journal, joined, abandon: signal, resumed });
+    const requests = [record, ...others].flatMap((one) => requestsOf(one));
     const patient = mostPatientFirst(requests, this.#options.times);
     await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
   }
@@ -190,7 +199,7 @@ export class Drainer {
           guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
         await exclusion?.prepare();
-        await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
+        const isThere = await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
         run.passed("search");
         const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
@@ -199,6 +208,7 @@ export class Drainer {
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#reportPlan(run);
         await run.untilAll(({ isOver }) => isOver);
+        if (!isThere) return;
         await untilEarlierTryIsOver(
           run,
           { ...this.#options, searchedAt, resumed, unseenUntil, notify: (event) => this.#notify(event) },
@@ -331,7 +341,7 @@ export class Drainer {
     return ledger && new Journal({ ledger, clock, drainId, ...(record && { record }) });
   }
 
-  #begin({ id, node, startedAt, journal, abandon, resumed }: Begun): DrainRun {
+  #begin({ id, node, startedAt, journal, joined = [], abandon, resumed }: Begun): DrainRun {
     const { clock, times } = this.#options;
     this.#canceller.drainBegins(node.id, id);
     const onEvent: DrainRunOptions["onEvent"] = (_, registration, event) => {
@@ -343,7 +353,7 @@ export class Drainer {
     if (journal !== undefined) this.#journals.set(run, journal);
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
-      journal?.ended(outcome);
+      for (const one of [journal, ...joined]) one?.ended(outcome);
       if (mayGo(outcome)) this.#options.cluster?.release(run.node);
       const { deadline } = run;
       const tookMs = clock.now() - startedAt;

@@ -153,7 +153,7 @@ export class DrainingRegistration {
     const earlier = isFirst && this.#past?.isEarlier ? { isEarlier: true as const } : {};
     this.#progress = { since: heldSince ?? now, seenLeaving, ...earlier };
     const held = this.#holdUntil(this.#progress.since);
-    this.#notify({ type: "deregistered", ...held, foundDraining, ...(heldSince && { heldSince }) });
+    this.#notify({ type: "deregistered", ...held, ...earlier, foundDraining, ...(heldSince && { heldSince }) });
   }
 
   polled(at: number, state: RegistrationState): void {
@@ -306,6 +306,8 @@ export type RegistrationEvent =
       readonly holdUntil?: number;
       readonly foundDraining: boolean;
       readonly heldSince?: number;
+      /** See `HoldProgress`. */
+      readonly isEarlier?: true;
     }
   | {
       readonly type: "guarded";

@@ -8,7 +8,7 @@ import { remainingWhenUnlistedMs } from "./hold.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
-import { type Past, type ResumedState, type Unreleased, unreleasedOf } from "./past.ts";
+import { lostHeldUntil, type Past, type ResumedState, type Unreleased, unreleasedOf } from "./past.ts";
 
 /** After a restart all drains search at once. Without a limit, a search is retried for this long. */
 const RESUMED_WITHIN_MS = 600_000;
@@ -42,14 +42,17 @@ export class Finder {
     this.#options = options;
   }
 
-  /** Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. */
-  async find(run: DrainRun, { journal, resumed, proceed, signal }: FindOptions): Promise<void> {
+  /**
+   * Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. Resolves with
+   * whether the machine is still there.
+   */
+  async find(run: DrainRun, { journal, resumed, proceed, signal }: FindOptions): Promise<boolean> {
     const { cloud, clock } = this.#options;
     const begunAt = clock.now();
     const until = () =>
       resumed === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + RESUMED_WITHIN_MS);
     const repeat = { clock, until, signal };
-    if (resumed !== undefined && !(await this.#resume(run, { ...resumed, proceed }, repeat))) return;
+    if (resumed !== undefined && !(await this.#resume(run, { ...resumed, proceed }, repeat))) return false;
     const unreleased = resumed === undefined ? this.#unreleased(run) : NOTHING;
     const pastOf = (one: Registration): Past | undefined => {
       const now = clock.now();
@@ -76,10 +79,11 @@ export class Finder {
       }
     });
     if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, proceed, signal });
-    if (resumed === undefined) return;
+    if (resumed === undefined) return true;
     // Not there any more: deregistered before the restart, at an unknown time. Held as if it were at the restart.
     const past = () => ({ heldSince: begunAt, cameBack: 0 });
     proceed(run.found({ registrations: resumed.open, elsewhere: [] }, run.known(), past));
+    return true;
   }
 
   /** What the cloud lists no more, and may send traffic to all the same. */
@@ -152,9 +156,11 @@ export async function untilEarlierTryIsOver(
   signal: AbortSignal,
 ): Promise<void> {
   const since = Math.max(unseenUntil, unknownUntil(run, known) ?? Number.NEGATIVE_INFINITY);
-  if (!Number.isFinite(since)) return;
-  const kinds = [...cloud.kindsAround(run.node)];
-  const until = since + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances)));
+  const kinds = Number.isFinite(since) ? [...cloud.kindsAround(run.node)] : [];
+  const until = Math.max(
+    (known.ledger && lostHeldUntil(run.node.id, known.ledger, clock.now())) ?? 0,
+    since + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances))),
+  );
   const remainingMs = until - clock.now();
   if (remainingMs <= 0) return;
   run.planned({ longestHoldMs: remainingMs });
@@ -164,7 +170,7 @@ export async function untilEarlierTryIsOver(
 
 /**
  * When those began to search who know what earlier tries of the requests had left: what they deregistered since is known.
- * In milliseconds since the epoch. Undefined: no other process has tried.
+ * In milliseconds since the epoch. Undefined: no other process has tried, and nothing that this one has tried is unknown.
  *
  * A drain knows once it has asked every pool: what was registered then it has deregistered and written down itself, and
  * what was not had been deregistered before it began. One that failed before that knows nothing.
@@ -178,6 +184,10 @@ function unknownUntil(
     drain === run.id ? resumed?.hadSearched === true : hasSearched,
   );
   const unknown: number[] = [];
+  // Entries are missing, or may be: of this drain, or of others of its node.
+  if (resumed?.hadSearched === false) unknown.push(searchedAt);
+  const lost = ledger?.unknownSince(run.node.id);
+  if (lost !== undefined) unknown.push(Math.min(searchedAt, lost));
   for (const { firstTriedAt, event } of run.asked.earlierTries) {
     if (event !== undefined && knowing.some(({ firstTries }) => firstTries.includes(event))) continue;
     const later = knowing.filter(({ drain, startedAt }) => drain === run.id || startedAt >= firstTriedAt);

@@ -206,12 +206,13 @@ function stepOf(event: RegistrationEvent): Grouped {
   const of: readonly number[] = [];
   switch (event.type) {
     case "deregistered": {
-      const { foundDraining, heldSince } = event;
+      const { foundDraining, heldSince, isEarlier } = event;
       return {
         type: event.type,
         of,
         ...(foundDraining ? { foundDraining } : {}),
         ...(heldSince === undefined ? {} : { since: Math.round(heldSince) }),
+        ...(isEarlier && { isEarlier }),
       };
     }
     case "deregistering-again":

@@ -61,8 +61,17 @@ export type LedgerStep =
   /** The cluster has marked the node, or taken the mark back. `name`: of its Node object; absent where it has none. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
   | { readonly type: "exclude-failed" | "include-failed"; readonly error: RecordedError }
-  /** `since`: held since then, where that is not the entry's own moment: it was deregistered before a restart. */
-  | { readonly type: "deregistered"; readonly of: Of; readonly foundDraining?: true; readonly since?: number }
+  /**
+   * `since`: held since then, where that is not the entry's own moment: it was deregistered before a restart. `isEarlier`:
+   * see `HoldProgress`.
+   */
+  | {
+      readonly type: "deregistered";
+      readonly of: Of;
+      readonly foundDraining?: true;
+      readonly since?: number;
+      readonly isEarlier?: true;
+    }
   | { readonly type: "deregistering-again"; readonly of: Of; readonly because: "back" | "ignored" }
   | { readonly type: "deregister-failed" | "look-failed" | "failed"; readonly of: Of; readonly error: RecordedError }
   | { readonly type: "released"; readonly of: Of }
@@ -83,6 +92,11 @@ export type LedgerStep =
   | { readonly type: "interrupted" }
   /** Another process has taken the drain up. */
   | { readonly type: "resumed" }
+  /**
+   * A start of the service has found that entries are missing before this one, or could not be read. Of a drain without a
+   * beginning the only entry: `node` is its node's id, and absent where that may be any node.
+   */
+  | { readonly type: "gap"; readonly node?: string }
   | { readonly type: "ended"; readonly outcome: RecordedOutcome };
 
 /** Moments are milliseconds since the epoch. */
@@ -135,6 +149,8 @@ export interface RememberedDrain {
   readonly end: (Stamped & { readonly status: EndOfDrain["status"] }) | undefined;
   /** Empty while it runs. */
   readonly held: readonly HeldAtEnd[];
+  /** Until when it was to hold registrations whose entries are missing, in milliseconds since the epoch. Absent: there are none. */
+  readonly lostHeldUntil: number | undefined;
   /** The keys of what an undo has registered again. */
   readonly registeredAgain: readonly string[];
 }
@@ -154,7 +170,7 @@ export const NOTED_WITHIN_MS = 250;
  *
  * A drain that has not ended is retained whole, for the next process to resume; of those that have ended the newest, up to
  * the implementation's bounds. Entries are stored in the order in which they are given, each once. Nothing here stops a
- * drain: what can't be stored is lost, and the gap in the numbers says so.
+ * drain: what can't be stored is lost, and the gap in the numbers says so. Readers delay no drain: what is written comes first.
  */
 export interface Ledger {
   /** Takes it down, in time. */
@@ -183,6 +199,12 @@ export interface Ledger {
    * at, for a drain that is about to begin asks.
    */
   remembered(nodeId: string): readonly RememberedDrain[];
+
+  /**
+   * Until when drains may have deregistered targets of the node of which nothing is known, because their entries are
+   * missing: in milliseconds since the epoch. Undefined: nothing is missing. Answered at once.
+   */
+  unknownSince(nodeId: string): number | undefined;
 
   /** Everything stored of a drain, in order. Undefined: there is none of that name. Throws `ledger-unavailable`. */
   read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined>;

@@ -19,6 +19,7 @@ export class DrainMemory implements RememberedDrain {
   #hasSearched = false;
   #end: RememberedDrain["end"];
   #held: readonly HeldAtEnd[] = [];
+  #lostHeldUntil: number | undefined;
   #registeredAgain: readonly string[] = [];
 
   constructor({ drain, startedAt, clock, request }: Extract<LedgerEntry, { type: "accepted" }>) {
@@ -42,6 +43,10 @@ export class DrainMemory implements RememberedDrain {
 
   get held(): readonly HeldAtEnd[] {
     return this.#held;
+  }
+
+  get lostHeldUntil(): number | undefined {
+    return this.#lostHeldUntil;
   }
 
   get registeredAgain(): readonly string[] {
@@ -79,6 +84,7 @@ export class DrainMemory implements RememberedDrain {
   forgetHolds(): void {
     this.#found = [];
     this.#held = [];
+    this.#lostHeldUntil = undefined;
     this.#registeredAgain = [];
   }
 
@@ -92,9 +98,13 @@ export class DrainMemory implements RememberedDrain {
     this.#end = { at, ...(clock && { clock }), status };
     this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
     this.#held = fates.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
+      if (state !== "holding") return [];
+      // A drain may go on with what one before it has deregistered, and that within the longest hold.
+      const heldSince = at - heldMs < this.startedAt - HOLD_MAX_MS ? at : at - heldMs;
       const registration = this.#found[of];
-      if (state !== "holding" || registration === undefined) return [];
-      return [{ registration, heldSince: at - heldMs, holdMs, cameBack }];
+      if (registration !== undefined) return [{ registration, heldSince, holdMs, cameBack }];
+      this.#lostHeldUntil = Math.max(this.#lostHeldUntil ?? 0, heldSince + holdMs);
+      return [];
     });
     if (this.#held.length === 0) this.#found = [];
   }

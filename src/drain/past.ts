@@ -1,5 +1,5 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { DrainRecord } from "./drain-record.ts";
+import type { DrainRecord, RecordedRegistration } from "./drain-record.ts";
 import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
@@ -7,6 +7,8 @@ import type { AskedRequest } from "./request.ts";
 
 /** No drain takes longer, whatever its callers' timeouts: no caller waits for an older one. */
 const RESUMED_WITHIN_MS = 86_400_000;
+/** Nothing is announced so long before or after: such a deadline is a wrong number, and would end the drain at once. */
+const DEADLINE_WITHIN_MS = 400 * 86_400_000;
 
 /** What an earlier process has done about a registration. */
 export interface Past {
@@ -37,23 +39,28 @@ export interface ResumedState {
   readonly open: readonly Registration[];
   /** As it was found then, where it drains now and did not: only this drain is known to have deregistered it. */
   readonly asFoundThen: (found: Registration) => Registration;
-  /** Every pool had been asked then. */
+  /** Every pool had been asked then, and all that was done since is known. */
   readonly hadSearched: boolean;
 }
 
-export function resumedStateOf({ registrations, entries }: DrainRecord): ResumedState {
-  const known = registrations.filter((one) => one !== undefined);
+/** `records`: of one node. Of a registration that several have, the one that is to be held longest decides. */
+export function resumedStateOf(...records: readonly DrainRecord[]): ResumedState {
+  const known = heldLongest(records);
   const byRegistration = new Map(known.map((one) => [one.registration, one]));
   const out = known.filter(({ state, since }) => state !== "open" && since !== undefined);
   const pastOf: PastOf = (registration) => {
-    const { state, since, releasedAt, cameBack = 0, isOurs } = byRegistration.get(registration) ?? {};
-    if (state === undefined || state === "open" || since === undefined) return undefined;
+    const one = byRegistration.get(registration);
+    if (one === undefined || one.state === "open" || one.since === undefined) return undefined;
+    const { state, since, releasedAt, cameBack, isOurs, isEarlier, unknownUntil } = one;
     const past = { heldSince: since, cameBack, ...(isOurs && { isOurs }) };
-    return state === "holding" ? past : { ...past, heldMs: Math.max(0, (releasedAt ?? since) - since) };
+    // It may have been deregistered again meanwhile.
+    if (unknownUntil !== undefined) return { ...past, heldSince: Math.max(since, unknownUntil) };
+    if (state === "holding") return { ...past, ...(isEarlier && { isEarlier }) };
+    return { ...past, heldMs: Math.max(0, (releasedAt ?? since) - since) };
   };
-  const released = new Set(
-    out.filter(({ state }) => state === "released").map(({ registration }) => keyOf(registration)),
-  );
+  const isReleased = ({ state, unknownUntil }: RecordedRegistration) =>
+    state === "released" && unknownUntil === undefined;
+  const released = new Set(out.filter(isReleased).map(({ registration }) => keyOf(registration)));
   const open = known
     .filter(({ registration }) => pastOf(registration) === undefined)
     .map(({ registration }) => registration);
@@ -63,14 +70,59 @@ export function resumedStateOf({ registrations, entries }: DrainRecord): Resumed
     pastOf,
     mustGo: (found) => found.state !== "draining" || !released.has(keyOf(found)),
     open,
-    hadSearched: entries.some(({ type }) => type === "planned"),
+    hadSearched: records.every(
+      ({ entries, isConsistent }) => isConsistent && entries.some(({ type }) => type === "planned"),
+    ),
     asFoundThen: (found) => (found.state === "draining" ? (foundLive.get(keyOf(found)) ?? found) : found),
   };
 }
 
+function heldLongest(records: readonly DrainRecord[]): readonly RecordedRegistration[] {
+  const longest = new Map<string, RecordedRegistration>();
+  for (const one of records.flatMap(({ registrations }) => registrations)) {
+    if (one === undefined) continue;
+    const known = longest.get(keyOf(one.registration));
+    if (known === undefined || isHeldLonger(one, known)) longest.set(keyOf(one.registration), one);
+  }
+  return [...longest.values()];
+}
+
+/** What is open is held from now on, or is still to be deregistered. */
+function isHeldLonger(one: RecordedRegistration, other: RecordedRegistration): boolean {
+  const rank = ({ state, since, unknownUntil }: RecordedRegistration) =>
+    state === "open" || since === undefined ? 2 : state === "holding" || unknownUntil !== undefined ? 1 : 0;
+  const since = (held: RecordedRegistration) => Math.max(held.since ?? 0, held.unknownUntil ?? 0);
+  return rank(one) === rank(other) ? since(one) > since(other) : rank(one) > rank(other);
+}
+
 /** Nothing was heard of it for so long that its node may have been put to use again. */
 export function isStale({ entries }: DrainRecord, now: number): boolean {
-  return now - (entries.at(-1)?.at ?? 0) > RESUMED_WITHIN_MS;
+  return now - entries.reduce((latest, { at }) => Math.max(latest, at), 0) > RESUMED_WITHIN_MS;
+}
+
+/** Those of each node, in the order in which they came. What is only to be undone, or is stale, is alone. */
+export function resumedTogether(
+  records: readonly DrainRecord[],
+  now: number,
+): readonly (readonly [DrainRecord, ...DrainRecord[]])[] {
+  const groups = new Map<string, [DrainRecord, ...DrainRecord[]]>();
+  for (const record of records) {
+    const { id, node, undo } = record;
+    const isAlone = (undo !== undefined && undo.end === undefined) || isStale(record, now);
+    const known = groups.get(isAlone ? `drain ${id}` : node.id);
+    if (known === undefined) groups.set(isAlone ? `drain ${id}` : node.id, [record]);
+    else known.push(record);
+  }
+  return [...groups.values()];
+}
+
+/** What the requests of a drain still ask for: where entries are missing, so may be a request that insists. */
+export function requestsOf({ requests, isConsistent }: DrainRecord): readonly AskedRequest[] {
+  return requests.map(({ deadline, holdsWhile, ...asked }) => ({
+    ...asked,
+    ...(deadline === undefined || Math.abs(deadline - asked.askedAt) > DEADLINE_WITHIN_MS ? {} : { deadline }),
+    ...(holdsWhile === undefined || !isConsistent ? {} : { holdsWhile }),
+  }));
 }
 
 /** The longest timeout first: a passed timeout ends the drain only if no other caller waits. */
@@ -101,6 +153,15 @@ export function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">,
     }
   }
   return unreleased;
+}
+
+/**
+ * Until when earlier drains were to hold what their entries do not name any more, in milliseconds since the epoch. Undefined:
+ * there is nothing like that.
+ */
+export function lostHeldUntil(nodeId: string, ledger: Pick<Ledger, "remembered">, now: number): number | undefined {
+  const until = [...shortDrains(ledger.remembered(nodeId), now)].flatMap((memory) => memory.lostHeldUntil ?? []);
+  return until.length === 0 ? undefined : Math.max(...until);
 }
 
 /** Those since the last one that did not end short, the newest first. A refused one has held nothing. */

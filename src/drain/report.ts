@@ -331,6 +331,7 @@ export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "regist
       return { ...step, ...(entry.asker && { asker: entry.asker }) };
     case "interrupted":
     case "resumed":
+    case "gap":
       return step;
     case "excluded":
     case "included":

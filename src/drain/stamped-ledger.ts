@@ -80,6 +80,12 @@ export class StampedLedger implements Ledger {
     return this.#ledger.remembered(nodeId).map((memory) => this.#memory(memory, now));
   }
 
+  /** Gaps have no stamp: what a clock that was ahead has noted may be of now. */
+  unknownSince(nodeId: string): number | undefined {
+    const since = this.#ledger.unknownSince(nodeId);
+    return since && Math.min(since, this.#options.clock.now());
+  }
+
   async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {
     const entries = await this.#ledger.read(drain, signal);
     return entries && this.#moved(entries);
@@ -213,6 +219,11 @@ class MovedMemory implements RememberedDrain {
 
   get held(): RememberedDrain["held"] {
     return this.#memory.held.map((one) => ({ ...one, heldSince: one.heldSince + this.#endedMs }));
+  }
+
+  get lostHeldUntil(): RememberedDrain["lostHeldUntil"] {
+    const until = this.#memory.lostHeldUntil;
+    return until && until + this.#endedMs;
   }
 
   get registeredAgain(): RememberedDrain["registeredAgain"] {

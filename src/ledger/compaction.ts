@@ -25,6 +25,8 @@ export class Compaction {
   #above: number;
   #copying: Promise<void> | undefined;
   #copied: Copied | undefined;
+  /** What is being copied is of no use any more. */
+  #isVain = false;
 
   constructor(file: LedgerFile, index: LedgerIndex, options: CompactionOptions) {
     this.#file = file;
@@ -47,7 +49,7 @@ export class Compaction {
     this.#copying = this.#copy();
   }
 
-  /** No other code may write or read meanwhile. */
+  /** No other code may write meanwhile. */
   async finish(): Promise<void> {
     const copied = this.#copied;
     this.#copied = undefined;
@@ -61,20 +63,23 @@ export class Compaction {
     }
   }
 
-  /** Resolves when nothing is left of what was begun. */
-  async close(): Promise<void> {
+  /** Resolves when nothing is left of what was begun. The next one may begin. */
+  async discard(): Promise<void> {
+    this.#isVain = true;
     await this.#copying;
     await this.#copied?.discard();
     this.#copied = undefined;
+    this.#copying = undefined;
+    this.#isVain = false;
   }
 
   async #copy(): Promise<void> {
     try {
       this.#copied = await copyRetained(this.#file, this.#index, this.#options.bounds);
-      this.#options.onCopied();
+      if (!this.#isVain) this.#options.onCopied();
     } catch (error) {
       this.#copying = undefined;
-      this.#options.onFailure(error);
+      if (!this.#isVain) this.#options.onFailure(error);
     }
   }
 }

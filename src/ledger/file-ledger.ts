@@ -11,10 +11,11 @@ import {
 } from "../drain/ledger.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import { Compaction, type CompactionBounds } from "./compaction.ts";
-import type { LedgerFile } from "./ledger-file.ts";
+import { Displaced, type LedgerFile } from "./ledger-file.ts";
 import { Followers, type LedgerIndex } from "./ledger-index.ts";
 import { lineOf } from "./lines.ts";
-import { storedEntries, unavailable } from "./stored-drains.ts";
+import { Reads } from "./reads.ts";
+import { storedEntries, unavailable, writeAnew } from "./stored-drains.ts";
 
 export interface FileBounds extends CompactionBounds {
   /** Entries that wait for a disk which fails. Of more, only how drains begin and end. */
@@ -32,6 +33,8 @@ const BATCH_BYTES = 256 * 1_024;
 /** A disk that has failed is tried again this often, and for each drain that is to be kept. */
 const RETRY_MS = 5_000;
 const READ_WITHIN_MS = 5_000;
+/** A disk that hangs delays the end of the process by no more. */
+const CLOSED_WITHIN_MS = 5_000;
 
 export interface FileLedgerOptions {
   readonly clock: Clock;
@@ -41,6 +44,8 @@ export interface FileLedgerOptions {
   /** The first one after a success, and the first success after that. */
   readonly onTrouble?: (error: DrainError) => void;
   readonly onRecovered?: (lost: number) => void;
+  /** Rejects where another process has taken the folder over: then nothing is written. */
+  readonly checkLock?: () => Promise<void>;
 }
 
 interface Waiting {
@@ -60,6 +65,7 @@ export class FileLedger implements Ledger {
   readonly #bounds: FileBounds;
   readonly #compaction: Compaction;
   readonly #followers = new Followers();
+  readonly #reads = new Reads();
   readonly #closed = newAbort();
   #queue: Waiting[] = [];
   /** Taken from the queue, and not safely in the file. */
@@ -71,11 +77,9 @@ export class FileLedger implements Ledger {
   #given = 0;
   #noted = 0;
   #whoAwaitsNoting: { readonly upTo: number; readonly resolve: () => void }[] = [];
-  /** The file is sound up to here. */
-  #written: number;
   #awaitsRetry = false;
-  /** A read and the end of a compaction wait for each other. */
-  #alone: Promise<unknown> = Promise.resolve();
+  /** The file is not the one that this process has written, or another process has the folder. Since when. */
+  #displaced: { readonly error: DrainError; readonly at: number } | undefined;
 
   constructor(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions) {
     this.#file = file;
@@ -87,7 +91,11 @@ export class FileLedger implements Ledger {
       onCopied: () => void this.#write(),
       onFailure: (error) => this.#closed.signal.aborted || this.#trouble(unavailable("written", error)),
     });
-    this.#written = file.size;
+  }
+
+  /** Another program has removed or changed the file, and it is not written anew yet. `at`: in milliseconds since the epoch. */
+  get displaced(): { readonly error: DrainError; readonly at: number } | undefined {
+    return this.#displaced;
   }
 
   note(entry: LedgerEntry): void {
@@ -130,15 +138,29 @@ export class FileLedger implements Ledger {
     return this.#index.remembered(nodeId);
   }
 
+  unknownSince(nodeId: string): number | undefined {
+    return this.#index.unknownSince(nodeId);
+  }
+
   async read(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[] | undefined> {
-    if (this.#index.get(drain) === undefined) return undefined;
-    return this.#reading(signal, async () => {
-      // Later entries are in here, too.
-      const unwritten = [...this.#writing, ...this.#queue].map(({ entry }) => entry);
-      const { from = 0, to = 0 } = this.#index.get(drain) ?? {};
-      const written = await storedEntries(this.#file, [drain], { from, to });
-      return [...written, ...unwritten.filter((entry) => entry.drain === drain)];
-    });
+    const known = this.#index.get(drain);
+    if (known === undefined) return undefined;
+    if (known.entries !== undefined) return [...known.entries];
+    const { clock } = this.#options;
+    const limit = { reason: "timeout", at: clock.now() + READ_WITHIN_MS } as const;
+    // A caller that joins a read gets all that was given before it came.
+    const key = `${drain} ${this.#given}`;
+    try {
+      return await withLimit({ clock, limit, signal }, (within) =>
+        this.#reads.read(key, (meanwhile) => this.#stored(drain, meanwhile), within),
+      );
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw unavailable(
+        "read",
+        error instanceof LimitPassed ? `it took longer than ${READ_WITHIN_MS / 1_000} s` : error,
+      );
+    }
   }
 
   follow(drain: string, onEntry: (entry: LedgerEntry) => void): () => void {
@@ -146,21 +168,38 @@ export class FileLedger implements Ledger {
   }
 
   async unfinished(signal: AbortSignal): Promise<readonly (readonly LedgerEntry[])[]> {
-    return this.#reading(signal, async () => {
-      const byDrain = new Map<string, LedgerEntry[]>([...this.#index.unfinished()].map((drain) => [drain, []]));
-      const entries = await storedEntries(this.#file, [...byDrain.keys()], { from: 0, to: this.#written });
-      for (const entry of entries) byDrain.get(entry.drain)?.push(entry);
-      for (const { entry } of [...this.#writing, ...this.#queue]) byDrain.get(entry.drain)?.push(entry);
-      return [...byDrain.values()];
-    });
+    const each = [...this.#index.unfinished()].map((drain) => this.read(drain, signal));
+    return (await Promise.all(each)).filter((entries) => entries !== undefined);
   }
 
-  /** Waits a moment for the entries that are not written yet. */
+  /** Waits a moment for the entries that are not written yet, and no longer for a disk that hangs. */
   async close(): Promise<void> {
     await this.noted();
     this.#closed.abort();
-    await this.#compaction.close();
+    const done = newAbort();
+    const late = this.#options.clock.sleep(CLOSED_WITHIN_MS, done.signal).catch(() => {}); // Closed before.
+    await Promise.race([this.#end(), late]).finally(() => done.abort());
+  }
+
+  async #end(): Promise<void> {
+    await this.#compaction.discard();
     if (!this.#isBusy) await this.#file.close().catch(() => {});
+  }
+
+  async #stored(drain: string, signal: AbortSignal): Promise<readonly LedgerEntry[]> {
+    // Later entries are in here, too.
+    const unwritten = this.#unwritten().filter((entry) => entry.drain === drain);
+    const places = this.#index.get(drain)?.places ?? [];
+    const view = this.#file.view();
+    try {
+      return [...(await storedEntries(view, { drain, places }, signal)), ...unwritten];
+    } finally {
+      view.release();
+    }
+  }
+
+  #unwritten(): readonly LedgerEntry[] {
+    return [...this.#writing, ...this.#queue].map(({ entry }) => entry);
   }
 
   #take(waiting: Waiting): void {
@@ -187,7 +226,8 @@ export class FileLedger implements Ledger {
     this.#isBusy = true;
     try {
       while (!this.#closed.signal.aborted) {
-        if (this.#compaction.isCopied) await this.#finishCompaction();
+        if (this.#displaced !== undefined) await this.#writeAnew();
+        else if (this.#compaction.isCopied) await this.#compaction.finish();
         else if (this.#queue.length > 0) await this.#writeBatch();
         else break;
       }
@@ -209,6 +249,7 @@ export class FileLedger implements Ledger {
     }
     const batch = this.#queue.splice(0, lines.length);
     this.#writing = batch;
+    await this.#checkPlace();
     const begin = this.#file.size;
     await this.#file.append(Buffer.concat(lines));
     this.#noted += batch.length;
@@ -229,14 +270,28 @@ export class FileLedger implements Ledger {
       from = to;
     }
     this.#writing = [];
-    this.#written = from;
     this.#recovered();
     this.#compaction.beginIfLarge();
   }
 
-  async #finishCompaction(): Promise<void> {
-    await this.#notBesideOthers(() => this.#compaction.finish());
-    this.#written = this.#file.size;
+  /** Notices what another program has done to the folder or the file. */
+  async #checkPlace(): Promise<void> {
+    try {
+      await this.#options.checkLock?.();
+      await this.#file.check();
+    } catch (error) {
+      const isDisplaced = error instanceof Displaced || this.#displaced !== undefined;
+      if (isDisplaced) this.#displaced = { error: unavailable("written", error), at: this.#options.clock.now() };
+      throw error;
+    }
+  }
+
+  async #writeAnew(): Promise<void> {
+    await this.#options.checkLock?.();
+    await this.#compaction.discard();
+    this.#lost += await writeAnew(this.#file, this.#index, () => this.#unwritten());
+    this.#displaced = undefined;
+    if (this.#queue.length === 0) this.#recovered();
   }
 
   #failed(cause: unknown): void {
@@ -277,25 +332,5 @@ export class FileLedger implements Ledger {
     const noted = this.#whoAwaitsNoting.filter(isNoted);
     this.#whoAwaitsNoting = this.#whoAwaitsNoting.filter((one) => !isNoted(one));
     for (const { resolve } of noted) resolve();
-  }
-
-  async #reading<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const { clock } = this.#options;
-    const limit = { reason: "timeout", at: clock.now() + READ_WITHIN_MS } as const;
-    try {
-      return await withLimit({ clock, limit, signal }, () => this.#notBesideOthers(work));
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw unavailable(
-        "read",
-        error instanceof LimitPassed ? `it took longer than ${READ_WITHIN_MS / 1_000} s` : error,
-      );
-    }
-  }
-
-  #notBesideOthers<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#alone.then(work);
-    this.#alone = done.catch(() => {});
-    return done;
   }
 }

@@ -6,21 +6,27 @@ export type Handle = Pick<fs.FileHandle, "read" | "write" | "datasync" | "trunca
 /** The used part of a file system, so that a test can have one that fails. */
 export interface Files {
   open(path: string, flags: string | number, mode?: number): Promise<Handle>;
+  stat(path: string): Promise<Awaited<ReturnType<Handle["stat"]>>>;
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { readonly force: boolean }): Promise<void>;
   copyFile(from: string, to: string, mode: number): Promise<void>;
 }
 
 export interface Line {
+  /** Without its end. Of a line that is too long only the beginning. */
   readonly bytes: Buffer;
   /** Where the next line begins. */
   readonly end: number;
+  /** It is longer than a line of a ledger can be. */
+  readonly isTooLong?: true;
 }
 
 export interface Rewriting {
   readonly isRetained: (line: Line) => boolean;
   /** Hears of each line where it begins in the new file. */
   readonly onRetained: (line: Line, from: number) => void;
+  /** Lines that follow those that were retained, each with its end. Absent: none. */
+  readonly more?: () => readonly Line[];
   /** The new file is in place. It may still fail to outlive the machine: that is thrown afterwards. */
   readonly done: () => void;
 }
@@ -33,11 +39,35 @@ export interface Copied {
   discard(): Promise<void>;
 }
 
+/** The file as it was at one moment: a rewrite leaves it as it is. */
+export interface FileView {
+  /** See `LedgerFile.lines`. */
+  lines(from: number, to: number): AsyncGenerator<readonly Line[]>;
+  release(): void;
+}
+
 /** The file's name in its folder. */
 const LEDGER_NAME = "drains.jsonl";
-const CHUNK_BYTES = 256 * 1_024;
+/** So much is read at a time, and then others have their turn. */
+const CHUNK_BYTES = 64 * 1_024;
+/** No line of this program is nearly as long: a node is not registered in a hundred thousand pools. */
+const LINE_BYTES_MAX = 32 * 1_024 * 1_024;
+/** What is handed on of a longer one. */
+const CUT_BYTES = 4_096;
 const OWNER_ONLY = 0o600;
 const NEWLINE = 10;
+
+/** A file that is open, and those who read it. */
+interface Opened {
+  readonly handle: Handle;
+  readers: number;
+  isReplaced: boolean;
+}
+
+/** What has happened to the file while this process had it: another program has done it. */
+export class Displaced extends Error {
+  override readonly name = "Displaced";
+}
 
 /** A file of lines that grows at its end, and is rewritten from time to time. One caller at a time writes. */
 export class LedgerFile {
@@ -45,7 +75,7 @@ export class LedgerFile {
   readonly #files: Files;
   /** When it was written last before it was opened, in milliseconds since the epoch, by the machine's time of day then. */
   readonly writtenAt: number;
-  #handle: Handle;
+  #opened: Opened;
   #size: number;
   /** Behind the size there may be parts of lines. */
   #isTorn = false;
@@ -58,37 +88,64 @@ export class LedgerFile {
   ) {
     this.#folder = folder;
     this.#files = files;
-    this.#handle = handle;
+    this.#opened = { handle, readers: 0, isReplaced: false };
     this.#size = size;
     this.writtenAt = mtimeMs;
   }
 
-  /** Makes it where there is none. Throws what the operating system says. */
+  /** Makes it where there is none. Throws what the operating system says, or `Error` where it is no file. */
   static async open(folder: string, files: Files = fs): Promise<LedgerFile> {
-    await files.rm(join(folder, `${LEDGER_NAME}.new`), { force: true });
-    const { O_RDWR, O_CREAT } = fs.constants;
-    const handle = await files.open(join(folder, LEDGER_NAME), O_RDWR | O_CREAT, OWNER_ONLY);
-    const file = new LedgerFile(folder, files, handle, await handle.stat());
-    await file.#syncFolder();
-    return file;
+    const path = join(folder, LEDGER_NAME);
+    // Opened, a device or a pipe may act or wait.
+    const there = await files.stat(path).catch(orUndefined);
+    if (there !== undefined && !there.isFile()) throw new Error(NO_FILE);
+    await files.rm(`${path}.new`, { force: true });
+    const { O_RDWR, O_CREAT, O_NONBLOCK } = fs.constants;
+    const handle = await files.open(path, O_RDWR | O_CREAT | O_NONBLOCK, OWNER_ONLY);
+    try {
+      const found = await handle.stat();
+      if (!found.isFile()) throw new Error(NO_FILE);
+      const file = new LedgerFile(folder, files, handle, found);
+      await file.#syncFolder();
+      return file;
+    } catch (error) {
+      handle.close().catch(() => {});
+      throw error;
+    }
   }
 
   get size(): number {
     return this.#size;
   }
 
+  /** Throws `Displaced` where the file is not the one that this process has written, or not as long. */
+  async check(): Promise<void> {
+    const both = Promise.all([this.#opened.handle.stat(), this.#files.stat(this.#path).catch(orUndefined)]);
+    // That it can't be asked is no sign that it is gone: whether it can be written is for the write to say.
+    const [own, there] = (await both.catch(() => undefined)) ?? [];
+    if (own === undefined) return;
+    if (there === undefined) throw new Displaced(`${this.#path} was removed while the service was running`);
+    if (own.ino !== there.ino || own.dev !== there.dev)
+      throw new Displaced(`${this.#path} was replaced by another file while the service was running`);
+    if (own.size < this.#size)
+      throw new Displaced(`${this.#path} was truncated from ${this.#size} to ${own.size} bytes by another program`);
+    if (own.size > this.#size && !this.#isTorn)
+      throw new Displaced(`${this.#path} was written by another program: ${own.size - this.#size} bytes were added`);
+  }
+
   /** All or nothing: what a failure has left of it is taken back. Lost when the machine dies, but not with the process. */
   async append(bytes: Buffer): Promise<void> {
-    if (this.#isTorn) await this.#handle.truncate(this.#size);
+    const { handle } = this.#opened;
+    if (this.#isTorn) await handle.truncate(this.#size);
     this.#isTorn = true;
-    await writeAll(this.#handle, bytes, this.#size);
+    await writeAll(handle, bytes, this.#size);
     this.#size += bytes.length;
     this.#isTorn = false;
   }
 
   /** From now on what was appended outlives the machine. */
   sync(): Promise<void> {
-    return this.#handle.datasync();
+    return this.#opened.handle.datasync();
   }
 
   /** What stands behind `size` is not meant any more. */
@@ -97,73 +154,82 @@ export class LedgerFile {
     this.#isTorn = true;
   }
 
-  /** The whole lines between two places, without their ends, many at a time. What follows the last end is left out. */
-  async *lines(from: number, to: number): AsyncGenerator<readonly Line[]> {
-    let rest: Buffer[] = [];
-    for (let at = from; at < to; ) {
-      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - at));
-      const { bytesRead } = await this.#handle.read(chunk, 0, chunk.length, at);
-      if (bytesRead === 0) return;
-      const read = chunk.subarray(0, bytesRead);
-      const lines: Line[] = [];
-      let start = 0;
-      for (let end = read.indexOf(NEWLINE); end !== -1; end = read.indexOf(NEWLINE, start)) {
-        const last = read.subarray(start, end);
-        lines.push({ bytes: rest.length === 0 ? last : Buffer.concat([...rest, last]), end: at + end + 1 });
-        rest = [];
-        start = end + 1;
-      }
-      if (start < read.length) rest.push(read.subarray(start));
-      at += bytesRead;
-      yield lines;
-    }
+  /** The whole lines between two places, many at a time. What follows the last end is left out. */
+  lines(from: number, to: number): AsyncGenerator<readonly Line[]> {
+    return linesOf(this.#opened.handle, from, to);
+  }
+
+  /** The first bytes from there, such as those of a line without its end. */
+  async start(from: number): Promise<Buffer> {
+    const { buffer, bytesRead } = await this.#opened.handle.read(Buffer.alloc(CUT_BYTES), 0, CUT_BYTES, from);
+    return buffer.subarray(0, bytesRead);
+  }
+
+  view(): FileView {
+    const opened = this.#opened;
+    opened.readers += 1;
+    let isReleased = false;
+    return {
+      lines: (from, to) => linesOf(opened.handle, from, to),
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        opened.readers -= 1;
+        void closeIfUnused(opened);
+      },
+    };
   }
 
   /**
-   * Leaves only the lines that `isKept`, in one step: whatever happens meanwhile, the file is the old one or the new one.
+   * Leaves only the lines that `isRetained`, in one step: whatever happens meanwhile, the file is the old one or the new one.
    * What stands in it now, and is sound, is copied beside it, while others append and read. Resolves with the rest of
-   * the work, during which no other code may write or read: `finish` or `discard`.
+   * the work, during which no other code may write: `finish` or `discard`.
    */
-  async rewrite({ isRetained, onRetained, done }: Rewriting): Promise<Copied> {
+  async rewrite({ isRetained, onRetained, more = () => [], done }: Rewriting): Promise<Copied> {
     const upTo = this.#size;
-    const path = join(this.#folder, LEDGER_NAME);
-    const fresh = await this.#files.open(`${path}.new`, "w+", OWNER_ONLY);
+    const fresh = await this.#files.open(`${this.#path}.new`, "w+", OWNER_ONLY);
     let size = 0;
     let copied = 0;
-    const copy = async (to: number) => {
-      for await (const lines of this.lines(copied, to)) {
-        const parts: Buffer[] = [];
-        let from = size;
-        for (const line of lines.filter(isRetained)) {
-          parts.push(line.bytes, Buffer.of(NEWLINE));
-          onRetained(line, from);
-          from += line.bytes.length + 1;
-        }
-        await writeAll(fresh, Buffer.concat(parts), size);
-        size = from;
+    const put = async (lines: readonly Line[]) => {
+      const parts: Buffer[] = [];
+      let from = size;
+      for (const line of lines) {
+        parts.push(line.bytes, Buffer.of(NEWLINE));
+        onRetained(line, from);
+        from += line.bytes.length + 1;
       }
+      await writeAll(fresh, Buffer.concat(parts), size);
+      size = from;
+    };
+    const copy = async (to: number) => {
+      for await (const lines of this.lines(copied, to))
+        await put(lines.filter((line) => line.isTooLong !== true && isRetained(line)));
       copied = to;
-      await fresh.datasync();
     };
     const discard = async () => {
       await fresh.close().catch(() => {});
-      await this.#files.rm(`${path}.new`, { force: true }).catch(() => {});
+      await this.#files.rm(`${this.#path}.new`, { force: true }).catch(() => {});
     };
     const orDiscard = (error: unknown) =>
       discard().then(() => {
         throw error;
       });
-    await copy(upTo).catch(orDiscard);
+    await copy(upTo)
+      .then(() => fresh.datasync())
+      .catch(orDiscard);
     const finish = async () => {
       await copy(this.#size)
-        .then(() => this.#files.rename(`${path}.new`, path))
+        .then(() => put(more()))
+        .then(() => fresh.datasync())
+        .then(() => this.#files.rename(`${this.#path}.new`, this.#path))
         .catch(orDiscard);
-      const old = this.#handle;
-      this.#handle = fresh;
+      const old = this.#opened;
+      this.#opened = { handle: fresh, readers: 0, isReplaced: false };
       this.#size = size;
       this.#isTorn = false;
       done();
-      await old.close().catch(() => {});
+      old.isReplaced = true;
+      await closeIfUnused(old);
       await this.#syncFolder();
     };
     return { finish, discard };
@@ -171,13 +237,17 @@ export class LedgerFile {
 
   /** Copies it, and returns under which name. */
   async copyAside(suffix: string): Promise<string> {
-    const path = join(this.#folder, `${LEDGER_NAME}.${suffix}`);
-    await this.#files.copyFile(join(this.#folder, LEDGER_NAME), path, fs.constants.COPYFILE_EXCL);
+    const path = `${this.#path}.${suffix}`;
+    await this.#files.copyFile(this.#path, path, fs.constants.COPYFILE_EXCL);
     return path;
   }
 
   close(): Promise<void> {
-    return this.#handle.close();
+    return this.#opened.handle.close();
+  }
+
+  get #path(): string {
+    return join(this.#folder, LEDGER_NAME);
   }
 
   /** A new name outlives the machine only then. */
@@ -192,6 +262,48 @@ export class LedgerFile {
       await folder.close();
     }
   }
+}
+
+const NO_FILE = `'${LEDGER_NAME}' in it is not a regular file: remove it`;
+
+/** A line that is too long is not gathered: it may be larger than the memory. */
+async function* linesOf(handle: Handle, from: number, to: number): AsyncGenerator<readonly Line[]> {
+  let rest: Buffer[] = [];
+  let restBytes = 0;
+  for (let at = from; at < to; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - at));
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
+    if (bytesRead === 0) return;
+    const read = chunk.subarray(0, bytesRead);
+    const lines: Line[] = [];
+    let start = 0;
+    for (let end = read.indexOf(NEWLINE); end !== -1; end = read.indexOf(NEWLINE, start)) {
+      const last = read.subarray(start, end);
+      const isTooLong = restBytes + last.length > LINE_BYTES_MAX && { isTooLong: true as const };
+      lines.push({
+        bytes: rest.length === 0 ? last : Buffer.concat([...rest, last]),
+        end: at + end + 1,
+        ...isTooLong,
+      });
+      [rest, restBytes] = [[], 0];
+      start = end + 1;
+    }
+    if (start < read.length) {
+      rest.push(read.subarray(start));
+      restBytes += read.length - start;
+      if (restBytes > LINE_BYTES_MAX) rest = [Buffer.concat(rest).subarray(0, CUT_BYTES)];
+    }
+    at += bytesRead;
+    yield lines;
+  }
+}
+
+async function closeIfUnused({ handle, readers, isReplaced }: Opened): Promise<void> {
+  if (isReplaced && readers === 0) await handle.close().catch(() => {});
+}
+
+function orUndefined(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
 }
 
 async function writeAll(handle: Handle, bytes: Buffer, at: number): Promise<void> {

@@ -2,13 +2,58 @@ import { type DrainSummary, isOver, type LedgerEntry, type RememberedDrain, summ
 import { Memories } from "./memories.ts";
 
 /** One drain, and where in the file its lines are, between those of others. */
-export interface Indexed {
-  readonly summary: DrainSummary;
-  /** `from` is where its first line begins, `to` where its last one ends. Equal: nothing is written yet. */
+export class Indexed {
+  summary: DrainSummary;
+  /**
+   * Every entry, as long as something depends on them: the drain is not over, or what it held when it ended may still get
+   * traffic. Absent: only the file has them.
+   */
+  entries: LedgerEntry[] | undefined;
+  lines = 0;
+  bytes = 0;
+  /** Where lines begin and end, in turn. Lines that follow each other are one place. */
+  #places: number[] = [];
+
+  constructor(summary: DrainSummary, entries: LedgerEntry[] | undefined) {
+    this.summary = summary;
+    this.entries = entries;
+  }
+
+  /** So that what is between two places is cheaper to read than to leave out, they are one. */
+  get places(): readonly Place[] {
+    const places: { from: number; to: number }[] = [];
+    for (let index = 0; index < this.#places.length; index += 2) {
+      const [from = 0, to = 0] = this.#places.slice(index, index + 2);
+      const last = places.at(-1);
+      if (last !== undefined && from - last.to <= GAP_BYTES_MAX) last.to = to;
+      else places.push({ from, to });
+    }
+    return places;
+  }
+
+  written(from: number, to: number): void {
+    this.lines += 1;
+    this.bytes += to - from;
+    if (this.#places.at(-1) === from) this.#places[this.#places.length - 1] = to;
+    else this.#places.push(from, to);
+  }
+
+  /** The file is another one. */
+  moved(): void {
+    this.#places = [];
+    this.lines = 0;
+    this.bytes = 0;
+  }
+}
+
+/** A part of the file, in bytes from its beginning. */
+export interface Place {
   readonly from: number;
   readonly to: number;
-  readonly bytes: number;
 }
+
+/** A disk reads as much at a time in any case. */
+const GAP_BYTES_MAX = 4_096;
 
 export interface RetentionBounds {
   /** Drains that have ended, and the bytes of their lines: the newest are kept. */
@@ -16,7 +61,7 @@ export interface RetentionBounds {
   readonly endedBytesMax: number;
 }
 
-/** Which drains there are. Of an entry whose drain's beginning is unknown nothing is taken. */
+/** Which drains there are. Of an entry whose drain's beginning is unknown only gaps are taken. */
 export class LedgerIndex {
   /** In the order of their beginnings. */
   #drains = new Map<string, Indexed>();
@@ -30,6 +75,11 @@ export class LedgerIndex {
 
   get(drain: string): Indexed | undefined {
     return this.#drains.get(drain);
+  }
+
+  /** In the order of their beginnings. */
+  all(): ReadonlyMap<string, Indexed> {
+    return this.#drains;
   }
 
   newest(max: number): readonly DrainSummary[] {
@@ -47,6 +97,15 @@ export class LedgerIndex {
     return this.#byNode.of(nodeId).flatMap((drain) => this.#memories.get(drain) ?? []);
   }
 
+  unknownSince(nodeId: string): number | undefined {
+    return this.#memories.unknownSince(nodeId);
+  }
+
+  /** Whether lines of the drain may be dropped from the file, should it be too large. */
+  isRetained(drain: string): boolean {
+    return this.#drains.has(drain) || this.#memories.isGap(drain);
+  }
+
   unfinished(): ReadonlySet<string> {
     return new Set([...this.#drains].filter(([, { summary }]) => !isOver(summary)).map(([drain]) => drain));
   }
@@ -54,19 +113,25 @@ export class LedgerIndex {
   /** It is given, and not written yet. */
   given(entry: LedgerEntry): void {
     const known = this.#drains.get(entry.drain);
+    const over = this.#memories.take(entry);
+    for (const drain of over) this.#forgetEntries(drain);
     const summary = summaryWith(known?.summary, entry);
     if (summary === undefined) return;
     this.#ended += Number(isOver(summary)) - Number(known !== undefined && isOver(known.summary));
-    this.#drains.set(entry.drain, { ...(known ?? { from: 0, to: 0, bytes: 0 }), summary });
+    if (known === undefined) this.#drains.set(entry.drain, new Indexed(summary, [entry]));
+    else {
+      known.summary = summary;
+      known.entries?.push(entry);
+    }
     this.#byNode.add(summary.node.id, entry.drain);
-    this.#memories.take(entry);
   }
 
   written(drain: string, from: number, to: number): void {
     const known = this.#drains.get(drain);
     if (known === undefined) return;
-    const bytes = known.bytes + to - from;
-    this.#drains.set(drain, { ...known, from: known.bytes === 0 ? from : known.from, to, bytes });
+    known.written(from, to);
+    // Nothing of it is still to be written.
+    if (known.entries?.length === known.lines) this.#forgetEntries(drain);
   }
 
   /** All but those that have not ended, and the newest of the others. */
@@ -88,12 +153,19 @@ export class LedgerIndex {
   rewritten(dropped: ReadonlySet<string>): void {
     for (const drain of dropped) {
       this.#memories.forget(drain);
-      const summary = this.#drains.get(drain)?.summary;
-      if (summary !== undefined) this.#byNode.forget(summary.node.id, drain);
+      const known = this.#drains.get(drain);
+      this.#drains.delete(drain);
+      if (known === undefined) continue;
+      this.#byNode.forget(known.summary.node.id, drain);
+      if (isOver(known.summary)) this.#ended -= 1;
     }
-    const drains = [...this.#drains].filter(([drain]) => !dropped.has(drain));
-    this.#drains = new Map(drains.map(([drain, { summary }]) => [drain, { summary, from: 0, to: 0, bytes: 0 }]));
-    this.#ended = drains.filter(([, { summary }]) => isOver(summary)).length;
+    for (const known of this.#drains.values()) known.moved();
+  }
+
+  #forgetEntries(drain: string): void {
+    const known = this.#drains.get(drain);
+    if (known === undefined || !isOver(known.summary) || this.#memories.isHolding(drain)) return;
+    if (known.entries?.length === known.lines) known.entries = undefined;
   }
 }
 

@@ -19,25 +19,47 @@ export function lineOf({ drain, n, at, type, ...more }: LedgerEntry): string {
   return `${JSON.stringify({ drain, n, at, type, ...more })}\n`;
 }
 
-/** Undefined: it is no entry. */
+/** Undefined: it is no entry, or has a value that this program can't have written. */
 export function entryOf(line: string): LedgerEntry | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  if (!isRecord(value) || typeof value["drain"] !== "string" || !isCount(value["n"]) || value["n"] < 1)
-    return undefined;
+  const value = recordOf(line);
+  if (value === undefined || !isDrainId(value["drain"]) || !isNumber(value["n"]) || value["n"] < 1) return undefined;
   const { type } = value;
   const isWhole = typeof type === "string" && Object.hasOwn(WHOLE, type) && WHOLE[type as LedgerEntry["type"]](value);
   return isWhole && isMoment(value["at"]) ? (value as unknown as LedgerEntry) : undefined;
 }
 
+/** What a line that is no entry still says: whose it was, its number, and which node it names. */
+export interface Remains {
+  readonly drain?: string;
+  readonly n?: number;
+  readonly node?: string;
+}
+
+/** `bytes`: the line, or its beginning. */
+export function remainsOf(bytes: Buffer): Remains {
+  const text = bytes.toString("utf8", 0, REMAINS_BYTES_MAX);
+  const drain = OURS.exec(text)?.[1];
+  const n = Number(/^\{"drain":"[\w-]+","n":(\d{1,9}),/.exec(text)?.[1]);
+  const node = /"node":\{"id":"([\w.:/-]{1,100})"/.exec(text)?.[1];
+  return {
+    ...(drain === undefined ? {} : { drain }),
+    ...(n >= 1 && n <= ENTRIES_MAX ? { n } : {}),
+    ...(node === undefined ? {} : { node }),
+  };
+}
+
+const REMAINS_BYTES_MAX = 4_096;
+/** Of one drain. Each bound below is far beyond what a drain can come to: what is larger was not written by this program. */
+const ENTRIES_MAX = 100_000_000;
+const REGISTRATIONS_MAX = 200_000;
+/** The latest moment that a `Date` can have, in milliseconds since the epoch. */
+const MOMENT_MAX = 8.64e15;
+const DAY_MS = 86_400_000;
+
 type Fields = Readonly<Record<string, unknown>>;
 type Check = (fields: Fields) => boolean;
 
-const numbered: Check = ({ of }) => Array.isArray(of) && of.every(isCount);
+const numbered: Check = ({ of }) => Array.isArray(of) && of.every(isRegistrationNumber);
 const troubled: Check = (fields) => numbered(fields) && isError(fields["error"]);
 const always: Check = () => true;
 const STATUSES = [
@@ -52,21 +74,24 @@ const STATUSES = [
   "cancelled",
   "superseded",
 ];
+const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"];
+const STATES = ["live", "initial", "draining", "absent", "unlisted"];
 
-/** For each kind of entry, whether it has all that a drain is taken up by. */
+/** For each kind of entry, whether it has all that a drain is resumed by. */
 const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
-  accepted: ({ node, startedAt, request }) => isNode(node) && isMoment(startedAt) && isRequest(request),
-  joined: ({ request }) => isRequest(request),
-  found: ({ first, registrations, elsewhere }) => isCount(first) && areListed(registrations) && areListed(elsewhere),
+  accepted: ({ at, node, startedAt, request }) => isNode(node) && isMoment(startedAt) && isRequest(request, at),
+  joined: ({ at, request }) => isRequest(request, at),
+  found: ({ first, registrations, elsewhere }) =>
+    isRegistrationNumber(first) && areListed(registrations) && areListed(elsewhere),
   planned: ({ limit, longestHoldMs, warnings }) =>
-    isRecord(limit) && isMoment(limit["at"]) && isMoment(longestHoldMs) && Array.isArray(warnings),
-  deregistered: (fields) => numbered(fields) && isMomentIfGiven(fields["since"]),
+    isRecord(limit) && isMoment(limit["at"]) && isLength(longestHoldMs) && Array.isArray(warnings),
+  deregistered: (fields) => numbered(fields) && isGiven(fields["since"], isMoment),
   "deregistering-again": numbered,
   "deregister-failed": troubled,
   "look-failed": troubled,
   failed: troubled,
   released: numbered,
-  guarded: numbered,
+  guarded: ({ standing, ...fields }) => numbered(fields) && isGiven(standing, isRecord),
   excluded: always,
   included: always,
   "exclude-failed": ({ error }) => isError(error),
@@ -74,31 +99,63 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   cancelled: always,
   registered: numbered,
   "register-failed": troubled,
-  undone: ({ fates }) => Array.isArray(fates) && fates.every((fate) => isRecord(fate) && isCount(fate["of"])),
+  undone: ({ fates }) => Array.isArray(fates) && fates.every(isFate),
   interrupted: always,
   resumed: always,
+  gap: ({ node }) => isGiven(node, isText),
   ended: ({ outcome }) =>
     isRecord(outcome) &&
     STATUSES.includes(String(outcome["status"])) &&
+    isGiven(outcome["limit"], (limit) => isRecord(limit) && isMoment(limit["at"])) &&
+    isGiven(outcome["error"], isError) &&
+    isGiven(outcome["refusal"], (refusal) => isRecord(refusal) && Array.isArray(refusal["pools"])) &&
     Array.isArray(outcome["fates"]) &&
-    outcome["fates"].every((fate) => isRecord(fate) && isCount(fate["of"])),
+    outcome["fates"].every((fate) => isFate(fate) && isHeld(fate)),
 };
+
+function recordOf(line: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 function isRecord(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
 }
 
-/** Or a length of time: in milliseconds. */
-function isMoment(value: unknown): boolean {
-  return typeof value === "number" && Number.isFinite(value);
+function isDrainId(value: unknown): value is string {
+  return typeof value === "string" && /^[\w-]{1,100}$/.test(value);
 }
 
-function isMomentIfGiven(value: unknown): boolean {
-  return value === undefined || isMoment(value);
+/** Of an entry. */
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= ENTRIES_MAX;
+}
+
+function isRegistrationNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= REGISTRATIONS_MAX;
+}
+
+/** In milliseconds since the epoch. */
+function isMoment(value: unknown): value is number {
+  return typeof value === "number" && Math.abs(value) <= MOMENT_MAX;
+}
+
+/** In milliseconds. */
+function isLength(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= MOMENT_MAX;
+}
+
+/** Or absent, which is nothing wrong. */
+function isGiven(value: unknown, check: (value: unknown) => boolean): boolean {
+  return value === undefined || check(value);
 }
 
 function isError(value: unknown): boolean {
@@ -106,15 +163,39 @@ function isError(value: unknown): boolean {
 }
 
 function isNode(value: unknown): boolean {
-  return isRecord(value) && typeof value["id"] === "string" && Array.isArray(value["addresses"]);
+  if (!isRecord(value) || !isText(value["id"])) return false;
+  const areTexts = (list: unknown) => Array.isArray(list) && list.every((one) => typeof one === "string");
+  return areTexts(value["addresses"]) && isGiven(value["addressPrefixes"], areTexts);
 }
 
-function isRequest(value: unknown): boolean {
-  // Files of before say nothing of earlier tries.
-  return isRecord(value) && isMoment(value["askedAt"]) && isMomentIfGiven(value["firstTriedAt"]);
+/** `at`: when it was written down. Files of before say nothing of earlier tries. */
+function isRequest(value: unknown, at: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { askedAt, deadline, timeoutMs, firstTriedAt } = value;
+  return (
+    isMoment(askedAt) &&
+    Math.abs(askedAt - Number(at)) <= DAY_MS &&
+    isGiven(deadline, isMoment) &&
+    isGiven(firstTriedAt, isMoment) &&
+    isGiven(timeoutMs, (ms) => isLength(ms) && ms <= DAY_MS)
+  );
 }
 
 function areListed(value: unknown): boolean {
-  const isListed = (one: unknown) => isRecord(one) && isRecord(one["pool"]) && typeof one["target"] === "string";
-  return Array.isArray(value) && value.every(isListed);
+  const isListed = (one: unknown) =>
+    isRecord(one) && isPool(one["pool"]) && isText(one["target"]) && STATES.includes(String(one["state"]));
+  return Array.isArray(value) && value.length <= REGISTRATIONS_MAX && value.every(isListed);
+}
+
+function isPool(value: unknown): boolean {
+  return isRecord(value) && KINDS.includes(String(value["kind"])) && isText(value["id"]) && isText(value["name"]);
+}
+
+function isFate(value: unknown): value is Fields {
+  return isRecord(value) && isRegistrationNumber(value["of"]) && isText(value["state"]);
+}
+
+/** No hold is that long. */
+function isHeld({ heldMs, holdMs }: Fields): boolean {
+  return isLength(heldMs) && isGiven(holdMs, (ms) => isLength(ms) && ms <= DAY_MS);
 }

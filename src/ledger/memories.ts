@@ -2,9 +2,17 @@ import { elapsedBetween, type Stamped } from "../drain/clock-stamp.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { DrainMemory, HOLD_MAX_MS } from "../drain/memory.ts";
 
+/** Entries of a drain whose beginning is unknown. */
+interface LostDrain extends Stamped {
+  /** Absent: it may be any node's. */
+  readonly node?: string;
+}
+
 /** What a ledger remembers of its drains without reading them: see `Ledger.remembered`. */
 export class Memories {
   readonly #memories = new Map<string, DrainMemory>();
+  /** By drain. */
+  readonly #lost = new Map<string, LostDrain>();
   /** Those that were holding something when they ended, in the order of their ends. */
   #holding: DrainMemory[] = [];
 
@@ -12,12 +20,27 @@ export class Memories {
     return this.#memories.get(drain);
   }
 
-  /** Of an entry whose drain's beginning is unknown nothing is taken. */
-  take(entry: LedgerEntry): void {
+  /** Of an entry whose drain's beginning is unknown only a gap is taken. Returns the drains whose holds are over since. */
+  take(entry: LedgerEntry): readonly string[] {
     const known = this.#memories.get(entry.drain);
     if (known !== undefined) known.take(entry);
     else if (entry.type === "accepted") this.#memories.set(entry.drain, new DrainMemory(entry));
-    if (entry.type === "ended") this.#ended(known, entry);
+    else if (entry.type === "gap") this.#lost.set(entry.drain, entry);
+    return entry.type === "ended" ? this.#ended(known, entry) : [];
+  }
+
+  isHolding(drain: string): boolean {
+    return (this.#memories.get(drain)?.held.length ?? 0) > 0;
+  }
+
+  isGap(drain: string): boolean {
+    return this.#lost.has(drain);
+  }
+
+  /** See `Ledger.unknownSince`. */
+  unknownSince(nodeId: string): number | undefined {
+    const lost = [...this.#lost.values()].filter(({ node = nodeId }) => node === nodeId).map(({ at }) => at);
+    return lost.length === 0 ? undefined : Math.max(...lost);
   }
 
   forget(drain: string): void {
@@ -25,11 +48,13 @@ export class Memories {
   }
 
   /** Where nothing tells how long ago a drain ended it is remembered. */
-  #ended(memory: DrainMemory | undefined, now: Stamped): void {
+  #ended(memory: DrainMemory | undefined, now: Stamped): readonly string[] {
     if (memory !== undefined && memory.held.length > 0) this.#holding.push(memory);
-    const isOver = ({ end }: DrainMemory) => end !== undefined && (elapsedBetween(end, now)?.ms ?? 0) >= HOLD_MAX_MS;
-    const next = this.#holding.findIndex((one) => !isOver(one));
+    const hasPassed = (since: Stamped) => (elapsedBetween(since, now)?.ms ?? 0) >= HOLD_MAX_MS;
+    const next = this.#holding.findIndex(({ end }) => end === undefined || !hasPassed(end));
     const over = this.#holding.splice(0, next < 0 ? this.#holding.length : next);
     for (const one of over) one.forgetHolds();
+    for (const [drain, lost] of this.#lost) if (hasPassed(lost)) this.#lost.delete(drain);
+    return over.map(({ drain }) => drain);
   }
 }

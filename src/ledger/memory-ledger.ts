@@ -76,6 +76,9 @@ export class MemoryLedger implements Ledger {
     return this.#byNode.of(nodeId).flatMap((drain) => this.#memories.get(drain) ?? []);
   }
 
+  /** What does not outlive the process can't be damaged between two. */
+  unknownSince(): undefined {}
+
   async read(drain: string): Promise<readonly LedgerEntry[] | undefined> {
     const drainEntries = this.#drains.get(drain);
     return drainEntries && [...drainEntries.entries];

@@ -1,17 +1,26 @@
 import { randomUUID } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import * as fs from "node:fs/promises";
+import { newAbort } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
-import { lockFolder } from "./folder-lock.ts";
-import { type Files, LedgerFile, type Line } from "./ledger-file.ts";
+import { FolderLock } from "./folder-lock.ts";
+import { type Gap, GapFinder } from "./gaps.ts";
+import { type Files, type Handle, LedgerFile, type Line } from "./ledger-file.ts";
 import { LedgerIndex } from "./ledger-index.ts";
-import { entryOf } from "./lines.ts";
+import { entryOf, lineOf, remainsOf } from "./lines.ts";
 import { copyRetained } from "./stored-drains.ts";
+
+/** What is wrong with the file, in a sentence for the operator. */
+export interface Finding {
+  readonly error: string;
+  readonly drain?: string;
+  readonly node?: string;
+}
 
 export interface OpenedLedger {
   readonly ledger: FileLedger;
-  /** What was wrong with the file, in sentences for the operator. */
-  readonly findings: readonly string[];
+  readonly findings: readonly Finding[];
   /** Which boot of the machine this is, for `StampedLedger`. Where the operating system does not name it: this process. */
   readonly boot: string;
   /** See `StampedLedgerOptions`. Absent where the last entry has a stamp. */
@@ -21,33 +30,48 @@ export interface OpenedLedger {
 }
 
 const LINES_NAMED_MAX = 20;
+const GAPS_NAMED_MAX = 100;
+/** Of one call of the operating system. */
+const ANSWERED_WITHIN_MS = 15_000;
 
 /**
  * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
- * the folder. A damaged file does not stop the service: a last line without its end was torn by a crash and is left
- * out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
+ * the folder; so where its disk does not answer. A damaged file does not stop the service: a last line without its end was
+ * torn by a crash and is left out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
+ * What they said is unknown from then on, which is written down (`gap`).
  */
 export async function openLedger(
   folder: string,
-  { files, ...options }: FileLedgerOptions & { readonly files?: Files },
+  { files = fs, ...options }: FileLedgerOptions & { readonly files?: Files },
 ): Promise<OpenedLedger> {
+  const { clock } = options;
   try {
-    if (!(await stat(folder)).isDirectory()) throw new Error("it is not a directory");
-    const unlock = await lockFolder(folder);
+    if (!(await answered(clock, files.stat(folder))).isDirectory()) throw new Error("it is not a directory");
+    const taking = FolderLock.take(folder);
+    const lock = await answered(clock, taking).catch((error: unknown) => {
+      // Taken too late, it is of no use.
+      taking.then((late) => late.release()).catch(() => {});
+      throw error;
+    });
+    let file: LedgerFile | undefined;
     try {
-      const file = await LedgerFile.open(folder, files);
+      const [bounded, relax] = impatient(files, clock);
+      file = await LedgerFile.open(folder, bounded);
       const index = new LedgerIndex();
-      const { findings, last } = await readEntries(file, index, options);
+      const { findings, last } = await readFile(file, index, options);
+      relax();
       const lastWritten =
         last !== undefined && last.clock === undefined ? { at: file.writtenAt, entryAt: last.at } : undefined;
-      const ledger = new FileLedger(file, index, options);
+      const ledger = new FileLedger(file, index, { ...options, checkLock: () => lock.check() });
       const close = async () => {
         await ledger.close();
-        await unlock();
+        await lock.release();
       };
       return { ledger, findings, boot: await bootId(), ...(lastWritten && { lastWritten }), close };
     } catch (error) {
-      await unlock();
+      // A disk that hangs does not close it either.
+      file?.close().catch(() => {});
+      await lock.release();
       throw error;
     }
   } catch (error) {
@@ -58,7 +82,7 @@ export async function openLedger(
 const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
 
 async function bootId(): Promise<string> {
-  const id = await readFile(BOOT_ID_FILE, "utf8").catch(() => randomUUID());
+  const id = await fs.readFile(BOOT_ID_FILE, "utf8").catch(() => randomUUID());
   return id.slice(0, BOOT_ID_CHARACTERS);
 }
 
@@ -66,58 +90,168 @@ async function bootId(): Promise<string> {
 const BOOT_ID_CHARACTERS = 13;
 
 interface ReadEntries {
-  readonly findings: readonly string[];
+  readonly findings: readonly Finding[];
   readonly last: LedgerEntry | undefined;
 }
 
-async function readEntries(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions): Promise<ReadEntries> {
-  const findings: string[] = [];
+async function readFile(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions): Promise<ReadEntries> {
+  const findings: Finding[] = [];
   const damaged: number[] = [];
-  let from = 0;
-  let number = 0;
+  const finder = new GapFinder();
+  let [from, number] = [0, 0];
   let last: LedgerEntry | undefined;
   for await (const lines of file.lines(0, file.size)) {
-    for (const { bytes, end } of lines) {
+    for (const line of lines) {
       number += 1;
-      const entry = entryOf(bytes.toString("utf8"));
-      if (entry === undefined) damaged.push(number);
-      else {
+      const entry = soundEntry(line);
+      if (entry === undefined) {
+        damaged.push(number);
+        finder.damaged(remainsOf(line.bytes));
+      } else {
         last = entry;
         index.given(entry);
-        index.written(entry.drain, from, end);
+        index.written(entry.drain, from, line.end);
+        finder.entry(entry);
       }
-      from = end;
+      from = line.end;
     }
   }
   if (from < file.size) {
-    findings.push(
-      `the last line of the ledger is incomplete, as after a crash: ${file.size - from} bytes were dropped`,
-    );
+    finder.torn(remainsOf(await file.start(from)));
+    const error = `the last line of the ledger is incomplete, as after a crash: ${file.size - from} bytes were dropped`;
+    findings.push({ error });
     file.takeBack(from);
   }
-  if (damaged.length > 0) findings.push(await repaired(file, index, damaged, options));
-  return { findings, last };
+  const gaps = finder.gaps(index, options.clock.now());
+  const marks = gaps.flatMap(({ mark }) => mark ?? []);
+  // Before the file is rewritten, so that they are retained.
+  for (const mark of marks) index.given(mark);
+  if (damaged.length > 0 || gaps.some(({ isHeadless }) => isHeadless))
+    findings.push(...(await repaired(file, index, { damaged, marks, clock: options.clock })));
+  else await written(file, index, marks);
+  return { findings: [...findings, ...gapFindings(gaps)], last };
+}
+
+function soundEntry({ bytes, isTooLong }: Line) {
+  return isTooLong ? undefined : entryOf(bytes.toString("utf8"));
+}
+
+interface Repair extends Pick<FileLedgerOptions, "clock"> {
+  readonly damaged: readonly number[];
+  readonly marks: readonly LedgerEntry[];
 }
 
 async function repaired(
   file: LedgerFile,
   index: LedgerIndex,
-  damaged: readonly number[],
-  { clock }: FileLedgerOptions,
-): Promise<string> {
+  { damaged, marks, clock }: Repair,
+): Promise<readonly Finding[]> {
   const named = damaged.slice(0, LINES_NAMED_MAX).join(", ");
   const more = damaged.length > LINES_NAMED_MAX ? ` and ${damaged.length - LINES_NAMED_MAX} more` : "";
   const lines = `these lines of the ledger can't be read: ${named}${more}`;
+  const what = damaged.length > 0 ? lines : "the ledger has drains without a beginning";
   try {
-    const suffix = `damaged-${new Date(clock.now()).toISOString().replaceAll(":", "-")}`;
-    const aside = await file.copyAside(suffix);
+    const aside = await file.copyAside(`damaged-${new Date(clock.now()).toISOString().replaceAll(":", "-")}`);
     const everything = { endedMax: Number.MAX_SAFE_INTEGER, endedBytesMax: Number.MAX_SAFE_INTEGER };
-    const isEntry = ({ bytes }: Line) => entryOf(bytes.toString("utf8")) !== undefined;
-    await (await copyRetained(file, index, everything, isEntry)).finish();
-    return `${lines}: the damaged file was kept as ${aside}, and the ledger continues without them`;
+    const isMeant = (line: Line) => {
+      const entry = soundEntry(line);
+      return entry !== undefined && (index.get(entry.drain) !== undefined || entry.type === "gap");
+    };
+    const copied = await copyRetained(file, index, everything, { isSound: isMeant, more: () => marks.map(lineFor) });
+    await copied.finish();
+    return [{ error: `${what}: the damaged file was kept as ${aside}, and the ledger continues without them` }];
   } catch (error) {
-    return `${lines}, and the file was not repaired: ${(error as Error).message}`;
+    return [{ error: `${what}, and the file was not repaired: ${(error as Error).message}` }];
   }
+}
+
+/** So that the next start knows what this one has found missing. */
+async function written(file: LedgerFile, index: LedgerIndex, marks: readonly LedgerEntry[]): Promise<void> {
+  try {
+    for (const mark of marks) {
+      const from = file.size;
+      await file.append(Buffer.from(lineOf(mark)));
+      index.written(mark.drain, from, file.size);
+    }
+    if (marks.length > 0) await file.sync();
+  } catch {
+    // It is found again by the next start; this one knows of it.
+  }
+}
+
+function lineFor(entry: LedgerEntry): Line {
+  return { bytes: Buffer.from(lineOf(entry).trimEnd()), end: 0 };
+}
+
+function gapFindings(gaps: readonly Gap[]): readonly Finding[] {
+  const findings = gaps.slice(0, GAPS_NAMED_MAX).map(({ drain, node, ...gap }) => ({
+    error: gapText(gap),
+    ...(drain === undefined ? {} : { drain }),
+    ...(node === undefined ? {} : { node }),
+  }));
+  const more = gaps.length - findings.length;
+  return more === 0 ? findings : [...findings, { error: `entries of ${more} more drains are missing` }];
+}
+
+function gapText({ missing, isHeadless, isHarmless, isUnknown }: Omit<Gap, "drain" | "node">): string {
+  const held = "its targets are held as long as a load balancer may send them traffic";
+  if (isUnknown)
+    return "it is unknown which drains the unreadable lines were about: drains of any node are held longer";
+  if (isHeadless && isHarmless) return "the first entry of a drain that has ended is missing: the drain was removed";
+  if (isHeadless)
+    return `the first entry of the drain is missing, so that it is not resumed: if its node is requested, ${held}`;
+  const some = missing === 1 ? "an entry of the drain is missing" : `${missing} entries of the drain are missing`;
+  const what = missing === 0 ? "entries of the drain disagree, or the last ones are missing" : some;
+  return isHarmless ? `${what}: it had ended` : `${what}: ${held}`;
+}
+
+/** Files whose calls fail where the operating system does not answer, until the returned function is called. */
+function impatient(files: Files, clock: Clock): readonly [Files, () => void] {
+  let isImpatient = true;
+  const bounded = <T>(work: Promise<T>) => (isImpatient ? answered(clock, work) : work);
+  const handleOf = (handle: Handle): Handle => {
+    const { read, write, datasync, truncate, sync, stat, close } = handle;
+    const call =
+      <A extends unknown[], T>(method: (...args: A) => Promise<T>) =>
+      (...args: A) =>
+        bounded(method.apply(handle, args));
+    return {
+      read: call(read as (...args: unknown[]) => Promise<never>) as Handle["read"],
+      write: call(write as (...args: unknown[]) => Promise<never>) as Handle["write"],
+      datasync: call(datasync),
+      truncate: call(truncate),
+      sync: call(sync),
+      stat: call(stat as () => Promise<never>) as Handle["stat"],
+      close: call(close),
+    };
+  };
+  const open = async (...args: Parameters<Files["open"]>) => handleOf(await bounded(files.open(...args)));
+  return [
+    {
+      open,
+      stat: (path) => bounded(files.stat(path)),
+      rename: (from, to) => bounded(files.rename(from, to)),
+      rm: (path, how) => bounded(files.rm(path, how)),
+      copyFile: (from, to, mode) => bounded(files.copyFile(from, to, mode)),
+    },
+    () => {
+      isImpatient = false;
+    },
+  ];
+}
+
+/** Throws where that takes too long: the disk hangs. */
+async function answered<T>(clock: Clock, work: Promise<T>): Promise<T> {
+  const done = newAbort();
+  const late = clock.sleep(ANSWERED_WITHIN_MS, done.signal).then(
+    () => {
+      throw new Error(
+        `the operating system did not answer within ${ANSWERED_WITHIN_MS / 1_000} s: check the disk, or the volume, of the directory`,
+      );
+    },
+    () => new Promise<never>(() => {}),
+  );
+  return Promise.race([work, late]).finally(() => done.abort());
 }
 
 function sentence({ code, message }: NodeJS.ErrnoException): string {

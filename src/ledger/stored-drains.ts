@@ -1,48 +1,102 @@
 import { DrainError } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
-import type { Copied, LedgerFile, Line } from "./ledger-file.ts";
-import type { LedgerIndex, RetentionBounds } from "./ledger-index.ts";
-import { drainOf, entryOf, lineStart } from "./lines.ts";
+import type { Copied, FileView, LedgerFile, Line } from "./ledger-file.ts";
+import type { LedgerIndex, Place, RetentionBounds } from "./ledger-index.ts";
+import { drainOf, entryOf, lineOf, lineStart } from "./lines.ts";
 
-/** What the file has of these drains between two places, in order. */
+/** What these parts of the file have of a drain, in order. */
 export async function storedEntries(
-  file: LedgerFile,
-  drains: readonly string[],
-  { from, to }: { readonly from: number; readonly to: number },
+  file: Pick<FileView, "lines">,
+  { drain, places }: { readonly drain: string; readonly places: readonly Place[] },
+  signal: AbortSignal,
 ): Promise<readonly LedgerEntry[]> {
-  const wanted = new Set(drains);
-  const only = drains.length === 1 ? Buffer.from(lineStart(drains[0] ?? "")) : Buffer.alloc(0);
+  const start = Buffer.from(lineStart(drain));
   const entries: LedgerEntry[] = [];
-  for await (const lines of file.lines(from, to)) {
-    for (const { bytes } of lines) {
-      // Most lines are others': reading one drain must not cost as much as reading all.
-      if (!bytes.subarray(0, only.length).equals(only)) continue;
-      const entry = entryOf(bytes.toString("utf8"));
-      if (entry !== undefined && wanted.has(entry.drain)) entries.push(entry);
+  for (const { from, to } of places) {
+    for await (const lines of file.lines(from, to)) {
+      signal.throwIfAborted();
+      for (const { bytes } of lines) {
+        // Between the drain's lines there may be others'.
+        if (!bytes.subarray(0, start.length).equals(start) && drainOf(bytes) !== drain) continue;
+        const entry = entryOf(bytes.toString("utf8"));
+        if (entry?.drain === drain) entries.push(entry);
+      }
     }
   }
   return entries;
 }
 
-/** Rewrites the file with the retained entries, as `LedgerFile.rewrite` does. `isSound`: a line that is not is left out. */
+interface Retained {
+  /** A line that is not is left out. Absent: all are. */
+  readonly isSound?: (line: Line) => boolean;
+  /** See `Rewriting`. */
+  readonly more?: () => readonly Line[];
+}
+
+/** Rewrites the file with the retained entries, as `LedgerFile.rewrite` does. */
 export function copyRetained(
   file: LedgerFile,
   index: LedgerIndex,
   bounds: RetentionBounds,
-  isSound: (line: Line) => boolean = () => true,
+  { isSound = () => true, more = () => [] }: Retained = {},
 ): Promise<Copied> {
   const dropped = index.dropped(bounds);
   // Drains that begin meanwhile are kept, too.
-  const isRetained = (drain: string) => index.get(drain) !== undefined && !dropped.has(drain);
+  const isRetained = (drain: string) => index.isRetained(drain) && !dropped.has(drain);
   const places: { readonly drain: string; readonly from: number; readonly to: number }[] = [];
   return file.rewrite({
     isRetained: (line) => isRetained(drainOf(line.bytes) ?? "") && isSound(line),
+    more,
     onRetained: ({ bytes }, from) => places.push({ drain: drainOf(bytes) ?? "", from, to: from + bytes.length + 1 }),
     done() {
       index.rewritten(dropped);
       for (const { drain, from, to } of places) index.written(drain, from, to);
     },
   });
+}
+
+/**
+ * Writes the file anew where another program has changed or removed it: what this process can still read of the old one,
+ * and what it knows of drains that something depends on. `unwritten` is left out: it is appended afterwards. Returns how
+ * many lines of other drains are lost. No other code may write meanwhile.
+ */
+export async function writeAnew(
+  file: LedgerFile,
+  index: LedgerIndex,
+  unwritten: () => readonly LedgerEntry[],
+): Promise<number> {
+  const places: { readonly drain: string; readonly from: number; readonly to: number }[] = [];
+  const read = new Map<string, Set<number>>();
+  const isSound = ({ bytes }: Line) => {
+    const entry = entryOf(bytes.toString("utf8"));
+    if (entry === undefined || !index.isRetained(entry.drain)) return false;
+    const numbers = read.get(entry.drain) ?? new Set();
+    if (numbers.has(entry.n)) return false;
+    read.set(entry.drain, numbers.add(entry.n));
+    return true;
+  };
+  const missing = () => {
+    const later = new Set(unwritten());
+    const entries = [...index.all().values()].flatMap((known) => known.entries ?? []);
+    return entries
+      .filter((entry) => read.get(entry.drain)?.has(entry.n) !== true && !later.has(entry))
+      .map((entry) => ({ bytes: Buffer.from(lineOf(entry).trimEnd()), end: 0 }));
+  };
+  let lost = 0;
+  const copied = await file.rewrite({
+    isRetained: isSound,
+    onRetained: ({ bytes }, from) => places.push({ drain: drainOf(bytes) ?? "", from, to: from + bytes.length + 1 }),
+    more: missing,
+    done() {
+      const known = [...index.all()].filter(([, { entries }]) => entries === undefined);
+      lost = known.reduce((sum, [drain, { lines }]) => sum + lines - (read.get(drain)?.size ?? 0), 0);
+      const gone = known.filter(([drain]) => !read.has(drain)).map(([drain]) => drain);
+      index.rewritten(new Set(gone));
+      for (const { drain, from, to } of places) index.written(drain, from, to);
+    },
+  });
+  await copied.finish();
+  return lost;
 }
 
 export function unavailable(what: "written" | "read", cause: unknown): DrainError {

@@ -106,14 +106,14 @@ export const LOG_LINES = {
   "ledger write failed": line("error", "code", "error"),
   /** The ledger is written again. `lost` is the number of entries that were dropped meanwhile. */
   "ledger write recovered": line("warn", "lost"),
-  /** The file of the ledger had lines that could not be read. */
-  "ledger damaged": line("warn", "error"),
+  /** The file of the ledger had lines that could not be read, or entries of a drain are missing. */
+  "ledger damaged": line("warn", "error", "drain?", "node?"),
   /** The clock of an earlier process differed from the clock of this one by `seconds`: the times of its entries are corrected by that. `basis` is what shows the difference: `boot` (the uptime of the machine), `cloud` (the clock of AWS), `file` (when the ledger was written), `unknown` (nothing: no time is assumed to have passed). */
   "ledger times corrected": line("warn", "seconds", "basis"),
   /** DRYRUN is set, so that an unfinished drain was not resumed. */
   "drain resume skipped": drain("warn"),
-  /** The unfinished drains could not be read from the ledger. None was resumed. */
-  "drain resume failed": line("error", "code", "error"),
+  /** An unfinished drain could not be read from the ledger and was not resumed. Without `drain`: none was. */
+  "drain resume failed": line("error", "code", "error", "drain?"),
 
   // Drains
   /** A drain began. `reason` and `forced` are those of the request. */

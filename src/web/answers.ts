@@ -105,6 +105,8 @@ function accessDetail(problems: readonly AccessProblem[]): string {
       return "the service has no AWS region: set AWS_REGION, or --region";
     case "unreachable":
       return "the service can't reach AWS: check AWS_REGION, AWS_ENDPOINT_URL and the network";
+    case "ledger-unavailable":
+      return "the ledger in STATE_DIR was removed, replaced or changed by another program: the log of the service has the error";
     default:
       return `${actions || "the check"} failed: the log of the service has the error`;
   }

@@ -132,8 +132,10 @@ const STEP = z
       .describe("The drain was cancelled. Its targets are registered again from now on."),
     z.strictObject({ ...base, type: z.literal("undone"), registrations: z.array(undone) }),
     z
-      .strictObject({ ...base, type: z.enum(["interrupted", "resumed"]) })
-      .describe("interrupted: the service stopped before the end. resumed: the next process continued the drain."),
+      .strictObject({ ...base, type: z.enum(["interrupted", "resumed", "gap"]) })
+      .describe(
+        "interrupted: the service stopped before the end. resumed: the next process continued the drain. gap: the service found at its start that earlier steps were missing or damaged.",
+      ),
     z.strictObject({ ...base, type: z.literal("ended"), outcome: OUTCOME.optional() }),
   ])
   .meta({ id: "Step" });
@@ -154,7 +156,9 @@ export const DRAIN = z
     steps: z.array(STEP),
     missingSteps: z
       .int()
-      .describe("Number of steps that could not be stored, because a disk failed or memory was full."),
+      .describe(
+        "Number of steps that could not be stored, or were lost: a disk failed, memory was full, or the ledger was damaged.",
+      ),
     outcome: OUTCOME.optional().describe("Absent while the drain runs."),
     undo: z
       .strictObject({

@@ -14,12 +14,18 @@ export type ReadyState =
   | { readonly status: "not-ready"; readonly checkedAt: number; readonly problems: readonly AccessProblem[] }
   | { readonly status: "stopping" };
 
+/** Since when something fails, in milliseconds since the epoch. */
+export interface Trouble {
+  readonly error: DrainError;
+  readonly at: number;
+}
+
 /** What is known of reading a queue. */
 export interface QueueState {
   /** Whether any attempt to read it has ended. */
   readonly isKnown: boolean;
-  /** Why the last attempt failed, and when. */
-  readonly trouble: { readonly error: DrainError; readonly at: number } | undefined;
+  /** Why the last attempt failed. */
+  readonly trouble: Trouble | undefined;
 }
 
 /** The state of a service that also reads a queue, if it does: it is not ready while that can't be read. */
@@ -30,6 +36,13 @@ export function withQueue(state: ReadyState, queue: QueueState | undefined): Rea
   const problems = state.status === "not-ready" ? state.problems : [];
   const unread = { action: "sqs:ReceiveMessage", error: trouble.error };
   return { status: "not-ready", checkedAt: trouble.at, problems: [...problems, unread] };
+}
+
+/** The state of a service that has a ledger in a file: it is not ready while another program has taken the file away. */
+export function withLedger(state: ReadyState, trouble: Trouble | undefined): ReadyState {
+  if (trouble === undefined || state.status === "stopping") return state;
+  const problems = state.status === "not-ready" ? state.problems : [];
+  return { status: "not-ready", checkedAt: trouble.at, problems: [{ error: trouble.error }, ...problems] };
 }
 
 export interface ReadinessOptions {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { drainRecord } from "../../src/drain/drain-record.ts";
+import type { LedgerEntry } from "../../src/drain/ledger.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { turnOf } from "../support/cases.ts";
 import { type Life, type LifeOptions, live } from "../support/lives.ts";
@@ -274,16 +275,21 @@ describe("a drain that is taken up", () => {
     expect((await record())?.end?.outcome.status).toBe("abandoned");
   });
 
-  test("is one for each node: where the ledger has two without an end, the older one goes on", async () => {
-    const { region, ledger, second } = await diesAfter(30, 10);
+  test("is one for each node: where the ledger has two without an end, one holds what either held, and both end with it", async () => {
+    const { region, node, ledger, told, second } = await diesAfter(100, 0);
     const [first = []] = await ledger.unfinished();
-    for (const entry of first.slice(0, 3)) ledger.note({ ...entry, drain: "d-second" });
-    await region.clock.run(second.takeUp());
-    const ends = ledger.list(10).map(({ drain, end }) => [drain === "d-second", end?.status]);
-    expect(ends).toEqual([
-      [true, "abandoned"],
-      [false, "drained"],
-    ]);
+    // The older one knows of less, and of deregistrations that were an hour earlier.
+    const older = first.slice(0, 3).map((entry) => ({ ...entry, drain: "d-older", at: entry.at - 3_600_000 }));
+    const both = new MemoryLedger();
+    for (const entry of [...older, ...first]) both.note(entry as LedgerEntry);
+    second.die();
+    const third = live(region, both);
+    const takenUp = third.takeUp();
+    const asked = third.ask(node.id);
+    expect(await region.clock.run(asked)).toMatchObject({ status: "drained", drainId: "d-older" });
+    await takenUp;
+    expect(region.clock.elapsedMs / 1_000).toBeGreaterThanOrEqual((told()["tcp"] ?? 0) + HOLDS.tcp);
+    expect(both.list(10).map(({ end }) => end?.status)).toEqual(["drained", "drained"]);
   });
 
   test("is taken up after a stop, too, which ends no drain but for those who wait", async () => {

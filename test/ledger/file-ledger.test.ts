@@ -66,9 +66,12 @@ describe("the ledger's file", () => {
       await writeFile(path, text.slice(0, -bytes));
       const { ledger, findings, close } = await opened(folder);
       expect(findings).toEqual([
-        expect.stringMatching(/last line of the ledger is incomplete.*\d+ bytes were dropped/),
+        { error: expect.stringMatching(/last line of the ledger is incomplete.*\d+ bytes were dropped/) },
+        { error: expect.stringMatching(/entry of the drain is missing/), drain: "d-2", node: "i-0123456789abcdef0" },
       ]);
-      expect(await ledger.read("d-2", never)).toEqual(drains[1]?.slice(0, -1));
+      const left = await ledger.read("d-2", never);
+      expect(left?.slice(0, -1)).toEqual(drains[1]?.slice(0, -1));
+      expect(left?.at(-1)).toMatchObject({ n: 6, type: "gap" });
       await ledger.append(new EntriesOf("d-3").accepted());
       await close();
       const again = await opened(folder);
@@ -81,7 +84,10 @@ describe("the ledger's file", () => {
     const { folder, path, drains } = await written();
     await appendFile(path, Buffer.alloc(5_000));
     const { ledger, findings } = await opened(folder);
-    expect(findings).toEqual([expect.stringContaining("5000 bytes were dropped")]);
+    expect(findings).toEqual([
+      { error: expect.stringContaining("5000 bytes were dropped") },
+      { error: expect.stringContaining("drains of any node are held longer") },
+    ]);
     expect(await ledger.read("d-2", never)).toEqual(drains[1]);
   });
 
@@ -102,10 +108,14 @@ describe("the ledger's file", () => {
       const { ledger, findings, close } = await opened(folder);
       const aside = (await readdir(folder)).find((name) => name.includes("damaged")) ?? "";
       expect(findings).toEqual([
-        `these lines of the ledger can't be read: 3: the damaged file was kept as ${join(folder, aside)}, and the ledger continues without them`,
+        {
+          error: `these lines of the ledger can't be read: 3: the damaged file was kept as ${join(folder, aside)}, and the ledger continues without them`,
+        },
+        { error: "an entry of the drain is missing: it had ended", drain: "d-1", node: "i-0123456789abcdef0" },
       ]);
       expect(await readFile(join(folder, aside), "utf8")).toBe(lines.join("\n"));
-      expect(await ledger.read("d-1", never)).toEqual(drains[0]?.filter(({ n }) => n !== 3));
+      const left = await ledger.read("d-1", never);
+      expect(left?.filter(({ type }) => type !== "gap")).toEqual(drains[0]?.filter(({ n }) => n !== 3));
       expect(await ledger.read("d-2", never)).toEqual(drains[1]);
       await close();
       expect((await opened(folder)).findings).toEqual([]);
@@ -116,9 +126,7 @@ describe("the ledger's file", () => {
     const { folder, path, text } = await written();
     await writeFile(path, `${"spoilt\n".repeat(30)}${text}`);
     const { findings } = await opened(folder);
-    expect(findings).toEqual([
-      expect.stringMatching(/can't be read: 1, 2, 3, .*, 20 and 10 more: the damaged file was kept as/),
-    ]);
+    expect(findings[0]?.error).toMatch(/can't be read: 1, 2, 3, .*, 20 and 10 more: the damaged file was kept as/);
   });
 });
 

@@ -20,6 +20,7 @@ export function cutOff(ledger: Ledger, dead: AbortSignal, onEntry: (entry: Ledge
     listOf: (nodeId) => ledger.listOf(nodeId),
     read: (drain, signal) => ledger.read(drain, signal),
     remembered: (nodeId) => ledger.remembered(nodeId),
+    unknownSince: (nodeId) => ledger.unknownSince(nodeId),
     follow: (drain, heard) => ledger.follow(drain, heard),
     unfinished: (signal) => ledger.unfinished(signal),
   };

@@ -14,6 +14,7 @@ export class FailingFiles implements Files {
   /** Of a write, no more bytes than these are written before it fails. */
   writesBeforeFailure = 0;
   readonly done: Operation[] = [];
+  bytesRead = 0;
 
   async open(path: string, flags: string | number, mode?: number): Promise<Handle> {
     await this.#pass("open", path);
@@ -22,7 +23,9 @@ export class FailingFiles implements Files {
     return {
       async read(...args: unknown[]) {
         await files.#pass("read", path);
-        return handle.read(...(args as Parameters<typeof handle.read>));
+        const read = await handle.read(...(args as Parameters<typeof handle.read>));
+        files.bytesRead += read.bytesRead;
+        return read;
       },
       async stat() {
         await files.#pass("stat", path);
@@ -57,6 +60,11 @@ export class FailingFiles implements Files {
   async rename(from: string, to: string): Promise<void> {
     await this.#pass("rename", from);
     return fs.rename(from, to);
+  }
+
+  async stat(path: string) {
+    await this.#pass("stat", path);
+    return fs.stat(path);
   }
 
   rm(path: string, options: { readonly force: boolean }): Promise<void> {

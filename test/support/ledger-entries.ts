@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Node, Registration } from "../../src/drain/cloud-provider.ts";
 import type { LedgerEntry, LedgerStep } from "../../src/drain/ledger.ts";
+import type { VirtualClock } from "../../src/simulator/clock.ts";
 
 const LEDGER_NODE: Node = {
   id: "i-0123456789abcdef0",
@@ -63,6 +64,16 @@ export class EntriesOf {
       this.ended(),
     ];
   }
+}
+
+/** Closes a ledger at the end of the test, whether its disk works or hangs, before its folder goes. */
+export function closeAtEnd(clock: VirtualClock, close: () => Promise<void>, before: () => void = () => {}): void {
+  onTestFinished(() => {
+    before();
+    const closed = close();
+    // Virtual time does not know of the disk's.
+    return clock.run(closed).catch(() => closed);
+  });
 }
 
 /** A folder for the length of a test. */

@@ -7,6 +7,7 @@ import type { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import { resumedTogether } from "../../src/drain/past.ts";
 import { type ClockDifference, StampedLedger } from "../../src/drain/stamped-ledger.ts";
 import { cutOff } from "./cut-off-ledger.ts";
 import { never, type SimulatedRegion } from "./simulated-region.ts";
@@ -99,7 +100,8 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
       const unclear = await own.needsCloudTime(never);
       if (unclear !== undefined) await isRunning(unclear, never);
       const left = (await own.unfinished(never)).map(drainRecord).filter((record) => record !== undefined);
-      await Promise.all(left.map((record) => drainer.resume(record, never)));
+      const together = resumedTogether(left, region.clock.now());
+      await Promise.all(together.map(([record, ...others]) => drainer.resume(record, never, others)));
     },
   };
 }

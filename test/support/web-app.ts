@@ -25,15 +25,7 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-type Chosen =
-  | "cancel"
-  | "dryRun"
-  | "history"
-  | "metrics"
-  | "ready"
-  | "status"
-  | "querySecret"
-  | "clientCertificate";
+type Chosen = "cancel" | "dryRun" | "history" | "metrics" | "ready" | "status" | "querySecret" | "clientCertificate";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** Those that are right. */

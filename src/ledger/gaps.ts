@@ -1,0 +1,133 @@
+import { drainRecord } from "../drain/drain-record.ts";
+import { isOver, type LedgerEntry } from "../drain/ledger.ts";
+import type { LedgerIndex } from "./ledger-index.ts";
+import type { Remains } from "./lines.ts";
+
+/** What a file lacks. */
+export interface Gap {
+  readonly drain?: string;
+  readonly node?: string;
+  /** How many entries are missing, as far as their numbers say. */
+  readonly missing: number;
+  /** The drain's beginning is missing, so that it can't be resumed. */
+  readonly isHeadless: boolean;
+  /** What was lost can't cut a hold: the drain has ended, and had held everything to its end. */
+  readonly isHarmless: boolean;
+  /** It is not known of which drains entries are missing. */
+  readonly isUnknown?: true;
+  /** The entry that keeps it in mind. Absent: nothing depends on it. */
+  readonly mark?: LedgerEntry;
+}
+
+/** Stands for drains of which nothing is known. */
+const UNKNOWN = "unknown";
+/** They end once nothing gets traffic any more. */
+const WHOLE: ReadonlySet<string> = new Set(["drained", "nothing-registered", "instance-gone", "refused"]);
+
+interface Seen {
+  last: number;
+  /** How many there are after the last mark, and which number that has. */
+  count: number;
+  markedAt: number;
+  isDamaged: boolean;
+  hasBegun: boolean;
+  hasOther: boolean;
+  isWhole: boolean;
+  readonly nodes: Set<string>;
+}
+
+/** Finds out from the numbers of entries, and from lines that can't be read, what is missing. */
+export class GapFinder {
+  readonly #drains = new Map<string, Seen>();
+  /** Lines that can't be read, and don't say whose they are; and the rest of the file behind its last line. */
+  #nameless = 0;
+  #isTailNameless = false;
+  /** The number of the last mark for such lines. */
+  #lastNameless = 0;
+
+  entry(entry: LedgerEntry): void {
+    if (entry.drain === UNKNOWN) {
+      this.#lastNameless = entry.n;
+      return;
+    }
+    const seen = this.#seen(entry.drain);
+    seen.last = Math.max(seen.last, entry.n);
+    if (entry.type === "gap") {
+      [seen.count, seen.markedAt, seen.isDamaged] = [0, Math.max(seen.markedAt, entry.n), false];
+      if (entry.node !== undefined) seen.nodes.add(entry.node);
+      return;
+    }
+    seen.count += 1;
+    seen.hasOther = true;
+    if (entry.type === "accepted") {
+      seen.hasBegun = true;
+      seen.nodes.add(entry.node.id);
+    }
+    if (entry.type === "ended") seen.isWhole = WHOLE.has(entry.outcome.status);
+    if (entry.type === "found" && !seen.hasBegun)
+      for (const { target } of entry.registrations) seen.nodes.add(/^i-[0-9a-f]+/.exec(target)?.[0] ?? "");
+  }
+
+  /** A line that can't be read. */
+  damaged({ drain, n = 0, node }: Remains): void {
+    if (drain === undefined) {
+      this.#nameless += 1;
+      return;
+    }
+    const seen = this.#seen(drain);
+    seen.isDamaged = true;
+    seen.hasOther = true;
+    seen.last = Math.max(seen.last, n);
+    if (node !== undefined) seen.nodes.add(node);
+  }
+
+  /** What follows the last whole line: it may have been many. */
+  torn(remains: Remains): void {
+    if (remains.drain === undefined) this.#isTailNameless = true;
+    else this.damaged(remains);
+  }
+
+  /** Everything is read. `index`: the drains that have a beginning. */
+  gaps(index: LedgerIndex, now: number): readonly Gap[] {
+    const at = Math.round(now);
+    const gaps = [...this.#drains].flatMap(([drain, seen]) => gapOf(drain, seen, index, at) ?? []);
+    const missing = gaps.reduce((sum, gap) => sum + gap.missing, 0);
+    if (!this.#isTailNameless && this.#nameless <= missing) return gaps;
+    const mark = { drain: UNKNOWN, n: this.#lastNameless + 1, at, type: "gap" } as const;
+    return [...gaps, { missing: 0, isHeadless: false, isHarmless: false, isUnknown: true, mark }];
+  }
+
+  #seen(drain: string): Seen {
+    const seen = this.#drains.get(drain) ?? {
+      ...{ last: 0, count: 0, markedAt: 0, isDamaged: false, hasBegun: false, hasOther: false, isWhole: false },
+      nodes: new Set<string>(),
+    };
+    this.#drains.set(drain, seen);
+    return seen;
+  }
+}
+
+function gapOf(drain: string, seen: Seen, index: LedgerIndex, at: number): Gap | undefined {
+  const { last, count, markedAt, isDamaged, hasBegun, hasOther, isWhole, nodes } = seen;
+  const [node] = nodes.size === 1 ? [...nodes].filter((id) => id !== "") : [];
+  const missing = Math.max(0, last - markedAt - count);
+  const about = { drain, ...(node === undefined ? {} : { node }) };
+  if (!hasBegun) {
+    if (!hasOther) return undefined;
+    const mark = { ...about, n: last + 1, at, type: "gap" } as const;
+    return { ...about, missing, isHeadless: true, isHarmless: isWhole, ...(isWhole ? {} : { mark }) };
+  }
+  // What disagrees because something is missing before a mark was found by an earlier start.
+  if (missing === 0 && !isDamaged && (markedAt > 0 || isConsistent(drain, index))) return undefined;
+  // The number of an entry that was the last one, and is lost without a trace, stays free.
+  const n = last + (missing === 0 ? 2 : 1);
+  const isHarmless = index.get(drain) === undefined || isWhole;
+  return { ...about, missing, isHeadless: false, isHarmless, mark: { drain, n, at, type: "gap" } };
+}
+
+/** Whether the entries of a drain that is to be resumed agree with each other. */
+function isConsistent(drain: string, index: LedgerIndex): boolean {
+  const { summary, entries } = index.get(drain) ?? {};
+  if (summary === undefined || entries === undefined || isOver(summary)) return true;
+  return drainRecord(entries)?.isConsistent !== false;
+}
