@@ -4,9 +4,10 @@ import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
 import { Drainer } from "../drain/drainer.ts";
-import type { AccessProblem } from "../drain/errors.ts";
+import type { AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
+import type { NodeReference } from "../drain/request.ts";
 import { AwsProvider } from "../provider/aws-provider.ts";
 
 export interface EngineOptions {
@@ -16,6 +17,8 @@ export interface EngineOptions {
   readonly ledger?: Ledger;
   /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
+  /** Hears of each failure to find the node of a request that is followed by another try. */
+  readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
   /** Hears of every attempt to call AWS. */
   readonly onCall?: (call: CloudCall) => void;
 }
@@ -36,7 +39,7 @@ export interface Engine {
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const { clock = new SystemClock(), observers, ledger, onCall } = options;
+  const { clock = new SystemClock(), observers, ledger, onLookupFailed, onCall } = options;
   const guard = drainGuard(config);
   const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws });
   const quota = new RequestQuota({ clock, share: quotaShare });
@@ -60,6 +63,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(guard && { guard }),
       ...(observers && { observers }),
       ...(ledger && { ledger }),
+      ...(onLookupFailed && { onLookupFailed }),
       registersAgain: config.undo,
     }),
     maintainIndex: (signal) => cloud.maintainIndex(signal),

@@ -11,7 +11,7 @@ import type { DrainRequest, NodeReference } from "../drain/request.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import type { Log } from "../observe/log.ts";
-import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
@@ -52,7 +52,13 @@ export async function runService(config: Config, { version, log, stop, abandon }
 
 async function serve(config: Config, { version, log, stop, abandon, clock, metrics, ledger }: Serving): Promise<void> {
   const observers = [drainLog(log), metrics.observe];
-  const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
+  const engine = createEngine(config, {
+    clock,
+    observers,
+    ledger,
+    onLookupFailed: lookupLog(log),
+    onCall: metrics.countCall,
+  });
   const { drainer, checkAccess } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];

@@ -49,7 +49,11 @@ const THROTTLED = new Set([
   "TooManyRequestsException",
 ]);
 /** The SDK's own: they say where it looked. */
-const CREDENTIALS_NOT_FOUND = new Set(["CredentialsProviderError", "TokenProviderError"]);
+const CREDENTIALS_NOT_FOUND = new Set([
+  "CredentialsProviderError",
+  "TokenProviderError",
+  "InstanceMetadataV1FallbackError",
+]);
 const CREDENTIALS_REFUSED = new Set([
   "ExpiredToken",
   "ExpiredTokenException",
@@ -61,6 +65,12 @@ const CREDENTIALS_REFUSED = new Set([
   "InvalidSignatureException",
   "IncompleteSignature",
   "MissingAuthenticationToken",
+  // STS's, where a service account's token is exchanged for credentials.
+  // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+  "InvalidIdentityToken",
+  "InvalidIdentityTokenException",
+  "IDPCommunicationError",
+  "IDPCommunicationErrorException",
 ]);
 const UNREACHABLE = new Set([
   "TimeoutError",
@@ -129,6 +139,22 @@ export function isPassing(error: unknown): boolean {
   return UNREACHABLE.has(codeOf(error)) || isUnusable(error) || httpStatusCode >= 500 || clockSkewCorrected;
 }
 
+/** AWS refused the credentials. Others may be there by now. */
+export function areCredentialsRefused(error: unknown): boolean {
+  return CREDENTIALS_REFUSED.has(codeOf(error));
+}
+
+/** Attempts at a call that AWS fails or throttles, or that doesn't reach it. */
+const ATTEMPTS_MAX = 8;
+/** Credentials that come later are waited for where there is a drain's limit. Other callers are told soon what to do. */
+const CREDENTIALS_ATTEMPTS_MAX = 3;
+
+/** How often in a row a call is attempted that fails so. 1: another attempt would not mend it. */
+export function attemptsMax(error: unknown): number {
+  if (areCredentialsRefused(error) || CREDENTIALS_NOT_FOUND.has(codeOf(error))) return CREDENTIALS_ATTEMPTS_MAX;
+  return isPassing(error) || isThrottled(error) ? ATTEMPTS_MAX : 1;
+}
+
 /**
  * AWS's error in our words. This file alone knows AWS's names.
  * `action` as in an IAM policy: `elasticloadbalancing:DeregisterTargets`.
@@ -157,7 +183,7 @@ export function toDrainError(error: unknown, action: string): DrainError {
     // Not in AWS's words: it quotes the request whose signature it refuses, session token included.
     return new DrainError(
       "no-credentials",
-      `no valid AWS credentials for ${action}: renew them (AWS says: ${code})`,
+      `no valid AWS credentials for ${action}: renew them, or check the role that gives them (AWS says: ${code})`,
       cause,
     );
   }

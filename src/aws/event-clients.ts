@@ -1,6 +1,7 @@
 import { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type AwsClientOptions, clientConfig } from "./clients.ts";
+import { renewRefusedCredentials } from "./credentials.ts";
 import { holdToTheirNames } from "./named-answers.ts";
 import type { QueueAddress } from "./queue-address.ts";
 
@@ -26,13 +27,14 @@ export function createSqsClient(
     ...(at === undefined && awsHost === "dualstack" ? { useDualstackEndpoint: true } : {}),
   };
   // Of a queue by its name AWS answers with a URL whose host need not be the one that was configured.
-  return new SQSClient({ ...clientConfig({ ...options, ...where }, SOCKET_TIMEOUT_MS), useQueueUrlAsEndpoint: false });
+  const config = { ...clientConfig({ ...options, ...where }, SOCKET_TIMEOUT_MS), useQueueUrlAsEndpoint: false };
+  return renewRefusedCredentials(new SQSClient(config));
 }
 
 export function createAutoScalingClient(options: AwsClientOptions): AutoScalingClient {
   const client = new AutoScalingClient(clientConfig(options));
   holdToTheirNames(client);
-  return client;
+  return renewRefusedCredentials(client);
 }
 
 function origin(url: string): string {

@@ -1,7 +1,9 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
+import type { DrainError } from "../drain/errors.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
+import type { NodeReference } from "../drain/request.ts";
 import { type Call, widthOf } from "./call.ts";
 import { eventText } from "./event-text.ts";
 import { exitCodeOf } from "./exit-codes.ts";
@@ -34,7 +36,9 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
     if (line !== undefined) (options.json ? stderr : stdout).write(`${line}\n`);
   };
   const { createEngine } = await import("../app/engine.ts");
-  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain] });
+  const onLookupFailed = (_: NodeReference, { message }: DrainError) =>
+    stderr.write(`hasta-la-vista: could not find the node, will retry (${message})\n`);
+  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain], onLookupFailed });
 
   const outcome = outcomeReport(await drainer.drain(request, interruptSignal(call)));
   await live?.close();

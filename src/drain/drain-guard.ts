@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider, Pool, PoolHealth, PoolTerms, Registration } from "./cloud-provider.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
-import { asDrainError } from "./errors.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
 import {
   type GuardedPool,
   type GuardOptions,
@@ -26,6 +26,8 @@ export interface DrainGuardOptions {
   readonly ceiling: Ceiling;
   /** Deregisters them, and holds. */
   readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
+  /** Hears of each read that failed in passing. */
+  readonly onFailure: (error: DrainError) => void;
   /** What an earlier process has begun with: that was decided then, goes, and counts for all others. */
   readonly decided?: readonly Registration[];
 }
@@ -100,10 +102,10 @@ export class DrainGuard {
 
   /** Of each pool that would lose something, as of now. */
   #allHealths(): Promise<readonly (readonly [Pool, readonly DrainingRegistration[], PoolHealth])[]> {
-    const { cloud, clock } = this.#options;
+    const { cloud, clock, onFailure } = this.#options;
     const by = this.#run.callFor(this.#signal);
     const notBefore = clock.now() - HEALTH_CACHED_MS;
-    return repeatWhilePassing({ clock, until: () => this.#run.searchUntil, signal: this.#signal }, () =>
+    return repeatWhilePassing({ clock, until: () => this.#run.searchUntil, signal: this.#signal, onFailure }, () =>
       Promise.all(
         byPool(this.#pending.filter(isInUse)).map(
           async ([pool, leaving]) => [pool, leaving, await cloud.healthOf(pool, notBefore, by)] as const,

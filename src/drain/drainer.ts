@@ -6,6 +6,7 @@ import { DrainGuard } from "./drain-guard.ts";
 import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
+import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
 import { Finder, untilEarlierTryIsOver } from "./finder.ts";
@@ -40,6 +41,8 @@ export interface DrainerOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: drains end with the process. */
   readonly ledger?: Ledger;
+  /** Hears of each failure to find a node that is followed by another try: there is no drain yet. */
+  readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
   /** What was deregistered of a machine that runs again is registered again. */
   readonly registersAgain?: boolean;
 }
@@ -181,7 +184,8 @@ export class Drainer {
         const proceed = (registrations: readonly DrainingRegistration[]) =>
           guard === undefined ? this.#deregister(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
-        await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
+        const onFailure = this.#readFailed(run, "registrations");
+        await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal, onFailure });
         run.passed("search");
         await guard?.decide();
         run.passed("guard");
@@ -205,7 +209,13 @@ export class Drainer {
     if (guard === undefined || this.#guards === undefined) return undefined;
     const proceed = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
     const decided = resumed && resumed.past.length > 0 && [...resumed.past, ...resumed.open];
-    return new DrainGuard(run, { cloud, clock, guard, proceed, ...this.#guards, ...(decided && { decided }) }, signal);
+    const onFailure = this.#readFailed(run, "health");
+    const parts = { cloud, clock, guard, proceed, onFailure, ...this.#guards, ...(decided && { decided }) };
+    return new DrainGuard(run, parts, signal);
+  }
+
+  #readFailed({ id: drainId, node }: DrainRun, what: "registrations" | "health") {
+    return (error: DrainError) => this.#notify({ type: "read-failed", drainId, node, what, error });
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */

@@ -85,6 +85,8 @@ export const LOG_LINES = {
   "file reload failed": line("warn", "error"),
   /** The result of a drain could not be returned to its requester. */
   "answer failed": line("error", "asked?", "error"),
+  /** The node of a request could not be read from EC2. The read is repeated until the limit of the request. */
+  "node lookup failed": line("warn", "asked", "code", "error", "at?"),
   /** A request ended before its node was found. */
   "request failed": line("warn", "asked", "outcome", "code", "error", "at?"),
 
@@ -107,6 +109,10 @@ export const LOG_LINES = {
   "drain resumed": drain("info", "name?"),
   /** All registrations of the node are known. */
   "drain planned": drain("info", "name?", "registrations", "longestHoldSeconds", "limit", "limitAt"),
+  /** The registrations of the node could not be read. The read is repeated until the limit of the drain. */
+  "registrations read failed": drain("warn", "code", "error", "at?"),
+  /** Target health, which the guard needs, could not be read. The read is repeated until the limit of the drain. */
+  "pool health read failed": drain("warn", "code", "error", "at?"),
   /** A part of the plan needs attention: for example a limit that is shorter than a hold. */
   "plan warning": drain("warn", "warning"),
   /** Another request for the same node joined this drain. */
