@@ -47,7 +47,8 @@ export function nodeStatusText(status: NodeStatusReport, width = Number.POSITIVE
   const where =
     rows.length === 0 ? [nowhere(status)] : table(["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], rows, width);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
-  const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`];
+  const warnings = (status.warnings ?? []).map((warning) => `Warning: ${warning}`);
+  const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`, ...warnings];
   const drains = [...runningText(status), ...lastDrainText(status)];
   const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...drains];
   return lines.map((line) => wrapped(line, width)).join("\n");

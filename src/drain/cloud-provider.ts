@@ -129,6 +129,12 @@ export interface FoundRegistrations {
   readonly warning?: string;
 }
 
+/** What was known of a node at `asOf`, in milliseconds since the epoch. */
+export interface LastKnown extends FoundRegistrations {
+  readonly node: Node;
+  readonly asOf: number;
+}
+
 /** What a pool was seen to hold. */
 export interface Observed {
   /** When the cloud was asked, in milliseconds since the epoch. What it answers may be a few seconds older. */
@@ -202,6 +208,12 @@ export interface CloudProvider {
    * Undefined when not every pool is remembered: then only a search is complete.
    */
   remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
+
+  /**
+   * The node that the reference names and its registrations, as they were last seen, without a call and however long ago.
+   * Undefined where that is not known of every pool, or of the node.
+   */
+  lastKnown(reference: NodeReference): LastKnown | undefined;
 
   /**
    * Health of the pool's targets, as far as it is known without a call. Data that a search has just read of a

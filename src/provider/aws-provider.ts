@@ -5,6 +5,7 @@ import type {
   CallFor,
   CloudProvider,
   FoundRegistrations,
+  LastKnown,
   Node,
   Observed,
   Pool,
@@ -126,6 +127,7 @@ export class AwsProvider implements CloudProvider {
       prepareGuard: async (pool, by) => {
         if (options.isGuarded === true) await this.#healths.prepare(pool, by);
       },
+      refreshTags: async (by) => options.discovery === "tag" && this.#refreshTags(by),
       indexPerSecond,
     });
   }
@@ -140,7 +142,21 @@ export class AwsProvider implements CloudProvider {
     const node = theLiveOne(found, reference, this.#options);
     const instance = found.find(({ InstanceId }) => InstanceId === node.id);
     if (instance === undefined) return node;
-    return { ...node, ...withAddressesOf(instance, await this.#branches.of(instance, by)) };
+    const whole = { ...node, ...withAddressesOf(instance, await this.#branches.of(instance, by)) };
+    this.#known.met(whole);
+    return whole;
+  }
+
+  lastKnown(reference: NodeReference): LastKnown | undefined {
+    const node = this.#known.lastKnown(reference);
+    if (node === undefined) return undefined;
+    const cluster = this.#clusterMeant(node);
+    const { pools } = this.#index;
+    const isMeant = cluster === undefined ? () => true : pools.lastTaggedWith(cluster, node, this.#tags);
+    const found = isMeant && this.#index.lastKnown(node, isMeant);
+    if (found === undefined) return undefined;
+    const asOf = Math.min(found.asOf, node.asOf ?? Number.POSITIVE_INFINITY);
+    return { node, ...found, asOf };
   }
 
   recall(id: string): Node | undefined {
@@ -268,6 +284,11 @@ export class AwsProvider implements CloudProvider {
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
     return checkAccess(this.#aws, this.#options, signal);
+  }
+
+  async #refreshTags(by: CallFor): Promise<boolean> {
+    const { arns, names } = this.#index.pools.taggable;
+    return (await this.#tags.arns.refreshOldest(arns, by)) || (await this.#tags.names.refreshOldest(names, by));
   }
 
   /** With the addresses that it has now. */

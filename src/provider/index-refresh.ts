@@ -9,6 +9,8 @@ import type { TargetReads } from "./target-reads.ts";
 const LIST_INTERVAL_MS = 60_000;
 /** One call in so many asks for a pool's terms, which change less often than its members. */
 const TERMS_EVERY = 4;
+/** Where drains need tags, another one in so many asks for those. */
+const TAGS_TURN = 2;
 /** What fails is tried again no sooner than this. */
 const REST_MS = 5_000;
 
@@ -20,6 +22,8 @@ export interface IndexRefreshOptions {
   readonly instances: KnownInstances;
   /** Asks for what a guard needs to know of a pool besides its terms and members. */
   readonly prepareGuard: (pool: Pool, by: CallFor) => Promise<void>;
+  /** Asks for the tags that were read longest ago. False: all are recent, or none are needed. */
+  readonly refreshTags: (by: CallFor) => Promise<boolean>;
   /** Calls to AWS. 0: none. */
   readonly indexPerSecond: number;
 }
@@ -58,6 +62,7 @@ export class IndexRefresh {
       await pools.refresh(by);
       return instances.refresh(index.instances(), by);
     }
+    if (turn % TERMS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
     const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest(describable(index), (pool) => this.#triedAt(pool, terms.knownAt(pool)));
     // Members first: a node can be taken out without the terms, but not without knowing where it is.

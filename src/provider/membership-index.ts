@@ -9,6 +9,7 @@ import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
 import type { KnownTags } from "./known-tags.ts";
 import type { KnownTerms } from "./known-terms.ts";
+import { doubtfulZone, Memory } from "./memory.ts";
 import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
@@ -73,6 +74,7 @@ export class MembershipIndex {
   readonly #options: MembershipIndexOptions;
   #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
+  readonly #memory = new Memory(() => this.pools, this.#members);
   readonly #searches = new Set<NodeSearch>();
   /** Groups whose read for searches is not sent yet. */
   readonly #asked = new Set<string>();
@@ -117,7 +119,7 @@ export class MembershipIndex {
     if (!this.isWarm(node)) return undefined;
     const search = new NodeSearch(node, by, { purpose: "verify", since: 0, pools: new PoolNumbers() });
     search.means(await this.#options.meant(node, this.pools, search.by));
-    for (const registration of this.#known(node)) search.saw(registration.pool, [registration]);
+    for (const registration of this.#memory.of(node)) search.saw(registration.pool, [registration]);
     const addresses = new NodeAddresses(node);
     const byAddress = this.#members.ofAddresses(node).map(async (registration) => {
       const group = this.pools.groups.get(registration.pool.id);
@@ -130,8 +132,14 @@ export class MembershipIndex {
       );
     });
     await Promise.all(byAddress);
-    const asOf = Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
-    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf };
+    // Whose an address is may not have been answered: then this is not all.
+    search.throwIfFailed();
+    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf: this.#memory.since(node) };
+  }
+
+  /** The same however old it is, and without a call. Undefined where the memory is not complete, or there is none. */
+  lastKnown(node: Node, isMeant: (pool: Pool) => boolean | undefined): ReturnType<Memory["lastKnown"]> {
+    return this.#options.remembers ? this.#memory.lastKnown(node, isMeant) : undefined;
   }
 
   /** Every instance that is registered by its id, as far as that is remembered. */
@@ -222,8 +230,8 @@ export class MembershipIndex {
     const { node, by } = search;
     if (this.#isListed) {
       search.means(await meant(node, this.pools, by));
-      search.remembers(this.#known(node));
-      if (node.asOf === undefined) search.remembers(this.#knownByAddress(node));
+      search.remembers(this.#memory.of(node));
+      if (node.asOf === undefined) search.remembers(this.#memory.byAddress(node));
     }
     // Listed again for every search: a pool that was made a moment ago counts.
     await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
@@ -247,28 +255,7 @@ export class MembershipIndex {
     const { asItIsNow, reads } = this.#options;
     const now = await asItIsNow(node, { ...search.by, urgency: search.asked });
     search.hasAddressesOf(now, reads.last);
-    if (this.#isListed) search.remembers(this.#knownByAddress(now));
-  }
-
-  /** The node's registrations by its id, as they were at the last read. */
-  #known(node: Node): readonly Registration[] {
-    const inClassics = this.pools.classicsOf(node).flatMap((classic) => listedIn(classic, node));
-    return [...this.#around(node, this.#members.ofInstance(node)), ...inClassics];
-  }
-
-  /** By the addresses that it has in the group's own network: whose the others are is to be asked first. */
-  #knownByAddress(node: Node): readonly Registration[] {
-    const addresses = new NodeAddresses(node);
-    return this.#around(node, this.#members.ofAddresses(node)).filter(({ pool, target }) =>
-      addresses.hasIn(this.pools.groups.get(pool.id)?.network ?? "", idOf(target)),
-    );
-  }
-
-  #around(node: Node, registrations: readonly Registration[]): readonly Registration[] {
-    return registrations.filter(({ pool }) => {
-      const group = this.pools.groups.get(pool.id);
-      return group !== undefined && this.pools.isAround(node, group);
-    });
+    if (this.#isListed) search.remembers(this.#memory.byAddress(now));
   }
 
   /**
@@ -327,6 +314,8 @@ export class MembershipIndex {
     for (const id of changed) tags.names.forget(id);
     const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
     crossZone.retainOnly((arn) => loadBalancers.has(arn));
+    tags.arns.retainOnly((arn) => groups.has(arn) || loadBalancers.has(arn));
+    tags.names.retainOnly((name) => classics.has(name));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
@@ -383,10 +372,4 @@ export class MembershipIndex {
     }
     return this.#urgency.urgency;
   }
-}
-
-function doubtfulZone(address: string, zone: string | undefined, network: string): string {
-  const where = zone === undefined ? "no zone" : `the zone ${zone}`;
-  const whose = network === "" ? "a VPC that AWS does not name" : network;
-  return `AWS lists ${address} with ${where}, not with the zone 'all', so that it may be the address of another machine in ${whose}`;
 }

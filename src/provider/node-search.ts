@@ -128,6 +128,11 @@ export class NodeSearch {
     this.end();
   }
 
+  /** Throws what it failed with. */
+  throwIfFailed(): void {
+    if (this.#error !== undefined) throw this.#error;
+  }
+
   /** The findings, until the search ends. Throws what it failed with, or the reason of its signal. */
   async *results(): AsyncGenerator<FoundRegistrations> {
     const { signal } = this.by;

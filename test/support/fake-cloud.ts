@@ -146,6 +146,10 @@ export class FakeCloud implements CloudProvider {
     return undefined;
   }
 
+  lastKnown(): undefined {
+    return undefined;
+  }
+
   /** What was last read, where a test says so: reads of `healthOf` only. */
   knownHealth(pool: Pool): PoolHealth | undefined {
     return this.knowsHealth ? this.#health(pool) : undefined;
