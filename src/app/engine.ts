@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly aws?: Omit<AwsClientOptions, "region">;
   /** Hears of each failure to find the node of a request that is followed by another try. */
   readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
+  /** Hears of each read of the index that failed. It is repeated. */
+  readonly onIndexFailed?: (error: DrainError) => void;
   /** Hears of every attempt to call AWS. */
   readonly onCall?: (call: CloudCall) => void;
 }
@@ -39,7 +41,7 @@ export interface Engine {
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const { clock = new SystemClock(), observers, ledger, onLookupFailed, onCall } = options;
+  const { clock = new SystemClock(), observers, ledger, onLookupFailed, onIndexFailed, onCall } = options;
   const guard = drainGuard(config);
   const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws });
   const quota = new RequestQuota({ clock, share: quotaShare });
@@ -48,6 +50,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     discovery,
     indexPerSecond,
     names: givenBy,
+    ...(onIndexFailed && { onIndexFailed }),
     isGuarded: guard !== undefined,
     ignoresOtherNetworks: otherVpcs === "ignore",
     ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),

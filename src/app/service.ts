@@ -57,6 +57,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     observers,
     ledger,
     onLookupFailed: lookupLog(log),
+    onIndexFailed: ({ code, message }) => log("index refresh failed", { code, error: message }),
     onCall: metrics.countCall,
   });
   const { drainer, checkAccess } = engine;

@@ -1,15 +1,12 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { OptionFileError, readSecrets } from "../config/files.ts";
 import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
-import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
 import { reread } from "../web/reread.ts";
 import { SECRET_CHARACTERS_MIN, type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
-
-const TURNED_AWAY_LOG_MS = 60_000;
 
 type WebParts = Pick<
   WebOptions,
@@ -40,7 +37,12 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
     onLimited: (client) => log("client rate limited", { client }),
     onError: (error) => log("internal error", faultOf(error)),
   });
-  const options = { host, port, onTurnedAway: turnedAwayLog(clock, log), ...(tls === undefined ? {} : { tls }) };
+  const options = {
+    host,
+    port,
+    onTurnedAway: () => log("connections rejected", {}),
+    ...(tls === undefined ? {} : { tls }),
+  };
   const server = await listen(app, options).catch((error) => {
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, config)]);
   });
@@ -106,16 +108,6 @@ function logAnswered(log: Log, { method, path, status, problem, client }: Answer
   const message = isRejected ? "request rejected" : isQuiet ? "probe answered" : "request answered";
   const more = { ...(problem === undefined ? {} : { problem }), ...(client === undefined ? {} : { client }) };
   log(message, { method, path, status, ...more });
-}
-
-/** Connections are rejected by the thousand: one line a minute is enough. */
-function turnedAwayLog(clock: Clock, log: Log): () => void {
-  let quietUntil = 0;
-  return () => {
-    if (clock.now() < quietUntil) return;
-    quietUntil = clock.now() + TURNED_AWAY_LOG_MS;
-    log("connections rejected", {});
-  };
 }
 
 /** Where it happened, but not its message, which may quote what a caller sent. */

@@ -43,7 +43,7 @@ async function untilStopped(
 ): Promise<void> {
   const { metadataIntervalMs: intervalMs, maintenanceLeadMs, logLevel, rebalance } = config;
   const clock = new SystemClock();
-  const log = createLog(logLevel, streams.stdout);
+  const log = createLog(logLevel, streams.stdout, () => clock.now());
   const { stop, abandon, ignore } = listenForShutdown(config, streams, clock);
   const client = new ImdsClient({ clock, send: sendOverHttp(metadataOrigin(config)) });
   const watch = new MetadataWatch({

@@ -160,7 +160,7 @@ export class Planner {
       const drain = drainOf(found.node);
       return { ...found, ...(drain && { drain }) };
     } finally {
-      // What nobody waits for any more ends here.
+      // No caller waits for them any more.
       reading.catch(() => {});
       slow.catch(() => {});
       enough.abort(WOKEN);

@@ -55,6 +55,8 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly writableCluster?: string;
   /** The guard will ask for the health of pools with nodes that are drained. Absent: it will not. */
   readonly isGuarded?: boolean;
+  /** Hears of each read of the index that failed. */
+  readonly onIndexFailed?: (error: DrainError) => void;
   /** Groups of addresses in other VPCs are not searched. Absent: they are. */
   readonly ignoresOtherNetworks?: boolean;
 }
@@ -127,6 +129,7 @@ export class AwsProvider implements CloudProvider {
       prepareGuard: async (pool, by) => {
         if (options.isGuarded === true) await this.#healths.prepare(pool, by);
       },
+      onFailure: (error) => options.onIndexFailed?.(error),
       refreshTags: async (by) => options.discovery === "tag" && this.#refreshTags(by),
       indexPerSecond,
     });

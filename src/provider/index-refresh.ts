@@ -1,5 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Pool } from "../drain/cloud-provider.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { KnownInstances } from "./known-instances.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import type { MembershipIndex } from "./membership-index.ts";
@@ -24,6 +25,8 @@ export interface IndexRefreshOptions {
   readonly prepareGuard: (pool: Pool, by: CallFor) => Promise<void>;
   /** Asks for the tags that were read longest ago. False: all are recent, or none are needed. */
   readonly refreshTags: (by: CallFor) => Promise<boolean>;
+  /** Hears of each failure. */
+  readonly onFailure: (error: DrainError) => void;
   /** Calls to AWS. 0: none. */
   readonly indexPerSecond: number;
 }
@@ -40,7 +43,7 @@ export class IndexRefresh {
 
   /** Until `signal` aborts; then it resolves. A failure is retried later: no caller waits for it. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, indexPerSecond } = this.#options;
+    const { clock, indexPerSecond, onFailure } = this.#options;
     if (indexPerSecond <= 0) return;
     const by: CallFor = { urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }), signal };
     for (let turn = 1; !signal.aborted; turn++) {
@@ -48,7 +51,8 @@ export class IndexRefresh {
       try {
         await this.#readOne(turn, by);
         await clock.sleep(before + 1_000 / indexPerSecond - clock.now(), signal);
-      } catch {
+      } catch (error) {
+        if (!signal.aborted) onFailure(asDrainError(error));
         await clock.sleep(REST_MS, signal).catch(() => {}); // Stopped: the loop ends.
       }
     }
