@@ -115,14 +115,13 @@ export class DrainGuard {
   }
 
   #force(registrations: readonly DrainingRegistration[]): void {
-    for (const draining of registrations) if (isInUse(draining) && draining.registration.isHealthy) draining.forced();
+    for (const draining of registrations) if (mayServe(draining)) draining.forced();
     this.#take(registrations);
   }
 
   #goWhereEnoughStay(registrations: readonly DrainingRegistration[]): void {
-    const losesNothing = (one: DrainingRegistration) => !isInUse(one) || !one.registration.isHealthy;
-    this.#take(registrations.filter(losesNothing));
-    for (const [pool, leaving] of byPool(registrations.filter((one) => !losesNothing(one)))) {
+    this.#take(registrations.filter((one) => !mayServe(one)));
+    for (const [pool, leaving] of byPool(registrations.filter(mayServe))) {
       const health = this.#options.cloud.knownHealth(pool);
       if (health !== undefined && this.#goIfEnoughStay(pool, leaving, health, false) === undefined) continue;
       this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
@@ -214,6 +213,11 @@ export class DrainGuard {
 }
 
 /** Whether traffic goes to it by a load balancer, as far as the search has seen. */
+function mayServe(draining: DrainingRegistration): boolean {
+  const { isHealthy, mayBeHealthy } = draining.registration;
+  return isInUse(draining) && (isHealthy || mayBeHealthy === true);
+}
+
 function isInUse({ foundDraining, registration }: DrainingRegistration): boolean {
   return registration.pool.kind !== "unattached" && !foundDraining;
 }

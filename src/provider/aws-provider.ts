@@ -22,7 +22,7 @@ import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { CrossZoneSettings } from "./cross-zone.ts";
 import { IndexRefresh } from "./index-refresh.ts";
-import { InstanceLookup } from "./instance-lookup.ts";
+import { asEc2Writes, InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
 import {
   asLiveNode,
@@ -108,7 +108,7 @@ export class AwsProvider implements CloudProvider {
       asItIsNow: (node, by) => this.#asItIsNow(node, by),
       searchesOthers: options.ignoresOtherNetworks !== true,
       othersWith: async (address, node, by) =>
-        othersAmong(await this.#instances.find({ by: "ip", value: address }, by), address, node),
+        othersAmong(await this.#instances.find(asEc2Writes({ by: "ip", value: address }), by), address, node),
     });
     this.#healths = new PoolHealths({
       clock,
@@ -140,18 +140,19 @@ export class AwsProvider implements CloudProvider {
     return this.#refresh.run(signal);
   }
 
-  async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
+  async resolve(named: NodeReference, by: CallFor): Promise<Node> {
+    const reference = asEc2Writes(named);
     const found = await this.#instances.find(reference, by);
     const node = theLiveOne(found, reference, this.#options);
     const instance = found.find(({ InstanceId }) => InstanceId === node.id);
     if (instance === undefined) return node;
-    const whole = { ...node, ...withAddressesOf(instance, await this.#branches.of(instance, by)) };
-    this.#known.met(whole);
+    const whole = { ...node, ...withAddressesOf(instance, await this.#branches.soonOf(instance, by)) };
+    if (whole.isPartial !== true) this.#known.met(whole);
     return whole;
   }
 
   lastKnown(reference: NodeReference): LastKnown | undefined {
-    const node = this.#known.lastKnown(reference);
+    const node = this.#known.lastKnown(asEc2Writes(reference));
     if (node === undefined) return undefined;
     const cluster = this.#clusterMeant(node);
     const { pools } = this.#index;

@@ -116,7 +116,7 @@ export class MembershipIndex {
 
   /** See `CloudProvider.remembered`. */
   async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
-    if (!this.isWarm(node)) return undefined;
+    if (!this.isWarm(node) || node.isPartial === true) return undefined;
     const search = new NodeSearch(node, by, { purpose: "verify", since: 0, pools: new PoolNumbers() });
     search.means(await this.#options.meant(node, this.pools, search.by));
     for (const registration of this.#memory.of(node)) search.saw(registration.pool, [registration]);
@@ -233,8 +233,11 @@ export class MembershipIndex {
       search.remembers(this.#memory.of(node));
       if (node.asOf === undefined) search.remembers(this.#memory.byAddress(node));
     }
+    const learned = this.#learnAddresses(search);
+    // Where they count already as far as they are known, what is registered by them does not wait for the others.
+    const first = node.isPartial === true ? ignored(learned) : learned;
     // Listed again for every search: a pool that was made a moment ago counts.
-    await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
+    await Promise.all([this.pools.refresh(by), first]);
     // Also of those that it knew of: a name may belong to another load balancer by now. Tags are remembered.
     search.means(await meant(node, this.pools, by));
     // It may have ended meanwhile: another one's read has failed.
@@ -242,16 +245,25 @@ export class MembershipIndex {
     const classics = this.pools.classicsOf(node);
     for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
     search.scanning = true;
-    for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
+    this.#scanAround(search);
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
+    if (node.isPartial === true) {
+      await learned;
+      // Once more, unless they were known before the first read was sent: now for all addresses.
+      this.#scanAround(search);
+    }
     search.classicsAsked = true;
     this.#endThoseThatAreDone();
+  }
+
+  #scanAround(search: NodeSearch): void {
+    for (const group of this.pools.groupsOf(search.node)) this.#scan(group, search.since);
   }
 
   /** An address that a remembered node had may be another one's by now: until that is known it counts for nothing. */
   async #learnAddresses(search: NodeSearch): Promise<void> {
     const { node } = search;
-    if (node.asOf === undefined) return;
+    if (node.asOf === undefined && node.isPartial !== true) return;
     const { asItIsNow, reads } = this.#options;
     const now = await asItIsNow(node, { ...search.by, urgency: search.asked });
     search.hasAddressesOf(now, reads.last);
@@ -372,4 +384,9 @@ export class MembershipIndex {
     }
     return this.#urgency.urgency;
   }
+}
+
+/** Its failure is met by the one that waits for it later. */
+async function ignored(work: Promise<unknown>): Promise<void> {
+  work.catch(() => {});
 }

@@ -45,7 +45,7 @@ export function noteDeregistered(group: KnownGroup, targets: ReadonlySet<string>
   for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
   for (const target of targets) group.endedBy.set(target, lastRead);
   group.registrations = group.registrations.map((registration) =>
-    targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
+    targets.has(registration.target) ? withStatus(registration, DEREGISTERED) : registration,
   );
 }
 
@@ -53,13 +53,18 @@ export function noteDeregistered(group: KnownGroup, targets: ReadonlySet<string>
 export function noteRegistered(group: KnownGroup, again: readonly Registration[]): void {
   const targets = new Set(again.map(({ target }) => target));
   const others = group.registrations.filter(({ target }) => !targets.has(target));
-  group.registrations = [...others, ...again.map((one) => ({ ...one, ...REGISTERED }))];
+  group.registrations = [...others, ...again.map((one) => withStatus(one, REGISTERED))];
+}
+
+function withStatus(registration: Registration, status: typeof DEREGISTERED | typeof REGISTERED): Registration {
+  const { mayBeHealthy: _, ...known } = registration;
+  return { ...known, ...status };
 }
 
 /** The registration as read number `read` lists it, unless that was sent before its deregistration was acknowledged. */
 export function asNoted(group: KnownGroup, registration: Registration, read: number): Registration {
   const isOld = read <= (group.endedBy.get(registration.target) ?? 0);
-  return isOld ? { ...registration, ...DEREGISTERED } : registration;
+  return isOld ? withStatus(registration, DEREGISTERED) : registration;
 }
 
 /** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
@@ -324,7 +329,7 @@ export class MembersById {
   /** By the addresses that the node is known to have, in whichever network. */
   ofAddresses(node: Node): readonly Registration[] {
     const byId = this.#ordered();
-    const addresses = addressesOf(node);
+    const addresses = [...addressesOf(node), ...(node.interfaces ?? [])];
     // IPv4 addresses are written in one way only; of all others each must be looked at.
     if (prefixesOf(node).length === 0 && !addresses.some(isIPv6))
       return [...new Set(addresses)].flatMap((one) => byId.get(one) ?? []);
