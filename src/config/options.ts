@@ -346,6 +346,15 @@ export const OPTIONS = {
     usedBy: ["serve", "lambda", "watch", "policy"],
     ...matching(/^[\w/-]{1,255}$/, "the name of a hook: letters, digits, -, _ and /"),
   }),
+  hookGroups: option({
+    variable: "HOOK_GROUPS",
+    flag: "--hook-groups <names>",
+    usedBy: ["policy"],
+    ...matching(
+      /^[\w./=+@*?()-]{1,255}(,[\w./=+@*?()-]{1,255}){0,49}$/,
+      "1 to 50 names of Auto Scaling groups with commas between them; * and ? stand for other characters",
+    ),
+  }),
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;
