@@ -3,6 +3,7 @@ import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
 import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
 import type { AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
@@ -15,6 +16,8 @@ export interface EngineOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: nothing is written down. */
   readonly ledger?: Ledger;
+  /** Absent: nothing is known of a Kubernetes cluster. */
+  readonly cluster?: Cluster | undefined;
   /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
   /** Hears of each failure to find the node of a request that is followed by another try. */
@@ -41,7 +44,7 @@ export interface Engine {
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const { clock = new SystemClock(), observers, ledger, onLookupFailed, onIndexFailed, onCall } = options;
+  const { clock = new SystemClock(), observers, ledger, cluster, onLookupFailed, onIndexFailed, onCall } = options;
   const guard = drainGuard(config);
   const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws });
   const quota = new RequestQuota({ clock, share: quotaShare });
@@ -67,6 +70,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(observers && { observers }),
       ...(ledger && { ledger }),
       ...(onLookupFailed && { onLookupFailed }),
+      ...(cluster && !config.dryRun && { cluster }),
       registersAgain: config.undo,
     }),
     maintainIndex: (signal) => cloud.maintainIndex(signal),

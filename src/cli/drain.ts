@@ -9,7 +9,7 @@ import { type Call, widthOf } from "./call.ts";
 import { eventText } from "./event-text.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { type NodeOptions, nodeOf, requestFrom } from "./node-argument.ts";
-import { configFrom } from "./options.ts";
+import { clusterFor, configFrom } from "./options.ts";
 import type { RemoteDrainOptions } from "./remote-drain.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { outcomeText } from "./text.ts";
@@ -44,13 +44,16 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
     (options.json ? stderr : stdout).write(`${line}${more}\n`);
   };
   const { createEngine } = await import("../app/engine.ts");
+  const opened = await clusterFor(call, config, clock);
+  const cluster = opened?.cluster;
   const onLookupFailed = (_: NodeReference, error: DrainError) => {
     if (leftOutBefore("lookup", error) !== undefined)
       stderr.write(`hasta-la-vista: could not find the node, will retry (${error.message})\n`);
   };
-  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain], onLookupFailed });
+  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain], cluster, onLookupFailed });
 
   const outcome = outcomeReport(await drainer.drain(request, interruptSignal(call)));
+  opened?.close();
   await live?.close();
   const readable = `${outcomeText(outcome, clock.now() - startedAt, widthOf(stdout))}${howToUndo(outcome)}`;
   const text = options.json ? JSON.stringify(outcome) : readable;

@@ -97,6 +97,10 @@ export class LiveLines {
       case "undone":
       case "awaiting-earlier-try":
       case "read-failed":
+      case "excluded":
+      case "included":
+      case "exclude-failed":
+      case "include-failed":
         break;
       default:
         event satisfies never;

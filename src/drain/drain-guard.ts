@@ -28,6 +28,8 @@ export interface DrainGuardOptions {
   readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
   /** Hears of each read that failed in passing. */
   readonly onFailure: (error: DrainError) => void;
+  /** Notified when something is left registered until the machine goes. */
+  readonly keeps: () => void;
   /** What an earlier process has begun with: that was decided then, goes, and counts for all others. */
   readonly decided?: readonly Registration[];
 }
@@ -175,7 +177,8 @@ export class DrainGuard {
     const standing = health && this.#standing(pool, leaving, health, "involuntary");
     const isKept = standing?.wouldStay === 0;
     this.#report(isKept ? "kept" : "overridden", standing, leaving);
-    if (!isKept) this.#take(leaving);
+    if (isKept) this.#options.keeps();
+    else this.#take(leaving);
   }
 
   #report(

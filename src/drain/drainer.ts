@@ -2,6 +2,7 @@ import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
+import type { Cluster } from "./cluster.ts";
 import { DrainGuard } from "./drain-guard.ts";
 import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
@@ -9,6 +10,7 @@ import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
+import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
 import { Finder, untilEarlierTryIsOver } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
@@ -20,6 +22,7 @@ import {
   type DrainOutcome,
   type EndedDrain,
   endBefore,
+  mayGo,
   type NodeStatus,
   type RunningDrain,
   Superseded,
@@ -34,6 +37,8 @@ import type { UndoOutcome } from "./undo.ts";
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
+  /** Absent: there is none, or nothing is known of it. */
+  readonly cluster?: Cluster;
   readonly clock: Clock;
   readonly times: DrainTimes;
   /** Absent: pools may be left without healthy targets. */
@@ -180,21 +185,27 @@ export class Drainer {
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
-        guard = this.#guardOf(run, signal, resumed);
+        const exclusion = this.#exclusionOf(run, signal);
+        const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
+        const takeOut = exclusion?.before(deregister) ?? deregister;
+        guard = this.#guardOf(run, { takeOut, exclusion, resumed }, signal);
         const proceed = (registrations: readonly DrainingRegistration[]) =>
-          guard === undefined ? this.#deregister(registrations) : guard.found(registrations);
+          guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
         const onFailure = this.#readFailed(run, "registrations");
+        await exclusion?.prepare();
         await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal, onFailure });
         run.passed("search");
+        const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
         run.passed("guard");
+        await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#reportPlan(run);
         await run.untilAll(({ isOver }) => isOver);
         await untilEarlierTryIsOver(
           run,
-          { ...this.#options, searchedAt, resumed, notify: (event) => this.#notify(event) },
+          { ...this.#options, searchedAt, resumed, unseenUntil, notify: (event) => this.#notify(event) },
           signal,
         );
       });
@@ -204,18 +215,39 @@ export class Drainer {
     }
   }
 
-  #guardOf(run: DrainRun, signal: AbortSignal, resumed?: ResumedState): DrainGuard | undefined {
+  #guardOf(
+    run: DrainRun,
+    {
+      takeOut: proceed,
+      exclusion,
+      resumed,
+    }: {
+      readonly takeOut: (registrations: readonly DrainingRegistration[]) => void;
+      readonly exclusion: Exclusion | undefined;
+      readonly resumed: ResumedState | undefined;
+    },
+    signal: AbortSignal,
+  ): DrainGuard | undefined {
     const { cloud, clock, guard } = this.#options;
     if (guard === undefined || this.#guards === undefined) return undefined;
-    const proceed = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
     const decided = resumed && resumed.past.length > 0 && [...resumed.past, ...resumed.open];
+    const keeps = () => exclusion?.takeBack();
     const onFailure = this.#readFailed(run, "health");
-    const parts = { cloud, clock, guard, proceed, onFailure, ...this.#guards, ...(decided && { decided }) };
+    const parts = { cloud, clock, guard, proceed, keeps, onFailure, ...this.#guards, ...(decided && { decided }) };
     return new DrainGuard(run, parts, signal);
   }
 
   #readFailed({ id: drainId, node }: DrainRun, what: "registrations" | "health") {
     return (error: DrainError) => this.#notify({ type: "read-failed", drainId, node, what, error });
+  }
+
+  #exclusionOf(run: DrainRun, signal: AbortSignal): Exclusion | undefined {
+    const { cloud, cluster, clock } = this.#options;
+    const onEvent = (event: ExclusionEvent) => {
+      this.#journals.get(run)?.exclusion(event);
+      this.#notify({ drainId: run.id, node: run.node, ...event });
+    };
+    return cluster && new Exclusion(run, { cloud, cluster, clock, onEvent }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
@@ -318,6 +350,7 @@ export class Drainer {
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       journal?.ended(outcome);
+      if (mayGo(outcome)) this.#options.cluster?.release(run.node);
       const { deadline } = run;
       const tookMs = clock.now() - startedAt;
       this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });
