@@ -134,7 +134,7 @@ export function isThrottled(error: unknown): boolean {
  * Another attempt may do: AWS was at fault or could not be reached, its answer was damaged on the way, or its clock and
  * ours disagreed until now.
  */
-export function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   const { httpStatusCode = 0, clockSkewCorrected = false } = (error as Partial<SdkError> | undefined)?.$metadata ?? {};
   return UNREACHABLE.has(codeOf(error)) || isUnusable(error) || httpStatusCode >= 500 || clockSkewCorrected;
 }
