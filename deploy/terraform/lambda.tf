@@ -5,7 +5,7 @@ locals {
 
 resource "aws_lambda_function" "drains" {
   # checkov:skip=CKV_AWS_116:What fails is in its queue, which has a dead-letter queue.
-  # checkov:skip=CKV_AWS_115:maximum_concurrency of the mapping is the limit.
+  # checkov:skip=CKV_AWS_115:The mapping's maximum_concurrency is the limit.
   # checkov:skip=CKV_AWS_117:It calls AWS alone, and is called by AWS. In a VPC it would need endpoints for that.
   # checkov:skip=CKV_AWS_173:Its variables hold no secret, and AWS encrypts them with a key of its own.
   # checkov:skip=CKV_AWS_272:The file is yours: sign it, and name your own signing profile here, if your account demands that.

@@ -1,4 +1,3 @@
-import { CredentialsProviderError } from "@smithy/core/config";
 import { describe, expect, test } from "vitest";
 import { createEngine } from "../../src/app/engine.ts";
 import { readConfig } from "../../src/config/config.ts";
@@ -20,7 +19,7 @@ function scene() {
   const failures: DrainError[] = [];
   let given: string | undefined;
   const credentials = async () => {
-    if (given === undefined) throw new CredentialsProviderError("Could not load credentials from any providers");
+    if (given === undefined) throw Object.assign(new Error("Could not load credentials"), { name: "CredentialsProviderError" });
     return { accessKeyId: given, secretAccessKey: "simulated" };
   };
   const { drainer } = createEngine(readConfig({ verb: "serve", environment }), {
