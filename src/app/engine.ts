@@ -76,7 +76,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {
-      const by = { urgency: () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const, signal };
+      const by = { urgency: () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const, signal };
       return (await cloud.findRunning([{ id: instanceId }], by)).has(instanceId);
     },
   };

@@ -56,7 +56,8 @@ export async function runService(config: Config, options: ServiceOptions): Promi
 async function serve(config: Config, serving: Serving): Promise<void> {
   const { version, environment, log, stop, abandon, clock, metrics, ledger } = serving;
   const watched = await clusterOf(config, { clock, metrics, log, environment });
-  const engine = createEngine(config, { ...engineOptions(serving), cluster: watched?.cluster });
+  const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
+  const engine = createEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
@@ -73,13 +74,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   });
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
-  const status = async (node: NodeReference, signal: AbortSignal) => {
-    try {
-      return await withAnyOf([signal, abandon], (either) => drainer.status(node, either));
-    } catch (error) {
-      throw abandon.aborted ? new NotTaken("the service is stopping") : error;
-    }
-  };
+  const status = statusUntil(abandon, drainer);
   const ready = () => withQueue(readiness.state, queue?.trouble);
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
@@ -108,7 +103,8 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
-  if (watched !== undefined) background.add("node watch", watched.run(stop));
+  const over = newAbort();
+  if (watched !== undefined) background.add("node watch", watched.run(over.signal));
   const { host, region, discovery, dryRun } = config;
   log("listening", { host, port: web.port, region, discovery, dryRun });
   stop.addEventListener("abort", () => log("shutdown started", {}));
@@ -128,6 +124,8 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await Promise.all(sources.map((each) => pump(each, drainer, pumping)));
   await nodes?.ended();
   await drains.ended();
+  await watched?.flushed();
+  over.abort();
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   await background.ended();
@@ -137,7 +135,6 @@ async function serve(config: Config, serving: Serving): Promise<void> {
 function engineOptions({ clock, ledger, log, metrics }: Serving): EngineOptions {
   return {
     clock,
-    observers: [drainLog(log), metrics.observe],
     ledger,
     onLookupFailed: lookupLog(log),
     onIndexFailed: ({ code, message }) => log("index refresh failed", { code, error: message }),
@@ -221,6 +218,17 @@ async function clusterOf(config: Config, parts: Pick<Serving, "clock" | "metrics
   if (config.kubernetes === undefined) return undefined;
   const { watchCluster } = await import("./cluster.ts");
   return watchCluster(config, parts);
+}
+
+/** Where a node is registered, for callers that leave when the service ends. */
+function statusUntil(abandon: AbortSignal, drainer: Drainer) {
+  return async (node: NodeReference, signal: AbortSignal) => {
+    try {
+      return await withAnyOf([signal, abandon], (either) => drainer.status(node, either));
+    } catch (error) {
+      throw abandon.aborted ? new NotTaken("the service is stopping") : error;
+    }
+  };
 }
 
 /** Throws `undo-disabled`. */

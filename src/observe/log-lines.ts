@@ -260,8 +260,19 @@ export const LOG_LINES = {
   "node watch failed": line("error", "error"),
   /** The Node objects can be read again. */
   "node watch recovered": line("info", "failedSeconds"),
+  /** An Event or annotation of a Node object could not be written, and is left out. Logged once until one succeeds. */
+  "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
   "deletion delay failed": repeating(line("warn", "name", "error"), "name"),
+
+  /** `hold` waits for SIGTERM. */
+  "hold ready": line("info", "asked"),
+  /** The pod is being terminated, and stays until the drain of its node has ended. */
+  "hold started": line("info", "asked", "drain"),
+  /** The pod ends. `result` is the result of the drain, or not-requested. */
+  "hold ended": line("info", "asked", "result"),
+  /** The service did not say how the node stands. It is asked again. */
+  "hold status failed": line("warn", "asked", "error"),
 
   // Lifecycle hooks
   /** The hook waits for another heartbeat timeout. */
