@@ -3,7 +3,8 @@
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag hasta-la-vista .
 # `--target simulator` is a simulated AWS region to try it on (compose.yaml).
 #
-# Tags move with security fixes. To pin what was tested, write the digest behind them, as in
+# Tags move with security fixes. Renovate writes the digest behind each tag, and renews it (renovate.json); the digests are
+# not here yet, because it has not run. To pin them now, write them as in
 #   node:24.21.0-bookworm-slim@sha256:…      (docker buildx imagetools inspect IMAGE prints it)
 
 # The bundles are the same everywhere, so they are made once, on the machine that builds.

@@ -6,9 +6,10 @@ import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config
 import { type Clock, SystemClock } from "../drain/clock.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
-import type { AccessProblem } from "../drain/errors.ts";
+import type { AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
+import type { NodeReference } from "../drain/request.ts";
 import { AwsProvider } from "../provider/aws-provider.ts";
 
 export interface EngineOptions {
@@ -22,6 +23,10 @@ export interface EngineOptions {
   readonly aws?: Omit<AwsClientOptions, "region">;
   /** Learns what AWS's clock says. */
   readonly time?: AwsTime;
+  /** Hears of each failure to find the node of a request that is followed by another try. */
+  readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
+  /** Hears of each read of the index that failed. It is repeated. */
+  readonly onIndexFailed?: (error: DrainError) => void;
   /** Hears of every attempt to call AWS. */
   readonly onCall?: (call: CloudCall) => void;
 }
@@ -42,7 +47,16 @@ export interface Engine {
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const { clock = new SystemClock(), observers, ledger, cluster, time, onCall } = options;
+  const {
+    clock = new SystemClock(),
+    observers,
+    ledger,
+    cluster,
+    time,
+    onLookupFailed,
+    onIndexFailed,
+    onCall,
+  } = options;
   const guard = drainGuard(config);
   const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws, time });
   const quota = new RequestQuota({ clock, share: quotaShare });
@@ -51,6 +65,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     discovery,
     indexPerSecond,
     names: givenBy,
+    ...(onIndexFailed && { onIndexFailed }),
     isGuarded: guard !== undefined,
     ignoresOtherNetworks: otherVpcs === "ignore",
     ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
@@ -66,6 +81,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(guard && { guard }),
       ...(observers && { observers }),
       ...(ledger && { ledger }),
+      ...(onLookupFailed && { onLookupFailed }),
       ...(cluster && !config.dryRun && { cluster }),
       registersAgain: config.undo,
     }),

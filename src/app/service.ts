@@ -14,13 +14,13 @@ import { StampedLedger } from "../drain/stamped-ledger.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import type { Log } from "../observe/log.ts";
-import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { type Clocks, openClocks } from "./clocks.ts";
-import { createEngine, type Engine } from "./engine.ts";
+import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
 
@@ -70,8 +70,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   const { clock, time } = clocks;
   const watched = await clusterOf(config, { clock, metrics, log, environment });
   const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
-  const onCall = metrics.countCall;
-  const engine = createEngine(config, { clock, observers, ledger, cluster: watched?.cluster, time, onCall });
+  const engine = createEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
@@ -137,6 +136,16 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   await background.ended();
   log("stopped", {});
+}
+
+function engineOptions({ clocks, ledger, log, metrics }: Serving): EngineOptions {
+  return {
+    ...clocks,
+    ledger,
+    onLookupFailed: lookupLog(log),
+    onIndexFailed: ({ code, message }) => log("index refresh failed", { code, error: message }),
+    onCall: metrics.countCall,
+  };
 }
 
 export interface PumpOptions {

@@ -1,7 +1,6 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { OptionFileError, readSecrets } from "../config/files.ts";
 import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
-import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
@@ -12,7 +11,6 @@ import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 
 /** Secrets that were replaced, and are still masked. */
 const REPLACED_MAX = 16;
-const FULL_LOG_MS = 60_000;
 
 type WebParts = Pick<
   WebOptions,
@@ -46,8 +44,8 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
     onLimited: (client) => log("client rate limited", { client }),
     onError: (error) => log("internal error", faultOf(error)),
   });
-  const onTurnedAway = oncePerMinute(clock, (client) => log("connections rejected", { client }));
-  const onEvicted = oncePerMinute(clock, (client) => log("connections closed", { client }));
+  const onTurnedAway = (client: string) => log("connections rejected", { client });
+  const onEvicted = (client: string) => log("connections closed", { client });
   const options = { host, port, onTurnedAway, onEvicted, ...(tls === undefined ? {} : { tls }) };
   const server = await listen(app, options).catch((error) => {
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, config)]);
@@ -117,16 +115,6 @@ function logAnswered(log: Log, { method, path, status, problem, client }: Answer
   const message = isRejected ? "request rejected" : isQuiet ? "probe answered" : "request answered";
   const more = { ...(problem === undefined ? {} : { problem }), ...(client === undefined ? {} : { client }) };
   log(message, { method, path, status, ...more });
-}
-
-/** Connections are rejected and closed by the thousand: one line a minute is enough. */
-function oncePerMinute(clock: Clock, write: (client: string) => void): (client: string) => void {
-  let quietUntil = 0;
-  return (client) => {
-    if (clock.now() < quietUntil) return;
-    quietUntil = clock.now() + FULL_LOG_MS;
-    write(client);
-  };
 }
 
 /** Where it happened, but not its message, which may quote what a caller sent. */

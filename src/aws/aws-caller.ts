@@ -2,7 +2,7 @@ import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { CloudCall } from "../drain/events.ts";
 import type { AwsClients } from "./clients.ts";
-import { codeOf, isPassing, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
+import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 import type { Bucket, RequestQuota } from "./request-quota.ts";
 
 /** One action of AWS: as in an IAM policy, and what it counts against. */
@@ -17,8 +17,6 @@ export interface AwsAction {
   readonly answersWith?: string;
 }
 
-/** Attempts at a call that AWS fails, or that doesn't reach it. */
-const ATTEMPTS_MAX = 8;
 const BACK_OFF_MS = 100;
 const BACK_OFF_MAX_MS = 5_000;
 /** Throttled for so long at every attempt: this call gets no answer in useful time. */
@@ -70,7 +68,7 @@ export class AwsCaller {
           }
         }
         failures += 1;
-        if (!isPassing(error) || failures >= ATTEMPTS_MAX) throw toDrainError(error, action.name);
+        if (throttled || failures >= attemptsMax(error)) throw toDrainError(error, action.name);
         repeats?.(toDrainError(error, action.name));
         await clock.sleep(Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** failures), signal);
       }

@@ -3,6 +3,7 @@ import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balanci
 import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { AwsTime } from "./aws-time.ts";
+import { READ_FILES_AGAIN, renewRefusedCredentials } from "./credentials.ts";
 import { ProxyAgent, type ProxySettings } from "./proxy.ts";
 
 type Logger = NonNullable<EC2ClientConfig["logger"]>;
@@ -19,7 +20,7 @@ export interface AwsClientOptions {
   /** Another endpoint than AWS's, for all three. Absent: AWS_ENDPOINT_URL, or AWS. */
   readonly endpoint?: string;
   /** Absent: wherever the SDK finds some. */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly credentials?: NonNullable<EC2ClientConfig["credentials"]>;
   /** Through which proxy. Absent: none. Of no meaning to a `requestHandler` of the caller's. */
   readonly proxy?: ProxySettings;
   /** What carries the calls. Absent: HTTPS with time limits. */
@@ -44,9 +45,9 @@ const QUIET = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as Lo
 export function createAwsClients(options: AwsClientOptions): AwsClients {
   const config = clientConfig(options);
   const clients = {
-    ec2: new EC2Client(config),
-    classic: new ElasticLoadBalancingClient(config),
-    v2: new ElasticLoadBalancingV2Client(config),
+    ec2: renewRefusedCredentials(new EC2Client(config)),
+    classic: renewRefusedCredentials(new ElasticLoadBalancingClient(config)),
+    v2: renewRefusedCredentials(new ElasticLoadBalancingV2Client(config)),
   };
   for (const client of Object.values(clients)) options.time?.watch(client);
   return clients;
@@ -59,6 +60,7 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
 export function clientConfig({ proxy, time: _, ...options }: AwsClientOptions, socketTimeoutMs = REQUEST_TIMEOUT_MS) {
   return {
     ...options,
+    ...READ_FILES_AGAIN,
     logger: QUIET,
     maxAttempts: 1,
     retryMode: "standard",

@@ -49,7 +49,11 @@ const THROTTLED = new Set([
   "TooManyRequestsException",
 ]);
 /** The SDK's own: they say where it looked. */
-const CREDENTIALS_NOT_FOUND = new Set(["CredentialsProviderError", "TokenProviderError"]);
+const CREDENTIALS_NOT_FOUND = new Set([
+  "CredentialsProviderError",
+  "TokenProviderError",
+  "InstanceMetadataV1FallbackError",
+]);
 const CREDENTIALS_REFUSED = new Set([
   "ExpiredToken",
   "ExpiredTokenException",
@@ -61,6 +65,12 @@ const CREDENTIALS_REFUSED = new Set([
   "InvalidSignatureException",
   "IncompleteSignature",
   "MissingAuthenticationToken",
+  // STS's, where a service account's token is exchanged for credentials.
+  // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+  "InvalidIdentityToken",
+  "InvalidIdentityTokenException",
+  "IDPCommunicationError",
+  "IDPCommunicationErrorException",
 ]);
 /** Of these the time of the signature may be the reason. */
 const SIGNATURE_REFUSED = new Set(["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"]);
@@ -129,7 +139,7 @@ export function isThrottled(error: unknown): boolean {
  * Another attempt may do: AWS was at fault or could not be reached, its answer was damaged on the way, or its clock and
  * ours disagreed until now.
  */
-export function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   const { httpStatusCode = 0, clockSkewCorrected = false } = (error as Partial<SdkError> | undefined)?.$metadata ?? {};
   const isCorrected = clockSkewCorrected && SIGNATURE_REFUSED.has(codeOf(error));
   return UNREACHABLE.has(codeOf(error)) || isUnusable(error) || httpStatusCode >= 500 || isCorrected || isSkew(error);
@@ -142,6 +152,22 @@ export function isPassing(error: unknown): boolean {
 function isSkew(error: unknown): boolean {
   const code = codeOf(error);
   return SKEWED.has(code) || (SIGNATURE_REFUSED.has(code) && OTHER_TIME.test((error as SdkError).message));
+}
+
+/** AWS refused the credentials. Others may be there by now. */
+export function areCredentialsRefused(error: unknown): boolean {
+  return CREDENTIALS_REFUSED.has(codeOf(error));
+}
+
+/** Attempts at a call that AWS fails or throttles, or that doesn't reach it. */
+const ATTEMPTS_MAX = 8;
+/** Credentials that come later are waited for where there is a drain's limit. Other callers are told soon what to do. */
+const CREDENTIALS_ATTEMPTS_MAX = 3;
+
+/** How often in a row a call is attempted that fails so. 1: another attempt would not mend it. */
+export function attemptsMax(error: unknown): number {
+  if (areCredentialsRefused(error) || CREDENTIALS_NOT_FOUND.has(codeOf(error))) return CREDENTIALS_ATTEMPTS_MAX;
+  return isPassing(error) || isThrottled(error) ? ATTEMPTS_MAX : 1;
 }
 
 /**
@@ -172,7 +198,7 @@ export function toDrainError(error: unknown, action: string): DrainError {
     // Not in AWS's words: it quotes the request whose signature it refuses, session token included.
     return new DrainError(
       "no-credentials",
-      `no valid AWS credentials for ${action}: renew them (AWS says: ${code})`,
+      `no valid AWS credentials for ${action}: renew them, or check the role that gives them (AWS says: ${code})`,
       cause,
     );
   }

@@ -1,6 +1,7 @@
 import { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { type AwsClientOptions, clientConfig } from "./clients.ts";
+import { renewRefusedCredentials } from "./credentials.ts";
 import { holdToTheirNames } from "./named-answers.ts";
 import type { QueueAddress } from "./queue-address.ts";
 
@@ -27,7 +28,7 @@ export function createSqsClient(
   };
   // Of a queue by its name AWS answers with a URL whose host need not be the one that was configured.
   const config = { ...clientConfig({ ...options, ...where }, SOCKET_TIMEOUT_MS), useQueueUrlAsEndpoint: false };
-  const client = new SQSClient(config);
+  const client = renewRefusedCredentials(new SQSClient(config));
   options.time?.watch(client);
   return client;
 }
@@ -36,7 +37,7 @@ export function createAutoScalingClient(options: AwsClientOptions): AutoScalingC
   const client = new AutoScalingClient(clientConfig(options));
   holdToTheirNames(client);
   options.time?.watch(client);
-  return client;
+  return renewRefusedCredentials(client);
 }
 
 function origin(url: string): string {

@@ -11,6 +11,8 @@ export interface PolicyNeeds {
   readonly queue?: QueueAddress;
   /** Whether the termination hook of the machine's own group is answered, which is looked for first. */
   readonly ownHook?: boolean;
+  /** The Auto Scaling groups whose hooks are answered, by name; `*` and `?` as IAM has them. Absent: all. */
+  readonly hookGroups?: readonly string[];
   /** A function of Lambda, which receives a queue's messages for it and as it, or invokes it with events by themselves. */
   readonly lambda?: boolean;
   /** `tag`: pools are selected by their tags, which must be read. */
@@ -111,12 +113,16 @@ function queueStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   return [{ Effect: "Allow", Action: [...RECEIVE, PUT_BACK, ...besides].sort(), Resource }];
 }
 
-/** Of any group: a message, or the machine, says which. */
+/**
+ * A message, or the machine, says of which group: unless they are named, any may be meant.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
+ */
 function hookStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
   if (!answersHooks(needs)) return [];
-  const { region } = needs;
-  const Resource = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName/*`;
-  return [{ Effect: "Allow", Action: ANSWER_HOOKS, Resource }];
+  const { region, hookGroups = ["*"] } = needs;
+  const groups = `arn:${partitionFor(needs, region)}:autoscaling:${region ?? "*"}:*:autoScalingGroup:*:autoScalingGroupName`;
+  const [first = "", ...others] = hookGroups.map((name) => `${groups}/${name}`);
+  return [{ Effect: "Allow", Action: ANSWER_HOOKS, Resource: others.length === 0 ? first : [first, ...others] }];
 }
 
 function partitionFor({ partition }: PolicyNeeds, region: string | undefined): Partition {

@@ -1,10 +1,8 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CloudCall } from "../drain/events.ts";
 import type { AwsAction } from "./aws-caller.ts";
-import { codeOf, isPassing, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
+import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 
-/** Attempts at a call that AWS fails or throttles, or that doesn't reach it. */
-const ATTEMPTS_MAX = 8;
 const BACK_OFF_MS = 100;
 const BACK_OFF_MAX_MS = 5_000;
 /** Fewer than a client has sockets, so that no call waits for one while its time runs. */
@@ -39,8 +37,7 @@ export class UnmeteredCaller {
         return await this.#attempt(action, attempt);
       } catch (error) {
         signal.throwIfAborted();
-        if (!(isPassing(error) || isThrottled(error)) || failures >= ATTEMPTS_MAX)
-          throw toDrainError(error, action.name);
+        if (failures >= attemptsMax(error)) throw toDrainError(error, action.name);
         await clock.sleep(Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** failures), signal);
       }
     }

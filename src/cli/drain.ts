@@ -1,7 +1,10 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
+import type { DrainError } from "../drain/errors.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
+import type { NodeReference } from "../drain/request.ts";
+import { Repeats } from "../observe/repeats.ts";
 import { type Call, widthOf } from "./call.ts";
 import { eventText } from "./event-text.ts";
 import { exitCodeOf } from "./exit-codes.ts";
@@ -29,13 +32,25 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
   const request = requestFrom(nodeOf(call), options, { now: startedAt, dryRun: config.dryRun });
   const isLive = stdout.isTTY === true && !options.json && !config.dryRun;
   const live = isLive ? new (await import("./live-lines.ts")).LiveLines(clock, stdout) : undefined;
+  const repeats = new Repeats(() => clock.now());
+  const leftOutBefore = (type: string, { code }: DrainError) => repeats.leftOutBefore(`${type} ${code}`, "");
   const plain: DrainObserver = (event) => {
     const line = config.dryRun ? undefined : eventText(event, clock.now() - startedAt);
-    if (line !== undefined) (options.json ? stderr : stdout).write(`${line}\n`);
+    const isRetried =
+      event.type === "look-failed" || event.type === "deregister-failed" || event.type === "read-failed";
+    const leftOut = isRetried ? leftOutBefore(event.type, event.error) : 0;
+    if (line === undefined || leftOut === undefined) return;
+    const more = leftOut === 0 ? "" : `  (${leftOut} more since the last such line)`;
+    (options.json ? stderr : stdout).write(`${line}${more}\n`);
   };
   const { createEngine } = await import("../app/engine.ts");
   const opened = await clusterFor(call, config, clock);
-  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain], cluster: opened?.cluster });
+  const cluster = opened?.cluster;
+  const onLookupFailed = (_: NodeReference, error: DrainError) => {
+    if (leftOutBefore("lookup", error) !== undefined)
+      stderr.write(`hasta-la-vista: could not find the node, will retry (${error.message})\n`);
+  };
+  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain], cluster, onLookupFailed });
 
   const outcome = outcomeReport(await drainer.drain(request, interruptSignal(call)));
   opened?.close();

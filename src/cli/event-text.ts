@@ -34,6 +34,8 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}failed: ${event.error.message}  ${registrationText(event.registration)}`;
     case "deregister-failed":
       return `${at}deregistration failed, will retry (${event.error.message})  ${registrationText(event.registration)}`;
+    case "read-failed":
+      return `${at}${readFailedText(event)}`;
     case "registered":
       return `${at}registered again  ${registrationText(event.registration)}`;
     case "register-failed":
@@ -54,6 +56,12 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     default:
       return event satisfies never;
   }
+}
+
+/** Why a drain does not go on yet. */
+export function readFailedText({ what, error }: Extract<DrainEvent, { type: "read-failed" }>): string {
+  const read = what === "health" ? "health of the pools" : "registrations of the node";
+  return `could not read the ${read}, will retry (${error.message})`;
 }
 
 /** What the cluster has done about the node. */

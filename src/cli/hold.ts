@@ -26,10 +26,11 @@ export async function runHold(call: Call): Promise<number> {
   const node = nodeOf(call);
   parseNodeReference(node);
   const { service, config } = await remoteFrom(call, "hold", server, ["logLevel"]);
-  const log = createLog(config.logLevel, call.streams.stdout);
+  const clock = new SystemClock();
+  const log = createLog(config.logLevel, call.streams.stdout, () => clock.now());
   log("hold ready", { asked: { name: printable(node) } });
   await nextInterrupt(call.streams);
-  await untilDrained(node, { service, log, clock: new SystemClock() });
+  await untilDrained(node, { service, log, clock });
   return EXIT.done;
 }
 

@@ -12,7 +12,7 @@ import type { DrainEvent } from "../drain/events.ts";
 import type { DrainPlan } from "../drain/plan.ts";
 import { registrationReport } from "../drain/report.ts";
 import type { Output } from "./call.ts";
-import { guardText, planSummary } from "./event-text.ts";
+import { guardText, planSummary, readFailedText } from "./event-text.ts";
 import { aligned, placeCells, seconds } from "./text.ts";
 
 type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
@@ -49,6 +49,7 @@ export class LiveLines {
   readonly observe = (event: DrainEvent): void => {
     const at = this.#clock.now();
     if (event.type === "planned") this.#start(event.plan);
+    else if (event.type === "read-failed") this.#stdout.write(`${readFailedText(event)}\n`);
     else if (this.#shown.size === 0) this.#before.push({ event, at });
     else this.#show(event, at);
   };
@@ -95,6 +96,7 @@ export class LiveLines {
       case "register-failed":
       case "undone":
       case "awaiting-earlier-try":
+      case "read-failed":
       case "excluded":
       case "included":
       case "exclude-failed":

@@ -23,7 +23,17 @@ export async function runPolicy(call: Call): Promise<number> {
 
 /** What the verb prints. Throws `ConfigError` where options contradict each other. */
 export function printedPolicy(config: Config, options: PolicyOptions): PolicyDocument {
-  const { discovery, policyScope: scope, undo, clusterName, region, queue, terminationHook, givenBy } = config;
+  const {
+    discovery,
+    policyScope: scope,
+    undo,
+    clusterName,
+    region,
+    queue,
+    terminationHook,
+    hookGroups,
+    givenBy,
+  } = config;
   const { for: purpose, partition } = options;
   try {
     return policyFor({
@@ -37,6 +47,7 @@ export function printedPolicy(config: Config, options: PolicyOptions): PolicyDoc
       // The other verbs get their nodes from the command line.
       ...(queue === undefined || !HEARING.includes(purpose) ? {} : { queue }),
       ownHook: terminationHook !== undefined && purpose === "watch",
+      ...(hookGroups === undefined ? {} : { hookGroups: hookGroups.split(",") }),
       ...(clusterName === undefined ? {} : { clusterName }),
       ...(region === undefined ? {} : { region }),
       ...(partition === undefined ? {} : { partition }),

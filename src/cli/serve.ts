@@ -9,10 +9,11 @@ import { VERSION } from "./version.ts";
 
 export async function runServe(call: Call): Promise<number> {
   const config = configFrom(call, "serve");
-  const shutdown = listenForShutdown(config, call.streams, new SystemClock());
+  const clock = new SystemClock();
+  const shutdown = listenForShutdown(config, call.streams, clock);
   try {
     const { stop, abandon } = shutdown;
-    const log = createLog(config.logLevel, call.streams.stdout);
+    const log = createLog(config.logLevel, call.streams.stdout, () => clock.now());
     await runService(config, { version: VERSION, environment: call.environment, log, stop, abandon });
     return EXIT.done;
   } finally {

@@ -48,7 +48,8 @@ export function nodeStatusText(status: NodeStatusReport, width = Number.POSITIVE
   const where =
     rows.length === 0 ? [nowhere(status)] : table(["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], rows, width);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
-  const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`];
+  const warnings = (status.warnings ?? []).map((warning) => `Warning: ${warning}`);
+  const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`, ...warnings];
   const drains = [...runningText(status), ...lastDrainText(status)];
   const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...drains];
   return lines.map((line) => wrapped(line, width)).join("\n");
@@ -194,8 +195,7 @@ function doubtfulLines(elsewhere: readonly FoundReport[]): readonly string[] {
 }
 
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
-  if (elsewhere.length === 0)
-    return `No load balancer of this account, in the node's VPC or in another, lists ${node.id}: it can be terminated.`;
+  if (elsewhere.length === 0) return `No load balancer that was searched lists ${node.id}: it can be terminated.`;
   if (elsewhere.some(({ doubt }) => doubt !== undefined))
     return `No load balancer is known to list ${node.id}, but some may:\n${doubtfulLines(elsewhere).join("\n")}`;
   return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;

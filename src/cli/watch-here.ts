@@ -6,7 +6,7 @@ import { awsClientOptions, type Config, ConfigError } from "../config/config.ts"
 import type { DrainError } from "../drain/errors.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { writeLine } from "../observe/log.ts";
-import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { InstanceMetadata } from "../sources/instance-metadata.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import type { InstanceIdentity } from "../sources/metadata/metadata-kind.ts";
@@ -22,8 +22,10 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
-  const observers = [drainLog(log)];
-  const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, time, observers, ledger });
+  const { drainer, checkAccess } = createEngine(
+    { ...config, region },
+    { clock, time, observers: [drainLog(log)], onLookupFailed: lookupLog(log), ledger },
+  );
   log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
   // Better known now than when there are two minutes left.
   const checking = checkAccess(stop).then(

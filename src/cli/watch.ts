@@ -2,6 +2,7 @@ import { uptime } from "node:os";
 import { openClocks } from "../app/clocks.ts";
 import { type Config, metadataOrigin, type OptionName } from "../config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
+import type { Log } from "../observe/log.ts";
 import { createLog } from "../observe/service-log.ts";
 import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
 import { MetadataWatch } from "../sources/metadata-watch.ts";
@@ -43,7 +44,7 @@ async function untilStopped(
   run: (watching: Watching) => Promise<void>,
 ): Promise<void> {
   const { metadataIntervalMs: intervalMs, maintenanceLeadMs, logLevel, rebalance } = config;
-  const log = createLog(logLevel, streams.stdout);
+  const log: Log = createLog(logLevel, streams.stdout, () => clocks.clock.now());
   const clocks = openClocks(log);
   const { clock, time } = clocks;
   const ended = newAbort();

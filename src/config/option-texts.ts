@@ -296,4 +296,10 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "drain-before-termination",
     changeWhen: "Set it for watch, or when another program completes the other hooks of the group.",
   },
+  hookGroups: {
+    description:
+      "Names of the Auto Scaling groups whose lifecycle hooks the printed policy allows to complete, with commas between them. * and ? stand for other characters. If unset, the policy allows it for every group of the account.",
+    example: "workers-*,ingress",
+    changeWhen: "Set it when the account has groups of other clusters or programs.",
+  },
 };

@@ -1,6 +1,7 @@
 import { queueAddress } from "../aws/queue-address.ts";
 import {
   flag,
+  GROUP_NAMES,
   httpOrigin,
   matching,
   nodeTriggers,
@@ -32,8 +33,7 @@ const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 const DAY_SECONDS = 86_400;
 /** All headers of a request together may have 16 KiB. */
 const SECRET_LENGTH_MAX = 4_096;
-/** The limit of Linux. */
-const PATH_LENGTH_MAX = 4_096;
+const PATH_LENGTH_MAX = 4_096; // The limit of Linux.
 
 /** All options. An empty variable counts as unset. Their texts are in option-texts.ts. */
 export const OPTIONS = {
@@ -388,6 +388,12 @@ export const OPTIONS = {
     flag: "--termination-hook <name>",
     usedBy: ["serve", "lambda", "watch", "policy"],
     ...matching(/^[\w/-]{1,255}$/, "the name of a hook: letters, digits, -, _ and /"),
+  }),
+  hookGroups: option({
+    variable: "HOOK_GROUPS",
+    flag: "--hook-groups <names>",
+    usedBy: ["policy"],
+    ...GROUP_NAMES,
   }),
 } as const;
 

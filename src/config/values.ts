@@ -68,6 +68,12 @@ export function matching(pattern: RegExp, range: string): ValueKind<string> {
   };
 }
 
+/** Of Auto Scaling groups, as IAM's resources may name them. */
+export const GROUP_NAMES: ValueKind<string> = matching(
+  /^[\w./=+@*?()-]{1,255}(,[\w./=+@*?()-]{1,255}){0,49}$/,
+  "1 to 50 names of Auto Scaling groups with commas between them; * and ? stand for other characters",
+);
+
 export function wholeNumber(min: number, max: number): ValueKind<number> {
   const range = `from ${min} to ${max}`;
   return {

@@ -14,6 +14,8 @@ export interface Node {
   readonly addresses: readonly string[];
   /** Address blocks delegated to its interfaces in that network (CIDR): pods get addresses from them. */
   readonly addressPrefixes: readonly string[];
+  /** The ids of all its interfaces, in whichever network. Absent: not known. */
+  readonly interfaces?: readonly string[];
   /** The other networks that it has interfaces in. Absent: none. */
   readonly otherNetworks?: readonly NodeNetwork[];
   /** The cluster that its tags name, if any. */
@@ -22,6 +24,8 @@ export interface Node {
   readonly isOff?: true;
   /** When the cloud said so, in milliseconds since the epoch, where that is a while ago: addresses may have moved. */
   readonly asOf?: number;
+  /** Not all of its addresses could be read in time. A search reads them again, and fails where they can't be read. */
+  readonly isPartial?: true;
   /** What could not be learned of it, in a sentence for people: a search may miss registrations. */
   readonly warning?: string;
 }
@@ -92,6 +96,8 @@ export interface Registration {
   readonly detail: string;
   /** Whether the pool sends it traffic now, as far as the cloud has said. */
   readonly isHealthy: boolean;
+  /** Not `isHealthy`, because the cloud does not say whether it gets traffic. It counts when it leaves, and not when it stays. */
+  readonly mayBeHealthy?: true;
   /** The target as the cloud lists it, where its name does not say it all: with it a call finds it, and makes it again. */
   readonly listed?: object;
   /** Where one name stands for several targets: the others, as the cloud lists them. */
@@ -129,6 +135,12 @@ export interface FoundRegistrations {
   readonly warning?: string;
 }
 
+/** What was known of a node at `asOf`, in milliseconds since the epoch. */
+export interface LastKnown extends FoundRegistrations {
+  readonly node: Node;
+  readonly asOf: number;
+}
+
 /** What a pool was seen to hold. */
 export interface Observed {
   /** When the cloud was asked, in milliseconds since the epoch. What it answers may be a few seconds older. */
@@ -149,7 +161,7 @@ export interface PoolHealth {
   /** When the cloud was asked, in milliseconds since the epoch. */
   readonly at: number;
   /** All that are registered. The same list as long as nothing has changed. */
-  readonly targets: readonly Pick<Registration, "target" | "isHealthy" | "state">[];
+  readonly targets: readonly Pick<Registration, "target" | "isHealthy" | "mayBeHealthy" | "state">[];
   /** Absent: the cloud has none. */
   readonly minimum?: HealthyMinimum;
   /**
@@ -202,6 +214,12 @@ export interface CloudProvider {
    * Undefined when not every pool is remembered: then only a search is complete.
    */
   remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined>;
+
+  /**
+   * The node that the reference names and its registrations, as they were last seen, without a call and however long ago.
+   * Undefined where that is not known of every pool, or of the node.
+   */
+  lastKnown(reference: NodeReference): LastKnown | undefined;
 
   /**
    * Health of the pool's targets, as far as it is known without a call. Data that a search has just read of a

@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider, Pool, PoolHealth, PoolTerms, Registration } from "./cloud-provider.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
-import { asDrainError } from "./errors.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
 import {
   type GuardedPool,
   type GuardOptions,
@@ -26,6 +26,8 @@ export interface DrainGuardOptions {
   readonly ceiling: Ceiling;
   /** Deregisters them, and holds. */
   readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
+  /** Hears of each read that failed in passing. */
+  readonly onFailure: (error: DrainError) => void;
   /** Notified when something is left registered until the machine goes. */
   readonly keeps: () => void;
   /** What an earlier process has begun with: that was decided then, goes, and counts for all others. */
@@ -102,10 +104,10 @@ export class DrainGuard {
 
   /** Of each pool that would lose something, as of now. */
   #allHealths(): Promise<readonly (readonly [Pool, readonly DrainingRegistration[], PoolHealth])[]> {
-    const { cloud, clock } = this.#options;
+    const { cloud, clock, onFailure } = this.#options;
     const by = this.#run.callFor(this.#signal);
     const notBefore = clock.now() - HEALTH_CACHED_MS;
-    return repeatWhilePassing({ clock, until: () => this.#run.searchUntil, signal: this.#signal }, () =>
+    return repeatWhilePassing({ clock, until: () => this.#run.searchUntil, signal: this.#signal, onFailure }, () =>
       Promise.all(
         byPool(this.#pending.filter(isInUse)).map(
           async ([pool, leaving]) => [pool, leaving, await cloud.healthOf(pool, notBefore, by)] as const,
@@ -115,14 +117,13 @@ export class DrainGuard {
   }
 
   #force(registrations: readonly DrainingRegistration[]): void {
-    for (const draining of registrations) if (isInUse(draining) && draining.registration.isHealthy) draining.forced();
+    for (const draining of registrations) if (mayServe(draining)) draining.forced();
     this.#take(registrations);
   }
 
   #goWhereEnoughStay(registrations: readonly DrainingRegistration[]): void {
-    const losesNothing = (one: DrainingRegistration) => !isInUse(one) || !one.registration.isHealthy;
-    this.#take(registrations.filter(losesNothing));
-    for (const [pool, leaving] of byPool(registrations.filter((one) => !losesNothing(one)))) {
+    this.#take(registrations.filter((one) => !mayServe(one)));
+    for (const [pool, leaving] of byPool(registrations.filter(mayServe))) {
       const health = this.#options.cloud.knownHealth(pool);
       if (health !== undefined && this.#goIfEnoughStay(pool, leaving, health, false) === undefined) continue;
       this.#goWhenEnoughStay(pool, leaving).catch((error: unknown) => this.#fail(leaving, error));
@@ -215,6 +216,11 @@ export class DrainGuard {
 }
 
 /** Whether traffic goes to it by a load balancer, as far as the search has seen. */
+function mayServe(draining: DrainingRegistration): boolean {
+  const { isHealthy, mayBeHealthy } = draining.registration;
+  return isInUse(draining) && (isHealthy || mayBeHealthy === true);
+}
+
 function isInUse({ foundDraining, registration }: DrainingRegistration): boolean {
   return registration.pool.kind !== "unattached" && !foundDraining;
 }

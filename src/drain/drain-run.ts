@@ -12,7 +12,7 @@ import {
 import { asDrainError, type DrainError } from "./errors.ts";
 import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
-import { LimitPassed } from "./limit.ts";
+import { LimitPassed, TRIED_WITHOUT_LIMIT_MS } from "./limit.ts";
 import {
   ABANDONED,
   type CANCELLED,
@@ -132,13 +132,13 @@ export class DrainRun implements RegistrationOwner {
   }
 
   /**
-   * Until when a search that fails in passing is made again: the drain's limit. Without one, a caller is
-   * reported at once, unless something is deregistered already: that is held to its end.
+   * Until when a search that fails in passing is made again: the drain's limit. Without one, a caller is told of it soon,
+   * unless something is deregistered already: that is held to its end.
    */
   get searchUntil(): number {
     if (Number.isFinite(this.#mustEndBy)) return this.#mustEndBy;
     const hasBegun = this.#registrations.length > 0 && !this.asked.isRefusable;
-    return hasBegun ? this.startedAt + SEARCH_MAX_MS : Number.NEGATIVE_INFINITY;
+    return this.startedAt + (hasBegun ? SEARCH_MAX_MS : TRIED_WITHOUT_LIMIT_MS);
   }
 
   /** The drain as a caller of the cloud. */

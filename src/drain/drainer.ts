@@ -7,6 +7,7 @@ import { DrainGuard } from "./drain-guard.ts";
 import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
+import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
 import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
@@ -45,6 +46,8 @@ export interface DrainerOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: drains end with the process. */
   readonly ledger?: Ledger;
+  /** Hears of each failure to find a node that is followed by another try: there is no drain yet. */
+  readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
   /** What was deregistered of a machine that runs again is registered again. */
   readonly registersAgain?: boolean;
 }
@@ -198,8 +201,10 @@ export class Drainer {
         const proceed = (registrations: readonly DrainingRegistration[]) =>
           guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
+        const onFailure = this.#readFailed(run, "registrations");
         await exclusion?.prepare();
-        const isThere = await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
+        const finding = { journal: this.#journals.get(run), resumed, proceed, signal, onFailure };
+        const isThere = await this.#finder.find(run, finding);
         run.passed("search");
         const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
@@ -238,11 +243,13 @@ export class Drainer {
     if (guard === undefined || this.#guards === undefined) return undefined;
     const decided = resumed && resumed.past.length > 0 && [...resumed.past, ...resumed.open];
     const keeps = () => exclusion?.takeBack();
-    return new DrainGuard(
-      run,
-      { cloud, clock, guard, proceed, keeps, ...this.#guards, ...(decided && { decided }) },
-      signal,
-    );
+    const onFailure = this.#readFailed(run, "health");
+    const parts = { cloud, clock, guard, proceed, keeps, onFailure, ...this.#guards, ...(decided && { decided }) };
+    return new DrainGuard(run, parts, signal);
+  }
+
+  #readFailed({ id: drainId, node }: DrainRun, what: "registrations" | "health") {
+    return (error: DrainError) => this.#notify({ type: "read-failed", drainId, node, what, error });
   }
 
   #exclusionOf(run: DrainRun, signal: AbortSignal): Exclusion | undefined {

@@ -10,7 +10,7 @@ export type DrainErrorCode =
   | "other-cluster"
   /** The cloud denied a call; the message names the action to allow. */
   | "access-denied"
-  /** There are no credentials, or they have expired. */
+  /** There are no credentials, or they have expired. They may come, or be renewed, a moment later. */
   | "no-credentials"
   /** No region is configured. */
   | "no-region"
@@ -46,7 +46,7 @@ const REFUSALS: ReadonlySet<DrainErrorCode> = new Set([
 ]);
 
 /** Codes of failures that may be gone a moment later. */
-const PASSING: ReadonlySet<DrainErrorCode> = new Set(["unreachable", "throttled", "unavailable"]);
+const PASSING: ReadonlySet<DrainErrorCode> = new Set(["no-credentials", "unreachable", "throttled", "unavailable"]);
 
 export class DrainError extends Error {
   readonly code: DrainErrorCode;

@@ -41,6 +41,8 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
     }
   /** `back`: another program registered it again. `ignored`: the call was acknowledged and did nothing. */
   | { readonly type: "deregistering-again"; readonly registration: Registration; readonly because: "back" | "ignored" }
+  /** What the drain must know before it deregisters, or before it may, could not be read. It is read again. */
+  | { readonly type: "read-failed"; readonly what: "registrations" | "health"; readonly error: DrainError }
   /** Both will be tried again. */
   | {
       readonly type: "deregister-failed" | "look-failed";

@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import { type CloudProvider, keyOf, type Registration } from "./cloud-provider.ts";
 import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
-import { asDrainError } from "./errors.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
 import { remainingWhenUnlistedMs } from "./hold.ts";
 import type { Journal } from "./journal.ts";
@@ -30,6 +30,8 @@ export interface FindOptions {
   /** Takes them out, or goes on holding them. */
   readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
   readonly signal: AbortSignal;
+  /** Hears of each read that failed in passing. */
+  readonly onFailure: (error: DrainError) => void;
 }
 
 type Resume = ResumedState & Pick<FindOptions, "proceed">;
@@ -46,12 +48,12 @@ export class Finder {
    * Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. Resolves with
    * whether the machine is still there.
    */
-  async find(run: DrainRun, { journal, resumed, proceed, signal }: FindOptions): Promise<boolean> {
+  async find(run: DrainRun, { journal, resumed, proceed, signal, onFailure }: FindOptions): Promise<boolean> {
     const { cloud, clock } = this.#options;
     const begunAt = clock.now();
     const until = () =>
       resumed === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + RESUMED_WITHIN_MS);
-    const repeat = { clock, until, signal };
+    const repeat = { clock, until, signal, onFailure };
     if (resumed !== undefined && !(await this.#resume(run, { ...resumed, proceed }, repeat))) return false;
     const unreleased = resumed === undefined ? this.#unreleased(run) : NOTHING;
     const pastOf = (one: Registration): Past | undefined => {
@@ -78,7 +80,7 @@ export class Finder {
         proceed(registrations);
       }
     });
-    if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, proceed, signal });
+    if (unreleased.size > 0) await this.#hold(run, unreleased, { journal, proceed, signal, onFailure });
     if (resumed === undefined) return true;
     // Not there any more: deregistered before the restart, at an unknown time. Held as if it were at the restart.
     const past = () => ({ heldSince: begunAt, cameBack: 0 });

@@ -1,6 +1,6 @@
 import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import { asDrainError } from "./errors.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
 import { REPEAT_MS } from "./hold.ts";
 import type { DrainLimit } from "./plan.ts";
 
@@ -40,16 +40,21 @@ export async function withLimit<T>(
   }
 }
 
+/** As long as nothing is known of a node, a request without a limit is retried for this long, in milliseconds. */
+export const TRIED_WITHOUT_LIMIT_MS = 60_000;
+
 export interface RepeatOptions {
   readonly clock: Clock;
   /** No try begins after this, in milliseconds since the epoch. Asked again before each one. */
   readonly until: () => number;
   readonly signal: AbortSignal;
+  /** Hears of each failure that is followed by another try. */
+  readonly onFailure?: (error: DrainError) => void;
 }
 
 /** Does `work` until it succeeds, fails for good, or there is no time for another try: then it throws the failure. */
 export async function repeatWhilePassing<T>(
-  { clock, until, signal }: RepeatOptions,
+  { clock, until, signal, onFailure }: RepeatOptions,
   work: () => Promise<T>,
 ): Promise<T> {
   for (;;) {
@@ -57,7 +62,9 @@ export async function repeatWhilePassing<T>(
       return await work();
     } catch (error) {
       signal.throwIfAborted();
-      if (!asDrainError(error).isPassing || clock.now() + REPEAT_MS >= until()) throw error;
+      const failure = asDrainError(error);
+      if (!failure.isPassing || clock.now() + REPEAT_MS >= until()) throw error;
+      onFailure?.(failure);
       await clock.sleep(REPEAT_MS, signal);
     }
   }

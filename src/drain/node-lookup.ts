@@ -1,17 +1,18 @@
 import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node } from "./cloud-provider.ts";
-import type { DrainError } from "./errors.ts";
-import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
+import { LimitPassed, repeatWhilePassing, TRIED_WITHOUT_LIMIT_MS, withLimit } from "./limit.ts";
 import { Superseded } from "./outcome.ts";
-import { type DrainLimit, type DrainTimes, deadlineLimit } from "./plan.ts";
-import type { AskedRequest, DrainRequest } from "./request.ts";
+import type { DrainLimit } from "./plan.ts";
+import type { AskedRequest, DrainRequest, NodeReference } from "./request.ts";
 
 export interface NodeLookupOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
-  readonly times: DrainTimes;
   /** The node with this id, where it is being drained. */
   readonly running: (id: string) => Node | undefined;
+  /** Hears of each failure to find a node that is followed by another try. */
+  readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
 }
 
 type Asked = DrainRequest & AskedRequest;
@@ -35,6 +36,11 @@ interface Lookup {
   readonly limit: DrainLimit | undefined;
   readonly signal: AbortSignal;
   readonly found: Promise<LookedUp>;
+}
+
+interface Within {
+  readonly signal: AbortSignal;
+  readonly repeats: (error: DrainError) => void;
 }
 
 /** Finds the nodes that requests for drains name. Callers who ask for one node at once share one lookup. */
@@ -61,7 +67,7 @@ export class NodeLookups {
     if (known?.signal === signal && endsFirst(known.limit, limit)) {
       const found = await known.found;
       // Its time was up, and this caller's is not.
-      const goesOn = found.error instanceof LimitPassed && known.limit?.at !== limit?.at;
+      const goesOn = wasOutOfTime(found.error) && known.limit?.at !== limit?.at;
       return goesOn ? this.find(asked, limit, signal) : found;
     }
     const found = this.#lookUp(asked, limit, signal);
@@ -81,40 +87,46 @@ export class NodeLookups {
       trouble = error;
     };
     try {
-      return { node: await withLimit({ clock, limit, signal }, (within) => this.#resolve(asked, within, repeats)) };
+      const resolve = (within: AbortSignal) => this.#resolve(asked, limit, { signal: within, repeats });
+      return { node: await withLimit({ clock, limit, signal }, resolve) };
     } catch (error) {
       return { error, trouble };
     }
   }
 
-  async #resolve(asked: Asked, signal: AbortSignal, repeats: (error: DrainError) => void): Promise<Node> {
+  async #resolve(asked: Asked, limit: DrainLimit | undefined, within: Within): Promise<Node> {
     const { cloud, clock } = this.#options;
     const { node, holdsWhile } = asked;
     if (holdsWhile === undefined) {
       const known = node.by === "id" ? cloud.recall(node.value) : undefined;
-      return known ?? this.#ask(asked, signal, repeats);
+      return known ?? this.#ask(asked, limit, within);
     }
     // The remembered state may be older than the one that the request tells of, and so may the cloud's first answer.
     const { machine, saidAt = Number.NEGATIVE_INFINITY } = holdsWhile;
     for (;;) {
-      const found = await this.#ask(asked, signal, repeats);
+      const found = await this.#ask(asked, limit, within);
       const isOff = found.isOff ?? false;
       if (isOff === (machine === "stops")) return found;
       if (machine === "runs")
         throw new Superseded(`${found.id} does not run any more: what was announced has happened`);
       if (clock.now() >= saidAt + STATE_LAG_MS) throw new Superseded(`${found.id} is running: it does not leave`);
-      await clock.sleep(STATE_READ_INTERVAL_MS, signal);
+      await clock.sleep(STATE_READ_INTERVAL_MS, within.signal);
     }
   }
 
-  /** A request with a deadline is not repeated by its source: passing failures are retried until then. */
-  #ask({ node, askedAt, deadline }: Asked, signal: AbortSignal, repeats: (error: DrainError) => void): Promise<Node> {
-    const { cloud, clock, times } = this.#options;
-    const limit = deadlineLimit({ startedAt: askedAt, deadline, times });
-    const until = () => limit?.at ?? Number.NEGATIVE_INFINITY;
+  /** What fails in passing is tried again until the request's limit. */
+  #ask(asked: Asked, limit: DrainLimit | undefined, { signal, repeats }: Within): Promise<Node> {
+    const { cloud, clock, onLookupFailed } = this.#options;
+    const { node, askedAt, deadline } = asked;
+    const until = () => limit?.at ?? askedAt + TRIED_WITHOUT_LIMIT_MS;
     const by = { ...toFind(deadline === undefined ? {} : { deadline }, signal), repeats };
-    return repeatWhilePassing({ clock, until, signal }, () => cloud.resolve(node, by));
+    const onFailure = (error: DrainError) => onLookupFailed?.(node, error);
+    return repeatWhilePassing({ clock, until, signal, onFailure }, () => cloud.resolve(node, by));
   }
+}
+
+function wasOutOfTime(error: unknown): boolean {
+  return error instanceof LimitPassed || (error !== undefined && asDrainError(error).isPassing);
 }
 
 /** Whether the one ends no later than the other. */

@@ -1,13 +1,15 @@
+import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import {
   type CallFor,
   type CloudProvider,
   type FoundRegistrations,
+  type LastKnown,
   type Node,
   poolsInOrder,
   type Registration,
 } from "./cloud-provider.ts";
-import { DrainError } from "./errors.ts";
+import { DrainError, type DrainErrorCode } from "./errors.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
@@ -25,6 +27,17 @@ import type { Ceiling, Reservations } from "./reservations.ts";
 
 /** A look at a node that takes longer has no answer. */
 const STATUS_TIMEOUT_MS = 60_000;
+/** A look that takes longer is answered from memory. */
+const STATUS_PATIENCE_MS = 500;
+/** All other failures say something of the node, or are faults of this program. */
+const CANT_BE_ASKED: ReadonlySet<DrainErrorCode> = new Set([
+  "access-denied",
+  "no-credentials",
+  "unreachable",
+  "throttled",
+  "unavailable",
+  "cloud-error",
+]);
 
 export interface PlannerOptions {
   readonly cloud: CloudProvider;
@@ -124,21 +137,44 @@ export class Planner {
     ];
   }
 
-  /** Where the node is registered now, and how its drain stands. */
+  /**
+   * Where the node is registered now, and how its drain stands. Where the cloud does not say so soon, or can't be asked,
+   * the answer is what was last known, with a warning that says how old it is.
+   */
   async status(
     reference: NodeReference,
     drainOf: (node: Node) => RunningDrain | undefined,
     signal: AbortSignal,
   ): Promise<NodeStatus> {
+    const { clock } = this.#options;
+    const enough = newAbort();
+    let trouble: DrainError | undefined;
+    const repeats = (error: DrainError) => {
+      trouble = error;
+    };
+    const reading = withAnyOf([signal, enough.signal], (either) => this.#read(reference, either, repeats));
+    const slow = clock.sleep(STATUS_PATIENCE_MS, enough.signal).then(() => undefined);
+    try {
+      const read = await Promise.race([reading, slow]).catch((error: unknown) => this.#insteadOf(error, reference));
+      const found = read ?? this.#lastKnown(reference, trouble) ?? (await reading);
+      const drain = drainOf(found.node);
+      return { ...found, ...(drain && { drain }) };
+    } finally {
+      // No caller waits for them any more.
+      reading.catch(() => {});
+      slow.catch(() => {});
+      enough.abort(WOKEN);
+    }
+  }
+
+  async #read(reference: NodeReference, signal: AbortSignal, repeats: CallFor["repeats"]): Promise<LastKnown> {
     const { cloud, clock } = this.#options;
     const limit = { reason: "timeout", at: clock.now() + STATUS_TIMEOUT_MS } as const;
     try {
       return await withLimit({ clock, limit, signal }, async (within) => {
-        const by = toFind({ deadline: limit.at }, within);
+        const by = { ...toFind({ deadline: limit.at }, within), ...(repeats && { repeats }) };
         const node = await cloud.resolve(reference, by);
-        const found = await this.known(node, by);
-        const drain = drainOf(node);
-        return { node, ...found, ...(drain && { drain }) };
+        return { node, ...(await this.known(node, by)) };
       });
     } catch (error) {
       if (!(error instanceof LimitPassed)) throw error;
@@ -148,6 +184,24 @@ export class Planner {
         `AWS did not return the registrations of the node within ${waited}: request the drain again`,
       );
     }
+  }
+
+  /** What is known where the cloud can't be asked. Throws the failure where it says something of the node, or nothing is known. */
+  #insteadOf(failure: unknown, reference: NodeReference): LastKnown {
+    const isAnswer = !(failure instanceof DrainError && CANT_BE_ASKED.has(failure.code));
+    const known = isAnswer ? undefined : this.#lastKnown(reference, failure);
+    if (known === undefined) throw failure;
+    return known;
+  }
+
+  #lastKnown(reference: NodeReference, trouble: DrainError | undefined): LastKnown | undefined {
+    const { cloud, clock } = this.#options;
+    const known = cloud.lastKnown(reference);
+    if (known === undefined) return undefined;
+    const age = Math.round((clock.now() - known.asOf) / 1_000);
+    const why = trouble?.message ?? "AWS did not answer at once";
+    const told = `this was read ${age} s ago, and may have changed since (${why})`;
+    return { ...known, warning: known.warning === undefined ? told : `${told}; ${known.warning}` };
   }
 
   async #termsOf(registrations: readonly Registration[], { urgency, signal }: CallFor): Promise<TermsById> {

@@ -116,6 +116,7 @@ export function nodeStatusReport(status: NodeStatus) {
     asOf: new Date(status.asOf).toISOString(),
     registrations: status.registrations.map(foundReport),
     ...elsewhereReport(status),
+    ...(status.warning === undefined ? {} : { warnings: [status.warning] }),
     ...(status.drain && { drain: runningReport(status.drain) }),
     ...(status.lastDrain && { lastDrain: endedDrainReport(status.lastDrain) }),
   };

@@ -114,8 +114,10 @@ export class PoolTally {
   readonly #going = new Map<string, Going>();
   /** The data that is counted below. */
   #counted: PoolHealth | undefined;
-  /** The part of each healthy target. */
+  /** The part of each target that is healthy, or may be. */
   #partOf = new Map<string, Part>();
+  /** Those that may be healthy: they are no part's healthy ones. */
+  #uncertain = new Set<string>();
   #whole: Part = emptyPart();
 
   get isEmpty(): boolean {
@@ -139,18 +141,25 @@ export class PoolTally {
    */
   countsOf(own: readonly string[], health: PoolHealth, forWhom: "voluntary" | "involuntary"): readonly Count[] {
     this.#read(health);
-    const counts = new Map<Part, { own: number; leaving: number }>();
+    const counts = new Map<Part, { own: number; leaving: number; uncertain: number }>();
     for (const target of new Set(own)) {
       const part = this.#partOf.get(target);
       if (part === undefined) continue;
       const others = part.leaving + (forWhom === "voluntary" ? part.doomed : 0);
-      const count = counts.get(part) ?? { own: 0, leaving: others };
+      const count = counts.get(part) ?? { own: 0, leaving: others, uncertain: 0 };
       const going = this.#going.get(target);
-      const isCounted = going === "leaving" || (going === "doomed" && forWhom === "voluntary");
-      counts.set(part, { own: count.own + 1, leaving: count.leaving - (isCounted ? 1 : 0) });
+      const isUncertain = this.#uncertain.has(target);
+      const isCounted = !isUncertain && (going === "leaving" || (going === "doomed" && forWhom === "voluntary"));
+      counts.set(part, {
+        own: count.own + 1,
+        leaving: count.leaving - (isCounted ? 1 : 0),
+        uncertain: count.uncertain + (isUncertain ? 1 : 0),
+      });
     }
-    return [...counts].map(([{ zone, registered, serving, healthy }, count]) => {
-      return { ...(zone === undefined ? {} : { zone }), registered, serving, healthy, ...count };
+    return [...counts].map(([{ zone, registered, serving, healthy }, { uncertain, ...count }]) => {
+      // As if it were healthy, because it leaves: those that stay are the same.
+      const now = { registered, serving, healthy: healthy + uncertain };
+      return { ...(zone === undefined ? {} : { zone }), ...now, ...count };
     });
   }
 
@@ -159,9 +168,10 @@ export class PoolTally {
     if (this.#counted?.targets === targets && this.#counted.zoneOf === zoneOf) return;
     this.#counted = health;
     this.#partOf = new Map();
+    this.#uncertain = new Set();
     this.#whole = emptyPart();
     const parts = new Map<string, Part>();
-    for (const { target, state, isHealthy } of targets) {
+    for (const { target, state, isHealthy, mayBeHealthy = false } of targets) {
       const zone = zoneOf?.(target);
       // A target of unknown zone counts in no zone.
       const part = zone === undefined ? this.#whole : (parts.get(zone) ?? { ...emptyPart(), zone });
@@ -171,7 +181,8 @@ export class PoolTally {
         if (state !== "draining") one.serving += 1;
         if (isHealthy) one.healthy += 1;
       }
-      if (isHealthy) this.#partOf.set(target, part);
+      if (isHealthy || mayBeHealthy) this.#partOf.set(target, part);
+      if (!isHealthy && mayBeHealthy) this.#uncertain.add(target);
     }
     for (const target of this.#going.keys()) this.#count(target, 1);
   }
@@ -179,7 +190,7 @@ export class PoolTally {
   #count(target: string, by: 1 | -1): void {
     const going = this.#going.get(target);
     const part = this.#partOf.get(target);
-    if (going === undefined || part === undefined) return;
+    if (going === undefined || part === undefined || this.#uncertain.has(target)) return;
     for (const one of new Set([part, this.#whole])) one[going] += by;
   }
 }

@@ -86,6 +86,7 @@ export class NodeStory {
       }
       case "joined":
       case "awaiting-earlier-try":
+      case "read-failed":
       case "included":
       case "registered":
         return [];

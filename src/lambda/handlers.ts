@@ -8,7 +8,7 @@ import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, readConfig } from "../config/config.ts";
 import type { Clock } from "../drain/clock.ts";
 import { jsonLog, writeLine } from "../observe/log.ts";
-import { drainLog, logWithoutDrain } from "../observe/logging.ts";
+import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { readEvent } from "../sources/events/read-event.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { withHooksNamed } from "../sources/message-reader.ts";
@@ -39,7 +39,13 @@ export function createHandlers({ environment, write, clock, aws = {} }: Handlers
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
   const time = new AwsTime(clock, skewLog(log));
-  const { drainer, isRunning } = createEngine(config, { clock, time, observers: [drainLog(log)], aws });
+  const { drainer, isRunning } = createEngine(config, {
+    clock,
+    time,
+    observers: [drainLog(log)],
+    onLookupFailed: lookupLog(log),
+    aws,
+  });
   const where = { ...awsClientOptions(config), ...aws, time };
   const onEvent = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
   const calls = { caller: new UnmeteredCaller({ clock }), clock };

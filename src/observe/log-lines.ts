@@ -1,13 +1,27 @@
 type Level = "debug" | "info" | "warn" | "error";
 
 /** `?` ends the name of a field that a line may lack. */
-interface Listed<F extends string = string> {
+export interface Listed<F extends string = string> {
   readonly level: Level;
   readonly fields: readonly F[];
+  /** The line may come every few seconds. These fields say for whom: the first line for each of them is written. */
+  readonly subject?: readonly string[];
+  /** The message of the failures that are over. */
+  readonly ends?: string;
 }
 
 function line<F extends string = never>(level: Level, ...fields: readonly F[]): Listed<F> {
   return { level, fields };
+}
+
+/** A failure that is retried: see `withoutRepeats` in `log.ts`. */
+function repeating<F extends string>({ level, fields }: Listed<F>, ...subject: readonly F[]): Listed<F | "repeated?"> {
+  return { level, fields: [...fields, "repeated?"], subject };
+}
+
+/** The end of failures that were retried. */
+function recovery<F extends string>({ level, fields }: Listed<F>, ends: string): Listed<F | "repeated?"> {
+  return { level, fields: [...fields, "repeated?"], ends };
 }
 
 const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
@@ -70,6 +84,9 @@ export const LOG_LINES = {
   /** An unexpected fault of this program. `at` is where it happened. */
   "internal error": line("error", "error", "at?"),
 
+  /** The index of registrations could not read AWS. It is retried; drains search themselves meanwhile. */
+  "index refresh failed": repeating(line("warn", "code", "error")),
+
   // Requests
   /** An HTTP request was answered. */
   "request answered": line("info", "method", "path", "status", "problem?", "client?"),
@@ -81,31 +98,30 @@ export const LOG_LINES = {
   "secret received in query": line("warn", "client"),
   /** A client sent too many wrong secrets and gets 429 until it sends the right one. */
   "client rate limited": line("warn", "client"),
-  /** Too many connections are open, and all of them have requests. Logged at most once per minute, with one client. */
-  "connections rejected": line("warn", "client"),
-  /**
-   * Connections without a request, or with an unread answer, were closed to make room. Logged at most once per minute,
-   * with one client.
-   */
-  "connections closed": line("warn", "client"),
+  /** Too many connections are open, and all of them have requests. `client` is one of those that were rejected. */
+  "connections rejected": repeating(line("warn", "client")),
+  /** Connections without a request, or with an unread answer, were closed to make room. `client` is one of theirs. */
+  "connections closed": repeating(line("warn", "client")),
   /** A secret has too few characters and can be guessed. Generate one with `openssl rand -hex 16`. */
   "short secret configured": line("warn", "short", "secrets", "charactersMin"),
   /** SECRET_FILE has changed: the service now accepts only the secrets in it. */
-  "secrets reloaded": line("info", "secrets"),
+  "secrets reloaded": recovery(line("info", "secrets"), "file reload failed"),
   /** The TLS files have changed: new connections use them. */
-  "certificates reloaded": line("info"),
+  "certificates reloaded": recovery(line("info"), "file reload failed"),
   /** A file could not be reread. The previous content stays in use. */
-  "file reload failed": line("warn", "error"),
+  "file reload failed": repeating(line("warn", "error")),
   /** The result of a drain could not be returned to its requester. */
   "answer failed": line("error", "asked?", "error"),
+  /** The node of a request could not be read from EC2. The read is repeated until the limit of the request. */
+  "node lookup failed": repeating(line("warn", "asked", "code", "error", "at?"), "asked"),
   /** A request ended before its node was found. */
   "request failed": line("warn", "asked", "outcome", "code", "error", "at?"),
 
   // The ledger
   /** Drains continue. Requests with wait=false are answered 503 until the ledger can be written. */
-  "ledger write failed": line("error", "code", "error"),
+  "ledger write failed": repeating(line("error", "code", "error")),
   /** The ledger is written again. `lost` is the number of entries that were dropped meanwhile. */
-  "ledger write recovered": line("warn", "lost"),
+  "ledger write recovered": recovery(line("warn", "lost"), "ledger write failed"),
   /** The file of the ledger had lines that could not be read, or entries of a drain are missing. */
   "ledger damaged": line("warn", "error", "drain?", "node?"),
   /** The clock of an earlier process differed from the clock of this one by `seconds`: the times of its entries are corrected by that. `basis` is what shows the difference: `boot` (the uptime of the machine), `cloud` (the clock of AWS), `file` (when the ledger was written), `unknown` (nothing: no time is assumed to have passed). */
@@ -122,6 +138,10 @@ export const LOG_LINES = {
   "drain resumed": drain("info", "name?"),
   /** All registrations of the node are known. */
   "drain planned": drain("info", "name?", "registrations", "longestHoldSeconds", "limit", "limitAt"),
+  /** The registrations of the node could not be read. The read is repeated until the limit of the drain. */
+  "registrations read failed": repeating(drain("warn", "code", "error", "at?"), "drain"),
+  /** Target health, which the guard needs, could not be read. The read is repeated until the limit of the drain. */
+  "pool health read failed": repeating(drain("warn", "code", "error", "at?"), "drain"),
   /** A part of the plan needs attention: for example a limit that is shorter than a hold. */
   "plan warning": drain("warn", "warning"),
   /** Another request for the same node joined this drain. */
@@ -131,11 +151,11 @@ export const LOG_LINES = {
   /** The Node object has the label that keeps controllers from registering it. */
   "node excluded": drain("info", "name"),
   /** The label could not be set. The drain continues after 3 s, and the label is retried beside it. Until then a controller may register the node again. */
-  "node exclusion failed": drain("warn", "code", "error"),
+  "node exclusion failed": repeating(drain("warn", "code", "error"), "drain"),
   /** The label was removed: the controllers of the cluster may register the node again. */
   "node exclusion removed": drain("info", "name"),
   /** The label could not be removed. It is retried; afterwards remove it with kubectl. */
-  "node exclusion not removed": drain("warn", "code", "error"),
+  "node exclusion not removed": repeating(drain("warn", "code", "error"), "drain"),
   /** The cluster that KUBERNETES names has no Node object with this instance id. The drain continues without it. */
   "node not in cluster": drain("info"),
   /** AWS accepted the deregistration. The hold begins. */
@@ -155,13 +175,13 @@ export const LOG_LINES = {
   /** The last healthy target stays registered until its machine terminates. */
   "target kept": guarded("warn"),
   /** The call failed. It is retried. */
-  "deregistration failed": target("warn", "code", "error"),
+  "deregistration failed": repeating(target("warn", "code", "error"), "drain"),
   /** Another program registered the target again. It is deregistered again. */
   "target came back": target("warn"),
   /** AWS accepted the deregistration and the target is still registered. It is deregistered again. */
   "deregistration had no effect": target("warn"),
   /** The state of the target could not be read. It is retried. */
-  "target health read failed": target("warn", "code", "error"),
+  "target health read failed": repeating(target("warn", "code", "error"), "drain"),
   /** The hold ended: the load balancer sends no more traffic to the target. */
   "target released": target("info", "heldSeconds"),
   /** The target could not be taken out. */
@@ -213,7 +233,7 @@ export const LOG_LINES = {
   /** Scheduled maintenance begins later than MAINTENANCE_LEAD from now. The message waits in the queue until `until`. */
   "maintenance postponed": message("info", "nodes", "reason", "until"),
   /** AWS did not accept a copy of the message, so that the nodes are drained now. Allow `sqs:SendMessage`. */
-  "maintenance postponement failed": message("warn", "code", "error"),
+  "maintenance postponement failed": repeating(message("warn", "code", "error"), "messageId"),
   /** Some items of the message could not be read. The others are acted on. */
   "message partly malformed": message("warn", "errors"),
   /** The event asks for no drain. */
@@ -227,15 +247,15 @@ export const LOG_LINES = {
   /** The message was returned to the queue for another reader. */
   "message returned": message("info", "nodes"),
   /** The message could not be deleted or returned. The queue redelivers it. */
-  "message update failed": message("error", "code", "error"),
+  "message update failed": repeating(message("error", "code", "error"), "messageId"),
   /** The message was invisible for 12 hours, the limit of SQS. Its drains continue, and its next delivery joins them. */
   "message visibility expired": message("warn"),
   /** The message could not be kept invisible. It is retried. */
-  "message visibility update failed": message("warn", "code", "error"),
-  /** The queue can't be read. It is retried. Logged when the error changes. */
-  "queue read failed": line("error", "code", "error"),
+  "message visibility update failed": repeating(message("warn", "code", "error"), "messageId"),
+  /** The queue can't be read. It is retried. */
+  "queue read failed": repeating(line("error", "code", "error")),
   /** The queue can be read again. */
-  "queue read recovered": line("info"),
+  "queue read recovered": recovery(line("info"), "queue read failed"),
 
   // The cluster
   /** A Node object announces that its machine will be terminated. */
@@ -255,7 +275,7 @@ export const LOG_LINES = {
   /** An Event or annotation of a Node object could not be written, and is left out. Logged once until one succeeds. */
   "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
-  "deletion delay failed": line("warn", "name", "error"),
+  "deletion delay failed": repeating(line("warn", "name", "error"), "name"),
 
   /** `hold` waits for SIGTERM. */
   "hold ready": line("info", "asked"),
@@ -274,11 +294,11 @@ export const LOG_LINES = {
   /** The hook was completed by another program, or has timed out. */
   "hook already ended": hook("info"),
   /** The heartbeat is retried. Without one, the instance is terminated at the timeout of the hook. */
-  "hook heartbeat failed": hook("warn", "code", "error"),
+  "hook heartbeat failed": repeating(hook("warn", "code", "error"), "node", "hook"),
   /** The hook could not be completed. The instance waits for its timeout, or for the next delivery of the message. */
-  "hook completion failed": hook("error", "code", "error"),
+  "hook completion failed": repeating(hook("error", "code", "error"), "node", "hook"),
   /** `watch` could not read whether the hook waits. It is retried. */
-  "hook read failed": line("warn", "hook", "code", "error"),
+  "hook read failed": repeating(line("warn", "hook", "code", "error"), "hook"),
   /** `watch` can't manage the hook. It ends by its own timeout. */
   "hook left to time out": line("warn", "hook", "code", "error"),
 
@@ -320,19 +340,22 @@ export const LOG_LINES = {
   /** Instance metadata had unexpected content at `path`. */
   "metadata malformed": line("warn", "path", "error"),
   /** Instance metadata could not be read. It is retried. */
-  "metadata read failed": line("warn", "code", "error"),
+  "metadata read failed": repeating(line("warn", "code", "error")),
   /** Instance metadata can be read again. */
-  "metadata read recovered": line("info"),
+  "metadata read recovered": recovery(line("info"), "metadata read failed"),
   /** The service accepts the secret of `watch`. */
-  "service check passed": line("info"),
+  "service check passed": recovery(line("info"), "service check failed"),
   /** The service can't be reached, or rejected the secret. A drain would fail now. */
-  "service check failed": line("warn", "status?", "error"),
+  "service check failed": repeating(line("warn", "status?", "error")),
   /** The service drained this instance. It can be terminated. */
   "remote drain completed": line("info", "node", "reason", "drain?", "outcome", "tookSeconds"),
   /** The service answered with a result that needs no retry. */
   "remote drain ended": line("info", "node", "reason", "drain?", "outcome", "tookSeconds"),
   /** The service did not drain this instance. The request is repeated while the notice stands. */
-  "remote drain failed": line("error", "node", "reason", "drain?", "outcome?", "tookSeconds?", "error?"),
+  "remote drain failed": repeating(
+    line("error", "node", "reason", "drain?", "outcome?", "tookSeconds?", "error?"),
+    "node",
+  ),
   /** `watch` stopped. The drain continues in the service. */
   "remote drain left running": line("warn", "node", "reason"),
 } as const;

@@ -1,4 +1,5 @@
-import { LOG_LINES, type LogFields, type LogMessage } from "./log-lines.ts";
+import { type Listed, LOG_LINES, type LogFields, type LogMessage } from "./log-lines.ts";
+import { Repeats } from "./repeats.ts";
 
 /** Writes a line that `LOG_LINES` has, and no other. */
 export type Log = <M extends LogMessage>(message: M, fields: LogFields<M>) => void;
@@ -13,6 +14,25 @@ export function writeLine(log: Log, { message, fields }: LogLine): void {
   (log as (message: LogMessage, fields: object) => void)(message, fields);
 }
 
+/**
+ * Leaves out failures that repeat themselves: see `Repeats`. What `LOG_LINES` says of a line decides. `now`: in milliseconds
+ * since the epoch.
+ */
+export function withoutRepeats(log: Log, now: () => number): Log {
+  const repeats = new Repeats(now);
+  return (message, fields) => {
+    const { subject, ends }: Listed = LOG_LINES[message];
+    const given = fields as Readonly<Record<string, unknown>>;
+    const write = (repeated: number) => log(message, repeated === 0 ? fields : { ...fields, repeated });
+    if (ends !== undefined) return write(repeats.ended(`${ends}:`));
+    if (subject === undefined) return log(message, fields);
+    // Texts may name another address each time; what has no code is told by its text.
+    const kind = `${message}: ${given["code"] ?? given["error"] ?? ""}`;
+    const leftOut = repeats.leftOutBefore(kind, JSON.stringify(subject.map((name) => given[name])));
+    if (leftOut !== undefined) write(leftOut);
+  };
+}
+
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export interface JsonLogOptions {
@@ -24,9 +44,9 @@ export interface JsonLogOptions {
 
 /** The same lines as the service's, without a library: every kilobyte counts while a node waits for a Lambda function. */
 export function jsonLog({ level: lowest, now, write }: JsonLogOptions): Log {
-  return (message, fields) => {
+  return withoutRepeats((message, fields) => {
     const { level } = LOG_LINES[message];
     if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return;
     write(`${JSON.stringify({ level, time: new Date(now()).toISOString(), ...fields, msg: message })}\n`);
-  };
+  }, now);
 }

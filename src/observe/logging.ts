@@ -3,7 +3,7 @@ import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { possiblyRegisteredText } from "../drain/plan.ts";
-import { type DrainRequest, REASON_CHARACTERS_MAX } from "../drain/request.ts";
+import { type DrainRequest, type NodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import type { Log } from "./log.ts";
 
@@ -43,6 +43,10 @@ export function drainLog(log: Log): DrainObserver {
       }
       case "look-failed":
         return log("target health read failed", { ...about, ...where(event.registration), ...failure(event.error) });
+      case "read-failed": {
+        const message = event.what === "health" ? "pool health read failed" : "registrations read failed";
+        return log(message, { ...about, ...failure(event.error) });
+      }
       case "released": {
         const heldSeconds = seconds(event.heldMs);
         return log("target released", { ...about, ...where(event.registration), heldSeconds });
@@ -75,6 +79,11 @@ export function drainLog(log: Log): DrainObserver {
         return event satisfies never;
     }
   };
+}
+
+/** One line for each failure to find the node of a request. */
+export function lookupLog(log: Log): (asked: NodeReference, error: DrainError) => void {
+  return ({ by, value }, error) => log("node lookup failed", { asked: { [by]: value }, ...failure(error) });
 }
 
 function guardMessage({ verdict, standing }: Extract<DrainEvent, { type: "guarded" }>) {

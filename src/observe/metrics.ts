@@ -190,6 +190,7 @@ export class Metrics {
       case "register-failed":
       case "undone":
       case "awaiting-earlier-try":
+      case "read-failed":
         return;
       default:
         event satisfies never;

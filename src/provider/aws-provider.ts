@@ -5,6 +5,7 @@ import type {
   CallFor,
   CloudProvider,
   FoundRegistrations,
+  LastKnown,
   Node,
   Observed,
   Pool,
@@ -21,7 +22,7 @@ import { ClassicHealth } from "./classic-health.ts";
 import { ClassicReads, DEREGISTER_INSTANCES, deregisterInstances } from "./classic-load-balancers.ts";
 import { CrossZoneSettings } from "./cross-zone.ts";
 import { IndexRefresh } from "./index-refresh.ts";
-import { InstanceLookup } from "./instance-lookup.ts";
+import { asEc2Writes, InstanceLookup } from "./instance-lookup.ts";
 import { InstanceZones } from "./instance-zones.ts";
 import {
   asLiveNode,
@@ -54,6 +55,8 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly writableCluster?: string;
   /** The guard will ask for the health of pools with nodes that are drained. Absent: it will not. */
   readonly isGuarded?: boolean;
+  /** Hears of each read of the index that failed. */
+  readonly onIndexFailed?: (error: DrainError) => void;
   /** Groups of addresses in other VPCs are not searched. Absent: they are. */
   readonly ignoresOtherNetworks?: boolean;
 }
@@ -105,7 +108,7 @@ export class AwsProvider implements CloudProvider {
       asItIsNow: (node, by) => this.#asItIsNow(node, by),
       searchesOthers: options.ignoresOtherNetworks !== true,
       othersWith: async (address, node, by) =>
-        othersAmong(await this.#instances.find({ by: "ip", value: address }, by), address, node),
+        othersAmong(await this.#instances.find(asEc2Writes({ by: "ip", value: address }), by), address, node),
     });
     this.#healths = new PoolHealths({
       clock,
@@ -126,6 +129,8 @@ export class AwsProvider implements CloudProvider {
       prepareGuard: async (pool, by) => {
         if (options.isGuarded === true) await this.#healths.prepare(pool, by);
       },
+      onFailure: (error) => options.onIndexFailed?.(error),
+      refreshTags: async (by) => options.discovery === "tag" && this.#refreshTags(by),
       indexPerSecond,
     });
   }
@@ -135,12 +140,27 @@ export class AwsProvider implements CloudProvider {
     return this.#refresh.run(signal);
   }
 
-  async resolve(reference: NodeReference, by: CallFor): Promise<Node> {
+  async resolve(named: NodeReference, by: CallFor): Promise<Node> {
+    const reference = asEc2Writes(named);
     const found = await this.#instances.find(reference, by);
     const node = theLiveOne(found, reference, this.#options);
     const instance = found.find(({ InstanceId }) => InstanceId === node.id);
     if (instance === undefined) return node;
-    return { ...node, ...withAddressesOf(instance, await this.#branches.of(instance, by)) };
+    const whole = { ...node, ...withAddressesOf(instance, await this.#branches.soonOf(instance, by)) };
+    if (whole.isPartial !== true) this.#known.met(whole);
+    return whole;
+  }
+
+  lastKnown(reference: NodeReference): LastKnown | undefined {
+    const node = this.#known.lastKnown(asEc2Writes(reference));
+    if (node === undefined) return undefined;
+    const cluster = this.#clusterMeant(node);
+    const { pools } = this.#index;
+    const isMeant = cluster === undefined ? () => true : pools.lastTaggedWith(cluster, node, this.#tags);
+    const found = isMeant && this.#index.lastKnown(node, isMeant);
+    if (found === undefined) return undefined;
+    const asOf = Math.min(found.asOf, node.asOf ?? Number.POSITIVE_INFINITY);
+    return { node, ...found, asOf };
   }
 
   recall(id: string): Node | undefined {
@@ -268,6 +288,11 @@ export class AwsProvider implements CloudProvider {
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
     return checkAccess(this.#aws, this.#options, signal);
+  }
+
+  async #refreshTags(by: CallFor): Promise<boolean> {
+    const { arns, names } = this.#index.pools.taggable;
+    return (await this.#tags.arns.refreshOldest(arns, by)) || (await this.#tags.names.refreshOldest(names, by));
   }
 
   /** With the addresses that it has now. */

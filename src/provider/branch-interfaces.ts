@@ -7,9 +7,10 @@ import {
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNeverAnswered } from "../aws/errors.ts";
 import { SharedCall } from "../aws/shared-call.ts";
+import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
-import { asDrainError } from "../drain/errors.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
 import { pagesOf } from "./filtered.ts";
 import { readTags } from "./tags.ts";
 
@@ -30,8 +31,13 @@ const NOTHING: Page = { NetworkInterfaces: [] };
  */
 const TRUNK_TAG = "vpcresources.k8s.aws/trunk-eni-id";
 
+/** No registration by an instance id waits longer for the addresses of branch interfaces, in milliseconds. */
+const PATIENCE_MS = 2_000;
+
 export interface Branches {
   readonly interfaces: readonly NetworkInterface[];
+  /** They could not be read yet. */
+  readonly arePartial?: true;
   /** Why they could not be read, in a sentence for people. */
   readonly warning?: string;
 }
@@ -40,10 +46,35 @@ export const NO_BRANCHES: Branches = { interfaces: [] };
 
 /** Finds the branch interfaces of instances: pods with security groups of their own have their addresses there. */
 export class BranchInterfaces {
+  readonly #clock: Clock;
   readonly #byTrunk: SharedCall<readonly string[], readonly NetworkInterface[]>;
 
   constructor(aws: AwsAccess, clock: Clock) {
+    this.#clock = clock;
     this.#byTrunk = new SharedCall((trunks, by) => describe(aws, () => trunks().flat(), by), clock);
+  }
+
+  /** As `of`, where that is soon known. What fails in passing, or takes long, is left to be asked for again (`arePartial`). */
+  async soonOf(instance: Instance, by: CallFor): Promise<Branches> {
+    const enough = newAbort();
+    const repeats = (error: DrainError) => {
+      by.repeats?.(error);
+      enough.abort(WOKEN);
+    };
+    const late = this.#clock.sleep(PATIENCE_MS, enough.signal).then(
+      () => enough.abort(WOKEN),
+      () => {}, // It was known in time.
+    );
+    try {
+      return await withAnyOf([by.signal, enough.signal], (signal) => this.of(instance, { ...by, signal, repeats }));
+    } catch (error) {
+      by.signal.throwIfAborted();
+      if (error === WOKEN || asDrainError(error).isPassing) return { interfaces: [], arePartial: true };
+      throw error;
+    } finally {
+      enough.abort(WOKEN);
+      await late;
+    }
   }
 
   /**

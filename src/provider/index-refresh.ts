@@ -1,5 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Pool } from "../drain/cloud-provider.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { KnownInstances } from "./known-instances.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import type { MembershipIndex } from "./membership-index.ts";
@@ -9,6 +10,8 @@ import type { TargetReads } from "./target-reads.ts";
 const LIST_INTERVAL_MS = 60_000;
 /** One call in so many asks for a pool's terms, which change less often than its members. */
 const TERMS_EVERY = 4;
+/** Where drains need tags, another one in so many asks for those. */
+const TAGS_TURN = 2;
 /** What fails is tried again no sooner than this. */
 const REST_MS = 5_000;
 
@@ -20,6 +23,10 @@ export interface IndexRefreshOptions {
   readonly instances: KnownInstances;
   /** Asks for what a guard needs to know of a pool besides its terms and members. */
   readonly prepareGuard: (pool: Pool, by: CallFor) => Promise<void>;
+  /** Asks for the tags that were read longest ago. False: all are recent, or none are needed. */
+  readonly refreshTags: (by: CallFor) => Promise<boolean>;
+  /** Hears of each failure. */
+  readonly onFailure: (error: DrainError) => void;
   /** Calls to AWS. 0: none. */
   readonly indexPerSecond: number;
 }
@@ -36,7 +43,7 @@ export class IndexRefresh {
 
   /** Until `signal` aborts; then it resolves. A failure is retried later: no caller waits for it. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, indexPerSecond } = this.#options;
+    const { clock, indexPerSecond, onFailure } = this.#options;
     if (indexPerSecond <= 0) return;
     const by: CallFor = { urgency: () => ({ purpose: "refresh", deadline: Number.POSITIVE_INFINITY }), signal };
     for (let turn = 1; !signal.aborted; turn++) {
@@ -44,7 +51,8 @@ export class IndexRefresh {
       try {
         await this.#readOne(turn, by);
         await clock.sleep(before + 1_000 / indexPerSecond - clock.now(), signal);
-      } catch {
+      } catch (error) {
+        if (!signal.aborted) onFailure(asDrainError(error));
         await clock.sleep(REST_MS, signal).catch(() => {}); // Stopped: the loop ends.
       }
     }
@@ -58,6 +66,7 @@ export class IndexRefresh {
       await pools.refresh(by);
       return instances.refresh(index.instances(), by);
     }
+    if (turn % TERMS_EVERY === TAGS_TURN && (await this.#options.refreshTags(by))) return;
     const group = oldest([...pools.groups.values()], ({ pool, readAt }) => this.#triedAt(pool, readAt));
     const undescribed = oldest(describable(index), (pool) => this.#triedAt(pool, terms.knownAt(pool)));
     // Members first: a node can be taken out without the terms, but not without knowing where it is.

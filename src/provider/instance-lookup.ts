@@ -7,6 +7,17 @@ import type { CallFor } from "../drain/cloud-provider.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { describeInstances } from "./instances.ts";
 
+/** ::ffff:10.0.0.1, as programs write an IPv4 address that listen on IPv6 too. https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/;
+
+/** EC2 compares texts. It has IPv6 addresses in their shortest form, and IPv4 addresses as such. */
+export function asEc2Writes(reference: NodeReference): NodeReference {
+  const { by, value } = reference;
+  if (by !== "ip" || !isIPv6(value)) return reference;
+  const { address } = new SocketAddress({ address: value, family: "ipv6" });
+  return { by, value: MAPPED.exec(address)?.[1] ?? address };
+}
+
 /** Finds instances by what people call them: one call for as many as ask before it is sent. */
 export class InstanceLookup {
   readonly #lookups: Readonly<Record<NodeReference["by"] | "ipv6", SharedCall<string, readonly Instance[]>>>;
@@ -25,12 +36,10 @@ export class InstanceLookup {
     };
   }
 
-  /** Every instance that the reference fits, dead ones too. */
+  /** Every instance that the reference fits, dead ones too. An address is to be written as EC2 writes it. */
   async find(reference: NodeReference, by: CallFor): Promise<readonly Instance[]> {
     const kind = reference.by === "ip" && isIPv6(reference.value) ? "ipv6" : reference.by;
-    // EC2 compares texts, and has IPv6 addresses in their shortest form.
-    const value =
-      kind === "ipv6" ? new SocketAddress({ address: reference.value, family: "ipv6" }).address : reference.value;
+    const { value } = reference;
     const found = await this.#lookups[kind].ask(value, by);
     return found.filter((instance) => namesOf(kind, instance).includes(value));
   }

@@ -86,7 +86,7 @@ export function othersAmong(found: readonly Instance[], address: string, { id }:
 
 /** The node when EC2 doesn't describe its instance any more: it has no addresses. */
 export function withoutAddresses({ otherNetworks: _, ...node }: Node): Node {
-  return { ...node, addresses: [], addressPrefixes: [] };
+  return { ...node, addresses: [], addressPrefixes: [], interfaces: [] };
 }
 
 /**
@@ -202,8 +202,9 @@ function networksFor(instance: Instance, { by, value }: NodeReference): readonly
 
 function nodeOf(instance: Instance, branches: Branches = NO_BRANCHES): Node {
   const { InstanceId: id = "", PrivateDnsName: name = "" } = instance;
-  const { interfaces, warning } = branches;
-  return { id, name, ...networksOf(instance, interfaces), ...(warning === undefined ? {} : { warning }) };
+  const { interfaces, warning, arePartial } = branches;
+  const more = { ...(arePartial && { isPartial: true as const }), ...(warning === undefined ? {} : { warning }) };
+  return { id, name, ...networksOf(instance, interfaces), ...more };
 }
 
 function printable({ by, value }: NodeReference): string {

@@ -2,10 +2,14 @@ import type { Instance } from "@aws-sdk/client-ec2";
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor, Node } from "../drain/cloud-provider.ts";
+import type { NodeReference } from "../drain/request.ts";
 import { describeInstances } from "./instances.ts";
+import { addressesOf } from "./node-addresses.ts";
 
 /** An instance's cluster and network do not change; what does is asked for again before it matters. */
 const KEPT_MS = 150_000;
+/** Of so many instances that were asked about by callers the last answer is kept. */
+const MET_MAX = 1_000;
 
 /** The live instances that are registered somewhere, so that a drain of one of them can begin without a call. */
 export class KnownInstances {
@@ -14,6 +18,8 @@ export class KnownInstances {
   readonly #asNode: (instance: Instance) => Node | undefined;
   #known: ReadonlyMap<string, Node> = new Map();
   #at = Number.NEGATIVE_INFINITY;
+  /** Those that callers have asked about, also where no pool lists them by their ids. The newest are last. */
+  readonly #met = new Map<string, Node>();
 
   /** `asNode`: undefined of an instance that must not be drained, or that is gone. */
   constructor(aws: AwsAccess, clock: Clock, asNode: (instance: Instance) => Node | undefined) {
@@ -25,6 +31,27 @@ export class KnownInstances {
   /** The node, where it was seen a short while ago. */
   recall(id: string): Node | undefined {
     return this.#clock.now() - this.#at <= KEPT_MS ? this.#known.get(id) : undefined;
+  }
+
+  /** A caller was just told of it. */
+  met(node: Node): void {
+    this.#met.delete(node.id);
+    this.#met.set(node.id, { ...node, asOf: this.#clock.now() });
+    const [oldest] = this.#met.keys();
+    if (this.#met.size > MET_MAX && oldest !== undefined) this.#met.delete(oldest);
+  }
+
+  /** The node that the reference names, as it was last seen, however long ago. Undefined where several fit. */
+  lastKnown({ by, value }: NodeReference): Node | undefined {
+    if (by === "id") return this.#newest(value);
+    const all = [...new Set([...this.#known.keys(), ...this.#met.keys()])].map((id) => this.#newest(id));
+    const fitting = all.filter((node) => (by === "name" ? node?.name === value : node && has(node, value)));
+    return fitting.length === 1 ? fitting[0] : undefined;
+  }
+
+  #newest(id: string): Node | undefined {
+    const [known, met] = [this.#known.get(id), this.#met.get(id)];
+    return (known?.asOf ?? 0) >= (met?.asOf ?? 0) ? known : met;
   }
 
   /** Asks EC2 about all of them, and forgets the others. */
@@ -39,4 +66,8 @@ export class KnownInstances {
     this.#known = known;
     this.#at = at;
   }
+}
+
+function has(node: Node, address: string): boolean {
+  return addressesOf(node).includes(address);
 }

@@ -3,10 +3,12 @@ import { SharedCall } from "../aws/shared-call.ts";
 import { whenAborted } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
-import { type Tags, type TagsById, tagsByArn, tagsByName } from "./tags.ts";
+import { RESOURCES_PER_CALL_MAX, type Tags, type TagsById, tagsByArn, tagsByName } from "./tags.ts";
 
 /** Controllers tag what they make when they make it. A tag that is added later counts after this time. */
 const KEPT_MS = 120_000;
+/** The index asks again so soon: before they are too old for a drain. */
+const REFRESHED_MS = 60_000;
 const NONE: Tags = new Map();
 
 type Describe = (aws: AwsAccess, ids: readonly string[], by: CallFor) => Promise<TagsById>;
@@ -51,6 +53,33 @@ class TagsOfKind {
     return new Map(ids.map((id) => [id, this.#known.get(id)?.tags ?? NONE]));
   }
 
+  /** As they were last seen, by id. Undefined where they were never seen of one of them. */
+  lastKnown(ids: readonly string[]): TagsById | undefined {
+    const known = new Map<string, Tags>();
+    for (const id of ids) {
+      const tags = this.#known.get(id)?.tags;
+      if (tags === undefined) return undefined;
+      known.set(id, tags);
+    }
+    return known;
+  }
+
+  /** Asks for those of `ids` that were asked for longest ago, in one call, so that drains find them. False: all are recent. */
+  async refreshOldest(ids: readonly string[], by: CallFor): Promise<boolean> {
+    const now = this.#clock.now();
+    const at = (id: string) => this.#known.get(id)?.at ?? Number.NEGATIVE_INFINITY;
+    const due = ids.filter((id) => now - at(id) >= REFRESHED_MS && !this.#underWay.has(id));
+    const batch = due.sort((a, b) => at(a) - at(b)).slice(0, RESOURCES_PER_CALL_MAX);
+    if (batch.length === 0) return false;
+    await this.#ask(batch, by);
+    return true;
+  }
+
+  /** Of what is not there any more nothing is cached. */
+  retainOnly(isThere: (id: string) => boolean): void {
+    for (const id of [...this.#known.keys()]) if (!isThere(id)) this.#known.delete(id);
+  }
+
   /** What has this id now is another one. */
   forget(id: string): void {
     this.#known.delete(id);
@@ -73,7 +102,6 @@ class TagsOfKind {
     const told = this.#describe(this.#aws, ids, by)
       .then((tags) => {
         const at = this.#clock.now();
-        for (const [id, { at: knownAt }] of this.#known) if (at - knownAt >= KEPT_MS) this.#known.delete(id);
         for (const id of ids)
           if (this.#underWay.get(id) === told) this.#known.set(id, { tags: tags.get(id) ?? NONE, at });
       })

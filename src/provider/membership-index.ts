@@ -9,6 +9,7 @@ import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
 import type { KnownTags } from "./known-tags.ts";
 import type { KnownTerms } from "./known-terms.ts";
+import { doubtfulZone, Memory } from "./memory.ts";
 import { type Claim, NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import {
@@ -73,6 +74,7 @@ export class MembershipIndex {
   readonly #options: MembershipIndexOptions;
   #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
+  readonly #memory = new Memory(() => this.pools, this.#members);
   readonly #searches = new Set<NodeSearch>();
   /** Groups whose read for searches is not sent yet. */
   readonly #asked = new Set<string>();
@@ -114,10 +116,10 @@ export class MembershipIndex {
 
   /** See `CloudProvider.remembered`. */
   async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
-    if (!this.isWarm(node)) return undefined;
+    if (!this.isWarm(node) || node.isPartial === true) return undefined;
     const search = new NodeSearch(node, by, { purpose: "verify", since: 0, pools: new PoolNumbers() });
     search.means(await this.#options.meant(node, this.pools, search.by));
-    for (const registration of this.#known(node)) search.saw(registration.pool, [registration]);
+    for (const registration of this.#memory.of(node)) search.saw(registration.pool, [registration]);
     const addresses = new NodeAddresses(node);
     const byAddress = this.#members.ofAddresses(node).map(async (registration) => {
       const group = this.pools.groups.get(registration.pool.id);
@@ -130,8 +132,14 @@ export class MembershipIndex {
       );
     });
     await Promise.all(byAddress);
-    const asOf = Math.min(this.pools.listedAt, ...this.pools.groupsOf(node).map(({ readAt }) => readAt));
-    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf };
+    // Whose an address is may not have been answered: then this is not all.
+    search.throwIfFailed();
+    return { ...(search.take() ?? { registrations: [], elsewhere: [] }), asOf: this.#memory.since(node) };
+  }
+
+  /** The same however old it is, and without a call. Undefined where the memory is not complete, or there is none. */
+  lastKnown(node: Node, isMeant: (pool: Pool) => boolean | undefined): ReturnType<Memory["lastKnown"]> {
+    return this.#options.remembers ? this.#memory.lastKnown(node, isMeant) : undefined;
   }
 
   /** Every instance that is registered by its id, as far as that is remembered. */
@@ -222,11 +230,14 @@ export class MembershipIndex {
     const { node, by } = search;
     if (this.#isListed) {
       search.means(await meant(node, this.pools, by));
-      search.remembers(this.#known(node));
-      if (node.asOf === undefined) search.remembers(this.#knownByAddress(node));
+      search.remembers(this.#memory.of(node));
+      if (node.asOf === undefined) search.remembers(this.#memory.byAddress(node));
     }
+    const learned = this.#learnAddresses(search);
+    // Where they count already as far as they are known, what is registered by them does not wait for the others.
+    const first = node.isPartial === true ? ignored(learned) : learned;
     // Listed again for every search: a pool that was made a moment ago counts.
-    await Promise.all([this.pools.refresh(by), this.#learnAddresses(search)]);
+    await Promise.all([this.pools.refresh(by), first]);
     // Also of those that it knew of: a name may belong to another load balancer by now. Tags are remembered.
     search.means(await meant(node, this.pools, by));
     // It may have ended meanwhile: another one's read has failed.
@@ -234,41 +245,29 @@ export class MembershipIndex {
     const classics = this.pools.classicsOf(node);
     for (const classic of classics) search.saw(classic.pool, listedIn(classic, node));
     search.scanning = true;
-    for (const group of this.pools.groupsOf(node)) this.#scan(group, search.since);
+    this.#scanAround(search);
     await Promise.all(classics.map((classic) => this.#askClassic(classic, search)));
+    if (node.isPartial === true) {
+      await learned;
+      // Once more, unless they were known before the first read was sent: now for all addresses.
+      this.#scanAround(search);
+    }
     search.classicsAsked = true;
     this.#endThoseThatAreDone();
+  }
+
+  #scanAround(search: NodeSearch): void {
+    for (const group of this.pools.groupsOf(search.node)) this.#scan(group, search.since);
   }
 
   /** An address that a remembered node had may be another one's by now: until that is known it counts for nothing. */
   async #learnAddresses(search: NodeSearch): Promise<void> {
     const { node } = search;
-    if (node.asOf === undefined) return;
+    if (node.asOf === undefined && node.isPartial !== true) return;
     const { asItIsNow, reads } = this.#options;
     const now = await asItIsNow(node, { ...search.by, urgency: search.asked });
     search.hasAddressesOf(now, reads.last);
-    if (this.#isListed) search.remembers(this.#knownByAddress(now));
-  }
-
-  /** The node's registrations by its id, as they were at the last read. */
-  #known(node: Node): readonly Registration[] {
-    const inClassics = this.pools.classicsOf(node).flatMap((classic) => listedIn(classic, node));
-    return [...this.#around(node, this.#members.ofInstance(node)), ...inClassics];
-  }
-
-  /** By the addresses that it has in the group's own network: whose the others are is to be asked first. */
-  #knownByAddress(node: Node): readonly Registration[] {
-    const addresses = new NodeAddresses(node);
-    return this.#around(node, this.#members.ofAddresses(node)).filter(({ pool, target }) =>
-      addresses.hasIn(this.pools.groups.get(pool.id)?.network ?? "", idOf(target)),
-    );
-  }
-
-  #around(node: Node, registrations: readonly Registration[]): readonly Registration[] {
-    return registrations.filter(({ pool }) => {
-      const group = this.pools.groups.get(pool.id);
-      return group !== undefined && this.pools.isAround(node, group);
-    });
+    if (this.#isListed) search.remembers(this.#memory.byAddress(now));
   }
 
   /**
@@ -327,6 +326,8 @@ export class MembershipIndex {
     for (const id of changed) tags.names.forget(id);
     const loadBalancers = new Set([...groups.values()].flatMap(({ loadBalancerArns }) => loadBalancerArns));
     crossZone.retainOnly((arn) => loadBalancers.has(arn));
+    tags.arns.retainOnly((arn) => groups.has(arn) || loadBalancers.has(arn));
+    tags.names.retainOnly((name) => classics.has(name));
     const searches = [...this.#searches].filter(({ scanning }) => scanning);
     for (const group of groups.values()) {
       if (group.readNumber > 0) continue;
@@ -385,8 +386,7 @@ export class MembershipIndex {
   }
 }
 
-function doubtfulZone(address: string, zone: string | undefined, network: string): string {
-  const where = zone === undefined ? "no zone" : `the zone ${zone}`;
-  const whose = network === "" ? "a VPC that AWS does not name" : network;
-  return `AWS lists ${address} with ${where}, not with the zone 'all', so that it may be the address of another machine in ${whose}`;
+/** Its failure is met by the one that waits for it later. */
+async function ignored(work: Promise<unknown>): Promise<void> {
+  work.catch(() => {});
 }

@@ -5,7 +5,7 @@ import type { Node, NodeNetwork } from "../drain/cloud-provider.ts";
 /** What an instance's own interfaces and branch interfaces have in common, as far as addresses go. */
 type Interface = Pick<
   NetworkInterface,
-  "VpcId" | "PrivateIpAddresses" | "Ipv6Addresses" | "Ipv4Prefixes" | "Ipv6Prefixes"
+  "NetworkInterfaceId" | "VpcId" | "PrivateIpAddresses" | "Ipv6Addresses" | "Ipv4Prefixes" | "Ipv6Prefixes"
 >;
 
 /**
@@ -16,10 +16,11 @@ type Interface = Pick<
 export function networksOf(
   instance: Instance,
   branches: readonly Interface[] = [],
-): Pick<Node, "network" | "addresses" | "addressPrefixes" | "otherNetworks"> {
+): Pick<Node, "network" | "addresses" | "addressPrefixes" | "interfaces" | "otherNetworks"> {
   const { VpcId: network = "", PrivateIpAddress = "" } = instance;
   const byNetwork = new Map<string, Interface[]>([[network, []]]);
-  for (const each of [...(instance.NetworkInterfaces ?? []), ...branches]) {
+  const interfaces = [...(instance.NetworkInterfaces ?? []), ...branches];
+  for (const each of interfaces) {
     const own = each.VpcId ?? network;
     byNetwork.set(own, [...(byNetwork.get(own) ?? []), each]);
   }
@@ -29,6 +30,7 @@ export function networksOf(
     network,
     addresses: [...new Set([PrivateIpAddress, ...first.addresses].filter(isPresent))],
     addressPrefixes: first.addressPrefixes,
+    interfaces: interfaces.map(({ NetworkInterfaceId }) => NetworkInterfaceId).filter(isPresent),
     ...(otherNetworks.length === 0 ? {} : { otherNetworks }),
   };
 }
@@ -78,20 +80,23 @@ export type Claim = "own" | "outside" | "doubtful";
 /** Whose targets are by what a node has for addresses. */
 export class NodeAddresses {
   readonly #byNetwork: ReadonlyMap<string, BlockList>;
+  readonly #interfaces: ReadonlySet<string>;
 
   constructor(node: Node) {
-    const { network, addresses, addressPrefixes, otherNetworks = [] } = node;
+    const { network, addresses, addressPrefixes, interfaces = [], otherNetworks = [] } = node;
+    this.#interfaces = new Set(interfaces);
     const networks = [{ network, addresses, addressPrefixes }, ...otherNetworks];
     this.#byNetwork = new Map(networks.map((each) => [each.network, blockListOf(each)]));
   }
 
-  /** Whether it is the node's address, in whichever of its networks. */
+  /** Whether it is the node's address, in whichever of its networks, or the id of an interface of it. */
   has(address: string): boolean {
-    return [...this.#byNetwork.values()].some((own) => contains(own, address));
+    return this.#interfaces.has(address) || [...this.#byNetwork.values()].some((own) => contains(own, address));
   }
 
   /** `has`, within one network. */
   hasIn(network: string, address: string): boolean {
+    if (this.#interfaces.has(address)) return true;
     const own = this.#byNetwork.get(network);
     return own !== undefined && contains(own, address);
   }

@@ -71,7 +71,8 @@ export class NodeSearch {
   /** Whose a target is that a group of `network` lists in `zone`. Undefined: another machine's. */
   claim(network: string, id: string, zone: string | undefined): Claim | undefined {
     if (id === this.node.id) return "own";
-    return id.includes(".") || id.includes(":") ? this.#addresses?.claim(network, id, zone) : undefined;
+    const isAddress = id.includes(".") || id.includes(":") || id.startsWith("eni-");
+    return isAddress ? this.#addresses?.claim(network, id, zone) : undefined;
   }
 
   /** Whether it waits to hear whose a target is. */
@@ -126,6 +127,11 @@ export class NodeSearch {
   fail(error: unknown): void {
     this.#error ??= error;
     this.end();
+  }
+
+  /** Throws what it failed with. */
+  throwIfFailed(): void {
+    if (this.#error !== undefined) throw this.#error;
   }
 
   /** The findings, until the search ends. Throws what it failed with, or the reason of its signal. */

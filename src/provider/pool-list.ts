@@ -9,6 +9,7 @@ import { classicRegistrationOf, listClassicLoadBalancers, poolOfClassic } from "
 import { carriesClusterTag } from "./cluster-tags.ts";
 import type { KnownTags } from "./known-tags.ts";
 import { addressesOf, NodeAddresses, networkIdsOf, prefixesOf } from "./node-addresses.ts";
+import type { TagsById } from "./tags.ts";
 import { idOf, listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
 /** No classic load balancer drains for longer (the largest draining timeout). */
@@ -44,7 +45,7 @@ export function noteDeregistered(group: KnownGroup, targets: ReadonlySet<string>
   for (const [target, number] of group.endedBy) if (number < group.readNumber) group.endedBy.delete(target);
   for (const target of targets) group.endedBy.set(target, lastRead);
   group.registrations = group.registrations.map((registration) =>
-    targets.has(registration.target) ? { ...registration, ...DEREGISTERED } : registration,
+    targets.has(registration.target) ? withStatus(registration, DEREGISTERED) : registration,
   );
 }
 
@@ -52,13 +53,18 @@ export function noteDeregistered(group: KnownGroup, targets: ReadonlySet<string>
 export function noteRegistered(group: KnownGroup, again: readonly Registration[]): void {
   const targets = new Set(again.map(({ target }) => target));
   const others = group.registrations.filter(({ target }) => !targets.has(target));
-  group.registrations = [...others, ...again.map((one) => ({ ...one, ...REGISTERED }))];
+  group.registrations = [...others, ...again.map((one) => withStatus(one, REGISTERED))];
+}
+
+function withStatus(registration: Registration, status: typeof DEREGISTERED | typeof REGISTERED): Registration {
+  const { mayBeHealthy: _, ...known } = registration;
+  return { ...known, ...status };
 }
 
 /** The registration as read number `read` lists it, unless that was sent before its deregistration was acknowledged. */
 export function asNoted(group: KnownGroup, registration: Registration, read: number): Registration {
   const isOld = read <= (group.endedBy.get(registration.target) ?? 0);
-  return isOld ? { ...registration, ...DEREGISTERED } : registration;
+  return isOld ? withStatus(registration, DEREGISTERED) : registration;
 }
 
 /** The object that is there already, where nothing has changed: there may be hundred thousands of them. */
@@ -145,18 +151,26 @@ export class PoolList {
     tags: KnownTags,
     by: CallFor,
   ): Promise<(pool: Pool) => boolean | undefined> {
-    const groups = this.groupsOf(node);
-    const arns = new Set(groups.flatMap(({ pool, loadBalancerArns }) => [pool.id, ...loadBalancerArns]));
-    const names = this.classicsOf(node).map(({ pool }) => pool.id);
-    const [byArn, byName] = await Promise.all([tags.arns.of([...arns], by), tags.names.of(names, by)]);
-    const isTagged = (its: ReadonlyMap<string, string> | undefined) => carriesClusterTag(its ?? new Map(), cluster);
-    const tagged = new Set<string>();
-    const asked = new Set([...groups.map(({ pool }) => pool.id), ...names]);
-    for (const { pool, loadBalancerArns } of groups) {
-      if ([pool.id, ...loadBalancerArns].some((arn) => isTagged(byArn.get(arn)))) tagged.add(pool.id);
-    }
-    for (const name of names) if (isTagged(byName.get(name))) tagged.add(name);
-    return ({ id }) => (asked.has(id) ? tagged.has(id) : undefined);
+    const asked = this.#taggable(node);
+    const [byArn, byName] = await Promise.all([tags.arns.of(asked.arns, by), tags.names.of(asked.names, by)]);
+    return isTaggedBy(cluster, asked, { byArn, byName });
+  }
+
+  /** The same by the tags that were last seen, however long ago. Undefined where they were never seen of one of the pools. */
+  lastTaggedWith(cluster: string, node: Node, tags: KnownTags): ((pool: Pool) => boolean | undefined) | undefined {
+    const asked = this.#taggable(node);
+    const [byArn, byName] = [tags.arns.lastKnown(asked.arns), tags.names.lastKnown(asked.names)];
+    return byArn && byName && isTaggedBy(cluster, asked, { byArn, byName });
+  }
+
+  /** What carries the tags of all pools that are listed. */
+  get taggable(): Taggable {
+    return taggableOf([...this.groups.values()], this.classics.values());
+  }
+
+  /** What carries the tags of those that may hold the node. */
+  #taggable(node: Node): Taggable {
+    return taggableOf(this.groupsOf(node), this.classicsOf(node));
   }
 
   async #listAll(sent: () => unknown, by: CallFor): Promise<void> {
@@ -237,6 +251,38 @@ function identityOf({ VPCId, DNSName, CreatedTime }: LoadBalancerDescription): s
   return JSON.stringify([VPCId, DNSName, CreatedTime?.getTime()]);
 }
 
+/** What carries the tags of pools, each once. */
+interface Taggable {
+  /** Each with those of its load balancers. */
+  readonly groups: readonly (readonly [id: string, arns: readonly string[]])[];
+  readonly arns: readonly string[];
+  /** Of classic load balancers. */
+  readonly names: readonly string[];
+}
+
+function taggableOf(groups: readonly KnownGroup[], classics: Iterable<KnownClassic>): Taggable {
+  const each = groups.map(({ pool, loadBalancerArns }) => [pool.id, [pool.id, ...loadBalancerArns]] as const);
+  const names = [...classics].map(({ pool }) => pool.id);
+  return { groups: each, arns: [...new Set(each.flatMap(([, arns]) => arns))], names };
+}
+
+/** Undefined of a pool that was not asked about. */
+function isTaggedBy(
+  cluster: string,
+  { groups, names }: Taggable,
+  { byArn, byName }: { readonly byArn: TagsById; readonly byName: TagsById },
+): (pool: Pool) => boolean | undefined {
+  const isTagged = (its: ReadonlyMap<string, string> | undefined) => carriesClusterTag(its ?? new Map(), cluster);
+  const tagged = new Map<string, boolean>();
+  for (const [id, arns] of groups)
+    tagged.set(
+      id,
+      arns.some((arn) => isTagged(byArn.get(arn))),
+    );
+  for (const name of names) tagged.set(name, isTagged(byName.get(name)));
+  return ({ id }) => tagged.get(id);
+}
+
 /** Where AWS has not said in which network something is, it may be in any. */
 function isAmong(networks: readonly string[], network: string): boolean {
   return network === "" || networks.includes("") || networks.includes(network);
@@ -283,7 +329,7 @@ export class MembersById {
   /** By the addresses that the node is known to have, in whichever network. */
   ofAddresses(node: Node): readonly Registration[] {
     const byId = this.#ordered();
-    const addresses = addressesOf(node);
+    const addresses = [...addressesOf(node), ...(node.interfaces ?? [])];
     // IPv4 addresses are written in one way only; of all others each must be looked at.
     if (prefixesOf(node).length === 0 && !addresses.some(isIPv6))
       return [...new Set(addresses)].flatMap((one) => byId.get(one) ?? []);

@@ -10,7 +10,7 @@ export type Tags = ReadonlyMap<string, string>;
 export type TagsById = ReadonlyMap<string, Tags>;
 
 /** Both ELB APIs describe the tags of at most this many resources in a call. */
-const RESOURCES_PER_CALL_MAX = 20;
+export const RESOURCES_PER_CALL_MAX = 20;
 const DESCRIBE_TAGS = { name: "elasticloadbalancing:DescribeTags", answersWith: "TagDescriptions" };
 
 interface ListedTag {

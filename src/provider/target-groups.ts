@@ -256,7 +256,7 @@ const FURTHEST_FROM_OUT: readonly RegistrationState[] = ["live", "initial", "dra
 
 function joined(one: ListedTarget, other: TargetHealthDescription): ListedTarget {
   const isServing = (listed: TargetHealthDescription) =>
-    listed.TargetHealth?.State === "healthy" && zonalShiftOf(listed) === undefined;
+    listed.TargetHealth?.State === "healthy" && overrideOf(listed) === undefined;
   const distance = (listed: TargetHealthDescription) =>
     FURTHEST_FROM_OUT.indexOf(stateOf(listed.TargetHealth)) + (isServing(listed) ? 0 : 0.5);
   const [further, nearer] = distance(other) < distance(one) ? [other, one] : [one, other];
@@ -269,15 +269,17 @@ export function registrationOf(pool: Pool, listing: ListedTarget): AwsRegistrati
   const { Target, TargetHealth, also } = listing;
   const { Port, AvailabilityZone, QuicServerId } = Target ?? {};
   const isNameEnough = isPort(Port) && (AvailabilityZone ?? QuicServerId) === undefined;
-  const shift = zonalShiftOf(listing);
-  const reason = shift ?? TargetHealth?.Reason ?? "";
+  const override = overrideOf(listing);
+  const isHealthy = TargetHealth?.State === "healthy";
+  const reason = override?.said ?? TargetHealth?.Reason ?? "";
   const said = TargetHealth?.State || "state unknown";
   return {
     pool,
     target: texts.of(nameOf(Target)),
     state: stateOf(TargetHealth),
     detail: texts.of(`${said}${reason === "" ? "" : ` (${reason})`}`),
-    isHealthy: TargetHealth?.State === "healthy" && shift === undefined,
+    isHealthy: isHealthy && override === undefined,
+    ...(isHealthy && override?.isKnown === false && { mayBeHealthy: true as const }),
     ...(Target === undefined || (isNameEnough && also === undefined) ? {} : { listed: usable(Target) }),
     ...(also === undefined ? {} : { alsoListed: also.map(usable) }),
   };
@@ -292,13 +294,20 @@ function usable({ Port, ...target }: TargetDescription): TargetDescription {
   return { ...target, ...(isPort(Port) ? { Port } : {}) };
 }
 
+const SHIFTED: ReadonlySet<string> = new Set(["zonal_shift_active", "zonal_shift_delegated_to_dns"]);
+
 /**
- * A target in a zone that traffic was shifted away from stays `healthy`, and gets no new traffic.
+ * A target in a zone that traffic was shifted away from stays `healthy`, and gets no new traffic. Of `unknown`, and of what
+ * AWS may add, nothing is known. Undefined: AWS routes by health alone.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AdministrativeOverride.html
  */
-function zonalShiftOf({ AdministrativeOverride }: TargetHealthDescription): string | undefined {
-  const { State } = AdministrativeOverride ?? {};
-  return State === "zonal_shift_active" || State === "zonal_shift_delegated_to_dns" ? State : undefined;
+function overrideOf({
+  AdministrativeOverride,
+}: TargetHealthDescription): { readonly said: string; readonly isKnown: boolean } | undefined {
+  const state: string | undefined = AdministrativeOverride?.State;
+  if (state === undefined || state === "no_override") return undefined;
+  const isKnown = SHIFTED.has(state);
+  return { said: isKnown ? state : `administrative override: ${printable(state)}`, isKnown };
 }
 
 /** The zone that a target is listed with: those by address are. `all` is none. */

@@ -1,6 +1,6 @@
 import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
-import { asDrainError, type DrainError, type DrainErrorCode } from "../drain/errors.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
 import { MalformedEvent } from "./events/event-fields.ts";
 import type { ImdsClient } from "./imds-client.ts";
@@ -36,7 +36,6 @@ export class MetadataWatch {
   readonly #options: MetadataWatchOptions;
   /** By path, what was said to be wrong there. */
   readonly #malformed = new Map<string, string>();
-  #unreadable: DrainErrorCode | undefined;
   #failures = 0;
 
   constructor(options: MetadataWatchOptions) {
@@ -135,10 +134,10 @@ export class MetadataWatch {
   }
 
   #tellFailure(error: DrainError | undefined): void {
+    const hadFailed = this.#failures > 0;
     this.#failures = error === undefined ? 0 : this.#failures + 1;
-    if (this.#unreadable === error?.code) return;
-    this.#unreadable = error?.code;
-    this.#options.onEvent(error === undefined ? { type: "readable" } : { type: "unreadable", error });
+    if (error !== undefined) this.#options.onEvent({ type: "unreadable", error });
+    else if (hadFailed) this.#options.onEvent({ type: "readable" });
   }
 
   #wait(signal: AbortSignal): Promise<void> {

@@ -72,9 +72,7 @@ export class Receiver {
 
   #failed(error: DrainError): void {
     this.#isKnown = true;
-    const { code, message } = this.#trouble?.error ?? {};
-    const isNew = code !== error.code || message !== error.message;
     this.#trouble = { error, at: this.#options.clock.now() };
-    if (isNew) this.#options.onEvent({ type: "not-receiving", error });
+    this.#options.onEvent({ type: "not-receiving", error });
   }
 }

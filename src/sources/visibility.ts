@@ -22,7 +22,6 @@ export interface VisibilityOptions {
 export class Visibility {
   readonly #options: VisibilityOptions;
   readonly #underWay = new Set<MessageInFlight>();
-  readonly #failing = new WeakSet<MessageInFlight>();
   #extending: AbortController | undefined;
 
   constructor(options: VisibilityOptions) {
@@ -67,10 +66,8 @@ export class Visibility {
         onEvent({ type: "hidden-too-long", messageId: message.id });
       }
       await calls.changeVisibility(message.handle, isOver ? 0 : VISIBILITY_SECONDS, signal);
-      this.#failing.delete(message);
     } catch (error) {
-      if (signal.aborted || message.isDone || this.#failing.has(message)) return;
-      this.#failing.add(message);
+      if (signal.aborted || message.isDone) return;
       onEvent({ type: "not-hidden", messageId: message.id, error: asDrainError(error) });
     }
   }

@@ -282,6 +282,12 @@ export const NODE_STATUS = z
     asOf,
     registrations: z.array(registration).describe("Registrations of the node."),
     elsewhere,
+    warnings: z
+      .array(z.string())
+      .optional()
+      .describe(
+        "What to know about the answer: for example that AWS did not answer, and how old it is. Absent: nothing.",
+      ),
     drain: z
       .strictObject({
         drainId,

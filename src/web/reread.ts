@@ -30,7 +30,7 @@ export async function reread<T>(options: RereadOptions<T>, stop: AbortSignal): P
       known = text;
       hasFailed = false;
     } catch (error) {
-      if (!hasFailed) onFailure(error as Error);
+      onFailure(error as Error);
       hasFailed = true;
     }
   }

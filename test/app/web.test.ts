@@ -7,7 +7,7 @@ import { startWeb } from "../../src/app/web.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
-import type { Log } from "../../src/observe/log.ts";
+import { type Log, withoutRepeats } from "../../src/observe/log.ts";
 import { LOG_LINES } from "../../src/observe/log-lines.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { HttpSource } from "../../src/web/http-source.ts";
@@ -28,10 +28,11 @@ interface Line {
 }
 
 /** A log of which a test can await a line. */
-function listeningLog() {
+function listeningLog(now: () => number) {
   const lines: Line[] = [];
   onTestFinished(() => searchForSecrets("the log", JSON.stringify(lines)));
-  const log: Log = (message, fields) => void lines.push({ level: LOG_LINES[message].level, fields, message });
+  const write: Log = (message, fields) => void lines.push({ level: LOG_LINES[message].level, fields, message });
+  const log = withoutRepeats(write, now);
   const said = (message: RegExp) => lines.filter((line) => message.test(line.message));
   return { log, lines, said };
 }
@@ -44,7 +45,7 @@ async function web(environment: Readonly<Record<string, string>>) {
     environment: { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", ...environment },
   });
   const clock = new VirtualClock();
-  const { log, lines, said } = listeningLog();
+  const { log, lines, said } = listeningLog(() => clock.now());
   const stop = newAbort();
   const source = new HttpSource();
   const never = () => Promise.reject(new Error("nobody asks"));

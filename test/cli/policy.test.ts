@@ -64,6 +64,23 @@ describe("hasta-la-vista policy", () => {
     expect(Statement[1].Resource[0]).toBe("arn:aws-us-gov:elasticloadbalancing:*:*:loadbalancer/*");
   });
 
+  test.each([
+    ["serve", ["--queue", "departures"]],
+    ["lambda", []],
+    ["watch", ["--termination-hook", "drain"]],
+  ])("for %s lets the hooks of the named groups be completed, and no others", async (verb, more) => {
+    const groups = "arn:aws:autoscaling:eu-west-1:*:autoScalingGroup:*:autoScalingGroupName";
+    const resourceOf = async (...named: readonly string[]) => {
+      const { Statement } = await printed(["--for", verb, "--region", "eu-west-1", ...more, ...named]);
+      return Statement.find(({ Action }: { Action: string[] }) =>
+        Action.includes("autoscaling:CompleteLifecycleAction"),
+      )?.Resource;
+    };
+    expect(await resourceOf()).toBe(`${groups}/*`);
+    expect(await resourceOf("--hook-groups", "workers-*")).toBe(`${groups}/workers-*`);
+    expect(await resourceOf("--hook-groups", "workers,ingress")).toEqual([`${groups}/workers`, `${groups}/ingress`]);
+  });
+
   test("says in its help what a scope can't do", async () => {
     const { code, stdout } = await runHere(["policy", "--help"]);
     expect(code).toBe(0);

@@ -152,6 +152,16 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     `http://${"x".repeat(300)}`,
   ),
   metadataIntervalMs: seconds(1, 31),
+  hookGroups: words(
+    "give 1 to 50 names of Auto Scaling groups with commas between them; * and ? stand for other characters",
+    "a,,b",
+    ",a",
+    "a,",
+    "größe",
+    "a$b",
+    "x".repeat(256),
+    Array.from({ length: 51 }, () => "a").join(),
+  ),
   terminationHook: words("give the name of a hook: letters, digits, -, _ and /", "a hook", "größe", "x".repeat(256)),
 };
 
@@ -266,7 +276,7 @@ describe("the configuration", () => {
 
   describe.each(Object.entries(REFUSED) as [OptionName, Refused][])("refuses for %s", (name, { values, advice }) => {
     const { variable, flag, usedBy } = OPTIONS[name] as Option;
-    const verb = usedBy.includes("serve") ? "serve" : "watch";
+    const verb = usedBy.includes("serve") ? "serve" : (usedBy[0] ?? "watch");
     test.each(values.map((value) => [value]))("%j, and says what to give", (value) => {
       const environment: Record<string, string> = { ...SERVE, [variable]: value };
       if (name === "secretFile") delete environment["SECRET"];

@@ -252,12 +252,14 @@ describe("a search that fails in passing", () => {
     expect(made.elapsedSeconds).toBeLessThanOrEqual(110);
   });
 
-  test("before anything was found fails at once where nobody set a limit: whoever asked can ask again", async () => {
+  test("before anything was found is repeated for a minute where no request has a limit, and the drain fails then", async () => {
     const { scene: made, cloud } = scene(1);
     cloud.before = ({ method }) => {
       if (method === "findRegistrations") throw PASSING;
     };
     expect(await made.drain("i-0")).toMatchObject({ status: "failed", error: { code: "unavailable" } });
-    expect(made.elapsedSeconds).toBe(0);
+    expect(made.elapsedSeconds).toBe(55);
+    expect(cloud.callsOf("findRegistrations")).toHaveLength(12);
+    expect(made.events.filter(({ type }) => type === "read-failed")).toHaveLength(11);
   });
 });

@@ -3,6 +3,7 @@ import type { DrainEvent } from "../../src/drain/events.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
+import { elbAnswer } from "../provider/support.ts";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 
 const ROUTING = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
@@ -50,6 +51,49 @@ describe("during a zonal shift", () => {
   test("a node in the zone that traffic was shifted away from is drained", async () => {
     const { region, away } = shiftedRegion();
     expect(await guarded(region).ask(away)).toMatchObject({ status: "drained" });
+  });
+});
+
+describe("where AWS does not say whether a target gets traffic (an administrative override that is unknown)", () => {
+  /** A group of three nodes, and those whose override AWS does not know. */
+  function unsure(...unknown: readonly number[]) {
+    const region = new SimulatedRegion();
+    const nodes = [0, 1, 2].map(() => region.node());
+    region.group({ name: "web", nodes, delaySeconds: 5 });
+    const member = nodes.map(({ id: Id }, index) => ({
+      Target: { Id, Port: 30080 },
+      TargetHealth: { State: "healthy" },
+      AdministrativeOverride: { State: unknown.includes(index) ? "unknown" : "no_override" },
+    }));
+    region.intercept = ({ action }) =>
+      action === "DescribeTargetHealth" ? elbAnswer(action, { TargetHealthDescriptions: { member } }) : undefined;
+    return { region, node: nodes[0] as Instance };
+  }
+
+  test.each([
+    ["the others", [1, 2], 1],
+    ["all of them", [0, 1, 2], 1],
+  ])("of %s, they do not count as healthy, and a node is refused", async (_, unknown, healthyNow) => {
+    const { region, node } = unsure(...unknown);
+    const outcome = await guarded(region).ask(node);
+    expect(outcome).toMatchObject({ status: "refused", refusal: { pools: [{ healthyNow, wouldStay: 0, needed: 1 }] } });
+    expect(deregistered(region)).toBe(0);
+  });
+
+  test("of the node alone, it counts as leaving, and the others are enough", async () => {
+    const { region, node } = unsure(0);
+    const { engine } = guarded(region);
+    const request = { node: { by: "id", value: node.id }, dryRun: true, isVoluntary: true } as const;
+    const { guard, registrations } = await region.clock.run(engine.plan(request, never));
+    expect(guard).toEqual({ pools: [expect.objectContaining({ healthyNow: 3, wouldStay: 2, needed: 1 })] });
+    expect(registrations[0]?.registration.detail).toBe("healthy (administrative override: unknown)");
+  });
+
+  test("a machine that goes in any case is judged by it too, and kept as the last that may be healthy", async () => {
+    const { region, node } = unsure(0, 1, 2);
+    const { events, ask } = guarded(region, { GUARD_WAIT: "10" });
+    await ask(node, { isVoluntary: false, deadline: region.clock.now() + 120_000 });
+    expect(events.map((event) => (event.type === "guarded" ? event.verdict : ""))).toContain("waiting");
   });
 });
 

@@ -80,9 +80,7 @@ test("a node that is registered nowhere can go, in a sentence that names what wa
   const node = region.node();
   const request = { node: { by: "id", value: node.id }, dryRun: false } as const;
   const report = outcomeReport(await region.clock.run(region.engine().drain(request, never)));
-  expect(outcomeText(report, 0)).toBe(
-    `No load balancer of this account, in the node's VPC or in another, lists ${node.id}: it can be terminated.`,
-  );
+  expect(outcomeText(report, 0)).toBe(`No load balancer that was searched lists ${node.id}: it can be terminated.`);
 });
 
 test("groups of addresses in other VPCs cost a read each, and nothing more where the node is not in them", async () => {

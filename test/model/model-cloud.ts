@@ -77,6 +77,11 @@ export class ModelCloud implements CloudProvider {
     return { ...known.node, asOf: known.at };
   }
 
+  /** For a look at a node, which the model does not play. */
+  lastKnown(): undefined {
+    return undefined;
+  }
+
   async *findRegistrations(node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
     const { world, spec, clock } = this.#options;
     const told = new Set<WorldTarget>();

@@ -78,6 +78,10 @@ describe("renovate", () => {
     expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
   });
 
+  test("writes the digest behind each tag of a base image, and renews it", () => {
+    expect(presets).toContain("docker:pinDigests");
+  });
+
   test("names only packages that the project has", () => {
     const has = Object.keys(manifest.devDependencies);
     const missing = named.filter((name) =>

@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { elbError, never, SimulatedRegion, VPC } from "../support/simulated-region.ts";
+import { warmEngine } from "../support/warm-engine.ts";
 import { find, OTHER_VPC, providerOf, shown } from "./support.ts";
 
 /** Two nodes with a trunk each, and a group with the address of a pod behind each of them. */
@@ -76,9 +77,61 @@ test("a plan and a drain show the warning", async () => {
   );
 });
 
-test("a failure that may pass ends the search instead: what is behind the branch interfaces is not given up", async () => {
-  const { region, nodes } = scene();
-  const answer = elbError("InternalError", "an internal error", 500);
-  region.intercept = ({ action }) => (action === "DescribeNetworkInterfaces" ? answer : undefined);
-  await expect(region.clock.run(find(region, nodes[0]))).rejects.toMatchObject({ code: "unavailable" });
+describe("a failure that may pass", () => {
+  /** A node with a trunk that is also registered by its id and by its own address. */
+  function mixed(failsFor: number) {
+    const { region, nodes } = scene();
+    const [node] = nodes;
+    region.group({ name: "web", nodes: [node], delaySeconds: 5 });
+    region.group({ name: "own", nodes: [node], targetType: "ip", delaySeconds: 5 });
+    const answer = elbError("InternalError", "an internal error", 500);
+    region.intercept = ({ action }) =>
+      action === "DescribeNetworkInterfaces" && region.clock.elapsedMs < failsFor ? answer : undefined;
+    const engine = region.engine({ NLB_PROPAGATION: "5", ALB_PROPAGATION: "5" });
+    const drain = engine.drain(
+      { node: { by: "id", value: node.id }, dryRun: false, deadline: region.clock.now() + 900_000 },
+      never,
+    );
+    const deregistered = () =>
+      region.callsOf("DeregisterTargets").map((params) => params.get("Targets.member.1.Id") ?? "");
+    return { region, node, drain, deregistered };
+  }
+
+  test("delays no target by instance id or by an address that is known, and the pods' are found once AWS answers", async () => {
+    const { region, node, drain, deregistered } = mixed(60_000);
+    await region.clock.advance(5_000);
+    expect(deregistered().sort()).toEqual(["10.0.0.1", node.id]);
+    const outcome = await region.clock.run(drain);
+    expect(deregistered()).toContain("10.0.39.1");
+    expect(new Set(deregistered()).size).toBe(deregistered().length);
+    expect(outcome).toMatchObject({ status: "drained" });
+    expect("registrations" in outcome && outcome.registrations).toHaveLength(3);
+  });
+
+  test("delays them by two seconds at most where AWS does not answer", async () => {
+    const { region, node, deregistered } = mixed(0);
+    region.simulator.faults.add({ action: "DescribeNetworkInterfaces", effect: { type: "hang" } });
+    await region.clock.advance(5_000);
+    expect(deregistered().sort()).toEqual(["10.0.0.1", node.id]);
+  });
+
+  test("that never passes is never the end of a search: the node can't go", async () => {
+    const { region, drain } = mixed(Number.POSITIVE_INFINITY);
+    expect(await region.clock.run(drain)).toMatchObject({
+      status: expect.stringMatching(/^(deadline-passed|failed)$/),
+      error: { code: "unavailable" },
+    });
+  });
+
+  test("fails a plan and a status, from memory too", async () => {
+    const { region, nodes } = scene();
+    const engine = await warmEngine(region);
+    region.simulator.faults.add({
+      action: "DescribeNetworkInterfaces",
+      effect: { type: "error", code: "InternalError", status: 500 },
+    });
+    const request = { node: { by: "id", value: nodes[0].id }, dryRun: true } as const;
+    const plan = engine.drainer.plan(request, never).catch((error: unknown) => error);
+    expect(await region.clock.run(plan)).toMatchObject({ code: "unavailable" });
+  });
 });

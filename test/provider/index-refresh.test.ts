@@ -1,4 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { createEngine } from "../../src/app/engine.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { newAbort } from "../../src/drain/abort.ts";
+import type { DrainError } from "../../src/drain/errors.ts";
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
 import { elbError, SimulatedRegion } from "../support/simulated-region.ts";
 import { keptEngine, warmEngine } from "../support/warm-engine.ts";
@@ -97,4 +101,30 @@ describe("the index", () => {
     expect(region.calls).toHaveLength(before);
     expect(region.clock.sleeping).toBe(0);
   });
+});
+
+test("each read that fails is reported, and the reading goes on", async () => {
+  const region = new SimulatedRegion();
+  region.group({ name: "web", nodes: [region.node()] });
+  const failures: DrainError[] = [];
+  const environment = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region };
+  const { maintainIndex } = createEngine(readConfig({ verb: "serve", environment }), {
+    clock: region.clock,
+    aws: region.aws(),
+    onIndexFailed: (error) => failures.push(error),
+  });
+  const stop = newAbort();
+  const kept = maintainIndex(stop.signal);
+  region.intercept = ({ action }) =>
+    action === "DescribeTargetGroups" ? elbError("AccessDenied", "User: x is not authorized", 403) : undefined;
+  await region.clock.advance(60_000);
+  expect(failures.length).toBeGreaterThan(9);
+  expect(new Set(failures.map(({ code }) => code))).toEqual(new Set(["access-denied"]));
+  const { length } = failures;
+  region.intercept = () => undefined;
+  await region.clock.advance(60_000);
+  expect(failures).toHaveLength(length);
+  expect(region.callsOf("DescribeTargetHealth").length).toBeGreaterThan(0);
+  stop.abort();
+  await kept;
 });

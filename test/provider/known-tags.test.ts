@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
+import { warmEngine } from "../support/warm-engine.ts";
 
 const TAGS = { "kubernetes.io/cluster/demo": "owned" };
 const TAG = { DISCOVERY: "tag", CLUSTERNAME: "demo" };
@@ -79,5 +80,41 @@ describe("a pool's tags are remembered for two minutes", () => {
       action === "DescribeTags" && before < 2 ? elbError("AccessDenied", "no", 403) : undefined;
     expect((await region.clock.run(drain(one))).status).toBe("failed");
     expect((await region.clock.run(drain(two))).status).toBe("drained");
+  });
+});
+
+describe("the index with DISCOVERY=tag", () => {
+  test("reads tags again before they are too old, so that a drain never waits for them", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    for (let group = 0; group < 30; group += 1) region.group({ name: `g${group}`, nodes: [node], tags: TAGS });
+    const { drainer } = await warmEngine(region, TAG);
+    await region.clock.advance(300_000);
+    const before = region.calls.length;
+    const drain = drainer.drain({ node: { by: "id", value: node.id }, dryRun: false }, never);
+    await region.clock.advance(2_000);
+    const calls = region.calls.slice(before).map(({ action }) => action);
+    expect(calls).toContain("DeregisterTargets");
+    expect(calls.slice(0, calls.indexOf("DeregisterTargets"))).not.toContain("DescribeTags");
+    await region.clock.run(drain);
+  });
+
+  test("counts a tag that was taken away within two minutes", async () => {
+    const region = new SimulatedRegion();
+    const node = region.node();
+    const group = region.group({ name: "web", nodes: [node], tags: TAGS });
+    const { drainer } = await warmEngine(region, TAG);
+    group.tags.clear();
+    await region.clock.advance(121_000);
+    const status = await region.clock.run(drainer.status({ by: "id", value: node.id }, never));
+    expect(status.elsewhere.map(({ pool }) => pool.name)).toEqual(["web"]);
+  });
+
+  test("asks for no tags where drains need none", async () => {
+    const region = new SimulatedRegion();
+    region.group({ name: "web", nodes: [region.node()] });
+    await warmEngine(region);
+    await region.clock.advance(300_000);
+    expect(region.callsOf("DescribeTags")).toEqual([]);
   });
 });

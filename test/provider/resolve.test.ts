@@ -15,6 +15,8 @@ test.each<[string, NodeReference]>([
   ["secondary address", { by: "ip", value: "10.0.3.7" }],
   ["IPv6 address", { by: "ip", value: "2001:db8::5" }],
   ["IPv6 address written in full and in capitals", { by: "ip", value: "2001:0DB8:0:0:0:0:0:0005" }],
+  ["IPv4 address as an IPv6 address", { by: "ip", value: "::ffff:10.0.0.1" }],
+  ["IPv4 address as an IPv6 address in capitals and hexadecimal", { by: "ip", value: "0:0:0:0:0:FFFF:0A00:0307" }],
   ["node name", { by: "name", value: NAME }],
 ])("finds a node by its %s", async (_, reference) => {
   const region = new SimulatedRegion();
@@ -33,6 +35,7 @@ test("tells what finding needs to know of a node", async () => {
     network: VPC,
     addresses: ["10.0.0.1", "10.0.3.7", "2001:db8::5"],
     addressPrefixes: ["10.0.4.0/28"],
+    interfaces: [expect.stringMatching(/^eni-/)],
     cluster: "demo",
   });
 });

@@ -46,6 +46,22 @@ describe("a target group", () => {
     },
   );
 
+  test("of an unknown target type that lists the id of a node's interface holds that node, and no other one", async () => {
+    const region = new SimulatedRegion();
+    const [node, other] = [region.node(), region.node()];
+    const group = region.group({ name: "web", nodes: [other] });
+    listedWith(region, group, { TargetType: "interface" });
+    const listed = region.intercept;
+    const [{ id: Id } = { id: "" }] = node.interfaces;
+    const member = [{ Target: { Id, Port: 80 }, TargetHealth: { State: "healthy" } }];
+    region.intercept = (call) =>
+      call.action === "DescribeTargetHealth"
+        ? elbAnswer(call.action, { TargetHealthDescriptions: { member } })
+        : listed(call);
+    expect(shown(await registrationsOf(region, node))).toEqual([`web ${Id}:80`]);
+    expect(await registrationsOf(region, other)).toEqual([]);
+  });
+
   test.each([["lambda"], ["alb"]])("of the target type %s holds none, and is not read", async (TargetType) => {
     const region = new SimulatedRegion();
     const node = region.node();

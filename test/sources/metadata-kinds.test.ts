@@ -108,6 +108,14 @@ describe("maintenance is judged item by item", () => {
     expect(read(scheduledMaintenance, '[{"Code":"system-reboot","State":"active"}]')).toEqual([ONE]);
   });
 
+  test("one in place of a list is a list of one", () => {
+    expect(read(scheduledMaintenance, '{"Code":"system-reboot","State":"active"}')).toEqual([ONE]);
+    expect(scheduledMaintenance.read("{}", IDENTITY)).toEqual({
+      reading: "malformed",
+      problem: "the body[0].Code is missing",
+    });
+  });
+
   test("a code that AWS may add counts by what it speaks of", () => {
     const termination = JSON.stringify([{ ...MAINTENANCE, Code: "instance-termination" }]);
     expect(read(scheduledMaintenance, termination)).toMatchObject([{ kind: "scheduled-change" }]);
@@ -139,7 +147,7 @@ describe("what can't be understood is malformed, and the problem names it in one
     ["a number as action", spot, '{"action":1}', /^action is 1, not a text$/],
     ["a time that is none", spot, '{"action":"stop","time":"soon"}', /^time is 'soon', not a time$/],
     ["an escape sequence", spot, '{"action":"\\u001b[31m"}', /^action is '\?\[31m', not 1 to 255 printable/],
-    ["an object in place of a list", maintenance, "{}", /^the body is an object, not a list$/],
+    ["a text in place of a list", maintenance, '"x"', /^the body is a text, not a list$/],
     ["a page as state", state, "<html>", /^the body is '<html>', not a lifecycle state$/],
     ["a state without end", state, "x".repeat(100_000), /^the body is 'x{80}…', not a lifecycle state$/],
     ["an identity without an id", readIdentity, "{}", /^instanceId is missing$/],

@@ -145,7 +145,7 @@ describe("a message", () => {
       return undefined;
     };
     await clock.advance(90 * SECOND_MS);
-    expect(told("not-hidden")).toHaveLength(1);
+    expect(told("not-hidden").length).toBeGreaterThan(0);
     expect(told("redelivered").length).toBeGreaterThan(0);
     expect(asked).toHaveLength(1);
     queue.intercept = () => undefined;
@@ -490,7 +490,7 @@ describe("receiving", () => {
     ],
     ["no permission", { name: "AccessDenied" }, "access-denied", /AWS denied sqs:ReceiveMessage: allow it/],
     ["no network", { code: "ENOTFOUND", hostname: "sqs.nowhere" }, "unreachable", /could not reach sqs\.nowhere/],
-  ])("is tried on and on with %s, which is told once, and so is its end", async (_, error, code, message) => {
+  ])("is tried on and on with %s, which is reported each time, and its end once", async (_, error, code, message) => {
     const { clock, queue, asked, told, source } = scene();
     expect(source.receiving.isKnown).toBe(false);
     await clock.advance(0);
@@ -503,7 +503,10 @@ describe("receiving", () => {
       return undefined;
     };
     await clock.advance(HOUR_MS);
-    expect(told("not-receiving")).toEqual([{ type: "not-receiving", error: expect.objectContaining({ code }) }]);
+    expect(told("not-receiving").length).toBeGreaterThan(40);
+    expect(new Set(told("not-receiving").map((event) => (event as { error: DrainError }).error.code))).toEqual(
+      new Set([code]),
+    );
     expect(told("not-receiving")[0]).toMatchObject({ error: { message: expect.stringMatching(message) } });
     expect(source.isReceiving).toBe(false);
     expect(queue.callsOf("ReceiveMessage").length).toBeLessThan(600);

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import type { Simulator } from "../../src/simulator/simulator.ts";
-import type { Intercept } from "./simulated-region.ts";
+import { type Intercept, signerOf } from "./simulated-region.ts";
 
 /** A simulator's endpoint on 127.0.0.1 for the length of a test, with calls that fail as the test wants. */
 export async function endpoint(simulator: Simulator, intercept: Intercept = () => undefined): Promise<string> {
@@ -14,8 +14,9 @@ export async function endpoint(simulator: Simulator, intercept: Intercept = () =
     const action = params.get("Action") ?? "";
     const before = counts.get(action) ?? 0;
     counts.set(action, before + 1);
-    const answer =
-      intercept({ action, params, before }) ?? simulator.answer({ body, authorization: request.headers.authorization });
+    const { authorization } = request.headers;
+    const intercepted = intercept({ action, params, before, accessKeyId: signerOf({ authorization }) });
+    const answer = intercepted ?? simulator.answer({ body, authorization });
     response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -148,6 +148,10 @@ export class FakeCloud implements CloudProvider {
     return this.remembersAll ? { registrations: [], elsewhere: [], asOf: this.#clock.now() } : undefined;
   }
 
+  lastKnown(): undefined {
+    return undefined;
+  }
+
   /** What was last read, where a test says so: reads of `healthOf` only. */
   knownHealth(pool: Pool): PoolHealth | undefined {
     return this.knowsHealth ? this.#health(pool) : undefined;

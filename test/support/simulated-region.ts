@@ -33,6 +33,8 @@ export interface InterceptedCall {
   readonly params: URLSearchParams;
   /** How often this action was called before. */
   readonly before: number;
+  /** The access key that has signed the call. */
+  readonly accessKeyId: string;
 }
 
 /** A region on virtual time, called by the real SDK without a socket. */
@@ -229,7 +231,7 @@ export class SimulatedRegion {
       const before = this.#callCounts.get(action) ?? 0;
       this.#callCounts.set(action, before + 1);
       this.calls.push({ action, params, at: this.clock.elapsedMs });
-      const intercepted = this.intercept({ action, params, before });
+      const intercepted = this.intercept({ action, params, before, accessKeyId: signerOf(sent) });
       const answer = intercepted ?? (await this.#call({ body, authorization: sent["authorization"] }, abortSignal));
       if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs / 2, abortSignal);
       const { status = 200, headers = {}, body: text = "" } = answer;
@@ -244,6 +246,11 @@ export class SimulatedRegion {
       // The SDK's type wants its own response class; it takes anything of that shape.
     } as never;
   }
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+export function signerOf({ authorization = "" }: Readonly<Record<string, string | undefined>>): string {
+  return /Credential=([^/]+)\//.exec(authorization)?.[1] ?? "";
 }
 
 /** An error as both ELB APIs put it on the wire. */

@@ -22,9 +22,10 @@ export class EventFields {
     return new EventFields(parseJson(text, what), "", what);
   }
 
-  /** The same for a list of objects. An item that is no object is left out, and told to `odd`. */
+  /** The same for a list of objects; one object is a list of one. An item that is no object is left out, and told to `odd`. */
   static parseList(text: string, what: string, odd: (problem: string) => void): readonly EventFields[] {
-    return EventFields.#each(parseJson(text, what), what, odd);
+    const parsed = parseJson(text, what);
+    return EventFields.#each(isObject(parsed) ? [parsed] : parsed, what, odd);
   }
 
   /** JSON's null is nothing. */

@@ -1,7 +1,7 @@
 import { printable } from "../../drain/errors.ts";
-import { announced, type EventReading, nothingAsked } from "../announcement.ts";
+import { announced, type EventReading, type LifecycleAction, nothingAsked } from "../announcement.ts";
 import { type EventOrigin, eventOrigin } from "./event-bridge-kind.ts";
-import { type EventFields, within } from "./event-fields.ts";
+import { type EventFields, MalformedEvent, within } from "./event-fields.ts";
 
 const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 
@@ -13,24 +13,35 @@ const TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING";
 export function readLifecycleAction(fields: EventFields, origin: EventOrigin): EventReading {
   const transition = fields.text("LifecycleTransition");
   if (transition !== TERMINATING) return nothingAsked(`lifecycle action: ${transition}`);
-  const groupName = fields.name("AutoScalingGroupName");
   const { what, returns } = wayOut(fields);
-  // AWS takes the instance's id where there is no token.
-  const token = fields.optionalText("LifecycleActionToken");
-  return announced([
-    {
-      kind: "autoscaling-terminate",
-      instanceId: fields.instanceId("EC2InstanceId"),
-      ...origin,
-      lifecycleAction: {
-        groupName,
-        hookName: fields.text("LifecycleHookName"),
-        ...(token !== undefined && { token }),
-      },
-      ...(returns && { returns }),
-      reason: `Auto Scaling ${what}: ${printable(groupName)}`,
-    },
-  ]);
+  const problems: string[] = [];
+  const action = lifecycleActionOf(fields, (problem) => problems.push(problem));
+  const announcement = {
+    kind: "autoscaling-terminate",
+    instanceId: fields.instanceId("EC2InstanceId"),
+    ...origin,
+    ...(action && { lifecycleAction: action }),
+    ...(returns && { returns }),
+    reason: `Auto Scaling ${what}: ${printable(fields.hint("AutoScalingGroupName") ?? "unknown group")}`,
+  } as const;
+  return announced([announcement], problems);
+}
+
+/**
+ * Undefined where the event does not say what waits: the machine leaves all the same, and its hook ends by its own timeout.
+ */
+function lifecycleActionOf(fields: EventFields, odd: (problem: string) => void): LifecycleAction | undefined {
+  try {
+    const groupName = fields.name("AutoScalingGroupName");
+    const hookName = fields.text("LifecycleHookName");
+    // AWS takes the instance's id where there is no token.
+    const token = fields.optionalText("LifecycleActionToken");
+    return { groupName, hookName, ...(token !== undefined && { token }) };
+  } catch (error) {
+    if (!(error instanceof MalformedEvent)) throw error;
+    odd(`${error.message}: the hook is left to its timeout`);
+    return undefined;
+  }
 }
 
 const REPLACES_ROOT_VOLUME = "ReplaceRootVolume";

@@ -11,7 +11,8 @@ import type { Expected } from "./table.ts";
  *
  * A look that AWS denies while the node is held is repeated until the limit: the registration is out, ending sooner would
  * save nobody anything, and the policy or the credentials may be mended meanwhile. What is denied before that ends the
- * drain at once: nothing has begun, and whoever asks is told what to mend. What a drain can do without is done without:
+ * drain at once: nothing has begun, and whoever asks is told what to mend. Credentials may come or be renewed at any moment,
+ * so that a call that refuses them is repeated until there is no time for another try. What a drain can do without is done without:
  * branch interfaces, and the idle timeout of a GWLB's listener, where AWS denies them or never answers so that it can be used.
  */
 export const EXPECTED = {
@@ -21,7 +22,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed              deadline-passed unavailable
     error 503      drained                      deadline-passed              deadline-passed unavailable
     access denied  failed access-denied         failed access-denied         deadline-passed access-denied
-    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    expired token  drained                      failed no-credentials        deadline-passed no-credentials
     not found      failed cloud-error           failed cloud-error           deadline-passed cloud-error
     malformed      drained                      deadline-passed              deadline-passed unavailable
     empty          drained                      deadline-passed              deadline-passed unavailable
@@ -36,7 +37,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed              deadline-passed unavailable
     error 503      drained                      deadline-passed              deadline-passed unavailable
     access denied  drained                      drained                      drained
-    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    expired token  drained                      failed no-credentials        deadline-passed no-credentials
     not found      drained                      drained                      drained
     malformed      drained                      drained                      drained
     empty          drained                      drained                      drained
@@ -51,7 +52,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed              -
     error 503      drained                      deadline-passed              -
     access denied  failed access-denied         failed access-denied         -
-    expired token  failed no-credentials        failed no-credentials        -
+    expired token  drained                      failed no-credentials        -
     not found      failed cloud-error           failed cloud-error           -
     malformed      drained                      deadline-passed              -
     empty          drained                      deadline-passed              -
@@ -66,7 +67,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed              deadline-passed unavailable
     error 503      drained                      deadline-passed              deadline-passed unavailable
     access denied  failed access-denied         failed access-denied         deadline-passed access-denied
-    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    expired token  drained                      failed no-credentials        deadline-passed no-credentials
     not found      drained                      deadline-passed              deadline-passed unavailable
     malformed      drained                      deadline-passed              deadline-passed unavailable
     empty          drained                      deadline-passed              deadline-passed unavailable
@@ -82,7 +83,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed unavailable  -
     error 503      drained                      deadline-passed unavailable  -
     access denied  failed access-denied         failed access-denied         -
-    expired token  failed no-credentials        failed no-credentials        -
+    expired token  drained                      deadline-passed no-credentials  -
     not found      drained                      deadline-passed unavailable  -
     malformed      drained                      deadline-passed unavailable  -
     empty          drained                      deadline-passed unavailable  -
@@ -98,7 +99,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
     access denied  drained                      drained                      drained
-    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    expired token  drained                      deadline-passed no-credentials  deadline-passed no-credentials
     not found      drained                      drained                      drained
     malformed      drained                      drained                      drained
     empty          drained                      drained                      drained
@@ -114,7 +115,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
     access denied  drained                      drained                      drained
-    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    expired token  drained                      deadline-passed no-credentials  deadline-passed no-credentials
     not found      drained                      drained                      drained
     malformed      drained                      drained                      drained
     empty          drained                      drained                      drained
@@ -129,7 +130,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed              -
     error 503      drained                      deadline-passed              -
     access denied  failed access-denied         failed access-denied         -
-    expired token  failed no-credentials        failed no-credentials        -
+    expired token  drained                      failed no-credentials        -
     not found      drained                      deadline-passed              -
     malformed      drained                      deadline-passed              -
     empty          drained                      deadline-passed              -
@@ -145,7 +146,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied         failed access-denied         failed access-denied
-    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    expired token  drained                      deadline-passed no-credentials  deadline-passed no-credentials
     not found      drained                      deadline-passed              deadline-passed
     malformed      drained                      deadline-passed unavailable  deadline-passed unavailable
     empty          drained                      drained                      drained
@@ -161,7 +162,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed              -
     error 503      drained                      deadline-passed              -
     access denied  failed access-denied         failed access-denied         -
-    expired token  failed no-credentials        failed no-credentials        -
+    expired token  drained                      failed no-credentials        -
     not found      failed cloud-error           failed cloud-error           -
     malformed      drained                      deadline-passed              -
     empty          drained                      deadline-passed              -
@@ -176,7 +177,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied         failed access-denied         deadline-passed access-denied
-    expired token  failed no-credentials        failed no-credentials        deadline-passed no-credentials
+    expired token  drained                      failed no-credentials        deadline-passed no-credentials
     not found      drained                      deadline-passed unavailable  deadline-passed unavailable
     malformed      drained                      deadline-passed unavailable  deadline-passed unavailable
     empty          drained                      deadline-passed unavailable  deadline-passed unavailable
@@ -192,7 +193,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed unavailable  -
     error 503      drained                      deadline-passed unavailable  -
     access denied  failed access-denied         failed access-denied         -
-    expired token  failed no-credentials        failed no-credentials        -
+    expired token  drained                      deadline-passed no-credentials  -
     not found      drained                      deadline-passed unavailable  -
     malformed      drained                      deadline-passed unavailable  -
     empty          drained                      deadline-passed unavailable  -
@@ -208,7 +209,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed              -
     error 503      drained                      deadline-passed              -
     access denied  failed access-denied         failed access-denied         -
-    expired token  failed no-credentials        failed no-credentials        -
+    expired token  drained                      failed no-credentials        -
     not found      drained                      deadline-passed              -
     malformed      drained                      deadline-passed              -
     empty          drained                      deadline-passed              -
@@ -224,7 +225,7 @@ export const EXPECTED = {
     error 500      drained                      deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                      deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied         failed access-denied         failed access-denied
-    expired token  failed no-credentials        failed no-credentials        failed no-credentials
+    expired token  drained                      deadline-passed no-credentials  deadline-passed no-credentials
     not found      drained                      deadline-passed              failed registered-again
     malformed      drained                      deadline-passed unavailable  deadline-passed unavailable
     empty          drained                      drained                      drained

@@ -13,15 +13,15 @@ export const GUARD_EXPECTED = {
   "ec2 DescribeInstances": `
                    first                  every                        few, first             few, every                   no choice, every
     throttled      drained                deadline-passed throttled    refused                deadline-passed throttled    deadline-passed throttled
-    error 500      drained                failed unavailable           refused                failed unavailable           deadline-passed unavailable
-    error 503      drained                failed unavailable           refused                failed unavailable           deadline-passed unavailable
+    error 500      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
+    error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied   failed access-denied         failed access-denied   failed access-denied         failed access-denied
-    expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        failed no-credentials
+    expired token  drained                failed no-credentials        refused                failed no-credentials        failed no-credentials
     not found      failed cloud-error     failed cloud-error           failed cloud-error     failed cloud-error           failed cloud-error
-    malformed      drained                failed unavailable           refused                failed unavailable           deadline-passed unavailable
-    empty          drained                failed unavailable           refused                failed unavailable           deadline-passed unavailable
-    refused        drained                failed unreachable           refused                failed unreachable           deadline-passed unreachable
-    reset          drained                failed unreachable           refused                failed unreachable           deadline-passed unreachable
+    malformed      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
+    empty          drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
+    refused        drained                deadline-passed unreachable  refused                deadline-passed unreachable  deadline-passed unreachable
+    reset          drained                deadline-passed unreachable  refused                deadline-passed unreachable  deadline-passed unreachable
     hang           drained                deadline-passed unreachable  refused                deadline-passed unreachable  deadline-passed unreachable
     slow           drained                drained                      refused                refused                      drained kept
     stale          drained                drained                      refused                refused                      drained kept`,
@@ -31,7 +31,7 @@ export const GUARD_EXPECTED = {
     error 500      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied   failed access-denied         failed access-denied   failed access-denied         failed access-denied
-    expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        failed no-credentials
+    expired token  drained                failed no-credentials        refused                failed no-credentials        failed no-credentials
     not found      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     malformed      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     empty          drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
@@ -47,7 +47,7 @@ export const GUARD_EXPECTED = {
     error 500      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied   failed access-denied         failed access-denied   failed access-denied         failed access-denied
-    expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        failed no-credentials
+    expired token  drained                failed no-credentials        refused                failed no-credentials        deadline-passed no-credentials
     not found      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     malformed      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     empty          drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
@@ -63,7 +63,7 @@ export const GUARD_EXPECTED = {
     error 500      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
     error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  drained
     access denied  drained                drained                      refused                refused                      drained kept
-    expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        drained
+    expired token  drained                failed no-credentials        refused                failed no-credentials        drained
     not found      drained                drained                      refused                refused                      drained
     malformed      drained                drained                      refused                refused                      drained
     empty          drained                drained                      refused                refused                      drained
@@ -79,7 +79,7 @@ export const GUARD_EXPECTED = {
     error 500      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied   failed access-denied         failed access-denied   failed access-denied         deadline-passed access-denied
-    expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        deadline-passed no-credentials
+    expired token  drained                failed no-credentials        refused                failed no-credentials        deadline-passed no-credentials
     not found      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     malformed      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     empty          drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
@@ -95,7 +95,7 @@ export const GUARD_EXPECTED = {
     error 500      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     error 503      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     access denied  failed access-denied   failed access-denied         failed access-denied   failed access-denied         failed access-denied
-    expired token  failed no-credentials  failed no-credentials        failed no-credentials  failed no-credentials        failed no-credentials
+    expired token  drained                failed no-credentials        refused                failed no-credentials        deadline-passed no-credentials
     not found      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     malformed      drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable
     empty          drained                deadline-passed unavailable  refused                deadline-passed unavailable  deadline-passed unavailable

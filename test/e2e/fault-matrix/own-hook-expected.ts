@@ -12,7 +12,7 @@ export const OWN_HOOK_EXPECTED = {
     error 500      continued                       continued, told unavailable     timed out, told unavailable
     error 503      continued                       continued, told unavailable     timed out, told unavailable
     access denied  timed out, told access-denied   timed out, told access-denied   timed out, told access-denied
-    expired token  timed out, told no-credentials  timed out, told no-credentials  timed out, told no-credentials
+    expired token  continued                       continued, told no-credentials  timed out, told no-credentials
     not found      timed out, told cloud-error     timed out, told cloud-error     timed out, told cloud-error
     malformed      continued                       continued, told unavailable     timed out, told unavailable
     empty          continued                       continued, told unavailable     timed out, told unavailable

@@ -6,8 +6,9 @@ import type { Expected } from "./table.ts";
  * as an address behind an ALB, and by its id behind an NLB and a classic load balancer.
  *
  * `registered`: all of it. `partly …`: what could not be registered again, or was not seen to be, names these codes;
- * without `partly` that is all. `not-registered`: the pool is gone. `-`: such a call is not made then. A policy or
- * credentials that are refused end the undo of a pool at once: whoever mends them cancels once more.
+ * without `partly` that is all. `not-registered`: the pool is gone. `-`: such a call is not made then. A policy that
+ * denies a call ends the undo of a pool at once: the operator corrects it and cancels again. Credentials may be renewed
+ * meanwhile, so that a call that refuses them is repeated.
  */
 export const UNDO_EXPECTED = {
   "ec2 DescribeInstances": `
@@ -16,7 +17,7 @@ export const UNDO_EXPECTED = {
     error 500      registered      unavailable     partly unavailable
     error 503      registered      unavailable     partly unavailable
     access denied  access-denied   access-denied   partly access-denied
-    expired token  no-credentials  no-credentials  partly no-credentials
+    expired token  registered      no-credentials  partly no-credentials
     not found      cloud-error     cloud-error     partly cloud-error
     malformed      registered      unavailable     partly unavailable
     empty          registered      unavailable     partly unavailable
@@ -31,7 +32,7 @@ export const UNDO_EXPECTED = {
     error 500      registered             unavailable     -
     error 503      registered             unavailable     -
     access denied  partly access-denied   access-denied   -
-    expired token  partly no-credentials  no-credentials  -
+    expired token  registered             no-credentials  -
     not found      partly cloud-error     cloud-error     -
     malformed      registered             unavailable     -
     empty          registered             unavailable     -
@@ -46,7 +47,7 @@ export const UNDO_EXPECTED = {
     error 500      registered             partly unavailable     partly unavailable
     error 503      registered             partly unavailable     partly unavailable
     access denied  partly access-denied   partly access-denied   partly access-denied
-    expired token  partly no-credentials  partly no-credentials  partly no-credentials
+    expired token  registered             partly no-credentials  partly no-credentials
     not found      registered             partly unavailable     partly unavailable
     malformed      registered             partly unavailable     partly unavailable
     empty          registered             partly unavailable     partly unavailable
@@ -62,7 +63,7 @@ export const UNDO_EXPECTED = {
     error 500      registered             partly unavailable     -
     error 503      registered             partly unavailable     -
     access denied  partly access-denied   partly access-denied   -
-    expired token  partly no-credentials  partly no-credentials  -
+    expired token  registered             partly no-credentials  -
     not found      registered             partly unavailable     -
     malformed      registered             partly unavailable     -
     empty          registered             partly unavailable     -
@@ -78,7 +79,7 @@ export const UNDO_EXPECTED = {
     error 500      registered             partly unavailable     partly unavailable
     error 503      registered             partly unavailable     partly unavailable
     access denied  partly access-denied   partly access-denied   partly access-denied
-    expired token  partly no-credentials  partly no-credentials  partly no-credentials
+    expired token  registered             partly no-credentials  partly no-credentials
     not found      registered             partly unavailable     partly unavailable
     malformed      registered             registered             registered
     empty          registered             registered             registered
@@ -94,7 +95,7 @@ export const UNDO_EXPECTED = {
     error 500      registered             unavailable     -
     error 503      registered             unavailable     -
     access denied  partly access-denied   access-denied   -
-    expired token  partly no-credentials  no-credentials  -
+    expired token  registered             no-credentials  -
     not found      partly cloud-error     cloud-error     -
     malformed      registered             unavailable     -
     empty          registered             unavailable     -
@@ -109,7 +110,7 @@ export const UNDO_EXPECTED = {
     error 500      registered             partly unavailable     partly unavailable
     error 503      registered             partly unavailable     partly unavailable
     access denied  partly access-denied   partly access-denied   partly access-denied
-    expired token  partly no-credentials  partly no-credentials  partly no-credentials
+    expired token  registered             partly no-credentials  partly no-credentials
     not found      registered             partly unavailable     partly unavailable
     malformed      registered             partly unavailable     partly unavailable
     empty          registered             partly unavailable     partly unavailable
@@ -125,7 +126,7 @@ export const UNDO_EXPECTED = {
     error 500      registered             partly unavailable     partly unavailable
     error 503      registered             partly unavailable     partly unavailable
     access denied  partly access-denied   partly access-denied   partly access-denied
-    expired token  partly no-credentials  partly no-credentials  partly no-credentials
+    expired token  registered             partly no-credentials  partly no-credentials
     not found      registered             partly unavailable     partly unavailable
     malformed      registered             registered             registered
     empty          registered             registered             registered

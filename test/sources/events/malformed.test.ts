@@ -65,12 +65,8 @@ describe("an event of a known kind names the field that is wrong", () => {
     [SPOT, { time: 1660226400 }, `${SPOT_TYPE}: time is 1660226400, not a text`],
     [SPOT, { account: "12" }, `${SPOT_TYPE}: account is '12', not an account's 12 digits`],
     [SPOT, { region: "us east" }, `${SPOT_TYPE}: region is 'us east', not a region`],
-    [ACTION, { "detail.AutoScalingGroupName": "x".repeat(256) }, /AutoScalingGroupName is 'x{80}…', not 1 to 255 char/],
-    [ACTION, { "detail.LifecycleHookName": undefined }, `${ACTION_TYPE}: detail.LifecycleHookName is missing`],
-    [ACTION, { "detail.AutoScalingGroupName": null }, `${ACTION_TYPE}: detail.AutoScalingGroupName is missing`],
     [ACTION, { "detail.EC2InstanceId": "i-1" }, `${ACTION_TYPE}: detail.EC2InstanceId is 'i-1', not an instance id`],
     [ACTION, { "detail.LifecycleTransition": undefined }, `${ACTION_TYPE}: detail.LifecycleTransition is missing`],
-    ["autoscaling-terminate.queue", { LifecycleActionToken: "" }, /^lifecycle action: LifecycleActionToken is ''/],
     [
       "autoscaling-terminate.queue",
       { LifecycleTransition: 1 },
@@ -103,6 +99,28 @@ describe("an event of a known kind names the field that is wrong", () => {
   test("in an SNS envelope too", () => {
     const text = inSns(changed(SPOT, { "detail.instance-id": undefined }));
     expect(problemOf(text)).toBe(`SNS envelope: ${SPOT_TYPE}: detail.instance-id is missing`);
+  });
+});
+
+describe("a lifecycle event that does not say which hook waits announces the departure, and the hook is left alone", () => {
+  test.each([
+    [ACTION, { "detail.AutoScalingGroupName": "x".repeat(256) }, /AutoScalingGroupName is 'x{80}…', not 1 to 255 char/],
+    [
+      ACTION,
+      { "detail.LifecycleHookName": undefined },
+      /^detail\.LifecycleHookName is missing: the hook is left to its/,
+    ],
+    [ACTION, { "detail.AutoScalingGroupName": null }, /^detail\.AutoScalingGroupName is missing/],
+    ["autoscaling-terminate.queue", { LifecycleHookName: undefined }, /^LifecycleHookName is missing/],
+    ["autoscaling-terminate.queue", { LifecycleActionToken: "" }, /^LifecycleActionToken is ''/],
+  ])("%s with %j", (name, changes, problem) => {
+    const reading = readEvent(changed(name, changes));
+    expect(reading).toMatchObject({
+      reading: "announced",
+      announcements: [{ kind: "autoscaling-terminate", instanceId: expect.stringMatching(/^i-/) }],
+      problems: [expect.stringMatching(problem)],
+    });
+    expect(reading).not.toHaveProperty("announcements.0.lifecycleAction");
   });
 });
 
