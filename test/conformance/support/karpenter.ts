@@ -24,7 +24,7 @@ export async function startKwok(cluster: KubernetesCluster): Promise<RunningKube
     "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
     "--node-lease-duration-seconds=0",
   ]);
-  await program.line(/watch nodes|Starting|started/i);
+  await program.line(/"Watch nodes"/);
   return program;
 }
 
