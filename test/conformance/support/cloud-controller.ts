@@ -2,7 +2,7 @@ import type { KubernetesCluster } from "./kubernetes-cluster.ts";
 import { RunningKubernetesProgram } from "./kubernetes-programs.ts";
 
 /** The tag that the controller gives to what it makes, and looks for in instances. */
-export const CLUSTER_NAME = "demo";
+const CLUSTER_NAME = "demo";
 
 /**
  * cloud-provider-aws's controller for services of type LoadBalancer, at `awsUrl` in place of AWS. It makes a classic load

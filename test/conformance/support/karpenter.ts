@@ -16,7 +16,7 @@ const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
  * the time in their annotation `pod-delete.stage.kwok.x-k8s.io/delay`, as with a preStop. Only of nodes with the
  * annotation `kwok.x-k8s.io/node=fake`, which Karpenter's kwok provider gives to those that it makes. The caller ends it.
  */
-export async function startKwok(cluster: KubernetesCluster): Promise<RunningKubernetesProgram> {
+async function startKwok(cluster: KubernetesCluster): Promise<RunningKubernetesProgram> {
   const stages = filesIn(filesOf("kwok")).join("\n---\n");
   const program = new RunningKubernetesProgram("kwok", [
     `--kubeconfig=${cluster.kubeconfig}`,
