@@ -59,9 +59,13 @@ const PARTS: Readonly<Record<string, Part>> = {
       "zod",
     ],
   },
+  kubernetes: {
+    imports: ["drain"],
+    packages: ["@kubernetes/client-node", "node:child_process", "node:crypto", "node:http", "node:https", "node:path"],
+  },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {
-    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "config"],
+    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "config", "kubernetes"],
     packages: [],
   },
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },
@@ -165,12 +169,13 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/status.ts": "one of the row of verbs, each loaded alone",
   "src/cli/version.ts": "a constant that the build replaces",
   "src/cli/watching.ts": "a seam: what both ways of watching get, each loaded alone",
+  "src/kubernetes/connect.ts": "a seam: what is loaded when a cluster is configured, and the library with it",
   "src/lambda/clock.ts": "an implementation of the seam Clock",
   "src/lambda/main.ts": "an entry point",
   "src/observe/service-log.ts": "a seam: the Lambda function logs without the library that the service logs with",
 };
 /** A file for each kind. */
-const KINDS = ["src/sources/events/", "src/sources/metadata/"];
+const KINDS = ["src/sources/cluster/", "src/sources/events/", "src/sources/metadata/"];
 const ROWS = [...KINDS, "src/cli/verbs/"];
 
 test("no file is shorter than 30 lines but seams, entry points and rows of kinds", () => {
@@ -180,7 +185,7 @@ test("no file is shorter than 30 lines but seams, entry points and rows of kinds
 
 test("each file of a row of kinds that is shorter than 30 lines exports one kind", () => {
   const rows = files.filter(({ path, text }) => lines(text) < 30 && KINDS.some((row) => path.startsWith(row)));
-  const kind = /export const \w+: (EventBridgeKind|MetadataKind) = /;
+  const kind = /export const \w+: (EventBridgeKind|MetadataKind|NodeKind) = /;
   expect(rows.filter(({ text }) => !kind.test(text)).map(({ path }) => path)).toEqual([]);
 });
 
@@ -203,7 +208,9 @@ const DROPPED: readonly string[] = [
   "src/cli/live-lines.ts: this.#tick",
   "src/cli/watch-remotely.ts: asked.finally",
   "src/drain/drain-guard.ts: run.asked.insisted.then",
+  "src/drain/exclusion.ts: inTurn",
   "src/drain/node-watch.ts: this.#watch",
+  "src/kubernetes/pace.ts: this.#wake",
   "src/ledger/file-ledger.ts: this.#write",
   "src/provider/membership-index.ts: told.then",
   "src/sources/message-batches.ts: this.#together",

@@ -1,5 +1,6 @@
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
+import type { ExclusionEvent } from "../drain/exclusion.ts";
 import { type GuardedPool, guardedText } from "../drain/guard.ts";
 import type { DrainPlan } from "../drain/plan.ts";
 import { registrationReport } from "../drain/report.ts";
@@ -39,6 +40,11 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}could not be registered again: ${event.error.message}  ${registrationText(event.registration)}`;
     case "awaiting-earlier-try":
       return `${at}waiting until ${new Date(event.until).toISOString()}: an earlier attempt may have deregistered targets that AWS no longer lists`;
+    case "excluded":
+    case "included":
+    case "exclude-failed":
+    case "include-failed":
+      return `${at}${exclusionText(event)}`;
     case "started":
     case "resumed":
     case "ended":
@@ -48,6 +54,18 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     default:
       return event satisfies never;
   }
+}
+
+/** What the cluster has done about the node. */
+export function exclusionText(event: ExclusionEvent): string {
+  if ("error" in event) {
+    const what = event.type === "exclude-failed" ? "exclusion from load balancers" : "removal of the exclusion";
+    return `${what} failed, will retry: ${event.error.message}`;
+  }
+  if (event.name === undefined) return "the cluster has no Node object for this instance";
+  return event.type === "excluded"
+    ? `node ${event.name} excluded from load balancers`
+    : `exclusion of node ${event.name} removed`;
 }
 
 /** What the guard does with a registration. */

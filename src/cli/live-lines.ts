@@ -95,6 +95,10 @@ export class LiveLines {
       case "register-failed":
       case "undone":
       case "awaiting-earlier-try":
+      case "excluded":
+      case "included":
+      case "exclude-failed":
+      case "include-failed":
         break;
       default:
         event satisfies never;

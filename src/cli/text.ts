@@ -1,3 +1,4 @@
+import { EXCLUDE_LABEL } from "../drain/cluster.ts";
 import { printable } from "../drain/errors.ts";
 import type {
   FateReport,
@@ -294,17 +295,23 @@ function clockTime(moment: string): string {
 }
 
 /** How a drain was undone, for people. */
-export function undoText({ drainId, node, registrations }: UndoReport): string {
+export function undoText({ drainId, node, registrations, stillExcluded }: UndoReport): string {
   const count = (state: UndoneReport["state"]) => registrations.filter((one) => one.state === state).length;
   const again = `${times(count("registered"))} registered again`;
   const failed = count("failed");
-  if (registrations.every(({ state }) => state === "untouched"))
+  const excluded = stillExcluded === undefined ? [] : [note(excludedText(node, stillExcluded))];
+  if (registrations.every(({ state }) => state === "untouched") && stillExcluded === undefined)
     return `Nothing to undo: the drain ${drainId} of ${node.id} had deregistered nothing.`;
   const summary =
-    failed === 0
+    failed === 0 && stillExcluded === undefined
       ? `Drain ${drainId} of ${node.id} is undone: ${again}.`
       : `Drain ${drainId} of ${node.id} is not undone: ${again}, ${failed} failed.`;
-  return [summary, ...aligned(registrations.map((one) => ["", one.state, ...placeCells(one), why(one)]))].join("\n");
+  const rows = aligned(registrations.map((one) => ["", one.state, ...placeCells(one), why(one)]));
+  return [summary, ...rows, ...excluded].join("\n");
+}
+
+function excludedText({ name }: UndoReport["node"], { message }: NonNullable<UndoReport["stillExcluded"]>): string {
+  return `node ${name} is still excluded from load balancers (${message}); remove its label ${EXCLUDE_LABEL} with kubectl`;
 }
 
 function why({ state, error }: UndoneReport): string {

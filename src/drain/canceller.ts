@@ -1,20 +1,24 @@
-import { anyOf, newAbort } from "./abort.ts";
+import { anyOf, newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider } from "./cloud-provider.ts";
+import type { Cluster } from "./cluster.ts";
 import { type DrainRecord, drainRecord, undoablesOfRecord } from "./drain-record.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { DrainError, printable } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
+import { type ExclusionEvent, Marking } from "./exclusion.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { CANCELLED, type Superseded } from "./outcome.ts";
 import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
-import { type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
+import { UNDONE_WITHIN_MS, type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
 import { type Undoable, type UndoneFate, undoablesOf } from "./undoable.ts";
 
 export interface CancellerOptions {
   readonly cloud: CloudProvider;
+  /** Absent: there is none. */
+  readonly cluster?: Cluster;
   readonly clock: Clock;
   /** Absent: only drains that run can be cancelled. */
   readonly ledger?: Ledger;
@@ -153,10 +157,39 @@ export class Canceller {
       if (state === "registered") notify({ type: "registered", drainId, node, registration });
       if (error !== undefined) notify({ type: "register-failed", drainId, node, registration, error });
     };
-    const outcome = await undo({ cloud, clock, drainId, node, undoables, stoppedAt, onEnded }, signal);
+    // First: a controller would take out again what is registered while the node is excluded.
+    const including = this.#include(drainId, node, journal, signal);
+    await including?.awaited;
+    const registered = await undo({ cloud, clock, drainId, node, undoables, stoppedAt, onEnded }, signal);
+    const stillExcluded = including && (await this.#untilIncluded(including, signal));
+    const outcome = { ...registered, ...(stillExcluded && { stillExcluded }) };
     journal?.undone(outcome);
     notify({ type: "undone", drainId, node, outcome });
     return outcome;
+  }
+
+  #include(drainId: string, node: UndoneNode, journal: Journal | undefined, signal: AbortSignal): Marking | undefined {
+    const { cluster, clock, notify } = this.#options;
+    const onEvent = (event: ExclusionEvent) => {
+      journal?.exclusion(event);
+      notify({ drainId, node, ...event });
+    };
+    return cluster && new Marking("include", { cluster, clock, node: () => node, onEvent }, signal);
+  }
+
+  /** Why the node is still excluded, where that could not be mended in time. */
+  async #untilIncluded(including: Marking, signal: AbortSignal): Promise<DrainError | undefined> {
+    const { clock } = this.#options;
+    const done = newAbort();
+    const late = clock.sleep(UNDONE_WITHIN_MS, done.signal).then(
+      () => including.end(),
+      () => {},
+    );
+    const failure = await including.ended;
+    done.abort(WOKEN);
+    await late;
+    if (signal.aborted && !(signal.reason instanceof DrainError)) throw signal.reason;
+    return failure;
   }
 
   #begin(

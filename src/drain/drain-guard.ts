@@ -26,6 +26,8 @@ export interface DrainGuardOptions {
   readonly ceiling: Ceiling;
   /** Deregisters them, and holds. */
   readonly proceed: (registrations: readonly DrainingRegistration[]) => void;
+  /** Notified when something is left registered until the machine goes. */
+  readonly keeps: () => void;
   /** What an earlier process has begun with: that was decided then, goes, and counts for all others. */
   readonly decided?: readonly Registration[];
 }
@@ -174,7 +176,8 @@ export class DrainGuard {
     const standing = health && this.#standing(pool, leaving, health, "involuntary");
     const isKept = standing?.wouldStay === 0;
     this.#report(isKept ? "kept" : "overridden", standing, leaving);
-    if (!isKept) this.#take(leaving);
+    if (isKept) this.#options.keeps();
+    else this.#take(leaving);
   }
 
   #report(

@@ -2,12 +2,14 @@ import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
+import type { Cluster } from "./cluster.ts";
 import { DrainGuard } from "./drain-guard.ts";
 import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
+import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
 import { Finder, untilEarlierTryIsOver } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
@@ -19,6 +21,7 @@ import {
   type DrainOutcome,
   type EndedDrain,
   endBefore,
+  mayGo,
   type NodeStatus,
   type RunningDrain,
   Superseded,
@@ -33,6 +36,8 @@ import type { UndoOutcome } from "./undo.ts";
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
+  /** Absent: there is none, or nothing is known of it. */
+  readonly cluster?: Cluster;
   readonly clock: Clock;
   readonly times: DrainTimes;
   /** Absent: pools may be left without healthy targets. */
@@ -177,20 +182,26 @@ export class Drainer {
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
-        guard = this.#guardOf(run, signal, resumed);
+        const exclusion = this.#exclusionOf(run, signal);
+        const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
+        const takeOut = exclusion?.before(deregister) ?? deregister;
+        guard = this.#guardOf(run, { takeOut, exclusion, resumed }, signal);
         const proceed = (registrations: readonly DrainingRegistration[]) =>
-          guard === undefined ? this.#deregister(registrations) : guard.found(registrations);
+          guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
+        await exclusion?.prepare();
         await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
         run.passed("search");
+        const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
         run.passed("guard");
+        await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#reportPlan(run);
         await run.untilAll(({ isOver }) => isOver);
         await untilEarlierTryIsOver(
           run,
-          { ...this.#options, searchedAt, resumed, notify: (event) => this.#notify(event) },
+          { ...this.#options, searchedAt, resumed, unseenUntil, notify: (event) => this.#notify(event) },
           signal,
         );
       });
@@ -200,12 +211,37 @@ export class Drainer {
     }
   }
 
-  #guardOf(run: DrainRun, signal: AbortSignal, resumed?: ResumedState): DrainGuard | undefined {
+  #guardOf(
+    run: DrainRun,
+    {
+      takeOut: proceed,
+      exclusion,
+      resumed,
+    }: {
+      readonly takeOut: (registrations: readonly DrainingRegistration[]) => void;
+      readonly exclusion: Exclusion | undefined;
+      readonly resumed: ResumedState | undefined;
+    },
+    signal: AbortSignal,
+  ): DrainGuard | undefined {
     const { cloud, clock, guard } = this.#options;
     if (guard === undefined || this.#guards === undefined) return undefined;
-    const proceed = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
     const decided = resumed && resumed.past.length > 0 && [...resumed.past, ...resumed.open];
-    return new DrainGuard(run, { cloud, clock, guard, proceed, ...this.#guards, ...(decided && { decided }) }, signal);
+    const keeps = () => exclusion?.takeBack();
+    return new DrainGuard(
+      run,
+      { cloud, clock, guard, proceed, keeps, ...this.#guards, ...(decided && { decided }) },
+      signal,
+    );
+  }
+
+  #exclusionOf(run: DrainRun, signal: AbortSignal): Exclusion | undefined {
+    const { cloud, cluster, clock } = this.#options;
+    const onEvent = (event: ExclusionEvent) => {
+      this.#journals.get(run)?.exclusion(event);
+      this.#notify({ drainId: run.id, node: run.node, ...event });
+    };
+    return cluster && new Exclusion(run, { cloud, cluster, clock, onEvent }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
@@ -308,6 +344,7 @@ export class Drainer {
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       journal?.ended(outcome);
+      if (mayGo(outcome)) this.#options.cluster?.release(run.node);
       const { deadline } = run;
       const tookMs = clock.now() - startedAt;
       this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });

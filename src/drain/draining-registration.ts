@@ -60,6 +60,7 @@ export class DrainingRegistration {
   #progress: HoldProgress | undefined;
   /** Absent until it is over. */
   #heldMs: number | undefined;
+  #isLeaving = false;
   /** Absent while there is nothing to report. */
   #unusual: History | undefined;
 
@@ -83,6 +84,15 @@ export class DrainingRegistration {
 
   get isOver(): boolean {
     return this.#heldMs !== undefined;
+  }
+
+  /** Nothing holds its deregistration back. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  leaves(): void {
+    this.#isLeaving = true;
   }
 
   /** It is still to be deregistered. */

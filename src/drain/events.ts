@@ -1,5 +1,6 @@
 import type { Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { ExclusionEvent } from "./exclusion.ts";
 import type { Standing } from "./guard.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
@@ -15,6 +16,8 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
   | { readonly type: "planned"; readonly plan: DrainPlan }
   /** Another request for the same node is answered by this drain. */
   | { readonly type: "joined"; readonly reason?: string; readonly forced?: true }
+  /** Of the cluster: whether its controllers know that the node is to stay out of load balancers. */
+  | ExclusionEvent
   | {
       readonly type: "deregistered";
       readonly registration: Registration;

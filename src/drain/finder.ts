@@ -134,20 +134,25 @@ interface EarlierTryOptions {
   readonly searchedAt: number;
   /** By an earlier process. */
   readonly resumed: ResumedState | undefined;
+  /**
+   * Until when the cluster's controllers may have deregistered something that no search has seen registered, in
+   * milliseconds since the epoch. Absent: nothing.
+   */
+  readonly unseenUntil?: number | undefined;
   readonly notify: (event: DrainEvent) => void;
 }
 
 /**
- * An earlier try, another process's, may have deregistered what the cloud lists no more. Resolves once that gets no
+ * An earlier try, another process's, or a controller of the cluster, may have deregistered what the cloud lists no more. Resolves once that gets no
  * traffic for certain. What was tried by this process, or by an earlier one with its ledger, is known and held without that.
  */
 export async function untilEarlierTryIsOver(
   run: DrainRun,
-  { cloud, clock, notify, ...known }: EarlierTryOptions,
+  { cloud, clock, notify, unseenUntil = Number.NEGATIVE_INFINITY, ...known }: EarlierTryOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const since = unknownUntil(run, known);
-  if (since === undefined) return;
+  const since = Math.max(unseenUntil, unknownUntil(run, known) ?? Number.NEGATIVE_INFINITY);
+  if (!Number.isFinite(since)) return;
   const kinds = [...cloud.kindsAround(run.node)];
   const until = since + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances)));
   const remainingMs = until - clock.now();

@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import { keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import { type DrainRecord, recordedError, recordedOutcome } from "./drain-record.ts";
 import type { RegistrationEvent } from "./draining-registration.ts";
+import type { ExclusionEvent } from "./exclusion.ts";
 import type { Ledger, LedgerEntry, LedgerStep } from "./ledger.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
@@ -56,8 +57,9 @@ export class Journal {
     const { asker, reason, deadline, timeoutMs, isVoluntary, force } = asked;
     const at = Math.round(askedAt);
     const firstTriedAt = asked.firstTriedAt === undefined ? undefined : Math.round(asked.firstTriedAt);
-    const { holdsWhile } = asked;
-    const kept = { asker, reason, deadline, timeoutMs, isVoluntary, force, firstTriedAt, holdsWhile };
+    const { holdsWhile, isExcludedBefore } = asked;
+    const when = { firstTriedAt, holdsWhile, isExcludedBefore };
+    const kept = { asker, reason, deadline, timeoutMs, isVoluntary, force, ...when };
     const request = given({ askedAt: at, ...kept });
     const isFirst = this.#last === 0;
     const isDecisive = this.#joint.decides(asked);
@@ -95,6 +97,11 @@ export class Journal {
   planned({ longestHoldMs, limit, warnings }: DrainPlan): void {
     const until = { reason: limit.reason, at: Math.round(limit.at) };
     this.#write({ type: "planned", longestHoldMs, limit: until, warnings });
+  }
+
+  /** What the cluster has done about the node. */
+  exclusion(event: ExclusionEvent): void {
+    this.#write("error" in event ? { type: event.type, error: recordedError(event.error) } : event);
   }
 
   onEvent(registration: Registration, event: RegistrationEvent): void {

@@ -57,6 +57,9 @@ export type LedgerStep =
       readonly limit: DrainLimit;
       readonly warnings: readonly string[];
     }
+  /** The cluster has marked the node, or taken the mark back. `name`: of its Node object; absent where it has none. */
+  | { readonly type: "excluded" | "included"; readonly name?: string }
+  | { readonly type: "exclude-failed" | "include-failed"; readonly error: RecordedError }
   /** `since`: held since then, where that is not the entry's own moment: it was deregistered before a restart. */
   | { readonly type: "deregistered"; readonly of: Of; readonly foundDraining?: true; readonly since?: number }
   | { readonly type: "deregistering-again"; readonly of: Of; readonly because: "back" | "ignored" }

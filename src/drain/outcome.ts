@@ -124,6 +124,16 @@ export function endedOutcome(
     : { ...found, status: "drained", registrations };
 }
 
+/** Whether nothing more is to be waited for: no traffic comes any more, or the machine is taken now whatever comes. */
+export function mayGo(outcome: DrainOutcome): boolean {
+  const { status } = outcome;
+  return (
+    status === "drained" ||
+    status === "nothing-registered" ||
+    (status === "deadline-passed" && outcome.limit.reason === "deadline")
+  );
+}
+
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */
 export function endBefore(error: unknown, trouble: DrainError | undefined, signal: AbortSignal): DrainOutcome {
   if (error instanceof LimitPassed) {

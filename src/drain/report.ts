@@ -333,6 +333,12 @@ function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations
     case "interrupted":
     case "resumed":
       return step;
+    case "excluded":
+    case "included":
+      return { ...step, ...(entry.name === undefined ? {} : { name: entry.name }) };
+    case "exclude-failed":
+    case "include-failed":
+      return { ...step, error: entry.error };
     case "ended":
       return { ...step, ...(record.end && { outcome: outcomeReport(record.end.outcome) }) };
     case "undone":
@@ -375,9 +381,15 @@ export type UndoneReport = ReturnType<typeof undoneReport>;
 
 /** How a drain was undone, as outsiders get it in JSON. As in `report.ts`, no field is renamed or taken away. */
 export function undoReport(outcome: UndoOutcome) {
-  const { drainId, node, registrations } = outcome;
+  const { drainId, node, registrations, stillExcluded } = outcome;
   const status = undoFailure(outcome) === undefined ? ("undone" as const) : ("not-undone" as const);
-  return { status, drainId, node: nodeReport(node), registrations: registrations.map(undoneReport) };
+  return {
+    status,
+    drainId,
+    node: nodeReport(node),
+    registrations: registrations.map(undoneReport),
+    ...(stillExcluded && { stillExcluded: errorReport(stillExcluded) }),
+  };
 }
 
 function undoneReport({ registration, state, error }: UndoneFate) {

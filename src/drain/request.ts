@@ -40,6 +40,11 @@ export interface DrainRequest {
    * a registration that is found draining, or not found, may have been deregistered by that. Absent: this is the first time.
    */
   readonly firstTriedAt?: number;
+  /**
+   * The cluster's controllers have begun to deregister the node, because of what the request announces: some of its
+   * registrations may be gone that no search has seen. Absent: they have not.
+   */
+  readonly isExcludedBefore?: true;
   /** What the cloud has to say of the machine for the request to hold. Absent: it holds whatever the cloud says. */
   readonly holdsWhile?: HoldsWhile;
 }
@@ -58,7 +63,15 @@ export interface HoldsWhile {
 /** What a drain keeps of a request for its node. */
 export type AskedRequest = Pick<
   DrainRequest,
-  "deadline" | "timeoutMs" | "reason" | "asker" | "isVoluntary" | "force" | "firstTriedAt" | "holdsWhile"
+  | "deadline"
+  | "timeoutMs"
+  | "reason"
+  | "asker"
+  | "isVoluntary"
+  | "force"
+  | "firstTriedAt"
+  | "holdsWhile"
+  | "isExcludedBefore"
 > & {
   /** Milliseconds since the epoch. */
   readonly askedAt: number;
@@ -138,6 +151,7 @@ export class JointRequest {
   #isVoluntary = true;
   #isForced = false;
   #holdsWhileStopped = true;
+  #isExcludedBefore = false;
   /** By the event that asked for it. */
   readonly #earlierTries = new Map<string | undefined, number>();
   #insist: () => void = () => {};
@@ -153,6 +167,7 @@ export class JointRequest {
 
   add(request: Omit<AskedRequest, "askedAt">): void {
     const { deadline, reason, isVoluntary = false, force = false, firstTriedAt, holdsWhile, asker } = request;
+    this.#isExcludedBefore ||= request.isExcludedBefore === true;
     this.#holdsWhileStopped &&= holdsWhile?.machine === "stops";
     if (firstTriedAt !== undefined) {
       const known = this.#earlierTries.get(asker?.event) ?? firstTriedAt;
@@ -194,6 +209,11 @@ export class JointRequest {
   /** All requests were made because the machine stops: once it runs, the drain has no purpose. */
   get holdsWhileStopped(): boolean {
     return this.#holdsWhileStopped;
+  }
+
+  /** See `DrainRequest.isExcludedBefore`. */
+  get isExcludedBefore(): boolean {
+    return this.#isExcludedBefore;
   }
 
   get reasons(): readonly string[] {

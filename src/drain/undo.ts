@@ -5,13 +5,16 @@ import { repeatWhilePassing } from "./limit.ts";
 import { PoolUndo } from "./pool-undo.ts";
 import type { Undoable, UndoneFate } from "./undoable.ts";
 
-const FOUND_WITHIN_MS = 600_000;
+/** What fails in passing is tried again for so long. */
+export const UNDONE_WITHIN_MS = 600_000;
 
 /** How the undo of a drain has ended. */
 export interface UndoOutcome {
   readonly drainId: string;
   readonly node: UndoneNode;
   readonly registrations: readonly UndoneFate[];
+  /** Why the cluster still excludes the node. Absent: it does not, or there is no cluster. */
+  readonly stillExcluded?: DrainError;
 }
 
 /** As the drain knew it: the machine may be gone. */
@@ -60,13 +63,13 @@ export async function undo(options: UndoOptions, signal: AbortSignal): Promise<U
 }
 
 /** Why not all is registered again; undefined where it is. */
-export function undoFailure({ registrations }: UndoOutcome): DrainError | undefined {
-  return registrations.find(({ state }) => state === "failed")?.error;
+export function undoFailure({ registrations, stillExcluded }: UndoOutcome): DrainError | undefined {
+  return registrations.find(({ state }) => state === "failed")?.error ?? stillExcluded;
 }
 
 async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "onEnded">>, signal: AbortSignal) {
   const { cloud, clock, undoables, stoppedAt, onEnded } = options;
-  const until = clock.now() + FOUND_WITHIN_MS;
+  const until = clock.now() + UNDONE_WITHIN_MS;
   const urgency = () => ({ purpose: "find", deadline: Number.POSITIVE_INFINITY }) as const;
   let node: Node;
   try {

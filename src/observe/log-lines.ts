@@ -113,6 +113,16 @@ export const LOG_LINES = {
   "drain joined": drain("info", "reason?", "forced?"),
   /** The drain waits for targets that an earlier attempt may have deregistered and that AWS no longer lists. */
   "drain extended": drain("info", "until"),
+  /** The Node object has the label that keeps controllers from registering it. */
+  "node excluded": drain("info", "name"),
+  /** The label could not be set. The drain continues after 3 s, and the label is retried beside it. Until then a controller may register the node again. */
+  "node exclusion failed": drain("warn", "code", "error"),
+  /** The label was removed: the controllers of the cluster may register the node again. */
+  "node exclusion removed": drain("info", "name"),
+  /** The label could not be removed. It is retried; afterwards remove it with kubectl. */
+  "node exclusion not removed": drain("warn", "code", "error"),
+  /** The cluster that KUBERNETES names has no Node object with this instance id. The drain continues without it. */
+  "node not in cluster": drain("info"),
   /** AWS accepted the deregistration. The hold begins. */
   "target deregistered": target("info", "holdUntil?"),
   /** Another program had deregistered the target. The hold begins. */
@@ -211,6 +221,24 @@ export const LOG_LINES = {
   "queue read failed": line("error", "code", "error"),
   /** The queue can be read again. */
   "queue read recovered": line("info"),
+
+  // The cluster
+  /** A Node object announces that its machine will be terminated. */
+  "node departure announced": line("info", "name", ...ANNOUNCEMENT, "deadline?"),
+  /** The Node object announces a departure and names no EC2 instance in `spec.providerID`. It is not drained. */
+  "node skipped": line("warn", "name", "reason", "providerId?"),
+  /** The node no longer announces a departure. What was deregistered because of it is registered again. */
+  "node departure withdrawn": line("info", "node", "name", "drains"),
+  /** The node no longer announces a departure, and stays deregistered. Cancel its drain. */
+  "node departure not undone": line("error", "node", "name", "code", "error"),
+  /** The NodeClaim of the node could not be read: its drain has no deadline. */
+  "node deadline unknown": line("warn", "name", "error"),
+  /** The Node objects can't be read: departures that they announce are noticed late. It is retried. Logged when the error changes. */
+  "node watch failed": line("error", "error"),
+  /** The Node objects can be read again. */
+  "node watch recovered": line("info", "failedSeconds"),
+  /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
+  "deletion delay failed": line("warn", "name", "error"),
 
   // Lifecycle hooks
   /** The hook waits for another heartbeat timeout. */

@@ -49,6 +49,16 @@ export function drainLog(log: Log): DrainObserver {
       }
       case "failed":
         return log("target not drained", { ...about, ...where(event.registration), ...failure(event.error) });
+      case "excluded":
+      case "included": {
+        if (event.name === undefined) return log("node not in cluster", about);
+        const message = event.type === "excluded" ? "node excluded" : "node exclusion removed";
+        return log(message, { ...about, name: event.name });
+      }
+      case "exclude-failed":
+        return log("node exclusion failed", { ...about, ...failure(event.error) });
+      case "include-failed":
+        return log("node exclusion not removed", { ...about, ...failure(event.error) });
       case "awaiting-earlier-try":
         return log("drain extended", { ...about, until: new Date(event.until).toISOString() });
       case "ended":

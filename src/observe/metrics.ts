@@ -40,6 +40,11 @@ export class Metrics {
   readonly #guarded = this.#counter("guarded_registrations_total", "Registrations that the health guard delayed.", [
     "verdict",
   ]);
+  readonly #exclusions = this.#counter(
+    "node_exclusions_total",
+    "Attempts to set or remove the label that excludes a node from load balancers.",
+    ["result"],
+  );
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
   readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
@@ -111,6 +116,14 @@ export class Metrics {
     );
   }
 
+  /** Adds the gauges of the watched Node objects. */
+  watchNodes({ count, isUpToDate }: { readonly count: () => number; readonly isUpToDate: () => boolean }): void {
+    const watched: Gauge = this.#gauge("nodes_watched", "Node objects that are known.", [], () => watched.set(count()));
+    const upToDate: Gauge = this.#gauge("node_watch_up", "1 while the Node objects can be read, else 0.", [], () =>
+      upToDate.set(isUpToDate() ? 1 : 0),
+    );
+  }
+
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 
   /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */
@@ -144,6 +157,12 @@ export class Metrics {
         return;
       case "guarded":
         this.#guarded.inc({ verdict: event.verdict });
+        return;
+      case "excluded":
+      case "included":
+      case "exclude-failed":
+      case "include-failed":
+        this.#exclusions.inc({ result: event.type });
         return;
       case "ended":
         this.#end(event);

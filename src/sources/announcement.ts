@@ -7,7 +7,18 @@ export type AnnouncementKind =
   | "rebalance-recommendation"
   | "state-change"
   | "scheduled-change"
-  | "capacity-reservation-interruption";
+  | "capacity-reservation-interruption"
+  | ClusterKind;
+
+/** The same of what a Node object of the cluster says. */
+export type ClusterKind =
+  | "cluster-autoscaler"
+  | "karpenter"
+  | "node-deletion"
+  | "node-annotation"
+  | "node-cordon"
+  | "node-not-ready"
+  | "node-taint";
 
 /** The lifecycle action of Auto Scaling that waits until it is completed. */
 export interface LifecycleAction {

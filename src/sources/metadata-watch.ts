@@ -70,7 +70,7 @@ export class MetadataWatch {
         for (const kind of kinds) {
           if (!bodies.has(kind.path)) continue;
           const reading = this.#reading(kind, bodies.get(kind.path), identity);
-          if (reading !== undefined) standing.see(kind, reading);
+          if (reading !== undefined) standing.see(kind.path, reading);
         }
         yield* standing.due();
         await this.#wait(stop);

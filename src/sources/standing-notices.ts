@@ -3,7 +3,6 @@ import type { DrainError } from "../drain/errors.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainLimit } from "../drain/plan.ts";
 import type { Announcement } from "./announcement.ts";
-import type { MetadataKind } from "./metadata/metadata-kind.ts";
 import { actAt, boundedDeadline, isRebootOver } from "./notice.ts";
 
 /**
@@ -29,7 +28,8 @@ export interface Notice {
 }
 
 interface Standing {
-  readonly kind: MetadataKind;
+  /** Where it stands. */
+  readonly place: string;
   readonly announcement: Announcement;
   /** When it is to be acted upon, in milliseconds since the epoch. Undefined: it has been. */
   dueAt: number | undefined;
@@ -67,11 +67,11 @@ export class StandingNotices {
     this.#onEvent = options.onEvent;
   }
 
-  /** All notices of `kind` now: new ones and withdrawn ones are reported. */
-  see(kind: MetadataKind, announcements: readonly Announcement[]): void {
-    const seen = new Map(announcements.map((each) => [`${kind.path} ${each.eventId ?? ""}`, each]));
-    for (const [key, { announcement, kind: itsKind }] of this.#standing) {
-      if (itsKind !== kind || seen.has(key)) continue;
+  /** All notices that stand in one place now: new ones and withdrawn ones are reported. */
+  see(place: string, announcements: readonly Announcement[]): void {
+    const seen = new Map(announcements.map((each) => [`${place} ${each.eventId ?? ""}`, each]));
+    for (const [key, { announcement, place: itsPlace }] of this.#standing) {
+      if (itsPlace !== place || seen.has(key)) continue;
       this.#standing.delete(key);
       this.#onEvent({ type: "withdrawn", announcement });
     }
@@ -83,15 +83,28 @@ export class StandingNotices {
         continue;
       }
       if (this.#isOver(announcement)) {
-        this.#standing.set(key, { kind, announcement, dueAt: undefined, attempts: 0, last });
+        this.#standing.set(key, { place, announcement, dueAt: undefined, attempts: 0, last });
         this.#onEvent({ type: "over", announcement });
         continue;
       }
       const dueAt = this.#dueAt(announcement);
-      this.#standing.set(key, { kind, announcement, dueAt, attempts: 0, last });
+      this.#standing.set(key, { place, announcement, dueAt, attempts: 0, last });
       const drainAt = dueAt > this.#clock.now() ? { drainAt: dueAt } : {};
       this.#onEvent({ type: "noticed", announcement, ...drainAt });
     }
+  }
+
+  /** When the next one is to be acted upon, in milliseconds since the epoch. `Infinity`: none is. */
+  get nextDueAt(): number {
+    return Math.min(
+      Number.POSITIVE_INFINITY,
+      ...[...this.#standing.values()].map(({ dueAt = Number.POSITIVE_INFINITY }) => dueAt),
+    );
+  }
+
+  /** Nothing is to be acted upon. */
+  get isEmpty(): boolean {
+    return this.#standing.size === 0;
   }
 
   /** The notices to act upon now. */

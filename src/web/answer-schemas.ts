@@ -317,7 +317,17 @@ export const CANCELLED = z
 
 /** 200 from `DELETE /drains/{drain}`. */
 export const UNDONE = z
-  .strictObject({ status: z.enum(["undone", "not-undone"]), drainId, node, registrations: z.array(undone) })
+  .strictObject({
+    status: z.enum(["undone", "not-undone"]),
+    drainId,
+    node,
+    registrations: z.array(undone),
+    stillExcluded: error
+      .optional()
+      .describe(
+        "Why the label that excludes the node from load balancers could not be removed. Absent: it was removed, or KUBERNETES is not set.",
+      ),
+  })
   .meta({ id: "Undone", description: "Result of undoing a drain." });
 export const UNDO_FAILURE = z
   .strictObject({ ...problem, code, undo: UNDONE.optional().describe("Absent if the undo was not started.") })

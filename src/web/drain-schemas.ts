@@ -118,6 +118,14 @@ const STEP = z
         .optional()
         .describe("Healthy targets of the pool, if known."),
     }),
+    z
+      .strictObject({ ...base, type: z.enum(["excluded", "included"]), name: z.string().optional() })
+      .describe(
+        "excluded: the Node object has the label that excludes it from load balancers. included: the label was removed. name: of the Node object; absent if the cluster has none for the instance.",
+      ),
+    z
+      .strictObject({ ...base, type: z.enum(["exclude-failed", "include-failed"]), error })
+      .describe("The label could not be set or removed. It is retried."),
     z.strictObject({ ...base, type: z.enum(["released", "registered"]), registrations }),
     z
       .strictObject({ ...base, type: z.literal("cancelled"), asker })

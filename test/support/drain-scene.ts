@@ -1,4 +1,4 @@
-import { Drainer } from "../../src/drain/drainer.ts";
+import { Drainer, type DrainerOptions } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
@@ -23,8 +23,9 @@ export class DrainScene {
   readonly drainer: Drainer;
 
   /** `guard` absent: none, so that a pool may be left empty. */
-  constructor(times: Partial<DrainTimes> = {}, guard?: GuardOptions) {
+  constructor(times: Partial<DrainTimes> = {}, guard?: GuardOptions, more: Partial<DrainerOptions> = {}) {
     this.drainer = new Drainer({
+      ...more,
       cloud: this.cloud,
       clock: this.clock,
       times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000, ...times },

@@ -59,6 +59,8 @@ export class FakeCloud implements CloudProvider {
   readonly unhealthy = new Set<string>();
   /** By node id, for pools that are `isZonal`. */
   readonly zones = new Map<string, string>();
+  /** Whether every pool was read before anything is asked. */
+  remembersAll = false;
   /** Whether it tells how pools fare without being asked. */
   knowsHealth = false;
   /** Targets that can't be registered. */
@@ -142,8 +144,8 @@ export class FakeCloud implements CloudProvider {
     yield { registrations, elsewhere: [] };
   }
 
-  async remembered(): Promise<undefined> {
-    return undefined;
+  async remembered(): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
+    return this.remembersAll ? { registrations: [], elsewhere: [], asOf: this.#clock.now() } : undefined;
   }
 
   /** What was last read, where a test says so: reads of `healthOf` only. */

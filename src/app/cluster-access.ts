@@ -1,0 +1,52 @@
+import { isExcepted } from "../aws/proxy.ts";
+import { type Config, ConfigError } from "../config/config.ts";
+import { fileProblem, readTextFile } from "../config/files.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { ApiServer } from "../kubernetes/api-server.ts";
+import type { ClusterSource } from "../kubernetes/kubeconfig.ts";
+
+export interface ClusterAccessParts {
+  readonly clock: Clock;
+  /** A pod's environment says where its API server is. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A kubeconfig of a company may have hundreds of clusters with their certificates. */
+const KUBECONFIG_BYTES_MAX = 4 * 1_024 * 1_024;
+
+/**
+ * The API server that KUBERNETES names; undefined where it is not set. What it needs is loaded only then. Throws
+ * `ConfigError` where the configuration or the credentials can't be used. Does not call the server.
+ */
+export async function openApiServer(config: Config, parts: ClusterAccessParts): Promise<ApiServer | undefined> {
+  const source = clusterSource(config);
+  if (source === undefined) return undefined;
+  const { httpsProxy, noProxy, givenBy } = config;
+  const { connect } = await import("../kubernetes/connect.ts");
+  try {
+    return await connect({
+      ...parts,
+      source,
+      names: { source: givenBy.kubernetes, context: givenBy.kubernetesContext },
+      files: {
+        read: (path) => readTextFile(path, KUBECONFIG_BYTES_MAX),
+        problem: fileProblem,
+      },
+      proxyFor: ({ hostname, port }) =>
+        httpsProxy === undefined || isExcepted(hostname, Number(port || HTTPS_PORT), noProxy) ? undefined : httpsProxy,
+    });
+  } catch (error) {
+    throw error instanceof Error && error.name === "KubernetesError" ? new ConfigError([error.message]) : error;
+  }
+}
+
+const HTTPS_PORT = 443;
+
+/** Undefined: no Kubernetes. */
+function clusterSource({ kubernetes, kubernetesContext: context }: Config): ClusterSource | undefined {
+  if (kubernetes === undefined) return undefined;
+  if (kubernetes === IN_CLUSTER) return { kind: "in-cluster" };
+  return { kind: "kubeconfig", path: kubernetes, ...(context === undefined ? {} : { context }) };
+}
+
+const IN_CLUSTER = "in-cluster";

@@ -1,0 +1,87 @@
+import type { Node } from "./cloud-provider.ts";
+
+/**
+ * Keeps a node out of the load balancers of every controller. The value is `true`: of any other value controllers differ.
+ * https://kubernetes.io/docs/reference/labels-annotations-taints/#node-kubernetes-io-exclude-from-external-load-balancers
+ */
+export const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+/** A machine as the cluster finds it: by its instance id, or by the name of its Node object. */
+export type ClusterMember = Pick<Node, "id" | "name">;
+
+/**
+ * What the core needs from Kubernetes. Implementations: Kubernetes, and one in memory in the tests. Where there is none, the
+ * drainer has no cluster.
+ *
+ * Every method throws `DrainError`, and is safe to repeat. A machine that has no Node object in the cluster is not an error.
+ */
+export interface Cluster {
+  /**
+   * Marks the node, so that the cluster's controllers take it out of load balancers and do not register it again. Resolves
+   * once the cluster has acknowledged that, with the name of the Node object; undefined where there is none.
+   */
+  exclude(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /** Takes the mark of `exclude` back. A mark that another program has set stays. Resolves as `exclude` does. */
+  include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * The node is drained: what this program has put there to delay the machine's termination is taken away. Returns at
+   * once; the implementation repeats it until it is done.
+   */
+  release(node: ClusterMember): void;
+}
+
+/** What is read of a Node object: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/ */
+export interface ClusterNode {
+  readonly name: string;
+  readonly uid: string;
+  /** `spec.providerID`. Absent: the cloud's controller has not set it, or never will. */
+  readonly providerId?: string;
+  /** The EC2 instance that it names. Absent: it is none, or not known to be one yet. */
+  readonly instanceId?: string;
+  /** The annotations of this program, and those that delay a deletion. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** `EXCLUDE_LABEL` alone. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly NodeTaint[];
+  /** It was cordoned. */
+  readonly isUnschedulable: boolean;
+  /** The status of the condition Ready: `True`, `False` or `Unknown`. Absent: it has none yet. */
+  readonly ready?: string;
+  /** When that was set, in milliseconds since the epoch. */
+  readonly readySince?: number;
+  /** When its deletion was requested, in milliseconds since the epoch: a finalizer retains it. Absent: it was not. */
+  readonly deletedAt?: number;
+  /** The NodeClaim that owns it: Karpenter has made it. */
+  readonly claim?: string;
+}
+
+/** What of a Node object announces a departure, as the option NODE_TRIGGERS names it. */
+export const NODE_TRIGGERS = [
+  "autoscaler",
+  "karpenter",
+  "deletion",
+  "annotation",
+  "cordon",
+  "not-ready",
+  "taint",
+] as const;
+export type NodeTrigger = (typeof NODE_TRIGGERS)[number];
+
+export interface NodeTaint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+}
+
+/** A Node object as it is now, or the uid of one that is no more. */
+export type NodeChange = { readonly node: ClusterNode } | { readonly gone: string };
+
+/** https://github.com/kubernetes/cloud-provider-aws: `aws:///eu-west-1a/i-0123456789abcdef0`, the zone may be missing. */
+const PROVIDER_ID = /^aws:\/\/(?:\/[^/]*)?\/(i-(?:[0-9a-f]{8}|[0-9a-f]{17}))$/;
+
+/** The instance that a Node object's `spec.providerID` names; undefined where it is no EC2 instance's. */
+export function instanceIdOf(providerId: string | undefined): string | undefined {
+  return PROVIDER_ID.exec(providerId ?? "")?.[1];
+}

@@ -1,0 +1,142 @@
+import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
+import type { Clock } from "./clock.ts";
+import type { CloudProvider } from "./cloud-provider.ts";
+import type { Cluster, ClusterMember } from "./cluster.ts";
+import type { DrainRun } from "./drain-run.ts";
+import type { DrainingRegistration } from "./draining-registration.ts";
+import { asDrainError, type DrainError } from "./errors.ts";
+
+/** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
+export const CLUSTER_WITHIN_MS = 3_000;
+const RETRY_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+
+export type ExclusionEvent =
+  /** `name`: of the Node object. Absent: the cluster has none for this machine. */
+  | { readonly type: "excluded" | "included"; readonly name?: string }
+  /** It is tried again beside the drain. Reported when the reason changes. */
+  | { readonly type: "exclude-failed" | "include-failed"; readonly error: DrainError };
+
+export interface MarkingOptions {
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly onEvent: (event: ExclusionEvent) => void;
+}
+
+export interface ExclusionOptions extends MarkingOptions {
+  readonly cloud: Pick<CloudProvider, "remembered">;
+}
+
+type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
+
+/**
+ * Keeps the cluster's controllers from registering a node again: what is only deregistered from a load balancer they put
+ * back at the next event of any node.
+ */
+export class Exclusion {
+  readonly #run: DrainRun;
+  readonly #options: ExclusionOptions;
+  readonly #signal: AbortSignal;
+  #isBlind = false;
+  #marking: Marking | undefined;
+  #isTakenBack = false;
+
+  constructor(run: DrainRun, options: ExclusionOptions, signal: AbortSignal) {
+    this.#run = run;
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  /** Before the search: whether it is known where the node is registered. */
+  async prepare(): Promise<void> {
+    const { cloud } = this.#options;
+    const remembered = await cloud.remembered(this.#run.node, this.#run.callFor(this.#signal)).catch(() => undefined);
+    this.#signal.throwIfAborted();
+    this.#isBlind = remembered === undefined;
+  }
+
+  /**
+   * After the search: until when controllers may have deregistered something that nothing has seen registered, in
+   * milliseconds since the epoch. Undefined: it was known before, or was found before they were asked to.
+   */
+  get unseenUntil(): number | undefined {
+    const hasBegun = this.#run.asked.isExcludedBefore || this.#marking !== undefined;
+    return this.#isBlind && hasBegun ? this.#options.clock.now() : undefined;
+  }
+
+  /** The same as `takeOut`, once the node is marked. A cluster that does not answer delays it by `CLUSTER_WITHIN_MS` at most. */
+  before(takeOut: TakeOut): TakeOut {
+    const inTurn = async (registrations: readonly DrainingRegistration[]) => {
+      // What is decided at the same time is marked as leaving first.
+      await Promise.resolve();
+      await this.begin();
+      if (!this.#signal.aborted) takeOut(registrations);
+    };
+    return (registrations) => {
+      if (registrations.length === 0) return;
+      for (const draining of registrations) draining.leaves();
+      void inTurn(registrations);
+    };
+  }
+
+  /** Resolves as `Marking.awaited` does; at once where the node must not be marked yet. */
+  async begin(): Promise<void> {
+    // The mark would also take out what the guard holds back.
+    const mayBegin = () => this.#run.registrations.every(({ isOver, isLeaving }) => isOver || isLeaving);
+    if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) this.#mark("exclude");
+    await this.#marking?.awaited;
+  }
+
+  /** The node is to stay in one of its load balancers. */
+  takeBack(): void {
+    if (this.#isTakenBack) return;
+    this.#isTakenBack = true;
+    this.#marking?.end();
+    if (this.#marking !== undefined) this.#mark("include");
+  }
+
+  #mark(verb: "exclude" | "include"): void {
+    this.#marking = new Marking(verb, { ...this.#options, node: () => this.#run.node }, this.#signal);
+  }
+}
+
+/** Repeats one call to the cluster until it has succeeded, beside what waits for it for a moment. */
+export class Marking {
+  readonly #over = newAbort();
+  /** Resolves once the cluster has acknowledged, or after `CLUSTER_WITHIN_MS`, or when it ends. */
+  readonly awaited: Promise<void>;
+  /** Resolves with what still fails when it ends; undefined: it has succeeded. */
+  readonly ended: Promise<DrainError | undefined>;
+
+  constructor(
+    verb: "exclude" | "include",
+    { cluster, clock, node, onEvent }: MarkingOptions & { readonly node: () => ClusterMember },
+    signal: AbortSignal,
+  ) {
+    let failure: DrainError | undefined;
+    const failed = (error: DrainError) => {
+      if (failure?.message !== error.message) onEvent({ type: `${verb}-failed`, error });
+      failure = error;
+    };
+    this.ended = withAnyOf([signal, this.#over.signal], async (within) => {
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          const name = await cluster[verb](node(), within);
+          onEvent({ type: `${verb}d`, ...(name !== undefined && { name }) });
+          return undefined;
+        } catch (error) {
+          within.throwIfAborted();
+          failed(asDrainError(error));
+          await clock.sleep(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(attempt, 10)), within);
+        }
+      }
+    }).catch((error: unknown) => failure ?? asDrainError(error));
+    const done = newAbort();
+    const patience = clock.sleep(CLUSTER_WITHIN_MS, done.signal).catch(() => {});
+    this.awaited = Promise.race([this.ended, patience]).then(() => done.abort(WOKEN));
+  }
+
+  end(): void {
+    this.#over.abort(WOKEN);
+  }
+}

@@ -1,0 +1,129 @@
+/** What has happened to one object, as far as its projection shows. */
+export type Change<V> =
+  | { readonly kind: "added"; readonly key: string; readonly value: V }
+  /** `before` is what this reader was given last: it is not given every step between. */
+  | { readonly kind: "changed"; readonly key: string; readonly value: V; readonly before: V }
+  /** `value` is what this reader was given last. */
+  | { readonly kind: "deleted"; readonly key: string; readonly value: V };
+
+/** What a collection keeps of one object. */
+interface Kept<V> {
+  /** Another object of the same name has another one. */
+  readonly uid: string;
+  readonly value: V;
+  /** The projection as text, which tells whether it has changed. */
+  readonly text: string;
+}
+
+/** A local copy of what the API server has, as far as it is projected, and the readers that follow its changes. */
+export class Collection<V> {
+  readonly #kept = new Map<string, Kept<V>>();
+  readonly #readers = new Set<Reader<V>>();
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  get(key: string): V | undefined {
+    return this.#kept.get(key)?.value;
+  }
+
+  /** A view, which changes as the collection does. */
+  *entries(): IterableIterator<readonly [key: string, value: V]> {
+    for (const [key, { value }] of this.#kept) yield [key, value];
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#kept.keys();
+  }
+
+  /** `value` undefined: the object is not to be kept, as if it was deleted. */
+  put(key: string, uid: string, value: V | undefined): void {
+    if (value === undefined) {
+      this.remove(key);
+      return;
+    }
+    const text = JSON.stringify(value);
+    const before = this.#kept.get(key);
+    if (before?.uid === uid && before.text === text) return;
+    this.#kept.set(key, { uid, value, text });
+    this.#wake(key);
+  }
+
+  remove(key: string): void {
+    if (this.#kept.delete(key)) this.#wake(key);
+  }
+
+  /**
+   * First everything that there is, as `added`, then each change. A reader that is slow gets fewer steps: what is kept
+   * for it is at most one entry for each object. Ends with the signal's reason.
+   */
+  async *changes(signal: AbortSignal): AsyncGenerator<Change<V>, never> {
+    const reader = new Reader<V>(this.#kept);
+    this.#readers.add(reader);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const next = reader.next();
+        if (next === undefined) await reader.wait(signal);
+        else yield next;
+      }
+    } finally {
+      this.#readers.delete(reader);
+    }
+  }
+
+  #wake(key: string): void {
+    for (const reader of this.#readers) reader.note(key);
+  }
+}
+
+/** What one reader has been given, and which objects it has to look at. */
+class Reader<V> {
+  readonly #kept: ReadonlyMap<string, Kept<V>>;
+  readonly #given = new Map<string, Kept<V>>();
+  readonly #pending: Set<string>;
+  #wake: (() => void) | undefined;
+
+  constructor(kept: ReadonlyMap<string, Kept<V>>) {
+    this.#kept = kept;
+    this.#pending = new Set(kept.keys());
+  }
+
+  note(key: string): void {
+    this.#pending.add(key);
+    this.#wake?.();
+  }
+
+  next(): Change<V> | undefined {
+    for (const key of this.#pending) {
+      const [given, now] = [this.#given.get(key), this.#kept.get(key)];
+      if (given !== undefined && given.uid !== now?.uid) {
+        // If there is another object of this name, it is the next change.
+        this.#given.delete(key);
+        if (now === undefined) this.#pending.delete(key);
+        return { kind: "deleted", key, value: given.value };
+      }
+      this.#pending.delete(key);
+      if (now === undefined || now.text === given?.text) continue;
+      this.#given.set(key, now);
+      return given === undefined
+        ? { kind: "added", key, value: now.value }
+        : { kind: "changed", key, value: now.value, before: given.value };
+    }
+    return undefined;
+  }
+
+  /** Resolves when there may be a change. */
+  async wait(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const stop = () => reject(signal.reason);
+      signal.addEventListener("abort", stop, { once: true });
+      this.#wake = () => {
+        signal.removeEventListener("abort", stop);
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,18 @@
+import type { Clock } from "../drain/clock.ts";
+import { ApiServer } from "./api-server.ts";
+import { Credentials } from "./credentials.ts";
+import type { LoadOptions } from "./kubeconfig.ts";
+
+export interface ConnectOptions extends LoadOptions {
+  readonly clock: Clock;
+}
+
+/**
+ * The API server of the configured cluster. Reads the configuration, and does not call the server: it may be away for
+ * now. Throws `KubernetesError` with the reason `Configuration` or `Credentials`, whose message says what to do.
+ *
+ * Loads the library that reads kubeconfigs: import this file only when a cluster is configured.
+ */
+export async function connect(options: ConnectOptions): Promise<ApiServer> {
+  return new ApiServer({ clock: options.clock, credentials: await Credentials.open(options) });
+}

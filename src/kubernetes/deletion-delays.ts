@@ -1,0 +1,130 @@
+import type { Clock } from "../drain/clock.ts";
+import type { ClusterNode } from "../drain/cluster.ts";
+import { type ApiServer, segment } from "./api-server.ts";
+import type { KubernetesError } from "./errors.ts";
+import { DELAY_PREFIX } from "./nodes.ts";
+import type { KubernetesObject, Node } from "./objects.ts";
+import type { Watch } from "./watch.ts";
+
+/** cluster-autoscaler terminates no machine whose Node object has this annotation, for a while. */
+export const DELAY_ANNOTATION = `${DELAY_PREFIX}hasta-la-vista`;
+/** Owns the annotation alone. */
+const DELAY_MANAGER = "hasta-la-vista-deletion-delay";
+const AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler";
+const RETRY_MS = 2_000;
+const RETRY_MAX_MS = 60_000;
+
+/** Reported once until it succeeds. */
+export interface DelayTrouble {
+  readonly node: string;
+  readonly wanted: boolean;
+  readonly error: KubernetesError;
+}
+
+export interface DeletionDelaysOptions {
+  readonly server: ApiServer;
+  readonly clock: Clock;
+  readonly nodes: Watch<Node, ClusterNode>;
+  readonly onTrouble: (trouble: DelayTrouble) => void;
+}
+
+/**
+ * Keeps the annotation that delays a deletion on every node until it is drained. cluster-autoscaler looks for it before it
+ * sets its taint: 20 ms after the taint is too late.
+ * https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#how-can-i-delay-the-deletion-of-a-node
+ */
+export class DeletionDelays {
+  readonly #options: DeletionDelaysOptions;
+  /** The ids of the instances that may go. */
+  readonly #released = new Set<string>();
+  /** By the node's name: what is being written there. */
+  readonly #writing = new Map<string, Promise<void>>();
+  #signal: AbortSignal | undefined;
+
+  constructor(options: DeletionDelaysOptions) {
+    this.#options = options;
+  }
+
+  /** The machine may go. */
+  release(instanceId: string): void {
+    this.#released.add(instanceId);
+    this.#mendInstance(instanceId);
+  }
+
+  /** It stays. */
+  retain(instanceId: string): void {
+    if (this.#released.delete(instanceId)) this.#mendInstance(instanceId);
+  }
+
+  /** Until `signal` aborts: rejects with its reason. */
+  async run(signal: AbortSignal): Promise<never> {
+    this.#signal = signal;
+    try {
+      for await (const change of this.#options.nodes.changes(signal)) {
+        if (change.kind !== "deleted") this.#mend(change.key, signal);
+        else if (change.value.instanceId !== undefined) this.#released.delete(change.value.instanceId);
+      }
+      throw signal.reason;
+    } finally {
+      await Promise.all(this.#writing.values());
+    }
+  }
+
+  #mendInstance(instanceId: string): void {
+    for (const [key, node] of this.#options.nodes.entries())
+      if (node.instanceId === instanceId && this.#signal !== undefined) this.#mend(key, this.#signal);
+  }
+
+  #mend(key: string, signal: AbortSignal): void {
+    if (this.#writing.has(key)) return;
+    // What it rejects with is the end of the program.
+    this.#writing.set(
+      key,
+      this.#untilAsWanted(key, signal).catch(() => {}),
+    );
+  }
+
+  async #untilAsWanted(key: string, signal: AbortSignal): Promise<void> {
+    const { clock, nodes, onTrouble } = this.#options;
+    let written: boolean | undefined;
+    await Promise.resolve();
+    try {
+      for (let attempt = 0; ; ) {
+        const node = nodes.get(key);
+        const wanted = node && this.#isWanted(node);
+        if (node === undefined || wanted === undefined) return;
+        // What was just written may not have come back by the watch yet.
+        if (wanted === (written ?? DELAY_ANNOTATION in node.annotations)) return;
+        try {
+          await this.#write(node, wanted, signal);
+          [written, attempt] = [wanted, 0];
+        } catch (thrown) {
+          signal.throwIfAborted();
+          const error = thrown as KubernetesError;
+          // Deleted meanwhile.
+          if (error.status === 404 || error.status === 409) return;
+          if (attempt === 0) onTrouble({ node: node.name, wanted, error });
+          await clock.sleep(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(attempt, 10)), signal);
+          attempt += 1;
+        }
+      }
+    } finally {
+      // At once: what is wanted next begins anew.
+      this.#writing.delete(key);
+    }
+  }
+
+  /** Undefined: as it is. */
+  #isWanted({ instanceId, taints }: ClusterNode): boolean | undefined {
+    if (instanceId === undefined) return undefined;
+    if (this.#released.has(instanceId)) return false;
+    return taints.some(({ key }) => key === AUTOSCALER_TAINT) ? undefined : true;
+  }
+
+  #write({ name, uid }: ClusterNode, wanted: boolean, signal: AbortSignal): Promise<unknown> {
+    const annotations: Record<string, string> = wanted ? { [DELAY_ANNOTATION]: "true" } : {};
+    const object: KubernetesObject = { apiVersion: "v1", kind: "Node", metadata: { name, uid, annotations } };
+    const options = { fieldManager: DELAY_MANAGER, force: true, isBackground: wanted };
+    return this.#options.server.apply(`/api/v1/nodes/${segment(name)}`, object, options, signal);
+  }
+}

@@ -1,0 +1,322 @@
+import { spawn } from "node:child_process";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { Agent, RequestOptions } from "node:https";
+import { dirname, isAbsolute, resolve } from "node:path";
+import { type Cluster, KubeConfig, loadYaml, type User } from "@kubernetes/client-node";
+import { printable } from "../drain/errors.ts";
+import { localError } from "./errors.ts";
+
+/** Where the cluster is, and who this program is there. */
+export type ClusterSource =
+  | { readonly kind: "in-cluster" }
+  /** `context`: absent, the file's current context. */
+  | { readonly kind: "kubeconfig"; readonly path: string; readonly context?: string };
+
+/** How the host reads files, and what it says of those that it can't read. */
+export interface Files {
+  readonly read: (path: string) => Promise<string>;
+  /** The problem of a file, as `there is no such file (ENOENT)`. */
+  readonly problem: (error: NodeJS.ErrnoException) => string;
+}
+
+export interface LoadOptions {
+  readonly source: ClusterSource;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly files: Files;
+  /** The option that gave the source, and the one that gave the context, for messages. */
+  readonly names: { readonly source: string; readonly context: string };
+  /** The proxy on the way to a host. Absent, or undefined for a host: none. A kubeconfig's `proxy-url` wins. */
+  readonly proxyFor?: (server: URL) => string | undefined;
+}
+
+/** What a request needs to reach the API server as its user. */
+export interface Identity {
+  readonly server: URL;
+  readonly agent: Agent;
+  /** Authorization and impersonation. Secret. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Changes when the agent must be replaced. Secret. */
+  readonly tls: string;
+}
+
+/** https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
+const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** A plug-in may have to ask a service for a token. */
+const EXEC_TIMEOUT_MS = 30_000;
+
+/** A configuration that was read and checked. */
+export class LoadedConfig {
+  /** The cluster as messages name it. */
+  readonly name: string;
+  /** Whether reading it again at any time costs nothing: a plug-in's or an issuer's token is kept until it expires. */
+  readonly isReadAgain: boolean;
+  readonly #config: KubeConfig;
+  readonly #cluster: Cluster;
+  readonly #user: User;
+  readonly #options: LoadOptions;
+
+  constructor(name: string, config: KubeConfig, cluster: Cluster, user: User, options: LoadOptions) {
+    this.name = name;
+    this.#config = config;
+    this.#cluster = cluster;
+    this.#user = user;
+    this.#options = options;
+    this.isReadAgain = !user.exec && (!user.authProvider || user.authProvider.config?.tokenFile !== undefined);
+  }
+
+  /** Reads token and certificate files, or runs the exec plug-in. Throws `KubernetesError` that names what failed. */
+  async identity(): Promise<Identity> {
+    const options: RequestOptions & { agent?: Agent } = { headers: {} };
+    try {
+      await this.#config.applyToHTTPSOptions(options as never);
+    } catch (error) {
+      throw localError("Credentials", this.#problem(error as NodeJS.ErrnoException));
+    }
+    const { ca, cert, key, servername, rejectUnauthorized, auth, agent } = options;
+    checkCertificates(this.#options.names.source, { ca, cert, key });
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value).trim();
+    if (auth) headers.Authorization = `Basic ${Buffer.from(auth).toString("base64")}`;
+    const tls = JSON.stringify([
+      this.#cluster.server,
+      this.#cluster.proxyUrl,
+      servername,
+      rejectUnauthorized,
+      String(ca),
+      String(cert),
+      String(key),
+    ]);
+    return { server: new URL(this.#cluster.server), agent: agent as Agent, headers, tls };
+  }
+
+  #problem(error: NodeJS.ErrnoException & { readonly path?: string }): string {
+    const { exec } = this.#user;
+    const { source } = this.#options.names;
+    if (exec && (error.syscall?.startsWith("spawn") ?? false)) {
+      const hint = exec.installHint ? ` (${printable(String(exec.installHint), 200)})` : "";
+      return `the exec plug-in '${printable(exec.command)}' of ${source} can't be started (${error.code}): install it, or give its absolute path${hint}`;
+    }
+    if (error.code !== undefined && error.path !== undefined) {
+      return `${source} names the file '${printable(error.path)}', which can't be used: ${this.#options.files.problem(error)}`;
+    }
+    if (exec) {
+      // What a plug-in printed may be a token. What it said on stderr is for people.
+      const isFormat = error instanceof SyntaxError || error instanceof TypeError;
+      const why = isFormat
+        ? "it printed no ExecCredential"
+        : printable(error.message.trim(), 300) || "it failed and said nothing";
+      return `the exec plug-in '${printable(exec.command)}' of ${source} failed: ${why}. Run it by hand`;
+    }
+    return `the credentials of ${source} can't be used: ${printable(error.message, 200)}`;
+  }
+}
+
+/** Reads the configuration. Throws `KubernetesError` with the reason `Configuration` and every word of advice. */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  return options.source.kind === "in-cluster" ? inCluster(options) : fromFile(options, options.source);
+}
+
+function inCluster(options: LoadOptions): LoadedConfig {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443" } = options.environment;
+  if (host === undefined || host === "") {
+    throw invalid(
+      `${options.names.source} is 'in-cluster', but KUBERNETES_SERVICE_HOST is not set: run this program in a pod, or give the path of a kubeconfig`,
+    );
+  }
+  const server = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const cluster = { name: "in-cluster", server, caFile: `${SERVICE_ACCOUNT}/ca.crt`, skipTLSVerify: false };
+  const authProvider = { name: "tokenFile", config: { tokenFile: `${SERVICE_ACCOUNT}/token` } };
+  const user = { name: "service-account", authProvider };
+  return loaded("in-cluster", cluster, user, options);
+}
+
+async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "kubeconfig" }): Promise<LoadedConfig> {
+  const { names, files } = options;
+  const given = `${names.source} is '${printable(source.path)}'`;
+  const text = await files.read(source.path).catch((error: NodeJS.ErrnoException) => {
+    throw invalid(`${given}, which can't be used: ${files.problem(error)}`);
+  });
+  const parsed = parse(text, given);
+  const config = new KubeConfig();
+  try {
+    config.loadFromString(text);
+  } catch (error) {
+    throw invalid(`${given}, which is not a valid kubeconfig: ${printable((error as Error).message, 200)}`);
+  }
+  config.makePathsAbsolute(dirname(resolve(source.path)));
+  const known = config.getContexts().map(({ name }) => name);
+  const wanted = source.context ?? config.getCurrentContext();
+  const list = known.length === 0 ? "It has no contexts" : `It has: ${printable(known.join(", "), 300)}`;
+  if (!wanted) {
+    throw invalid(`${given}, which has no current-context: set it, or give ${names.context}. ${list}`);
+  }
+  const context = config.getContextObject(wanted);
+  if (context === null) {
+    const by = source.context === undefined ? `${given}, whose current-context` : `${given}, and ${names.context}`;
+    throw invalid(`${by} is '${printable(wanted)}', which the file does not have. ${list}`);
+  }
+  const cluster = config.getCluster(context.cluster);
+  if (cluster === null)
+    throw invalid(
+      `${given}, whose context '${printable(wanted)}' names the cluster '${printable(context.cluster)}', which the file does not have`,
+    );
+  const user = context.user === undefined ? null : config.getUser(context.user);
+  if (user === null)
+    throw invalid(
+      `${given}, whose context '${printable(wanted)}' names the user '${printable(String(context.user))}', which the file does not have`,
+    );
+  return loaded(wanted, cluster, asClientsReadIt(user, parsed, dirname(resolve(source.path))), options);
+}
+
+interface ParsedUser {
+  readonly name?: unknown;
+  readonly user?: { readonly tokenFile?: unknown } | null;
+}
+
+/** The document, so that malformed YAML is named by its line: the library's message would quote the file. */
+function parse(text: string, given: string): readonly ParsedUser[] {
+  let document: { readonly users?: unknown } | null | undefined;
+  try {
+    document = loadYaml(text);
+  } catch (error) {
+    const { mark } = error as { readonly mark?: { readonly line?: number } };
+    const line = mark?.line === undefined ? "" : ` in line ${mark.line + 1}`;
+    throw invalid(`${given}, which can't be used: it is not valid YAML${line}`);
+  }
+  if (typeof document !== "object" || document === null || Array.isArray(document)) {
+    throw invalid(`${given}, which can't be used: it is not a kubeconfig`);
+  }
+  return Array.isArray(document.users) ? document.users : [];
+}
+
+/**
+ * The library leaves out `tokenFile`, and starts a plug-in from the current folder; kubectl reads the one and starts the
+ * other from the folder of the file.
+ */
+function asClientsReadIt(user: User, parsed: readonly ParsedUser[], folder: string): User {
+  const tokenFile = parsed.find(({ name }) => name === user.name)?.user?.tokenFile;
+  const isToken = typeof tokenFile === "string" && tokenFile !== "";
+  const command = user.exec?.command;
+  const isRelative = typeof command === "string" && command.includes("/") && !isAbsolute(command);
+  return {
+    ...user,
+    ...(isToken
+      ? { token: "", authProvider: { name: "tokenFile", config: { tokenFile: resolve(folder, tokenFile) } } }
+      : {}),
+    ...(isRelative ? { exec: { ...user.exec, command: resolve(folder, command) } } : {}),
+  };
+}
+
+function loaded(name: string, given: Cluster, user: User, options: LoadOptions): LoadedConfig {
+  const { names, proxyFor } = options;
+  if (!URL.canParse(given.server) || !/^https?:$/.test(new URL(given.server).protocol)) {
+    throw invalid(
+      `${names.source} names the server '${printable(given.server)}': give an address such as https://10.0.0.1:6443`,
+    );
+  }
+  const server = new URL(given.server);
+  if (server.protocol === "http:" && !given.skipTLSVerify) {
+    throw invalid(
+      `${names.source} names the server '${printable(given.server)}', which is not https: tokens would be sent in the clear`,
+    );
+  }
+  if (user.exec && typeof user.exec.command !== "string") {
+    throw invalid(`${names.source} names an exec plug-in without a command: give 'command'`);
+  }
+  const proxyUrl = given.proxyUrl ?? proxyFor?.(server);
+  const cluster: Cluster = { ...given, ...(proxyUrl === undefined ? {} : { proxyUrl }) };
+  const config = new KubeConfig();
+  const { exec } = user;
+  const asked = exec
+    ? {
+        ...user,
+        exec: {
+          ...exec,
+          env: [...(exec.env ?? []), execInfo(exec.apiVersion, cluster, exec.provideClusterInfo === true)],
+        },
+      }
+    : user;
+  config.loadFromOptions({
+    clusters: [cluster],
+    users: [asked],
+    contexts: [{ name, cluster: cluster.name, user: user.name }],
+    currentContext: name,
+  });
+  boundPlugIns(config);
+  return new LoadedConfig(name, config, cluster, user, options);
+}
+
+/** What the plug-in is asked. https://kubernetes.io/docs/reference/access-authn-authz/authentication/#input-and-output-formats */
+function execInfo(
+  apiVersion: unknown,
+  { server, caData, skipTLSVerify, tlsServerName }: Cluster,
+  withCluster: boolean,
+) {
+  const info = {
+    apiVersion: typeof apiVersion === "string" ? apiVersion : "client.authentication.k8s.io/v1",
+    kind: "ExecCredential",
+    spec: {
+      interactive: false,
+      ...(withCluster
+        ? {
+            cluster: {
+              server,
+              "certificate-authority-data": caData,
+              "insecure-skip-tls-verify": skipTLSVerify,
+              "tls-server-name": tlsServerName,
+            },
+          }
+        : {}),
+    },
+  };
+  return { name: "KUBERNETES_EXEC_INFO", value: JSON.stringify(info) };
+}
+
+/** The library waits for a plug-in for ever, and lets it read the terminal. */
+function boundPlugIns(config: KubeConfig): void {
+  for (const authenticator of config["authenticators"]) {
+    if (!("execFn" in authenticator)) continue;
+    authenticator.execFn = (command: string, args: readonly string[] | null, options: object) =>
+      spawn(command, args ?? [], {
+        ...options,
+        stdio: ["ignore", "pipe", "pipe"],
+        timeout: EXEC_TIMEOUT_MS,
+        killSignal: "SIGKILL",
+      });
+  }
+}
+
+/** OpenSSL would take a file without certificates for an empty list, and name nothing. */
+function checkCertificates(source: string, { ca, cert, key }: { ca: unknown; cert: unknown; key: unknown }): void {
+  if (ca !== undefined)
+    attempt(`the certificate authority of ${source} is no PEM certificate`, () => new X509Certificate(ca as Buffer));
+  if (cert === undefined && key === undefined) return;
+  if (cert === undefined || key === undefined) {
+    throw localError(
+      "Credentials",
+      `${source} gives a client ${cert === undefined ? "key without its certificate" : "certificate without its key"}: give both`,
+    );
+  }
+  const certificate = attempt(
+    `the client certificate of ${source} is no PEM certificate`,
+    () => new X509Certificate(cert as Buffer),
+  );
+  const privateKey = attempt(`the client key of ${source} is no PEM private key`, () =>
+    createPrivateKey(key as Buffer),
+  );
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw localError("Credentials", `the client key of ${source} is not the key of its client certificate`);
+  }
+}
+
+function attempt<T>(problem: string, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    throw localError("Credentials", problem);
+  }
+}
+
+function invalid(message: string) {
+  return localError("Configuration", message);
+}

@@ -1,0 +1,136 @@
+import type { Cluster, ClusterMember, ClusterNode } from "../drain/cluster.ts";
+import { EXCLUDE_LABEL } from "../drain/cluster.ts";
+import { DrainError, type DrainErrorCode } from "../drain/errors.ts";
+import { type ApiServer, segment } from "./api-server.ts";
+import { KubernetesError } from "./errors.ts";
+import { clusterNode } from "./nodes.ts";
+import type { KubernetesObject, Node } from "./objects.ts";
+
+/** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
+const EXCLUSION_MANAGER = "hasta-la-vista-exclusion";
+
+/** The Node objects, as far as they are known without a call. */
+export interface KnownNodes {
+  /** Whether all are known. */
+  readonly isListed: boolean;
+  byInstance(instanceId: string): ClusterNode | undefined;
+}
+
+export interface KubernetesClusterOptions {
+  readonly server: ApiServer;
+  /** Absent: the API server is asked for each node. */
+  readonly nodes?: KnownNodes;
+  /** Absent: nothing delays a deletion. */
+  readonly delays?: { release(instanceId: string): void; retain(instanceId: string): void };
+}
+
+/** What the drainer needs from a Kubernetes cluster, through its API server. */
+export class KubernetesCluster implements Cluster {
+  readonly #options: KubernetesClusterOptions;
+
+  constructor(options: KubernetesClusterOptions) {
+    this.#options = options;
+  }
+
+  exclude(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    return this.#withNode(node, signal, async (known) => {
+      try {
+        await this.#apply(known, { [EXCLUDE_LABEL]: "true" }, false, signal);
+      } catch (error) {
+        if (!(error instanceof KubernetesError && error.status === 409) || isGone(error)) throw error;
+        // Another manager has given it a value. Those that some controller reads as "included" are replaced.
+        const { labels } = clusterNode(await this.#options.server.get<Node>(pathOf(known.name), signal));
+        const value = labels[EXCLUDE_LABEL];
+        if (value === undefined || INCLUDES.test(value))
+          await this.#apply(known, { [EXCLUDE_LABEL]: "true" }, true, signal);
+      }
+    });
+  }
+
+  include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    this.#options.delays?.retain(node.id);
+    return this.#withNode(node, signal, (known) => this.#apply(known, {}, false, signal));
+  }
+
+  release({ id }: ClusterMember): void {
+    this.#options.delays?.release(id);
+  }
+
+  /** With the uid, because an apply would otherwise make a Node object that is gone anew. */
+  #apply(
+    { name, uid }: ClusterNode,
+    labels: Readonly<Record<string, string>>,
+    force: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const object: KubernetesObject = { apiVersion: "v1", kind: "Node", metadata: { name, uid, labels } };
+    return this.#options.server.apply(pathOf(name), object, { fieldManager: EXCLUSION_MANAGER, force }, signal);
+  }
+
+  async #withNode(
+    member: ClusterMember,
+    signal: AbortSignal,
+    work: (node: ClusterNode) => Promise<void>,
+  ): Promise<string | undefined> {
+    try {
+      const node = await this.#find(member, signal);
+      if (node === undefined) return undefined;
+      await work(node);
+      return node.name;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isGone(error)) return undefined;
+      throw asDrainError(error);
+    }
+  }
+
+  async #find(member: ClusterMember, signal: AbortSignal): Promise<ClusterNode | undefined> {
+    const { nodes, server } = this.#options;
+    const known = nodes?.byInstance(member.id);
+    if (known !== undefined || nodes?.isListed === true) return known;
+    const isMember = ({ instanceId }: ClusterNode) => instanceId === member.id;
+    // By default the Node object is named as the machine.
+    const named = await this.#named(member.name, signal);
+    if (named !== undefined && isMember(named)) return named;
+    for await (const { items } of server.pages<Node>("/api/v1/nodes", signal)) {
+      const found = items.map(clusterNode).find(isMember);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #named(name: string, signal: AbortSignal): Promise<ClusterNode | undefined> {
+    try {
+      return clusterNode(await this.#options.server.get<Node>(pathOf(name), signal));
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** What cloud-provider-aws reads as false (Go's strconv.ParseBool). */
+const INCLUDES = /^(?:0|f|F|false|FALSE|False)$/;
+
+/** The Node object was deleted meanwhile. The API server then refuses the uid of an apply. */
+function isGone(error: unknown): boolean {
+  if (!(error instanceof KubernetesError)) return false;
+  return error.status === 404 || (error.status === 409 && /uid/i.test(error.message));
+}
+
+function pathOf(name: string): string {
+  return `/api/v1/nodes/${segment(name)}`;
+}
+
+function asDrainError(error: unknown): unknown {
+  if (!(error instanceof KubernetesError)) return error;
+  return new DrainError(codeOf(error), error.message, { cause: error });
+}
+
+function codeOf({ status, reason, isPassing }: KubernetesError): DrainErrorCode {
+  if (status === 401 || reason === "Credentials") return "no-credentials";
+  if (status === 403) return "access-denied";
+  if (status === 429) return "throttled";
+  if (isPassing) return status === 0 ? "unreachable" : "unavailable";
+  return "cloud-error";
+}

@@ -1,0 +1,42 @@
+import type {
+  CoreV1Event,
+  EventsV1Event,
+  V1Eviction,
+  V1Lease,
+  V1Node,
+  V1ObjectMeta,
+  V1Pod,
+  V1PodDisruptionBudget,
+  V1Service,
+} from "@kubernetes/client-node";
+
+/** An object of the Kubernetes API as JSON has it: times are texts. Nothing proves the shape: every field may be absent. */
+export type Wire<T> = T extends Date
+  ? string
+  : T extends readonly (infer Item)[]
+    ? readonly Wire<Item>[]
+    : T extends object
+      ? { readonly [Name in keyof T]: Wire<T[Name]> }
+      : T;
+
+export type ObjectMeta = Wire<V1ObjectMeta>;
+export type Node = Wire<V1Node>;
+export type Pod = Wire<V1Pod>;
+/** `policy/v1`. */
+export type Eviction = Wire<V1Eviction>;
+/** `policy/v1`. */
+export type PodDisruptionBudget = Wire<V1PodDisruptionBudget>;
+/** `events.k8s.io/v1`. */
+export type ClusterEvent = Wire<EventsV1Event>;
+/** `v1`, which `kubectl describe` reads. */
+export type CoreEvent = Wire<CoreV1Event>;
+export type Service = Wire<V1Service>;
+/** `coordination.k8s.io/v1`. */
+export type Lease = Wire<V1Lease>;
+
+/** The fields that every object has. */
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: ObjectMeta;
+}

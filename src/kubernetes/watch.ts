@@ -1,0 +1,294 @@
+import { newAbort, onAbort, WOKEN } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { printable } from "../drain/errors.ts";
+import type { ApiServer, Query } from "./api-server.ts";
+import { type Change, Collection } from "./collection.ts";
+import { KubernetesError, localError, statusError } from "./errors.ts";
+import type { KubernetesObject } from "./objects.ts";
+
+/** What a watch reports: once when it stops being up to date, once for each other reason, and once when it is again. */
+export type WatchState =
+  | { readonly kind: "failing"; readonly path: string; readonly error: KubernetesError }
+  | { readonly kind: "recovered"; readonly path: string; readonly failedForMs: number };
+
+export interface WatchOptions<T, V> {
+  readonly server: ApiServer;
+  readonly clock: Clock;
+  /** The collection, as `/api/v1/nodes`. */
+  readonly path: string;
+  /** Such as `labelSelector` and `fieldSelector`. */
+  readonly query?: Query;
+  /**
+   * The few fields that are needed of an object, as plain data; nothing else is kept in memory. Undefined: the object is
+   * not kept. Must not keep parts of its input.
+   */
+  readonly project: (object: T) => V | undefined;
+  readonly onState: (state: WatchState) => void;
+  /** From 0 to 1. Absent: `Math.random`. */
+  readonly random?: () => number;
+}
+
+/**
+ * The server ends each watch after this long, having sent a bookmark two seconds before. So a connection that has died
+ * unseen, and a resource version that the server has never had, are noticed soon. Another watch from where the last one
+ * ended costs next to nothing. https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
+ */
+const WATCH_SECONDS = 30;
+/** The end that is due comes a little late on a server that is busy. */
+const SILENCE_MS = (WATCH_SECONDS + 10) * 1_000;
+const BACK_OFF_MIN_MS = 500;
+const BACK_OFF_MAX_MS = 15_000;
+const RETRY_AFTER_MAX_MS = 60_000;
+/** A watch that ends sooner than this has not worked: the next one waits, so that there is no loop. */
+const WORKED_AFTER_MS = 5_000;
+/** As many lists in a row whose version is too old at once are reported. */
+const EXPIRED_MAX = 3;
+
+/**
+ * A collection of the API server, listed and watched into memory. `run` keeps it up to date, whatever happens to the
+ * server, the connection and the credentials. Until it has been listed, it is empty; while the watch fails, it is what
+ * was last known. A deletion that no watch has seen is found by the next list.
+ */
+export class Watch<T extends KubernetesObject, V> {
+  readonly #options: WatchOptions<T, V>;
+  readonly #collection = new Collection<V>();
+  /** From where the next watch begins. Undefined: the collection must be listed. */
+  #version: string | undefined;
+  #backOffMs = BACK_OFF_MIN_MS;
+  #failing: Failing | undefined;
+  #isListed = false;
+  /** Versions that were too old, one after the other. */
+  #expired = 0;
+  readonly #untilListed = new Set<() => void>();
+
+  constructor(options: WatchOptions<T, V>) {
+    this.#options = options;
+  }
+
+  /** By `keyOf`. */
+  get(key: string): V | undefined {
+    return this.#collection.get(key);
+  }
+
+  get size(): number {
+    return this.#collection.size;
+  }
+
+  entries(): IterableIterator<readonly [key: string, value: V]> {
+    return this.#collection.entries();
+  }
+
+  /** Whether the collection has been listed at least once. */
+  get isListed(): boolean {
+    return this.#isListed;
+  }
+
+  /** Why the copy may be out of date. Undefined: it is up to date, or not known to be anything else. */
+  get failure(): KubernetesError | undefined {
+    return this.#failing?.error;
+  }
+
+  /** Resolves once the collection has been listed. Rejects with the signal's reason. */
+  listed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      if (this.#isListed) return resolve();
+      const done = () => {
+        forget();
+        resolve();
+      };
+      const forget = onAbort(signal, () => {
+        this.#untilListed.delete(done);
+        reject(signal.reason);
+      });
+      this.#untilListed.add(done);
+    });
+  }
+
+  /**
+   * What there is, as `added`, and then each change; any number of readers. One that is slow is given the last state of
+   * each object instead of every step. Ends with the signal's reason.
+   */
+  changes(signal: AbortSignal): AsyncGenerator<Change<V>, never> {
+    return this.#collection.changes(signal);
+  }
+
+  /** Lists and watches until `signal` aborts; rejects with its reason, and with nothing else. */
+  async run(signal: AbortSignal): Promise<never> {
+    const { clock, random = Math.random } = this.#options;
+    for (;;) {
+      const round = new Round();
+      let error: KubernetesError | undefined;
+      try {
+        if (this.#version === undefined) await this.#list(signal);
+        await this.#watch(round, signal);
+      } catch (thrown) {
+        signal.throwIfAborted();
+        error = this.#failed(round, asKubernetesError(thrown));
+      }
+      // One that worked and was ended in time is followed by the next one at once.
+      if (error === undefined && round.hasWorked) continue;
+      const asked = Math.min(error?.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS);
+      await clock.sleep(Math.max(asked, this.#backOffMs * (0.5 + random())), signal);
+      this.#backOffMs = Math.min(this.#backOffMs * 2, BACK_OFF_MAX_MS);
+    }
+  }
+
+  /** Objects that are listed no more are removed at the end: a list that fails half-way removes none. */
+  async #list(signal: AbortSignal): Promise<void> {
+    const { server, path, query } = this.#options;
+    const seen = new Set<string>();
+    let version = "";
+    for await (const { items, resourceVersion } of server.pages<T>(path, signal, query)) {
+      for (const item of items) seen.add(this.#put(item));
+      version = resourceVersion;
+    }
+    for (const key of [...this.#collection.keys()]) if (!seen.has(key)) this.#collection.remove(key);
+    this.#version = version;
+    this.#isListed = true;
+    for (const done of this.#untilListed) done();
+    this.#untilListed.clear();
+  }
+
+  async #watch(round: Round, signal: AbortSignal): Promise<void> {
+    const { server, clock, path, query } = this.#options;
+    const asked = { watch: true, allowWatchBookmarks: true, timeoutSeconds: WATCH_SECONDS };
+    const ended = newAbort();
+    const works = () => this.#works(round);
+    const startedAt = clock.now();
+    try {
+      await server.lines(
+        { path, query: { ...query, ...asked, resourceVersion: this.#version }, limitMs: SILENCE_MS },
+        signal,
+        {
+          onOpen: () => {
+            round.isOpen = true;
+            clock.sleep(WORKED_AFTER_MS, ended.signal).then(works, () => {});
+          },
+          onLine: (line) => {
+            this.#take(line);
+            round.lines++;
+            works();
+          },
+        },
+      );
+    } finally {
+      ended.abort(WOKEN);
+    }
+    // A server that knows the version sends at least a bookmark. This one may be from a backup.
+    if (round.lines === 0 && clock.now() - startedAt >= (WATCH_SECONDS / 2) * 1_000) this.#version = undefined;
+  }
+
+  #take(line: string): void {
+    const { path } = this.#options;
+    // Whatever is wrong with a line, what follows it can't be trusted.
+    this.#version = undefined;
+    const { type, object } = asEvent(line, path);
+    if (type === "ERROR") throw statusError(`GET ${path} (watch)`, 500, object, undefined);
+    const version = object.metadata?.resourceVersion;
+    if (typeof version !== "string") throw unreadable(path, "an event has no resource version");
+    if (type === "DELETED") this.#collection.remove(keyOf(object));
+    else if (type !== "BOOKMARK") this.#put(object as T);
+    this.#version = version;
+  }
+
+  #put(object: T): string {
+    const key = keyOf(object);
+    this.#collection.put(key, object.metadata?.uid ?? "", this.#projected(object, key));
+    return key;
+  }
+
+  #projected(object: T, key: string): V | undefined {
+    try {
+      return this.#options.project(object);
+    } catch (error) {
+      throw unreadable(this.#options.path, `'${printable(key)}' is not as expected (${printable(String(error), 200)})`);
+    }
+  }
+
+  #works(round: Round): void {
+    round.hasWorked = true;
+    this.#backOffMs = BACK_OFF_MIN_MS;
+    const failing = this.#failing;
+    if (failing === undefined) return;
+    this.#failing = undefined;
+    const { onState, path, clock } = this.#options;
+    onState({ kind: "recovered", path, failedForMs: clock.now() - failing.since });
+  }
+
+  /** Decides where the next watch begins, and reports each reason once. */
+  #failed(round: Round, error: KubernetesError): KubernetesError {
+    const isSilent = error.reason === "Timeout" && round.isOpen && round.lines === 0;
+    if (isSilent || error.isExpired || error.status === 400) this.#version = undefined;
+    this.#expired = error.isExpired ? this.#expired + 1 : 0;
+    // A version that is too old is no fault, and a connection may end: the next attempt decides.
+    const isOrdinary =
+      (error.isExpired && this.#expired < EXPIRED_MAX) ||
+      (round.hasWorked && (error.reason === "Unreachable" || (error.reason === "Timeout" && !isSilent)));
+    if (!isOrdinary) this.#report(error);
+    return error;
+  }
+
+  #report(error: KubernetesError): void {
+    const { clock, onState, path } = this.#options;
+    this.#failing ??= { since: clock.now(), error, reported: new Set() };
+    this.#failing.error = error;
+    const reason = `${error.status} ${error.reason}`;
+    if (this.#failing.reported.has(reason)) return;
+    this.#failing.reported.add(reason);
+    onState({ kind: "failing", path, error });
+  }
+}
+
+/** A time of trouble. */
+interface Failing {
+  readonly since: number;
+  error: KubernetesError;
+  /** The reasons that were reported: an outage may alternate between two. */
+  readonly reported: Set<string>;
+}
+
+/** One list or watch, or both. */
+class Round {
+  /** The server has accepted the watch. */
+  isOpen = false;
+  /** The watch has brought a line, or has stayed open for a while. */
+  hasWorked = false;
+  lines = 0;
+}
+
+/** `namespace/name`, or the name of an object without a namespace. */
+export function keyOf({ metadata }: KubernetesObject): string {
+  const { namespace, name = "" } = metadata ?? {};
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: KubernetesObject;
+}
+
+function asEvent(line: string, path: string): WatchEvent {
+  let event: Partial<WatchEvent> | null;
+  try {
+    event = JSON.parse(line);
+  } catch {
+    throw unreadable(path, "a line is not JSON");
+  }
+  const { type, object } = event ?? {};
+  if (!EVENT_TYPES.has(String(type)) || typeof object !== "object" || object === null) {
+    throw unreadable(path, "a line is not a watch event");
+  }
+  return { type: String(type), object };
+}
+
+const EVENT_TYPES: ReadonlySet<string> = new Set(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]);
+
+function unreadable(path: string, why: string): KubernetesError {
+  return localError("Unreadable", `GET ${path} (watch): ${why}`);
+}
+
+function asKubernetesError(error: unknown): KubernetesError {
+  if (error instanceof KubernetesError) return error;
+  return localError("Unreadable", `an object can't be read: ${printable(String(error), 200)}`, error);
+}

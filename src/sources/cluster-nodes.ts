@@ -1,0 +1,218 @@
+import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { type ClusterNode, EXCLUDE_LABEL, type NodeChange, type NodeTrigger } from "../drain/cluster.ts";
+import { asDrainError, type DrainError } from "../drain/errors.ts";
+import type { Delivery, EventSource } from "../drain/event-source.ts";
+import { announcedRequest } from "./announced-request.ts";
+import type { Announcement } from "./announcement.ts";
+import { autoscalerTaint } from "./cluster/autoscaler-taint.ts";
+import { cordon } from "./cluster/cordon.ts";
+import { drainAnnotation } from "./cluster/drain-annotation.ts";
+import { karpenterTaint } from "./cluster/karpenter-taint.ts";
+import { nodeDeletion } from "./cluster/node-deletion.ts";
+import { announcementOf, type NodeKind, type NodeKindOptions } from "./cluster/node-kind.ts";
+import { notReady } from "./cluster/not-ready.ts";
+import { otherTaint } from "./cluster/other-taint.ts";
+import { type MetadataEvent, type Notice, noticeEnd, StandingNotices } from "./standing-notices.ts";
+
+/** The involuntary ones first. */
+const KINDS: readonly NodeKind[] = [
+  autoscalerTaint,
+  karpenterTaint,
+  nodeDeletion,
+  otherTaint,
+  drainAnnotation,
+  notReady,
+  cordon,
+];
+
+/** What happens to announcements that Node objects make. */
+export type NodeEvent = { readonly name: string } & (
+  | { readonly type: "node-announced"; readonly announcement: Announcement }
+  /** It announces a departure, and is no EC2 instance of a known id. */
+  | { readonly type: "node-skipped"; readonly providerId: string | undefined; readonly reason: string }
+  /** The last announcement is gone. `undone`: so many drains. */
+  | { readonly type: "node-withdrawn"; readonly instanceId: string; readonly undone: number }
+  | { readonly type: "node-not-withdrawn"; readonly instanceId: string; readonly error: DrainError }
+);
+
+export interface ClusterNodesOptions extends NodeKindOptions {
+  /** Each Node object at first, and again whenever it has changed. Ends when `signal` aborts. */
+  readonly changes: (signal: AbortSignal) => AsyncIterable<readonly NodeChange[]>;
+  readonly clock: Clock;
+  readonly triggers: ReadonlySet<NodeTrigger>;
+  /** When the machine is taken whatever happens, in milliseconds since the epoch. Undefined: nothing says so. Never rejects. */
+  readonly deadlineOf: (node: ClusterNode, signal: AbortSignal) => Promise<number | undefined>;
+  readonly dryRun: boolean;
+  /** Undoes the drains that only announcements of Node objects have asked for. Resolves with how many. */
+  readonly withdraw: (instanceId: string) => Promise<number>;
+  readonly onEvent: (event: NodeEvent) => void;
+}
+
+interface WatchedNode {
+  node: ClusterNode;
+  readonly instanceId: string;
+  readonly notices: StandingNotices;
+}
+
+/** Asks for the drains of the nodes whose Node objects announce that they will go away. */
+export class ClusterNodes implements EventSource {
+  readonly #options: ClusterNodesOptions;
+  readonly #kinds: readonly NodeKind[];
+  /** Those that announce something, or have a drain because they did, by uid. */
+  readonly #announcing = new Map<string, WatchedNode>();
+  /** The uids of those that were seen before, or reported as skipped. */
+  readonly #seen = new Set<string>();
+  readonly #skipped = new Set<string>();
+  readonly #withdrawing = new Set<Promise<void>>();
+  #woken = newAbort();
+
+  constructor(options: ClusterNodesOptions) {
+    this.#options = options;
+    this.#kinds = KINDS.filter(({ trigger }) => options.triggers.has(trigger));
+  }
+
+  /** Resolves when nothing is being undone any more. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#withdrawing);
+  }
+
+  async *deliveries(stop: AbortSignal): AsyncGenerator<Delivery> {
+    const changes = this.#options.changes(stop)[Symbol.asyncIterator]();
+    let next = changes.next();
+    next.catch(() => {}); // Handled where it is waited for, unless nothing is delivered any more.
+    try {
+      for (;;) {
+        const due = [...this.#announcing.values()].flatMap((watched) =>
+          [...watched.notices.due()].map((notice) => this.#delivery(watched, notice, stop)),
+        );
+        yield* await Promise.all(due);
+        const result = await this.#nextOf(next, stop);
+        if (result === undefined) continue;
+        if (result.done === true) return;
+        for (const change of result.value) {
+          if ("gone" in change) this.#forget(change.gone);
+          else this.#see(change.node);
+        }
+        next = changes.next();
+      }
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    }
+  }
+
+  /** Undefined: a notice is due before something changes. */
+  async #nextOf<T>(next: Promise<T>, stop: AbortSignal): Promise<T | undefined> {
+    const { clock } = this.#options;
+    const dueAt = Math.min(
+      Number.POSITIVE_INFINITY,
+      ...[...this.#announcing.values()].map(({ notices }) => notices.nextDueAt),
+    );
+    this.#woken = newAbort();
+    const { signal } = this.#woken;
+    const isDue = withAnyOf([signal, stop], (either) =>
+      clock.sleep(Number.isFinite(dueAt) ? Math.max(0, dueAt - clock.now()) : LONG_MS, either),
+    ).catch(() => {});
+    const changed = await Promise.race([next, isDue.then(() => undefined)]);
+    this.#woken.abort(WOKEN);
+    stop.throwIfAborted();
+    return changed;
+  }
+
+  /** Its machine is going, or gone: what was deregistered for it stays so. */
+  #forget(uid: string): void {
+    this.#announcing.delete(uid);
+    this.#seen.delete(uid);
+    this.#skipped.delete(uid);
+  }
+
+  #see(node: ClusterNode): void {
+    const { uid, instanceId } = node;
+    const isNew = !this.#seen.has(uid);
+    this.#seen.add(uid);
+    const said = this.#kinds.map((kind) => ({ kind, announced: kind.read(node, this.#options) }));
+    const first = said.find(({ announced }) => announced !== undefined)?.announced;
+    const known = this.#announcing.get(uid);
+    if (known === undefined && first === undefined) {
+      // What it announced went away while no process watched.
+      if (isNew && instanceId !== undefined && node.labels[EXCLUDE_LABEL] !== undefined)
+        this.#withdraw(node, instanceId);
+      return;
+    }
+    if (instanceId === undefined) {
+      this.#skip(node, first?.reason);
+      return;
+    }
+    const watched = known ?? this.#watch(node, instanceId);
+    watched.node = node;
+    for (const { kind, announced } of said)
+      watched.notices.see(
+        kind.kind,
+        announced === undefined ? [] : [announcementOf(kind, announced, node, instanceId)],
+      );
+    if (!watched.notices.isEmpty) return;
+    this.#announcing.delete(uid);
+    this.#withdraw(node, instanceId);
+  }
+
+  #watch(node: ClusterNode, instanceId: string): WatchedNode {
+    const onEvent = (event: MetadataEvent) => {
+      if (event.type === "noticed")
+        this.#notify({ type: "node-announced", name: node.name, announcement: event.announcement });
+    };
+    const notices = new StandingNotices({
+      clock: this.#options.clock,
+      onEvent,
+      maintenanceLeadMs: 0,
+      bootedAt: () => Number.NEGATIVE_INFINITY,
+    });
+    const watched = { node, instanceId, notices };
+    this.#announcing.set(node.uid, watched);
+    return watched;
+  }
+
+  #skip({ uid, name, providerId }: ClusterNode, reason = ""): void {
+    if (this.#skipped.has(uid)) return;
+    this.#skipped.add(uid);
+    this.#notify({ type: "node-skipped", name, providerId, reason });
+  }
+
+  async #delivery({ node }: WatchedNode, notice: Notice, stop: AbortSignal): Promise<Delivery> {
+    const { dryRun, deadlineOf } = this.#options;
+    const { announcement } = notice;
+    const isExcluding = KINDS.find(({ kind }) => kind === announcement.kind)?.isExcluding;
+    const stated = [notice.deadline, await deadlineOf(node, stop)].filter((at) => at !== undefined);
+    const deadline = stated.length === 0 ? undefined : Math.min(...(stated as readonly number[]));
+    const request = announcedRequest(announcement, { deadline, dryRun });
+    return {
+      request: isExcluding ? { ...request, isExcludedBefore: true } : request,
+      // The Node object is the record: the next process reads it again.
+      accepted: () => {},
+      unrecorded: () => {},
+      settle: async (outcome) => {
+        notice.done(noticeEnd(outcome));
+        this.#woken.abort(WOKEN);
+      },
+    };
+  }
+
+  #withdraw({ name }: ClusterNode, instanceId: string): void {
+    const done = this.#options
+      .withdraw(instanceId)
+      .then(
+        (undone) => undone > 0 && this.#notify({ type: "node-withdrawn", name, instanceId, undone }),
+        (error: unknown) => this.#notify({ type: "node-not-withdrawn", name, instanceId, error: asDrainError(error) }),
+      )
+      .then(() => {
+        this.#withdrawing.delete(done);
+      });
+    this.#withdrawing.add(done);
+  }
+
+  #notify(event: NodeEvent): void {
+    this.#options.onEvent(event);
+  }
+}
+
+/** There is nothing to wait for but a change. */
+const LONG_MS = 3_600_000;

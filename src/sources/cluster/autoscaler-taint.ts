@@ -1,0 +1,27 @@
+import type { NodeKind } from "./node-kind.ts";
+
+const KEY = "ToBeDeletedByClusterAutoscaler";
+/** Seconds since the epoch with ten digits. */
+const SECONDS = /^\d{10}$/;
+
+/**
+ * cluster-autoscaler removes the node. Its taint says since when. It waits for the annotation that delays the deletion for
+ * `--node-deletion-delay-timeout` at most.
+ * https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
+ */
+export const autoscalerTaint: NodeKind = {
+  kind: "cluster-autoscaler",
+  trigger: "autoscaler",
+  isExcluding: true,
+  read({ taints }, { autoscalerDelayMs }) {
+    const taint = taints.find(({ key }) => key === KEY);
+    if (taint === undefined) return undefined;
+    const { value = "" } = taint;
+    const since = SECONDS.test(value) ? Number(value) * 1_000 : undefined;
+    return {
+      reason: "cluster-autoscaler removes the node",
+      mark: value,
+      ...(since !== undefined && { deadline: since + autoscalerDelayMs }),
+    };
+  },
+};

@@ -1,0 +1,13 @@
+import type { NodeKind } from "./node-kind.ts";
+
+/** A person, or another program, asks for the drain: `kubectl annotate node NAME hasta-la-vista.io/drain=true`. */
+export const DRAIN_ANNOTATION = "hasta-la-vista.io/drain";
+
+export const drainAnnotation: NodeKind = {
+  kind: "node-annotation",
+  trigger: "annotation",
+  read({ annotations }) {
+    if (annotations[DRAIN_ANNOTATION] !== "true") return undefined;
+    return { reason: `annotation ${DRAIN_ANNOTATION}`, isVoluntary: true };
+  },
+};

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { fileProblem, readTextFile } from "../../src/config/files.ts";
+import type { Clock } from "../../src/drain/clock.ts";
+import type { ApiServer } from "../../src/kubernetes/api-server.ts";
+import { type ConnectOptions, connect } from "../../src/kubernetes/connect.ts";
+import { type FakeApiServer, TOKEN } from "./fake-api-server.ts";
+
+/** A folder for the length of a test. */
+export function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "kubernetes-"));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+export interface KubeconfigParts {
+  readonly server: string;
+  readonly ca: string;
+  readonly user?: object;
+  readonly cluster?: object;
+}
+
+/** A kubeconfig of one context. JSON is YAML. */
+export function kubeconfig({ server, ca, user = { token: TOKEN }, cluster = {} }: KubeconfigParts): string {
+  const caData = Buffer.from(ca).toString("base64");
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "production",
+    contexts: [{ name: "production", context: { cluster: "production", user: "us" } }],
+    clusters: [{ name: "production", cluster: { server, "certificate-authority-data": caData, ...cluster } }],
+    users: [{ name: "us", user }],
+  });
+}
+
+/** Connects as the file at `path` says. */
+export async function connectBy(path: string, clock: Clock, more: Partial<ConnectOptions> = {}): Promise<ApiServer> {
+  const server = await connect({
+    clock,
+    source: { kind: "kubeconfig", path },
+    environment: {},
+    names: { source: "KUBERNETES", context: "KUBERNETES_CONTEXT" },
+    files: { read: (file) => readTextFile(file, 1_000_000), problem: fileProblem },
+    ...more,
+  });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+/** A client of a fake server, by a kubeconfig with its token or as `user` says. */
+export async function clientOf(fake: FakeApiServer, clock: Clock, user?: object): Promise<ApiServer> {
+  const path = join(folder(), "config");
+  writeFileSync(path, kubeconfig({ server: fake.url, ca: fake.ca, ...(user === undefined ? {} : { user }) }));
+  return connectBy(path, clock);
+}
