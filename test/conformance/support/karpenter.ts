@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { expect } from "vitest";
+import { vi } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { KubernetesObject } from "./kubernetes-api.ts";
 import type { KubernetesCluster } from "./kubernetes-cluster.ts";
@@ -80,13 +80,12 @@ export class Karpenter {
         ...spec,
       },
     });
-    const initialized = async () => {
+    const name = await until(`Karpenter makes a node:\n${this.log}`, async () => {
       const { status } = await api.get<NodeClaim>(`${NODE_CLAIMS}/${claim}`);
-      const isSo = status?.conditions?.some((one) => one.type === "Initialized" && one.status === "True") === true;
-      return isSo ? status?.nodeName : undefined;
-    };
-    await expect.poll(initialized, { message: this.log }).toBeDefined();
-    return await api.get<NodeObject>(`/api/v1/nodes/${await initialized()}`);
+      const isInitialized = status?.conditions?.some((one) => one.type === "Initialized" && one.status === "True");
+      return isInitialized === true ? status?.nodeName : undefined;
+    });
+    return await api.get<NodeObject>(`/api/v1/nodes/${name}`);
   }
 
   /** Asks Karpenter to take the machine away, as its consolidation does. Resolves at once. */
@@ -110,13 +109,22 @@ async function addKinds({ api }: KubernetesCluster): Promise<void> {
   const kinds = filesIn(filesOf("karpenter")).flatMap((text) => parseAllDocuments(text).map((one) => one.toJS()));
   for (const kind of kinds)
     await api.patch(`${CRDS}/${kind.metadata.name}?fieldManager=test`, kind, "apply-patch+yaml");
-  const established = async () => {
+  await until("the kinds are established", async () => {
     const all = await Promise.all(kinds.map(({ metadata }) => api.get<NodeClaim>(`${CRDS}/${metadata.name}`)));
-    return all.every(({ status }) =>
-      status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
-    );
+    const isEstablished = ({ status }: NodeClaim) =>
+      status?.conditions?.some((one) => one.type === "Established" && one.status === "True") === true;
+    return all.every(isEstablished) ? true : undefined;
+  });
+}
+
+/** Also in hooks, where `expect.poll` cannot be used. */
+function until<T>(what: string, found: () => Promise<T | undefined>): Promise<T> {
+  const attempt = async () => {
+    const value = await found();
+    if (value === undefined) throw new Error(`not yet: ${what}`);
+    return value;
   };
-  await expect.poll(established).toBe(true);
+  return vi.waitFor(attempt, { timeout: 60_000 });
 }
 
 function filesIn(folder: string): readonly string[] {
