@@ -4,7 +4,7 @@ import { vi } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { KubernetesObject } from "./kubernetes-api.ts";
 import type { KubernetesCluster } from "./kubernetes-cluster.ts";
-import type { NodeObject } from "./kubernetes-nodes.ts";
+import { type NodeObject, nodePath } from "./kubernetes-nodes.ts";
 import { filesOf, RunningKubernetesProgram } from "./kubernetes-programs.ts";
 
 const NODE_CLASSES = "/apis/karpenter.kwok.sh/v1alpha1/kwoknodeclasses";
@@ -80,12 +80,25 @@ export class Karpenter {
         ...spec,
       },
     });
-    const name = await until(`Karpenter makes a node:\n${this.log}`, async () => {
-      const { status } = await api.get<NodeClaim>(`${NODE_CLAIMS}/${claim}`);
-      const isInitialized = status?.conditions?.some((one) => one.type === "Initialized" && one.status === "True");
-      return isInitialized === true ? status?.nodeName : undefined;
+    const hasCondition = ({ status }: NodeClaim, wanted: string) =>
+      status?.conditions?.some(({ type, status }) => type === wanted && status === "True") === true;
+    const claimOnce = (condition: string) =>
+      until(`${claim} is ${condition}:\n${this.log}`, async () => {
+        const found = await api.get<NodeClaim>(`${NODE_CLAIMS}/${claim}`);
+        return hasCondition(found, condition) ? found : undefined;
+      });
+    const { status } = await claimOnce("Registered");
+    const path = nodePath(status?.nodeName ?? "");
+    // An admission plug-in gives the taint to every new node, and the controller that takes it away does not run.
+    await until("the node's taint can be removed", async () => {
+      const { metadata, spec } = await api.get<NodeObject>(path);
+      const taints = spec.taints?.filter(({ key }) => key !== "node.kubernetes.io/not-ready");
+      const { resourceVersion } = metadata;
+      const patch = { metadata: { resourceVersion }, spec: { taints } };
+      return await api.patch(path, patch).catch(() => undefined); // Karpenter has changed the node meanwhile.
     });
-    return await api.get<NodeObject>(`/api/v1/nodes/${name}`);
+    await claimOnce("Initialized");
+    return await api.get<NodeObject>(path);
   }
 
   /** Asks Karpenter to take the machine away, as its consolidation does. Resolves at once. */
