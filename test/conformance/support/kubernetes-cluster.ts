@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Authority } from "../../support/certificates.ts";
+import { keepSecret } from "../../support/secret-search.ts";
 import { KubernetesApi } from "./kubernetes-api.ts";
 import { RunningKubernetesProgram } from "./kubernetes-programs.ts";
 
@@ -76,6 +77,8 @@ export class KubernetesCluster {
 
   /** Writes a kubeconfig with this token, and returns its path. `at`: another address than the API server's own. */
   kubeconfigFor(user: string, token: string, at: { readonly url: string; readonly ca: string } = this): string {
+    // Programs that get it may not write the token anywhere.
+    keepSecret(token);
     const ca = Buffer.from(at.ca).toString("base64");
     const config = {
       apiVersion: "v1",
