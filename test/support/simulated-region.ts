@@ -6,6 +6,7 @@ import { createEngine, type Engine } from "../../src/app/engine.ts";
 import { type AwsClients, createAwsClients } from "../../src/aws/clients.ts";
 import { OPTIONS, readConfig } from "../../src/config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../../src/drain/abort.ts";
+import type { Cluster } from "../../src/drain/cluster.ts";
 import type { AccessProblem } from "../../src/drain/errors.ts";
 import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
 import type { Ledger } from "../../src/drain/ledger.ts";
@@ -172,6 +173,7 @@ export class SimulatedRegion {
     events: DrainEvent[] = [],
     onCall: (call: CloudCall) => void = () => {},
     ledger?: Ledger,
+    cluster?: Cluster,
   ): Engine {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
@@ -184,6 +186,7 @@ export class SimulatedRegion {
       aws: { ...this.aws(), credentials: this.#restrictedKey(environment) },
       onCall,
       ...(ledger && { ledger }),
+      ...(cluster && { cluster }),
       observers: [(event) => events.push(event)],
     });
   }

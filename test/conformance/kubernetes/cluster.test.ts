@@ -5,6 +5,7 @@ import { KubernetesApi, type WatchEvent } from "../support/kubernetes-api.ts";
 import type { KubernetesCluster } from "../support/kubernetes-cluster.ts";
 import { addNode, nodePath } from "../support/kubernetes-nodes.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
+import { startProviderIdProxy } from "../support/provider-id-proxy.ts";
 
 const READ_NODES = [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] }];
 
@@ -53,6 +54,25 @@ describeOnKubernetes("an API server for tests", [], (cluster) => {
     await cluster().allow("reader", []);
     await expect.poll(async () => (await api.call("GET", "/api/v1/nodes")).status).toBe(403);
     expect((await callsWith(cluster(), "wrong").call("GET", "/api/v1/nodes")).status).toBe(401);
+  });
+
+  test("shows kwok's nodes as nodes of AWS through a proxy, in lists and in watches", async () => {
+    await addNode(cluster().api, { name: "fake-1", providerId: "kwok://fake-1" });
+    const shownAs = "aws:///eu-west-1a/i-00000000000000009";
+    const proxy = await startProviderIdProxy(cluster(), (name) => (name === "fake-1" ? shownAs : undefined));
+    const api = new KubernetesApi({ ...proxy, token: cluster().adminToken });
+    onTestFinished(async () => {
+      api.close();
+      await proxy.stop();
+    });
+    expect(await api.get(nodePath("fake-1"))).toMatchObject({ spec: { providerID: shownAs } });
+    const events = api.watch("/api/v1/nodes?fieldSelector=metadata.name=fake-1");
+    expect(await next(events)).toMatchObject({ object: { spec: { providerID: shownAs } } });
+    await api.patch(nodePath("fake-1"), { metadata: { labels: { seen: "yes" } } });
+    expect(await next(events)).toMatchObject({ object: { metadata: { labels: { seen: "yes" } } } });
+    await events.return(undefined);
+    expect(await cluster().api.get(nodePath("fake-1"))).toMatchObject({ spec: { providerID: "kwok://fake-1" } });
+    await cluster().api.delete(nodePath("fake-1"));
   });
 
   test("comes back after a kill with all that it had, and its old watches have ended", async () => {

@@ -2,7 +2,15 @@ import type { KubernetesCluster } from "./kubernetes-cluster.ts";
 import { RunningKubernetesProgram } from "./kubernetes-programs.ts";
 
 /** The tag that the controller gives to what it makes, and looks for in instances. */
-export const CLUSTER_NAME = "demo";
+const CLUSTER_NAME = "demo";
+
+interface CloudControllerOptions {
+  readonly awsUrl: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  /** Default: the administrator's. */
+  readonly kubeconfig?: string;
+}
 
 /**
  * cloud-provider-aws's controller for services of type LoadBalancer, at `awsUrl` in place of AWS. It makes a classic load
@@ -10,7 +18,7 @@ export const CLUSTER_NAME = "demo";
  */
 export async function startCloudController(
   cluster: KubernetesCluster,
-  { awsUrl, vpcId, zone }: { readonly awsUrl: string; readonly vpcId: string; readonly zone: string },
+  { awsUrl, vpcId, zone, kubeconfig = cluster.kubeconfig }: CloudControllerOptions,
 ): Promise<RunningKubernetesProgram> {
   // Without Zone, VPC and SubnetID it asks instance metadata for them, and ends where there is none.
   const config = cluster.writeFile(
@@ -28,9 +36,9 @@ export async function startCloudController(
   const program = new RunningKubernetesProgram(
     "aws-cloud-controller-manager",
     [
-      `--kubeconfig=${cluster.kubeconfig}`,
-      `--authentication-kubeconfig=${cluster.kubeconfig}`,
-      `--authorization-kubeconfig=${cluster.kubeconfig}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--authentication-kubeconfig=${kubeconfig}`,
+      `--authorization-kubeconfig=${kubeconfig}`,
       "--cloud-provider=aws",
       `--cloud-config=${config}`,
       `--cluster-name=${CLUSTER_NAME}`,

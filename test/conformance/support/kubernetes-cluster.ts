@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Authority } from "../../support/certificates.ts";
+import { keepSecret } from "../../support/secret-search.ts";
 import { KubernetesApi } from "./kubernetes-api.ts";
 import { RunningKubernetesProgram } from "./kubernetes-programs.ts";
 
@@ -74,12 +75,15 @@ export class KubernetesCluster {
     return this.#files.write(name, content);
   }
 
-  /** Writes a kubeconfig with this token, and returns its path. */
-  kubeconfigFor(user: string, token: string): string {
+  /** Writes a kubeconfig with this token, and returns its path. `at`: another address than the API server's own. */
+  kubeconfigFor(user: string, token: string, at: { readonly url: string; readonly ca: string } = this): string {
+    // Programs that get it may not write the token anywhere.
+    keepSecret(token);
+    const ca = Buffer.from(at.ca).toString("base64");
     const config = {
       apiVersion: "v1",
       kind: "Config",
-      clusters: [{ name: "test", cluster: { server: this.url, "certificate-authority": this.caFile } }],
+      clusters: [{ name: "test", cluster: { server: at.url, "certificate-authority-data": ca } }],
       users: [{ name: user, user: { token } }],
       contexts: [{ name: "test", context: { cluster: "test", user } }],
       "current-context": "test",

@@ -1,7 +1,7 @@
 import type { Instance } from "../../../src/simulator/world/instance.ts";
 import type { KubernetesApi, KubernetesObject } from "./kubernetes-api.ts";
 
-export interface Taint {
+interface Taint {
   readonly key: string;
   readonly value?: string;
   readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
