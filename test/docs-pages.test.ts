@@ -68,6 +68,41 @@ describe("docs/http-api.md", () => {
   });
 });
 
+describe("docs/kubernetes.md", () => {
+  const page = read("docs/kubernetes.md");
+  const story = read("src/kubernetes/node-story.ts");
+
+  test("has a row for each Event's reason, with its type, and no other", () => {
+    const reported = [...story.matchAll(/\b(normal|warning)\("(\w+)"/g)].map(
+      ([, type = "", reason]) => `${reason} ${type === "normal" ? "Normal" : "Warning"}`,
+    );
+    const rows = [...page.matchAll(/^\| `(\w+)` \| (Normal|Warning) \|/gm)].map(
+      ([, reason, type]) => `${reason} ${type}`,
+    );
+    expect(rows.length).toBeGreaterThan(5);
+    expect(rows.sort()).toEqual([...new Set(reported)].sort());
+  });
+
+  test("has a row for each annotation of a node's state", () => {
+    const [, state = ""] = /interface NodeState \{([\s\S]*?)\n\}/.exec(story) ?? [];
+    const keys = [...state.matchAll(/^ {2}readonly "?([\w-]+)"?\??:/gm)].map(([, key]) => `hasta-la-vista.io/${key}`);
+    expect(firstCells(below(page, "What you see in Kubernetes")).filter((cell) => cell?.includes("/"))).toEqual(keys);
+  });
+
+  test("quotes log lines and answers that there are", () => {
+    const logged = firstCells(read("docs/log.md"));
+    const lines = firstCells(below(page, "Troubleshooting"));
+    expect(lines.length).toBeGreaterThan(5);
+    expect(lines.filter((line) => !logged.includes(line))).toEqual([]);
+    const [answer = ""] = below(page, "Troubleshooting").match(/```\n[\s\S]*?```/) ?? [];
+    const source = read("src/kubernetes/errors.ts").replaceAll(/\$\{[^{}]*\}/g, "…");
+    const quoted = answer.split("\n").slice(1, -1);
+    expect(quoted.filter((line) => !source.includes(line))).toEqual([]);
+    expect(page).toContain("the deadline leaves …");
+    expect(read("src/drain/plan.ts")).toContain("`the deadline leaves $");
+  });
+});
+
 describe("docs/cli.md", () => {
   const page = read("docs/cli.md");
 

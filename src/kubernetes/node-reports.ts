@@ -118,8 +118,8 @@ export class NodeReports {
     const body = {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      // A name that another process of the same moment does not use.
-      metadata: { generateName: `${name.slice(0, 200)}.${unique}.`, namespace: "default" },
+      // A name that another process of the same moment does not use. The API server refuses a prefix that ends with a dot.
+      metadata: { generateName: `${name.slice(0, 200).replace(/[-.]+$/, "")}.${unique}-`, namespace: "default" },
       eventTime: new Date(at).toISOString().replace("Z", "000Z"),
       reportingController: CONTROLLER,
       reportingInstance: this.#options.instance.slice(0, 128),

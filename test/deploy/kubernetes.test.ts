@@ -9,8 +9,11 @@ import { Child } from "../support/child-process.ts";
 import { only, readStage } from "../support/dockerfile.ts";
 import { codeBlocks } from "../support/documents.ts";
 import { Image } from "../support/image.ts";
+import { runHere } from "../support/run-here.ts";
 
 const FILE = "deploy/kubernetes/hasta-la-vista.yaml";
+const ROLE = "deploy/kubernetes/rbac.yaml";
+const HOLDER = "deploy/kubernetes/holder.yaml";
 const SECRET = "a-secret-of-the-manifest";
 
 interface Variable {
@@ -21,11 +24,13 @@ interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string };
 }
 
+const objectsOf = (manifest: string) =>
+  parseAllDocuments(manifest).map((document) => {
+    expect(document.errors).toEqual([]);
+    return document.toJS();
+  });
 const text = readFileSync(FILE, "utf8");
-const objects = parseAllDocuments(text).map((document) => {
-  expect(document.errors).toEqual([]);
-  return document.toJS();
-});
+const objects = objectsOf(text);
 const [account_, claim, deployment, service] = ["ServiceAccount", "PersistentVolumeClaim", "Deployment", "Service"].map(
   (kind) => objects.find((object) => object.kind === kind),
 );
@@ -108,6 +113,26 @@ describe(FILE, () => {
       expect(readFileSync(page, "utf8")).toMatch(/four\s+(marked\s+)?lines/);
   });
 
+  test("has what the cluster's integration needs, and without it no token of the service account", async () => {
+    expect(text).toMatch(/automountServiceAccountToken: false # KUBERNETES: true\n/);
+    const integrated = text
+      .replace("automountServiceAccountToken: false # KUBERNETES: true", "automountServiceAccountToken: true")
+      .replaceAll(/# (- \{ name: (?:KUBERNETES|UNDO), )/g, "$1");
+    const changed = objectsOf(integrated).find(({ kind }) => kind === "Deployment").spec.template.spec;
+    expect(changed.automountServiceAccountToken).toBe(true);
+    expect(changed.containers[0].env).toEqual(
+      expect.arrayContaining([
+        { name: OPTIONS.kubernetes.variable, value: "in-cluster" },
+        { name: OPTIONS.undo.variable, value: "true" },
+      ]),
+    );
+    expect({
+      ...changed,
+      automountServiceAccountToken: false,
+      containers: [{ ...changed.containers[0], env: 0 }],
+    }).toEqual({ ...pod, containers: [{ ...container, env: 0 }] });
+  });
+
   test("starts the image so that its probes succeed and a node is drained through it", async () => {
     const { env } = await account();
     const image = await Image.of("service");
@@ -148,5 +173,86 @@ describe(FILE, () => {
     expect(agents.spec.template.metadata.labels).toMatchObject(agents.spec.selector.matchLabels);
     // Agents must not receive the service's traffic.
     expect(agents.spec.template.metadata.labels).not.toMatchObject(service.spec.selector);
+  });
+});
+
+test(`${ROLE} is what hasta-la-vista rbac prints, for the service account of the manifest`, async () => {
+  const role = readFileSync(ROLE, "utf8");
+  const { stdout } = await runHere(["rbac"]);
+  expect(role.replace(/^(?:#.*\n)+/, "")).toBe(stdout);
+  const [, { subjects }] = objectsOf(role);
+  const { name, namespace } = account_.metadata;
+  expect(subjects).toEqual([{ kind: "ServiceAccount", name, namespace }]);
+});
+
+describe(HOLDER, () => {
+  const [priority, holder] = objectsOf(readFileSync(HOLDER, "utf8"));
+  const held = holder.spec.template.spec;
+  const [hold] = held.containers;
+
+  test("calls the manifest's Service with its Secret, by the image that is a service", () => {
+    const { name, namespace } = service.metadata;
+    expect(holder).toMatchObject({ kind: "DaemonSet", metadata: { namespace } });
+    expect(hold.image).toBe(container.image);
+    expect(hold.args).toEqual([
+      "hold",
+      "$(NODE_NAME)",
+      "--server",
+      `http://${name}.${namespace}:${service.spec.ports[0].port}`,
+    ]);
+    expect(hold.env).toContainEqual({ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } });
+    const file = hold.env.find((variable: Variable) => variable.name === "SECRET_FILE").value;
+    expect(file).toBe(value("SECRET_FILE"));
+    expect(hold.volumeMounts).toEqual([mountOf(file)]);
+    expect(held.volumes).toEqual(
+      pod.volumes.filter(({ secret }: { readonly secret?: object }) => secret !== undefined),
+    );
+    const { labels } = holder.spec.template.metadata;
+    expect(labels).toMatchObject(holder.spec.selector.matchLabels);
+    expect(labels).not.toMatchObject(service.spec.selector);
+  });
+
+  test("runs only where Karpenter waits for it, and is evicted before the pods of the critical classes", () => {
+    expect(held.tolerations).toEqual([]);
+    expect(held.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms).toEqual([
+      { matchExpressions: [{ key: "karpenter.sh/nodepool", operator: "Exists" }] },
+    ]);
+    expect(priority).toMatchObject({ kind: "PriorityClass", metadata: { name: held.priorityClassName } });
+    expect(held.priorityClassName).not.toMatch(/^system-/);
+    // Kubernetes keeps what is above for its own classes.
+    expect(priority.value).toBeLessThanOrEqual(1_000_000_000);
+  });
+
+  test("may stay for as long as a drain with AWS's defaults can take", () => {
+    const defaultHoldSeconds = 300;
+    const guardWaitSeconds = OPTIONS.guardWaitMs.default / 1_000;
+    expect(held.terminationGracePeriodSeconds).toBeGreaterThan(defaultHoldSeconds + guardWaitSeconds + 60);
+  });
+
+  test("has no permissions, writes nothing, and asks for little", () => {
+    expect(held.automountServiceAccountToken).toBe(false);
+    expect(held.securityContext).toEqual(pod.securityContext);
+    expect(hold.securityContext).toEqual(container.securityContext);
+    expect(hold.resources).toEqual({ requests: { cpu: "5m", memory: "64Mi" }, limits: { memory: "128Mi" } });
+  });
+
+  test("starts the image so that it waits, and ends where its node is not being drained", async () => {
+    const { env } = await account();
+    const given = { ...env, SECRET };
+    const started = new Child({ ...(await Image.of("service")).program(), options: {} }, [], {
+      ...given,
+      CLOUDPROVIDER: "aws",
+      HOST: "127.0.0.1",
+      PORT: "0",
+    });
+    const { port } = JSON.parse(await started.line(/"listening"/));
+    const args = hold.args.map((arg: string) =>
+      arg.startsWith("http:") ? `http://127.0.0.1:${port}` : arg.replace("$(NODE_NAME)", "i-0fffffffffffffff0"),
+    );
+    const holding = new Child({ ...(await Image.of("service")).program(args), options: {} }, [], given);
+    await holding.line(/"msg":"hold ready"/);
+    holding.signal("SIGTERM");
+    await holding.line(/"result":"node-not-found","msg":"hold ended"/);
+    expect((await holding.finished).code).toBe(0);
   });
 });

@@ -67,6 +67,8 @@ test("a drain is told as Events of its node, and its annotations say how it stan
     "Released Normal",
     "Drained Normal",
   ]);
+  const prefix = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*-$/;
+  for (const { metadata } of events()) expect(metadata?.generateName).toMatch(prefix);
   expect(events()[0]).toMatchObject({
     regarding: { apiVersion: "v1", kind: "Node", name: "node-1" },
     reportingController: "hasta-la-vista",

@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { clusterRules } from "../../../src/kubernetes/rbac.ts";
+import { serveHere, startHere } from "../../support/run-here.ts";
+import { SimulatedRegion } from "../../support/simulated-region.ts";
 import { Karpenter } from "../support/karpenter.ts";
 import type { KubernetesObject, WatchEvent } from "../support/kubernetes-api.ts";
 import type { NodeObject } from "../support/kubernetes-nodes.ts";
 import { addPod, podPath } from "../support/kubernetes-pods.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
+import { startProviderIdProxy } from "../support/provider-id-proxy.ts";
 
 const EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers";
 const OF_A_DAEMON_SET = { owner: "DaemonSet" } as const;
+const SECRET = "a-secret-of-the-holder";
 
 describeOnKubernetes("Karpenter's controller", ["karpenter", "kwok"], (cluster) => {
   let karpenter: Karpenter;
@@ -18,7 +23,7 @@ describeOnKubernetes("Karpenter's controller", ["karpenter", "kwok"], (cluster) 
   afterAll(() => karpenter?.stop());
 
   /** What becomes of the node and of its pods from now on, each thing once, in order. */
-  function watchEnd({ metadata: { name: nodeName } }: NodeObject): readonly string[] {
+  function watchEnd({ metadata: { name: nodeName } }: NodeObject): string[] {
     const seen: string[] = [];
     const see = (what: string) => {
       if (!seen.includes(what)) seen.push(what);
@@ -95,4 +100,108 @@ describeOnKubernetes("Karpenter's controller", ["karpenter", "kwok"], (cluster) 
     await expect.poll(() => seen).toContain("node gone");
     expect(seen).toEqual(["node tainted: true, label: karpenter", "node gone"]);
   });
+
+  test("evicts pods of a critical class after the DaemonSet's pods of other classes", async () => {
+    const node = await karpenter.addNode("critical");
+    const { name: nodeName } = node.metadata;
+    const slowly = { "pod-delete.stage.kwok.x-k8s.io/delay": "2s" };
+    await addPod(cluster().api, { name: "ingress", nodeName, priorityClass: "system-cluster-critical" });
+    await addPod(cluster().api, { name: "holder", nodeName, annotations: slowly, ...OF_A_DAEMON_SET });
+    await running("ingress", "holder");
+    const seen = watchEnd(node);
+    await karpenter.deleteNode("critical");
+    await expect.poll(() => seen).toContain("node gone");
+    expect(seen).toEqual([
+      "node tainted: true, label: karpenter",
+      "holder evicted",
+      "holder gone",
+      "ingress evicted",
+      "ingress gone",
+      "node gone",
+    ]);
+  });
+
+  /** A service with the printed role, for which the node is an EC2 instance in a classic load balancer. */
+  async function serveFor(node: NodeObject, holdSeconds: number) {
+    const region = new SimulatedRegion();
+    const instance = region.node({ name: node.metadata.name });
+    region.classic({ name: "web", nodes: [instance] });
+    const awsUrl = await region.simulator.listen();
+    const ids = new Map([[instance.name, `aws:///${instance.zone}/${instance.id}`]]);
+    const proxy = await startProviderIdProxy(cluster(), (name) => ids.get(name));
+    onTestFinished(async () => {
+      await proxy.stop();
+      await region.simulator.close();
+    });
+    const token = await cluster().tokenFor("hasta-la-vista", clusterRules({ writes: true, watches: true }));
+    const environment = { AWS_ENDPOINT_URL: awsUrl, SECRET };
+    const service = await serveHere({
+      ...environment,
+      KUBERNETES: proxy.kubeconfigFor("hasta-la-vista", token),
+      MIN_HEALTHY: "0",
+      CLASSIC_MINIMUM: String(holdSeconds),
+      SHUTDOWN_GRACE: "0",
+      UNDO: "true",
+    });
+    return { ...service, environment };
+  }
+
+  test("deletes a node without a holder before the service has drained it", async () => {
+    const node = await karpenter.addNode("unheld");
+    const seen = watchEnd(node);
+    const { child } = await serveFor(node, 300);
+    await karpenter.deleteNode("unheld");
+    await child.line(/"msg":"target deregistered"/);
+    await expect.poll(() => seen).toContain("node gone");
+    expect(child.output).not.toMatch(/"msg":"drain completed"/);
+  });
+
+  test("deletes a node with a holder once the service has drained it", async () => {
+    const node = await karpenter.addNode("drained");
+    const { name: nodeName } = node.metadata;
+    // kwok runs no processes. So the test is the kubelet of this pod: kwok would take it away only after an hour.
+    const never = { "pod-delete.stage.kwok.x-k8s.io/delay": "1h" };
+    await addPod(cluster().api, {
+      name: "holder",
+      nodeName,
+      annotations: never,
+      gracePeriodSeconds: 660,
+      ...OF_A_DAEMON_SET,
+    });
+    await addPod(cluster().api, { name: "web", nodeName });
+    await running("holder", "web");
+    const seen = watchEnd(node);
+    const { child, url, environment } = await serveFor(node, 5);
+    const hold = startHere(["hold", nodeName, "--server", url], environment, { program: "service" });
+    await hold.line(/"msg":"hold ready"/);
+    await karpenter.deleteNode("drained");
+    const drained = child.line(/"msg":"drain completed"/).then(() => seen.push("drained"));
+    await expect.poll(() => seen).toContain("holder evicted");
+    // As a kubelet does: it signals the process, and deletes the pod when that has ended.
+    hold.signal("SIGTERM");
+    await hold.line(/"result":"drained","msg":"hold ended"/);
+    expect((await hold.finished).code).toBe(0);
+    await drained;
+    await cluster().api.delete(`${podPath("holder")}?gracePeriodSeconds=0`);
+    await expect.poll(() => seen).toContain("node gone");
+    expect(seen).toEqual([
+      expect.stringMatching(/^node tainted: true/),
+      "web evicted",
+      "web gone",
+      "holder evicted",
+      "drained",
+      "holder gone",
+      "node gone",
+    ]);
+    expect(child.output).not.toMatch(/"msg":"node report failed"/);
+    const events = "/apis/events.k8s.io/v1/namespaces/default/events";
+    const { items } = await cluster().api.get<{ readonly items: readonly NodeEvent[] }>(events);
+    const reasons = items.filter(({ regarding }) => regarding.name === nodeName).map(({ reason }) => reason);
+    expect(reasons).toEqual(expect.arrayContaining(["Draining", "Excluded", "Deregistered", "Released", "Drained"]));
+  });
 });
+
+interface NodeEvent {
+  readonly reason: string;
+  readonly regarding: { readonly name?: string };
+}

@@ -13,6 +13,8 @@ export interface PodInput {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly tolerations?: readonly Readonly<Record<string, string>>[];
   readonly gracePeriodSeconds?: number;
+  /** One that the API server brings along, or that the test has made. */
+  readonly priorityClass?: string;
   /** Kind of the owner, such as DaemonSet. It need not exist: nothing collects garbage. */
   readonly owner?: string;
 }
@@ -20,6 +22,7 @@ export interface PodInput {
 /** A pod in the namespace `default`. It stays pending unless kwok runs. */
 export async function addPod(api: KubernetesApi, input: PodInput): Promise<PodObject> {
   const { name, nodeName, labels = {}, annotations = {}, tolerations = [], gracePeriodSeconds = 1, owner } = input;
+  const { priorityClass: priorityClassName } = input;
   const uid = "00000000-0000-4000-8000-000000000000";
   const owners = owner === undefined ? [] : [{ apiVersion: "apps/v1", kind: owner, name, uid, controller: true }];
   return await api.post<PodObject>("/api/v1/namespaces/default/pods", {
@@ -29,6 +32,7 @@ export async function addPod(api: KubernetesApi, input: PodInput): Promise<PodOb
     spec: {
       nodeName,
       tolerations,
+      ...(priorityClassName !== undefined && { priorityClassName }),
       terminationGracePeriodSeconds: gracePeriodSeconds,
       containers: [{ name: "main", image: "none" }],
     },

@@ -94,7 +94,7 @@ export function filesOf(program: "karpenter" | "kwok"): string {
   return path.join(FOLDER, `${program}-files`);
 }
 
-function programPath(program: KubernetesProgram): string {
+export function programPath(program: KubernetesProgram): string {
   const isOfControlPlane = CONTROL_PLANE.some((name) => name === program);
   return path.join(isOfControlPlane ? CONTROL_PLANE_FOLDER : FOLDER, program);
 }
