@@ -126,8 +126,14 @@ export class ClusterScene {
     const AWS_ENDPOINT_URL = await simulator.listen();
     const queue = hooks.length === 0 ? undefined : (await realQueue()).url;
     if (queue !== undefined) announce(world, queue, undefined);
-    const environment = { AWS_ENDPOINT_URL, SECRET, ...SHORT.allowances, ...(queue !== undefined && { QUEUE: queue }) };
-    restrictChildren(simulator, queue === undefined ? {} : { QUEUE: queue }, { for: "serve" });
+    const environment = {
+      AWS_ENDPOINT_URL,
+      SECRET,
+      UNDO: "true",
+      ...SHORT.allowances,
+      ...(queue !== undefined && { QUEUE: queue }),
+    };
+    restrictChildren(simulator, { UNDO: "true", ...(queue !== undefined && { QUEUE: queue }) }, { for: "serve" });
     const plane = await carryInside(world);
     const controller = await runControllers(world, pools, fake);
     const traffic = new Traffic({
@@ -252,14 +258,14 @@ async function runControllers(
   );
   const classic = new ClassicController(world, legacy);
   const ended = new AbortController();
-  onTestFinished(() => {
-    ended.abort();
-    controller.close();
-  });
   const lists = [controller, classic].map(async (one) => {
     for await (const nodes of watchNodes({ url, ca, token: TOKEN }, world.clock, ended.signal)) one.setNodes(nodes);
   });
-  onTestFinished(async () => void (await Promise.all(lists)));
+  onTestFinished(async () => {
+    ended.abort();
+    controller.close();
+    await Promise.all(lists);
+  });
   return controller;
 }
 
