@@ -19,14 +19,14 @@ import { realQueue } from "./real-queue.ts";
 import { VPC } from "./simulated-region.ts";
 
 /** How often each destination gets a request. Unless all cases are asked for, half of them show the same. */
-const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
-const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 100;
+export const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
+export const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 100;
 const CONTROLLER_INTERVAL_MS = 200;
 /** Shorter than what any hold of an NLB has to spare: what clients keep for longer breaks with the machine. */
-const CONNECTION_LIFETIME_MS = 500;
+export const CONNECTION_LIFETIME_MS = 500;
 
 /** By its heartbeats alone does it outlast an NLB's hold. A machine that nobody completes it for goes all the same. */
-const HOOK: LifecycleHook = {
+export const HOOK: LifecycleHook = {
   name: "drain",
   transition: "autoscaling:EC2_INSTANCE_TERMINATING",
   heartbeatTimeoutSeconds: 10,
@@ -210,13 +210,13 @@ export function linesOf(
     .map((line) => JSON.parse(line));
 }
 
-function addNode(world: World, number: number): Instance {
+export function addNode(world: World, number: number): Instance {
   const id = `i-${String(number).padStart(17, "0")}`;
   const tags = { "kubernetes.io/cluster/demo": "owned" };
   return world.addInstance({ id, vpcId: VPC, privateIp: `10.0.0.${number}`, tags });
 }
 
-function keepBooks(world: World): readonly BookEntry[] {
+export function keepBooks(world: World): readonly BookEntry[] {
   const books: BookEntry[] = [];
   world.watch((change) => {
     const at = world.clock.now();
@@ -248,7 +248,7 @@ function runController(world: World, workers: AutoScalingGroup, pools: ReturnTyp
   void controller.run(stopped.signal);
 }
 
-function announce(world: World, url: string, duplicateEvery: number | undefined): void {
+export function announce(world: World, url: string, duplicateEvery: number | undefined): void {
   const sender = new SqsSender({ url, region: world.region });
   const faults: Error[] = [];
   const destination = { send: sender.send, ...(duplicateEvery === undefined ? {} : { duplicateEvery }) };
