@@ -65,7 +65,7 @@ export function readFailedText({ what, error }: Extract<DrainEvent, { type: "rea
 }
 
 /** What the cluster has done about the node. */
-export function exclusionText(event: ExclusionEvent): string {
+function exclusionText(event: ExclusionEvent): string {
   if ("error" in event) {
     const what = event.type === "exclude-failed" ? "exclusion from load balancers" : "removal of the exclusion";
     return `${what} failed, will retry: ${event.error.message}`;

@@ -69,7 +69,7 @@ export const NODE_TRIGGERS = [
 ] as const;
 export type NodeTrigger = (typeof NODE_TRIGGERS)[number];
 
-export interface NodeTaint {
+interface NodeTaint {
   readonly key: string;
   readonly value?: string;
   readonly effect: string;

@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
 import { DrainGuard } from "./drain-guard.ts";
-import { type DrainRecord, drainRecord } from "./drain-record.ts";
+import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import type { DrainError } from "./errors.ts";
@@ -18,16 +18,8 @@ import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
 import { NodeLookups, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
-import {
-  type DrainOutcome,
-  type EndedDrain,
-  endBefore,
-  mayGo,
-  type NodeStatus,
-  type RunningDrain,
-  Superseded,
-} from "./outcome.ts";
-import { isStale, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
+import { type DrainOutcome, endBefore, mayGo, type NodeStatus, type RunningDrain, Superseded } from "./outcome.ts";
+import { isStale, lastDrainOf, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
@@ -128,21 +120,9 @@ export class Drainer {
   async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
     const status = await this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
     if (status.drain !== undefined) return status;
-    const lastDrain = await this.#lastDrainOf(status.node, signal);
-    return lastDrain === undefined ? status : { ...status, lastDrain };
-  }
-
-  /** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
-  async #lastDrainOf({ id }: Node, signal: AbortSignal): Promise<EndedDrain | undefined> {
     const { ledger } = this.#options;
-    const last = ledger?.listOf(id).find(({ end }) => end !== undefined);
-    if (ledger === undefined || last?.end === undefined) return undefined;
-    const { drain: drainId, startedAt, reasons, end, undo } = last;
-    const entries = await ledger.read(drainId, signal).catch(() => undefined);
-    signal.throwIfAborted();
-    const outcome = entries && drainRecord(entries)?.end?.outcome;
-    const ended = { drainId, startedAt, reasons, endedAt: end.at, status: end.status };
-    return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
+    const lastDrain = ledger && (await lastDrainOf(status.node.id, ledger, signal));
+    return lastDrain === undefined ? status : { ...status, lastDrain };
   }
 
   /**

@@ -7,7 +7,7 @@ import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 
 /** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
-export const CLUSTER_WITHIN_MS = 3_000;
+const CLUSTER_WITHIN_MS = 3_000;
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 

@@ -1,7 +1,8 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { DrainRecord, RecordedRegistration } from "./drain-record.ts";
+import { type DrainRecord, drainRecord, type RecordedRegistration } from "./drain-record.ts";
 import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
+import type { EndedDrain } from "./outcome.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
@@ -123,6 +124,22 @@ export function requestsOf({ requests, isConsistent }: DrainRecord): readonly As
     ...(deadline === undefined || Math.abs(deadline - asked.askedAt) > DEADLINE_WITHIN_MS ? {} : { deadline }),
     ...(holdsWhile === undefined || !isConsistent ? {} : { holdsWhile }),
   }));
+}
+
+/** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
+export async function lastDrainOf(
+  nodeId: string,
+  ledger: Pick<Ledger, "listOf" | "read">,
+  signal: AbortSignal,
+): Promise<EndedDrain | undefined> {
+  const last = ledger.listOf(nodeId).find(({ end }) => end !== undefined);
+  if (last?.end === undefined) return undefined;
+  const { drain: drainId, startedAt, reasons, end, undo } = last;
+  const entries = await ledger.read(drainId, signal).catch(() => undefined);
+  signal.throwIfAborted();
+  const outcome = entries && drainRecord(entries)?.end?.outcome;
+  const ended = { drainId, startedAt, reasons, endedAt: end.at, status: end.status };
+  return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
 }
 
 /** The longest timeout first: a passed timeout ends the drain only if no other caller waits. */

@@ -270,7 +270,7 @@ async function runControllers(
 }
 
 /** What became of a request that was lost. */
-export const LOST_BECAUSE = [
+const LOST_BECAUSE = [
   "in flight when a machine was terminated",
   "sent to a machine that was off, before its load balancer had noticed",
   "any other",

@@ -159,6 +159,18 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     ),
     row("no secret", ["cancel", "d-1", "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
   ],
+  hold: [
+    // It has no options of the engine.
+    ...[...nodeRows("hold"), ...serverRows("hold")].filter(({ args, what }) => {
+      const isOfEngine = args.some((arg) => /^--(discovery|vpc-id|cluster-name|timeout|region)/.test(arg));
+      return (
+        !isOfEngine &&
+        !/^a node (that there is not|of another)|^several wrong options|^a flag that does nothing/.test(what)
+      );
+    }),
+    row("no service", ["hold", ID], 2, /hold requires --server: give the address of the service/),
+    row("a flag of another verb", ["hold", ID, "--deadline", "5"], 2, /unknown option '--deadline'/),
+  ],
   watch: [
     ...serverRows("watch", []),
     row("an argument", ["watch", ID], 2, /too many arguments for watch: 1 instead of 0/),
@@ -345,6 +357,7 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   plan: ["plan", ID, "--json", "--deadline", "60", "--timeout", "0"],
   cancel: ["cancel", "--undo", "--json", "--from", "/nonexistent/drain.json"],
   watch: ["watch", "--metadata-interval", "0"],
+  hold: ["hold", ID],
   policy: ["policy", "--for", "plan"],
   rbac: ["rbac", "--for", "plan"],
   // The demo itself is run in test/demo.

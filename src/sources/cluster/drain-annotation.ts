@@ -1,7 +1,7 @@
 import type { NodeKind } from "./node-kind.ts";
 
 /** A person, or another program, asks for the drain: `kubectl annotate node NAME hasta-la-vista.io/drain=true`. */
-export const DRAIN_ANNOTATION = "hasta-la-vista.io/drain";
+const DRAIN_ANNOTATION = "hasta-la-vista.io/drain";
 
 export const drainAnnotation: NodeKind = {
   kind: "node-annotation",
