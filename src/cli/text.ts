@@ -67,9 +67,9 @@ function lastDrainText({ lastDrain }: NodeStatusReport): readonly string[] {
 export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: number): string {
   switch (outcome.status) {
     case "drained":
-      return [drainedText(outcome, tookMs), ...(outcome.warnings ?? []).map(note)].join("\n");
+      return [drainedText(outcome, tookMs), ...evictedText(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "nothing-registered":
-      return [nothingRegistered(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
+      return [nothingRegistered(outcome), ...evictedText(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "possibly-registered":
       return possiblyRegisteredReport(outcome);
     case "refused":
@@ -102,6 +102,12 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: numb
     default:
       return outcome satisfies never;
   }
+}
+
+function evictedText({ eviction }: Outcome<"drained" | "nothing-registered">): readonly string[] {
+  if (eviction === undefined) return [];
+  const { evicted } = eviction;
+  return [`Evicted ${evicted} ${evicted === 1 ? "pod" : "pods"}.`];
 }
 
 /** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
@@ -238,7 +244,7 @@ function guardedCells({ healthyNow, wouldStay, needed, zone, ...place }: Guarded
   ];
 }
 
-function limitText({ limit, searched, error, registrations }: Outcome<"deadline-passed">): string {
+function limitText({ limit, searched, error, registrations, eviction }: Outcome<"deadline-passed">): string {
   const left = remaining(registrations).filter(({ state }) => state !== "kept").length;
   const why = error === undefined ? "" : ` ${error.message}.`;
   if (registrations.length === 0)
@@ -247,6 +253,7 @@ function limitText({ limit, searched, error, registrations }: Outcome<"deadline-
   const missed = [
     ...(left > 0 ? [`the end of ${times(left)}`] : []),
     ...(searched ? [] : ["all load balancers had been searched"]),
+    ...(eviction !== undefined && eviction.remaining.length > 0 ? ["all pods had been evicted"] : []),
   ];
   return `Not drained: the ${what} came before ${missed.join(", and before ")}.${why}`;
 }

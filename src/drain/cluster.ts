@@ -1,4 +1,5 @@
 import type { Node } from "./cloud-provider.ts";
+import type { EvictionEvent, JointEviction, PlannedEviction } from "./eviction.ts";
 
 /**
  * Keeps a node out of the load balancers of every controller. The value is `true`: of any other value controllers differ.
@@ -22,7 +23,10 @@ export interface Cluster {
    */
   exclude(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
-  /** Takes the mark of `exclude` back. A mark that another program has set stays. Resolves as `exclude` does. */
+  /**
+   * Takes the mark of `exclude` and the cordon of `evict` back. What another program has set stays. Resolves as `exclude`
+   * does.
+   */
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
   /**
@@ -30,6 +34,21 @@ export interface Cluster {
    * once; the implementation repeats it until it is done.
    */
   release(node: ClusterMember): void;
+
+  /** What `evict` would do. Throws `not-evicted` where the options don't allow it: `evict` would do nothing then. */
+  planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction>;
+
+  /**
+   * Cordons the node and evicts its pods, those with the longest time to end first. Resolves once all are gone. Pods of
+   * DaemonSets and mirror pods stay: they end with the machine. What fails in passing is repeated until `signal` aborts.
+   * Throws `not-evicted` where pods can't be evicted, after the others are gone.
+   */
+  evict(
+    node: ClusterMember,
+    options: JointEviction,
+    onEvent: (event: EvictionEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** What is read of a Node object: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/ */

@@ -4,29 +4,23 @@ import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
 import { DrainGuard } from "./drain-guard.ts";
-import { type DrainRecord, drainRecord } from "./drain-record.ts";
+import type { DrainRecord } from "./drain-record.ts";
 import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
+import { Evicting } from "./evicting.ts";
+import type { EvictionEvent } from "./eviction.ts";
 import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
-import { Finder, untilEarlierTryIsOver } from "./finder.ts";
+import { type EarlierTryOptions, Finder, untilEarlierTryIsOver } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
 import { NodeLookups, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
-import {
-  type DrainOutcome,
-  type EndedDrain,
-  endBefore,
-  mayGo,
-  type NodeStatus,
-  type RunningDrain,
-  Superseded,
-} from "./outcome.ts";
-import { isStale, mostPatientFirst, type ResumedState, resumedStateOf } from "./past.ts";
+import { type DrainOutcome, endBefore, mayGo, type NodeStatus, type RunningDrain, Superseded } from "./outcome.ts";
+import { isStale, lastDrainOf, mostPatientFirst, type ResumedState, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
@@ -123,21 +117,9 @@ export class Drainer {
   async status(reference: NodeReference, signal: AbortSignal): Promise<NodeStatus> {
     const status = await this.#planner.status(reference, (node) => this.#runs.get(node.id)?.report, signal);
     if (status.drain !== undefined) return status;
-    const lastDrain = await this.#lastDrainOf(status.node, signal);
-    return lastDrain === undefined ? status : { ...status, lastDrain };
-  }
-
-  /** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
-  async #lastDrainOf({ id }: Node, signal: AbortSignal): Promise<EndedDrain | undefined> {
     const { ledger } = this.#options;
-    const last = ledger?.listOf(id).find(({ end }) => end !== undefined);
-    if (ledger === undefined || last?.end === undefined) return undefined;
-    const { drain: drainId, startedAt, reasons, end, undo } = last;
-    const entries = await ledger.read(drainId, signal).catch(() => undefined);
-    signal.throwIfAborted();
-    const outcome = entries && drainRecord(entries)?.end?.outcome;
-    const ended = { drainId, startedAt, reasons, endedAt: end.at, status: end.status };
-    return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
+    const lastDrain = ledger && (await lastDrainOf(status.node.id, ledger, signal));
+    return lastDrain === undefined ? status : { ...status, lastDrain };
   }
 
   /**
@@ -183,12 +165,14 @@ export class Drainer {
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
         const exclusion = this.#exclusionOf(run, signal);
+        const eviction = this.#evictionOf(run, signal);
         const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
         const takeOut = exclusion?.before(deregister) ?? deregister;
         guard = this.#guardOf(run, { takeOut, exclusion, resumed }, signal);
         const proceed = (registrations: readonly DrainingRegistration[]) =>
           guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
+        if (resumed === undefined) await eviction.prepare();
         await exclusion?.prepare();
         await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
         run.passed("search");
@@ -198,12 +182,9 @@ export class Drainer {
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#reportPlan(run);
-        await run.untilAll(({ isOver }) => isOver);
-        await untilEarlierTryIsOver(
-          run,
-          { ...this.#options, searchedAt, resumed, unseenUntil, notify: (event) => this.#notify(event) },
-          signal,
-        );
+        const held = this.#hold(run, { searchedAt, resumed, unseenUntil }, signal);
+        await eviction.evictAfter(held);
+        await held;
       });
     } finally {
       this.#release(run);
@@ -242,6 +223,24 @@ export class Drainer {
       this.#notify({ drainId: run.id, node: run.node, ...event });
     };
     return cluster && new Exclusion(run, { cloud, cluster, clock, onEvent }, signal);
+  }
+
+  async #hold(
+    run: DrainRun,
+    known: Pick<EarlierTryOptions, "searchedAt" | "resumed" | "unseenUntil">,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await run.untilAll(({ isOver }) => isOver);
+    await untilEarlierTryIsOver(run, { ...this.#options, ...known, notify: (event) => this.#notify(event) }, signal);
+  }
+
+  #evictionOf(run: DrainRun, signal: AbortSignal): Evicting {
+    const { cluster, clock } = this.#options;
+    const onEvent = (event: EvictionEvent) => {
+      this.#journals.get(run)?.eviction(event);
+      this.#notify({ drainId: run.id, node: run.node, ...event });
+    };
+    return new Evicting(run, { cluster, clock, onEvent }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */

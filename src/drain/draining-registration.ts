@@ -86,6 +86,11 @@ export class DrainingRegistration {
     return this.#heldMs !== undefined;
   }
 
+  /** Its pool has stopped sending traffic. */
+  get isReleased(): boolean {
+    return this.#state === "released";
+  }
+
   /** Nothing holds its deregistration back. */
   get isLeaving(): boolean {
     return this.#isLeaving;

@@ -126,7 +126,7 @@ function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
   return asked.earlierTries.length === 0 ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
 }
 
-interface EarlierTryOptions {
+export interface EarlierTryOptions {
   readonly cloud: Pick<CloudProvider, "kindsAround">;
   readonly clock: Clock;
   readonly ledger?: Ledger;

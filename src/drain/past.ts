@@ -1,7 +1,8 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { DrainRecord } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
+import type { EndedDrain } from "./outcome.ts";
 import { type DrainTimes, drainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 
@@ -71,6 +72,22 @@ export function resumedStateOf({ registrations, entries }: DrainRecord): Resumed
 /** Nothing was heard of it for so long that its node may have been put to use again. */
 export function isStale({ entries }: DrainRecord, now: number): boolean {
   return now - (entries.at(-1)?.at ?? 0) > RESUMED_WITHIN_MS;
+}
+
+/** How the node's last drain ended. A ledger that can't be read leaves out what only it knows. */
+export async function lastDrainOf(
+  nodeId: string,
+  ledger: Pick<Ledger, "listOf" | "read">,
+  signal: AbortSignal,
+): Promise<EndedDrain | undefined> {
+  const last = ledger.listOf(nodeId).find(({ end }) => end !== undefined);
+  if (last?.end === undefined) return undefined;
+  const { drain: drainId, startedAt, reasons, end, undo } = last;
+  const entries = await ledger.read(drainId, signal).catch(() => undefined);
+  signal.throwIfAborted();
+  const outcome = entries && drainRecord(entries)?.end?.outcome;
+  const ended = { drainId, startedAt, reasons, endedAt: end.at, status: end.status };
+  return { ...ended, ...(undo && { undo }), ...(outcome && { outcome }) };
 }
 
 /** The longest timeout first: a passed timeout ends the drain only if no other caller waits. */

@@ -2,6 +2,7 @@ import type { Node, Registration } from "./cloud-provider.ts";
 import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
+import type { EvictionFate } from "./eviction.ts";
 import type { GuardedPool, Refusal, Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
 import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
@@ -151,13 +152,19 @@ function guardedReport({ pool, ...standing }: GuardedPool) {
   return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, ...standing };
 }
 
-function endedReport({ drainId, node }: { readonly drainId: string; readonly node: Node }) {
-  return { drainId, node: nodeReport(node) };
+function endedReport({ drainId, node, eviction }: Begun & { readonly drainId: string; readonly node: Node }) {
+  return { drainId, node: nodeReport(node), ...(eviction && { eviction }) };
 }
 
 /** Where the node was not found there was no drain. */
-function begunReport({ drainId, node }: { readonly drainId?: string; readonly node?: Node }) {
-  return node === undefined ? {} : { drainId, node: nodeReport(node) };
+function begunReport({ drainId, node, eviction }: Begun) {
+  return { ...(node && { drainId, node: nodeReport(node) }), ...(eviction && { eviction }) };
+}
+
+interface Begun {
+  readonly drainId?: string;
+  readonly node?: Node;
+  readonly eviction?: EvictionFate;
 }
 
 function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
@@ -338,7 +345,15 @@ function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations
       return { ...step, ...(entry.name === undefined ? {} : { name: entry.name }) };
     case "exclude-failed":
     case "include-failed":
+    case "evict-failed":
       return { ...step, error: entry.error };
+    case "evicting":
+    case "evicted":
+      return { ...step, pods: entry.pods };
+    case "eviction-refused": {
+      const { pod, budget, willRetry, error } = entry;
+      return { ...step, pod, ...(budget === undefined ? {} : { budget }), willRetry, error };
+    }
     case "ended":
       return { ...step, ...(record.end && { outcome: outcomeReport(record.end.outcome) }) };
     case "undone":

@@ -1,13 +1,18 @@
+import type { Clock } from "../drain/clock.ts";
 import type { Cluster, ClusterMember, ClusterNode } from "../drain/cluster.ts";
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
-import { DrainError, type DrainErrorCode } from "../drain/errors.ts";
+import type { EvictionEvent, JointEviction, PlannedEviction } from "../drain/eviction.ts";
 import { type ApiServer, segment } from "./api-server.ts";
-import { KubernetesError } from "./errors.ts";
+import { asClusterError, KubernetesError } from "./errors.ts";
+import { longestGraceMs, NodeEviction, podsToEvict } from "./eviction.ts";
 import { clusterNode } from "./nodes.ts";
 import type { KubernetesObject, Node } from "./objects.ts";
+import { podName } from "./pods.ts";
 
 /** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
 const EXCLUSION_MANAGER = "hasta-la-vista-exclusion";
+/** The same of `spec.unschedulable`: what `kubectl cordon` has set stays. */
+const CORDON_MANAGER = "hasta-la-vista-cordon";
 
 /** The Node objects, as far as they are known without a call. */
 export interface KnownNodes {
@@ -18,6 +23,7 @@ export interface KnownNodes {
 
 export interface KubernetesClusterOptions {
   readonly server: ApiServer;
+  readonly clock: Clock;
   /** Absent: the API server is asked for each node. */
   readonly nodes?: KnownNodes;
   /** Absent: nothing delays a deletion. */
@@ -49,11 +55,46 @@ export class KubernetesCluster implements Cluster {
 
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
     this.#options.delays?.retain(node.id);
-    return this.#withNode(node, signal, (known) => this.#apply(known, {}, false, signal));
+    return this.#withNode(node, signal, async (known) => {
+      await this.#apply(known, {}, false, signal);
+      await this.#applyCordon(known, {}, signal);
+    });
   }
 
   release({ id }: ClusterMember): void {
     this.#options.delays?.release(id);
+  }
+
+  async planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction> {
+    const { server } = this.#options;
+    let planned: PlannedEviction = { pods: [], graceMs: 0 };
+    await this.#withNode(node, signal, async ({ name }) => {
+      const pods = await podsToEvict(server, name, options, signal);
+      planned = { pods: pods.map(podName), graceMs: longestGraceMs(pods, options) };
+    });
+    return planned;
+  }
+
+  async evict(
+    node: ClusterMember,
+    options: JointEviction,
+    onEvent: (event: EvictionEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { server, clock } = this.#options;
+    const cordon = (within: AbortSignal) =>
+      this.#withNode(node, within, (known) => this.#applyCordon(known, { unschedulable: true }, within));
+    await new NodeEviction({ server, clock, options, onEvent }).run(cordon, signal);
+  }
+
+  /** Force: a manager that has made it schedulable before has done so for another purpose. */
+  async #applyCordon(
+    { name, uid }: ClusterNode,
+    spec: { readonly unschedulable?: true },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const object = { apiVersion: "v1", kind: "Node", metadata: { name, uid }, spec };
+    await this.#options.server.apply(pathOf(name), object, { fieldManager: CORDON_MANAGER, force: true }, signal);
   }
 
   /** With the uid, because an apply would otherwise make a Node object that is gone anew. */
@@ -80,7 +121,7 @@ export class KubernetesCluster implements Cluster {
     } catch (error) {
       signal.throwIfAborted();
       if (isGone(error)) return undefined;
-      throw asDrainError(error);
+      throw asClusterError(error);
     }
   }
 
@@ -120,17 +161,4 @@ function isGone(error: unknown): boolean {
 
 function pathOf(name: string): string {
   return `/api/v1/nodes/${segment(name)}`;
-}
-
-function asDrainError(error: unknown): unknown {
-  if (!(error instanceof KubernetesError)) return error;
-  return new DrainError(codeOf(error), error.message, { cause: error });
-}
-
-function codeOf({ status, reason, isPassing }: KubernetesError): DrainErrorCode {
-  if (status === 401 || reason === "Credentials") return "no-credentials";
-  if (status === 403) return "access-denied";
-  if (status === 429) return "throttled";
-  if (isPassing) return status === 0 ? "unreachable" : "unavailable";
-  return "cloud-error";
 }

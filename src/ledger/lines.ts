@@ -71,6 +71,10 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   included: always,
   "exclude-failed": ({ error }) => isError(error),
   "include-failed": ({ error }) => isError(error),
+  evicting: ({ pods }) => areTexts(pods),
+  evicted: ({ pods }) => areTexts(pods),
+  "eviction-refused": ({ pod, error }) => typeof pod === "string" && isError(error),
+  "evict-failed": ({ error }) => isError(error),
   cancelled: always,
   registered: numbered,
   "register-failed": troubled,
@@ -111,7 +115,15 @@ function isNode(value: unknown): boolean {
 
 function isRequest(value: unknown): boolean {
   // Files of before say nothing of earlier tries.
-  return isRecord(value) && isMoment(value["askedAt"]) && isMomentIfGiven(value["firstTriedAt"]);
+  if (!isRecord(value)) return false;
+  const { evict } = value;
+  return (
+    isMoment(value["askedAt"]) && isMomentIfGiven(value["firstTriedAt"]) && (evict === undefined || isRecord(evict))
+  );
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 function areListed(value: unknown): boolean {

@@ -59,6 +59,17 @@ export function drainLog(log: Log): DrainObserver {
         return log("node exclusion failed", { ...about, ...failure(event.error) });
       case "include-failed":
         return log("node exclusion not removed", { ...about, ...failure(event.error) });
+      case "evicting":
+        return log("eviction started", { ...about, pods: event.pods });
+      case "evicted":
+        return log("pods evicted", { ...about, pods: event.pods });
+      case "eviction-refused": {
+        const { pod, budget, willRetry } = event;
+        const more = { pod, ...(budget === undefined ? {} : { budget }), willRetry };
+        return log("eviction refused", { ...about, ...more, ...failure(event.error) });
+      }
+      case "evict-failed":
+        return log("eviction failed", { ...about, ...failure(event.error) });
       case "awaiting-earlier-try":
         return log("drain extended", { ...about, until: new Date(event.until).toISOString() });
       case "ended":

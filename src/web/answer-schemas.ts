@@ -155,7 +155,22 @@ const plan = z
   })
   .meta({ id: "Plan" });
 
-const begun = { drainId: drainId.optional(), node: node.optional() };
+const eviction = z
+  .strictObject({
+    evicted: z.int().describe("Number of pods that no longer run on the node."),
+    remaining: z
+      .array(
+        z.strictObject({
+          pod: z.string().describe("namespace/name"),
+          why: z.string().optional().describe("Why the last attempt was refused. Absent: the pod is terminating."),
+        }),
+      )
+      .describe("Pods that still run."),
+  })
+  .optional()
+  .describe("What happened to the pods of the node. Absent: no eviction had begun.");
+const ended = { drainId, node, eviction };
+const begun = { drainId: drainId.optional(), node: node.optional(), eviction };
 const fates = z.array(fate);
 
 const deadlinePassed = z.strictObject({
@@ -170,7 +185,7 @@ const deadlinePassed = z.strictObject({
     .describe("The call that kept failing, if any: a search of a pool, or a read of target health for the guard."),
   registrations: fates,
 });
-const cancelled = z.strictObject({ status: z.literal("cancelled"), drainId, node, registrations: fates });
+const cancelled = z.strictObject({ status: z.literal("cancelled"), ...ended, registrations: fates });
 /** One registration of a drain that was undone. */
 export const undone = z
   .strictObject({
@@ -198,19 +213,17 @@ const refused = z.strictObject({ status: z.literal("refused"), drainId, node, ..
 const warnings = z.array(z.string()).optional().describe("What could not be looked for. Absent: nothing.");
 const drained = z.strictObject({
   status: z.literal("drained"),
-  drainId,
-  node,
+  ...ended,
   registrations: fates,
   elsewhere,
   warnings,
 });
 const possiblyRegistered = z
-  .strictObject({ status: z.literal("possibly-registered"), drainId, node, registrations: fates, elsewhere, warnings })
+  .strictObject({ status: z.literal("possibly-registered"), ...ended, registrations: fates, elsewhere, warnings })
   .describe("Targets of `elsewhere` with `doubt` may be the node's. They were not deregistered.");
 const nothingRegistered = z.strictObject({
   status: z.literal("nothing-registered"),
-  drainId,
-  node,
+  ...ended,
   registrations: fates,
   elsewhere,
   warnings,

@@ -1,6 +1,7 @@
 import { Drainer, type DrainerOptions } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
+import type { EvictionOptions } from "../../src/drain/eviction.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainTimes } from "../../src/drain/plan.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";
@@ -43,9 +44,11 @@ export class DrainScene {
       readonly dryRun?: boolean;
       readonly isVoluntary?: boolean;
       readonly force?: boolean;
+      readonly evict?: EvictionOptions;
     } = {},
   ): DrainRequest {
-    const { deadlineSeconds, timeoutSeconds, reason, dryRun = false, isVoluntary = false, force = false } = options;
+    const { deadlineSeconds, timeoutSeconds, reason, evict } = options;
+    const { dryRun = false, isVoluntary = false, force = false } = options;
     return {
       node: { by: "id", value: id },
       dryRun,
@@ -54,6 +57,7 @@ export class DrainScene {
       ...(reason === undefined ? {} : { reason }),
       ...(isVoluntary ? { isVoluntary } : {}),
       ...(force ? { force } : {}),
+      ...(evict && { evict }),
     };
   }
 
