@@ -83,7 +83,11 @@ export class KubernetesCluster implements Cluster {
   ): Promise<void> {
     const { server, clock } = this.#options;
     const cordon = (within: AbortSignal) =>
-      this.#withNode(node, within, (known) => this.#applyCordon(known, { unschedulable: true }, within));
+      this.#withNode(node, within, async (known) => {
+        // What may not be evicted is not cordoned either.
+        await podsToEvict(server, known.name, options, within);
+        await this.#applyCordon(known, { unschedulable: true }, within);
+      });
     await new NodeEviction({ server, clock, options, onEvent }).run(cordon, signal);
   }
 
