@@ -35,6 +35,9 @@ export interface Cluster {
    */
   release(node: ClusterMember): void;
 
+  /** The pods on the node: by their `spec.nodeName`, whatever network gives them their addresses. */
+  podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]>;
+
   /** What `evict` would do. Throws `not-evicted` where the options don't allow it: `evict` would do nothing then. */
   planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction>;
 
@@ -74,6 +77,19 @@ export interface ClusterNode {
   readonly deletedAt?: number;
   /** The NodeClaim that owns it: Karpenter has made it. */
   readonly claim?: string;
+}
+
+/** What is read of a pod: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
+export interface ClusterPod {
+  /** `namespace/name` */
+  readonly name: string;
+  readonly uid: string;
+  /** Its own. Empty of a pod in the node's network (`hostNetwork`): its targets are the node's. */
+  readonly addresses: readonly string[];
+  /** It is terminating, or its containers have ended: no controller registers it again. */
+  readonly isLeaving: boolean;
+  /** No eviction takes it: it is of a DaemonSet, or a mirror pod. */
+  readonly isBound: boolean;
 }
 
 export interface NodeTaint {

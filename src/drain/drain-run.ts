@@ -65,6 +65,8 @@ export class DrainRun implements RegistrationOwner {
   readonly begun: Promise<void>;
   #begun: () => void = () => {};
   isRefused = false;
+  /** The cluster has not answered in time. */
+  isClusterSilent = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();

@@ -9,11 +9,10 @@ import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
-import { Evicting } from "./evicting.ts";
-import type { EvictionEvent } from "./eviction.ts";
-import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
+import type { Exclusion } from "./exclusion.ts";
 import { type EarlierTryOptions, Finder, untilEarlierTryIsOver } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
+import { type InCluster, inCluster, prepareInCluster } from "./in-cluster.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
@@ -161,20 +160,21 @@ export class Drainer {
 
   /** The drain of one node, step by step. `resumed`: what remained of it when the earlier process ended. */
   async #takeOut(run: DrainRun, abandon: AbortSignal, resumed?: ResumedState): Promise<void> {
+    const journal = this.#journals.get(run);
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
-        const exclusion = this.#exclusionOf(run, signal);
-        const eviction = this.#evictionOf(run, signal);
+        const cluster = this.#inCluster(run, signal);
+        const { exclusion, pods, eviction } = cluster;
         const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
-        const takeOut = exclusion?.before(deregister) ?? deregister;
+        const withPods = pods?.before(deregister) ?? deregister;
+        const takeOut = exclusion?.before(withPods) ?? withPods;
         guard = this.#guardOf(run, { takeOut, exclusion, resumed }, signal);
         const proceed = (registrations: readonly DrainingRegistration[]) =>
           guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
-        if (resumed === undefined) await eviction.prepare();
-        await exclusion?.prepare();
-        await this.#finder.find(run, { journal: this.#journals.get(run), resumed, proceed, signal });
+        await prepareInCluster(cluster, resumed !== undefined);
+        await this.#finder.find(run, { journal, resumed, proceed, signal });
         run.passed("search");
         const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
@@ -185,6 +185,8 @@ export class Drainer {
         const held = this.#hold(run, { searchedAt, resumed, unseenUntil }, signal);
         await eviction.evictAfter(held);
         await held;
+        await run.untilAll(({ isOver }) => isOver);
+        await pods?.lookAgain(() => this.#finder.find(run, { journal, proceed: takeOut, signal }));
       });
     } finally {
       this.#release(run);
@@ -216,31 +218,19 @@ export class Drainer {
     );
   }
 
-  #exclusionOf(run: DrainRun, signal: AbortSignal): Exclusion | undefined {
-    const { cloud, cluster, clock } = this.#options;
-    const onEvent = (event: ExclusionEvent) => {
-      this.#journals.get(run)?.exclusion(event);
-      this.#notify({ drainId: run.id, node: run.node, ...event });
-    };
-    return cluster && new Exclusion(run, { cloud, cluster, clock, onEvent }, signal);
+  #inCluster(run: DrainRun, signal: AbortSignal): InCluster {
+    const notify = (event: DrainEvent) => this.#notify(event);
+    return inCluster(run, { ...this.#options, journal: this.#journals.get(run), notify }, signal);
   }
 
+  /** All but what leaves with its pod. */
   async #hold(
     run: DrainRun,
     known: Pick<EarlierTryOptions, "searchedAt" | "resumed" | "unseenUntil">,
     signal: AbortSignal,
   ): Promise<void> {
-    await run.untilAll(({ isOver }) => isOver);
+    await run.untilAll(({ isOver, isWithPod }) => isOver || isWithPod);
     await untilEarlierTryIsOver(run, { ...this.#options, ...known, notify: (event) => this.#notify(event) }, signal);
-  }
-
-  #evictionOf(run: DrainRun, signal: AbortSignal): Evicting {
-    const { cluster, clock } = this.#options;
-    const onEvent = (event: EvictionEvent) => {
-      this.#journals.get(run)?.eviction(event);
-      this.#notify({ drainId: run.id, node: run.node, ...event });
-    };
-    return new Evicting(run, { cluster, clock, onEvent }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */

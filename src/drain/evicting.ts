@@ -30,6 +30,7 @@ export class Evicting {
   readonly #options: EvictingOptions;
   readonly #signal: AbortSignal;
   #graceMs: number | undefined;
+  #planned: ReadonlySet<string> | undefined;
 
   constructor(run: DrainRun, options: EvictingOptions, signal: AbortSignal) {
     this.#run = run;
@@ -52,6 +53,11 @@ export class Evicting {
       // The machine goes in any case, or the cluster may answer later.
       this.#notify({ type: "evict-failed", error });
     }
+  }
+
+  /** Whether it takes this pod. True where that is not known. */
+  takes(pod: string): boolean {
+    return this.#planned?.has(pod) ?? true;
   }
 
   /**
@@ -88,6 +94,7 @@ export class Evicting {
         cluster.planEviction(this.#run.node, eviction, within),
       );
       this.#graceMs = planned.graceMs;
+      this.#planned = new Set(planned.pods);
     } catch (error) {
       if (!(error instanceof LimitPassed)) throw error;
       const within = `${CLUSTER_WITHIN_MS / 1_000} s`;
@@ -120,7 +127,9 @@ export class Evicting {
   /** Nothing sends it traffic any more. */
   get #isClean(): boolean {
     const { registrations, elsewhere } = this.#run;
-    return registrations.every(({ isReleased }) => isReleased) && doubtful(elsewhere).length === 0;
+    return (
+      registrations.every(({ isReleased, isWithPod }) => isReleased || isWithPod) && doubtful(elsewhere).length === 0
+    );
   }
 
   async #sleep(ms: number, orUntil: Promise<void> | undefined): Promise<void> {

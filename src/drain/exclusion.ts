@@ -20,6 +20,8 @@ export type ExclusionEvent =
 export interface MarkingOptions {
   readonly cluster: Cluster;
   readonly clock: Clock;
+  /** What waits for it waits for so long. Absent: `CLUSTER_WITHIN_MS`. */
+  readonly withinMs?: number;
   readonly onEvent: (event: ExclusionEvent) => void;
 }
 
@@ -27,7 +29,7 @@ export interface ExclusionOptions extends MarkingOptions {
   readonly cloud: Pick<CloudProvider, "remembered">;
 }
 
-type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
+export type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
 
 /**
  * Keeps the cluster's controllers from registering a node again: what is only deregistered from a load balancer they put
@@ -96,21 +98,29 @@ export class Exclusion {
   }
 
   #mark(verb: "exclude" | "include"): void {
-    this.#marking = new Marking(verb, { ...this.#options, node: () => this.#run.node }, this.#signal);
+    // One that has just not answered is not waited for a second time.
+    const withinMs = this.#run.isClusterSilent ? 0 : CLUSTER_WITHIN_MS;
+    this.#marking = new Marking(verb, { ...this.#options, withinMs, node: () => this.#run.node }, this.#signal);
   }
 }
 
 /** Repeats one call to the cluster until it has succeeded, beside what waits for it for a moment. */
 export class Marking {
   readonly #over = newAbort();
-  /** Resolves once the cluster has acknowledged, or after `CLUSTER_WITHIN_MS`, or when it ends. */
+  /** Resolves once the cluster has acknowledged, or after `withinMs`, or when it ends. */
   readonly awaited: Promise<void>;
   /** Resolves with what still fails when it ends; undefined: it has succeeded. */
   readonly ended: Promise<DrainError | undefined>;
 
   constructor(
     verb: "exclude" | "include",
-    { cluster, clock, node, onEvent }: MarkingOptions & { readonly node: () => ClusterMember },
+    {
+      cluster,
+      clock,
+      node,
+      onEvent,
+      withinMs = CLUSTER_WITHIN_MS,
+    }: MarkingOptions & { readonly node: () => ClusterMember },
     signal: AbortSignal,
   ) {
     let failure: DrainError | undefined;
@@ -132,7 +142,7 @@ export class Marking {
       }
     }).catch((error: unknown) => failure ?? asDrainError(error));
     const done = newAbort();
-    const patience = clock.sleep(CLUSTER_WITHIN_MS, done.signal).catch(() => {});
+    const patience = clock.sleep(withinMs, done.signal).catch(() => {});
     this.awaited = Promise.race([this.ended, patience]).then(() => done.abort(WOKEN));
   }
 

@@ -109,7 +109,8 @@ export class Finder {
     proceed(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
     const resolve = () => cloud.resolve({ by: "id", value: run.node.id }, run.callFor(repeat.signal));
     try {
-      run.node = await repeatWhilePassing(repeat, resolve);
+      const { podAddresses } = run.node;
+      run.node = { ...(await repeatWhilePassing(repeat, resolve)), ...(podAddresses && { podAddresses }) };
       return true;
     } catch (error) {
       const { code } = asDrainError(error);

@@ -1,13 +1,13 @@
 import type { Clock } from "../drain/clock.ts";
-import type { Cluster, ClusterMember, ClusterNode } from "../drain/cluster.ts";
+import type { Cluster, ClusterMember, ClusterNode, ClusterPod } from "../drain/cluster.ts";
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
 import type { EvictionEvent, JointEviction, PlannedEviction } from "../drain/eviction.ts";
 import { type ApiServer, segment } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
-import { longestGraceMs, NodeEviction, podsToEvict } from "./eviction.ts";
+import { longestGraceMs, NodeEviction, podsOn, podsToEvict } from "./eviction.ts";
 import { clusterNode } from "./nodes.ts";
 import type { KubernetesObject, Node } from "./objects.ts";
-import { podName } from "./pods.ts";
+import { clusterPod, podName } from "./pods.ts";
 
 /** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
 const EXCLUSION_MANAGER = "hasta-la-vista-exclusion";
@@ -63,6 +63,14 @@ export class KubernetesCluster implements Cluster {
 
   release({ id }: ClusterMember): void {
     this.#options.delays?.release(id);
+  }
+
+  async podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]> {
+    let pods: readonly ClusterPod[] = [];
+    await this.#withNode(node, signal, async ({ name }) => {
+      pods = (await podsOn(this.#options.server, name, [undefined], signal)).map(clusterPod);
+    });
+    return pods;
   }
 
   async planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction> {

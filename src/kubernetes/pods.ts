@@ -1,3 +1,4 @@
+import type { ClusterPod } from "../drain/cluster.ts";
 import type { JointEviction } from "../drain/eviction.ts";
 import type { Pod } from "./objects.ts";
 
@@ -9,6 +10,20 @@ const GRACE_DEFAULT_SECONDS = 30;
 /** `namespace/name` */
 export function podName({ metadata = {} }: Pod): string {
   return `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
+}
+
+/** The fields of a pod that a drain goes by. */
+export function clusterPod(pod: Pod): ClusterPod {
+  const { spec, status } = pod;
+  const { podIPs = [], podIP } = status ?? {};
+  const own = (podIPs.length > 0 ? podIPs.map(({ ip }) => ip) : [podIP]).filter((ip) => ip !== undefined);
+  return {
+    name: podName(pod),
+    uid: uidOf(pod),
+    addresses: spec?.hostNetwork === true ? [] : own.filter((ip) => ip !== ""),
+    isLeaving: isTerminating(pod) || isFinished(pod),
+    isBound: isBoundToNode(pod),
+  };
 }
 
 export function uidOf({ metadata }: Pod): string {

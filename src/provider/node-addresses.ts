@@ -58,9 +58,9 @@ export function networkIdsOf({ network, otherNetworks = [] }: Node): readonly st
   return [network, ...otherNetworks.map((other) => other.network)];
 }
 
-/** Every address of the node, whatever its network. */
-export function addressesOf({ addresses, otherNetworks = [] }: Node): readonly string[] {
-  return [...addresses, ...otherNetworks.flatMap((other) => other.addresses)];
+/** Every address of the node and of its pods, whatever its network. */
+export function addressesOf({ addresses, otherNetworks = [], podAddresses = [] }: Node): readonly string[] {
+  return [...addresses, ...otherNetworks.flatMap((other) => other.addresses), ...podAddresses];
 }
 
 export function prefixesOf({ addressPrefixes, otherNetworks = [] }: Node): readonly string[] {
@@ -70,7 +70,8 @@ export function prefixesOf({ addressPrefixes, otherNetworks = [] }: Node): reado
 /**
  * Whose a target is.
  * - `own`: the node's.
- * - `outside`: outside the group's network, and an address of the node: the node's, unless another machine has it too.
+ * - `outside`: outside the group's network, and an address of the node: the node's, unless another machine has it too. So
+ *   is the address of a pod that no interface of the node has: a network of the cluster's own may use it a second time.
  * - `doubtful`: it may be the node's, or a machine's in the group's network that has the same address there.
  */
 export type Claim = "own" | "outside" | "doubtful";
@@ -78,16 +79,20 @@ export type Claim = "own" | "outside" | "doubtful";
 /** Whose targets are by what a node has for addresses. */
 export class NodeAddresses {
   readonly #byNetwork: ReadonlyMap<string, BlockList>;
+  readonly #network: string;
+  readonly #pods: ReadonlySet<string>;
 
   constructor(node: Node) {
-    const { network, addresses, addressPrefixes, otherNetworks = [] } = node;
+    const { network, addresses, addressPrefixes, otherNetworks = [], podAddresses } = node;
+    this.#network = network;
+    this.#pods = new Set(podAddresses);
     const networks = [{ network, addresses, addressPrefixes }, ...otherNetworks];
     this.#byNetwork = new Map(networks.map((each) => [each.network, blockListOf(each)]));
   }
 
-  /** Whether it is the node's address, in whichever of its networks. */
+  /** Whether it is the address of the node or of a pod, in whichever of its networks. */
   has(address: string): boolean {
-    return [...this.#byNetwork.values()].some((own) => contains(own, address));
+    return this.#pods.has(address) || [...this.#byNetwork.values()].some((own) => contains(own, address));
   }
 
   /** `has`, within one network. */
@@ -104,6 +109,7 @@ export class NodeAddresses {
   claim(network: string, address: string, zone: string | undefined): Claim | undefined {
     if (this.hasIn(network, address)) return "own";
     if (!this.has(address)) return undefined;
+    if (network === this.#network && this.#pods.has(address)) return "outside";
     if (zone === "all") return "outside";
     // In a network of its own the node has other addresses: this one is another machine's.
     return this.#byNetwork.has(network) ? undefined : "doubtful";

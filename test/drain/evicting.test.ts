@@ -158,7 +158,9 @@ describe("a drain that evicts", () => {
     expect((await first).status).toBe("abandoned");
     // As a file has them.
     const [entries = []] = await of.ledger.unfinished();
-    const record = drainRecord(entries.map((entry) => entryOf(lineOf(entry).trim())).filter((one) => one !== undefined));
+    const record = drainRecord(
+      entries.map((entry) => entryOf(lineOf(entry).trim())).filter((one) => one !== undefined),
+    );
     if (record === undefined) throw new Error("the drain is not recorded");
     await of.clock.run(of.made.drainer.resume(record, never));
     expect(of.cluster.evictions).toEqual([{ gracePeriodSeconds: 5 }]);

@@ -87,7 +87,10 @@ async function scene(pods: readonly Pod[]) {
   const cluster = new KubernetesCluster({ server: await clientOf(fake, clock), clock });
   const events: EvictionEvent[] = [];
   const evict = async (options: JointEviction = {}, signal = never) =>
-    whileTimePasses(clock, cluster.evict(MEMBER, options, (event) => events.push(event), signal));
+    whileTimePasses(
+      clock,
+      cluster.evict(MEMBER, options, (event) => events.push(event), signal),
+    );
   return { clock, fake, cluster, events, evict, asked, answers, there, endsAt, seconds };
 }
 
@@ -166,7 +169,8 @@ describe("the eviction of a node's pods", () => {
     ["after five seconds where it gives none", undefined, 5],
   ])("tries a pod again whose budget is spent, %s", async (_, retryAfterSeconds, waited) => {
     const { evict, asked, answers, events } = await scene([pod("a", { grace: 0 })]);
-    const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
+    const headers: Record<string, string> = {};
+    if (retryAfterSeconds !== undefined) headers["retry-after"] = String(retryAfterSeconds);
     const message = "The disruption budget web needs 3 healthy pods and has 3 currently";
     const details = { causes: [{ reason: "DisruptionBudget", message }] };
     let attempts = 0;
@@ -249,20 +253,31 @@ describe("the eviction of a node's pods", () => {
   });
 
   test.each([
-    ["data in emptyDir volumes", { emptyDir: true }, {}, /the data in emptyDir volumes of shop\/a .*--delete-emptydir-data/],
+    [
+      "data in emptyDir volumes",
+      { emptyDir: true },
+      {},
+      /the data in emptyDir volumes of shop\/a .*--delete-emptydir-data/,
+    ],
     ["pods without a controller", { owners: [] }, {}, /no controller would make shop\/a again .*--evict-unmanaged/],
-  ] as const)("evicts nothing, and does not cordon, where %s are not allowed to go", async (_, parts, options, message) => {
-    const { cluster, evict, asked, fake } = await scene([pod("a", parts), pod("b")]);
-    await expect(cluster.planEviction(MEMBER, options, never)).rejects.toMatchObject({
-      code: "not-evicted",
-      message: expect.stringMatching(message),
-    });
-    await expect(evict(options)).rejects.toMatchObject({ code: "not-evicted" });
-    expect(asked).toEqual([]);
-    expect(fake.requests.filter(({ method }) => method === "PATCH")).toHaveLength(0);
-    const allowed = { deletesEmptyDirData: true, evictsUnmanaged: true } as const;
-    expect(await cluster.planEviction(MEMBER, allowed, never)).toEqual({ pods: ["shop/a", "shop/b"], graceMs: 30_000 });
-  });
+  ] as const)(
+    "evicts nothing, and does not cordon, where %s are not allowed to go",
+    async (_, parts, options, message) => {
+      const { cluster, evict, asked, fake } = await scene([pod("a", parts), pod("b")]);
+      await expect(cluster.planEviction(MEMBER, options, never)).rejects.toMatchObject({
+        code: "not-evicted",
+        message: expect.stringMatching(message),
+      });
+      await expect(evict(options)).rejects.toMatchObject({ code: "not-evicted" });
+      expect(asked).toEqual([]);
+      expect(fake.requests.filter(({ method }) => method === "PATCH")).toHaveLength(0);
+      const allowed = { deletesEmptyDirData: true, evictsUnmanaged: true } as const;
+      expect(await cluster.planEviction(MEMBER, allowed, never)).toEqual({
+        pods: ["shop/a", "shop/b"],
+        graceMs: 30_000,
+      });
+    },
+  );
 
   test("takes only the pods that a selector fits, with the time that was given", async () => {
     const { evict, asked } = await scene([pod("a", { labels: { app: "web" } }), pod("b", { labels: { app: "db" } })]);

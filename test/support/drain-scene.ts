@@ -1,7 +1,7 @@
 import { Drainer, type DrainerOptions } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
-import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { EvictionOptions } from "../../src/drain/eviction.ts";
+import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainTimes } from "../../src/drain/plan.ts";
 import type { DrainRequest } from "../../src/drain/request.ts";

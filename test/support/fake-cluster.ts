@@ -1,10 +1,10 @@
 import type { Clock } from "../../src/drain/clock.ts";
-import type { Cluster, ClusterMember } from "../../src/drain/cluster.ts";
+import type { Cluster, ClusterMember, ClusterPod } from "../../src/drain/cluster.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { type EvictionEvent, type JointEviction, notEvicted, type PlannedEviction } from "../../src/drain/eviction.ts";
 
 export interface ClusterCall {
-  readonly verb: "exclude" | "include" | "planEviction" | "evict";
+  readonly verb: "podsOf" | "exclude" | "include" | "planEviction" | "evict";
   readonly node: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -19,6 +19,9 @@ export interface FakePod {
   /** It can't be evicted. */
   readonly isStuck?: true;
   readonly hasData?: true;
+  readonly addresses?: readonly string[];
+  readonly isLeaving?: boolean;
+  readonly isBound?: boolean;
 }
 
 /** A cluster in memory, whose Node objects are named as the cloud names their machines. */
@@ -60,11 +63,26 @@ export class FakeCluster implements Cluster {
     this.released.push(name);
   }
 
-  async planEviction(
-    node: ClusterMember,
-    options: JointEviction,
-    signal: AbortSignal,
-  ): Promise<PlannedEviction> {
+  async podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]> {
+    if (!(await this.#calls("podsOf", node, signal))) return [];
+    return (this.pods.get(node.name) ?? []).map(({ pod, addresses = [], isLeaving = false, isBound = false }) => ({
+      name: pod,
+      uid: pod,
+      addresses,
+      isLeaving,
+      isBound,
+    }));
+  }
+
+  /** From now on the pod is terminating, or gone. */
+  leaves(node: string, pod: string, isGone = false): void {
+    const pods = this.pods.get(node) ?? [];
+    const others = pods.filter((one) => one.pod !== pod);
+    const leaving = pods.filter((one) => one.pod === pod).map((one) => ({ ...one, isLeaving: true }));
+    this.pods.set(node, isGone ? others : [...others, ...leaving]);
+  }
+
+  async planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction> {
     if (!(await this.#calls("planEviction", node, signal))) return { pods: [], graceMs: 0 };
     const pods = this.#allowed(node, options);
     const graces = pods.map(({ graceSeconds = 30 }) => graceSeconds * 1_000);
@@ -98,11 +116,9 @@ export class FakeCluster implements Cluster {
         refused(true);
         await clock.sleep(allowedFrom - clock.now(), signal);
       }
+      this.leaves(node.name, pod);
       await clock.sleep(graceSeconds * 1_000, signal);
-      this.pods.set(
-        node.name,
-        (this.pods.get(node.name) ?? []).filter((one) => one.pod !== pod),
-      );
+      this.leaves(node.name, pod, true);
       onEvent({ type: "evicted", pods: [pod] });
     });
     await Promise.all(each);
