@@ -35,8 +35,10 @@ ENTRYPOINT ["/nodejs/bin/node", "/app/cli.js"]
 CMD ["simulate", "--host", "0.0.0.0", "--port", "4566"]
 
 FROM gcr.io/distroless/nodejs24-debian12:nonroot AS service
-# `.mjs`: without a package.json beside it, that is how Node knows a module.
-COPY --from=build /build/dist/service.js /app/service.mjs
+COPY --from=build /build/dist/service.js /app/
+COPY --from=build /build/dist/service /app/service
+# By it Node knows that they are modules.
+COPY --from=build /build/package.json /app/
 COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/
 COPY LICENSE /app/
 USER 65532:65532
@@ -45,4 +47,4 @@ EXPOSE 8080
 # For Docker alone: Kubernetes has probes of its own, and asks GET /health itself. Another --port than PORT, a HOST
 # without loopback, or TLS needs another check.
 HEALTHCHECK --interval=15s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["/nodejs/bin/node", "/app/service.mjs"]
+ENTRYPOINT ["/nodejs/bin/node", "/app/service.js"]

@@ -51,6 +51,43 @@ const credentialsFromEnvironment = {
   },
 };
 
+/**
+ * Of the Kubernetes client its reader of kubeconfigs is used, without the generated API and the HTTP client of its own,
+ * which would be two thirds of it.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const kubeconfigAlone = {
+  name: "kubeconfig-alone",
+  setup({ onResolve, onLoad }) {
+    const unused = "unused-by-kubeconfig";
+    onResolve({ filter: /^@kubernetes\/client-node$/ }, ({ resolveDir }) => ({
+      path: "kubeconfig",
+      namespace: unused,
+      pluginData: resolveDir,
+    }));
+    onResolve({ filter: /^(node-fetch|\.\/gen\/index\.js)$/ }, ({ path, importer }) =>
+      /@kubernetes[\\/]client-node[\\/]dist[\\/](config|log)\.js$/.test(importer)
+        ? { path, namespace: unused }
+        : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: unused }, ({ path, pluginData: resolveDir }) => {
+      const dist = "@kubernetes/client-node/dist";
+      if (path === "kubeconfig") {
+        const contents = `export { KubeConfig } from "${dist}/config.js"; export { loadYaml } from "${dist}/yaml.js";`;
+        return { contents, resolveDir };
+      }
+      const refuses = (/** @type {string} */ name) =>
+        `export function ${name}() { throw new Error("${name} is not part of this program"); }`;
+      const contents =
+        path === "node-fetch"
+          ? "export const Headers = globalThis.Headers;"
+          : ["createConfiguration", "ServerConfiguration"].map(refuses).join("\n");
+      return { contents };
+    });
+  },
+};
+
 /** @type {import("esbuild").BuildOptions} */
 const options = {
   outdir: "dist",
@@ -63,7 +100,7 @@ const options = {
   keepNames: true,
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
-  plugins: [dropUnusedSchemas],
+  plugins: [dropUnusedSchemas, kubeconfigAlone],
   // Chunks are named for what is in them, by its path: the same name wherever node_modules is linked to.
   preserveSymlinks: true,
   logLevel: "warning",
@@ -77,7 +114,13 @@ const commandLine = await build({
   splitting: true,
   chunkNames: "cli/[name]-[hash]",
 });
-const service = await build({ ...options, entryPoints: { service: "src/cli/service-main.ts" } });
+// What Kubernetes needs is a chunk of its own: a service without KUBERNETES does not load it.
+const service = await build({
+  ...options,
+  entryPoints: { service: "src/cli/service-main.ts" },
+  splitting: true,
+  chunkNames: "service/[name]-[hash]",
+});
 const handlers = await build({
   ...options,
   entryPoints: { lambda: "src/lambda/main.ts" },
@@ -94,8 +137,10 @@ const metafile = {
 };
 
 // An earlier build's chunks have other names, and would be published too.
-for (const name of await readdir("dist/cli")) {
-  if (!(`dist/cli/${name}` in metafile.outputs)) await rm(join("dist/cli", name));
+for (const folder of ["dist/cli", "dist/service"]) {
+  for (const name of await readdir(folder)) {
+    if (!(`${folder}/${name}` in metafile.outputs)) await rm(join(folder, name));
+  }
 }
 
 // What went into the bundles, and how much of it; it is not published.

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 /** A package in a bundle: its folder, and what its package.json says of it. */
 /** @typedef {{ folder: string, name: string, version: string, licence: string, repository: string }} BundledPackage */
 
-const TEXT_FILE = /^(licen[cs]e|copying|notice)[\w-]*(\.(md|txt))?$/i;
+const TEXT_FILE = /^((?:un)?licen[cs]e|copying|notice)[\w-]*(\.(md|txt))?$/i;
 const RULE = "=".repeat(80);
 
 /**

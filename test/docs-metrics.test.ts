@@ -11,6 +11,7 @@ function registered(): ReadonlyMap<string, { readonly type: string; readonly lab
   const spy = vi.spyOn(Registry.prototype, "registerMetric");
   const metrics = new Metrics({ version: "1.2.3", now: () => 0 });
   metrics.watchQueue({ inFlight: () => 0, isReceiving: () => true });
+  metrics.watchNodes({ count: () => 0, isUpToDate: () => true });
   const made = spy.mock.calls.map(([metric]) => metric as unknown as MetricObject & { labelNames: string[] });
   spy.mockRestore();
   const ours = made.filter(({ name }) => name.startsWith(PREFIX));

@@ -3,6 +3,7 @@ import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
 import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
 import type { AccessProblem } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
@@ -14,6 +15,8 @@ export interface EngineOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: nothing is written down. */
   readonly ledger?: Ledger;
+  /** Absent: nothing is known of a Kubernetes cluster. */
+  readonly cluster?: Cluster | undefined;
   /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
   /** Hears of every attempt to call AWS. */
@@ -36,7 +39,7 @@ export interface Engine {
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const { clock = new SystemClock(), observers, ledger, onCall } = options;
+  const { clock = new SystemClock(), observers, ledger, cluster, onCall } = options;
   const guard = drainGuard(config);
   const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws });
   const quota = new RequestQuota({ clock, share: quotaShare });
@@ -60,6 +63,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(guard && { guard }),
       ...(observers && { observers }),
       ...(ledger && { ledger }),
+      ...(cluster && !config.dryRun && { cluster }),
       registersAgain: config.undo,
     }),
     maintainIndex: (signal) => cloud.maintainIndex(signal),

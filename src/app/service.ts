@@ -25,6 +25,8 @@ const FLUSH_MS = 1_000;
 
 export interface ServiceOptions {
   readonly version: string;
+  /** A pod's environment says where its API server is. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   /** First stage of the end: no more requests are taken, running drains go on. */
   readonly stop: AbortSignal;
@@ -39,20 +41,24 @@ interface Serving extends ServiceOptions {
 }
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
-export async function runService(config: Config, { version, log, stop, abandon }: ServiceOptions): Promise<void> {
+export async function runService(config: Config, options: ServiceOptions): Promise<void> {
+  const { version, log } = options;
   const clock = new SystemClock();
   const metrics = new Metrics({ version, now: () => clock.now() });
   const opened = await openDrains(config, { clock, metrics, log });
   try {
-    await serve(config, { version, log, stop, abandon, clock, metrics, ledger: opened.ledger });
+    await serve(config, { ...options, clock, metrics, ledger: opened.ledger });
   } finally {
     await opened.close();
   }
 }
 
-async function serve(config: Config, { version, log, stop, abandon, clock, metrics, ledger }: Serving): Promise<void> {
+async function serve(config: Config, serving: Serving): Promise<void> {
+  const { version, environment, log, stop, abandon, clock, metrics, ledger } = serving;
   const observers = [drainLog(log), metrics.observe];
-  const engine = createEngine(config, { clock, observers, ledger, onCall: metrics.countCall });
+  const watched = await clusterOf(config, { clock, metrics, log, environment });
+  const onCall = metrics.countCall;
+  const engine = createEngine(config, { clock, observers, ledger, cluster: watched?.cluster, onCall });
   const { drainer, checkAccess } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
@@ -67,6 +73,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     drainer,
     isRunning: engine.isRunning,
   });
+  const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = async (node: NodeReference, signal: AbortSignal) => {
     try {
@@ -103,6 +110,7 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
+  if (watched !== undefined) background.add("node watch", watched.run(stop));
   const { host, region, discovery, dryRun } = config;
   log("listening", { host, port: web.port, region, discovery, dryRun });
   stop.addEventListener("abort", () => log("shutdown started", {}));
@@ -118,7 +126,9 @@ async function serve(config: Config, { version, log, stop, abandon, clock, metri
     },
     onUnsettled: ({ request }, error) => logUnsettled(log, request, error),
   };
-  await Promise.all([source, ...(queue === undefined ? [] : [queue])].map((each) => pump(each, drainer, pumping)));
+  const sources = [source, queue, nodes].filter((each) => each !== undefined);
+  await Promise.all(sources.map((each) => pump(each, drainer, pumping)));
+  await nodes?.ended();
   await drains.ended();
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
@@ -195,6 +205,13 @@ export class Background {
   async ended(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
+}
+
+/** What Kubernetes needs is loaded only where a cluster is configured. */
+async function clusterOf(config: Config, parts: Pick<Serving, "clock" | "metrics" | "log" | "environment">) {
+  if (config.kubernetes === undefined) return undefined;
+  const { watchCluster } = await import("./cluster.ts");
+  return watchCluster(config, parts);
 }
 
 /** Throws `undo-disabled`. */

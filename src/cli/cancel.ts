@@ -10,7 +10,7 @@ import { DRAIN_BYTES_MAX, type ReportedDrain, readDrainReport } from "./drain-fi
 import { eventText } from "./event-text.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
-import { configFrom, type ServerOptions } from "./options.ts";
+import { clusterFor, configFrom, type ServerOptions } from "./options.ts";
 import { NOT_OURS, understand } from "./remote-answer.ts";
 import { print } from "./remote-drain.ts";
 import { remoteFrom } from "./remote-from.ts";
@@ -53,7 +53,8 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
     if (line !== undefined) (json ? stderr : stdout).write(`${line}\n`);
   };
   const { createEngine } = await import("../app/engine.ts");
-  const { drainer } = createEngine(config, { clock, observers: [observe] });
+  const opened = await clusterFor(call, config, clock);
+  const { drainer } = createEngine(config, { clock, observers: [observe], cluster: opened?.cluster });
   const interrupted = interruptSignal(call);
   try {
     const report = undoReport(await drainer.undo(drain, interrupted));
@@ -65,6 +66,8 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
       "hasta-la-vista: stopped before AWS listed all targets again: run the same cancel again to continue\n",
     );
     return EXIT.notDrained;
+  } finally {
+    opened?.close();
   }
 }
 

@@ -6,7 +6,7 @@ import { type Call, widthOf } from "./call.ts";
 import { eventText } from "./event-text.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { type NodeOptions, nodeOf, requestFrom } from "./node-argument.ts";
-import { configFrom } from "./options.ts";
+import { clusterFor, configFrom } from "./options.ts";
 import type { RemoteDrainOptions } from "./remote-drain.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { outcomeText } from "./text.ts";
@@ -34,9 +34,11 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
     if (line !== undefined) (options.json ? stderr : stdout).write(`${line}\n`);
   };
   const { createEngine } = await import("../app/engine.ts");
-  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain] });
+  const opened = await clusterFor(call, config, clock);
+  const { drainer } = createEngine(config, { clock, observers: [live?.observe ?? plain], cluster: opened?.cluster });
 
   const outcome = outcomeReport(await drainer.drain(request, interruptSignal(call)));
+  opened?.close();
   await live?.close();
   const readable = `${outcomeText(outcome, clock.now() - startedAt, widthOf(stdout))}${howToUndo(outcome)}`;
   const text = options.json ? JSON.stringify(outcome) : readable;

@@ -10,6 +10,7 @@ import {
 } from "../config/config.ts";
 import { OPTION_TEXTS } from "../config/option-texts.ts";
 import { oneOf } from "../config/values.ts";
+import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
@@ -30,6 +31,13 @@ export function addOptions(command: Command, verb: Verb): Command {
   // Only for a help that is asked for: every start declares the options.
   command.addHelpText("after", ({ command: asked }) => [...variablesOnly(asked, used), CHANGE_TEXT].join("\n"));
   return command;
+}
+
+/** What Kubernetes needs is loaded only where a cluster is configured. */
+export async function clusterFor({ environment }: Call, config: Config, clock: Clock) {
+  if (config.kubernetes === undefined) return undefined;
+  const { openCluster } = await import("../app/cluster.ts");
+  return openCluster(config, { clock, environment });
 }
 
 const OPTIONS_HEADING = "Configuration, as flags or as the variables in brackets:";

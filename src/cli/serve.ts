@@ -13,7 +13,7 @@ export async function runServe(call: Call): Promise<number> {
   try {
     const { stop, abandon } = shutdown;
     const log = createLog(config.logLevel, call.streams.stdout);
-    await runService(config, { version: VERSION, log, stop, abandon });
+    await runService(config, { version: VERSION, environment: call.environment, log, stop, abandon });
     return EXIT.done;
   } finally {
     shutdown.ignore();

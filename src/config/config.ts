@@ -78,6 +78,11 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.rebalance} is drain, and UNDO is not set: set UNDO=true, so that a node that is not interrupted can be registered again`,
     );
   }
+  if (verb === "serve" && config.kubernetes !== undefined && config.nodeTriggers?.triggers.size > 0 && !config.undo) {
+    problems.push(
+      `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
+    );
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }

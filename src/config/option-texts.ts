@@ -73,6 +73,25 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "production",
     changeWhen: "Set it when the current context of the file is not the cluster of the nodes.",
   },
+  nodeTriggers: {
+    description:
+      "What of a Node object starts a drain, separated by commas. autoscaler and karpenter: the taint of cluster-autoscaler or Karpenter. deletion: the Node object is being deleted. annotation: hasta-la-vista.io/drain=true. cordon: the node is cordoned. not-ready: its condition Ready is not True. taint:KEY: a taint with this key. none: nothing. Used with KUBERNETES.",
+    example: "autoscaler,annotation,taint:aws-node-termination-handler/spot-itn",
+    changeWhen: "Set it when nodes leave for another reason, or when one of the reasons must not start drains.",
+  },
+  autoscalerHold: {
+    description:
+      "Whether every Node object gets the annotation that makes cluster-autoscaler wait until the node is drained. Used with KUBERNETES.",
+    example: "true",
+    changeWhen:
+      "Set it to true in clusters with cluster-autoscaler, and give cluster-autoscaler a --node-deletion-delay-timeout that exceeds the longest hold.",
+  },
+  autoscalerDelayMs: {
+    description:
+      "The value of --node-deletion-delay-timeout that cluster-autoscaler runs with. A drain for its taint has this deadline.",
+    example: "360",
+    changeWhen: "Set it to the value that cluster-autoscaler has.",
+  },
   vpcId: {
     description: "VPC of the nodes. Nodes of other VPCs are refused.",
     example: "vpc-0123456789abcdef0",

@@ -3,6 +3,7 @@ import {
   flag,
   httpOrigin,
   matching,
+  nodeTriggers,
   number,
   oneOf,
   option,
@@ -24,6 +25,8 @@ const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel"];
 const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambda", "watch", "policy"];
 /** The commands that hold nodes. */
 const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "lambda", "watch"];
+/** What says by itself that the machine is going, and what a person asks for. */
+const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 const DAY_SECONDS = 86_400;
 /** All headers of a request together may have 16 KiB. */
 const SECRET_LENGTH_MAX = 4_096;
@@ -102,6 +105,28 @@ export const OPTIONS = {
     defaultText: "the current context of the kubeconfig",
     usedBy: KUBERNETES,
     ...text(256),
+  }),
+  nodeTriggers: option({
+    variable: "NODE_TRIGGERS",
+    flag: "--node-triggers <list>",
+    default: nodeTriggers.parse(NODE_TRIGGERS_DEFAULT),
+    defaultText: NODE_TRIGGERS_DEFAULT,
+    usedBy: ["serve"],
+    ...nodeTriggers,
+  }),
+  autoscalerHold: option({
+    variable: "AUTOSCALER_HOLD",
+    flag: "--autoscaler-hold",
+    default: false,
+    usedBy: ["serve"],
+    ...flag,
+  }),
+  autoscalerDelayMs: option({
+    variable: "AUTOSCALER_DELAY",
+    flag: "--autoscaler-delay <seconds>",
+    default: 120_000,
+    usedBy: ["serve"],
+    ...seconds(0, 3_600),
   }),
   vpcId: option({
     variable: "VPCID",

@@ -1,5 +1,7 @@
 /** The kinds of values that options have. */
 
+import { NODE_TRIGGERS, type NodeTrigger } from "../drain/cluster.ts";
+
 /** A kind of value: how it is read, and what documents and help say that it may be. Both come from the same numbers. */
 export interface ValueKind<T> {
   /** `whole number`, `text` and so on. */
@@ -159,6 +161,35 @@ export function share(min: number, countMax: number): ValueKind<Share> {
     },
   };
 }
+
+/** What of a Node object announces its departure. */
+export interface NodeTriggers {
+  readonly triggers: ReadonlySet<NodeTrigger>;
+  /** The keys of the taints that `taint:KEY` names. */
+  readonly taints: ReadonlySet<string>;
+}
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+const TAINT = /^taint:((?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)$/;
+
+/** `none`, or words with commas between them. */
+export const nodeTriggers: ValueKind<NodeTriggers> = {
+  type: "list",
+  range: `none, or some of ${NODE_TRIGGERS.filter((word) => word !== "taint").join(", ")}, taint:KEY`,
+  parse: (given) => {
+    const triggers = new Set<NodeTrigger>();
+    const taints = new Set<string>();
+    for (const word of given === "none" ? [] : given.split(",").map((each) => each.trim())) {
+      const [, key] = TAINT.exec(word) ?? [];
+      const known = NODE_TRIGGERS.find((trigger) => trigger !== "taint" && trigger === word);
+      if (key !== undefined) taints.add(key);
+      else if (known !== undefined) triggers.add(known);
+      else throw new RangeError(`give ${nodeTriggers.range}`);
+    }
+    if (taints.size > 0) triggers.add("taint");
+    return { triggers, taints };
+  },
+};
 
 /** The commands that take options. */
 export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda" | "watch";

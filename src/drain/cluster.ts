@@ -92,6 +92,18 @@ export interface ClusterPod {
   readonly isBound: boolean;
 }
 
+/** What of a Node object announces a departure, as the option NODE_TRIGGERS names it. */
+export const NODE_TRIGGERS = [
+  "autoscaler",
+  "karpenter",
+  "deletion",
+  "annotation",
+  "cordon",
+  "not-ready",
+  "taint",
+] as const;
+export type NodeTrigger = (typeof NODE_TRIGGERS)[number];
+
 export interface NodeTaint {
   readonly key: string;
   readonly value?: string;

@@ -33,23 +33,28 @@ export type JointEviction = Omit<EvictionOptions, "podSelector"> & {
 export function jointEviction(known: JointEviction | undefined, asked: EvictionOptions): JointEviction {
   const { podSelector, ...rest } = asked;
   const own: JointEviction = { ...rest, ...(podSelector === undefined ? {} : { podSelectors: [podSelector] }) };
-  if (known === undefined) return own;
+  const before = known ?? own;
   const selectors =
-    known.podSelectors === undefined || own.podSelectors === undefined
+    before.podSelectors === undefined || own.podSelectors === undefined
       ? undefined
-      : [...new Set([...known.podSelectors, ...own.podSelectors])];
+      : [...new Set([...before.podSelectors, ...own.podSelectors])];
   const grace =
-    known.gracePeriodSeconds === undefined || own.gracePeriodSeconds === undefined
+    before.gracePeriodSeconds === undefined || own.gracePeriodSeconds === undefined
       ? undefined
-      : Math.max(known.gracePeriodSeconds, own.gracePeriodSeconds);
-  const isEither = (name: "deletesEmptyDirData" | "evictsUnmanaged") => known[name] === true || own[name] === true;
+      : Math.max(before.gracePeriodSeconds, own.gracePeriodSeconds);
+  const isEither = (name: "deletesEmptyDirData" | "evictsUnmanaged") => before[name] === true || own[name] === true;
   return {
     ...(grace !== undefined && { gracePeriodSeconds: grace }),
     ...(selectors !== undefined && { podSelectors: selectors }),
     ...(isEither("deletesEmptyDirData") && { deletesEmptyDirData: true }),
     ...(isEither("evictsUnmanaged") && { evictsUnmanaged: true }),
-    ...(known.disablesEviction === true && own.disablesEviction === true && { disablesEviction: true }),
+    ...(before.disablesEviction === true && own.disablesEviction === true && { disablesEviction: true }),
   };
+}
+
+/** Whether the eviction becomes another one by the request. */
+export function changesEviction(known: JointEviction | undefined, asked: EvictionOptions | undefined): boolean {
+  return asked !== undefined && JSON.stringify(jointEviction(known, asked)) !== JSON.stringify(known);
 }
 
 /** Pods are named as kubectl names them in all namespaces: `namespace/name`. */

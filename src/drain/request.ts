@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
-import { isDeepStrictEqual } from "node:util";
 import { printable } from "./errors.ts";
-import { type EvictionOptions, type JointEviction, jointEviction } from "./eviction.ts";
+import { changesEviction, type EvictionOptions, type JointEviction, jointEviction } from "./eviction.ts";
 
 /** How the one who asks names the node. */
 export type NodeReference =
@@ -214,7 +213,7 @@ export class JointRequest {
       (firstTriedAt !== undefined && !this.#earlierTries.has(asker?.event)) ||
       (!isVoluntary && this.#isVoluntary) ||
       (force && !this.#isForced) ||
-      (evict !== undefined && !isDeepStrictEqual(jointEviction(this.#eviction, evict), this.#eviction))
+      changesEviction(this.#eviction, evict)
     );
   }
 

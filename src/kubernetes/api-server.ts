@@ -20,7 +20,7 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** For the whole request, with its wait for a turn. Absent: 30 s. */
   readonly timeoutMs?: number;
-  /** What nobody waits for, such as Events: sent only while no other request waits. */
+  /** A request that no drain waits for, such as an Event: sent only while no other request waits. */
   readonly isBackground?: boolean;
   /** The largest answer that is read. Absent: 8 MB. */
   readonly bytesMax?: number;

@@ -15,7 +15,7 @@ interface Kept<V> {
   readonly text: string;
 }
 
-/** A local copy of what the API server has, as far as it is projected, and whoever follows its changes. */
+/** A local copy of what the API server has, as far as it is projected, and the readers that follow its changes. */
 export class Collection<V> {
   readonly #kept = new Map<string, Kept<V>>();
   readonly #readers = new Set<Reader<V>>();

@@ -1,5 +1,6 @@
 import { type ClusterNode, EXCLUDE_LABEL, instanceIdOf } from "../drain/cluster.ts";
-import type { Node } from "./objects.ts";
+import { type ApiServer, segment } from "./api-server.ts";
+import type { KubernetesObject, Node } from "./objects.ts";
 
 const OWN_PREFIX = "hasta-la-vista.io/";
 /** cluster-autoscaler waits for all annotations with this prefix to be removed. */
@@ -32,6 +33,26 @@ export function clusterNode({ metadata = {}, spec = {}, status = {} }: Node): Cl
     ...(deletedAt !== undefined && { deletedAt }),
     ...(claim !== undefined && { claim }),
   };
+}
+
+const TERMINATION_TIME = "karpenter.sh/nodeclaim-termination-timestamp";
+const CLAIM_TIMEOUT_MS = 2_000;
+
+/**
+ * When Karpenter terminates the machine whatever is still on it, in milliseconds since the epoch: where its NodeClaim has a
+ * `terminationGracePeriod`. Undefined: never, or Karpenter has not made it. Throws `KubernetesError`.
+ * https://karpenter.sh/docs/concepts/disruption/#terminationgraceperiod
+ */
+export async function terminationTime(
+  server: ApiServer,
+  { claim }: ClusterNode,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  if (claim === undefined) return undefined;
+  const path = `/apis/karpenter.sh/v1/nodeclaims/${segment(claim)}`;
+  const request = { method: "GET", path, timeoutMs: CLAIM_TIMEOUT_MS } as const;
+  const { metadata } = await server.request<KubernetesObject>(request, signal);
+  return moment(metadata?.annotations?.[TERMINATION_TIME]);
 }
 
 function picked(all: Readonly<Record<string, string>>, isRead: (key: string) => boolean) {

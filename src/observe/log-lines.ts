@@ -230,6 +230,24 @@ export const LOG_LINES = {
   /** The queue can be read again. */
   "queue read recovered": line("info"),
 
+  // The cluster
+  /** A Node object announces that its machine will be terminated. */
+  "node departure announced": line("info", "name", ...ANNOUNCEMENT, "deadline?"),
+  /** The Node object announces a departure and names no EC2 instance in `spec.providerID`. It is not drained. */
+  "node skipped": line("warn", "name", "reason", "providerId?"),
+  /** The node no longer announces a departure. What was deregistered because of it is registered again. */
+  "node departure withdrawn": line("info", "node", "name", "drains"),
+  /** The node no longer announces a departure, and stays deregistered. Cancel its drain. */
+  "node departure not undone": line("error", "node", "name", "code", "error"),
+  /** The NodeClaim of the node could not be read: its drain has no deadline. */
+  "node deadline unknown": line("warn", "name", "error"),
+  /** The Node objects can't be read: departures that they announce are noticed late. It is retried. Logged when the error changes. */
+  "node watch failed": line("error", "error"),
+  /** The Node objects can be read again. */
+  "node watch recovered": line("info", "failedSeconds"),
+  /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
+  "deletion delay failed": line("warn", "name", "error"),
+
   // Lifecycle hooks
   /** The hook waits for another heartbeat timeout. */
   "hook heartbeat sent": hook("debug"),

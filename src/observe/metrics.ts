@@ -121,6 +121,14 @@ export class Metrics {
     );
   }
 
+  /** Adds the gauges of the watched Node objects. */
+  watchNodes({ count, isUpToDate }: { readonly count: () => number; readonly isUpToDate: () => boolean }): void {
+    const watched: Gauge = this.#gauge("nodes_watched", "Node objects that are known.", [], () => watched.set(count()));
+    const upToDate: Gauge = this.#gauge("node_watch_up", "1 while the Node objects can be read, else 0.", [], () =>
+      upToDate.set(isUpToDate() ? 1 : 0),
+    );
+  }
+
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 
   /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */

@@ -1,6 +1,6 @@
 import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { type ClusterNode, EXCLUDE_LABEL, type NodeChange } from "../drain/cluster.ts";
+import { type ClusterNode, EXCLUDE_LABEL, type NodeChange, type NodeTrigger } from "../drain/cluster.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { announcedRequest } from "./announced-request.ts";
@@ -10,7 +10,7 @@ import { cordon } from "./cluster/cordon.ts";
 import { drainAnnotation } from "./cluster/drain-annotation.ts";
 import { karpenterTaint } from "./cluster/karpenter-taint.ts";
 import { nodeDeletion } from "./cluster/node-deletion.ts";
-import type { NodeAnnouncement, NodeKind, NodeKindOptions, NodeTrigger } from "./cluster/node-kind.ts";
+import { announcementOf, type NodeKind, type NodeKindOptions } from "./cluster/node-kind.ts";
 import { notReady } from "./cluster/not-ready.ts";
 import { otherTaint } from "./cluster/other-taint.ts";
 import { type MetadataEvent, type Notice, noticeEnd, StandingNotices } from "./standing-notices.ts";
@@ -212,15 +212,6 @@ export class ClusterNodes implements EventSource {
   #notify(event: NodeEvent): void {
     this.#options.onEvent(event);
   }
-}
-
-function announcementOf(
-  { kind }: NodeKind,
-  { mark = "", ...said }: NodeAnnouncement,
-  { uid }: ClusterNode,
-  instanceId: string,
-): Announcement {
-  return { kind, instanceId, eventId: `${uid} ${mark}`.trim(), ...said };
 }
 
 /** There is nothing to wait for but a change. */

@@ -6,7 +6,7 @@ import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { undoFailure } from "../drain/undo.ts";
-import type { AnnouncementKind } from "./announcement.ts";
+import type { AnnouncementKind, ClusterKind } from "./announcement.ts";
 
 /** The results for nodes that were drained on a recommendation. */
 export type RecommendationEvent = {
@@ -125,6 +125,15 @@ export class Recommendations {
 const RECOMMENDED_AGAIN = Symbol("recommended again");
 const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
 /** A machine whose root volume is replaced stops and starts meanwhile. */
+const CLUSTER_KINDS: readonly ClusterKind[] = [
+  "cluster-autoscaler",
+  "karpenter",
+  "node-deletion",
+  "node-annotation",
+  "node-cordon",
+  "node-not-ready",
+  "node-taint",
+];
 const RETURNING: readonly AnnouncementKind[] = ["autoscaling-terminate", "state-change"];
 
 interface UndoParts {
@@ -140,6 +149,11 @@ export function undoRecommended(taken: TakenOut, parts: UndoParts, signal: Abort
 /** The same of a machine that comes back after Auto Scaling has taken it out. */
 export function undoReturned(taken: MaybeTakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
   return undoAsked(taken, RETURNING, parts, signal);
+}
+
+/** The same of a node that announces no departure any more. */
+export function undoWithdrawn(instanceId: string, parts: UndoParts, signal: AbortSignal): Promise<number> {
+  return undoAsked({ instanceId }, CLUSTER_KINDS, parts, signal);
 }
 
 /**

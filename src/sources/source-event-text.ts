@@ -1,5 +1,6 @@
 import { type DrainError, printable } from "../drain/errors.ts";
 import type { Announcement } from "./announcement.ts";
+import type { NodeEvent } from "./cluster-nodes.ts";
 import type { RecommendationEvent } from "./recommendations.ts";
 import type { ReturnEvent } from "./returning.ts";
 import type { HookEvent, QueueEvent } from "./source-events.ts";
@@ -117,6 +118,28 @@ export function returnLine(event: ReturnEvent) {
       const why = event.error === undefined ? { error: "it did not return to service in time" } : failure(event.error);
       return line("node return failed", { ...about, ...why });
     }
+    default:
+      return event satisfies never;
+  }
+}
+
+/** The log line of what a Node object announces. */
+export function nodeLine(event: NodeEvent) {
+  const { name } = event;
+  switch (event.type) {
+    case "node-announced": {
+      const { deadline } = event.announcement;
+      const until = deadline === undefined ? {} : { deadline: new Date(deadline).toISOString() };
+      return line("node departure announced", { name, ...announced(event.announcement), ...until });
+    }
+    case "node-skipped": {
+      const providerId = event.providerId === undefined ? {} : { providerId: printable(event.providerId) };
+      return line("node skipped", { name, reason: event.reason, ...providerId });
+    }
+    case "node-withdrawn":
+      return line("node departure withdrawn", { node: event.instanceId, name, drains: event.undone });
+    case "node-not-withdrawn":
+      return line("node departure not undone", { node: event.instanceId, name, ...failure(event.error) });
     default:
       return event satisfies never;
   }

@@ -4,7 +4,7 @@ import { drainRecord } from "../drain/drain-record.ts";
 import { printable } from "../drain/errors.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { RunningDrain } from "../drain/outcome.ts";
-import { drainListReport, drainReport } from "../drain/report.ts";
+import { drainListReport, drainReport } from "../drain/record-report.ts";
 import type { Asker } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import { undoAnswer } from "./answers.ts";

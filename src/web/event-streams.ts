@@ -1,7 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
-import { StepReports } from "../drain/report.ts";
+import { StepReports } from "../drain/record-report.ts";
 import { NotTaken } from "./http-source.ts";
 
 /** Each costs a socket and a few kilobytes. */

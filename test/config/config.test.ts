@@ -59,6 +59,21 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   clusterName: text(256),
   kubernetes: text(4_096),
   kubernetesContext: text(256),
+  nodeTriggers: {
+    values: [
+      "all",
+      "taint",
+      "taint:",
+      "taint:a b",
+      "autoscaler;karpenter",
+      "autoscaler,none",
+      "cordoned",
+      `taint:${"k".repeat(64)}`,
+    ],
+    advice: "give none, or some of autoscaler, karpenter, deletion, annotation, cordon, not-ready, taint:KEY",
+  },
+  autoscalerHold: words("give true or false", "yes", "2", "-1", "perhaps"),
+  autoscalerDelayMs: seconds(0, 3_601),
   vpcId: words(
     "give a VPC id such as vpc-0123456789abcdef0",
     "vpc",

@@ -20,7 +20,9 @@ function boundsOf({ type, range }: Option): { readonly within: readonly string[]
   const numbers = [...range.matchAll(/from ([\d.]+)(%?) to ([\d.]+)(%?)/g)];
   const [, characters] = /at most (\d+) characters$/.exec(range) ?? [];
   const length = Number(characters ?? 0);
-  const words = type === "word" ? range.replace("one of ", "").split(", ") : [];
+  const isList = type === "list";
+  const listed = range.replace("none, or some of ", "").replace("taint:KEY", "taint:example.com/key").split(", ");
+  const words = isList ? listed : type === "word" ? range.replace("one of ", "").split(", ") : [];
   return {
     within: [
       ...numbers.flatMap(([, min, unit, max]) => [`${min}${unit}`, `${max}${unit}`]),

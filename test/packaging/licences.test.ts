@@ -9,7 +9,7 @@ import { bundledPackages, thirdPartyLicences } from "../../packaging/third-party
 /** They ask for no more than their text to be passed on, and dist/THIRD-PARTY-LICENSES does that. */
 const PASSED_ON = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"];
 /** What also may be used to build and test, and is given to nobody. */
-const USED_ONLY = [...PASSED_ON, "MPL-2.0", "Zlib"];
+const USED_ONLY = [...PASSED_ON, "MPL-2.0", "Python-2.0", "Unlicense", "Zlib"];
 
 const bundled = await bundledPackages(JSON.parse(readFileSync("dist/meta.json", "utf8")));
 

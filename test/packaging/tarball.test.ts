@@ -21,9 +21,11 @@ function packed(): readonly string[] {
 
 test("the package has the programs, their licences, the documents and what these name, and nothing else", () => {
   const { outputs }: { readonly outputs: object } = JSON.parse(readFileSync("dist/meta.json", "utf8"));
-  const chunks = Object.keys(outputs).filter((path) => path.startsWith("dist/cli/"));
+  const chunks = Object.keys(outputs).filter((path) => /^dist\/(cli|service)\//.test(path));
   expect(chunks.length).toBeGreaterThan(10);
-  const built = readdirSync("dist/cli").map((name) => `dist/cli/${name}`);
+  const built = ["dist/cli", "dist/service"].flatMap((folder) =>
+    readdirSync(folder).map((name) => `${folder}/${name}`),
+  );
   expect(built.sort()).toEqual([...chunks].sort());
   expect(packed()).toEqual([...PROGRAMS, ...chunks, ...TEXTS, ...FOLDERS.flatMap(filesBelow)].sort());
 });

@@ -7,6 +7,7 @@ import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 import { Authority } from "./certificates.ts";
+import { applied, type Owners } from "./server-side-apply.ts";
 
 export interface FakeRequest {
   readonly method: string;
@@ -62,6 +63,7 @@ export class FakeApiServer {
   readonly #sockets = new Set<Duplex>();
   readonly #watchers = new Set<Watcher>();
   readonly #collections = new Map<string, Map<string, KubernetesObject>>();
+  readonly #owners: Owners = new Map();
   #history: HistoryEntry[] = [];
   #oldest = 0;
   #version = 1_000;
@@ -200,7 +202,7 @@ export class FakeApiServer {
     send(response, this.#stored(asked));
   }
 
-  #stored({ method, path, query, body }: FakeRequest): FakeAnswer {
+  #stored({ method, path, query, body, headers }: FakeRequest): FakeAnswer {
     const collection = this.#collections.get(path);
     if (method === "GET" && collection !== undefined) return this.#page(collection, query);
     const { parent, name } = parentOf(path);
@@ -212,7 +214,12 @@ export class FakeApiServer {
     const before = this.#collections.get(parent)?.get(name);
     if (before === undefined) return refusal(404, "NotFound", `"${name}" not found`);
     if (method === "DELETE") this.remove(parent, name);
-    if (method === "PATCH") this.put(parent, merged(before, given ?? {}) as KubernetesObject);
+    if (method === "PATCH" && headers["content-type"]?.includes("apply-patch")) {
+      const apply = { manager: query.get("fieldManager") ?? "", force: query.get("force") === "true" };
+      const after = applied(before, given ?? {}, apply, this.#owners);
+      if (typeof after === "string") return refusal(409, "Conflict", after);
+      this.put(parent, after);
+    } else if (method === "PATCH") this.put(parent, merged(before, given ?? {}) as KubernetesObject);
     return { status: 200, body: this.#collection(parent).get(name) ?? before };
   }
 

@@ -1,4 +1,4 @@
-import type { ClusterNode } from "../../drain/cluster.ts";
+import type { ClusterNode, NodeTrigger } from "../../drain/cluster.ts";
 import type { Announcement, AnnouncementKind } from "../announcement.ts";
 
 /** What a kind says of a Node object: the announcement, without what all kinds have in common. */
@@ -18,11 +18,19 @@ export interface NodeKind {
   read(node: ClusterNode, options: NodeKindOptions): NodeAnnouncement | undefined;
 }
 
-export type NodeTrigger = "autoscaler" | "karpenter" | "deletion" | "annotation" | "cordon" | "not-ready" | "taint";
-
 export interface NodeKindOptions {
   /** How long cluster-autoscaler waits for the annotation that delays a deletion, in milliseconds. */
   readonly autoscalerDelayMs: number;
   /** The keys of other taints that announce a departure. */
   readonly taints: ReadonlySet<string>;
+}
+
+/** What a Node object of the instance announces by what `kind` has read. */
+export function announcementOf(
+  { kind }: NodeKind,
+  { mark = "", ...said }: NodeAnnouncement,
+  { uid }: ClusterNode,
+  instanceId: string,
+): Announcement {
+  return { kind, instanceId, eventId: `${uid} ${mark}`.trim(), ...said };
 }

@@ -1,0 +1,130 @@
+import type { Config } from "../config/config.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { Cluster, ClusterNode, NodeChange } from "../drain/cluster.ts";
+import type { Drainer } from "../drain/drainer.ts";
+import type { Ledger } from "../drain/ledger.ts";
+import type { ApiServer } from "../kubernetes/api-server.ts";
+import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
+import { KubernetesCluster } from "../kubernetes/kubernetes-cluster.ts";
+import { clusterNode, terminationTime } from "../kubernetes/nodes.ts";
+import type { Node } from "../kubernetes/objects.ts";
+import { Watch, type WatchState } from "../kubernetes/watch.ts";
+import { type Log, writeLine } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { ClusterNodes, type NodeEvent } from "../sources/cluster-nodes.ts";
+import { undoWithdrawn } from "../sources/recommendations.ts";
+import { nodeLine } from "../sources/source-event-text.ts";
+import { openApiServer } from "./cluster-access.ts";
+
+interface ClusterParts {
+  readonly clock: Clock;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+interface SourceParts {
+  readonly ledger: Ledger;
+  readonly drainer: Pick<Drainer, "cancel">;
+  readonly abandon: AbortSignal;
+}
+
+/** The cluster of a service: what its drains need of it, and the requests that its Node objects make. */
+export interface WatchedCluster {
+  readonly cluster: Cluster;
+  source(parts: SourceParts): ClusterNodes;
+  /** Watches the Node objects until `stop` aborts, and then closes the connections. */
+  run(stop: AbortSignal): Promise<void>;
+}
+
+/** The cluster that a configuration names. Throws `ConfigError`. Load it only where one is configured. */
+export async function watchCluster(config: Config, parts: ClusterParts): Promise<WatchedCluster | undefined> {
+  const { clock, log, metrics } = parts;
+  const server = await openApiServer(config, parts);
+  if (server === undefined) return undefined;
+  const nodes = new Watch<Node, ClusterNode>({
+    server,
+    clock,
+    path: "/api/v1/nodes",
+    project: clusterNode,
+    onState: (state) => logState(log, state),
+  });
+  metrics.watchNodes({ count: () => nodes.size, isUpToDate: () => nodes.isListed && nodes.failure === undefined });
+  const delays = delaysOf(config, { server, nodes, ...parts });
+  const known = {
+    get isListed() {
+      return nodes.isListed;
+    },
+    byInstance: (instanceId: string) => {
+      for (const [, node] of nodes.entries()) if (node.instanceId === instanceId) return node;
+      return undefined;
+    },
+  };
+  return {
+    cluster: new KubernetesCluster({ server, clock, nodes: known, ...(delays && { delays }) }),
+    source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
+    run: async (stop) => {
+      try {
+        await Promise.all([nodes.run(stop), delays?.run(stop)]);
+      } catch (error) {
+        if (!stop.aborted) throw error;
+      } finally {
+        server.close();
+      }
+    },
+  };
+}
+
+/** The same for a command that drains and ends: each node is asked for when it is needed. */
+export async function openCluster(
+  config: Config,
+  parts: Pick<ClusterParts, "clock" | "environment">,
+): Promise<{ readonly cluster: Cluster; close(): void } | undefined> {
+  const server = await openApiServer(config, parts);
+  return server && { cluster: new KubernetesCluster({ server, clock: parts.clock }), close: () => server.close() };
+}
+
+type Watching = ClusterParts & { readonly server: ApiServer; readonly nodes: Watch<Node, ClusterNode> };
+
+function delaysOf({ autoscalerHold, dryRun }: Config, { log, ...parts }: Watching): DeletionDelays | undefined {
+  if (!autoscalerHold || dryRun) return undefined;
+  return new DeletionDelays({
+    ...parts,
+    onTrouble: ({ node: name, error }) => log("deletion delay failed", { name, error: error.message }),
+  });
+}
+
+function sourceOf(
+  { nodeTriggers, autoscalerDelayMs, dryRun }: Config,
+  { clock, log, server, nodes, ledger, drainer, abandon }: Watching & SourceParts,
+): ClusterNodes {
+  const { triggers, taints } = nodeTriggers;
+  return new ClusterNodes({
+    changes: (signal) => nodeChanges(nodes, signal),
+    clock,
+    triggers,
+    taints,
+    autoscalerDelayMs,
+    deadlineOf: (node, signal) =>
+      terminationTime(server, node, signal).catch((error: Error) => {
+        if (!signal.aborted) log("node deadline unknown", { name: node.name, error: error.message });
+        return undefined;
+      }),
+    dryRun,
+    withdraw: (instanceId) => (dryRun ? Promise.resolve(0) : undoWithdrawn(instanceId, { ledger, drainer }, abandon)),
+    onEvent: (event: NodeEvent) => writeLine(log, nodeLine(event)),
+  });
+}
+
+async function* nodeChanges(
+  nodes: Watch<Node, ClusterNode>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly NodeChange[], void> {
+  for await (const change of nodes.changes(signal))
+    yield [change.kind === "deleted" ? { gone: change.value.uid } : { node: change.value }];
+}
+
+function logState(log: Log, state: WatchState): void {
+  if (state.kind === "failing") log("node watch failed", { error: state.error.message });
+  else log("node watch recovered", { failedSeconds: Math.round(state.failedForMs / 1_000) });
+}
