@@ -75,13 +75,30 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
   };
 }
 
+/** The cluster of a command that drains and ends. */
+export interface OpenedCluster {
+  readonly cluster: Cluster;
+  /** The EC2 instance of the Node object of this name. Undefined: there is no such object, or it names none. */
+  instanceOf(name: string, signal: AbortSignal): Promise<string | undefined>;
+  /** The Node objects that have these labels. Throws `DrainError`. */
+  nodesWith(labelSelector: string, signal: AbortSignal): Promise<readonly ClusterNode[]>;
+  close(): void;
+}
+
 /** The same for a command that drains and ends: each node is asked for when it is needed. */
 export async function openCluster(
   config: Config,
   parts: Pick<ClusterParts, "clock" | "environment">,
-): Promise<{ readonly cluster: Cluster; close(): void } | undefined> {
+): Promise<OpenedCluster | undefined> {
   const server = await openApiServer(config, parts);
-  return server && { cluster: new KubernetesCluster({ server, clock: parts.clock }), close: () => server.close() };
+  if (server === undefined) return undefined;
+  const cluster = new KubernetesCluster({ server, clock: parts.clock });
+  return {
+    cluster,
+    instanceOf: async (name, signal) => (await cluster.named(name, signal))?.instanceId,
+    nodesWith: (labelSelector, signal) => cluster.nodesWith(labelSelector, signal),
+    close: () => server.close(),
+  };
 }
 
 type Watching = ClusterParts & { readonly server: ApiServer; readonly nodes: Watch<Node, ClusterNode> };

@@ -1,6 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import { planReport } from "../drain/report.ts";
+import { parseNodeReference } from "../drain/request.ts";
 import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { type NodeOptions, nodeOf, requestFrom } from "./node-argument.ts";
@@ -13,7 +14,7 @@ export async function runPlan(call: Call): Promise<number> {
   if (server !== undefined) return (await import("./remote-drain.ts")).planRemotely({ ...options, server }, call);
   const config = configFrom(call, "plan");
   const clock = new SystemClock();
-  const request = requestFrom(nodeOf(call), options, { now: clock.now(), dryRun: true });
+  const request = requestFrom(parseNodeReference(nodeOf(call)), options, { now: clock.now(), dryRun: true });
   const { createEngine } = await import("../app/engine.ts");
   const report = planReport(await createEngine(config, { clock }).drainer.plan(request, newAbort().signal));
   const { stdout } = call.streams;

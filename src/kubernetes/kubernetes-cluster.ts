@@ -13,6 +13,7 @@ import { clusterPod, podName } from "./pods.ts";
 const EXCLUSION_MANAGER = "hasta-la-vista-exclusion";
 /** The same of `spec.unschedulable`: what `kubectl cordon` has set stays. */
 const CORDON_MANAGER = "hasta-la-vista-cordon";
+const NAMED_WITHIN_MS = 3_000;
 
 /** The Node objects, as far as they are known without a call. */
 export interface KnownNodes {
@@ -109,6 +110,27 @@ export class KubernetesCluster implements Cluster {
     await this.#options.server.apply(pathOf(name), object, { fieldManager: CORDON_MANAGER, force: true }, signal);
   }
 
+  /** Undefined: there is no such Node object, or the API server does not say in time. */
+  async named(name: string, signal: AbortSignal): Promise<ClusterNode | undefined> {
+    try {
+      return await this.#named(name, signal, NAMED_WITHIN_MS);
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  /** Throws `DrainError`. */
+  async nodesWith(labelSelector: string, signal: AbortSignal): Promise<readonly ClusterNode[]> {
+    try {
+      const { items } = await this.#options.server.list<Node>("/api/v1/nodes", signal, { labelSelector });
+      return items.map(clusterNode);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw asClusterError(error);
+    }
+  }
+
   /** With the uid, because an apply would otherwise make a Node object that is gone anew. */
   #apply(
     { name, uid }: ClusterNode,
@@ -152,9 +174,10 @@ export class KubernetesCluster implements Cluster {
     return undefined;
   }
 
-  async #named(name: string, signal: AbortSignal): Promise<ClusterNode | undefined> {
+  async #named(name: string, signal: AbortSignal, timeoutMs?: number): Promise<ClusterNode | undefined> {
+    const request = { method: "GET", path: pathOf(name), ...(timeoutMs !== undefined && { timeoutMs }) } as const;
     try {
-      return clusterNode(await this.#options.server.get<Node>(pathOf(name), signal));
+      return clusterNode(await this.#options.server.request<Node>(request, signal));
     } catch (error) {
       if (error instanceof KubernetesError && error.status === 404) return undefined;
       throw error;

@@ -5,47 +5,12 @@ import { KubernetesCluster } from "../../src/kubernetes/kubernetes-cluster.ts";
 import type { KubernetesObject, Pod } from "../../src/kubernetes/objects.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { clientOf } from "../support/api-client.ts";
-import { FakeApiServer, type FakeRequest, type Intercepted, refusal } from "../support/fake-api-server.ts";
+import { FakeApiServer, refusal } from "../support/fake-api-server.ts";
+import { FakePods, pod } from "../support/fake-pods.ts";
 import { never } from "../support/simulated-region.ts";
 
 const ID = "i-0123456789abcdef0";
 const MEMBER = { id: ID, name: "node-1" };
-const PODS = "/api/v1/pods";
-const CONTROLLED = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: "r", controller: true }];
-
-type PodParts = {
-  readonly labels?: Record<string, string>;
-  readonly annotations?: Record<string, string>;
-  readonly owners?: readonly object[];
-  readonly grace?: number;
-  readonly phase?: string;
-  readonly node?: string;
-  readonly emptyDir?: true;
-  readonly deletionTimestamp?: string;
-};
-
-function pod(name: string, parts: PodParts = {}): Pod & KubernetesObject {
-  const { labels = {}, annotations = {}, owners = CONTROLLED, grace = 30, phase = "Running", node = "node-1" } = parts;
-  const { emptyDir, deletionTimestamp } = parts;
-  return {
-    metadata: {
-      name,
-      namespace: "shop",
-      uid: `uid-of-${name}`,
-      labels,
-      annotations,
-      ownerReferences: owners,
-      ...(deletionTimestamp && { deletionTimestamp }),
-    },
-    spec: {
-      nodeName: node,
-      terminationGracePeriodSeconds: grace,
-      containers: [],
-      ...(emptyDir && { volumes: [{ name: "cache", emptyDir: {} }] }),
-    },
-    status: { phase },
-  } as unknown as Pod & KubernetesObject;
-}
 
 const DAEMON = [{ apiVersion: "apps/v1", kind: "DaemonSet", name: "agent", uid: "d", controller: true }];
 
@@ -57,33 +22,9 @@ async function scene(pods: readonly Pod[]) {
     metadata: { name: "node-1" },
     spec: { providerID: `aws:///eu-west-1a/${ID}` },
   } as KubernetesObject);
-  const there = new Map(pods.map((one) => [one.metadata?.name ?? "", one]));
-  const endsAt = new Map<string, number>();
-  const asked: { readonly pod: string; readonly atSeconds: number; readonly body: unknown }[] = [];
-  const answers = new Map<string, (request: FakeRequest) => Intercepted>();
+  const { asked, answers, there, endsAt } = new FakePods(fake, clock, pods);
   const start = clock.now();
   const seconds = () => (clock.now() - start) / 1_000;
-  fake.intercept = (request) => {
-    const { method, path, query, body } = request;
-    if (method === "GET" && path === PODS) {
-      for (const [name, at] of endsAt) if (at <= clock.now()) there.delete(name);
-      const [node, selector] = [query.get("fieldSelector")?.split("=")[1], query.get("labelSelector")];
-      const [label = "", value] = selector?.split("=") ?? [];
-      const items = [...there.values()].filter(
-        ({ spec, metadata }) => spec?.nodeName === node && (selector === null || metadata?.labels?.[label] === value),
-      );
-      return { status: 200, body: { kind: "List", metadata: { resourceVersion: "1" }, items } };
-    }
-    const name = /\/pods\/([^/]+)(?:\/eviction)?$/.exec(path)?.[1];
-    if (name === undefined) return undefined;
-    asked.push({ pod: name, atSeconds: seconds(), body });
-    const answer = answers.get(name)?.(request);
-    if (answer !== undefined) return answer;
-    const known = there.get(name);
-    if (known === undefined) return refusal(404, "NotFound");
-    if (!endsAt.has(name)) endsAt.set(name, clock.now() + (known.spec?.terminationGracePeriodSeconds ?? 0) * 1_000);
-    return { status: 201, body: { kind: "Status", status: "Success" } };
-  };
   const cluster = new KubernetesCluster({ server: await clientOf(fake, clock), clock });
   const events: EvictionEvent[] = [];
   const evict = async (options: JointEviction = {}, signal = never) =>
