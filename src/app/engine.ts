@@ -64,6 +64,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(observers && { observers }),
       ...(ledger && { ledger }),
       ...(cluster && !config.dryRun && { cluster }),
+      evictsAlways: config.evict === "always",
       registersAgain: config.undo,
     }),
     maintainIndex: (signal) => cloud.maintainIndex(signal),

@@ -83,7 +83,9 @@ async function nodesFrom(
   const selected = selector === undefined ? [] : ((await opened?.nodesWith(selector, signal)) ?? []);
   const strangers = selected.filter(({ instanceId }) => instanceId === undefined);
   for (const { name, providerId = "none" } of strangers)
-    streams.stderr.write(`hasta-la-vista: node ${name} is left as it is: its providerID is ${providerId}, not an EC2 instance's\n`);
+    streams.stderr.write(
+      `hasta-la-vista: node ${name} is left as it is: its providerID is ${providerId}, not an EC2 instance's\n`,
+    );
   const ids = selected.flatMap(({ instanceId }) => (instanceId === undefined ? [] : [instanceId]));
   const all = [...named, ...ids.map((value): NodeReference => ({ by: "id", value }))];
   const nodes = [...new Map(all.map((one) => [`${one.by} ${one.value}`, one])).values()];
@@ -133,7 +135,9 @@ function refuseWithoutCluster({ evict, selector }: DrainOptions, { kubernetes }:
   const names = [...(evict === true ? ["--evict"] : []), ...(selector === undefined ? [] : ["--selector"])];
   if (names.length > 0) {
     throw new ConfigError(
-      names.map((name) => `${name} requires a cluster: set KUBERNETES, or give --kubernetes and the path of a kubeconfig`),
+      names.map(
+        (name) => `${name} requires a cluster: set KUBERNETES, or give --kubernetes and the path of a kubeconfig`,
+      ),
     );
   }
 }

@@ -30,7 +30,10 @@ export function addEvictionFlags(command: Command): Command {
     .option("--grace-period <seconds>", "with --evict: time that each pod has to end, instead of its own", readGrace)
     .option("--pod-selector <labels>", "with --evict: evict only pods that have these labels", readSelector)
     .option("--delete-emptydir-data", "with --evict: also evict pods that lose the data of an emptyDir volume")
-    .option("--evict-unmanaged", "with --evict: also evict pods that no controller makes again ('kubectl drain --force')")
+    .option(
+      "--evict-unmanaged",
+      "with --evict: also evict pods that no controller makes again ('kubectl drain --force')",
+    )
     .option("--disable-eviction", "with --evict: delete pods, whatever their disruption budgets say")
     .option("--ignore-daemonsets", "with --evict: has no effect; pods of DaemonSets always stay");
 }

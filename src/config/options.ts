@@ -128,6 +128,13 @@ export const OPTIONS = {
     usedBy: ["serve"],
     ...seconds(0, 3_600),
   }),
+  evict: option({
+    variable: "EVICT",
+    flag: "--evictions <when>",
+    default: "requested",
+    usedBy: ["serve"],
+    ...oneOf(["never", "requested", "always"]),
+  }),
   vpcId: option({
     variable: "VPCID",
     flag: "--vpc-id <id>",

@@ -9,6 +9,7 @@ import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
+import { EVICT_ALL } from "./eviction.ts";
 import type { Exclusion } from "./exclusion.ts";
 import { type EarlierTryOptions, Finder, untilEarlierTryIsOver } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
@@ -38,6 +39,8 @@ export interface DrainerOptions {
   readonly observers?: readonly DrainObserver[];
   /** Absent: drains end with the process. */
   readonly ledger?: Ledger;
+  /** Every drain evicts the node's pods, except where the machine's owner does. */
+  readonly evictsAlways?: boolean;
   /** What was deregistered of a machine that runs again is registered again. */
   readonly registersAgain?: boolean;
 }
@@ -97,7 +100,7 @@ export class Drainer {
   /** `drain` in two steps: resolves once the node's drain has begun, or was joined. */
   async accept(request: DrainRequest, signal: AbortSignal): Promise<Accepted> {
     const { clock, times } = this.#options;
-    const asked = { ...request, askedAt: clock.now() };
+    const asked = { ...request, ...this.#evictionFor(request), askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
     if (request.dryRun) return this.#acceptDryRun(request, limit, signal);
     const { node, trouble, error } = await this.#lookups.find(asked, limit, signal);
@@ -105,6 +108,11 @@ export class Drainer {
     const { run, recorded } = this.#runFor(node, asked, signal);
     const outcome = run.join(asked, signal).then((ended) => this.#withUndo(ended));
     return { drain: { id: run.id, node: run.node }, recorded, begun: run.begun, outcome };
+  }
+
+  #evictionFor({ evict, isEvictedByOwner }: DrainRequest): Pick<DrainRequest, "evict"> {
+    const isOurs = this.#options.evictsAlways === true && isEvictedByOwner !== true;
+    return isOurs && evict === undefined ? { evict: EVICT_ALL } : {};
   }
 
   /** See `Planner.plan`. */

@@ -32,6 +32,8 @@ export interface WebOptions extends SecretGuardOptions {
   readonly cancel: Cancel;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
+  /** Why no pods are evicted, whatever callers ask for. Absent: they may be. */
+  readonly noEviction?: string | undefined;
   readonly version: string;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
@@ -109,7 +111,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
-  const { source, isSecret, dryRun, clock, status, history, cancel } = options;
+  const { source, isSecret, dryRun, noEviction, clock, status, history, cancel } = options;
   const needsSecret = needSecret(options);
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
@@ -119,7 +121,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
   app.post("/drain", needsSecret, limitsBody, async (context) => {
     const [query, body] = [queryOf(context), await context.req.text()];
     refuseSecretInBody(sentSecret(context), body);
-    const read = readDrainRequest({ query, body, dryRun, now: clock.now() });
+    const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
     const request = { ...withoutSecret(read.request, isSecret), asker: askerOf(context, isSecret) };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });

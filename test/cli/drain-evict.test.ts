@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
 import { SystemClock } from "../../src/drain/clock.ts";
+import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
 import type { KubernetesObject, Node, Pod } from "../../src/kubernetes/objects.ts";
 import { account, ID, OTHER_ID } from "../support/account.ts";
 import { folder, kubeconfig } from "../support/api-client.ts";
@@ -41,8 +41,15 @@ describe("hasta-la-vista drain --evict", () => {
     const { run, running, applied, world } = await scene();
     const { code, stdout, stderr } = await run("node/blue-1", "--evict");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/is drained: 3 registrations deregistered and held, in \d+ s\. It can be terminated\.\nEvicted 1 pod\.\n$/);
-    const order = ["excluded from load balancers", "released after", "node cordoned, evicting pod shop/web-1", "evicted pod shop/web-1"];
+    expect(stdout).toMatch(
+      /is drained: 3 registrations deregistered and held, in \d+ s\. It can be terminated\.\nEvicted 1 pod\.\n$/,
+    );
+    const order = [
+      "excluded from load balancers",
+      "released after",
+      "node cordoned, evicting pod shop/web-1",
+      "evicted pod shop/web-1",
+    ];
     const places = order.map((text) => stdout.lastIndexOf(text));
     expect(places).toEqual([...places].sort((a, b) => a - b));
     expect(places).not.toContain(-1);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { newAbort, whenAborted } from "../../src/drain/abort.ts";
 import { drainRecord } from "../../src/drain/drain-record.ts";
+import type { DrainerOptions } from "../../src/drain/drainer.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { EVICT_ALL, type EvictionOptions, jointEviction } from "../../src/drain/eviction.ts";
 import { entryOf, lineOf } from "../../src/ledger/lines.ts";
@@ -12,10 +13,14 @@ import { never } from "../support/simulated-region.ts";
 const NODE = "i-1.internal";
 
 /** A node with pods and another one behind a load balancer, in a cluster. */
-function scene(pods: readonly FakePod[] = [{ pod: "shop/web-1" }], kind: "alb" | "nlb" = "alb") {
+function scene(
+  pods: readonly FakePod[] = [{ pod: "shop/web-1" }],
+  kind: "alb" | "nlb" = "alb",
+  more: Partial<DrainerOptions> = {},
+) {
   const ledger = new MemoryLedger();
   const cluster = new FakeCluster(() => made.clock);
-  const made: DrainScene = new DrainScene({}, undefined, { cluster, ledger });
+  const made: DrainScene = new DrainScene({}, undefined, { cluster, ledger, ...more });
   const members = [made.cloud.addNode("i-1", "10.0.0.1"), made.cloud.addNode("i-2", "10.0.0.2")];
   const pool = made.cloud.addPool(kind, "web", members, { drainMs: 60_000 });
   cluster.pods.set(NODE, pods);
@@ -138,6 +143,17 @@ describe("a drain that evicts", () => {
     const second = made.ask("i-1", { evict: { podSelector: "app=web" } });
     await clock.run(Promise.all([first, second]));
     expect(cluster.evictions).toEqual([{ podSelectors: ["app=web"] }]);
+  });
+
+  test("evicts in every drain where it is to, except where the machine's owner evicts", async () => {
+    const always = { evictsAlways: true };
+    const { made, cluster } = scene(undefined, "alb", always);
+    await made.drain("i-1");
+    expect(cluster.evictions).toEqual([EVICT_ALL]);
+    const other = scene(undefined, "alb", always);
+    const request = { ...other.made.request("i-1"), isEvictedByOwner: true } as const;
+    await other.clock.run(other.made.drainer.drain(request, never));
+    expect(other.cluster.evictions).toEqual([]);
   });
 
   test("can't evict without a cluster, and says so before it deregisters", async () => {

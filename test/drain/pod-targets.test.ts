@@ -20,8 +20,7 @@ function scene(pods: readonly FakePod[] = [WEB]) {
   const addresses = cloud.addPool("alb", "web", [], { drainMs: 60_000 });
   for (const { addresses: own = [] } of pods) for (const one of own) cloud.addRegistration(addresses, node, 8_080, one);
   cluster.pods.set(NODE, pods);
-  const ask = (more: Partial<DrainRequest> = {}) =>
-    made.drainer.drain({ ...made.request("i-1"), ...more }, never);
+  const ask = (more: Partial<DrainRequest> = {}) => made.drainer.drain({ ...made.request("i-1"), ...more }, never);
   const drain = (more: Partial<DrainRequest> = {}) => clock.run(ask(more));
   const seconds = (pool: typeof addresses) => made.secondsOf("deregister", pool);
   return { made, cluster, cloud, clock, node, instances, addresses, ask, drain, seconds };

@@ -1,6 +1,6 @@
 import type { Clock } from "../../src/drain/clock.ts";
 import type { KubernetesObject, Pod } from "../../src/kubernetes/objects.ts";
-import { type FakeApiServer, type FakeAnswer, type FakeRequest, type Intercepted, refusal } from "./fake-api-server.ts";
+import { type FakeAnswer, type FakeApiServer, type FakeRequest, type Intercepted, refusal } from "./fake-api-server.ts";
 
 const PODS = "/api/v1/pods";
 const CONTROLLED = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: "r", controller: true }];
@@ -42,7 +42,6 @@ export function pod(name: string, parts: PodParts = {}): Pod & KubernetesObject 
     status: { phase, ...(ip && { podIP: ip, podIPs: [{ ip }] }) },
   } as unknown as Pod & KubernetesObject;
 }
-
 
 /** The pods of a fake API server, which evicts as a real one does, with kubelets that end pods in their time. */
 export class FakePods {

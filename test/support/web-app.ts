@@ -23,7 +23,16 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-type Chosen = "cancel" | "dryRun" | "history" | "ready" | "status" | "isSecret" | "querySecret" | "clientCertificate";
+type Chosen =
+  | "cancel"
+  | "dryRun"
+  | "noEviction"
+  | "history"
+  | "ready"
+  | "status"
+  | "isSecret"
+  | "querySecret"
+  | "clientCertificate";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** How every drain ends. */
@@ -70,6 +79,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     querySecret: options.querySecret ?? true,
     clientCertificate: options.clientCertificate ?? false,
     dryRun: options.dryRun ?? false,
+    noEviction: options.noEviction,
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),
