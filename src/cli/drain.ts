@@ -2,13 +2,13 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
-import { type NodeReference, parseNodeReference } from "../drain/request.ts";
+import type { NodeReference } from "../drain/request.ts";
 import { type Call, widthOf } from "./call.ts";
 import { eventText } from "./event-text.ts";
 import { type EvictionFlags, evictionFrom } from "./eviction-flags.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
-import { type NodeOptions, requestFrom } from "./node-argument.ts";
+import { type NodeOptions, referenceFrom, requestFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
 import type { RemoteDrainOptions } from "./remote-drain.ts";
 import { interruptSignal } from "./shutdown.ts";
@@ -72,14 +72,7 @@ async function nodesFrom(
   opened: OpenedCluster,
   signal: AbortSignal,
 ): Promise<{ readonly nodes: readonly NodeReference[]; readonly left: number }> {
-  const named = await Promise.all(
-    args.map(async (given): Promise<NodeReference> => {
-      const reference = parseNodeReference(given);
-      // The Node object may be named otherwise than the machine.
-      const id = reference.by === "name" ? await opened?.instanceOf(reference.value, signal) : undefined;
-      return id === undefined ? reference : { by: "id", value: id };
-    }),
-  );
+  const named = await Promise.all(args.map((given) => referenceFrom(given, opened, signal)));
   const selected = selector === undefined ? [] : ((await opened?.nodesWith(selector, signal)) ?? []);
   const strangers = selected.filter(({ instanceId }) => instanceId === undefined);
   for (const { name, providerId = "none" } of strangers)

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { OpenedCluster } from "../app/cluster.ts";
 import { DEADLINE_SECONDS_MAX, type DrainRequest, type NodeReference, parseNodeReference } from "../drain/request.ts";
 import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
@@ -45,6 +46,17 @@ export function addDeadlineOption(command: Command): Command {
 /** The node that was typed. */
 export function nodeOf({ args: [node = ""] }: Call): string {
   return node;
+}
+
+/** The node that was given; by a name that the cluster knows, its instance: the Node object may be named otherwise than the machine. */
+export async function referenceFrom(
+  given: string,
+  opened: Pick<OpenedCluster, "instanceOf"> | undefined,
+  signal: AbortSignal,
+): Promise<NodeReference> {
+  const reference = parseNodeReference(given);
+  const id = reference.by === "name" ? await opened?.instanceOf(reference.value, signal) : undefined;
+  return id === undefined ? reference : { by: "id", value: id };
 }
 
 export function requestFrom(

@@ -19,7 +19,7 @@ export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): st
     return [nodeText(plan), "", nothingRegistered(plan), ...plan.warnings.map(note)].join("\n");
   }
   const rows = plan.registrations.map((registration) => [
-    ...placeCells(registration),
+    ...withPod(placeCells(registration), registration.pod),
     registration.state,
     registration.action === "hold"
       ? "hold (already draining)"
@@ -40,6 +40,11 @@ export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): st
     ...unsavedText(plan),
   ];
   return lines.map((line) => wrapped(line, width)).join("\n");
+}
+
+/** `10.0.1.9:8080 (shop/web-1)` */
+function withPod(cells: readonly string[], pod: string | undefined): readonly string[] {
+  return pod === undefined ? cells : [...cells.slice(0, -1), `${cells.at(-1)} (${pod})`];
 }
 
 /** The registrations of a node, and the state of its drain. */

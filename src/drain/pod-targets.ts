@@ -1,6 +1,6 @@
 import { isIPv6, SocketAddress } from "node:net";
 import type { Clock } from "./clock.ts";
-import { addressOf, type CloudProvider, type Pool, type Registration } from "./cloud-provider.ts";
+import { addressOf, type CloudProvider, type Node, type Pool, type Registration } from "./cloud-provider.ts";
 import type { Cluster, ClusterPod } from "./cluster.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
@@ -55,7 +55,7 @@ export class PodTargets {
       this.#signal.throwIfAborted();
       const { code, message } = asDrainError(error);
       this.#run.isClusterSilent = code === "unreachable";
-      this.#warn(`the pods of ${this.#run.node.id} could not be read (${message}): ${WITHOUT_PODS}`);
+      this.#warn(unreadPods(this.#run.node, message));
     }
   }
 
@@ -89,43 +89,25 @@ export class PodTargets {
     }
   }
 
-  /** Throws `DrainError`. */
-  async #read(): Promise<readonly ClusterPod[]> {
-    const { cluster, clock } = this.#options;
-    const limit = { reason: "timeout", at: clock.now() + CLUSTER_WITHIN_MS } as const;
-    try {
-      return await withLimit({ clock, limit, signal: this.#signal }, (within) =>
-        cluster.podsOf(this.#run.node, within),
-      );
-    } catch (error) {
-      if (!(error instanceof LimitPassed)) throw error;
-      throw new DrainError("unreachable", `the cluster did not answer within ${CLUSTER_WITHIN_MS / 1_000} s`);
-    }
+  #read(): Promise<readonly ClusterPod[]> {
+    return readPods(this.#run.node, this.#options, this.#signal);
   }
 
   #know(pods: readonly ClusterPod[]): void {
     this.#pods = pods;
-    const podAddresses = pods.flatMap(({ addresses }) => addresses).map(inShortForm);
-    this.#run.node = { ...this.#run.node, podAddresses };
+    this.#run.node = withPods(this.#run.node, pods);
     this.#run.warnings.delete(this.#warned ?? "");
   }
 
   #waits(draining: DrainingRegistration): boolean {
     const { asked } = this.#run;
-    const pod = this.#podAt(draining.registration);
+    const pod = podAt(this.#pods, draining.registration);
     if (pod === undefined || pod.isLeaving || pod.isBound || draining.foundDraining) return false;
     const isOurs = asked.eviction !== undefined && this.#options.evicts(pod.name);
     if (!isOurs && !asked.isEvictedByOwner) return false;
     draining.waitsForPod(true);
     this.#waiting.set(draining, pod);
     return true;
-  }
-
-  #podAt(registration: Registration): ClusterPod | undefined {
-    const address = addressOf(registration);
-    return address === undefined
-      ? undefined
-      : this.#pods.find(({ addresses }) => addresses.some((one) => inShortForm(one) === address));
   }
 
   /** What waits is to be planned like everything else. */
@@ -185,6 +167,38 @@ export class PodTargets {
 
 const WITHOUT_PODS =
   "pod targets were looked for by the addresses that EC2 lists for the node, and deregistered at once; their controller may register them again while the pods run";
+
+/** What a search misses without them, in a sentence for people. */
+export function unreadPods({ id }: Pick<Node, "id">, why: string): string {
+  return `the pods of ${id} could not be read (${why}): ${WITHOUT_PODS}`;
+}
+
+/** The pods on the node, where the cluster answers within `CLUSTER_WITHIN_MS`. Throws `DrainError`. */
+export async function readPods(
+  node: Node,
+  { cluster, clock }: Pick<PodTargetsOptions, "cluster" | "clock">,
+  signal: AbortSignal,
+): Promise<readonly ClusterPod[]> {
+  const limit = { reason: "timeout", at: clock.now() + CLUSTER_WITHIN_MS } as const;
+  try {
+    return await withLimit({ clock, limit, signal }, (within) => cluster.podsOf(node, within));
+  } catch (error) {
+    if (!(error instanceof LimitPassed)) throw error;
+    throw new DrainError("unreachable", `the cluster did not answer within ${CLUSTER_WITHIN_MS / 1_000} s`);
+  }
+}
+
+export function withPods(node: Node, pods: readonly ClusterPod[]): Node {
+  return { ...node, podAddresses: pods.flatMap(({ addresses }) => addresses).map(inShortForm) };
+}
+
+/** The pod that a target is. Undefined: it is none of these. */
+export function podAt(pods: readonly ClusterPod[], registration: Registration): ClusterPod | undefined {
+  const address = addressOf(registration);
+  return address === undefined
+    ? undefined
+    : pods.find(({ addresses }) => addresses.some((one) => inShortForm(one) === address));
+}
 
 /** As AWS writes addresses. */
 function inShortForm(address: string): string {

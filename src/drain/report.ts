@@ -75,8 +75,9 @@ export function planReport(plan: DrainPlan) {
     longestHoldSeconds: seconds(plan.longestHoldMs),
     limit: limitReport(plan.limit),
     registrations: plan.registrations.map(
-      ({ registration, action, isWritable, waitMs, holdMs, shortByMs, unsaved }) => ({
+      ({ registration, pod, action, isWritable, waitMs, holdMs, shortByMs, unsaved }) => ({
         ...registrationReport(registration),
+        ...(pod === undefined ? {} : { pod }),
         state: registration.detail,
         action,
         writable: isWritable,

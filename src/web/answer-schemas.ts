@@ -127,6 +127,10 @@ const plan = z
     registrations: z.array(
       z.strictObject({
         ...place,
+        pod: z
+          .string()
+          .optional()
+          .describe("The pod that the target is, as namespace/name. Absent: it is none, or KUBERNETES is not set."),
         state: z.string().describe("State of the target as AWS reports it."),
         action: z.enum(["deregister", "hold"]).describe("hold: another program has already deregistered the target."),
         writable: z.boolean().describe("Whether the IAM policy that POLICY_SCOPE names allows the deregistration."),
