@@ -1,11 +1,14 @@
 import type { Config } from "../config/config.ts";
+import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Cluster, ClusterNode, NodeChange } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
+import type { DrainObserver } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
 import { KubernetesCluster } from "../kubernetes/kubernetes-cluster.ts";
+import { NodeReports } from "../kubernetes/node-reports.ts";
 import { clusterNode, terminationTime } from "../kubernetes/nodes.ts";
 import type { Node } from "../kubernetes/objects.ts";
 import { Watch, type WatchState } from "../kubernetes/watch.ts";
@@ -32,9 +35,13 @@ interface SourceParts {
 /** The cluster of a service: what its drains need of it, and the requests that its Node objects make. */
 export interface WatchedCluster {
   readonly cluster: Cluster;
+  /** Reports each drain as Events and annotations of its Node object. */
+  readonly observe: DrainObserver;
   source(parts: SourceParts): ClusterNodes;
-  /** Watches the Node objects until `stop` aborts, and then closes the connections. */
-  run(stop: AbortSignal): Promise<void>;
+  /** Watches the Node objects until `end` aborts. */
+  run(end: AbortSignal): Promise<void>;
+  /** Resolves when all reports were sent, or after a moment. */
+  flushed(): Promise<void>;
 }
 
 /** The cluster that a configuration names. Throws `ConfigError`. Load it only where one is configured. */
@@ -60,17 +67,29 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
       return undefined;
     },
   };
+  const reports = new NodeReports({
+    server,
+    clock,
+    nodes: known,
+    instance: parts.environment["HOSTNAME"] ?? "hasta-la-vista",
+    onTrouble: ({ message }) => log("node report failed", { error: message }),
+  });
   return {
     cluster: new KubernetesCluster({ server, clock, nodes: known, ...(delays && { delays }) }),
+    observe: config.dryRun ? () => {} : reports.observe,
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
-    run: async (stop) => {
+    run: async (end) => {
       try {
-        await Promise.all([nodes.run(stop), delays?.run(stop)]);
+        await Promise.all([nodes.run(end), delays?.run(end), reports.run(end)]);
       } catch (error) {
-        if (!stop.aborted) throw error;
+        if (!end.aborted) throw error;
       } finally {
         server.close();
       }
+    },
+    flushed: async () => {
+      for (let waited = 0; !reports.isIdle && waited < FLUSH_MS; waited += FLUSH_INTERVAL_MS)
+        await clock.sleep(FLUSH_INTERVAL_MS, newAbort().signal);
     },
   };
 }
@@ -100,6 +119,9 @@ export async function openCluster(
     close: () => server.close(),
   };
 }
+
+const FLUSH_MS = 2_000;
+const FLUSH_INTERVAL_MS = 100;
 
 type Watching = ClusterParts & { readonly server: ApiServer; readonly nodes: Watch<Node, ClusterNode> };
 

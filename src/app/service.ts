@@ -55,8 +55,8 @@ export async function runService(config: Config, options: ServiceOptions): Promi
 
 async function serve(config: Config, serving: Serving): Promise<void> {
   const { version, environment, log, stop, abandon, clock, metrics, ledger } = serving;
-  const observers = [drainLog(log), metrics.observe];
   const watched = await clusterOf(config, { clock, metrics, log, environment });
+  const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
   const onCall = metrics.countCall;
   const engine = createEngine(config, { clock, observers, ledger, cluster: watched?.cluster, onCall });
   const { drainer, checkAccess } = engine;
@@ -75,13 +75,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   });
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
-  const status = async (node: NodeReference, signal: AbortSignal) => {
-    try {
-      return await withAnyOf([signal, abandon], (either) => drainer.status(node, either));
-    } catch (error) {
-      throw abandon.aborted ? new NotTaken("the service is stopping") : error;
-    }
-  };
+  const status = statusUntil(abandon, drainer);
   const ready = () => withQueue(readiness.state, queue?.trouble);
   const history: DrainHistory = {
     list: (max) => ledger.list(max),
@@ -110,7 +104,8 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
-  if (watched !== undefined) background.add("node watch", watched.run(stop));
+  const over = newAbort();
+  if (watched !== undefined) background.add("node watch", watched.run(over.signal));
   const { host, region, discovery, dryRun } = config;
   log("listening", { host, port: web.port, region, discovery, dryRun });
   stop.addEventListener("abort", () => log("shutdown started", {}));
@@ -130,6 +125,8 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await Promise.all(sources.map((each) => pump(each, drainer, pumping)));
   await nodes?.ended();
   await drains.ended();
+  await watched?.flushed();
+  over.abort();
   const flushed = newAbort();
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   await background.ended();
@@ -212,6 +209,17 @@ async function clusterOf(config: Config, parts: Pick<Serving, "clock" | "metrics
   if (config.kubernetes === undefined) return undefined;
   const { watchCluster } = await import("./cluster.ts");
   return watchCluster(config, parts);
+}
+
+/** Where a node is registered, for callers that leave when the service ends. */
+function statusUntil(abandon: AbortSignal, drainer: Drainer) {
+  return async (node: NodeReference, signal: AbortSignal) => {
+    try {
+      return await withAnyOf([signal, abandon], (either) => drainer.status(node, either));
+    } catch (error) {
+      throw abandon.aborted ? new NotTaken("the service is stopping") : error;
+    }
+  };
 }
 
 /** Throws `undo-disabled`. */

@@ -1,4 +1,4 @@
-import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
+import { anyOf, newAbort, WOKEN, withAnyOf } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider } from "./cloud-provider.ts";
 import type { Cluster, ClusterMember } from "./cluster.ts";
@@ -107,7 +107,7 @@ export class Exclusion {
 /** Repeats one call to the cluster until it has succeeded, beside what waits for it for a moment. */
 export class Marking {
   readonly #over = newAbort();
-  /** Resolves once the cluster has acknowledged, or after `withinMs`, or when it ends. */
+  /** Resolves once the cluster has acknowledged or refused, or after `withinMs`, or when it ends. */
   readonly awaited: Promise<void>;
   /** Resolves with what still fails when it ends; undefined: it has succeeded. */
   readonly ended: Promise<DrainError | undefined>;
@@ -124,9 +124,12 @@ export class Marking {
     signal: AbortSignal,
   ) {
     let failure: DrainError | undefined;
+    const refused = newAbort();
     const failed = (error: DrainError) => {
       if (failure?.message !== error.message) onEvent({ type: `${verb}-failed`, error });
       failure = error;
+      // A moment changes nothing.
+      if (!error.isPassing) refused.abort();
     };
     this.ended = withAnyOf([signal, this.#over.signal], async (within) => {
       for (let attempt = 0; ; attempt += 1) {
@@ -142,7 +145,7 @@ export class Marking {
       }
     }).catch((error: unknown) => failure ?? asDrainError(error));
     const done = newAbort();
-    const patience = clock.sleep(withinMs, done.signal).catch(() => {});
+    const patience = clock.sleep(withinMs, anyOf(done.signal, refused.signal)).catch(() => {});
     this.awaited = Promise.race([this.ended, patience]).then(() => done.abort(WOKEN));
   }
 

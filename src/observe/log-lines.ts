@@ -245,6 +245,8 @@ export const LOG_LINES = {
   "node watch failed": line("error", "error"),
   /** The Node objects can be read again. */
   "node watch recovered": line("info", "failedSeconds"),
+  /** An Event or annotation of a Node object could not be written, and is left out. Logged once until one succeeds. */
+  "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
   "deletion delay failed": line("warn", "name", "error"),
 

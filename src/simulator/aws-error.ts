@@ -29,6 +29,8 @@ export const targetGroupNotFound = () => new AwsError("TargetGroupNotFound", "On
 export const loadBalancerNotFound = () => new AwsError("LoadBalancerNotFound", "One or more load balancers not found");
 export const listenerNotFound = () => new AwsError("ListenerNotFound", "One or more listeners not found");
 export const ruleNotFound = () => new AwsError("RuleNotFound", "One or more rules not found");
+export const invalidSecurityGroup = (id: string) =>
+  new AwsError("InvalidSecurityGroup", `One or more security groups are invalid: ${id}`);
 export const invalidTarget = (message: string) => new AwsError("InvalidTarget", message);
 
 export const classicNotFound = (name: string) =>

@@ -61,6 +61,17 @@ describe("a drain in a cluster", () => {
     expect(failed).toMatchObject([{ error: { code: "unreachable", message: AWAY.message } }]);
   });
 
+  test("goes on at once where the cluster refuses, and tries again beside the drain", async () => {
+    const { made, cluster, start, types } = scene();
+    cluster.before = () => {
+      throw new DrainError("access-denied", "us cannot patch nodes");
+    };
+    expect((await made.drain("i-1")).status).toBe("drained");
+    expect(made.secondsOf("deregister")).toEqual([0]);
+    expect(cluster.secondsOf("exclude", start).length).toBeGreaterThan(5);
+    expect(types()).toEqual(["exclude-failed", "deregistered", "released", "ended"]);
+  });
+
   test("goes on at once where the cluster has no such node", async () => {
     const { made, cluster, types } = scene();
     cluster.unknown.add("i-1");

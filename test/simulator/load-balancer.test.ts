@@ -19,11 +19,16 @@ function listener(
     port: 80,
     defaultRuleArn: "default",
     defaultActions: [forward("default")],
+    tags: new Map(),
+    attributes: new Map(),
+    certificateArns: [],
+    sslPolicy: undefined,
     rules: rules.map(({ priority, to, conditions }) => ({
       arn: `rule-${priority}`,
       priority,
       conditions,
       actions: [forward(to)],
+      tags: new Map(),
     })),
   };
 }

@@ -1,5 +1,5 @@
 import { Drainer, type DrainerOptions } from "../../src/drain/drainer.ts";
-import type { DrainEvent } from "../../src/drain/events.ts";
+import type { DrainEvent, DrainObserver } from "../../src/drain/events.ts";
 import type { EvictionOptions } from "../../src/drain/eviction.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
@@ -24,14 +24,19 @@ export class DrainScene {
   readonly drainer: Drainer;
 
   /** `guard` absent: none, so that a pool may be left empty. */
-  constructor(times: Partial<DrainTimes> = {}, guard?: GuardOptions, more: Partial<DrainerOptions> = {}) {
+  constructor(
+    times: Partial<DrainTimes> = {},
+    guard?: GuardOptions,
+    more: Partial<DrainerOptions> = {},
+    observers: readonly DrainObserver[] = [],
+  ) {
     this.drainer = new Drainer({
       ...more,
       cloud: this.cloud,
       clock: this.clock,
       times: { allowances: ALLOWANCES, deadlineMarginMs: 10_000, ...times },
       ...(guard && { guard }),
-      observers: [(event) => this.events.push(event)],
+      observers: [(event) => this.events.push(event), ...observers],
     });
   }
 

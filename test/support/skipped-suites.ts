@@ -1,7 +1,8 @@
 import type { Reporter, TestModule } from "vitest/node";
 
 const COMMAND =
-  "test/conformance/install VENV && test/conformance/install-node NODES && CONFORMANCE_VENV=VENV CONFORMANCE_NODES=NODES npm test";
+  "test/conformance/install VENV && test/conformance/install-node NODES && test/conformance/kubernetes/install PROGRAMS && " +
+  "CONFORMANCE_VENV=VENV CONFORMANCE_NODES=NODES CONFORMANCE_KUBERNETES=PROGRAMS npm test";
 
 /** Says in one line, at the end, how many tests did not run, and which command runs them. */
 export default class SkippedSuites implements Reporter {

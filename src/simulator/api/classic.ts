@@ -1,15 +1,13 @@
-import { AwsError, classicNotFound, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
+import { AwsError, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, isoTime, readTags, requiredTags, tagList } from "./action.ts";
+import { classicChangeActions, find, named, readAttributes, readListeners, subnetIds } from "./classic-change.ts";
 import { pageOf } from "./paging.ts";
 import {
   atMost,
   type Bounds,
-  integer,
   type Params,
-  PORT,
-  placeOfSubnets,
   requiredInteger,
   requiredText,
   structure,
@@ -17,10 +15,10 @@ import {
   text,
   texts,
 } from "./params.ts";
+import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 import type { XmlFields } from "./xml.ts";
 
 const NAMES_PER_TAGS_CALL_MAX = 20;
-const DRAINING_MAX_SECONDS = 3_600;
 const INTERVAL_SECONDS: Bounds = [5, 300];
 const THRESHOLD: Bounds = [2, 10];
 
@@ -98,40 +96,31 @@ export const classicActions: ApiActions = {
     const loadBalancer = named(params, world);
     const attributes = structure(params, "LoadBalancerAttributes");
     if (attributes === undefined) throw missingParameter("LoadBalancerAttributes");
-    const draining = structure(attributes, "ConnectionDraining");
-    if (draining !== undefined) {
-      const timeoutSeconds = integer(draining, "Timeout") ?? loadBalancer.draining.timeoutSeconds;
-      if (timeoutSeconds < 1 || timeoutSeconds > DRAINING_MAX_SECONDS) {
-        throw new AwsError(
-          "InvalidConfigurationRequest",
-          `ConnectionDraining.Timeout must be between 1 and ${DRAINING_MAX_SECONDS}`,
-          409,
-        );
-      }
-      loadBalancer.draining = { enabled: text(draining, "Enabled") === "true", timeoutSeconds };
-    }
+    const changed = readAttributes(attributes, loadBalancer);
+    Object.assign(loadBalancer, changed);
     return { LoadBalancerName: loadBalancer.name, ...attributesXml(loadBalancer) };
   },
 
   CreateLoadBalancer(params, world) {
     const name = requiredText(params, "LoadBalancerName");
-    const listeners = structures(params, "Listeners")?.map((listener) => ({
-      protocol: requiredText(listener, "Protocol"),
-      port: requiredInteger(listener, "LoadBalancerPort", PORT),
-      instanceProtocol: text(listener, "InstanceProtocol") ?? requiredText(listener, "Protocol"),
-      instancePort: requiredInteger(listener, "InstancePort", PORT),
-    }));
-    if (listeners === undefined) throw missingParameter("Listeners");
+    const listeners = readListeners(params);
     const { vpcId, zones } = placeOfSubnets(params, world.region);
+    const securityGroups = readSecurityGroups(params, vpcId, world);
+    const scheme = text(params, "Scheme") ?? "internet-facing";
+    if (scheme !== "internet-facing" && scheme !== "internal")
+      throw new AwsError("InvalidScheme", `'${scheme}' is not a valid scheme`);
     const tags = readTags(params);
     const existing = world.classics.get(name);
-    if (existing !== undefined && !hasSettings(existing, { vpcId, listeners })) {
+    const settings = { vpcId, listeners, scheme } as const;
+    if (existing !== undefined && !hasSettings(existing, settings)) {
       throw new AwsError(
         "DuplicateLoadBalancerName",
         `Load Balancer named '${name}' already exists and it is configured with different parameters.`,
       );
     }
-    const loadBalancer = existing ?? world.addClassic({ name, vpcId, zones, listeners });
+    const loadBalancer =
+      existing ??
+      world.addClassic({ name, ...settings, zones, isCrossZone: false, ...(securityGroups && { securityGroups }) });
     addTags(loadBalancer.tags, tags);
     return { DNSName: dnsName(loadBalancer, world) };
   },
@@ -159,6 +148,8 @@ export const classicActions: ApiActions = {
     return { HealthCheck: healthCheckXml(loadBalancer) };
   },
 
+  ...classicChangeActions,
+
   AddTags(params, world) {
     const names = texts(params, "LoadBalancerNames") ?? [];
     if (names.length !== 1) throw validationError("AddTags takes exactly one load balancer");
@@ -167,16 +158,6 @@ export const classicActions: ApiActions = {
     return {};
   },
 };
-
-function named(params: Params, world: World): ClassicLoadBalancer {
-  return find(requiredText(params, "LoadBalancerName"), world);
-}
-
-function find(name: string, world: World): ClassicLoadBalancer {
-  const loadBalancer = world.classics.get(name);
-  if (loadBalancer === undefined) throw classicNotFound(name);
-  return loadBalancer;
-}
 
 function instanceIds(params: Params): readonly string[] | undefined {
   const list = structures(params, "Instances");
@@ -197,13 +178,19 @@ function healthCheckXml({ healthCheckTarget, healthCheck }: ClassicLoadBalancer)
   };
 }
 
-function attributesXml({ draining }: ClassicLoadBalancer): XmlFields {
+function attributesXml({ draining, isCrossZone, idleTimeoutSeconds, accessLog }: ClassicLoadBalancer): XmlFields {
+  const { enabled, bucket, prefix, emitIntervalMinutes } = accessLog;
   return {
     LoadBalancerAttributes: {
-      CrossZoneLoadBalancing: { Enabled: true },
-      AccessLog: { Enabled: false },
+      CrossZoneLoadBalancing: { Enabled: isCrossZone },
+      AccessLog: {
+        Enabled: enabled,
+        S3BucketName: bucket,
+        S3BucketPrefix: prefix,
+        EmitInterval: emitIntervalMinutes,
+      },
       ConnectionDraining: { Enabled: draining.enabled, Timeout: draining.timeoutSeconds },
-      ConnectionSettings: { IdleTimeout: 60 },
+      ConnectionSettings: { IdleTimeout: idleTimeoutSeconds },
     },
   };
 }
@@ -234,13 +221,13 @@ function descriptionXml(loadBalancer: ClassicLoadBalancer, world: World): XmlFie
     },
     BackendServerDescriptions: { member: [] },
     AvailabilityZones: { member: loadBalancer.zones },
-    Subnets: { member: loadBalancer.zones.map((zone) => `subnet-${loadBalancer.vpcId}-${zone}`) },
+    Subnets: { member: subnetIds(loadBalancer) },
     VPCId: loadBalancer.vpcId,
     Instances: instancesXml(loadBalancer, world),
     HealthCheck: healthCheckXml(loadBalancer),
     SourceSecurityGroup: { OwnerAlias: world.accountId, GroupName: "default" },
-    SecurityGroups: { member: [] },
+    SecurityGroups: { member: loadBalancer.securityGroups },
     CreatedTime: isoTime(loadBalancer.createdAt),
-    Scheme: "internet-facing",
+    Scheme: loadBalancer.scheme,
   };
 }

@@ -1,6 +1,7 @@
 import { AwsError } from "../aws-error.ts";
 import { matchesWildcard } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
+import { readMarker, writeMarker } from "./paging.ts";
 import { type Params, structures, text, texts } from "./params.ts";
 
 /** What a resource has to show for a filter. */
@@ -12,6 +13,7 @@ export interface Ec2Filter<T> {
 }
 
 const MAX_RESULTS = { min: 5, max: 1_000 };
+const PAGE_SIZE = 1_000;
 const FILTERS_MAX = 50;
 const FILTER_VALUES_MAX = 200;
 
@@ -54,6 +56,17 @@ export function matches<T>(resource: T, { shows, values }: Ec2Filter<T>, world: 
   const own = shows(resource, world);
   if (values.length === 0) return own.length > 0;
   return own.some((value) => values.some((pattern) => matchesWildcard(pattern, value)));
+}
+
+/** One page of `items` by MaxResults and NextToken, as EC2 pages. */
+export function ec2Page<T>(
+  items: readonly T[],
+  params: Params,
+): { readonly items: readonly T[]; readonly nextToken: string | undefined } {
+  const start = readMarker(text(params, "NextToken"));
+  if (start === undefined) throw new AwsError("InvalidParameterValue", "Unable to parse pagination token");
+  const end = start + (readMaxResults(params) ?? PAGE_SIZE);
+  return { items: items.slice(start, end), nextToken: end < items.length ? writeMarker(end) : undefined };
 }
 
 export function readMaxResults(params: Params): number | undefined {

@@ -1,13 +1,13 @@
 import { AwsError } from "../aws-error.ts";
 import type { Instance } from "../world/instance.ts";
 import type { NetworkInterface } from "../world/network-interface.ts";
+import { subnetIdOf } from "../world/networks.ts";
+import { defaultIdOf } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
-import { matches, readFilters, readMaxResults, type Shows } from "./ec2-filters.ts";
-import { readMarker, writeMarker } from "./paging.ts";
-import { type Params, text, texts } from "./params.ts";
+import { isoTime } from "./action.ts";
+import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { type Params, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
-
-const PAGE_SIZE = 1_000;
 
 /** An interface, and the instance that it or its trunk is attached to. */
 interface Attached {
@@ -37,13 +37,8 @@ export function describeNetworkInterfaces(params: Params, world: World): XmlFiel
   const matching = all
     .filter(({ one }) => ids?.includes(one.id) ?? true)
     .filter((attached) => wanted.every((filter) => matches(attached, filter, world)));
-  const start = readMarker(text(params, "NextToken"));
-  if (start === undefined) throw new AwsError("InvalidParameterValue", "Unable to parse pagination token");
-  const end = start + (readMaxResults(params) ?? PAGE_SIZE);
-  return {
-    networkInterfaceSet: { item: matching.slice(start, end).map((attached) => wholeXml(attached, world)) },
-    nextToken: end < matching.length ? writeMarker(end) : undefined,
-  };
+  const { items, nextToken } = ec2Page(matching, params);
+  return { networkInterfaceSet: { item: items.map((attached) => wholeXml(attached, world)) }, nextToken };
 }
 
 /** EKS's controller writes on a branch which trunk it hangs on. */
@@ -59,22 +54,47 @@ function tagsOf({ type, trunkId = "" }: NetworkInterface, { tags }: Instance): R
 
 function wholeXml({ one, instance }: Attached, world: World): XmlFields {
   return {
-    ...interfaceXml(one, instance),
+    ...interfaceFields(one, instance),
     ownerId: world.accountId,
     availabilityZone: instance.zone,
     tagSet: { item: [...tagsOf(one, instance)].map(([key, value]) => ({ key, value })) },
-    attachment: one.type === "branch" ? undefined : { instanceId: instance.id, status: "attached" },
+    attachment:
+      one.type === "branch"
+        ? undefined
+        : { ...attachmentXml(one, instance), instanceId: instance.id, instanceOwnerId: world.accountId },
   };
 }
 
-export function interfaceXml(one: NetworkInterface, { zone }: Instance): XmlFields {
+/** Branches are not attached to an instance. */
+function attachmentXml(one: NetworkInterface, { interfaces, launchedAt }: Instance): XmlFields {
+  const deviceIndex = interfaces.filter(({ type }) => type !== "branch").indexOf(one);
+  return {
+    attachmentId: one.id.replace("eni-", "eni-attach-"),
+    deviceIndex,
+    networkCardIndex: 0,
+    status: "attached",
+    attachTime: isoTime(launchedAt),
+    // The first one goes with its instance.
+    deleteOnTermination: deviceIndex === 0,
+  };
+}
+
+/** As DescribeInstances has it, within its instance. */
+export function interfaceXml(one: NetworkInterface, instance: Instance, world: World): XmlFields {
+  const attachment = one.type === "branch" ? undefined : attachmentXml(one, instance);
+  return { ...interfaceFields(one, instance), ownerId: world.accountId, attachment };
+}
+
+function interfaceFields(one: NetworkInterface, { zone }: Instance): XmlFields {
   return {
     networkInterfaceId: one.id,
-    subnetId: `subnet-${one.vpcId}-${zone}`,
+    subnetId: subnetIdOf(one.vpcId, zone),
     vpcId: one.vpcId,
     status: "in-use",
     interfaceType: one.type,
     privateIpAddress: one.privateIps[0],
+    sourceDestCheck: true,
+    groupSet: { item: [{ groupId: defaultIdOf(one.vpcId), groupName: "default" }] },
     privateIpAddressesSet: {
       item: one.privateIps.map((privateIpAddress, index) => ({ privateIpAddress, primary: index === 0 })),
     },

@@ -1,11 +1,15 @@
 import { AwsError } from "../aws-error.ts";
 import type { Instance, InstanceStateName } from "../world/instance.ts";
 import type { NetworkInterface } from "../world/network-interface.ts";
+import { subnetIdOf } from "../world/networks.ts";
+import { defaultIdOf } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
-import { matches, readFilters, readMaxResults, type Shows } from "./ec2-filters.ts";
+import { ec2Page, matches, readFilters, readMaxResults, type Shows } from "./ec2-filters.ts";
 import { describeNetworkInterfaces, interfaceXml } from "./ec2-interfaces.ts";
-import { readMarker, writeMarker } from "./paging.ts";
+import { ec2NetworkActions } from "./ec2-networks.ts";
+import { ec2SecurityGroupActions } from "./ec2-security-groups.ts";
+import { ec2TagActions, ec2TagSet } from "./ec2-tags.ts";
 import { type Params, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -18,7 +22,6 @@ const STATE_CODES: Readonly<Record<InstanceStateName, number>> = {
   stopped: 80,
 };
 const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
-const PAGE_SIZE = 1_000;
 
 /**
  * DryRun checks the caller's permissions and does nothing: with them the answer is an error, and this one.
@@ -35,7 +38,7 @@ function honouringDryRun(actions: ApiActions): ApiActions {
   return Object.fromEntries(honouring);
 }
 
-/** The actions of EC2 2016-11-15 that draining needs, and those that end, stop and start an instance. */
+/** The actions of EC2 2016-11-15 that draining and the controllers of a cluster need, and those that end, stop and start an instance. */
 const ACTIONS: ApiActions = {
   DescribeInstances(params, world) {
     const ids = texts(params, "InstanceId");
@@ -49,16 +52,14 @@ const ACTIONS: ApiActions = {
     const chosen = ids === undefined ? [...world.instances.values()] : existing(ids, world);
     const wanted = readFilters(params, FILTERS, ({ tags }) => tags);
     const matching = chosen.filter((instance) => wanted.every((filter) => matches(instance, filter, world)));
-    const start = readMarker(text(params, "NextToken"));
-    if (start === undefined) throw new AwsError("InvalidParameterValue", "Unable to parse pagination token");
-    const end = start + (maxResults ?? PAGE_SIZE);
-    return {
-      reservationSet: { item: matching.slice(start, end).map((instance) => reservationXml(instance, world)) },
-      nextToken: end < matching.length ? writeMarker(end) : undefined,
-    };
+    const { items, nextToken } = ec2Page(matching, params);
+    return { reservationSet: { item: items.map((instance) => reservationXml(instance, world)) }, nextToken };
   },
 
   DescribeNetworkInterfaces: describeNetworkInterfaces,
+  ...ec2NetworkActions,
+  ...ec2SecurityGroupActions,
+  ...ec2TagActions,
 
   TerminateInstances(params, world) {
     return changesXml(specified(params, world), world, (instance) => world.terminateInstance(instance));
@@ -161,7 +162,9 @@ function reservationXml(instance: Instance, world: World): XmlFields {
 
 function instanceXml(instance: Instance, world: World): XmlFields {
   const isTerminated = stateOf(instance, world) === "terminated";
-  const subnetId = `subnet-${instance.vpcId}-${instance.zone}`;
+  const { vpcId } = instance;
+  const subnetId = subnetIdOf(vpcId, instance.zone);
+  const groupSet = { item: [{ groupId: defaultIdOf(vpcId), groupName: "default" }] };
   return {
     instanceId: instance.id,
     imageId: "ami-0123456789abcdef0",
@@ -174,9 +177,11 @@ function instanceXml(instance: Instance, world: World): XmlFields {
     launchTime: isoTime(instance.launchedAt),
     placement: { availabilityZone: instance.zone, groupName: "", tenancy: "default" },
     monitoring: { state: "disabled" },
-    ...(isTerminated ? {} : { subnetId, vpcId: instance.vpcId, privateIpAddress: instance.privateIp }),
-    tagSet: { item: [...instance.tags].map(([key, value]) => ({ key, value })) },
-    networkInterfaceSet: isTerminated ? {} : { item: attached(instance).map((one) => interfaceXml(one, instance)) },
+    ...(isTerminated ? {} : { subnetId, vpcId, privateIpAddress: instance.privateIp, groupSet }),
+    tagSet: ec2TagSet(instance.tags),
+    networkInterfaceSet: isTerminated
+      ? {}
+      : { item: attached(instance).map((one) => interfaceXml(one, instance, world)) },
   };
 }
 

@@ -8,7 +8,9 @@ import {
 } from "../aws-error.ts";
 import { isArnOf } from "../world/arn.ts";
 import type { Action, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
+import { subnetIdOf } from "../world/networks.ts";
 import type { TargetGroup } from "../world/target-group.ts";
+import { isApplicationProtocol } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime, tagList } from "./action.ts";
 import { pageOf } from "./paging.ts";
@@ -65,13 +67,11 @@ export const elbv2ReadActions: ApiActions = {
   },
 
   DescribeTargetGroupAttributes(params, world) {
-    const { attributes } = world.targetGroup(requiredText(params, "TargetGroupArn"));
-    return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
+    return attributesXml(world.targetGroup(requiredText(params, "TargetGroupArn")).attributes);
   },
 
   DescribeLoadBalancerAttributes(params, world) {
-    const { attributes } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
-    return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
+    return attributesXml(world.loadBalancer(requiredText(params, "LoadBalancerArn")).attributes);
   },
 
   DescribeTargetHealth(params, world) {
@@ -131,7 +131,22 @@ export const elbv2ReadActions: ApiActions = {
 
   DescribeListenerAttributes(params, world) {
     const found = findListener(requiredText(params, "ListenerArn"), world);
-    return { Attributes: { member: listenerAttributes(found).map(([Key, Value]) => ({ Key, Value })) } };
+    return attributesXml(found.listener.attributes);
+  },
+
+  /** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListenerCertificates.html */
+  DescribeListenerCertificates(params, world) {
+    const { listener } = findListener(requiredText(params, "ListenerArn"), world);
+    const { items, nextMarker } = pageOf(listener.certificateArns, params);
+    const [first] = listener.certificateArns;
+    const certificates = items.map((arn) => ({ CertificateArn: arn, IsDefault: arn === first }));
+    return { Certificates: { member: certificates }, NextMarker: nextMarker };
+  },
+
+  /** Nothing is reserved. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeCapacityReservation.html */
+  DescribeCapacityReservation(params, world) {
+    world.loadBalancer(requiredText(params, "LoadBalancerArn"));
+    return { DecreaseRequestsRemaining: 2, CapacityReservationState: { member: [] } };
   },
 
   DescribeRules(params, world) {
@@ -140,7 +155,8 @@ export const elbv2ReadActions: ApiActions = {
     if (listenerArn === undefined && arns === undefined) {
       throw validationError("You must specify either listener rule ARNs or a listener ARN");
     }
-    const chosen = arns?.map((arn) => findRule(arn, world)) ?? rulesOf(findListener(listenerArn ?? "", world).listener);
+    const chosen =
+      arns?.map((arn) => findRule(arn, world)) ?? describedRules(findListener(listenerArn ?? "", world).listener);
     const { items, nextMarker } = pageOf(chosen, params);
     return { Rules: { member: items.map(ruleXml) }, NextMarker: nextMarker };
   },
@@ -159,42 +175,39 @@ export function findListener(arn: string, world: World): ListenerOf {
   throw isArnOf("listener", arn, world) ? listenerNotFound() : invalidArn(arn, "listener");
 }
 
-/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html */
-function listenerAttributes({ listener, loadBalancer }: ListenerOf): readonly (readonly [string, string])[] {
-  if (loadBalancer.type === "application") return [["routing.http.response.server.enabled", "true"]];
-  const hasTimeout = loadBalancer.type === "gateway" || listener.protocol === "TCP";
-  return hasTimeout ? [["tcp.idle_timeout.seconds", String(listener.idleTimeoutSeconds ?? 350)]] : [];
-}
-
 function listenersOf(loadBalancerArn: string, world: World): readonly ListenerOf[] {
   const loadBalancer = world.loadBalancer(loadBalancerArn);
   return loadBalancer.listeners.map((listener) => ({ listener, loadBalancer }));
 }
 
 /** A rule as it is described; the default one has neither conditions nor a number. */
-interface DescribedRule extends Omit<Rule, "priority"> {
+export interface DescribedRule extends Omit<Rule, "priority"> {
   readonly priority: number | "default";
 }
 
 /** By priority, the default one last. */
-function rulesOf({ rules, defaultRuleArn, defaultActions }: Listener): readonly DescribedRule[] {
+function describedRules({ rules, defaultRuleArn, defaultActions, tags }: Listener): readonly DescribedRule[] {
   const byPriority = [...rules].sort((a, b) => a.priority - b.priority);
-  return [...byPriority, { arn: defaultRuleArn, priority: "default", conditions: [], actions: defaultActions }];
+  return [...byPriority, { arn: defaultRuleArn, priority: "default", conditions: [], actions: defaultActions, tags }];
 }
 
-function findRule(arn: string, world: World): DescribedRule {
+export function findRule(arn: string, world: World): DescribedRule {
   const listeners = [...world.loadBalancers.values()].flatMap((loadBalancer) => loadBalancer.listeners);
-  const rule = listeners.flatMap(rulesOf).find((candidate) => candidate.arn === arn);
+  const rule = listeners.flatMap(describedRules).find((candidate) => candidate.arn === arn);
   if (rule === undefined) throw isArnOf("rule", arn, world) ? ruleNotFound() : invalidArn(arn, "listener rule");
   return rule;
 }
 
-function tagsOf(arn: string, world: World): ReadonlyMap<string, string> {
+export function tagsOf(arn: string, world: World): Map<string, string> {
   if (arn.includes(":targetgroup/")) return world.targetGroup(arn).tags;
   if (arn.includes(":loadbalancer/")) return world.loadBalancer(arn).tags;
-  if (arn.includes(":listener-rule/")) return findRule(arn, world) && new Map();
-  if (arn.includes(":listener/")) return findListener(arn, world) && new Map();
+  if (arn.includes(":listener-rule/")) return findRule(arn, world).tags;
+  if (arn.includes(":listener/")) return findListener(arn, world).listener.tags;
   throw invalidArn(arn, "resource");
+}
+
+export function attributesXml(attributes: ReadonlyMap<string, string>): XmlFields {
+  return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
 }
 
 function byName(all: readonly LoadBalancer[], name: string): LoadBalancer {
@@ -216,18 +229,28 @@ export function loadBalancerXml(loadBalancer: LoadBalancer, world: World): XmlFi
     CanonicalHostedZoneId: "Z32O12XQLNTSW2",
     CreatedTime: isoTime(loadBalancer.createdAt),
     LoadBalancerName: loadBalancer.name,
-    Scheme: "internet-facing",
+    Scheme: loadBalancer.scheme,
     VpcId: loadBalancer.vpcId,
     State: { Code: "active" },
     Type: loadBalancer.type,
-    AvailabilityZones: {
-      member: loadBalancer.zones.map((zone) => ({
-        ZoneName: zone,
-        SubnetId: `subnet-${loadBalancer.vpcId}-${zone}`,
-      })),
-    },
-    SecurityGroups: { member: [] },
-    IpAddressType: "ipv4",
+    AvailabilityZones: zonesXml(loadBalancer),
+    SecurityGroups: { member: loadBalancer.securityGroups },
+    IpAddressType: loadBalancer.ipAddressType,
+  };
+}
+
+export function zonesXml({ zones, vpcId, addresses }: LoadBalancer): XmlFields {
+  const addressesIn = (zone: string) => {
+    const { allocationId, privateIp } = addresses.get(zone) ?? {};
+    if (allocationId === undefined && privateIp === undefined) return [];
+    return [{ AllocationId: allocationId, PrivateIPv4Address: privateIp }];
+  };
+  return {
+    member: zones.map((zone) => ({
+      ZoneName: zone,
+      SubnetId: subnetIdOf(vpcId, zone),
+      LoadBalancerAddresses: { member: addressesIn(zone) },
+    })),
   };
 }
 
@@ -244,23 +267,15 @@ export function targetGroupXml(group: TargetGroup, world: World): XmlFields {
     HealthCheckIntervalSeconds: group.healthCheck.intervalMs / 1_000,
     HealthyThresholdCount: group.healthCheck.healthyThreshold,
     UnhealthyThresholdCount: group.healthCheck.unhealthyThreshold,
-    ...(isLambda ? { HealthCheckTimeoutSeconds: 30, ...HTTP_CHECK } : checkXml(group)),
+    HealthCheckTimeoutSeconds: group.probe.timeoutSeconds,
+    HealthCheckProtocol: isLambda ? undefined : group.probe.protocol,
+    HealthCheckPort: isLambda ? undefined : group.probe.port,
+    HealthCheckPath: group.probe.path,
+    Matcher: group.probe.matcher === undefined ? undefined : { HttpCode: group.probe.matcher },
+    ProtocolVersion: isApplicationProtocol(group.protocol) && !isLambda ? "HTTP1" : undefined,
     LoadBalancerArns: { member: loadBalancer === undefined ? [] : [loadBalancer.arn] },
     TargetType: group.targetType,
     IpAddressType: "ipv4",
-  };
-}
-
-const HTTP_CHECK = { HealthCheckPath: "/", Matcher: { HttpCode: "200" } };
-
-/** The defaults of CreateTargetGroup: by HTTP behind an ALB, by TCP for every other protocol. */
-function checkXml({ protocol }: TargetGroup): XmlFields {
-  const isHttp = protocol === "HTTP" || protocol === "HTTPS";
-  return {
-    HealthCheckProtocol: isHttp ? "HTTP" : "TCP",
-    HealthCheckPort: "traffic-port",
-    HealthCheckTimeoutSeconds: isHttp || protocol === "GENEVE" ? 5 : 10,
-    ...(isHttp ? { ...HTTP_CHECK, ProtocolVersion: "HTTP1" } : {}),
   };
 }
 
@@ -270,6 +285,8 @@ export function listenerXml({ listener, loadBalancer }: ListenerOf): XmlFields {
     LoadBalancerArn: loadBalancer.arn,
     Port: listener.port,
     Protocol: listener.protocol,
+    Certificates: { member: listener.certificateArns.slice(0, 1).map((CertificateArn) => ({ CertificateArn })) },
+    SslPolicy: listener.sslPolicy,
     DefaultActions: { member: listener.defaultActions.map(actionXml) },
   };
 }

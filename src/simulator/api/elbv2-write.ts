@@ -1,33 +1,36 @@
 import { AwsError, invalidTarget, missingParameter, validationError } from "../aws-error.ts";
-import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
+import type { LoadBalancerType, Scheme } from "../world/load-balancer.ts";
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
-import { DEREGISTRATION_DELAY, isQuic, SECONDS_MAX } from "../world/target-group-attributes.ts";
-import type { World } from "../world/world.ts";
+import { DEREGISTRATION_DELAY, defaultProbe, isQuic, SECONDS_MAX } from "../world/target-group-attributes.ts";
+import { DEFAULT_HEALTH_CHECK, type World } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
-import { findListener, listenerXml, loadBalancerXml, ruleXml, targetGroupXml } from "./elbv2-read.ts";
+import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS, readCertificates } from "./elbv2-change.ts";
+import { actions, checkUnshared, condition, oneOf, readAttributes, readHealthCheck } from "./elbv2-params.ts";
 import {
-  type Bounds,
-  integer,
+  attributesXml,
+  findListener,
+  listenerXml,
+  loadBalancerXml,
+  ruleXml,
+  tagsOf,
+  targetGroupXml,
+} from "./elbv2-read.ts";
+import {
   type Params,
   PORT,
-  placeOfSubnets,
   requiredInteger,
   requiredText,
-  structure,
   structures,
   targetDescription,
   text,
   texts,
 } from "./params.ts";
+import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
-const PRIORITY: Bounds = [1, 50_000];
-const WEIGHT: Bounds = [0, 999];
-const INTERVAL_SECONDS: Bounds = [5, 300];
-const THRESHOLD: Bounds = [2, 10];
-const PROTOCOLS = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"];
 /** A group of functions has no addresses: AWS takes none of these and shows none. */
 const OF_FUNCTIONS = { protocol: "HTTP", port: 80, vpcId: "" };
 const LOAD_BALANCER_TYPES: readonly LoadBalancerType[] = ["application", "network", "gateway"];
+const SCHEMES: readonly Scheme[] = ["internet-facing", "internal"];
 
 /** The actions of Elastic Load Balancing 2015-12-01 that change something: what draining does, and what builds a world. */
 export const elbv2WriteActions: ApiActions = {
@@ -55,15 +58,9 @@ export const elbv2WriteActions: ApiActions = {
       ["instance", "ip", "lambda", "alb"],
       "targetType",
     );
-    const settings = {
-      targetType,
-      ...(targetType === "lambda" ? OF_FUNCTIONS : addressed(params)),
-      healthCheck: {
-        intervalMs: (integer(params, "HealthCheckIntervalSeconds", INTERVAL_SECONDS) ?? 30) * 1_000,
-        healthyThreshold: integer(params, "HealthyThresholdCount", THRESHOLD) ?? 5,
-        unhealthyThreshold: integer(params, "UnhealthyThresholdCount", THRESHOLD) ?? 2,
-      },
-    };
+    const where = targetType === "lambda" ? OF_FUNCTIONS : addressed(params);
+    const probe = defaultProbe({ ...where, targetType });
+    const settings = { targetType, ...where, ...readHealthCheck(params, { healthCheck: DEFAULT_HEALTH_CHECK, probe }) };
     const tags = readTags(params);
     const existing = [...world.targetGroups.values()].find((group) => group.name === name);
     if (existing !== undefined && !hasSettings(existing, settings)) {
@@ -79,25 +76,15 @@ export const elbv2WriteActions: ApiActions = {
 
   ModifyTargetGroupAttributes(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
-    const wanted = structures(params, "Attributes")?.map((attribute) => checkedAttribute(attribute, group));
-    if (wanted === undefined) throw missingParameter("Attributes");
+    const wanted = readAttributes(params, group.attributes, "Target group").map(checkedSeconds);
     for (const [key, value] of wanted) group.attributes.set(key, value);
-    return { Attributes: { member: [...group.attributes].map(([Key, Value]) => ({ Key, Value })) } };
+    return attributesXml(group.attributes);
   },
 
   ModifyLoadBalancerAttributes(params, world) {
     const { attributes } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
-    const wanted = structures(params, "Attributes");
-    if (wanted === undefined) throw missingParameter("Attributes");
-    const pairs = wanted.map((one) => [requiredText(one, "Key"), requiredText(one, "Value")] as const);
-    const unknown = pairs.find(([key]) => !attributes.has(key));
-    if (unknown !== undefined)
-      throw new AwsError(
-        "InvalidConfigurationRequest",
-        `Load balancer attribute key '${unknown[0]}' is not recognized`,
-      );
-    for (const [key, value] of pairs) attributes.set(key, value);
-    return { Attributes: { member: [...attributes].map(([Key, Value]) => ({ Key, Value })) } };
+    for (const [key, value] of readAttributes(params, attributes, "Load balancer")) attributes.set(key, value);
+    return attributesXml(attributes);
   },
 
   DeleteTargetGroup(params, world) {
@@ -112,16 +99,24 @@ export const elbv2WriteActions: ApiActions = {
   CreateLoadBalancer(params, world) {
     const name = requiredText(params, "Name");
     const type = oneOf(text(params, "Type") ?? "application", LOAD_BALANCER_TYPES, "type");
-    const { vpcId, zones } = placeOfSubnets(params, world.region);
+    const place = placeOfSubnets(params, world.region);
+    const securityGroups = readSecurityGroups(params, place.vpcId, world);
+    const settings = {
+      type,
+      vpcId: place.vpcId,
+      scheme: oneOf(text(params, "Scheme") ?? "internet-facing", SCHEMES, "scheme"),
+      ipAddressType: oneOf(text(params, "IpAddressType") ?? "ipv4", IP_ADDRESS_TYPES, "ipAddressType"),
+    };
     const tags = readTags(params);
     const existing = [...world.loadBalancers.values()].find((loadBalancer) => loadBalancer.name === name);
-    if (existing !== undefined && !hasSettings(existing, { type, vpcId })) {
+    if (existing !== undefined && !hasSettings(existing, settings)) {
       throw new AwsError(
         "DuplicateLoadBalancerName",
         `A load balancer with the same name '${name}' exists, but with different settings`,
       );
     }
-    const loadBalancer = existing ?? world.addLoadBalancer({ name, type, vpcId, zones });
+    const loadBalancer =
+      existing ?? world.addLoadBalancer({ name, ...settings, ...place, ...(securityGroups && { securityGroups }) });
     addTags(loadBalancer.tags, tags);
     return { LoadBalancers: { member: [loadBalancerXml(loadBalancer, world)] } };
   },
@@ -145,7 +140,12 @@ export const elbv2WriteActions: ApiActions = {
         `A listener already exists on this port for this load balancer '${loadBalancer.arn}'`,
       );
     }
-    const listener = existing ?? world.addListener(loadBalancer, { protocol, port, defaultActions });
+    const certificateArns = readCertificates(params);
+    const sslPolicy = text(params, "SslPolicy");
+    const tags = readTags(params);
+    const listener =
+      existing ?? world.addListener(loadBalancer, { protocol, port, defaultActions, certificateArns, sslPolicy });
+    addTags(listener.tags, tags);
     return { Listeners: { member: [listenerXml({ listener, loadBalancer })] } };
   },
 
@@ -159,20 +159,31 @@ export const elbv2WriteActions: ApiActions = {
     if (conditions === undefined) throw missingParameter("Conditions");
     const ruleActions = actions(params, "Actions", world);
     checkUnshared(ruleActions, loadBalancer, world);
+    const tags = readTags(params);
     const rule = world.addRule(listener, { priority, conditions, actions: ruleActions });
+    addTags(rule.tags, tags);
     return { Rules: { member: [ruleXml(rule)] } };
   },
 
   AddTags(params, world) {
     const arns = texts(params, "ResourceArns");
     if (arns === undefined) throw missingParameter("ResourceArns");
-    const resources = arns.map((arn) =>
-      arn.includes(":targetgroup/") ? world.targetGroup(arn) : world.loadBalancer(arn),
-    );
+    const resources = arns.map((arn) => tagsOf(arn, world));
     const tags = requiredTags(params);
-    for (const resource of resources) addTags(resource.tags, tags);
+    for (const resource of resources) addTags(resource, tags);
     return {};
   },
+
+  RemoveTags(params, world) {
+    const arns = texts(params, "ResourceArns");
+    if (arns === undefined) throw missingParameter("ResourceArns");
+    const keys = texts(params, "TagKeys");
+    if (keys === undefined) throw missingParameter("TagKeys");
+    for (const resource of arns.map((arn) => tagsOf(arn, world))) for (const key of keys) resource.delete(key);
+    return {};
+  },
+
+  ...elbv2ChangeActions,
 };
 
 function targets(params: Params, group: TargetGroup): readonly TargetDescription[] {
@@ -193,73 +204,7 @@ function checkInstances(wanted: readonly TargetDescription[], world: World): voi
   }
 }
 
-function actions(params: Params, name: string, world: World): readonly Action[] {
-  const list = structures(params, name);
-  if (list === undefined) throw missingParameter(name);
-  return list.map((action) => readAction(action, world));
-}
-
-/** A target group serves one load balancer at most. */
-function checkUnshared(list: readonly Action[], loadBalancer: LoadBalancer, world: World): void {
-  const arns = list.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : []));
-  const inUse = arns.find((arn) => (world.loadBalancerOf(arn) ?? loadBalancer) !== loadBalancer);
-  if (inUse !== undefined) {
-    throw new AwsError(
-      "TargetGroupAssociationLimit",
-      `The following target groups cannot be associated with more than one load balancer: ${inUse}`,
-    );
-  }
-}
-
-function readAction(params: Params, world: World): Action {
-  const type = oneOf(requiredText(params, "Type"), ["forward", "fixed-response", "redirect"], "type");
-  switch (type) {
-    case "forward": {
-      const config = structure(params, "ForwardConfig");
-      const weighted = (config && structures(config, "TargetGroups")) ?? [];
-      const groups = weighted.map((group) => ({
-        arn: requiredText(group, "TargetGroupArn"),
-        weight: integer(group, "Weight", WEIGHT) ?? 1,
-      }));
-      const forward = groups.length > 0 ? groups : [{ arn: requiredText(params, "TargetGroupArn"), weight: 1 }];
-      for (const { arn } of forward) world.targetGroup(arn);
-      return { type, groups: forward };
-    }
-    case "fixed-response": {
-      const config = structure(params, "FixedResponseConfig") ?? {};
-      return { type, statusCode: requiredText(config, "StatusCode"), body: text(config, "MessageBody") ?? "" };
-    }
-    case "redirect": {
-      const config = structure(params, "RedirectConfig") ?? {};
-      const host = text(config, "Host");
-      return { type, statusCode: requiredText(config, "StatusCode"), ...(host === undefined ? {} : { host }) };
-    }
-    default:
-      return type satisfies never;
-  }
-}
-
-function condition(params: Params): Condition {
-  const field = oneOf(requiredText(params, "Field"), ["path-pattern", "host-header"], "field");
-  const config = structure(params, field === "path-pattern" ? "PathPatternConfig" : "HostHeaderConfig");
-  const values = texts(params, "Values") ?? (config && texts(config, "Values")) ?? [];
-  if (values.length === 0) throw validationError("A condition must specify at least one value");
-  return { field, values };
-}
-
-function addressed(params: Params): { readonly protocol: string; readonly port: number; readonly vpcId: string } {
-  return {
-    protocol: oneOf(requiredText(params, "Protocol"), PROTOCOLS, "protocol"),
-    port: requiredInteger(params, "Port", PORT),
-    vpcId: requiredText(params, "VpcId"),
-  };
-}
-
-function checkedAttribute(attribute: Params, group: TargetGroup): readonly [key: string, value: string] {
-  const key = requiredText(attribute, "Key");
-  const value = requiredText(attribute, "Value");
-  if (!group.attributes.has(key))
-    throw new AwsError("InvalidConfigurationRequest", `Target group attribute key '${key}' is not recognized`);
+function checkedSeconds([key, value]: readonly [key: string, value: string]): readonly [key: string, value: string] {
   const max = SECONDS_MAX.get(key);
   if (max !== undefined && !(/^\d+$/.test(value) && Number(value) <= max)) {
     const what = key === DEREGISTRATION_DELAY ? "Deregistration delay" : `Target group attribute '${key}'`;
@@ -268,12 +213,10 @@ function checkedAttribute(attribute: Params, group: TargetGroup): readonly [key:
   return [key, value];
 }
 
-function oneOf<T extends string>(value: string, allowed: readonly T[], parameter: string): T {
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) {
-    throw validationError(
-      `1 validation error detected: Value '${value}' at '${parameter}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed.join(", ")}]`,
-    );
-  }
-  return found;
+function addressed(params: Params): { readonly protocol: string; readonly port: number; readonly vpcId: string } {
+  return {
+    protocol: oneOf(requiredText(params, "Protocol"), PROTOCOLS, "protocol"),
+    port: requiredInteger(params, "Port", PORT),
+    vpcId: requiredText(params, "VpcId"),
+  };
 }

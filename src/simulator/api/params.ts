@@ -127,17 +127,3 @@ export function targetDescription(params: Params, group: TargetGroup): TargetDes
     ...(quicServerId === undefined ? {} : { quicServerId }),
   };
 }
-
-/** Networks are not simulated: a subnet is named for its VPC and its zone or that zone's letter, `subnet-VPC-ZONE`. */
-export function placeOfSubnets(
-  params: Params,
-  region: string,
-): { readonly vpcId: string; readonly zones: readonly string[] } {
-  const subnets = texts(params, "Subnets") ?? [""];
-  const places = subnets.map((subnet) => {
-    const [, vpcId, zone = ""] = /^subnet-(vpc-[0-9a-z]+)-(.+)$/.exec(subnet) ?? [];
-    if (vpcId === undefined) throw new AwsError("SubnetNotFound", `The subnet ID '${subnet}' does not exist`);
-    return { vpcId, zone: zone.length === 1 ? region + zone : zone };
-  });
-  return { vpcId: places[0]?.vpcId ?? "", zones: places.map(({ zone }) => zone) };
-}

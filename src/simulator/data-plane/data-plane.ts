@@ -181,8 +181,11 @@ export class DataPlane {
   #routeClassic(classic: ClassicLoadBalancer, client: number): Route {
     this.#world.catchUp();
     const machine = machineFor(client);
-    const ids = classic.routable(this.#world.clock.now(), machine, MACHINES);
-    const id = ids[this.#turn(classic) % Math.max(1, ids.length)];
+    const now = this.#world.clock.now();
+    const zones = classic.entryZones(now);
+    const zone = zones?.[flowHash(client, "zone") % Math.max(1, zones.length)];
+    const ids = classic.routable(now, machine, MACHINES, zone);
+    const id = ids[this.#turn(zone === undefined ? classic : `${classic.name} ${zone}`) % Math.max(1, ids.length)];
     if (id === undefined) return { to: "none", status: 503, body: "no instance\n" };
     classic.requestStarted(id);
     const { cut, onEnd } = this.#pass(classicKey(classic, id), machine);

@@ -129,7 +129,7 @@ function sharedGroups(data: unknown): readonly Problem[] {
 
 function groupProblems({ value, path }: Found): readonly Problem[] {
   const [protocol] = textsAt(value, "protocol");
-  const known = defaultAttributes(protocol ?? "TCP");
+  const known = defaultAttributes(protocol ?? "TCP", textsAt(value, "targetType")[0] ?? "instance");
   const [attributes] = findAll(value, "attributes");
   const given = Object.entries(typeof attributes?.value === "object" ? (attributes.value ?? {}) : {});
   const unknown = given.filter(([key]) => !known.has(key));

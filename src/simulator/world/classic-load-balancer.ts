@@ -1,7 +1,10 @@
 import type { Clock } from "../clock.ts";
 import { lagOf, type Timing } from "../timing.ts";
+import { entryZones } from "./entry-zones.ts";
 import { Health, type HealthCheck, hasEndedAsOf, type Spell, spellAsOf } from "./health.ts";
 import type { Instance } from "./instance.ts";
+import type { Scheme } from "./load-balancer.ts";
+import { defaultIdOf } from "./security-groups.ts";
 
 export interface ClassicListener {
   readonly protocol: string;
@@ -16,6 +19,12 @@ export interface ClassicLoadBalancerInput {
   readonly zones: readonly string[];
   readonly listeners: readonly ClassicListener[];
   readonly createdAt: number;
+  /** Default: internet-facing. */
+  readonly scheme?: Scheme;
+  /** Default: its VPC's default one. */
+  readonly securityGroups?: readonly string[];
+  /** Default: on, though CreateLoadBalancer leaves it off. */
+  readonly isCrossZone?: boolean;
 }
 
 export interface ClassicSurroundings {
@@ -30,6 +39,14 @@ export interface InstanceState {
   readonly state: "InService" | "OutOfService" | "Unknown";
   readonly reasonCode: "ELB" | "Instance" | "N/A";
   readonly description: string;
+}
+
+/** Where it writes its access log, which is not simulated. */
+export interface AccessLog {
+  readonly enabled: boolean;
+  readonly bucket?: string;
+  readonly prefix?: string;
+  readonly emitIntervalMinutes?: number;
 }
 
 interface ClassicRegistration extends Spell {
@@ -49,9 +66,15 @@ const DEFAULT_HEALTH_CHECK: HealthCheck = { intervalMs: 30_000, healthyThreshold
 export class ClassicLoadBalancer {
   readonly name: string;
   readonly vpcId: string;
-  readonly zones: readonly string[];
-  readonly listeners: readonly ClassicListener[];
   readonly createdAt: number;
+  readonly scheme: Scheme;
+  /** The zones that it is enabled in, with a subnet each. */
+  zones: readonly string[];
+  listeners: readonly ClassicListener[];
+  securityGroups: readonly string[];
+  isCrossZone: boolean;
+  idleTimeoutSeconds = 60;
+  accessLog: AccessLog = { enabled: false };
   readonly tags = new Map<string, string>();
   draining = DEFAULT_DRAINING;
   healthCheckTarget: string;
@@ -66,6 +89,9 @@ export class ClassicLoadBalancer {
     this.zones = input.zones;
     this.listeners = input.listeners;
     this.createdAt = input.createdAt;
+    this.scheme = input.scheme ?? "internet-facing";
+    this.securityGroups = input.securityGroups ?? [defaultIdOf(input.vpcId)];
+    this.isCrossZone = input.isCrossZone ?? true;
     this.healthCheckTarget = `TCP:${input.listeners[0]?.instancePort ?? 80}`;
     this.#surroundings = surroundings;
   }
@@ -160,20 +186,46 @@ export class ClassicLoadBalancer {
     }
   }
 
-  /** Who gets new requests from machine number `machine`. Unlike an ALB it never falls back on unhealthy ones. */
-  routable(now: number, machine: number, machines: number): readonly string[] {
+  /**
+   * Who gets new requests from machine number `machine`. Unlike an ALB it never falls back on unhealthy ones. `zone`: from
+   * the load balancer's node in that zone, without cross-zone load balancing.
+   */
+  routable(now: number, machine: number, machines: number, zone?: string): readonly string[] {
     const { timing } = this.#surroundings;
     return [...this.#registrations]
       .filter(([id, registrations]) =>
         registrations.some(
           (registration) =>
             this.#isInEnabledZone(id) &&
+            (zone === undefined || this.#surroundings.instance(id)?.zone === zone) &&
             now >= registration.registeredAt + timing.classicRegistrationMs &&
             now < this.#trafficUntil(id, registration, machine, machines) &&
             this.#health(id, registration, now) === "healthy",
         ),
       )
       .map(([id]) => id);
+  }
+
+  /**
+   * The zones whose nodes get new clients, where each node sends to the instances of its zone alone; undefined with
+   * cross-zone load balancing.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/enable-disable-crosszone-lb.html
+   */
+  entryZones(now: number): readonly string[] | undefined {
+    if (this.isCrossZone) return undefined;
+    const { timing } = this.#surroundings;
+    const targets = [...this.#registrations].flatMap(([id, registrations]) =>
+      registrations.map((registration) => {
+        const health = this.#health(id, registration, now);
+        const servedUntil = health === "unhealthy" ? registration.health.since : Number.POSITIVE_INFINITY;
+        return {
+          zone: this.#surroundings.instance(id)?.zone,
+          hasServed: health !== "initial",
+          servesUntil: Math.min(servedUntil, this.#trafficUntil(id, registration, 0, 1)),
+        };
+      }),
+    );
+    return entryZones({ zones: this.zones, shiftedZones: new Set() }, targets, now - timing.dnsTtlMs);
   }
 
   catchUpHealth(now: number): void {

@@ -36,13 +36,17 @@ export interface WorldOptions {
   readonly timing?: Partial<Timing>;
 }
 
-export type NewTargetGroup = Omit<TargetGroupInput, "arn" | "healthCheck"> &
-  Partial<Pick<TargetGroupInput, "healthCheck">>;
+export type NewTargetGroup = Omit<TargetGroupInput, "arn" | "healthCheck" | "probe"> &
+  Partial<Pick<TargetGroupInput, "healthCheck" | "probe">>;
 export type NewLoadBalancer = Omit<LoadBalancerInput, "arn" | "createdAt" | "zones"> & {
   readonly zones?: readonly string[];
 };
 export type NewScalingGroup = Pick<AutoScalingGroupInput, "name" | "instanceIds"> &
   Partial<Omit<AutoScalingGroupInput, "arn" | "createdAt">>;
 export type NewClassic = Omit<ClassicLoadBalancerInput, "createdAt" | "zones"> & { readonly zones?: readonly string[] };
-export type NewListener = Pick<Listener, "protocol" | "port" | "defaultActions" | "idleTimeoutSeconds">;
-export type NewRule = Omit<Rule, "arn">;
+export type NewListener = Pick<Listener, "protocol" | "port" | "defaultActions"> &
+  Partial<Pick<Listener, "certificateArns" | "sslPolicy">> & {
+    /** Of TCP flows through an NLB or a GWLB. Absent: 350. */
+    readonly idleTimeoutSeconds?: number;
+  };
+export type NewRule = Omit<Rule, "arn" | "tags">;

@@ -1,3 +1,4 @@
+import { defaultIdOf } from "./security-groups.ts";
 import { CROSS_ZONE } from "./target-group-attributes.ts";
 
 export type LoadBalancerType = "application" | "network" | "gateway";
@@ -20,21 +21,35 @@ export interface Condition {
 
 export interface Rule {
   readonly arn: string;
-  readonly priority: number;
-  readonly conditions: readonly Condition[];
-  readonly actions: readonly Action[];
+  priority: number;
+  conditions: readonly Condition[];
+  actions: readonly Action[];
+  readonly tags: Map<string, string>;
 }
 
 export interface Listener {
   readonly arn: string;
-  readonly protocol: string;
-  readonly port: number;
-  readonly defaultActions: readonly Action[];
+  protocol: string;
+  port: number;
+  defaultActions: readonly Action[];
   /** On AWS the default actions are a rule too. */
   readonly defaultRuleArn: string;
   readonly rules: Rule[];
-  /** Of TCP flows through an NLB or a GWLB. Absent: 350. */
-  readonly idleTimeoutSeconds?: number;
+  readonly tags: Map<string, string>;
+  /** Of those of AWS's that the simulator knows, by AWS's keys. */
+  readonly attributes: Map<string, string>;
+  /** Of HTTPS and TLS: the default one first. */
+  certificateArns: readonly string[];
+  sslPolicy: string | undefined;
+}
+
+export type Scheme = "internet-facing" | "internal";
+
+/** What a load balancer has in a zone besides its subnet. */
+export interface ZoneAddress {
+  /** Of an elastic IP address. */
+  readonly allocationId?: string;
+  readonly privateIp?: string;
 }
 
 export interface LoadBalancerInput {
@@ -44,6 +59,14 @@ export interface LoadBalancerInput {
   readonly vpcId: string;
   readonly zones: readonly string[];
   readonly createdAt: number;
+  /** Default: internet-facing. */
+  readonly scheme?: Scheme;
+  /** Default: an ALB has its VPC's default one, others have none. */
+  readonly securityGroups?: readonly string[];
+  /** By zone. */
+  readonly addresses?: ReadonlyMap<string, ZoneAddress>;
+  /** Default: ipv4. */
+  readonly ipAddressType?: string;
 }
 
 /** An ALB, NLB or GWLB. */
@@ -52,8 +75,13 @@ export class LoadBalancer {
   readonly name: string;
   readonly type: LoadBalancerType;
   readonly vpcId: string;
-  readonly zones: readonly string[];
   readonly createdAt: number;
+  readonly scheme: Scheme;
+  /** The zones that it is enabled in, with a subnet each. */
+  zones: readonly string[];
+  addresses: ReadonlyMap<string, ZoneAddress>;
+  securityGroups: readonly string[];
+  ipAddressType: string;
   readonly tags = new Map<string, string>();
   readonly listeners: Listener[] = [];
   readonly attributes: Map<string, string>;
@@ -67,6 +95,10 @@ export class LoadBalancer {
     this.vpcId = input.vpcId;
     this.zones = input.zones;
     this.createdAt = input.createdAt;
+    this.scheme = input.scheme ?? "internet-facing";
+    this.addresses = input.addresses ?? new Map();
+    this.securityGroups = input.securityGroups ?? (input.type === "application" ? [defaultIdOf(input.vpcId)] : []);
+    this.ipAddressType = input.ipAddressType ?? "ipv4";
     this.attributes = defaultAttributes(input.type);
   }
 
@@ -98,10 +130,37 @@ function defaultAttributes(type: LoadBalancerType): Map<string, string> {
     ["deletion_protection.enabled", "false"],
     [CROSS_ZONE, String(type === "application")],
   ]);
-  if (type !== "gateway") attributes.set("zonal_shift.config.enabled", "false");
-  if (type === "application") attributes.set("idle_timeout.timeout_seconds", "60");
+  if (type !== "gateway") {
+    attributes.set("zonal_shift.config.enabled", "false");
+    attributes.set("access_logs.s3.enabled", "false");
+    attributes.set("access_logs.s3.bucket", "");
+    attributes.set("access_logs.s3.prefix", "");
+  }
+  if (type === "network") attributes.set("dns_record.client_routing_policy", "any_availability_zone");
+  if (type === "application") {
+    attributes.set("idle_timeout.timeout_seconds", "60");
+    attributes.set("client_keep_alive.seconds", "3600");
+    attributes.set("routing.http2.enabled", "true");
+    attributes.set("routing.http.drop_invalid_header_fields.enabled", "false");
+    attributes.set("routing.http.preserve_host_header.enabled", "false");
+    attributes.set("routing.http.xff_header_processing.mode", "append");
+    attributes.set("routing.http.desync_mitigation_mode", "defensive");
+  }
   return attributes;
 }
+
+/**
+ * The attributes that a new listener has.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html
+ */
+export function defaultListenerAttributes(type: LoadBalancerType, protocol: string): Map<string, string> {
+  if (type === "application") return new Map([["routing.http.response.server.enabled", "true"]]);
+  const hasTimeout = type === "gateway" || protocol === "TCP";
+  return new Map(hasTimeout ? [[IDLE_TIMEOUT, "350"]] : []);
+}
+
+/** Of TCP flows through an NLB or a GWLB. */
+export const IDLE_TIMEOUT = "tcp.idle_timeout.seconds";
 
 function forwardsTo(groupArn: string, actions: readonly Action[]): boolean {
   return actions.some((action) => action.type === "forward" && action.groups.some(({ arn }) => arn === groupArn));

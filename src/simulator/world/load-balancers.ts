@@ -2,7 +2,14 @@ import { invalidArn, loadBalancerNotFound } from "../aws-error.ts";
 import type { Clock } from "../clock.ts";
 import { isArnOf } from "./arn.ts";
 import type { Ids, NewListener, NewLoadBalancer, NewRule } from "./ids.ts";
-import { type Listener, LoadBalancer, type LoadBalancerType, type Rule } from "./load-balancer.ts";
+import {
+  defaultListenerAttributes,
+  IDLE_TIMEOUT,
+  type Listener,
+  LoadBalancer,
+  type LoadBalancerType,
+  type Rule,
+} from "./load-balancer.ts";
 
 const ARN_TYPES: Readonly<Record<LoadBalancerType, string>> = { application: "app", network: "net", gateway: "gwy" };
 
@@ -39,13 +46,25 @@ export class LoadBalancers {
 
   addListener(loadBalancer: LoadBalancer, input: NewListener): Listener {
     const arn = `${loadBalancer.arn.replace(":loadbalancer/", ":listener/")}/${this.#ids.next()}`;
-    const listener: Listener = { ...input, arn, defaultRuleArn: this.#ruleArn(arn), rules: [] };
+    const { idleTimeoutSeconds, certificateArns = [], sslPolicy, ...settings } = input;
+    const attributes = defaultListenerAttributes(loadBalancer.type, input.protocol);
+    if (idleTimeoutSeconds !== undefined) attributes.set(IDLE_TIMEOUT, String(idleTimeoutSeconds));
+    const listener: Listener = {
+      ...settings,
+      arn,
+      defaultRuleArn: this.#ruleArn(arn),
+      rules: [],
+      tags: new Map(),
+      attributes,
+      certificateArns,
+      sslPolicy,
+    };
     loadBalancer.listeners.push(listener);
     return listener;
   }
 
   addRule(listener: Listener, input: NewRule): Rule {
-    const rule: Rule = { ...input, arn: this.#ruleArn(listener.arn) };
+    const rule: Rule = { ...input, arn: this.#ruleArn(listener.arn), tags: new Map() };
     listener.rules.push(rule);
     return rule;
   }

@@ -16,7 +16,7 @@ export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** The attributes that a new group of this protocol has. There are no others. */
-export function defaultAttributes(protocol: string): Map<string, string> {
+export function defaultAttributes(protocol: string, targetType: string): Map<string, string> {
   const attributes = new Map([
     ["stickiness.enabled", "false"],
     [DEREGISTRATION_DELAY, "300"],
@@ -36,12 +36,50 @@ export function defaultAttributes(protocol: string): Map<string, string> {
     }
   }
   // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
+  if (isApplicationProtocol(protocol)) {
+    attributes.set("slow_start.duration_seconds", "0");
+    attributes.set("load_balancing.algorithm.type", "round_robin");
+    attributes.set("load_balancing.algorithm.anomaly_mitigation", "off");
+  }
   if (!isApplicationProtocol(protocol) && protocol !== "GENEVE") {
-    attributes.set(CONNECTION_TERMINATION, String(protocol === "UDP" || protocol === "TCP_UDP"));
-    attributes.set(UNHEALTHY_TERMINATION, String(protocol !== "UDP" && protocol !== "TCP_UDP"));
+    attributes.set("proxy_protocol_v2.enabled", "false");
+    // For targets by address it is off, but for UDP. https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html
+    attributes.set("preserve_client_ip.enabled", String(targetType === "instance" || hasDatagrams(protocol)));
+    attributes.set(CONNECTION_TERMINATION, String(hasDatagrams(protocol)));
+    attributes.set(UNHEALTHY_TERMINATION, String(!hasDatagrams(protocol)));
     attributes.set(UNHEALTHY_DRAINING_INTERVAL, "0");
   }
   return attributes;
+}
+
+function hasDatagrams(protocol: string): boolean {
+  return protocol === "UDP" || protocol === "TCP_UDP";
+}
+
+/** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */
+export interface Probe {
+  readonly protocol: string;
+  /** A number, or `traffic-port`. */
+  readonly port: string;
+  readonly timeoutSeconds: number;
+  /** By HTTP only. */
+  readonly path?: string;
+  /** Statuses that are healthy, by HTTP only. */
+  readonly matcher?: string;
+}
+
+/** The defaults of CreateTargetGroup: by HTTP behind an ALB and for functions, by TCP for every other protocol. */
+export function defaultProbe({
+  protocol,
+  targetType,
+}: {
+  readonly protocol: string;
+  readonly targetType: string;
+}): Probe {
+  const byHttp = { protocol: "HTTP", port: "traffic-port", path: "/", matcher: "200" };
+  if (targetType === "lambda") return { ...byHttp, timeoutSeconds: 30 };
+  if (isApplicationProtocol(protocol)) return { ...byHttp, timeoutSeconds: 5 };
+  return { protocol: "TCP", port: "traffic-port", timeoutSeconds: protocol === "GENEVE" ? 5 : 10 };
 }
 
 export function isQuic(protocol: string): boolean {

@@ -18,6 +18,7 @@ import {
   defaultAttributes,
   isApplicationProtocol,
   isQuic,
+  type Probe,
   UNHEALTHY_DRAINING_INTERVAL,
   UNHEALTHY_TERMINATION,
 } from "./target-group-attributes.ts";
@@ -47,6 +48,7 @@ export interface TargetGroupInput {
   readonly port: number;
   readonly targetType: "instance" | "ip" | "lambda" | "alb";
   readonly healthCheck: HealthCheck;
+  readonly probe: Probe;
 }
 
 /** What a target group needs to know of the world around it. */
@@ -77,7 +79,8 @@ export class TargetGroup {
   readonly protocol: string;
   readonly port: number;
   readonly targetType: TargetGroupInput["targetType"];
-  readonly healthCheck: HealthCheck;
+  healthCheck: HealthCheck;
+  probe: Probe;
   readonly tags = new Map<string, string>();
   readonly attributes: Map<string, string>;
   /** By id, port and zone: every registration that may still be acted upon, the newest last. */
@@ -92,8 +95,9 @@ export class TargetGroup {
     this.port = input.port;
     this.targetType = input.targetType;
     this.healthCheck = input.healthCheck;
+    this.probe = input.probe;
     this.#surroundings = surroundings;
-    this.attributes = defaultAttributes(input.protocol);
+    this.attributes = defaultAttributes(input.protocol, input.targetType);
   }
 
   /** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html */

@@ -21,13 +21,15 @@ import { InstancePower } from "./instance-power.ts";
 import { Interruptions } from "./interruptions.ts";
 import type { Listener, LoadBalancer, LoadBalancerType, Rule } from "./load-balancer.ts";
 import { LoadBalancers } from "./load-balancers.ts";
+import { Networks } from "./networks.ts";
 import type { ScaleIn } from "./scale-in.ts";
 import { ScheduledEvents } from "./scheduled-events.ts";
+import { SecurityGroups } from "./security-groups.ts";
 import { type TargetDescription, TargetGroup } from "./target-group.ts";
-import { isQuic } from "./target-group-attributes.ts";
+import { defaultProbe, isQuic } from "./target-group-attributes.ts";
 
 /** CreateTargetGroup's defaults. */
-const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
+export const DEFAULT_HEALTH_CHECK = { intervalMs: 30_000, healthyThreshold: 5, unhealthyThreshold: 2 };
 
 /** One region of one account: what exists, and every change to it. Time comes from its clock alone. */
 export class World {
@@ -39,6 +41,8 @@ export class World {
   readonly classics = new Map<string, ClassicLoadBalancer>();
   readonly interruptions = new Interruptions(this);
   readonly scheduledEvents = new ScheduledEvents(this);
+  readonly networks = new Networks(this);
+  readonly securityGroups = new SecurityGroups(this);
   /**
    * Ids of the instances whose node carries the label node.kubernetes.io/exclude-from-external-load-balancers:
    * controllers leave them alone.
@@ -189,7 +193,8 @@ export class World {
 
   addTargetGroup(input: NewTargetGroup): TargetGroup {
     const arn = this.arn("elasticloadbalancing", `targetgroup/${input.name}/${this.#ids.next()}`);
-    const group = new TargetGroup({ healthCheck: DEFAULT_HEALTH_CHECK, ...input, arn }, this);
+    const defaults = { healthCheck: DEFAULT_HEALTH_CHECK, probe: defaultProbe(input) };
+    const group = new TargetGroup({ ...defaults, ...input, arn }, this);
     this.targetGroups.set(arn, group);
     return group;
   }

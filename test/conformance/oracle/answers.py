@@ -21,15 +21,26 @@ COMMON_CODES = {
 }
 # EC2's model declares no errors: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 EC2_CODES = {
+    "CannotDelete": 400,
+    "DependencyViolation": 400,
     "DryRunOperation": 412,
     "FilterLimitExceeded": 400,
     "IncorrectInstanceState": 400,
     "InvalidAction": 400,
+    "InvalidGroup.Duplicate": 400,
+    "InvalidGroup.NotFound": 400,
+    "InvalidGroupId.Malformed": 400,
+    "InvalidID": 400,
     "InvalidInstanceID.Malformed": 400,
     "InvalidInstanceID.NotFound": 400,
     "InvalidNetworkInterfaceID.NotFound": 400,
     "InvalidParameterCombination": 400,
     "InvalidParameterValue": 400,
+    "InvalidPermission.Duplicate": 400,
+    "InvalidPermission.NotFound": 400,
+    "InvalidRouteTableID.NotFound": 400,
+    "InvalidSubnetID.NotFound": 400,
+    "InvalidVpcID.NotFound": 400,
     "MissingAction": 400,
     "MissingParameter": 400,
     "RequestLimitExceeded": 503,
@@ -101,7 +112,12 @@ def _walk_ec2(root: Element, operation: OperationModel) -> Iterator[Finding]:
         yield Finding("requestId", "missing")
     else:
         root.remove(request_id)
-    yield from walk_structure(root, operation.output_shape, root.tag)
+    if operation.output_shape is None:
+        # EC2 says so all the same. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html
+        if [(child.tag, child.text) for child in root] != [("return", "true")]:
+            yield Finding(root.tag, "not just that it has succeeded")
+    else:
+        yield from walk_structure(root, operation.output_shape, root.tag)
     if request_id is not None:
         root.append(request_id)
 

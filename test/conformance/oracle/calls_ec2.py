@@ -1,6 +1,7 @@
 """Good and bad calls of every action of EC2."""
 
 from oracle.caller import Caller, Params
+from oracle.calls_ec2_networks import call_ec2_networks
 
 WRONG_VALUE = "InvalidParameterValue"
 WRONG_COMBINATION = "InvalidParameterCombination"
@@ -64,6 +65,7 @@ def call_ec2(call: Caller) -> None:
         page = call("describe_instances", MaxResults=5, NextToken=page["NextToken"])
     _read_interfaces(call)
     _refuse(call, ids)
+    call_ec2_networks(call)
     _change(call, ids)
 
 

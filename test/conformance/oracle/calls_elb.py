@@ -18,6 +18,11 @@ CHECK: Params = {
     "UnhealthyThreshold": 2,
     "HealthyThreshold": 3,
 }
+ATTRIBUTES: list[Params] = [
+    {"CrossZoneLoadBalancing": {"Enabled": True}},
+    {"AccessLog": {"Enabled": True, "S3BucketName": "logs", "EmitInterval": 60}},
+    {"AccessLog": {"Enabled": False}},
+]
 INSTANCE: Params = {"InstanceId": "i-00000000000000001"}
 STRANGER: Params = {"InstanceId": "i-0dddddddddddddddd"}
 
@@ -32,6 +37,40 @@ def call_elb(call: Caller) -> None:
     call("delete_load_balancer", LoadBalancerName="new")
     call("delete_load_balancer", LoadBalancerName="new")
     call("delete_load_balancer", error=INVALID)
+
+
+def _change_networks(call: Caller) -> None:
+    new: Params = {"LoadBalancerName": "new"}
+    attach, detach = "attach_load_balancer_to_subnets", "detach_load_balancer_from_subnets"
+    subnets = [f"subnet-{VPC}-eu-west-1b"]
+    refused = "InvalidConfigurationRequest"
+    for action in (attach, detach):
+        call(action, **new, Subnets=subnets)
+        call("describe_load_balancers", LoadBalancerNames=["new"])
+        call(action, **new, error=INVALID)
+        call(action, LoadBalancerName="none", Subnets=subnets, error=NOT_FOUND)
+    call(detach, **new, Subnets=[f"subnet-{VPC}-eu-west-1a"], error=refused)
+    elsewhere = ["subnet-vpc-0fedcba9876543210-eu-west-1a"]
+    call(attach, **new, Subnets=elsewhere, error=refused)
+    row = call("describe_load_balancers", LoadBalancerNames=["new"])["LoadBalancerDescriptions"][0]
+    apply = "apply_security_groups_to_load_balancer"
+    call(apply, **new, SecurityGroups=row["SecurityGroups"])
+    call(apply, **new, SecurityGroups=["sg-0"], error="InvalidSecurityGroup")
+    call(apply, **new, error=INVALID)
+
+
+def _change_listeners(call: Caller) -> None:
+    new: Params = {"LoadBalancerName": "new"}
+    create, delete = "create_load_balancer_listeners", "delete_load_balancer_listeners"
+    second: Params = {**HTTP, "LoadBalancerPort": 8080}
+    call(create, **new, Listeners=[second])
+    call(create, **new, Listeners=[second])
+    call(create, **new, Listeners=[{**second, "InstancePort": 1}], error="DuplicateListener")
+    call(create, **new, error=INVALID)
+    call("describe_load_balancers", LoadBalancerNames=["new"])
+    call(delete, **new, LoadBalancerPorts=[8080, 9090])
+    call(delete, **new, error=INVALID)
+    call(delete, LoadBalancerName="none", LoadBalancerPorts=[80], error=NOT_FOUND)
 
 
 def _read(call: Caller, names: list[str]) -> None:
@@ -114,6 +153,12 @@ def _change(call: Caller) -> None:
     call(modify, **new, LoadBalancerAttributes=endless, error=refused)
     call(modify, **new, error=INVALID)
     call(modify, LoadBalancerName="none", LoadBalancerAttributes=idle, error=NOT_FOUND)
+    for attribute in ATTRIBUTES:
+        call(modify, **new, LoadBalancerAttributes=attribute)
+    forever: Params = {"ConnectionSettings": {"IdleTimeout": 4_001}}
+    call(modify, **new, LoadBalancerAttributes=forever, error=refused)
+    _change_networks(call)
+    _change_listeners(call)
     tags = [{"Key": "a", "Value": "1"}]
     call("add_tags", LoadBalancerNames=["new"], Tags=tags)
     call("add_tags", LoadBalancerNames=["new"], error=INVALID)

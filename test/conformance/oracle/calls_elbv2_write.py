@@ -1,6 +1,7 @@
 """Good and bad calls of every action of ELBv2 that changes something."""
 
 from oracle.caller import Caller, Params
+from oracle.calls_elbv2_change import change_elbv2
 from oracle.calls_elbv2_read import NO_BALANCER, NO_GROUP, NO_LISTENER
 
 VPC = "vpc-0123456789abcdef0"
@@ -19,6 +20,7 @@ def write_elbv2(call: Caller) -> None:
     _create_rules(call, listener, group)
     _register(call, group)
     _tag(call, balancer, group)
+    change_elbv2(call, balancer, listener, group)
     _delete(call, balancer, group)
 
 
@@ -170,6 +172,8 @@ def _tag(call: Caller, balancer: str, group: str) -> None:
 
 def _delete(call: Caller, balancer: str, group: str) -> None:
     call("delete_target_group", TargetGroupArn=group, error="ResourceInUse")
+    listeners = call("describe_listeners", LoadBalancerArn=balancer)["Listeners"]
+    call("delete_listener", ListenerArn=listeners[-1]["ListenerArn"])
     call("delete_load_balancer", LoadBalancerArn=balancer)
     call("delete_load_balancer", LoadBalancerArn=balancer)
     call("delete_load_balancer", error=INVALID)

@@ -1,0 +1,210 @@
+import { AwsError } from "../aws-error.ts";
+import { zoneIdOf } from "../world/arn.ts";
+import { ADDRESSES_FREE, digitsOf, gatewayIdOf, routeTableIdOf, type Subnet, VPC_CIDR } from "../world/networks.ts";
+import type { World } from "../world/world.ts";
+import type { ApiActions } from "./action.ts";
+import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { ec2TagSet } from "./ec2-tags.ts";
+import { type Params, texts } from "./params.ts";
+import type { XmlFields } from "./xml.ts";
+
+/** What controllers look up before they make a load balancer. */
+export const ec2NetworkActions: ApiActions = {
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html */
+  DescribeAvailabilityZones(params, world) {
+    const { zones } = world.networks;
+    const chosen = chosenBy(
+      texts(params, "ZoneName"),
+      zones,
+      (zone) => zone,
+      (zone) => new AwsError("InvalidParameterValue", `Invalid availability zone: [${zone}]`),
+    );
+    const ids = texts(params, "ZoneId");
+    const wanted = readFilters(params, ZONE_FILTERS, () => new Map());
+    const matching = chosen
+      .filter((zone) => ids?.includes(zoneIdOf(zone)) ?? true)
+      .filter((zone) => wanted.every((filter) => matches(zone, filter, world)));
+    return { availabilityZoneInfo: { item: matching.map((zone) => zoneXml(zone, world)) } };
+  },
+
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html */
+  DescribeVpcs(params, world) {
+    const matching = described(params, world, {
+      ids: texts(params, "VpcId"),
+      all: world.networks.vpcIds,
+      idOf: (id) => id,
+      filters: VPC_FILTERS,
+      notFound: (id) => new AwsError("InvalidVpcID.NotFound", `The vpc ID '${id}' does not exist`),
+    });
+    const { items, nextToken } = ec2Page(matching, params);
+    return { vpcSet: { item: items.map((id) => vpcXml(id, world)) }, nextToken };
+  },
+
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html */
+  DescribeSubnets(params, world) {
+    const matching = described(params, world, {
+      ids: texts(params, "SubnetId"),
+      all: world.networks.subnets,
+      idOf: ({ id }) => id,
+      filters: SUBNET_FILTERS,
+      notFound: (id) => new AwsError("InvalidSubnetID.NotFound", `The subnet ID '${id}' does not exist`),
+    });
+    const { items, nextToken } = ec2Page(matching, params);
+    return { subnetSet: { item: items.map((subnet) => subnetXml(subnet, world)) }, nextToken };
+  },
+
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html */
+  DescribeRouteTables(params, world) {
+    const matching = described(params, world, {
+      ids: texts(params, "RouteTableId"),
+      all: world.networks.vpcIds,
+      idOf: routeTableIdOf,
+      filters: ROUTE_TABLE_FILTERS,
+      notFound: (id) => new AwsError("InvalidRouteTableID.NotFound", `The routeTable ID '${id}' does not exist`),
+    });
+    const { items, nextToken } = ec2Page(matching, params);
+    return { routeTableSet: { item: items.map((vpcId) => routeTableXml(vpcId, world)) }, nextToken };
+  },
+};
+
+interface Described<T> {
+  readonly ids: readonly string[] | undefined;
+  readonly all: readonly T[];
+  readonly idOf: (one: T) => string;
+  readonly filters: ReadonlyMap<string, Shows<T>>;
+  readonly notFound: (id: string) => AwsError;
+}
+
+/** Those with the ids that the call names, of which the filters let pass. */
+function described<T>(params: Params, world: World, { ids, all, idOf, filters, notFound }: Described<T>): readonly T[] {
+  const chosen = chosenBy(ids, all, idOf, notFound);
+  const wanted = readFilters(params, filters, (one) => world.networks.tagsOf(idOf(one)));
+  return chosen.filter((one) => wanted.every((filter) => matches(one, filter, world)));
+}
+
+function chosenBy<T>(
+  ids: readonly string[] | undefined,
+  all: readonly T[],
+  idOf: (one: T) => string,
+  notFound: (id: string) => AwsError,
+): readonly T[] {
+  if (ids === undefined) return all;
+  const missing = ids.find((id) => !all.some((one) => idOf(one) === id));
+  if (missing !== undefined) throw notFound(missing);
+  return all.filter((one) => ids.includes(idOf(one)));
+}
+
+const ZONE_FILTERS: ReadonlyMap<string, Shows<string>> = new Map<string, Shows<string>>([
+  ["zone-name", (zone) => [zone]],
+  ["zone-id", (zone) => [zoneIdOf(zone)]],
+  ["zone-type", () => ["availability-zone"]],
+  ["region-name", (_, world) => [world.region]],
+  ["state", () => ["available"]],
+  ["opt-in-status", () => ["opt-in-not-required"]],
+]);
+
+const VPC_FILTERS: ReadonlyMap<string, Shows<string>> = new Map<string, Shows<string>>([
+  ["vpc-id", (id) => [id]],
+  ["state", () => ["available"]],
+  ["cidr", () => [VPC_CIDR]],
+  ["is-default", () => ["false"]],
+]);
+
+const SUBNET_FILTERS: ReadonlyMap<string, Shows<Subnet>> = new Map<string, Shows<Subnet>>([
+  ["subnet-id", ({ id }) => [id]],
+  ["vpc-id", ({ vpcId }) => [vpcId]],
+  ["availability-zone", ({ zone }) => [zone]],
+  ["availability-zone-id", ({ zone }) => [zoneIdOf(zone)]],
+  ["cidr-block", ({ cidr }) => [cidr]],
+  ["state", () => ["available"]],
+]);
+
+const ROUTE_TABLE_FILTERS: ReadonlyMap<string, Shows<string>> = new Map<string, Shows<string>>([
+  ["vpc-id", (vpcId) => [vpcId]],
+  ["route-table-id", (vpcId) => [routeTableIdOf(vpcId)]],
+  ["association.main", () => ["true"]],
+  // The main route table has the subnets that are associated with none: it names none.
+  ["association.subnet-id", () => []],
+  ["route.gateway-id", (vpcId) => ["local", gatewayIdOf(vpcId)]],
+]);
+
+function zoneXml(zone: string, { region }: World): XmlFields {
+  return {
+    zoneName: zone,
+    zoneState: "available",
+    zoneId: zoneIdOf(zone),
+    zoneType: "availability-zone",
+    regionName: region,
+    groupName: `${region}-zg-1`,
+    networkBorderGroup: region,
+    optInStatus: "opt-in-not-required",
+    messageSet: {},
+  };
+}
+
+function vpcXml(vpcId: string, world: World): XmlFields {
+  return {
+    vpcId,
+    ownerId: world.accountId,
+    state: "available",
+    cidrBlock: VPC_CIDR,
+    cidrBlockAssociationSet: {
+      item: [
+        {
+          associationId: `vpc-cidr-assoc-${digitsOf(`block of ${vpcId}`)}`,
+          cidrBlock: VPC_CIDR,
+          cidrBlockState: { state: "associated" },
+        },
+      ],
+    },
+    dhcpOptionsId: `dopt-${digitsOf("DHCP options")}`,
+    instanceTenancy: "default",
+    isDefault: false,
+    tagSet: ec2TagSet(world.networks.tagsOf(vpcId)),
+  };
+}
+
+function subnetXml({ id, vpcId, zone, cidr }: Subnet, world: World): XmlFields {
+  return {
+    subnetId: id,
+    subnetArn: world.arn("ec2", `subnet/${id}`),
+    vpcId,
+    ownerId: world.accountId,
+    state: "available",
+    cidrBlock: cidr,
+    ipv6CidrBlockAssociationSet: {},
+    availableIpAddressCount: ADDRESSES_FREE,
+    availabilityZone: zone,
+    availabilityZoneId: zoneIdOf(zone),
+    defaultForAz: false,
+    mapPublicIpOnLaunch: true,
+    assignIpv6AddressOnCreation: false,
+    tagSet: ec2TagSet(world.networks.tagsOf(id)),
+  };
+}
+
+function routeTableXml(vpcId: string, world: World): XmlFields {
+  const routeTableId = routeTableIdOf(vpcId);
+  const active = { state: "active" };
+  const toInternet = { destinationCidrBlock: "0.0.0.0/0", gatewayId: gatewayIdOf(vpcId), origin: "CreateRoute" };
+  const association = {
+    routeTableAssociationId: `rtbassoc-${digitsOf(`main route table of ${vpcId}`)}`,
+    routeTableId,
+    main: true,
+    associationState: { state: "associated" },
+  };
+  return {
+    routeTableId,
+    vpcId,
+    ownerId: world.accountId,
+    routeSet: {
+      item: [
+        { destinationCidrBlock: VPC_CIDR, gatewayId: "local", origin: "CreateRouteTable", ...active },
+        { ...toInternet, ...active },
+      ],
+    },
+    associationSet: { item: [association] },
+    propagatingVgwSet: {},
+    tagSet: ec2TagSet(world.networks.tagsOf(routeTableId)),
+  };
+}

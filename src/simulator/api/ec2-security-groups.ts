@@ -1,0 +1,197 @@
+import { AwsError } from "../aws-error.ts";
+import type { RuleSource, SecurityGroup, SecurityGroupRule } from "../world/security-groups.ts";
+import type { World } from "../world/world.ts";
+import type { ApiActions } from "./action.ts";
+import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { ec2TagSet, readTagSpecifications } from "./ec2-tags.ts";
+import { type Params, structures, text, texts } from "./params.ts";
+import type { XmlFields } from "./xml.ts";
+
+type NewRule = Omit<SecurityGroupRule, "id">;
+
+/** Security groups, as far as controllers make them for load balancers. */
+export const ec2SecurityGroupActions: ApiActions = {
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html */
+  DescribeSecurityGroups(params, world) {
+    const ids = texts(params, "GroupId");
+    const names = texts(params, "GroupName");
+    const { all } = world.securityGroups;
+    const chosen = ids?.map((id) => world.securityGroups.get(id)) ?? all;
+    const wanted = readFilters(params, FILTERS, ({ tags }) => tags);
+    const matching = chosen
+      .filter(({ name }) => names?.includes(name) ?? true)
+      .filter((group) => wanted.every((filter) => matches(group, filter, world)));
+    const { items, nextToken } = ec2Page(matching, params);
+    return { securityGroupInfo: { item: items.map((group) => groupXml(group, world)) }, nextToken };
+  },
+
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html */
+  CreateSecurityGroup(params, world) {
+    const name = required(params, "GroupName");
+    const description = required(params, "GroupDescription");
+    const vpcId = required(params, "VpcId");
+    if (name.startsWith("sg-"))
+      throw new AwsError("InvalidParameterValue", `Value (${name}) for parameter groupName is invalid.`);
+    if (!world.networks.vpcIds.includes(vpcId))
+      throw new AwsError("InvalidVpcID.NotFound", `The vpc ID '${vpcId}' does not exist`);
+    const tags = readTagSpecifications(params, "security-group");
+    const group = world.securityGroups.create({ name, description, vpcId });
+    for (const [key, value] of tags) group.tags.set(key, value);
+    return { groupId: group.id, securityGroupArn: arnOf(group, world), tagSet: ec2TagSet(tags) };
+  },
+
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html */
+  DeleteSecurityGroup(params, world) {
+    const group = named(params, world);
+    world.securityGroups.delete(group);
+    return { return: true, groupId: group.id };
+  },
+
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html */
+  AuthorizeSecurityGroupIngress(params, world) {
+    const group = named(params, world);
+    const added = world.securityGroups.authorize(group, readRules(params, world));
+    return { return: true, securityGroupRuleSet: { item: added.map((rule) => ruleXml(rule, group, world)) } };
+  },
+
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html */
+  RevokeSecurityGroupIngress(params, world) {
+    const group = named(params, world);
+    world.securityGroups.revoke(group, readRules(params, world));
+    return { return: true };
+  },
+};
+
+const FILTERS: ReadonlyMap<string, Shows<SecurityGroup>> = new Map<string, Shows<SecurityGroup>>([
+  ["group-id", ({ id }) => [id]],
+  ["group-name", ({ name }) => [name]],
+  ["description", ({ description }) => [description]],
+  ["vpc-id", ({ vpcId }) => [vpcId]],
+  ["owner-id", (_, { accountId }) => [accountId]],
+  ["ip-permission.group-id", ({ ingress }) => ingress.flatMap(({ groupId }) => groupId ?? [])],
+  ["ip-permission.cidr", ({ ingress }) => ingress.flatMap(({ cidrIp }) => cidrIp ?? [])],
+]);
+
+function required(params: Params, name: string): string {
+  const value = text(params, name);
+  if (value !== undefined && value !== "") return value;
+  throw new AwsError("MissingParameter", `The request must contain the parameter ${name}`);
+}
+
+/** By its id; by its name in default VPCs alone, of which the simulator has none. */
+function named(params: Params, world: World): SecurityGroup {
+  const id = text(params, "GroupId");
+  if (id !== undefined) return world.securityGroups.get(id);
+  const name = required(params, "GroupName");
+  throw new AwsError("InvalidGroup.NotFound", `The security group '${name}' does not exist in default VPC`);
+}
+
+/** Of `IpPermissions`, or of the flat parameters that mean one of them. One permission is a rule for each of its sources. */
+function readRules(params: Params, world: World): readonly NewRule[] {
+  const flat = text(params, "IpProtocol") === undefined ? undefined : [{ ...params, IpRanges: { 1: params } }];
+  const permissions = structures(params, "IpPermissions") ?? flat;
+  if (permissions === undefined)
+    throw new AwsError("MissingParameter", "The request must contain the parameter ipPermissions");
+  return permissions.flatMap((permission) => {
+    const protocol = required(permission, "IpProtocol");
+    const ports =
+      protocol === "-1" ? {} : { fromPort: port(permission, "FromPort"), toPort: port(permission, "ToPort") };
+    const sources = readSources(permission, world);
+    if (sources.length === 0)
+      throw new AwsError("InvalidParameterValue", "Invalid value for portRange. Must specify a source.");
+    return sources.map((source) => ({ protocol, ...ports, ...source }));
+  });
+}
+
+type Source = RuleSource & Pick<SecurityGroupRule, "description">;
+
+function readSources(permission: Params, world: World): readonly Source[] {
+  const read = (list: string, key: string, as: keyof RuleSource) =>
+    (structures(permission, list) ?? []).map((entry): Source => {
+      const description = text(entry, "Description");
+      return { [as]: required(entry, key), ...(description === undefined ? {} : { description }) };
+    });
+  const groups = read("Groups", "GroupId", "groupId");
+  for (const { groupId } of groups) world.securityGroups.get(groupId ?? "");
+  return [
+    ...read("IpRanges", "CidrIp", "cidrIp").map(checkedCidr),
+    ...read("Ipv6Ranges", "CidrIpv6", "cidrIpv6"),
+    ...read("PrefixListIds", "PrefixListId", "prefixListId"),
+    ...groups,
+  ];
+}
+
+function checkedCidr<T extends RuleSource>(source: T): T {
+  if (/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/.test(source.cidrIp ?? "")) return source;
+  throw new AwsError("InvalidParameterValue", `CIDR block ${source.cidrIp} is malformed`);
+}
+
+function port(permission: Params, name: string): number {
+  const value = required(permission, name);
+  if (!/^-?\d+$/.test(value) || Number(value) < -1 || Number(value) > 65_535)
+    throw new AwsError("InvalidParameterValue", `Invalid value '${value}' for ${name}. Must be a valid port number.`);
+  return Number(value);
+}
+
+function arnOf({ id }: SecurityGroup, world: World): string {
+  return world.arn("ec2", `security-group/${id}`);
+}
+
+function groupXml(group: SecurityGroup, world: World): XmlFields {
+  const all = { ipProtocol: "-1", groups: {}, ipRanges: { item: [{ cidrIp: "0.0.0.0/0" }] }, ...NO_OTHERS };
+  return {
+    ownerId: world.accountId,
+    groupId: group.id,
+    groupName: group.name,
+    groupDescription: group.description,
+    vpcId: group.vpcId,
+    securityGroupArn: arnOf(group, world),
+    ipPermissions: { item: permissionsXml(group.ingress, world) },
+    ipPermissionsEgress: { item: [all] },
+    tagSet: ec2TagSet(group.tags),
+  };
+}
+
+const NO_OTHERS = { ipv6Ranges: {}, prefixListIds: {} };
+
+/** EC2 shows the rules of the same protocol and ports as one permission. */
+function permissionsXml(rules: readonly SecurityGroupRule[], world: World): readonly XmlFields[] {
+  const byPorts = new Map<string, SecurityGroupRule[]>();
+  for (const rule of rules) {
+    const key = `${rule.protocol} ${rule.fromPort} ${rule.toPort}`;
+    byPorts.set(key, [...(byPorts.get(key) ?? []), rule]);
+  }
+  return [...byPorts.values()].map((same) => {
+    const sources = (of: keyof RuleSource) =>
+      same.flatMap(({ description, [of]: source }) => (source === undefined ? [] : [{ [of]: source, description }]));
+    return {
+      ipProtocol: same[0]?.protocol,
+      fromPort: same[0]?.fromPort,
+      toPort: same[0]?.toPort,
+      groups: { item: sources("groupId").map((source) => ({ userId: world.accountId, ...source })) },
+      ipRanges: { item: sources("cidrIp") },
+      ipv6Ranges: { item: sources("cidrIpv6") },
+      prefixListIds: { item: sources("prefixListId") },
+    };
+  });
+}
+
+function ruleXml(rule: SecurityGroupRule, group: SecurityGroup, world: World): XmlFields {
+  const { groupId } = rule;
+  return {
+    securityGroupRuleId: rule.id,
+    securityGroupRuleArn: world.arn("ec2", `security-group-rule/${rule.id}`),
+    groupId: group.id,
+    groupOwnerId: world.accountId,
+    isEgress: false,
+    ipProtocol: rule.protocol,
+    fromPort: rule.fromPort ?? -1,
+    toPort: rule.toPort ?? -1,
+    cidrIpv4: rule.cidrIp,
+    cidrIpv6: rule.cidrIpv6,
+    prefixListId: rule.prefixListId,
+    referencedGroupInfo: groupId === undefined ? undefined : { groupId, userId: world.accountId },
+    description: rule.description,
+    tagSet: {},
+  };
+}

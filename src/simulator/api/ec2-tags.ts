@@ -1,0 +1,70 @@
+import { AwsError } from "../aws-error.ts";
+import { routeTableIdOf } from "../world/networks.ts";
+import type { World } from "../world/world.ts";
+import type { ApiActions } from "./action.ts";
+import { type Params, requiredText, structures, text, texts } from "./params.ts";
+import type { XmlFields } from "./xml.ts";
+
+export const ec2TagActions: ApiActions = {
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html */
+  CreateTags(params, world) {
+    const tags = structures(params, "Tag")?.map((tag) => [requiredText(tag, "Key"), text(tag, "Value") ?? ""] as const);
+    if (tags === undefined) throw missing("tagSet");
+    for (const resource of resources(params, world)) for (const [key, value] of tags) resource.set(key, value);
+    return { return: true };
+  },
+
+  /** A tag with a value goes only where it has that value. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
+  DeleteTags(params, world) {
+    const tags = structures(params, "Tag")?.map((tag) => ({
+      key: requiredText(tag, "Key"),
+      value: text(tag, "Value"),
+    }));
+    for (const resource of resources(params, world)) {
+      if (tags === undefined) resource.clear();
+      for (const { key, value } of tags ?? [])
+        if (value === undefined || resource.get(key) === value) resource.delete(key);
+    }
+    return { return: true };
+  },
+};
+
+export function ec2TagSet(tags: ReadonlyMap<string, string>): XmlFields {
+  return { item: [...tags].map(([key, value]) => ({ key, value })) };
+}
+
+/** Reads the tags for what a call is to create, of this type. */
+export function readTagSpecifications(params: Params, type: string): ReadonlyMap<string, string> {
+  const tags = new Map<string, string>();
+  for (const specification of structures(params, "TagSpecification") ?? []) {
+    if (text(specification, "ResourceType") !== type)
+      throw new AwsError(
+        "InvalidParameterValue",
+        `'${text(specification, "ResourceType")}' is not a valid taggable resource type for this operation.`,
+      );
+    for (const tag of structures(specification, "Tag") ?? [])
+      tags.set(requiredText(tag, "Key"), text(tag, "Value") ?? "");
+  }
+  return tags;
+}
+
+function missing(parameter: string): AwsError {
+  return new AwsError("MissingParameter", `The request must contain the parameter ${parameter}`);
+}
+
+function resources(params: Params, world: World): readonly Map<string, string>[] {
+  const ids = texts(params, "ResourceId");
+  if (ids === undefined) throw missing("resourceIdSet");
+  return ids.map((id) => tagsOf(id, world));
+}
+
+function tagsOf(id: string, world: World): Map<string, string> {
+  const instance = world.instance(id);
+  if (instance !== undefined) return instance.tags;
+  if (id.startsWith("i-")) throw new AwsError("InvalidInstanceID.NotFound", `The instance ID '${id}' does not exist`);
+  if (id.startsWith("sg-")) return world.securityGroups.get(id).tags;
+  const { networks } = world;
+  const known = [...networks.vpcIds, ...networks.vpcIds.map(routeTableIdOf), ...networks.subnets.map((one) => one.id)];
+  if (known.includes(id)) return networks.tagsOf(id);
+  throw new AwsError("InvalidID", `The ID '${id}' is not valid`);
+}

@@ -1,0 +1,119 @@
+import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import type { HealthCheck } from "../world/health.ts";
+import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
+import type { Probe } from "../world/target-group-attributes.ts";
+import type { World } from "../world/world.ts";
+import { type Bounds, integer, type Params, requiredText, structure, structures, text, texts } from "./params.ts";
+
+const WEIGHT: Bounds = [0, 999];
+const INTERVAL_SECONDS: Bounds = [5, 300];
+const TIMEOUT_SECONDS: Bounds = [2, 120];
+const THRESHOLD: Bounds = [2, 10];
+const PROBE_PROTOCOLS = ["HTTP", "HTTPS", "TCP"];
+
+export function actions(params: Params, name: string, world: World): readonly Action[] {
+  const list = structures(params, name);
+  if (list === undefined) throw missingParameter(name);
+  return list.map((action) => readAction(action, world));
+}
+
+/** A target group serves one load balancer at most. */
+export function checkUnshared(list: readonly Action[], loadBalancer: LoadBalancer, world: World): void {
+  const arns = list.flatMap((action) => (action.type === "forward" ? action.groups.map(({ arn }) => arn) : []));
+  const inUse = arns.find((arn) => (world.loadBalancerOf(arn) ?? loadBalancer) !== loadBalancer);
+  if (inUse !== undefined) {
+    throw new AwsError(
+      "TargetGroupAssociationLimit",
+      `The following target groups cannot be associated with more than one load balancer: ${inUse}`,
+    );
+  }
+}
+
+function readAction(params: Params, world: World): Action {
+  const type = oneOf(requiredText(params, "Type"), ["forward", "fixed-response", "redirect"], "type");
+  switch (type) {
+    case "forward": {
+      const config = structure(params, "ForwardConfig");
+      const weighted = (config && structures(config, "TargetGroups")) ?? [];
+      const groups = weighted.map((group) => ({
+        arn: requiredText(group, "TargetGroupArn"),
+        weight: integer(group, "Weight", WEIGHT) ?? 1,
+      }));
+      const forward = groups.length > 0 ? groups : [{ arn: requiredText(params, "TargetGroupArn"), weight: 1 }];
+      for (const { arn } of forward) world.targetGroup(arn);
+      return { type, groups: forward };
+    }
+    case "fixed-response": {
+      const config = structure(params, "FixedResponseConfig") ?? {};
+      return { type, statusCode: requiredText(config, "StatusCode"), body: text(config, "MessageBody") ?? "" };
+    }
+    case "redirect": {
+      const config = structure(params, "RedirectConfig") ?? {};
+      const host = text(config, "Host");
+      return { type, statusCode: requiredText(config, "StatusCode"), ...(host === undefined ? {} : { host }) };
+    }
+    default:
+      return type satisfies never;
+  }
+}
+
+export function condition(params: Params): Condition {
+  const field = oneOf(requiredText(params, "Field"), ["path-pattern", "host-header"], "field");
+  const config = structure(params, field === "path-pattern" ? "PathPatternConfig" : "HostHeaderConfig");
+  const values = texts(params, "Values") ?? (config && texts(config, "Values")) ?? [];
+  if (values.length === 0) throw validationError("A condition must specify at least one value");
+  return { field, values };
+}
+
+/** What the call says of health checks, over what there is already. */
+export function readHealthCheck(
+  params: Params,
+  { healthCheck, probe }: { readonly healthCheck: HealthCheck; readonly probe: Probe },
+): { readonly healthCheck: HealthCheck; readonly probe: Probe } {
+  const protocol = text(params, "HealthCheckProtocol");
+  const matcher = structure(params, "Matcher");
+  const path = text(params, "HealthCheckPath") ?? probe.path;
+  const codes = (matcher && (text(matcher, "HttpCode") ?? text(matcher, "GrpcCode"))) ?? probe.matcher;
+  const checked = protocol === undefined ? probe.protocol : oneOf(protocol, PROBE_PROTOCOLS, "healthCheckProtocol");
+  const isHttp = checked !== "TCP";
+  return {
+    healthCheck: {
+      intervalMs:
+        (integer(params, "HealthCheckIntervalSeconds", INTERVAL_SECONDS) ?? healthCheck.intervalMs / 1_000) * 1_000,
+      healthyThreshold: integer(params, "HealthyThresholdCount", THRESHOLD) ?? healthCheck.healthyThreshold,
+      unhealthyThreshold: integer(params, "UnhealthyThresholdCount", THRESHOLD) ?? healthCheck.unhealthyThreshold,
+    },
+    probe: {
+      protocol: checked,
+      port: text(params, "HealthCheckPort") ?? probe.port,
+      timeoutSeconds: integer(params, "HealthCheckTimeoutSeconds", TIMEOUT_SECONDS) ?? probe.timeoutSeconds,
+      ...(isHttp ? { path: path ?? "/", matcher: codes ?? "200-399" } : {}),
+    },
+  };
+}
+
+/** Checks the attributes of a call against those that the thing has. `thing`: as AWS's error calls it. */
+export function readAttributes(
+  params: Params,
+  known: ReadonlyMap<string, string>,
+  thing: string,
+): readonly (readonly [key: string, value: string])[] {
+  const wanted = structures(params, "Attributes");
+  if (wanted === undefined) throw missingParameter("Attributes");
+  // Some may be emptied, such as the name of a bucket.
+  const pairs = wanted.map((one) => [requiredText(one, "Key"), text(one, "Value") ?? ""] as const);
+  const unknown = pairs.find(([key]) => !known.has(key));
+  if (unknown !== undefined)
+    throw new AwsError("InvalidConfigurationRequest", `${thing} attribute key '${unknown[0]}' is not recognized`);
+  return pairs;
+}
+
+export function oneOf<T extends string>(value: string, allowed: readonly T[], parameter: string): T {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) {
+    throw validationError(
+      `1 validation error detected: Value '${value}' at '${parameter}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed.join(", ")}]`,
+    );
+  }
+  return found;
+}

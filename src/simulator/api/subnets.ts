@@ -1,0 +1,63 @@
+import { AwsError, invalidSecurityGroup, validationError } from "../aws-error.ts";
+import type { ZoneAddress } from "../world/load-balancer.ts";
+import type { World } from "../world/world.ts";
+import { type Params, requiredText, structures, text, texts } from "./params.ts";
+
+/** Where the subnets of a load balancer are. */
+export interface Place {
+  readonly vpcId: string;
+  readonly zones: readonly string[];
+  /** By zone, of those that the call gives an address in. */
+  readonly addresses: ReadonlyMap<string, ZoneAddress>;
+}
+
+/** Of `Subnets`, or of `SubnetMappings`: a subnet each, and what the load balancer is to have in it. */
+export function placeOfSubnets(params: Params, region: string): Place {
+  const mappings = structures(params, "SubnetMappings");
+  const subnets = texts(params, "Subnets");
+  if (mappings !== undefined && subnets !== undefined)
+    throw validationError("You can specify subnets or subnet mappings, but not both");
+  const places = (mappings ?? []).map((mapping) => ({
+    ...placeOf(requiredText(mapping, "SubnetId"), region),
+    address: addressOf(mapping),
+  }));
+  const plain = mappings === undefined ? (subnets ?? [""]) : [];
+  const all = [...places, ...plain.map((subnet) => ({ ...placeOf(subnet, region), address: {} }))];
+  const zones = all.map(({ zone }) => zone);
+  if (new Set(zones).size < zones.length)
+    throw new AwsError(
+      "InvalidConfigurationRequest",
+      "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+    );
+  const withAddress = all.filter(({ address }) => Object.keys(address).length > 0);
+  return {
+    vpcId: all[0]?.vpcId ?? "",
+    zones,
+    addresses: new Map(withAddress.map(({ zone, address }) => [zone, address])),
+  };
+}
+
+/** A subnet is named for its VPC, and for its zone or that zone's letter: `subnet-VPC-ZONE`. See `Networks`. */
+function placeOf(subnet: string, region: string): { readonly vpcId: string; readonly zone: string } {
+  const [, vpcId, zone = ""] = /^subnet-(vpc-[0-9a-z]+)-(.+)$/.exec(subnet) ?? [];
+  if (vpcId === undefined) throw new AwsError("SubnetNotFound", `The subnet ID '${subnet}' does not exist`);
+  return { vpcId, zone: zone.length === 1 ? region + zone : zone };
+}
+
+function addressOf(mapping: Params): ZoneAddress {
+  const allocationId = text(mapping, "AllocationId");
+  const privateIp = text(mapping, "PrivateIPv4Address");
+  return {
+    ...(allocationId === undefined ? {} : { allocationId }),
+    ...(privateIp === undefined ? {} : { privateIp }),
+  };
+}
+
+/** Security groups by their ids, each of this VPC. Undefined where the call names none. */
+export function readSecurityGroups(params: Params, vpcId: string, world: World): readonly string[] | undefined {
+  const ids = texts(params, "SecurityGroups");
+  const all = world.securityGroups.all;
+  const stray = ids?.find((id) => !all.some((group) => group.id === id && group.vpcId === vpcId));
+  if (stray !== undefined) throw invalidSecurityGroup(stray);
+  return ids;
+}

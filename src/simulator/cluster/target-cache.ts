@@ -1,0 +1,59 @@
+import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
+
+/** From when a group's targets were listed, however often they were looked at since. */
+const LIFETIME_MS = 5 * 60 * 1_000;
+
+interface CachedTarget {
+  readonly id: string;
+  readonly port: number;
+  /** Undefined: read it before it is relied on. */
+  state: string | undefined;
+}
+
+/**
+ * What aws-load-balancer-controller remembers of target groups. A target that it has once seen healthy is not read
+ * again as long as the list lives: that another caller has deregistered it stays hidden.
+ * https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/targetgroupbinding/targets_manager.go
+ */
+export class TargetCache {
+  readonly #lists = new Map<TargetGroup, { readonly listedAt: number; targets: readonly CachedTarget[] }>();
+
+  /** The targets of a group, as far as it reads them now. */
+  list(group: TargetGroup, now: number): readonly CachedTarget[] {
+    const known = this.#lists.get(group);
+    const isAlive = known !== undefined && now < known.listedAt + LIFETIME_MS;
+    const targets = isAlive ? known.targets.flatMap((target) => refreshed(target, group, now)) : listed(group, now);
+    this.#lists.set(group, { listedAt: isAlive ? known.listedAt : now, targets });
+    return targets;
+  }
+
+  /** It has registered or deregistered these: what they have become it reads the next time. */
+  changed(group: TargetGroup, descriptions: readonly TargetDescription[]): void {
+    const known = this.#lists.get(group);
+    if (known === undefined) return;
+    const changed = descriptions.map(({ id, port = group.port }) => ({ id, port, state: undefined }));
+    const isChanged = (target: CachedTarget) =>
+      changed.some(({ id, port }) => id === target.id && port === target.port);
+    known.targets = [...known.targets.filter((target) => !isChanged(target)), ...changed];
+  }
+
+  /** A new process knows nothing. */
+  clear(): void {
+    this.#lists.clear();
+  }
+}
+
+function listed(group: TargetGroup, now: number): readonly CachedTarget[] {
+  return group.listed(now).map((target) => ({
+    id: target.id,
+    port: target.port,
+    state: group.apiHealth(target, now).state,
+  }));
+}
+
+/** None where the target has left the group. */
+function refreshed(target: CachedTarget, group: TargetGroup, now: number): readonly CachedTarget[] {
+  if (target.state === "healthy") return [target];
+  const found = group.named(target, now);
+  return found === undefined ? [] : [{ ...target, state: group.apiHealth(found, now).state }];
+}

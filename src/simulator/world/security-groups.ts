@@ -1,0 +1,142 @@
+import { AwsError } from "../aws-error.ts";
+import { digitsOf } from "./networks.ts";
+
+/** Where a rule lets traffic come from: exactly one of these is set. */
+export interface RuleSource {
+  readonly cidrIp?: string;
+  readonly cidrIpv6?: string;
+  readonly prefixListId?: string;
+  readonly groupId?: string;
+}
+
+export interface SecurityGroupRule extends RuleSource {
+  readonly id: string;
+  /** `tcp`, `udp`, `icmp`, `-1` for all, or a protocol's number. */
+  readonly protocol: string;
+  /** Absent where the protocol has no ports. */
+  readonly fromPort?: number;
+  readonly toPort?: number;
+  readonly description?: string;
+}
+
+export interface SecurityGroup {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly vpcId: string;
+  readonly tags: Map<string, string>;
+  readonly ingress: SecurityGroupRule[];
+}
+
+interface Surroundings {
+  readonly networks: { readonly vpcIds: readonly string[] };
+  readonly loadBalancers: ReadonlyMap<string, { readonly securityGroups: readonly string[] }>;
+  readonly classics: ReadonlyMap<string, { readonly securityGroups: readonly string[] }>;
+}
+
+/** The security groups. They exist, have rules and are in use, but let all traffic pass. */
+export class SecurityGroups {
+  readonly #byId = new Map<string, SecurityGroup>();
+  readonly #world: Surroundings;
+  #made = 0;
+
+  constructor(world: Surroundings) {
+    this.#world = world;
+  }
+
+  /** Each VPC has one called `default`. */
+  get all(): readonly SecurityGroup[] {
+    for (const vpcId of this.#world.networks.vpcIds) this.defaultOf(vpcId);
+    return [...this.#byId.values()];
+  }
+
+  defaultOf(vpcId: string): SecurityGroup {
+    const id = defaultIdOf(vpcId);
+    const known = this.#byId.get(id);
+    if (known !== undefined) return known;
+    // It lets its own members in. https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html
+    const within = { id: this.#newRuleId(), protocol: "-1", groupId: id };
+    return this.#add({ id, name: "default", description: "default VPC security group", vpcId, ingress: [within] });
+  }
+
+  create(input: Pick<SecurityGroup, "name" | "description" | "vpcId">): SecurityGroup {
+    const { name, vpcId } = input;
+    if (this.all.some((group) => group.name === name && group.vpcId === vpcId))
+      throw new AwsError("InvalidGroup.Duplicate", `The security group '${name}' already exists for VPC '${vpcId}'`);
+    this.#made += 1;
+    return this.#add({ ...input, id: `sg-${digitsOf(`security group ${this.#made}`)}`, ingress: [] });
+  }
+
+  /** Throws AWS's error where there is none. */
+  get(id: string): SecurityGroup {
+    const found = this.all.find((group) => group.id === id);
+    if (found !== undefined) return found;
+    if (!/^sg-([0-9a-f]{8}|[0-9a-f]{17})$/.test(id))
+      throw new AwsError("InvalidGroupId.Malformed", `Invalid id: "${id}"`);
+    throw new AwsError("InvalidGroup.NotFound", `The security group '${id}' does not exist`);
+  }
+
+  delete(group: SecurityGroup): void {
+    if (group.name === "default")
+      throw new AwsError(
+        "CannotDelete",
+        `the specified group: "${group.id}" name: "default" cannot be deleted by a user`,
+      );
+    const { loadBalancers, classics } = this.#world;
+    const users = [...loadBalancers.values(), ...classics.values()].map(({ securityGroups }) => securityGroups);
+    const named = this.all
+      .filter((other) => other !== group)
+      .map(({ ingress }) => ingress.map(({ groupId }) => groupId));
+    if ([...users, ...named].some((ids) => ids.includes(group.id)))
+      throw new AwsError("DependencyViolation", `resource ${group.id} has a dependent object`);
+    this.#byId.delete(group.id);
+  }
+
+  /** All of them, or none where one is there already. */
+  authorize(group: SecurityGroup, rules: readonly Omit<SecurityGroupRule, "id">[]): readonly SecurityGroupRule[] {
+    for (const rule of rules) {
+      if (group.ingress.some((known) => isSameRule(known, rule)))
+        throw new AwsError("InvalidPermission.Duplicate", `the specified rule "${textOf(rule)}" already exists`);
+    }
+    const added = rules.map((rule) => ({ ...rule, id: this.#newRuleId() }));
+    group.ingress.push(...added);
+    return added;
+  }
+
+  /** Returns what was there, and is not any more. */
+  revoke(group: SecurityGroup, rules: readonly Omit<SecurityGroupRule, "id">[]): readonly SecurityGroupRule[] {
+    const found = rules.map((rule) => {
+      const known = group.ingress.find((one) => isSameRule(one, rule));
+      if (known !== undefined) return known;
+      throw new AwsError("InvalidPermission.NotFound", "The specified rule does not exist in this security group.");
+    });
+    for (const rule of found) group.ingress.splice(group.ingress.indexOf(rule), 1);
+    return found;
+  }
+
+  #add(input: Omit<SecurityGroup, "tags">): SecurityGroup {
+    const group = { ...input, tags: new Map<string, string>() };
+    this.#byId.set(group.id, group);
+    return group;
+  }
+
+  #newRuleId(): string {
+    this.#made += 1;
+    return `sgr-${digitsOf(`rule ${this.#made}`)}`;
+  }
+}
+
+export function defaultIdOf(vpcId: string): string {
+  return `sg-${digitsOf(`default security group of ${vpcId}`)}`;
+}
+
+/** What a rule is to let in; its description says nothing of that. */
+function isSameRule(one: Omit<SecurityGroupRule, "id">, other: Omit<SecurityGroupRule, "id">): boolean {
+  const parts = ["protocol", "fromPort", "toPort", "cidrIp", "cidrIpv6", "prefixListId", "groupId"] as const;
+  return parts.every((part) => one[part] === other[part]);
+}
+
+function textOf({ protocol, fromPort, toPort, cidrIp, cidrIpv6, groupId }: Omit<SecurityGroupRule, "id">): string {
+  const ports = fromPort === undefined ? "" : `, from port: ${fromPort}, to port: ${toPort}`;
+  return `peer: ${cidrIp ?? cidrIpv6 ?? groupId}, ${protocol.toUpperCase()}${ports}, ALLOW`;
+}
