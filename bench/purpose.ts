@@ -12,13 +12,13 @@ export interface ElbCall {
 }
 
 /**
- * What a call is for. Reads for a drain (`describe`, `look`, `confirm`) and searches (`find`, `verify`) are different columns.
+ * What a call is for. Reads for a drain (`describe`, `poll`, `confirm`) and searches (`find`, `verify`) are different columns.
  * - `guard`: whether enough healthy targets would remain in a pool.
  * - `find`, `verify`: to learn where nodes are registered.
  * - `refresh`: to keep that known in the background.
  * - `describe`: how long a pool drains.
  * - `register`: to take a deregistration back, which no scenario does.
- * - `deregister`; `confirm`: whether it was heeded; `look`: whether a hold is over.
+ * - `deregister`; `confirm`: whether it was heeded; `poll`: whether a hold is over.
  */
 export type Purpose =
   | "guard"
@@ -28,7 +28,7 @@ export type Purpose =
   | "describe"
   | "deregister"
   | "register"
-  | "look"
+  | "poll"
   | "confirm";
 
 export type Column = "drain" | "scan" | "index";
@@ -44,7 +44,7 @@ export function columnOf(purpose: Purpose): Column {
     case "guard":
     case "deregister":
     case "register":
-    case "look":
+    case "poll":
     case "confirm":
       return "drain";
     default:
@@ -54,13 +54,13 @@ export function columnOf(purpose: Purpose): Column {
 
 /**
  * What a call is for, told by the wire alone, where the client does not say. A read of a pool is a search until
- * something was deregistered there, and a look afterwards.
+ * something was deregistered there, and a poll afterwards.
  */
 export function guessPurpose({ action, pool }: ElbCall, hasDeregistered: (pool: string) => boolean): Purpose {
   if (action.startsWith("Deregister")) return "deregister";
   if (action.endsWith("Attributes")) return "describe";
   const isHealth = action === "DescribeTargetHealth" || action === "DescribeInstanceHealth";
-  return isHealth && hasDeregistered(pool) ? "look" : "find";
+  return isHealth && hasDeregistered(pool) ? "poll" : "find";
 }
 
 /** Whether AWS refused the call because of its request quota. */

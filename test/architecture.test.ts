@@ -21,7 +21,7 @@ const AWS_SDK = [
  * alone. A new part, or a new package in one, is added here on purpose or not at all.
  */
 const PARTS: Readonly<Record<string, Part>> = {
-  drain: { imports: [], packages: ["node:crypto", "node:events", "node:net"] },
+  drain: { imports: [], packages: ["node:crypto", "node:events", "node:net", "node:os"] },
   aws: {
     imports: ["drain"],
     packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler", "hpagent", "node:https", "node:stream"],
@@ -42,7 +42,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     ],
   },
   sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
-  ledger: { imports: ["drain"], packages: ["node:fs", "node:net", "node:path"] },
+  ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
   observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
   simulator: {
     imports: [],

@@ -10,6 +10,7 @@ const codes = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map((match) => mat
 function registered(): ReadonlyMap<string, { readonly type: string; readonly labels: readonly string[] }> {
   const spy = vi.spyOn(Registry.prototype, "registerMetric");
   const metrics = new Metrics({ version: "1.2.3", now: () => 0 });
+  metrics.watchClocks({ machine: () => 0, aws: () => 0 });
   metrics.watchQueue({ inFlight: () => 0, isReceiving: () => true });
   metrics.watchNodes({ count: () => 0, isUpToDate: () => true });
   const made = spy.mock.calls.map(([metric]) => metric as unknown as MetricObject & { labelNames: string[] });

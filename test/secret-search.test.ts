@@ -73,7 +73,7 @@ describe("a secret that leaks is found, and where, in", () => {
 
   test("an answer of the API in this process", async () => {
     const { post } = webApp({ outcome: { status: "instance-gone", message: `it has ${APP_SECRET}` } });
-    await post(`/drain?id=${ID}&pw=${APP_SECRET}`);
+    await post(`/drain?id=${ID}&pw=${encodeURIComponent(APP_SECRET)}`);
     expect(takeLeaks()).toEqual([expect.stringContaining("in the answer to POST")]);
   });
 });

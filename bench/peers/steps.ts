@@ -63,7 +63,7 @@ export async function leave(id: string, { groups, classics }: Found, scene: Scen
   while (waiting.length > 0) {
     await scene.clock.sleep(POLL_MS, scene.signal);
     const rest: (typeof waiting)[number][] = [];
-    for (const pool of waiting) if (!pool.isGone(await call(pool.query, "look", scene))) rest.push(pool);
+    for (const pool of waiting) if (!pool.isGone(await call(pool.query, "poll", scene))) rest.push(pool);
     waiting = rest;
   }
 }

@@ -1,4 +1,5 @@
 import { AwsCaller } from "../aws/aws-caller.ts";
+import type { AwsTime } from "../aws/aws-time.ts";
 import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
 import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
@@ -19,6 +20,8 @@ export interface EngineOptions {
   readonly cluster?: Cluster | undefined;
   /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
+  /** Learns what AWS's clock says. */
+  readonly time?: AwsTime;
   /** Hears of every attempt to call AWS. */
   readonly onCall?: (call: CloudCall) => void;
 }
@@ -39,9 +42,9 @@ export interface Engine {
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const { clock = new SystemClock(), observers, ledger, cluster, onCall } = options;
+  const { clock = new SystemClock(), observers, ledger, cluster, time, onCall } = options;
   const guard = drainGuard(config);
-  const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws });
+  const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws, time });
   const quota = new RequestQuota({ clock, share: quotaShare });
   const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
   const cloud = new AwsProvider({ ...clients, caller }, clock, {
@@ -70,7 +73,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {
-      const by = { urgency: () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const, signal };
+      const by = { urgency: () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const, signal };
       return (await cloud.findRunning([{ id: instanceId }], by)).has(instanceId);
     },
   };

@@ -1,3 +1,4 @@
+import type { AwsTime } from "../aws/aws-time.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, type Config } from "../config/config.ts";
@@ -18,6 +19,7 @@ import type { Engine } from "./engine.ts";
 
 interface QueueParts {
   readonly clock: Clock;
+  readonly time: AwsTime;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly abandon: AbortSignal;
@@ -30,11 +32,11 @@ interface QueueParts {
 /** The queue that a configuration names, with log and metrics. Undefined if it names none. */
 export function openQueue(
   config: Config,
-  { clock, metrics, log, abandon, ledger, drainer, isRunning }: QueueParts,
+  { clock, time, metrics, log, abandon, ledger, drainer, isRunning }: QueueParts,
 ): SqsQueue | undefined {
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
-  const where = awsClientOptions(config);
+  const where = { ...awsClientOptions(config), time };
   const onEvent = (event: QueueEvent | HookEvent) => {
     writeLine(log, sourceLine(event));
     count(metrics, event);
@@ -57,6 +59,7 @@ export function openQueue(
   });
   const queue = new SqsQueue({
     ...calls,
+    time,
     ...(region === undefined ? {} : { region }),
     address,
     sqs: createSqsClient(where, address, config.sqsEndpoint),

@@ -1,13 +1,14 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
-import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { Clock } from "../drain/clock.ts";
 import { drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import type { Ledger } from "../drain/ledger.ts";
+import { withLimit } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
+import { StampedLedger } from "../drain/stamped-ledger.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
 import type { Log } from "../observe/log.ts";
@@ -16,10 +17,13 @@ import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState, withQueue } from "../web/readiness.ts";
-import { createEngine } from "./engine.ts";
+import { type Clocks, openClocks } from "./clocks.ts";
+import { createEngine, type Engine } from "./engine.ts";
 import { openQueue } from "./queue.ts";
 import { startWeb } from "./web.ts";
 
+/** AWS answers within a second. A service that starts without AWS must not wait for it. */
+const CLOUD_TIME_WAIT_MS = 5_000;
 /** When every drain has been settled, its answer needs but a moment to be sent. */
 const FLUSH_MS = 1_000;
 
@@ -35,44 +39,40 @@ export interface ServiceOptions {
 }
 
 interface Serving extends ServiceOptions {
-  readonly clock: Clock;
+  readonly clocks: Clocks;
   readonly metrics: Metrics;
-  readonly ledger: Ledger;
+  readonly ledger: StampedLedger;
 }
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
 export async function runService(config: Config, options: ServiceOptions): Promise<void> {
   const { version, log } = options;
-  const clock = new SystemClock();
+  const clocks = openClocks(log);
+  const { clock, time } = clocks;
   const metrics = new Metrics({ version, now: () => clock.now() });
-  const opened = await openDrains(config, { clock, metrics, log });
+  const aws = () => time.aheadMs && time.aheadMs / 1_000;
+  metrics.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
+  const opened = await openDrains(config, { clocks, metrics, log });
   try {
-    await serve(config, { ...options, clock, metrics, ledger: opened.ledger });
+    await serve(config, { ...options, clocks, metrics, ledger: opened.ledger });
   } finally {
     await opened.close();
   }
 }
 
 async function serve(config: Config, serving: Serving): Promise<void> {
-  const { version, environment, log, stop, abandon, clock, metrics, ledger } = serving;
+  const { version, environment, log, stop, abandon, clocks, metrics, ledger } = serving;
+  const { clock, time } = clocks;
   const watched = await clusterOf(config, { clock, metrics, log, environment });
   const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
   const onCall = metrics.countCall;
-  const engine = createEngine(config, { clock, observers, ledger, cluster: watched?.cluster, onCall });
-  const { drainer, checkAccess } = engine;
+  const engine = createEngine(config, { clock, observers, ledger, cluster: watched?.cluster, time, onCall });
+  const { drainer, checkAccess, isRunning } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
-  const resumed = resumeDrains(config, { ledger, drainer, abandon, log, drains });
+  const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
   const source = new HttpSource();
-  const queue = openQueue(config, {
-    clock,
-    metrics,
-    log,
-    abandon,
-    ledger,
-    drainer,
-    isRunning: engine.isRunning,
-  });
+  const queue = openQueue(config, { clock, time, metrics, log, abandon, ledger, drainer, isRunning });
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = statusUntil(abandon, drainer);
@@ -101,6 +101,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await resumed;
   const text = () => metrics.text();
   const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
+  background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
@@ -205,7 +206,10 @@ export class Background {
 }
 
 /** What Kubernetes needs is loaded only where a cluster is configured. */
-async function clusterOf(config: Config, parts: Pick<Serving, "clock" | "metrics" | "log" | "environment">) {
+async function clusterOf(
+  config: Config,
+  parts: Pick<Serving, "metrics" | "log" | "environment"> & { readonly clock: Clock },
+) {
   if (config.kubernetes === undefined) return undefined;
   const { watchCluster } = await import("./cluster.ts");
   return watchCluster(config, parts);
@@ -233,9 +237,12 @@ function checkUndo({ undo, dryRun }: Config): void {
 /** The ledger that the configuration asks for. Throws `ConfigError`. */
 async function openDrains(
   { stateDir, givenBy }: Config,
-  { clock, metrics, log }: Pick<Serving, "clock" | "metrics" | "log">,
+  { clocks: { clock, time }, metrics, log }: Pick<Serving, "clocks" | "metrics" | "log">,
 ) {
-  if (stateDir === undefined) return { ledger: new MemoryLedger(), close: async () => {} };
+  const cloudAheadMs = () => time.aheadMs;
+  const clocks = { boot: "", bootedAt: () => clock.bootedAt, cloudAheadMs };
+  if (stateDir === undefined)
+    return { ledger: new StampedLedger(new MemoryLedger(), { clock, clocks }), close: async () => {} };
   try {
     const opened = await openLedger(stateDir, {
       clock,
@@ -244,7 +251,15 @@ async function openDrains(
       onRecovered: (lost) => log("ledger write recovered", { lost }),
     });
     for (const error of opened.findings) log("ledger damaged", { error });
-    return opened;
+    const { boot, lastWritten, close } = opened;
+    const ledger = new StampedLedger(opened.ledger, {
+      clock,
+      clocks: { ...clocks, boot },
+      onDifference: ({ shiftMs, basis }) =>
+        log("ledger times corrected", { seconds: Math.round(shiftMs / 1_000), basis }),
+      ...(lastWritten && { lastWritten }),
+    });
+    return { ledger, close };
   } catch (error) {
     const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
     throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
@@ -252,24 +267,36 @@ async function openDrains(
 }
 
 interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
-  readonly drainer: Drainer;
+  readonly engine: Pick<Engine, "drainer" | "isRunning">;
+  readonly clock: Clock;
   /** Those that run. */
   readonly drains: Background;
 }
 
 /** Resumes every drain that an earlier process has not ended. Resolves when they run. */
-async function resumeDrains({ dryRun }: Config, { ledger, drainer, abandon, log, drains }: Resuming): Promise<void> {
+async function resumeDrains({ dryRun }: Config, resuming: Resuming): Promise<void> {
+  const { ledger, engine, abandon, log, drains } = resuming;
   try {
+    await learnCloudTime(resuming);
     const unfinished = (await ledger.unfinished(abandon)).map(drainRecord).filter((record) => record !== undefined);
     for (const record of unfinished) {
       const { id, node } = record;
       if (dryRun) log("drain resume skipped", { drain: id, node: node.id });
-      else drains.add(`drain ${id}`, drainer.resume(record, abandon));
+      else drains.add(`drain ${id}`, engine.drainer.resume(record, abandon));
     }
   } catch (error) {
     const { code, message } = asDrainError(error);
     log("drain resume failed", { code, error: message });
   }
+}
+
+/** Asks AWS for anything at all, if only its clock tells how much time has passed since the drains were interrupted. */
+async function learnCloudTime({ ledger, engine, clock, abandon }: Resuming): Promise<void> {
+  const id = await ledger.needsCloudTime(abandon);
+  if (id === undefined) return;
+  const limit = { reason: "timeout", at: clock.now() + CLOUD_TIME_WAIT_MS } as const;
+  // What AWS does not tell is held as long as it could be.
+  await withLimit({ clock, limit, signal: abandon }, (signal) => engine.isRunning(id, signal)).catch(() => {});
 }
 
 /** What a stop interrupts the next start goes on with, as far as there is a ledger. */

@@ -6,9 +6,12 @@ import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
 import { reread } from "../web/reread.ts";
-import { SECRET_CHARACTERS_MIN, type SecretCheck, secretCheck } from "../web/secrets.ts";
+import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
+import { type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 
+/** Secrets that were replaced, and are still masked. */
+const REPLACED_MAX = 16;
 const TURNED_AWAY_LOG_MS = 60_000;
 
 type WebParts = Pick<
@@ -29,9 +32,12 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
   const { clock } = parts;
   const { secrets, tls } = await readFiles(config);
   let isSecret = useSecrets(secrets, log);
+  let known = secrets;
+  let mask = new SecretMask(known);
   const app = createWebApp({
     ...parts,
     isSecret: (sent) => isSecret(sent),
+    secrets: () => mask,
     querySecret,
     clientCertificate: tlsClientCaFile !== undefined,
     dryRun,
@@ -54,6 +60,9 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
     async rereadFiles(stop) {
       const onSecrets = (changed: readonly string[]) => {
         isSecret = useSecrets(changed, log);
+        // Callers go on sending the old ones for a while.
+        known = [...new Set([...changed, ...known])].slice(0, changed.length + REPLACED_MAX);
+        mask = new SecretMask(known);
         log("secrets reloaded", { secrets: changed.length });
       };
       const onTls = (changed: TlsMaterial | undefined) => {

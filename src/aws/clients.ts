@@ -2,6 +2,7 @@ import { EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balancing";
 import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { AwsTime } from "./aws-time.ts";
 import { ProxyAgent, type ProxySettings } from "./proxy.ts";
 
 type Logger = NonNullable<EC2ClientConfig["logger"]>;
@@ -23,6 +24,8 @@ export interface AwsClientOptions {
   readonly proxy?: ProxySettings;
   /** What carries the calls. Absent: HTTPS with time limits. */
   readonly requestHandler?: EC2ClientConfig["requestHandler"];
+  /** Learns from every answer what AWS's clock says. */
+  readonly time?: AwsTime | undefined;
 }
 
 /** AWS answers these calls in well under a second; a connection that says nothing for so long is dead. */
@@ -40,18 +43,20 @@ const QUIET = { trace() {}, debug() {}, warn() {}, error() {} } as unknown as Lo
  */
 export function createAwsClients(options: AwsClientOptions): AwsClients {
   const config = clientConfig(options);
-  return {
+  const clients = {
     ec2: new EC2Client(config),
     classic: new ElasticLoadBalancingClient(config),
     v2: new ElasticLoadBalancingV2Client(config),
   };
+  for (const client of Object.values(clients)) options.time?.watch(client);
+  return clients;
 }
 
 /**
  * What every client of ours is made with. Each call is one attempt: callers repeat it, because every attempt counts
  * against AWS's request quota. `socketTimeoutMs`: how long an answer may say nothing.
  */
-export function clientConfig({ proxy, ...options }: AwsClientOptions, socketTimeoutMs = REQUEST_TIMEOUT_MS) {
+export function clientConfig({ proxy, time: _, ...options }: AwsClientOptions, socketTimeoutMs = REQUEST_TIMEOUT_MS) {
   return {
     ...options,
     logger: QUIET,

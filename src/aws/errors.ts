@@ -62,6 +62,11 @@ const CREDENTIALS_REFUSED = new Set([
   "IncompleteSignature",
   "MissingAuthenticationToken",
 ]);
+/** Of these the time of the signature may be the reason. */
+const SIGNATURE_REFUSED = new Set(["AuthFailure", "SignatureDoesNotMatch", "InvalidSignatureException"]);
+const SKEWED = new Set(["RequestTimeTooSkewed", "RequestInTheFuture", "RequestExpired"]);
+/** `Signature expired: 20260101T000000Z is now earlier than …`, `Signature not yet current: … is still later than …` */
+const OTHER_TIME = /Signature expired|Signature not yet current|is now earlier than|is still later than/i;
 const UNREACHABLE = new Set([
   "TimeoutError",
   "ECONNREFUSED",
@@ -126,7 +131,17 @@ export function isThrottled(error: unknown): boolean {
  */
 export function isPassing(error: unknown): boolean {
   const { httpStatusCode = 0, clockSkewCorrected = false } = (error as Partial<SdkError> | undefined)?.$metadata ?? {};
-  return UNREACHABLE.has(codeOf(error)) || isUnusable(error) || httpStatusCode >= 500 || clockSkewCorrected;
+  const isCorrected = clockSkewCorrected && SIGNATURE_REFUSED.has(codeOf(error));
+  return UNREACHABLE.has(codeOf(error)) || isUnusable(error) || httpStatusCode >= 500 || isCorrected || isSkew(error);
+}
+
+/**
+ * The request was signed at another time than AWS's, by more than it allows. With each answer the SDK corrects the time by
+ * which it signs. It tells of that only where this machine's clock is off: not where the clock was set right since.
+ */
+function isSkew(error: unknown): boolean {
+  const code = codeOf(error);
+  return SKEWED.has(code) || (SIGNATURE_REFUSED.has(code) && OTHER_TIME.test((error as SdkError).message));
 }
 
 /**

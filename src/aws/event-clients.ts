@@ -26,12 +26,16 @@ export function createSqsClient(
     ...(at === undefined && awsHost === "dualstack" ? { useDualstackEndpoint: true } : {}),
   };
   // Of a queue by its name AWS answers with a URL whose host need not be the one that was configured.
-  return new SQSClient({ ...clientConfig({ ...options, ...where }, SOCKET_TIMEOUT_MS), useQueueUrlAsEndpoint: false });
+  const config = { ...clientConfig({ ...options, ...where }, SOCKET_TIMEOUT_MS), useQueueUrlAsEndpoint: false };
+  const client = new SQSClient(config);
+  options.time?.watch(client);
+  return client;
 }
 
 export function createAutoScalingClient(options: AwsClientOptions): AutoScalingClient {
   const client = new AutoScalingClient(clientConfig(options));
   holdToTheirNames(client);
+  options.time?.watch(client);
   return client;
 }
 

@@ -3,6 +3,7 @@ import { runProgram } from "./program.ts";
 import { declareCancel } from "./verbs/cancel.ts";
 import { declareDemo } from "./verbs/demo.ts";
 import { declareDrain } from "./verbs/drain.ts";
+import { declareHold } from "./verbs/hold.ts";
 import { declarePlan } from "./verbs/plan.ts";
 import { declarePolicy } from "./verbs/policy.ts";
 import { declareServe } from "./verbs/serve.ts";
@@ -18,6 +19,7 @@ const VERBS: readonly Verb[] = [
   { declare: declareStatus, load: async () => (await import("./status.ts")).runStatus },
   { declare: declareCancel, load: async () => (await import("./cancel.ts")).runCancel },
   { declare: declareWatch, load: async () => (await import("./watch.ts")).runWatch },
+  { declare: declareHold, load: async () => (await import("./hold.ts")).runHold },
   { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },
   { declare: declareDemo, load: async () => (await import("./demo.ts")).runDemo },
   { declare: declareSimulate, load: async () => (await import("./simulate.ts")).runSimulate },

@@ -18,11 +18,12 @@ import type { Watching } from "./watching.ts";
 
 /** Drains this machine itself, with its own credentials. Resolves when it is stopped and every drain has ended. */
 export async function watchHere(config: Config, watching: Watching): Promise<void> {
-  const { log, clock, watch, stop, abandon } = watching;
+  const { log, clock, time, watch, stop, abandon } = watching;
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
-  const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, observers: [drainLog(log)], ledger });
+  const observers = [drainLog(log)];
+  const { drainer, checkAccess } = createEngine({ ...config, region }, { clock, time, observers, ledger });
   log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
   // Better known now than when there are two minutes left.
   const checking = checkAccess(stop).then(

@@ -1,6 +1,7 @@
 import { uptime } from "node:os";
+import { openClocks } from "../app/clocks.ts";
 import { type Config, metadataOrigin, type OptionName } from "../config/config.ts";
-import { SystemClock } from "../drain/clock.ts";
+import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
 import { createLog } from "../observe/service-log.ts";
 import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
 import { MetadataWatch } from "../sources/metadata-watch.ts";
@@ -42,25 +43,31 @@ async function untilStopped(
   run: (watching: Watching) => Promise<void>,
 ): Promise<void> {
   const { metadataIntervalMs: intervalMs, maintenanceLeadMs, logLevel, rebalance } = config;
-  const clock = new SystemClock();
   const log = createLog(logLevel, streams.stdout);
+  const clocks = openClocks(log);
+  const { clock, time } = clocks;
+  const ended = newAbort();
   const { stop, abandon, ignore } = listenForShutdown(config, streams, clock);
-  const client = new ImdsClient({ clock, send: sendOverHttp(metadataOrigin(config)) });
+  const client = new ImdsClient({ clock, time, send: sendOverHttp(metadataOrigin(config)) });
   const watch = new MetadataWatch({
     client,
     clock,
+    time,
     intervalMs,
     maintenanceLeadMs,
     onEvent: watchLog(log),
     bootedAt: () => clock.now() - uptime() * 1_000,
     heedsRecommendations: rebalance === "drain",
   });
+  const watched = clocks.watch(anyOf(stop, ended.signal));
   try {
-    await run({ watch, clock, log, stop, abandon });
+    await run({ watch, clock, time, log, stop, abandon });
   } catch (error) {
     // Stopped before it knew which machine it is on.
     if (!stop.aborted) throw error;
   } finally {
+    ended.abort(WOKEN);
+    await watched;
     ignore();
   }
   log("stopped", {});

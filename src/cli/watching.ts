@@ -1,3 +1,4 @@
+import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { MetadataWatch } from "../sources/metadata-watch.ts";
@@ -6,6 +7,7 @@ import type { MetadataWatch } from "../sources/metadata-watch.ts";
 export interface Watching {
   readonly watch: MetadataWatch;
   readonly clock: Clock;
+  readonly time: AwsTime;
   readonly log: Log;
   /** No more notices are heeded, running drains go on. */
   readonly stop: AbortSignal;

@@ -16,6 +16,8 @@ import {
 } from "./values.ts";
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "watch"];
+/** The commands that can use a service. */
+const CALLERS: readonly Verb[] = [...ALL, "hold"];
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
@@ -37,14 +39,14 @@ const PATH_LENGTH_MAX = 4_096;
 export const OPTIONS = {
   secret: option({
     variable: "SECRET",
-    usedBy: ALL,
+    usedBy: CALLERS,
     isSecret: true,
     ...text(SECRET_LENGTH_MAX),
   }),
   secretFile: option({
     variable: "SECRET_FILE",
     flag: "--secret-file <path>",
-    usedBy: ALL,
+    usedBy: CALLERS,
     ...text(PATH_LENGTH_MAX, "path"),
   }),
   querySecret: option({
@@ -57,13 +59,13 @@ export const OPTIONS = {
   tlsCertFile: option({
     variable: "TLS_CERT_FILE",
     flag: "--tls-cert-file <path>",
-    usedBy: ALL,
+    usedBy: CALLERS,
     ...text(PATH_LENGTH_MAX, "path"),
   }),
   tlsKeyFile: option({
     variable: "TLS_KEY_FILE",
     flag: "--tls-key-file <path>",
-    usedBy: ALL,
+    usedBy: CALLERS,
     ...text(PATH_LENGTH_MAX, "path"),
   }),
   tlsClientCaFile: option({
@@ -281,7 +283,7 @@ export const OPTIONS = {
     variable: "LOGLEVEL",
     flag: "--log-level <level>",
     default: "info",
-    usedBy: ["serve", "lambda", "watch"],
+    usedBy: ["serve", "lambda", "watch", "hold"],
     ...oneOf(["debug", "info", "warn", "error"]),
   }),
   port: option({

@@ -192,7 +192,7 @@ export const nodeTriggers: ValueKind<NodeTriggers> = {
 };
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda" | "watch";
+export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "lambda" | "watch" | "hold";
 
 /** One option of the configuration. Its texts are in option-texts.ts. */
 export interface Option<T = unknown> extends ValueKind<T> {

@@ -1,3 +1,4 @@
+import type { ClockStamp, Stamped } from "./clock-stamp.ts";
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainErrorCode } from "./errors.ts";
 import type { EvictionFate } from "./eviction.ts";
@@ -102,6 +103,8 @@ export type LedgerEntry = LedgerStep & {
   /** Counts a drain's entries from 1. One that is missing could not be stored. */
   readonly n: number;
   readonly at: number;
+  /** What other clocks said then. `StampedLedger` writes it, and reads by it. */
+  readonly clock?: ClockStamp;
 };
 
 /** One drain in a list. */
@@ -109,10 +112,12 @@ export interface DrainSummary {
   readonly drain: string;
   readonly node: Pick<Node, "id" | "name" | "network" | "cluster">;
   readonly startedAt: number;
+  /** Of its first entry. */
+  readonly clock?: ClockStamp;
   /** Why, in the callers' words. */
   readonly reasons: readonly string[];
   /** Absent while it runs. */
-  readonly end?: { readonly at: number; readonly status: EndOfDrain["status"] };
+  readonly end?: Stamped & { readonly status: EndOfDrain["status"] };
   /** Absent: it was not cancelled. */
   readonly undo?: "running" | "ended";
 }
@@ -132,12 +137,14 @@ export interface RememberedDrain {
   readonly drain: string;
   /** When its first request came, in milliseconds since the epoch. */
   readonly startedAt: number;
+  /** Of its first entry. */
+  readonly clock?: ClockStamp | undefined;
   /** Every pool was asked, and what was registered was written down: nothing of that time is unknown. */
   readonly hasSearched: boolean;
   /** The ids of the events that asked for it, and had been tried by no process before. */
   readonly firstTries: readonly string[];
   /** Absent while it runs. */
-  readonly end: { readonly at: number; readonly status: EndOfDrain["status"] } | undefined;
+  readonly end: (Stamped & { readonly status: EndOfDrain["status"] }) | undefined;
   /** Empty while it runs. */
   readonly held: readonly HeldAtEnd[];
   /** The keys of what an undo has registered again. */
@@ -206,7 +213,8 @@ export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntr
       const { id, name, network, cluster } = entry.node;
       const node = { id, name, network, ...(cluster === undefined ? {} : { cluster }) };
       const { reason } = entry.request;
-      return { drain: entry.drain, node, startedAt: entry.startedAt, reasons: reason === undefined ? [] : [reason] };
+      const reasons = reason === undefined ? [] : [reason];
+      return { drain: entry.drain, node, startedAt: entry.startedAt, ...stampOf(entry), reasons };
     }
     case "joined": {
       const { reason } = entry.request;
@@ -214,7 +222,7 @@ export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntr
       return { ...summary, reasons: [...summary.reasons, reason] };
     }
     case "ended":
-      return summary && { ...summary, end: { at: entry.at, status: entry.outcome.status } };
+      return summary && { ...summary, end: { at: entry.at, ...stampOf(entry), status: entry.outcome.status } };
     case "cancelled":
       return summary && { ...summary, undo: "running" };
     case "undone":
@@ -222,4 +230,8 @@ export function summaryWith(summary: DrainSummary | undefined, entry: LedgerEntr
     default:
       return summary;
   }
+}
+
+function stampOf({ clock }: LedgerEntry): { readonly clock?: ClockStamp } {
+  return clock === undefined ? {} : { clock };
 }

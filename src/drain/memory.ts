@@ -1,5 +1,6 @@
+import type { ClockStamp, Stamped } from "./clock-stamp.ts";
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { EndOfDrain, HeldAtEnd, LedgerEntry, RecordedOutcome, RememberedDrain } from "./ledger.ts";
+import type { HeldAtEnd, LedgerEntry, RecordedOutcome, RememberedDrain } from "./ledger.ts";
 import type { AskedRequest } from "./request.ts";
 
 /** The longest deregistration delay that AWS takes, in milliseconds: of what ended longer ago every hold is over. */
@@ -11,17 +12,19 @@ const FIRST_TRIES_MAX = 200;
 export class DrainMemory implements RememberedDrain {
   readonly drain: string;
   readonly startedAt: number;
+  readonly clock: ClockStamp | undefined;
   /** By number. Emptied where nothing will be asked of them any more. */
   #found: (Registration | undefined)[] = [];
   #firstTries: readonly string[] = [];
   #hasSearched = false;
-  #end: { readonly at: number; readonly status: EndOfDrain["status"] } | undefined;
+  #end: RememberedDrain["end"];
   #held: readonly HeldAtEnd[] = [];
   #registeredAgain: readonly string[] = [];
 
-  constructor({ drain, startedAt, request }: Extract<LedgerEntry, { type: "accepted" }>) {
+  constructor({ drain, startedAt, clock, request }: Extract<LedgerEntry, { type: "accepted" }>) {
     this.drain = drain;
     this.startedAt = startedAt;
+    this.clock = clock;
     this.#asked(request);
   }
 
@@ -33,7 +36,7 @@ export class DrainMemory implements RememberedDrain {
     return this.#firstTries;
   }
 
-  get end(): { readonly at: number; readonly status: EndOfDrain["status"] } | undefined {
+  get end(): RememberedDrain["end"] {
     return this.#end;
   }
 
@@ -65,7 +68,7 @@ export class DrainMemory implements RememberedDrain {
         this.#registeredAgain = [...this.#registeredAgain, ...this.#keysOf(entry.of)];
         return;
       case "ended":
-        this.#ended(entry.at, entry.outcome);
+        this.#ended(entry, entry.outcome);
         return;
       default:
         return;
@@ -85,8 +88,8 @@ export class DrainMemory implements RememberedDrain {
     if (this.#firstTries.length < FIRST_TRIES_MAX) this.#firstTries = [...this.#firstTries, event];
   }
 
-  #ended(at: number, { status, fates, searched }: RecordedOutcome): void {
-    this.#end = { at, status };
+  #ended({ at, clock }: Stamped, { status, fates, searched }: RecordedOutcome): void {
+    this.#end = { at, ...(clock && { clock }), status };
     this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
     this.#held = fates.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
       const registration = this.#found[of];

@@ -5,7 +5,7 @@ import type { CloudProvider, Node } from "./cloud-provider.ts";
 /** One call asks about all nodes that are held. EC2 refills 20 such calls a second. */
 const WATCH_INTERVAL_MS = 15_000;
 
-const WHEN_THERE_IS_ROOM = () => ({ purpose: "look", deadline: Number.POSITIVE_INFINITY }) as const;
+const WHEN_THERE_IS_ROOM = () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const;
 
 /** - `terminated`: nothing can send it traffic any more. - `runs`: though it was said to stop. */
 export type WatchEnd = "terminated" | "runs";

@@ -203,7 +203,7 @@ export class PoolWorker {
     };
     const back: Promise<void>[] = [];
     try {
-      const { at, states } = await cloud.observe(this.#pool, which, this.#callFor("look", call));
+      const { at, states } = await cloud.observe(this.#pool, which, this.#callFor("poll", call));
       for (const draining of call.registrations) {
         this.#schedule.done(draining);
         const state = states.get(draining.registration.target) ?? "absent";
@@ -227,7 +227,7 @@ export class PoolWorker {
     const { cloud, clock } = this.#options;
     const { owner, registration } = draining;
     try {
-      const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("look", call));
+      const owned = await cloud.stillOwned(owner.node, [registration], this.#callFor("poll", call));
       // It may have left meanwhile.
       if (!this.#held.has(draining)) return;
       if (owned.length === 0) this.#apply(draining, { state: "absent", at, isAnothers: true });
@@ -284,7 +284,7 @@ export class PoolWorker {
     return heldBy(registration.pool, this.#terms ?? VANISHED_TERMS);
   }
 
-  #callFor(purpose: "describe" | "deregister" | "look", { registrations, signal, stillIncluded }: PoolCall): CallFor {
+  #callFor(purpose: "describe" | "deregister" | "poll", { registrations, signal, stillIncluded }: PoolCall): CallFor {
     const about = () => (purpose === "deregister" ? [...registrations, ...this.#waiting] : this.#here);
     const repeats = (error: DrainError) => {
       for (const draining of purpose === "describe" ? this.#here : registrations) draining.repeating(error);
@@ -293,7 +293,7 @@ export class PoolWorker {
       for (const { owner, registration } of registrations) owner.isRefused ||= targets.includes(registration.target);
     };
     // Until then a poll can't end a wait.
-    const endsAt = purpose === "look" ? this.#schedule.endsFor(this.#held) : 0;
+    const endsAt = purpose === "poll" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
     return { urgency, signal, repeats, refuses, stillIncluded };
   }

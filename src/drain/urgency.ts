@@ -1,6 +1,6 @@
 /**
- * Why the cloud is called, most urgent first. Finding comes before looking, because a node that is not found yet still
- * gets traffic, while a look only ends a wait. What may end a wait comes before what only confirms.
+ * Why the cloud is called, most urgent first. Finding comes before polling, because a node that is not found yet still
+ * gets traffic, while a poll only ends a wait. What may end a wait comes before what only confirms.
  *
  * - `deregister`: ends a registration.
  * - `guard`: would enough targets remain without a node that leaves regardless? Until that is answered the node gets
@@ -8,7 +8,7 @@
  * - `find`: where is the node, or its registrations?
  * - `register`: makes a registration again that a drain has ended. Waiting for it loses no traffic.
  * - `describe`: how does this pool release, and for how long is the node to be held?
- * - `look`: has the pool released?
+ * - `poll`: has the pool released?
  * - `confirm`: was the change made, and not undone by another program?
  * - `verify`: is what was known of the node all there is?
  * - `refresh`: what has changed between drains?
@@ -19,7 +19,7 @@ export const PURPOSES = [
   "find",
   "register",
   "describe",
-  "look",
+  "poll",
   "confirm",
   "verify",
   "refresh",

@@ -1,11 +1,11 @@
 import { SystemClock } from "../drain/clock.ts";
 
 /**
- * The machine's own time, read each time: between two invocations a function's process stands still, and a clock that
- * counts on from its start would be behind by as much.
+ * Takes the time of day as each invocation begins: between two of them a function's process stands still, and a clock that
+ * counts on from its start would be behind by as much. Within an invocation it counts on, whatever sets the time of day.
  */
 export class FunctionClock extends SystemClock {
-  override now(): number {
-    return Date.now();
+  invocationBegins(): void {
+    this.takeTimeOfDay();
   }
 }

@@ -1,3 +1,4 @@
+import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
 import { readMessage } from "../sources/message-reader.ts";
@@ -8,6 +9,7 @@ import { type InvocationTime, type LambdaContext, withinInvocation } from "./inv
 export interface EventBridgeHandlerOptions {
   readonly departures: Departures;
   readonly clock: Clock;
+  readonly time: AwsTime;
   readonly read: (body: string) => EventReading;
   readonly onEvent: (event: QueueEvent) => void;
 }
@@ -28,14 +30,14 @@ export class EventBridgeHandler {
    * what Lambda is to try again: twice, and then no more.
    */
   async answer(event: unknown, context: LambdaContext): Promise<void> {
-    const { clock, read, onEvent } = this.#options;
+    const { clock, time, read, onEvent } = this.#options;
     const body = JSON.stringify(event) ?? "";
     const { id } = (event ?? {}) as { readonly id?: unknown };
     const messageId = typeof id === "string" ? id : "unnamed";
     const reading = readMessage(body, {
       read,
       heedsRecommendations: false,
-      now: clock.now(),
+      now: time.there(clock.now()),
       // No event invokes the function again when it is due, so scheduled maintenance is drained for at once.
       maintenanceLeadMs: Number.POSITIVE_INFINITY,
     });
@@ -58,10 +60,11 @@ export class EventBridgeHandler {
   }
 
   #drain(announcement: Announcement, messageId: string, time: InvocationTime): Promise<Departed> {
-    const { departures, clock } = this.#options;
+    const { departures, clock, time: awsTime } = this.#options;
     const now = clock.now();
-    const since = Math.min(now, announcement.announcedAt ?? now);
-    const { deadline } = announcement;
+    const { announcedAt, deadline: at } = announcement;
+    const since = announcedAt === undefined ? now : Math.min(now, awsTime.here(announcedAt));
+    const deadline = at === undefined ? undefined : awsTime.here(at);
     const firstTriedAt = now - since > FIRST_TRY_MS ? since : undefined;
     return departures.drain({ messageId, announcement, since, deadline, firstTriedAt }, time);
   }

@@ -1,4 +1,6 @@
+import { skewLog } from "../app/clocks.ts";
 import { createEngine } from "../app/engine.ts";
+import { AwsTime } from "../aws/aws-time.ts";
 import type { AwsClientOptions } from "../aws/clients.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
 import type { QueueAddress } from "../aws/queue-address.ts";
@@ -14,7 +16,6 @@ import { QueueCalls } from "../sources/queue-calls.ts";
 import { type ReturnEvent, ReturningMachines } from "../sources/returning.ts";
 import { returnLine, sourceLine } from "../sources/source-event-text.ts";
 import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
-import { FunctionClock } from "./clock.ts";
 import { Departures } from "./departures.ts";
 import { EventBridgeHandler } from "./event-bridge-handler.ts";
 import { SqsHandler, type SqsRecord } from "./sqs-handler.ts";
@@ -22,7 +23,7 @@ import { SqsHandler, type SqsRecord } from "./sqs-handler.ts";
 export interface HandlersOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly write: (line: string) => void;
-  readonly clock?: Clock;
+  readonly clock: Clock;
   /** Where AWS is, when it is not AWS itself. */
   readonly aws?: Omit<AwsClientOptions, "region">;
 }
@@ -33,17 +34,13 @@ export interface Handlers {
 }
 
 /** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
-export function createHandlers({
-  environment,
-  write,
-  clock = new FunctionClock(),
-  aws = {},
-}: HandlersOptions): Handlers {
+export function createHandlers({ environment, write, clock, aws = {} }: HandlersOptions): Handlers {
   const config = readConfig({ verb: "lambda", environment });
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
-  const { drainer, isRunning } = createEngine(config, { clock, observers: [drainLog(log)], aws });
-  const where = { ...awsClientOptions(config), ...aws };
+  const time = new AwsTime(clock, skewLog(log));
+  const { drainer, isRunning } = createEngine(config, { clock, time, observers: [drainLog(log)], aws });
+  const where = { ...awsClientOptions(config), ...aws, time };
   const onEvent = (event: QueueEvent | HookEvent) => writeLine(log, sourceLine(event));
   const calls = { caller: new UnmeteredCaller({ clock }), clock };
   const autoScaling = createAutoScalingClient(where);
@@ -82,7 +79,7 @@ export function createHandlers({
     putBack: (record: SqsRecord, body: string, delaySeconds: number, signal: AbortSignal) =>
       queueOf(record).send(body, delaySeconds, signal),
   };
-  const shared = { departures, clock, read: withHooksNamed(terminationHook, readEvent), onEvent };
+  const shared = { departures, clock, time, read: withHooksNamed(terminationHook, readEvent), onEvent };
   return { queue: new SqsHandler({ ...shared, ...messages }), rule: new EventBridgeHandler(shared) };
 }
 

@@ -1,12 +1,15 @@
+import { FunctionClock } from "./clock.ts";
 import { createHandlers, type Handlers } from "./handlers.ts";
 import type { LambdaContext } from "./invocation.ts";
 import { type SqsBatchResponse, sqsRecords } from "./sqs-handler.ts";
 
+const clock = new FunctionClock();
 let made: Handlers | undefined;
 
-/** Made at the first invocation, so that a wrong configuration is the error of that invocation. */
+/** For one invocation. Made at the first, so that a wrong configuration is the error of that invocation. */
 function handlers(): Handlers {
-  made ??= createHandlers({ environment: process.env, write: (line) => void process.stdout.write(line) });
+  clock.invocationBegins();
+  made ??= createHandlers({ environment: process.env, write: (line) => void process.stdout.write(line), clock });
   return made;
 }
 

@@ -1,3 +1,4 @@
+import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, printable } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "../sources/announcement.ts";
@@ -28,6 +29,7 @@ export interface SqsBatchResponse {
 export interface SqsHandlerOptions {
   readonly departures: Departures;
   readonly clock: Clock;
+  readonly time: AwsTime;
   readonly read: (body: string) => EventReading;
   readonly onEvent: (event: QueueEvent) => void;
   /** Gives a message back before its visibility has ended. */
@@ -66,15 +68,16 @@ export class SqsHandler {
   }
 
   async #settle(record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
-    const { onEvent, read, giveBack, clock } = this.#options;
+    const { onEvent, read, giveBack, clock, time: awsTime } = this.#options;
     const { messageId, body } = record;
     const receives = Number(record.attributes.ApproximateReceiveCount);
     const { maintenanceLeadMs } = this.#options;
+    awsTime.passed(Number(record.attributes.ApproximateFirstReceiveTimestamp));
     const reading = readMessage(body, {
       read,
       maintenanceLeadMs,
       heedsRecommendations: false,
-      now: clock.now(),
+      now: awsTime.there(clock.now()),
     });
     if (reading.asks === "nothing") {
       onEvent({ type: "nothing-asked", messageId, what: reading.what });
@@ -111,11 +114,12 @@ export class SqsHandler {
     { announcements, at }: Extract<MessageReading, { asks: "later" }>,
     signal: AbortSignal,
   ): Promise<Settlement["message"] | undefined> {
-    const { onEvent, giveBack, putBack, clock } = this.#options;
+    const { onEvent, giveBack, putBack, clock, time } = this.#options;
     const { messageId, body } = record;
-    onEvent({ type: "postponed", messageId, announcements, until: at });
+    const until = time.here(at);
+    onEvent({ type: "postponed", messageId, announcements, until });
     try {
-      const fate = await postpone({ body, receives }, at - clock.now(), {
+      const fate = await postpone({ body, receives }, until - clock.now(), {
         hide: (seconds) => giveBack(record, seconds, signal),
         send: (text, seconds) => putBack(record, text, seconds, signal),
       });
@@ -127,20 +131,19 @@ export class SqsHandler {
   }
 
   async #drain(announcement: Announcement, record: SqsRecord, time: InvocationTime): Promise<Settlement["message"]> {
-    const { departures, clock, onEvent } = this.#options;
+    const { departures, clock, time: awsTime, onEvent } = this.#options;
     const { messageId, attributes } = record;
     const firstReceivedAt = Number(attributes.ApproximateFirstReceiveTimestamp);
     const isFirst = Number(attributes.ApproximateReceiveCount) <= 1;
     const { announcedAt = Number(attributes.SentTimestamp), deadline } = announcement;
-    // The clock of a function is AWS's.
-    const atMostNow = (at: number) => Math.min(clock.now(), at);
+    const atMostNow = (at: number) => Math.min(clock.now(), awsTime.here(at));
     try {
       const { settlement } = await departures.drain(
         {
           messageId,
           announcement,
           since: atMostNow(announcedAt),
-          deadline,
+          deadline: deadline === undefined ? undefined : awsTime.here(deadline),
           firstTriedAt: isFirst ? undefined : atMostNow(firstReceivedAt),
           accountId: record.eventSourceARN.split(":")[4],
         },

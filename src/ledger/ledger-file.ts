@@ -43,16 +43,24 @@ const NEWLINE = 10;
 export class LedgerFile {
   readonly #folder: string;
   readonly #files: Files;
+  /** When it was written last before it was opened, in milliseconds since the epoch, by the machine's time of day then. */
+  readonly writtenAt: number;
   #handle: Handle;
   #size: number;
   /** Behind the size there may be parts of lines. */
   #isTorn = false;
 
-  private constructor(folder: string, files: Files, handle: Handle, size: number) {
+  private constructor(
+    folder: string,
+    files: Files,
+    handle: Handle,
+    { size, mtimeMs }: { readonly size: number; readonly mtimeMs: number },
+  ) {
     this.#folder = folder;
     this.#files = files;
     this.#handle = handle;
     this.#size = size;
+    this.writtenAt = mtimeMs;
   }
 
   /** Makes it where there is none. Throws what the operating system says. */
@@ -60,7 +68,7 @@ export class LedgerFile {
     await files.rm(join(folder, `${LEDGER_NAME}.new`), { force: true });
     const { O_RDWR, O_CREAT } = fs.constants;
     const handle = await files.open(join(folder, LEDGER_NAME), O_RDWR | O_CREAT, OWNER_ONLY);
-    const file = new LedgerFile(folder, files, handle, (await handle.stat()).size);
+    const file = new LedgerFile(folder, files, handle, await handle.stat());
     await file.#syncFolder();
     return file;
   }

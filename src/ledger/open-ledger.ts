@@ -1,4 +1,6 @@
-import { stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import type { LedgerEntry } from "../drain/ledger.ts";
 import { FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { type Files, LedgerFile, type Line } from "./ledger-file.ts";
@@ -10,6 +12,10 @@ export interface OpenedLedger {
   readonly ledger: FileLedger;
   /** What was wrong with the file, in sentences for the operator. */
   readonly findings: readonly string[];
+  /** Which boot of the machine this is, for `StampedLedger`. Where the operating system does not name it: this process. */
+  readonly boot: string;
+  /** See `StampedLedgerOptions`. Absent where the last entry has a stamp. */
+  readonly lastWritten?: { readonly at: number; readonly entryAt: number };
   /** Writes the remaining entries, and unlocks the folder. */
   close(): Promise<void>;
 }
@@ -31,13 +37,15 @@ export async function openLedger(
     try {
       const file = await LedgerFile.open(folder, files);
       const index = new LedgerIndex();
-      const findings = await readFile(file, index, options);
+      const { findings, last } = await readEntries(file, index, options);
+      const lastWritten =
+        last !== undefined && last.clock === undefined ? { at: file.writtenAt, entryAt: last.at } : undefined;
       const ledger = new FileLedger(file, index, options);
       const close = async () => {
         await ledger.close();
         await unlock();
       };
-      return { ledger, findings, close };
+      return { ledger, findings, boot: await bootId(), ...(lastWritten && { lastWritten }), close };
     } catch (error) {
       await unlock();
       throw error;
@@ -47,17 +55,34 @@ export async function openLedger(
   }
 }
 
-async function readFile(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions): Promise<readonly string[]> {
+const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
+
+async function bootId(): Promise<string> {
+  const id = await readFile(BOOT_ID_FILE, "utf8").catch(() => randomUUID());
+  return id.slice(0, BOOT_ID_CHARACTERS);
+}
+
+/** Enough to tell the boots of one folder's machines from each other. */
+const BOOT_ID_CHARACTERS = 13;
+
+interface ReadEntries {
+  readonly findings: readonly string[];
+  readonly last: LedgerEntry | undefined;
+}
+
+async function readEntries(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions): Promise<ReadEntries> {
   const findings: string[] = [];
   const damaged: number[] = [];
   let from = 0;
   let number = 0;
+  let last: LedgerEntry | undefined;
   for await (const lines of file.lines(0, file.size)) {
     for (const { bytes, end } of lines) {
       number += 1;
       const entry = entryOf(bytes.toString("utf8"));
       if (entry === undefined) damaged.push(number);
       else {
+        last = entry;
         index.given(entry);
         index.written(entry.drain, from, end);
       }
@@ -71,7 +96,7 @@ async function readFile(file: LedgerFile, index: LedgerIndex, options: FileLedge
     file.takeBack(from);
   }
   if (damaged.length > 0) findings.push(await repaired(file, index, damaged, options));
-  return findings;
+  return { findings, last };
 }
 
 async function repaired(

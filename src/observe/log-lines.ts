@@ -55,6 +55,14 @@ export const LOG_LINES = {
   "background work failed": line("error", "what", "error"),
   /** The process ends. */
   stopped: line("info"),
+  /** The time of day of the machine was set forward by `seconds` (negative: back). Holds and limits do not change. The times that this process reports differ from the time of day by `offsetSeconds` until its next start. */
+  "clock stepped": line("warn", "seconds", "offsetSeconds"),
+  /** The machine was suspended for `seconds`. That time counts for holds and limits. */
+  "machine suspended": line("warn", "seconds"),
+  /** The clock of this process is ahead of the clock of AWS by `seconds` (negative: behind). Deadlines of events are corrected by it. Check the time synchronization of the machine. */
+  "clock skew detected": line("warn", "seconds"),
+  /** The difference to the clock of AWS is below five seconds again. */
+  "clock skew resolved": line("info"),
   /** The permissions that drains read with are sufficient. */
   "access check passed": line("info"),
   /** Drains will fail until the reported problem is fixed. `GET /ready` answers 503. */
@@ -95,6 +103,8 @@ export const LOG_LINES = {
   "ledger write recovered": line("warn", "lost"),
   /** The file of the ledger had lines that could not be read. */
   "ledger damaged": line("warn", "error"),
+  /** The clock of an earlier process differed from the clock of this one by `seconds`: the times of its entries are corrected by that. `basis` is what shows the difference: `boot` (the uptime of the machine), `cloud` (the clock of AWS), `file` (when the ledger was written), `unknown` (nothing: no time is assumed to have passed). */
+  "ledger times corrected": line("warn", "seconds", "basis"),
   /** DRYRUN is set, so that an unfinished drain was not resumed. */
   "drain resume skipped": drain("warn"),
   /** The unfinished drains could not be read from the ledger. None was resumed. */
@@ -249,6 +259,15 @@ export const LOG_LINES = {
   "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
   "deletion delay failed": line("warn", "name", "error"),
+
+  /** `hold` waits for SIGTERM. */
+  "hold ready": line("info", "asked"),
+  /** The pod is being terminated, and stays until the drain of its node has ended. */
+  "hold started": line("info", "asked", "drain"),
+  /** The pod ends. `result` is the result of the drain, or not-requested. */
+  "hold ended": line("info", "asked", "result"),
+  /** The service did not say how the node stands. It is asked again. */
+  "hold status failed": line("warn", "asked", "error"),
 
   // Lifecycle hooks
   /** The hook waits for another heartbeat timeout. */

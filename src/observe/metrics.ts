@@ -121,6 +121,20 @@ export class Metrics {
     );
   }
 
+  /** Adds the gauge of the clocks. All in seconds; undefined: not known yet. */
+  watchClocks({ machine, aws }: { readonly machine: () => number; readonly aws: () => number | undefined }): void {
+    const offset: Gauge<"of"> = this.#gauge(
+      "clock_offset_seconds",
+      "How much another clock is ahead of the clock of the service.",
+      ["of"],
+      () => {
+        offset.set({ of: "machine" }, machine());
+        const ahead = aws();
+        if (ahead !== undefined) offset.set({ of: "aws" }, ahead);
+      },
+    );
+  }
+
   /** Adds the gauges of the watched Node objects. */
   watchNodes({ count, isUpToDate }: { readonly count: () => number; readonly isUpToDate: () => boolean }): void {
     const watched: Gauge = this.#gauge("nodes_watched", "Node objects that are known.", [], () => watched.set(count()));

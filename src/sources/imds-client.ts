@@ -1,4 +1,5 @@
 import { request as requestHttp } from "node:http";
+import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import { DrainError, printable } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
@@ -18,6 +19,8 @@ export interface MetadataAnswer {
 
 export interface ImdsClientOptions {
   readonly clock: Clock;
+  /** Learns from every answer what AWS's clock says. */
+  readonly time?: AwsTime;
   /** Rejects where there is no answer, and with the signal's reason. */
   readonly send: (request: MetadataRequest, signal: AbortSignal) => Promise<MetadataAnswer>;
 }
@@ -84,10 +87,14 @@ export class ImdsClient {
   }
 
   async #send(request: MetadataRequest, signal: AbortSignal): Promise<MetadataAnswer> {
-    const { clock, send } = this.#options;
+    const { clock, send, time } = this.#options;
+    const answered = time?.sends();
     const limit = { reason: "timeout", at: clock.now() + REQUEST_TIMEOUT_MS } as const;
     try {
-      return await withLimit({ clock, limit, signal }, (inTime) => send(request, inTime));
+      const answer = await withLimit({ clock, limit, signal }, (inTime) => send(request, inTime));
+      const date = answer.headers["date"];
+      if (typeof date === "string") answered?.(date);
+      return answer;
     } catch (error) {
       signal.throwIfAborted();
       throw unreachable(`${request.method} ${request.path}`, error);

@@ -1,3 +1,4 @@
+import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError, type DrainErrorCode } from "../drain/errors.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
@@ -13,6 +14,8 @@ import { type MetadataObserver, type Notice, StandingNotices } from "./standing-
 export interface MetadataWatchOptions {
   readonly client: Pick<ImdsClient, "read">;
   readonly clock: Clock;
+  /** What AWS's clock says, by which notices have their deadlines. Absent: the same as this machine's. */
+  readonly time?: Pick<AwsTime, "here">;
   readonly intervalMs: number;
   /** Whether a recommendation alone is a notice. */
   readonly heedsRecommendations: boolean;

@@ -1,39 +1,10 @@
-import type { Clock } from "../drain/clock.ts";
 import type { Announcement } from "./announcement.ts";
 
-/** A clock that is kept is nearer than this to AWS's, and a message may be as long on its way. */
-const SKEW_MIN_MS = 5_000;
 /**
  * Room to find the node and to deregister it, which is the first thing that a drain does. A process that hears of a departure
  * late, or of one for a time long past, still begins; EC2 says when the machine has gone.
  */
 const NOTICE_MIN_MS = 30_000;
-
-/** What this machine's clock says when AWS's says something: events have AWS's time, drains have this machine's. */
-export class AwsTime {
-  readonly #clock: Clock;
-  #aheadMs = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Something has just happened, and AWS says when: milliseconds since the epoch. */
-  receivedNow(at: number): void {
-    const aheadMs = this.#clock.now() - at;
-    this.#aheadMs = Math.abs(aheadMs) < SKEW_MIN_MS ? 0 : aheadMs;
-  }
-
-  /** By this machine's clock, in milliseconds since the epoch. */
-  here(at: number): number {
-    return at + this.#aheadMs;
-  }
-
-  /** By AWS's clock, in milliseconds since the epoch. */
-  there(at: number): number {
-    return at - this.#aheadMs;
-  }
-}
 
 /**
  * When an announcement is to be acted upon, in milliseconds since the epoch. What AWS schedules is announced days to weeks

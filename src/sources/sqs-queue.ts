@@ -1,3 +1,4 @@
+import { AwsTime } from "../aws/aws-time.ts";
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
@@ -10,7 +11,7 @@ import type { Announcement, EventReading } from "./announcement.ts";
 import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
-import { AwsTime, boundedDeadline } from "./notice.ts";
+import { boundedDeadline } from "./notice.ts";
 import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver, type ReceiveTrouble } from "./receiver.ts";
@@ -32,7 +33,6 @@ const SETTLE_MAX_MS = 120_000;
 /** The process is asked to end. */
 const RELEASE_MAX_MS = 5_000;
 const NOTHING: Settlement = { message: "leave", hook: "untouched" };
-
 const ignore = () => {};
 
 interface Announced {
@@ -68,9 +68,9 @@ export class SqsQueue implements EventSource {
 
   constructor(options: SqsQueueOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, time = new AwsTime(clock) } = options;
     this.#calls = new QueueCalls(options);
-    this.#time = new AwsTime(clock);
+    this.#time = time;
     const onEvent = (event: QueueEvent) => this.#notify(event);
     const shared = { calls: this.#calls, clock, onEvent };
     this.#receiver = new Receiver(shared);
@@ -374,6 +374,8 @@ async function answeredWithin(
 /** What a queue is read with. */
 export interface SqsQueueOptions extends QueueCallsOptions {
   readonly clock: Clock;
+  /** Absent: messages alone tell AWS's time. */
+  readonly time?: AwsTime;
   readonly hooks: LifecycleHooks;
   readonly read: (body: string) => EventReading;
   readonly foreign: ForeignEvents;

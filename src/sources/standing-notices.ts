@@ -1,3 +1,4 @@
+import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { DrainError } from "../drain/errors.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
@@ -21,7 +22,7 @@ export interface EndedDrain {
 /** One word that the machine will go away. */
 export interface Notice {
   readonly announcement: Announcement;
-  /** When the machine may be gone, in milliseconds since the epoch; never so early that nothing could be begun. */
+  /** When the machine may be gone, by this machine's clock, in milliseconds since the epoch; never so early that nothing could be begun. */
   readonly deadline?: number;
   /** How it went: called once. */
   readonly done: (end: NoticeEnd) => void;
@@ -48,6 +49,8 @@ const RETRY_MAX_MS = 300_000;
 
 export interface StandingNoticesOptions {
   readonly clock: Clock;
+  /** What AWS's clock says, by which notices have their deadlines. Absent: the same as this machine's. */
+  readonly time?: Pick<AwsTime, "here">;
   readonly onEvent: MetadataObserver;
   /** See `MetadataWatchOptions`. */
   readonly maintenanceLeadMs: number;
@@ -114,7 +117,7 @@ export class StandingNotices {
       const now = this.#clock.now();
       if (dueAt === undefined || dueAt > now) continue;
       standing.dueAt = undefined;
-      const deadline = boundedDeadline([announcement.deadline], now);
+      const deadline = boundedDeadline([this.#here(announcement).deadline], now);
       yield {
         announcement,
         ...(deadline === undefined ? {} : { deadline }),
@@ -124,15 +127,24 @@ export class StandingNotices {
   }
 
   #dueAt(announcement: Announcement): number {
-    return Math.max(this.#clock.now(), actAt(announcement, this.#options.maintenanceLeadMs));
+    return Math.max(this.#clock.now(), actAt(this.#here(announcement), this.#options.maintenanceLeadMs));
   }
 
   /** Instance metadata goes on listing a reboot for a while after it: then the machine was started since. */
   #isOver(announcement: Announcement): boolean {
-    const { deadline, reboots } = announcement;
+    const { deadline, reboots } = this.#here(announcement);
     const now = this.#clock.now();
     if (reboots !== true || deadline === undefined || deadline > now) return false;
-    return isRebootOver(announcement, now) || this.#options.bootedAt() >= deadline;
+    return isRebootOver({ reboots, deadline }, now) || this.#options.bootedAt() >= deadline;
+  }
+
+  /** By this machine's clock. Notices are told apart by their own deadlines, which do not move as AWS's clock is learned. */
+  #here<T extends Pick<Announcement, "deadline">>(announcement: T): T {
+    const { deadline } = announcement;
+    const { time } = this.#options;
+    return deadline === undefined || time === undefined
+      ? announcement
+      : { ...announcement, deadline: time.here(deadline) };
   }
 
   /** Of a notice that has another deadline by now, or stands there no more, `standing` is in no list. */

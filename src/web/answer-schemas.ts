@@ -48,7 +48,7 @@ const listed = z.strictObject({
   QuicServerId: z.string().optional(),
 });
 
-const fate = z
+const drainingRegistration = z
   .strictObject({
     ...place,
     poolId: z.string().describe("ARN of the target group, or name of the classic load balancer."),
@@ -74,7 +74,7 @@ const fate = z
     cameBack: z.int().describe("Number of times that another program registered the target again."),
     error: error.optional(),
   })
-  .meta({ id: "Fate", description: "Current or final state of one registration of a drain." });
+  .meta({ id: "DrainingRegistration", description: "Current or final state of one registration of a drain." });
 
 const guarded = z
   .strictObject({
@@ -175,7 +175,7 @@ const eviction = z
   .describe("What happened to the pods of the node. Absent: no eviction had begun.");
 const ended = { drainId, node, eviction };
 const begun = { drainId: drainId.optional(), node: node.optional(), eviction };
-const fates = z.array(fate);
+const drainingRegistrations = z.array(drainingRegistration);
 
 const deadlinePassed = z.strictObject({
   status: z.literal("deadline-passed"),
@@ -187,9 +187,13 @@ const deadlinePassed = z.strictObject({
   error: error
     .optional()
     .describe("The call that kept failing, if any: a search of a pool, or a read of target health for the guard."),
-  registrations: fates,
+  registrations: drainingRegistrations,
 });
-const cancelled = z.strictObject({ status: z.literal("cancelled"), ...ended, registrations: fates });
+const cancelled = z.strictObject({
+  status: z.literal("cancelled"),
+  ...ended,
+  registrations: drainingRegistrations,
+});
 /** One registration of a drain that was undone. */
 export const undone = z
   .strictObject({
@@ -207,28 +211,34 @@ const superseded = z.strictObject({
   status: z.literal("superseded"),
   ...begun,
   message: z.string().describe("What the cloud says of the machine."),
-  registrations: fates,
+  registrations: drainingRegistrations,
   undone: z.array(undone).optional().describe("What became of what had been deregistered, where UNDO allows it."),
 });
-const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: fates });
-const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: fates });
+const abandoned = z.strictObject({ status: z.literal("abandoned"), ...begun, registrations: drainingRegistrations });
+const failed = z.strictObject({ status: z.literal("failed"), ...begun, error, registrations: drainingRegistrations });
 
 const refused = z.strictObject({ status: z.literal("refused"), drainId, node, ...refusal });
 const warnings = z.array(z.string()).optional().describe("What could not be looked for. Absent: nothing.");
 const drained = z.strictObject({
   status: z.literal("drained"),
   ...ended,
-  registrations: fates,
+  registrations: drainingRegistrations,
   elsewhere,
   warnings,
 });
 const possiblyRegistered = z
-  .strictObject({ status: z.literal("possibly-registered"), ...ended, registrations: fates, elsewhere, warnings })
+  .strictObject({
+    status: z.literal("possibly-registered"),
+    ...ended,
+    registrations: drainingRegistrations,
+    elsewhere,
+    warnings,
+  })
   .describe("Targets of `elsewhere` with `doubt` may be the node's. They were not deregistered.");
 const nothingRegistered = z.strictObject({
   status: z.literal("nothing-registered"),
   ...ended,
-  registrations: fates,
+  registrations: drainingRegistrations,
   elsewhere,
   warnings,
 });
@@ -277,7 +287,7 @@ export const ACCEPTED = z
 export const running = {
   reasons: z.array(z.string()).describe("Reasons that the callers gave."),
   limit: limit.optional().describe("Absent during the search if no caller gave a deadline or timeout."),
-  registrations: fates.describe("State of each registration. Empty during the search."),
+  registrations: drainingRegistrations.describe("State of each registration. Empty during the search."),
 };
 
 /** 200 from `GET /nodes/{node}`. */

@@ -23,8 +23,8 @@ import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
-import { needSecret, type SecretGuardOptions, sentSecret } from "./secret-guard.ts";
-import { refuseSecretInBody } from "./secrets.ts";
+import { needSecret, type SecretGuardOptions } from "./secret-guard.ts";
+import { refuseSecretAs, refuseSecretIn } from "./secrets.ts";
 
 export interface WebOptions extends SecretGuardOptions {
   readonly source: HttpSource;
@@ -72,7 +72,8 @@ export function createWebApp(options: WebOptions): Hono {
   });
 
   app.onError((error, context) => {
-    if (error instanceof BadRequest) return send(problem(400, error.message));
+    // It quotes what the caller has sent.
+    if (error instanceof BadRequest) return send(problem(400, options.secrets().masked(error.message)));
     if (error instanceof NotTaken) return send(unavailable(error.message));
     if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
     // The client has left.
@@ -111,7 +112,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version }: WebOptions): void
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
-  const { source, isSecret, dryRun, noEviction, clock, status, history, cancel } = options;
+  const { source, secrets, dryRun, noEviction, clock, status, history, cancel } = options;
   const needsSecret = needSecret(options);
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
@@ -120,13 +121,14 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 
   app.post("/drain", needsSecret, limitsBody, async (context) => {
     const [query, body] = [queryOf(context), await context.req.text()];
-    refuseSecretInBody(sentSecret(context), body);
+    refuseSecretIn(secrets(), [body]);
     const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
-    const request = { ...withoutSecret(read.request, isSecret), asker: askerOf(context, isSecret) };
+    refuseSecretAs(secrets(), read.request.node.value);
+    const request = { ...withoutSecret(read.request, secrets()), asker: askerOf(context, secrets()) };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
-  addDrainRoutes(app, { needsSecret, history, clock, cancel, askerOf: (context) => askerOf(context, isSecret) });
+  addDrainRoutes(app, { needsSecret, history, clock, cancel, askerOf: (context) => askerOf(context, secrets()) });
 
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });

@@ -5,11 +5,14 @@ import type { Clock } from "../drain/clock.ts";
 import { clientAddress } from "./asker.ts";
 import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send } from "./problem.ts";
+import type { SecretMask } from "./secret-mask.ts";
 import { refuseSecretInUrl, type SecretCheck } from "./secrets.ts";
 import { WrongSecrets } from "./wrong-secrets.ts";
 
 export interface SecretGuardOptions {
   readonly isSecret: SecretCheck;
+  /** The same secrets, and those that were replaced not long ago. They must not stand anywhere else. */
+  readonly secrets: () => SecretMask;
   /** Whether the secret may come as `pw` in the query too. */
   readonly querySecret: boolean;
   /** Whether a verified client certificate is needed besides. */
@@ -33,7 +36,7 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
   return async (context, next) => {
     const refusal = refusalOf(context);
     if (refusal === undefined) {
-      refuseSecretInUrl(sentSecret(context), context);
+      refuseSecretInUrl(options.secrets(), context);
       return next();
     }
     return send(refusal);
@@ -79,11 +82,6 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
     const hint = /, *(Bearer|Basic) /i.test(secret) ? ": several Authorization headers were sent, send one" : "";
     return problem(403, `the secret is wrong${hint}`);
   }
-}
-
-/** What a caller has sent as the secret; empty where there is none. */
-export function sentSecret(context: Context): string {
-  return sentIn(context).secret;
 }
 
 /** The secret comes as a bearer token or, as it always did, as `pw` in the query. */

@@ -1,12 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
 import { BadRequest } from "./parameters.ts";
+import type { SecretMask } from "./secret-mask.ts";
 
 /** Returns whether a caller sent one of the secrets, in a time that depends on neither. */
 export type SecretCheck = (sent: string) => boolean;
-
-/** A shorter one can be guessed, and may appear by chance in other text. */
-export const SECRET_CHARACTERS_MIN = 16;
 
 export function secretCheck(secrets: readonly string[]): SecretCheck {
   const expected = secrets.map(digest);
@@ -23,27 +21,26 @@ function digest(text: string): Buffer {
 }
 
 /**
- * Throws `BadRequest` where the secret that opened the door stands in the path or the query as well, `pw` aside: there
- * it would be taken for a node's name or a reason, which answers, logs and drains show to others.
+ * Throws `BadRequest` where a secret stands in the path or the query, `pw` aside: there it would be taken for a node's name
+ * or a reason, which answers, logs and drains show to others.
  */
-export function refuseSecretInUrl(secret: string, { req }: Context): void {
+export function refuseSecretInUrl(secrets: SecretMask, { req }: Context): void {
   const { pathname, searchParams } = new URL(req.url);
   const others = [...searchParams].map(([name, value]) => (name === "pw" ? name : `${name}=${value}`));
-  refuse(secret, [pathname, unescaped(pathname, /%([0-9a-f]{2})/gi), ...others]);
+  refuseSecretIn(secrets, [pathname, ...others]);
+  // Below the first part of a path are the names of nodes and drains.
+  for (const name of pathname.split("/").slice(2)) refuseSecretAs(secrets, name);
 }
 
-/** The same of a body. */
-export function refuseSecretInBody(secret: string, body: string): void {
-  refuse(secret, [body, unescaped(body, /\\u([0-9a-f]{4})/gi), body.replace(/\\(["\\/])/g, "$1")]);
+/** The same of a body, or of anything else that a caller has sent. */
+export function refuseSecretIn(secrets: SecretMask, texts: readonly string[]): void {
+  if (texts.some((text) => secrets.isIn(text))) throw new BadRequest(IN_THE_WRONG_PLACE);
 }
 
-function refuse(secret: string, texts: readonly string[]): void {
-  if (secret.length < SECRET_CHARACTERS_MIN || !texts.some((text) => text.includes(secret))) return;
-  throw new BadRequest(
-    "the secret is in a part of the request that is logged: send it only in the Authorization header",
-  );
+/** The same of a node's name or a drain's id, which a short secret may be as a whole, too. */
+export function refuseSecretAs(secrets: SecretMask, name: string): void {
+  if (secrets.isIn(name) || secrets.isAll(name)) throw new BadRequest(IN_THE_WRONG_PLACE);
 }
 
-function unescaped(text: string, escapes: RegExp): string {
-  return text.replace(escapes, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-}
+const IN_THE_WRONG_PLACE =
+  "the secret is in a part of the request that is logged: send it only in the Authorization header";

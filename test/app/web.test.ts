@@ -175,6 +175,23 @@ describe("a secret of fewer than 16 characters", () => {
   });
 });
 
+test("a secret that was replaced is still kept out of what is logged, and refused where it would be", async () => {
+  const SECRET_FILE = join(await folder(), "secret");
+  await writeFile(SECRET_FILE, OLD);
+  const { clock, ask, said, port } = await web({ SECRET_FILE });
+  await writeFile(SECRET_FILE, NEW);
+  await clock.advance(REREAD_MS);
+  await expect.poll(() => said(/secrets reloaded/)).toHaveLength(1);
+  expect([await ask(OLD), await ask(NEW)]).toEqual([403, 400]);
+  for (const path of [`/nodes/${OLD}`, `/drains/${encodeURIComponent(OLD)}`]) {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${NEW}` } });
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { detail: expect.stringMatching(/^the secret is in/) },
+    ]);
+  }
+});
+
 test("what callers do with the secret is logged by where they come from alone", async () => {
   const { ask, said, lines, port } = await web({ SECRET: OLD });
   for (let time = 0; time < 12; time++) await ask(NEW);

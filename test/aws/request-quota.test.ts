@@ -48,7 +48,7 @@ describe("where calls have to wait", () => {
       "find",
       "register",
       "describe",
-      "look",
+      "poll",
       "confirm",
       "verify",
       "refresh",

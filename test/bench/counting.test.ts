@@ -83,7 +83,7 @@ describe("a tally", () => {
   test("believes a client that says what its calls are for", () => {
     const { counts } = tally();
     counts.sent(read("g1"), undefined);
-    for (const purpose of ["find", "verify", "refresh", "refresh", "describe", "deregister", "look"] as const) {
+    for (const purpose of ["find", "verify", "refresh", "refresh", "describe", "deregister", "poll"] as const) {
       counts.told(purpose, 30);
     }
     expect(counts.columns).toEqual({ drain: 3, scan: 2, index: 2 });

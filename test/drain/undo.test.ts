@@ -29,7 +29,7 @@ function scene() {
   const cancel = (by = drainer) => by.cancel(drainId(), { via: "test" }, never);
   const registered = async (pool: Pool) => {
     const registration = { pool, target: "i-1:80", state: "live", detail: "", isHealthy: true } as const;
-    const by = { urgency: () => ({ purpose: "look", deadline: 0 }) as const, signal: never };
+    const by = { urgency: () => ({ purpose: "poll", deadline: 0 }) as const, signal: never };
     return (await cloud.observe(pool, () => [registration], by)).states.get("i-1:80");
   };
   const targets = (method: "register" | "deregister") => cloud.callsOf(method).flatMap(({ nodes = [] }) => nodes);

@@ -173,7 +173,7 @@ test("a look that may end a hold is more urgent than one that only confirms", as
     if (action.endsWith("DescribeTargetHealth")) purposes.push(purpose);
   });
   expect(statuses(await region.clock.run(drainAll(region, [node], { engine })))).toEqual(["drained"]);
-  expect(purposes).toEqual(["find", "confirm", "look"]);
+  expect(purposes).toEqual(["find", "confirm", "poll"]);
 });
 
 test("a node that AWS does not know keeps nobody else waiting: it is named in no other batch, and given up soon", async () => {

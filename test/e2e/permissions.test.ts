@@ -127,7 +127,7 @@ describe("under a policy for the cluster's tag, a pool without it", () => {
     const outcome = await region.clock.run(
       region.engine(SCOPED).drain({ node: { by: "id", value: node.id }, dryRun: false }, never),
     );
-    const answer = await webApp({ outcome }).post(`/drain?id=${node.id}&pw=${SECRET}`);
+    const answer = await webApp({ outcome }).post(`/drain?id=${node.id}&pw=${encodeURIComponent(SECRET)}`);
     expect(answer.status).toBe(502);
     expect(await answer.json()).toMatchObject({
       status: 502,

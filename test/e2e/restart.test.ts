@@ -10,9 +10,10 @@ import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
 import { realQueue } from "../support/real-queue.ts";
 import { runHere, serveHere } from "../support/run-here.ts";
+import { RANDOM_SECRET } from "../support/secret-search.ts";
 import { VPC } from "../support/simulated-region.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const bearer = { authorization: `Bearer ${SECRET}` };
 const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET, MIN_HEALTHY: "0" };
 const HOLD_SECONDS = 4;
@@ -48,7 +49,9 @@ async function scene(more: Readonly<Record<string, string>> = {}) {
   const until = (type: LedgerEntry["type"]) =>
     vi.waitFor(async () => expect((await entries()).map((entry) => entry.type)).toContain(type), { timeout: 20_000 });
   const begin = async (url: string) => {
-    const response = await fetch(`${url}/drain?id=${id}&wait=false&reason=upgrade&pw=${SECRET}`, { method: "POST" });
+    const response = await fetch(`${url}/drain?id=${id}&wait=false&reason=upgrade&pw=${encodeURIComponent(SECRET)}`, {
+      method: "POST",
+    });
     return { response, location: response.headers.get("location") ?? "" };
   };
   return { id, env, folder, entries, until, begin, simulator };
@@ -89,6 +92,38 @@ describe("with STATE_DIR", () => {
     expect(await readdir(folder)).toEqual(["drains.jsonl"]);
     const text = await readFile(join(folder, "drains.jsonl"), "utf8");
     expect(text + first.child.output + second.child.output).not.toContain(SECRET);
+  });
+
+  test.each([
+    ["ahead", 3_600_000],
+    ["behind", -3_600_000],
+  ])("a service that starts again with its clock an hour %s holds as long as ever, and reports it", async (_, byMs) => {
+    const { env, until, entries, begin } = await scene();
+    const first = await startService(env);
+    const { location } = await begin(first.url);
+    await until("deregistered");
+    first.child.signal("SIGKILL");
+    await first.child.finished;
+
+    const setClock = `const now = Date.now; Date.now = () => now() + ${byMs};`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(setClock)}`;
+    const second = await startService({ ...env, NODE_OPTIONS });
+    const seconds = byMs / 1_000;
+    expect(JSON.parse(await second.child.line(/"ledger times corrected"/))).toMatchObject({ seconds, basis: "boot" });
+    expect(JSON.parse(await second.child.line(/"clock skew detected"/))).toMatchObject({
+      seconds: expect.closeTo(seconds, -1),
+    });
+    await until("ended");
+    const record = await (await fetch(`${second.url}${location}`, { headers: bearer })).json();
+    expect(record).toMatchObject({ outcome: { status: "drained", registrations: [{ state: "released" }] } });
+    // By the machine's own count.
+    const up = (entry: LedgerEntry | undefined) => entry?.clock?.up ?? Number.NaN;
+    const all = await entries();
+    const begun = up(all.find(({ type }) => type === "deregistered"));
+    const resumed = up(all.find(({ type }) => type === "resumed"));
+    const released = up(all.find(({ type }) => type === "released"));
+    expect(released - begun).toBeGreaterThanOrEqual(HOLD_SECONDS * 1_000 - 50);
+    expect(released - Math.max(begun + HOLD_SECONDS * 1_000, resumed)).toBeLessThan(60_000);
   });
 
   test("a stop leaves to the next start what it has interrupted", async () => {

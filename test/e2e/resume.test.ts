@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { drainRecord } from "../../src/drain/drain-record.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
-import { ALL_CASES } from "../support/cases.ts";
+import { turnOf } from "../support/cases.ts";
 import { type Life, type LifeOptions, live } from "../support/lives.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
@@ -104,7 +104,7 @@ test("a drain writes down what it has found before it does anything about it, an
 /** How long no process runs, in seconds. Each moment is played with each where all cases are, otherwise with one. */
 const GAPS = [0, 100, 1_000];
 const playedWith = <Moment>(gapSeconds: number, moments: readonly Moment[]) =>
-  moments.filter((_, index) => ALL_CASES || index % GAPS.length === GAPS.indexOf(gapSeconds));
+  turnOf(moments, GAPS.indexOf(gapSeconds), GAPS.length);
 
 describe.each(GAPS)(
   "when the process dies and the next one comes %i s later, the drain goes on and no hold is cut:",

@@ -13,9 +13,10 @@ import { lostByTheProduct, type Spare } from "../support/loss-causes.ts";
 import { carryInside } from "../support/machine-inside.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
 import { runHere, serveHere } from "../support/run-here.ts";
+import { RANDOM_SECRET } from "../support/secret-search.ts";
 import { VPC } from "../support/simulated-region.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const bearer = { authorization: `Bearer ${SECRET}` };
 
 /** AWS's lags, but of a second or two: these tests run on real time. */
@@ -103,7 +104,7 @@ describe("the built service under traffic", () => {
     const { child, url } = await startService(env);
 
     const duringDrain = startTraffic();
-    const response = await fetch(`${url}/drain?id=${ids[0]}&pw=${SECRET}`, { method: "POST" });
+    const response = await fetch(`${url}/drain?id=${ids[0]}&pw=${encodeURIComponent(SECRET)}`, { method: "POST" });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({
       status: "drained",
@@ -277,7 +278,9 @@ describe("the service's secret", () => {
 test("DRYRUN answers with the plan and changes nothing, whatever callers ask for", async () => {
   const { simulator, ids, env } = await cluster();
   const { url } = await serveHere({ ...env, DRYRUN: "1" });
-  const response = await fetch(`${url}/drain?id=${ids[0]}&pw=${SECRET}&dryRun=false`, { method: "POST" });
+  const response = await fetch(`${url}/drain?id=${ids[0]}&pw=${encodeURIComponent(SECRET)}&dryRun=false`, {
+    method: "POST",
+  });
   expect(await response.json()).toMatchObject({
     status: "planned",
     plan: { registrations: Array(4).fill(expect.anything()) },

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Connection, send } from "../simulator/data-plane/clients.ts";
+import { Connection, holdMany } from "../simulator/data-plane/clients.ts";
 import { QUARTER, QUARTER_SPARES } from "../support/departure-pools.ts";
 import { DepartureScene } from "../support/departure-scene.ts";
 import {
@@ -43,9 +43,11 @@ async function reclaim(withService: boolean): Promise<Reclaim> {
   const startedAt = clock.now();
   const flows = await Connection.openMany(plane.url("tcp"), KEPT_FLOWS);
   const lost: (ClientLoss & { readonly pool: keyof typeof THROUGH })[] = [];
-  const long = Array.from({ length: LONG_REQUESTS }, async () => {
-    const at = clock.now();
-    const { status } = await send(`${plane.url("shop")}/reports?delay=${LONG_MS}`);
+  const at = clock.now();
+  // On their way before the machines are announced, however busy this one is.
+  const held = await holdMany(`${plane.url("shop")}/reports?delay=${LONG_MS}`, LONG_REQUESTS);
+  const long = held.map(async ({ answer }) => {
+    const { status } = await answer;
     if (status !== 200) lost.push({ pool: "reports", through: "alb", openedAt: at, at, lostAt: clock.now() });
   });
   const kept = flows.map(async (flow) => {

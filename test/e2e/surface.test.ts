@@ -7,9 +7,10 @@ import { startService } from "../support/child-process.ts";
 import { endpoint } from "../support/endpoint.ts";
 import type { Environment } from "../support/program-run.ts";
 import { serveHere } from "../support/run-here.ts";
+import { RANDOM_SECRET } from "../support/secret-search.ts";
 import { elbError, type Intercept, VPC } from "../support/simulated-region.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const bearer = { authorization: `Bearer ${SECRET}` };
 const ID = "i-00000000000000001";
 
@@ -145,13 +146,13 @@ describe("the service's readiness", () => {
 test("a bad request is logged with what is wrong, and without what was sent", async () => {
   const { child, url } = await service();
   const mistyped = "another-thing-that-nobody-may-see";
-  await fetch(`${url}/drain?id=${mistyped}&pw=${SECRET}`, { method: "POST" });
+  await fetch(`${url}/drain?id=${mistyped}&pw=${encodeURIComponent(SECRET)}`, { method: "POST" });
   expect(JSON.parse(await child.line(/"request answered"/))).toMatchObject({
     status: 400,
     problem: "id: malformed",
   });
   expect(child.output).not.toContain(mistyped);
-  await fetch(`${url}/drain?node=${SECRET}&pw=${SECRET}`, { method: "POST" });
+  await fetch(`${url}/drain?node=${SECRET}&pw=${encodeURIComponent(SECRET)}`, { method: "POST" });
   expect(await child.line(/the secret is in a part of the request that is logged/)).toContain('"request answered"');
 });
 

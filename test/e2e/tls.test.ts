@@ -9,8 +9,9 @@ import { Authority, type Certificate } from "../support/certificates.ts";
 import { runCli } from "../support/child-process.ts";
 import { request, sendRaw } from "../support/raw-http.ts";
 import { serveHere } from "../support/run-here.ts";
+import { RANDOM_SECRET } from "../support/secret-search.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const bearer = { authorization: `Bearer ${SECRET}` };
 
 /** The service with HTTPS, and files that its callers may name. */
@@ -130,9 +131,9 @@ test("--no-query-secret and QUERY_SECRET=false keep the secret out of queries", 
     [{ QUERY_SECRET: "true" }, ["--no-query-secret"]],
   ] as const) {
     const { url } = await serveHere({ ...env, SECRET, ...given }, args);
-    expect((await fetch(`${url}/nodes/${ID}?pw=${SECRET}`)).status).toBe(401);
+    expect((await fetch(`${url}/nodes/${ID}?pw=${encodeURIComponent(SECRET)}`)).status).toBe(401);
     expect((await fetch(`${url}/nodes/${ID}`, { headers: bearer })).status).toBe(200);
   }
   const { url } = await serveHere({ ...env, SECRET });
-  expect((await fetch(`${url}/nodes/${ID}?pw=${SECRET}`)).status).toBe(200);
+  expect((await fetch(`${url}/nodes/${ID}?pw=${encodeURIComponent(SECRET)}`)).status).toBe(200);
 });

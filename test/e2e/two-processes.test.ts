@@ -5,7 +5,7 @@ import { ALL_CASES } from "../support/cases.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
 /** How long two processes share the quotas, and how much of it is for finding each other. */
-const [SHARED_SECONDS, SETTLING_SECONDS] = ALL_CASES ? [240, 60] : [120, 60];
+const [SHARED_SECONDS, SETTLING_SECONDS] = ALL_CASES ? [240, 60] : [90, 60];
 
 test("two processes that share an account's quotas settle by themselves: nothing fails, and neither gets less than a third", async () => {
   const region = new SimulatedRegion();
@@ -42,10 +42,13 @@ test("two processes that share an account's quotas settle by themselves: nothing
   expect(throttled / all).toBeLessThan(0.25);
 });
 
+/** So many groups each node is in that they drain. */
+const GROUPS = ALL_CASES ? 30 : 12;
+
 test("two processes that drain 20 nodes each at the same time drain all of them, each in a call a group", async () => {
   const region = new SimulatedRegion();
   const nodes = Array.from({ length: 40 }, () => region.node());
-  for (let number = 0; number < 30; number++) region.group({ name: `g${number}`, nodes, delaySeconds: 60 });
+  for (let number = 0; number < GROUPS; number++) region.group({ name: `g${number}`, nodes, delaySeconds: 60 });
   region.simulator.limit(AWS_QUOTAS);
   const drains = nodes.map(({ id }, index) => ({ id, engine: index % 2 }));
   const engines = [region.engine({ QUOTA_SHARE: "0.8" }), region.engine({ QUOTA_SHARE: "0.8" })];

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { drainRecord } from "../../src/drain/drain-record.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
+import { turnOf } from "../support/cases.ts";
 import { type Life, live } from "../support/lives.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
@@ -45,25 +46,32 @@ async function restarted(seconds: number, death: Death) {
   return { hasDied, listed, isIn, record, unfinished: await ledger.unfinished(), sleeping: region.clock.sleeping };
 }
 
-test.each([4, 20, 400])("an undo goes on after a restart at any point, when cancelled after %s s", async (seconds) => {
-  const calls = Array.from({ length: 8 }, (_, index) => index + 1);
-  const deaths: Death[] = [
-    ...[1, 2, 3, 4, 5, 6].map((entry) => ({ entry })),
-    ...calls.flatMap((call) => (["before", "after"] as const).map((when) => ({ call, when }))),
-  ];
-  let died = 0;
-  for (const death of deaths) {
-    const { hasDied, listed, isIn, record, unfinished, sleeping } = await restarted(seconds, death);
-    if (hasDied) died += 1;
-    const what = JSON.stringify(death);
-    expect(listed, what).toEqual([[undefined], [undefined]]);
-    expect(isIn, what).toBe(true);
-    expect(
-      record?.undo?.end?.registrations.map(({ state }) => state),
-      what,
-    ).toEqual(Array(3).fill("registered"));
-    expect(unfinished, what).toEqual([]);
-    expect(sleeping, what).toBe(0);
-  }
-  expect(died).toBeGreaterThan(deaths.length / 2);
-});
+/** Seconds after which the drain is cancelled: before its pools are held, while they are, and when it has ended. */
+const CANCELLED_AFTER = [4, 20, 400];
+
+test.each(CANCELLED_AFTER)(
+  "an undo goes on after a restart at any point, when cancelled after %s s",
+  async (seconds) => {
+    const calls = Array.from({ length: 8 }, (_, index) => index + 1);
+    const all: Death[] = [
+      ...[1, 2, 3, 4, 5, 6].map((entry) => ({ entry })),
+      ...calls.flatMap((call) => (["before", "after"] as const).map((when) => ({ call, when }))),
+    ];
+    const deaths = turnOf(all, CANCELLED_AFTER.indexOf(seconds), CANCELLED_AFTER.length);
+    let died = 0;
+    for (const death of deaths) {
+      const { hasDied, listed, isIn, record, unfinished, sleeping } = await restarted(seconds, death);
+      if (hasDied) died += 1;
+      const what = JSON.stringify(death);
+      expect(listed, what).toEqual([[undefined], [undefined]]);
+      expect(isIn, what).toBe(true);
+      expect(
+        record?.undo?.end?.registrations.map(({ state }) => state),
+        what,
+      ).toEqual(Array(3).fill("registered"));
+      expect(unfinished, what).toEqual([]);
+      expect(sleeping, what).toBe(0);
+    }
+    expect(died).toBeGreaterThan(deaths.length / 2);
+  },
+);

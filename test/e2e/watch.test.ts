@@ -6,8 +6,9 @@ import { Child, startService } from "../support/child-process.ts";
 import { CHILD_ACCESS_KEY_ID, restrictChildren } from "../support/printed-policy.ts";
 import type { Environment, Running } from "../support/program-run.ts";
 import { startHere } from "../support/run-here.ts";
+import { RANDOM_SECRET } from "../support/secret-search.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const HOOK = {
   name: "drain",
   transition: "autoscaling:EC2_INSTANCE_TERMINATING",

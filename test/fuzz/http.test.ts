@@ -5,12 +5,12 @@ import { account, ID, OTHER_ID } from "../support/account.ts";
 import { checkAnswer } from "../support/api-answers.ts";
 import { countOfCases } from "../support/cases.ts";
 import { Child } from "../support/child-process.ts";
-import { searchForSecrets } from "../support/secret-search.ts";
+import { RANDOM_SECRET, searchForSecrets } from "../support/secret-search.ts";
 import { elbError } from "../support/simulated-region.ts";
 import { SEED } from "./fuzz-seed.ts";
 import { FAULTY, type GeneratedRequest, rawBytes, requests, unwaitedDrains } from "./http-requests.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const BATCH = 20;
 const BATCHES = countOfCases(500);
 /** Where the first look that counts is: a fifth of all. */

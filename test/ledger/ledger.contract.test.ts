@@ -2,8 +2,10 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { SystemClock } from "../../src/drain/clock.ts";
 import { keyOf } from "../../src/drain/cloud-provider.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
+import { StampedLedger } from "../../src/drain/stamped-ledger.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { openLedger } from "../../src/ledger/open-ledger.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
 import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -17,6 +19,11 @@ const IMPLEMENTATIONS: Readonly<Record<string, (bounds?: Bounds) => Promise<Ledg
     const opened = await openLedger(await stateDir(), { clock: new SystemClock(), bounds });
     onTestFinished(() => opened.close());
     return opened.ledger;
+  },
+  async stamped(bounds = {}) {
+    const clock = new VirtualClock(0);
+    const clocks = { boot: "b", bootedAt: () => 0, cloudAheadMs: () => undefined };
+    return new StampedLedger(new MemoryLedger(bounds), { clock, clocks });
   },
 };
 

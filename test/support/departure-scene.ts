@@ -10,6 +10,7 @@ import type { AutoScalingGroup } from "../../src/simulator/world/auto-scaling-gr
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { LifecycleAction, LifecycleHook } from "../../src/simulator/world/lifecycle-action.ts";
 import { World } from "../../src/simulator/world/world.ts";
+import { ALL_CASES } from "./cases.ts";
 import { type Child, startService } from "./child-process.ts";
 import { addPools, DELAYS_SECONDS, type DepartureTiming } from "./departure-pools.ts";
 import { carryInside } from "./machine-inside.ts";
@@ -17,7 +18,9 @@ import { restrictChildren } from "./printed-policy.ts";
 import { realQueue } from "./real-queue.ts";
 import { VPC } from "./simulated-region.ts";
 
-const REQUESTS_AFTERWARDS = 200;
+/** How often each destination gets a request. Unless all cases are asked for, half of them show the same. */
+const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
+const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 100;
 const CONTROLLER_INTERVAL_MS = 200;
 /** Shorter than what any hold of an NLB has to spare: what clients keep for longer breaks with the machine. */
 const CONNECTION_LIFETIME_MS = 500;
@@ -123,7 +126,7 @@ export class DepartureScene {
         { name: "tcp", url: plane.url("tcp") },
         { name: "legacy", url: plane.url("legacy") },
       ],
-      ...{ clock, intervalMs: 50, timeoutMs: 5_000, waitingMax: 20 },
+      ...{ clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 5_000, waitingMax: 20 },
       connectionLifetimeMs: CONNECTION_LIFETIME_MS,
     });
     onTestFinished(() => void traffic.stop());

@@ -1,4 +1,5 @@
 import { createEngine } from "../../src/app/engine.ts";
+import { AwsTime } from "../../src/aws/aws-time.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { drainRecord } from "../../src/drain/drain-record.ts";
@@ -6,6 +7,7 @@ import type { Drainer } from "../../src/drain/drainer.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import type { Ledger, LedgerEntry } from "../../src/drain/ledger.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
+import { type ClockDifference, StampedLedger } from "../../src/drain/stamped-ledger.ts";
 import { cutOff } from "./cut-off-ledger.ts";
 import { never, type SimulatedRegion } from "./simulated-region.ts";
 
@@ -24,6 +26,13 @@ export interface Life {
 
 export interface LifeOptions {
   readonly environment?: Readonly<Record<string, string>>;
+  /** How much the clock of the process is ahead of AWS's, in milliseconds. */
+  readonly aheadMs?: number;
+  /** Which boot of which machine it runs in, if not in the same as the others. */
+  readonly boot?: string;
+  /** AWS's answers do not say when they were made. */
+  readonly isWithoutDates?: boolean;
+  readonly onDifference?: (difference: ClockDifference) => void;
   /** Hears of each entry once the ledger has it. */
   readonly onEntry?: (entry: LedgerEntry) => void;
   /** Before a call to AWS has reached it, and when its answer is there. */
@@ -32,7 +41,7 @@ export interface LifeOptions {
 
 /** What the SDK hands calls to. */
 interface RequestHandler {
-  handle(request: { readonly body: string }, more: unknown): Promise<unknown>;
+  handle(request: { readonly body: string }, more: unknown): Promise<{ response: { headers: Record<string, string> } }>;
 }
 
 const pending = <T>() => new Promise<T>(() => {});
@@ -48,19 +57,34 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
     options.onCall?.(action, "before");
     if (dead.signal.aborted) return pending();
     const answer = await toRegion.handle(request, more);
+    if (options.isWithoutDates === true) delete answer.response.headers["date"];
     options.onCall?.(action, "after");
     return dead.signal.aborted ? pending() : answer;
   };
+  const { aheadMs = 0, boot = "the same boot", onDifference } = options;
+  const clock = {
+    now: () => region.clock.now() + aheadMs,
+    sleep: (ms: number, signal: AbortSignal) => region.clock.sleep(ms, signal),
+  };
+  const time = new AwsTime(clock);
+  const bootedAt = region.clock.now() - region.clock.elapsedMs + aheadMs;
+  const clocks = { boot, bootedAt: () => bootedAt, cloudAheadMs: () => time.aheadMs };
+  const own = new StampedLedger(cutOff(ledger, dead.signal, options.onEntry), {
+    clock,
+    clocks,
+    ...(onDifference && { onDifference }),
+  });
   const service = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region };
   // One node is often all there is.
   const environment = { ...service, QUOTA_SHARE: "100", MIN_HEALTHY: "0" };
-  const { drainer } = createEngine(
+  const { drainer, isRunning } = createEngine(
     readConfig({ verb: "serve", environment: { ...environment, ...options.environment } }),
     {
-      clock: region.clock,
+      clock,
+      time,
       aws: { ...aws, requestHandler: { ...toRegion, handle } as never },
       observers: [(event) => dead.signal.aborted || events.push(event)],
-      ledger: cutOff(ledger, dead.signal, options.onEntry),
+      ledger: own,
     },
   );
   return {
@@ -72,7 +96,9 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
       return dead.signal.aborted;
     },
     async takeUp() {
-      const left = (await ledger.unfinished(never)).map(drainRecord).filter((record) => record !== undefined);
+      const unclear = await own.needsCloudTime(never);
+      if (unclear !== undefined) await isRunning(unclear, never);
+      const left = (await own.unfinished(never)).map(drainRecord).filter((record) => record !== undefined);
       await Promise.all(left.map((record) => drainer.resume(record, never)));
     },
   };

@@ -13,9 +13,14 @@ export const WAIT_LONGEST = [
   "test/e2e/replicas.test.ts",
   "test/e2e/service.test.ts",
   "test/cli/cancel.test.ts",
+  "test/cli/cli.test.ts",
+  "test/bench/messages.test.ts",
   "test/e2e/queue.test.ts",
   "test/e2e/watch.test.ts",
   "test/docs-commands.test.ts",
+  "test/e2e/surface.test.ts",
+  "test/aws/failing-calls.test.ts",
+  "test/aws/stalled-body.test.ts",
 ];
 
 /** In which order test files start. */

@@ -2,7 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 
+/** As `openssl rand -base64 24` makes one. Each of its special characters means something in a URL or in JSON. */
+export const RANDOM_SECRET = "Zm9/Yx+Kq3TzbW8vE1+hGf/2dw==";
+
 const SECRET_CHARACTERS_MIN = 7;
+/** So many characters of a long secret, one after the other, give it away. */
+const PART_CHARACTERS = 12;
 
 interface Output {
   readonly test: string;
@@ -48,8 +53,32 @@ export function takeLeaks(): readonly string[] {
   return leaking.map(({ test, what }) => `a secret stands in ${what}, in the test '${test}'`);
 }
 
-/** As it is, and as it would stand in a URL, in JSON, and in basic authentication. */
+/**
+ * As it is, and as it would stand in a URL, in JSON and in base64; and the beginning of each form, as a shortened text would
+ * have it. A secret that consists of words is looked for as a whole alone.
+ */
 function formsOf(secret: string): readonly string[] {
-  const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "");
-  return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), base64];
+  const inUrl = encodeURIComponent(secret);
+  const lowerCase = inUrl.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
+  const inForm = new URLSearchParams([["", secret]]).toString().slice(1);
+  const inJson = JSON.stringify(secret).slice(1, -1);
+  const read = Buffer.from(secret).toString("latin1");
+  const base64 = [0, 1, 2].map((before) =>
+    Buffer.concat([Buffer.alloc(before), Buffer.from(secret)])
+      .toString("base64")
+      .slice(Math.ceil((8 * before) / 6), Math.floor((8 * (before + Buffer.byteLength(secret))) / 6)),
+  );
+  const whole = [
+    secret,
+    secret.replaceAll("+", " "),
+    inUrl,
+    lowerCase,
+    inForm,
+    inJson,
+    inJson.replaceAll("/", "\\/"),
+    read,
+  ];
+  const all = [...whole, ...base64];
+  const isOfWords = /^[a-z -]+$/i.test(secret);
+  return isOfWords ? all : all.map((form) => (form.length > PART_CHARACTERS ? form.slice(0, PART_CHARACTERS) : form));
 }

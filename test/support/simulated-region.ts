@@ -49,6 +49,8 @@ export class SimulatedRegion {
   /** Every call in order: its action, its parameters, and when it came (virtual milliseconds since the start). */
   readonly calls: { readonly action: string; readonly params: URLSearchParams; readonly at: number }[] = [];
   readonly #accessKeys: string[] = [];
+  /** How many of `calls` are of each action: large scenes make thousands. */
+  readonly #callCounts = new Map<string, number>();
   #nodes = 0;
 
   constructor(timing: Partial<Timing> = {}, where: { readonly region?: string } = {}) {
@@ -224,7 +226,8 @@ export class SimulatedRegion {
       const params = new URLSearchParams(body);
       const action = params.get("Action") ?? "";
       if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs / 2, abortSignal);
-      const before = this.callsOf(action).length;
+      const before = this.#callCounts.get(action) ?? 0;
+      this.#callCounts.set(action, before + 1);
       this.calls.push({ action, params, at: this.clock.elapsedMs });
       const intercepted = this.intercept({ action, params, before });
       const answer = intercepted ?? (await this.#call({ body, authorization: sent["authorization"] }, abortSignal));

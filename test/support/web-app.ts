@@ -8,11 +8,13 @@ import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../../src/web/app.ts";
 import { HttpSource } from "../../src/web/http-source.ts";
+import { SecretMask } from "../../src/web/secret-mask.ts";
 import { secretCheck } from "../../src/web/secrets.ts";
 import { checkAnswer } from "./api-answers.ts";
-import { keepSecret, searchForSecrets } from "./secret-search.ts";
+import { canBeRecognised, keepSecret, RANDOM_SECRET, searchForSecrets } from "./secret-search.ts";
 
-export const SECRET = "correct-horse-battery";
+/** As `openssl rand -base64` makes them: each of these characters means something in a URL. */
+export const SECRET = RANDOM_SECRET;
 export const ID = "i-0123456789abcdef0";
 export const NODE = { id: ID, name: "n", network: "vpc-1", addresses: [], addressPrefixes: [] };
 export const DRAINED: DrainOutcome = {
@@ -23,18 +25,11 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-type Chosen =
-  | "cancel"
-  | "dryRun"
-  | "noEviction"
-  | "history"
-  | "ready"
-  | "status"
-  | "isSecret"
-  | "querySecret"
-  | "clientCertificate";
+type Chosen = "cancel" | "dryRun" | "noEviction" | "history" | "ready" | "status" | "querySecret" | "clientCertificate";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
+  /** Those that are right. */
+  readonly secrets?: readonly string[];
   /** How every drain ends. */
   readonly outcome?: DrainOutcome;
   /** Answers a request, in place of an immediate `outcome`. */
@@ -68,14 +63,17 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
       await answer(delivery);
     }
   })();
-  keepSecret(SECRET);
+  const secrets = options.secrets ?? [SECRET];
+  const mask = new SecretMask(secrets);
+  for (const secret of secrets) if (canBeRecognised(secret)) keepSecret(secret);
   onTestFinished(() => searchForSecrets("what the log is told", JSON.stringify([answered, told])));
   const app = createWebApp({
     source,
     history: options.history ?? { ...historyOf(new MemoryLedger()), running: () => undefined },
     cancel: options.cancel ?? (async (drainId) => ({ drainId, node: NODE, registrations: [] })),
     clock,
-    isSecret: options.isSecret ?? secretCheck([SECRET]),
+    isSecret: secretCheck(secrets),
+    secrets: () => mask,
     querySecret: options.querySecret ?? true,
     clientCertificate: options.clientCertificate ?? false,
     dryRun: options.dryRun ?? false,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
+import type { AwsTime } from "../../src/aws/aws-time.ts";
 import { createSqsClient } from "../../src/aws/event-clients.ts";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { anyOf, newAbort, WOKEN } from "../../src/drain/abort.ts";
@@ -54,12 +55,12 @@ export class WireQueue {
   }
 
   /** The product's client of a queue with this address. */
-  client(address: string) {
+  client(address: string, time?: AwsTime) {
     const handler = { handle: this.#handle, updateHttpClientConfig() {}, httpHandlerConfigs: () => ({}), destroy() {} };
     // The SDK's type wants its own response class; it takes anything of that shape.
     const requestHandler = { ...handler, metadata: { handlerProtocol: "http/1.1" } } as never;
     const credentials = { accessKeyId: "simulated", secretAccessKey: "simulated" };
-    return createSqsClient({ region: "eu-west-1", credentials, requestHandler }, queueAddress(address));
+    return createSqsClient({ region: "eu-west-1", credentials, requestHandler, time }, queueAddress(address));
   }
 
   readonly #handle = async (
@@ -75,7 +76,8 @@ export class WireQueue {
     answered.catch(() => {});
     try {
       const { status, body: text, headers = {} } = await Promise.race([answered, timeout]);
-      const all = { "content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "r", ...headers };
+      const date = new Date(this.#clock.now()).toUTCString();
+      const all = { "content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "r", date, ...headers };
       return { response: { statusCode: status, headers: all, body: Readable.from([text]) } };
     } finally {
       over.abort(WOKEN);

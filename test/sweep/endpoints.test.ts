@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { account, ID } from "../support/account.ts";
 import { type RawAnswer, request, sendRaw } from "../support/raw-http.ts";
 import { serveHere } from "../support/run-here.ts";
+import { RANDOM_SECRET } from "../support/secret-search.ts";
 import { webApp } from "../support/web-app.ts";
 
-const SECRET = "a-secret-nobody-may-see";
+const SECRET = RANDOM_SECRET;
 const BEARER = `Authorization: Bearer ${SECRET}`;
 
 /** Bytes that somebody may send, and what they are answered. */
@@ -50,19 +51,47 @@ const SECRETS: readonly Row[] = [
   stranger("a token with a letter more", "", [`${BEARER}x`], 403, /^the secret is wrong$/),
   stranger("a token in the wrong case", "", [BEARER.toUpperCase()], 403, /^the secret is wrong$/),
   stranger("a quoted token", "", [`Authorization: Bearer "${SECRET}"`], 403, /^the secret is wrong$/),
-  stranger("a wrong token beside the right pw", `?pw=${SECRET}`, ["Authorization: Bearer wrong"], 403, /is wrong$/),
+  stranger(
+    "a wrong token beside the right pw",
+    `?pw=${encodeURIComponent(SECRET)}`,
+    ["Authorization: Bearer wrong"],
+    403,
+    /is wrong$/,
+  ),
   stranger("two tokens", "", [BEARER, BEARER], 403, /is wrong: several Authorization headers were sent, send one$/),
   stranger("a wrong token and the right one", "", ["Authorization: Bearer wrong", BEARER], 403, /were sent, send one$/),
-  stranger("a wrong pw and the right one", `?pw=wrong&pw=${SECRET}`, [], 403, /^the secret is wrong$/),
-  stranger("pw twice", `?pw=${SECRET}&pw=${SECRET}`, [], 400, /'pw' is given twice in the query: give it once/),
+  stranger(
+    "a wrong pw and the right one",
+    `?pw=wrong&pw=${encodeURIComponent(SECRET)}`,
+    [],
+    403,
+    /^the secret is wrong$/,
+  ),
+  stranger(
+    "pw twice",
+    `?pw=${encodeURIComponent(SECRET)}&pw=${encodeURIComponent(SECRET)}`,
+    [],
+    400,
+    /'pw' is given twice in the query: give it once/,
+  ),
   stranger("bytes that are no text as pw", "?pw=%ff%fe", [], 403, /^the secret is wrong$/),
   stranger("a secret of seven kilobytes", `?pw=${"x".repeat(7_168)}`, [], 403, /^the secret is wrong$/),
   stranger("a control character in the token", "", ["Authorization: Bearer a\u0001b"], 400, /malformed/),
   row("the secret in the body", request("POST /drain", { body: `{"pw":"${SECRET}"}` }), 401, /send the secret/),
-  row("a path without its question mark", request(`POST /drain&id=${ID}&pw=${SECRET}`), 404, /no such path/),
-  row("an encoded question mark", request(`POST /drain%3Fpw=${SECRET}`), 404, /no such path/),
-  row("a URL for a proxy", request(`POST http://h/drain?pw=${SECRET}`), 400, /send only the path/),
-  row("a URL for a proxy, with a user", request(`POST http://u@h/drain?pw=${SECRET}`), 400, /send only the path/),
+  row(
+    "a path without its question mark",
+    request(`POST /drain&id=${ID}&pw=${encodeURIComponent(SECRET)}`),
+    404,
+    /no such path/,
+  ),
+  row("an encoded question mark", request(`POST /drain%3Fpw=${encodeURIComponent(SECRET)}`), 404, /no such path/),
+  row("a URL for a proxy", request(`POST http://h/drain?pw=${encodeURIComponent(SECRET)}`), 400, /send only the path/),
+  row(
+    "a URL for a proxy, with a user",
+    request(`POST http://u@h/drain?pw=${encodeURIComponent(SECRET)}`),
+    400,
+    /send only the path/,
+  ),
 ];
 
 const NODES: readonly Row[] = [
@@ -227,7 +256,7 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
   },
   "/ready": {
     allow: "GET, HEAD",
-    rows: [row("the secret where none belongs", request(`GET /health?pw=${SECRET}`), 200)],
+    rows: [row("the secret where none belongs", request(`GET /health?pw=${encodeURIComponent(SECRET)}`), 200)],
   },
   "/openapi.json": {
     allow: "GET, HEAD",
@@ -411,7 +440,7 @@ async function sweepOne(rows: readonly Row[]): Promise<void> {
     const refused = await fetch(url + realPath(path), { method: "PUT" });
     expect.soft(refused.headers.get("allow"), path).toBe(allow);
   }
-  const query = `?id=${ID}&pw=${SECRET}&dryRun=true`;
+  const query = `?id=${ID}&pw=${encodeURIComponent(SECRET)}&dryRun=true`;
   expect((await fetch(`${url}/drain${query}`, { method: "POST" })).status).toBe(200);
   child.signal("SIGTERM");
   const { code, stdout, stderr } = await child.finished;

@@ -8,12 +8,12 @@ const bearer = { authorization: `Bearer ${SECRET}` };
 
 describe("POST /drain takes a node", () => {
   test.each<[string, string, RequestInit]>([
-    ["as it always did: id and pw in the query", `/drain?id=${ID}&pw=${SECRET}`, {}],
+    ["as it always did: id and pw in the query", `/drain?id=${ID}&pw=${encodeURIComponent(SECRET)}`, {}],
     ["with a bearer token and the id in the query", `/drain?id=${ID}`, { headers: bearer }],
     ["with a bearer token and a JSON body", "/drain", { headers: bearer, body: JSON.stringify({ id: ID }) }],
     [
       "with an empty form as its body, as curl -d '' sends it",
-      `/drain?id=${ID}&pw=${SECRET}`,
+      `/drain?id=${ID}&pw=${encodeURIComponent(SECRET)}`,
       { headers: { "content-type": "application/x-www-form-urlencoded" }, body: "" },
     ],
   ])("%s", async (_, path, init) => {
@@ -77,7 +77,7 @@ describe("POST /drain with an eviction", () => {
 
 test("the secret never shows up in what is told to the log, nor does the query", async () => {
   const { post, answered } = webApp();
-  await post(`/drain?id=${ID}&pw=${SECRET}`);
+  await post(`/drain?id=${ID}&pw=${encodeURIComponent(SECRET)}`);
   expect(answered).toEqual([{ method: "POST", path: "/drain", status: 200 }]);
 });
 

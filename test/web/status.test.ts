@@ -36,7 +36,7 @@ describe("GET /nodes/<node>", () => {
     const { request } = webApp();
     expect((await request(`/nodes/${ID}`)).status).toBe(401);
     expect((await request(`/nodes/${ID}?pw=wrong`)).status).toBe(403);
-    expect((await request(`/nodes/${ID}?pw=${SECRET}`)).status).toBe(200);
+    expect((await request(`/nodes/${ID}?pw=${encodeURIComponent(SECRET)}`)).status).toBe(200);
   });
 
   test.each([

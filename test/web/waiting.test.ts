@@ -199,7 +199,7 @@ describe("who asks", () => {
   });
 
   test("is kept without a secret so short that it may stand in a reason by chance, and so is the reason", async () => {
-    const { post, requests } = webApp({ isSecret: (sent) => sent === "lettuce" });
+    const { post, requests } = webApp({ secrets: ["lettuce"] });
     const reason = encodeURIComponent("because of pw=lettuce, and so on");
     await post(`/drain?id=${ID}&reason=${reason}`, { headers: { authorization: "Bearer lettuce" } });
     expect(requests[0]).toMatchObject({ reason: "because of pw=…, and so on" });

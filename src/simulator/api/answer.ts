@@ -96,10 +96,11 @@ export function answer(
   const action = service !== undefined && name !== undefined ? `${service.name}:${name}` : undefined;
   try {
     const content = success(service, name, params, { world, requestId, admit });
-    return { status: 200, headers: headers(requestId), body: content, action };
+    return { status: 200, headers: headers(requestId, world), body: content, action };
   } catch (error) {
     const failure = error instanceof AwsError ? error : new AwsError("InternalFailure", String(error), 500);
-    return { status: failure.status, headers: headers(requestId), body: errorXml(failure, service, requestId), action };
+    const body = errorXml(failure, service, requestId);
+    return { status: failure.status, headers: headers(requestId, world), body, action };
   }
 }
 
@@ -143,6 +144,8 @@ function success(
   return xmlElement(`${name}Response`, fields, xmlns);
 }
 
-function headers(requestId: string): Readonly<Record<string, string>> {
-  return { "content-type": "text/xml", "x-amzn-requestid": requestId };
+/** Every answer of AWS says when it was made, to the second. */
+function headers(requestId: string, { clock }: World): Readonly<Record<string, string>> {
+  const date = new Date(clock.now()).toUTCString();
+  return { "content-type": "text/xml", "x-amzn-requestid": requestId, date };
 }

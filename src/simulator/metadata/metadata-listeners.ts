@@ -18,7 +18,7 @@ export class MetadataListeners {
   /** Resolves to the URL that stands for http://169.254.169.254 to this instance. */
   async open(instance: Instance, options: MetadataOptions = {}): Promise<string> {
     const service = new MetadataService(this.#world, instance, options);
-    const server = createServer((request, response) => serve(service, request, response));
+    const server = createServer((request, response) => serve(service, { request, response, world: this.#world }));
     const url = await listen(server, { host: this.#host });
     this.#servers.push(server);
     return url;
@@ -34,7 +34,13 @@ export class MetadataListeners {
   }
 }
 
-function serve(service: MetadataService, request: IncomingMessage, response: ServerResponse): void {
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly world: World;
+}
+
+function serve(service: MetadataService, { request, response, world }: Exchange): void {
   // What a request carries is of no use; unread it would keep the connection from being used again.
   request.resume();
   const { method = "", url = "", headers } = request;
@@ -44,6 +50,7 @@ function serve(service: MetadataService, request: IncomingMessage, response: Ser
     return;
   }
   const { status, headers: own, body } = answer;
-  response.writeHead(status, { ...own, "content-length": Buffer.byteLength(body) });
+  const date = new Date(world.clock.now()).toUTCString();
+  response.writeHead(status, { date, ...own, "content-length": Buffer.byteLength(body) });
   response.end(method === "HEAD" ? undefined : body);
 }

@@ -34,29 +34,32 @@ export function readTable<M extends string>(
 }
 
 /**
- * A part of a table's cells in which each call still meets each fault, each call each moment, and each fault each moment:
- * of the moments at which a call meets a fault, the one that follows the one of the fault before, and
- * what is still missing then. `all`: every cell, and so it
- * is of a table with fewer calls than moments.
+ * A part of a table's cells in which each call still meets each moment and comes to each of its endings, each fault meets
+ * each moment (of a table with several calls), and no cell is without one of these. It takes the cells that add most first. `all`: every cell.
  */
-export function chosenCells<C extends Cell<string>>(cells: readonly C[], all: boolean): readonly C[] {
-  const placeOf = (names: readonly string[]) => new Map([...new Set(names)].map((name, place) => [name, place]));
-  const calls = placeOf(cells.map(({ call }) => call));
-  const faults = placeOf(cells.map(({ fault }) => fault));
-  const moments = placeOf(cells.map(({ moment }) => moment));
-  if (all || calls.size < moments.size) return cells;
-  const isOnDiagonal = ({ call, fault, moment }: C) =>
-    moments.get(moment) === ((calls.get(call) ?? 0) + (faults.get(fault) ?? 0)) % moments.size;
-  const met = new Set(cells.filter(isOnDiagonal).flatMap(pairsOf));
-  return cells.filter((cell) => {
-    const isNew = pairsOf(cell).some((pair) => !met.has(pair));
-    for (const pair of isNew ? pairsOf(cell) : []) met.add(pair);
-    return isNew || isOnDiagonal(cell);
-  });
+export function chosenCells<M extends string>(
+  cells: readonly ExpectedCell<M>[],
+  all: boolean,
+): readonly ExpectedCell<M>[] {
+  if (all) return cells;
+  const met = new Set<string>();
+  const isOneCall = new Set(cells.map(({ call }) => call)).size === 1;
+  const chosen = new Set<ExpectedCell<M>>();
+  for (let adding = 3; adding > 0; adding--) {
+    for (const cell of cells) {
+      const missing = pairsOf(cell, isOneCall).filter((pair) => !met.has(pair));
+      if (missing.length < adding) continue;
+      chosen.add(cell);
+      for (const pair of missing) met.add(pair);
+    }
+  }
+  return cells.filter((cell) => chosen.has(cell));
 }
 
-function pairsOf({ call, fault, moment }: Cell<string>): readonly string[] {
-  return [`${call}, ${fault}`, `${call}, ${moment}`, `${fault}, ${moment}`];
+/** What a part of a table may not lose. A call that has a table for itself need not meet each fault: others' calls do. */
+function pairsOf({ call, fault, moment, expected }: ExpectedCell<string>, isOneCall: boolean): readonly string[] {
+  const ofCall = [`${call} ${moment}`, `${call} ends as ${expected}`];
+  return isOneCall ? ofCall : [...ofCall, `${fault} ${moment}`];
 }
 
 function isCall(name: string): name is CallName {

@@ -1,0 +1,101 @@
+import { ConfigError } from "../config/config.ts";
+import { newAbort } from "../drain/abort.ts";
+import { type Clock, SystemClock } from "../drain/clock.ts";
+import { printable } from "../drain/errors.ts";
+import { LimitPassed, withLimit } from "../drain/limit.ts";
+import { parseNodeReference } from "../drain/request.ts";
+import type { Log } from "../observe/log.ts";
+import { createLog } from "../observe/service-log.ts";
+import type { Call } from "./call.ts";
+import { EXIT } from "./exit-codes.ts";
+import { RemoteError } from "./failure.ts";
+import { type NodeOptions, nodeOf } from "./node-argument.ts";
+import { remoteFrom } from "./remote-from.ts";
+import type { RemoteAnswer, RemoteService } from "./remote-service.ts";
+import { nextInterrupt } from "./shutdown.ts";
+
+/** How often the service is asked. It answers from memory. */
+const INTERVAL_MS = 5_000;
+const ANSWER_WITHIN_MS = 10_000;
+/** A drain that is not known by then was not requested: the pod is terminated for another reason. */
+const REQUESTED_WITHIN_MS = 15_000;
+
+export async function runHold(call: Call): Promise<number> {
+  const { server } = call.options as NodeOptions;
+  if (server === undefined) throw new ConfigError(["hold requires --server: give the address of the service"]);
+  const node = nodeOf(call);
+  parseNodeReference(node);
+  const { service, config } = await remoteFrom(call, "hold", server, ["logLevel"]);
+  const log = createLog(config.logLevel, call.streams.stdout);
+  log("hold ready", { asked: { name: printable(node) } });
+  await nextInterrupt(call.streams);
+  await untilDrained(node, { service, log, clock: new SystemClock() });
+  return EXIT.done;
+}
+
+interface Holding {
+  readonly service: Pick<RemoteService, "ask">;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/**
+ * Resolves when the service says that the node is drained, or that nothing is being done about it. What it does not
+ * answer is asked again, until Kubernetes ends the pod. Never rejects.
+ */
+export async function untilDrained(node: string, { service, log, clock }: Holding): Promise<void> {
+  const startedAt = clock.now();
+  const never = newAbort().signal;
+  const about = { asked: { name: printable(node) } };
+  let [asked, seen, trouble] = [node, undefined as string | undefined, ""];
+  for (;;) {
+    try {
+      const answer = await ask(service, asked, clock, never);
+      const state = stateOf(answer);
+      trouble = "";
+      if (state.id !== undefined) asked = state.id;
+      if (state.drain !== undefined && state.drain !== seen) log("hold started", { ...about, drain: state.drain });
+      seen = state.drain ?? seen;
+      const isLate = clock.now() - startedAt >= REQUESTED_WITHIN_MS;
+      if (state.isOver || (seen === undefined && isLate)) return log("hold ended", { ...about, result: state.result });
+    } catch (error) {
+      const message = error instanceof LimitPassed ? "no answer in time" : (error as Error).message;
+      if (message !== trouble) log("hold status failed", { ...about, error: printable(message, 300) });
+      trouble = message;
+    }
+    await clock.sleep(INTERVAL_MS, never);
+  }
+}
+
+function ask(service: Holding["service"], node: string, clock: Clock, signal: AbortSignal): Promise<RemoteAnswer> {
+  const limit = { reason: "timeout", at: clock.now() + ANSWER_WITHIN_MS } as const;
+  return withLimit({ clock, limit, signal }, (within) =>
+    service.ask("GET", `/nodes/${encodeURIComponent(node)}`, undefined, within),
+  );
+}
+
+interface State {
+  /** The instance: the service knows it by that without asking AWS. */
+  readonly id?: string;
+  /** Absent: none runs. */
+  readonly drain?: string;
+  /** There is nothing more to wait for. */
+  readonly isOver: boolean;
+  readonly result: string;
+}
+
+/** The machine is gone, or nothing of it gets traffic, or it is to stay. Otherwise the drain is requested again. */
+const OVER: ReadonlySet<unknown> = new Set(["drained", "nothing-registered", "cancelled", "superseded"]);
+
+/** Throws `RemoteError` for an answer that says nothing of the node. */
+function stateOf({ status, body }: RemoteAnswer): State {
+  if (status === 404) return { isOver: true, result: "node-not-found" };
+  if (status !== 200) throw new RemoteError(`the service answered ${status}`);
+  const { node, drain, lastDrain } = body as Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>;
+  const id = typeof node?.["id"] === "string" ? { id: node["id"] } : {};
+  if (drain !== undefined) return { ...id, drain: String(drain["drainId"]), isOver: false, result: "draining" };
+  const result = String(lastDrain?.["status"] ?? "not-requested");
+  const { limit } = (lastDrain?.["outcome"] ?? {}) as { readonly limit?: { readonly reason?: string } };
+  const isPastDeadline = result === "deadline-passed" && limit?.reason === "deadline";
+  return { ...id, isOver: OVER.has(result) || isPastDeadline, result };
+}

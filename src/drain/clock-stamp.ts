@@ -1,0 +1,70 @@
+/**
+ * What two other clocks said when an entry was made. A later process finds out by them how much time has passed since,
+ * whatever its own clock and that of the earlier process are set to.
+ */
+export interface ClockStamp {
+  /** Which boot of which machine, or which process, where the operating system does not name its boots. */
+  readonly boot: string;
+  /** Since that boot, by a clock that nothing sets, in milliseconds. */
+  readonly up: number;
+  /** How much the cloud's clock was ahead of the process's, in milliseconds. Absent: not known yet. */
+  readonly cloud?: number;
+}
+
+/** An entry, or now: `at` by the clock of its process, in milliseconds since the epoch. */
+export interface Stamped {
+  readonly at: number;
+  readonly clock?: ClockStamp;
+}
+
+/** The clocks of this process, for the stamps of its entries. */
+export interface StampClocks {
+  readonly boot: string;
+  /** When that boot was by this process's clock, in milliseconds since the epoch. */
+  readonly bootedAt: () => number;
+  /** How much the cloud's clock is ahead, in milliseconds. Undefined: not known yet. */
+  readonly cloudAheadMs: () => number | undefined;
+}
+
+/** What tells of the time between two entries. */
+export type ElapsedBasis = "boot" | "cloud" | "own";
+
+export interface Elapsed {
+  readonly ms: number;
+  readonly basis: ElapsedBasis;
+}
+
+const DAY_MS = 86_400_000;
+
+export function stampAt(at: number, { boot, bootedAt, cloudAheadMs }: StampClocks): ClockStamp {
+  const cloud = cloudAheadMs();
+  return { boot, up: Math.round(at - bootedAt()), ...(cloud !== undefined && { cloud: Math.round(cloud) }) };
+}
+
+/**
+ * How much time has passed between two entries, of one process or of two. Undefined: both have stamps, and nothing in them
+ * can be compared. Entries of versions without stamps have their own times alone.
+ *
+ * The machine's own count decides, which is exact: unless it and the cloud differ by a day, for a machine that was
+ * suspended, or restored from a snapshot, has not counted that.
+ */
+export function elapsedBetween(earlier: Stamped, later: Stamped): Elapsed | undefined {
+  const [one, other] = [sound(earlier.clock), sound(later.clock)];
+  if (one === undefined || other === undefined) return { ms: later.at - earlier.at, basis: "own" };
+  const byBoot = one.boot === other.boot ? other.up - one.up : undefined;
+  const byCloud =
+    one.cloud !== undefined && other.cloud !== undefined
+      ? later.at + other.cloud - (earlier.at + one.cloud)
+      : undefined;
+  if (byBoot !== undefined && !(byCloud !== undefined && Math.abs(byCloud - byBoot) >= DAY_MS))
+    return { ms: byBoot, basis: "boot" };
+  return byCloud === undefined ? undefined : { ms: byCloud, basis: "cloud" };
+}
+
+/** A stamp as the file has it. What is no stamp says nothing. */
+function sound(stamp: ClockStamp | undefined): ClockStamp | undefined {
+  if (typeof stamp !== "object" || stamp === null) return undefined;
+  const { boot, up, cloud } = stamp;
+  if (typeof boot !== "string" || !Number.isFinite(up)) return undefined;
+  return { boot, up, ...(cloud !== undefined && Number.isFinite(cloud) && { cloud }) };
+}

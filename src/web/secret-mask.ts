@@ -1,0 +1,127 @@
+import { everyReading, type Reading } from "./readings.ts";
+
+/** A shorter secret can be guessed, and may appear by chance in other text. */
+export const SECRET_CHARACTERS_MIN = 16;
+/** What stands in place of a secret. */
+const MASK = "…";
+/** Where a text ends in the middle of a secret, so many of its characters give nothing away. */
+const CUT_CHARACTERS_MIN = 8;
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Finds secrets in what callers have sent, whatever the secrets are made of and whatever the text was put through on its way:
+ * as they are, in a URL, in JSON, in base64, each also inside another. Those of fewer than 16 characters may stand in other
+ * text by chance: they are masked as whole words, and nowhere else.
+ */
+export class SecretMask {
+  readonly #all: readonly string[];
+  readonly #long: readonly string[];
+  /** What is looked for anywhere, and as a whole word. */
+  readonly #anywhere: readonly Buffer[];
+  readonly #words: readonly Buffer[];
+
+  constructor(secrets: readonly string[]) {
+    // White space around a secret is gone where a text was trimmed.
+    this.#all = [...new Set(secrets.map((secret) => secret.trim()))].filter((secret) => secret !== "");
+    this.#long = this.#all.filter(isLong);
+    this.#anywhere = this.#long.flatMap(formsOf);
+    this.#words = this.#all.filter((secret) => !isLong(secret)).map((secret) => sought(secret));
+  }
+
+  /** Whether a secret stands in the text that can't be there by chance. */
+  isIn(text: string): boolean {
+    return everyReading(text).some(({ bytes }) => this.#anywhere.some((form) => bytes.includes(form)));
+  }
+
+  /** Whether the text as a whole is a secret, in any letter case. */
+  isAll(text: string): boolean {
+    const secrets = this.#all.map((secret) => sought(secret).toString().toLowerCase());
+    return everyReading(text.trim()).some(({ bytes }) => {
+      const whole = withoutPadding(bytes.toString().trim().toLowerCase());
+      return secrets.includes(whole);
+    });
+  }
+
+  /** The text without secrets. To be called before it is shortened: the rest of a secret can't be told from other text. */
+  masked(text: string): string {
+    const ranges = everyReading(text).flatMap((reading) => [
+      ...this.#anywhere.flatMap((form) => occurrences(reading, form)),
+      ...this.#words.flatMap((form) => occurrences(reading, form, true)),
+    ]);
+    const whole = withMasks(text, ranges);
+    // A caller has shortened it.
+    const cut = Math.max(0, ...this.#long.map((secret) => cutLength(whole, secret)));
+    return cut === 0 ? whole : `${whole.slice(0, -cut)}${MASK}`;
+  }
+}
+
+function isLong(secret: string): boolean {
+  return [...secret].length >= SECRET_CHARACTERS_MIN;
+}
+
+/** How many of the text's last characters are the first ones of the secret. */
+function cutLength(text: string, secret: string): number {
+  for (let length = Math.min(secret.length - 1, text.length); length >= CUT_CHARACTERS_MIN; length -= 1)
+    if (text.endsWith(secret.slice(0, length))) return length;
+  return 0;
+}
+
+/** All forms in which a secret may stand in a text that has been read. */
+function formsOf(secret: string): readonly Buffer[] {
+  // Node takes what it reads from a header for latin1.
+  const misread = Buffer.from(secret, "utf8").toString("latin1");
+  return [...new Set([secret, misread, ...base64Of(secret)])].map(sought);
+}
+
+/** The characters of base64 that the secret alone decides, wherever in the encoded text it begins; in both alphabets. */
+function base64Of(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret, "utf8");
+  return [0, 1, 2].flatMap((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+    const [from, to] = [Math.ceil((8 * before) / 6), Math.floor((8 * (before + bytes.length)) / 6)];
+    const own = encoded.slice(from, to);
+    return [own, own.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+}
+
+/** As readings have it: a plus sign may have been a space. Padding of base64 is often left out. */
+function sought(secret: string): Buffer {
+  return Buffer.from(withoutPadding(secret).replaceAll("+", " "), "utf8");
+}
+
+function withoutPadding(text: string): string {
+  return text.replace(/(?<=[^=])=+$/, "");
+}
+
+const [PADDING] = Buffer.from("=");
+
+function occurrences({ bytes, from, to }: Reading, form: Buffer, isWord = false): readonly Range[] {
+  const ranges: Range[] = [];
+  for (let at = bytes.indexOf(form); at >= 0; at = bytes.indexOf(form, at + 1)) {
+    let end = at + form.length;
+    if (isWord && (isOfWord(bytes[at - 1]) || isOfWord(bytes[end]))) continue;
+    while (bytes[end] === PADDING) end += 1;
+    ranges.push({ from: from[at] ?? 0, to: to[end - 1] ?? 0 });
+  }
+  return ranges;
+}
+
+/** Letters and digits, and whatever is not ASCII. */
+function isOfWord(byte: number | undefined): boolean {
+  return byte !== undefined && (byte >= 0x80 || /[a-z0-9]/i.test(String.fromCharCode(byte)));
+}
+
+function withMasks(text: string, ranges: readonly Range[]): string {
+  let masked = "";
+  let done = 0;
+  for (const { from, to } of [...ranges].sort((a, b) => a.from - b.from || b.to - a.to)) {
+    // Inside of another one, or begun in it.
+    if (from >= done) masked += `${text.slice(done, from)}${MASK}`;
+    done = Math.max(done, to);
+  }
+  return masked + text.slice(done);
+}
