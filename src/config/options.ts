@@ -32,8 +32,7 @@ const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 const DAY_SECONDS = 86_400;
 /** All headers of a request together may have 16 KiB. */
 const SECRET_LENGTH_MAX = 4_096;
-/** The limit of Linux. */
-const PATH_LENGTH_MAX = 4_096;
+const PATH_LENGTH_MAX = 4_096; // The limit of Linux.
 
 /** All options. An empty variable counts as unset. Their texts are in option-texts.ts. */
 export const OPTIONS = {

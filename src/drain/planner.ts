@@ -72,8 +72,8 @@ export class Planner {
 
   /** With the addresses of its pods, where the cluster knows them. `unread`: why it does not. */
   async #withPods(node: Node, signal: AbortSignal) {
-    const { cluster, clock } = this.#options;
-    if (cluster === undefined) return { node, pods: [], unread: [] };
+    const { cloud, cluster, clock } = this.#options;
+    if (cluster === undefined || !cloud.mayHoldAddresses(node)) return { node, pods: [], unread: [] };
     try {
       const pods = await readPods(node, { cluster, clock }, signal);
       return { node: withPods(node, pods), pods, unread: [] };
