@@ -75,7 +75,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     onTrouble: ({ message }) => log("node report failed", { error: message }),
   });
   return {
-    cluster: new KubernetesCluster({ server, nodes: known, ...(delays && { delays }) }),
+    cluster: new KubernetesCluster({ server, clock, nodes: known, ...(delays && { delays }) }),
     observe: config.dryRun ? () => {} : reports.observe,
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
     run: async (end) => {
@@ -94,13 +94,30 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
   };
 }
 
+/** The cluster of a command that drains and ends. */
+export interface OpenedCluster {
+  readonly cluster: Cluster;
+  /** The EC2 instance of the Node object of this name. Undefined: there is no such object, or it names none. */
+  instanceOf(name: string, signal: AbortSignal): Promise<string | undefined>;
+  /** The Node objects that have these labels. Throws `DrainError`. */
+  nodesWith(labelSelector: string, signal: AbortSignal): Promise<readonly ClusterNode[]>;
+  close(): void;
+}
+
 /** The same for a command that drains and ends: each node is asked for when it is needed. */
 export async function openCluster(
   config: Config,
   parts: Pick<ClusterParts, "clock" | "environment">,
-): Promise<{ readonly cluster: Cluster; close(): void } | undefined> {
+): Promise<OpenedCluster | undefined> {
   const server = await openApiServer(config, parts);
-  return server && { cluster: new KubernetesCluster({ server }), close: () => server.close() };
+  if (server === undefined) return undefined;
+  const cluster = new KubernetesCluster({ server, clock: parts.clock });
+  return {
+    cluster,
+    instanceOf: async (name, signal) => (await cluster.named(name, signal))?.instanceId,
+    nodesWith: (labelSelector, signal) => cluster.nodesWith(labelSelector, signal),
+    close: () => server.close(),
+  };
 }
 
 const FLUSH_MS = 2_000;

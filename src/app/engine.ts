@@ -83,6 +83,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       ...(ledger && { ledger }),
       ...(onLookupFailed && { onLookupFailed }),
       ...(cluster && !config.dryRun && { cluster }),
+      evictsAlways: config.evict === "always",
       registersAgain: config.undo,
     }),
     maintainIndex: (signal) => cloud.maintainIndex(signal),

@@ -39,6 +39,7 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
     querySecret,
     clientCertificate: tlsClientCaFile !== undefined,
     dryRun,
+    noEviction: noEviction(config),
     onAnswered: (request) => logAnswered(log, request),
     onQuerySecret: (client) => log("secret received in query", { client }),
     onLimited: (client) => log("client rate limited", { client }),
@@ -77,6 +78,12 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
       ]);
     },
   };
+}
+
+/** Why requests for an eviction are refused. Undefined: they are not. */
+function noEviction({ kubernetes, evict }: Config): string | undefined {
+  if (kubernetes === undefined) return "KUBERNETES is not set";
+  return evict === "never" ? "EVICT is never" : undefined;
 }
 
 /** Throws `ConfigError` with the problems of all files. */

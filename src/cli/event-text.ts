@@ -1,5 +1,6 @@
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
+import type { EvictionEvent } from "../drain/eviction.ts";
 import type { ExclusionEvent } from "../drain/exclusion.ts";
 import { type GuardedPool, guardedText } from "../drain/guard.ts";
 import type { DrainPlan } from "../drain/plan.ts";
@@ -47,6 +48,11 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     case "exclude-failed":
     case "include-failed":
       return `${at}${exclusionText(event)}`;
+    case "evicting":
+    case "evicted":
+    case "eviction-refused":
+    case "evict-failed":
+      return `${at}${evictionText(event)}`;
     case "started":
     case "resumed":
     case "ended":
@@ -75,6 +81,32 @@ function exclusionText(event: ExclusionEvent): string {
     ? `node ${event.name} excluded from load balancers`
     : `exclusion of node ${event.name} removed`;
 }
+
+/** What becomes of the node's pods. */
+function evictionText(event: EvictionEvent): string {
+  switch (event.type) {
+    case "evicting":
+      return event.pods.length === 0
+        ? "node cordoned: no pods to evict"
+        : `node cordoned, evicting ${podsText(event.pods)}`;
+    case "evicted":
+      return `evicted ${podsText(event.pods)}`;
+    case "eviction-refused":
+      return `eviction of ${event.pod} refused${event.willRetry ? ", will retry" : ""}: ${event.error.message}`;
+    case "evict-failed":
+      return `eviction failed: ${event.error.message}`;
+    default:
+      return event satisfies never;
+  }
+}
+
+function podsText(pods: readonly string[]): string {
+  return pods.length > PODS_SHOWN_MAX
+    ? `${pods.length} pods: ${pods.slice(0, PODS_SHOWN_MAX).join(", ")} and more`
+    : `${pods.length === 1 ? "pod" : `${pods.length} pods:`} ${pods.join(", ")}`;
+}
+
+const PODS_SHOWN_MAX = 5;
 
 /** What the guard does with a registration. */
 export function guardText(event: Extract<DrainEvent, { type: "guarded" }>): string {

@@ -101,6 +101,10 @@ export class LiveLines {
       case "included":
       case "exclude-failed":
       case "include-failed":
+      case "evicting":
+      case "evicted":
+      case "eviction-refused":
+      case "evict-failed":
         break;
       default:
         event satisfies never;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { DEADLINE_SECONDS_MAX, type DrainRequest, parseNodeReference } from "../drain/request.ts";
+import type { OpenedCluster } from "../app/cluster.ts";
+import { DEADLINE_SECONDS_MAX, type DrainRequest, type NodeReference, parseNodeReference } from "../drain/request.ts";
 import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
 import { numberOf, type ServerOptions } from "./options.ts";
@@ -17,11 +18,21 @@ export interface NodeOptions extends ServerOptions {
   readonly force?: true;
 }
 
+const NODE_TEXT = "instance id, private IP address, or node name";
+
 /** The argument and the flag that all verbs about a node share. */
 export function addNodeArgument(command: Command): Command {
-  return command
-    .argument("<node>", "instance id, private IP address, or node name", checkNode)
-    .option("--json", "print one JSON object on stdout, and everything else on stderr");
+  return addJsonOption(command.argument("<node>", NODE_TEXT, checkNode));
+}
+
+/** The same for several nodes, or none. */
+export function addNodesArgument(command: Command): Command {
+  const checkNodes = (text: string, before: readonly string[] = []) => [...before, checkNode(text)];
+  return addJsonOption(command.argument("[node...]", NODE_TEXT, checkNodes));
+}
+
+function addJsonOption(command: Command): Command {
+  return command.option("--json", "print one JSON object on stdout, and everything else on stderr");
 }
 
 export function addDeadlineOption(command: Command): Command {
@@ -37,13 +48,24 @@ export function nodeOf({ args: [node = ""] }: Call): string {
   return node;
 }
 
+/** The node that was given; by a name that the cluster knows, its instance: the Node object may be named otherwise than the machine. */
+export async function referenceFrom(
+  given: string,
+  opened: Pick<OpenedCluster, "instanceOf"> | undefined,
+  signal: AbortSignal,
+): Promise<NodeReference> {
+  const reference = parseNodeReference(given);
+  const id = reference.by === "name" ? await opened?.instanceOf(reference.value, signal) : undefined;
+  return id === undefined ? reference : { by: "id", value: id };
+}
+
 export function requestFrom(
-  node: string,
+  node: NodeReference,
   { deadline, force }: NodeOptions,
   { now, dryRun }: { readonly now: number; readonly dryRun: boolean },
 ): DrainRequest {
   return {
-    node: parseNodeReference(node),
+    node,
     dryRun,
     // A drain with a deadline is never refused.
     isVoluntary: deadline === undefined,

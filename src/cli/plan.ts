@@ -3,8 +3,8 @@ import { SystemClock } from "../drain/clock.ts";
 import { planReport } from "../drain/report.ts";
 import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
-import { type NodeOptions, nodeOf, requestFrom } from "./node-argument.ts";
-import { configFrom } from "./options.ts";
+import { type NodeOptions, nodeOf, referenceFrom, requestFrom } from "./node-argument.ts";
+import { clusterFor, configFrom } from "./options.ts";
 import { planText } from "./text.ts";
 
 export async function runPlan(call: Call): Promise<number> {
@@ -13,10 +13,18 @@ export async function runPlan(call: Call): Promise<number> {
   if (server !== undefined) return (await import("./remote-drain.ts")).planRemotely({ ...options, server }, call);
   const config = configFrom(call, "plan");
   const clock = new SystemClock();
-  const request = requestFrom(nodeOf(call), options, { now: clock.now(), dryRun: true });
-  const { createEngine } = await import("../app/engine.ts");
-  const report = planReport(await createEngine(config, { clock }).drainer.plan(request, newAbort().signal));
-  const { stdout } = call.streams;
-  stdout.write(`${options.json ? JSON.stringify(report) : planText(report, widthOf(stdout))}\n`);
-  return EXIT.done;
+  const { signal } = newAbort();
+  const opened = await clusterFor(call, config, clock);
+  try {
+    const reference = await referenceFrom(nodeOf(call), opened, signal);
+    const request = requestFrom(reference, options, { now: clock.now(), dryRun: true });
+    const { createEngine } = await import("../app/engine.ts");
+    const { drainer } = createEngine(config, { clock, cluster: opened?.cluster });
+    const report = planReport(await drainer.plan(request, signal));
+    const { stdout } = call.streams;
+    stdout.write(`${options.json ? JSON.stringify(report) : planText(report, widthOf(stdout))}\n`);
+    return EXIT.done;
+  } finally {
+    opened?.close();
+  }
 }

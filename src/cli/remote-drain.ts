@@ -19,6 +19,7 @@ export interface RemoteDrainOptions {
   /** Seconds from now. */
   readonly deadline?: number;
   readonly force?: true;
+  readonly evict?: true;
   /** Seconds, or whether to wait at all. */
   readonly wait?: number | boolean;
 }
@@ -28,12 +29,13 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
   const startedAt = clock.now();
   const node = nodeOf(call);
   const { service, config } = await remoteFrom(call, "drain", options.server);
-  const { reason, deadline, force, wait = true } = options;
+  const { reason, deadline, force, evict, wait = true } = options;
   const answer = await askForDrain(call, service, {
     ...named(node),
     ...(wait === true ? {} : { wait }),
     ...(deadline === undefined ? {} : { deadline }),
     ...(force === undefined ? {} : { force }),
+    ...(evict === undefined ? {} : { evict }),
     ...(reason === undefined ? {} : { reason }),
     ...(config.timeoutMs === undefined ? {} : { timeout: config.timeoutMs / 1_000 }),
     ...(config.dryRun ? { dryRun: true } : {}),

@@ -19,7 +19,7 @@ export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): st
     return [nodeText(plan), "", nothingRegistered(plan), ...plan.warnings.map(note)].join("\n");
   }
   const rows = plan.registrations.map((registration) => [
-    ...placeCells(registration),
+    ...withPod(placeCells(registration), registration.pod),
     registration.state,
     registration.action === "hold"
       ? "hold (already draining)"
@@ -40,6 +40,11 @@ export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): st
     ...unsavedText(plan),
   ];
   return lines.map((line) => wrapped(line, width)).join("\n");
+}
+
+/** `10.0.1.9:8080 (shop/web-1)` */
+function withPod(cells: readonly string[], pod: string | undefined): readonly string[] {
+  return pod === undefined ? cells : [...cells.slice(0, -1), `${cells.at(-1)} (${pod})`];
 }
 
 /** The registrations of a node, and the state of its drain. */
@@ -68,9 +73,9 @@ function lastDrainText({ lastDrain }: NodeStatusReport): readonly string[] {
 export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: number): string {
   switch (outcome.status) {
     case "drained":
-      return [drainedText(outcome, tookMs), ...(outcome.warnings ?? []).map(note)].join("\n");
+      return [drainedText(outcome, tookMs), ...evictedText(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "nothing-registered":
-      return [nothingRegistered(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
+      return [nothingRegistered(outcome), ...evictedText(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
     case "possibly-registered":
       return possiblyRegisteredReport(outcome);
     case "refused":
@@ -103,6 +108,12 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: numb
     default:
       return outcome satisfies never;
   }
+}
+
+function evictedText({ eviction }: Outcome<"drained" | "nothing-registered">): readonly string[] {
+  if (eviction === undefined) return [];
+  const { evicted } = eviction;
+  return [`Evicted ${evicted} ${evicted === 1 ? "pod" : "pods"}.`];
 }
 
 /** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
@@ -238,7 +249,7 @@ function guardedCells({ healthyNow, wouldStay, needed, zone, ...place }: Guarded
   ];
 }
 
-function limitText({ limit, searched, error, registrations }: Outcome<"deadline-passed">): string {
+function limitText({ limit, searched, error, registrations, eviction }: Outcome<"deadline-passed">): string {
   const left = remaining(registrations).filter(({ state }) => state !== "kept").length;
   const why = error === undefined ? "" : ` ${error.message}.`;
   if (registrations.length === 0)
@@ -247,6 +258,7 @@ function limitText({ limit, searched, error, registrations }: Outcome<"deadline-
   const missed = [
     ...(left > 0 ? [`the end of ${times(left)}`] : []),
     ...(searched ? [] : ["all load balancers had been searched"]),
+    ...(eviction !== undefined && eviction.remaining.length > 0 ? ["all pods had been evicted"] : []),
   ];
   return `Not drained: the ${what} came before ${missed.join(", and before ")}.${why}`;
 }

@@ -92,6 +92,13 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "360",
     changeWhen: "Set it to the value that cluster-autoscaler has.",
   },
+  evict: {
+    description:
+      "When the service evicts the pods of a node, after its traffic has ended. requested: where the request asks for it. always: in every drain, except where Karpenter or cluster-autoscaler removes the node, which evict the pods themselves. never: requests for it are refused. Used with KUBERNETES.",
+    example: "always",
+    changeWhen:
+      "Set it to always if no other program evicts the pods before the machine goes, for example with lifecycle hooks or spot interruptions.",
+  },
   vpcId: {
     description: "VPC of the nodes. Nodes of other VPCs are refused.",
     example: "vpc-0123456789abcdef0",

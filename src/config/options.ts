@@ -1,13 +1,14 @@
 import { queueAddress } from "../aws/queue-address.ts";
+import { CLUSTER_OPTIONS } from "./cluster-options.ts";
 import {
   flag,
   GROUP_NAMES,
   httpOrigin,
   matching,
-  nodeTriggers,
   number,
   oneOf,
   option,
+  PATH_LENGTH_MAX,
   proxyUrl,
   seconds,
   share,
@@ -22,18 +23,13 @@ const CALLERS: readonly Verb[] = [...ALL, "hold"];
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
-/** The commands that may call a Kubernetes API server. */
-const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel"];
 /** The commands that select pools. */
 const DISCOVERING: readonly Verb[] = ["serve", "drain", "plan", "status", "lambda", "watch", "policy"];
 /** The commands that hold nodes. */
 const HOLDING: readonly Verb[] = ["serve", "drain", "plan", "lambda", "watch"];
-/** What says by itself that the machine is going, and what a person asks for. */
-const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 const DAY_SECONDS = 86_400;
 /** All headers of a request together may have 16 KiB. */
 const SECRET_LENGTH_MAX = 4_096;
-const PATH_LENGTH_MAX = 4_096; // The limit of Linux.
 
 /** All options. An empty variable counts as unset. Their texts are in option-texts.ts. */
 export const OPTIONS = {
@@ -94,42 +90,7 @@ export const OPTIONS = {
     usedBy: CLOUD_AND_POLICY,
     ...text(256),
   }),
-  kubernetes: option({
-    variable: "KUBERNETES",
-    flag: "--kubernetes <where>",
-    defaultText: "no Kubernetes API",
-    usedBy: KUBERNETES,
-    ...text(PATH_LENGTH_MAX, "in-cluster or path"),
-  }),
-  kubernetesContext: option({
-    variable: "KUBERNETES_CONTEXT",
-    flag: "--kubernetes-context <name>",
-    defaultText: "the current context of the kubeconfig",
-    usedBy: KUBERNETES,
-    ...text(256),
-  }),
-  nodeTriggers: option({
-    variable: "NODE_TRIGGERS",
-    flag: "--node-triggers <list>",
-    default: nodeTriggers.parse(NODE_TRIGGERS_DEFAULT),
-    defaultText: NODE_TRIGGERS_DEFAULT,
-    usedBy: ["serve"],
-    ...nodeTriggers,
-  }),
-  autoscalerHold: option({
-    variable: "AUTOSCALER_HOLD",
-    flag: "--autoscaler-hold",
-    default: false,
-    usedBy: ["serve"],
-    ...flag,
-  }),
-  autoscalerDelayMs: option({
-    variable: "AUTOSCALER_DELAY",
-    flag: "--autoscaler-delay <seconds>",
-    default: 120_000,
-    usedBy: ["serve"],
-    ...seconds(0, 3_600),
-  }),
+  ...CLUSTER_OPTIONS,
   vpcId: option({
     variable: "VPCID",
     flag: "--vpc-id <id>",

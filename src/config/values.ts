@@ -14,6 +14,9 @@ export interface ValueKind<T> {
   readonly parse: (given: string) => T;
 }
 
+/** The limit of Linux. */
+export const PATH_LENGTH_MAX = 4_096;
+
 /** One line of at most `lengthMax` characters. */
 export function text(lengthMax: number, type = "text"): ValueKind<string> {
   return {

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { DrainError } from "./errors.ts";
 import type { NodeReference } from "./request.ts";
 import type { UrgencyNow } from "./urgency.ts";
@@ -18,6 +19,8 @@ export interface Node {
   readonly interfaces?: readonly string[];
   /** The other networks that it has interfaces in. Absent: none. */
   readonly otherNetworks?: readonly NodeNetwork[];
+  /** Addresses of its pods, which the cluster says are on it. Absent: not known. */
+  readonly podAddresses?: readonly string[];
   /** The cluster that its tags name, if any. */
   readonly cluster?: string;
   /** It does not run: it is stopped, or shuts down. */
@@ -109,6 +112,20 @@ export interface Registration {
 /** Unique over all pools. */
 export function keyOf({ pool, target }: Registration): string {
   return `${pool.id}|${target}`;
+}
+
+/** The address of a target that is registered by it; undefined when it is registered by its instance id. */
+export function addressOf({ pool, target }: Registration): string | undefined {
+  if (pool.kind === "classic") return undefined;
+  const id = idOf(target);
+  return isIP(id) === 0 ? undefined : id;
+}
+
+/** The instance id or address in a registration's name. */
+export function idOf(target: string): string {
+  const isBracketed = target.startsWith("[");
+  const end = target.search(isBracketed ? /\]/ : /[: ]/);
+  return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
 }
 
 const SHOWN_ORDER: readonly LoadBalancerKind[] = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"];
@@ -238,6 +255,9 @@ export interface CloudProvider {
 
   /** Of which kinds the pools are that the node could be in, as far as a search has listed them. */
   kindsAround(node: Node): ReadonlySet<LoadBalancerKind>;
+
+  /** Whether a pool around the node may have targets by address, as far as a search has listed them. True where none has. */
+  mayHoldAddresses(node: Node): boolean;
 
   /** How the pool releases. Undefined when it has vanished: then it has. */
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined>;

@@ -1,4 +1,5 @@
 import type { Node } from "./cloud-provider.ts";
+import type { EvictionEvent, JointEviction, PlannedEviction } from "./eviction.ts";
 
 /**
  * Keeps a node out of the load balancers of every controller. The value is `true`: of any other value controllers differ.
@@ -22,7 +23,10 @@ export interface Cluster {
    */
   exclude(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
-  /** Takes the mark of `exclude` back. A mark that another program has set stays. Resolves as `exclude` does. */
+  /**
+   * Takes the mark of `exclude` and the cordon of `evict` back. What another program has set stays. Resolves as `exclude`
+   * does.
+   */
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
   /**
@@ -30,6 +34,24 @@ export interface Cluster {
    * once; the implementation repeats it until it is done.
    */
   release(node: ClusterMember): void;
+
+  /** The pods on the node: by their `spec.nodeName`, whatever network gives them their addresses. */
+  podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]>;
+
+  /** What `evict` would do. Throws `not-evicted` where the options don't allow it: `evict` would do nothing then. */
+  planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction>;
+
+  /**
+   * Cordons the node and evicts its pods, those with the longest time to end first. Resolves once all are gone. Pods of
+   * DaemonSets and mirror pods stay: they end with the machine. What fails in passing is repeated until `signal` aborts.
+   * Throws `not-evicted` where pods can't be evicted, after the others are gone.
+   */
+  evict(
+    node: ClusterMember,
+    options: JointEviction,
+    onEvent: (event: EvictionEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** What is read of a Node object: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/ */
@@ -55,6 +77,19 @@ export interface ClusterNode {
   readonly deletedAt?: number;
   /** The NodeClaim that owns it: Karpenter has made it. */
   readonly claim?: string;
+}
+
+/** What is read of a pod: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
+export interface ClusterPod {
+  /** `namespace/name` */
+  readonly name: string;
+  readonly uid: string;
+  /** Its own. Empty of a pod in the node's network (`hostNetwork`): its targets are the node's. */
+  readonly addresses: readonly string[];
+  /** It is terminating, or its containers have ended: no controller registers it again. */
+  readonly isLeaving: boolean;
+  /** No eviction takes it: it is of a DaemonSet, or a mirror pod. */
+  readonly isBound: boolean;
 }
 
 /** What of a Node object announces a departure, as the option NODE_TRIGGERS names it. */

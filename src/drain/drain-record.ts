@@ -235,6 +235,7 @@ export function recordedOutcome(
     ...("limit" in outcome ? { limit: outcome.limit, searched: outcome.searched } : {}),
     ...("message" in outcome ? { message: outcome.message } : {}),
     ...("refusal" in outcome ? { refusal: outcome.refusal } : {}),
+    ...("eviction" in outcome && outcome.eviction !== undefined ? { eviction: outcome.eviction } : {}),
     ...("error" in outcome && outcome.error !== undefined ? { error: recordedError(outcome.error) } : {}),
   };
 }
@@ -252,10 +253,10 @@ function recordedFate(
 }
 
 function outcomeOf(
-  { status, fates, limit, searched, message, error, refusal }: RecordedOutcome,
+  { status, fates, limit, searched, message, error, refusal, eviction }: RecordedOutcome,
   { id, node, registrations: found, elsewhere }: Pick<DrainRecord, "id" | "node" | "registrations" | "elsewhere">,
 ): EndOfDrain {
-  const about = { drainId: id, node };
+  const about = { drainId: id, node, ...(eviction && { eviction }) };
   const registrations = fates.flatMap(({ of, error: why, ...fate }) => {
     const registration = found[of]?.registration;
     return registration === undefined ? [] : [{ registration, ...fate, ...(why && { error: thrown(why) }) }];

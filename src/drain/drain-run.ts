@@ -9,7 +9,8 @@ import {
   type RegistrationEvent,
   type RegistrationOwner,
 } from "./draining-registration.ts";
-import { asDrainError, type DrainError } from "./errors.ts";
+import { asDrainError, DrainError } from "./errors.ts";
+import { type EvictionEvent, type EvictionFate, fateAfter } from "./eviction.ts";
 import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed, TRIED_WITHOUT_LIMIT_MS } from "./limit.ts";
@@ -64,6 +65,8 @@ export class DrainRun implements RegistrationOwner {
   readonly begun: Promise<void>;
   #begun: () => void = () => {};
   isRefused = false;
+  /** The cluster has not answered in time. */
+  isClusterSilent = false;
   readonly #clock: Clock;
   readonly #times: DrainTimes;
   readonly #stop = newAbort();
@@ -76,6 +79,9 @@ export class DrainRun implements RegistrationOwner {
   readonly warnings = new Set<string>();
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
+  #eviction: EvictionFate | undefined;
+  /** Milliseconds since the epoch. */
+  #evictingUntil = 0;
   /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
   #trouble: DrainError | undefined;
   #mustEndBy = Number.POSITIVE_INFINITY;
@@ -155,6 +161,27 @@ export class DrainRun implements RegistrationOwner {
 
   moved(): void {
     this.#onMove();
+  }
+
+  /** What has become of the node's pods. Absent: none was asked to go. */
+  get eviction(): EvictionFate | undefined {
+    return this.#eviction;
+  }
+
+  evictionMoved(event: EvictionEvent): void {
+    this.#eviction = fateAfter(this.#eviction, event);
+    if (event.type === "evict-failed") this.#trouble = event.error;
+    if (event.type === "eviction-refused") {
+      const { code, message } = event.error;
+      this.#trouble = new DrainError(code, `${event.pod}: ${message}`, { cause: event.error });
+    }
+  }
+
+  /** While pods are evicted the default timeout does not run. */
+  evicting(isEvicting: boolean): void {
+    this.#evictingUntil = isEvicting ? Number.POSITIVE_INFINITY : this.#clock.now();
+    if (isEvicting) this.#armLimits();
+    else this.#trouble = undefined;
   }
 
   /** How it stands now. */
@@ -306,7 +333,8 @@ export class DrainRun implements RegistrationOwner {
     const { longestHoldMs: longestMs, at } = this.#planned;
     const now = this.#clock.now();
     const isBounded = Number.isFinite(this.#mustEndBy);
-    return { longestMs, since: Math.max(at, lastHoldBegins(this.#registrations, { longestMs, now, isBounded })) };
+    const from = Math.max(at, Math.min(now, this.#evictingUntil));
+    return { longestMs, since: Math.max(from, lastHoldBegins(this.#registrations, { longestMs, now, isBounded })) };
   }
 
   #endedBy(error: unknown): DrainOutcome {
@@ -327,7 +355,7 @@ export class DrainRun implements RegistrationOwner {
   }
 
   get #identity() {
-    return { drainId: this.id, node: this.node };
+    return { drainId: this.id, node: this.node, ...(this.#eviction && { eviction: this.#eviction }) };
   }
 
   #fates() {

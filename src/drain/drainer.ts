@@ -10,9 +10,11 @@ import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
-import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
-import { Finder, untilEarlierTryIsOver } from "./finder.ts";
+import { EVICT_ALL } from "./eviction.ts";
+import type { Exclusion } from "./exclusion.ts";
+import { type EarlierTryOptions, Finder, untilEarlierTryIsOver } from "./finder.ts";
 import type { GuardOptions } from "./guard.ts";
+import { type InCluster, inCluster, prepareInCluster } from "./in-cluster.ts";
 import { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
@@ -40,6 +42,8 @@ export interface DrainerOptions {
   readonly ledger?: Ledger;
   /** Hears of each failure to find a node that is followed by another try: there is no drain yet. */
   readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
+  /** Every drain evicts the node's pods, except where the machine's owner does. */
+  readonly evictsAlways?: boolean;
   /** What was deregistered of a machine that runs again is registered again. */
   readonly registersAgain?: boolean;
 }
@@ -101,7 +105,7 @@ export class Drainer {
   /** `drain` in two steps: resolves once the node's drain has begun, or was joined. */
   async accept(request: DrainRequest, signal: AbortSignal): Promise<Accepted> {
     const { clock, times } = this.#options;
-    const asked = { ...request, askedAt: clock.now() };
+    const asked = { ...request, ...this.#evictionFor(request), askedAt: clock.now() };
     const limit = drainLimit({ startedAt: asked.askedAt, deadline: request.deadline, waiting: [asked], times });
     if (request.dryRun) return this.#acceptDryRun(request, limit, signal);
     const { node, trouble, error } = await this.#lookups.find(asked, limit, signal);
@@ -109,6 +113,11 @@ export class Drainer {
     const { run, recorded } = this.#runFor(node, asked, signal);
     const outcome = run.join(asked, signal).then((ended) => this.#withUndo(ended));
     return { drain: { id: run.id, node: run.node }, recorded, begun: run.begun, outcome };
+  }
+
+  #evictionFor({ evict, isEvictedByOwner }: DrainRequest): Pick<DrainRequest, "evict"> {
+    const isOurs = this.#options.evictsAlways === true && isEvictedByOwner !== true;
+    return isOurs && evict === undefined ? { evict: EVICT_ALL } : {};
   }
 
   /** See `Planner.plan`. */
@@ -171,20 +180,22 @@ export class Drainer {
 
   /** The drain of one node, step by step. `resumed`: what remained of it when the earlier process ended. */
   async #takeOut(run: DrainRun, abandon: AbortSignal, resumed?: ResumedState): Promise<void> {
+    const journal = this.#journals.get(run);
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
-        const exclusion = this.#exclusionOf(run, signal);
+        const cluster = this.#inCluster(run, signal);
+        const { exclusion, pods, eviction } = cluster;
         const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
-        const takeOut = exclusion?.before(deregister) ?? deregister;
+        const withPods = pods?.before(deregister) ?? deregister;
+        const takeOut = exclusion?.before(withPods) ?? withPods;
         guard = this.#guardOf(run, { takeOut, exclusion, resumed }, signal);
         const proceed = (registrations: readonly DrainingRegistration[]) =>
           guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
         const onFailure = this.#readFailed(run, "registrations");
-        await exclusion?.prepare();
-        const finding = { journal: this.#journals.get(run), resumed, proceed, signal, onFailure };
-        const isThere = await this.#finder.find(run, finding);
+        await prepareInCluster(cluster, resumed !== undefined);
+        const isThere = await this.#finder.find(run, { journal, resumed, proceed, signal, onFailure });
         run.passed("search");
         const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
@@ -192,13 +203,12 @@ export class Drainer {
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#reportPlan(run);
+        const held = this.#hold(run, { searchedAt, resumed, unseenUntil }, signal);
+        await eviction.evictAfter(held);
+        await held;
         await run.untilAll(({ isOver }) => isOver);
-        if (!isThere) return;
-        await untilEarlierTryIsOver(
-          run,
-          { ...this.#options, searchedAt, resumed, unseenUntil, notify: (event) => this.#notify(event) },
-          signal,
-        );
+        if (isThere)
+          await pods?.lookAgain(() => this.#finder.find(run, { journal, proceed: takeOut, signal, onFailure }));
       });
     } finally {
       this.#release(run);
@@ -232,13 +242,19 @@ export class Drainer {
     return (error: DrainError) => this.#notify({ type: "read-failed", drainId, node, what, error });
   }
 
-  #exclusionOf(run: DrainRun, signal: AbortSignal): Exclusion | undefined {
-    const { cloud, cluster, clock } = this.#options;
-    const onEvent = (event: ExclusionEvent) => {
-      this.#journals.get(run)?.exclusion(event);
-      this.#notify({ drainId: run.id, node: run.node, ...event });
-    };
-    return cluster && new Exclusion(run, { cloud, cluster, clock, onEvent }, signal);
+  #inCluster(run: DrainRun, signal: AbortSignal): InCluster {
+    const notify = (event: DrainEvent) => this.#notify(event);
+    return inCluster(run, { ...this.#options, journal: this.#journals.get(run), notify }, signal);
+  }
+
+  /** All but what leaves with its pod. */
+  async #hold(
+    run: DrainRun,
+    known: Pick<EarlierTryOptions, "searchedAt" | "resumed" | "unseenUntil">,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await run.untilAll(({ isOver, isWithPod }) => isOver || isWithPod);
+    await untilEarlierTryIsOver(run, { ...this.#options, ...known, notify: (event) => this.#notify(event) }, signal);
   }
 
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */

@@ -30,6 +30,8 @@ interface History {
   /** What the guard did, which is a trouble too. */
   readonly guard?: RegistrationFate["guard"];
   readonly isKept?: true;
+  /** It leaves once its pod does. */
+  readonly isWithPod?: boolean;
   /** It was found draining, came back, and was deregistered by this drain then. */
   readonly isOurs?: true;
 }
@@ -84,6 +86,21 @@ export class DrainingRegistration {
 
   get isOver(): boolean {
     return this.#heldMs !== undefined;
+  }
+
+  /** It is not deregistered before its pod is evicted. */
+  get isWithPod(): boolean {
+    return !this.isOver && this.#unusual?.isWithPod === true;
+  }
+
+  waitsForPod(isWithPod: boolean): void {
+    this.#met({ isWithPod });
+    this.owner.moved();
+  }
+
+  /** Its pool has stopped sending traffic. */
+  get isReleased(): boolean {
+    return this.#state === "released";
   }
 
   /** Nothing holds its deregistration back. */

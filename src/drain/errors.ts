@@ -26,6 +26,8 @@ export type DrainErrorCode =
   | "registered-again"
   /** What a drain had deregistered could not be registered again; the message says why. */
   | "not-registered"
+  /** Pods of the node could not be evicted; the message names them and says why. */
+  | "not-evicted"
   /** Registering again is not enabled. */
   | "undo-disabled"
   /** No drain of this id is known. */

@@ -1,5 +1,6 @@
 import type { Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { EvictionEvent } from "./eviction.ts";
 import type { ExclusionEvent } from "./exclusion.ts";
 import type { Standing } from "./guard.ts";
 import type { DrainOutcome } from "./outcome.ts";
@@ -18,6 +19,8 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
   | { readonly type: "joined"; readonly reason?: string; readonly forced?: true }
   /** Of the cluster: whether its controllers know that the node is to stay out of load balancers. */
   | ExclusionEvent
+  /** Of its pods. */
+  | EvictionEvent
   | {
       readonly type: "deregistered";
       readonly registration: Registration;

@@ -7,7 +7,7 @@ import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 
 /** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
-const CLUSTER_WITHIN_MS = 3_000;
+export const CLUSTER_WITHIN_MS = 3_000;
 const RETRY_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 
@@ -20,6 +20,8 @@ export type ExclusionEvent =
 export interface MarkingOptions {
   readonly cluster: Cluster;
   readonly clock: Clock;
+  /** What waits for it waits for so long. Absent: `CLUSTER_WITHIN_MS`. */
+  readonly withinMs?: number;
   readonly onEvent: (event: ExclusionEvent) => void;
 }
 
@@ -27,7 +29,7 @@ export interface ExclusionOptions extends MarkingOptions {
   readonly cloud: Pick<CloudProvider, "remembered">;
 }
 
-type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
+export type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
 
 /**
  * Keeps the cluster's controllers from registering a node again: what is only deregistered from a load balancer they put
@@ -96,21 +98,29 @@ export class Exclusion {
   }
 
   #mark(verb: "exclude" | "include"): void {
-    this.#marking = new Marking(verb, { ...this.#options, node: () => this.#run.node }, this.#signal);
+    // One that has just not answered is not waited for a second time.
+    const withinMs = this.#run.isClusterSilent ? 0 : CLUSTER_WITHIN_MS;
+    this.#marking = new Marking(verb, { ...this.#options, withinMs, node: () => this.#run.node }, this.#signal);
   }
 }
 
 /** Repeats one call to the cluster until it has succeeded, beside what waits for it for a moment. */
 export class Marking {
   readonly #over = newAbort();
-  /** Resolves once the cluster has acknowledged or refused, or after `CLUSTER_WITHIN_MS`, or when it ends. */
+  /** Resolves once the cluster has acknowledged or refused, or after `withinMs`, or when it ends. */
   readonly awaited: Promise<void>;
   /** Resolves with what still fails when it ends; undefined: it has succeeded. */
   readonly ended: Promise<DrainError | undefined>;
 
   constructor(
     verb: "exclude" | "include",
-    { cluster, clock, node, onEvent }: MarkingOptions & { readonly node: () => ClusterMember },
+    {
+      cluster,
+      clock,
+      node,
+      onEvent,
+      withinMs = CLUSTER_WITHIN_MS,
+    }: MarkingOptions & { readonly node: () => ClusterMember },
     signal: AbortSignal,
   ) {
     let failure: DrainError | undefined;
@@ -135,7 +145,7 @@ export class Marking {
       }
     }).catch((error: unknown) => failure ?? asDrainError(error));
     const done = newAbort();
-    const patience = clock.sleep(CLUSTER_WITHIN_MS, anyOf(done.signal, refused.signal)).catch(() => {});
+    const patience = clock.sleep(withinMs, anyOf(done.signal, refused.signal)).catch(() => {});
     this.awaited = Promise.race([this.ended, patience]).then(() => done.abort(WOKEN));
   }
 

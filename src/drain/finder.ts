@@ -115,7 +115,8 @@ export class Finder {
     proceed(run.found({ registrations: past, elsewhere: [] }, NONE, pastOf).filter(({ isOver }) => !isOver));
     const resolve = () => cloud.resolve({ by: "id", value: run.node.id }, run.callFor(repeat.signal));
     try {
-      run.node = await repeatWhilePassing(repeat, resolve);
+      const { podAddresses } = run.node;
+      run.node = { ...(await repeatWhilePassing(repeat, resolve)), ...(podAddresses && { podAddresses }) };
       return true;
     } catch (error) {
       const { code } = asDrainError(error);
@@ -132,7 +133,7 @@ function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
   return asked.earlierTries.length === 0 ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
 }
 
-interface EarlierTryOptions {
+export interface EarlierTryOptions {
   readonly cloud: Pick<CloudProvider, "kindsAround">;
   readonly clock: Clock;
   readonly ledger?: Ledger;

@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import { keyOf, type Node, type Registration } from "./cloud-provider.ts";
 import { type DrainRecord, recordedError, recordedOutcome } from "./drain-record.ts";
 import type { RegistrationEvent } from "./draining-registration.ts";
+import type { EvictionEvent } from "./eviction.ts";
 import type { ExclusionEvent } from "./exclusion.ts";
 import type { Ledger, LedgerEntry, LedgerStep } from "./ledger.ts";
 import type { DrainOutcome } from "./outcome.ts";
@@ -57,8 +58,8 @@ export class Journal {
     const { asker, reason, deadline, timeoutMs, isVoluntary, force } = asked;
     const at = Math.round(askedAt);
     const firstTriedAt = asked.firstTriedAt === undefined ? undefined : Math.round(asked.firstTriedAt);
-    const { holdsWhile, isExcludedBefore } = asked;
-    const when = { firstTriedAt, holdsWhile, isExcludedBefore };
+    const { holdsWhile, isExcludedBefore, evict, isEvictedByOwner } = asked;
+    const when = { firstTriedAt, holdsWhile, isExcludedBefore, evict, isEvictedByOwner };
     const kept = { asker, reason, deadline, timeoutMs, isVoluntary, force, ...when };
     const request = given({ askedAt: at, ...kept });
     const isFirst = this.#last === 0;
@@ -102,6 +103,10 @@ export class Journal {
   /** What the cluster has done about the node. */
   exclusion(event: ExclusionEvent): void {
     this.#write("error" in event ? { type: event.type, error: recordedError(event.error) } : event);
+  }
+
+  eviction(event: EvictionEvent): void {
+    this.#write("error" in event ? { ...event, error: recordedError(event.error) } : event);
   }
 
   onEvent(registration: Registration, event: RegistrationEvent): void {

@@ -1,6 +1,7 @@
 import type { ClockStamp, Stamped } from "./clock-stamp.ts";
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainErrorCode } from "./errors.ts";
+import type { EvictionFate } from "./eviction.ts";
 import type { Refusal, Standing } from "./guard.ts";
 import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
@@ -36,6 +37,7 @@ export interface RecordedOutcome {
   readonly searched?: boolean;
   readonly message?: string;
   readonly refusal?: Refusal;
+  readonly eviction?: EvictionFate;
   readonly error?: RecordedError;
 }
 
@@ -61,6 +63,16 @@ export type LedgerStep =
   /** The cluster has marked the node, or taken the mark back. `name`: of its Node object; absent where it has none. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
   | { readonly type: "exclude-failed" | "include-failed"; readonly error: RecordedError }
+  /** Pods of the node, by namespace and name. */
+  | { readonly type: "evicting" | "evicted"; readonly pods: readonly string[] }
+  | {
+      readonly type: "eviction-refused";
+      readonly pod: string;
+      readonly budget?: string;
+      readonly willRetry: boolean;
+      readonly error: RecordedError;
+    }
+  | { readonly type: "evict-failed"; readonly error: RecordedError }
   /**
    * `since`: held since then, where that is not the entry's own moment: it was deregistered before a restart. `isEarlier`:
    * see `HoldProgress`.

@@ -1,5 +1,6 @@
 import type { FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
+import type { EvictionFate } from "./eviction.ts";
 import type { Refusal } from "./guard.ts";
 import { LimitPassed } from "./limit.ts";
 import { type DrainLimit, type DrainPlan, doubtful } from "./plan.ts";
@@ -59,6 +60,8 @@ interface Ended {
   /** Names this drain in logs and answers. Requests that joined it share it. */
   readonly drainId: string;
   readonly node: Node;
+  /** What has become of the node's pods. Absent: no eviction was asked for, or none had begun. */
+  readonly eviction?: EvictionFate;
 }
 
 /** Every way in which a drain ends. */
@@ -205,7 +208,7 @@ export function isStopReason(reason: unknown): reason is StopReason {
 /** The outcome of a drain that was stopped. */
 export function stoppedOutcome(
   why: StopReason,
-  ended: { readonly drainId: string; readonly node: Node; readonly registrations: readonly RegistrationFate[] },
+  ended: Ended & { readonly registrations: readonly RegistrationFate[] },
   search: { readonly searched: boolean; readonly error?: DrainError | undefined },
 ): DrainOutcome {
   if (why === ABANDONED) return { ...ended, status: "abandoned" };

@@ -36,6 +36,8 @@ export interface PlannedGuard {
 
 interface PlannedRegistration {
   readonly registration: Registration;
+  /** The pod that the target is, as `namespace/name`. Absent: it is none, or not known. */
+  readonly pod?: string;
   /** `hold` if another program has already deregistered it: traffic continues all the same. */
   readonly action: "deregister" | "hold";
   /** Whether the configured policy lets it be deregistered. */

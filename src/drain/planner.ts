@@ -9,7 +9,8 @@ import {
   poolsInOrder,
   type Registration,
 } from "./cloud-provider.ts";
-import { DrainError, type DrainErrorCode } from "./errors.ts";
+import type { Cluster } from "./cluster.ts";
+import { asDrainError, DrainError, type DrainErrorCode } from "./errors.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
@@ -22,6 +23,7 @@ import {
   type PlannedGuard,
   type TermsById,
 } from "./plan.ts";
+import { podAt, readPods, unreadPods, withPods } from "./pod-targets.ts";
 import type { DrainRequest, NodeReference } from "./request.ts";
 import type { Ceiling, Reservations } from "./reservations.ts";
 
@@ -41,6 +43,8 @@ const CANT_BE_ASKED: ReadonlySet<DrainErrorCode> = new Set([
 
 export interface PlannerOptions {
   readonly cloud: CloudProvider;
+  /** Absent: its pods are not known. */
+  readonly cluster?: Cluster;
   readonly clock: Clock;
   readonly times: DrainTimes;
   /** Absent: there is no guard. */
@@ -63,14 +67,33 @@ export class Planner {
    */
   async plan(request: DrainRequest, by: CallFor): Promise<DrainPlan> {
     const { cloud, clock } = this.#options;
-    const node = await cloud.resolve(request.node, by);
+    const resolved = await cloud.resolve(request.node, by);
     const startedAt = clock.now();
+    const { node, pods, unread } = await this.#withPods(resolved, by.signal);
     const found = await this.known(node, by);
     const terms = await this.#termsOf(found.registrations, by);
     const guard = await this.#guardOf(node, found.registrations, request, by);
     const { deadline, timeoutMs } = request;
     const plan = this.make({ node, startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }], found, terms });
-    return { ...plan, ...(guard && { guard }), warnings: [...plan.warnings, ...this.#waitWarnings(guard, request)] };
+    const registrations = plan.registrations.map((planned) => {
+      const pod = podAt(pods, planned.registration)?.name;
+      return pod === undefined ? planned : { ...planned, pod };
+    });
+    const warnings = [...plan.warnings, ...unread, ...this.#waitWarnings(guard, request)];
+    return { ...plan, registrations, ...(guard && { guard }), warnings };
+  }
+
+  /** With the addresses of its pods, where the cluster knows them. `unread`: why it does not. */
+  async #withPods(node: Node, signal: AbortSignal) {
+    const { cloud, cluster, clock } = this.#options;
+    if (cluster === undefined || !cloud.mayHoldAddresses(node)) return { node, pods: [], unread: [] };
+    try {
+      const pods = await readPods(node, { cluster, clock }, signal);
+      return { node: withPods(node, pods), pods, unread: [] };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { node, pods: [], unread: [unreadPods(node, asDrainError(error).message)] };
+    }
   }
 
   /** The remembered registrations of the node, or else the result of a search; and since when it may have changed. */

@@ -1,12 +1,10 @@
 import type { Node, Registration } from "./cloud-provider.ts";
-import type { DrainRecord } from "./drain-record.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
-import type { GuardedPool, Refusal, Standing } from "./guard.ts";
-import type { DrainSummary, LedgerEntry } from "./ledger.ts";
+import type { EvictionFate } from "./eviction.ts";
+import type { GuardedPool, Refusal } from "./guard.ts";
 import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
-import type { AskedRequest } from "./request.ts";
 import { type UndoOutcome, undoFailure } from "./undo.ts";
 import type { UndoneFate } from "./undoable.ts";
 
@@ -77,8 +75,9 @@ export function planReport(plan: DrainPlan) {
     longestHoldSeconds: seconds(plan.longestHoldMs),
     limit: limitReport(plan.limit),
     registrations: plan.registrations.map(
-      ({ registration, action, isWritable, waitMs, holdMs, shortByMs, unsaved }) => ({
+      ({ registration, pod, action, isWritable, waitMs, holdMs, shortByMs, unsaved }) => ({
         ...registrationReport(registration),
+        ...(pod === undefined ? {} : { pod }),
         state: registration.detail,
         action,
         writable: isWritable,
@@ -134,7 +133,7 @@ function endedDrainReport({ drainId, startedAt, reasons, endedAt, status, undo, 
   };
 }
 
-function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
+export function runningReport({ drainId, startedAt, reasons, limit, registrations }: RunningDrain) {
   return {
     drainId,
     startedAt: new Date(startedAt).toISOString(),
@@ -152,16 +151,22 @@ function guardedReport({ pool, ...standing }: GuardedPool) {
   return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, ...standing };
 }
 
-function endedReport({ drainId, node }: { readonly drainId: string; readonly node: Node }) {
-  return { drainId, node: nodeReport(node) };
+function endedReport({ drainId, node, eviction }: Begun & { readonly drainId: string; readonly node: Node }) {
+  return { drainId, node: nodeReport(node), ...(eviction && { eviction }) };
 }
 
 /** Where the node was not found there was no drain. */
-function begunReport({ drainId, node }: { readonly drainId?: string; readonly node?: Node }) {
-  return node === undefined ? {} : { drainId, node: nodeReport(node) };
+function begunReport({ drainId, node, eviction }: Begun) {
+  return { ...(node && { drainId, node: nodeReport(node) }), ...(eviction && { eviction }) };
 }
 
-function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
+interface Begun {
+  readonly drainId?: string;
+  readonly node?: Node;
+  readonly eviction?: EvictionFate;
+}
+
+export function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
   return { id, name, network, cluster };
 }
 
@@ -183,7 +188,7 @@ function elsewhereReport({ elsewhere }: Pick<DrainPlan, "elsewhere">) {
   return { elsewhere: elsewhere.map(foundReport) };
 }
 
-function foundReport(registration: Registration) {
+export function foundReport(registration: Registration) {
   const { detail, doubt } = registration;
   return { ...registrationReport(registration), state: detail, ...(doubt === undefined ? {} : { doubt }) };
 }
@@ -212,7 +217,7 @@ function fateReport(fate: RegistrationFate) {
   };
 }
 
-function limitReport({ reason, at }: DrainLimit) {
+export function limitReport({ reason, at }: DrainLimit) {
   return { reason, at: new Date(at).toISOString() };
 }
 
@@ -220,144 +225,8 @@ function errorReport({ code, message }: DrainError) {
   return { code, message };
 }
 
-function seconds(ms: number): number {
+export function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
-}
-
-export type StepReport = ReturnType<typeof stepReport>;
-
-/** Drains of the ledger as outsiders get them in JSON. As in `report.ts`, no field is renamed or taken away. */
-export function drainListReport(summaries: readonly DrainSummary[]) {
-  return { drains: summaries.map(summaryReport) };
-}
-
-function summaryReport({ drain, node, startedAt, reasons, end, undo }: DrainSummary) {
-  return {
-    drainId: drain,
-    node,
-    status: end === undefined ? ("running" as const) : ("ended" as const),
-    startedAt: moment(startedAt),
-    reasons,
-    ...(end && { endedAt: moment(end.at), outcome: end.status }),
-    ...(undo && { undo }),
-  };
-}
-
-/** Without its steps, which may be thousands. `now`: how it stands, while it runs. */
-export function drainReport(record: DrainRecord, now: RunningDrain | undefined) {
-  const { id, node, startedAt, requests, elsewhere, missing, end, undo } = record;
-  return {
-    drainId: id,
-    node: nodeReport(node),
-    status: end === undefined ? ("running" as const) : ("ended" as const),
-    startedAt: moment(startedAt),
-    ...(end && { endedAt: moment(end.at) }),
-    requests: requests.map(requestReport),
-    registrations: record.registrations.flatMap((known) =>
-      known === undefined ? [] : [{ ...foundReport(known.registration), foundAt: moment(known.foundAt) }],
-    ),
-    elsewhere: elsewhere.map(foundReport),
-    missingSteps: missing,
-    ...(end && { outcome: outcomeReport(end.outcome) }),
-    ...(undo && { undo: recordedUndoReport(undo) }),
-    ...(now && { now: runningReport(now) }),
-  };
-}
-
-function recordedUndoReport({ at, asker, end }: NonNullable<DrainRecord["undo"]>) {
-  return {
-    cancelledAt: moment(at),
-    ...(asker && { asker }),
-    status: end === undefined ? ("running" as const) : ("ended" as const),
-    ...(end && { endedAt: moment(end.at), registrations: end.registrations.map(undoneReport) }),
-  };
-}
-
-function requestReport({ askedAt, deadline, timeoutMs, reason, asker }: AskedRequest) {
-  return {
-    askedAt: moment(askedAt),
-    ...(deadline === undefined ? {} : { deadline: moment(deadline) }),
-    ...(timeoutMs === undefined ? {} : { timeoutSeconds: seconds(timeoutMs) }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(asker && { asker }),
-  };
-}
-
-/** One step of a drain, as outsiders get it. `record`: of the drain, at least up to this step. */
-export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "registrations"> & Partial<DrainRecord>) {
-  const step = { id: entry.n, at: moment(entry.at), type: entry.type };
-  const meant = (of: readonly number[]) => ({
-    registrations: of.flatMap((number) => {
-      const known = record.registrations[number];
-      return known === undefined ? [] : [foundReport(known.registration)];
-    }),
-  });
-  switch (entry.type) {
-    case "accepted":
-    case "joined":
-      return { ...step, request: requestReport(entry.request) };
-    case "found":
-      return {
-        ...step,
-        registrations: entry.registrations.map(foundReport),
-        elsewhere: entry.elsewhere.map(foundReport),
-      };
-    case "planned":
-      return {
-        ...step,
-        longestHoldSeconds: seconds(entry.longestHoldMs),
-        limit: limitReport(entry.limit),
-        warnings: entry.warnings,
-      };
-    case "deregistered":
-      return {
-        ...step,
-        ...meant(entry.of),
-        foundDraining: entry.foundDraining ?? false,
-        heldSince: moment(entry.since ?? entry.at),
-      };
-    case "deregistering-again":
-      return { ...step, ...meant(entry.of), because: entry.because };
-    case "deregister-failed":
-    case "look-failed":
-    case "failed":
-    case "register-failed":
-      return { ...step, ...meant(entry.of), error: entry.error };
-    case "released":
-    case "registered":
-      return { ...step, ...meant(entry.of) };
-    case "guarded":
-      return { ...step, ...meant(entry.of), verdict: entry.verdict, ...standingReport(entry.standing) };
-    case "cancelled":
-      return { ...step, ...(entry.asker && { asker: entry.asker }) };
-    case "interrupted":
-    case "resumed":
-    case "gap":
-      return step;
-    case "excluded":
-    case "included":
-      return { ...step, ...(entry.name === undefined ? {} : { name: entry.name }) };
-    case "exclude-failed":
-    case "include-failed":
-      return { ...step, error: entry.error };
-    case "ended":
-      return { ...step, ...(record.end && { outcome: outcomeReport(record.end.outcome) }) };
-    case "undone":
-      return { ...step, registrations: (record.undo?.end?.registrations ?? []).map(undoneReport) };
-    default:
-      return entry satisfies never;
-  }
-}
-
-/** As `GuardedPool` has it. */
-function standingReport(standing: Standing | undefined) {
-  if (standing === undefined) return {};
-  const { zone, healthyNow, wouldStay, needed } = standing;
-  return { standing: { ...(zone === undefined ? {} : { zone }), healthyNow, wouldStay, needed } };
-}
-
-function moment(at: number): string {
-  return new Date(at).toISOString();
 }
 
 export type UndoReport = ReturnType<typeof undoReport>;
@@ -376,6 +245,6 @@ export function undoReport(outcome: UndoOutcome) {
   };
 }
 
-function undoneReport({ registration, state, error }: UndoneFate) {
+export function undoneReport({ registration, state, error }: UndoneFate) {
   return { ...registrationReport(registration), state, ...(error === undefined ? {} : { error: errorReport(error) }) };
 }

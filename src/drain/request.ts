@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { printable } from "./errors.ts";
+import { changesEviction, type EvictionOptions, type JointEviction, jointEviction } from "./eviction.ts";
 
 /** How the one who asks names the node. */
 export type NodeReference =
@@ -45,6 +46,10 @@ export interface DrainRequest {
    * registrations may be gone that no search has seen. Absent: they have not.
    */
   readonly isExcludedBefore?: true;
+  /** Evict the pods of the node, once its traffic has ended. Absent: they stay, or another program evicts them. */
+  readonly evict?: EvictionOptions;
+  /** The one that removes the machine evicts its pods itself. */
+  readonly isEvictedByOwner?: true;
   /** What the cloud has to say of the machine for the request to hold. Absent: it holds whatever the cloud says. */
   readonly holdsWhile?: HoldsWhile;
 }
@@ -72,6 +77,8 @@ export type AskedRequest = Pick<
   | "firstTriedAt"
   | "holdsWhile"
   | "isExcludedBefore"
+  | "evict"
+  | "isEvictedByOwner"
 > & {
   /** Milliseconds since the epoch. */
   readonly askedAt: number;
@@ -152,6 +159,13 @@ export class JointRequest {
   #isForced = false;
   #holdsWhileStopped = true;
   #isExcludedBefore = false;
+  #eviction: JointEviction | undefined;
+  #isEvictedByOwner = false;
+  #onEviction: () => void = () => {};
+  /** Resolves once a request has come that asks for an eviction. */
+  readonly evictionAsked = new Promise<void>((resolve) => {
+    this.#onEviction = resolve;
+  });
   /** By the event that asked for it. */
   readonly #earlierTries = new Map<string | undefined, number>();
   #insist: () => void = () => {};
@@ -168,6 +182,11 @@ export class JointRequest {
   add(request: Omit<AskedRequest, "askedAt">): void {
     const { deadline, reason, isVoluntary = false, force = false, firstTriedAt, holdsWhile, asker } = request;
     this.#isExcludedBefore ||= request.isExcludedBefore === true;
+    this.#isEvictedByOwner ||= request.isEvictedByOwner === true;
+    if (request.evict !== undefined) {
+      this.#eviction = jointEviction(this.#eviction, request.evict);
+      this.#onEviction();
+    }
     this.#holdsWhileStopped &&= holdsWhile?.machine === "stops";
     if (firstTriedAt !== undefined) {
       const known = this.#earlierTries.get(asker?.event) ?? firstTriedAt;
@@ -187,12 +206,14 @@ export class JointRequest {
     force = false,
     firstTriedAt,
     asker,
+    evict,
   }: Omit<AskedRequest, "askedAt">): boolean {
     return (
       (deadline ?? Number.POSITIVE_INFINITY) < (this.#deadline ?? Number.POSITIVE_INFINITY) ||
       (firstTriedAt !== undefined && !this.#earlierTries.has(asker?.event)) ||
       (!isVoluntary && this.#isVoluntary) ||
-      (force && !this.#isForced)
+      (force && !this.#isForced) ||
+      changesEviction(this.#eviction, evict)
     );
   }
 
@@ -216,8 +237,23 @@ export class JointRequest {
     return this.#isExcludedBefore;
   }
 
+  /** What all that ask for an eviction come to. Absent: no request does. */
+  get eviction(): JointEviction | undefined {
+    return this.#eviction;
+  }
+
+  /** See `DrainRequest.isEvictedByOwner`. */
+  get isEvictedByOwner(): boolean {
+    return this.#isEvictedByOwner;
+  }
+
   get reasons(): readonly string[] {
     return [...this.#reasons];
+  }
+
+  /** All accept refusal. */
+  get isVoluntary(): boolean {
+    return this.#isVoluntary;
   }
 
   get isForced(): boolean {

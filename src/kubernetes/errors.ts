@@ -1,4 +1,4 @@
-import { printable } from "../drain/errors.ts";
+import { DrainError, type DrainErrorCode, printable } from "../drain/errors.ts";
 
 /** Reasons of failures that no API server has stated. They have the status 0. */
 export type LocalReason =
@@ -133,4 +133,18 @@ function causesIn(given: unknown): readonly StatusCause[] {
 
 function textField(name: keyof StatusCause, given: unknown): StatusCause {
   return typeof given === "string" ? { [name]: printable(given, MESSAGE_LENGTH_MAX) } : {};
+}
+
+/** As the core knows it. What is no `KubernetesError` stays as it is. */
+export function asClusterError(error: unknown): unknown {
+  if (!(error instanceof KubernetesError)) return error;
+  return new DrainError(codeOf(error), error.message, { cause: error });
+}
+
+function codeOf({ status, reason, isPassing }: KubernetesError): DrainErrorCode {
+  if (status === 401 || reason === "Credentials") return "no-credentials";
+  if (status === 403) return "access-denied";
+  if (status === 429) return "throttled";
+  if (isPassing) return status === 0 ? "unreachable" : "unavailable";
+  return "cloud-error";
 }

@@ -1,13 +1,19 @@
-import type { Cluster, ClusterMember, ClusterNode } from "../drain/cluster.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { Cluster, ClusterMember, ClusterNode, ClusterPod } from "../drain/cluster.ts";
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
-import { DrainError, type DrainErrorCode } from "../drain/errors.ts";
+import type { EvictionEvent, JointEviction, PlannedEviction } from "../drain/eviction.ts";
 import { type ApiServer, segment } from "./api-server.ts";
-import { KubernetesError } from "./errors.ts";
+import { asClusterError, KubernetesError } from "./errors.ts";
+import { longestGraceMs, NodeEviction, podsOn, podsToEvict } from "./eviction.ts";
 import { clusterNode } from "./nodes.ts";
 import type { KubernetesObject, Node } from "./objects.ts";
+import { clusterPod, podName } from "./pods.ts";
 
 /** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
 const EXCLUSION_MANAGER = "hasta-la-vista-exclusion";
+/** The same of `spec.unschedulable`: what `kubectl cordon` has set stays. */
+const CORDON_MANAGER = "hasta-la-vista-cordon";
+const NAMED_WITHIN_MS = 3_000;
 
 /** The Node objects, as far as they are known without a call. */
 export interface KnownNodes {
@@ -18,6 +24,7 @@ export interface KnownNodes {
 
 export interface KubernetesClusterOptions {
   readonly server: ApiServer;
+  readonly clock: Clock;
   /** Absent: the API server is asked for each node. */
   readonly nodes?: KnownNodes;
   /** Absent: nothing delays a deletion. */
@@ -49,11 +56,79 @@ export class KubernetesCluster implements Cluster {
 
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
     this.#options.delays?.retain(node.id);
-    return this.#withNode(node, signal, (known) => this.#apply(known, {}, false, signal));
+    return this.#withNode(node, signal, async (known) => {
+      await this.#apply(known, {}, false, signal);
+      await this.#applyCordon(known, {}, signal);
+    });
   }
 
   release({ id }: ClusterMember): void {
     this.#options.delays?.release(id);
+  }
+
+  async podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]> {
+    let pods: readonly ClusterPod[] = [];
+    await this.#withNode(node, signal, async ({ name }) => {
+      pods = (await podsOn(this.#options.server, name, [undefined], signal)).map(clusterPod);
+    });
+    return pods;
+  }
+
+  async planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction> {
+    const { server } = this.#options;
+    let planned: PlannedEviction = { pods: [], graceMs: 0 };
+    await this.#withNode(node, signal, async ({ name }) => {
+      const pods = await podsToEvict(server, name, options, signal);
+      planned = { pods: pods.map(podName), graceMs: longestGraceMs(pods, options) };
+    });
+    return planned;
+  }
+
+  async evict(
+    node: ClusterMember,
+    options: JointEviction,
+    onEvent: (event: EvictionEvent) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { server, clock } = this.#options;
+    const cordon = (within: AbortSignal) =>
+      this.#withNode(node, within, async (known) => {
+        // What may not be evicted is not cordoned either.
+        await podsToEvict(server, known.name, options, within);
+        await this.#applyCordon(known, { unschedulable: true }, within);
+      });
+    await new NodeEviction({ server, clock, options, onEvent }).run(cordon, signal);
+  }
+
+  /** Force: a manager that has made it schedulable before has done so for another purpose. */
+  async #applyCordon(
+    { name, uid }: ClusterNode,
+    spec: { readonly unschedulable?: true },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const object = { apiVersion: "v1", kind: "Node", metadata: { name, uid }, spec };
+    await this.#options.server.apply(pathOf(name), object, { fieldManager: CORDON_MANAGER, force: true }, signal);
+  }
+
+  /** Undefined: there is no such Node object, or the API server does not say in time. */
+  async named(name: string, signal: AbortSignal): Promise<ClusterNode | undefined> {
+    try {
+      return await this.#named(name, signal, NAMED_WITHIN_MS);
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  /** Throws `DrainError`. */
+  async nodesWith(labelSelector: string, signal: AbortSignal): Promise<readonly ClusterNode[]> {
+    try {
+      const { items } = await this.#options.server.list<Node>("/api/v1/nodes", signal, { labelSelector });
+      return items.map(clusterNode);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw asClusterError(error);
+    }
   }
 
   /** With the uid, because an apply would otherwise make a Node object that is gone anew. */
@@ -80,7 +155,7 @@ export class KubernetesCluster implements Cluster {
     } catch (error) {
       signal.throwIfAborted();
       if (isGone(error)) return undefined;
-      throw asDrainError(error);
+      throw asClusterError(error);
     }
   }
 
@@ -99,9 +174,10 @@ export class KubernetesCluster implements Cluster {
     return undefined;
   }
 
-  async #named(name: string, signal: AbortSignal): Promise<ClusterNode | undefined> {
+  async #named(name: string, signal: AbortSignal, timeoutMs?: number): Promise<ClusterNode | undefined> {
+    const request = { method: "GET", path: pathOf(name), ...(timeoutMs !== undefined && { timeoutMs }) } as const;
     try {
-      return clusterNode(await this.#options.server.get<Node>(pathOf(name), signal));
+      return clusterNode(await this.#options.server.request<Node>(request, signal));
     } catch (error) {
       if (error instanceof KubernetesError && error.status === 404) return undefined;
       throw error;
@@ -120,17 +196,4 @@ function isGone(error: unknown): boolean {
 
 function pathOf(name: string): string {
   return `/api/v1/nodes/${segment(name)}`;
-}
-
-function asDrainError(error: unknown): unknown {
-  if (!(error instanceof KubernetesError)) return error;
-  return new DrainError(codeOf(error), error.message, { cause: error });
-}
-
-function codeOf({ status, reason, isPassing }: KubernetesError): DrainErrorCode {
-  if (status === 401 || reason === "Credentials") return "no-credentials";
-  if (status === 403) return "access-denied";
-  if (status === 429) return "throttled";
-  if (isPassing) return status === 0 ? "unreachable" : "unavailable";
-  return "cloud-error";
 }

@@ -64,6 +64,14 @@ export class NodeStory {
       case "look-failed":
       case "failed":
         return this.#trouble(event, `${poolOf(event)}: ${event.error.message}.`);
+      case "evicting":
+        return [normal("Evicting", "Evict", `Cordoned. ${event.pods.length} pods are evicted (drain ${drainId}).`)];
+      case "evicted":
+        return this.#detail(drainId, normal("Evicted", "Evict", `Evicted ${event.pods.join(", ")}.`));
+      case "eviction-refused":
+        return this.#trouble(event, `Pod ${event.pod} is not evicted: ${event.error.message}.`);
+      case "evict-failed":
+        return this.#trouble(event, `The pods could not be evicted: ${event.error.message}.`);
       case "register-failed":
         return this.#trouble(event, `${poolOf(event)} was not registered again: ${event.error.message}.`);
       case "ended":

@@ -1,4 +1,4 @@
-import type { EventsV1Event, V1Node, V1ObjectMeta } from "@kubernetes/client-node";
+import type { EventsV1Event, V1Eviction, V1Node, V1ObjectMeta, V1Pod } from "@kubernetes/client-node";
 
 /** An object of the Kubernetes API as JSON has it: times are texts. Nothing proves the shape: every field may be absent. */
 type Wire<T> = T extends Date
@@ -11,6 +11,9 @@ type Wire<T> = T extends Date
 
 type ObjectMeta = Wire<V1ObjectMeta>;
 export type Node = Wire<V1Node>;
+export type Pod = Wire<V1Pod>;
+/** `policy/v1`. */
+export type Eviction = Wire<V1Eviction>;
 /** `events.k8s.io/v1`. */
 export type ClusterEvent = Wire<EventsV1Event>;
 

@@ -96,6 +96,10 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   included: always,
   "exclude-failed": ({ error }) => isError(error),
   "include-failed": ({ error }) => isError(error),
+  evicting: ({ pods }) => areTexts(pods),
+  evicted: ({ pods }) => areTexts(pods),
+  "eviction-refused": ({ pod, error }) => typeof pod === "string" && isError(error),
+  "evict-failed": ({ error }) => isError(error),
   cancelled: always,
   registered: numbered,
   "register-failed": troubled,
@@ -171,14 +175,19 @@ function isNode(value: unknown): boolean {
 /** `at`: when it was written down. Files of before say nothing of earlier tries. */
 function isRequest(value: unknown, at: unknown): boolean {
   if (!isRecord(value)) return false;
-  const { askedAt, deadline, timeoutMs, firstTriedAt } = value;
+  const { askedAt, deadline, timeoutMs, firstTriedAt, evict } = value;
   return (
     isMoment(askedAt) &&
     Math.abs(askedAt - Number(at)) <= DAY_MS &&
     isGiven(deadline, isMoment) &&
     isGiven(firstTriedAt, isMoment) &&
+    isGiven(evict, isRecord) &&
     isGiven(timeoutMs, (ms) => isLength(ms) && ms <= DAY_MS)
   );
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 function areListed(value: unknown): boolean {

@@ -156,6 +156,14 @@ export const LOG_LINES = {
   "node exclusion removed": drain("info", "name"),
   /** The label could not be removed. It is retried; afterwards remove it with kubectl. */
   "node exclusion not removed": repeating(drain("warn", "code", "error"), "drain"),
+  /** The node is cordoned, and these pods are being evicted. Pods of DaemonSets and mirror pods stay. */
+  "eviction started": drain("info", "pods"),
+  /** These pods no longer run on the node. */
+  "pods evicted": drain("info", "pods"),
+  /** The API server refused to evict the pod. `budget` names the disruption budget that does not allow it now. `willRetry` is false if another attempt would not help. */
+  "eviction refused": drain("warn", "pod", "budget?", "willRetry", "code", "error"),
+  /** The pods of the node could not be read or evicted. It is retried while the drain lasts. */
+  "eviction failed": repeating(drain("warn", "code", "error"), "drain"),
   /** The cluster that KUBERNETES names has no Node object with this instance id. The drain continues without it. */
   "node not in cluster": drain("info"),
   /** AWS accepted the deregistration. The hold begins. */

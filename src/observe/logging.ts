@@ -1,6 +1,7 @@
 import type { Registration } from "../drain/cloud-provider.ts";
 import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
+import type { EvictionEvent } from "../drain/eviction.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { possiblyRegisteredText } from "../drain/plan.ts";
 import { type DrainRequest, type NodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
@@ -63,6 +64,11 @@ export function drainLog(log: Log): DrainObserver {
         return log("node exclusion failed", { ...about, ...failure(event.error) });
       case "include-failed":
         return log("node exclusion not removed", { ...about, ...failure(event.error) });
+      case "evicting":
+      case "evicted":
+      case "eviction-refused":
+      case "evict-failed":
+        return logEviction(log, about, event);
       case "awaiting-earlier-try":
         return log("drain extended", { ...about, until: new Date(event.until).toISOString() });
       case "ended":
@@ -84,6 +90,24 @@ export function drainLog(log: Log): DrainObserver {
 /** One line for each failure to find the node of a request. */
 export function lookupLog(log: Log): (asked: NodeReference, error: DrainError) => void {
   return ({ by, value }, error) => log("node lookup failed", { asked: { [by]: value }, ...failure(error) });
+}
+
+function logEviction(log: Log, about: { readonly drain: string; readonly node: string }, event: EvictionEvent) {
+  switch (event.type) {
+    case "evicting":
+      return log("eviction started", { ...about, pods: event.pods });
+    case "evicted":
+      return log("pods evicted", { ...about, pods: event.pods });
+    case "eviction-refused": {
+      const { pod, budget, willRetry } = event;
+      const more = { pod, ...(budget === undefined ? {} : { budget }), willRetry };
+      return log("eviction refused", { ...about, ...more, ...failure(event.error) });
+    }
+    case "evict-failed":
+      return log("eviction failed", { ...about, ...failure(event.error) });
+    default:
+      return event satisfies never;
+  }
 }
 
 function guardMessage({ verdict, standing }: Extract<DrainEvent, { type: "guarded" }>) {

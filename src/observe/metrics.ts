@@ -45,6 +45,11 @@ export class Metrics {
     "Attempts to set or remove the label that excludes a node from load balancers.",
     ["result"],
   );
+  readonly #evictions = this.#counter(
+    "pod_evictions_total",
+    "Pods that were evicted, and refusals of evictions, by result.",
+    ["result"],
+  );
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
   readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
@@ -178,6 +183,12 @@ export class Metrics {
       case "include-failed":
         this.#exclusions.inc({ result: event.type });
         return;
+      case "evicted":
+        this.#evictions.inc({ result: "evicted" }, event.pods.length);
+        return;
+      case "eviction-refused":
+        this.#evictions.inc({ result: event.willRetry ? "refused" : "not-evicted" });
+        return;
       case "ended":
         this.#end(event);
         return;
@@ -191,6 +202,8 @@ export class Metrics {
       case "undone":
       case "awaiting-earlier-try":
       case "read-failed":
+      case "evicting":
+      case "evict-failed":
         return;
       default:
         event satisfies never;

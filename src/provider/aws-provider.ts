@@ -1,18 +1,19 @@
 import { setImmediate } from "node:timers/promises";
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import type { Clock } from "../drain/clock.ts";
-import type {
-  CallFor,
-  CloudProvider,
-  FoundRegistrations,
-  LastKnown,
-  Node,
-  Observed,
-  Pool,
-  PoolHealth,
-  PoolTerms,
-  Registration,
-  RegistrationState,
+import {
+  addressOf,
+  type CallFor,
+  type CloudProvider,
+  type FoundRegistrations,
+  type LastKnown,
+  type Node,
+  type Observed,
+  type Pool,
+  type PoolHealth,
+  type PoolTerms,
+  type Registration,
+  type RegistrationState,
 } from "../drain/cloud-provider.ts";
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
@@ -43,7 +44,7 @@ import { obstaclesTo } from "./obstacles.ts";
 import { PoolHealths } from "./pool-healths.ts";
 import type { PoolList } from "./pool-list.ts";
 import { registerIn } from "./registering.ts";
-import { addressOf, DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
+import { DEREGISTER_TARGETS, deregisterTargets, listedZoneOf, registrationOf } from "./target-groups.ts";
 import { TargetReads } from "./target-reads.ts";
 
 export interface AwsProviderOptions extends InstanceSearch {
@@ -193,6 +194,11 @@ export class AwsProvider implements CloudProvider {
     return new Set([...pools.groupsOf(node), ...pools.classicsOf(node)].map(({ pool }) => pool.kind));
   }
 
+  mayHoldAddresses(node: Node): boolean {
+    const groups = this.#index.pools.groupsOf(node);
+    return groups.length === 0 || groups.some(({ targetType }) => targetType !== "instance");
+  }
+
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     return this.#terms.of(pool, by);
   }
@@ -299,7 +305,9 @@ export class AwsProvider implements CloudProvider {
   async #asItIsNow(node: Node, by: CallFor): Promise<Node> {
     const [instance] = await this.#instances.find({ by: "id", value: node.id }, by);
     if (instance === undefined) return withoutAddresses(node);
-    return withAddressesOf(instance, await this.#branches.of(instance, by));
+    const { podAddresses } = node;
+    const now = withAddressesOf(instance, await this.#branches.of(instance, by));
+    return podAddresses === undefined ? now : { ...now, podAddresses };
   }
 
   /** Which of the listed pools are meant. */

@@ -85,7 +85,7 @@ export function othersAmong(found: readonly Instance[], address: string, { id }:
 }
 
 /** The node when EC2 doesn't describe its instance any more: it has no addresses. */
-export function withoutAddresses({ otherNetworks: _, ...node }: Node): Node {
+export function withoutAddresses({ otherNetworks: _, podAddresses: __, ...node }: Node): Node {
   return { ...node, addresses: [], addressPrefixes: [], interfaces: [] };
 }
 

@@ -1,7 +1,14 @@
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../drain/cloud-provider.ts";
+import {
+  type CallFor,
+  type FoundRegistrations,
+  idOf,
+  type Node,
+  type Pool,
+  type Registration,
+} from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { mostUrgent, type Urgency } from "../drain/urgency.ts";
 import type { ClassicHealth } from "./classic-health.ts";
@@ -24,7 +31,7 @@ import {
   PoolList,
   unlessKnown,
 } from "./pool-list.ts";
-import { idOf, type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
+import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
 import type { TargetRead, TargetReads } from "./target-reads.ts";
 
 /** A list of pools older than this is not what a drain begins with. */

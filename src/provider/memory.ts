@@ -1,9 +1,16 @@
 import { newAbort } from "../drain/abort.ts";
-import type { CallFor, FoundRegistrations, Node, Pool, Registration } from "../drain/cloud-provider.ts";
+import {
+  type CallFor,
+  type FoundRegistrations,
+  idOf,
+  type Node,
+  type Pool,
+  type Registration,
+} from "../drain/cloud-provider.ts";
 import { NodeAddresses } from "./node-addresses.ts";
 import { NodeSearch, PoolNumbers } from "./node-search.ts";
 import { listedIn, type MembersById, type PoolList } from "./pool-list.ts";
-import { idOf, listedZoneOf } from "./target-groups.ts";
+import { listedZoneOf } from "./target-groups.ts";
 
 /** No call is made. */
 const BY_NOBODY: CallFor = {

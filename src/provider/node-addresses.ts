@@ -60,9 +60,9 @@ export function networkIdsOf({ network, otherNetworks = [] }: Node): readonly st
   return [network, ...otherNetworks.map((other) => other.network)];
 }
 
-/** Every address of the node, whatever its network. */
-export function addressesOf({ addresses, otherNetworks = [] }: Node): readonly string[] {
-  return [...addresses, ...otherNetworks.flatMap((other) => other.addresses)];
+/** Every address of the node and of its pods, whatever its network. */
+export function addressesOf({ addresses, otherNetworks = [], podAddresses = [] }: Node): readonly string[] {
+  return [...addresses, ...otherNetworks.flatMap((other) => other.addresses), ...podAddresses];
 }
 
 export function prefixesOf({ addressPrefixes, otherNetworks = [] }: Node): readonly string[] {
@@ -72,7 +72,8 @@ export function prefixesOf({ addressPrefixes, otherNetworks = [] }: Node): reado
 /**
  * Whose a target is.
  * - `own`: the node's.
- * - `outside`: outside the group's network, and an address of the node: the node's, unless another machine has it too.
+ * - `outside`: outside the group's network, and an address of the node: the node's, unless another machine has it too. So
+ *   is the address of a pod that no interface of the node has: a network of the cluster's own may use it a second time.
  * - `doubtful`: it may be the node's, or a machine's in the group's network that has the same address there.
  */
 export type Claim = "own" | "outside" | "doubtful";
@@ -81,17 +82,22 @@ export type Claim = "own" | "outside" | "doubtful";
 export class NodeAddresses {
   readonly #byNetwork: ReadonlyMap<string, BlockList>;
   readonly #interfaces: ReadonlySet<string>;
+  readonly #network: string;
+  readonly #pods: ReadonlySet<string>;
 
   constructor(node: Node) {
-    const { network, addresses, addressPrefixes, interfaces = [], otherNetworks = [] } = node;
+    const { network, addresses, addressPrefixes, interfaces = [], otherNetworks = [], podAddresses } = node;
     this.#interfaces = new Set(interfaces);
+    this.#network = network;
+    this.#pods = new Set(podAddresses);
     const networks = [{ network, addresses, addressPrefixes }, ...otherNetworks];
     this.#byNetwork = new Map(networks.map((each) => [each.network, blockListOf(each)]));
   }
 
-  /** Whether it is the node's address, in whichever of its networks, or the id of an interface of it. */
+  /** Whether it is the address of the node or of a pod, in whichever of its networks, or the id of an interface of it. */
   has(address: string): boolean {
-    return this.#interfaces.has(address) || [...this.#byNetwork.values()].some((own) => contains(own, address));
+    if (this.#interfaces.has(address) || this.#pods.has(address)) return true;
+    return [...this.#byNetwork.values()].some((own) => contains(own, address));
   }
 
   /** `has`, within one network. */
@@ -109,6 +115,7 @@ export class NodeAddresses {
   claim(network: string, address: string, zone: string | undefined): Claim | undefined {
     if (this.hasIn(network, address)) return "own";
     if (!this.has(address)) return undefined;
+    if (network === this.#network && this.#pods.has(address)) return "outside";
     if (zone === "all") return "outside";
     // In a network of its own the node has other addresses: this one is another machine's.
     return this.#byNetwork.has(network) ? undefined : "doubtful";

@@ -1,7 +1,7 @@
-import type { CallFor, Node, Registration } from "../drain/cloud-provider.ts";
+import { addressOf, type CallFor, idOf, type Node, type Registration } from "../drain/cloud-provider.ts";
 import { NodeAddresses, networkIdsOf } from "./node-addresses.ts";
 import type { PoolList } from "./pool-list.ts";
-import { addressOf, idOf, listedZoneOf } from "./target-groups.ts";
+import { listedZoneOf } from "./target-groups.ts";
 
 export interface ObstaclesOptions {
   readonly pools: PoolList;

@@ -1,12 +1,12 @@
 import { isIP } from "node:net";
 import type { Clock } from "../drain/clock.ts";
-import type { CallFor, Pool, PoolHealth, Registration } from "../drain/cloud-provider.ts";
+import { type CallFor, idOf, type Pool, type PoolHealth, type Registration } from "../drain/cloud-provider.ts";
 import type { ClassicHealth, ReadTargets } from "./classic-health.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
 import type { InstanceZones } from "./instance-zones.ts";
 import type { KnownTerms } from "./known-terms.ts";
 import type { MembershipIndex } from "./membership-index.ts";
-import { type AwsPoolTerms, idOf, registrationOf, zoneOf } from "./target-groups.ts";
+import { type AwsPoolTerms, registrationOf, zoneOf } from "./target-groups.ts";
 import type { TargetReads } from "./target-reads.ts";
 
 /** Health of a classic load balancer's instances is read only for callers that ask. */

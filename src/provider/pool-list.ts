@@ -4,13 +4,13 @@ import type { TargetGroup } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess } from "../aws/aws-caller.ts";
 import { SharedCall } from "../aws/shared-call.ts";
 import type { Clock } from "../drain/clock.ts";
-import type { CallFor, Node, Pool, Registration } from "../drain/cloud-provider.ts";
+import { type CallFor, idOf, type Node, type Pool, type Registration } from "../drain/cloud-provider.ts";
 import { classicRegistrationOf, listClassicLoadBalancers, poolOfClassic } from "./classic-load-balancers.ts";
 import { carriesClusterTag } from "./cluster-tags.ts";
 import type { KnownTags } from "./known-tags.ts";
 import { addressesOf, NodeAddresses, networkIdsOf, prefixesOf } from "./node-addresses.ts";
 import type { TagsById } from "./tags.ts";
-import { idOf, listTargetGroups, poolOfGroup } from "./target-groups.ts";
+import { listTargetGroups, poolOfGroup } from "./target-groups.ts";
 
 /** No classic load balancer drains for longer (the largest draining timeout). */
 export const CLASSIC_DRAINS_MAX_MS = 3_600_000;

@@ -2,10 +2,10 @@ import { RegisterInstancesWithLoadBalancerCommand } from "@aws-sdk/client-elasti
 import { RegisterTargetsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNamedIn, isPoolGone, isTargetGone } from "../aws/errors.ts";
-import type { CallFor, Pool, Registration } from "../drain/cloud-provider.ts";
+import { type CallFor, idOf, type Pool, type Registration } from "../drain/cloud-provider.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 import { unlessListed } from "./listed-pools.ts";
-import { idOf, inParts, targetsOf } from "./target-groups.ts";
+import { inParts, targetsOf } from "./target-groups.ts";
 
 const REGISTER_TARGETS: AwsAction = {
   name: "elasticloadbalancing:RegisterTargets",

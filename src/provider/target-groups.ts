@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import {
   DeregisterTargetsCommand,
   DescribeTargetGroupAttributesCommand,
@@ -11,14 +11,15 @@ import {
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { AwsAccess, AwsAction } from "../aws/aws-caller.ts";
 import { isNamedIn, isPoolGone, isTargetGone, UnusableAnswer } from "../aws/errors.ts";
-import type {
-  CallFor,
-  HealthyMinimum,
-  LoadBalancerKind,
-  Pool,
-  PoolTerms,
-  Registration,
-  RegistrationState,
+import {
+  type CallFor,
+  type HealthyMinimum,
+  idOf,
+  type LoadBalancerKind,
+  type Pool,
+  type PoolTerms,
+  type Registration,
+  type RegistrationState,
 } from "../drain/cloud-provider.ts";
 import { printable } from "../drain/errors.ts";
 import { flowsOf } from "./gateway-flows.ts";
@@ -341,20 +342,6 @@ export function stateOf(health: TargetHealth | undefined): RegistrationState {
   if (health?.Reason === "Target.NotRegistered") return "absent";
   if (health?.State === "draining") return "draining";
   return health?.State === "initial" ? "initial" : "live";
-}
-
-/** The address of a target that is registered by it; undefined when it is registered by its instance id. */
-export function addressOf({ pool, target }: Registration): string | undefined {
-  if (pool.kind === "classic") return undefined;
-  const id = idOf(target);
-  return isIP(id) === 0 ? undefined : id;
-}
-
-/** The instance id or address in a registration's name. */
-export function idOf(target: string): string {
-  const isBracketed = target.startsWith("[");
-  const end = target.search(isBracketed ? /\]/ : /[: ]/);
-  return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
 }
 
 /** The targets as AWS listed them: several where one address is registered in several zones. */

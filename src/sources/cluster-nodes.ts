@@ -180,12 +180,16 @@ export class ClusterNodes implements EventSource {
   async #delivery({ node }: WatchedNode, notice: Notice, stop: AbortSignal): Promise<Delivery> {
     const { dryRun, deadlineOf } = this.#options;
     const { announcement } = notice;
-    const isExcluding = KINDS.find(({ kind }) => kind === announcement.kind)?.isExcluding;
+    const { isExcluding, isEvicting } = KINDS.find(({ kind }) => kind === announcement.kind) ?? {};
     const stated = [notice.deadline, await deadlineOf(node, stop)].filter((at) => at !== undefined);
     const deadline = stated.length === 0 ? undefined : Math.min(...(stated as readonly number[]));
     const request = announcedRequest(announcement, { deadline, dryRun });
     return {
-      request: isExcluding ? { ...request, isExcludedBefore: true } : request,
+      request: {
+        ...request,
+        ...(isExcluding && { isExcludedBefore: true }),
+        ...(isEvicting && { isEvictedByOwner: true }),
+      },
       // The Node object is the record: the next process reads it again.
       accepted: () => {},
       unrecorded: () => {},

@@ -127,6 +127,10 @@ const plan = z
     registrations: z.array(
       z.strictObject({
         ...place,
+        pod: z
+          .string()
+          .optional()
+          .describe("The pod that the target is, as namespace/name. Absent: it is none, or KUBERNETES is not set."),
         state: z.string().describe("State of the target as AWS reports it."),
         action: z.enum(["deregister", "hold"]).describe("hold: another program has already deregistered the target."),
         writable: z.boolean().describe("Whether the IAM policy that POLICY_SCOPE names allows the deregistration."),
@@ -155,7 +159,22 @@ const plan = z
   })
   .meta({ id: "Plan" });
 
-const begun = { drainId: drainId.optional(), node: node.optional() };
+const eviction = z
+  .strictObject({
+    evicted: z.int().describe("Number of pods that no longer run on the node."),
+    remaining: z
+      .array(
+        z.strictObject({
+          pod: z.string().describe("namespace/name"),
+          why: z.string().optional().describe("Why the last attempt was refused. Absent: the pod is terminating."),
+        }),
+      )
+      .describe("Pods that still run."),
+  })
+  .optional()
+  .describe("What happened to the pods of the node. Absent: no eviction had begun.");
+const ended = { drainId, node, eviction };
+const begun = { drainId: drainId.optional(), node: node.optional(), eviction };
 const drainingRegistrations = z.array(drainingRegistration);
 
 const deadlinePassed = z.strictObject({
@@ -172,8 +191,7 @@ const deadlinePassed = z.strictObject({
 });
 const cancelled = z.strictObject({
   status: z.literal("cancelled"),
-  drainId,
-  node,
+  ...ended,
   registrations: drainingRegistrations,
 });
 /** One registration of a drain that was undone. */
@@ -203,8 +221,7 @@ const refused = z.strictObject({ status: z.literal("refused"), drainId, node, ..
 const warnings = z.array(z.string()).optional().describe("What could not be looked for. Absent: nothing.");
 const drained = z.strictObject({
   status: z.literal("drained"),
-  drainId,
-  node,
+  ...ended,
   registrations: drainingRegistrations,
   elsewhere,
   warnings,
@@ -212,8 +229,7 @@ const drained = z.strictObject({
 const possiblyRegistered = z
   .strictObject({
     status: z.literal("possibly-registered"),
-    drainId,
-    node,
+    ...ended,
     registrations: drainingRegistrations,
     elsewhere,
     warnings,
@@ -221,8 +237,7 @@ const possiblyRegistered = z
   .describe("Targets of `elsewhere` with `doubt` may be the node's. They were not deregistered.");
 const nothingRegistered = z.strictObject({
   status: z.literal("nothing-registered"),
-  drainId,
-  node,
+  ...ended,
   registrations: drainingRegistrations,
   elsewhere,
   warnings,

@@ -116,8 +116,15 @@ function json(status: number, body: object, headers: Answer["headers"] = {}): An
   return { status, headers: { "content-type": "application/json", ...headers }, body };
 }
 
-function missed({ searched, error }: Extract<DrainOutcome, { status: "deadline-passed" }>): string {
-  const what = searched ? "traffic had ended" : "all load balancers had been searched";
+function missed({
+  searched,
+  error,
+  eviction,
+  registrations,
+}: Extract<DrainOutcome, { status: "deadline-passed" }>): string {
+  const isQuiet = registrations.every(({ state }) => state === "released") && (eviction?.remaining ?? []).length > 0;
+  const ended = isQuiet ? "all pods had been evicted" : "traffic had ended";
+  const what = searched ? ended : "all load balancers had been searched";
   return error === undefined ? what : `${what}: ${error.message}`;
 }
 
@@ -141,6 +148,7 @@ function statusOf(code: DrainErrorCode): number {
     case "cloud-error":
     case "registered-again":
     case "not-registered":
+    case "not-evicted":
       return 502;
     case "ledger-unavailable":
       return 503;

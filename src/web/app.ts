@@ -33,6 +33,8 @@ export interface WebOptions extends SecretGuardOptions {
   readonly cancel: Cancel;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
+  /** Why no pods are evicted, whatever callers ask for. Absent: they may be. */
+  readonly noEviction?: string | undefined;
   readonly version: string;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
@@ -117,7 +119,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
-  const { source, secrets, dryRun, clock, status, history, cancel } = options;
+  const { source, secrets, dryRun, noEviction, clock, status, history, cancel } = options;
   const needsSecret = needSecret(options);
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
@@ -127,7 +129,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
   app.post("/drain", needsSecret, limitsBody, async (context) => {
     const [query, body] = [queryOf(context), await context.req.text()];
     refuseSecretIn(secrets(), [body]);
-    const read = readDrainRequest({ query, body, dryRun, now: clock.now() });
+    const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
     refuseSecretAs(secrets(), read.request.node.value);
     const request = { ...withoutSecret(read.request, secrets()), asker: askerOf(context, secrets()) };
     return send(await drainAnswer(source, { ...read, request }, clock));

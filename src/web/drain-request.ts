@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { EVICT_ALL } from "../drain/eviction.ts";
 import {
   DEADLINE_SECONDS_MAX,
   type DrainRequest,
@@ -39,6 +40,9 @@ const ABOUT = {
     "Seconds until the machine may be terminated in any case. A drain with a deadline is never refused, and ends before " +
     "it. The earliest deadline of all requests applies.",
   force: "Drain even if too few healthy targets would remain, or too many drains are running.",
+  evict:
+    "Evict the pods of the node once its traffic has ended, respecting their disruption budgets. Pods of DaemonSets stay. " +
+    "Requires KUBERNETES, and EVICT must not be never.",
   reason: "Why the node is drained. Shown in the log and in GET /drains/{drain}.",
 };
 const reason = z
@@ -73,6 +77,7 @@ export const DRAIN_QUERY = z.strictObject({
     .optional()
     .meta({ description: ABOUT.deadline, type: "number", minimum: 0, maximum: DEADLINE_SECONDS_MAX }),
   force: FLAGS.optional().describe(ABOUT.force),
+  evict: FLAGS.optional().describe(ABOUT.evict),
   reason,
   pw,
 });
@@ -88,6 +93,7 @@ export const DRAIN_BODY = z.strictObject({
   timeout: z.number(TIMEOUT).min(1, TIMEOUT).max(TIMEOUT_SECONDS_MAX, TIMEOUT).optional().describe(ABOUT.timeout),
   deadline: z.number(DEADLINE).min(0, DEADLINE).max(DEADLINE_SECONDS_MAX, DEADLINE).optional().describe(ABOUT.deadline),
   force: z.boolean().optional().describe(ABOUT.force),
+  evict: z.boolean().optional().describe(ABOUT.evict),
   reason,
 });
 
@@ -97,6 +103,8 @@ export interface DrainRequestInput {
   readonly body: string;
   /** From the configuration: nothing is changed, whatever the caller asks for. */
   readonly dryRun: boolean;
+  /** Why no pods are evicted, whatever the caller asks for. Absent: they may be. */
+  readonly noEviction?: string | undefined;
   /** When the request came, in milliseconds since the epoch. */
   readonly now: number;
 }
@@ -108,7 +116,7 @@ export interface ReadDrainRequest {
 }
 
 /** Reads `POST /drain`: parameters in the query, in a JSON body, or shared out over both. Throws `BadRequest`. */
-export function readDrainRequest({ query, body, dryRun, now }: DrainRequestInput): ReadDrainRequest {
+export function readDrainRequest({ query, body, dryRun, noEviction, now }: DrainRequestInput): ReadDrainRequest {
   const { pw: _, ...fromQuery } = readParameters(DRAIN_QUERY, queryFields(query), "query");
   const fromBody = body.trim() === "" ? {} : readParameters(DRAIN_BODY, parseJson(body), "body");
   refuseRepeated(namesIn(body), "body");
@@ -118,6 +126,8 @@ export function readDrainRequest({ query, body, dryRun, now }: DrainRequestInput
   }
   const given = { ...fromQuery, ...fromBody };
   const { wait = true, timeout, deadline, reason = "" } = given;
+  if (given.evict === true && noEviction !== undefined)
+    throw new BadRequest(`'evict' is given, and ${noEviction}: leave it out, or configure the service`);
   const request = {
     node: readNode(given),
     dryRun: dryRun || (given.dryRun ?? false),
@@ -125,6 +135,7 @@ export function readDrainRequest({ query, body, dryRun, now }: DrainRequestInput
     isVoluntary: deadline === undefined,
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),
     ...(given.force === true ? { force: true } : {}),
+    ...(given.evict === true ? { evict: EVICT_ALL } : {}),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
     ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
   };

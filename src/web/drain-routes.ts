@@ -3,7 +3,7 @@ import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { DrainSummary, Ledger } from "../drain/ledger.ts";
 import type { RunningDrain } from "../drain/outcome.ts";
-import { drainListReport, drainReport } from "../drain/report.ts";
+import { drainListReport, drainReport } from "../drain/record-report.ts";
 import type { Asker } from "../drain/request.ts";
 import type { UndoOutcome } from "../drain/undo.ts";
 import { undoAnswer } from "./answers.ts";

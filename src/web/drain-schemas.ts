@@ -126,6 +126,24 @@ const STEP = z
     z
       .strictObject({ ...base, type: z.enum(["exclude-failed", "include-failed"]), error })
       .describe("The label could not be set or removed. It is retried."),
+    z
+      .strictObject({ ...base, type: z.enum(["evicting", "evicted"]), pods: z.array(z.string()) })
+      .describe(
+        "evicting: the node is cordoned, and the pods are being evicted. evicted: the pods no longer run on the node. Pods are named namespace/name.",
+      ),
+    z
+      .strictObject({
+        ...base,
+        type: z.literal("eviction-refused"),
+        pod: z.string(),
+        budget: z.string().optional().describe("Name of the disruption budget that does not allow the eviction now."),
+        willRetry: z.boolean(),
+        error,
+      })
+      .describe("The API server refused to evict the pod."),
+    z
+      .strictObject({ ...base, type: z.literal("evict-failed"), error })
+      .describe("The pods could not be read or evicted. It is retried while the drain lasts."),
     z.strictObject({ ...base, type: z.enum(["released", "registered"]), registrations }),
     z
       .strictObject({ ...base, type: z.literal("cancelled"), asker })

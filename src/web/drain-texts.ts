@@ -1,6 +1,6 @@
 import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
-import { type StepReport, stepReport } from "../drain/report.ts";
+import { type StepReport, stepReport } from "../drain/record-report.ts";
 
 /** Steps that are put into words in one turn of the event loop: some milliseconds. */
 const STEPS_PER_TURN = 200;

@@ -59,6 +59,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   clusterName: text(256),
   kubernetes: text(4_096),
   kubernetesContext: text(256),
+  evict: words("give one of never, requested, always", "true", "yes", "sometimes"),
   nodeTriggers: {
     values: [
       "all",

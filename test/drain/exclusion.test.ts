@@ -15,10 +15,8 @@ const AWAY = new DrainError("unreachable", "the API server does not answer");
 /** A node and another one behind an ALB, in a cluster. */
 function scene(guard?: GuardOptions, nodes = 2) {
   const ledger = new MemoryLedger();
-  let now = () => 0;
-  const cluster = new FakeCluster(() => now());
-  const made = new DrainScene({}, guard, { cluster, ledger });
-  now = () => made.clock.now();
+  const cluster = new FakeCluster(() => made.clock);
+  const made: DrainScene = new DrainScene({}, guard, { cluster, ledger });
   const members = Array.from({ length: nodes }, (_, at) => made.cloud.addNode(`i-${at + 1}`, `10.0.0.${at + 1}`));
   const pool = made.cloud.addPool("alb", "web", members);
   made.cloud.remembersAll = true;

@@ -19,7 +19,7 @@ async function scene(type: "application" | "network") {
   const group = region.group({ name: "web", type, nodes: instances, delaySeconds: 120 });
   const controller = new LoadBalancerController(region.world, [{ group }]);
   onTestFinished(() => controller.close());
-  const cluster = new FakeCluster(() => region.clock.now());
+  const cluster = new FakeCluster(() => region.clock);
   let ready: ClusterNode["ready"] = "True";
   const labelsOf = (name: string): ClusterNode["labels"] =>
     cluster.excluded.has(name) ? { [EXCLUDE_LABEL]: "true" } : {};

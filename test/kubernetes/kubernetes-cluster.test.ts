@@ -25,7 +25,7 @@ async function scene({
     const node = await server.get<Node>(`${NODES}/${name}`, never);
     return node.metadata?.labels?.[EXCLUDE_LABEL];
   };
-  return { fake, server, cluster: new KubernetesCluster({ server }), label };
+  return { fake, server, cluster: new KubernetesCluster({ server, clock }), label };
 }
 
 test("a node is excluded by its label, and that label is taken back", async () => {

@@ -144,6 +144,10 @@ export class ModelCloud implements CloudProvider {
     );
   }
 
+  mayHoldAddresses(): boolean {
+    return true;
+  }
+
   kindsAround(): ReadonlySet<Pool["kind"]> {
     return new Set(this.#options.world.pools.map(({ kind }) => kind));
   }

@@ -37,10 +37,8 @@ async function scene({
   withdraw = undefined as (() => Promise<number>) | undefined,
 } = {}) {
   const ledger = new MemoryLedger();
-  let now = () => 0;
-  const cluster = new FakeCluster(() => now());
-  const made = new DrainScene({}, undefined, { cluster, ledger, registersAgain: true });
-  now = () => made.clock.now();
+  const cluster = new FakeCluster(() => made.clock);
+  const made: DrainScene = new DrainScene({}, undefined, { cluster, ledger, registersAgain: true });
   made.cloud.addPool("alb", "web", [made.cloud.addNode(ID), made.cloud.addNode("i-00000000000000002", "10.0.0.2")]);
   made.cloud.remembersAll = true;
   const queue: NodeChange[][] = [];

@@ -1,5 +1,6 @@
 import { Drainer, type DrainerOptions } from "../../src/drain/drainer.ts";
 import type { DrainEvent, DrainObserver } from "../../src/drain/events.ts";
+import type { EvictionOptions } from "../../src/drain/eviction.ts";
 import type { GuardOptions } from "../../src/drain/guard.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainTimes } from "../../src/drain/plan.ts";
@@ -48,9 +49,11 @@ export class DrainScene {
       readonly dryRun?: boolean;
       readonly isVoluntary?: boolean;
       readonly force?: boolean;
+      readonly evict?: EvictionOptions;
     } = {},
   ): DrainRequest {
-    const { deadlineSeconds, timeoutSeconds, reason, dryRun = false, isVoluntary = false, force = false } = options;
+    const { deadlineSeconds, timeoutSeconds, reason, evict } = options;
+    const { dryRun = false, isVoluntary = false, force = false } = options;
     return {
       node: { by: "id", value: id },
       dryRun,
@@ -59,6 +62,7 @@ export class DrainScene {
       ...(reason === undefined ? {} : { reason }),
       ...(isVoluntary ? { isVoluntary } : {}),
       ...(force ? { force } : {}),
+      ...(evict && { evict }),
     };
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../../src/drain/clock.ts";
 import {
+  addressOf,
   type CallFor,
   type CloudProvider,
   type FoundRegistrations,
@@ -101,10 +102,11 @@ export class FakeCloud implements CloudProvider {
     return created;
   }
 
-  addRegistration(pool: FakePool, node: Node, port = 80): Registration {
+  /** By `id`: the node's own, or an address of one of its pods. */
+  addRegistration(pool: FakePool, node: Node, port = 80, id = node.id): Registration {
     const registration: Registration = {
       pool,
-      target: `${node.id}:${port}`,
+      target: `${id}:${port}`,
       state: "live",
       detail: "healthy",
       isHealthy: true,
@@ -133,8 +135,10 @@ export class FakeCloud implements CloudProvider {
 
   async *findRegistrations(node: Node, { signal }: CallFor): AsyncGenerator<FoundRegistrations> {
     await this.#record({ method: "findRegistrations" }, signal);
+    const isKnown = (address: string | undefined) =>
+      address === undefined || [...node.addresses, ...(node.podAddresses ?? [])].includes(address);
     const registrations = [...this.#registrations.values()]
-      .filter(({ nodeId }) => nodeId === node.id)
+      .filter(({ nodeId, registration }) => nodeId === node.id && isKnown(addressOf(registration)))
       .map((known) => ({
         ...known.registration,
         state: this.#state(known),
@@ -180,6 +184,11 @@ export class FakeCloud implements CloudProvider {
 
   kindsAround(): ReadonlySet<LoadBalancerKind> {
     return new Set([...this.#registrations.values()].map(({ registration }) => registration.pool.kind));
+  }
+
+  /** Some, where a test has added any. */
+  mayHoldAddresses(): boolean {
+    return [...this.#registrations.values()].some(({ registration }) => addressOf(registration) !== undefined);
   }
 
   msToDeregister(pools: readonly Pool[]): readonly number[] {

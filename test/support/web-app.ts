@@ -25,7 +25,16 @@ export const DRAINED: DrainOutcome = {
   elsewhere: [],
 };
 
-type Chosen = "cancel" | "dryRun" | "history" | "metrics" | "ready" | "status" | "querySecret" | "clientCertificate";
+type Chosen =
+  | "cancel"
+  | "dryRun"
+  | "noEviction"
+  | "history"
+  | "metrics"
+  | "ready"
+  | "status"
+  | "querySecret"
+  | "clientCertificate";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** Those that are right. */
@@ -77,6 +86,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     querySecret: options.querySecret ?? true,
     clientCertificate: options.clientCertificate ?? false,
     dryRun: options.dryRun ?? false,
+    noEviction: options.noEviction,
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),

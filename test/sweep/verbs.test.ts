@@ -110,12 +110,35 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("no way with others' events", ["serve", "--queue-foreign", "keep"], 2, /give one of release, delete/),
   ],
   drain: [
-    ...nodeRows("drain"),
+    // It takes several nodes.
+    ...nodeRows("drain").filter(({ what }) => what !== "two nodes"),
     ...deadlineRows("drain"),
     ...serverRows("drain"),
     row("a force with a value", ["drain", ID, "--force=no"], 2, /unknown option '--force=no'/),
     row("a wait that is none", ["drain", ID, "--wait", "soon"], 2, /--wait/),
     row("a reason without a service", ["drain", ID, "--reason", "spot"], 2, /--reason/),
+    row(
+      "an eviction without a cluster",
+      ["drain", ID, "--evict"],
+      2,
+      /--evict requires a cluster: set KUBERNETES, or /,
+    ),
+    row("a selector without a cluster", ["drain", "-l", "a=b"], 2, /--selector requires a cluster: set KUBERNETES/),
+    row("an empty selector", ["drain", "-l", " "], 2, /a selector is empty or too long: give labels such as/),
+    row("a time to end alone", ["drain", ID, "--grace-period", "5"], 2, /--grace-period requires --evict: give both/),
+    row("a time to end that is none", ["drain", ID, "--evict", "--grace-period", "-1"], 2, /--grace-period is '-1'/),
+    row(
+      "an eviction of data alone",
+      ["drain", ID, "--delete-emptydir-data", "--disable-eviction"],
+      2,
+      /--delete-emptydir-data, --disable-eviction requires --evict/,
+    ),
+    row(
+      "two nodes of a service",
+      ["drain", ID, "10.0.1.5", "--server", "http://127.0.0.1:1"],
+      2,
+      /--server takes one <node>: run the command once for each node/,
+    ),
   ],
   status: [
     ...nodeRows("status"),

@@ -50,6 +50,31 @@ describe("POST /drain takes a node", () => {
   });
 });
 
+describe("POST /drain with an eviction", () => {
+  const ALL = { deletesEmptyDirData: true, evictsUnmanaged: true };
+
+  test.each<[string, string, object | undefined, object | undefined]>([
+    ["asked for in the query", "&evict=true", undefined, ALL],
+    ["asked for in the body", "", { evict: true }, ALL],
+    ["not wanted", "&evict=false", undefined, undefined],
+    ["not mentioned", "", undefined, undefined],
+  ])("%s", async (_, query, body, evict) => {
+    const { post, requests } = webApp();
+    await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });
+    expect(requests.map((request) => request.evict)).toEqual([evict]);
+  });
+
+  test("is refused, with the reason, where the service evicts nothing", async () => {
+    const { post, requests } = webApp({ noEviction: "EVICT is never" });
+    const response = await post(`/drain?id=${ID}&evict=true`, { headers: bearer });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      detail: expect.stringMatching(/^'evict' is given, and EVICT is never/),
+    });
+    expect(requests).toEqual([]);
+  });
+});
+
 test("the secret never shows up in what is told to the log, nor does the query", async () => {
   const { post, answered } = webApp();
   await post(`/drain?id=${ID}&pw=${encodeURIComponent(SECRET)}`);
@@ -77,6 +102,7 @@ describe("every outcome has its status", () => {
     [failed(new DrainError("other-cluster", "m")), 404],
     [failed(new DrainError("ambiguous-node", "m")), 409],
     [failed(new DrainError("access-denied", "m")), 502],
+    [failed(new DrainError("not-evicted", "m")), 502],
     [failed(new DrainError("no-credentials", "m")), 502],
     [failed(new DrainError("no-region", "m")), 502],
     [failed(new DrainError("unreachable", "m")), 502],

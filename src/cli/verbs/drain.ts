@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { REASON_CHARACTERS_MAX, TIMEOUT_SECONDS_MAX } from "../../drain/request.ts";
+import { addEvictionFlags } from "../eviction-flags.ts";
 import { UsageError } from "../failure.ts";
-import { addDeadlineOption, addNodeArgument } from "../node-argument.ts";
+import { addDeadlineOption, addNodesArgument } from "../node-argument.ts";
 import { addOptions, addServerOption, numberOf } from "../options.ts";
 
 const readWait = numberOf(
@@ -13,11 +14,11 @@ const readWait = numberOf(
 export function declareDrain(program: Command): Command {
   const command = program
     .command("drain")
-    .summary("take a node out of its load balancers, and wait until traffic has stopped")
+    .summary("take nodes out of their load balancers, and wait until traffic has stopped")
     .description(
-      "Deregisters a node from every load balancer that could send it traffic, and waits until traffic has stopped.",
+      "Deregisters nodes from every load balancer that could send them traffic, and waits until traffic has stopped. With --evict the pods are evicted then, as 'kubectl drain' does.",
     );
-  addNodeArgument(addDeadlineOption(addServerOption(command)))
+  addEvictionFlags(addNodesArgument(addDeadlineOption(addServerOption(command))))
     .option("--force", "drain even if too few healthy targets would remain, or too many drains are running")
     .option("--reason <text>", "with --server: reason, shown in the log and the reports of the service", readReason)
     .option(

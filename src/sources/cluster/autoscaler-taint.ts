@@ -13,6 +13,7 @@ export const autoscalerTaint: NodeKind = {
   kind: "cluster-autoscaler",
   trigger: "autoscaler",
   isExcluding: true,
+  isEvicting: true,
   read({ taints }, { autoscalerDelayMs }) {
     const taint = taints.find(({ key }) => key === KEY);
     if (taint === undefined) return undefined;

@@ -7,6 +7,7 @@ export const karpenterTaint: NodeKind = {
   kind: "karpenter",
   trigger: "karpenter",
   isExcluding: true,
+  isEvicting: true,
   read({ taints }) {
     const taint = taints.find(({ key, effect }) => key === KEY && effect === "NoSchedule");
     return taint && { reason: "Karpenter removes the node" };

@@ -14,6 +14,8 @@ export interface NodeKind {
   readonly trigger: NodeTrigger;
   /** The cluster's controllers deregister such a node themselves. */
   readonly isExcluding?: true;
+  /** The program that removes the machine evicts its pods. */
+  readonly isEvicting?: true;
   /** Pure. Undefined: it says nothing of the kind. `now`: milliseconds since the epoch. */
   read(node: ClusterNode, options: NodeKindOptions): NodeAnnouncement | undefined;
 }

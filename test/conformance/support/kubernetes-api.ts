@@ -105,14 +105,20 @@ export class KubernetesApi {
     path: string,
     { body, contentType = "application/json", signal }: SendOptions,
   ): Promise<IncomingMessage> {
+    const text = body === undefined ? "" : JSON.stringify(body);
     const sent = request(this.#url + path, {
       method,
       signal,
       agent: this.#agent,
       ca: this.#ca,
-      headers: { authorization: `Bearer ${this.#token}`, "content-type": contentType },
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        "content-type": contentType,
+        // Node sends the body of a DELETE without its length, and the server takes it for the next request.
+        "content-length": Buffer.byteLength(text),
+      },
     });
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    sent.end(text);
     const [response] = await once(sent, "response");
     return response as IncomingMessage;
   }

@@ -1,0 +1,53 @@
+import { flag, nodeTriggers, oneOf, option, PATH_LENGTH_MAX, seconds, text, type Verb } from "./values.ts";
+
+/** The commands that may call a Kubernetes API server. */
+const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel"];
+/** What says by itself that the machine is going, and what a person asks for. */
+const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
+
+/** The options of the cluster. */
+export const CLUSTER_OPTIONS = {
+  kubernetes: option({
+    variable: "KUBERNETES",
+    flag: "--kubernetes <where>",
+    defaultText: "no Kubernetes API",
+    usedBy: KUBERNETES,
+    ...text(PATH_LENGTH_MAX, "in-cluster or path"),
+  }),
+  kubernetesContext: option({
+    variable: "KUBERNETES_CONTEXT",
+    flag: "--kubernetes-context <name>",
+    defaultText: "the current context of the kubeconfig",
+    usedBy: KUBERNETES,
+    ...text(256),
+  }),
+  nodeTriggers: option({
+    variable: "NODE_TRIGGERS",
+    flag: "--node-triggers <list>",
+    default: nodeTriggers.parse(NODE_TRIGGERS_DEFAULT),
+    defaultText: NODE_TRIGGERS_DEFAULT,
+    usedBy: ["serve"],
+    ...nodeTriggers,
+  }),
+  autoscalerHold: option({
+    variable: "AUTOSCALER_HOLD",
+    flag: "--autoscaler-hold",
+    default: false,
+    usedBy: ["serve"],
+    ...flag,
+  }),
+  autoscalerDelayMs: option({
+    variable: "AUTOSCALER_DELAY",
+    flag: "--autoscaler-delay <seconds>",
+    default: 120_000,
+    usedBy: ["serve"],
+    ...seconds(0, 3_600),
+  }),
+  evict: option({
+    variable: "EVICT",
+    flag: "--evictions <when>",
+    default: "requested",
+    usedBy: ["serve"],
+    ...oneOf(["never", "requested", "always"]),
+  }),
+} as const;

@@ -1,0 +1,154 @@
+import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
+import type { Clock } from "./clock.ts";
+import type { Cluster } from "./cluster.ts";
+import type { DrainRun } from "./drain-run.ts";
+import { asDrainError, DrainError } from "./errors.ts";
+import { type EvictionEvent, type JointEviction, notEvicted } from "./eviction.ts";
+import { CLUSTER_WITHIN_MS } from "./exclusion.ts";
+import { LimitPassed, withLimit } from "./limit.ts";
+import { doubtful } from "./plan.ts";
+
+/** What refuses an eviction for so long, beyond the time that the pods have to end, refuses it for good. */
+const REFUSED_WITHIN_MS = 900_000;
+/** Kubernetes' default, where the pods could not be asked. */
+const GRACE_MS = 30_000;
+/** Between the end of the last pod and the end of the drain: the kubelet reports it, and it is read. */
+const SLACK_MS = 5_000;
+/** A request that joins may bring an earlier limit. */
+const LOOK_AGAIN_MS = 10_000;
+
+export interface EvictingOptions {
+  /** Absent: nothing can be evicted. */
+  readonly cluster: Cluster | undefined;
+  readonly clock: Clock;
+  readonly onEvent: (event: EvictionEvent) => void;
+}
+
+/** Evicts the pods of a node that leaves, where a request asks for that. */
+export class Evicting {
+  readonly #run: DrainRun;
+  readonly #options: EvictingOptions;
+  readonly #signal: AbortSignal;
+  #graceMs: number | undefined;
+  #planned: ReadonlySet<string> | undefined;
+
+  constructor(run: DrainRun, options: EvictingOptions, signal: AbortSignal) {
+    this.#run = run;
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  /** Before anything is deregistered: throws `not-evicted` where that is for nothing, because the pods can't be evicted. */
+  async prepare(): Promise<void> {
+    // The first request joins in the moment in which the drain begins.
+    await Promise.resolve();
+    const { eviction, isVoluntary } = this.#run.asked;
+    if (eviction === undefined) return;
+    try {
+      await this.#plan(eviction);
+    } catch (thrown) {
+      this.#signal.throwIfAborted();
+      const error = asDrainError(thrown);
+      if (isVoluntary && !error.isPassing) throw error;
+      // The machine goes in any case, or the cluster may answer later.
+      this.#notify({ type: "evict-failed", error });
+    }
+  }
+
+  /** Whether it takes this pod. True where that is not known. */
+  takes(pod: string): boolean {
+    return this.#planned?.has(pod) ?? true;
+  }
+
+  /**
+   * Once all is held to its end, or in time for the pods to end before the drain's limit. Resolves when they are gone, or
+   * where no request asks for it. Throws `not-evicted`.
+   */
+  async evictAfter(held: Promise<void>): Promise<void> {
+    const { cluster, clock } = this.#options;
+    const run = this.#run;
+    if (!(await this.#isDue(held))) return;
+    const { eviction } = run.asked;
+    if (eviction === undefined) return;
+    if (cluster === undefined) throw noCluster();
+    const limit = { reason: "timeout", at: clock.now() + (this.#graceMs ?? GRACE_MS) + REFUSED_WITHIN_MS } as const;
+    run.evicting(true);
+    try {
+      await withLimit({ clock, limit, signal: this.#signal }, (within) =>
+        cluster.evict(run.node, eviction, (event) => this.#notify(event), within),
+      );
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw error instanceof LimitPassed ? notEvicted(run.eviction?.remaining ?? []) : error;
+    } finally {
+      run.evicting(false);
+    }
+  }
+
+  async #plan(eviction: JointEviction): Promise<void> {
+    const { cluster, clock } = this.#options;
+    if (cluster === undefined) throw noCluster();
+    const limit = { reason: "timeout", at: clock.now() + CLUSTER_WITHIN_MS } as const;
+    try {
+      const planned = await withLimit({ clock, limit, signal: this.#signal }, (within) =>
+        cluster.planEviction(this.#run.node, eviction, within),
+      );
+      this.#graceMs = planned.graceMs;
+      this.#planned = new Set(planned.pods);
+    } catch (error) {
+      if (!(error instanceof LimitPassed)) throw error;
+      const within = `${CLUSTER_WITHIN_MS / 1_000} s`;
+      throw new DrainError("unreachable", `the cluster did not answer within ${within} which pods the node has`);
+    }
+  }
+
+  /** Resolves once pods are to be evicted; with false where they are not. */
+  async #isDue(held: Promise<void>): Promise<boolean> {
+    const run = this.#run;
+    let hasEnded = false;
+    const ended = held.then(() => {
+      hasEnded = true;
+    });
+    if (run.asked.eviction === undefined) await Promise.race([ended, run.asked.evictionAsked]);
+    if (run.asked.eviction === undefined) return false;
+    if (this.#graceMs === undefined) await this.#plan(run.asked.eviction).catch(() => {});
+    this.#signal.throwIfAborted();
+    for (;;) {
+      await Promise.resolve();
+      if (hasEnded && this.#isClean) return true;
+      const leftMs = run.mustEndBy - this.#options.clock.now() - (this.#graceMs ?? GRACE_MS) - SLACK_MS;
+      if (leftMs <= 0) return true;
+      // Nothing takes the machine: pods that may still get traffic stay.
+      if (hasEnded && run.deadline === undefined) return false;
+      await this.#sleep(Math.min(leftMs, LOOK_AGAIN_MS), hasEnded ? undefined : ended);
+    }
+  }
+
+  /** Nothing sends it traffic any more. */
+  get #isClean(): boolean {
+    const { registrations, elsewhere } = this.#run;
+    return (
+      registrations.every(({ isReleased, isWithPod }) => isReleased || isWithPod) && doubtful(elsewhere).length === 0
+    );
+  }
+
+  async #sleep(ms: number, orUntil: Promise<void> | undefined): Promise<void> {
+    const done = newAbort();
+    const slept = withAnyOf([done.signal, this.#signal], (either) => this.#options.clock.sleep(ms, either));
+    await Promise.race([slept.catch(() => {}), ...(orUntil === undefined ? [] : [orUntil])]);
+    done.abort(WOKEN);
+    this.#signal.throwIfAborted();
+  }
+
+  #notify(event: EvictionEvent): void {
+    this.#run.evictionMoved(event);
+    this.#options.onEvent(event);
+  }
+}
+
+function noCluster(): DrainError {
+  return new DrainError(
+    "not-evicted",
+    "pods can't be evicted, because the cluster is not known: set KUBERNETES, or ask without eviction",
+  );
+}

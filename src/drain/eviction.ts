@@ -1,0 +1,123 @@
+import { DrainError } from "./errors.ts";
+
+/** So many pods are named where more are left. */
+const SHOWN_MAX = 5;
+
+/** How the pods of a node are to be evicted: what `kubectl drain` calls by the same names. */
+export interface EvictionOptions {
+  /** How long each pod has to end, in seconds. Absent: as long as the pod itself says. */
+  readonly gracePeriodSeconds?: number;
+  /** Only pods with these labels: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors. Absent: all. */
+  readonly podSelector?: string;
+  /** Pods with `emptyDir` volumes are evicted, and the data in these is lost. Absent: nothing is evicted where there is one. */
+  readonly deletesEmptyDirData?: true;
+  /** Pods without a controller are evicted, and no controller makes them again. Absent: nothing is evicted where there is one. */
+  readonly evictsUnmanaged?: true;
+  /** Pods are deleted, whatever their disruption budgets say. Absent: they are evicted. */
+  readonly disablesEviction?: true;
+}
+
+/** For a machine that goes in any case, and its pods with it. */
+export const EVICT_ALL: EvictionOptions = { deletesEmptyDirData: true, evictsUnmanaged: true };
+
+/** What all requests for one node that ask for an eviction come to together. */
+export type JointEviction = Omit<EvictionOptions, "podSelector"> & {
+  /** Pods that one of them selects. Absent: all. */
+  readonly podSelectors?: readonly string[];
+};
+
+/**
+ * The pods of either request are evicted. What one of them lets happen to them happens. Each pod has the longer time, and
+ * its own time where one request leaves it that. Budgets are respected where one request respects them.
+ */
+export function jointEviction(known: JointEviction | undefined, asked: EvictionOptions): JointEviction {
+  const { podSelector, ...rest } = asked;
+  const own: JointEviction = { ...rest, ...(podSelector === undefined ? {} : { podSelectors: [podSelector] }) };
+  const before = known ?? own;
+  const selectors =
+    before.podSelectors === undefined || own.podSelectors === undefined
+      ? undefined
+      : [...new Set([...before.podSelectors, ...own.podSelectors])];
+  const grace =
+    before.gracePeriodSeconds === undefined || own.gracePeriodSeconds === undefined
+      ? undefined
+      : Math.max(before.gracePeriodSeconds, own.gracePeriodSeconds);
+  const isEither = (name: "deletesEmptyDirData" | "evictsUnmanaged") => before[name] === true || own[name] === true;
+  return {
+    ...(grace !== undefined && { gracePeriodSeconds: grace }),
+    ...(selectors !== undefined && { podSelectors: selectors }),
+    ...(isEither("deletesEmptyDirData") && { deletesEmptyDirData: true }),
+    ...(isEither("evictsUnmanaged") && { evictsUnmanaged: true }),
+    ...(before.disablesEviction === true && own.disablesEviction === true && { disablesEviction: true }),
+  };
+}
+
+/** Whether the eviction becomes another one by the request. */
+export function changesEviction(known: JointEviction | undefined, asked: EvictionOptions | undefined): boolean {
+  return asked !== undefined && JSON.stringify(jointEviction(known, asked)) !== JSON.stringify(known);
+}
+
+/** Pods are named as kubectl names them in all namespaces: `namespace/name`. */
+export type EvictionEvent =
+  /** The node is cordoned, and these pods are asked to go. */
+  | { readonly type: "evicting"; readonly pods: readonly string[] }
+  /** They are gone. */
+  | { readonly type: "evicted"; readonly pods: readonly string[] }
+  /** Reported again when the reason changes. `budget`: the disruption budget that does not allow it now. */
+  | {
+      readonly type: "eviction-refused";
+      readonly pod: string;
+      readonly budget?: string;
+      readonly willRetry: boolean;
+      readonly error: DrainError;
+    }
+  /** The cluster can't be asked: it is tried again, unless the drain ends with it. Reported when the reason changes. */
+  | { readonly type: "evict-failed"; readonly error: DrainError };
+
+/** How far an eviction has come, or how it has ended. */
+export interface EvictionFate {
+  /** How many pods are gone. */
+  readonly evicted: number;
+  /** Those that are left. `why`: what was said of it last. Absent: it is on its way. */
+  readonly remaining: readonly { readonly pod: string; readonly why?: string }[];
+}
+
+/** What an eviction would do. */
+export interface PlannedEviction {
+  readonly pods: readonly string[];
+  /** How long the longest of them has to end, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** Names a few of those that are left, each with its reason. */
+export function notEvicted(remaining: EvictionFate["remaining"]): DrainError {
+  const shown = remaining.slice(0, SHOWN_MAX).map(({ pod, why }) => (why === undefined ? pod : `${pod} (${why})`));
+  const hidden = remaining.length - shown.length;
+  const more = hidden > 0 ? ` and ${hidden} more` : "";
+  const pods = `${remaining.length} ${remaining.length === 1 ? "pod was" : "pods were"} not evicted`;
+  return new DrainError("not-evicted", `${pods}: ${shown.join("; ")}${more}`);
+}
+
+/** With what has happened to its pods since. */
+export function fateAfter(fate: EvictionFate | undefined, event: EvictionEvent): EvictionFate | undefined {
+  const { evicted = 0, remaining = [] } = fate ?? {};
+  switch (event.type) {
+    case "evicting": {
+      const known = new Set(remaining.map(({ pod }) => pod));
+      const added = event.pods.filter((pod) => !known.has(pod)).map((pod) => ({ pod }));
+      return { evicted, remaining: [...remaining, ...added] };
+    }
+    case "evicted": {
+      const left = remaining.filter(({ pod }) => !event.pods.includes(pod));
+      return { evicted: evicted + event.pods.length, remaining: left };
+    }
+    case "eviction-refused": {
+      const why = event.error.message;
+      return { evicted, remaining: remaining.map((one) => (one.pod === event.pod ? { ...one, why } : one)) };
+    }
+    case "evict-failed":
+      return fate;
+    default:
+      return event satisfies never;
+  }
+}
