@@ -40,6 +40,16 @@ const FEATURES: readonly ClusterFeature[] = [
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["patch"] }],
   },
   {
+    purpose: "Find the pods of a node, whose addresses are targets.",
+    isNeeded: () => true,
+    rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["list"] }],
+  },
+  {
+    purpose: "Evict pods as the last step of a drain, where that is requested.",
+    isNeeded: ({ writes }) => writes,
+    rules: [{ apiGroups: CORE, resources: ["pods/eviction"], verbs: ["create"] }],
+  },
+  {
     purpose: "Report drains as Events of their nodes.",
     isNeeded: ({ writes }) => writes,
     rules: [{ apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create"] }],

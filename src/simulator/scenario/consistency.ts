@@ -26,7 +26,10 @@ export function inconsistencies(data: unknown): readonly Problem[] {
 function danglingReferences(data: unknown): readonly Problem[] {
   const groups = textsAt(data, "targetGroups", "*", "name");
   const classics = textsAt(data, "classicLoadBalancers", "*", "name");
-  const instances = [...textsAt(data, "instances", "*", "name"), ...machines(data).map(({ value }) => String(value))];
+  const instances = [
+    ...textsAt(data, "instances", "*", "name"),
+    ...machines(data).flatMap(({ value }) => (typeof value === "string" ? [value] : [])),
+  ];
   const vpcs = textsAt(data, "vpcs", "*", "id");
   const listeners = ["loadBalancers", "*", "listeners", "*"];
   const forward = ["action", "forward", "*", "group"];

@@ -27,7 +27,7 @@ function membersOfTwo(data: unknown): readonly Problem[] {
   const owners = new Map<string, number>();
   return findAll(data, "autoScalingGroups", "*").flatMap(({ value, path: [list = "", index = 0] }) =>
     findAll(value, "instances", "*").flatMap((member) =>
-      machinesNamed(String(member.value), data).flatMap((machine) => {
+      machinesNamed(textOf(member.value), data).flatMap((machine) => {
         const owner = owners.get(machine) ?? Number(index);
         owners.set(machine, owner);
         const message = `'${machine}' belongs to another Auto Scaling group already`;
@@ -40,7 +40,7 @@ function membersOfTwo(data: unknown): readonly Problem[] {
 /** Auto Scaling replaces the root volumes of its members alone. */
 function replacedOutsideGroups(data: unknown): readonly Problem[] {
   const machinesAt = (...keys: readonly string[]) =>
-    findAll(data, ...keys).map(({ value, path }) => ({ path, machines: machinesNamed(String(value), data) }));
+    findAll(data, ...keys).map(({ value, path }) => ({ path, machines: machinesNamed(textOf(value), data) }));
   const members = new Set(machinesAt("autoScalingGroups", "*", "instances", "*").flatMap(({ machines }) => machines));
   return machinesAt("rootVolumeReplacements", "*", "instances", "*").flatMap(({ path, machines }) =>
     machines
@@ -49,9 +49,14 @@ function replacedOutsideGroups(data: unknown): readonly Problem[] {
   );
 }
 
+/** What is no text and no number is reported by its type. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
 function sizeProblems({ value, path }: Found, data: unknown): readonly Problem[] {
-  const sizeOf = (key: string) => findAll(value, key).map((found) => Number(found.value))[0];
-  const members = findAll(value, "instances", "*").flatMap((member) => machinesNamed(String(member.value), data));
+  const sizeOf = (key: string) => findAll(value, key).map((found) => Number(textOf(found.value)))[0];
+  const members = findAll(value, "instances", "*").flatMap((member) => machinesNamed(textOf(member.value), data));
   const desired = sizeOf("desiredCapacity") ?? new Set(members).size;
   const min = sizeOf("minSize") ?? 0;
   const max = sizeOf("maxSize") ?? desired;
