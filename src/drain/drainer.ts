@@ -203,7 +203,8 @@ export class Drainer {
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#reportPlan(run);
-        const held = this.#hold(run, { searchedAt, resumed, unseenUntil }, signal);
+        // Nothing reaches a machine that is gone.
+        const held = isThere ? this.#hold(run, { searchedAt, resumed, unseenUntil }, signal) : Promise.resolve();
         await eviction.evictAfter(held);
         await held;
         await run.untilAll(({ isOver }) => isOver);
