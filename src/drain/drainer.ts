@@ -203,7 +203,6 @@ export class Drainer {
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         this.#reportPlan(run);
-        // Nothing reaches a machine that is gone.
         const held = isThere ? this.#hold(run, { searchedAt, resumed, unseenUntil }, signal) : Promise.resolve();
         await eviction.evictAfter(held);
         await held;
