@@ -28,8 +28,10 @@ export async function runHold(call: Call): Promise<number> {
   const { service, config } = await remoteFrom(call, "hold", server, ["logLevel"]);
   const clock = new SystemClock();
   const log = createLog(config.logLevel, call.streams.stdout, () => clock.now());
+  // Listened to before it is said, so that no signal ends the pod at once.
+  const interrupted = nextInterrupt(call.streams);
   log("hold ready", { asked: { name: printable(node) } });
-  await nextInterrupt(call.streams);
+  await interrupted;
   await untilDrained(node, { service, log, clock });
   return EXIT.done;
 }
