@@ -1,5 +1,5 @@
 import { ConfigError } from "../config/config.ts";
-import { newAbort } from "../drain/abort.ts";
+import { newAbort, WOKEN } from "../drain/abort.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
@@ -31,7 +31,8 @@ export async function runHold(call: Call): Promise<number> {
   // Listened to before it is said, so that no signal ends the pod at once.
   const interrupted = nextInterrupt(call.streams);
   log("hold ready", { asked: { name: printable(node) } });
-  await interrupted;
+  const clock = new SystemClock();
+  await whileRunning(interrupted, clock);
   await untilDrained(node, { service, log, clock });
   return EXIT.done;
 }
