@@ -31,10 +31,18 @@ export async function runHold(call: Call): Promise<number> {
   // Listened to before it is said, so that no signal ends the pod at once.
   const interrupted = nextInterrupt(call.streams);
   log("hold ready", { asked: { name: printable(node) } });
-  const clock = new SystemClock();
   await whileRunning(interrupted, clock);
   await untilDrained(node, { service, log, clock });
   return EXIT.done;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Waits for a signal. Its listener alone would not keep the process running: a timer does. */
+async function whileRunning(interrupted: Promise<void>, clock: Clock): Promise<void> {
+  const over = newAbort();
+  void interrupted.then(() => over.abort(WOKEN));
+  while (!over.signal.aborted) await clock.sleep(DAY_MS, over.signal).catch(() => {});
 }
 
 interface Holding {
