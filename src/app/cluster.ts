@@ -9,7 +9,7 @@ import type { ApiServer } from "../kubernetes/api-server.ts";
 import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
 import { KubernetesCluster } from "../kubernetes/kubernetes-cluster.ts";
 import { NodeReports } from "../kubernetes/node-reports.ts";
-import { clusterNode, terminationTime } from "../kubernetes/nodes.ts";
+import { clusterNode, NODES_PATH, terminationTime } from "../kubernetes/nodes.ts";
 import type { Node } from "../kubernetes/objects.ts";
 import { Watch, type WatchState } from "../kubernetes/watch.ts";
 import { type Log, writeLine } from "../observe/log.ts";
@@ -52,7 +52,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
   const nodes = new Watch<Node, ClusterNode>({
     server,
     clock,
-    path: "/api/v1/nodes",
+    path: NODES_PATH,
     project: clusterNode,
     onState: (state) => logState(log, state),
   });

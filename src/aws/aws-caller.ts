@@ -1,6 +1,7 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { CloudCall } from "../drain/events.ts";
+import { backOffMs } from "../drain/limit.ts";
 import type { AwsClients } from "./clients.ts";
 import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 import type { Bucket, RequestQuota } from "./request-quota.ts";
@@ -17,8 +18,7 @@ export interface AwsAction {
   readonly answersWith?: string;
 }
 
-const BACK_OFF_MS = 100;
-const BACK_OFF_MAX_MS = 5_000;
+const BACK_OFF = { firstMs: 100, maxMs: 5_000 };
 /** Throttled for so long at every attempt: this call gets no answer in useful time. */
 const THROTTLED_MAX_MS = 600_000;
 
@@ -70,7 +70,7 @@ export class AwsCaller {
         failures += 1;
         if (throttled || failures >= attemptsMax(error)) throw toDrainError(error, action.name);
         repeats?.(toDrainError(error, action.name));
-        await clock.sleep(Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** failures), signal);
+        await clock.sleep(backOffMs(failures, BACK_OFF), signal);
       }
     }
   }

@@ -1,10 +1,10 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CloudCall } from "../drain/events.ts";
+import { backOffMs } from "../drain/limit.ts";
 import type { AwsAction } from "./aws-caller.ts";
 import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 
-const BACK_OFF_MS = 100;
-const BACK_OFF_MAX_MS = 5_000;
+const BACK_OFF = { firstMs: 100, maxMs: 5_000 };
 /** Fewer than a client has sockets, so that no call waits for one while its time runs. */
 const CALLS_AT_ONCE_MAX = 20;
 
@@ -38,7 +38,7 @@ export class UnmeteredCaller {
       } catch (error) {
         signal.throwIfAborted();
         if (failures >= attemptsMax(error)) throw toDrainError(error, action.name);
-        await clock.sleep(Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** failures), signal);
+        await clock.sleep(backOffMs(failures, BACK_OFF), signal);
       }
     }
   }

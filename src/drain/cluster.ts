@@ -7,6 +7,9 @@ import type { EvictionEvent, JointEviction, PlannedEviction } from "./eviction.t
  */
 export const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
 
+/** cluster-autoscaler sets it, with the seconds since the epoch as its value, before it removes a node. */
+export const AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler";
+
 /** A machine as the cluster finds it: by its instance id, or by the name of its Node object. */
 export type ClusterMember = Pick<Node, "id" | "name">;
 

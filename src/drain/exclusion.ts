@@ -5,11 +5,11 @@ import type { Cluster, ClusterMember } from "./cluster.ts";
 import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
+import { backOffMs } from "./limit.ts";
 
 /** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
 export const CLUSTER_WITHIN_MS = 3_000;
-const RETRY_MS = 1_000;
-const RETRY_MAX_MS = 30_000;
+const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 
 export type ExclusionEvent =
   /** `name`: of the Node object. Absent: the cluster has none for this machine. */
@@ -140,7 +140,7 @@ export class Marking {
         } catch (error) {
           within.throwIfAborted();
           failed(asDrainError(error));
-          await clock.sleep(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(attempt, 10)), within);
+          await clock.sleep(backOffMs(attempt, RETRY), within);
         }
       }
     }).catch((error: unknown) => failure ?? asDrainError(error));

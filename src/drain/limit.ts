@@ -43,6 +43,14 @@ export async function withLimit<T>(
 /** As long as nothing is known of a node, a request without a limit is retried for this long, in milliseconds. */
 export const TRIED_WITHOUT_LIMIT_MS = 60_000;
 
+/** How long to wait after so many failures: each time twice as long, in milliseconds. */
+export function backOffMs(
+  failures: number,
+  { firstMs, maxMs }: { readonly firstMs: number; readonly maxMs: number },
+): number {
+  return Math.min(maxMs, firstMs * 2 ** failures);
+}
+
 export interface RepeatOptions {
   readonly clock: Clock;
   /** No try begins after this, in milliseconds since the epoch. Asked again before each one. */

@@ -1,18 +1,17 @@
 import type { Clock } from "../drain/clock.ts";
-import type { ClusterNode } from "../drain/cluster.ts";
-import { type ApiServer, segment } from "./api-server.ts";
+import { AUTOSCALER_TAINT, type ClusterNode } from "../drain/cluster.ts";
+import { backOffMs } from "../drain/limit.ts";
+import type { ApiServer } from "./api-server.ts";
 import type { KubernetesError } from "./errors.ts";
-import { DELAY_PREFIX } from "./nodes.ts";
-import type { KubernetesObject, Node } from "./objects.ts";
+import { applyToNode, DELAY_PREFIX } from "./nodes.ts";
+import type { Node } from "./objects.ts";
 import type { Watch } from "./watch.ts";
 
 /** cluster-autoscaler terminates no machine whose Node object has this annotation, for a while. */
 export const DELAY_ANNOTATION = `${DELAY_PREFIX}hasta-la-vista`;
 /** Owns the annotation alone. */
 const DELAY_MANAGER = "hasta-la-vista-deletion-delay";
-const AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler";
-const RETRY_MS = 2_000;
-const RETRY_MAX_MS = 60_000;
+const RETRY = { firstMs: 2_000, maxMs: 60_000 };
 
 /** Reported once until it succeeds. */
 export interface DelayTrouble {
@@ -104,7 +103,7 @@ export class DeletionDelays {
           // Deleted meanwhile.
           if (error.status === 404 || error.status === 409) return;
           if (attempt === 0) onTrouble({ node: node.name, wanted, error });
-          await clock.sleep(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(attempt, 10)), signal);
+          await clock.sleep(backOffMs(attempt, RETRY), signal);
           attempt += 1;
         }
       }
@@ -121,10 +120,9 @@ export class DeletionDelays {
     return taints.some(({ key }) => key === AUTOSCALER_TAINT) ? undefined : true;
   }
 
-  #write({ name, uid }: ClusterNode, wanted: boolean, signal: AbortSignal): Promise<unknown> {
+  #write(node: ClusterNode, wanted: boolean, signal: AbortSignal): Promise<void> {
     const annotations: Record<string, string> = wanted ? { [DELAY_ANNOTATION]: "true" } : {};
-    const object: KubernetesObject = { apiVersion: "v1", kind: "Node", metadata: { name, uid, annotations } };
     const options = { fieldManager: DELAY_MANAGER, force: true, isBackground: wanted };
-    return this.#options.server.apply(`/api/v1/nodes/${segment(name)}`, object, options, signal);
+    return applyToNode(this.#options.server, node, { annotations }, options, signal);
   }
 }

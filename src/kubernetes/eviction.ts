@@ -1,6 +1,7 @@
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "../drain/errors.ts";
 import { type EvictionEvent, type JointEviction, notEvicted } from "../drain/eviction.ts";
+import { backOffMs } from "../drain/limit.ts";
 import { type ApiServer, type Query, segment } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
 import type { Eviction as EvictionObject, KubernetesObject, Pod } from "./objects.ts";
@@ -8,8 +9,7 @@ import { evictable, graceSeconds, isTerminating, obstacleTo, podName, uidOf } fr
 
 /** A budget without a word about when to try again: as often as `kubectl drain` does. */
 const REFUSED_RETRY_MS = 5_000;
-const RETRY_MS = 1_000;
-const RETRY_MAX_MS = 15_000;
+const RETRY = { firstMs: 1_000, maxMs: 15_000 };
 /** How often the pods of the node are read while they end. */
 const READ_MS = 2_000;
 /** The API server's own words: https://github.com/kubernetes/kubernetes/blob/master/pkg/registry/core/pod/storage/eviction.go */
@@ -171,7 +171,7 @@ export class NodeEviction {
         if (!error.isPassing) throw error;
         if (told !== error.message) onEvent({ type: "evict-failed", error });
         told = error.message;
-        await clock.sleep(backOff(attempt), signal);
+        await clock.sleep(backOffMs(attempt, RETRY), signal);
       }
     }
   }
@@ -189,11 +189,7 @@ function judged(error: KubernetesError, attempt: number): { readonly willRetry: 
   if (status === 500 && TWO_BUDGETS.test(message)) return { willRetry: false, waitMs: 0 };
   // Its namespace is being deleted, and the pod with it.
   const isEnding = causes.some(({ reason }) => reason === "NamespaceTerminating");
-  return { willRetry: isPassing || isEnding, waitMs: retryAfterMs ?? backOff(attempt) };
-}
-
-function backOff(attempt: number): number {
-  return Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(attempt, 10));
+  return { willRetry: isPassing || isEnding, waitMs: retryAfterMs ?? backOffMs(attempt, RETRY) };
 }
 
 function budgetOf({ status, causes }: KubernetesError): string | undefined {

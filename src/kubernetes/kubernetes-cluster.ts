@@ -2,11 +2,11 @@ import type { Clock } from "../drain/clock.ts";
 import type { Cluster, ClusterMember, ClusterNode, ClusterPod } from "../drain/cluster.ts";
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
 import type { EvictionEvent, JointEviction, PlannedEviction } from "../drain/eviction.ts";
-import { type ApiServer, segment } from "./api-server.ts";
+import type { ApiServer } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
 import { longestGraceMs, NodeEviction, podsOn, podsToEvict } from "./eviction.ts";
-import { clusterNode } from "./nodes.ts";
-import type { KubernetesObject, Node } from "./objects.ts";
+import { applyToNode, clusterNode, NODES_PATH, nodePath } from "./nodes.ts";
+import type { Node } from "./objects.ts";
 import { clusterPod, podName } from "./pods.ts";
 
 /** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
@@ -46,7 +46,7 @@ export class KubernetesCluster implements Cluster {
       } catch (error) {
         if (!(error instanceof KubernetesError && error.status === 409) || isGone(error)) throw error;
         // Another manager has given it a value. Those that some controller reads as "included" are replaced.
-        const { labels } = clusterNode(await this.#options.server.get<Node>(pathOf(known.name), signal));
+        const { labels } = clusterNode(await this.#options.server.get<Node>(nodePath(known.name), signal));
         const value = labels[EXCLUDE_LABEL];
         if (value === undefined || INCLUDES.test(value))
           await this.#apply(known, { [EXCLUDE_LABEL]: "true" }, true, signal);
@@ -101,13 +101,8 @@ export class KubernetesCluster implements Cluster {
   }
 
   /** Force: a manager that has made it schedulable before has done so for another purpose. */
-  async #applyCordon(
-    { name, uid }: ClusterNode,
-    spec: { readonly unschedulable?: true },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const object = { apiVersion: "v1", kind: "Node", metadata: { name, uid }, spec };
-    await this.#options.server.apply(pathOf(name), object, { fieldManager: CORDON_MANAGER, force: true }, signal);
+  #applyCordon(node: ClusterNode, spec: { readonly unschedulable?: true }, signal: AbortSignal): Promise<void> {
+    return applyToNode(this.#options.server, node, { spec }, { fieldManager: CORDON_MANAGER, force: true }, signal);
   }
 
   /** Undefined: there is no such Node object, or the API server does not say in time. */
@@ -123,7 +118,7 @@ export class KubernetesCluster implements Cluster {
   /** Throws `DrainError`. */
   async nodesWith(labelSelector: string, signal: AbortSignal): Promise<readonly ClusterNode[]> {
     try {
-      const { items } = await this.#options.server.list<Node>("/api/v1/nodes", signal, { labelSelector });
+      const { items } = await this.#options.server.list<Node>(NODES_PATH, signal, { labelSelector });
       return items.map(clusterNode);
     } catch (error) {
       signal.throwIfAborted();
@@ -131,15 +126,13 @@ export class KubernetesCluster implements Cluster {
     }
   }
 
-  /** With the uid, because an apply would otherwise make a Node object that is gone anew. */
   #apply(
-    { name, uid }: ClusterNode,
+    node: ClusterNode,
     labels: Readonly<Record<string, string>>,
     force: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const object: KubernetesObject = { apiVersion: "v1", kind: "Node", metadata: { name, uid, labels } };
-    return this.#options.server.apply(pathOf(name), object, { fieldManager: EXCLUSION_MANAGER, force }, signal);
+    return applyToNode(this.#options.server, node, { labels }, { fieldManager: EXCLUSION_MANAGER, force }, signal);
   }
 
   async #withNode(
@@ -167,7 +160,7 @@ export class KubernetesCluster implements Cluster {
     // By default the Node object is named as the machine.
     const named = await this.#named(member.name, signal);
     if (named !== undefined && isMember(named)) return named;
-    for await (const { items } of server.pages<Node>("/api/v1/nodes", signal)) {
+    for await (const { items } of server.pages<Node>(NODES_PATH, signal)) {
       const found = items.map(clusterNode).find(isMember);
       if (found !== undefined) return found;
     }
@@ -175,7 +168,7 @@ export class KubernetesCluster implements Cluster {
   }
 
   async #named(name: string, signal: AbortSignal, timeoutMs?: number): Promise<ClusterNode | undefined> {
-    const request = { method: "GET", path: pathOf(name), ...(timeoutMs !== undefined && { timeoutMs }) } as const;
+    const request = { method: "GET", path: nodePath(name), ...(timeoutMs !== undefined && { timeoutMs }) } as const;
     try {
       return clusterNode(await this.#options.server.request<Node>(request, signal));
     } catch (error) {
@@ -191,9 +184,5 @@ const INCLUDES = /^(?:0|f|F|false|FALSE|False)$/;
 /** The Node object was deleted meanwhile. The API server then refuses the uid of an apply. */
 function isGone(error: unknown): boolean {
   if (!(error instanceof KubernetesError)) return false;
-  return error.status === 404 || (error.status === 409 && /uid/i.test(error.message));
-}
-
-function pathOf(name: string): string {
-  return `/api/v1/nodes/${segment(name)}`;
+  return error.status === 404 || (error.status === 409 && /\buid\b/i.test(error.message));
 }

@@ -2,10 +2,11 @@ import { newAbort, onAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { ClusterNode } from "../drain/cluster.ts";
 import type { DrainEvent } from "../drain/events.ts";
-import { type ApiServer, segment } from "./api-server.ts";
+import type { ApiServer } from "./api-server.ts";
 import type { KubernetesError } from "./errors.ts";
 import type { KnownNodes } from "./kubernetes-cluster.ts";
 import { type NodeReport, type NodeState, NodeStory } from "./node-story.ts";
+import { applyToNode } from "./nodes.ts";
 
 /** Owns the annotations that say how a node stands. */
 const STATUS_MANAGER = "hasta-la-vista-status";
@@ -98,13 +99,12 @@ export class NodeReports {
     }
   }
 
-  #annotate({ name, uid }: ClusterNode, state: NodeState | "none", signal: AbortSignal): Promise<unknown> {
+  #annotate(node: ClusterNode, state: NodeState | "none", signal: AbortSignal): Promise<void> {
     const annotations: Record<string, string> = {};
     for (const [key, value] of Object.entries(state === "none" ? {} : state))
       annotations[`hasta-la-vista.io/${key}`] = value;
-    const object = { apiVersion: "v1", kind: "Node", metadata: { name, uid, annotations } };
     const options = { fieldManager: STATUS_MANAGER, force: true, isBackground: true, timeoutMs: TIMEOUT_MS };
-    return this.#options.server.apply(`/api/v1/nodes/${segment(name)}`, object, options, signal);
+    return applyToNode(this.#options.server, node, { annotations }, options, signal);
   }
 
   #record(

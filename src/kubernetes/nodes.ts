@@ -1,5 +1,5 @@
 import { type ClusterNode, EXCLUDE_LABEL, instanceIdOf } from "../drain/cluster.ts";
-import { type ApiServer, segment } from "./api-server.ts";
+import { type ApiServer, type ApplyOptions, segment } from "./api-server.ts";
 import type { KubernetesObject, Node } from "./objects.ts";
 
 const OWN_PREFIX = "hasta-la-vista.io/";
@@ -33,6 +33,34 @@ export function clusterNode({ metadata = {}, spec = {}, status = {} }: Node): Cl
     ...(deletedAt !== undefined && { deletedAt }),
     ...(claim !== undefined && { claim }),
   };
+}
+
+export const NODES_PATH = "/api/v1/nodes";
+
+export function nodePath(name: string): string {
+  return `${NODES_PATH}/${segment(name)}`;
+}
+
+/** Labels, annotations and fields of `spec` that one manager wants a Node object to have. */
+interface NodeFields {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly spec?: { readonly unschedulable?: true };
+}
+
+/**
+ * Server-side apply to a Node object: what the manager has applied before, and is not among these fields, is removed. With
+ * the uid, because an apply would otherwise make a Node object that is gone anew. Throws `KubernetesError`.
+ */
+export async function applyToNode(
+  server: ApiServer,
+  { name, uid }: Pick<ClusterNode, "name" | "uid">,
+  { spec, ...metadata }: NodeFields,
+  options: ApplyOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const object = { apiVersion: "v1", kind: "Node", metadata: { name, uid, ...metadata }, ...(spec && { spec }) };
+  await server.apply(nodePath(name), object, options, signal);
 }
 
 const TERMINATION_TIME = "karpenter.sh/nodeclaim-termination-timestamp";

@@ -11,14 +11,16 @@ export type AnnouncementKind =
   | ClusterKind;
 
 /** The same of what a Node object of the cluster says. */
-export type ClusterKind =
-  | "cluster-autoscaler"
-  | "karpenter"
-  | "node-deletion"
-  | "node-annotation"
-  | "node-cordon"
-  | "node-not-ready"
-  | "node-taint";
+export const CLUSTER_KINDS = [
+  "cluster-autoscaler",
+  "karpenter",
+  "node-deletion",
+  "node-annotation",
+  "node-cordon",
+  "node-not-ready",
+  "node-taint",
+] as const;
+type ClusterKind = (typeof CLUSTER_KINDS)[number];
 
 /** The lifecycle action of Auto Scaling that waits until it is completed. */
 export interface LifecycleAction {

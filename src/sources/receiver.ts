@@ -1,5 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
+import { backOffMs } from "../drain/limit.ts";
 import type { QueueCalls, ReceivedMessage } from "./queue-calls.ts";
 import type { QueueEvent } from "./source-events.ts";
 import { VISIBILITY_SECONDS } from "./visibility.ts";
@@ -12,8 +13,7 @@ export interface ReceiverOptions {
 
 /** After an empty answer that came without a wait, the queue is not asked again at once. */
 const EMPTY_MIN_MS = 1_000;
-const RETRY_MS = 5_000;
-const RETRY_MAX_MS = 60_000;
+const RETRY = { firstMs: 5_000, maxMs: 60_000 };
 
 /** Why nothing can be received, and when that was last tried, in milliseconds since the epoch. */
 export interface ReceiveTrouble {
@@ -58,7 +58,7 @@ export class Receiver {
       } catch (error) {
         stop.throwIfAborted();
         this.#failed(asDrainError(error));
-        await clock.sleep(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** failures), stop);
+        await clock.sleep(backOffMs(failures, RETRY), stop);
         failures += 1;
       }
     }

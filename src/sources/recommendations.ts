@@ -6,7 +6,7 @@ import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { undoFailure } from "../drain/undo.ts";
-import type { AnnouncementKind, ClusterKind } from "./announcement.ts";
+import { type AnnouncementKind, CLUSTER_KINDS } from "./announcement.ts";
 
 /** The results for nodes that were drained on a recommendation. */
 export type RecommendationEvent = {
@@ -125,15 +125,6 @@ export class Recommendations {
 const RECOMMENDED_AGAIN = Symbol("recommended again");
 const RECOMMENDED: AnnouncementKind = "rebalance-recommendation";
 /** A machine whose root volume is replaced stops and starts meanwhile. */
-const CLUSTER_KINDS: readonly ClusterKind[] = [
-  "cluster-autoscaler",
-  "karpenter",
-  "node-deletion",
-  "node-annotation",
-  "node-cordon",
-  "node-not-ready",
-  "node-taint",
-];
 const RETURNING: readonly AnnouncementKind[] = ["autoscaling-terminate", "state-change"];
 
 interface UndoParts {

@@ -1,6 +1,7 @@
 import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { DrainError } from "../drain/errors.ts";
+import { backOffMs } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainLimit } from "../drain/plan.ts";
 import type { Announcement } from "./announcement.ts";
@@ -44,8 +45,7 @@ interface Standing {
 const MOVED_WITH_TIME_MS = 2_000;
 
 /** What a drain can't mend by itself needs an operator. */
-const RETRY_MS = 5_000;
-const RETRY_MAX_MS = 300_000;
+const RETRY = { firstMs: 5_000, maxMs: 300_000 };
 
 export interface StandingNoticesOptions {
   readonly clock: Clock;
@@ -150,7 +150,7 @@ export class StandingNotices {
   /** Of a notice that has another deadline by now, or stands there no more, `standing` is in no list. */
   #done(standing: Standing, end: NoticeEnd): void {
     if (end !== "again") return;
-    standing.dueAt = this.#clock.now() + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(standing.attempts, 10));
+    standing.dueAt = this.#clock.now() + backOffMs(standing.attempts, RETRY);
     standing.attempts += 1;
   }
 }

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import { type ApiServer, segment } from "../../src/kubernetes/api-server.ts";
-import { KubernetesError } from "../../src/kubernetes/errors.ts";
 import type { Node } from "../../src/kubernetes/objects.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { clientOf } from "../support/api-client.ts";
+import { clientOf, failure } from "../support/api-client.ts";
 import { FakeApiServer, refusal, TOKEN } from "../support/fake-api-server.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -19,15 +18,6 @@ async function scene(clock = new VirtualClock()) {
 
 /** Of the event loop, in which twenty connections are made and no time may pass. */
 const busy = () => new VirtualClock(undefined, 150);
-
-const failure = (work: Promise<unknown>): Promise<KubernetesError> =>
-  work.then(
-    () => expect.unreachable("it succeeded"),
-    (error) => {
-      expect(error).toBeInstanceOf(KubernetesError);
-      return error;
-    },
-  );
 
 test("requests one after the other share a connection", async () => {
   const { fake, server } = await scene();

@@ -6,9 +6,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { SystemClock } from "../../src/drain/clock.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
 import type { ConnectOptions } from "../../src/kubernetes/connect.ts";
-import { KubernetesError } from "../../src/kubernetes/errors.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
-import { clientOf, connectBy, folder, kubeconfig } from "../support/api-client.ts";
+import { clientOf, connectBy, failure, folder, kubeconfig } from "../support/api-client.ts";
 import { Authority } from "../support/certificates.ts";
 import { FakeApiServer, TOKEN } from "../support/fake-api-server.ts";
 import { never } from "../support/simulated-region.ts";
@@ -30,14 +29,6 @@ async function scene() {
   return { clock, fake, home, connectAs };
 }
 
-const failure = (work: Promise<unknown>): Promise<KubernetesError> =>
-  work.then(
-    () => expect.unreachable("it succeeded"),
-    (error) => {
-      expect(error).toBeInstanceOf(KubernetesError);
-      return error;
-    },
-  );
 const asks = (server: ApiServer) => server.list(NODES, never);
 
 describe("a user of a kubeconfig may have", () => {

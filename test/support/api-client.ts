@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { fileProblem } from "../../src/config/files.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
 import { type ConnectOptions, connect } from "../../src/kubernetes/connect.ts";
+import { KubernetesError } from "../../src/kubernetes/errors.ts";
 import { type FakeApiServer, TOKEN } from "./fake-api-server.ts";
 
 /** A folder for the length of a test. */
@@ -55,4 +56,15 @@ export async function clientOf(fake: FakeApiServer, clock: Clock, user?: object)
   const path = join(folder(), "config");
   writeFileSync(path, kubeconfig({ server: fake.url, ca: fake.ca, ...(user === undefined ? {} : { user }) }));
   return connectBy(path, clock);
+}
+
+/** The error that the work ends with. */
+export function failure(work: Promise<unknown>): Promise<KubernetesError> {
+  return work.then(
+    () => expect.unreachable("it succeeded"),
+    (error) => {
+      expect(error).toBeInstanceOf(KubernetesError);
+      return error;
+    },
+  );
 }

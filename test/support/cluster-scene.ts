@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
-import { type Loss, Traffic, type TrafficResult } from "../../src/demo/traffic.ts";
+import type { Loss, Traffic, TrafficResult } from "../../src/demo/traffic.ts";
 import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
 import { DELAY_ANNOTATION } from "../../src/kubernetes/deletion-delays.ts";
@@ -18,15 +18,7 @@ import { World } from "../../src/simulator/world/world.ts";
 import { clientOf, folder, kubeconfig } from "./api-client.ts";
 import { type ActorParts, CLAIMS, ClassicController, flap, NODES, nodeObject } from "./cluster-actors.ts";
 import { addPools, DELAYS_SECONDS, SHORT } from "./departure-pools.ts";
-import {
-  addNode,
-  announce,
-  type BookEntry,
-  CONNECTION_LIFETIME_MS,
-  keepBooks,
-  REQUEST_INTERVAL_MS,
-  REQUESTS_AFTERWARDS,
-} from "./departure-scene.ts";
+import { addNode, announce, type BookEntry, keepBooks, REQUESTS_AFTERWARDS, startTraffic } from "./departure-scene.ts";
 import { FakeApiServer, TOKEN } from "./fake-api-server.ts";
 import { carryInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
@@ -136,17 +128,7 @@ export class ClusterScene {
     restrictChildren(simulator, { UNDO: "true", ...(queue !== undefined && { QUEUE: queue }) }, { for: "serve" });
     const plane = await carryInside(world);
     const controller = await runControllers(world, pools, fake);
-    const traffic = new Traffic({
-      destinations: [
-        { name: "web", url: plane.url("shop") },
-        { name: "reports", url: `${plane.url("shop")}/reports?delay=1000` },
-        { name: "tcp", url: plane.url("tcp") },
-        { name: "legacy", url: plane.url("legacy") },
-      ],
-      ...{ clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 5_000, waitingMax: 20 },
-      connectionLifetimeMs: CONNECTION_LIFETIME_MS,
-    });
-    onTestFinished(() => void traffic.stop());
+    const traffic = startTraffic(plane, clock);
     const parts = { world, simulator, nodes, books, api, workers };
     return new ClusterScene(parts, { fake, controller, traffic, spare, environment });
   }

@@ -19,11 +19,11 @@ import { realQueue } from "./real-queue.ts";
 import { VPC } from "./simulated-region.ts";
 
 /** How often each destination gets a request. Unless all cases are asked for, half of them show the same. */
-export const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
+const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
 export const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 100;
 const CONTROLLER_INTERVAL_MS = 200;
 /** Shorter than what any hold of an NLB has to spare: what clients keep for longer breaks with the machine. */
-export const CONNECTION_LIFETIME_MS = 500;
+const CONNECTION_LIFETIME_MS = 500;
 
 /** By its heartbeats alone does it outlast an NLB's hold. A machine that nobody completes it for goes all the same. */
 export const HOOK: LifecycleHook = {
@@ -119,17 +119,7 @@ export class DepartureScene {
     restrictChildren(simulator, { QUEUE: queue.url }, { for: "serve" });
     announce(world, queue.url, input.duplicateEvery);
     const plane = await carryInside(world);
-    const traffic = new Traffic({
-      destinations: [
-        { name: "web", url: plane.url("shop") },
-        { name: "reports", url: `${plane.url("shop")}/reports?delay=1000` },
-        { name: "tcp", url: plane.url("tcp") },
-        { name: "legacy", url: plane.url("legacy") },
-      ],
-      ...{ clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 5_000, waitingMax: 20 },
-      connectionLifetimeMs: CONNECTION_LIFETIME_MS,
-    });
-    onTestFinished(() => void traffic.stop());
+    const traffic = startTraffic(plane, clock);
     return new DepartureScene(
       { world, nodes, workers, simulator, plane, queue, traffic, books, hooks },
       { timing, endpoint },
@@ -258,4 +248,20 @@ export function announce(world: World, url: string, duplicateEvery: number | und
     sender.close();
     if (faults[0] !== undefined) throw faults[0];
   });
+}
+
+/** Requests of every kind to the load balancers of `addPools`, until the test's end. */
+export function startTraffic(plane: DataPlane, clock: ScaledClock): Traffic {
+  const traffic = new Traffic({
+    destinations: [
+      { name: "web", url: plane.url("shop") },
+      { name: "reports", url: `${plane.url("shop")}/reports?delay=1000` },
+      { name: "tcp", url: plane.url("tcp") },
+      { name: "legacy", url: plane.url("legacy") },
+    ],
+    ...{ clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 5_000, waitingMax: 20 },
+    connectionLifetimeMs: CONNECTION_LIFETIME_MS,
+  });
+  onTestFinished(() => void traffic.stop());
+  return traffic;
 }

@@ -19,7 +19,7 @@ const row = (what: string, args: readonly string[], code: Row["code"], says: Reg
 });
 
 /** Whatever verb takes a node takes these badly. */
-const nodeRows = (verb: string): readonly Row[] => [
+const typedNodeRows = (verb: string): readonly Row[] => [
   row("no node", [verb], 2, /no <node> is given: --help describes it/),
   row("two nodes", [verb, ID, ID], 2, /too many arguments for \w+: 2 instead of 1/),
   row("an empty node", [verb, ""], 2, /'' is not a node name: give one such as ip-/),
@@ -32,8 +32,13 @@ const nodeRows = (verb: string): readonly Row[] => [
   row("text that runs backwards", [verb, "a\u202eb"], 2, /'a\?b' is not a node name/),
   row("two lines", [verb, "a\nb"], 2, /'a\?b' is not a node name/),
   row("a name without end", [verb, "a".repeat(100_000)], 2, /'a{80}…' is not a node name: give one/),
-  row("a flag without its value", [verb, ID, "--discovery"], 2, /--discovery has no value: give --discovery <scope>/),
   row("a flag given a value it has not", [verb, ID, "--json=1"], 2, /unknown option '--json=1': did you mean --json\?/),
+];
+
+/** Those of a verb that has the options of the engine. */
+const nodeRows = (verb: string): readonly Row[] => [
+  ...typedNodeRows(verb),
+  row("a flag without its value", [verb, ID, "--discovery"], 2, /--discovery has no value: give --discovery <scope>/),
   row(
     "several wrong options",
     [verb, ID, "--discovery", "y", "--vpc-id", "x"],
@@ -51,7 +56,7 @@ const nodeRows = (verb: string): readonly Row[] => [
 ];
 
 /** Verbs that can go through a service take it badly too. Nothing listens on port 1. */
-const serverRows = (verb: string, node: readonly string[] = [ID]): readonly Row[] => [
+const addressRows = (verb: string, node: readonly string[] = [ID]): readonly Row[] => [
   row("no address", [verb, ...node, "--server", ""], 2, /--server is '': give the URL of the service, such as http:/),
   row(
     "an address of another kind",
@@ -72,6 +77,10 @@ const serverRows = (verb: string, node: readonly string[] = [ID]): readonly Row[
     /give only scheme, host, port and path/,
   ),
   row("no secret", [verb, ...node, "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
+];
+
+const serverRows = (verb: string, node: readonly string[] = [ID]): readonly Row[] => [
+  ...addressRows(verb, node),
   row(
     "a flag that does nothing there",
     [verb, ...node, "--server", "http://127.0.0.1:1", "--discovery", "tag"],
@@ -183,14 +192,8 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
     row("no secret", ["cancel", "d-1", "--server", "http://127.0.0.1:1"], 2, /SECRET is not set/),
   ],
   hold: [
-    // It has no options of the engine.
-    ...[...nodeRows("hold"), ...serverRows("hold")].filter(({ args, what }) => {
-      const isOfEngine = args.some((arg) => /^--(discovery|vpc-id|cluster-name|timeout|region)/.test(arg));
-      return (
-        !isOfEngine &&
-        !/^a node (that there is not|of another)|^several wrong options|^a flag that does nothing/.test(what)
-      );
-    }),
+    ...typedNodeRows("hold"),
+    ...addressRows("hold"),
     row("no service", ["hold", ID], 2, /hold requires --server: give the address of the service/),
     row("a flag of another verb", ["hold", ID, "--deadline", "5"], 2, /unknown option '--deadline'/),
   ],

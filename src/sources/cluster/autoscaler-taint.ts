@@ -1,6 +1,6 @@
+import { AUTOSCALER_TAINT } from "../../drain/cluster.ts";
 import type { NodeKind } from "./node-kind.ts";
 
-const KEY = "ToBeDeletedByClusterAutoscaler";
 /** Seconds since the epoch with ten digits. */
 const SECONDS = /^\d{10}$/;
 
@@ -15,7 +15,7 @@ export const autoscalerTaint: NodeKind = {
   isExcluding: true,
   isEvicting: true,
   read({ taints }, { autoscalerDelayMs }) {
-    const taint = taints.find(({ key }) => key === KEY);
+    const taint = taints.find(({ key }) => key === AUTOSCALER_TAINT);
     if (taint === undefined) return undefined;
     const { value = "" } = taint;
     const since = SECONDS.test(value) ? Number(value) * 1_000 : undefined;

@@ -4,11 +4,10 @@ import { expect, onTestFinished, test } from "vitest";
 import { newAbort } from "../../../src/drain/abort.ts";
 import { SystemClock } from "../../../src/drain/clock.ts";
 import type { ApiServer } from "../../../src/kubernetes/api-server.ts";
-import { KubernetesError } from "../../../src/kubernetes/errors.ts";
 import type { Node } from "../../../src/kubernetes/objects.ts";
 import { clusterRules } from "../../../src/kubernetes/rbac.ts";
 import { Watch, type WatchState } from "../../../src/kubernetes/watch.ts";
-import { connectBy, folder } from "../../support/api-client.ts";
+import { connectBy, failure, folder } from "../../support/api-client.ts";
 import { never } from "../../support/simulated-region.ts";
 import type { KubernetesCluster } from "../support/kubernetes-cluster.ts";
 import { addNode, nodePath } from "../support/kubernetes-nodes.ts";
@@ -60,15 +59,6 @@ function watchOf(server: ApiServer, watchSeconds?: number) {
     states.map((state) => (state.kind === "failing" ? `${state.error.status} ${state.error.reason}` : state.kind));
   return { watch, states, told, changes, listed: () => watch.listed(stop.signal) };
 }
-
-const failure = (work: Promise<unknown>): Promise<KubernetesError> =>
-  work.then(
-    () => expect.unreachable("it succeeded"),
-    (error) => {
-      expect(error).toBeInstanceOf(KubernetesError);
-      return error;
-    },
-  );
 
 describeOnKubernetes("the client, on a real API server,", [], (cluster) => {
   test("may do what the printed role allows, and names what it may not", async () => {

@@ -4,7 +4,7 @@ import type { Instance } from "../../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../../src/simulator/world/target-group.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { startCloudController } from "../support/cloud-controller.ts";
-import { addNodeOf, nodePath, setReady } from "../support/kubernetes-nodes.ts";
+import { addNodeOf, addService, nodePath, setReady } from "../support/kubernetes-nodes.ts";
 import type { RunningKubernetesProgram } from "../support/kubernetes-programs.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
 
@@ -36,15 +36,6 @@ describeOnKubernetes(
       return instance;
     }
 
-    async function addService(name: string, annotations: Readonly<Record<string, string>> = {}): Promise<void> {
-      await cluster().api.post("/api/v1/namespaces/default/services", {
-        apiVersion: "v1",
-        kind: "Service",
-        metadata: { name, annotations },
-        spec: { type: "LoadBalancer", selector: { app: name }, ports: [{ name: "http", port: 80, nodePort: 0 }] },
-      });
-    }
-
     async function setLabels(instance: Instance, labels: Readonly<Record<string, string | null>>): Promise<void> {
       await cluster().api.patch(nodePath(instance.name), { metadata: { labels } });
     }
@@ -64,7 +55,7 @@ describeOnKubernetes(
     const nodeIds = () => [...region.world.instances.keys()].sort();
 
     test("makes a classic load balancer for a service, with all nodes in it, and draining off", async () => {
-      await addService("classic");
+      await addService(cluster().api, "classic");
       await expect.poll(() => inClassic("classic"), { message: controller.output }).toEqual(nodeIds());
       expect(classicOf("classic")).toMatchObject({ draining: { enabled: false }, isCrossZone: false });
       const [own = ""] = classicOf("classic")?.securityGroups ?? [];
@@ -73,7 +64,7 @@ describeOnKubernetes(
     });
 
     test("makes an NLB for a service that asks for one, with all nodes in its group", async () => {
-      await addService("network", NLB);
+      await addService(cluster().api, "network", NLB);
       await expect.poll(() => inGroup("network"), { message: controller.output }).toEqual(nodeIds());
     });
 
@@ -138,7 +129,7 @@ describeOnKubernetes(
       const taints = [{ key: "ToBeDeletedByClusterAutoscaler", value: "1", effect: "NoSchedule" }];
       await cluster().api.patch(nodePath(tainted.name), { spec: { taints } });
       // The load balancer of a new service is made without the node, and the others keep it.
-      await addService("later");
+      await addService(cluster().api, "later");
       const others = () => nodeIds().filter((id) => id !== tainted.id);
       await expect.poll(() => inClassic("later")).toEqual(others());
       expect(inClassic("classic")).toEqual(nodeIds());

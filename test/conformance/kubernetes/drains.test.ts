@@ -5,7 +5,7 @@ import type { Instance } from "../../../src/simulator/world/instance.ts";
 import { serveHere } from "../../support/run-here.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { startCloudController } from "../support/cloud-controller.ts";
-import { addNodeOf, type NodeObject, nodePath } from "../support/kubernetes-nodes.ts";
+import { addNodeOf, addService, type NodeObject, nodePath } from "../support/kubernetes-nodes.ts";
 import type { RunningKubernetesProgram } from "../support/kubernetes-programs.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
 
@@ -27,12 +27,7 @@ describeOnKubernetes(
       for (const _ of [1, 2, 3]) await addNode();
       const awsUrl = await region.simulator.listen();
       controller = await startCloudController(cluster(), { awsUrl, vpcId: VPC, zone: "eu-west-1a" });
-      await cluster().api.post("/api/v1/namespaces/default/services", {
-        apiVersion: "v1",
-        kind: "Service",
-        metadata: { name: "classic" },
-        spec: { type: "LoadBalancer", selector: { app: "classic" }, ports: [{ name: "http", port: 80 }] },
-      });
+      await addService(cluster().api, "classic");
       const token = await cluster().tokenFor("hasta-la-vista", RULES);
       environment = {
         AWS_ENDPOINT_URL: awsUrl,

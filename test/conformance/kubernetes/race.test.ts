@@ -7,7 +7,7 @@ import { World } from "../../../src/simulator/world/world.ts";
 import { runHere } from "../../support/run-here.ts";
 import { VPC } from "../../support/simulated-region.ts";
 import { startCloudController } from "../support/cloud-controller.ts";
-import { addNodeOf, nodePath } from "../support/kubernetes-nodes.ts";
+import { addNodeOf, addService, nodePath } from "../support/kubernetes-nodes.ts";
 import type { RunningKubernetesProgram } from "../support/kubernetes-programs.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
 
@@ -26,12 +26,7 @@ describeOnKubernetes("a drain beside cloud-provider-aws's controller", ["aws-clo
     for (const _ of [1, 2, 3]) await addNode();
     awsUrl = await simulator.listen();
     controller = await startCloudController(cluster(), { awsUrl, vpcId: VPC, zone: "eu-west-1a" });
-    await cluster().api.post("/api/v1/namespaces/default/services", {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "web" },
-      spec: { type: "LoadBalancer", selector: { app: "web" }, ports: [{ port: 80 }] },
-    });
+    await addService(cluster().api, "web");
     const made = () => {
       const [one] = world.classics.values();
       if (one?.registered(world.clock.now()).length !== 3) throw new Error(`not yet there:\n${controller.output}`);

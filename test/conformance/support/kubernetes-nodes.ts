@@ -60,6 +60,20 @@ export async function setReady(
   await api.patch(`${nodePath(name)}/status`, { status: { ...addresses, conditions } });
 }
 
+/** A Service of type LoadBalancer, for which cloud-provider-aws makes a load balancer. */
+export async function addService(
+  api: KubernetesApi,
+  name: string,
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await api.post("/api/v1/namespaces/default/services", {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, annotations },
+    spec: { type: "LoadBalancer", selector: { app: name }, ports: [{ name: "http", port: 80, nodePort: 0 }] },
+  });
+}
+
 export function nodePath(name: string): string {
   return `/api/v1/nodes/${name}`;
 }
