@@ -67,6 +67,17 @@ test.each([
   expect(await label()).toBeUndefined();
 });
 
+test("a conflict with a manager whose name has 'uid' in it is no sign of another node", async () => {
+  const { fake, cluster, label } = await scene({ labels: { [EXCLUDE_LABEL]: "false" } });
+  fake.intercept = ({ method }) => {
+    if (method !== "PATCH") return undefined;
+    fake.intercept = () => undefined;
+    return refusal(409, "Conflict", 'Apply failed with 1 conflict: conflict with "druid-operator": .metadata.labels');
+  };
+  expect(await cluster.exclude(MEMBER, never)).toBe(MEMBER.name);
+  expect(await label()).toBe("true");
+});
+
 test("a node that is deleted meanwhile is not made again", async () => {
   const { fake, cluster } = await scene();
   fake.intercept = ({ method }) => {
