@@ -60,6 +60,10 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   kubernetes: text(4_096),
   kubernetesContext: text(256),
   evict: words("give one of never, requested, always", "true", "yes", "sometimes"),
+  evictionGate: words("give true or false", "yes", "2", "-1", "perhaps"),
+  evictionGatePort: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
+  evictionGateCertFile: text(4_096),
+  evictionGateKeyFile: text(4_096),
   nodeTriggers: {
     values: [
       "all",
