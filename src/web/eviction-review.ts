@@ -24,7 +24,11 @@ const REVIEW = z.object({
   request: z.object({ uid: z.string().min(1).max(UID_CHARACTERS_MAX) }),
 });
 
-const NAME = z.string().min(1).max(NAME_CHARACTERS_MAX);
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/: it becomes a part of a path. */
+const NAME = z
+  .string()
+  .max(NAME_CHARACTERS_MAX)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
 
 /** Of an eviction. Its object is the `Eviction`, never the pod. */
 const EVICTION = z.object({
