@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { KubernetesCluster } from "../../../src/kubernetes/kubernetes-cluster.ts";
 import { ScaledClock } from "../../../src/simulator/clock.ts";
+import type { Instance } from "../../../src/simulator/world/instance.ts";
 import { connectBy } from "../../support/api-client.ts";
 import { Authority } from "../../support/certificates.ts";
 import { serveHere } from "../../support/run-here.ts";
@@ -29,19 +30,21 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
     kubeconfig = cluster().kubeconfigFor("gate", await cluster().tokenFor("gate", GATE_RULES));
   });
 
-  /** A node behind a classic load balancer, and the service that drains it, with the printed role. */
+  /** Two nodes behind a classic load balancer, and the service that drains them, with the printed role. */
   async function scene() {
     const region = new SimulatedRegion();
-    const instance = region.node();
-    const classic = region.classic({ name: "web", nodes: [instance] });
+    const nodes = [region.node(), region.node()] as const;
+    const classic = region.classic({ name: "web", nodes });
     const AWS_ENDPOINT_URL = await region.simulator.listen();
     onTestFinished(() => region.simulator.close());
-    await addNodeOf(cluster().api, instance);
-    onTestFinished(() =>
-      cluster()
-        .api.delete(nodePath(instance.name))
-        .then(() => {}),
-    );
+    for (const node of nodes) {
+      await addNodeOf(cluster().api, node);
+      onTestFinished(() =>
+        cluster()
+          .api.delete(nodePath(node.name))
+          .then(() => {}),
+      );
+    }
     const { options, authority } = gateOptions(cluster());
     const { child } = await serveHere({
       ...options,
@@ -54,14 +57,15 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
       CLASSIC_MINIMUM: String(HOLD_SECONDS),
     });
     await addGate(cluster(), { port: await gatePort(child), authority });
-    const addNodePod = async (more: Partial<PodInput> = {}) => {
+    const [node, other] = nodes;
+    const addTo = async ({ name: nodeName }: Instance, more: Partial<PodInput> = {}) => {
       const name = `pod-${++pods}`;
-      await addPod(cluster().api, { name, nodeName: instance.name, owner: "ReplicaSet", ...more });
+      await addPod(cluster().api, { name, nodeName, owner: "ReplicaSet", ...more });
       return name;
     };
-    const taint = () => cluster().api.patch(nodePath(instance.name), { spec: { taints: [KARPENTER] } });
-    const isRegistered = () => classic.registered(region.clock.now()).includes(instance.id);
-    return { child, addPod: addNodePod, taint, isRegistered, node: instance };
+    const taint = ({ name }: Instance) => cluster().api.patch(nodePath(name), { spec: { taints: [KARPENTER] } });
+    const isRegistered = ({ id }: Instance) => classic.registered(region.clock.now()).includes(id);
+    return { child, addTo, taint, isRegistered, node, other };
   }
 
   function evict(pod: string, query = ""): Promise<ApiAnswer> {
@@ -95,9 +99,9 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
   }
 
   test("answers evictions with 429 and Retry-After until the load balancer has let go, and then they succeed", async () => {
-    const { child, addPod: add, taint, isRegistered } = await scene();
-    const pod = await add();
-    await taint();
+    const { child, addTo, taint, isRegistered, node } = await scene();
+    const pod = await addTo(node);
+    await taint(node);
     await untilReviewed(child, pod);
     const answers = await evictPatiently(pod);
     const refusals = answers.slice(0, -1);
@@ -115,7 +119,7 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
     const times = refusals.flatMap(({ headers }) => headers["retry-after"] ?? []);
     expect(times.length).toBeGreaterThan(0);
     for (const seconds of times) expect(Number(seconds)).toBeLessThanOrEqual(HOLD_SECONDS + 1);
-    expect(isRegistered()).toBe(false);
+    expect(isRegistered(node)).toBe(false);
     expect(child.output).toMatch(/"msg":"drain completed"/);
     const held = await child.line(/"msg":"eviction held"/);
     expect(JSON.parse(held)).toMatchObject({ pod: `default/${pod}` });
@@ -124,23 +128,20 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
   });
 
   test("refuses an eviction that comes in the moment after the taint", async () => {
-    const { child, addPod: add, taint } = await scene();
-    const [first, pod] = [await add(), await add()];
-    // Before the node leaves, evictions pass: the webhook is known once the one of a node that leaves is refused.
-    const other = await scene();
-    const known = await other.addPod();
-    await other.taint();
-    await untilReviewed(other.child, known);
+    const { child, addTo, taint, node, other } = await scene();
+    const [known, first, pod] = [await addTo(other), await addTo(node), await addTo(node)];
+    await taint(other);
+    await untilReviewed(child, known);
+    // The webhook is in use, and the node stays until now.
     expect((await evict(first)).status).toBe(201);
-    await taint();
+    await taint(node);
     expect((await evict(pod)).status, child.output).toBe(429);
   });
 
   test("never holds pods of DaemonSets, pods of nodes that stay, and namespaces without the label", async () => {
-    const { child, addPod: add, taint } = await scene();
-    const stays = await scene();
-    const [held, agent, elsewhere] = [await add(), await add({ owner: "DaemonSet" }), await stays.addPod()];
-    await taint();
+    const { child, addTo, taint, node, other } = await scene();
+    const [held, agent, elsewhere] = [await addTo(node), await addTo(node, { owner: "DaemonSet" }), await addTo(other)];
+    await taint(node);
     await untilReviewed(child, held);
     expect((await evict(agent)).status).toBe(201);
     expect((await evict(elsewhere)).status).toBe(201);
@@ -150,9 +151,9 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
   });
 
   test("lets evictions pass once the service has been stopped in the middle of a drain", async () => {
-    const { child, addPod: add, taint } = await scene();
-    const pod = await add();
-    await taint();
+    const { child, addTo, taint, node } = await scene();
+    const pod = await addTo(node);
+    await taint(node);
     await untilReviewed(child, pod);
     child.signal("SIGTERM");
     child.signal("SIGTERM");
