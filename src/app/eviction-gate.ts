@@ -47,9 +47,12 @@ export interface OpenedGate {
 export async function openGate(config: Config, parts: GateParts): Promise<OpenedGate | undefined> {
   if (!config.evictionGate) return undefined;
   const { clock, log, metrics, nodes } = parts;
+  const tls = await readIdentity(config).catch((error) => {
+    throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
+  });
   // With a pace of its own, so that reviews and drains do not wait for each other.
   const server = await openApiServer(config, parts);
-  if (server === undefined) return undefined;
+  if (server === undefined || tls === undefined) return undefined;
   const { nodeTriggers, autoscalerDelayMs, dryRun } = config;
   const cluster = new KubernetesGate({
     server,
@@ -68,7 +71,7 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
     observe: gate.observe,
     serve: (drainer) => {
       drains = drainer;
-      return serve(config, parts, { gate, server });
+      return serve(config, parts, { gate, server, tls });
     },
   };
 }
@@ -76,17 +79,14 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
 async function serve(
   config: Config,
   { clock, log }: GateParts,
-  { gate, server }: { readonly gate: EvictionGate; readonly server: ApiServer },
+  { gate, server, tls }: { readonly gate: EvictionGate; readonly server: ApiServer; readonly tls: TlsIdentity },
 ): Promise<ServedGate> {
   const { host, evictionGatePort: port, givenBy } = config;
-  const tls = await readIdentity(config).catch((error) => {
-    throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
-  });
   const app = createEvictionReviewApp({
     judge: (asked, signal) => gate.judge(asked, signal),
     onError: (error) => log("internal error", faultOf(error)),
   });
-  const listening = await listen(app, { host, port, limits: LIMITS, ...(tls && { tls }) }).catch((error) => {
+  const listening = await listen(app, { host, port, limits: LIMITS, tls }).catch((error) => {
     const at = { host, port, givenBy: { ...givenBy, port: givenBy.evictionGatePort } };
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, at)]);
   });

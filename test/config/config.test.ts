@@ -236,6 +236,16 @@ describe("the configuration", () => {
       { ...SERVE, TLS_CLIENT_CA_FILE: "/x" },
       "TLS_CLIENT_CA_FILE is set, and TLS_CERT_FILE is not",
     ],
+    [
+      "an eviction gate without a cluster",
+      { ...SERVE, EVICTION_GATE: "true", EVICTION_GATE_CERT_FILE: "/x", EVICTION_GATE_KEY_FILE: "/y" },
+      "EVICTION_GATE is set, and KUBERNETES is not: give the cluster whose evictions are reviewed",
+    ],
+    [
+      "an eviction gate without a key",
+      { ...SERVE, UNDO: "1", EVICTION_GATE: "true", KUBERNETES: "in-cluster", EVICTION_GATE_CERT_FILE: "/x" },
+      "EVICTION_GATE is set, and EVICTION_GATE_KEY_FILE is not: give the private key of that certificate",
+    ],
   ])("with %s is refused", (_, environment, problem) => {
     expect(problems(environment)).toEqual([expect.stringContaining(problem)]);
   });
