@@ -46,6 +46,7 @@ const EVICTION = z.object({
           .object({
             gracePeriodSeconds: z.int().min(0).nullish(),
             preconditions: z.object({ uid: z.string().nullish() }).nullish(),
+            dryRun: z.array(z.string()).nullish(),
           })
           .nullish(),
       })
@@ -92,7 +93,7 @@ function askedIn(body: unknown): AskedEviction | undefined {
   const { data } = EVICTION.safeParse(body);
   if (data === undefined) return undefined;
   const { namespace, name, dryRun, object } = data.request;
-  const { gracePeriodSeconds, preconditions } = object?.deleteOptions ?? {};
+  const { gracePeriodSeconds, preconditions, dryRun: dryRuns = [] } = object?.deleteOptions ?? {};
   const { uid } = preconditions ?? {};
   return {
     namespace,
@@ -100,7 +101,8 @@ function askedIn(body: unknown): AskedEviction | undefined {
     ...(typeof uid === "string" && { uid }),
     ...(typeof gracePeriodSeconds === "number" && { graceMs: gracePeriodSeconds * 1_000 }),
     isOwn: object?.metadata?.labels?.[OWN_EVICTION.label] === OWN_EVICTION.value,
-    isDryRun: dryRun === true,
+    // `kubectl drain --dry-run=server` says it in the eviction alone, of which the request knows nothing.
+    isDryRun: dryRun === true || (dryRuns?.length ?? 0) > 0,
   };
 }
 

@@ -61,13 +61,22 @@ describe("a review of an eviction", () => {
     expect(Object.keys(answer)).toEqual(["uid", "allowed"]);
   });
 
-  test("says which pod is meant, how long it has to end, and that nothing is evicted in a dry run", async () => {
+  test("says which pod is meant, and how long it has to end", async () => {
     const { post, asked } = app();
-    const deleteOptions = { gracePeriodSeconds: 7, preconditions: { uid: "uid-1" }, dryRun: ["All"] };
-    await post(evictionReview({ dryRun: true, object: { deleteOptions } }));
+    const deleteOptions = { gracePeriodSeconds: 7, preconditions: { uid: "uid-1" } };
+    await post(evictionReview({ object: { deleteOptions } }));
     expect(asked).toEqual([
-      { namespace: "default", name: "web", uid: "uid-1", graceMs: 7_000, isOwn: false, isDryRun: true },
+      { namespace: "default", name: "web", uid: "uid-1", graceMs: 7_000, isOwn: false, isDryRun: false },
     ]);
+  });
+
+  test.each([
+    ["the request", { dryRun: true }],
+    ["the eviction", { dryRun: false, object: { deleteOptions: { dryRun: ["All"] } } }],
+  ])("knows a dry run by %s", async (_, request) => {
+    const { post, asked } = app();
+    await post(evictionReview(request));
+    expect(asked).toMatchObject([{ isDryRun: true }]);
   });
 
   test("knows the program's own evictions by their label", async () => {
@@ -81,7 +90,10 @@ describe("a review of an eviction", () => {
 
   test("reads what Go writes for what is absent", async () => {
     const { post, asked } = app();
-    const object = { metadata: { labels: null }, deleteOptions: { gracePeriodSeconds: null, preconditions: null } };
+    const object = {
+      metadata: { labels: null },
+      deleteOptions: { gracePeriodSeconds: null, preconditions: null, dryRun: null },
+    };
     await post(evictionReview({ dryRun: null, object }));
     await post(evictionReview({ object: null }));
     expect(asked).toEqual(

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { KubernetesCluster } from "../../../src/kubernetes/kubernetes-cluster.ts";
 import { ScaledClock } from "../../../src/simulator/clock.ts";
@@ -13,6 +15,7 @@ import { addGate, GATE_RULES, gateOptions, gatePort } from "../support/eviction-
 import type { ApiAnswer } from "../support/kubernetes-api.ts";
 import { addNodeOf, nodePath } from "../support/kubernetes-nodes.ts";
 import { addPod, type PodInput, podPath } from "../support/kubernetes-pods.ts";
+import { programPath } from "../support/kubernetes-programs.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
 
 const SECRET = "a-secret-of-the-gate";
@@ -22,7 +25,9 @@ const DENIED =
 /** Within what the hold of a drain says when to try again. */
 const HOLD_SECONDS = 4;
 
-describeOnKubernetes("the eviction gate", [], (cluster) => {
+const run = promisify(execFile);
+
+describeOnKubernetes("the eviction gate", ["kubectl"], (cluster) => {
   let kubeconfig: string;
   let pods = 0;
 
@@ -31,7 +36,7 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
   });
 
   /** Two nodes behind a classic load balancer, and the service that drains them, with the printed role. */
-  async function scene() {
+  async function scene({ holdSeconds = HOLD_SECONDS } = {}) {
     const region = new SimulatedRegion();
     const nodes = [region.node(), region.node()] as const;
     const classic = region.classic({ name: "web", nodes });
@@ -54,7 +59,7 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
       UNDO: "true",
       MIN_HEALTHY: "0",
       SHUTDOWN_GRACE: "0",
-      CLASSIC_MINIMUM: String(HOLD_SECONDS),
+      CLASSIC_MINIMUM: String(holdSeconds),
     });
     await addGate(cluster(), { port: await gatePort(child), authority });
     const [node, other] = nodes;
@@ -148,6 +153,37 @@ describeOnKubernetes("the eviction gate", [], (cluster) => {
     const labels = { "hasta-la-vista.io/eviction-gate": null };
     await cluster().api.patch("/api/v1/namespaces/default", { metadata: { labels } });
     await expect.poll(async () => (await evict(held, "?dryRun=All")).status).toBe(201);
+  });
+
+  function kubectlDrain({ name }: Instance, ...args: readonly string[]) {
+    const command = ["drain", name, "--ignore-daemonsets", "--force", `--kubeconfig=${cluster().kubeconfig}`];
+    const env = { HOME: "/nonexistent" };
+    return run(programPath("kubectl"), [...command, ...args], { env });
+  }
+
+  test("answers a dry run of kubectl drain, which shows why, and changes nothing", async () => {
+    const { child, addTo, taint, node } = await scene({ holdSeconds: 300 });
+    const pod = await addTo(node);
+    await taint(node);
+    await untilReviewed(child, pod);
+    await expect(kubectlDrain(node, "--dry-run=server", "--timeout=1s")).rejects.toMatchObject({
+      stderr: expect.stringMatching(/will retry after 5s.*load balancers may still send traffic to the pod's node/),
+    });
+    expect(child.output).not.toMatch(/"msg":"eviction held"/);
+  });
+
+  test("makes kubectl drain wait until the load balancer has let go", async () => {
+    const { child, addTo, taint, node } = await scene();
+    const pod = await addTo(node);
+    await taint(node);
+    await untilReviewed(child, pod);
+    const draining = kubectlDrain(node);
+    await expect
+      .poll(async () => (await cluster().api.call("GET", podPath(pod))).body, { timeout: 30_000 })
+      .toMatchObject({ metadata: { deletionTimestamp: expect.any(String) } });
+    expect(child.output).toMatch(/"msg":"drain completed"/);
+    await cluster().api.delete(`${podPath(pod)}?gracePeriodSeconds=0`);
+    expect(await draining).toMatchObject({ stdout: expect.stringMatching(/drained/) });
   });
 
   test("lets evictions pass once the service has been stopped in the middle of a drain", async () => {
