@@ -66,6 +66,12 @@ describeOnKubernetes("the eviction gate", ["kubectl"], (cluster) => {
     const addTo = async ({ name: nodeName }: Instance, more: Partial<PodInput> = {}) => {
       const name = `pod-${++pods}`;
       await addPod(cluster().api, { name, nodeName, owner: "ReplicaSet", ...more });
+      // The next test has nodes of the same names. No kubelet ends what was evicted.
+      onTestFinished(() =>
+        cluster()
+          .api.call("DELETE", `${podPath(name)}?gracePeriodSeconds=0`)
+          .then(() => {}),
+      );
       return name;
     };
     const taint = ({ name }: Instance) => cluster().api.patch(nodePath(name), { spec: { taints: [KARPENTER] } });
@@ -166,7 +172,7 @@ describeOnKubernetes("the eviction gate", ["kubectl"], (cluster) => {
     const pod = await addTo(node);
     await taint(node);
     await untilReviewed(child, pod);
-    await expect(kubectlDrain(node, "--dry-run=server", "--timeout=1s")).rejects.toMatchObject({
+    await expect(kubectlDrain(node, "--dry-run=server", "--timeout=4s")).rejects.toMatchObject({
       stderr: expect.stringMatching(/will retry after 5s.*load balancers may still send traffic to the pod's node/),
     });
     expect(child.output).not.toMatch(/"msg":"eviction held"/);
@@ -177,7 +183,8 @@ describeOnKubernetes("the eviction gate", ["kubectl"], (cluster) => {
     const pod = await addTo(node);
     await taint(node);
     await untilReviewed(child, pod);
-    const draining = kubectlDrain(node);
+    const draining = kubectlDrain(node, "--timeout=60s");
+    draining.catch(() => {}); // Waited for below.
     await expect
       .poll(async () => (await cluster().api.call("GET", podPath(pod))).body, { timeout: 30_000 })
       .toMatchObject({ metadata: { deletionTimestamp: expect.any(String) } });
