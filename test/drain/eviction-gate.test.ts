@@ -296,6 +296,19 @@ describe("the eviction gate lets an eviction pass", () => {
     expect(await judge()).toEqual(passes("released"));
   });
 
+  test("in the end, where AWS can't be reached", async () => {
+    const { gated, judge, drain, cloud, clock } = scene();
+    gated.leave();
+    cloud.before = ({ method }) => {
+      if (method === "deregister") throw new DrainError("unreachable", "no route to AWS");
+    };
+    const drained = drain({ isEvictedByOwner: true });
+    await clock.advance(30_000);
+    expect(await judge()).toEqual(HELD);
+    expect(await clock.run(drained)).toMatchObject({ status: "failed" });
+    expect(await judge()).toEqual(passes("released"));
+  });
+
   test("once the deadline has passed", async () => {
     const { gated, judge, drain, clock } = scene({ kind: "nlb" });
     gated.leave();

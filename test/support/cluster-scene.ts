@@ -306,6 +306,7 @@ async function runControllers(
 const LOST_BECAUSE = [
   "in flight when a machine was terminated",
   "sent to a machine that was off, before its load balancer had noticed",
+  "sent to a node whose pod had ended, or was ending",
   "any other",
 ] as const;
 export type LostBecause = (typeof LOST_BECAUSE)[number];
@@ -317,13 +318,16 @@ const NOTICED_MS = 10_000;
 export function reasonsOf(
   losses: readonly Loss[],
   machines: readonly Instance[],
+  podsEndedAt: readonly number[] = [],
 ): Readonly<Record<LostBecause, number>> {
-  const counts = { [LOST_BECAUSE[0]]: 0, [LOST_BECAUSE[1]]: 0, [LOST_BECAUSE[2]]: 0 };
+  const counts = Object.fromEntries(LOST_BECAUSE.map((reason) => [reason, 0])) as Record<LostBecause, number>;
   const deaths = machines.map(({ terminatedAt }) => terminatedAt).filter((at) => at !== undefined);
   for (const { at, lostAt } of losses) {
     const isInFlight = deaths.some((diedAt) => at <= diedAt && lostAt >= diedAt);
     const isUnnoticed = deaths.some((diedAt) => at >= diedAt && at <= diedAt + NOTICED_MS);
-    counts[isInFlight ? LOST_BECAUSE[0] : isUnnoticed ? LOST_BECAUSE[1] : LOST_BECAUSE[2]] += 1;
+    const isPodless = podsEndedAt.some((endedAt) => lostAt >= endedAt && at <= endedAt + NOTICED_MS);
+    const met = [isInFlight, isUnnoticed, isPodless, true];
+    counts[LOST_BECAUSE[met.indexOf(true)] ?? "any other"] += 1;
   }
   return counts;
 }
