@@ -305,7 +305,7 @@ describe("the eviction gate lets an eviction pass", () => {
     const drained = drain({ isEvictedByOwner: true });
     await clock.advance(30_000);
     expect(await judge()).toEqual(HELD);
-    expect(await clock.run(drained)).toMatchObject({ status: "failed" });
+    expect(await clock.run(drained)).toMatchObject({ status: "deadline-passed" });
     expect(await judge()).toEqual(passes("released"));
   });
 
