@@ -68,7 +68,7 @@ export interface GatedCluster {
 }
 
 /** Why an eviction may pass. */
-export type PassedBecause =
+type PassedBecause =
   /** The machine's own end takes the pod, it is none of those that get traffic, or the program itself evicts it. */
   | "exempt"
   | "node-stays"
