@@ -27,8 +27,8 @@ import { Planner } from "./planner.ts";
 import { PoolWorker } from "./pool-worker.ts";
 import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
 import { Ceiling, Reservations } from "./reservations.ts";
-import { Turns } from "./turns.ts";
 import type { UndoOutcome } from "./undo.ts";
+import { WorkTurns } from "./work-turns.ts";
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
@@ -74,7 +74,7 @@ export class Drainer {
   readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
   readonly #canceller: Canceller;
   /** What all drains share of the event loop. */
-  readonly #turns: Turns;
+  readonly #turns: WorkTurns;
   #workersBegun = 0;
 
   constructor(options: DrainerOptions) {
@@ -84,7 +84,7 @@ export class Drainer {
     this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
-    this.#turns = new Turns(options.clock);
+    this.#turns = new WorkTurns(options.clock);
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,

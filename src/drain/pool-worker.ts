@@ -6,14 +6,14 @@ import { asDrainError, type DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, heldBy, judge, REPEAT_MS } from "./hold.ts";
 import { VANISHED_TERMS } from "./plan.ts";
 import { PollSchedule, PoolCall, PoolUrgency } from "./pool-calls.ts";
-import type { Turns } from "./turns.ts";
+import type { WorkTurns } from "./work-turns.ts";
 
 export interface PoolWorkerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly allowances: HoldAllowances;
   /** Shared with all other pools. */
-  readonly turns: Turns;
+  readonly turns: WorkTurns;
   /** The pool's place among all that were begun. */
   readonly begun: number;
 }

@@ -12,7 +12,7 @@ interface Waiting {
  * Divides what becomes due for many drains at one moment (one read ends the search of hundreds, one poll their holds) over
  * turns of the event loop, so that probes and requests are answered in between. First come, first served.
  */
-export class Turns {
+export class WorkTurns {
   readonly #clock: Clock;
   readonly #waiting: Waiting[] = [];
   #left = PER_TURN_MAX;
