@@ -101,6 +101,8 @@ export class LiveLines {
       case "included":
       case "exclude-failed":
       case "include-failed":
+      case "tainted":
+      case "taint-failed":
       case "evicting":
       case "evicted":
       case "eviction-refused":

@@ -83,6 +83,9 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
+  if (config.nlbFastPath && config.kubernetes === undefined && !refused.has("kubernetes")) {
+    problems.push(`${givenBy.nlbFastPath} is set, and KUBERNETES is not: say which cluster the nodes belong to`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -108,9 +111,11 @@ export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): 
 export function drainTimes(config: Config): DrainTimes {
   const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
     config;
+  const hasFastPath = config.nlbFastPath && config.kubernetes !== undefined;
   return {
     allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     deadlineMarginMs,
+    ...(hasFastPath && { hasFastPath }),
     ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),
   };
 }

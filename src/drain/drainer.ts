@@ -154,8 +154,7 @@ export class Drainer {
     this.#notify({ type: "resumed", drainId: id, node });
     const resumed = resumedStateOf(record, ...others);
     const run = this.#begin({ id, node, startedAt, journal, joined, abandon: signal, resumed });
-    const requests = [record, ...others].flatMap((one) => requestsOf(one));
-    const patient = mostPatientFirst(requests, this.#options.times);
+    const patient = mostPatientFirst([record, ...others].flatMap(requestsOf), this.#options.times);
     await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
   }
 
@@ -184,8 +183,7 @@ export class Drainer {
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
-        const cluster = this.#inCluster(run, signal);
-        const { exclusion, pods, eviction } = cluster;
+        const { exclusion, pods, eviction } = this.#inCluster(run, signal);
         const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
         const withPods = pods?.before(deregister) ?? deregister;
         const takeOut = exclusion?.before(withPods) ?? withPods;
@@ -194,7 +192,7 @@ export class Drainer {
           guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
         const onFailure = this.#readFailed(run, "registrations");
-        await prepareInCluster(cluster, resumed !== undefined);
+        await prepareInCluster({ exclusion, pods, eviction }, resumed !== undefined);
         const isThere = await this.#finder.find(run, { journal, resumed, proceed, signal, onFailure });
         run.passed("search");
         const unseenUntil = exclusion?.unseenUntil;
@@ -202,7 +200,8 @@ export class Drainer {
         run.passed("guard");
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
-        this.#reportPlan(run);
+        const plan = this.#reportPlan(run);
+        exclusion?.taintAsPlanned(plan);
         const held = isThere ? this.#hold(run, { searchedAt, resumed, unseenUntil }, signal) : Promise.resolve();
         await eviction.evictAfter(held);
         await held;
@@ -270,7 +269,7 @@ export class Drainer {
   }
 
   /** Says what can be expected of the drain, now that everything is known. */
-  #reportPlan(run: DrainRun): void {
+  #reportPlan(run: DrainRun): DrainPlan {
     const { node, startedAt, deadline, waiting, elsewhere } = run;
     const unreleased = run.registrations.filter(({ wasReleased }) => !wasReleased);
     const registrations = unreleased.map(({ registration }) => registration);
@@ -283,6 +282,7 @@ export class Drainer {
     run.planned(plan);
     this.#journals.get(run)?.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });
+    return plan;
   }
 
   /**

@@ -6,6 +6,7 @@ import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { backOffMs } from "./limit.ts";
+import type { DrainPlan } from "./plan.ts";
 
 /** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
 export const CLUSTER_WITHIN_MS = 3_000;
@@ -14,8 +15,17 @@ const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 export type ExclusionEvent =
   /** `name`: of the Node object. Absent: the cluster has none for this machine. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
+  /** Health checks that ask its kube-proxy fail. `name` as above. */
+  | { readonly type: "tainted"; readonly name?: string }
   /** It is tried again beside the drain. Reported when the reason changes. */
-  | { readonly type: "exclude-failed" | "include-failed"; readonly error: DrainError };
+  | { readonly type: "exclude-failed" | "include-failed" | "taint-failed"; readonly error: DrainError };
+
+const EVENTS = {
+  exclude: { done: "excluded", failed: "exclude-failed" },
+  include: { done: "included", failed: "include-failed" },
+  taint: { done: "tainted", failed: "taint-failed" },
+} as const;
+type MarkingVerb = keyof typeof EVENTS;
 
 export interface MarkingOptions {
   readonly cluster: Cluster;
@@ -41,6 +51,8 @@ export class Exclusion {
   readonly #signal: AbortSignal;
   #isBlind = false;
   #marking: Marking | undefined;
+  #isTaintPlanned = false;
+  #tainting: Marking | undefined;
   #isTakenBack = false;
 
   constructor(run: DrainRun, options: ExclusionOptions, signal: AbortSignal) {
@@ -85,7 +97,10 @@ export class Exclusion {
   async begin(): Promise<void> {
     // The mark would also take out what the guard holds back.
     const mayBegin = () => this.#run.registrations.every(({ isOver, isLeaving }) => isOver || isLeaving);
-    if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) this.#mark("exclude");
+    if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) {
+      this.#marking = this.#mark("exclude");
+      this.#taint();
+    }
     await this.#marking?.awaited;
   }
 
@@ -94,13 +109,25 @@ export class Exclusion {
     if (this.#isTakenBack) return;
     this.#isTakenBack = true;
     this.#marking?.end();
-    if (this.#marking !== undefined) this.#mark("include");
+    this.#tainting?.end();
+    if (this.#marking !== undefined) this.#marking = this.#mark("include");
   }
 
-  #mark(verb: "exclude" | "include"): void {
+  /** The fast path of the plan is taken as soon as the node is being excluded, and waited for by nothing. */
+  taintAsPlanned({ fastPath }: Pick<DrainPlan, "fastPath">): void {
+    this.#isTaintPlanned = fastPath !== undefined;
+    this.#taint();
+  }
+
+  #taint(): void {
+    const isBegun = this.#marking !== undefined && !this.#isTakenBack;
+    if (this.#isTaintPlanned && isBegun) this.#tainting ??= this.#mark("taint");
+  }
+
+  #mark(verb: MarkingVerb): Marking {
     // One that has just not answered is not waited for a second time.
     const withinMs = this.#run.isClusterSilent ? 0 : CLUSTER_WITHIN_MS;
-    this.#marking = new Marking(verb, { ...this.#options, withinMs, node: () => this.#run.node }, this.#signal);
+    return new Marking(verb, { ...this.#options, withinMs, node: () => this.#run.node }, this.#signal);
   }
 }
 
@@ -113,7 +140,7 @@ export class Marking {
   readonly ended: Promise<DrainError | undefined>;
 
   constructor(
-    verb: "exclude" | "include",
+    verb: MarkingVerb,
     {
       cluster,
       clock,
@@ -126,7 +153,7 @@ export class Marking {
     let failure: DrainError | undefined;
     const refused = newAbort();
     const failed = (error: DrainError) => {
-      if (failure?.message !== error.message) onEvent({ type: `${verb}-failed`, error });
+      if (failure?.message !== error.message) onEvent({ type: EVENTS[verb].failed, error });
       failure = error;
       // A moment changes nothing.
       if (!error.isPassing) refused.abort();
@@ -135,7 +162,7 @@ export class Marking {
       for (let attempt = 0; ; attempt += 1) {
         try {
           const name = await cluster[verb](node(), within);
-          onEvent({ type: `${verb}d`, ...(name !== undefined && { name }) });
+          onEvent({ type: EVENTS[verb].done, ...(name !== undefined && { name }) });
           return undefined;
         } catch (error) {
           within.throwIfAborted();

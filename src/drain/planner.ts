@@ -11,6 +11,7 @@ import {
 } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "./errors.ts";
+import { SPOT_NOTICE_MS } from "./fast-path.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
@@ -74,7 +75,9 @@ export class Planner {
     const terms = await this.#termsOf(found.registrations, by);
     const guard = await this.#guardOf(node, found.registrations, request, by);
     const { deadline, timeoutMs } = request;
-    const plan = this.make({ node, startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }], found, terms });
+    const waiting = [{ askedAt: startedAt, timeoutMs }];
+    const assumedNoticeMs = SPOT_NOTICE_MS;
+    const plan = this.make({ node, startedAt, deadline, assumedNoticeMs, waiting, found, terms });
     const registrations = plan.registrations.map((planned) => {
       const pod = podAt(pods, planned.registration)?.name;
       return pod === undefined ? planned : { ...planned, pod };

@@ -96,6 +96,8 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   included: always,
   "exclude-failed": ({ error }) => isError(error),
   "include-failed": ({ error }) => isError(error),
+  tainted: always,
+  "taint-failed": ({ error }) => isError(error),
   evicting: ({ pods }) => areTexts(pods),
   evicted: ({ pods }) => areTexts(pods),
   "eviction-refused": ({ pod, error }) => typeof pod === "string" && isError(error),

@@ -75,6 +75,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   },
   autoscalerHold: words("give true or false", "yes", "2", "-1", "perhaps"),
   autoscalerDelayMs: seconds(0, 3_601),
+  nlbFastPath: words("give true or false", "yes", "2", "-1", "perhaps"),
   vpcId: words(
     "give a VPC id such as vpc-0123456789abcdef0",
     "vpc",

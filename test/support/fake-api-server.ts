@@ -249,7 +249,13 @@ export class FakeApiServer {
       const after = applied(before, given ?? {}, apply, this.#owners);
       if (typeof after === "string") return refusal(409, "Conflict", after);
       this.put(parent, after);
-    } else if (method === "PATCH") this.put(parent, merged(before, given ?? {}) as KubernetesObject);
+    } else if (method === "PATCH") {
+      // A patch may say which version of which object it is meant for.
+      const { uid = before.metadata?.uid, resourceVersion = before.metadata?.resourceVersion } = given?.metadata ?? {};
+      const isMeant = uid === before.metadata?.uid && resourceVersion === before.metadata?.resourceVersion;
+      if (!isMeant) return refusal(409, "Conflict", "the object has been modified; please apply your changes");
+      this.put(parent, merged(before, given ?? {}) as KubernetesObject);
+    }
     return { status: 200, body: this.#collection(parent).get(name) ?? before };
   }
 

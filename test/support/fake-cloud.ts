@@ -178,8 +178,8 @@ export class FakeCloud implements CloudProvider {
 
   async describe(pool: Pool, { signal }: CallFor): Promise<PoolTerms | undefined> {
     await this.#record({ method: "describe", pool: pool.id }, signal);
-    const { drainMs, terminatesConnections } = pool as FakePool;
-    return { drainMs, terminatesConnections };
+    const { drainMs, terminatesConnections, keepsUnhealthyMs } = pool as FakePool;
+    return { drainMs, terminatesConnections, ...(keepsUnhealthyMs !== undefined && { keepsUnhealthyMs }) };
   }
 
   kindsAround(): ReadonlySet<LoadBalancerKind> {
