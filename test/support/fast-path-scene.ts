@@ -178,7 +178,8 @@ export class FastPathScene {
   }
 }
 
-function addNlb(world: World, nodes: readonly Instance[]) {
+/** An NLB for these nodes, whose health check asks kube-proxy, and which keeps the connections of unhealthy targets. */
+export function addNlb(world: World, nodes: readonly Instance[]) {
   const probe = { protocol: "HTTP", port: "10256", path: "/healthz", timeoutSeconds: 6, matcher: "200-399" };
   const group = world.addTargetGroup({
     ...{ name: "tcp", vpcId: VPC, protocol: "TCP", port: 30080, targetType: "instance" as const },
