@@ -205,15 +205,14 @@ function controllerOf(world: World, group: ReturnType<typeof addNlb>): LoadBalan
 function follow(
   { clock }: World,
   { url, ca }: FakeApiServer,
-  actors: readonly Pick<KubeProxies | LoadBalancerController, "setNodes">[],
+  actors: readonly Pick<KubeProxies | LoadBalancerController, "follow">[],
 ): void {
   const ended = new AbortController();
-  const lists = actors.map(async (actor) => {
-    for await (const nodes of watchNodes({ url, ca, token: TOKEN }, clock, ended.signal)) actor.setNodes(nodes);
-  });
+  const { signal } = ended;
+  const following = actors.map((actor) => actor.follow(watchNodes({ url, ca, token: TOKEN }, clock, signal), signal));
   onTestFinished(async () => {
     ended.abort();
-    await Promise.all(lists);
+    await Promise.all(following);
   });
 }
 

@@ -16,6 +16,14 @@ export class KubeProxies {
     this.#world = world;
   }
 
+  /** Takes each list of nodes as it comes, until the lists end or `signal` aborts. */
+  async follow(lists: AsyncIterable<readonly ClusterNode[]>, signal: AbortSignal): Promise<void> {
+    for await (const nodes of lists) {
+      if (signal.aborted) return;
+      this.setNodes(nodes);
+    }
+  }
+
   setNodes(nodes: readonly ClusterNode[]): void {
     for (const node of nodes) {
       const instance = this.#world.instance(instanceIdOf(node) ?? "");

@@ -98,10 +98,8 @@ describeOnKubernetes("the taint with which kube-proxy fails health checks, on a 
     announce(world, QUEUE, undefined);
     const ended = new AbortController();
     const { url: api, ca, adminToken: token } = cluster();
-    const proxies = new KubeProxies(world);
-    const following = (async () => {
-      for await (const nodes of watchNodes({ url: api, ca, token }, world.clock, ended.signal)) proxies.setNodes(nodes);
-    })();
+    const lists = watchNodes({ url: api, ca, token }, world.clock, ended.signal);
+    const following = new KubeProxies(world).follow(lists, ended.signal);
     onTestFinished(() => {
       ended.abort();
       return following;
