@@ -49,6 +49,8 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     case "include-failed":
     case "tainted":
     case "taint-failed":
+    case "untainted":
+    case "untaint-failed":
       return `${at}${exclusionText(event)}`;
     case "evicting":
     case "evicted":
@@ -79,6 +81,7 @@ function exclusionText(event: ExclusionEvent): string {
   }
   if (event.name === undefined) return "the cluster has no Node object for this instance";
   if (event.type === "tainted") return `node ${event.name} tainted, so that its health checks by kube-proxy fail`;
+  if (event.type === "untainted") return `taint of node ${event.name} removed`;
   return event.type === "excluded"
     ? `node ${event.name} excluded from load balancers`
     : `exclusion of node ${event.name} removed`;
@@ -88,6 +91,7 @@ const FAILED = {
   "exclude-failed": "exclusion from load balancers",
   "include-failed": "removal of the exclusion",
   "taint-failed": "taint of the node",
+  "untaint-failed": "removal of the taint",
 } as const;
 
 /** What becomes of the node's pods. */

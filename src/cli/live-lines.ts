@@ -103,6 +103,8 @@ export class LiveLines {
       case "include-failed":
       case "tainted":
       case "taint-failed":
+      case "untainted":
+      case "untaint-failed":
       case "evicting":
       case "evicted":
       case "eviction-refused":

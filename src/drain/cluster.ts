@@ -38,6 +38,9 @@ export interface Cluster {
    */
   taint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
+  /** Takes the taint of `taint` back. Resolves as `exclude` does. */
+  untaint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
   /**
    * Takes the mark of `exclude`, the taint of `taint` and the cordon of `evict` back. What another program has set stays.
    * Resolves as `exclude` does.

@@ -243,7 +243,8 @@ export class Drainer {
 
   #inCluster(run: DrainRun, signal: AbortSignal): InCluster {
     const notify = (event: DrainEvent) => this.#notify(event);
-    return inCluster(run, { ...this.#options, journal: this.#journals.get(run), notify }, signal);
+    const plan = () => this.#planner.planOf(run);
+    return inCluster(run, { ...this.#options, journal: this.#journals.get(run), notify, plan }, signal);
   }
 
   /** All but what leaves with its pod. */
@@ -270,15 +271,8 @@ export class Drainer {
 
   /** Says what can be expected of the drain, now that everything is known. */
   #reportPlan(run: DrainRun): DrainPlan {
-    const { node, startedAt, deadline, waiting, elsewhere } = run;
-    const unreleased = run.registrations.filter(({ wasReleased }) => !wasReleased);
-    const registrations = unreleased.map(({ registration }) => registration);
-    const terms = new Map(unreleased.map((draining) => [draining.registration.pool.id, draining.terms]));
-    const heldSince = new Map(
-      unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
-    );
-    const found = { registrations, elsewhere, asOf: startedAt, warning: [...run.warnings].join("; ") || undefined };
-    const plan = this.#planner.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
+    const plan = this.#planner.planOf(run);
+    const { node } = run;
     run.planned(plan);
     this.#journals.get(run)?.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node, plan });

@@ -15,15 +15,19 @@ const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 export type ExclusionEvent =
   /** `name`: of the Node object. Absent: the cluster has none for this machine. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
-  /** Health checks that ask its kube-proxy fail. `name` as above. */
-  | { readonly type: "tainted"; readonly name?: string }
+  /** Health checks that ask its kube-proxy fail, or succeed again. `name` as above. */
+  | { readonly type: "tainted" | "untainted"; readonly name?: string }
   /** It is tried again beside the drain. Reported when the reason changes. */
-  | { readonly type: "exclude-failed" | "include-failed" | "taint-failed"; readonly error: DrainError };
+  | {
+      readonly type: "exclude-failed" | "include-failed" | "taint-failed" | "untaint-failed";
+      readonly error: DrainError;
+    };
 
 const EVENTS = {
   exclude: { done: "excluded", failed: "exclude-failed" },
   include: { done: "included", failed: "include-failed" },
   taint: { done: "tainted", failed: "taint-failed" },
+  untaint: { done: "untainted", failed: "untaint-failed" },
 } as const;
 type MarkingVerb = keyof typeof EVENTS;
 
@@ -37,6 +41,8 @@ export interface MarkingOptions {
 
 export interface ExclusionOptions extends MarkingOptions {
   readonly cloud: Pick<CloudProvider, "remembered">;
+  /** By what was found until now. */
+  readonly plan: () => Pick<DrainPlan, "fastPath">;
 }
 
 export type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
@@ -52,6 +58,7 @@ export class Exclusion {
   #isBlind = false;
   #marking: Marking | undefined;
   #isTaintPlanned = false;
+  #isPlanned = false;
   #tainting: Marking | undefined;
   #isTakenBack = false;
 
@@ -100,6 +107,7 @@ export class Exclusion {
     if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) {
       this.#marking = this.#mark("exclude");
       this.#taint();
+      this.#planEarly().catch(() => {}); // A plan says so later.
     }
     await this.#marking?.awaited;
   }
@@ -115,7 +123,21 @@ export class Exclusion {
 
   /** The fast path of the plan is taken as soon as the node is being excluded, and waited for by nothing. */
   taintAsPlanned({ fastPath }: Pick<DrainPlan, "fastPath">): void {
+    this.#isPlanned = true;
     this.#isTaintPlanned = fastPath !== undefined;
+    this.#taint();
+    // The search has found a pool that would cut connections.
+    if (this.#tainting === undefined || this.#isTaintPlanned || this.#isTakenBack) return;
+    this.#tainting.end();
+    this.#tainting = this.#mark("untaint");
+  }
+
+  /** Where every pool was known before, the search is not waited for: it may take most of a short notice. */
+  async #planEarly(): Promise<void> {
+    if (this.#isBlind) return;
+    await this.#run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
+    if (this.#signal.aborted || this.#isPlanned) return;
+    this.#isTaintPlanned = this.#options.plan().fastPath !== undefined;
     this.#taint();
   }
 

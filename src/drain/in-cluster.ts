@@ -7,6 +7,7 @@ import { Evicting } from "./evicting.ts";
 import type { EvictionEvent } from "./eviction.ts";
 import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
 import type { Journal } from "./journal.ts";
+import type { DrainPlan } from "./plan.ts";
 import { PodTargets } from "./pod-targets.ts";
 
 export interface InClusterOptions {
@@ -15,6 +16,8 @@ export interface InClusterOptions {
   readonly clock: Clock;
   readonly journal: Journal | undefined;
   readonly notify: (event: DrainEvent) => void;
+  /** By what the drain has found until now. */
+  readonly plan: () => DrainPlan;
 }
 
 /** What a drain does in its cluster. Without one there is no exclusion, no pod is known, and an eviction fails. */
@@ -25,7 +28,7 @@ export interface InCluster {
 }
 
 export function inCluster(run: DrainRun, options: InClusterOptions, signal: AbortSignal): InCluster {
-  const { cloud, cluster, clock, journal, notify } = options;
+  const { cloud, cluster, clock, journal, notify, plan } = options;
   const tell = (event: ExclusionEvent | EvictionEvent) => notify({ drainId: run.id, node: run.node, ...event });
   const onExclusion = (event: ExclusionEvent) => {
     journal?.exclusion(event);
@@ -38,7 +41,7 @@ export function inCluster(run: DrainRun, options: InClusterOptions, signal: Abor
   const eviction = new Evicting(run, { cluster, clock, onEvent: onEviction }, signal);
   const evicts = (pod: string) => eviction.takes(pod);
   return {
-    exclusion: cluster && new Exclusion(run, { cloud, cluster, clock, onEvent: onExclusion }, signal),
+    exclusion: cluster && new Exclusion(run, { cloud, cluster, clock, plan, onEvent: onExclusion }, signal),
     pods: cluster && new PodTargets(run, { cloud, cluster, clock, evicts }, signal),
     eviction,
   };

@@ -10,6 +10,7 @@ import {
   type Registration,
 } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
+import type { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "./errors.ts";
 import { SPOT_NOTICE_MS } from "./fast-path.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
@@ -114,6 +115,19 @@ export class Planner {
       if (found.warning !== undefined) warnings.add(found.warning);
     }
     return { registrations, elsewhere, asOf, ...(warnings.size > 0 && { warning: [...warnings].join("; ") }) };
+  }
+
+  /** The plan of a drain that runs, for what it has found until now. */
+  planOf(run: DrainRun): DrainPlan {
+    const { node, startedAt, deadline, waiting, elsewhere } = run;
+    const unreleased = run.registrations.filter(({ wasReleased }) => !wasReleased);
+    const registrations = unreleased.map(({ registration }) => registration);
+    const terms = new Map(unreleased.map((draining) => [draining.registration.pool.id, draining.terms]));
+    const heldSince = new Map(
+      unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
+    );
+    const found = { registrations, elsewhere, asOf: startedAt, warning: [...run.warnings].join("; ") || undefined };
+    return this.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
   }
 
   /** The plan for what was found. */

@@ -58,6 +58,10 @@ export class KubernetesCluster implements Cluster {
     return this.#withNode(node, signal, (known) => setOwnTaint(this.#options.server, known, true, signal));
   }
 
+  untaint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    return this.#withNode(node, signal, (known) => setOwnTaint(this.#options.server, known, false, signal));
+  }
+
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
     this.#options.delays?.retain(node.id);
     return this.#withNode(node, signal, async (known) => {

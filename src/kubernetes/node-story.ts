@@ -64,7 +64,8 @@ export class NodeStory {
       case "include-failed":
         return this.#trouble(event, `The label could not be changed: ${event.error.message}.`);
       case "taint-failed":
-        return this.#trouble(event, `The taint could not be set: ${event.error.message}.`);
+      case "untaint-failed":
+        return this.#trouble(event, `The taint could not be changed: ${event.error.message}.`);
       case "deregister-failed":
       case "look-failed":
       case "failed":
@@ -101,6 +102,7 @@ export class NodeStory {
       case "awaiting-earlier-try":
       case "read-failed":
       case "included":
+      case "untainted":
       case "registered":
         return [];
       default:

@@ -160,6 +160,10 @@ export const LOG_LINES = {
   "node tainted": drain("info", "name"),
   /** The taint for NLB_FAST_PATH could not be set. It is retried. The drain continues. */
   "node taint failed": repeating(drain("warn", "code", "error"), "drain"),
+  /** The taint for NLB_FAST_PATH was removed: the search has found a load balancer that would close connections. */
+  "node taint removed": drain("info", "name"),
+  /** That taint could not be removed. It is retried; afterwards remove it with kubectl. */
+  "node taint not removed": repeating(drain("warn", "code", "error"), "drain"),
   /** The node is cordoned, and these pods are being evicted. Pods of DaemonSets and mirror pods stay. */
   "eviction started": drain("info", "pods"),
   /** These pods no longer run on the node. */

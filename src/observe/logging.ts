@@ -58,9 +58,11 @@ export function drainLog(log: Log): DrainObserver {
       case "excluded":
       case "included":
       case "tainted":
+      case "untainted":
       case "exclude-failed":
       case "include-failed":
       case "taint-failed":
+      case "untaint-failed":
         return logExclusion(log, about, event);
       case "evicting":
       case "evicted":
@@ -94,9 +96,11 @@ const EXCLUSION = {
   excluded: "node excluded",
   included: "node exclusion removed",
   tainted: "node tainted",
+  untainted: "node taint removed",
   "exclude-failed": "node exclusion failed",
   "include-failed": "node exclusion not removed",
   "taint-failed": "node taint failed",
+  "untaint-failed": "node taint not removed",
 } as const;
 
 function logExclusion(log: Log, about: DrainFields, event: ExclusionEvent): void {

@@ -183,6 +183,8 @@ export class Metrics {
       case "include-failed":
       case "tainted":
       case "taint-failed":
+      case "untainted":
+      case "untaint-failed":
         this.#exclusions.inc({ result: event.type });
         return;
       case "evicted":

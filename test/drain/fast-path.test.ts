@@ -108,6 +108,36 @@ describe("a drain with a short notice", () => {
     expect([cluster.tainted.size, warnings()]).toEqual([0, []]);
   });
 
+  test("taints the node before a slow search is done, where every pool was known before", async () => {
+    const { made, cluster, cloud, start } = scene();
+    cloud.searchMs = 60_000;
+    await made.drain("i-1", { deadlineSeconds: 120 });
+    expect(cluster.secondsOf("taint", start)).toEqual([0]);
+    expect(cluster.secondsOf("untaint", start)).toEqual([]);
+  });
+
+  test("waits for the search where not every pool was known before", async () => {
+    const { made, cluster, cloud, start } = scene();
+    cloud.remembersAll = false;
+    cloud.searchMs = 60_000;
+    await made.drain("i-1", { deadlineSeconds: 120 });
+    expect(cluster.secondsOf("taint", start)).toEqual([60]);
+  });
+
+  test("takes the taint back where the search finds a pool that would cut connections", async () => {
+    const { made, cluster, cloud, start } = scene();
+    cloud.foundLate.add(cloud.addPool("nlb", "late", [cloud.addNode("i-1", "10.0.0.1")], CUT).id);
+    cloud.searchMs = 60_000;
+    await made.drain("i-1", { deadlineSeconds: 120 });
+    expect(cluster.secondsOf("taint", start)).toEqual([0]);
+    expect(cluster.secondsOf("untaint", start)).toEqual([60]);
+    expect(cluster.tainted.size).toBe(0);
+    expect(made.events.filter(({ type }) => /taint/.test(type)).map(({ type }) => type)).toEqual([
+      "tainted",
+      "untainted",
+    ]);
+  });
+
   test("does not make the last healthy target fail, which it keeps", async () => {
     const { made, cluster, cloud } = scene({ guard: GUARD, nodes: 1 });
     cloud.knowsHealth = true;

@@ -71,6 +71,10 @@ export class FakeCloud implements CloudProvider {
   /** What the request quota lets through. */
   targetsPerCallMax = 100;
   msPerDeregistration = 0;
+  /** How long a search takes after what it has found first. */
+  searchMs = 0;
+  /** The ids of pools that it finds only then. */
+  readonly foundLate = new Set<string>();
   /** Runs before each call; what it throws the call throws, what it awaits the call waits for. */
   before: (call: FakeCall, signal: AbortSignal) => unknown = () => {};
   readonly #clock: Clock;
@@ -145,7 +149,11 @@ export class FakeCloud implements CloudProvider {
         isHealthy: this.#state(known) === "live" && !this.unhealthy.has(keyOf(known.registration)),
       }))
       .filter(({ state }) => state !== "absent");
-    yield { registrations, elsewhere: [] };
+    const isLate = ({ pool }: Registration) => this.foundLate.has(pool.id);
+    yield { registrations: registrations.filter((one) => !isLate(one)), elsewhere: [] };
+    if (this.searchMs > 0) await this.#clock.sleep(this.searchMs, signal);
+    const late = registrations.filter(isLate);
+    if (late.length > 0) yield { registrations: late, elsewhere: [] };
   }
 
   async remembered(): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {

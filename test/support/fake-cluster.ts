@@ -4,7 +4,7 @@ import { DrainError } from "../../src/drain/errors.ts";
 import { type EvictionEvent, type JointEviction, notEvicted, type PlannedEviction } from "../../src/drain/eviction.ts";
 
 export interface ClusterCall {
-  readonly verb: "podsOf" | "exclude" | "taint" | "include" | "planEviction" | "evict";
+  readonly verb: "podsOf" | "exclude" | "taint" | "untaint" | "include" | "planEviction" | "evict";
   readonly node: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -57,6 +57,12 @@ export class FakeCluster implements Cluster {
   async taint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
     if (!(await this.#calls("taint", node, signal))) return undefined;
     this.tainted.add(node.name);
+    return node.name;
+  }
+
+  async untaint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    if (!(await this.#calls("untaint", node, signal))) return undefined;
+    this.tainted.delete(node.name);
     return node.name;
   }
 
