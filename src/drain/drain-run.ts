@@ -274,6 +274,7 @@ export class DrainRun implements RegistrationOwner {
       const mayBeNext = this.#waiters.add(waiter);
       this.#learnLimit();
       if (mayBeNext || this.deadline !== before) this.#armLimits();
+      if (this.deadline !== before) this.moved();
       if (signal.aborted) this.#leave(waiter, ABANDONED);
       else stay = onAbort(signal, () => this.#leave(waiter, ABANDONED));
       this.#outcome?.then(waiter.answer, reject);

@@ -107,7 +107,7 @@ export class Exclusion {
     if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) {
       this.#marking = this.#mark("exclude");
       this.#taint();
-      this.#planEarly().catch(() => {}); // A plan says so later.
+      this.#planEarly().catch(() => {}); // The plan of the whole search decides.
     }
     await this.#marking?.awaited;
   }
@@ -126,10 +126,21 @@ export class Exclusion {
     this.#isPlanned = true;
     this.#isTaintPlanned = fastPath !== undefined;
     this.#taint();
+    this.#planAgain().catch(() => {}); // The drain ends as it would without it.
     // The search has found a pool that would cut connections.
     if (this.#tainting === undefined || this.#isTaintPlanned || this.#isTakenBack) return;
     this.#tainting.end();
     this.#tainting = this.#mark("untaint");
+  }
+
+  /** A request that joins later may leave less time: a spot interruption follows a rebalance recommendation. */
+  async #planAgain(): Promise<void> {
+    const { deadline } = this.#run;
+    await this.#run.untilAll(({ isOver }) => isOver || this.#run.deadline !== deadline);
+    if (this.#signal.aborted || this.#run.deadline === deadline) return;
+    this.#isTaintPlanned = this.#options.plan().fastPath !== undefined;
+    this.#taint();
+    await this.#planAgain();
   }
 
   /** Where every pool was known before, the search is not waited for: it may take most of a short notice. */

@@ -19,9 +19,16 @@ export interface PlannedFastPath {
 }
 
 export interface FastPathInput {
-  readonly found: readonly { readonly registration: Registration; readonly terms: PoolTerms }[];
+  readonly found: readonly {
+    readonly registration: Registration;
+    readonly terms: PoolTerms;
+    /** Since when it is deregistered, or when it will be, in milliseconds since the epoch. */
+    readonly since: number;
+  }[];
   /** The node's registrations that the drain does not end: nothing is known of their pools' terms. */
   readonly elsewhere: readonly Registration[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
   /** From now until the machine goes, in milliseconds. */
   readonly noticeMs: number;
   readonly allowances: HoldAllowances;
@@ -34,9 +41,12 @@ type Checked = FastPathInput["found"][number] & { readonly failsAfterMs: number 
  * A text: why it is not taken. Undefined: no NLB sends to the node, or the notice is long enough for it.
  */
 export function fastPath(input: FastPathInput): PlannedFastPath | string | undefined {
-  const { found, noticeMs, allowances } = input;
-  if (noticeMs >= propagationMs("nlb", allowances)) return undefined;
-  if (!found.some(({ registration: { pool } }) => pool.kind === "nlb")) return undefined;
+  const { found, now, noticeMs, allowances } = input;
+  const opensUntil = (since: number) => since + propagationMs("nlb", allowances);
+  const isShort = found.some(
+    ({ registration: { pool }, since }) => pool.kind === "nlb" && opensUntil(since) > now + noticeMs,
+  );
+  if (!isShort) return undefined;
   const checked = found.flatMap((one): Checked[] => {
     const { kubeProxyCheckMs: failsAfterMs } = one.registration.pool;
     return failsAfterMs === undefined ? [] : [{ ...one, failsAfterMs }];

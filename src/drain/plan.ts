@@ -155,12 +155,12 @@ export function makePlan(input: PlanInput): DrainPlan {
 /** A text: a warning, that it is not taken. */
 function plannedFastPath(
   { found: { elsewhere }, now, deadline, assumedNoticeMs, times }: PlanInput,
-  planned: readonly { readonly registration: Registration; readonly held: PoolTerms }[],
+  planned: readonly { readonly registration: Registration; readonly held: PoolTerms; readonly since: number }[],
 ): PlannedFastPath | string | undefined {
   const noticeMs = deadline === undefined ? assumedNoticeMs : deadline - now;
   if (times.hasFastPath !== true || noticeMs === undefined) return undefined;
-  const found = planned.map(({ registration, held: terms }) => ({ registration, terms }));
-  const fast = fastPath({ found, elsewhere, noticeMs, allowances: times.allowances });
+  const found = planned.map(({ registration, held: terms, since }) => ({ registration, terms, since }));
+  const fast = fastPath({ found, elsewhere, now, noticeMs, allowances: times.allowances });
   if (typeof fast !== "string") return fast;
   const when = deadline === undefined ? ` for a spot interruption (${seconds(noticeMs)})` : "";
   return `the fast path (NLB_FAST_PATH) is not taken${when}: ${fast}`;

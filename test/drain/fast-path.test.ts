@@ -20,12 +20,12 @@ function found(kind: LoadBalancerKind, { target = "i-1:80", ...more }: Found = {
   const terms = { drainMs: 300_000, terminatesConnections: false, ...more };
   const pool = { kind, id: kind, name: kind, ...more };
   const registration: Registration = { pool, target, state: "live", detail: "healthy", isHealthy: true };
-  return { registration, terms };
+  return { registration, terms, since: 0 };
 }
 
 function decide(all: readonly ReturnType<typeof found>[], noticeMs = 120_000, elsewhere: typeof all = []) {
   const registrations = elsewhere.map(({ registration }) => registration);
-  return fastPath({ found: all, elsewhere: registrations, noticeMs, allowances: ALLOWANCES });
+  return fastPath({ found: all, elsewhere: registrations, now: 0, noticeMs, allowances: ALLOWANCES });
 }
 
 describe("the fast path", () => {
@@ -36,6 +36,7 @@ describe("the fast path", () => {
   test.each([
     ["no NLB sends to the node", [found("alb", CUT), found("classic")], 120_000],
     ["the notice is as long as an NLB needs", [found("nlb", KEPT)], 210_000],
+    ["it was deregistered long enough before", [{ ...found("nlb", KEPT), since: -90_000 }], 120_000],
   ])("is no matter where %s", (_, all, noticeMs) => {
     expect(decide(all, noticeMs)).toBeUndefined();
   });
@@ -136,6 +137,26 @@ describe("a drain with a short notice", () => {
       "tainted",
       "untainted",
     ]);
+  });
+
+  test("taints the node when a request with a short deadline joins: a spot interruption after a recommendation", async () => {
+    const { made, cluster, clock, start } = scene();
+    const first = made.ask("i-1", { isVoluntary: true });
+    await clock.advance(30_000);
+    expect(cluster.tainted.size).toBe(0);
+    const outcome = await made.drain("i-1", { deadlineSeconds: 120 });
+    expect(outcome.status).toBe("deadline-passed");
+    expect((await first).status).toBe("deadline-passed");
+    expect(cluster.secondsOf("taint", start)).toEqual([30]);
+  });
+
+  test("does not taint it when the deadline leaves enough time since the deregistration", async () => {
+    const { made, cluster, clock } = scene({ pool: { ...KEPT, drainMs: 0 } });
+    const first = made.ask("i-1", { isVoluntary: true });
+    await clock.advance(100_000);
+    const outcome = await made.drain("i-1", { deadlineSeconds: 125 });
+    expect([outcome.status, (await first).status]).toEqual(["drained", "drained"]);
+    expect(cluster.calls.filter(({ verb }) => verb === "taint")).toEqual([]);
   });
 
   test("does not make the last healthy target fail, which it keeps", async () => {
