@@ -83,9 +83,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
-  if (config.nlbFastPath && config.kubernetes === undefined && !refused.has("kubernetes")) {
-    problems.push(`${givenBy.nlbFastPath} is set, and KUBERNETES is not: say which cluster the nodes belong to`);
-  }
+  problems.push(...fastPathProblems(config, verb, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -143,6 +141,17 @@ function secretProblems(config: Config, refused: ReadonlySet<OptionName>): reado
   return given.length === 0
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
     : [`SECRET and ${config.givenBy.secretFile} are both set: set only one`];
+}
+
+/** The taint is set in a cluster, and only an undo removes it. */
+function fastPathProblems(config: Config, verb: Verb, refused: ReadonlySet<OptionName>): readonly string[] {
+  const { nlbFastPath, kubernetes, undo, givenBy } = config;
+  if (nlbFastPath !== true) return [];
+  if (kubernetes === undefined && !refused.has("kubernetes"))
+    return [`${givenBy.nlbFastPath} is true, and KUBERNETES is not set: name the cluster whose nodes are tainted`];
+  if (verb === "serve" && !undo && !refused.has("undo"))
+    return [`${givenBy.nlbFastPath} is true, and UNDO is not set: set UNDO=true, so that the taint can be removed`];
+  return [];
 }
 
 /** A certificate needs its key, and client certificates need TLS. */

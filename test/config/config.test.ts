@@ -219,6 +219,16 @@ describe("the configuration", () => {
       "POLICY_SCOPE is tag, and CLUSTERNAME is not set",
     ],
     [
+      "the fast path without a cluster",
+      { ...SERVE, NLB_FAST_PATH: "1" },
+      "NLB_FAST_PATH is true, and KUBERNETES is not",
+    ],
+    [
+      "the fast path without an undo",
+      { ...SERVE, NLB_FAST_PATH: "1", KUBERNETES: "/x", NODE_TRIGGERS: "none" },
+      "NLB_FAST_PATH is true, and UNDO is not set: set UNDO=true, so that the taint can be removed",
+    ],
+    [
       "a certificate without its key",
       { ...SERVE, TLS_CERT_FILE: "/x" },
       "TLS_CERT_FILE is set, and TLS_KEY_FILE is not",

@@ -22,9 +22,9 @@ test("EC2 takes half of the nodes back: with the fast path their NLB opens no co
     console.log(`${name}: ${JSON.stringify(run)}`);
 
   // Each node is tainted once, beside its deregistration, and long before the machine goes.
-  expect(fast).toMatchObject({ tainted: LEAVING, deregistered: LEAVING });
+  expect(fast).toMatchObject({ tainted: LEAVING, deregistered: 2 * LEAVING });
   expect(fast.log.match(/"msg":"node tainted"/g)).toHaveLength(LEAVING);
-  expect(slow).toMatchObject({ tainted: 0, deregistered: LEAVING });
+  expect(slow).toMatchObject({ tainted: 0, deregistered: 2 * LEAVING });
   expect(fast.secondsToTaint ?? Infinity).toBeLessThan((NOTICE_MS - FAILS_MS) / 2_000);
 
   // It is no request of cluster-autoscaler's, and promises nothing: the drain ends with its deadline, as without it.
@@ -35,9 +35,11 @@ test("EC2 takes half of the nodes back: with the fast path their NLB opens no co
 
   // What is left are connections that clients keep: they last until the machine goes.
   expect(fast.secondsToLastConnection).toBeLessThan(NOTICE_MS / 1_000);
-  expect(fast).toMatchObject({ requestsLost: 0, causes: { [OPENED]: 0, "any other": 0 } });
+  expect(fast).toMatchObject({ requestsLost: { tcp: 0, web: 0 }, causes: { [OPENED]: 0, "any other": 0 } });
   expect(fast.causes[OLDER]).toBe(fast.connectionsLost);
   expect(fast.connectionsLost).toBeGreaterThan(0);
-  expect(slow.causes).toMatchObject({ [OPENED]: slow.requestsLost, [OLDER]: slow.connectionsLost });
-  for (const run of [slow, without]) expect(run.requestsLost).toBeGreaterThan(0);
+  expect(slow.causes).toMatchObject({ [OPENED]: slow.requestsLost.tcp, [OLDER]: slow.connectionsLost });
+  expect(slow.requestsLost.web).toBe(0);
+  for (const run of [slow, without]) expect(run.requestsLost.tcp).toBeGreaterThan(0);
+  expect(without.requestsLost.web).toBeGreaterThan(0);
 });

@@ -9,6 +9,7 @@ import { LoadBalancerController } from "../../src/simulator/cluster/load-balance
 import { watchNodes } from "../../src/simulator/cluster/node-watch.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
+import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { Connection } from "../simulator/data-plane/clients.ts";
 import { folder, kubeconfig } from "./api-client.ts";
@@ -35,6 +36,8 @@ export const FAILS_MS = CHECK.intervalMs * CHECK.unhealthyThreshold;
 const TIMING = {
   nlbDeregistration: [30_000, 45_000],
   nlbUnhealthy: [7_500, 10_000],
+  albDeregistration: [1_000, 4_500],
+  connectTimeoutMs: 300,
   shuttingDownMs: 1_250,
   terminatedDropMs: 1_250,
 } as const;
@@ -44,8 +47,8 @@ const REQUESTS_AFTERWARDS = 100;
 
 export interface Reclaimed {
   readonly requests: number;
-  /** Of requests over connections that live for half a second at most. */
-  readonly requestsLost: number;
+  /** Of requests over connections that live for half a second at most, by load balancer. */
+  readonly requestsLost: Readonly<Record<"tcp" | "web", number>>;
   /** Of those that clients keep. */
   readonly connectionsLost: number;
   readonly causes: Readonly<Record<LossCause, number>>;
@@ -61,8 +64,8 @@ export interface Reclaimed {
 }
 
 /**
- * Nodes of a cluster behind an NLB whose health check asks kube-proxy, and which keeps the connections of unhealthy targets.
- * aws-load-balancer-controller manages it. EC2 takes half of them back. All times are a quarter of AWS's.
+ * Nodes of a cluster behind an NLB and an ALB whose health checks ask kube-proxy. The NLB keeps the connections of unhealthy
+ * targets. aws-load-balancer-controller manages both. EC2 takes half of the nodes back. All times are a quarter of AWS's.
  */
 export class FastPathScene {
   readonly #world: World;
@@ -98,7 +101,7 @@ export class FastPathScene {
     const clock = new ScaledClock(1);
     const world = new World({ clock, timing: TIMING });
     const nodes = Array.from({ length: NODES_COUNT }, (_, index) => addNode(world, index + 1));
-    const group = addNlb(world, nodes);
+    const groups = [addNlb(world, nodes), addAlb(world, nodes)];
     const books = keepBooks(world);
     const fake = await FakeApiServer.start(clock);
     for (const instance of nodes) fake.put(NODES, nodeObject(instance));
@@ -109,9 +112,9 @@ export class FastPathScene {
     announce(world, QUEUE, undefined);
     restrictChildren(simulator, { UNDO: "true", QUEUE }, { for: "serve" });
     const plane = await carryInside(world);
-    follow(world, fake, [new KubeProxies(world), controllerOf(world, group)]);
+    follow(world, fake, [new KubeProxies(world), controllerOf(world, groups)]);
     const traffic = new Traffic({
-      destinations: [{ name: "tcp", url: plane.url("tcp") }],
+      destinations: ["tcp", "web"].map((name) => ({ name, url: plane.url(name) })),
       ...{ clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 5_000, waitingMax: 100 },
       connectionLifetimeMs: CONNECTION_LIFETIME_MS,
     });
@@ -126,6 +129,7 @@ export class FastPathScene {
       SECRET: "a-secret-of-the-fast-path",
       UNDO: "true",
       NLB_PROPAGATION: "52",
+      ALB_PROPAGATION: "8",
     };
     const taintedAt = taints(world, fake);
     return new FastPathScene(world, { nodes, books, traffic, flows, environment, taintedAt });
@@ -154,8 +158,13 @@ export class FastPathScene {
     const { sent, losses } = await this.#traffic.stop();
     for (const flow of this.#flows) flow.leave();
     await Promise.all(kept);
-    lost.push(...losses.map((loss) => ({ through: "nlb" as const, ...loss })));
-    const deregisteredAt = ({ id }: Instance) => this.#books.find(({ target }) => target === id)?.at;
+    const requestsLost = { tcp: 0, web: 0 };
+    for (const { to, ...loss } of losses) {
+      requestsLost[to as keyof typeof requestsLost] += 1;
+      lost.push({ through: to === "tcp" ? "nlb" : "alb", ...loss });
+    }
+    const deregisteredAt = ({ id }: Instance) =>
+      this.#books.find(({ pool, target }) => pool === "tcp" && target === id)?.at;
     const departed = leaving.map((machine): Departed => {
       return { id: machine.id, diedAt: machine.terminatedAt ?? 0, deregisteredAt: deregisteredAt(machine) };
     });
@@ -165,7 +174,7 @@ export class FastPathScene {
     };
     return {
       requests: sent,
-      requestsLost: losses.length,
+      requestsLost,
       connectionsLost: lost.length - losses.length,
       causes: countCauses(lost.map((loss) => causeOf(loss, departed, { ...timing, ...TIMING }))),
       secondsToTaint: slowest(leaving.map(({ name }) => this.#taintedAt.get(name))),
@@ -179,24 +188,41 @@ export class FastPathScene {
 }
 
 /** An NLB for these nodes, whose health check asks kube-proxy, and which keeps the connections of unhealthy targets. */
-export function addNlb(world: World, nodes: readonly Instance[]) {
-  const probe = { protocol: "HTTP", port: "10256", path: "/healthz", timeoutSeconds: 6, matcher: "200-399" };
-  const group = world.addTargetGroup({
-    ...{ name: "tcp", vpcId: VPC, protocol: "TCP", port: 30080, targetType: "instance" as const },
-    healthCheck: CHECK,
-    probe,
-  });
+export function addNlb(world: World, nodes: readonly Instance[]): TargetGroup {
+  const group = addBehind(world, nodes, { name: "tcp", type: "network", protocol: "TCP" });
   group.attributes.set("deregistration_delay.timeout_seconds", "1");
   group.attributes.set("target_health_state.unhealthy.connection_termination.enabled", "false");
-  for (const { id } of nodes) world.registerTarget(group, { id }, { settled: true });
-  const nlb = world.addLoadBalancer({ name: "tcp", type: "network", vpcId: VPC });
-  const defaultActions = [{ type: "forward" as const, groups: [{ arn: group.arn, weight: 1 }] }];
-  world.addListener(nlb, { protocol: "TCP", port: 80, defaultActions });
   return group;
 }
 
-function controllerOf(world: World, group: ReturnType<typeof addNlb>): LoadBalancerController {
-  const controller = new LoadBalancerController(world, [{ group }]);
+function addAlb(world: World, nodes: readonly Instance[]): TargetGroup {
+  const group = addBehind(world, nodes, { name: "web", type: "application", protocol: "HTTP" });
+  group.attributes.set("deregistration_delay.timeout_seconds", "8");
+  return group;
+}
+
+interface Behind {
+  readonly name: string;
+  readonly type: "application" | "network";
+  readonly protocol: "HTTP" | "TCP";
+}
+
+function addBehind(world: World, nodes: readonly Instance[], { name, type, protocol }: Behind): TargetGroup {
+  const probe = { protocol: "HTTP", port: "10256", path: "/healthz", timeoutSeconds: 6, matcher: "200-399" };
+  const more = { targetType: "instance", healthCheck: CHECK, probe } as const;
+  const group = world.addTargetGroup({ name, vpcId: VPC, protocol, port: 30080, ...more });
+  for (const { id } of nodes) world.registerTarget(group, { id }, { settled: true });
+  const loadBalancer = world.addLoadBalancer({ name, type, vpcId: VPC });
+  const defaultActions = [{ type: "forward" as const, groups: [{ arn: group.arn, weight: 1 }] }];
+  world.addListener(loadBalancer, { protocol, port: 80, defaultActions });
+  return group;
+}
+
+function controllerOf(world: World, groups: readonly TargetGroup[]): LoadBalancerController {
+  const controller = new LoadBalancerController(
+    world,
+    groups.map((group) => ({ group })),
+  );
   onTestFinished(() => controller.close());
   return controller;
 }
@@ -231,7 +257,7 @@ function taints({ clock }: World, fake: FakeApiServer): ReadonlyMap<string, numb
 /** When a node that goes was last among those that get new connections. */
 function watchNewFlows(world: World, leaving: readonly Instance[]): () => number {
   const ids = new Set(leaving.map(({ id }) => id));
-  const [group] = [...world.targetGroups.values()];
+  const group = [...world.targetGroups.values()].find(({ name }) => name === "tcp");
   let last = world.clock.now();
   const looking = setInterval(() => {
     const now = world.clock.now();
