@@ -182,6 +182,7 @@ export class FakeApiServer {
       ended.abort();
       response.end();
     }
+    this.#watchers.clear();
   }
 
   /** The connections of all watches are dead, and neither end has noticed. */
@@ -299,7 +300,10 @@ export class FakeApiServer {
       const isDue = this.#watchers.has(watcher) && watcher.version < this.#version;
       if (isDue && !this.isStopped) watcher.response.write(`${JSON.stringify(bookmark)}\n`);
       await this.#clock.sleep(BOOKMARK_BEFORE_END_MS, signal);
-      if (!this.isStopped) watcher.response.end();
+      if (this.isStopped) return;
+      // At once: nothing may be written after the end.
+      this.#watchers.delete(watcher);
+      watcher.response.end();
     } catch {
       // The watch has ended before.
     }
