@@ -41,8 +41,8 @@ export interface MarkingOptions {
 
 export interface ExclusionOptions extends MarkingOptions {
   readonly cloud: Pick<CloudProvider, "remembered">;
-  /** By what was found until now. */
-  readonly plan: () => Pick<DrainPlan, "fastPath">;
+  /** By what was found until now. Absent: there is no fast path. */
+  readonly plan?: () => Pick<DrainPlan, "fastPath">;
 }
 
 export type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
@@ -135,20 +135,23 @@ export class Exclusion {
 
   /** A request that joins later may leave less time: a spot interruption follows a rebalance recommendation. */
   async #planAgain(): Promise<void> {
+    const { plan } = this.#options;
+    if (plan === undefined) return;
     const { deadline } = this.#run;
     await this.#run.untilAll(({ isOver }) => isOver || this.#run.deadline !== deadline);
     if (this.#signal.aborted || this.#run.deadline === deadline) return;
-    this.#isTaintPlanned = this.#options.plan().fastPath !== undefined;
+    this.#isTaintPlanned = plan().fastPath !== undefined;
     this.#taint();
     await this.#planAgain();
   }
 
   /** Where every pool was known before, the search is not waited for: it may take most of a short notice. */
   async #planEarly(): Promise<void> {
-    if (this.#isBlind) return;
+    const { plan } = this.#options;
+    if (this.#isBlind || plan === undefined) return;
     await this.#run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
     if (this.#signal.aborted || this.#isPlanned) return;
-    this.#isTaintPlanned = this.#options.plan().fastPath !== undefined;
+    this.#isTaintPlanned = plan().fastPath !== undefined;
     this.#taint();
   }
 

@@ -16,8 +16,8 @@ export interface InClusterOptions {
   readonly clock: Clock;
   readonly journal: Journal | undefined;
   readonly notify: (event: DrainEvent) => void;
-  /** By what the drain has found until now. */
-  readonly plan: () => DrainPlan;
+  /** By what the drain has found until now. Absent: there is no fast path. */
+  readonly plan?: () => DrainPlan;
 }
 
 /** What a drain does in its cluster. Without one there is no exclusion, no pod is known, and an eviction fails. */
@@ -41,7 +41,8 @@ export function inCluster(run: DrainRun, options: InClusterOptions, signal: Abor
   const eviction = new Evicting(run, { cluster, clock, onEvent: onEviction }, signal);
   const evicts = (pod: string) => eviction.takes(pod);
   return {
-    exclusion: cluster && new Exclusion(run, { cloud, cluster, clock, plan, onEvent: onExclusion }, signal),
+    exclusion:
+      cluster && new Exclusion(run, { cloud, cluster, clock, ...(plan && { plan }), onEvent: onExclusion }, signal),
     pods: cluster && new PodTargets(run, { cloud, cluster, clock, evicts }, signal),
     eviction,
   };

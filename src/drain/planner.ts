@@ -117,23 +117,22 @@ export class Planner {
     return { registrations, elsewhere, asOf, ...(warnings.size > 0 && { warning: [...warnings].join("; ") }) };
   }
 
-  /** The plan of a drain that runs, for what it has found until now. */
-  planOf(run: DrainRun): DrainPlan {
-    const { node, startedAt, deadline, waiting, elsewhere } = run;
-    const unreleased = run.registrations.filter(({ wasReleased }) => !wasReleased);
+  /** The plan for what was found. */
+  make(input: Omit<PlanInput, "now" | "times" | "msToDeregister">): DrainPlan {
+    const { cloud, clock, times } = this.#options;
+    return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
+  }
+
+  /** The plan of a drain that runs: of what it has found until now, and is not released yet. */
+  planOf({ node, startedAt, deadline, waiting, elsewhere, warnings, registrations: all }: DrainRun): DrainPlan {
+    const unreleased = all.filter(({ wasReleased }) => !wasReleased);
     const registrations = unreleased.map(({ registration }) => registration);
     const terms = new Map(unreleased.map((draining) => [draining.registration.pool.id, draining.terms]));
     const heldSince = new Map(
       unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
     );
-    const found = { registrations, elsewhere, asOf: startedAt, warning: [...run.warnings].join("; ") || undefined };
+    const found = { registrations, elsewhere, asOf: startedAt, warning: [...warnings].join("; ") || undefined };
     return this.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
-  }
-
-  /** The plan for what was found. */
-  make(input: Omit<PlanInput, "now" | "times" | "msToDeregister">): DrainPlan {
-    const { cloud, clock, times } = this.#options;
-    return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
   }
 
   /** From the current knowledge. */
