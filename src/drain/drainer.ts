@@ -249,12 +249,8 @@ export class Drainer {
 
   #inCluster(run: DrainRun, signal: AbortSignal): InCluster {
     const notify = (event: DrainEvent) => this.#notify(event);
-    const plan = this.#options.times.hasFastPath && (() => this.#planner.planOf(run));
-    return inCluster(
-      run,
-      { ...this.#options, journal: this.#journals.get(run), notify, ...(plan && { plan }) },
-      signal,
-    );
+    const more = { journal: this.#journals.get(run), planner: this.#planner, notify };
+    return inCluster(run, { ...this.#options, ...more }, signal);
   }
 
   /** All but what leaves with its pod. */

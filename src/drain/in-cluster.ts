@@ -7,7 +7,8 @@ import { Evicting } from "./evicting.ts";
 import type { EvictionEvent } from "./eviction.ts";
 import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
 import type { Journal } from "./journal.ts";
-import type { DrainPlan } from "./plan.ts";
+import type { DrainTimes } from "./plan.ts";
+import type { Planner } from "./planner.ts";
 import { PodTargets } from "./pod-targets.ts";
 
 export interface InClusterOptions {
@@ -16,8 +17,8 @@ export interface InClusterOptions {
   readonly clock: Clock;
   readonly journal: Journal | undefined;
   readonly notify: (event: DrainEvent) => void;
-  /** By what the drain has found until now. Absent: there is no fast path. */
-  readonly plan?: () => DrainPlan;
+  readonly times: DrainTimes;
+  readonly planner: Pick<Planner, "planOf">;
 }
 
 /** What a drain does in its cluster. Without one there is no exclusion, no pod is known, and an eviction fails. */
@@ -28,7 +29,8 @@ export interface InCluster {
 }
 
 export function inCluster(run: DrainRun, options: InClusterOptions, signal: AbortSignal): InCluster {
-  const { cloud, cluster, clock, journal, notify, plan } = options;
+  const { cloud, cluster, clock, times, planner, journal, notify } = options;
+  const plan = times.hasFastPath && (() => planner.planOf(run));
   const tell = (event: ExclusionEvent | EvictionEvent) => notify({ drainId: run.id, node: run.node, ...event });
   const onExclusion = (event: ExclusionEvent) => {
     journal?.exclusion(event);
