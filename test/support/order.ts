@@ -9,6 +9,7 @@ export const WAIT_LONGEST = [
   "test/demo/demo.test.ts",
   "test/e2e/crash-matrix.test.ts",
   "test/e2e/spot-reclaim.test.ts",
+  "test/e2e/spot-fast-path.test.ts",
   "test/e2e/rolling-replacement.test.ts",
   "test/e2e/replicas.test.ts",
   "test/conformance/kubernetes/karpenter.test.ts",
