@@ -125,7 +125,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     );
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^ +0 s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would remain, 2 needed$/m,
+      /^ +\d+ s waiting for a replacement {2}web-lb \/ web: 2 healthy now, 1 would remain, 2 needed$/m,
     );
     expect(stdout).toMatch(/^ +\d+ s deregistering although too few healthy targets remain {2}legacy: 2 healthy now/m);
   });
