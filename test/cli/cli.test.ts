@@ -1,11 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { account, ID } from "../support/account.ts";
 import { Child, runCli } from "../support/child-process.ts";
 import { timesAsFast } from "../support/fast-clock.ts";
-import { installPacked } from "../support/packed.ts";
 import { printedFor, restrictChildren } from "../support/printed-policy.ts";
 import { runHere } from "../support/run-here.ts";
 import { elbError, VPC } from "../support/simulated-region.ts";
@@ -296,12 +293,6 @@ describe("the program", () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/the timeout came before .*all load balancers had been searched/);
     expect(throttled).toBe(atTheEnd);
-  });
-
-  test("runs by its own name once it is packed and installed", async () => {
-    const folder = await installPacked();
-    const started = execFileSync(join(folder, "node_modules/.bin/hasta-la-vista"), ["--help"], { encoding: "utf8" });
-    expect(started).toMatch(/^Usage: hasta-la-vista/);
   });
 });
 
