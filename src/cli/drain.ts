@@ -81,7 +81,7 @@ function plainLines({ clock, repeats, output, isAlone }: PlainOutput): DrainObse
   return (event) => {
     const line = eventText(event, clock.now() - startedAt);
     const isRetried =
-      event.type === "look-failed" || event.type === "deregister-failed" || event.type === "read-failed";
+      event.type === "poll-failed" || event.type === "deregister-failed" || event.type === "read-failed";
     const leftOut = isRetried ? repeats.leftOutBefore(`${event.type} ${event.error.code}`, event.node.id) : 0;
     if (line === undefined || leftOut === undefined) return;
     const more = leftOut === 0 ? "" : `  (${leftOut} more since the last such line)`;

@@ -61,7 +61,7 @@ export class NodeStory {
       case "include-failed":
         return this.#trouble(event, `The label could not be changed: ${event.error.message}.`);
       case "deregister-failed":
-      case "look-failed":
+      case "poll-failed":
       case "failed":
         return this.#trouble(event, `${poolOf(event)}: ${event.error.message}.`);
       case "evicting":

@@ -114,7 +114,7 @@ test("a look that AWS denies for half an hour, in five pools, takes a line a min
   });
   const request = { node: { by: "id", value: node.id }, dryRun: false, timeoutMs: 1_800_000 } as const;
   expect(await region.clock.run(drainer.drain(request, never))).toMatchObject({ status: "deadline-passed" });
-  const looks = events.filter(({ type }) => type === "look-failed").length;
+  const looks = events.filter(({ type }) => type === "poll-failed").length;
   const written = lines.filter(({ msg }) => msg === "target health read failed");
   expect(looks).toBeGreaterThan(1_500);
   expect(written.length).toBeLessThanOrEqual(31);
