@@ -119,7 +119,7 @@ describe("on the command line a drain that would leave too few healthy targets",
   test("is not refused with a deadline, for the machine goes: it waits, and says so", async () => {
     const { env, clock } = await account(undefined, 10);
     const { code, stdout } = await runHere(
-      ["drain", ID, "--deadline", "600", "--guard-wait", "1"],
+      ["drain", ID, "--deadline", "600", "--guard-wait", "30"],
       { ...env, ...BOTH },
       { clock },
     );
