@@ -5,6 +5,9 @@ import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 import { thirdPartyLicences } from "./packaging/third-party-licences.mjs";
 
+// esbuild is given up after seconds: collecting its garbage seldom takes a fifth less of them.
+process.env.GOGC ??= "800";
+
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /**
