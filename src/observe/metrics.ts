@@ -217,7 +217,7 @@ export class Metrics {
       case "planned":
       case "joined":
       case "deregister-failed":
-      case "look-failed":
+      case "poll-failed":
       case "cancelled":
       case "registered":
       case "register-failed":
