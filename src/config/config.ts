@@ -84,6 +84,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
     );
   }
   problems.push(...fastPathProblems(config, verb, refused));
+  if (verb === "serve") problems.push(...gateProblems(config, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -152,6 +153,19 @@ function fastPathProblems(config: Config, verb: Verb, refused: ReadonlySet<Optio
   if (verb === "serve" && !undo && !refused.has("undo"))
     return [`${givenBy.nlbFastPath} is true, and UNDO is not set: set UNDO=true, so that the taint can be removed`];
   return [];
+}
+
+/** The API server speaks to webhooks by HTTPS alone. */
+function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  if (!config.evictionGate) return [];
+  const needed = [
+    ["kubernetes", "the cluster whose evictions are reviewed"],
+    ["evictionGateCertFile", "the certificate that the API server sees"],
+    ["evictionGateKeyFile", "the private key of that certificate"],
+  ] as const;
+  return needed
+    .filter(([name]) => config[name] === undefined && !refused.has(name))
+    .map(([name, what]) => `${config.givenBy.evictionGate} is set, and ${OPTIONS[name].variable} is not: give ${what}`);
 }
 
 /** A certificate needs its key, and client certificates need TLS. */
