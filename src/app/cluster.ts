@@ -8,6 +8,7 @@ import type { Ledger } from "../drain/ledger.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
 import { KubernetesCluster } from "../kubernetes/kubernetes-cluster.ts";
+import { NodePods } from "../kubernetes/node-pods.ts";
 import { NodeReports } from "../kubernetes/node-reports.ts";
 import { clusterNode, NODES_PATH, terminationTime } from "../kubernetes/nodes.ts";
 import type { Node } from "../kubernetes/objects.ts";
@@ -38,8 +39,8 @@ export interface WatchedCluster {
   /** Reports each drain as Events and annotations of its Node object. */
   readonly observe: DrainObserver;
   source(parts: SourceParts): ClusterNodes;
-  /** Watches the Node objects until `end` aborts. */
-  run(end: AbortSignal): Promise<void>;
+  /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
+  run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
   /** Resolves when all reports were sent, or after a moment. */
   flushed(): Promise<void>;
 }
@@ -54,8 +55,10 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     clock,
     path: NODES_PATH,
     project: clusterNode,
-    onState: (state) => logState(log, state),
+    onState: (state) => logState(log, "node watch", state),
   });
+  const pods = new NodePods({ server, clock, onState: (state) => logState(log, "pod watch", state) });
+  if (config.evict === "always") pods.needed();
   metrics.watchNodes({ count: () => nodes.size, isUpToDate: () => nodes.isListed && nodes.failure === undefined });
   const delays = delaysOf(config, { server, nodes, ...parts });
   const known = {
@@ -75,12 +78,16 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     onTrouble: ({ message }) => log("node report failed", { error: message }),
   });
   return {
-    cluster: new KubernetesCluster({ server, clock, nodes: known, ...(delays && { delays }) }),
+    cluster: new KubernetesCluster({ server, clock, nodes: known, pods, ...(delays && { delays }) }),
     observe: config.dryRun ? () => {} : reports.observe,
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
-    run: async (end) => {
+    run: async (mayHavePodTargets, end) => {
+      // A dry run asks nothing of the cluster.
+      const watchingPods = config.dryRun
+        ? []
+        : [pods.run(end), untilSo(mayHavePodTargets, clock, end).then(() => pods.needed())];
       try {
-        await Promise.all([nodes.run(end), delays?.run(end), reports.run(end)]);
+        await Promise.all([nodes.run(end), ...watchingPods, delays?.run(end), reports.run(end)]);
       } catch (error) {
         if (!end.aborted) throw error;
       } finally {
@@ -120,6 +127,8 @@ export async function openCluster(
   };
 }
 
+/** How often it is looked for targets that are pods. Their groups are listed as often. */
+const LOOK_MS = 60_000;
 const FLUSH_MS = 2_000;
 const FLUSH_INTERVAL_MS = 100;
 
@@ -163,7 +172,11 @@ async function* nodeChanges(
     yield [change.kind === "deleted" ? { gone: change.value.uid } : { node: change.value }];
 }
 
-function logState(log: Log, state: WatchState): void {
-  if (state.kind === "failing") log("node watch failed", { error: state.error.message });
-  else log("node watch recovered", { failedSeconds: Math.round(state.failedForMs / 1_000) });
+async function untilSo(isSo: () => boolean, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!isSo()) await clock.sleep(LOOK_MS, signal);
+}
+
+function logState(log: Log, watch: "node watch" | "pod watch", state: WatchState): void {
+  if (state.kind === "failing") log(`${watch} failed`, { error: state.error.message });
+  else log(`${watch} recovered`, { failedSeconds: Math.round(state.failedForMs / 1_000) });
 }

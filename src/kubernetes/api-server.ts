@@ -63,7 +63,7 @@ const ANSWER_BYTES_MAX = 8 * 1_024 * 1_024;
 const PAGE_BYTES_MAX = 64 * 1_024 * 1_024;
 const LINE_BYTES_MAX = 8 * 1_024 * 1_024;
 /** Nodes of 15 KB: right after a list of 5,000 the process had up to 280 MB with pages of 500, and 156 MB with these. */
-const PAGE_ITEMS = 250;
+export const PAGE_ITEMS = 250;
 /** A slow list of a large cluster: each page has this long. */
 const PAGE_TIMEOUT_MS = 60_000;
 /** A continue token lives for five minutes; a list that is slower begins again, this often. */

@@ -41,7 +41,17 @@ describe("hasta-la-vista rbac", () => {
   test("lets plan only read, and drain watch nothing", async () => {
     expect(verbsOf(await printed("--for", "plan"))).toEqual(["get", "list", "list"]);
     expect(verbsOf(await printed("--for", "drain"))).toEqual(["get", "list", "patch", "list", "create", "create"]);
-    expect(verbsOf(await printed())).toEqual(["get", "list", "watch", "patch", "list", "create", "create", "get"]);
+    expect(verbsOf(await printed())).toEqual([
+      "get",
+      "list",
+      "watch",
+      "patch",
+      "list",
+      "watch",
+      "create",
+      "create",
+      "get",
+    ]);
   });
 
   test("allows nothing by a wildcard, and no secrets", async () => {
