@@ -127,8 +127,8 @@ export async function openCluster(
   };
 }
 
-/** How often it is looked for targets that are pods. Their groups are listed as often. */
-const LOOK_MS = 60_000;
+/** How often it is looked whether there may be targets that are pods: their groups are in memory. */
+const LOOK_MS = 5_000;
 const FLUSH_MS = 2_000;
 const FLUSH_INTERVAL_MS = 100;
 

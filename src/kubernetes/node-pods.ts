@@ -43,6 +43,8 @@ export class NodePods {
   #listedAgainAt = Number.NEGATIVE_INFINITY;
   #isNeeded = false;
   readonly #progress = new Condition();
+  /** The watch has ended for good. */
+  readonly #over = newAbort();
 
   constructor(options: NodePodsOptions) {
     this.#options = options;
@@ -87,8 +89,12 @@ export class NodePods {
 
   /** Watches from when it is needed until `signal` aborts; rejects with its reason. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#progress.until(() => this.#isNeeded, signal);
-    await this.#watch?.run(signal);
+    try {
+      await this.#progress.until(() => this.#isNeeded, signal);
+      await this.#watch?.run(signal);
+    } finally {
+      this.#over.abort(WOKEN);
+    }
   }
 
   get #working(): Watch<Pod, NodePod> | undefined {
@@ -164,10 +170,9 @@ export class NodePods {
     const watch = this.#watch;
     // A server that went on from a backup counts versions anew.
     if (watch === undefined || isOlder(version, from)) return;
-    const reached = await this.#within(PROOF_WITHIN_MS + LIST_AGAIN_WITHIN_MS, NEVER, (within) =>
-      watch.reached(version, within),
-    );
-    if (!reached) return;
+    const reached = (within: AbortSignal) => watch.reached(version, within);
+    const isReached = this.#within(PROOF_WITHIN_MS + LIST_AGAIN_WITHIN_MS, this.#over.signal, reached);
+    if (!(await isReached.catch(() => false))) return;
     this.#provenAt = Math.max(this.#provenAt, sentAt);
     this.#progress.changed();
   }
@@ -187,9 +192,6 @@ const WATCHED = {
   groupOf: ({ node }: NodePod) => node,
   watchSeconds: WATCH_SECONDS,
 } as const;
-
-/** What is waited for so has an end of its own. */
-const NEVER = newAbort().signal;
 
 function onNode(node: string): Query {
   return { fieldSelector: `spec.nodeName=${node}` };

@@ -172,7 +172,7 @@ describe("lists answer where the watch can't:", () => {
   const isWatch = ({ path, query }: FakeRequest) => path === PODS && query.has("watch");
 
   test("the permission to watch pods is missing, which is named once with the role to apply", async () => {
-    const { clock, fake, begin, on, states } = await scene({ nodes: 20 });
+    const { clock, fake, begin, on, states, lists } = await scene({ nodes: 20 });
     fake.intercept = (request) =>
       isWatch(request) ? refusal(403, "Forbidden", 'pods is forbidden: cannot watch resource "pods"') : undefined;
     await begin();
@@ -180,11 +180,25 @@ describe("lists answer where the watch can't:", () => {
     fake.put(PODS, pod("new", { node: node(20) }));
     const all = await clock.run(Promise.all(numbers(20).map(on)));
     expect(all[19]).toContain("shop/new");
+    expect(lists().filter(({ query }) => query.has("fieldSelector"))).toHaveLength(20);
     expect(states).toHaveLength(1);
     expect(states[0]).toMatchObject({
       kind: "failing",
       error: { message: expect.stringMatching(/cannot watch resource "pods".*'hasta-la-vista rbac' prints the role/) },
     });
+  });
+
+  test("it fails: none waits for it to become as new as a list", async () => {
+    const { clock, fake, begin, pods, lists } = await scene({ nodes: 10 });
+    await begin();
+    fake.intercept = (request) => (isWatch(request) ? refusal(503, "ServiceUnavailable") : undefined);
+    fake.endWatches();
+    await clock.advance(30_000);
+    const before = lists().length;
+    fake.intercept = () => "hang";
+    for (const number of numbers(10)) pods.on(node(number), never).catch(() => {});
+    await clock.advance(100);
+    expect(lists().length - before).toBe(10);
   });
 
   test("it has not listed the pods yet", async () => {
