@@ -80,7 +80,7 @@ async function measure({ folder, nodes, pods, leaving, events, seconds, service:
   const environment = {
     ...{ SECRET, CLOUDPROVIDER: "aws", AWS_REGION: REGION, HOST: "127.0.0.1", PORT: "0", UNDO: "true" },
     ...{ AWS_ENDPOINT_URL: await simulator.listen(), AWS_ACCESS_KEY_ID: "x", AWS_SECRET_ACCESS_KEY: "x" },
-    ...{ MIN_HEALTHY: "0", INDEX_RATE: "10" },
+    MIN_HEALTHY: "0",
   };
   const over = newAbort();
   const probe = "../cluster/probe.mjs";
@@ -95,13 +95,12 @@ async function measure({ folder, nodes, pods, leaving, events, seconds, service:
       await api.until((counts) => (counts["nodes watch"] ?? 0) > 0 && (counts["pods watch"] ?? 0) > 0, 30_000);
       const watching = await service.values();
       print(`${nodes} nodes and ${nodes * pods} pods listed, and watched`, watching);
+      await clock.sleep(seconds * 1_000, never);
+      const quiet = await service.values();
+      print(`nothing for ${seconds} s`, since(quiet, watching));
       void touchPods(api, events, over.signal);
       await clock.sleep(seconds * 1_000, never);
-      const busy = await service.values();
-      print(`${events} changes of pods a second for ${seconds} s`, {
-        ...busy,
-        cpuSeconds: (busy["cpuSeconds"] ?? 0) - (watching["cpuSeconds"] ?? 0),
-      });
+      print(`${events} changes of pods a second for ${seconds} s`, since(await service.values(), quiet));
       const before = await api.counts();
       api.tell({ type: "taint", nodes: leaving });
       const begun = clock.now();
@@ -152,6 +151,11 @@ function kubeconfigOf(server: string): string {
     clusters: [{ name: "bench", cluster: { server, "insecure-skip-tls-verify": true } }],
     users: [{ name: "bench", user: { token: "bench" } }],
   });
+}
+
+/** With the time of processors since an earlier moment alone. */
+function since(values: Readonly<Record<string, number>>, before: typeof values): typeof values {
+  return { ...values, cpuSeconds: (values["cpuSeconds"] ?? 0) - (before["cpuSeconds"] ?? 0) };
 }
 
 function print(what: string, values: Readonly<Record<string, number>>): void {

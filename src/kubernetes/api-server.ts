@@ -6,7 +6,7 @@ import { KubernetesError, localError, statusError } from "./errors.ts";
 import { bodyOf, type Exchange, exchange, isTlsFailure, linesOf, pathAlone } from "./exchange.ts";
 import type { Identity } from "./kubeconfig.ts";
 import type { KubernetesObject } from "./objects.ts";
-import { Pace } from "./pace.ts";
+import { Pace, type Turn } from "./pace.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -21,8 +21,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** For the whole request, with its wait for a turn. Absent: 30 s. */
   readonly timeoutMs?: number;
-  /** A request that no drain waits for, such as an Event: sent only while no other request waits. */
-  readonly isBackground?: boolean;
+  /** When it is sent while others wait too. `background`: no drain waits for it, as for an Event. Absent: `in-order`. */
+  readonly turn?: Turn;
   /** The largest answer that is read. Absent: 8 MB. */
   readonly bytesMax?: number;
 }
@@ -33,7 +33,7 @@ export interface ApplyOptions {
   /** Takes fields from other managers. Absent: false, and a conflict is a `KubernetesError` of status 409. */
   readonly force?: boolean;
   readonly timeoutMs?: number;
-  readonly isBackground?: boolean;
+  readonly turn?: Turn;
 }
 
 /** What a request is sent as. `Credentials` implements it. */
@@ -105,7 +105,7 @@ export class ApiServer {
   async request<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     const what = `${request.method} ${pathAlone(request.path)}`;
     return this.#inTime(what, request.timeoutMs ?? TIMEOUT_MS, signal, (inTime) =>
-      this.#pace.run(request.isBackground ?? false, inTime, async () => {
+      this.#pace.run(request.turn ?? "in-order", inTime, async () => {
         const answer = await this.#answered(asExchange(request), what, inTime);
         const text = await bodyOf(answer, what, request.bytesMax ?? ANSWER_BYTES_MAX);
         return parsed(text, what) as T;
@@ -143,12 +143,12 @@ export class ApiServer {
   }
 
   /** The whole collection, as of one moment. */
-  async list<T>(path: string, signal: AbortSignal, query: Query = {}): Promise<Page<T>> {
+  async list<T>(path: string, signal: AbortSignal, query: Query = {}, turn?: Turn): Promise<Page<T>> {
     for (let attempt = 1; ; attempt++) {
       const items: T[] = [];
       let resourceVersion = "";
       try {
-        for await (const page of this.pages<T>(path, signal, query)) {
+        for await (const page of this.pages<T>(path, signal, query, turn)) {
           items.push(...page.items);
           resourceVersion = page.resourceVersion;
         }
@@ -163,8 +163,8 @@ export class ApiServer {
    * The collection page by page. Throws `KubernetesError` with `isExpired` where the API server has forgotten the moment
    * of the first page: begin again.
    */
-  async *pages<T>(path: string, signal: AbortSignal, query: Query = {}): AsyncGenerator<Page<T>, void> {
-    const limits = { timeoutMs: PAGE_TIMEOUT_MS, bytesMax: PAGE_BYTES_MAX };
+  async *pages<T>(path: string, signal: AbortSignal, query: Query = {}, turn?: Turn): AsyncGenerator<Page<T>, void> {
+    const limits = { timeoutMs: PAGE_TIMEOUT_MS, bytesMax: PAGE_BYTES_MAX, ...(turn !== undefined && { turn }) };
     let token: string | undefined;
     do {
       const list = await this.request<List<T>>(
@@ -213,7 +213,7 @@ export class ApiServer {
   /** The time for the head ends before that for the whole, and the request must outlive it. */
   async #head(what: string, sent: Exchange, whole: AbortSignal): Promise<IncomingMessage> {
     return this.#inTime(what, HEAD_TIMEOUT_MS, whole, (inTime) =>
-      this.#pace.run(false, inTime, () => this.#answered(sent, what, whole)),
+      this.#pace.run("first", inTime, () => this.#answered(sent, what, whole)),
     );
   }
 

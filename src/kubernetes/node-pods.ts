@@ -4,6 +4,7 @@ import { LimitPassed, withLimit } from "../drain/limit.ts";
 import { type ApiServer, PAGE_ITEMS, type Query } from "./api-server.ts";
 import { Condition } from "./condition.ts";
 import type { Pod } from "./objects.ts";
+import type { Turn } from "./pace.ts";
 import { type NodePod, nodePod } from "./pods.ts";
 import { isOlder, Watch, type WatchState } from "./watch.ts";
 
@@ -149,9 +150,11 @@ export class NodePods {
     for (const [name, known] of this.#lists) if (known.sentAt < sentAt - AS_NEW_MS) this.#lists.delete(name);
     const from = this.#watch?.version;
     this.#underWay += 1;
+    // Many may wait for it.
+    const turn = this.#working !== undefined && this.#underWay <= LISTS_MAX ? "first" : "in-order";
     const list = new NodeList(sentAt, async (signal) => {
       try {
-        const { pods, version } = await this.#list(onNode(node), signal);
+        const { pods, version } = await this.#list(onNode(node), signal, turn);
         void this.#prove(sentAt, version, from);
         return pods;
       } catch (error) {
@@ -180,8 +183,9 @@ export class NodePods {
   async #list(
     query: Query,
     signal: AbortSignal,
+    turn?: Turn,
   ): Promise<{ readonly pods: readonly NodePod[]; readonly version: string }> {
-    const { items, resourceVersion } = await this.#options.server.list<Pod>(PODS_PATH, signal, query);
+    const { items, resourceVersion } = await this.#options.server.list<Pod>(PODS_PATH, signal, query, turn);
     return { pods: items.flatMap((pod) => nodePod(pod) ?? []), version: resourceVersion };
   }
 }

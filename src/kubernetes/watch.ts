@@ -171,7 +171,7 @@ export class Watch<T extends KubernetesObject, V> {
     const { server, path, query } = this.#options;
     const seen = new Set<string>();
     let version = "";
-    for await (const { items, resourceVersion } of server.pages<T>(path, signal, query)) {
+    for await (const { items, resourceVersion } of server.pages<T>(path, signal, query, "first")) {
       for (const item of items) seen.add(this.#put(item));
       version = resourceVersion;
     }
@@ -225,7 +225,7 @@ export class Watch<T extends KubernetesObject, V> {
   async #isLost(from: string | undefined, signal: AbortSignal): Promise<boolean> {
     const { server, path, query } = this.#options;
     let newest = "";
-    for await (const { resourceVersion } of server.pages(path, signal, { ...query, limit: 1 })) {
+    for await (const { resourceVersion } of server.pages(path, signal, { ...query, limit: 1 }, "first")) {
       newest = resourceVersion;
       break;
     }
