@@ -5,6 +5,7 @@ import type { Cluster, ClusterNode, NodeChange } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
+import { ServerTime } from "../drain/server-time.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
 import { KubernetesCluster } from "../kubernetes/kubernetes-cluster.ts";
@@ -48,7 +49,8 @@ export interface WatchedCluster {
 /** The cluster that a configuration names. Throws `ConfigError`. Load it only where one is configured. */
 export async function watchCluster(config: Config, parts: ClusterParts): Promise<WatchedCluster | undefined> {
   const { clock, log, metrics } = parts;
-  const server = await openApiServer(config, parts);
+  const time = new ServerTime(clock);
+  const server = await openApiServer(config, { ...parts, time });
   if (server === undefined) return undefined;
   const nodes = new Watch<Node, ClusterNode>({
     server,
@@ -80,7 +82,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
   return {
     cluster: new KubernetesCluster({ server, clock, nodes: known, pods, ...(delays && { delays }) }),
     observe: config.dryRun ? () => {} : reports.observe,
-    source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
+    source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
     run: async (mayHavePodTargets, end) => {
       // A dry run asks nothing of the cluster.
       const watchingPods = config.dryRun
@@ -144,12 +146,13 @@ function delaysOf({ autoscalerHold, dryRun }: Config, { log, ...parts }: Watchin
 
 function sourceOf(
   { nodeTriggers, autoscalerDelayMs, dryRun }: Config,
-  { clock, log, server, nodes, ledger, drainer, abandon }: Watching & SourceParts,
+  { clock, time, log, server, nodes, ledger, drainer, abandon }: Watching & SourceParts & { readonly time: ServerTime },
 ): ClusterNodes {
   const { triggers, taints } = nodeTriggers;
   return new ClusterNodes({
     changes: (signal) => nodeChanges(nodes, signal),
     clock,
+    time,
     triggers,
     taints,
     autoscalerDelayMs,

@@ -86,7 +86,7 @@ export interface ClusterNode {
 }
 
 /**
- * - `now`: as they are, to a second.
+ * - `now`: as they are, to one or two seconds.
  * - `again`: the caller asks again and again, and may learn of a change some seconds late.
  */
 export type PodsRead = "now" | "again";

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
+import type { ServerTime } from "../drain/server-time.ts";
 import { KubernetesError, localError, statusError } from "./errors.ts";
 import { bodyOf, type Exchange, exchange, isTlsFailure, linesOf, pathAlone } from "./exchange.ts";
 import type { Identity } from "./kubeconfig.ts";
@@ -46,6 +47,8 @@ export interface IdentitySource {
 
 export interface ApiServerOptions {
   readonly clock: Clock;
+  /** Hears what the server's answers say of its clock. */
+  readonly time?: Pick<ServerTime, "sends">;
   readonly credentials: IdentitySource;
 }
 
@@ -84,9 +87,11 @@ export class ApiServer {
   readonly #clock: Clock;
   readonly #credentials: IdentitySource;
   readonly #pace: Pace;
+  readonly #time: ApiServerOptions["time"];
 
-  constructor({ clock, credentials }: ApiServerOptions) {
+  constructor({ clock, credentials, time }: ApiServerOptions) {
     this.#clock = clock;
+    this.#time = time;
     this.#credentials = credentials;
     this.#pace = new Pace({ clock, ...PACE });
   }
@@ -220,8 +225,11 @@ export class ApiServer {
   /** The head of an answer of success. */
   async #answered(sent: Exchange, what: string, signal: AbortSignal): Promise<IncomingMessage> {
     const identity = await this.#credentials.current();
+    const answered = this.#time?.sends();
     try {
-      return await accepted(identity, sent, what, signal);
+      const answer = await accepted(identity, sent, what, signal);
+      answered?.(answer.headers.date);
+      return answer;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof KubernetesError && (error.status === 401 || isTlsFailure(error)))) throw error;

@@ -146,8 +146,8 @@ export class NodeEviction {
     const budget = budgetOf(error);
     const why = budget === undefined ? error.message : `the disruption budget ${budget} does not allow it now`;
     const what = new DrainError(codeOf(error, willRetry), why, { cause: error });
-    if (!willRetry) return this.#refuse(pod, what);
-    this.#report(pod, what, { willRetry, ...(budget !== undefined && { budget }) });
+    if (!willRetry) this.#refuse(pod, what);
+    else this.#report(pod, what, { willRetry, ...(budget !== undefined && { budget }) });
   }
 
   /** It is not waited for. */

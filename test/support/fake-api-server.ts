@@ -61,6 +61,8 @@ export class FakeApiServer {
   intercept: (request: FakeRequest) => Intercepted = () => undefined;
   /** As after SIGSTOP: takes connections and requests, and does nothing. */
   isStopped = false;
+  /** How much its clock is ahead of `clock`. */
+  aheadMs = 0;
   /** How many connections there have been. */
   connections = 0;
   readonly #clock: Clock;
@@ -218,6 +220,7 @@ export class FakeApiServer {
     const client = String((request.socket as TLSSocket).getPeerCertificate?.()?.subject?.CN ?? "");
     const asked = { method, path: pathname, query, headers, client, body };
     this.requests.push(asked);
+    response.setHeader("date", new Date(this.#clock.now() + this.aheadMs).toUTCString());
     if (this.isStopped) return;
     const intercepted = this.intercept(asked);
     if (intercepted === "hang") return;
