@@ -1,5 +1,6 @@
 import type { ClusterPod } from "../drain/cluster.ts";
 import type { JointEviction } from "../drain/eviction.ts";
+import type { GatedPod } from "../drain/eviction-gate.ts";
 import type { Pod } from "./objects.ts";
 
 /** The kubelet runs it from a file: the API server has but a mirror of it. https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
@@ -20,9 +21,14 @@ export interface NodePod extends ClusterPod {
 }
 
 /** Undefined: it is on no node yet, or it is neither a target nor evicted, as an agent in the network of its node. */
-export function nodePod({ metadata = {}, spec, status }: Pod): NodePod | undefined {
-  const { nodeName: node, hostNetwork, terminationGracePeriodSeconds, volumes } = spec ?? {};
-  if (node === undefined || node === "") return undefined;
+export function nodePod(pod: Pod): NodePod | undefined {
+  const known = read(pod);
+  return known.node === "" || (known.isBound && known.addresses.length === 0) ? undefined : known;
+}
+
+/** The name of its node is empty before it has one. */
+function read({ metadata = {}, spec, status }: Pod): NodePod {
+  const { nodeName = "", hostNetwork, terminationGracePeriodSeconds, volumes } = spec ?? {};
   const { podIPs = [], podIP, phase } = status ?? {};
   const own = (podIPs.length > 0 ? podIPs.map(({ ip }) => ip) : [podIP]).filter((ip) => ip !== undefined);
   const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
@@ -30,21 +36,24 @@ export function nodePod({ metadata = {}, spec, status }: Pod): NodePod | undefin
   // Its containers have ended for good.
   const isFinished = phase === "Succeeded" || phase === "Failed";
   const isMirror = Object.hasOwn(metadata.annotations ?? {}, MIRROR_ANNOTATION);
-  const addresses = hostNetwork === true ? [] : own.filter((ip) => ip !== "");
-  const isBound = isMirror || (controller?.kind === "DaemonSet" && !isFinished);
-  if (isBound && addresses.length === 0) return undefined;
   return {
-    node,
+    node: nodeName,
     name: `${metadata.namespace ?? ""}/${metadata.name ?? ""}`,
     uid: metadata.uid ?? "",
-    addresses,
+    addresses: hostNetwork === true ? [] : own.filter((ip) => ip !== ""),
     isLeaving: isTerminating || isFinished,
-    isBound,
+    isBound: isMirror || (controller?.kind === "DaemonSet" && !isFinished),
     isTerminating,
     graceSeconds: terminationGracePeriodSeconds ?? GRACE_DEFAULT_SECONDS,
     hasData: volumes?.some(({ emptyDir }) => emptyDir !== undefined) ?? false,
     isManaged: controller !== undefined,
   };
+}
+
+/** The fields of a pod that the eviction gate goes by. */
+export function gatedPod(pod: Pod): GatedPod {
+  const { uid, node, isBound, isLeaving, graceSeconds } = read(pod);
+  return { uid, ...(node !== "" && { node }), isExempt: isBound || isLeaving, graceMs: graceSeconds * 1_000 };
 }
 
 /** How long a pod has to end by these options, in seconds. */

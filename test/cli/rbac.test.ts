@@ -54,6 +54,16 @@ describe("hasta-la-vista rbac", () => {
     ]);
   });
 
+  test("lets the service read single pods only where it is the eviction gate", async () => {
+    const pods = async (...args: readonly string[]) =>
+      (await printed(...args))[0]?.rules?.flatMap(({ resources, verbs }) =>
+        JSON.stringify(resources) === '["pods"]' ? verbs : [],
+      );
+    expect(await pods()).toEqual(["list", "watch"]);
+    expect(await pods("--eviction-gate")).toEqual(["list", "watch", "get"]);
+    expect(await pods("--eviction-gate", "--for", "drain")).toEqual(["list"]);
+  });
+
   test("allows nothing by a wildcard, and no secrets", async () => {
     const text = JSON.stringify(await printed());
     expect(text).not.toContain("*");
