@@ -6,6 +6,7 @@ import type { ClusterNode } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { EvictionGate, type GateEvent, type GateVerdict } from "../drain/eviction-gate.ts";
+import type { ServerTime } from "../drain/server-time.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { KubernetesGate } from "../kubernetes/gated-cluster.ts";
 import type { Log } from "../observe/log.ts";
@@ -23,6 +24,8 @@ const LIMITS = { connectionsMax: 1_000, probesMin: 0, requestsPerAddressMax: 500
 export interface GateParts {
   readonly clock: Clock;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The cluster's clock. */
+  readonly time: ServerTime;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "countReview" | "watchGate">;
   /** The Node objects as they were last seen, by their names. */
@@ -57,6 +60,7 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
   const cluster = new KubernetesGate({
     server,
     nodes,
+    time: parts.time,
     departureOf: (node) => departureOf(node, { ...nodeTriggers, autoscalerDelayMs }),
   });
   let drains: Pick<Drainer, "running"> | undefined;
