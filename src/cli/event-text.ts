@@ -27,7 +27,7 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}${guardText(event)}`;
     case "deregistering-again":
       return `${at}${event.because === "back" ? "registered again by another program" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
-    case "look-failed":
+    case "poll-failed":
       return `${at}health read failed, will retry (${event.error.message})  ${registrationText(event.registration)}`;
     case "released":
       return `${at}released after ${seconds(event.heldMs / 1_000)}  ${registrationText(event.registration)}`;

@@ -83,8 +83,8 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
-  problems.push(...fastPathProblems(config, verb, refused));
   if (verb === "serve") problems.push(...gateProblems(config, refused));
+  problems.push(...fastPathProblems(config, verb, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -144,17 +144,6 @@ function secretProblems(config: Config, refused: ReadonlySet<OptionName>): reado
     : [`SECRET and ${config.givenBy.secretFile} are both set: set only one`];
 }
 
-/** The taint is set in a cluster, and only an undo removes it. */
-function fastPathProblems(config: Config, verb: Verb, refused: ReadonlySet<OptionName>): readonly string[] {
-  const { nlbFastPath, kubernetes, undo, givenBy } = config;
-  if (nlbFastPath !== true) return [];
-  if (kubernetes === undefined && !refused.has("kubernetes"))
-    return [`${givenBy.nlbFastPath} is true, and KUBERNETES is not set: name the cluster whose nodes are tainted`];
-  if (verb === "serve" && !undo && !refused.has("undo"))
-    return [`${givenBy.nlbFastPath} is true, and UNDO is not set: set UNDO=true, so that the taint can be removed`];
-  return [];
-}
-
 /** The API server speaks to webhooks by HTTPS alone. */
 function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
   if (!config.evictionGate) return [];
@@ -166,6 +155,17 @@ function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonl
   return needed
     .filter(([name]) => config[name] === undefined && !refused.has(name))
     .map(([name, what]) => `${config.givenBy.evictionGate} is set, and ${OPTIONS[name].variable} is not: give ${what}`);
+}
+
+/** The taint is set in a cluster, and only an undo removes it. */
+function fastPathProblems(config: Config, verb: Verb, refused: ReadonlySet<OptionName>): readonly string[] {
+  const { nlbFastPath, kubernetes, undo, givenBy } = config;
+  if (nlbFastPath !== true) return [];
+  if (kubernetes === undefined && !refused.has("kubernetes"))
+    return [`${givenBy.nlbFastPath} is true, and KUBERNETES is not set: name the cluster whose nodes are tainted`];
+  if (verb === "serve" && !undo && !refused.has("undo"))
+    return [`${givenBy.nlbFastPath} is true, and UNDO is not set: set UNDO=true, so that the taint can be removed`];
+  return [];
 }
 
 /** A certificate needs its key, and client certificates need TLS. */

@@ -100,7 +100,7 @@ export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "regist
     case "deregistering-again":
       return { ...step, ...meant(entry.of), because: entry.because };
     case "deregister-failed":
-    case "look-failed":
+    case "poll-failed":
     case "failed":
     case "register-failed":
       return { ...step, ...meant(entry.of), error: entry.error };

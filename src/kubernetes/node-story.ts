@@ -67,7 +67,7 @@ export class NodeStory {
       case "untaint-failed":
         return this.#trouble(event, `The taint could not be changed: ${event.error.message}.`);
       case "deregister-failed":
-      case "look-failed":
+      case "poll-failed":
       case "failed":
         return this.#trouble(event, `${poolOf(event)}: ${event.error.message}.`);
       case "evicting":

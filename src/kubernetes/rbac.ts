@@ -48,6 +48,11 @@ const FEATURES: readonly ClusterFeature[] = [
     rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["list"] }],
   },
   {
+    purpose: "Know the pods of all nodes when many leave at once.",
+    isNeeded: ({ watches }) => watches,
+    rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["watch"] }],
+  },
+  {
     purpose: "Evict pods as the last step of a drain, where that is requested.",
     isNeeded: ({ writes }) => writes,
     rules: [{ apiGroups: CORE, resources: ["pods/eviction"], verbs: ["create"] }],

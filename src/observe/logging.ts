@@ -43,7 +43,7 @@ export function drainLog(log: Log): DrainObserver {
         const message = event.because === "back" ? "target came back" : "deregistration had no effect";
         return log(message, { ...about, ...where(event.registration) });
       }
-      case "look-failed":
+      case "poll-failed":
         return log("target health read failed", { ...about, ...where(event.registration), ...failure(event.error) });
       case "read-failed": {
         const message = event.what === "health" ? "pool health read failed" : "registrations read failed";

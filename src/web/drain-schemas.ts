@@ -98,7 +98,7 @@ const STEP = z
     }),
     z.strictObject({
       ...base,
-      type: z.enum(["deregister-failed", "look-failed", "failed", "register-failed"]),
+      type: z.enum(["deregister-failed", "poll-failed", "failed", "register-failed"]),
       registrations,
       error: error.describe(
         "failed: the target could not be deregistered. register-failed: the target could not be registered again. The others are retried.",
