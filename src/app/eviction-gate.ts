@@ -1,6 +1,6 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { OptionFileError } from "../config/files.ts";
-import { readTlsIdentity, type TlsIdentity } from "../config/tls.ts";
+import { readTlsIdentity, type TlsIdentity, validUntil } from "../config/tls.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { ClusterNode } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
@@ -27,7 +27,7 @@ export interface GateParts {
   /** The cluster's clock. */
   readonly time: ServerTime;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "countReview">;
+  readonly metrics: Pick<Metrics, "countReview" | "watchGate">;
   /** The Node objects as they were last seen, by their names. */
   readonly nodes: { get(name: string): ClusterNode | undefined };
 }
@@ -82,7 +82,7 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
 
 async function serve(
   config: Config,
-  { clock, log }: GateParts,
+  { clock, log, metrics }: GateParts,
   { gate, server, tls }: { readonly gate: EvictionGate; readonly server: ApiServer; readonly tls: TlsIdentity },
 ): Promise<ServedGate> {
   const { host, evictionGatePort: port, givenBy } = config;
@@ -94,6 +94,8 @@ async function serve(
     const at = { host, port, givenBy: { ...givenBy, port: givenBy.evictionGatePort } };
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, at)]);
   });
+  let certificate = tls;
+  metrics.watchGate({ validUntil: () => validUntil(certificate) });
   log("eviction gate listening", { host, port: listening.port });
   return {
     rereadFiles: (stop) =>
@@ -105,6 +107,7 @@ async function serve(
           onChange: (changed) => {
             if (changed === undefined) return;
             listening.useTls(changed);
+            certificate = changed;
             log("certificates reloaded", {});
           },
           onFailure: ({ message }) => log("file reload failed", { error: message }),

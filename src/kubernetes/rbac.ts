@@ -37,7 +37,8 @@ const FEATURES: readonly ClusterFeature[] = [
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["watch"] }],
   },
   {
-    purpose: "Exclude nodes from load balancers by their label, and write what happens into annotations.",
+    purpose:
+      "Exclude nodes from load balancers by their label, taint them with NLB_FAST_PATH, and write what happens into annotations.",
     isNeeded: ({ writes }) => writes,
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["patch"] }],
   },
