@@ -3,6 +3,7 @@ import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
+import { type ReportedOutcome, verdictOf } from "../drain/outcome.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import type { Log } from "../observe/log.ts";
 import { createLog } from "../observe/service-log.ts";
@@ -96,9 +97,6 @@ interface State {
   readonly result: string;
 }
 
-/** The machine is gone, or nothing of it gets traffic, or it is to stay. Otherwise the drain is requested again. */
-const OVER: ReadonlySet<unknown> = new Set(["drained", "nothing-registered", "cancelled", "superseded"]);
-
 /** Throws `RemoteError` for an answer that says nothing of the node. */
 function stateOf({ status, body }: RemoteAnswer): State {
   if (status === 404) return { isOver: true, result: "node-not-found" };
@@ -107,7 +105,8 @@ function stateOf({ status, body }: RemoteAnswer): State {
   const id = typeof node?.["id"] === "string" ? { id: node["id"] } : {};
   if (drain !== undefined) return { ...id, drain: String(drain["drainId"]), isOver: false, result: "draining" };
   const result = String(lastDrain?.["status"] ?? "not-requested");
-  const { limit } = (lastDrain?.["outcome"] ?? {}) as { readonly limit?: { readonly reason?: string } };
-  const isPastDeadline = result === "deadline-passed" && limit?.reason === "deadline";
-  return { ...id, isOver: OVER.has(result) || isPastDeadline, result };
+  const { limit } = (lastDrain?.["outcome"] ?? {}) as Pick<ReportedOutcome, "limit">;
+  const verdict = verdictOf({ status: result as ReportedOutcome["status"], ...(limit && { limit }) });
+  // Otherwise the drain is requested again.
+  return { ...id, isOver: verdict === "can-go" || verdict === "stays", result };
 }

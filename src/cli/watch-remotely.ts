@@ -1,5 +1,6 @@
+import type { ReportedOutcome } from "../drain/outcome.ts";
 import { DEADLINE_SECONDS_MAX } from "../drain/request.ts";
-import { type EndedDrain, type Notice, type NoticeEnd, noticeEnd } from "../sources/standing-notices.ts";
+import { type Notice, type NoticeEnd, noticeEnd } from "../sources/standing-notices.ts";
 import { RemoteError } from "./failure.ts";
 import { understand } from "./remote-answer.ts";
 import type { RemoteService } from "./remote-service.ts";
@@ -39,7 +40,7 @@ async function drainedBy(notice: Notice, watching: RemoteWatching): Promise<Noti
       log("remote drain failed", { ...about, error: problem });
       return "again";
     }
-    const end = noticeEnd(outcome as EndedDrain);
+    const end = noticeEnd(outcome as ReportedOutcome);
     const drain = "drainId" in outcome ? { drain: outcome.drainId } : {};
     const line = {
       ...about,

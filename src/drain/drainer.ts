@@ -20,7 +20,7 @@ import type { Ledger } from "./ledger.ts";
 import { withLimit } from "./limit.ts";
 import { NodeLookups, toFind } from "./node-lookup.ts";
 import { NodeWatch } from "./node-watch.ts";
-import { type DrainOutcome, endBefore, mayGo, type NodeStatus, type RunningDrain, Superseded } from "./outcome.ts";
+import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain, Superseded, verdictOf } from "./outcome.ts";
 import { isStale, lastDrainOf, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
@@ -355,7 +355,7 @@ export class Drainer {
     const onEnd = (outcome: DrainOutcome) => {
       this.#runs.delete(node.id);
       for (const one of [journal, ...joined]) one?.ended(outcome);
-      if (mayGo(outcome)) this.#options.cluster?.release(run.node);
+      if (verdictOf(outcome) === "can-go") this.#options.cluster?.release(run.node);
       const { deadline } = run;
       const tookMs = clock.now() - startedAt;
       this.#notify({ type: "ended", drainId: id, node, outcome, tookMs, ...(deadline !== undefined && { deadline }) });

@@ -127,14 +127,38 @@ export function endedOutcome(
     : { ...found, status: "drained", registrations };
 }
 
-/** Whether nothing more is to be waited for: no traffic comes any more, or the machine is taken now whatever comes. */
-export function mayGo(outcome: DrainOutcome): boolean {
-  const { status } = outcome;
-  return (
-    status === "drained" ||
-    status === "nothing-registered" ||
-    (status === "deadline-passed" && outcome.limit.reason === "deadline")
-  );
+/**
+ * What an outcome means for its machine, and so for what waits for the drain: a hook, a message, a notice, a holder.
+ * - `can-go`: no traffic comes any more, or the machine is taken now whatever comes.
+ * - `waits`: traffic may still come. The drain is to be asked for again.
+ * - `stays`: it is not to be drained, or not any more.
+ * - `undecided`: nothing was carried out to its end. The program stops, or was asked for a plan.
+ */
+export type MachineVerdict = "can-go" | "waits" | "stays" | "undecided";
+
+const VERDICTS: Readonly<Record<DrainOutcome["status"], MachineVerdict>> = {
+  drained: "can-go",
+  "nothing-registered": "can-go",
+  "instance-gone": "can-go",
+  // A timeout is our own patience: the machine is still there, and so is its traffic.
+  "deadline-passed": "waits",
+  "possibly-registered": "waits",
+  failed: "waits",
+  refused: "waits",
+  superseded: "stays",
+  cancelled: "stays",
+  planned: "undecided",
+  abandoned: "undecided",
+};
+
+/** Of an outcome, or of its report. Undefined: a service of another version has reported it. */
+export function verdictOf({ status, limit }: ReportedOutcome): MachineVerdict | undefined {
+  return status === "deadline-passed" && limit?.reason === "deadline" ? "can-go" : VERDICTS[status];
+}
+
+export interface ReportedOutcome {
+  readonly status: DrainOutcome["status"];
+  readonly limit?: Pick<DrainLimit, "reason">;
 }
 
 /** The outcome where there is no drain yet: the node was not found, or the program is stopping. */

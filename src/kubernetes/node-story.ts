@@ -1,6 +1,6 @@
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
-import { type DrainOutcome, mayGo } from "../drain/outcome.ts";
+import { type DrainOutcome, verdictOf } from "../drain/outcome.ts";
 
 /** Each is an annotation `hasta-la-vista.io/…`. What is absent is removed. */
 export interface NodeState {
@@ -146,12 +146,13 @@ function planned({ drainId, plan }: Extract<DrainEvent, { type: "planned" }>): N
 function ended(outcome: DrainOutcome, drainId: string, tookMs: number): readonly NodeReport[] {
   const { status } = outcome;
   if (status === "planned") return [];
+  const canGo = verdictOf(outcome) === "can-go";
   const state = {
-    state: mayGo(outcome) ? ("drained" as const) : ("not-drained" as const),
+    state: canGo ? ("drained" as const) : ("not-drained" as const),
     "drain-id": drainId,
     result: status,
   };
-  if (mayGo(outcome) && status !== "deadline-passed") {
+  if (canGo && status !== "deadline-passed") {
     const note = `No load balancer sends traffic to the node any more (drain ${drainId}, ${seconds(tookMs)}).`;
     return [{ ...normal("Drained", "Drain", note), state }];
   }

@@ -1,5 +1,5 @@
 import type { DrainErrorCode } from "../drain/errors.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
+import { type DrainOutcome, type MachineVerdict, verdictOf } from "../drain/outcome.ts";
 
 /** What becomes of an event once its drain has ended. */
 export interface Settlement {
@@ -18,6 +18,8 @@ export type ForeignEvents = "release" | "delete";
 
 const DONE: Settlement = { message: "delete", hook: "continue" };
 const AGAIN: Settlement = { message: "leave", hook: "untouched" };
+/** Whatever is said of the machine next is another message. A hook that waits has its own timeout. */
+const NOT_REPEATED: Settlement = { message: "delete", hook: "untouched" };
 
 export interface SettlementTerms {
   readonly foreign: ForeignEvents;
@@ -28,35 +30,26 @@ export interface SettlementTerms {
 /** What to do with the message and the hook that announced a departure, now that its drain has ended so. */
 export function settlementOf(outcome: DrainOutcome, terms: SettlementTerms): Settlement {
   switch (outcome.status) {
-    case "drained":
-    case "nothing-registered":
-    case "instance-gone":
-      return DONE;
-    case "deadline-passed":
-      // A timeout is our own patience: the machine still waits, and so does its traffic.
-      return outcome.limit.reason === "deadline" ? DONE : AGAIN;
-    case "planned":
-      return AGAIN;
-    case "possibly-registered":
-      // Traffic may still come. Each further delivery looks again, until the dead-letter queue; the hook has its timeout.
-      return AGAIN;
-    case "refused":
-      // Only a recommendation can be refused: it is not repeated.
-      return { message: "delete", hook: "untouched" };
-    case "superseded":
-      // It does not leave, or has left: whatever is said of it next is another message.
-      return { message: "delete", hook: "untouched" };
-    case "cancelled":
-      // The machine is wanted again, and Auto Scaling does not give it back: it has the time that its hook has.
-      return { message: "delete", hook: "untouched" };
-    case "abandoned":
-      return { message: "release", hook: "untouched" };
     case "failed":
       return afterFailure(outcome.error.code, terms);
+    case "refused":
+      // Only a recommendation can be refused.
+      return NOT_REPEATED;
+    case "abandoned":
+      return { message: "release", hook: "untouched" };
     default:
-      return outcome satisfies never;
+      return SETTLEMENTS[verdictOf(outcome) ?? "waits"];
   }
 }
+
+const SETTLEMENTS: Readonly<Record<MachineVerdict, Settlement>> = {
+  "can-go": DONE,
+  // Each further delivery looks again, until the dead-letter queue.
+  waits: AGAIN,
+  // Auto Scaling does not give a machine back that is wanted again: it has the time that its hook has.
+  stays: NOT_REPEATED,
+  undecided: AGAIN,
+};
 
 function afterFailure(code: DrainErrorCode, { foreign, isOtherAccount = false }: SettlementTerms): Settlement {
   if (code === "other-cluster" || (code === "node-not-found" && isOtherAccount)) return foreignSettlement(foreign);

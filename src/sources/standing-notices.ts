@@ -1,8 +1,7 @@
 import type { Clock } from "../drain/clock.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { backOffMs } from "../drain/limit.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
-import type { DrainLimit } from "../drain/plan.ts";
+import { type MachineVerdict, type ReportedOutcome, verdictOf } from "../drain/outcome.ts";
 import type { ServerTime } from "../drain/server-time.ts";
 import type { Announcement } from "./announcement.ts";
 import { actAt, boundedDeadline, isRebootOver } from "./notice.ts";
@@ -13,12 +12,6 @@ import { actAt, boundedDeadline, isRebootOver } from "./notice.ts";
  * - `over`: nothing more is to be done, though it is not out.
  */
 export type NoticeEnd = "out" | "again" | "over";
-
-/** Of an outcome, or of its report. */
-export interface EndedDrain {
-  readonly status: DrainOutcome["status"];
-  readonly limit?: Pick<DrainLimit, "reason">;
-}
 
 /** One word that the machine will go away. */
 export interface Notice {
@@ -166,28 +159,16 @@ function isSame({ announcement, last }: Standing, other: Announcement, now: Stan
   return movedMs === 0 || (movedMs > 0 && Math.abs(movedMs - (now.at - last.at)) <= MOVED_WITH_TIME_MS);
 }
 
+const ENDS: Readonly<Record<MachineVerdict, NoticeEnd>> = {
+  "can-go": "out",
+  waits: "again",
+  stays: "over",
+  undecided: "over",
+};
+
 /** What an outcome means for the notice that was drained for, in this process or in a service. */
-export function noticeEnd({ status, limit }: EndedDrain): NoticeEnd {
-  switch (status) {
-    case "drained":
-    case "nothing-registered":
-    case "instance-gone":
-      return "out";
-    case "deadline-passed":
-      // A timeout is our own patience: the machine is still there, and so is its traffic.
-      return limit?.reason === "deadline" ? "out" : "again";
-    case "failed":
-    case "refused":
-    case "possibly-registered":
-      return "again";
-    case "planned":
-    case "superseded":
-    case "cancelled":
-    case "abandoned":
-      return "over";
-    default:
-      return status satisfies never;
-  }
+export function noticeEnd(outcome: ReportedOutcome): NoticeEnd {
+  return ENDS[verdictOf(outcome) ?? "waits"];
 }
 
 /** The events of instance metadata. */
