@@ -101,6 +101,10 @@ export class LiveLines {
       case "included":
       case "exclude-failed":
       case "include-failed":
+      case "tainted":
+      case "taint-failed":
+      case "untainted":
+      case "untaint-failed":
       case "evicting":
       case "evicted":
       case "eviction-refused":

@@ -10,6 +10,12 @@ export const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-bala
 /** cluster-autoscaler sets it, with the seconds since the epoch as its value, before it removes a node. */
 export const AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler";
 
+/**
+ * The value of that taint where `Cluster.taint` has set it: nothing else of a taint says who has set it.
+ * cluster-autoscaler ignores a value that is no time.
+ */
+export const OWN_TAINT_VALUE = "hasta-la-vista";
+
 /** A machine as the cluster finds it: by its instance id, or by the name of its Node object. */
 export type ClusterMember = Pick<Node, "id" | "name">;
 
@@ -27,8 +33,17 @@ export interface Cluster {
   exclude(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
   /**
-   * Takes the mark of `exclude` and the cordon of `evict` back. What another program has set stays. Resolves as `exclude`
-   * does.
+   * Makes the health checks fail that ask the node's kube-proxy: it answers that the node goes away while the node has
+   * cluster-autoscaler's taint. One that is there already is as good, and stays. Resolves as `exclude` does.
+   */
+  taint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /** Takes the taint of `taint` back. Resolves as `exclude` does. */
+  untaint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * Takes the mark of `exclude`, the taint of `taint` and the cordon of `evict` back. What another program has set stays.
+   * Resolves as `exclude` does.
    */
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
@@ -38,8 +53,11 @@ export interface Cluster {
    */
   release(node: ClusterMember): void;
 
-  /** The pods on the node: by their `spec.nodeName`, whatever network gives them their addresses. */
-  podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]>;
+  /**
+   * The pods on the node: by their `spec.nodeName`, whatever network gives them their addresses. Bound pods without an address
+   * may be left out.
+   */
+  podsOf(node: ClusterMember, read: PodsRead, signal: AbortSignal): Promise<readonly ClusterPod[]>;
 
   /** What `evict` would do. Throws `not-evicted` where the options don't allow it: `evict` would do nothing then. */
   planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction>;
@@ -69,6 +87,7 @@ export interface ClusterNode {
   readonly annotations: Readonly<Record<string, string>>;
   /** `EXCLUDE_LABEL` alone. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Those of other programs: without the one that `Cluster.taint` sets. */
   readonly taints: readonly NodeTaint[];
   /** It was cordoned. */
   readonly isUnschedulable: boolean;
@@ -81,6 +100,12 @@ export interface ClusterNode {
   /** The NodeClaim that owns it: Karpenter has made it. */
   readonly claim?: string;
 }
+
+/**
+ * - `now`: as they are, to one or two seconds.
+ * - `again`: the caller asks again and again, and may learn of a change some seconds late.
+ */
+export type PodsRead = "now" | "again";
 
 /** What is read of a pod: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
 export interface ClusterPod {

@@ -62,7 +62,12 @@ export type LedgerStep =
     }
   /** The cluster has marked the node, or taken the mark back. `name`: of its Node object; absent where it has none. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
-  | { readonly type: "exclude-failed" | "include-failed"; readonly error: RecordedError }
+  /** Health checks that ask the node's kube-proxy fail, or succeed again. `name` as above. */
+  | { readonly type: "tainted" | "untainted"; readonly name?: string }
+  | {
+      readonly type: "exclude-failed" | "include-failed" | "taint-failed" | "untaint-failed";
+      readonly error: RecordedError;
+    }
   /** Pods of the node, by namespace and name. */
   | { readonly type: "evicting" | "evicted"; readonly pods: readonly string[] }
   | {

@@ -117,9 +117,13 @@ export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "regist
       return step;
     case "excluded":
     case "included":
+    case "tainted":
+    case "untainted":
       return { ...step, ...(entry.name === undefined ? {} : { name: entry.name }) };
     case "exclude-failed":
     case "include-failed":
+    case "taint-failed":
+    case "untaint-failed":
     case "evict-failed":
       return { ...step, error: entry.error };
     case "evicting":

@@ -156,6 +156,14 @@ export const LOG_LINES = {
   "node exclusion removed": drain("info", "name"),
   /** The label could not be removed. It is retried; afterwards remove it with kubectl. */
   "node exclusion not removed": repeating(drain("warn", "code", "error"), "drain"),
+  /** With NLB_FAST_PATH: the Node object has the taint with which its kube-proxy answers 503 to health checks. */
+  "node tainted": drain("info", "name"),
+  /** The taint for NLB_FAST_PATH could not be set. It is retried. The drain continues. */
+  "node taint failed": repeating(drain("warn", "code", "error"), "drain"),
+  /** The taint for NLB_FAST_PATH was removed: the search has found a load balancer that would close connections. */
+  "node taint removed": drain("info", "name"),
+  /** That taint could not be removed. It is retried; afterwards remove it with kubectl. */
+  "node taint not removed": repeating(drain("warn", "code", "error"), "drain"),
   /** The node is cordoned, and these pods are being evicted. Pods of DaemonSets and mirror pods stay. */
   "eviction started": drain("info", "pods"),
   /** These pods no longer run on the node. */
@@ -280,6 +288,13 @@ export const LOG_LINES = {
   "node watch failed": line("error", "error"),
   /** The Node objects can be read again. */
   "node watch recovered": line("info", "failedSeconds"),
+  /**
+   * The pods can't be watched: those of each node are listed instead, which is slower when many nodes leave at once. It is
+   * retried. Logged when the error changes.
+   */
+  "pod watch failed": line("warn", "error"),
+  /** The pods can be watched again. */
+  "pod watch recovered": line("info", "failedSeconds"),
   /** An Event or annotation of a Node object could not be written, and is left out. Logged once until one succeeds. */
   "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */

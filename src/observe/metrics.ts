@@ -42,7 +42,7 @@ export class Metrics {
   ]);
   readonly #exclusions = this.#counter(
     "node_exclusions_total",
-    "Attempts to set or remove the label that excludes a node from load balancers.",
+    "Attempts to set or remove the label that excludes a node from load balancers, and to set the taint of NLB_FAST_PATH.",
     ["result"],
   );
   readonly #evictions = this.#counter(
@@ -151,6 +151,16 @@ export class Metrics {
   /** Counts an answer of the eviction gate. */
   readonly countReview = (result: "held" | "allowed" | "failed-open"): void => this.#reviews.inc({ result });
 
+  /** Adds the gauge of the eviction gate's certificate. `validUntil`: in milliseconds since the epoch. */
+  watchGate({ validUntil }: { readonly validUntil: () => number }): void {
+    const expiry: Gauge = this.#gauge(
+      "eviction_gate_certificate_expiry_timestamp_seconds",
+      "Unix time until which the certificate of the eviction gate is valid.",
+      [],
+      () => expiry.set(validUntil() / 1_000),
+    );
+  }
+
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 
   /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */
@@ -189,6 +199,10 @@ export class Metrics {
       case "included":
       case "exclude-failed":
       case "include-failed":
+      case "tainted":
+      case "taint-failed":
+      case "untainted":
+      case "untaint-failed":
         this.#exclusions.inc({ result: event.type });
         return;
       case "evicted":

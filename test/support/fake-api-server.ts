@@ -6,7 +6,7 @@ import type { TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
-import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
+import type { KubernetesObject, Pod } from "../../src/kubernetes/objects.ts";
 import { Authority, type Certificate } from "./certificates.ts";
 import { applied, type Owners } from "./server-side-apply.ts";
 
@@ -61,6 +61,8 @@ export class FakeApiServer {
   intercept: (request: FakeRequest) => Intercepted = () => undefined;
   /** As after SIGSTOP: takes connections and requests, and does nothing. */
   isStopped = false;
+  /** How much its clock is ahead of `clock`. */
+  aheadMs = 0;
   /** How many connections there have been. */
   connections = 0;
   readonly #clock: Clock;
@@ -182,6 +184,7 @@ export class FakeApiServer {
       ended.abort();
       response.end();
     }
+    this.#watchers.clear();
   }
 
   /** The connections of all watches are dead, and neither end has noticed. */
@@ -218,6 +221,7 @@ export class FakeApiServer {
     const client = String((request.socket as TLSSocket).getPeerCertificate?.()?.subject?.CN ?? "");
     const asked = { method, path: pathname, query, headers, client, body };
     this.requests.push(asked);
+    response.setHeader("date", new Date(this.#clock.now() + this.aheadMs).toUTCString());
     if (this.isStopped) return;
     const intercepted = this.intercept(asked);
     if (intercepted === "hang") return;
@@ -249,7 +253,13 @@ export class FakeApiServer {
       const after = applied(before, given ?? {}, apply, this.#owners);
       if (typeof after === "string") return refusal(409, "Conflict", after);
       this.put(parent, after);
-    } else if (method === "PATCH") this.put(parent, merged(before, given ?? {}) as KubernetesObject);
+    } else if (method === "PATCH") {
+      // A patch may say which version of which object it is meant for.
+      const { uid = before.metadata?.uid, resourceVersion = before.metadata?.resourceVersion } = given?.metadata ?? {};
+      const isMeant = uid === before.metadata?.uid && resourceVersion === before.metadata?.resourceVersion;
+      if (!isMeant) return refusal(409, "Conflict", "the object has been modified; please apply your changes");
+      this.put(parent, merged(before, given ?? {}) as KubernetesObject);
+    }
     return { status: 200, body: this.#collection(parent).get(name) ?? before };
   }
 
@@ -257,9 +267,13 @@ export class FakeApiServer {
     const limit = Number(query.get("limit") ?? "0") || Number.POSITIVE_INFINITY;
     const [version = this.version, from = "0"] = (query.get("continue") ?? "").split(":").filter((part) => part !== "");
     if (Number(version) < this.#oldest) return refusal(410, "Expired", "the provided continue parameter is too old");
-    const items = [...collection.values()].slice(Number(from), Number(from) + limit);
+    const node = /^spec\.nodeName=(.+)$/.exec(query.get("fieldSelector") ?? "")?.[1];
+    const all = [...collection.values()].filter(
+      (object) => node === undefined || (object as Pod).spec?.nodeName === node,
+    );
+    const items = all.slice(Number(from), Number(from) + limit);
     const next = Number(from) + items.length;
-    const more = next < collection.size ? { continue: `${version}:${next}` } : {};
+    const more = next < all.length ? { continue: `${version}:${next}` } : {};
     return { status: 200, body: { kind: "List", metadata: { resourceVersion: version, ...more }, items } };
   }
 
@@ -293,7 +307,10 @@ export class FakeApiServer {
       const isDue = this.#watchers.has(watcher) && watcher.version < this.#version;
       if (isDue && !this.isStopped) watcher.response.write(`${JSON.stringify(bookmark)}\n`);
       await this.#clock.sleep(BOOKMARK_BEFORE_END_MS, signal);
-      if (!this.isStopped) watcher.response.end();
+      if (this.isStopped) return;
+      // At once: nothing may be written after the end.
+      this.#watchers.delete(watcher);
+      watcher.response.end();
     } catch {
       // The watch has ended before.
     }

@@ -15,6 +15,7 @@ export const WAIT_LONGEST = [
   "test/conformance/kubernetes/karpenter.test.ts",
   "test/cli/cli.test.ts",
   "test/e2e/spot-reclaim.test.ts",
+  "test/e2e/spot-fast-path.test.ts",
   "test/e2e/service.test.ts",
   "test/e2e/replicas.test.ts",
   "test/e2e/crash-matrix.test.ts",
