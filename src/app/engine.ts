@@ -9,6 +9,7 @@ import { Drainer } from "../drain/drainer.ts";
 import type { AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
+import { type NodeUndo, type NodeUndoRequest, undoNode } from "../drain/node-undo.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { AwsProvider } from "../provider/aws-provider.ts";
 
@@ -33,6 +34,8 @@ export interface EngineOptions {
 
 export interface Engine {
   readonly drainer: Drainer;
+  /** See `undoNode`. Without a ledger no drain is known. */
+  undoNode(request: NodeUndoRequest, signal: AbortSignal): Promise<NodeUndo>;
   /**
    * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
    * Without it, or with INDEX_RATE=0, every drain searches first.
@@ -43,6 +46,8 @@ export interface Engine {
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
   isRunning(instanceId: string, signal: AbortSignal): Promise<boolean>;
 }
+
+const NO_LEDGER = { list: () => [], listOf: () => [], read: async () => undefined };
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
@@ -73,19 +78,23 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     ...(vpcId === undefined ? {} : { vpcId }),
   });
   const times = drainTimes(config);
+  const changing = config.dryRun ? undefined : cluster;
+  const drainer = new Drainer({
+    cloud,
+    clock,
+    times,
+    ...(guard && { guard }),
+    ...(observers && { observers }),
+    ...(ledger && { ledger }),
+    ...(onLookupFailed && { onLookupFailed }),
+    ...(changing && { cluster: changing }),
+    evictsAlways: config.evict === "always",
+    registersAgain: config.undo,
+  });
   return {
-    drainer: new Drainer({
-      cloud,
-      clock,
-      times,
-      ...(guard && { guard }),
-      ...(observers && { observers }),
-      ...(ledger && { ledger }),
-      ...(onLookupFailed && { onLookupFailed }),
-      ...(cluster && !config.dryRun && { cluster }),
-      evictsAlways: config.evict === "always",
-      registersAgain: config.undo,
-    }),
+    drainer,
+    undoNode: (request, signal) =>
+      undoNode(request, { cloud, cluster: changing, clock, ledger: ledger ?? NO_LEDGER, drainer }, signal),
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {

@@ -16,7 +16,7 @@ import { openLedger } from "../ledger/open-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
-import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
+import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { type Clocks, openClocks } from "./clocks.ts";
@@ -87,24 +87,22 @@ async function serve(config: Config, serving: Serving): Promise<void> {
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
     running: (drainId) => drainer.running(drainId),
   };
-  const cancel: Cancel = async (drainId, asker) => {
-    checkUndo(config);
-    const undone = drainer.cancel(drainId, asker, abandon);
-    // Waited for at the end, also where its caller has left. A failure is for the caller.
-    const waitedFor = undone.catch(() => {});
-    drains.add(`undo of ${drainId}`, waitedFor);
-    try {
-      return await undone;
-    } catch (error) {
-      throw abandon.aborted
-        ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo")
-        : error;
-    }
-  };
+  const { cancel, cancelNode } = cancelling(config, { engine, abandon, drains });
   // Before a caller asks for the same nodes.
   await resumed;
   const text = () => metrics.text();
-  const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
+  const web = await startWeb(config, {
+    source,
+    history,
+    cancel,
+    cancelNode,
+    status,
+    ready,
+    metrics: text,
+    clock,
+    version,
+    log,
+  });
   background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
@@ -237,6 +235,31 @@ function statusUntil(abandon: AbortSignal, drainer: Drainer) {
     } catch (error) {
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }
+  };
+}
+
+/** What cancels drains for callers, and goes on where these have left. */
+function cancelling(
+  config: Config,
+  { engine, abandon, drains }: Pick<Resuming, "drains" | "abandon"> & { readonly engine: Engine },
+): { readonly cancel: Cancel; readonly cancelNode: CancelNode } {
+  const untilEnd = async <T>(what: string, undo: () => Promise<T>): Promise<T> => {
+    checkUndo(config);
+    const undone = undo();
+    // Waited for at the end, also where its caller has left. A failure is for the caller.
+    const waitedFor = undone.catch(() => {});
+    drains.add(`undo of ${what}`, waitedFor);
+    try {
+      return await undone;
+    } catch (error) {
+      throw abandon.aborted
+        ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo")
+        : error;
+    }
+  };
+  return {
+    cancel: (drainId, asker) => untilEnd(drainId, () => engine.drainer.cancel(drainId, asker, abandon)),
+    cancelNode: (request) => untilEnd(request.node.value, () => engine.undoNode(request, abandon)),
   };
 }
 

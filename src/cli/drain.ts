@@ -6,6 +6,7 @@ import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { Repeats } from "../observe/repeats.ts";
 import { type Call, widthOf } from "./call.ts";
+import { DrainRecords } from "./drain-records.ts";
 import { eventText } from "./event-text.ts";
 import { type EvictionFlags, evictionFrom } from "./eviction-flags.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
@@ -28,7 +29,7 @@ export async function runDrain(call: Call): Promise<number> {
   if (server === undefined) return await drain(call, options, configFrom(call, "drain"));
   refuseWithServer(call, options);
   const { drainRemotely } = await import("./remote-drain.ts");
-  return await drainRemotely({ ...options, server }, call, new SystemClock());
+  return await drainRemotely({ ...options, server, evict: evictionFrom(options) }, call, new SystemClock());
 }
 
 async function drain(call: Call, options: DrainOptions, config: Config): Promise<number> {
@@ -48,20 +49,25 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
     const repeats = new Repeats(() => clock.now());
     const output = options.json ? stderr : stdout;
     const plain = config.dryRun ? () => {} : plainLines({ clock, repeats, output, isAlone });
+    const onTrouble = (problem: string) =>
+      stderr.write(`hasta-la-vista: ${problem}. Save the output of --json to undo it\n`);
+    const records = new DrainRecords({ clock, environment: call.environment, onTrouble });
     const onLookupFailed = (asked: NodeReference, error: DrainError) => {
       if (repeats.leftOutBefore(`lookup ${error.code}`, asked.value) !== undefined)
         stderr.write(`hasta-la-vista: could not find the node, will retry (${error.message})\n`);
     };
     const { createEngine } = await import("../app/engine.ts");
-    const observers = [live?.observe ?? plain];
+    const observers = [live?.observe ?? plain, records.observe];
     const { drainer } = createEngine(config, { clock, observers, cluster: opened?.cluster, onLookupFailed });
+    records.begin((drainId) => drainer.running(drainId));
     const drains = nodes.map((node) => {
       const request = requestFrom(node, options, { now: startedAt, dryRun: config.dryRun });
       return drainer.drain({ ...request, ...(evict && { evict }) }, signal);
     });
     const outcomes = (await Promise.all(drains)).map(outcomeReport);
     await live?.close();
-    print(call, options, outcomes, clock.now() - startedAt);
+    await records.end(outcomes);
+    print(call, options, outcomes, { tookMs: clock.now() - startedAt, records });
     return left > 0 ? EXIT.notDrained : exitCodeOfAll(outcomes);
   } finally {
     opened?.close();
@@ -116,14 +122,18 @@ async function nodesFrom(
   );
 }
 
-function print(call: Call, { json }: DrainOptions, outcomes: readonly OutcomeReport[], tookMs: number): void {
-  const { stdout } = call.streams;
+function print(
+  { streams: { stdout } }: Call,
+  { json }: DrainOptions,
+  outcomes: readonly OutcomeReport[],
+  { tookMs, records }: { readonly tookMs: number; readonly records: DrainRecords },
+): void {
   if (json) {
     stdout.write(`${JSON.stringify(outcomes.length === 1 ? outcomes[0] : { drains: outcomes })}\n`);
     return;
   }
   for (const outcome of outcomes)
-    stdout.write(`${outcomeText(outcome, tookMs, widthOf(stdout))}${howToUndo(outcome)}\n`);
+    stdout.write(`${outcomeText(outcome, tookMs, widthOf(stdout))}${howToUndo(outcome, records)}\n`);
 }
 
 /** Of several, 0 only where all are done. */
@@ -133,11 +143,14 @@ function exitCodeOfAll(outcomes: readonly OutcomeReport[]): number {
   return codes.size === 1 ? first : EXIT.notDrained;
 }
 
-/** The data for undoing a drain that was stopped, which is stored nowhere else. */
-function howToUndo(outcome: OutcomeReport): string {
+/** Of a drain that was stopped. Where it could not be recorded, the data for undoing it are stored nowhere else. */
+function howToUndo(outcome: OutcomeReport, records: DrainRecords): string {
   if (outcome.status !== "abandoned" || outcome.registrations.length === 0) return "";
+  const { drainId, node } = outcome;
+  if (node !== undefined && records.isRecorded(drainId))
+    return `\nTo register the targets again, run: hasta-la-vista uncordon ${node.name}`;
   const how =
-    "To register the targets again, save the next line as drain.json and run: hasta-la-vista cancel --undo --from drain.json";
+    "To register the targets again, save the next line as drain.json and run: hasta-la-vista cancel --from drain.json";
   return `\n${how}\n${JSON.stringify(outcome)}`;
 }
 
@@ -161,9 +174,8 @@ function refuseWithoutCluster({ evict, selector }: DrainOptions, { kubernetes }:
   }
 }
 
-/** A service drains one node for a request, and evicts by its own rules. */
-function refuseWithServer({ args }: Call, { selector, evict: _, ...options }: DrainOptions): void {
-  evictionFrom({ evict: true, ...options });
+/** A service drains one node for a request. */
+function refuseWithServer({ args }: Call, { selector }: DrainOptions): void {
   if (selector !== undefined || args.length > 1)
     throw new UsageError("--server takes one <node>: run the command once for each node");
   if (args.length === 0) throw new UsageError("no <node> is given: --help describes it");

@@ -25,6 +25,14 @@ export function exitCodeOf(outcome: OutcomeReport): number {
   }
 }
 
+/** Absent: all is registered again. */
+export function exitCodeOfUndo(failure: DrainErrorCode | undefined): number {
+  if (failure === undefined) return EXIT.done;
+  const code = exitCodeOfFailure(failure);
+  // The machine is gone, and so nothing of it is registered.
+  return code === EXIT.done ? EXIT.notDrained : code;
+}
+
 export function exitCodeOfFailure(code: DrainErrorCode): number {
   if (code === "instance-gone") return EXIT.done;
   if (isRefusal(code)) return EXIT.refused;

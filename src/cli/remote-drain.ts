@@ -1,8 +1,10 @@
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import type { EvictionOptions } from "../drain/eviction.ts";
 import type { NodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import { type Call, widthOf } from "./call.ts";
+import { evictionFields } from "./eviction-flags.ts";
 import { EXIT } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
 import { nodeOf } from "./node-argument.ts";
@@ -19,7 +21,8 @@ export interface RemoteDrainOptions {
   /** Seconds from now. */
   readonly deadline?: number;
   readonly force?: true;
-  readonly evict?: true;
+  /** Absent: no pods are evicted. */
+  readonly evict?: EvictionOptions | undefined;
   /** Seconds, or whether to wait at all. */
   readonly wait?: number | boolean;
 }
@@ -35,7 +38,7 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
     ...(wait === true ? {} : { wait }),
     ...(deadline === undefined ? {} : { deadline }),
     ...(force === undefined ? {} : { force }),
-    ...(evict === undefined ? {} : { evict }),
+    ...evictionFields(evict),
     ...(reason === undefined ? {} : { reason }),
     ...(config.timeoutMs === undefined ? {} : { timeout: config.timeoutMs / 1_000 }),
     ...(config.dryRun ? { dryRun: true } : {}),

@@ -3,6 +3,11 @@ import { DrainError } from "./errors.ts";
 /** So many pods are named where more are left. */
 const SHOWN_MAX = 5;
 
+/** Longer times to end are refused, in seconds. */
+export const GRACE_SECONDS_MAX = 86_400;
+/** Longer label selectors are refused. */
+export const SELECTOR_CHARACTERS_MAX = 1_000;
+
 /** How the pods of a node are to be evicted: what `kubectl drain` calls by the same names. */
 export interface EvictionOptions {
   /** How long each pod has to end, in seconds. Absent: as long as the pod itself says. */

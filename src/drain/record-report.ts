@@ -1,4 +1,5 @@
 import type { DrainRecord } from "./drain-record.ts";
+import type { EvictionOptions } from "./eviction.ts";
 import type { Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
 import type { RunningDrain } from "./outcome.ts";
@@ -54,13 +55,26 @@ function recordedUndoReport({ at, asker, end }: NonNullable<DrainRecord["undo"]>
   };
 }
 
-function requestReport({ askedAt, deadline, timeoutMs, reason, asker }: AskedRequest) {
+function requestReport({ askedAt, deadline, timeoutMs, reason, evict, asker }: AskedRequest) {
   return {
     askedAt: moment(askedAt),
     ...(deadline === undefined ? {} : { deadline: moment(deadline) }),
     ...(timeoutMs === undefined ? {} : { timeoutSeconds: seconds(timeoutMs) }),
     ...(reason === undefined ? {} : { reason }),
+    ...(evict && { evict: evictionReport(evict) }),
     ...(asker && { asker }),
+  };
+}
+
+/** By the names that requests have for it. */
+function evictionReport(options: EvictionOptions) {
+  const { gracePeriodSeconds, podSelector, deletesEmptyDirData, evictsUnmanaged, disablesEviction } = options;
+  return {
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriod: gracePeriodSeconds }),
+    ...(podSelector === undefined ? {} : { podSelector }),
+    deleteEmptydirData: deletesEmptyDirData === true,
+    evictUnmanaged: evictsUnmanaged === true,
+    disableEviction: disablesEviction === true,
   };
 }
 

@@ -3,6 +3,7 @@ import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { EvictionFate } from "./eviction.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
+import { type NodeUndo, nodeUndoFailure } from "./node-undo.ts";
 import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 import { type UndoOutcome, undoFailure } from "./undo.ts";
@@ -242,6 +243,21 @@ export function undoReport(outcome: UndoOutcome) {
     node: nodeReport(node),
     registrations: registrations.map(undoneReport),
     ...(stillExcluded && { stillExcluded: errorReport(stillExcluded) }),
+  };
+}
+
+export type NodeUndoReport = ReturnType<typeof nodeUndoReport>;
+
+/** The same of all drains of a node. */
+export function nodeUndoReport(undo: NodeUndo) {
+  const { node, drains, uncordoned, error } = undo;
+  const undone = drains.length > 0 ? ("undone" as const) : ("nothing-to-undo" as const);
+  return {
+    status: nodeUndoFailure(undo) === undefined ? undone : ("not-undone" as const),
+    node: nodeReport(node),
+    drains: drains.map(undoReport),
+    ...(uncordoned === undefined ? {} : { uncordoned }),
+    ...(error && { error: errorReport(error) }),
   };
 }
 

@@ -62,6 +62,15 @@ export class KubernetesCluster implements Cluster {
     });
   }
 
+  uncordon(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    return this.#withNode(node, signal, async (known) => {
+      await this.#applyCordon(known, {}, signal);
+      // With the uid, so that a node that was made anew under the name stays as it is.
+      const patch = { metadata: { uid: known.uid }, spec: { unschedulable: null } };
+      await this.#options.server.mergePatch(nodePath(known.name), patch, signal);
+    });
+  }
+
   release({ id }: ClusterMember): void {
     this.#options.delays?.release(id);
   }

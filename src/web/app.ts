@@ -9,14 +9,15 @@ import {
   acceptedAnswer,
   failureAnswer,
   nodeStatusAnswer,
+  nodeUndoAnswer,
   outcomeAnswer,
   readyAnswer,
   unrecordedAnswer,
 } from "./answers.ts";
 import { askerOf, clientAddress, withoutSecret } from "./asker.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
-import { addDrainRoutes, type Cancel, type DrainHistory } from "./drain-routes.ts";
-import { readNodeRequest } from "./drains-request.ts";
+import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
+import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
 import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
@@ -31,6 +32,7 @@ export interface WebOptions extends SecretGuardOptions {
   readonly source: HttpSource;
   readonly history: DrainHistory;
   readonly cancel: Cancel;
+  readonly cancelNode: CancelNode;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
   /** Why no pods are evicted, whatever callers ask for. Absent: they may be. */
@@ -119,7 +121,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
-  const { source, secrets, dryRun, noEviction, clock, status, history, cancel } = options;
+  const { source, secrets, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
   const needsSecret = needSecret(options);
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
@@ -140,6 +142,11 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
     return send(nodeStatusAnswer(await status(node, context.req.raw.signal)));
+  });
+
+  app.delete("/nodes/:node/drains", needsSecret, async (context) => {
+    const request = readNodeUndoRequest({ query: queryOf(context), node: context.req.param("node") });
+    return send(nodeUndoAnswer(await cancelNode({ ...request, asker: askerOf(context, secrets()) })));
   });
 }
 
@@ -181,6 +188,7 @@ export const ROUTES = {
   "/drains/{drain}": "GET, HEAD, DELETE",
   "/drains/{drain}/events": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
+  "/nodes/{node}/drains": "DELETE",
   "/health": "GET, HEAD",
   "/ready": "GET, HEAD",
   "/metrics": "GET, HEAD",
