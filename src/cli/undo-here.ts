@@ -11,11 +11,12 @@ import type { NodeReference } from "../drain/request.ts";
 import { type UndoOutcome, undoFailure } from "../drain/undo.ts";
 import type { Call, Streams } from "./call.ts";
 import { DRAIN_BYTES_MAX, type ReportedDrain, readDrainReports } from "./drain-file.ts";
-import { forget, type RecordedDrain, readRecords, recordsFolder } from "./drain-records.ts";
+import { recordsFolder } from "./drain-records.ts";
 import { eventText } from "./event-text.ts";
 import { EXIT, exitCodeOfUndo } from "./exit-codes.ts";
 import { isDrainId, referenceFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
+import { forget, type RecordedDrain, readRecords } from "./recorded-drains.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { nodeUndoText, undoText } from "./text.ts";
 

@@ -47,7 +47,7 @@ export const CLUSTER_OPTIONS = {
     variable: "EVICT",
     flag: "--evictions <when>",
     default: "requested",
-    usedBy: ["serve"],
+    usedBy: ["serve", "rbac"],
     ...oneOf(["never", "requested", "always"]),
   }),
 } as const;

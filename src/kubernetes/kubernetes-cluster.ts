@@ -7,6 +7,7 @@ import { asClusterError, KubernetesError } from "./errors.ts";
 import { longestGraceMs, NodeEviction, podsOn, podsToEvict } from "./eviction.ts";
 import { applyToNode, clusterNode, NODES_PATH, nodePath } from "./nodes.ts";
 import type { Node } from "./objects.ts";
+import { checkMayEvict } from "./permissions.ts";
 import { clusterPod, podName } from "./pods.ts";
 
 /** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
@@ -88,6 +89,7 @@ export class KubernetesCluster implements Cluster {
     let planned: PlannedEviction = { pods: [], graceMs: 0 };
     await this.#withNode(node, signal, async ({ name }) => {
       const pods = await podsToEvict(server, name, options, signal);
+      await checkMayEvict(server, pods, options, signal);
       planned = { pods: pods.map(podName), graceMs: longestGraceMs(pods, options) };
     });
     return planned;

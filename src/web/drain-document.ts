@@ -56,7 +56,6 @@ export function describeDrainRoutes(
     }),
   );
   describeCancel(registry, { security, refused });
-  describeCancelNode(registry, { security, refused });
   registry.registerPath(
     createRoute({
       ...common,
@@ -113,7 +112,11 @@ function describeCancel(registry: OpenAPIHono["openAPIRegistry"], { security, re
   );
 }
 
-function describeCancelNode(registry: OpenAPIHono["openAPIRegistry"], { security, refused }: ForSecretRoutes): void {
+/** Describes `DELETE /nodes/{node}/drains`. */
+export function describeCancelNode(
+  { openAPIRegistry: registry }: OpenAPIHono,
+  { security, refused }: ForSecretRoutes,
+): void {
   registry.registerPath(
     createRoute({
       method: "delete",

@@ -1,0 +1,152 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
+import type { Node } from "../../src/kubernetes/objects.ts";
+import { account, ID } from "../support/account.ts";
+import { accountInKubernetes, NODES } from "../support/account-in-kubernetes.ts";
+import { stateDir } from "../support/ledger-entries.ts";
+import { runHere, serveHere, startHere } from "../support/run-here.ts";
+
+const SECRET = "correct-horse-battery";
+const ALL = ["legacy", "tcp", "web"];
+
+/** The account in a cluster, with nothing recorded yet. */
+async function scene() {
+  const made = await accountInKubernetes();
+  const folder = await stateDir();
+  const env = { ...made.env, XDG_STATE_HOME: folder };
+  const node = () => made.fake.stored(NODES, "blue-1") as Node;
+  const isOut = () => node().metadata?.labels?.[EXCLUDE_LABEL] === "true";
+  return { ...made, env, node, isOut, records: join(folder, "hasta-la-vista", "drains") };
+}
+
+/** A service in that cluster, and what its callers get. */
+async function serving(more: Readonly<Record<string, string>> = {}) {
+  const made = await scene();
+  const { child, url } = await serveHere({ ...made.env, SECRET, UNDO: "true", ...more });
+  const { AWS_ENDPOINT_URL } = made.env;
+  const asker = { SECRET, AWS_ENDPOINT_URL };
+  return { ...made, child, url, ask: (...args: string[]) => runHere([...args, "--server", url], asker) };
+}
+
+describe("hasta-la-vista uncordon", () => {
+  test("gives back all that drain --evict has taken: registrations, label and cordon", async () => {
+    const { env, node, isOut, registered } = await scene();
+    expect((await runHere(["drain", "blue-1", "--evict"], env)).code).toBe(0);
+    expect([registered(ID), isOut(), node().spec?.unschedulable]).toEqual([[], true, true]);
+    const { code, stdout, stderr } = await runHere(["uncordon", "blue-1"], env);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/is undone: 3 registrations registered again\.$/m);
+    expect(stdout).toMatch(/^Node blue-1 is schedulable\.$/m);
+    expect([registered(ID), isOut(), node().spec?.unschedulable]).toEqual([ALL, false, undefined]);
+  });
+
+  test("can be repeated, and then says that no drain is recorded", async () => {
+    const { env, registered } = await scene();
+    await runHere(["drain", ID], env);
+    expect((await runHere(["uncordon", ID], env)).code).toBe(0);
+    const { code, stdout, stderr } = await runHere(["uncordon", ID], env);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Nothing to undo: .*\nNode blue-1 is schedulable\.\n$/);
+    expect(stderr).toMatch(/no drain of the node is recorded in .*give --from and its output, or --server/);
+    expect(registered(ID)).toEqual(ALL);
+  });
+
+  test("takes away a cordon that another program has set, and cancel does not", async () => {
+    const { env, fake, node } = await scene();
+    fake.put(NODES, { ...node(), spec: { ...node().spec, unschedulable: true } } as Node);
+    await runHere(["drain", "blue-1", "--evict"], env);
+    expect((await runHere(["cancel", "blue-1"], env)).code).toBe(0);
+    expect(node().spec?.unschedulable).toBe(true);
+    expect((await runHere(["uncordon", "blue-1"], env)).code).toBe(0);
+    expect(node().spec?.unschedulable).toBeUndefined();
+  });
+
+  test("undoes what Ctrl-C has left, with the command that drain has printed", async () => {
+    const { env, registered } = await scene();
+    const child = startHere(["drain", "node/blue-1", "--nlb-propagation", "600"], env);
+    await child.line(/deregistered.*tcp/);
+    child.signal("SIGINT");
+    const { stdout } = await child.finished;
+    const [, printed = ""] = /^To register the targets again, run: hasta-la-vista (.+)$/m.exec(stdout) ?? [];
+    expect(printed).toMatch(/^uncordon \S+$/);
+    expect((await runHere(printed.split(" "), env)).code).toBe(0);
+    expect(registered(ID)).toEqual(ALL);
+  });
+
+  test("undoes also an earlier drain of the node, which was stopped and found no more by the next one", async () => {
+    const { env, registered } = await scene();
+    const child = startHere(["drain", ID, "--nlb-propagation", "600"], env);
+    await child.line(/deregistered.*tcp/);
+    child.signal("SIGINT");
+    await child.finished;
+    await runHere(["drain", ID], env);
+    const { code } = await runHere(["uncordon", ID], env);
+    expect(code).toBe(0);
+    expect(registered(ID)).toEqual(ALL);
+  });
+
+  test("goes on without a record that can't be read, and says which", async () => {
+    const { env, records } = await scene();
+    await runHere(["drain", ID], env);
+    await writeFile(join(records, `${ID}.d-00.json`), "spoilt");
+    const { code, stderr } = await runHere(["uncordon", ID], env);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/the record .*d-00\.json can't be used: .*it is not JSON\n$/);
+  });
+
+  test("names the machine that is terminated, and exits with 1", async () => {
+    const { env, world } = await scene();
+    await runHere(["drain", ID], env);
+    world.terminateInstance(world.instances.get(ID) as never);
+    await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
+    const { code, stdout } = await runHere(["uncordon", ID, "--json"], env);
+    expect(code).toBe(1);
+    const { status, drains } = JSON.parse(stdout);
+    expect(status).toBe("not-undone");
+    expect(drains[0].registrations[0].error.message).toMatch(/is terminated/);
+  });
+
+  test("drain goes on where it can't be recorded, and says so once", async () => {
+    const { env } = await account();
+    const { code, stderr } = await runHere(["drain", ID], { ...env, XDG_STATE_HOME: "/dev/null" });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^hasta-la-vista: the drain can't be recorded in \/dev\/null\/hasta-la-vista\/drains: .*\n$/,
+    );
+  });
+});
+
+describe("hasta-la-vista uncordon --server", () => {
+  test("cancels the running drain of the node", async () => {
+    const { ask, child, node, isOut, registered } = await serving({ NLB_PROPAGATION: "600" });
+    await ask("drain", "blue-1", "--no-wait");
+    await child.line(/"tcp".*deregistered/);
+    await child.line(/"web".*deregistered/);
+    await child.line(/"legacy".*deregistered/);
+    const { code, stdout, stderr } = await ask("uncordon", "node/blue-1");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/is undone: 3 registrations registered again\./);
+    expect(stdout).toMatch(/^Node blue-1 is schedulable\.$/m);
+    expect([registered(ID), isOut(), node().spec?.unschedulable]).toEqual([ALL, false, undefined]);
+  });
+
+  test("undoes one that has ended, with its cordon; a second time there is nothing to undo", async () => {
+    const { ask, node, isOut, registered } = await serving();
+    expect((await ask("drain", ID, "--evict")).code).toBe(0);
+    expect([registered(ID), isOut(), node().spec?.unschedulable]).toEqual([[], true, true]);
+    expect((await ask("cancel", ID)).code).toBe(0);
+    expect([registered(ID), isOut(), node().spec?.unschedulable]).toEqual([ALL, false, undefined]);
+    const again = await ask("uncordon", ID, "--json");
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.stdout)).toMatchObject({ status: "nothing-to-undo", drains: [], uncordoned: "blue-1" });
+  });
+
+  test("is refused where the service may not undo", async () => {
+    const { ask } = await serving({ UNDO: "false" });
+    const { code, stderr } = await ask("uncordon", ID);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/set UNDO=true for the service/);
+  });
+});
