@@ -40,6 +40,8 @@ export interface WatchedCluster {
   source(parts: SourceParts): ClusterNodes;
   /** Watches the Node objects until `end` aborts. */
   run(end: AbortSignal): Promise<void>;
+  /** The EC2 instance of the Node object of this name, as far as it is known without a call. */
+  instanceOf(this: void, name: string): string | undefined;
   /** Resolves when all reports were sent, or after a moment. */
   flushed(): Promise<void>;
 }
@@ -77,6 +79,10 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
   return {
     cluster: new KubernetesCluster({ server, clock, nodes: known, ...(delays && { delays }) }),
     observe: config.dryRun ? () => {} : reports.observe,
+    instanceOf: (name) => {
+      for (const [, node] of nodes.entries()) if (node.name === name) return node.instanceId;
+      return undefined;
+    },
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
     run: async (end) => {
       try {

@@ -96,6 +96,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
     history,
     cancel,
     cancelNode,
+    instanceOf: watched?.instanceOf,
     status,
     ready,
     metrics: text,

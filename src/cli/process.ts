@@ -1,6 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { Environment, Streams } from "./call.ts";
+import { environmentOf } from "./plug-in.ts";
 
 type Run = (given: readonly string[], environment: Environment, streams: Streams) => Promise<number>;
 
@@ -18,7 +19,8 @@ export async function runAsProcess(run: Run): Promise<never> {
     stderr,
     signals: process,
   };
-  const exitCode = await run(process.argv.slice(2), process.env, streams);
+  const [, program, ...given] = process.argv;
+  const exitCode = await run(given, environmentOf(program, process.env), streams);
   // The caller that waits for the exit waits for the answer: aborted calls and their timers must not delay it.
   await Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))));
   await leaveOrDie();

@@ -16,7 +16,14 @@ import {
   STOPPED,
   UNRECORDED,
 } from "./answer-schemas.ts";
-import { describeCancelNode, describeDrainRoutes, type ForSecretRoutes, failed, header, succeeded } from "./drain-document.ts";
+import {
+  describeCancelNode,
+  describeDrainRoutes,
+  type ForSecretRoutes,
+  failed,
+  header,
+  succeeded,
+} from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./drains-request.ts";
 

@@ -38,6 +38,8 @@ export interface WebOptions extends SecretGuardOptions {
   /** Why no pods are evicted, whatever callers ask for. Absent: they may be. */
   readonly noEviction?: string | undefined;
   readonly version: string;
+  /** The instance of the Node object of this name, which may be named otherwise than the machine. Undefined: not known. */
+  readonly instanceOf?: ((name: string) => string | undefined) | undefined;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -123,6 +125,10 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 function addSecretRoutes(app: Hono, options: WebOptions): void {
   const { source, secrets, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
   const needsSecret = needSecret(options);
+  const meant = (node: NodeReference): NodeReference => {
+    const id = node.by === "name" ? options.instanceOf?.(node.value) : undefined;
+    return id === undefined ? node : { by: "id", value: id };
+  };
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
@@ -133,7 +139,8 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     refuseSecretIn(secrets(), [body]);
     const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
     refuseSecretAs(secrets(), read.request.node.value);
-    const request = { ...withoutSecret(read.request, secrets()), asker: askerOf(context, secrets()) };
+    const [asker, node] = [askerOf(context, secrets()), meant(read.request.node)];
+    const request = { ...withoutSecret(read.request, secrets()), node, asker };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
@@ -141,12 +148,13 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
-    return send(nodeStatusAnswer(await status(node, context.req.raw.signal)));
+    return send(nodeStatusAnswer(await status(meant(node), context.req.raw.signal)));
   });
 
   app.delete("/nodes/:node/drains", needsSecret, async (context) => {
     const request = readNodeUndoRequest({ query: queryOf(context), node: context.req.param("node") });
-    return send(nodeUndoAnswer(await cancelNode({ ...request, asker: askerOf(context, secrets()) })));
+    const asker = askerOf(context, secrets());
+    return send(nodeUndoAnswer(await cancelNode({ ...request, node: meant(request.node), asker })));
   });
 }
 
