@@ -1,18 +1,17 @@
 import { type Config, ConfigError } from "../config/config.ts";
-import { type Clock, SystemClock } from "../drain/clock.ts";
+import { SystemClock } from "../drain/clock.ts";
 import type { DrainError } from "../drain/errors.ts";
-import type { DrainObserver } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { Repeats } from "../observe/repeats.ts";
 import { type Call, widthOf } from "./call.ts";
 import { DrainRecords } from "./drain-records.ts";
-import { eventText } from "./event-text.ts";
 import { type EvictionFlags, evictionFrom } from "./eviction-flags.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
 import { type NodeOptions, referenceFrom, requestFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
+import { PlainLines } from "./plain-lines.ts";
 import type { RemoteDrainOptions } from "./remote-drain.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { outcomeText } from "./text.ts";
@@ -48,7 +47,8 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
     const live = isLive ? new (await import("./live-lines.ts")).LiveLines(clock, stdout) : undefined;
     const repeats = new Repeats(() => clock.now());
     const output = options.json ? stderr : stdout;
-    const plain = config.dryRun ? () => {} : plainLines({ clock, repeats, output, isAlone });
+    const isPlain = live === undefined && !config.dryRun;
+    const plain = isPlain ? new PlainLines({ clock, repeats, output, isAlone }) : undefined;
     const onTrouble = (problem: string) =>
       stderr.write(`hasta-la-vista: ${problem}. Save the output of --json to undo it\n`);
     const records = new DrainRecords({ clock, environment: call.environment, onTrouble });
@@ -57,14 +57,14 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
         stderr.write(`hasta-la-vista: could not find the node, will retry (${error.message})\n`);
     };
     const { createEngine } = await import("../app/engine.ts");
-    const observers = [live?.observe ?? plain, records.observe];
+    const observers = [live?.observe, plain?.observe, records.observe].filter((each) => each !== undefined);
     const { drainer } = createEngine(config, { clock, observers, cluster: opened?.cluster, onLookupFailed });
-    records.begin((drainId) => drainer.running(drainId));
+    for (const each of [plain, records]) each?.begin((drainId) => drainer.running(drainId));
     const drains = nodes.map((node) => {
       const request = requestFrom(node, options, { now: startedAt, dryRun: config.dryRun });
       return drainer.drain({ ...request, ...(evict && { evict }) }, signal);
     });
-    const outcomes = (await Promise.all(drains)).map(outcomeReport);
+    const outcomes = (await Promise.all(drains).finally(() => plain?.close())).map(outcomeReport);
     await live?.close();
     await records.end(outcomes);
     print(call, options, outcomes, { tookMs: clock.now() - startedAt, records });
@@ -72,29 +72,6 @@ async function drain(call: Call, options: DrainOptions, config: Config): Promise
   } finally {
     opened?.close();
   }
-}
-
-interface PlainOutput {
-  readonly clock: Clock;
-  readonly repeats: Repeats;
-  readonly output: { write(text: string): unknown };
-  /** Absent the instance is named in each line. */
-  readonly isAlone: boolean;
-}
-
-/** A line for each step, and a failure that is retried once in a while. */
-function plainLines({ clock, repeats, output, isAlone }: PlainOutput): DrainObserver {
-  const startedAt = clock.now();
-  return (event) => {
-    const line = eventText(event, clock.now() - startedAt);
-    const isRetried =
-      event.type === "look-failed" || event.type === "deregister-failed" || event.type === "read-failed";
-    const leftOut = isRetried ? repeats.leftOutBefore(`${event.type} ${event.error.code}`, event.node.id) : 0;
-    if (line === undefined || leftOut === undefined) return;
-    const more = leftOut === 0 ? "" : `  (${leftOut} more since the last such line)`;
-    const text = isAlone ? line : line.replace(/^/gm, `${event.node.id} `);
-    output.write(`${text}${more}\n`);
-  };
 }
 
 /** What was given, and with `--selector` what the cluster has. `left`: so many nodes of it are no EC2 instances. Throws `UsageError` where that is nothing. */
@@ -143,12 +120,17 @@ function exitCodeOfAll(outcomes: readonly OutcomeReport[]): number {
   return codes.size === 1 ? first : EXIT.notDrained;
 }
 
-/** Of a drain that was stopped. Where it could not be recorded, the data for undoing it are stored nowhere else. */
+const UNDRAINED: ReadonlySet<OutcomeReport["status"]> = new Set(["abandoned", "failed", "deadline-passed"]);
+
+/** Of a drain that was stopped or has failed. Where it could not be recorded, the data for undoing it are stored nowhere else. */
 function howToUndo(outcome: OutcomeReport, records: DrainRecords): string {
-  if (outcome.status !== "abandoned" || outcome.registrations.length === 0) return "";
+  if (!UNDRAINED.has(outcome.status) || !("registrations" in outcome)) return "";
   const { drainId, node } = outcome;
+  const isOut = outcome.registrations.some(({ deregistered }) => deregistered);
+  if (outcome.status === "abandoned" ? outcome.registrations.length === 0 : !isOut) return "";
   if (node !== undefined && records.isRecorded(drainId))
     return `\nTo register the targets again, run: hasta-la-vista uncordon ${node.name}`;
+  if (outcome.status !== "abandoned") return "";
   const how =
     "To register the targets again, save the next line as drain.json and run: hasta-la-vista cancel --from drain.json";
   return `\n${how}\n${JSON.stringify(outcome)}`;

@@ -44,6 +44,17 @@ describe("hasta-la-vista rbac", () => {
     expect(verbsOf(await printed())).toEqual(["get", "list", "watch", "patch", "list", "create", "create", "get"]);
   });
 
+  test("lets pods be deleted only where that is asked for, and nothing be evicted where EVICT is never", async () => {
+    const rulesFor = async (...args: string[]) => JSON.stringify((await printed(...args))[0]?.rules);
+    expect(await rulesFor()).not.toContain('"delete"');
+    expect(await rulesFor("--disable-eviction")).toContain(
+      '{"apiGroups":[""],"resources":["pods"],"verbs":["delete"]}',
+    );
+    expect(await rulesFor("--for", "plan", "--disable-eviction")).not.toMatch(/delete|eviction/);
+    expect(await rulesFor("--evictions", "never", "--disable-eviction")).not.toMatch(/delete|eviction/);
+    expect(await rulesFor("--for", "drain", "--evictions", "never")).toContain("pods/eviction");
+  });
+
   test("allows nothing by a wildcard, and no secrets", async () => {
     const text = JSON.stringify(await printed());
     expect(text).not.toContain("*");

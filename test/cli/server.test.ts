@@ -108,6 +108,28 @@ describe("drain --server", () => {
     expect(requests).toMatchObject([{ deadline: clock.now() + 120_000, isVoluntary: false }]);
   });
 
+  test("has the pods evicted as strictly as without a service, by each of the flags", async () => {
+    const { run, requests } = await service();
+    await run(["drain", ID, "--evict"]);
+    await run(["drain", ID, "--evict", "--delete-emptydir-data", "--evict-unmanaged", "--disable-eviction"]);
+    await run(["drain", ID, "--evict", "--grace-period", "5", "--pod-selector", "app=web"]);
+    await run(["drain", ID]);
+    expect(requests.map(({ evict }) => evict)).toEqual([
+      {},
+      { deletesEmptyDirData: true, evictsUnmanaged: true, disablesEviction: true },
+      { gracePeriodSeconds: 5, podSelector: "app=web" },
+      undefined,
+    ]);
+  });
+
+  test("takes no flag of an eviction without one", async () => {
+    const { run, requests } = await service();
+    const { code, stderr } = await run(["drain", ID, "--grace-period", "5"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--grace-period requires --evict: give both, or leave it out/);
+    expect(requests).toEqual([]);
+  });
+
   test("prints the service's JSON with --json", async () => {
     const { run } = await service();
     const { code, stdout, stderr } = await run(["drain", ID, "--json"]);

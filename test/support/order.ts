@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  */
 export const WAIT_LONGEST = [
   "test/demo/demo.test.ts",
+  "test/e2e/rolling-drain.test.ts",
   "test/e2e/crash-matrix.test.ts",
   "test/e2e/spot-reclaim.test.ts",
   "test/e2e/rolling-replacement.test.ts",
@@ -14,6 +15,7 @@ export const WAIT_LONGEST = [
   "test/conformance/kubernetes/karpenter.test.ts",
   "test/e2e/service.test.ts",
   "test/cli/cancel.test.ts",
+  "test/cli/uncordon.test.ts",
   "test/cli/cli.test.ts",
   "test/bench/messages.test.ts",
   "test/e2e/queue.test.ts",
