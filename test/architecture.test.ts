@@ -217,6 +217,7 @@ const DROPPED: readonly string[] = [
   "src/aws/request-quota.ts: this.#grant",
   "src/cli/hold.ts: interrupted.then",
   "src/cli/live-lines.ts: this.#tick",
+  "src/cli/plain-lines.ts: this.#waiting.run",
   "src/cli/watch-remotely.ts: asked.finally",
   "src/drain/drain-guard.ts: run.asked.insisted.then",
   "src/drain/exclusion.ts: inTurn",

@@ -1,7 +1,6 @@
 import { newAbort } from "../drain/abort.ts";
 import { SystemClock } from "../drain/clock.ts";
 import type { Environment, Streams } from "./call.ts";
-import { environmentOf } from "./plug-in.ts";
 
 type Run = (given: readonly string[], environment: Environment, streams: Streams) => Promise<number>;
 
@@ -40,4 +39,18 @@ async function leaveOrDie(): Promise<void> {
   const hangs = () => process.getActiveResourcesInfo().some((what) => what.startsWith("FSReq"));
   for (const until = clock.now() + LAST_CALLS_MS; hangs(); await clock.sleep(LOOK_MS, newAbort().signal))
     if (clock.now() > until) process.kill(process.pid, "SIGKILL");
+}
+
+/** https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/ */
+const PLUG_IN = /(?:^|\/)kubectl-[^/]+$/;
+
+/**
+ * What a run goes by where kubectl has started it as its plug-in: the cluster that kubectl itself would ask, unless
+ * KUBERNETES says otherwise. `program`: the path by which it was started.
+ */
+export function environmentOf(program: string | undefined, environment: Environment): Environment {
+  const { KUBERNETES, KUBECONFIG, HOME } = environment;
+  if (!PLUG_IN.test(program ?? "") || (KUBERNETES ?? "") !== "") return environment;
+  const path = KUBECONFIG || (HOME ? `${HOME}/.kube/config` : undefined);
+  return path === undefined ? environment : { ...environment, KUBERNETES: path };
 }
