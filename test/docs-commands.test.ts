@@ -37,6 +37,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --messages --write": "test/bench/messages.test.ts, test/bench/document.test.ts",
   "npm run bench -- --messages --only 1000": "test/bench/messages.test.ts",
   "npm test -- test/e2e/cluster-departures.test.ts": "it is among the tests",
+  "npm test -- test/e2e/rolling-drain.test.ts": "it is among the tests",
   "npm run load": "test/bench/load.test.ts measures a load",
   "npm run load -- --only drains": "test/bench/load.test.ts measures a load",
   "npm run load -- --json": "test/bench/load.test.ts measures a load",

@@ -111,7 +111,7 @@ class UndoingHere {
   /** All of one node, the newest first. What was undone is recorded no more. */
   async #undo(drains: readonly (ReportedDrain | RecordedDrain)[]): Promise<NodeUndo> {
     const { engine, opened, signal } = this.#parts;
-    const [{ node } = { node: NOBODY }] = drains;
+    const [{ node } = { node: NO_NODE }] = drains;
     const undone: UndoOutcome[] = [];
     for (const drain of drains) {
       if (undone.length > 0 && isCovered(drain, undone)) continue;
@@ -138,7 +138,7 @@ class UndoingHere {
   }
 }
 
-const NOBODY = { id: "", name: "", network: "" };
+const NO_NODE = { id: "", name: "", network: "" };
 
 /** The cluster was asked, and nothing is known of targets. */
 function notRecorded({ environment }: Call): string {

@@ -115,8 +115,9 @@ const POD_DELETION = /^DELETE \/api\/v1\/namespaces\/[^/]+\/pods\//;
 
 function adviceFor(status: number, what: string): string {
   if (status === 401) return "Check the token or the client certificate of this program";
-  if (status === 403)
-    return `Grant the permission: 'hasta-la-vista rbac${POD_DELETION.test(what) ? " --disable-eviction" : ""}' prints the role`;
+  if (status === 403 && POD_DELETION.test(what))
+    return "Grant the permission: 'hasta-la-vista rbac --disable-eviction' prints the role";
+  if (status === 403) return "Grant the permission: 'hasta-la-vista rbac' prints the role";
   return "";
 }
 

@@ -215,7 +215,14 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       /--from has no effect with --server/,
     ),
     row(
-      "a file of nobody",
+      "two contexts",
+      ["uncordon", ID, "--context", "a", "--kubernetes-context", "b"],
+      2,
+      /--kubernetes-context and --context are the same: give one of them/,
+    ),
+    row("a kubeconfig that is not there", ["uncordon", ID, "--kubeconfig", "/nonexistent"], 2, /there is no such file/),
+    row(
+      "a file that is not there",
       ["uncordon", ID, "--from", "/nonexistent/drain.json"],
       2,
       /there is no such file \(ENOENT\)/,
