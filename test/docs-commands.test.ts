@@ -67,6 +67,18 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/deploy/kubernetes.test.ts compares it with what rbac prints, test/conformance/kubernetes/manifests.test.ts applies it",
   "kubectl apply --filename deploy/kubernetes/holder.yaml":
     "test/deploy/kubernetes.test.ts runs what it starts, test/conformance/kubernetes/manifests.test.ts applies it",
+  "kubectl apply --filename deploy/kubernetes/eviction-gate.yaml":
+    "test/conformance/kubernetes/eviction-gate.test.ts applies its webhook",
+  "kubectl apply --filename -":
+    "test/conformance/kubernetes/eviction-gate.test.ts runs under the role that it is given",
+  "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=hasta-la-vista-eviction-gate -addext subjectAltName=DNS:hasta-la-vista-eviction-gate.kube-system.svc -keyout tls.key -out tls.crt":
+    "test/deploy/kubernetes.test.ts runs it",
+  "kubectl create secret tls hasta-la-vista-eviction-gate --namespace kube-system --cert tls.crt --key tls.key":
+    "test/deploy/kubernetes.test.ts holds that the manifest mounts it",
+  "kubectl label namespace ingress-nginx hasta-la-vista.io/eviction-gate=enabled":
+    "test/deploy/kubernetes.test.ts compares the label with the manifest",
+  "kubectl drain ip-10-0-1-5.eu-west-1.compute.internal --dry-run=server --ignore-daemonsets --delete-emptydir-data":
+    "test/conformance/kubernetes/eviction-gate.test.ts does such a dry run",
   "kubectl annotate node ip-10-0-1-5.eu-west-1.compute.internal hasta-la-vista.io/drain=true":
     "test/sources/cluster-nodes.test.ts",
   "kubectl annotate node ip-10-0-1-5.eu-west-1.compute.internal hasta-la-vista.io/drain-":

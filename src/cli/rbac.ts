@@ -25,7 +25,8 @@ export async function runRbac(call: Call): Promise<number> {
 }
 
 /** What a verb with this configuration does in the cluster. A feature's option is read here. */
-export function clusterNeeds({ evict }: Config, purpose: ClusterPurpose): ClusterNeeds {
-  const isService = purpose === "serve";
-  return { writes: purpose !== "plan", watches: isService, evicts: !isService || evict !== "never" };
+export function clusterNeeds({ evict, evictionGate }: Config, purpose: ClusterPurpose): ClusterNeeds {
+  const watches = purpose === "serve";
+  const evicts = !watches || evict !== "never";
+  return { writes: purpose !== "plan", watches, evicts, gates: watches && evictionGate };
 }

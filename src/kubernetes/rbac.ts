@@ -8,6 +8,8 @@ export interface ClusterNeeds {
   readonly evicts?: boolean;
   /** Whether pods may be deleted whatever their disruption budgets say (`--disable-eviction`). Absent: they may not. */
   readonly deletesPods?: boolean;
+  /** Whether evictions by other programs are held: the service does, where it is the eviction gate. */
+  readonly gates?: boolean;
 }
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
@@ -57,6 +59,11 @@ const FEATURES: readonly ClusterFeature[] = [
     purpose: "Delete pods whatever their disruption budgets say, where a drain is requested with --disable-eviction.",
     isNeeded: ({ writes, evicts = true, deletesPods = false }) => writes && evicts && deletesPods,
     rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["delete"] }],
+  },
+  {
+    purpose: "Find the node of a pod that another program evicts.",
+    isNeeded: ({ gates }) => gates === true,
+    rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["get"] }],
   },
   {
     purpose: "Report drains as Events of their nodes.",

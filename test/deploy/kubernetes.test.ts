@@ -1,9 +1,15 @@
+import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, get } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { OPTIONS } from "../../src/config/config.ts";
+import { OWN_EVICTION } from "../../src/drain/eviction.ts";
+import { REVIEW_PATH } from "../../src/web/eviction-review.ts";
 import { account, ID } from "../support/account.ts";
 import { Child } from "../support/child-process.ts";
 import { only, readStage } from "../support/dockerfile.ts";
@@ -13,6 +19,7 @@ import { runHere } from "../support/run-here.ts";
 
 const FILE = "deploy/kubernetes/hasta-la-vista.yaml";
 const ROLE = "deploy/kubernetes/rbac.yaml";
+const GATE = "deploy/kubernetes/eviction-gate.yaml";
 const HOLDER = "deploy/kubernetes/holder.yaml";
 const SECRET = "a-secret-of-the-manifest";
 
@@ -183,6 +190,89 @@ test(`${ROLE} is what hasta-la-vista rbac prints, for the service account of the
   const [, { subjects }] = objectsOf(role);
   const { name, namespace } = account_.metadata;
   expect(subjects).toEqual([{ kind: "ServiceAccount", name, namespace }]);
+});
+
+describe(GATE, () => {
+  const page = readFileSync("docs/kubernetes.md", "utf8");
+  const gateText = readFileSync(GATE, "utf8");
+  const [gateService, { webhooks, metadata }] = objectsOf(gateText);
+  const [webhook] = webhooks;
+  const { name, namespace } = gateService.metadata;
+  const [deploymentWithGate] = objectsOf(
+    text.replaceAll(/# (- \{ name: (?:EVICTION_GATE\w*|eviction-gate),)/g, "$1"),
+  ).filter(({ kind }) => kind === "Deployment");
+  const gatePod = deploymentWithGate.spec.template.spec;
+
+  test("leads the API server to the path and the port of the gate", () => {
+    expect(webhook.clientConfig.service).toEqual({ name, namespace, path: REVIEW_PATH });
+    const [{ port, targetPort }] = gateService.spec.ports;
+    // The port that the API server calls where the webhook names none.
+    expect(port).toBe(443);
+    expect(targetPort).toBe(OPTIONS.evictionGatePort.default);
+    expect(deployment.spec.template.metadata.labels).toMatchObject(gateService.spec.selector);
+  });
+
+  test("never blocks an eviction where the gate does not answer, and asks about evictions alone", () => {
+    expect(webhook).toMatchObject({ failurePolicy: "Ignore", sideEffects: "NoneOnDryRun" });
+    expect(webhook.timeoutSeconds).toBeLessThanOrEqual(3);
+    expect(webhook.rules).toMatchObject([{ resources: ["pods/eviction"], operations: ["CREATE"] }]);
+  });
+
+  test("leaves out the evictions that the program makes, and namespaces without the label that the page names", () => {
+    const { label, value: own } = OWN_EVICTION;
+    expect(webhook.objectSelector.matchExpressions).toEqual([{ key: label, operator: "NotIn", values: [own] }]);
+    const [[key = "", enabled] = []] = Object.entries(webhook.namespaceSelector.matchLabels);
+    expect(page).toContain(`kubectl label namespace ingress-nginx ${key}=${enabled}\n`);
+    expect(gateText).toContain(`kubectl label namespace NAME ${key}=${enabled}\n`);
+  });
+
+  test("goes with the lines that the Deployment has for it", () => {
+    const [main] = gatePod.containers;
+    const set = Object.fromEntries(main.env.map((variable: Variable) => [variable.name, variable.value]));
+    const mount = main.volumeMounts.find((one: { readonly name: string }) => one.name === "eviction-gate");
+    expect(set).toMatchObject({
+      [OPTIONS.evictionGate.variable]: "true",
+      [OPTIONS.evictionGateCertFile.variable]: `${mount.mountPath}/tls.crt`,
+      [OPTIONS.evictionGateKeyFile.variable]: `${mount.mountPath}/tls.key`,
+    });
+    const volume = gatePod.volumes.find((one: { readonly name: string }) => one.name === mount.name);
+    const created = /kubectl create secret tls (\S+) --namespace (\S+) /.exec(page);
+    expect(created?.slice(1)).toEqual([volume.secret.secretName, namespace]);
+  });
+
+  test("has a certificate of cert-manager for the name by which the API server calls the gate", () => {
+    const [, commented = ""] = gateText.split("remove the # of these lines:\n");
+    const [issuer, certificate] = objectsOf(commented.replaceAll(/^# ?/gm, "")).filter((one) => one !== null);
+    expect(metadata.annotations).toEqual({
+      "cert-manager.io/inject-ca-from": `${certificate.metadata.namespace}/${certificate.metadata.name}`,
+    });
+    expect(certificate.spec).toEqual({
+      secretName: "hasta-la-vista-eviction-gate",
+      dnsNames: [`${name}.${namespace}.svc`],
+      issuerRef: { name: issuer.metadata.name },
+    });
+    expect(issuer.metadata.namespace).toBe(certificate.metadata.namespace);
+  });
+
+  test("is trusted with the certificate that the page's command makes", async () => {
+    const [, command = ""] = /(openssl req [\s\S]*?tls\.crt)\n/.exec(page) ?? [];
+    const folder = mkdtempSync(join(tmpdir(), "gate-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    await promisify(execFile)("sh", ["-euc", command], { cwd: folder });
+    const [cert, key] = ["tls.crt", "tls.key"].map((file) => readFileSync(join(folder, file), "utf8"));
+    const server = createServer({ cert, key }, (_, response) => response.end("reviewed"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const servername = `${name}.${namespace}.svc`;
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      get({ host: "127.0.0.1", port, servername, ca: cert, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).once("error", reject);
+    });
+    expect(answer).toBe(200);
+  });
 });
 
 describe(HOLDER, () => {

@@ -16,7 +16,7 @@ const TOOLS = ["cat", "curl", "flock", "grep", "kill", "node", "sed", "sh", "sle
 const WAY_OUT = /\bPATH=|(?:^|[\s;&|(`])(?:\.{0,2}\/[\w./-]*bin\/)/m;
 
 /** Programs that need more than this machine: they write down what they were called with, and are content. */
-const RECORDED = ["aws", "docker", "kubectl", "npm", "systemctl", "zip"];
+const RECORDED = ["aws", "docker", "kubectl", "npm", "openssl", "systemctl", "zip"];
 const RECORD = `#!/bin/sh
 [ -p /dev/stdin ] && cat >/dev/null
 echo "\${0##*/} $*" >>"$HOME/calls"
