@@ -220,7 +220,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       2,
       /--kubernetes-context and --context are the same: give one of them/,
     ),
-    row("a kubeconfig that is not there", ["uncordon", ID, "--kubeconfig", "/nonexistent"], 2, /there is no such file/),
+    row("a kubeconfig that is not there", ["uncordon", ID, "--kubeconfig", "/nonexistent/config"], 2, /there is no such file/),
     row(
       "a file that is not there",
       ["uncordon", ID, "--from", "/nonexistent/drain.json"],

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXCLUDE_LABEL } from "../../../src/drain/cluster.ts";
 import { clusterRules } from "../../../src/kubernetes/rbac.ts";
 import { account, ID } from "../../support/account.ts";
+import { folder } from "../../support/api-client.ts";
 import { installPacked } from "../../support/packed.ts";
 import { restrictChildren } from "../../support/printed-policy.ts";
 import { ENVIRONMENT, type Finished } from "../../support/program-run.ts";
@@ -69,6 +70,8 @@ describeOnKubernetes("kubectl hasta-la-vista", ["kubectl"], (cluster) => {
     const environment = {
       ...ENVIRONMENT,
       ...env,
+      // kubectl keeps what it has learned of an API server there.
+      HOME: folder(),
       PATH: [bin, dirname(programPath("kubectl")), process.env["PATH"]].join(delimiter),
       KUBECONFIG: [...files, "/nonexistent/config"].join(delimiter),
     };
