@@ -4,12 +4,12 @@ import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
 import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { CloudProvider } from "../drain/cloud-provider.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
 import type { AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
-import { type NodeUndo, type NodeUndoRequest, undoNode } from "../drain/node-undo.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { AwsProvider } from "../provider/aws-provider.ts";
 
@@ -34,8 +34,8 @@ export interface EngineOptions {
 
 export interface Engine {
   readonly drainer: Drainer;
-  /** See `undoNode`. Without a ledger no drain is known. */
-  undoNode(request: NodeUndoRequest, signal: AbortSignal): Promise<NodeUndo>;
+  /** Which machine a reference means. */
+  readonly cloud: Pick<CloudProvider, "resolve">;
   /**
    * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
    * Without it, or with INDEX_RATE=0, every drain searches first.
@@ -46,8 +46,6 @@ export interface Engine {
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
   isRunning(instanceId: string, signal: AbortSignal): Promise<boolean>;
 }
-
-const NO_LEDGER = { list: () => [], listOf: () => [], read: async () => undefined };
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
@@ -93,8 +91,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
   });
   return {
     drainer,
-    undoNode: (request, signal) =>
-      undoNode(request, { cloud, cluster: changing, clock, ledger: ledger ?? NO_LEDGER, drainer }, signal),
+    cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {

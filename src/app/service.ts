@@ -1,12 +1,14 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import type { Cluster } from "../drain/cluster.ts";
 import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { withLimit } from "../drain/limit.ts";
+import { undoNode } from "../drain/node-undo.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { resumedTogether } from "../drain/past.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
@@ -88,7 +90,14 @@ async function serve(config: Config, serving: Serving): Promise<void> {
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
     running: (drainId) => drainer.running(drainId),
   };
-  const { cancel, cancelNode } = cancelling(config, { engine, abandon, drains });
+  const { cancel, cancelNode } = cancelling(config, {
+    engine,
+    cluster: watched?.cluster,
+    ledger,
+    clock,
+    abandon,
+    drains,
+  });
   // Before a caller asks for the same nodes.
   await resumed;
   const text = () => metrics.text();
@@ -253,8 +262,12 @@ function statusUntil(abandon: AbortSignal, drainer: Drainer) {
 /** What cancels drains for callers, and goes on where these have left. */
 function cancelling(
   config: Config,
-  { engine, abandon, drains }: Pick<Resuming, "drains" | "abandon"> & { readonly engine: Engine },
+  parts: Pick<Resuming, "drains" | "abandon" | "ledger" | "clock"> & {
+    readonly engine: Engine;
+    readonly cluster: Cluster | undefined;
+  },
 ): { readonly cancel: Cancel; readonly cancelNode: CancelNode } {
+  const { engine, abandon, drains } = parts;
   const untilEnd = async <T>(what: string, undo: () => Promise<T>): Promise<T> => {
     checkUndo(config);
     const undone = undo();
@@ -271,7 +284,7 @@ function cancelling(
   };
   return {
     cancel: (drainId, asker) => untilEnd(drainId, () => engine.drainer.cancel(drainId, asker, abandon)),
-    cancelNode: (request) => untilEnd(request.node.value, () => engine.undoNode(request, abandon)),
+    cancelNode: (request) => untilEnd(request.node.value, () => undoNode(request, { ...parts, ...engine }, abandon)),
   };
 }
 

@@ -1,11 +1,11 @@
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
 import { printable } from "../drain/errors.ts";
+import type { NodeUndoReport } from "../drain/record-report.ts";
 import type {
   FateReport,
   FoundReport,
   GuardedReport,
   NodeStatusReport,
-  NodeUndoReport,
   OutcomeReport,
   PlanReport,
   RegistrationReport,

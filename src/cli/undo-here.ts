@@ -1,12 +1,13 @@
 import type { Engine } from "../app/engine.ts";
 import { ConfigError } from "../config/config.ts";
 import { fileProblem, readText, readTextFile } from "../config/files.ts";
-import { SystemClock } from "../drain/clock.ts";
+import { type Clock, SystemClock } from "../drain/clock.ts";
 import { keyOf } from "../drain/cloud-provider.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { DrainObserver } from "../drain/events.ts";
-import { type NodeUndo, nodeUndoFailure } from "../drain/node-undo.ts";
-import { nodeUndoReport, undoReport } from "../drain/report.ts";
+import { type NodeUndo, type NodeUndoRequest, nodeUndoFailure, undoNode } from "../drain/node-undo.ts";
+import { nodeUndoReport } from "../drain/record-report.ts";
+import { undoReport } from "../drain/report.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { type UndoOutcome, undoFailure } from "../drain/undo.ts";
 import type { Call, Streams } from "./call.ts";
@@ -43,7 +44,7 @@ export async function undoHere(asked: UndoHere, call: Call): Promise<number> {
     const { createEngine } = await import("../app/engine.ts");
     const observers = [linesFor(asked, call, clock)];
     const engine = createEngine(config, { clock, observers, cluster: opened?.cluster });
-    const undoing = new UndoingHere(asked, call, { engine, opened, signal });
+    const undoing = new UndoingHere(asked, call, { engine, clock, opened, signal });
     return print(drains === undefined ? [await undoing.ofNode()] : await undoing.ofFile(drains), asked, call);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -56,7 +57,8 @@ export async function undoHere(asked: UndoHere, call: Call): Promise<number> {
 }
 
 interface UndoParts {
-  readonly engine: Pick<Engine, "drainer" | "undoNode">;
+  readonly engine: Pick<Engine, "drainer" | "cloud">;
+  readonly clock: Clock;
   readonly opened: Awaited<ReturnType<typeof clusterFor>>;
   readonly signal: AbortSignal;
 }
@@ -76,7 +78,7 @@ class UndoingHere {
   async ofNode(): Promise<NodeUndo> {
     const { given = "", verb } = this.#asked;
     const { environment, streams } = this.#call;
-    const { engine, opened, signal } = this.#parts;
+    const { opened, signal } = this.#parts;
     const records = await readRecords(environment, (problem) => streams.stderr.write(`hasta-la-vista: ${problem}\n`));
     if (verb === "cancel" && isDrainId(given)) {
       const drain = records.find(({ drainId }) => drainId === given);
@@ -86,7 +88,7 @@ class UndoingHere {
     const reference = await referenceFrom(given, opened, signal);
     const recorded = drainsOf(records, reference);
     if (recorded.length > 0) return this.#undo(recorded);
-    const included = await engine.undoNode({ node: reference, uncordons: verb === "uncordon" }, signal);
+    const included = await this.#include({ node: reference, uncordons: verb === "uncordon" });
     const found = drainsOf(records, { by: "id", value: included.node.id });
     if (found.length > 0) return this.#undo(found);
     if (opened === undefined) throw this.#notRecorded(`no drain of ${included.node.id} is recorded`);
@@ -122,11 +124,17 @@ class UndoingHere {
     if (this.#asked.verb === "cancel" || opened === undefined) return { node, drains: undone };
     try {
       const request = { node: { by: "id", value: node.id }, uncordons: true } as const;
-      return { ...(await engine.undoNode(request, signal)), drains: undone };
+      return { ...(await this.#include(request)), drains: undone };
     } catch (error) {
       signal.throwIfAborted();
       return { node, drains: undone, error: asDrainError(error) };
     }
+  }
+
+  /** In the cluster: no ledger knows a drain of it. */
+  #include(request: NodeUndoRequest): Promise<NodeUndo> {
+    const { engine, clock, opened, signal } = this.#parts;
+    return undoNode(request, { ...engine, clock, cluster: opened?.cluster }, signal);
   }
 
   #notRecorded(what: string): DrainError {

@@ -1,5 +1,6 @@
 import { newAbort } from "../drain/abort.ts";
-import type { NodeUndoReport, UndoReport } from "../drain/report.ts";
+import type { NodeUndoReport } from "../drain/record-report.ts";
+import type { UndoReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import type { Call } from "./call.ts";
 import { EXIT, exitCodeOfUndo } from "./exit-codes.ts";

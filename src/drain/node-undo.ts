@@ -16,12 +16,19 @@ const FOUND_WITHIN_MS = 30_000;
 /** So many drains are searched for the name of a machine that the cloud does not know any more. */
 const SEARCHED_MAX = 10_000;
 
+const NO_LEDGER: Pick<Ledger, "list" | "listOf" | "read"> = {
+  list: () => [],
+  listOf: () => [],
+  read: async () => undefined,
+};
+
 export interface NodeUndoOptions {
-  readonly cloud: CloudProvider;
+  readonly cloud: Pick<CloudProvider, "resolve">;
   /** Absent: there is none. */
   readonly cluster?: Cluster | undefined;
   readonly clock: Clock;
-  readonly ledger: Pick<Ledger, "list" | "listOf" | "read">;
+  /** Absent: no drain is known. */
+  readonly ledger?: Pick<Ledger, "list" | "listOf" | "read">;
   readonly drainer: Pick<Drainer, "cancel">;
 }
 
@@ -54,7 +61,7 @@ export async function undoNode(
   signal: AbortSignal,
 ): Promise<NodeUndo> {
   const node = await findNode(reference, options, signal);
-  const { ledger, drainer } = options;
+  const { ledger = NO_LEDGER, drainer } = options;
   const drains: UndoOutcome[] = [];
   for (const summary of ledger.listOf(node.id)) {
     const record = await recordOf(summary, ledger, signal);
@@ -79,7 +86,7 @@ export function nodeUndoFailure({ drains, error }: NodeUndo): DrainError | undef
 /** By the cloud, or by the drains of the node: its machine may be gone, or the cloud may not answer. */
 async function findNode(
   reference: NodeReference,
-  { cloud, clock, ledger }: NodeUndoOptions,
+  { cloud, clock, ledger = NO_LEDGER }: NodeUndoOptions,
   signal: AbortSignal,
 ): Promise<UndoneNode> {
   const limit = { reason: "timeout", at: clock.now() + FOUND_WITHIN_MS } as const;

@@ -2,8 +2,19 @@ import type { DrainRecord } from "./drain-record.ts";
 import type { EvictionOptions } from "./eviction.ts";
 import type { Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
+import { type NodeUndo, nodeUndoFailure } from "./node-undo.ts";
 import type { RunningDrain } from "./outcome.ts";
-import { foundReport, limitReport, nodeReport, outcomeReport, runningReport, seconds, undoneReport } from "./report.ts";
+import {
+  errorReport,
+  foundReport,
+  limitReport,
+  nodeReport,
+  outcomeReport,
+  runningReport,
+  seconds,
+  undoneReport,
+  undoReport,
+} from "./report.ts";
 import type { AskedRequest } from "./request.ts";
 
 export type StepReport = ReturnType<typeof stepReport>;
@@ -168,4 +179,19 @@ function evictionRefusedReport({
   error,
 }: Extract<LedgerEntry, { readonly type: "eviction-refused" }>) {
   return { pod, ...(budget === undefined ? {} : { budget }), willRetry, error };
+}
+
+export type NodeUndoReport = ReturnType<typeof nodeUndoReport>;
+
+/** How all drains of a node were undone. */
+export function nodeUndoReport(undo: NodeUndo) {
+  const { node, drains, uncordoned, error } = undo;
+  const undone = drains.length > 0 ? ("undone" as const) : ("nothing-to-undo" as const);
+  return {
+    status: nodeUndoFailure(undo) === undefined ? undone : ("not-undone" as const),
+    node: nodeReport(node),
+    drains: drains.map(undoReport),
+    ...(uncordoned === undefined ? {} : { uncordoned }),
+    ...(error && { error: errorReport(error) }),
+  };
 }

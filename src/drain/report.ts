@@ -3,7 +3,6 @@ import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { EvictionFate } from "./eviction.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
-import { type NodeUndo, nodeUndoFailure } from "./node-undo.ts";
 import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 import { type UndoOutcome, undoFailure } from "./undo.ts";
@@ -222,7 +221,7 @@ export function limitReport({ reason, at }: DrainLimit) {
   return { reason, at: new Date(at).toISOString() };
 }
 
-function errorReport({ code, message }: DrainError) {
+export function errorReport({ code, message }: DrainError) {
   return { code, message };
 }
 
@@ -243,21 +242,6 @@ export function undoReport(outcome: UndoOutcome) {
     node: nodeReport(node),
     registrations: registrations.map(undoneReport),
     ...(stillExcluded && { stillExcluded: errorReport(stillExcluded) }),
-  };
-}
-
-export type NodeUndoReport = ReturnType<typeof nodeUndoReport>;
-
-/** The same of all drains of a node. */
-export function nodeUndoReport(undo: NodeUndo) {
-  const { node, drains, uncordoned, error } = undo;
-  const undone = drains.length > 0 ? ("undone" as const) : ("nothing-to-undo" as const);
-  return {
-    status: nodeUndoFailure(undo) === undefined ? undone : ("not-undone" as const),
-    node: nodeReport(node),
-    drains: drains.map(undoReport),
-    ...(uncordoned === undefined ? {} : { uncordoned }),
-    ...(error && { error: errorReport(error) }),
   };
 }
 
