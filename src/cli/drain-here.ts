@@ -7,7 +7,7 @@ import { Repeats } from "../observe/repeats.ts";
 import { type Call, widthOf } from "./call.ts";
 import { DrainRecords } from "./drain-records.ts";
 import { type EvictionFlags, evictionFrom } from "./eviction-flags.ts";
-import { EXIT, exitCodeOf } from "./exit-codes.ts";
+import { EXIT, exitCodeOf, exitCodeOfAll } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
 import { type NodeOptions, referenceFrom, requestFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
@@ -62,7 +62,7 @@ export async function drainHere(call: Call, options: DrainOptions): Promise<numb
     await live?.close();
     await records.end(outcomes);
     print(call, options, outcomes, { tookMs: clock.now() - startedAt, records });
-    return left > 0 ? EXIT.notDrained : exitCodeOfAll(outcomes);
+    return left > 0 ? EXIT.notDrained : exitCodeOfAll(outcomes.map(exitCodeOf));
   } finally {
     opened?.close();
   }
@@ -105,13 +105,6 @@ function print(
   }
   for (const outcome of outcomes)
     stdout.write(`${outcomeText(outcome, tookMs, widthOf(stdout))}${howToUndo(outcome, records)}\n`);
-}
-
-/** Of several, 0 only where all are done. */
-function exitCodeOfAll(outcomes: readonly OutcomeReport[]): number {
-  const codes = new Set(outcomes.map(exitCodeOf));
-  const [first = EXIT.done] = codes;
-  return codes.size === 1 ? first : EXIT.notDrained;
 }
 
 const UNDRAINED: ReadonlySet<OutcomeReport["status"]> = new Set(["abandoned", "failed", "deadline-passed"]);

@@ -16,9 +16,11 @@ export async function runDrain(call: Call): Promise<number> {
   return await drainRemotely({ ...options, server, evict: evictionFrom(options) }, call, new SystemClock());
 }
 
-/** A service drains one node for a request. */
+/** A service knows no selectors of nodes. */
 function refuseWithServer({ args }: Call, { selector }: DrainOptions): void {
-  if (selector !== undefined || args.length > 1)
-    throw new UsageError("--server takes one <node>: run the command once for each node");
+  if (selector !== undefined)
+    throw new UsageError(
+      "--selector has no effect with --server: name the nodes, as 'kubectl get nodes -o name' prints them",
+    );
   if (args.length === 0) throw new UsageError("no <node> is given: --help describes it");
 }

@@ -25,6 +25,12 @@ export function exitCodeOf(outcome: OutcomeReport): number {
   }
 }
 
+/** Of several drains, 0 only where all are done. */
+export function exitCodeOfAll(codes: readonly number[]): number {
+  const [first = EXIT.done] = codes;
+  return codes.every((code) => code === first) ? first : EXIT.notDrained;
+}
+
 /** Absent: all is registered again. */
 export function exitCodeOfUndo(failure: DrainErrorCode | undefined): number {
   if (failure === undefined) return EXIT.done;

@@ -143,10 +143,16 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       /--delete-emptydir-data, --disable-eviction requires --evict/,
     ),
     row(
-      "two nodes of a service",
+      "a selector of a service",
+      ["drain", "-l", "pool=blue", "--server", "http://127.0.0.1:1"],
+      2,
+      /--selector has no effect with --server: name the nodes/,
+    ),
+    row(
+      "two nodes of a service that is not there",
       ["drain", ID, "10.0.1.5", "--server", "http://127.0.0.1:1"],
       2,
-      /--server takes one <node>: run the command once for each node/,
+      /SECRET is not set/,
     ),
   ],
   status: [
@@ -220,7 +226,12 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       2,
       /--kubernetes-context and --context are the same: give one of them/,
     ),
-    row("a kubeconfig that is not there", ["uncordon", ID, "--kubeconfig", "/nonexistent/config"], 2, /there is no such file/),
+    row(
+      "a kubeconfig that is not there",
+      ["uncordon", ID, "--kubeconfig", "/nonexistent/config"],
+      2,
+      /there is no such file/,
+    ),
     row(
       "a file that is not there",
       ["uncordon", ID, "--from", "/nonexistent/drain.json"],
