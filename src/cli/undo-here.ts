@@ -2,10 +2,9 @@ import type { Engine } from "../app/engine.ts";
 import { ConfigError } from "../config/config.ts";
 import { fileProblem, readText, readTextFile } from "../config/files.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
-import { keyOf } from "../drain/cloud-provider.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { DrainObserver } from "../drain/events.ts";
-import { type NodeUndo, type NodeUndoRequest, nodeUndoFailure, undoNode } from "../drain/node-undo.ts";
+import { isGivenBack, type NodeUndo, type NodeUndoRequest, nodeUndoFailure, undoNode } from "../drain/node-undo.ts";
 import { nodeUndoReport } from "../drain/record-report.ts";
 import { undoReport } from "../drain/report.ts";
 import type { NodeReference } from "../drain/request.ts";
@@ -116,7 +115,7 @@ class UndoingHere {
     const [{ node } = { node: NO_NODE }] = drains;
     const undone: UndoOutcome[] = [];
     for (const drain of drains) {
-      if (undone.length > 0 && isCovered(drain, undone)) continue;
+      if (isGivenBack(drain.undoables, undone)) continue;
       undone.push(await engine.drainer.undo(drain, signal));
     }
     if (undone.every((one) => undoFailure(one) === undefined))
@@ -183,18 +182,6 @@ function print(undone: readonly NodeUndo[], { verb, given = "", from, json }: Un
 function drainsOf<T extends ReportedDrain>(drains: readonly T[], { by, value }: NodeReference): readonly T[] {
   if (by === "ip") return [];
   return drains.filter(({ node }) => (by === "id" ? node.id : node.name) === value);
-}
-
-/** A newer drain has deregistered the same, and it is registered again. */
-function isCovered({ undoables }: ReportedDrain, undone: readonly UndoOutcome[]): boolean {
-  const back = new Set(
-    undone.flatMap(({ registrations }) =>
-      registrations.filter(({ state }) => state === "registered").map(({ registration }) => keyOf(registration)),
-    ),
-  );
-  return undoables
-    .filter(({ deregisteredBy }) => deregisteredBy === "drain" || deregisteredBy === "perhaps")
-    .every(({ registration }) => back.has(keyOf(registration)));
 }
 
 /** Throws `ConfigError`. */

@@ -10,6 +10,7 @@ import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
 import { type Asker, HTTP, type NodeReference } from "./request.ts";
 import { type UndoneNode, type UndoOutcome, undoFailure } from "./undo.ts";
+import type { Undoable } from "./undoable.ts";
 
 /** The cloud is asked for so long which machine is meant; by then the ledger has to know it. */
 const FOUND_WITHIN_MS = 30_000;
@@ -67,7 +68,7 @@ export async function undoNode(
     const record = await recordOf(summary, ledger, signal);
     if (record === undefined) continue;
     if (isUndone(record)) break;
-    if (isGivenBack(record, drains)) continue;
+    if (record.end !== undefined && isGivenBack(undoablesOfRecord(record), drains)) continue;
     refuseLeaving(record);
     drains.push(await drainer.cancel(summary.drain, asker, signal));
   }
@@ -122,18 +123,17 @@ function isUndone({ undo }: DrainRecord): boolean {
   return undo?.end?.registrations.every(({ state }) => state !== "failed") ?? false;
 }
 
-/** A drain that came after it has taken out the same, and was undone. */
-function isGivenBack(record: DrainRecord, undone: readonly UndoOutcome[]): boolean {
-  if (record.end === undefined || undone.length === 0) return false;
+/** Whether a drain that came after has taken out the same, and was undone: nothing is left of these. */
+export function isGivenBack(undoables: readonly Undoable[], undone: readonly UndoOutcome[]): boolean {
+  if (undone.length === 0) return false;
   const back = new Set(
     undone.flatMap(({ registrations }) =>
       registrations.filter(({ state }) => state === "registered").map(({ registration }) => keyOf(registration)),
     ),
   );
-  const open = undoablesOfRecord(record).filter(({ deregisteredBy, isDone }) => {
-    return isDone !== true && (deregisteredBy === "drain" || deregisteredBy === "perhaps");
-  });
-  return open.every(({ registration }) => back.has(keyOf(registration)));
+  const isOpen = ({ deregisteredBy, isDone }: Undoable) =>
+    isDone !== true && (deregisteredBy === "drain" || deregisteredBy === "perhaps");
+  return undoables.filter(isOpen).every(({ registration }) => back.has(keyOf(registration)));
 }
 
 /** Registered again, the node would lose the requests that come while its machine is terminated. */
