@@ -1,5 +1,4 @@
 import { type Config, ConfigError } from "../config/config.ts";
-import { SystemClock } from "../drain/clock.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
 import type { NodeReference } from "../drain/request.ts";
@@ -26,11 +25,10 @@ type OpenedCluster = Awaited<ReturnType<typeof clusterFor>>;
 /** `drain` by this process: returns the exit code. */
 export async function drainHere(call: Call, options: DrainOptions): Promise<number> {
   const config = configFrom(call, "drain");
-  const { stdout, stderr } = call.streams;
+  const { stdout, stderr, clock } = call.streams;
   refuseWithoutServer(options);
   const evict = evictionFrom(options);
   refuseWithoutCluster(options, config);
-  const clock = new SystemClock();
   const startedAt = clock.now();
   const opened = await clusterFor(call, config, clock);
   const signal = interruptSignal(call);

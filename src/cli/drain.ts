@@ -1,4 +1,3 @@
-import { SystemClock } from "../drain/clock.ts";
 import type { Call } from "./call.ts";
 import type { DrainOptions } from "./drain-here.ts";
 import { evictionFrom } from "./eviction-flags.ts";
@@ -13,7 +12,7 @@ export async function runDrain(call: Call): Promise<number> {
   }
   refuseWithServer(call, options);
   const { drainRemotely } = await import("./remote-drain.ts");
-  return await drainRemotely({ ...options, server, evict: evictionFrom(options) }, call, new SystemClock());
+  return await drainRemotely({ ...options, server, evict: evictionFrom(options) }, call);
 }
 
 /** A service knows no selectors of nodes. */

@@ -43,7 +43,7 @@ export class PlainLines {
     this.#waiting?.observe(event);
     const line = eventText(event, this.#elapsedMs);
     const isRetried =
-      event.type === "look-failed" || event.type === "deregister-failed" || event.type === "read-failed";
+      event.type === "poll-failed" || event.type === "deregister-failed" || event.type === "read-failed";
     const leftOut = isRetried ? repeats.leftOutBefore(`${event.type} ${event.error.code}`, event.node.id) : 0;
     if (line === undefined || leftOut === undefined) return;
     this.#print(event.node.id, leftOut === 0 ? line : `${line}  (${leftOut} more since the last such line)`);

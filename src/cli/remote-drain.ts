@@ -1,6 +1,5 @@
 import type { Config } from "../config/config.ts";
 import { newAbort } from "../drain/abort.ts";
-import type { Clock } from "../drain/clock.ts";
 import type { EvictionOptions } from "../drain/eviction.ts";
 import type { NodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
@@ -29,9 +28,9 @@ export interface RemoteDrainOptions {
 }
 
 /** `drain --server`, of one node or of several beside each other: returns the exit code. */
-export async function drainRemotely(options: RemoteDrainOptions, call: Call, clock: Clock): Promise<number> {
+export async function drainRemotely(options: RemoteDrainOptions, call: Call): Promise<number> {
   const { service, config } = await remoteFrom(call, "drain", options.server);
-  const asking = { options, call, clock, service, config, interrupted: interruptSignal(call) };
+  const asking = { options, call, service, config, interrupted: interruptSignal(call) };
   const [first = "", ...others] = call.args;
   if (others.length === 0) return tell(await drainOne(first, asking), call);
   const ended = await Promise.all(
@@ -53,7 +52,6 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
 interface Asking {
   readonly options: RemoteDrainOptions;
   readonly call: Call;
-  readonly clock: Clock;
   readonly service: RemoteService;
   readonly config: Config;
   readonly interrupted: AbortSignal;
@@ -66,10 +64,8 @@ interface RemoteEnd extends Pick<Understood, "exitCode" | "problem"> {
   readonly text?: string | undefined;
 }
 
-async function drainOne(
-  node: string,
-  { options, call, clock, service, config, interrupted }: Asking,
-): Promise<RemoteEnd> {
+async function drainOne(node: string, { options, call, service, config, interrupted }: Asking): Promise<RemoteEnd> {
+  const { clock, stdout } = call.streams;
   const startedAt = clock.now();
   const { reason, deadline, force, evict, wait = true, server } = options;
   const request = {
@@ -92,7 +88,7 @@ async function drainOne(
     return { exitCode: wait === false ? EXIT.done : EXIT.notDrained, body, text };
   }
   const { exitCode, outcome, problem } = understand(answer);
-  const text = outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(call.streams.stdout));
+  const text = outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(stdout));
   return { exitCode, body, text, ...(problem !== undefined && { problem }) };
 }
 

@@ -1,7 +1,7 @@
 import type { Engine } from "../app/engine.ts";
 import { ConfigError } from "../config/config.ts";
 import { fileProblem, readText, readTextFile } from "../config/files.ts";
-import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { isGivenBack, type NodeUndo, type NodeUndoRequest, nodeUndoFailure, undoNode } from "../drain/node-undo.ts";
@@ -36,7 +36,7 @@ const STDIN = "-";
 export async function undoHere(asked: UndoHere, call: Call): Promise<number> {
   const config = configFrom(call, asked.verb);
   const drains = asked.from === undefined ? undefined : await readFrom(asked.from, call.streams);
-  const clock = new SystemClock();
+  const { clock } = call.streams;
   const opened = await clusterFor(call, config, clock);
   const signal = interruptSignal(call);
   try {
@@ -154,7 +154,7 @@ function notRecorded({ environment }: Call): string {
   return `no drain of the node is recorded ${here}: its controllers register it again, and targets that no controller manages stay as they are. If a drain has deregistered such targets, give --from and its output, or --server`;
 }
 
-function linesFor({ json }: UndoHere, { streams: { stdout, stderr } }: Call, clock: SystemClock): DrainObserver {
+function linesFor({ json }: UndoHere, { streams: { stdout, stderr } }: Call, clock: Clock): DrainObserver {
   const startedAt = clock.now();
   return (event) => {
     const line = eventText(event, clock.now() - startedAt);

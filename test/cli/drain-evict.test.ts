@@ -9,7 +9,7 @@ import { runHere } from "../support/run-here.ts";
 /** The account's two nodes in a cluster. */
 async function scene(pods?: readonly Pod[]) {
   const made = await accountInKubernetes(pods);
-  return { ...made, run: (...args: string[]) => runHere(["drain", ...args], made.env) };
+  return { ...made, run: (...args: string[]) => runHere(["drain", ...args], made.env, { clock: made.clock }) };
 }
 
 describe("hasta-la-vista drain --evict", () => {

@@ -20,24 +20,31 @@ async function scene() {
   const env = { ...made.env, XDG_STATE_HOME: folder };
   const node = () => made.fake.stored(NODES, "blue-1") as Node;
   const isOut = () => node().metadata?.labels?.[EXCLUDE_LABEL] === "true";
-  return { ...made, env, node, isOut, records: join(folder, "hasta-la-vista", "drains") };
+  const { clock } = made;
+  const run = (...args: string[]) => runHere(args, env, { clock });
+  return { ...made, env, run, node, isOut, records: join(folder, "hasta-la-vista", "drains") };
 }
 
 /** A service in that cluster, and what its callers get. */
 async function serving(more: Readonly<Record<string, string>> = {}) {
   const made = await scene();
-  const { child, url } = await serveHere({ ...made.env, SECRET, UNDO: "true", ...more });
+  const { child, url } = await serveHere({ ...made.env, SECRET, UNDO: "true", ...more }, [], { clock: made.clock });
   const { AWS_ENDPOINT_URL } = made.env;
   const asker = { SECRET, AWS_ENDPOINT_URL };
-  return { ...made, child, url, ask: (...args: string[]) => runHere([...args, "--server", url], asker) };
+  return {
+    ...made,
+    child,
+    url,
+    ask: (...args: string[]) => runHere([...args, "--server", url], asker, { clock: made.clock }),
+  };
 }
 
 describe("hasta-la-vista uncordon", () => {
   test("gives back all that drain --evict has taken: registrations, label and cordon; and can be repeated", async () => {
-    const { env, node, isOut, registered, records } = await scene();
-    expect((await runHere(["drain", "blue-1", "--evict"], env)).code).toBe(0);
+    const { run, node, isOut, registered, records } = await scene();
+    expect((await run("drain", "blue-1", "--evict")).code).toBe(0);
     expect([registered(ID), isOut(), node().spec?.unschedulable]).toEqual([[], true, true]);
-    const { code, stdout, stderr } = await runHere(["uncordon", "blue-1"], env);
+    const { code, stdout, stderr } = await run("uncordon", "blue-1");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/is undone: 3 registrations registered again\.$/m);
     expect(stdout).toMatch(/^Node blue-1 is schedulable\.$/m);
@@ -45,7 +52,7 @@ describe("hasta-la-vista uncordon", () => {
 
     // Repeated, beside a record that can't be read.
     await writeFile(join(records, `${ID}.d-00.json`), "spoilt");
-    const again = await runHere(["uncordon", ID], env);
+    const again = await run("uncordon", ID);
     expect(again.code).toBe(0);
     expect(again.stdout).toMatch(/^Nothing to undo: .*\nNode blue-1 is schedulable\.\n$/);
     expect(again.stderr).toMatch(/the record .*d-00\.json can't be used: .*it is not JSON$/m);
@@ -53,34 +60,34 @@ describe("hasta-la-vista uncordon", () => {
   });
 
   test("takes away a cordon that another program has set, and cancel does not", async () => {
-    const { env, fake, node } = await scene();
+    const { run, fake, node } = await scene();
     fake.put(NODES, { ...node(), spec: { ...node().spec, unschedulable: true } } as Node);
-    await runHere(["drain", "blue-1", "--evict"], env);
-    expect((await runHere(["cancel", "blue-1"], env)).code).toBe(0);
+    await run("drain", "blue-1", "--evict");
+    expect((await run("cancel", "blue-1")).code).toBe(0);
     expect(node().spec?.unschedulable).toBe(true);
-    expect((await runHere(["uncordon", "blue-1"], env)).code).toBe(0);
+    expect((await run("uncordon", "blue-1")).code).toBe(0);
     expect(node().spec?.unschedulable).toBeUndefined();
   });
 
   test("undoes what Ctrl-C has left, also after a drain that found it done, with the command that drain has printed", async () => {
-    const { env, registered } = await scene();
-    const child = startHere(["drain", "node/blue-1", "--nlb-propagation", "600"], env);
+    const { env, clock, run, registered } = await scene();
+    const child = startHere(["drain", "node/blue-1", "--nlb-propagation", "600"], env, { clock });
     await child.line(/deregistered.*tcp/);
     child.signal("SIGINT");
     const { stdout } = await child.finished;
     const [, printed = ""] = /^To register the targets again, run: hasta-la-vista (.+)$/m.exec(stdout) ?? [];
     expect(printed).toMatch(/^uncordon \S+$/);
-    expect((await runHere(["drain", ID], env)).code).toBe(0);
-    expect((await runHere(printed.split(" "), env)).code).toBe(0);
+    expect((await run("drain", ID)).code).toBe(0);
+    expect((await run(...printed.split(" "))).code).toBe(0);
     expect(registered(ID)).toEqual(ALL);
   });
 
   test("names the machine that is terminated, and exits with 1", async () => {
-    const { env, world } = await scene();
-    await runHere(["drain", ID], env);
+    const { run, world } = await scene();
+    await run("drain", ID);
     world.terminateInstance(world.instances.get(ID) as never);
     await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
-    const { code, stdout } = await runHere(["uncordon", ID, "--json"], env);
+    const { code, stdout } = await run("uncordon", ID, "--json");
     expect(code).toBe(1);
     const { status, drains } = JSON.parse(stdout);
     expect(status).toBe("not-undone");

@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SystemClock } from "../../src/drain/clock.ts";
 import type { KubernetesObject, Node, Pod } from "../../src/kubernetes/objects.ts";
 import { account, ID, OTHER_ID } from "./account.ts";
 import { folder, kubeconfig } from "./api-client.ts";
@@ -9,10 +8,13 @@ import { FakePods, pod } from "./fake-pods.ts";
 
 export const NODES = "/api/v1/nodes";
 
-/** The account's two nodes in a cluster, with pods that end at once. */
-export async function accountInKubernetes(pods: readonly Pod[] = [pod("web-1", { grace: 0, node: "blue-1" })]) {
-  const made = await account();
-  const clock = new SystemClock();
+/** The account's two nodes in a cluster, with pods that end at once. `speed`: see `account`. */
+export async function accountInKubernetes(
+  pods: readonly Pod[] = [pod("web-1", { grace: 0, node: "blue-1" })],
+  speed = 10,
+) {
+  const made = await account(undefined, speed);
+  const { clock } = made;
   const fake = await FakeApiServer.start(clock);
   const nodes = [
     ["blue-1", ID],
