@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { account, ID } from "./support/account.ts";
+import { accountInKubernetes } from "./support/account-in-kubernetes.ts";
 import { runCli, startService } from "./support/child-process.ts";
 import { runCommands, SERVICE } from "./support/document-shell.ts";
 import { codeBlocks, commandsOfCrontab, DOCUMENTS } from "./support/documents.ts";
@@ -36,6 +37,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --messages --write": "test/bench/messages.test.ts, test/bench/document.test.ts",
   "npm run bench -- --messages --only 1000": "test/bench/messages.test.ts",
   "npm test -- test/e2e/cluster-departures.test.ts": "it is among the tests",
+  "npm test -- test/e2e/rolling-drain.test.ts": "it is among the tests",
   "npm run load": "test/bench/load.test.ts measures a load",
   "npm run load -- --only drains": "test/bench/load.test.ts measures a load",
   "npm run load -- --json": "test/bench/load.test.ts measures a load",
@@ -137,12 +139,14 @@ test("the documents' manifests name verbs and flags that there are", async () =>
 describe("commands in the documents work as they stand there", () => {
   const named = runnable.map((block) => [`${block.document}:${block.line}`, block] as const);
   test.each(named)("%s", { timeout: 120_000 }, async (_, { language, text }) => {
-    const { env, simulator } = await account();
-    const cancels = /hasta-la-vista cancel/.test(text);
+    const { env, simulator } = await (text.includes("--evict") ? accountInKubernetes([], 1) : account());
+    const cancels = /hasta-la-vista (?:cancel|uncordon)/.test(text);
     if (cancels) restrictChildren(simulator, { UNDO: "true" });
     const commands = language === "crontab" ? commandsOfCrontab(text) : text;
     const needsService = text.includes(SERVICE) && !/(?:hasta-la-vista|dist\/cli\.js) serve/.test(text);
-    const service = needsService ? await startService({ ...env, SECRET: "a-long-api-key-of-yours" }) : undefined;
+    const service = needsService
+      ? await startService({ ...env, SECRET: "a-long-api-key-of-yours", UNDO: "true" })
+      : undefined;
     await service?.child.line(/"access check passed"/);
     const { code, stdout, stderr, recorded: calls } = await runCommands(commands, env, service?.url);
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });

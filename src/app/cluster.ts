@@ -45,6 +45,8 @@ export interface WatchedCluster {
   source(parts: SourceParts): ClusterNodes;
   /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
   run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
+  /** The EC2 instance of the Node object of this name, as far as it is known without a call. */
+  instanceOf(this: void, name: string): string | undefined;
   /** Resolves when all reports were sent, or after a moment. */
   flushed(): Promise<void>;
 }
@@ -87,6 +89,10 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     cluster: new KubernetesCluster({ server, clock, nodes: known, pods, ...(delays && { delays }) }),
     observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
     ...(gate && { serveGate: gate.serve }),
+    instanceOf: (name) => {
+      for (const [, node] of nodes.entries()) if (node.name === name) return node.instanceId;
+      return undefined;
+    },
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
     run: async (mayHavePodTargets, end) => {
       // A dry run asks nothing of the cluster.

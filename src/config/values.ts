@@ -201,7 +201,18 @@ export const nodeTriggers: ValueKind<NodeTriggers> = {
 };
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "rbac" | "lambda" | "watch" | "hold";
+export type Verb =
+  | "serve"
+  | "drain"
+  | "plan"
+  | "status"
+  | "cancel"
+  | "uncordon"
+  | "policy"
+  | "rbac"
+  | "lambda"
+  | "watch"
+  | "hold";
 
 /** One option of the configuration. Its texts are in option-texts.ts. */
 export interface Option<T = unknown> extends ValueKind<T> {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Agent, RequestOptions } from "node:https";
-import { dirname, isAbsolute, resolve } from "node:path";
+import { delimiter, dirname, isAbsolute, resolve } from "node:path";
 import { type Cluster, KubeConfig, type User } from "@kubernetes/client-node";
 import { load as parseYaml } from "js-yaml";
 import { printable } from "../drain/errors.ts";
@@ -11,7 +11,7 @@ import { localError } from "./errors.ts";
 export type ClusterSource =
   /** `folder`: where the service account is mounted, if not at its usual place. */
   | { readonly kind: "in-cluster"; readonly folder?: string }
-  /** `context`: absent, the file's current context. */
+  /** `path`: of a file, or of several as KUBECONFIG names them. `context`: absent, the file's current context. */
   | { readonly kind: "kubeconfig"; readonly path: string; readonly context?: string };
 
 /** How the host reads files, and what it says of those that it can't read. */
@@ -141,11 +141,16 @@ function inCluster(options: LoadOptions, folder = SERVICE_ACCOUNT): LoadedConfig
   return loaded("in-cluster", cluster, user, options);
 }
 
-async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "kubeconfig" }): Promise<LoadedConfig> {
-  const { names, files } = options;
-  const given = `${names.source} is '${printable(source.path)}'`;
-  const text = await files.read(source.path).catch((error: NodeJS.ErrnoException) => {
-    throw invalid(`${given}, which can't be used: ${files.problem(error)}`);
+/** One file of a kubeconfig. */
+interface ReadFile {
+  readonly config: KubeConfig;
+  readonly users: readonly User[];
+}
+
+async function readFile(path: string, { names, files }: LoadOptions): Promise<ReadFile> {
+  const given = `${names.source} is '${printable(path)}'`;
+  const text = await files.read(path).catch((error: NodeJS.ErrnoException) => {
+    throw invalid(`${given}, which can't be used: ${files.problem(error)}`, error);
   });
   const parsed = parse(text, given);
   const config = new KubeConfig();
@@ -155,7 +160,35 @@ async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "k
     const why = error instanceof TypeError ? "an entry has another shape" : printable((error as Error).message, 200);
     throw invalid(`${given}, which is not a valid kubeconfig: ${why}`);
   }
-  config.makePathsAbsolute(dirname(resolve(source.path)));
+  const folder = dirname(resolve(path));
+  config.makePathsAbsolute(folder);
+  return { config, users: config.getUsers().map((user) => asClientsReadIt(user, parsed, folder)) };
+}
+
+/** Of several files, as KUBECONFIG names them, those that exist. An entry of an earlier one counts. Throws `KubernetesError`. */
+async function readFiles(path: string, options: LoadOptions): Promise<readonly ReadFile[]> {
+  const paths = path.split(delimiter).filter((one) => one !== "");
+  const read = await Promise.allSettled(paths.map((one) => readFile(one, options)));
+  const isMissing = (one: PromiseSettledResult<ReadFile>) =>
+    one.status === "rejected" && (one.reason as { cause?: { code?: unknown } }).cause?.code === "ENOENT";
+  const there = read.every(isMissing) ? read : read.filter((one) => !isMissing(one));
+  return there.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
+}
+
+async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "kubeconfig" }): Promise<LoadedConfig> {
+  const { names } = options;
+  const given = `${names.source} is '${printable(source.path)}'`;
+  const read = await readFiles(source.path, options);
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    clusters: firstOfEach(read.map((one) => one.config.getClusters())),
+    users: firstOfEach(read.map(({ users }) => users)),
+    contexts: firstOfEach(read.map((one) => one.config.getContexts())),
+    currentContext: read.map((one) => one.config.getCurrentContext()).find(Boolean),
+  });
   const known = config.getContexts().map(({ name }) => name);
   const wanted = source.context ?? config.getCurrentContext();
   const list = known.length === 0 ? "It has no contexts" : `It has: ${printable(known.join(", "), 300)}`;
@@ -177,8 +210,13 @@ async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "k
     throw invalid(
       `${given}, whose context '${printable(wanted)}' names the user '${printable(String(context.user))}', which the file does not have`,
     );
-  const read = asClientsReadIt(user, parsed, dirname(resolve(source.path)));
-  return loaded(wanted, cluster, withIdToken(read, names.source), options);
+  return loaded(wanted, cluster, withIdToken(user, names.source), options);
+}
+
+function firstOfEach<T extends { readonly name: string }>(lists: readonly (readonly T[])[]): T[] {
+  const byName = new Map<string, T>();
+  for (const one of lists.flat()) if (!byName.has(one.name)) byName.set(one.name, one);
+  return [...byName.values()];
 }
 
 interface ParsedUser {
@@ -369,6 +407,6 @@ function attempt<T>(problem: string, read: () => T): T {
   }
 }
 
-function invalid(message: string) {
-  return localError("Configuration", message);
+function invalid(message: string, cause?: unknown) {
+  return localError("Configuration", message, cause);
 }

@@ -24,6 +24,7 @@ export function declareRbac(program: Command): Command {
       "hasta-la-vista",
     )
     .option("--namespace <name>", "namespace of the service account", kindOf("--namespace", NAME), "kube-system")
+    .option("--disable-eviction", "also allow to delete pods, for 'drain --disable-eviction'; not for plan")
     .option("--service-account", "print the ServiceAccount too");
   return addOptions(command, "rbac").addHelpText(
     "after",
