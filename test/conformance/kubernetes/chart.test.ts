@@ -344,7 +344,8 @@ function envOf({ containers: [{ env }] }: RenderedPod): Readonly<Record<string, 
 /** The pod of the workload of this kind whose name ends so. */
 function podOf(objects: readonly Made[], kind: string, suffix = ""): RenderedPod {
   const found = objects.find((object) => object.kind === kind && object.metadata.name.endsWith(suffix));
-  return (found?.["spec"] as { template: { spec: RenderedPod } }).template.spec;
+  if (found === undefined) throw new Error(`the chart makes no ${kind} whose name ends with '${suffix}'`);
+  return (found["spec"] as { readonly template: { readonly spec: RenderedPod } }).template.spec;
 }
 
 /** Without the labels that say that Helm manages it. */

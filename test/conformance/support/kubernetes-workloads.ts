@@ -1,15 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { vi } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { parseAllDocuments, parseDocument } from "yaml";
 import type { KubernetesObject } from "./kubernetes-api.ts";
 import type { KubernetesCluster } from "./kubernetes-cluster.ts";
 import { filesOf, RunningKubernetesProgram } from "./kubernetes-programs.ts";
 
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/** What makes pods of Deployments and DaemonSets, and binds claims to volumes. */
-const CONTROLLERS = ["deployment", "replicaset", "daemonset", "persistentvolume-binder", "garbage-collector"];
+/** What makes and removes pods of Deployments and DaemonSets, and binds and releases volumes. */
+const CONTROLLERS = [
+  ...["deployment", "replicaset", "daemonset", "garbage-collector"],
+  ...["persistentvolume-binder", "persistentvolumeclaim-protection"],
+];
 
 /** The programs. */
 export const WORKLOAD_PROGRAMS = ["kube-controller-manager", "kube-scheduler", "kwok"] as const;
@@ -31,7 +34,7 @@ export class Workloads {
     const programs = [
       new RunningKubernetesProgram("kube-controller-manager", [...common, controllers]),
       new RunningKubernetesProgram("kube-scheduler", common),
-      await startKwok(cluster),
+      await startKwok(cluster, withQuickEnds(filesIn(filesOf("kwok")))),
     ];
     await cluster.api.post("/api/v1/nodes", {
       apiVersion: "v1",
@@ -52,6 +55,23 @@ export class Workloads {
   }
 }
 
+/** kwok ends pods at a random time of their grace period, which is minutes. Here they end at once. */
+function withQuickEnds(stages: readonly string[]): readonly string[] {
+  const kept = stages.filter((stage) => parseDocument(stage).getIn(["metadata", "name"]) !== "pod-delete");
+  const ending = {
+    apiVersion: "kwok.x-k8s.io/v1alpha1",
+    kind: "Stage",
+    metadata: { name: "pod-delete" },
+    spec: {
+      resourceRef: { apiGroup: "v1", kind: "Pod" },
+      selector: { matchExpressions: [{ key: ".metadata.deletionTimestamp", operator: "Exists" }] },
+      next: { delete: true },
+    },
+  };
+  // JSON is YAML.
+  return [...kept, JSON.stringify(ending)];
+}
+
 /** A volume for the claim of a release: nothing provides volumes here. */
 export async function addVolume(cluster: KubernetesCluster, name: string): Promise<void> {
   await cluster.api.post("/api/v1/persistentvolumes", {
@@ -67,8 +87,11 @@ export async function addVolume(cluster: KubernetesCluster, name: string): Promi
  * the time in their annotation `pod-delete.stage.kwok.x-k8s.io/delay`, as with a preStop. Only of nodes with the
  * annotation `kwok.x-k8s.io/node=fake`, which Karpenter's kwok provider gives to those that it makes. The caller ends it.
  */
-export async function startKwok(cluster: KubernetesCluster): Promise<RunningKubernetesProgram> {
-  const stages = filesIn(filesOf("kwok")).join("\n---\n");
+export async function startKwok(
+  cluster: KubernetesCluster,
+  files: readonly string[] = filesIn(filesOf("kwok")),
+): Promise<RunningKubernetesProgram> {
+  const stages = files.join("\n---\n");
   const program = new RunningKubernetesProgram("kwok", [
     `--kubeconfig=${cluster.kubeconfig}`,
     `--config=${cluster.writeFile("kwok.yaml", stages)}`,
