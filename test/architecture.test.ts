@@ -221,6 +221,7 @@ const DROPPED: readonly string[] = [
   "src/drain/drain-guard.ts: run.asked.insisted.then",
   "src/drain/exclusion.ts: inTurn",
   "src/drain/node-watch.ts: this.#watch",
+  "src/drain/work-turns.ts: this.#clock.turn",
   "src/kubernetes/pace.ts: this.#wake",
   "src/ledger/file-ledger.ts: this.#write",
   "src/ledger/folder-lock.ts: this.check",

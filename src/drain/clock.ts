@@ -7,6 +7,9 @@ export interface Clock {
 
   /** Resolves `ms` later; at once when `ms` is not positive. Rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+
+  /** Resolves in a later turn of the event loop, after the connections and timers that are due have had theirs. */
+  turn(): Promise<void>;
 }
 
 /** The machine's three clocks, in milliseconds. */
@@ -102,6 +105,10 @@ export class SystemClock implements Clock {
     if (Math.abs(movedMs) < CHANGE_MIN_MS) return { steppedMs: 0, suspendedMs };
     this.#offsetMs = offsetMs;
     return { steppedMs: movedMs, suspendedMs };
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -28,6 +28,7 @@ import { PoolWorker } from "./pool-worker.ts";
 import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
 import { Ceiling, Reservations } from "./reservations.ts";
 import type { UndoOutcome } from "./undo.ts";
+import { WorkTurns } from "./work-turns.ts";
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
@@ -72,7 +73,9 @@ export class Drainer {
   /** What the guards of all drains share. */
   readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
   readonly #canceller: Canceller;
-  #turns = 0;
+  /** What all drains share of the event loop. */
+  readonly #turns: WorkTurns;
+  #workersBegun = 0;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
@@ -81,6 +84,7 @@ export class Drainer {
     this.#guards = guard && { reservations: new Reservations(guard.minHealthy), ceiling: new Ceiling(guard) };
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
+    this.#turns = new WorkTurns(options.clock);
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
@@ -202,6 +206,7 @@ export class Drainer {
         run.passed("guard");
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
+        await this.#turns.next(run.registrations.length);
         this.#reportPlan(run);
         const held = isThere ? this.#hold(run, { searchedAt, resumed, unseenUntil }, signal) : Promise.resolve();
         await eviction.evictAfter(held);
@@ -209,6 +214,7 @@ export class Drainer {
         await run.untilAll(({ isOver }) => isOver);
         if (isThere)
           await pods?.lookAgain(() => this.#finder.find(run, { journal, proceed: takeOut, signal, onFailure }));
+        await this.#turns.next(run.registrations.length);
       });
     } finally {
       this.#release(run);
@@ -260,10 +266,9 @@ export class Drainer {
   /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
   #deregister(registrations: readonly DrainingRegistration[]): void {
     const { cloud, clock, times } = this.#options;
-    const { allowances } = times;
+    const parts = { cloud, clock, allowances: times.allowances, turns: this.#turns };
     for (const [pool, leaving] of byPool(registrations)) {
-      const worker =
-        this.#workers.get(pool.id) ?? new PoolWorker(pool, { cloud, clock, allowances, turn: ++this.#turns });
+      const worker = this.#workers.get(pool.id) ?? new PoolWorker(pool, { ...parts, begun: ++this.#workersBegun });
       this.#workers.set(pool.id, worker);
       worker.add(leaving);
     }
@@ -271,18 +276,10 @@ export class Drainer {
 
   /** Says what can be expected of the drain, now that everything is known. */
   #reportPlan(run: DrainRun): void {
-    const { node, startedAt, deadline, waiting, elsewhere } = run;
-    const unreleased = run.registrations.filter(({ wasReleased }) => !wasReleased);
-    const registrations = unreleased.map(({ registration }) => registration);
-    const terms = new Map(unreleased.map((draining) => [draining.registration.pool.id, draining.terms]));
-    const heldSince = new Map(
-      unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
-    );
-    const found = { registrations, elsewhere, asOf: startedAt, warning: [...run.warnings].join("; ") || undefined };
-    const plan = this.#planner.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
+    const plan = this.#planner.planOf(run);
     run.planned(plan);
     this.#journals.get(run)?.planned(plan);
-    this.#notify({ type: "planned", drainId: run.id, node, plan });
+    this.#notify({ type: "planned", drainId: run.id, node: run.node, plan });
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   type Registration,
 } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
+import type { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "./errors.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
@@ -117,6 +118,18 @@ export class Planner {
   make(input: Omit<PlanInput, "now" | "times" | "msToDeregister">): DrainPlan {
     const { cloud, clock, times } = this.#options;
     return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
+  }
+
+  /** The plan of a drain that has found everything: of what is not released yet. */
+  planOf({ node, startedAt, deadline, waiting, elsewhere, warnings, registrations: all }: DrainRun): DrainPlan {
+    const unreleased = all.filter(({ wasReleased }) => !wasReleased);
+    const registrations = unreleased.map(({ registration }) => registration);
+    const terms = new Map(unreleased.map((draining) => [draining.registration.pool.id, draining.terms]));
+    const heldSince = new Map(
+      unreleased.flatMap(({ registration, progress }) => (progress ? [[registration, progress.since]] : [])),
+    );
+    const found = { registrations, elsewhere, asOf: startedAt, warning: [...warnings].join("; ") || undefined };
+    return this.make({ node, startedAt, deadline, waiting, found, terms, heldSince });
   }
 
   /** From the current knowledge. */

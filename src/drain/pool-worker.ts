@@ -6,13 +6,16 @@ import { asDrainError, type DrainError } from "./errors.ts";
 import { type HeldBy, type HoldAllowances, heldBy, judge, REPEAT_MS } from "./hold.ts";
 import { VANISHED_TERMS } from "./plan.ts";
 import { PollSchedule, PoolCall, PoolUrgency } from "./pool-calls.ts";
+import type { WorkTurns } from "./work-turns.ts";
 
 export interface PoolWorkerOptions {
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   readonly allowances: HoldAllowances;
+  /** Shared with all other pools. */
+  readonly turns: WorkTurns;
   /** The pool's place among all that were begun. */
-  readonly turn: number;
+  readonly begun: number;
 }
 
 type Task = "describing" | "deregistering" | "polling";
@@ -44,8 +47,8 @@ export class PoolWorker {
   constructor(pool: Pool, options: PoolWorkerOptions) {
     this.#pool = pool;
     this.#options = options;
-    const { clock, allowances, turn } = options;
-    this.#urgency = new PoolUrgency(pool.kind, clock, turn);
+    const { clock, allowances, begun } = options;
+    this.#urgency = new PoolUrgency(pool.kind, clock, begun);
     this.#schedule = new PollSchedule({ clock, allowances, heldBy: (draining) => this.#heldBy(draining) });
   }
 
@@ -68,7 +71,7 @@ export class PoolWorker {
   /** Takes them out, side by side with all others that are here. */
   add(registrations: readonly DrainingRegistration[]): void {
     for (const draining of registrations) {
-      if (draining.foundDraining) this.#acknowledged(draining);
+      if (draining.foundDraining) this.#acknowledged(draining, this.#options.clock.now());
       else this.#waiting.add(draining);
       if (this.#terms !== undefined) draining.described(this.#terms);
     }
@@ -126,7 +129,7 @@ export class PoolWorker {
   }
 
   async #deregisterWaiting(signal: AbortSignal): Promise<void> {
-    const { cloud, clock } = this.#options;
+    const { cloud, clock, turns } = this.#options;
     while (this.#waiting.size > 0) {
       const call = new PoolCall(signal);
       this.#deregistering = call;
@@ -142,7 +145,13 @@ export class PoolWorker {
         await cloud.deregister(this.#pool, take, this.#callFor("deregister", call));
         // An answer may come although no registration is present: one that has come since is not this loop's.
         signal.throwIfAborted();
-        for (const draining of call.registrations) this.#acknowledged(draining);
+        const now = clock.now();
+        for (const draining of call.registrations) {
+          await turns.next(1);
+          // It may have left meanwhile.
+          if (call.registrations.has(draining)) this.#acknowledged(draining, now);
+        }
+        signal.throwIfAborted();
         this.#startTasks();
       } catch (error) {
         signal.throwIfAborted();
@@ -164,9 +173,10 @@ export class PoolWorker {
     await later;
   }
 
-  #acknowledged(draining: DrainingRegistration): void {
+  /** `now`: when the cloud has said so. */
+  #acknowledged(draining: DrainingRegistration, now: number): void {
     this.#held.add(draining);
-    draining.acknowledged(this.#options.clock.now());
+    draining.acknowledged(now);
   }
 
   async #pollUntilIdle(signal: AbortSignal): Promise<void> {
@@ -193,7 +203,7 @@ export class PoolWorker {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const { cloud } = this.#options;
+    const { cloud, turns } = this.#options;
     if (this.#held.size === 0) return;
     const call = new PoolCall(signal, this.#held);
     this.#polling = call;
@@ -205,6 +215,8 @@ export class PoolWorker {
     try {
       const { at, states } = await cloud.observe(this.#pool, which, this.#callFor("poll", call));
       for (const draining of call.registrations) {
+        await turns.next(1);
+        if (!call.registrations.has(draining)) continue;
         this.#schedule.done(draining);
         const state = states.get(draining.registration.target) ?? "absent";
         const verdict = this.#apply(draining, { state, at });

@@ -4,6 +4,8 @@ export interface Clock {
   now(): number;
   /** Resolves `ms` later; rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Resolves in a later turn of the event loop. */
+  turn(): Promise<void>;
 }
 
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -21,6 +23,10 @@ export class ScaledClock implements Clock {
 
   now(): number {
     return this.#origin + (performance.now() - this.#started) * this.speed;
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
@@ -83,6 +89,11 @@ export class VirtualClock implements Clock {
   /** How many wait for time to pass. */
   get sleeping(): number {
     return this.#sleepers.length;
+  }
+
+  /** At once: time might pass in a real turn. */
+  turn(): Promise<void> {
+    return Promise.resolve();
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -4,8 +4,8 @@ import { type Connection, Connections, type ConnectionsOptions } from "./connect
 import { Inbox } from "./inbox.ts";
 import { Turns } from "./turns.ts";
 
-/** Most take a tenth of a millisecond, a drain that begins a few. */
-const PER_TURN_MAX = 16;
+/** Most take a tenth of a millisecond, a drain that begins a few milliseconds. */
+const PER_TURN_MAX = 4;
 const PROBES: ReadonlySet<string> = new Set(["/health", "/ready"]);
 
 /** What clients may take of a server: connections, turns of the event loop, and memory for answers that are not read. */

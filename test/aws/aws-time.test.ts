@@ -29,7 +29,7 @@ const WRONG = [
 
 /** This machine's clock, where `clock` is AWS's. */
 function wrong(clock: Clock, aheadMs: number): Clock {
-  return { now: () => clock.now() + aheadMs, sleep: (ms, signal) => clock.sleep(ms, signal) };
+  return { now: () => clock.now() + aheadMs, sleep: (ms, signal) => clock.sleep(ms, signal), turn: () => clock.turn() };
 }
 
 describe.each(WRONG)("on a machine whose clock is %s", (_, aheadMs) => {

@@ -85,7 +85,7 @@ export class Life {
           (error: unknown) => ended(() => reject(error)),
         );
       });
-    return { now: () => worldClock.now(), sleep };
+    return { now: () => worldClock.now(), sleep, turn: () => worldClock.turn() };
   }
 
   /** Takes up what is left, and takes requests. */

@@ -66,6 +66,7 @@ export function live(region: SimulatedRegion, ledger: Ledger, options: LifeOptio
   const clock = {
     now: () => region.clock.now() + aheadMs,
     sleep: (ms: number, signal: AbortSignal) => region.clock.sleep(ms, signal),
+    turn: () => region.clock.turn(),
   };
   const time = new AwsTime(clock);
   const bootedAt = region.clock.now() - region.clock.elapsedMs + aheadMs;

@@ -1,0 +1,54 @@
+import type { Clock } from "./clock.ts";
+
+/** Registrations whose work is done in one turn of the event loop. Each takes 10 to 30 µs. */
+const PER_TURN_MAX = 250;
+
+interface Waiting {
+  readonly registrations: number;
+  readonly begin: () => void;
+}
+
+/**
+ * Divides what becomes due for many drains at one moment (one read ends the search of hundreds, one poll their holds) over
+ * turns of the event loop, so that probes and requests are answered in between. First come, first served.
+ */
+export class WorkTurns {
+  readonly #clock: Clock;
+  readonly #waiting: Waiting[] = [];
+  #left = PER_TURN_MAX;
+  #isScheduled = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Resolves when the work of so many registrations may be done: at once, or in a later turn. It is not divided: where it is
+   * more than one turn's share, the next turns begin nothing.
+   */
+  async next(registrations: number): Promise<void> {
+    this.#schedule();
+    if (this.#left > 0 && this.#waiting.length === 0) this.#left -= registrations;
+    else await new Promise<void>((begin) => this.#waiting.push({ registrations, begin }));
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    void this.#clock.turn().then(() => this.#begin());
+  }
+
+  #begin(): void {
+    this.#isScheduled = false;
+    this.#left = Math.min(this.#left + PER_TURN_MAX, PER_TURN_MAX);
+    let begun = 0;
+    for (const { registrations, begin } of this.#waiting) {
+      if (this.#left <= 0) break;
+      this.#left -= registrations;
+      begun += 1;
+      begin();
+    }
+    this.#waiting.splice(0, begun);
+    if (this.#waiting.length > 0 || this.#left <= 0) this.#schedule();
+  }
+}
