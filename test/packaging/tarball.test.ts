@@ -9,7 +9,7 @@ import { filesBelow, linksOf } from "../support/documents.ts";
 const PROGRAMS = ["dist/THIRD-PARTY-LICENSES", "dist/cli.js", "dist/lambda.mjs", "dist/service.js"];
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 /** What commands and pages name. */
-const FOLDERS = ["deploy/cloudformation", "deploy/kubernetes", "deploy/terraform", "docs"];
+const FOLDERS = ["deploy/cloudformation", "deploy/helm", "deploy/kustomize", "deploy/terraform", "docs"];
 
 function packed(): readonly string[] {
   const args = ["pack", "--dry-run", "--json", "--ignore-scripts", "--silent"];

@@ -185,7 +185,7 @@ function schemaOf({ variable, type, range, pattern }: Option): { readonly altern
   const [, min = "", max = ""] = /from ([\d.]+)%? to ([\d.]+)/.exec(range) ?? [];
   const bounds = { minimum: Number(min), maximum: Number(max) };
   const [, length] = /at most (\d+) characters$/.exec(range) ?? [];
-  const line = { type: "string", minLength: 1 };
+  const line = { type: "string", minLength: 1, pattern: "^[^\\x00-\\x1f\\x7f]*$" };
   switch (type) {
     case "boolean":
       return { alternatives: [{ type: "boolean" }] };
