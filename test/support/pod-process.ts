@@ -17,7 +17,7 @@ interface Mount {
   readonly readOnly?: boolean;
 }
 
-export interface Container {
+interface Container {
   readonly image: string;
   readonly command?: readonly string[];
   readonly args?: readonly string[];
