@@ -12,6 +12,7 @@ export const WAIT_LONGEST = [
   "test/e2e/rolling-replacement.test.ts",
   "test/e2e/replicas.test.ts",
   "test/conformance/kubernetes/karpenter.test.ts",
+  "test/conformance/kubernetes/chart-releases.test.ts",
   "test/e2e/service.test.ts",
   "test/cli/cancel.test.ts",
   "test/cli/cli.test.ts",

@@ -361,8 +361,10 @@ function sorted(objects: readonly Made[]): readonly Made[] {
     .map((object) => {
       if (object.kind !== "Deployment") return object;
       const copy = structuredClone(object) as Made & {
-        spec: { template: { spec: { containers: { env: { name: string }[] }[] } } };
+        spec: { template: { metadata: { annotations?: object }; spec: { containers: { env: { name: string }[] }[] } } };
       };
+      // Helm makes another pod for another role. In Kustomize the role is a patch of the service account alone.
+      delete copy.spec.template.metadata.annotations;
       for (const container of copy.spec.template.spec.containers) container.env = [...byName(container.env)];
       return copy;
     })
