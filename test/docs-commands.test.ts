@@ -77,6 +77,12 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   'kubectl get secret hasta-la-vista --namespace kube-system --output go-template={{index .data "secret" | base64decode}}':
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set evictionGate.enabled=true":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "kubectl label namespace ingress-nginx hasta-la-vista.io/eviction-gate=enabled":
+    "test/deploy/eviction-gate.test.ts compares the label with the manifest",
+  "kubectl drain ip-10-0-1-5.eu-west-1.compute.internal --dry-run=server --ignore-daemonsets --delete-emptydir-data":
+    "test/conformance/kubernetes/eviction-gate.test.ts does such a dry run",
   "kubectl annotate node ip-10-0-1-5.eu-west-1.compute.internal hasta-la-vista.io/drain=true":
     "test/sources/cluster-nodes.test.ts",
   "kubectl annotate node ip-10-0-1-5.eu-west-1.compute.internal hasta-la-vista.io/drain-":

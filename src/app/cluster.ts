@@ -3,7 +3,7 @@ import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Cluster, ClusterNode, NodeChange } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
-import type { DrainObserver } from "../drain/events.ts";
+import { type DrainObserver, notify } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
@@ -18,6 +18,7 @@ import { ClusterNodes, type NodeEvent } from "../sources/cluster-nodes.ts";
 import { undoWithdrawn } from "../sources/recommendations.ts";
 import { nodeLine } from "../sources/source-event-text.ts";
 import { openApiServer } from "./cluster-access.ts";
+import type { GateParts, OpenedGate } from "./eviction-gate.ts";
 
 interface ClusterParts {
   readonly clock: Clock;
@@ -37,6 +38,8 @@ export interface WatchedCluster {
   readonly cluster: Cluster;
   /** Reports each drain as Events and annotations of its Node object. */
   readonly observe: DrainObserver;
+  /** Serves the eviction gate. Absent: the configuration has none. */
+  readonly serveGate?: OpenedGate["serve"];
   source(parts: SourceParts): ClusterNodes;
   /** Watches the Node objects until `end` aborts. */
   run(end: AbortSignal): Promise<void>;
@@ -67,6 +70,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
       return undefined;
     },
   };
+  const gate = await gateOf(config, { nodes, ...parts });
   const reports = new NodeReports({
     server,
     clock,
@@ -76,7 +80,8 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
   });
   return {
     cluster: new KubernetesCluster({ server, clock, nodes: known, ...(delays && { delays }) }),
-    observe: config.dryRun ? () => {} : reports.observe,
+    observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
+    ...(gate && { serveGate: gate.serve }),
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
     run: async (end) => {
       try {
@@ -131,6 +136,13 @@ function delaysOf({ autoscalerHold, dryRun }: Config, { log, ...parts }: Watchin
     ...parts,
     onTrouble: ({ node: name, error }) => log("deletion delay failed", { name, error: error.message }),
   });
+}
+
+/** Its server is loaded only where it is configured. */
+async function gateOf(config: Config, parts: GateParts): Promise<OpenedGate | undefined> {
+  if (!config.evictionGate) return undefined;
+  const { openGate } = await import("./eviction-gate.ts");
+  return openGate(config, parts);
 }
 
 function sourceOf(

@@ -21,8 +21,9 @@ import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { type Clocks, openClocks } from "./clocks.ts";
 import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
+import type { ServedGate } from "./eviction-gate.ts";
 import { openQueue } from "./queue.ts";
-import { startWeb } from "./web.ts";
+import { type StartedWeb, startWeb } from "./web.ts";
 
 /** AWS answers within a second. A service that starts without AWS must not wait for it. */
 const CLOUD_TIME_WAIT_MS = 5_000;
@@ -104,7 +105,10 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   // Before a caller asks for the same nodes.
   await resumed;
   const text = () => metrics.text();
-  const web = await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log });
+  const web = await withGate(
+    await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log }),
+    () => watched?.serveGate?.(drainer),
+  );
   background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
@@ -136,6 +140,26 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   await background.ended();
   log("stopped", {});
+}
+
+/** The eviction gate listens beside the HTTP API, and as long. */
+async function withGate(
+  web: StartedWeb,
+  serveGate: () => Promise<ServedGate> | undefined,
+): Promise<Pick<StartedWeb, "port" | "rereadFiles" | "close">> {
+  try {
+    const gate = await serveGate();
+    if (gate === undefined) return web;
+    const both = [web, gate];
+    return {
+      port: web.port,
+      rereadFiles: async (stop) => void (await Promise.all(both.map((one) => one.rereadFiles(stop)))),
+      close: async (untilFlushed) => void (await Promise.all(both.map((one) => one.close(untilFlushed)))),
+    };
+  } catch (error) {
+    await web.close(Promise.resolve());
+    throw error;
+  }
 }
 
 function engineOptions({ clocks, ledger, log, metrics }: Serving): EngineOptions {

@@ -125,12 +125,16 @@ function logAnswered(log: Log, { method, path, status, problem, client }: Answer
 }
 
 /** Where it happened, but not its message, which may quote what a caller sent. */
-function faultOf(error: unknown) {
+export function faultOf(error: unknown) {
   if (!(error instanceof Error)) return { error: typeof error };
   return { error: error.name, at: (error.stack ?? "").split("\n").filter((line) => /^ +at /.test(line)) };
 }
 
-function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port, givenBy }: Config): string {
+/** Why a server can't listen, and what to do. */
+export function listenProblem(
+  { code, message }: NodeJS.ErrnoException,
+  { host, port, givenBy }: Pick<Config, "host" | "port" | "givenBy">,
+): string {
   switch (code) {
     case "EADDRINUSE":
       return `${givenBy.port} is ${port}, which is already in use on ${host}: set another port`;

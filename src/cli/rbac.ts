@@ -24,6 +24,7 @@ export async function runRbac(call: Call): Promise<number> {
 }
 
 /** What a verb with this configuration does in the cluster. A feature's option is read here. */
-export function clusterNeeds(_: Config, purpose: ClusterPurpose): ClusterNeeds {
-  return { writes: purpose !== "plan", watches: purpose === "serve" };
+export function clusterNeeds({ evictionGate }: Config, purpose: ClusterPurpose): ClusterNeeds {
+  const watches = purpose === "serve";
+  return { writes: purpose !== "plan", watches, gates: watches && evictionGate };
 }

@@ -1,4 +1,4 @@
-import { flag, nodeTriggers, oneOf, option, PATH_LENGTH_MAX, seconds, text, type Verb } from "./values.ts";
+import { flag, nodeTriggers, oneOf, option, PATH_LENGTH_MAX, seconds, text, type Verb, wholeNumber } from "./values.ts";
 
 /** The commands that may call a Kubernetes API server. */
 const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel"];
@@ -49,5 +49,31 @@ export const CLUSTER_OPTIONS = {
     default: "requested",
     usedBy: ["serve"],
     ...oneOf(["never", "requested", "always"]),
+  }),
+  evictionGate: option({
+    variable: "EVICTION_GATE",
+    flag: "--eviction-gate",
+    default: false,
+    usedBy: ["serve", "rbac"],
+    ...flag,
+  }),
+  evictionGatePort: option({
+    variable: "EVICTION_GATE_PORT",
+    flag: "--eviction-gate-port <number>",
+    default: 8_443,
+    usedBy: ["serve"],
+    ...wholeNumber(0, 65_535),
+  }),
+  evictionGateCertFile: option({
+    variable: "EVICTION_GATE_CERT_FILE",
+    flag: "--eviction-gate-cert-file <path>",
+    usedBy: ["serve"],
+    ...text(PATH_LENGTH_MAX, "path"),
+  }),
+  evictionGateKeyFile: option({
+    variable: "EVICTION_GATE_KEY_FILE",
+    flag: "--eviction-gate-key-file <path>",
+    usedBy: ["serve"],
+    ...text(PATH_LENGTH_MAX, "path"),
   }),
 } as const;

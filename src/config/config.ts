@@ -83,6 +83,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
+  if (verb === "serve") problems.push(...gateProblems(config, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -138,6 +139,19 @@ function secretProblems(config: Config, refused: ReadonlySet<OptionName>): reado
   return given.length === 0
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
     : [`SECRET and ${config.givenBy.secretFile} are both set: set only one`];
+}
+
+/** The API server speaks to webhooks by HTTPS alone. */
+function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  if (!config.evictionGate) return [];
+  const needed = [
+    ["kubernetes", "the cluster whose evictions are reviewed"],
+    ["evictionGateCertFile", "the certificate that the API server sees"],
+    ["evictionGateKeyFile", "the private key of that certificate"],
+  ] as const;
+  return needed
+    .filter(([name]) => config[name] === undefined && !refused.has(name))
+    .map(([name, what]) => `${config.givenBy.evictionGate} is set, and ${OPTIONS[name].variable} is not: give ${what}`);
 }
 
 /** A certificate needs its key, and client certificates need TLS. */

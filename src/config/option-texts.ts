@@ -99,6 +99,29 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     changeWhen:
       "Set it to always if no other program evicts the pods before the machine goes, for example with lifecycle hooks or spot interruptions.",
   },
+  evictionGate: {
+    description:
+      "Whether the service is an admission webhook that refuses to evict a pod while load balancers may still send traffic to its node, which is leaving. Requires KUBERNETES, EVICTION_GATE_CERT_FILE and EVICTION_GATE_KEY_FILE.",
+    example: "true",
+    changeWhen:
+      "Set it to true if pods receive traffic with externalTrafficPolicy Local, and Karpenter or another program evicts them.",
+  },
+  evictionGatePort: {
+    description: "Port on which the API server reaches the eviction gate, with HTTPS. 0: any free port.",
+    example: "9443",
+    changeWhen: "Set it when the port is in use.",
+  },
+  evictionGateCertFile: {
+    description:
+      "PEM file of the certificate of the eviction gate and its chain. It must be valid for SERVICE.NAMESPACE.svc, as the API server calls it.",
+    example: "/run/secrets/eviction-gate/tls.crt",
+    changeWhen: "Always set it with EVICTION_GATE.",
+  },
+  evictionGateKeyFile: {
+    description: "PEM file of the private key that belongs to EVICTION_GATE_CERT_FILE, without a passphrase.",
+    example: "/run/secrets/eviction-gate/tls.key",
+    changeWhen: "Always set it with EVICTION_GATE.",
+  },
   vpcId: {
     description: "VPC of the nodes. Nodes of other VPCs are refused.",
     example: "vpc-0123456789abcdef0",

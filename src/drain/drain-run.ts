@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import { type CallFor, type FoundRegistrations, keyOf, type Node, type Registration } from "./cloud-provider.ts";
+import {
+  addressOf,
+  type CallFor,
+  type FoundRegistrations,
+  keyOf,
+  type Node,
+  type Registration,
+} from "./cloud-provider.ts";
 import {
   DrainingRegistration,
   fatesOf,
@@ -189,7 +196,25 @@ export class DrainRun implements RegistrationOwner {
     const { id, startedAt } = this;
     const limit = earlier(this.#deadlineLimit, this.#waiters.last(this.#longestHold()));
     const registrations = this.#fates();
-    return { drainId: id, startedAt, reasons: this.asked.reasons, ...(limit && { limit }), registrations };
+    const sendsUntil = this.#sendsUntil();
+    return {
+      drainId: id,
+      startedAt,
+      reasons: this.asked.reasons,
+      ...(limit && { limit }),
+      registrations,
+      ...(sendsUntil !== undefined && { sendsUntil }),
+    };
+  }
+
+  /** See `RunningDrain`. */
+  #sendsUntil(): number | undefined {
+    const pods = new Set(this.node.podAddresses);
+    const isPod = ({ registration }: DrainingRegistration) => pods.has(addressOf(registration) ?? "");
+    const open = this.#registrations.filter((draining) => !draining.isOver && !isPod(draining));
+    if (!this.#searched) return Number.POSITIVE_INFINITY;
+    if (open.length === 0) return undefined;
+    return Math.max(...open.map(({ holdUntil = Number.POSITIVE_INFINITY }) => holdUntil));
   }
 
   /** `onEnd` runs before any waiting caller gets the outcome. */

@@ -3,6 +3,12 @@ import { DrainError } from "./errors.ts";
 /** So many pods are named where more are left. */
 const SHOWN_MAX = 5;
 
+/**
+ * The label of evictions that this program makes. The eviction gate lets them pass.
+ * https://kubernetes.io/docs/reference/labels-annotations-taints/#app-kubernetes-io-managed-by
+ */
+export const OWN_EVICTION = { label: "app.kubernetes.io/managed-by", value: "hasta-la-vista" } as const;
+
 /** How the pods of a node are to be evicted: what `kubectl drain` calls by the same names. */
 export interface EvictionOptions {
   /** How long each pod has to end, in seconds. Absent: as long as the pod itself says. */

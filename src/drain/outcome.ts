@@ -161,6 +161,11 @@ export interface RunningDrain {
   readonly limit?: DrainLimit;
   /** How each registration stands. Empty while they are being looked for. */
   readonly registrations: readonly RegistrationFate[];
+  /**
+   * Until when load balancers may send traffic to the node itself, which is not to its pods' own addresses, in milliseconds
+   * since the epoch. `Infinity`: not known yet. Absent: they have stopped.
+   */
+  readonly sendsUntil?: number;
 }
 
 /** Where a node is registered now, and the drain that runs for it, if any. */

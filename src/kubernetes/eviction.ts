@@ -1,6 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "../drain/errors.ts";
-import { type EvictionEvent, type JointEviction, notEvicted } from "../drain/eviction.ts";
+import { type EvictionEvent, type JointEviction, notEvicted, OWN_EVICTION } from "../drain/eviction.ts";
 import { backOffMs } from "../drain/limit.ts";
 import { type ApiServer, type Query, segment } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
@@ -121,7 +121,7 @@ export class NodeEviction {
     const eviction: EvictionObject & KubernetesObject = {
       apiVersion: "policy/v1",
       kind: "Eviction",
-      metadata: { name, namespace },
+      metadata: { name, namespace, labels: { [OWN_EVICTION.label]: OWN_EVICTION.value } },
       deleteOptions,
     };
     return server.create(`${path}/eviction`, eviction, signal);

@@ -1,5 +1,6 @@
 import type { ClusterPod } from "../drain/cluster.ts";
 import type { JointEviction } from "../drain/eviction.ts";
+import type { GatedPod } from "../drain/eviction-gate.ts";
 import type { Pod } from "./objects.ts";
 
 /** The kubelet runs it from a file: the API server has but a mirror of it. https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/ */
@@ -23,6 +24,17 @@ export function clusterPod(pod: Pod): ClusterPod {
     addresses: spec?.hostNetwork === true ? [] : own.filter((ip) => ip !== ""),
     isLeaving: isTerminating(pod) || isFinished(pod),
     isBound: isBoundToNode(pod),
+  };
+}
+
+/** The fields of a pod that the eviction gate goes by. */
+export function gatedPod(pod: Pod): GatedPod {
+  const { nodeName: node = "" } = pod.spec ?? {};
+  return {
+    uid: uidOf(pod),
+    ...(node !== "" && { node }),
+    isExempt: isBoundToNode(pod) || isFinished(pod) || isTerminating(pod),
+    graceMs: graceSeconds(pod, {}) * 1_000,
   };
 }
 

@@ -4,6 +4,8 @@ export interface ClusterNeeds {
   readonly writes: boolean;
   /** Whether departures of nodes are noticed: the service does, commands are told. */
   readonly watches: boolean;
+  /** Whether evictions by other programs are held: the service does, where it is the eviction gate. */
+  readonly gates?: boolean;
 }
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
@@ -48,6 +50,11 @@ const FEATURES: readonly ClusterFeature[] = [
     purpose: "Evict pods as the last step of a drain, where that is requested.",
     isNeeded: ({ writes }) => writes,
     rules: [{ apiGroups: CORE, resources: ["pods/eviction"], verbs: ["create"] }],
+  },
+  {
+    purpose: "Find the node of a pod that another program evicts.",
+    isNeeded: ({ gates }) => gates === true,
+    rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["get"] }],
   },
   {
     purpose: "Report drains as Events of their nodes.",

@@ -284,6 +284,14 @@ export const LOG_LINES = {
   "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */
   "deletion delay failed": repeating(line("warn", "name", "error"), "name"),
+  /** The eviction gate accepts requests of the API server. */
+  "eviction gate listening": line("info", "host", "port"),
+  /** Another program evicts the pod, and is told to try again later: load balancers may still send traffic to its node. Without `drain` the drain of the node has not begun yet. Logged once for each pod. */
+  "eviction held": line("info", "pod", "node", "drain?"),
+  /** The pod whose eviction was held may be evicted now. `because` is `released` (load balancers send no more traffic to the node, or its drain has ended), `deadline` (the pod would not end in time, or cluster-autoscaler would give up), `no-drain` (no drain of the node began), or `node-stays`. */
+  "held eviction allowed": line("info", "pod", "node", "because", "heldSeconds"),
+  /** The eviction gate could not find out whether an eviction must be held. The eviction passes. */
+  "eviction review failed": repeating(line("warn", "code", "error")),
 
   /** `hold` waits for SIGTERM. */
   "hold ready": line("info", "asked"),

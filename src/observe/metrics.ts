@@ -50,6 +50,11 @@ export class Metrics {
     "Pods that were evicted, and refusals of evictions, by result.",
     ["result"],
   );
+  readonly #reviews = this.#counter(
+    "eviction_reviews_total",
+    "Evictions that the API server has asked the eviction gate about, by answer.",
+    ["result"],
+  );
   readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
   readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
   readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
@@ -142,6 +147,9 @@ export class Metrics {
       upToDate.set(isUpToDate() ? 1 : 0),
     );
   }
+
+  /** Counts an answer of the eviction gate. */
+  readonly countReview = (result: "held" | "allowed" | "failed-open"): void => this.#reviews.inc({ result });
 
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 

@@ -10,7 +10,7 @@ import { cordon } from "./cluster/cordon.ts";
 import { drainAnnotation } from "./cluster/drain-annotation.ts";
 import { karpenterTaint } from "./cluster/karpenter-taint.ts";
 import { nodeDeletion } from "./cluster/node-deletion.ts";
-import { announcementOf, type NodeKind, type NodeKindOptions } from "./cluster/node-kind.ts";
+import { announcementOf, type NodeAnnouncement, type NodeKind, type NodeKindOptions } from "./cluster/node-kind.ts";
 import { notReady } from "./cluster/not-ready.ts";
 import { otherTaint } from "./cluster/other-taint.ts";
 import { type MetadataEvent, type Notice, noticeEnd, StandingNotices } from "./standing-notices.ts";
@@ -25,6 +25,18 @@ const KINDS: readonly NodeKind[] = [
   notReady,
   cordon,
 ];
+
+/** What a Node object announces first by one of these triggers. Undefined: it announces no departure. */
+export function departureOf(
+  node: ClusterNode,
+  { triggers, ...options }: NodeKindOptions & Pick<ClusterNodesOptions, "triggers">,
+): NodeAnnouncement | undefined {
+  for (const kind of KINDS) {
+    const announced = triggers.has(kind.trigger) ? kind.read(node, options) : undefined;
+    if (announced !== undefined) return announced;
+  }
+  return undefined;
+}
 
 /** What happens to announcements that Node objects make. */
 export type NodeEvent = { readonly name: string } & (

@@ -44,6 +44,16 @@ describe("hasta-la-vista rbac", () => {
     expect(verbsOf(await printed())).toEqual(["get", "list", "watch", "patch", "list", "create", "create", "get"]);
   });
 
+  test("lets the service read single pods only where it is the eviction gate", async () => {
+    const pods = async (...args: readonly string[]) =>
+      (await printed(...args))[0]?.rules?.flatMap(({ resources, verbs }) =>
+        JSON.stringify(resources) === '["pods"]' ? verbs : [],
+      );
+    expect(await pods()).toEqual(["list"]);
+    expect(await pods("--eviction-gate")).toEqual(["list", "get"]);
+    expect(await pods("--eviction-gate", "--for", "drain")).toEqual(["list"]);
+  });
+
   test("allows nothing by a wildcard, and no secrets", async () => {
     const text = JSON.stringify(await printed());
     expect(text).not.toContain("*");

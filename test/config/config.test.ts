@@ -60,6 +60,10 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   kubernetes: text(4_096),
   kubernetesContext: text(256),
   evict: words("give one of never, requested, always", "true", "yes", "sometimes"),
+  evictionGate: words("give true or false", "yes", "2", "-1", "perhaps"),
+  evictionGatePort: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
+  evictionGateCertFile: text(4_096),
+  evictionGateKeyFile: text(4_096),
   nodeTriggers: {
     values: [
       "all",
@@ -231,6 +235,16 @@ describe("the configuration", () => {
       "an authority for clients' certificates, without TLS",
       { ...SERVE, TLS_CLIENT_CA_FILE: "/x" },
       "TLS_CLIENT_CA_FILE is set, and TLS_CERT_FILE is not",
+    ],
+    [
+      "an eviction gate without a cluster",
+      { ...SERVE, EVICTION_GATE: "true", EVICTION_GATE_CERT_FILE: "/x", EVICTION_GATE_KEY_FILE: "/y" },
+      "EVICTION_GATE is set, and KUBERNETES is not: give the cluster whose evictions are reviewed",
+    ],
+    [
+      "an eviction gate without a key",
+      { ...SERVE, UNDO: "1", EVICTION_GATE: "true", KUBERNETES: "in-cluster", EVICTION_GATE_CERT_FILE: "/x" },
+      "EVICTION_GATE is set, and EVICTION_GATE_KEY_FILE is not: give the private key of that certificate",
     ],
   ])("with %s is refused", (_, environment, problem) => {
     expect(problems(environment)).toEqual([expect.stringContaining(problem)]);

@@ -35,7 +35,7 @@ async function finish(scene: ClusterScene): Promise<Run> {
     sent,
     lost: losses.length,
     unsaved: lostByTheProduct(losses, SHORT_SPARES).map(({ to, cause }) => `${to} ${cause}`),
-    reasons: reasonsOf(losses, scene.leaving),
+    reasons: reasonsOf(losses, scene.leaving, [...scene.podEndedAt.values()]),
     byPool,
     registeredAgain: scene.registeredAgain,
     secondsToLabel: slowest(scene.leaving.map(({ id, name }) => since(scene.labelledAt.get(name), id))),
@@ -56,7 +56,7 @@ function expectHeld({ books, leaving, world }: ClusterScene): void {
   }
 }
 
-/** Nobody waited for the load balancers: each loss is put down to a machine that was gone. */
+/** Nobody waited for the load balancers: each loss is put down to a machine or a pod that was gone. */
 function expectLost(run: Run): void {
   expect(run.lost).toBeGreaterThan(0);
   expect(run.reasons["any other"]).toBe(0);
@@ -111,7 +111,9 @@ describe("Karpenter disrupts a third of the nodes", () => {
     const holders = await Promise.all(
       scene.leaving.map((instance) => (url === undefined ? undefined : scene.hold(instance, url))),
     );
-    await Promise.all(scene.leaving.map((instance, index) => disrupt(instance, scene.actor(true), holders[index])));
+    await Promise.all(
+      scene.leaving.map((instance, index) => disrupt(instance, scene.actor(true), { holder: holders[index] })),
+    );
     const run = await finish(scene);
     print(isHeld ? "with us" : "without us", run);
     return [run, scene];
@@ -126,6 +128,49 @@ describe("Karpenter disrupts a third of the nodes", () => {
 
   test.runIf(ALL_CASES)("without us requests are lost", async () => {
     expectLost((await consolidate(false))[0]);
+  });
+});
+
+/** Each node's own pod answers, and no other node's does in its place. */
+describe("Karpenter disrupts a third of the nodes, whose pods get traffic with externalTrafficPolicy Local", () => {
+  async function consolidate(how: "with the gate" | "without the gate" | "without us"): Promise<[Run, ClusterScene]> {
+    const scene = await ClusterScene.open();
+    const isGated = how === "with the gate";
+    const service = how === "without us" ? undefined : await scene.serve(isGated ? scene.gateOptions() : {});
+    if (isGated && service !== undefined) await scene.reviewBy(service.child);
+    await Promise.all(
+      scene.leaving.map(async (instance) => {
+        const holder = service && (await scene.hold(instance, service.url));
+        await disrupt(instance, scene.actor(true), { holder, pod: scene.pod(instance) });
+      }),
+    );
+    const run = await finish(scene);
+    print(how, run);
+    return [run, scene];
+  }
+
+  test("with the eviction gate no request is lost, because the pods stay until the load balancers have let go", async () => {
+    const [run, scene] = await consolidate("with the gate");
+    expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
+    expect(run.sent).toBeGreaterThan(300);
+    expectHeld(scene);
+    for (const { id } of scene.leaving) {
+      const released = scene.books
+        .filter(({ target }) => target === id)
+        .map(({ pool, at }) => at + (SHORT_HOLDS_MS[pool] ?? 0));
+      expect(scene.podEndedAt.get(id)).toBeGreaterThanOrEqual(Math.max(...released));
+      expect(scene.refusedEvictions.get(id)).toBeGreaterThan(0);
+    }
+  });
+
+  test.runIf(ALL_CASES)("without the eviction gate requests are lost", async () => {
+    const [run, scene] = await consolidate("without the gate");
+    expectLost(run);
+    expectHeld(scene);
+  });
+
+  test.runIf(ALL_CASES)("without us requests are lost", async () => {
+    expectLost((await consolidate("without us"))[0]);
   });
 });
 

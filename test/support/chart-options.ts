@@ -11,6 +11,9 @@ export const SET_BY_CHART: Readonly<Partial<Record<OptionName, string>>> = {
   tlsCertFile: "tls.existingSecret",
   tlsKeyFile: "tls.existingSecret",
   tlsClientCaFile: "tls.clientCaKey",
+  evictionGate: "evictionGate.enabled",
+  evictionGateCertFile: "evictionGate.existingSecret",
+  evictionGateKeyFile: "evictionGate.existingSecret",
 };
 
 /** What the chart sets where the program has no default, or another. */

@@ -63,6 +63,12 @@ export function chartSchema(): Schema {
         extraVolumes: OBJECTS,
         extraVolumeMounts: OBJECTS,
         ...ACCESS,
+        evictionGate: object({
+          enabled: BOOLEAN,
+          certManager: BOOLEAN,
+          existingSecret: NAME_OR_EMPTY,
+          caBundle: text("The authority of its certificate, PEM in base64.", "^[A-Za-z0-9+/]*={0,2}$"),
+        }),
         holder: object({
           enabled: BOOLEAN,
           options: object(optionSchemas(AGENT_OPTIONS.filter(({ name }) => name === "logLevel"))),
@@ -193,7 +199,7 @@ function schemaOf({ variable, type, range, pattern }: Option): { readonly altern
       return { alternatives: [{ enum: range.replace("one of ", "").split(", ") }] };
     case "whole number":
       // A pod needs a port that others know.
-      return { alternatives: [{ type: "integer", ...bounds, ...(variable === "PORT" ? { minimum: 1 } : {}) }] };
+      return { alternatives: [{ type: "integer", ...bounds, ...(/PORT$/.test(variable) ? { minimum: 1 } : {}) }] };
     case "number":
     case "seconds":
       return { alternatives: [{ type: "number", ...bounds }, FRACTION] };

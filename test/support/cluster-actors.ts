@@ -62,8 +62,15 @@ export interface ActorParts {
 
 /** Evicted pods have gone so much later, with the scene's short delays. With Karpenter 1.15 it took 3.3 s. */
 const PODS_GONE_MS = 500;
+/** From the taint to the first eviction, observed with Karpenter 1.15. */
+const EVICTS_AFTER_MS = 150;
 /** From the end of the last pod to the end of the machine, observed with Karpenter 1.15. */
 const MACHINE_GOES_MS = 500;
+
+/** Resolves once it is gone. */
+export interface Evictable {
+  evict(): Promise<unknown>;
+}
 
 /**
  * Karpenter 1.15, from the disruption of a node to its end, in the order that was observed: taint and label in one step,
@@ -73,7 +80,7 @@ const MACHINE_GOES_MS = 500;
 export async function disrupt(
   instance: Instance,
   { api, clock, terminate }: ActorParts,
-  holder?: { evict(): Promise<unknown> },
+  { holder, pod }: { readonly holder?: Evictable | undefined; readonly pod?: Evictable } = {},
 ): Promise<void> {
   await api.mergePatch(
     nodePath(instance),
@@ -83,7 +90,8 @@ export async function disrupt(
     },
     never,
   );
-  await clock.sleep(PODS_GONE_MS, never);
+  await clock.sleep(pod === undefined ? PODS_GONE_MS : EVICTS_AFTER_MS, never);
+  await pod?.evict();
   await holder?.evict();
   await clock.sleep(MACHINE_GOES_MS, never);
   terminate(instance);

@@ -5,7 +5,7 @@ import type { Loss, Traffic, TrafficResult } from "../../src/demo/traffic.ts";
 import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
 import { DELAY_ANNOTATION } from "../../src/kubernetes/deletion-delays.ts";
-import type { Node } from "../../src/kubernetes/objects.ts";
+import type { KubernetesObject, Node } from "../../src/kubernetes/objects.ts";
 import { ScaledClock } from "../../src/simulator/clock.ts";
 import { LoadBalancerController } from "../../src/simulator/cluster/load-balancer-controller.ts";
 import { watchNodes } from "../../src/simulator/cluster/node-watch.ts";
@@ -16,11 +16,20 @@ import type { LifecycleHook } from "../../src/simulator/world/lifecycle-action.t
 import type { TargetDescription, TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { clientOf, folder, kubeconfig } from "./api-client.ts";
-import { type ActorParts, CLAIMS, ClassicController, flap, NODES, nodeObject } from "./cluster-actors.ts";
+import {
+  type ActorParts,
+  CLAIMS,
+  ClassicController,
+  type Evictable,
+  flap,
+  NODES,
+  nodeObject,
+} from "./cluster-actors.ts";
 import { addPools, DELAYS_SECONDS, SHORT } from "./departure-pools.ts";
 import { addNode, announce, type BookEntry, keepBooks, REQUESTS_AFTERWARDS, startTraffic } from "./departure-scene.ts";
 import { FakeApiServer, TOKEN } from "./fake-api-server.ts";
-import { carryInside } from "./machine-inside.ts";
+import { GateClient, untilEvicted } from "./gate-client.ts";
+import { carryInside, type MachineInside } from "./machine-inside.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { realQueue } from "./real-queue.ts";
 import { serveHere, startHere } from "./run-here.ts";
@@ -28,6 +37,8 @@ import { never } from "./simulated-region.ts";
 
 const SECRET = "a-secret-of-the-cluster";
 const NODES_COUNT = 12;
+const NAMESPACE = "shop";
+const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
 const EVENT_EVERY_MS = 1_000;
 
 export interface ClusterSceneInput {
@@ -68,11 +79,16 @@ export class ClusterScene {
   readonly labelledAt = new Map<string, number>();
   /** When a departure was announced: the hook, or the taint. By the instance's id. */
   readonly announcedAt = new Map<string, number>();
+  /** When the pod of a node has ended, in milliseconds since the epoch, and how often its eviction was refused before. */
+  readonly podEndedAt = new Map<string, number>();
+  readonly refusedEvictions = new Map<string, number>();
   readonly #fake: FakeApiServer;
   readonly #controller: LoadBalancerController;
   readonly #traffic: Traffic;
   readonly #spare: Instance;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #machines: ReadonlyMap<string, MachineInside>;
+  #gate: GateClient | undefined;
 
   private constructor(
     parts: Pick<ClusterScene, "world" | "simulator" | "nodes" | "books" | "api" | "workers">,
@@ -82,6 +98,7 @@ export class ClusterScene {
       readonly traffic: Traffic;
       readonly spare: Instance;
       readonly environment: Readonly<Record<string, string>>;
+      readonly machines: ReadonlyMap<string, MachineInside>;
     },
   ) {
     this.world = parts.world;
@@ -95,6 +112,7 @@ export class ClusterScene {
     this.#traffic = inner.traffic;
     this.#spare = inner.spare;
     this.#environment = inner.environment;
+    this.#machines = inner.machines;
     this.#observe();
   }
 
@@ -126,11 +144,12 @@ export class ClusterScene {
       ...(queue !== undefined && { QUEUE: queue }),
     };
     restrictChildren(simulator, { UNDO: "true", ...(queue !== undefined && { QUEUE: queue }) }, { for: "serve" });
-    const plane = await carryInside(world);
+    const machines = new Map<string, MachineInside>();
+    const plane = await carryInside(world, machines);
     const controller = await runControllers(world, pools, fake);
     const traffic = startTraffic(plane, clock);
     const parts = { world, simulator, nodes, books, api, workers };
-    return new ClusterScene(parts, { fake, controller, traffic, spare, environment });
+    return new ClusterScene(parts, { fake, controller, traffic, spare, environment, machines });
   }
 
   /** The third of the nodes that leaves. */
@@ -154,6 +173,38 @@ export class ClusterScene {
       evict: () => {
         holder.signal("SIGTERM");
         return holder.finished;
+      },
+    };
+  }
+
+  /** The options of a service that is the eviction gate. */
+  gateOptions(): Readonly<Record<string, string>> {
+    this.#gate = new GateClient();
+    return this.#gate.options;
+  }
+
+  /** From now on evictions are reviewed by this service, as the API server has it do. */
+  async reviewBy(child: { line(pattern: RegExp): Promise<string> }): Promise<void> {
+    await this.#gate?.connect(child);
+  }
+
+  /** The pod that answers on a node. It is evicted as by Karpenter, and no other pod answers there then. */
+  pod({ id, name }: Instance): Evictable {
+    const pod = `web-${name}`;
+    const metadata = { name: pod, uid: pod, ownerReferences: [{ kind: "ReplicaSet", controller: true }] };
+    const spec = { nodeName: name, terminationGracePeriodSeconds: 1 };
+    this.#fake.put(PODS, { metadata, spec } as unknown as KubernetesObject);
+    const isAllowed = async () => {
+      const answer = (await this.#gate?.review({ namespace: NAMESPACE, name: pod })) ?? { isAllowed: true };
+      if (!answer.isAllowed) this.refusedEvictions.set(id, (this.refusedEvictions.get(id) ?? 0) + 1);
+      return answer;
+    };
+    return {
+      evict: async () => {
+        await untilEvicted(isAllowed, this.world.clock);
+        this.#fake.remove(PODS, pod);
+        this.podEndedAt.set(id, this.world.clock.now());
+        this.#machines.get(id)?.end();
       },
     };
   }
@@ -255,6 +306,7 @@ async function runControllers(
 const LOST_BECAUSE = [
   "in flight when a machine was terminated",
   "sent to a machine that was off, before its load balancer had noticed",
+  "sent to a node whose pod had ended, or was ending",
   "any other",
 ] as const;
 export type LostBecause = (typeof LOST_BECAUSE)[number];
@@ -266,13 +318,16 @@ const NOTICED_MS = 10_000;
 export function reasonsOf(
   losses: readonly Loss[],
   machines: readonly Instance[],
+  podsEndedAt: readonly number[] = [],
 ): Readonly<Record<LostBecause, number>> {
-  const counts = { [LOST_BECAUSE[0]]: 0, [LOST_BECAUSE[1]]: 0, [LOST_BECAUSE[2]]: 0 };
+  const counts = Object.fromEntries(LOST_BECAUSE.map((reason) => [reason, 0])) as Record<LostBecause, number>;
   const deaths = machines.map(({ terminatedAt }) => terminatedAt).filter((at) => at !== undefined);
   for (const { at, lostAt } of losses) {
     const isInFlight = deaths.some((diedAt) => at <= diedAt && lostAt >= diedAt);
     const isUnnoticed = deaths.some((diedAt) => at >= diedAt && at <= diedAt + NOTICED_MS);
-    counts[isInFlight ? LOST_BECAUSE[0] : isUnnoticed ? LOST_BECAUSE[1] : LOST_BECAUSE[2]] += 1;
+    const isPodless = podsEndedAt.some((endedAt) => lostAt >= endedAt && at <= endedAt + NOTICED_MS);
+    const met = [isInFlight, isUnnoticed, isPodless, true];
+    counts[LOST_BECAUSE[met.indexOf(true)] ?? "any other"] += 1;
   }
   return counts;
 }

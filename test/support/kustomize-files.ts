@@ -2,20 +2,26 @@ import { CHART } from "./chart-options.ts";
 
 export const KUSTOMIZE = "deploy/kustomize";
 
-/** Each file that is made from the chart, and the templates that it is made from. */
-const FILES: Readonly<Record<string, readonly string[]>> = {
-  "service.yaml": ["service-account", "role", "volume-claim", "deployment", "service"],
-  "holder.yaml": ["holder"],
-  "agent.yaml": ["agent"],
+interface Source {
+  readonly templates: readonly string[];
+  readonly values?: readonly string[];
+}
+
+/** Each file that is made from the chart, and what it is made from. */
+export const KUSTOMIZE_FILES: Readonly<Record<string, Source>> = {
+  "service.yaml": { templates: ["service-account", "role", "volume-claim", "deployment", "service"] },
+  "holder.yaml": { templates: ["holder"], values: ["holder.enabled=true"] },
+  "agent.yaml": { templates: ["agent"], values: ["agent.enabled=true"] },
+  "eviction-gate/eviction-gate.yaml": {
+    templates: ["eviction-gate"],
+    values: ["evictionGate.enabled=true", "evictionGate.certManager=true"],
+  },
 };
 
 /** What users of Kustomize set by its own means stays as it is; their Secret has the name that docs/install.md gives it. */
-const VALUES = [
-  "image.repository=hasta-la-vista",
-  "secret.existingSecret=hasta-la-vista",
-  "holder.enabled=true",
-  "agent.enabled=true",
-];
+const VALUES = ["image.repository=hasta-la-vista", "secret.existingSecret=hasta-la-vista"];
+/** Helm does not know it without a cluster. */
+const KINDS = "--api-versions=cert-manager.io/v1/Certificate";
 
 /** What says that Helm manages an object. */
 const OF_HELM = /^ *(?:app\.kubernetes\.io\/managed-by|helm\.sh\/chart): .*\n|^# Source: .*\n/gm;
@@ -24,10 +30,18 @@ const OF_HELM = /^ *(?:app\.kubernetes\.io\/managed-by|helm\.sh\/chart): .*\n|^#
 export async function kustomizeFiles(
   helm: (args: readonly string[]) => Promise<string>,
 ): Promise<Readonly<Record<string, string>>> {
-  const files = Object.entries(FILES).map(async ([name, templates]) => {
+  const files = Object.entries(KUSTOMIZE_FILES).map(async ([name, { templates, values = [] }]) => {
     const shown = templates.map((template) => `--show-only=templates/${template}.yaml`);
-    const set = VALUES.map((value) => `--set=${value}`);
-    const printed = await helm(["template", "hasta-la-vista", CHART, "--namespace=kube-system", ...set, ...shown]);
+    const set = [...VALUES, ...values].map((value) => `--set=${value}`);
+    const printed = await helm([
+      "template",
+      "hasta-la-vista",
+      CHART,
+      "--namespace=kube-system",
+      KINDS,
+      ...set,
+      ...shown,
+    ]);
     return [name, HEAD + printed.replace(OF_HELM, "").replace(/^---\n/, "")] as const;
   });
   return Object.fromEntries(await Promise.all(files));

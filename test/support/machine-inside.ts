@@ -9,7 +9,7 @@ import type { World } from "../../src/simulator/world/world.ts";
  * A simulated machine without a process: a server in this one, which answers as the process does. When it is killed the
  * kernel closes the same sockets. For scenes of many machines, each of which would take as long to start as a test.
  */
-class MachineInside implements Machine {
+export class MachineInside implements Machine {
   readonly port: number;
   readonly ended: Promise<void>;
   readonly #server: Server;
@@ -38,11 +38,24 @@ class MachineInside implements Machine {
     this.#server.closeAllConnections();
     this.#server.close();
   }
+
+  /** As a program does at SIGTERM: it takes no more connections, and ends the requests that it has. */
+  end(): void {
+    this.#server.close();
+  }
 }
 
-/** Opens the data plane for the rest of the test, with machines of this process. */
-export async function carryInside(world: World): Promise<DataPlane> {
-  const plane = await DataPlane.open(world, undefined, MachineInside.start);
+/**
+ * Opens the data plane for the rest of the test, with machines of this process. `machines` gets those that there are, by
+ * the instances' ids.
+ */
+export async function carryInside(world: World, machines = new Map<string, MachineInside>()): Promise<DataPlane> {
+  const start = async (name: string) => {
+    const machine = await MachineInside.start(name);
+    machines.set(name, machine);
+    return machine;
+  };
+  const plane = await DataPlane.open(world, undefined, start);
   onTestFinished(() => plane.close());
   return plane;
 }

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { kubeconfig } from "../support/api-client.ts";
 import { Authority } from "../support/certificates.ts";
 import { Child } from "../support/child-process.ts";
 import type { Finished } from "../support/program-run.ts";
@@ -32,6 +33,16 @@ const TLS = {
   TLS_CERT_FILE: kept("cert", server.cert),
   TLS_KEY_FILE: kept("key", server.key),
 };
+/** No server is asked before the service listens. */
+const GATE = {
+  ...SERVE,
+  SECRET: "a-secret-nobody-may-see",
+  UNDO: "true",
+  KUBERNETES: kept("kubeconfig", kubeconfig({ server: "https://127.0.0.1:1", ca: authority.cert })),
+  EVICTION_GATE: "true",
+  EVICTION_GATE_CERT_FILE: TLS.TLS_CERT_FILE,
+  EVICTION_GATE_KEY_FILE: TLS.TLS_KEY_FILE,
+};
 
 const DOORS: Readonly<Record<string, Door>> = {
   SECRET_FILE: {
@@ -53,6 +64,16 @@ const DOORS: Readonly<Record<string, Door>> = {
     prefix: (path) => `--tls-key-file is '${path}', which can't be used: `,
     bytesMax: 1_048_576,
     run: (path) => runHere(["--tls-key-file", path], TLS, { program: "service" }),
+  },
+  EVICTION_GATE_CERT_FILE: {
+    prefix: (path) => `EVICTION_GATE_CERT_FILE is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => runHere([], { ...GATE, EVICTION_GATE_CERT_FILE: path }, { program: "service" }),
+  },
+  "--eviction-gate-key-file": {
+    prefix: (path) => `--eviction-gate-key-file is '${path}', which can't be used: `,
+    bytesMax: 1_048_576,
+    run: (path) => runHere(["--eviction-gate-key-file", path], GATE, { program: "service" }),
   },
   KUBERNETES: {
     prefix: (path) => `KUBERNETES is '${path}', which can't be used: `,

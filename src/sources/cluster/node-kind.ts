@@ -5,6 +5,8 @@ import type { Announcement, AnnouncementKind } from "../announcement.ts";
 export type NodeAnnouncement = Pick<Announcement, "reason" | "deadline" | "isVoluntary"> & {
   /** Tells this announcement from an earlier one of the same kind and node. Absent: there is no telling. */
   readonly mark?: string;
+  /** When the program that removes the node gives up evicting its pods, in milliseconds since the epoch. Absent: it does not. */
+  readonly evictBy?: number;
 };
 
 /** One way in which a Node object says that its machine will go away. One file each. */
@@ -30,7 +32,7 @@ export interface NodeKindOptions {
 /** What a Node object of the instance announces by what `kind` has read. */
 export function announcementOf(
   { kind }: NodeKind,
-  { mark = "", ...said }: NodeAnnouncement,
+  { mark = "", evictBy: _, ...said }: NodeAnnouncement,
   { uid }: ClusterNode,
   instanceId: string,
 ): Announcement {

@@ -14,7 +14,8 @@ import { describeOnKubernetes } from "../support/on-kubernetes.ts";
 const commandsOf = (document: string) =>
   codeBlocks(document)
     .filter(({ language }) => language === "sh")
-    .flatMap(({ text }) => text.replace(/\\\n\s*/g, "").split("\n"));
+    .flatMap(({ text }) => text.replace(/\\\n\s*/g, "").split("\n"))
+    .map((line) => line.trim());
 const PAGES = ["docs/install.md", "docs/kubernetes.md", "docs/helm.md", "docs/wiring.md"].flatMap(commandsOf);
 /** The one command that begins so. */
 function command(start: string): string {
@@ -79,16 +80,20 @@ describeOnKubernetes("the documents' commands", [...WORKLOAD_PROGRAMS, ...HELMS,
       200, 200, 200,
     ]);
 
+    await run(upgradeWith("evictionGate.enabled=true"));
+    expect(await variables()).toMatchObject({ EVICTION_GATE: "true" });
+    await run(`${upgradeWith("options.LOGLEVEL=debug")} --set evictionGate.enabled=false`);
+
     await run(upgradeWith("options.KUBERNETES=null"));
     const without = await variables();
     expect([without["KUBERNETES"], without["UNDO"], without["LOGLEVEL"]]).toEqual([undefined, undefined, "debug"]);
     expect(await status(role)).toBe(404);
 
-    expect(await run(command("helm history"))).toMatch(/^5\s+.*deployed/m);
+    expect(await run(command("helm history"))).toMatch(/^7\s+.*deployed/m);
     await run(command("helm rollback"));
     expect(await variables()).toMatchObject({ CLUSTERNAME: "demo", KUBERNETES: "in-cluster" });
     expect([await status(role), await status(daemonSet("holder"))]).toEqual([200, 404]);
-    expect(upgrades).toHaveLength(4);
+    expect(upgrades).toHaveLength(5);
   });
 });
 

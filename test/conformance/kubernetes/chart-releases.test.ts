@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, get } from "node:https";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { account } from "../../support/account.ts";
 import { CHART } from "../../support/chart-options.ts";
@@ -20,6 +23,10 @@ interface DeploymentObject extends KubernetesObject {
     readonly template: { readonly spec: PodSpec & { readonly terminationGracePeriodSeconds: number } };
   };
   readonly status: { readonly availableReplicas?: number };
+}
+
+interface Webhook {
+  readonly clientConfig: { readonly caBundle: string };
 }
 
 const VALUES: Values = {
@@ -196,6 +203,43 @@ describeOnKubernetes("a release of the chart", [...WORKLOAD_PROGRAMS, ...HELMS],
     };
     await until("all objects are gone", async () => ((await left()).length === 0 ? true : undefined));
   });
+
+  test.each(HELMS)(
+    "generates a certificate for the eviction gate once, which its authority vouches for: %s",
+    async (program) => {
+      const { upgrade, namespace } = await newRelease();
+      const { api } = cluster();
+      const gate = async () => {
+        const name = `${namespace}-hasta-la-vista-eviction-gate`;
+        const { data } = await api.get<KubernetesObject & { readonly data: Readonly<Record<string, string>> }>(
+          `/api/v1/namespaces/${namespace}/secrets/${name}`,
+        );
+        const { webhooks } = await api.get<KubernetesObject & { readonly webhooks: readonly [Webhook] }>(
+          `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${name}`,
+        );
+        expect(webhooks[0].clientConfig.caBundle).toBe(data["ca.crt"]);
+        return { ...data, host: `${name}.${namespace}.svc` };
+      };
+      await upgrade(program, { "evictionGate.enabled": true });
+      const first = await gate();
+      const [ca, cert, key] = ["ca.crt", "tls.crt", "tls.key"].map((name) =>
+        Buffer.from(first[name as keyof typeof first] ?? "", "base64").toString(),
+      );
+      const server = createServer({ cert, key }, (_, response) => response.end("reviewed")).listen(0, "127.0.0.1");
+      onTestFinished(() => void server.close());
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const [response] = await once(
+        get({ host: "127.0.0.1", port, servername: first.host, ca, agent: false }),
+        "response",
+      );
+      response.resume();
+      expect(response.statusCode).toBe(200);
+
+      await upgrade(program, { "evictionGate.enabled": true, "options.LOGLEVEL": "debug" });
+      expect(await gate()).toEqual(first);
+    },
+  );
 
   test("of the same name in another namespace is refused, because one service acts on all nodes", async () => {
     const { namespace } = await newRelease();

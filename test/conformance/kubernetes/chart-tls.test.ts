@@ -31,10 +31,11 @@ describeOnKubernetes("the pods of the chart with TLS and client certificates", [
     const secrets = {
       "hasta-la-vista": { secret: "a-secret-of-the-chart" },
       "service-tls": { "tls.crt": service.cert, "tls.key": service.key, "ca.crt": servers.cert + callers.cert },
+      "gate-tls": { "tls.crt": service.cert, "tls.key": service.key },
       "caller-tls": { "tls.crt": caller.cert, "tls.key": caller.key },
     };
     const { env } = await account();
-    const environment = { ...env, HOST: "127.0.0.1", PORT: "0", KUBERNETES: "" };
+    const environment = { ...env, HOST: "127.0.0.1", PORT: "0", KUBERNETES: "", EVICTION_GATE: "" };
     const running = await startPod(podOf("Deployment"), { secrets, environment });
     const { port } = JSON.parse(await running.line(/"listening"/));
     await running.line(/"access check passed"/);

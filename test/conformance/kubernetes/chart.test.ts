@@ -1,41 +1,31 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { OPTIONS } from "../../../src/config/config.ts";
 import { CHART } from "../../support/chart-options.ts";
 import { renamedValues } from "../../support/chart-schema.ts";
-import { codeBlocks, DOCUMENTS } from "../../support/documents.ts";
+import { codeBlocks, DOCUMENTS, filesBelow } from "../../support/documents.ts";
 import { KUSTOMIZE, kustomizeFiles } from "../../support/kustomize-files.ts";
 import { runHere } from "../../support/run-here.ts";
+import { envOf, objectsIn, podOf, sorted, withoutHelm } from "../support/chart-objects.ts";
 import { LEAST, VARIANTS } from "../support/chart-values.ts";
 import { HELMS, type HelmProgram, mustRun, runProgram, setting, template } from "../support/helm.ts";
 import { addKinds } from "../support/kubernetes-workloads.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
-
-interface Made {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Record<string, string> };
-  readonly [key: string]: unknown;
-}
 
 /** Without a cluster Helm knows Kubernetes' own kinds only. */
 const KINDS = [
   "gateway.networking.k8s.io/v1/HTTPRoute",
   "monitoring.coreos.com/v1/ServiceMonitor",
   "monitoring.coreos.com/v1/PrometheusRule",
+  "cert-manager.io/v1/Certificate",
 ].map((kind) => `--api-versions=${kind}`);
 /** All of Kubernetes 1.30 that is not about to change, and what the kinds above are. */
-const STABLE = ["v1", "apps/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "scheduling.k8s.io/v1"];
-
-const objectsIn = (text: string): readonly Made[] =>
-  parseAllDocuments(text)
-    .map((document) => {
-      expect(document.errors).toEqual([]);
-      return document.toJS() as Made | null;
-    })
-    .filter((object) => object !== null);
+const STABLE = [
+  ...["v1", "apps/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "scheduling.k8s.io/v1"],
+  "admissionregistration.k8s.io/v1",
+];
 
 async function render(helm: HelmProgram, values: Readonly<Record<string, unknown>>): Promise<string> {
   const { code, stdout, stderr } = await template(helm, values, KINDS);
@@ -60,23 +50,25 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         "prometheusRule.enabled": true,
         "httpRoute.enabled": true,
         "httpRoute.parentRefs": [{ name: "internal" }],
+        "evictionGate.enabled": true,
+        "evictionGate.certManager": true,
       };
       const { code, stderr } = await runProgram(helm, ["install", "x", CHART, ...setting(values)], cluster());
       expect(code).toBe(1);
       for (const [value, of] of [
-        ["httpRoute", "the Gateway API"],
-        ["serviceMonitor", "the Prometheus operator"],
-        ["prometheusRule", "the Prometheus operator"],
+        ["httpRoute.enabled", "the Gateway API"],
+        ["serviceMonitor.enabled", "the Prometheus operator"],
+        ["prometheusRule.enabled", "the Prometheus operator"],
+        ["evictionGate.certManager", "cert-manager"],
       ])
-        expect(stderr).toMatch(
-          new RegExp(`- ${value}\\.enabled is true, and the cluster has no \\S+: install ${of} first`),
-        );
+        expect(stderr).toMatch(new RegExp(`- ${value} is true, and the cluster has no \\S+: install ${of} first`));
     });
   });
 
   describe("in a cluster with them", () => {
     beforeAll(async () => {
-      for (const project of ["gateway-api", "prometheus-operator"] as const) await addKinds(cluster(), project);
+      for (const project of ["cert-manager", "gateway-api", "prometheus-operator"] as const)
+        await addKinds(cluster(), project);
     });
 
     test.each(HELMS)("has nothing that %s lint finds", async (helm) => {
@@ -89,7 +81,9 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
 
     test.each(Object.keys(VARIANTS))("is accepted by an API server that allows no unknown field: %s", async (name) => {
       const text = await render("helm", VARIANTS[name] ?? {});
-      expect(await render("helm-3", VARIANTS[name] ?? {})).toBe(text);
+      // The two order kinds that they do not know in other ways.
+      const documents = (whole: string) => whole.split(/^---\n/m).sort();
+      expect(documents(await render("helm-3", VARIANTS[name] ?? {}))).toEqual(documents(text));
       const { code, stdout, stderr } = await apply(cluster().writeFile("chart.yaml", text));
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       const objects = objectsIn(text);
@@ -107,7 +101,7 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         [
           ...["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Secret", "PersistentVolumeClaim", "Deployment"],
           ...["Service", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "Ingress", "HTTPRoute", "DaemonSet"],
-          ...["PriorityClass", "Pod"],
+          ...["PriorityClass", "Pod", "ValidatingWebhookConfiguration", "Issuer", "Certificate"],
         ].sort(),
       );
       for (const text of texts) {
@@ -141,7 +135,12 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
       const variables = Object.values(OPTIONS)
         .filter(({ usedBy }) => (usedBy as readonly string[]).includes("serve"))
         .map(({ variable }) => variable as string);
-      const text = await render("helm", { ...VARIANTS["TLS"], ...VARIANTS["everything"], "secret.value": "" });
+      const text = await render("helm", {
+        ...VARIANTS["TLS"],
+        ...VARIANTS["everything"],
+        "secret.value": "",
+        "evictionGate.certManager": false,
+      });
       const [container] = podOf(objectsIn(text), "Deployment").containers;
       const known = new Set([...variables, "NODE_OPTIONS"]);
       expect(container.env.map(({ name }) => name).filter((name) => !known.has(name))).toEqual([]);
@@ -149,6 +148,11 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
 
     test.each([
       ["the cluster of the pod", { "options.KUBERNETES": "in-cluster" }, ["rbac", "--namespace", "kube-system"]],
+      [
+        "the eviction gate",
+        { "evictionGate.enabled": true, "evictionGate.certManager": true },
+        ["rbac", "--namespace", "kube-system", "--eviction-gate"],
+      ],
       ["no cluster", { "options.KUBERNETES": null, "options.UNDO": null }, undefined],
       ["the cluster of a kubeconfig", { "options.KUBERNETES": "/etc/kubeconfig/config" }, undefined],
       ["a role of its own", { "rbac.create": false }, undefined],
@@ -200,17 +204,24 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
 
     test("is what the files for Kustomize are made from: npm run kustomize", async () => {
       const made = await kustomizeFiles((args) => mustRun("helm", args));
-      const files = Object.fromEntries(
-        readdirSync(KUSTOMIZE)
-          .filter((name) => name !== "kustomization.yaml")
-          .map((name) => [name, readFileSync(join(KUSTOMIZE, name), "utf8")]),
-      );
-      expect(files).toEqual(made);
+      const names = filesBelow(KUSTOMIZE).filter((name) => !name.endsWith("kustomization.yaml"));
+      const files = names.map((name) => [relative(KUSTOMIZE, name), readFileSync(name, "utf8")]);
+      expect(Object.fromEntries(files)).toEqual(made);
     });
 
-    test("makes the same objects as Kustomize, which the API server accepts", async () => {
-      const built = objectsIn(await mustRun("kubectl", ["kustomize", KUSTOMIZE]));
+    test.each([
+      ["as it is", "", {}],
+      ["with the component", "eviction-gate", { "evictionGate.enabled": true, "evictionGate.certManager": true }],
+    ])("makes the same objects as Kustomize, which the API server accepts: %s", async (_, component, more) => {
+      const folder = mkdtempSync(join(tmpdir(), "kustomize-"));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      cpSync(KUSTOMIZE, folder, { recursive: true });
+      const file = join(folder, "kustomization.yaml");
+      const commented = `# components: [${component}]`;
+      writeFileSync(file, readFileSync(file, "utf8").replace(commented, commented.slice(2)));
+      const built = objectsIn(await mustRun("kubectl", ["kustomize", folder]));
       const values = {
+        ...more,
         "image.repository": "hasta-la-vista",
         "secret.existingSecret": "hasta-la-vista",
         "options.AWS_REGION": "eu-west-1",
@@ -221,7 +232,7 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
       expect(sorted(built)).toEqual(sorted(rendered.map(withoutHelm)));
       const { code, stderr } = await runProgram(
         "kubectl",
-        ["apply", "--dry-run=server", "--validate=strict", `--kustomize=${KUSTOMIZE}`],
+        ["apply", "--dry-run=server", "--validate=strict", `--kustomize=${folder}`],
         cluster(),
       );
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -315,6 +326,18 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         /tolerates karpenter\.sh\/disrupted/,
       ],
       [{ "holder.priorityClassName": "system-node-critical" }, /holder\.priorityClassName is system-node-critical/],
+      [
+        { "evictionGate.enabled": true },
+        /evictionGate\.enabled is true, and there is no cluster to keep a generated certificate in/,
+      ],
+      [
+        { "evictionGate.enabled": true, "evictionGate.existingSecret": "gate-tls" },
+        /evictionGate\.existingSecret is set, and evictionGate\.caBundle is not/,
+      ],
+      [
+        { "evictionGate.enabled": true, "options.KUBERNETES": null },
+        /evictionGate\.enabled is true, and options\.KUBERNETES is not set/,
+      ],
       [{ "httpRoute.enabled": true }, /httpRoute\.parentRefs is empty: name the Gateway/],
     ];
     test.each(REASONED)("with the reason: %j", async (values, reason) => {
@@ -330,43 +353,3 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
     });
   });
 });
-
-interface RenderedPod {
-  readonly automountServiceAccountToken: boolean;
-  readonly containers: readonly [{ readonly env: readonly { readonly name: string; readonly value?: string }[] }];
-}
-
-/** The variables of its container, by their names. */
-function envOf({ containers: [{ env }] }: RenderedPod): Readonly<Record<string, { readonly value?: string }>> {
-  return Object.fromEntries(env.map(({ name, ...given }) => [name, given]));
-}
-
-/** The pod of the workload of this kind whose name ends so. */
-function podOf(objects: readonly Made[], kind: string, suffix = ""): RenderedPod {
-  const found = objects.find((object) => object.kind === kind && object.metadata.name.endsWith(suffix));
-  if (found === undefined) throw new Error(`the chart makes no ${kind} whose name ends with '${suffix}'`);
-  return (found["spec"] as { readonly template: { readonly spec: RenderedPod } }).template.spec;
-}
-
-/** Without the labels that say that Helm manages it. */
-function withoutHelm(object: Made): Made {
-  const { "app.kubernetes.io/managed-by": _, "helm.sh/chart": __, ...labels } = object.metadata.labels ?? {};
-  return { ...object, metadata: { ...object.metadata, labels } };
-}
-
-/** In one order, also the variables, which Kustomize appends. */
-function sorted(objects: readonly Made[]): readonly Made[] {
-  const byName = (list: readonly { readonly name: string }[]) => list.toSorted((a, b) => a.name.localeCompare(b.name));
-  return objects
-    .map((object) => {
-      if (object.kind !== "Deployment") return object;
-      const copy = structuredClone(object) as Made & {
-        spec: { template: { metadata: { annotations?: object }; spec: { containers: { env: { name: string }[] }[] } } };
-      };
-      // Helm makes another pod for another role. In Kustomize the role is a patch of the service account alone.
-      delete copy.spec.template.metadata.annotations;
-      for (const container of copy.spec.template.spec.containers) container.env = [...byName(container.env)];
-      return copy;
-    })
-    .toSorted((a, b) => a.kind.localeCompare(b.kind));
-}

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { clusterRules } from "../../../src/kubernetes/rbac.ts";
 import { serveHere, startHere } from "../../support/run-here.ts";
 import { SimulatedRegion } from "../../support/simulated-region.ts";
+import { addGate, GATE_RULES, gateOptions, gatePort } from "../support/eviction-gate.ts";
 import { Karpenter } from "../support/karpenter.ts";
 import type { KubernetesObject, WatchEvent } from "../support/kubernetes-api.ts";
 import type { NodeObject } from "../support/kubernetes-nodes.ts";
@@ -122,7 +122,7 @@ describeOnKubernetes("Karpenter's controller", ["karpenter", "kwok"], (cluster) 
   });
 
   /** A service with the printed role, for which the node is an EC2 instance in a classic load balancer. */
-  async function serveFor(node: NodeObject, holdSeconds: number) {
+  async function serveFor(node: NodeObject, holdSeconds: number, more: Readonly<Record<string, string>> = {}) {
     const region = new SimulatedRegion();
     const instance = region.node({ name: node.metadata.name });
     region.classic({ name: "web", nodes: [instance] });
@@ -133,7 +133,7 @@ describeOnKubernetes("Karpenter's controller", ["karpenter", "kwok"], (cluster) 
       await proxy.stop();
       await region.simulator.close();
     });
-    const token = await cluster().tokenFor("hasta-la-vista", clusterRules({ writes: true, watches: true }));
+    const token = await cluster().tokenFor("hasta-la-vista", GATE_RULES);
     const environment = { AWS_ENDPOINT_URL: awsUrl, SECRET };
     const service = await serveHere({
       ...environment,
@@ -142,6 +142,7 @@ describeOnKubernetes("Karpenter's controller", ["karpenter", "kwok"], (cluster) 
       CLASSIC_MINIMUM: String(holdSeconds),
       SHUTDOWN_GRACE: "0",
       UNDO: "true",
+      ...more,
     });
     return { ...service, environment };
   }
@@ -199,6 +200,42 @@ describeOnKubernetes("Karpenter's controller", ["karpenter", "kwok"], (cluster) 
     const reasons = items.filter(({ regarding }) => regarding.name === nodeName).map(({ reason }) => reason);
     expect(reasons).toEqual(expect.arrayContaining(["Draining", "Excluded", "Deregistered", "Released", "Drained"]));
   });
+
+  test("keeps ordinary pods until the service has drained the node, where it is the eviction gate", async () => {
+    const node = await karpenter.addNode("gated");
+    await addPod(cluster().api, { name: "local", nodeName: node.metadata.name });
+    await running("local");
+    const seen = watchEnd(node);
+    const { options, authority } = gateOptions(cluster());
+    const service = await serveFor(node, 5, options);
+    const { child } = service;
+    await addGate(cluster(), { port: await gatePort(child), authority });
+    await expect.poll(() => isReviewed(service, "local")).toBe(true);
+    const drained = child.line(/"msg":"drain completed"/).then(() => seen.push("drained"));
+    await karpenter.deleteNode("gated");
+    await drained;
+    await expect.poll(() => seen, { timeout: 60_000 }).toContain("node gone");
+    expect(seen).toEqual([
+      expect.stringMatching(/^node tainted: true/),
+      "drained",
+      "local evicted",
+      "local gone",
+      "node gone",
+    ]);
+    expect(JSON.parse(await child.line(/"msg":"held eviction allowed"/))).toMatchObject({ because: "released" });
+    expect(karpenter.log).not.toMatch(/"level":"ERROR".*evict/);
+  });
+
+  /** Whether the API server asks the service about evictions by now. Tries it with a dry run. */
+  async function isReviewed({ url }: { readonly url: string }, pod: string): Promise<boolean> {
+    await cluster().api.call("POST", `${podPath(pod)}/eviction?dryRun=All`, {
+      apiVersion: "policy/v1",
+      kind: "Eviction",
+      metadata: { name: pod, namespace: "default" },
+    });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    return /^hasta_la_vista_eviction_reviews_total/m.test(metrics);
+  }
 });
 
 interface NodeEvent {

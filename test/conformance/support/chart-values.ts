@@ -1,3 +1,5 @@
+import { Authority } from "../../support/certificates.ts";
+
 type Values = Readonly<Record<string, unknown>>;
 
 const IMAGE = { "image.repository": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hasta-la-vista" };
@@ -48,6 +50,9 @@ export const VARIANTS: Readonly<Record<string, Values>> = {
     "serviceMonitor.labels": { release: "prometheus" },
     "prometheusRule.enabled": true,
     "prometheusRule.labels": { release: "prometheus" },
+    "evictionGate.enabled": true,
+    "evictionGate.certManager": true,
+    "options.EVICTION_GATE_PORT": 9_443,
     "holder.enabled": true,
     "holder.tolerations": [{ key: "example.com/gpu", operator: "Exists" }],
     "holder.options.LOGLEVEL": "debug",
@@ -60,6 +65,9 @@ export const VARIANTS: Readonly<Record<string, Values>> = {
   },
   TLS: {
     ...LEAST,
+    "evictionGate.enabled": true,
+    "evictionGate.existingSecret": "gate-tls",
+    "evictionGate.caBundle": Buffer.from(new Authority().cert).toString("base64"),
     "tls.existingSecret": "service-tls",
     "tls.clientCaKey": "ca.crt",
     "tls.clientSecret": "caller-tls",

@@ -93,7 +93,9 @@ export class RunningKubernetesProgram {
 }
 
 /** The folder with what a program needs besides itself, or with the kinds of objects of a project. */
-export function filesOf(program: "gateway-api" | "karpenter" | "kwok" | "prometheus-operator"): string {
+export function filesOf(
+  program: "cert-manager" | "gateway-api" | "karpenter" | "kwok" | "prometheus-operator",
+): string {
   return path.join(FOLDER, `${program}-files`);
 }
 

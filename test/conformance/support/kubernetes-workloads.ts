@@ -109,7 +109,7 @@ interface KindOfObject extends KubernetesObject {
 /** Adds kinds of objects to a cluster, and resolves when it has them. */
 export async function addKinds(
   { api }: KubernetesCluster,
-  project: "gateway-api" | "karpenter" | "prometheus-operator",
+  project: "cert-manager" | "gateway-api" | "karpenter" | "prometheus-operator",
 ): Promise<void> {
   const kinds = filesIn(filesOf(project)).flatMap((text) => parseAllDocuments(text).map((one) => one.toJS()));
   for (const kind of kinds)

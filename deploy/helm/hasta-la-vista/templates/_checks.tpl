@@ -67,10 +67,26 @@
 {{- end }}
 {{- end }}
 
-{{- $own := concat (keys $options) (list "SECRET" "SECRET_FILE" "TLS_CERT_FILE" "TLS_KEY_FILE" "TLS_CLIENT_CA_FILE") }}
+{{- $own := concat (keys $options) (list "SECRET" "SECRET_FILE" "TLS_CERT_FILE" "TLS_KEY_FILE" "TLS_CLIENT_CA_FILE" "EVICTION_GATE" "EVICTION_GATE_CERT_FILE" "EVICTION_GATE_KEY_FILE") }}
 {{- range .Values.extraEnv }}
 {{- if has .name $own }}
-{{- $problems = append $problems (printf "extraEnv sets %s, which is an option: set it by options, secret or tls" .name) }}
+{{- $problems = append $problems (printf "extraEnv sets %s, which is an option: set it by options, secret, tls or evictionGate" .name) }}
+{{- end }}
+{{- end }}
+
+{{- $gate := .Values.evictionGate }}
+{{- if $gate.enabled }}
+{{- if not $options.KUBERNETES }}
+{{- $problems = append $problems "evictionGate.enabled is true, and options.KUBERNETES is not set: the gate needs the cluster whose evictions it reviews" }}
+{{- end }}
+{{- if and $gate.existingSecret $gate.certManager }}
+{{- $problems = append $problems "evictionGate.existingSecret and evictionGate.certManager are both set: set only one" }}
+{{- end }}
+{{- if and $gate.existingSecret (not $gate.caBundle) }}
+{{- $problems = append $problems "evictionGate.existingSecret is set, and evictionGate.caBundle is not: give the authority of its certificate in base64, which the API server needs" }}
+{{- end }}
+{{- if not (or $gate.existingSecret $gate.certManager (lookup "v1" "Namespace" "" "kube-system")) }}
+{{- $problems = append $problems "evictionGate.enabled is true, and there is no cluster to keep a generated certificate in: set evictionGate.certManager=true or evictionGate.existingSecret (helm template, Argo CD), or use --dry-run=server in place of --dry-run" }}
 {{- end }}
 {{- end }}
 
@@ -89,9 +105,11 @@
 {{- range $needs := list
   (dict "value" "httpRoute" "kind" "gateway.networking.k8s.io/v1/HTTPRoute" "of" "the Gateway API")
   (dict "value" "serviceMonitor" "kind" "monitoring.coreos.com/v1/ServiceMonitor" "of" "the Prometheus operator")
-  (dict "value" "prometheusRule" "kind" "monitoring.coreos.com/v1/PrometheusRule" "of" "the Prometheus operator") }}
-{{- if and (get (get $.Values $needs.value) "enabled") (not ($.Capabilities.APIVersions.Has $needs.kind)) }}
-{{- $problems = append $problems (printf "%s.enabled is true, and the cluster has no %s: install %s first. Without a cluster (helm template), add --api-versions %s" $needs.value $needs.kind $needs.of $needs.kind) }}
+  (dict "value" "prometheusRule" "kind" "monitoring.coreos.com/v1/PrometheusRule" "of" "the Prometheus operator")
+  (dict "value" "evictionGate" "if" "certManager" "kind" "cert-manager.io/v1/Certificate" "of" "cert-manager") }}
+{{- $values := get $.Values $needs.value }}
+{{- if and $values.enabled (get $values ($needs.if | default "enabled")) (not ($.Capabilities.APIVersions.Has $needs.kind)) }}
+{{- $problems = append $problems (printf "%s.%s is true, and the cluster has no %s: install %s first. Without a cluster (helm template), add --api-versions %s" $needs.value ($needs.if | default "enabled") $needs.kind $needs.of $needs.kind) }}
 {{- end }}
 {{- end }}
 

@@ -1,0 +1,131 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import * as z from "zod";
+import { OWN_EVICTION } from "../drain/eviction.ts";
+import type { AskedEviction, GateVerdict } from "../drain/eviction-gate.ts";
+import { problem, send } from "./problem.ts";
+
+/** A review of an eviction has one or two kilobytes. */
+const BODY_BYTES_MAX = 64 * 1_024;
+const UID_CHARACTERS_MAX = 200;
+/** Of names in Kubernetes. */
+const NAME_CHARACTERS_MAX = 253;
+/** Where the API server posts its reviews. */
+export const REVIEW_PATH = "/evictions";
+const API_VERSION = "admission.k8s.io/v1";
+/** Nothing about pods or nodes: any program in the cluster can post a review. */
+const HELD_MESSAGE =
+  "load balancers may still send traffic to the pod's node, which is leaving: try again later. The log of hasta-la-vista has the drain";
+
+/** What an answer needs. https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/ */
+const REVIEW = z.object({
+  apiVersion: z.literal(API_VERSION),
+  kind: z.literal("AdmissionReview"),
+  request: z.object({ uid: z.string().min(1).max(UID_CHARACTERS_MAX) }),
+});
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/: it becomes a part of a path. */
+const NAME = z
+  .string()
+  .max(NAME_CHARACTERS_MAX)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+
+/** Of an eviction. Its object is the `Eviction`, never the pod. */
+const EVICTION = z.object({
+  request: z.object({
+    operation: z.literal("CREATE"),
+    resource: z.object({ group: z.literal(""), resource: z.literal("pods") }),
+    subResource: z.literal("eviction"),
+    namespace: NAME,
+    name: NAME,
+    dryRun: z.boolean().nullish(),
+    object: z
+      .object({
+        metadata: z.object({ labels: z.record(z.string(), z.string()).nullish() }).nullish(),
+        deleteOptions: z
+          .object({
+            gracePeriodSeconds: z.int().min(0).nullish(),
+            preconditions: z.object({ uid: z.string().nullish() }).nullish(),
+            dryRun: z.array(z.string()).nullish(),
+          })
+          .nullish(),
+      })
+      .nullish(),
+  }),
+});
+
+export interface EvictionReviewOptions {
+  /** Rejects with the reason of `signal` alone. */
+  readonly judge: (asked: AskedEviction, signal: AbortSignal) => Promise<GateVerdict>;
+  /** A fault of ours. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The admission webhook for evictions. A function from requests to answers: it needs no port. */
+export function createEvictionReviewApp({ judge, onError }: EvictionReviewOptions): Hono {
+  const app = new Hono();
+  const limitsBody = bodyLimit({
+    maxSize: BODY_BYTES_MAX,
+    onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
+  });
+
+  app.post(REVIEW_PATH, limitsBody, async (context) => {
+    const body = asJson(await context.req.text());
+    const review = REVIEW.safeParse(body);
+    if (!review.success) return send(problem(400, `the body is not an AdmissionReview of ${API_VERSION}`));
+    const asked = askedIn(body);
+    const verdict = asked && (await judge(asked, context.req.raw.signal));
+    return Response.json(answered(review.data.request.uid, verdict));
+  });
+
+  app.notFound(() => send(problem(404, `no such path: POST ${REVIEW_PATH} reviews evictions`)));
+  app.onError((error, context) => {
+    // The API server did not wait.
+    if (context.req.raw.signal.aborted) return send(problem(400, "the request is incomplete"));
+    onError(error);
+    return send(problem(500, "internal error: the log of the service has the details"));
+  });
+  return app;
+}
+
+/** Undefined: it is about something else, which is none of the gate's business. */
+function askedIn(body: unknown): AskedEviction | undefined {
+  const { data } = EVICTION.safeParse(body);
+  if (data === undefined) return undefined;
+  const { namespace, name, dryRun, object } = data.request;
+  const { gracePeriodSeconds, preconditions, dryRun: dryRuns = [] } = object?.deleteOptions ?? {};
+  const { uid } = preconditions ?? {};
+  return {
+    namespace,
+    name,
+    ...(typeof uid === "string" && { uid }),
+    ...(typeof gracePeriodSeconds === "number" && { graceMs: gracePeriodSeconds * 1_000 }),
+    isOwn: object?.metadata?.labels?.[OWN_EVICTION.label] === OWN_EVICTION.value,
+    // `kubectl drain --dry-run=server` says it in the eviction alone, of which the request knows nothing.
+    isDryRun: dryRun === true || (dryRuns?.length ?? 0) > 0,
+  };
+}
+
+function answered(uid: string, verdict: GateVerdict | undefined) {
+  const response = verdict?.isHeld === true ? { uid, allowed: false, status: held(verdict) } : { uid, allowed: true };
+  return { apiVersion: API_VERSION, kind: "AdmissionReview", response };
+}
+
+/** As the API server answers where a disruption budget does not allow an eviction now. */
+function held({ retryAfterSeconds }: Extract<GateVerdict, { isHeld: true }>) {
+  return {
+    status: "Failure",
+    code: 429,
+    reason: "TooManyRequests",
+    message: HELD_MESSAGE,
+    ...(retryAfterSeconds !== undefined && { details: { retryAfterSeconds } }),
+  };
+}
+
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
