@@ -8,7 +8,7 @@ interface Source {
 }
 
 /** Each file that is made from the chart, and what it is made from. */
-export const KUSTOMIZE_FILES: Readonly<Record<string, Source>> = {
+const KUSTOMIZE_FILES: Readonly<Record<string, Source>> = {
   "service.yaml": { templates: ["service-account", "role", "volume-claim", "deployment", "service"] },
   "holder.yaml": { templates: ["holder"], values: ["holder.enabled=true"] },
   "agent.yaml": { templates: ["agent"], values: ["agent.enabled=true"] },
