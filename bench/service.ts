@@ -75,7 +75,7 @@ export class Service implements Client {
   }
 
   #observe(event: DrainEvent): void {
-    if ((event.type === "look-failed" || event.type === "deregister-failed") && event.error.code === "throttled")
+    if ((event.type === "poll-failed" || event.type === "deregister-failed") && event.error.code === "throttled")
       this.#scene.tally.gaveUp();
   }
 

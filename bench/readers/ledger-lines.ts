@@ -58,7 +58,7 @@ function stepsOf(
       { type: "deregistered", of } as const,
     ]).flat(),
     ...of.map((one) => ({ type: "released", of: [one] }) as const),
-    { type: "ended", outcome: { status: "drained", fates: of.map((one) => ({ of: one, ...fate })) } },
+    { type: "ended", outcome: { status: "drained", registrations: of.map((one) => ({ of: one, ...fate })) } },
   ];
   return steps.map((step, index) => ({ drain, n: index + 1, at: startedAt + index, ...step }));
 }

@@ -1,5 +1,5 @@
 import { AwsTime } from "../aws/aws-time.ts";
-import { SystemClock } from "../drain/clock.ts";
+import type { SystemClock } from "../drain/clock.ts";
 import type { Log } from "../observe/log.ts";
 
 /** So long a limit may come late after the machine was suspended. */
@@ -13,7 +13,7 @@ export interface Clocks {
   watch(stop: AbortSignal): Promise<void>;
 }
 
-export function openClocks(log: Log, clock = new SystemClock()): Clocks {
+export function openClocks(log: Log, clock: SystemClock): Clocks {
   const time = new AwsTime(clock, skewLog(log));
   return {
     clock,

@@ -1,6 +1,6 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
-import type { Clock } from "../drain/clock.ts";
+import type { Clock, SystemClock } from "../drain/clock.ts";
 import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
@@ -34,6 +34,7 @@ export interface ServiceOptions {
   readonly version: string;
   /** A pod's environment says where its API server is. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: SystemClock;
   readonly log: Log;
   /** First stage of the end: no more requests are taken, running drains go on. */
   readonly stop: AbortSignal;
@@ -51,9 +52,9 @@ interface Serving extends ServiceOptions {
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
 export async function runService(config: Config, options: ServiceOptions): Promise<void> {
-  const { version, log } = options;
-  const clocks = openClocks(log);
-  const { clock, time } = clocks;
+  const { version, clock, log } = options;
+  const clocks = openClocks(log, clock);
+  const { time } = clocks;
   const metrics = new Metrics({ version, now: () => clock.now() });
   const aws = () => time.aheadMs && time.aheadMs / 1_000;
   metrics.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
@@ -67,8 +68,8 @@ export async function runService(config: Config, options: ServiceOptions): Promi
 }
 
 async function serve(config: Config, serving: Serving): Promise<void> {
-  const { version, environment, log, stop, abandon, clocks, metrics, ledger, ledgerTrouble } = serving;
-  const { clock, time } = clocks;
+  const { version, environment, log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
+  const { time } = clocks;
   const watched = await clusterOf(config, { clock, metrics, log, environment });
   const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
   const engine = createEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { SystemClock } from "../drain/clock.ts";
 
 /** Where text goes. `process.stdout` is one. */
 export interface Output {
@@ -24,12 +25,13 @@ export type SignalName = "SIGINT" | "SIGTERM";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** All that a run reads and writes besides files and the network. */
+/** All that a run reads and writes besides files and the network, and its time. */
 export interface Streams {
   readonly stdin: AsyncIterable<Buffer>;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly signals: Signals;
+  readonly clock: SystemClock;
 }
 
 /** One start of a verb. */

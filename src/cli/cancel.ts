@@ -1,7 +1,6 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { fileProblem, readText, readTextFile } from "../config/files.ts";
 import { newAbort } from "../drain/abort.ts";
-import { SystemClock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import { type UndoReport, undoReport } from "../drain/report.ts";
@@ -38,7 +37,7 @@ export async function runCancel(call: Call): Promise<number> {
 }
 
 async function cancelFrom(file: string, call: Call, config: Config): Promise<number> {
-  const { stdout, stderr } = call.streams;
+  const { stdout, stderr, clock } = call.streams;
   const { json } = call.options as CancelOptions;
   if (!config.undo) {
     throw new ConfigError([
@@ -46,7 +45,6 @@ async function cancelFrom(file: string, call: Call, config: Config): Promise<num
     ]);
   }
   const drain = await read(file, call.streams);
-  const clock = new SystemClock();
   const startedAt = clock.now();
   const observe = (event: DrainEvent) => {
     const line = eventText(event, clock.now() - startedAt);

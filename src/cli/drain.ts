@@ -1,5 +1,5 @@
 import { type Config, ConfigError } from "../config/config.ts";
-import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { Clock } from "../drain/clock.ts";
 import type { DrainError } from "../drain/errors.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
@@ -28,15 +28,14 @@ export async function runDrain(call: Call): Promise<number> {
   if (server === undefined) return await drain(call, options, configFrom(call, "drain"));
   refuseWithServer(call, options);
   const { drainRemotely } = await import("./remote-drain.ts");
-  return await drainRemotely({ ...options, server }, call, new SystemClock());
+  return await drainRemotely({ ...options, server }, call);
 }
 
 async function drain(call: Call, options: DrainOptions, config: Config): Promise<number> {
-  const { stdout, stderr } = call.streams;
+  const { stdout, stderr, clock } = call.streams;
   refuseWithoutServer(options);
   const evict = evictionFrom(options);
   refuseWithoutCluster(options, config);
-  const clock = new SystemClock();
   const startedAt = clock.now();
   const opened = await clusterFor(call, config, clock);
   const signal = interruptSignal(call);
@@ -82,7 +81,7 @@ function plainLines({ clock, repeats, output, isAlone }: PlainOutput): DrainObse
   return (event) => {
     const line = eventText(event, clock.now() - startedAt);
     const isRetried =
-      event.type === "look-failed" || event.type === "deregister-failed" || event.type === "read-failed";
+      event.type === "poll-failed" || event.type === "deregister-failed" || event.type === "read-failed";
     const leftOut = isRetried ? repeats.leftOutBefore(`${event.type} ${event.error.code}`, event.node.id) : 0;
     if (line === undefined || leftOut === undefined) return;
     const more = leftOut === 0 ? "" : `  (${leftOut} more since the last such line)`;

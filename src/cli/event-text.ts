@@ -27,7 +27,7 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
       return `${at}${guardText(event)}`;
     case "deregistering-again":
       return `${at}${event.because === "back" ? "registered again by another program" : "still registered"}: deregistering again  ${registrationText(event.registration)}`;
-    case "look-failed":
+    case "poll-failed":
       return `${at}health read failed, will retry (${event.error.message})  ${registrationText(event.registration)}`;
     case "released":
       return `${at}released after ${seconds(event.heldMs / 1_000)}  ${registrationText(event.registration)}`;
@@ -47,6 +47,10 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     case "included":
     case "exclude-failed":
     case "include-failed":
+    case "tainted":
+    case "taint-failed":
+    case "untainted":
+    case "untaint-failed":
       return `${at}${exclusionText(event)}`;
     case "evicting":
     case "evicted":
@@ -73,14 +77,22 @@ export function readFailedText({ what, error }: Extract<DrainEvent, { type: "rea
 /** What the cluster has done about the node. */
 function exclusionText(event: ExclusionEvent): string {
   if ("error" in event) {
-    const what = event.type === "exclude-failed" ? "exclusion from load balancers" : "removal of the exclusion";
-    return `${what} failed, will retry: ${event.error.message}`;
+    return `${FAILED[event.type]} failed, will retry: ${event.error.message}`;
   }
   if (event.name === undefined) return "the cluster has no Node object for this instance";
+  if (event.type === "tainted") return `node ${event.name} tainted, so that its health checks by kube-proxy fail`;
+  if (event.type === "untainted") return `taint of node ${event.name} removed`;
   return event.type === "excluded"
     ? `node ${event.name} excluded from load balancers`
     : `exclusion of node ${event.name} removed`;
 }
+
+const FAILED = {
+  "exclude-failed": "exclusion from load balancers",
+  "include-failed": "removal of the exclusion",
+  "taint-failed": "taint of the node",
+  "untaint-failed": "removal of the taint",
+} as const;
 
 /** What becomes of the node's pods. */
 function evictionText(event: EvictionEvent): string {

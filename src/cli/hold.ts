@@ -1,6 +1,6 @@
 import { ConfigError } from "../config/config.ts";
 import { newAbort, WOKEN } from "../drain/abort.ts";
-import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import { parseNodeReference } from "../drain/request.ts";
@@ -26,8 +26,8 @@ export async function runHold(call: Call): Promise<number> {
   const node = nodeOf(call);
   parseNodeReference(node);
   const { service, config } = await remoteFrom(call, "hold", server, ["logLevel"]);
-  const clock = new SystemClock();
-  const log = createLog(config.logLevel, call.streams.stdout, () => clock.now());
+  const { clock, stdout } = call.streams;
+  const log = createLog(config.logLevel, stdout, () => clock.now());
   // Listened to before it is said, so that no signal ends the pod at once.
   const interrupted = nextInterrupt(call.streams);
   log("hold ready", { asked: { name: printable(node) } });

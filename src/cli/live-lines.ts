@@ -73,7 +73,7 @@ export class LiveLines {
         this.#update(keyOf(event.registration), guardText(event));
         if (event.verdict === "kept") this.#shown.get(keyOf(event.registration))?.end();
         break;
-      case "look-failed":
+      case "poll-failed":
         this.#update(keyOf(event.registration), `health read failed, will retry: ${event.error.message}`);
         break;
       case "released":
@@ -101,6 +101,10 @@ export class LiveLines {
       case "included":
       case "exclude-failed":
       case "include-failed":
+      case "tainted":
+      case "taint-failed":
+      case "untainted":
+      case "untaint-failed":
       case "evicting":
       case "evicted":
       case "eviction-refused":

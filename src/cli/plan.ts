@@ -1,5 +1,4 @@
 import { newAbort } from "../drain/abort.ts";
-import { SystemClock } from "../drain/clock.ts";
 import { planReport } from "../drain/report.ts";
 import { type Call, widthOf } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -12,7 +11,7 @@ export async function runPlan(call: Call): Promise<number> {
   const { server } = options;
   if (server !== undefined) return (await import("./remote-drain.ts")).planRemotely({ ...options, server }, call);
   const config = configFrom(call, "plan");
-  const clock = new SystemClock();
+  const { clock, stdout } = call.streams;
   const { signal } = newAbort();
   const opened = await clusterFor(call, config, clock);
   try {
@@ -21,7 +20,6 @@ export async function runPlan(call: Call): Promise<number> {
     const { createEngine } = await import("../app/engine.ts");
     const { drainer } = createEngine(config, { clock, cluster: opened?.cluster });
     const report = planReport(await drainer.plan(request, signal));
-    const { stdout } = call.streams;
     stdout.write(`${options.json ? JSON.stringify(report) : planText(report, widthOf(stdout))}\n`);
     return EXIT.done;
   } finally {

@@ -1,5 +1,5 @@
 import { newAbort } from "../drain/abort.ts";
-import { SystemClock } from "../drain/clock.ts";
+import { type Clock, SystemClock } from "../drain/clock.ts";
 import type { Environment, Streams } from "./call.ts";
 
 type Run = (given: readonly string[], environment: Environment, streams: Streams) => Promise<number>;
@@ -7,6 +7,7 @@ type Run = (given: readonly string[], environment: Environment, streams: Streams
 /** Gives a run this process: its arguments, environment, streams and signals. The process ends with the run. */
 export async function runAsProcess(run: Run): Promise<never> {
   const { stdout, stderr } = process;
+  const clock = new SystemClock();
   // A reader that leaves (`| head`) must not end a drain.
   for (const stream of [stdout, stderr]) stream.on("error", () => {});
   const streams = {
@@ -17,11 +18,12 @@ export async function runAsProcess(run: Run): Promise<never> {
     stdout,
     stderr,
     signals: process,
+    clock,
   };
   const exitCode = await run(process.argv.slice(2), process.env, streams);
   // The caller that waits for the exit waits for the answer: aborted calls and their timers must not delay it.
   await Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))));
-  await leaveOrDie();
+  await leaveOrDie(clock);
   process.exit(exitCode);
 }
 
@@ -33,8 +35,7 @@ const LOOK_MS = 50;
  * Node.js waits at its exit for every call to a file system, and a disk that hangs never answers: such a process would
  * stay. It is killed, as the operating system would have to.
  */
-async function leaveOrDie(): Promise<void> {
-  const clock = new SystemClock();
+async function leaveOrDie(clock: Clock): Promise<void> {
   const hangs = () => process.getActiveResourcesInfo().some((what) => what.startsWith("FSReq"));
   for (const until = clock.now() + LAST_CALLS_MS; hangs(); await clock.sleep(LOOK_MS, newAbort().signal))
     if (clock.now() > until) process.kill(process.pid, "SIGKILL");

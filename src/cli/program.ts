@@ -16,7 +16,7 @@ export interface ProgramInput {
 /** Runs one of `verbs`, and resolves to the exit code. Each problem is said in a line. */
 export async function runProgram(verbs: readonly Verb[], input: ProgramInput): Promise<number> {
   const signals = new RunSignals(input.streams.signals);
-  const { stdout, stderr } = input.streams;
+  const { stdout, stderr, clock } = input.streams;
   const streams: Streams = {
     // Not opened before it is read.
     get stdin() {
@@ -25,6 +25,7 @@ export async function runProgram(verbs: readonly Verb[], input: ProgramInput): P
     stdout,
     stderr,
     signals,
+    clock,
   };
   let endNow = (_: number) => {};
   const ended = new Promise<number>((resolve) => {

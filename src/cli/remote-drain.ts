@@ -1,5 +1,4 @@
 import { newAbort } from "../drain/abort.ts";
-import type { Clock } from "../drain/clock.ts";
 import type { NodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import { type Call, widthOf } from "./call.ts";
@@ -25,7 +24,8 @@ export interface RemoteDrainOptions {
 }
 
 /** `drain --server`: returns the exit code. */
-export async function drainRemotely(options: RemoteDrainOptions, call: Call, clock: Clock): Promise<number> {
+export async function drainRemotely(options: RemoteDrainOptions, call: Call): Promise<number> {
+  const { clock, stdout } = call.streams;
   const startedAt = clock.now();
   const node = nodeOf(call);
   const { service, config } = await remoteFrom(call, "drain", options.server);
@@ -46,17 +46,12 @@ export async function drainRemotely(options: RemoteDrainOptions, call: Call, clo
       answer.body["begun"] === false
         ? `The drain ${drainId} is accepted and has not begun, because the guard has not decided yet. Run 'status ${node}' to see whether it is refused.`
         : `The drain ${drainId} has begun and continues in the service. Run 'status ${node}' to see its progress.`;
-    call.streams.stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
+    stdout.write(`${options.json ? JSON.stringify(answer.body) : text}\n`);
     return wait === false ? EXIT.done : EXIT.notDrained;
   }
   const understood = understand(answer);
   const { outcome } = understood;
-  return print(
-    call,
-    answer,
-    understood,
-    outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(call.streams.stdout)),
-  );
+  return print(call, answer, understood, outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(stdout)));
 }
 
 /** `plan --server`: returns the exit code. */

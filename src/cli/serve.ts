@@ -1,5 +1,4 @@
 import { runService } from "../app/service.ts";
-import { SystemClock } from "../drain/clock.ts";
 import { createLog } from "../observe/service-log.ts";
 import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -9,12 +8,12 @@ import { VERSION } from "./version.ts";
 
 export async function runServe(call: Call): Promise<number> {
   const config = configFrom(call, "serve");
-  const clock = new SystemClock();
-  const shutdown = listenForShutdown(config, call.streams, clock);
+  const { clock } = call.streams;
+  const shutdown = listenForShutdown(config, call.streams);
   try {
     const { stop, abandon } = shutdown;
     const log = createLog(config.logLevel, call.streams.stdout, () => clock.now());
-    await runService(config, { version: VERSION, environment: call.environment, log, stop, abandon });
+    await runService(config, { version: VERSION, environment: call.environment, clock, log, stop, abandon });
     return EXIT.done;
   } finally {
     shutdown.ignore();

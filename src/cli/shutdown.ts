@@ -1,6 +1,5 @@
 import type { Config } from "../config/config.ts";
 import { newAbort } from "../drain/abort.ts";
-import type { Clock } from "../drain/clock.ts";
 import type { Call, SignalName, Streams } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 
@@ -9,8 +8,7 @@ const NAMES: readonly SignalName[] = ["SIGTERM", "SIGINT"];
 /** SIGTERM in two stages: the first stops taking requests; the second, or the end of the grace, abandons drains. */
 export function listenForShutdown(
   { shutdownGraceMs }: Pick<Config, "shutdownGraceMs">,
-  { signals }: Pick<Streams, "signals">,
-  clock: Clock,
+  { signals, clock }: Pick<Streams, "signals" | "clock">,
 ) {
   const stop = newAbort();
   const abandon = newAbort();

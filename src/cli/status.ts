@@ -12,9 +12,9 @@ export async function runStatus(call: Call): Promise<number> {
   if (server !== undefined) return (await import("./remote-drain.ts")).statusRemotely({ server, json }, call);
   const config = configFrom(call, "status");
   const { createEngine } = await import("../app/engine.ts");
-  const { drainer } = createEngine(config);
+  const { clock, stdout } = call.streams;
+  const { drainer } = createEngine(config, { clock });
   const report = nodeStatusReport(await drainer.status(parseNodeReference(nodeOf(call)), newAbort().signal));
-  const { stdout } = call.streams;
   stdout.write(`${json ? JSON.stringify(report) : nodeStatusText(report, widthOf(stdout))}\n`);
   return EXIT.done;
 }

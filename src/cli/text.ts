@@ -35,6 +35,7 @@ export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): st
     ...table(header, rows, width),
     "",
     `Longest hold: ${seconds(plan.longestHoldSeconds)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
+    ...fastPathText(plan),
     ...plan.warnings.map(note),
     ...guardLines(plan),
     ...unsavedText(plan),
@@ -229,6 +230,13 @@ function elsewhereText(elsewhere: readonly FoundReport[]): string {
 function refusedText({ message, pools }: Outcome<"refused">): string {
   const advice = pools.length === 0 ? [] : ["", ...aligned(pools.map(guardedCells))];
   return [`Refused: ${message}. On the command line: --force.`, ...advice].join("\n");
+}
+
+function fastPathText({ fastPath, limit }: PlanReport): readonly string[] {
+  if (fastPath === undefined) return [];
+  const when = limit.reason === "deadline" ? "" : ", for a spot interruption";
+  const checks = `health checks of ${fastPath.pools.join(", ")} fail within ${seconds(fastPath.failsWithinSeconds)}`;
+  return [`Fast path (NLB_FAST_PATH)${when}: the node is tainted, and ${checks}.`];
 }
 
 function guardLines({ guard }: PlanReport): readonly string[] {

@@ -2,7 +2,6 @@ import { uptime } from "node:os";
 import { openClocks } from "../app/clocks.ts";
 import { type Config, metadataOrigin, type OptionName } from "../config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
-import type { Log } from "../observe/log.ts";
 import { createLog } from "../observe/service-log.ts";
 import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
 import { MetadataWatch } from "../sources/metadata-watch.ts";
@@ -45,11 +44,12 @@ async function untilStopped(
   run: (watching: Watching) => Promise<void>,
 ): Promise<void> {
   const { metadataIntervalMs: intervalMs, maintenanceLeadMs, logLevel, rebalance } = config;
-  const log: Log = createLog(logLevel, streams.stdout, () => clocks.clock.now());
-  const clocks = openClocks(log);
-  const { clock, time } = clocks;
+  const { clock } = streams;
+  const log = createLog(logLevel, streams.stdout, () => clock.now());
+  const clocks = openClocks(log, clock);
+  const { time } = clocks;
   const ended = newAbort();
-  const { stop, abandon, ignore } = listenForShutdown(config, streams, clock);
+  const { stop, abandon, ignore } = listenForShutdown(config, streams);
   const client = new ImdsClient({ clock, time, send: sendOverHttp(metadataOrigin(config)) });
   const watch = new MetadataWatch({
     client,

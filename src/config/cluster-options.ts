@@ -43,6 +43,13 @@ export const CLUSTER_OPTIONS = {
     usedBy: ["serve"],
     ...seconds(0, 3_600),
   }),
+  nlbFastPath: option({
+    variable: "NLB_FAST_PATH",
+    flag: "--nlb-fast-path",
+    default: false,
+    usedBy: ["serve", "plan"],
+    ...flag,
+  }),
   evict: option({
     variable: "EVICT",
     flag: "--evictions <when>",

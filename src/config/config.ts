@@ -84,6 +84,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
     );
   }
   if (verb === "serve") problems.push(...gateProblems(config, refused));
+  problems.push(...fastPathProblems(config, verb, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -109,9 +110,11 @@ export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): 
 export function drainTimes(config: Config): DrainTimes {
   const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
     config;
+  const hasFastPath = config.nlbFastPath && config.kubernetes !== undefined;
   return {
     allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     deadlineMarginMs,
+    ...(hasFastPath && { hasFastPath }),
     ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),
   };
 }
@@ -152,6 +155,17 @@ function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonl
   return needed
     .filter(([name]) => config[name] === undefined && !refused.has(name))
     .map(([name, what]) => `${config.givenBy.evictionGate} is set, and ${OPTIONS[name].variable} is not: give ${what}`);
+}
+
+/** The taint is set in a cluster, and only an undo removes it. */
+function fastPathProblems(config: Config, verb: Verb, refused: ReadonlySet<OptionName>): readonly string[] {
+  const { nlbFastPath, kubernetes, undo, givenBy } = config;
+  if (nlbFastPath !== true) return [];
+  if (kubernetes === undefined && !refused.has("kubernetes"))
+    return [`${givenBy.nlbFastPath} is true, and KUBERNETES is not set: name the cluster whose nodes are tainted`];
+  if (verb === "serve" && !undo && !refused.has("undo"))
+    return [`${givenBy.nlbFastPath} is true, and UNDO is not set: set UNDO=true, so that the taint can be removed`];
+  return [];
 }
 
 /** A certificate needs its key, and client certificates need TLS. */

@@ -92,6 +92,13 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "360",
     changeWhen: "Set it to the value that cluster-autoscaler has.",
   },
+  nlbFastPath: {
+    description:
+      "Whether a node gets the taint ToBeDeletedByClusterAutoscaler when its deadline is shorter than NLB_PROPAGATION, as with spot interruptions. Its kube-proxy then fails the health checks of NLBs that ask it, and these stop opening connections sooner. Not done where a load balancer would close established connections. Needs KUBERNETES, and in the service UNDO=true.",
+    example: "true",
+    changeWhen:
+      "Set it to true for spot nodes behind Network Load Balancers whose health checks use HTTP on port 10256, path /healthz, and whose target groups do not terminate connections of unhealthy targets.",
+  },
   evict: {
     description:
       "When the service evicts the pods of a node, after its traffic has ended. requested: where the request asks for it. always: in every drain, except where Karpenter or cluster-autoscaler removes the node, which evict the pods themselves. never: requests for it are refused. Used with KUBERNETES.",

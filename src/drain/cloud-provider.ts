@@ -58,6 +58,11 @@ export interface Pool {
   readonly loadBalancer?: string;
   /** It drains for at least so long, whatever its settings say, in milliseconds. */
   readonly drainMinimumMs?: number;
+  /**
+   * Its health checks ask the node's kube-proxy, and a target is unhealthy so many milliseconds after that answers that the
+   * node goes. Absent: they ask something else.
+   */
+  readonly kubeProxyCheckMs?: number;
 }
 
 /** How a pool releases deregistered targets. Reading it takes a call of its own. */
@@ -66,6 +71,8 @@ export interface PoolTerms {
   readonly drainMs: number;
   /** NLB: established flows are closed when `drainMs` has passed, instead of going on. */
   readonly terminatesConnections: boolean;
+  /** NLB: established flows of a target that becomes unhealthy are kept for so long, in milliseconds. Absent: they are closed. */
+  readonly keepsUnhealthyMs?: number;
   /** GWLB: existing flows stay on a deregistered target until they were idle for so long, in milliseconds. Absent: not known. */
   readonly flowsIdleMs?: number;
   /** GWLB: `flowsIdleMs` is not known of all its listeners. The configured one counts too. */

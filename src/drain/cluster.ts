@@ -10,6 +10,12 @@ export const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-bala
 /** cluster-autoscaler sets it, with the seconds since the epoch as its value, before it removes a node. */
 export const AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler";
 
+/**
+ * The value of that taint where `Cluster.taint` has set it: nothing else of a taint says who has set it.
+ * cluster-autoscaler ignores a value that is no time.
+ */
+export const OWN_TAINT_VALUE = "hasta-la-vista";
+
 /** A machine as the cluster finds it: by its instance id, or by the name of its Node object. */
 export type ClusterMember = Pick<Node, "id" | "name">;
 
@@ -27,8 +33,17 @@ export interface Cluster {
   exclude(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
   /**
-   * Takes the mark of `exclude` and the cordon of `evict` back. What another program has set stays. Resolves as `exclude`
-   * does.
+   * Makes the health checks fail that ask the node's kube-proxy: it answers that the node goes away while the node has
+   * cluster-autoscaler's taint. One that is there already is as good, and stays. Resolves as `exclude` does.
+   */
+  taint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /** Takes the taint of `taint` back. Resolves as `exclude` does. */
+  untaint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * Takes the mark of `exclude`, the taint of `taint` and the cordon of `evict` back. What another program has set stays.
+   * Resolves as `exclude` does.
    */
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
@@ -69,6 +84,7 @@ export interface ClusterNode {
   readonly annotations: Readonly<Record<string, string>>;
   /** `EXCLUDE_LABEL` alone. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Those of other programs: without the one that `Cluster.taint` sets. */
   readonly taints: readonly NodeTaint[];
   /** It was cordoned. */
   readonly isUnschedulable: boolean;

@@ -56,7 +56,7 @@ export interface DrainRecord {
   readonly isConsistent: boolean;
   /** Absent: it has not ended. */
   readonly end?: { readonly at: number; readonly outcome: EndOfDrain };
-  /** Absent: it was not cancelled. Without fates it runs, or was interrupted. */
+  /** Absent: it was not cancelled. Without registrations it runs, or was interrupted. */
   readonly undo?: RecordedUndo;
 }
 
@@ -178,7 +178,7 @@ function after(
     case "registered":
       return { ...known, ...uncertain, isBack: true };
     case "deregister-failed":
-    case "look-failed":
+    case "poll-failed":
     case "guarded":
     case "register-failed":
       return { ...known, ...uncertain };
@@ -213,7 +213,7 @@ function undoOf(entries: readonly LedgerEntry[], found: DrainRecord["registratio
   const undone = entries.find((entry) => entry.type === "undone" && entry.n > n);
   const end = undone?.type === "undone" && {
     at: undone.at,
-    registrations: undone.fates.flatMap((fate) => fateOf(fate, found)),
+    registrations: undone.registrations.flatMap((fate) => fateOf(fate, found)),
   };
   return { at, ...(asker && { asker }), ...(end && { end }) };
 }
@@ -228,10 +228,10 @@ export function recordedOutcome(
   outcome: EndOfDrain,
   numberOf: (registration: Registration) => number,
 ): RecordedOutcome {
-  const fates = "registrations" in outcome ? outcome.registrations : [];
+  const ended = "registrations" in outcome ? outcome.registrations : [];
   return {
     status: outcome.status,
-    fates: fates.map((fate) => recordedFate(fate, numberOf)).filter(({ of }) => of >= 0),
+    registrations: ended.map((fate) => recordedFate(fate, numberOf)).filter(({ of }) => of >= 0),
     ...("limit" in outcome ? { limit: outcome.limit, searched: outcome.searched } : {}),
     ...("message" in outcome ? { message: outcome.message } : {}),
     ...("refusal" in outcome ? { refusal: outcome.refusal } : {}),
@@ -253,11 +253,11 @@ function recordedFate(
 }
 
 function outcomeOf(
-  { status, fates, limit, searched, message, error, refusal, eviction }: RecordedOutcome,
+  { status, registrations: recorded, limit, searched, message, error, refusal, eviction }: RecordedOutcome,
   { id, node, registrations: found, elsewhere }: Pick<DrainRecord, "id" | "node" | "registrations" | "elsewhere">,
 ): EndOfDrain {
   const about = { drainId: id, node, ...(eviction && { eviction }) };
-  const registrations = fates.flatMap(({ of, error: why, ...fate }) => {
+  const registrations = recorded.flatMap(({ of, error: why, ...fate }) => {
     const registration = found[of]?.registration;
     return registration === undefined ? [] : [{ registration, ...fate, ...(why && { error: thrown(why) }) }];
   });

@@ -92,7 +92,7 @@ export class DrainRun implements RegistrationOwner {
   /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
   #trouble: DrainError | undefined;
   #mustEndBy = Number.POSITIVE_INFINITY;
-  #onMove: () => void = () => {};
+  readonly #onMove = new Set<() => void>();
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
@@ -167,7 +167,10 @@ export class DrainRun implements RegistrationOwner {
   }
 
   moved(): void {
-    this.#onMove();
+    if (this.#onMove.size === 0) return;
+    const waiting = [...this.#onMove];
+    this.#onMove.clear();
+    for (const wake of waiting) wake();
   }
 
   /** What has become of the node's pods. Absent: none was asked to go. */
@@ -272,7 +275,7 @@ export class DrainRun implements RegistrationOwner {
       if (isSo(draining)) next += 1;
       else {
         await new Promise<void>((resolve) => {
-          this.#onMove = resolve;
+          this.#onMove.add(resolve);
         });
       }
     }
@@ -296,6 +299,7 @@ export class DrainRun implements RegistrationOwner {
       const mayBeNext = this.#waiters.add(waiter);
       this.#learnLimit();
       if (mayBeNext || this.deadline !== before) this.#armLimits();
+      if (this.deadline !== before) this.moved();
       if (signal.aborted) this.#leave(waiter, ABANDONED);
       else stay = onAbort(signal, () => this.#leave(waiter, ABANDONED));
       this.#outcome?.then(waiter.answer, reject);

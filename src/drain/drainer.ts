@@ -158,8 +158,7 @@ export class Drainer {
     this.#notify({ type: "resumed", drainId: id, node });
     const resumed = resumedStateOf(record, ...others);
     const run = this.#begin({ id, node, startedAt, journal, joined, abandon: signal, resumed });
-    const requests = [record, ...others].flatMap((one) => requestsOf(one));
-    const patient = mostPatientFirst(requests, this.#options.times);
+    const patient = mostPatientFirst([record, ...others].flatMap(requestsOf), this.#options.times);
     await Promise.all(patient.map(async (asked) => this.#withUndo(await run.join(asked, signal))));
   }
 
@@ -188,8 +187,7 @@ export class Drainer {
     let guard: DrainGuard | undefined;
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
-        const cluster = this.#inCluster(run, signal);
-        const { exclusion, pods, eviction } = cluster;
+        const { exclusion, pods, eviction } = this.#inCluster(run, signal);
         const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
         const withPods = pods?.before(deregister) ?? deregister;
         const takeOut = exclusion?.before(withPods) ?? withPods;
@@ -198,7 +196,7 @@ export class Drainer {
           guard === undefined ? takeOut(registrations) : guard.found(registrations);
         const searchedAt = this.#options.clock.now();
         const onFailure = this.#readFailed(run, "registrations");
-        await prepareInCluster(cluster, resumed !== undefined);
+        await prepareInCluster({ exclusion, pods, eviction }, resumed !== undefined);
         const isThere = await this.#finder.find(run, { journal, resumed, proceed, signal, onFailure });
         run.passed("search");
         const unseenUntil = exclusion?.unseenUntil;
@@ -207,7 +205,8 @@ export class Drainer {
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         await this.#turns.next(run.registrations.length);
-        this.#reportPlan(run);
+        const plan = this.#reportPlan(run);
+        exclusion?.taintAsPlanned(plan);
         const held = isThere ? this.#hold(run, { searchedAt, resumed, unseenUntil }, signal) : Promise.resolve();
         await eviction.evictAfter(held);
         await held;
@@ -250,7 +249,8 @@ export class Drainer {
 
   #inCluster(run: DrainRun, signal: AbortSignal): InCluster {
     const notify = (event: DrainEvent) => this.#notify(event);
-    return inCluster(run, { ...this.#options, journal: this.#journals.get(run), notify }, signal);
+    const more = { journal: this.#journals.get(run), planner: this.#planner, notify };
+    return inCluster(run, { ...this.#options, ...more }, signal);
   }
 
   /** All but what leaves with its pod. */
@@ -275,11 +275,12 @@ export class Drainer {
   }
 
   /** Says what can be expected of the drain, now that everything is known. */
-  #reportPlan(run: DrainRun): void {
+  #reportPlan(run: DrainRun): DrainPlan {
     const plan = this.#planner.planOf(run);
     run.planned(plan);
     this.#journals.get(run)?.planned(plan);
     this.#notify({ type: "planned", drainId: run.id, node: run.node, plan });
+    return plan;
   }
 
   /**

@@ -196,7 +196,7 @@ export class DrainingRegistration {
   }
 
   /** It will be tried again. */
-  failedForNow(type: "deregister-failed" | "look-failed", error: DrainError): void {
+  failedForNow(type: "deregister-failed" | "poll-failed", error: DrainError): void {
     this.#met({ error });
     this.#notify({ type, error });
   }
@@ -332,7 +332,7 @@ export type RegistrationEvent =
       readonly standing?: Standing;
     }
   | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
-  | { readonly type: "deregister-failed" | "look-failed"; readonly error: DrainError }
+  | { readonly type: "deregister-failed" | "poll-failed"; readonly error: DrainError }
   | { readonly type: "released"; readonly heldMs: number }
   | { readonly type: "failed"; readonly error: DrainError };
 

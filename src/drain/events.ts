@@ -48,7 +48,7 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
   | { readonly type: "read-failed"; readonly what: "registrations" | "health"; readonly error: DrainError }
   /** Both will be tried again. */
   | {
-      readonly type: "deregister-failed" | "look-failed";
+      readonly type: "deregister-failed" | "poll-failed";
       readonly registration: Registration;
       readonly error: DrainError;
     }

@@ -6,6 +6,7 @@ import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { backOffMs } from "./limit.ts";
+import type { DrainPlan } from "./plan.ts";
 
 /** A cluster that does not answer delays a drain, or the undo of one, by so much at most. */
 export const CLUSTER_WITHIN_MS = 3_000;
@@ -14,8 +15,21 @@ const RETRY = { firstMs: 1_000, maxMs: 30_000 };
 export type ExclusionEvent =
   /** `name`: of the Node object. Absent: the cluster has none for this machine. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
+  /** Health checks that ask its kube-proxy fail, or succeed again. `name` as above. */
+  | { readonly type: "tainted" | "untainted"; readonly name?: string }
   /** It is tried again beside the drain. Reported when the reason changes. */
-  | { readonly type: "exclude-failed" | "include-failed"; readonly error: DrainError };
+  | {
+      readonly type: "exclude-failed" | "include-failed" | "taint-failed" | "untaint-failed";
+      readonly error: DrainError;
+    };
+
+const EVENTS = {
+  exclude: { done: "excluded", failed: "exclude-failed" },
+  include: { done: "included", failed: "include-failed" },
+  taint: { done: "tainted", failed: "taint-failed" },
+  untaint: { done: "untainted", failed: "untaint-failed" },
+} as const;
+type MarkingVerb = keyof typeof EVENTS;
 
 export interface MarkingOptions {
   readonly cluster: Cluster;
@@ -27,6 +41,8 @@ export interface MarkingOptions {
 
 export interface ExclusionOptions extends MarkingOptions {
   readonly cloud: Pick<CloudProvider, "remembered">;
+  /** By what was found until now. Absent: there is no fast path. */
+  readonly plan?: () => Pick<DrainPlan, "fastPath">;
 }
 
 export type TakeOut = (registrations: readonly DrainingRegistration[]) => void;
@@ -41,6 +57,9 @@ export class Exclusion {
   readonly #signal: AbortSignal;
   #isBlind = false;
   #marking: Marking | undefined;
+  #isTaintPlanned = false;
+  #isPlanned = false;
+  #tainting: Marking | undefined;
   #isTakenBack = false;
 
   constructor(run: DrainRun, options: ExclusionOptions, signal: AbortSignal) {
@@ -85,7 +104,11 @@ export class Exclusion {
   async begin(): Promise<void> {
     // The mark would also take out what the guard holds back.
     const mayBegin = () => this.#run.registrations.every(({ isOver, isLeaving }) => isOver || isLeaving);
-    if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) this.#mark("exclude");
+    if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) {
+      this.#marking = this.#mark("exclude");
+      this.#taint();
+      this.#planEarly().catch(() => {}); // The plan of the whole search decides.
+    }
     await this.#marking?.awaited;
   }
 
@@ -94,13 +117,53 @@ export class Exclusion {
     if (this.#isTakenBack) return;
     this.#isTakenBack = true;
     this.#marking?.end();
-    if (this.#marking !== undefined) this.#mark("include");
+    this.#tainting?.end();
+    if (this.#marking !== undefined) this.#marking = this.#mark("include");
   }
 
-  #mark(verb: "exclude" | "include"): void {
+  /** The fast path of the plan is taken as soon as the node is being excluded, and waited for by nothing. */
+  taintAsPlanned({ fastPath }: Pick<DrainPlan, "fastPath">): void {
+    this.#isPlanned = true;
+    this.#isTaintPlanned = fastPath !== undefined;
+    this.#taint();
+    this.#planAgain().catch(() => {}); // The drain ends as it would without it.
+    // The search has found a pool that would cut connections.
+    if (this.#tainting === undefined || this.#isTaintPlanned || this.#isTakenBack) return;
+    this.#tainting.end();
+    this.#tainting = this.#mark("untaint");
+  }
+
+  /** A request that joins later may leave less time: a spot interruption follows a rebalance recommendation. */
+  async #planAgain(): Promise<void> {
+    const { plan } = this.#options;
+    if (plan === undefined) return;
+    const { deadline } = this.#run;
+    await this.#run.untilAll(({ isOver }) => isOver || this.#run.deadline !== deadline);
+    if (this.#signal.aborted || this.#run.deadline === deadline) return;
+    this.#isTaintPlanned = plan().fastPath !== undefined;
+    this.#taint();
+    await this.#planAgain();
+  }
+
+  /** Where every pool was known before, the search is not waited for: it may take most of a short notice. */
+  async #planEarly(): Promise<void> {
+    const { plan } = this.#options;
+    if (this.#isBlind || plan === undefined) return;
+    await this.#run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
+    if (this.#signal.aborted || this.#isPlanned) return;
+    this.#isTaintPlanned = plan().fastPath !== undefined;
+    this.#taint();
+  }
+
+  #taint(): void {
+    const isBegun = this.#marking !== undefined && !this.#isTakenBack;
+    if (this.#isTaintPlanned && isBegun) this.#tainting ??= this.#mark("taint");
+  }
+
+  #mark(verb: MarkingVerb): Marking {
     // One that has just not answered is not waited for a second time.
     const withinMs = this.#run.isClusterSilent ? 0 : CLUSTER_WITHIN_MS;
-    this.#marking = new Marking(verb, { ...this.#options, withinMs, node: () => this.#run.node }, this.#signal);
+    return new Marking(verb, { ...this.#options, withinMs, node: () => this.#run.node }, this.#signal);
   }
 }
 
@@ -113,7 +176,7 @@ export class Marking {
   readonly ended: Promise<DrainError | undefined>;
 
   constructor(
-    verb: "exclude" | "include",
+    verb: MarkingVerb,
     {
       cluster,
       clock,
@@ -126,7 +189,7 @@ export class Marking {
     let failure: DrainError | undefined;
     const refused = newAbort();
     const failed = (error: DrainError) => {
-      if (failure?.message !== error.message) onEvent({ type: `${verb}-failed`, error });
+      if (failure?.message !== error.message) onEvent({ type: EVENTS[verb].failed, error });
       failure = error;
       // A moment changes nothing.
       if (!error.isPassing) refused.abort();
@@ -135,7 +198,7 @@ export class Marking {
       for (let attempt = 0; ; attempt += 1) {
         try {
           const name = await cluster[verb](node(), within);
-          onEvent({ type: `${verb}d`, ...(name !== undefined && { name }) });
+          onEvent({ type: EVENTS[verb].done, ...(name !== undefined && { name }) });
           return undefined;
         } catch (error) {
           within.throwIfAborted();

@@ -7,6 +7,8 @@ import { Evicting } from "./evicting.ts";
 import type { EvictionEvent } from "./eviction.ts";
 import { Exclusion, type ExclusionEvent } from "./exclusion.ts";
 import type { Journal } from "./journal.ts";
+import type { DrainTimes } from "./plan.ts";
+import type { Planner } from "./planner.ts";
 import { PodTargets } from "./pod-targets.ts";
 
 export interface InClusterOptions {
@@ -15,6 +17,8 @@ export interface InClusterOptions {
   readonly clock: Clock;
   readonly journal: Journal | undefined;
   readonly notify: (event: DrainEvent) => void;
+  readonly times: DrainTimes;
+  readonly planner: Pick<Planner, "planOf">;
 }
 
 /** What a drain does in its cluster. Without one there is no exclusion, no pod is known, and an eviction fails. */
@@ -25,7 +29,8 @@ export interface InCluster {
 }
 
 export function inCluster(run: DrainRun, options: InClusterOptions, signal: AbortSignal): InCluster {
-  const { cloud, cluster, clock, journal, notify } = options;
+  const { cloud, cluster, clock, times, planner, journal, notify } = options;
+  const plan = times.hasFastPath && (() => planner.planOf(run));
   const tell = (event: ExclusionEvent | EvictionEvent) => notify({ drainId: run.id, node: run.node, ...event });
   const onExclusion = (event: ExclusionEvent) => {
     journal?.exclusion(event);
@@ -38,7 +43,8 @@ export function inCluster(run: DrainRun, options: InClusterOptions, signal: Abor
   const eviction = new Evicting(run, { cluster, clock, onEvent: onEviction }, signal);
   const evicts = (pod: string) => eviction.takes(pod);
   return {
-    exclusion: cluster && new Exclusion(run, { cloud, cluster, clock, onEvent: onExclusion }, signal),
+    exclusion:
+      cluster && new Exclusion(run, { cloud, cluster, clock, ...(plan && { plan }), onEvent: onExclusion }, signal),
     pods: cluster && new PodTargets(run, { cloud, cluster, clock, evicts }, signal),
     eviction,
   };

@@ -115,7 +115,7 @@ export class Journal {
     const step = stepOf(event);
     const gist = JSON.stringify(step);
     // A failure that is retried every few seconds is not recorded each time.
-    if (step.type === "deregister-failed" || step.type === "look-failed") {
+    if (step.type === "deregister-failed" || step.type === "poll-failed") {
       if (this.#troubles.get(number) === gist) return;
       this.#troubles.set(number, gist);
     } else this.#troubles.delete(number);
@@ -151,12 +151,12 @@ export class Journal {
   }
 
   undone({ registrations }: UndoOutcome): void {
-    const fates = registrations.map(({ registration, state, error }) => ({
+    const ended = registrations.map(({ registration, state, error }) => ({
       of: this.#numberOf(registration),
       state,
       ...(error && { error: recordedError(error) }),
     }));
-    this.#write({ type: "undone", fates: fates.filter(({ of }) => of >= 0) });
+    this.#write({ type: "undone", registrations: ended.filter(({ of }) => of >= 0) });
   }
 
   #isKnown(registration: Registration): boolean {
@@ -172,7 +172,7 @@ export class Journal {
 
   /** No later process resumes it. */
   dropped(): void {
-    this.#write({ type: "ended", outcome: { status: "abandoned", fates: [] } });
+    this.#write({ type: "ended", outcome: { status: "abandoned", registrations: [] } });
   }
 
   /** A registration that is found again after a restart is another object. */
@@ -223,7 +223,7 @@ function stepOf(event: RegistrationEvent): Grouped {
     case "deregistering-again":
       return { type: event.type, of, because: event.because };
     case "deregister-failed":
-    case "look-failed":
+    case "poll-failed":
     case "failed":
       return { type: event.type, of, error: recordedError(event.error) };
     case "released":

@@ -32,7 +32,7 @@ export type RecordedUndone = Omit<UndoneFate, "registration" | "error"> & {
 /** A `DrainOutcome` whose registrations are numbers. */
 export interface RecordedOutcome {
   readonly status: EndOfDrain["status"];
-  readonly fates: readonly RecordedFate[];
+  readonly registrations: readonly RecordedFate[];
   readonly limit?: DrainLimit;
   readonly searched?: boolean;
   readonly message?: string;
@@ -62,7 +62,12 @@ export type LedgerStep =
     }
   /** The cluster has marked the node, or taken the mark back. `name`: of its Node object; absent where it has none. */
   | { readonly type: "excluded" | "included"; readonly name?: string }
-  | { readonly type: "exclude-failed" | "include-failed"; readonly error: RecordedError }
+  /** Health checks that ask the node's kube-proxy fail, or succeed again. `name` as above. */
+  | { readonly type: "tainted" | "untainted"; readonly name?: string }
+  | {
+      readonly type: "exclude-failed" | "include-failed" | "taint-failed" | "untaint-failed";
+      readonly error: RecordedError;
+    }
   /** Pods of the node, by namespace and name. */
   | { readonly type: "evicting" | "evicted"; readonly pods: readonly string[] }
   | {
@@ -85,7 +90,7 @@ export type LedgerStep =
       readonly isEarlier?: true;
     }
   | { readonly type: "deregistering-again"; readonly of: Of; readonly because: "back" | "ignored" }
-  | { readonly type: "deregister-failed" | "look-failed" | "failed"; readonly of: Of; readonly error: RecordedError }
+  | { readonly type: "deregister-failed" | "poll-failed" | "failed"; readonly of: Of; readonly error: RecordedError }
   | { readonly type: "released"; readonly of: Of }
   | {
       readonly type: "guarded";
@@ -99,7 +104,7 @@ export type LedgerStep =
   | { readonly type: "registered"; readonly of: Of }
   | { readonly type: "register-failed"; readonly of: Of; readonly error: RecordedError }
   /** All that can be undone is. */
-  | { readonly type: "undone"; readonly fates: readonly RecordedUndone[] }
+  | { readonly type: "undone"; readonly registrations: readonly RecordedUndone[] }
   /** The process was stopped before the drain had ended. */
   | { readonly type: "interrupted" }
   /** Another process has taken the drain up. */

@@ -94,10 +94,10 @@ export class DrainMemory implements RememberedDrain {
     if (this.#firstTries.length < FIRST_TRIES_MAX) this.#firstTries = [...this.#firstTries, event];
   }
 
-  #ended({ at, clock }: Stamped, { status, fates, searched }: RecordedOutcome): void {
+  #ended({ at, clock }: Stamped, { status, registrations, searched }: RecordedOutcome): void {
     this.#end = { at, ...(clock && { clock }), status };
     this.#hasSearched ||= status === "drained" || status === "nothing-registered" || searched === true;
-    this.#held = fates.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
+    this.#held = registrations.flatMap(({ of, state, heldMs, holdMs = HOLD_MAX_MS, cameBack }) => {
       if (state !== "holding") return [];
       // A drain may go on with what one before it has deregistered, and that within the longest hold.
       const heldSince = at - heldMs < this.startedAt - HOLD_MAX_MS ? at : at - heldMs;

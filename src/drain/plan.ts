@@ -7,6 +7,7 @@ import {
   type PoolTerms,
   type Registration,
 } from "./cloud-provider.ts";
+import { fastPath, type PlannedFastPath } from "./fast-path.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
 import { type HoldAllowances, heldBy, holdMs, propagationMs } from "./hold.ts";
 
@@ -23,6 +24,8 @@ export interface DrainPlan {
   readonly limit: DrainLimit;
   /** What the guard would say now. Absent where there is none, and of a drain that has begun. */
   readonly guard?: PlannedGuard;
+  /** Absent: it is not taken, or is off. */
+  readonly fastPath?: PlannedFastPath;
   /** Sentences about the whole drain that an operator should read. */
   readonly warnings: readonly string[];
 }
@@ -68,6 +71,8 @@ export interface DrainTimes {
   readonly timeoutName?: string;
   /** A drain ends this long before its deadline, so that there is time to answer. */
   readonly deadlineMarginMs: number;
+  /** Whether health checks may be made to fail where a notice is too short for an NLB (`fast-path.ts`). */
+  readonly hasFastPath?: boolean;
 }
 
 /** The kind that continues to send for longest comes first. */
@@ -94,6 +99,8 @@ export interface PlanInput {
   readonly startedAt: number;
   readonly now: number;
   readonly deadline?: number | undefined;
+  /** The notice that is assumed for the fast path where there is no deadline, in milliseconds. Absent: it is not taken. */
+  readonly assumedNoticeMs?: number;
   readonly waiting: readonly Patience[];
   readonly times: DrainTimes;
   /** Since when registrations are held whose pools have had their call, in milliseconds since the epoch. */
@@ -132,14 +139,31 @@ export function makePlan(input: PlanInput): DrainPlan {
   }));
   const { elsewhere } = found;
   const { timeoutName } = times;
+  const fast = plannedFastPath(input, planned);
   const isShort = registrations.some(({ shortByMs }) => shortByMs > 0);
   const sentences = [
     ...warnings({ longestHoldMs, longestWaitMs, now, limit, deadline, waiting, elsewhere, timeoutName, isShort }),
     ...(found.warning === undefined ? [] : [found.warning]),
     ...unwritableWarnings(registrations),
+    ...(typeof fast === "string" ? [fast] : []),
     ...new Set(planned.flatMap(({ held: { name, warnings = [] } }) => warnings.map((why) => `${name}: ${why}`))),
   ];
-  return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, warnings: sentences };
+  const taken = typeof fast === "object" && { fastPath: fast };
+  return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, ...taken, warnings: sentences };
+}
+
+/** A text: a warning, that it is not taken. */
+function plannedFastPath(
+  { found: { elsewhere }, now, deadline, assumedNoticeMs, times }: PlanInput,
+  planned: readonly { readonly registration: Registration; readonly held: PoolTerms; readonly since: number }[],
+): PlannedFastPath | string | undefined {
+  const noticeMs = deadline === undefined ? assumedNoticeMs : deadline - now;
+  if (times.hasFastPath !== true || noticeMs === undefined) return undefined;
+  const found = planned.map(({ registration, held: terms, since }) => ({ registration, terms, since }));
+  const fast = fastPath({ found, elsewhere, now, noticeMs, allowances: times.allowances });
+  if (typeof fast !== "string") return fast;
+  const when = deadline === undefined ? ` for a spot interruption (${seconds(noticeMs)})` : "";
+  return `the fast path (NLB_FAST_PATH) is not taken${when}: ${fast}`;
 }
 
 /** By pool id: the pools in the order in which they are called. */

@@ -12,6 +12,7 @@ import {
 import type { Cluster } from "./cluster.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "./errors.ts";
+import { SPOT_NOTICE_MS } from "./fast-path.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
@@ -75,7 +76,9 @@ export class Planner {
     const terms = await this.#termsOf(found.registrations, by);
     const guard = await this.#guardOf(node, found.registrations, request, by);
     const { deadline, timeoutMs } = request;
-    const plan = this.make({ node, startedAt, deadline, waiting: [{ askedAt: startedAt, timeoutMs }], found, terms });
+    const waiting = [{ askedAt: startedAt, timeoutMs }];
+    const assumedNoticeMs = SPOT_NOTICE_MS;
+    const plan = this.make({ node, startedAt, deadline, assumedNoticeMs, waiting, found, terms });
     const registrations = plan.registrations.map((planned) => {
       const pod = podAt(pods, planned.registration)?.name;
       return pod === undefined ? planned : { ...planned, pod };
@@ -120,7 +123,7 @@ export class Planner {
     return makePlan({ ...input, now: clock.now(), times, msToDeregister: (pools) => cloud.msToDeregister(pools) });
   }
 
-  /** The plan of a drain that has found everything: of what is not released yet. */
+  /** The plan of a drain that runs: of what it has found until now, and is not released yet. */
   planOf({ node, startedAt, deadline, waiting, elsewhere, warnings, registrations: all }: DrainRun): DrainPlan {
     const unreleased = all.filter(({ wasReleased }) => !wasReleased);
     const registrations = unreleased.map(({ registration }) => registration);

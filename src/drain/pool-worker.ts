@@ -120,7 +120,7 @@ export class PoolWorker {
         signal.throwIfAborted();
         const failure = asDrainError(error);
         if (!failure.isPassing || clock.now() - since >= DESCRIBED_WITHIN_MS) return this.#fail(this.#here, failure);
-        for (const draining of this.#held) draining.failedForNow("look-failed", failure);
+        for (const draining of this.#held) draining.failedForNow("poll-failed", failure);
         await clock.sleep(REPEAT_MS, signal);
       }
     }
@@ -255,7 +255,7 @@ export class PoolWorker {
 
   #pollFailed(draining: DrainingRegistration, error: unknown): void {
     this.#schedule.failed(draining);
-    draining.failedForNow("look-failed", asDrainError(error));
+    draining.failedForNow("poll-failed", asDrainError(error));
   }
 
   /** Records what a poll has seen. What remains to be done: to wait, or to deregister it again. */

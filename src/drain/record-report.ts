@@ -100,7 +100,7 @@ export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "regist
     case "deregistering-again":
       return { ...step, ...meant(entry.of), because: entry.because };
     case "deregister-failed":
-    case "look-failed":
+    case "poll-failed":
     case "failed":
     case "register-failed":
       return { ...step, ...meant(entry.of), error: entry.error };
@@ -117,9 +117,13 @@ export function stepReport(entry: LedgerEntry, record: Pick<DrainRecord, "regist
       return step;
     case "excluded":
     case "included":
+    case "tainted":
+    case "untainted":
       return { ...step, ...(entry.name === undefined ? {} : { name: entry.name }) };
     case "exclude-failed":
     case "include-failed":
+    case "taint-failed":
+    case "untaint-failed":
     case "evict-failed":
       return { ...step, error: entry.error };
     case "evicting":

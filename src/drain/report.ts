@@ -93,6 +93,9 @@ export function planReport(plan: DrainPlan) {
         pools: plan.guard.pools.map(guardedReport),
       },
     }),
+    ...(plan.fastPath && {
+      fastPath: { pools: plan.fastPath.pools, failsWithinSeconds: seconds(plan.fastPath.failsWithinMs) },
+    }),
     ...elsewhereReport(plan),
     warnings: plan.warnings,
   };

@@ -5,7 +5,7 @@ import type { EvictionEvent, JointEviction, PlannedEviction } from "../drain/evi
 import type { ApiServer } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
 import { longestGraceMs, NodeEviction, podsOn, podsToEvict } from "./eviction.ts";
-import { applyToNode, clusterNode, NODES_PATH, nodePath } from "./nodes.ts";
+import { applyToNode, clusterNode, NODES_PATH, nodePath, setOwnTaint } from "./nodes.ts";
 import type { Node } from "./objects.ts";
 import { clusterPod, podName } from "./pods.ts";
 
@@ -54,11 +54,20 @@ export class KubernetesCluster implements Cluster {
     });
   }
 
+  taint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    return this.#withNode(node, signal, (known) => setOwnTaint(this.#options.server, known, true, signal));
+  }
+
+  untaint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    return this.#withNode(node, signal, (known) => setOwnTaint(this.#options.server, known, false, signal));
+  }
+
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
     this.#options.delays?.retain(node.id);
     return this.#withNode(node, signal, async (known) => {
       await this.#apply(known, {}, false, signal);
       await this.#applyCordon(known, {}, signal);
+      await setOwnTaint(this.#options.server, known, false, signal);
     });
   }
 

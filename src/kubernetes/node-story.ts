@@ -44,6 +44,9 @@ export class NodeStory {
       case "excluded":
         if (event.name === undefined) return [];
         return [normal("Excluded", "Exclude", `Excluded from load balancers (drain ${drainId}).`)];
+      case "tainted":
+        if (event.name === undefined) return [];
+        return [normal("Tainted", "Exclude", `Health checks by kube-proxy fail from now on (drain ${drainId}).`)];
       case "planned":
         return [planned(event)];
       case "deregistered":
@@ -60,8 +63,11 @@ export class NodeStory {
       case "exclude-failed":
       case "include-failed":
         return this.#trouble(event, `The label could not be changed: ${event.error.message}.`);
+      case "taint-failed":
+      case "untaint-failed":
+        return this.#trouble(event, `The taint could not be changed: ${event.error.message}.`);
       case "deregister-failed":
-      case "look-failed":
+      case "poll-failed":
       case "failed":
         return this.#trouble(event, `${poolOf(event)}: ${event.error.message}.`);
       case "evicting":
@@ -96,6 +102,7 @@ export class NodeStory {
       case "awaiting-earlier-try":
       case "read-failed":
       case "included":
+      case "untainted":
       case "registered":
         return [];
       default:

@@ -1,5 +1,6 @@
-import { type ClusterNode, EXCLUDE_LABEL, instanceIdOf } from "../drain/cluster.ts";
+import { AUTOSCALER_TAINT, type ClusterNode, EXCLUDE_LABEL, instanceIdOf, OWN_TAINT_VALUE } from "../drain/cluster.ts";
 import { type ApiServer, type ApplyOptions, segment } from "./api-server.ts";
+import { KubernetesError } from "./errors.ts";
 import type { KubernetesObject, Node } from "./objects.ts";
 
 const OWN_PREFIX = "hasta-la-vista.io/";
@@ -22,7 +23,7 @@ export function clusterNode({ metadata = {}, spec = {}, status = {} }: Node): Cl
     ...(instanceId !== undefined && { instanceId }),
     annotations: picked(annotations, (key) => key.startsWith(OWN_PREFIX) || key.startsWith(DELAY_PREFIX)),
     labels: picked(labels, (key) => key === EXCLUDE_LABEL),
-    taints: (spec.taints ?? []).map(({ key, value, effect }) => ({
+    taints: taintsOfOthers(spec.taints).map(({ key, value, effect }) => ({
       key,
       effect,
       ...(value !== undefined && { value }),
@@ -33,6 +34,13 @@ export function clusterNode({ metadata = {}, spec = {}, status = {} }: Node): Cl
     ...(deletedAt !== undefined && { deletedAt }),
     ...(claim !== undefined && { claim }),
   };
+}
+
+type Taints = NonNullable<NonNullable<Node["spec"]>["taints"]>;
+
+/** Without the one of `setOwnTaint`. */
+function taintsOfOthers(taints: Taints = []): Taints {
+  return taints.filter(({ key, value }) => key !== AUTOSCALER_TAINT || value !== OWN_TAINT_VALUE);
 }
 
 export const NODES_PATH = "/api/v1/nodes";
@@ -61,6 +69,45 @@ export async function applyToNode(
 ): Promise<void> {
   const object = { apiVersion: "v1", kind: "Node", metadata: { name, uid, ...metadata }, ...(spec && { spec }) };
   await server.apply(nodePath(name), object, options, signal);
+}
+
+const OWN_TAINT = { key: AUTOSCALER_TAINT, value: OWN_TAINT_VALUE, effect: "NoSchedule" } as const;
+/** Shown in `managedFields`. It does not own the taint: see `setOwnTaint`. */
+const TAINT_MANAGER = "hasta-la-vista-taint";
+/** Kubelets and controllers change Node objects all the time. */
+const CONFLICTS_MAX = 5;
+
+/**
+ * Sets our taint, or removes it. The list of taints is one field, which an apply would take from all other managers: it is
+ * written as it was read, and only if the object has not changed since. Throws `KubernetesError`.
+ * https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
+ */
+export async function setOwnTaint(
+  server: ApiServer,
+  { name, uid }: Pick<ClusterNode, "name" | "uid">,
+  isWanted: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { metadata, spec } = await server.get<Node>(nodePath(name), signal);
+    const before = spec?.taints ?? [];
+    const others = taintsOfOthers(before);
+    const isSet = others.length < before.length;
+    // Another Node object of the name has nothing of ours. One taint of this key and effect is all that a node can have.
+    if (metadata?.uid !== uid || isSet === isWanted || others.some(isLikeOurs)) return;
+    const taints = isWanted ? [...others, OWN_TAINT] : others;
+    const patch = { metadata: { uid, resourceVersion: metadata.resourceVersion }, spec: { taints } };
+    try {
+      await server.mergePatch(nodePath(name), patch, signal, { query: { fieldManager: TAINT_MANAGER } });
+      return;
+    } catch (error) {
+      if (!(error instanceof KubernetesError && error.status === 409) || attempt === CONFLICTS_MAX) throw error;
+    }
+  }
+}
+
+function isLikeOurs({ key, effect }: Taints[number]): boolean {
+  return key === OWN_TAINT.key && effect === OWN_TAINT.effect;
 }
 
 const TERMINATION_TIME = "karpenter.sh/nodeclaim-termination-timestamp";

@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { Displaced } from "./ledger-file.ts";
+import { Displaced, diskProblem } from "./ledger-file.ts";
 
 const LOCK_NAME = "lock";
 /** Several processes may try to take over the lock of a dead process at once. */
@@ -64,7 +64,7 @@ export class FolderLock {
       this.#watch();
     } catch (error) {
       throw new Displaced(
-        `the lock of '${this.#folder}' was removed while the service was running, and could not be made again: ${(error as Error).message}`,
+        `the lock of '${this.#folder}' was removed while the service was running, and could not be made again: ${diskProblem(error as Error)}`,
       );
     }
   }

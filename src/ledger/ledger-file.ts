@@ -312,3 +312,28 @@ async function writeAll(handle: Handle, bytes: Buffer, at: number): Promise<void
     written += bytesWritten;
   }
 }
+
+/** The problem of the ledger's directory, in our words instead of the operating system's, and what to do about it. */
+export function diskProblem({ code, message }: NodeJS.ErrnoException): string {
+  // What is not the operating system's is in our words already.
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return message;
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "the directory does not exist: create it";
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return `this user has no permission to write there (${code})`;
+    case "ENOSPC":
+    case "EDQUOT":
+      return `the disk is full (${code}): free space, or enlarge the volume`;
+    case "EIO":
+      return `the disk failed (${code}): check the disk, or the volume, of the directory`;
+    case "EOPNOTSUPP":
+    case "ENOTSUP":
+      return "its file system has no sockets, which the lock needs: give a directory of a local file system";
+    default:
+      return `the operating system can't use it (${code}): check the disk, or the volume, of the directory`;
+  }
+}

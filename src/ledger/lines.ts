@@ -21,7 +21,7 @@ export function lineOf({ drain, n, at, type, ...more }: LedgerEntry): string {
 
 /** Undefined: it is no entry, or has a value that this program can't have written. */
 export function entryOf(line: string): LedgerEntry | undefined {
-  const value = recordOf(line);
+  const value = named(recordOf(line));
   if (value === undefined || !isDrainId(value["drain"]) || !isNumber(value["n"]) || value["n"] < 1) return undefined;
   const { type } = value;
   const isWhole = typeof type === "string" && Object.hasOwn(WHOLE, type) && WHOLE[type as LedgerEntry["type"]](value);
@@ -88,7 +88,7 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   deregistered: (fields) => numbered(fields) && isGiven(fields["since"], isMoment),
   "deregistering-again": numbered,
   "deregister-failed": troubled,
-  "look-failed": troubled,
+  "poll-failed": troubled,
   failed: troubled,
   released: numbered,
   guarded: ({ standing, ...fields }) => numbered(fields) && isGiven(standing, isRecord),
@@ -96,6 +96,10 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   included: always,
   "exclude-failed": ({ error }) => isError(error),
   "include-failed": ({ error }) => isError(error),
+  tainted: always,
+  untainted: always,
+  "taint-failed": ({ error }) => isError(error),
+  "untaint-failed": ({ error }) => isError(error),
   evicting: ({ pods }) => areTexts(pods),
   evicted: ({ pods }) => areTexts(pods),
   "eviction-refused": ({ pod, error }) => typeof pod === "string" && isError(error),
@@ -103,7 +107,7 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
   cancelled: always,
   registered: numbered,
   "register-failed": troubled,
-  undone: ({ fates }) => Array.isArray(fates) && fates.every(isFate),
+  undone: ({ registrations }) => Array.isArray(registrations) && registrations.every(isEnded),
   interrupted: always,
   resumed: always,
   gap: ({ node }) => isGiven(node, isText),
@@ -113,8 +117,8 @@ const WHOLE: Readonly<Record<LedgerEntry["type"], Check>> = {
     isGiven(outcome["limit"], (limit) => isRecord(limit) && isMoment(limit["at"])) &&
     isGiven(outcome["error"], isError) &&
     isGiven(outcome["refusal"], (refusal) => isRecord(refusal) && Array.isArray(refusal["pools"])) &&
-    Array.isArray(outcome["fates"]) &&
-    outcome["fates"].every((fate) => isFate(fate) && isHeld(fate)),
+    Array.isArray(outcome["registrations"]) &&
+    outcome["registrations"].every((one) => isEnded(one) && isHeld(one)),
 };
 
 function recordOf(line: string): Fields | undefined {
@@ -124,6 +128,19 @@ function recordOf(line: string): Fields | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Under the names of now. Files of 2.0.0-alpha.1 have `look-failed`, and `fates` for `registrations`. */
+function named(entry: Fields | undefined): Fields | undefined {
+  const { type, outcome } = entry ?? {};
+  if (type === "look-failed") return { ...entry, type: "poll-failed" };
+  if (type === "undone") return withRegistrations(entry);
+  if (type === "ended" && isRecord(outcome)) return { ...entry, outcome: withRegistrations(outcome) };
+  return entry;
+}
+
+function withRegistrations({ fates: registrations, ...more }: Fields = {}): Fields {
+  return registrations === undefined ? more : { ...more, registrations };
 }
 
 function isRecord(value: unknown): value is Fields {
@@ -200,7 +217,7 @@ function isPool(value: unknown): boolean {
   return isRecord(value) && KINDS.includes(String(value["kind"])) && isText(value["id"]) && isText(value["name"]);
 }
 
-function isFate(value: unknown): value is Fields {
+function isEnded(value: unknown): value is Fields {
   return isRecord(value) && isRegistrationNumber(value["of"]) && isText(value["state"]);
 }
 

@@ -128,9 +128,9 @@ export class MemoryLedger implements Ledger {
 }
 
 function weightOf(entry: LedgerEntry, { entries }: RetainedDrain): number {
-  if (entry.type === "undone") return 1 + entry.fates.length;
+  if (entry.type === "undone") return 1 + entry.registrations.length;
   if (entry.type !== "ended") return 1;
   // What was found is the running drain's own, too; from now on it is held for this alone.
   const found = entries.reduce((sum, one) => sum + (one.type === "found" ? one.registrations.length : 0), 0);
-  return 1 + found + entry.outcome.fates.length;
+  return 1 + found + entry.outcome.registrations.length;
 }

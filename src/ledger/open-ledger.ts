@@ -6,7 +6,7 @@ import type { LedgerEntry } from "../drain/ledger.ts";
 import { FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
 import { FolderLock } from "./folder-lock.ts";
 import { type Gap, GapFinder } from "./gaps.ts";
-import { type Files, type Handle, LedgerFile, type Line } from "./ledger-file.ts";
+import { diskProblem, type Files, type Handle, LedgerFile, type Line } from "./ledger-file.ts";
 import { LedgerIndex } from "./ledger-index.ts";
 import { entryOf, lineOf, remainsOf } from "./lines.ts";
 import { copyRetained } from "./stored-drains.ts";
@@ -75,7 +75,7 @@ export async function openLedger(
       throw error;
     }
   } catch (error) {
-    throw new Error(sentence(error as NodeJS.ErrnoException), { cause: error });
+    throw new Error(diskProblem(error as NodeJS.ErrnoException), { cause: error });
   }
 }
 
@@ -161,7 +161,7 @@ async function repaired(
     await copied.finish();
     return [{ error: `${what}: the damaged file was kept as ${aside}, and the ledger continues without them` }];
   } catch (error) {
-    return [{ error: `${what}, and the file was not repaired: ${(error as Error).message}` }];
+    return [{ error: `${what}, and the file was not repaired: ${diskProblem(error as Error)}` }];
   }
 }
 
@@ -252,23 +252,4 @@ async function answered<T>(clock: Clock, work: Promise<T>): Promise<T> {
     () => new Promise<never>(() => {}),
   );
   return Promise.race([work, late]).finally(() => done.abort());
-}
-
-function sentence({ code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return "the directory does not exist: create it";
-    case "EACCES":
-    case "EPERM":
-    case "EROFS":
-      return `this user has no permission to write there (${code})`;
-    case "EOPNOTSUPP":
-    case "ENOTSUP":
-      return "its file system has no sockets, which the lock needs: give a directory of a local file system";
-    case undefined:
-      return message;
-    default:
-      return `the operating system can't open it (${code})`;
-  }
 }

@@ -1,6 +1,6 @@
 import { DrainError } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
-import type { Copied, FileView, LedgerFile, Line } from "./ledger-file.ts";
+import { type Copied, diskProblem, type FileView, type LedgerFile, type Line } from "./ledger-file.ts";
 import type { LedgerIndex, Place, RetentionBounds } from "./ledger-index.ts";
 import { drainOf, entryOf, lineOf, lineStart } from "./lines.ts";
 
@@ -100,6 +100,6 @@ export async function writeAnew(
 }
 
 export function unavailable(what: "written" | "read", cause: unknown): DrainError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = cause instanceof Error ? diskProblem(cause) : String(cause);
   return new DrainError("ledger-unavailable", `the ledger could not be ${what}: ${why}`, { cause });
 }

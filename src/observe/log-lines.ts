@@ -156,6 +156,14 @@ export const LOG_LINES = {
   "node exclusion removed": drain("info", "name"),
   /** The label could not be removed. It is retried; afterwards remove it with kubectl. */
   "node exclusion not removed": repeating(drain("warn", "code", "error"), "drain"),
+  /** With NLB_FAST_PATH: the Node object has the taint with which its kube-proxy answers 503 to health checks. */
+  "node tainted": drain("info", "name"),
+  /** The taint for NLB_FAST_PATH could not be set. It is retried. The drain continues. */
+  "node taint failed": repeating(drain("warn", "code", "error"), "drain"),
+  /** The taint for NLB_FAST_PATH was removed: the search has found a load balancer that would close connections. */
+  "node taint removed": drain("info", "name"),
+  /** That taint could not be removed. It is retried; afterwards remove it with kubectl. */
+  "node taint not removed": repeating(drain("warn", "code", "error"), "drain"),
   /** The node is cordoned, and these pods are being evicted. Pods of DaemonSets and mirror pods stay. */
   "eviction started": drain("info", "pods"),
   /** These pods no longer run on the node. */

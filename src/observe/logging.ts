@@ -2,6 +2,7 @@ import type { Registration } from "../drain/cloud-provider.ts";
 import { type DrainError, printable } from "../drain/errors.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
 import type { EvictionEvent } from "../drain/eviction.ts";
+import type { ExclusionEvent } from "../drain/exclusion.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { possiblyRegisteredText } from "../drain/plan.ts";
 import { type DrainRequest, type NodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
@@ -42,7 +43,7 @@ export function drainLog(log: Log): DrainObserver {
         const message = event.because === "back" ? "target came back" : "deregistration had no effect";
         return log(message, { ...about, ...where(event.registration) });
       }
-      case "look-failed":
+      case "poll-failed":
         return log("target health read failed", { ...about, ...where(event.registration), ...failure(event.error) });
       case "read-failed": {
         const message = event.what === "health" ? "pool health read failed" : "registrations read failed";
@@ -55,15 +56,14 @@ export function drainLog(log: Log): DrainObserver {
       case "failed":
         return log("target not drained", { ...about, ...where(event.registration), ...failure(event.error) });
       case "excluded":
-      case "included": {
-        if (event.name === undefined) return log("node not in cluster", about);
-        const message = event.type === "excluded" ? "node excluded" : "node exclusion removed";
-        return log(message, { ...about, name: event.name });
-      }
+      case "included":
+      case "tainted":
+      case "untainted":
       case "exclude-failed":
-        return log("node exclusion failed", { ...about, ...failure(event.error) });
       case "include-failed":
-        return log("node exclusion not removed", { ...about, ...failure(event.error) });
+      case "taint-failed":
+      case "untaint-failed":
+        return logExclusion(log, about, event);
       case "evicting":
       case "evicted":
       case "eviction-refused":
@@ -90,6 +90,23 @@ export function drainLog(log: Log): DrainObserver {
 /** One line for each failure to find the node of a request. */
 export function lookupLog(log: Log): (asked: NodeReference, error: DrainError) => void {
   return ({ by, value }, error) => log("node lookup failed", { asked: { [by]: value }, ...failure(error) });
+}
+
+const EXCLUSION = {
+  excluded: "node excluded",
+  included: "node exclusion removed",
+  tainted: "node tainted",
+  untainted: "node taint removed",
+  "exclude-failed": "node exclusion failed",
+  "include-failed": "node exclusion not removed",
+  "taint-failed": "node taint failed",
+  "untaint-failed": "node taint not removed",
+} as const;
+
+function logExclusion(log: Log, about: DrainFields, event: ExclusionEvent): void {
+  if ("error" in event) log(EXCLUSION[event.type], { ...about, ...failure(event.error) });
+  else if (event.name === undefined) log("node not in cluster", about);
+  else log(EXCLUSION[event.type], { ...about, name: event.name });
 }
 
 function logEviction(log: Log, about: { readonly drain: string; readonly node: string }, event: EvictionEvent) {

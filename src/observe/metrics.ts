@@ -42,7 +42,7 @@ export class Metrics {
   ]);
   readonly #exclusions = this.#counter(
     "node_exclusions_total",
-    "Attempts to set or remove the label that excludes a node from load balancers.",
+    "Attempts to set or remove the label that excludes a node from load balancers, and to set the taint of NLB_FAST_PATH.",
     ["result"],
   );
   readonly #evictions = this.#counter(
@@ -189,6 +189,10 @@ export class Metrics {
       case "included":
       case "exclude-failed":
       case "include-failed":
+      case "tainted":
+      case "taint-failed":
+      case "untainted":
+      case "untaint-failed":
         this.#exclusions.inc({ result: event.type });
         return;
       case "evicted":
@@ -203,7 +207,7 @@ export class Metrics {
       case "planned":
       case "joined":
       case "deregister-failed":
-      case "look-failed":
+      case "poll-failed":
       case "cancelled":
       case "registered":
       case "register-failed":

@@ -23,6 +23,7 @@ import {
 } from "../drain/cloud-provider.ts";
 import { printable } from "../drain/errors.ts";
 import { flowsOf } from "./gateway-flows.ts";
+import { keepsUnhealthyMs, kubeProxyCheckOf } from "./health-checks.ts";
 import { LIST_GROUPS, unlessListed } from "./listed-pools.ts";
 
 const DESCRIBE_ATTRIBUTES: AwsAction = {
@@ -99,12 +100,14 @@ export function poolOfGroup(group: TargetGroup): Pool {
   const { TargetGroupArn: id = "", TargetGroupName: name = id, LoadBalancerArns: arns, Protocol = "" } = group;
   const loadBalancer = (arns ?? []).map((arn) => arn.split("/").at(-2) ?? arn).join(", ");
   const kind = kindOfAll(arns);
+  const kubeProxyCheckMs = kubeProxyCheckOf(group);
   return {
     kind,
     id,
     name,
     ...(loadBalancer === "" ? {} : { loadBalancer }),
     ...(mayBeQuic(kind, Protocol) ? { drainMinimumMs: DELAY_DEFAULT_MS } : {}),
+    ...(kubeProxyCheckMs === undefined ? {} : { kubeProxyCheckMs }),
   };
 }
 
@@ -146,9 +149,11 @@ export async function describeGroup(aws: AwsAccess, pool: Pool, by: CallFor): Pr
     const delay = delayOf(attributes.get(DELAY_KEY));
     const { warnings: flowWarnings = [], ...flows } = await flowsOf(aws, pool, attributes, by);
     const warnings = [...delay.warnings, ...flowWarnings];
+    const keptMs = keepsUnhealthyMs(attributes);
     return {
       drainMs: Math.max(delay.ms, pool.drainMinimumMs ?? 0),
       terminatesConnections: attributes.get("deregistration_delay.connection_termination.enabled") === "true",
+      ...(keptMs === undefined ? {} : { keepsUnhealthyMs: keptMs }),
       ...flows,
       ...(warnings.length === 0 ? {} : { warnings }),
       crossZone: crossZoneOf(pool, attributes.get("load_balancing.cross_zone.enabled")),

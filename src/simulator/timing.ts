@@ -8,6 +8,11 @@ export interface Timing {
   readonly albDeregistration: Range;
   /** New flows on an NLB after deregistering: 120-200 s, whatever the delay (karpenter-provider-aws#4673). */
   readonly nlbDeregistration: Range;
+  /**
+   * New flows on an NLB after a target has become unhealthy while its machine still answers: 30-40 s
+   * (containers-roadmap#470). Passive checks notice a machine that does not.
+   */
+  readonly nlbUnhealthy: Range;
   readonly classicDeregistration: Range;
   readonly albRegistrationMs: number;
   /** 90-180 s until an NLB sends a new target flows (aws-load-balancer-controller#1834). */
@@ -45,6 +50,7 @@ export type Range = readonly [first: number, last: number];
 export const AWS_TIMING: Timing = {
   albDeregistration: [4_000, 18_000],
   nlbDeregistration: [120_000, 180_000],
+  nlbUnhealthy: [30_000, 40_000],
   classicDeregistration: [500, 2_000],
   albRegistrationMs: 5_000,
   nlbRegistrationMs: 90_000,

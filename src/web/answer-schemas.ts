@@ -154,6 +154,15 @@ const plan = z
       })
       .optional()
       .describe("What the guard would decide. Absent with MIN_HEALTHY=0."),
+    fastPath: z
+      .strictObject({
+        pools: z.array(z.string()).describe("Names of the NLB target groups whose health checks fail."),
+        failsWithinSeconds: seconds.describe("Time from the taint until the last of these health checks has failed."),
+      })
+      .optional()
+      .describe(
+        "What NLB_FAST_PATH would do: at the deadline of the request, or for a spot interruption. Absent: nothing, and a warning has the reason.",
+      ),
     elsewhere,
     warnings: z.array(z.string()),
   })

@@ -98,7 +98,7 @@ const STEP = z
     }),
     z.strictObject({
       ...base,
-      type: z.enum(["deregister-failed", "look-failed", "failed", "register-failed"]),
+      type: z.enum(["deregister-failed", "poll-failed", "failed", "register-failed"]),
       registrations,
       error: error.describe(
         "failed: the target could not be deregistered. register-failed: the target could not be registered again. The others are retried.",
@@ -119,13 +119,21 @@ const STEP = z
         .describe("Healthy targets of the pool, if known."),
     }),
     z
-      .strictObject({ ...base, type: z.enum(["excluded", "included"]), name: z.string().optional() })
+      .strictObject({
+        ...base,
+        type: z.enum(["excluded", "included", "tainted", "untainted"]),
+        name: z.string().optional(),
+      })
       .describe(
-        "excluded: the Node object has the label that excludes it from load balancers. included: the label was removed. name: of the Node object; absent if the cluster has none for the instance.",
+        "excluded: the Node object has the label that excludes it from load balancers. included: the label was removed. tainted: the Node object has the taint with which kube-proxy fails health checks. untainted: the taint was removed, because a load balancer that was found later would close connections. name: of the Node object; absent if the cluster has none for the instance.",
       ),
     z
-      .strictObject({ ...base, type: z.enum(["exclude-failed", "include-failed"]), error })
-      .describe("The label could not be set or removed. It is retried."),
+      .strictObject({
+        ...base,
+        type: z.enum(["exclude-failed", "include-failed", "taint-failed", "untaint-failed"]),
+        error,
+      })
+      .describe("The label or the taint could not be set or removed. It is retried."),
     z
       .strictObject({ ...base, type: z.enum(["evicting", "evicted"]), pods: z.array(z.string()) })
       .describe(

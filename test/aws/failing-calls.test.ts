@@ -4,6 +4,7 @@ import { type AwsClientOptions, createAwsClients } from "../../src/aws/clients.t
 import { DrainError } from "../../src/drain/errors.ts";
 import { errorXml } from "../../src/simulator/api/answer.ts";
 import { AwsError } from "../../src/simulator/aws-error.ts";
+import { timesAsFast } from "../support/fast-clock.ts";
 import { awsProvider, type ProviderCalls } from "../support/provider-calls.ts";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 
@@ -70,13 +71,7 @@ test("an endpoint that nobody listens on is unreachable, and is named", async ()
     credentials: SECRETS,
     endpoint: `http://127.0.0.1:${port}`,
   });
-  // Repeating the call would only take time here.
-  clients.ec2.config.retryStrategy = async () => ({
-    acquireInitialRetryToken: async () => ({ getRetryCount: () => 0, getRetryDelay: () => 0 }),
-    refreshRetryTokenForRetry: () => Promise.reject(new Error("no further attempt")),
-    recordSuccess: () => {},
-  });
-  const error = await search(awsProvider(clients));
+  const error = await search(awsProvider(clients, {}, timesAsFast(20)));
   expect(error.code).toBe("unreachable");
   expect(error.message).toContain(`127.0.0.1:${port}`);
 });

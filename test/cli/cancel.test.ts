@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { SystemClock } from "../../src/drain/clock.ts";
 import { account, ID } from "../support/account.ts";
 import { Child } from "../support/child-process.ts";
 import { stateDir } from "../support/ledger-entries.ts";
@@ -8,8 +9,8 @@ import { restrictChildren } from "../support/printed-policy.ts";
 import { runHere, serveHere, startHere } from "../support/run-here.ts";
 
 /** An account whose policy is the one that `policy` prints, with `--undo` where `undo` is. */
-async function scene(undo = true) {
-  const made = await account();
+async function scene({ undo = true, speed = 10 } = {}) {
+  const made = await account(undefined, speed);
   restrictChildren(made.simulator, undo ? { UNDO: "true" } : {});
   const { world } = made;
   /** All that the load balancers list of the node, with the state of it. */
@@ -38,20 +39,23 @@ async function scene(undo = true) {
 const SECRET = "correct-horse-battery";
 
 /** A service, and what its callers get. */
-async function started(environment: Readonly<Record<string, string>> & { readonly AWS_ENDPOINT_URL: string }) {
+async function started(
+  environment: Readonly<Record<string, string>> & { readonly AWS_ENDPOINT_URL: string },
+  clock: SystemClock,
+) {
   const { AWS_ENDPOINT_URL } = environment;
-  return { asker: { SECRET, AWS_ENDPOINT_URL }, ...(await serveHere({ ...environment, SECRET })) };
+  return { asker: { SECRET, AWS_ENDPOINT_URL }, ...(await serveHere({ ...environment, SECRET }, [], { clock })) };
 }
 
 const IN = [`legacy ${ID}`, `tcp ${ID}:30081 in`, `web ${ID}:30081 in`];
 
 describe("hasta-la-vista cancel --from", () => {
   test("registers again what drain --json has printed, and says so", async () => {
-    const { env, listed, file } = await scene();
-    const drained = await runHere(["drain", ID, "--json"], env);
+    const { env, clock, listed, file } = await scene();
+    const drained = await runHere(["drain", ID, "--json"], env, { clock });
     await writeFile(file, drained.stdout);
     expect(listed().filter((one) => !one.endsWith("out"))).toEqual([]);
-    const { code, stdout, stderr } = await runHere(["cancel", "--undo", "--from", file], env);
+    const { code, stdout, stderr } = await runHere(["cancel", "--undo", "--from", file], env, { clock });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(listed()).toEqual(IN);
     expect(stdout).toMatch(/^Drain d-\w+ of i-0123456789abcdef0 is undone: 3 registrations registered again\.$/m);
@@ -59,7 +63,7 @@ describe("hasta-la-vista cancel --from", () => {
   });
 
   test("takes it from stdin, and tells in one object with --json", async () => {
-    const { env, listed, file } = await scene();
+    const { env, listed, file } = await scene({ speed: 1 });
     await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
     const piped = {
       command: ["sh", "-c", `"${process.execPath}" dist/cli.js cancel --json --from - < "${file}"`],
@@ -73,8 +77,8 @@ describe("hasta-la-vista cancel --from", () => {
   });
 
   test("takes what Ctrl-C has printed for it", async () => {
-    const { env, listed, file } = await scene();
-    const child = startHere(["drain", ID, "--nlb-propagation", "600"], env);
+    const { env, clock, listed, file } = await scene();
+    const child = startHere(["drain", ID, "--nlb-propagation", "600"], env, { clock });
     await child.line(/deregistered.*tcp/);
     child.signal("SIGINT");
     const { stdout } = await child.finished;
@@ -82,23 +86,23 @@ describe("hasta-la-vista cancel --from", () => {
       "save the next line as drain.json and run: hasta-la-vista cancel --undo --from drain.json\n",
     );
     await writeFile(file, stdout.trimEnd().split("\n").at(-1) ?? "");
-    expect((await runHere(["cancel", "--undo", "--from", file], env)).code).toBe(0);
+    expect((await runHere(["cancel", "--undo", "--from", file], env, { clock })).code).toBe(0);
     expect(listed()).toEqual(IN);
   });
 
   test("without --undo changes nothing, and says what to give", async () => {
-    const { env, file, simulator } = await scene();
-    await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
-    const { code, stderr } = await runHere(["cancel", "--from", file], env);
+    const { env, clock, file, simulator } = await scene();
+    await writeFile(file, (await runHere(["drain", ID, "--json"], env, { clock })).stdout);
+    const { code, stderr } = await runHere(["cancel", "--from", file], env, { clock });
     expect(code).toBe(2);
     expect(stderr).toMatch(/cancel is not enabled: give --undo/);
     expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
   });
 
   test("names each that AWS denies, with what to allow, and ends with code 1", async () => {
-    const { env, file } = await scene(false);
-    await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
-    const { code, stdout } = await runHere(["cancel", "--undo", "--from", file], env);
+    const { env, clock, file } = await scene({ undo: false });
+    await writeFile(file, (await runHere(["drain", ID, "--json"], env, { clock })).stdout);
+    const { code, stdout } = await runHere(["cancel", "--undo", "--from", file], env, { clock });
     expect(code).toBe(1);
     expect(stdout).toMatch(/is not undone: 0 registrations registered again, 3 failed\./);
     expect(stdout).toMatch(/^ +failed +alb .*AWS denied elasticloadbalancing:RegisterTargets/m);
@@ -106,11 +110,11 @@ describe("hasta-la-vista cancel --from", () => {
   });
 
   test("of a machine that is terminated names that, and does nothing", async () => {
-    const { env, file, world, simulator } = await scene();
-    await writeFile(file, (await runHere(["drain", ID, "--json"], env)).stdout);
+    const { env, clock, file, world, simulator } = await scene();
+    await writeFile(file, (await runHere(["drain", ID, "--json"], env, { clock })).stdout);
     world.terminateInstance(world.instances.get(ID) as never);
     await world.clock.sleep(world.timing.shuttingDownMs, new AbortController().signal);
-    const { code, stdout } = await runHere(["cancel", "--undo", "--from", file], env);
+    const { code, stdout } = await runHere(["cancel", "--undo", "--from", file], env, { clock });
     expect(code).toBe(1);
     expect(stdout).toMatch(/failed .*is terminated/);
     expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
@@ -119,8 +123,8 @@ describe("hasta-la-vista cancel --from", () => {
 
 describe("hasta-la-vista cancel --server", () => {
   test("undoes a drain that runs in the service", async () => {
-    const { env, listed } = await scene();
-    const { url, asker, child } = await started({ ...env, UNDO: "true", NLB_PROPAGATION: "600" });
+    const { env, clock, listed } = await scene();
+    const { url, asker, child } = await started({ ...env, UNDO: "true", NLB_PROPAGATION: "600" }, clock);
     const remote = ["--server", url];
     const begun = await runHere(["drain", ID, ...remote, "--json", "--no-wait"], asker);
     const { drainId } = JSON.parse(begun.stdout);
@@ -137,8 +141,8 @@ describe("hasta-la-vista cancel --server", () => {
     ["of a service without UNDO is refused, and says what to set", {}, 3, /set UNDO=true for the service/],
     ["of a drain that nobody knows fails", { UNDO: "true" }, 1, /there is no drain 'd-0'/],
   ])("%s", async (_, environment, code, says) => {
-    const { env } = await scene();
-    const { url, asker } = await started({ ...env, ...environment });
+    const { env, clock } = await scene();
+    const { url, asker } = await started({ ...env, ...environment }, clock);
     const cancelled = await runHere(["cancel", "d-0", "--server", url], asker);
     expect(cancelled.stderr).toMatch(says);
     expect(cancelled.code).toBe(code);

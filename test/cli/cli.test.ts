@@ -1,10 +1,8 @@
-import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { account, ID } from "../support/account.ts";
 import { Child, runCli } from "../support/child-process.ts";
-import { installPacked } from "../support/packed.ts";
+import { timesAsFast } from "../support/fast-clock.ts";
 import { printedFor, restrictChildren } from "../support/printed-policy.ts";
 import { runHere } from "../support/run-here.ts";
 import { elbError, VPC } from "../support/simulated-region.ts";
@@ -92,8 +90,8 @@ describe("hasta-la-vista status", () => {
 
 describe("hasta-la-vista drain", () => {
   test("prints a plain line a step where there is no terminal, and a summary", async () => {
-    const { world, env } = await account();
-    const { code, stdout, stderr } = await runHere(["drain", ID], env);
+    const { world, env, clock } = await account(undefined, 10);
+    const { code, stdout, stderr } = await runHere(["drain", ID], env, { clock });
     expect(stderr).toBe("");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +\d+ s i-\S+ has 3 registrations; longest hold 2 s$/m);
@@ -105,8 +103,8 @@ describe("hasta-la-vista drain", () => {
   });
 
   test("prints one object on stdout with --json, and its steps on stderr", async () => {
-    const { env } = await account();
-    const { code, stdout, stderr } = await runHere(["drain", "10.0.1.5", "--json"], env);
+    const { env, clock } = await account(undefined, 10);
+    const { code, stdout, stderr } = await runHere(["drain", "10.0.1.5", "--json"], env, { clock });
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       status: "drained",
@@ -150,12 +148,18 @@ describe("hasta-la-vista drain", () => {
   });
 
   test("names a pool that AWS denies, drains the others, and ends with code 1", async () => {
-    const { env } = await account(({ action, params }) =>
-      action === "DeregisterTargets" && params.get("TargetGroupArn")?.includes("/web/")
-        ? elbError("AccessDenied", "User: x is not authorized to perform: elasticloadbalancing:DeregisterTargets", 403)
-        : undefined,
+    const { env, clock } = await account(
+      ({ action, params }) =>
+        action === "DeregisterTargets" && params.get("TargetGroupArn")?.includes("/web/")
+          ? elbError(
+              "AccessDenied",
+              "User: x is not authorized to perform: elasticloadbalancing:DeregisterTargets",
+              403,
+            )
+          : undefined,
+      10,
     );
-    const { code, stdout } = await runHere(["drain", ID], env);
+    const { code, stdout } = await runHere(["drain", ID], env, { clock });
     expect(code).toBe(1);
     expect(stdout).toContain(
       "Not drained (access-denied): AWS denied elasticloadbalancing:DeregisterTargets: allow it in the IAM policy",
@@ -256,7 +260,8 @@ describe("what the account can't answer is said in one line", () => {
     onTestFinished(() => void server.close());
     const { port } = server.address() as { port: number };
     await new Promise((resolve) => server.close(resolve));
-    const { code, stderr } = await runHere(["plan", ID], { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` });
+    const nowhere = { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` };
+    const { code, stderr } = await runHere(["plan", ID], nowhere, { clock: timesAsFast(20) });
     expect(stderr).toMatch(
       new RegExp(`could not reach 127.0.0.1:${port} for ec2:DescribeInstances \\(ECONNREFUSED\\)`),
     );
@@ -288,12 +293,6 @@ describe("the program", () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/the timeout came before .*all load balancers had been searched/);
     expect(throttled).toBe(atTheEnd);
-  });
-
-  test("runs by its own name once it is packed and installed", async () => {
-    const folder = await installPacked();
-    const started = execFileSync(join(folder, "node_modules/.bin/hasta-la-vista"), ["--help"], { encoding: "utf8" });
-    expect(started).toMatch(/^Usage: hasta-la-vista/);
   });
 });
 

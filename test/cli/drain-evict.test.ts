@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { SystemClock } from "../../src/drain/clock.ts";
 import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
 import type { KubernetesObject, Node, Pod } from "../../src/kubernetes/objects.ts";
 import { account, ID, OTHER_ID } from "../support/account.ts";
@@ -14,8 +13,8 @@ const NODES = "/api/v1/nodes";
 
 /** The account's two nodes in a cluster, with pods that end at once. */
 async function scene(pods: readonly Pod[] = [pod("web-1", { grace: 0, node: "blue-1" })]) {
-  const made = await account();
-  const clock = new SystemClock();
+  const made = await account(undefined, 10);
+  const { clock } = made;
   const fake = await FakeApiServer.start(clock);
   const nodes = [
     ["blue-1", ID],
@@ -33,7 +32,14 @@ async function scene(pods: readonly Pod[] = [pod("web-1", { grace: 0, node: "blu
       .filter(({ method, path: at }) => method === "PATCH" && at.startsWith(NODES))
       .map(({ body }) => body as Node);
   const env = { ...made.env, KUBERNETES: path };
-  return { ...made, env, fake, running, applied, run: (...args: string[]) => runHere(["drain", ...args], env) };
+  return {
+    ...made,
+    env,
+    fake,
+    running,
+    applied,
+    run: (...args: string[]) => runHere(["drain", ...args], env, { clock }),
+  };
 }
 
 describe("hasta-la-vista drain --evict", () => {

@@ -79,6 +79,7 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   },
   autoscalerHold: words("give true or false", "yes", "2", "-1", "perhaps"),
   autoscalerDelayMs: seconds(0, 3_601),
+  nlbFastPath: words("give true or false", "yes", "2", "-1", "perhaps"),
   vpcId: words(
     "give a VPC id such as vpc-0123456789abcdef0",
     "vpc",
@@ -220,6 +221,16 @@ describe("the configuration", () => {
       "a policy for the tag of no cluster",
       { ...SERVE, POLICY_SCOPE: "tag" },
       "POLICY_SCOPE is tag, and CLUSTERNAME is not set",
+    ],
+    [
+      "the fast path without a cluster",
+      { ...SERVE, NLB_FAST_PATH: "1" },
+      "NLB_FAST_PATH is true, and KUBERNETES is not",
+    ],
+    [
+      "the fast path without an undo",
+      { ...SERVE, NLB_FAST_PATH: "1", KUBERNETES: "/x", NODE_TRIGGERS: "none" },
+      "NLB_FAST_PATH is true, and UNDO is not set: set UNDO=true, so that the taint can be removed",
     ],
     [
       "a certificate without its key",

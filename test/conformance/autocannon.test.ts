@@ -1,7 +1,7 @@
 import autocannon, { type Result } from "autocannon";
 import { expect, test } from "vitest";
-import { carry } from "../simulator/data-plane/carried.ts";
 import { ALL_CASES } from "../support/cases.ts";
+import { carryInside } from "../support/machine-inside.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
 const REQUESTS_PER_ROUND = ALL_CASES ? 200 : 80;
@@ -25,7 +25,7 @@ async function scene() {
   region.group({ name: "web", nodes, delaySeconds: 60 });
   region.group({ name: "raw", type: "network", nodes, delaySeconds: 60 });
   region.classic({ name: "old", nodes, drainingSeconds: 60 });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   const urls = { alb: plane.url("web-lb"), nlb: plane.url("raw-lb"), classic: plane.url("old") };
   // Each round opens connections of its own, since an NLB's flows outlive every hold.
   const round = () => Promise.all(Object.entries(urls).map(async ([kind, url]) => ({ kind, ...(await load(url)) })));

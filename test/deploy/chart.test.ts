@@ -15,12 +15,13 @@ import {
   type ChartOption,
   SERVICE_OPTIONS,
   SET_BY_CHART,
+  VALUES_FILES,
   withChartOptions,
 } from "../support/chart-options.ts";
 import { ROLES, roleRules } from "../support/chart-role.ts";
 import { chartSchema, renamedValues } from "../support/chart-schema.ts";
 import { Child, startService } from "../support/child-process.ts";
-import { codeBlocks, DOCUMENTS, filesBelow } from "../support/documents.ts";
+import { filesBelow } from "../support/documents.ts";
 import { metricsQueries, metricsSection } from "../support/metrics-document.ts";
 import { runHere } from "../support/run-here.ts";
 
@@ -224,9 +225,8 @@ describe("the alerts of the chart", () => {
 });
 
 test("values files in the documents are accepted", () => {
-  const blocks = DOCUMENTS.flatMap(codeBlocks).filter(({ language }) => language === "yaml");
-  expect(blocks.length).toBeGreaterThan(0);
-  for (const { document, line, text } of blocks) {
+  expect(VALUES_FILES.length).toBeGreaterThan(0);
+  for (const { document, line, text } of VALUES_FILES) {
     const merged = merge(DEFAULTS, parse(text));
     expect([`${document}:${line}`, accepts(merged), accepts.errors]).toEqual([`${document}:${line}`, true, null]);
   }

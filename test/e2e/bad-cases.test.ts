@@ -7,6 +7,8 @@ import { elbError, SimulatedRegion } from "../support/simulated-region.ts";
 import { keptEngine, warmEngine } from "../support/warm-engine.ts";
 
 describe("throttling that never ends", () => {
+  // Few calls: each more would be throttled like those before it.
+  const QUOTA_SHARE = "0.1";
   const throttle = (region: SimulatedRegion, actions: RegExp) => {
     region.intercept = ({ action }) => (actions.test(action) ? elbError("Throttling", "Rate exceeded") : undefined);
   };
@@ -16,7 +18,7 @@ describe("throttling that never ends", () => {
     const node = region.node();
     region.group({ name: "web", nodes: [node] });
     throttle(region, /./);
-    const engine = keptEngine(region, { QUOTA_SHARE: "0.8", INDEX_RATE: "0" });
+    const engine = keptEngine(region, { QUOTA_SHARE, INDEX_RATE: "0" });
     expect(await region.clock.run(engine.ask(node, { deadlineSeconds: 120 }))).toMatchObject({
       status: "deadline-passed",
       searched: false,
@@ -44,7 +46,7 @@ describe("throttling that never ends", () => {
     const node = region.node();
     region.group({ name: "web", nodes: [node] });
     throttle(region, new RegExp(action));
-    const engine = keptEngine(region, { QUOTA_SHARE: "0.8", INDEX_RATE: "0" });
+    const engine = keptEngine(region, { QUOTA_SHARE, INDEX_RATE: "0" });
     expect(await region.clock.run(engine.ask(node, { deadlineSeconds: 120 }))).toMatchObject({
       status: "deadline-passed",
       searched: false,
@@ -56,7 +58,7 @@ describe("throttling that never ends", () => {
     const region = new SimulatedRegion();
     const node = region.node();
     region.group({ name: "web", nodes: [node], delaySeconds: 30 });
-    const engine = await warmEngine(region, { QUOTA_SHARE: "0.8" });
+    const engine = await warmEngine(region, { QUOTA_SHARE });
     await engine.stop();
     const drain = engine.ask(node, { deadlineSeconds: 1_000 });
     await region.clock.advance(5_000);
@@ -72,7 +74,7 @@ describe("throttling that never ends", () => {
     const node = region.node();
     region.group({ name: "web", nodes: [node], delaySeconds: 30 });
     throttle(region, /Attributes/);
-    const engine = keptEngine(region, { QUOTA_SHARE: "0.8", INDEX_RATE: "0" });
+    const engine = keptEngine(region, { QUOTA_SHARE, INDEX_RATE: "0" });
     const outcome = await region.clock.run(engine.ask(node));
     expect(outcome).toMatchObject({ status: "failed", error: { code: "throttled" } });
     expect(region.clock.elapsedMs).toBeLessThan(30 * 60_000);
@@ -83,7 +85,7 @@ describe("throttling that never ends", () => {
     const node = region.node();
     region.group({ name: "web", nodes: [node], delaySeconds: 30 });
     throttle(region, /Attributes/);
-    const engine = keptEngine(region, { QUOTA_SHARE: "0.8", INDEX_RATE: "0" });
+    const engine = keptEngine(region, { QUOTA_SHARE, INDEX_RATE: "0" });
     expect(await region.clock.run(engine.ask(node, { deadlineSeconds: 21 }))).toMatchObject({
       status: "deadline-passed",
       registrations: [{ state: "holding", error: { code: "throttled" } }],

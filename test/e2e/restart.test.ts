@@ -150,7 +150,7 @@ describe("with STATE_DIR", () => {
       drain.accepted(),
       drain.next({ type: "found", first: 0, registrations: [{ ...registered(`${id}:30080`), pool }], elsewhere: [] }),
       drain.deregistered(0),
-      drain.next({ type: "ended", outcome: { status: "abandoned", fates: [] } }),
+      drain.next({ type: "ended", outcome: { status: "abandoned", registrations: [] } }),
       drain.next({ type: "cancelled" }),
     ];
     await writeFile(join(folder, "drains.jsonl"), before.map((entry) => `${JSON.stringify(entry)}\n`).join(""));

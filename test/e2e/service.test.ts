@@ -9,6 +9,7 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { startService } from "../support/child-process.ts";
+import { timesAsFast } from "../support/fast-clock.ts";
 import { lostByTheProduct, type Spare } from "../support/loss-causes.ts";
 import { carryInside } from "../support/machine-inside.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
@@ -289,7 +290,9 @@ test("DRYRUN answers with the plan and changes nothing, whatever callers ask for
 });
 
 test("the service lives on after an AWS that can't be reached", async () => {
-  const { child, url } = await serveHere({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" });
+  const { child, url } = await serveHere({ SECRET, AWS_ENDPOINT_URL: "http://127.0.0.1:9" }, [], {
+    clock: timesAsFast(20),
+  });
   const unreachable = await fetch(`${url}/drain?id=i-00000000000000001`, { method: "POST", headers: bearer });
   expect(unreachable.status).toBe(502);
   expect(JSON.parse(await child.line(/"request failed"/))).toMatchObject({

@@ -5,6 +5,7 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { startService } from "../support/child-process.ts";
 import { endpoint } from "../support/endpoint.ts";
+import { FastClock } from "../support/fast-clock.ts";
 import type { Environment } from "../support/program-run.ts";
 import { serveHere } from "../support/run-here.ts";
 import { RANDOM_SECRET } from "../support/secret-search.ts";
@@ -15,8 +16,9 @@ const bearer = { authorization: `Bearer ${SECRET}` };
 const ID = "i-00000000000000001";
 
 /** The service, without a guard, before a region with one node in an NLB's group, which is held for ten minutes. */
-async function service(environment: Environment = {}, intercept?: Intercept) {
-  const world = new World({ clock: new ScaledClock(1) });
+async function service(environment: Environment = {}, intercept?: Intercept, speed = 1) {
+  const clock = new ScaledClock(speed);
+  const world = new World({ clock });
   world.addInstance({ id: ID, vpcId: VPC, privateIp: "10.0.0.1", tags: { "kubernetes.io/cluster/demo": "owned" } });
   const group = world.addTargetGroup({ name: "tcp", vpcId: VPC, protocol: "TCP", port: 30080, targetType: "instance" });
   const nlb = world.addLoadBalancer({ name: "tcp-lb", type: "network", vpcId: VPC });
@@ -24,7 +26,8 @@ async function service(environment: Environment = {}, intercept?: Intercept) {
   world.addListener(nlb, { protocol: "TCP", port: 80, defaultActions });
   world.registerTarget(group, { id: ID, port: 30081 }, { settled: true });
   const AWS_ENDPOINT_URL = await endpoint(new Simulator(world), intercept);
-  return serveHere({ SECRET, NLB_PROPAGATION: "600", MIN_HEALTHY: "0", AWS_ENDPOINT_URL, ...environment });
+  const defaults = { SECRET, NLB_PROPAGATION: "600", MIN_HEALTHY: "0", AWS_ENDPOINT_URL };
+  return serveHere({ ...defaults, ...environment }, [], { clock: new FastClock(clock) });
 }
 
 describe("a caller who does not wait", () => {
@@ -132,7 +135,7 @@ describe("the service's readiness", () => {
   ])(
     "does not come with %s: the service stays up, says why to anybody, and in more words in its log",
     async (_, environment, intercept, detail, logged) => {
-      const { child, url } = await service(environment, intercept);
+      const { child, url } = await service(environment, intercept, 20);
       const line = await child.line(/"access check failed"/);
       expect(line).toMatch(logged);
       expect(JSON.parse(line)).toMatchObject({ level: "warn" });

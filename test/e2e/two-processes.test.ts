@@ -5,7 +5,7 @@ import { ALL_CASES } from "../support/cases.ts";
 import { never, SimulatedRegion } from "../support/simulated-region.ts";
 
 /** How long two processes share the quotas, and how much of it is for finding each other. */
-const [SHARED_SECONDS, SETTLING_SECONDS] = ALL_CASES ? [240, 60] : [90, 60];
+const [SHARED_SECONDS, SETTLING_SECONDS] = ALL_CASES ? [240, 60] : [65, 45];
 
 test("two processes that share an account's quotas settle by themselves: nothing fails, and neither gets less than a third", async () => {
   const region = new SimulatedRegion();

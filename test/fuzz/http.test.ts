@@ -159,6 +159,11 @@ test(`thousands of requests, right, nearly right and of any bytes, are answered 
     }),
     { seed: SEED, numRuns: BATCHES },
   );
+  // On a slow machine the wrong secrets among them come so far apart that the service forgives each.
+  const wrong = Buffer.from(
+    "GET /drains HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer wrong\r\nConnection: close\r\n\r\n",
+  );
+  await Promise.all(Array.from({ length: 3 * BATCH }, () => one({ bytes: wrong })));
   expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 202, 400, 401, 403, 404, 405, 417, 429, 431, 502]));
   const [, early = 0, late = 0] = heaps;
   expect((late - early) / ((BATCHES - EARLY) * BATCH)).toBeLessThan(LEFT_BYTES_MAX);

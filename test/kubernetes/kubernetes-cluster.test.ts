@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
-import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
+import { describe, expect, test } from "vitest";
+import { AUTOSCALER_TAINT, EXCLUDE_LABEL, OWN_TAINT_VALUE } from "../../src/drain/cluster.ts";
 import { KubernetesCluster } from "../../src/kubernetes/kubernetes-cluster.ts";
+import { clusterNode } from "../../src/kubernetes/nodes.ts";
 import type { Node } from "../../src/kubernetes/objects.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { clientOf } from "../support/api-client.ts";
@@ -16,17 +17,23 @@ async function scene({
   name = MEMBER.name,
   labels = {} as Record<string, string>,
   providerID = `aws:///eu-west-1a/${ID}`,
+  taints = undefined as readonly Taint[] | undefined,
 } = {}) {
   const clock = new VirtualClock();
   const fake = await FakeApiServer.start(clock);
-  fake.put(NODES, { metadata: { name, labels }, spec: { providerID } } as Node);
+  fake.put(NODES, { metadata: { name, labels }, spec: { providerID, ...(taints && { taints }) } } as Node);
   const server = await clientOf(fake, clock);
   const label = async () => {
     const node = await server.get<Node>(`${NODES}/${name}`, never);
     return node.metadata?.labels?.[EXCLUDE_LABEL];
   };
-  return { fake, server, cluster: new KubernetesCluster({ server, clock }), label };
+  const object = () => server.get<Node>(`${NODES}/${name}`, never);
+  return { fake, server, cluster: new KubernetesCluster({ server, clock }), label, object };
 }
+
+type Taint = { readonly key: string; readonly effect: string; readonly value?: string };
+const OWN: Taint = { key: AUTOSCALER_TAINT, value: OWN_TAINT_VALUE, effect: "NoSchedule" };
+const DEDICATED: Taint = { key: "dedicated", value: "gpu", effect: "NoSchedule" };
 
 test("a node is excluded by its label, and that label is taken back", async () => {
   const { cluster, label } = await scene();
@@ -112,4 +119,67 @@ test.each([
   const said = status === 400 ? 'admission webhook "nodes.example.com" denied the request' : "us cannot patch nodes";
   fake.intercept = ({ method }) => (method === "PATCH" ? refusal(status, reason, said) : undefined);
   await expect(cluster.exclude(MEMBER, never)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+});
+
+describe("the taint with which kube-proxy fails health checks", () => {
+  test.each([
+    ["a node without taints", undefined],
+    ["a node with another one", [DEDICATED]],
+  ])("is set on %s, once, and taken back", async (_, taints) => {
+    const { fake, cluster, object } = await scene({ ...(taints && { taints }) });
+    expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
+    expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
+    expect((await object()).spec?.taints).toEqual([...(taints ?? []), OWN]);
+    expect(fake.requests.filter(({ method }) => method === "PATCH")).toHaveLength(1);
+    expect(await cluster.include(MEMBER, never)).toBe(MEMBER.name);
+    expect((await object()).spec?.taints).toEqual(taints ?? []);
+  });
+
+  test("is left where cluster-autoscaler has set it", async () => {
+    const theirs = { ...OWN, value: "1800000000" };
+    const { cluster, object } = await scene({ taints: [theirs] });
+    expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
+    await cluster.include(MEMBER, never);
+    expect((await object()).spec?.taints).toEqual([theirs]);
+  });
+
+  test("is no departure that cluster-autoscaler announces, but another taint beside it is read", async () => {
+    const { cluster, object } = await scene({ taints: [DEDICATED] });
+    await cluster.taint(MEMBER, never);
+    expect(clusterNode(await object()).taints).toEqual([DEDICATED]);
+  });
+
+  test("drops no taint that another program sets meanwhile", async () => {
+    const { fake, cluster, object } = await scene();
+    fake.intercept = ({ method }) => {
+      if (method !== "PATCH") return undefined;
+      fake.intercept = () => undefined;
+      fake.put(NODES, { metadata: { name: MEMBER.name }, spec: { taints: [DEDICATED] } } as Node);
+      return undefined;
+    };
+    expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
+    expect((await object()).spec?.taints).toEqual([DEDICATED, OWN]);
+  });
+
+  test("is not set where the object changes each time, and the conflict is reported", async () => {
+    const { fake, cluster } = await scene();
+    fake.intercept = ({ method }) => (method === "PATCH" ? refusal(409, "Conflict", "modified") : undefined);
+    await expect(cluster.taint(MEMBER, never)).rejects.toMatchObject({
+      message: expect.stringMatching(/409 Conflict/),
+    });
+    expect(fake.requests.filter(({ method }) => method === "PATCH")).toHaveLength(5);
+  });
+
+  test("is not set on a node that was deleted and made again under its name", async () => {
+    const { fake, cluster, object } = await scene();
+    fake.intercept = ({ method }) => {
+      if (method !== "PATCH") return undefined;
+      fake.intercept = () => undefined;
+      fake.remove(NODES, MEMBER.name);
+      fake.put(NODES, { metadata: { name: MEMBER.name } });
+      return undefined;
+    };
+    expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
+    expect((await object()).spec?.taints).toBeUndefined();
+  });
 });

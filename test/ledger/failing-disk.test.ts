@@ -60,7 +60,8 @@ describe("a full disk", () => {
       if (operation === "write") throw noSpace();
     };
     const entries = new EntriesOf("d-1");
-    const refused = "ledger-unavailable: the ledger could not be written: ENOSPC: no space left on device, write";
+    const refused =
+      "ledger-unavailable: the ledger could not be written: the disk is full (ENOSPC): free space, or enlarge the volume";
     expect(await onDisk(settled(ledger.append(entries.accepted())))).toBe(refused);
     ledger.note(entries.found("i-1:80"));
     await onDisk(ledger.noted());

@@ -48,6 +48,33 @@ describe("the ledger's file", () => {
     expect(JSON.parse(await readFile(join(folder, FILE), "utf8"))).toEqual(entry);
   });
 
+  test("of 2.0.0-alpha.1 is read, which had other names for a failed poll and for the registrations of an end", async () => {
+    const { folder, path } = await written();
+    const of = [0];
+    const error = { code: "throttled", message: "AWS throttled the call" } as const;
+    const held = { of: 0, state: "released", heldMs: 20_000, cameBack: 0, newTrafficStopped: true } as const;
+    const drain = new EntriesOf("d-3");
+    const entries = [
+      drain.accepted(),
+      drain.found("i-1:80"),
+      drain.next({ type: "poll-failed", of, error }),
+      drain.next({ type: "ended", outcome: { status: "drained", registrations: [held] } }),
+      drain.next({ type: "cancelled" }),
+      drain.next({ type: "undone", registrations: [{ of: 0, state: "registered" }] }),
+    ];
+    const lines = entries.map(
+      (entry) =>
+        `${JSON.stringify(entry)
+          .replace('"poll-failed"', '"look-failed"')
+          .replace(/"registrations":(?=\[\{"of")/, '"fates":')}\n`,
+    );
+    expect(lines.join("").match(/look-failed|fates/g)).toEqual(["look-failed", "fates", "fates"]);
+    await appendFile(path, lines.join(""));
+    const { ledger, findings } = await opened(folder);
+    expect(findings).toEqual([]);
+    expect(await ledger.read("d-3", never)).toEqual(entries);
+  });
+
   test("is read by the next process, which goes on where it ends", async () => {
     const { folder, drains } = await written();
     const { ledger, findings } = await opened(folder);

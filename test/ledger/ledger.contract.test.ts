@@ -95,7 +95,7 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
         type: "ended",
         outcome: {
           status: "abandoned",
-          fates: [
+          registrations: [
             { ...fate, of: 0, state: "holding" },
             { ...fate, of: 1, state: "released" },
             { ...fate, of: 2, state: "holding" },
@@ -156,9 +156,9 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
     const unfinished = async () => (await ledger.unfinished(never)).map(([first]) => first?.drain);
     expect(await unfinished()).toEqual(["d-1", "d-2"]);
     expect(ledger.list(100).filter(({ undo }) => undo === "running")).toHaveLength(2);
-    ledger.note(early.next({ type: "undone", fates: [] }));
+    ledger.note(early.next({ type: "undone", registrations: [] }));
     expect(await unfinished()).toEqual(["d-2"]);
-    ledger.note(late.next({ type: "undone", fates: [{ of: 0, state: "registered" }] }));
+    ledger.note(late.next({ type: "undone", registrations: [{ of: 0, state: "registered" }] }));
     expect(await unfinished()).toEqual([]);
     ledger.note(late.next({ type: "cancelled" }));
     expect(await unfinished()).toEqual(["d-2"]);

@@ -10,7 +10,7 @@ const SEEN_AFTER_CASES = 1_000;
 const TO_BE_SEEN = [
   ...["refused", "cancelled", "undone", "registered", "register-failed", "guarded"],
   ...["drained", "nothing-registered", "deadline-passed", "failed", "abandoned"],
-  ...["joined", "resumed", "released", "deregistering-again", "deregister-failed", "look-failed"],
+  ...["joined", "resumed", "released", "deregistering-again", "deregister-failed", "poll-failed"],
 ];
 
 const seen = new Set<string>();

@@ -94,7 +94,7 @@ describe("a failure that is retried every few seconds", () => {
   });
 });
 
-test("a look that AWS denies for half an hour, in five pools, takes a line a minute of the log", async () => {
+test("a look that AWS denies for ten minutes, in five pools, takes a line a minute of the log", async () => {
   const region = new SimulatedRegion();
   const node = region.node();
   for (const name of ["a", "b", "c", "d", "e"]) region.group({ name, nodes: [node, region.node()], delaySeconds: 30 });
@@ -112,11 +112,11 @@ test("a look that AWS denies for half an hour, in five pools, takes a line a min
     region.intercept = ({ action }) =>
       action === "DescribeTargetHealth" ? elbError("AccessDenied", "User: x is not authorized", 403) : undefined;
   });
-  const request = { node: { by: "id", value: node.id }, dryRun: false, timeoutMs: 1_800_000 } as const;
+  const request = { node: { by: "id", value: node.id }, dryRun: false, timeoutMs: 600_000 } as const;
   expect(await region.clock.run(drainer.drain(request, never))).toMatchObject({ status: "deadline-passed" });
-  const looks = events.filter(({ type }) => type === "look-failed").length;
+  const looks = events.filter(({ type }) => type === "poll-failed").length;
   const written = lines.filter(({ msg }) => msg === "target health read failed");
-  expect(looks).toBeGreaterThan(1_500);
-  expect(written.length).toBeLessThanOrEqual(31);
+  expect(looks).toBeGreaterThan(500);
+  expect(written.length).toBeLessThanOrEqual(11);
   expect(written.reduce((sum, { repeated = 0 }) => sum + 1 + repeated, 0)).toBeGreaterThan(looks - 70);
 });

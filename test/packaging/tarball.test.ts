@@ -14,13 +14,14 @@ const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.j
 /** What commands and pages name. */
 const FOLDERS = ["deploy/cloudformation", "deploy/helm", "deploy/kustomize", "deploy/terraform", "docs"];
 
-function packed(): readonly string[] {
+/** What `npm pack` would put into the tarball. */
+const packed: readonly string[] = (() => {
   const args = ["pack", "--dry-run", "--json", "--ignore-scripts", "--silent"];
   const [{ files }]: readonly [{ readonly files: readonly { readonly path: string }[] }] = JSON.parse(
     execFileSync("npm", args, { encoding: "utf8" }),
   );
   return files.map(({ path }) => path).sort();
-}
+})();
 
 test("the package has the programs, their licences, the documents and what these name, and nothing else", () => {
   const { outputs }: { readonly outputs: object } = JSON.parse(readFileSync("dist/meta.json", "utf8"));
@@ -30,22 +31,21 @@ test("the package has the programs, their licences, the documents and what these
     readdirSync(folder).map((name) => `${folder}/${name}`),
   );
   expect(built.sort()).toEqual([...chunks].sort());
-  expect(packed()).toEqual([...PROGRAMS, ...chunks, ...TEXTS, ...FOLDERS.flatMap(filesBelow)].sort());
+  expect(packed).toEqual([...PROGRAMS, ...chunks, ...TEXTS, ...FOLDERS.flatMap(filesBelow)].sort());
 });
 
 test("the package has every file that its documents name in a command", () => {
-  const files = packed();
-  const documents = files.filter((file) => file.endsWith(".md"));
+  const documents = packed.filter((file) => file.endsWith(".md"));
   const named = documents.flatMap((document) =>
     [...readFileSync(document, "utf8").matchAll(/\b(?:deploy|docs)\/[\w./-]*\w\.(?:yaml|json|tf|md|svg)\b/g)].map(
       ([file]) => normalize(file),
     ),
   );
   expect(named.length).toBeGreaterThan(5);
-  expect([...new Set(named)].filter((file) => !files.includes(file))).toEqual([]);
+  expect([...new Set(named)].filter((file) => !packed.includes(file))).toEqual([]);
   const links = linksOf("README.md").map(({ path }) => path);
   const sources = ["ARCHITECTURE.md", "CONTRIBUTING.md", "decisions/README.md"];
-  expect(links.filter((path) => !files.includes(path) && !sources.includes(path))).toEqual([]);
+  expect(links.filter((path) => !packed.includes(path) && !sources.includes(path))).toEqual([]);
 });
 
 test("the package asks for nothing else to be installed, and runs no script when it is", () => {

@@ -3,8 +3,8 @@ import {
   ModifyTargetGroupAttributesCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { describe, expect, test } from "vitest";
+import { carryInside } from "../support/machine-inside.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
-import { carry } from "./data-plane/carried.ts";
 import { Connection, tally } from "./data-plane/clients.ts";
 import { DRAINING, HEALTHY, pool } from "./pool.ts";
 
@@ -63,7 +63,7 @@ describe("an unhealthy target of an NLB with an interval for its connections to 
   test("gets no new flows, also when no target is healthy, and keeps those that it has", async () => {
     const { region, node, other, receivers } = await failing();
     region.world.setAnswering(node, true);
-    const { plane } = await carry(region.world);
+    const plane = await carryInside(region.world);
     const flows = await Connection.openMany(plane.url("tcp-lb"), 40);
     const own = flows.filter(({ servedBy }) => servedBy === node.id);
     expect(own).not.toHaveLength(0);

@@ -2,6 +2,7 @@ import { ScaledClock } from "../../src/simulator/clock.ts";
 import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { endpoint } from "./endpoint.ts";
+import { FastClock } from "./fast-clock.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { type Intercept, VPC } from "./simulated-region.ts";
 
@@ -12,11 +13,12 @@ const QUICK = { ALB_PROPAGATION: "1", NLB_PROPAGATION: "2", CLASSIC_MINIMUM: "1"
 
 /**
  * A node in an ALB's, an NLB's and a classic load balancer's pool, another one beside it in each, so that it may go, and
- * the environment that leads there.
+ * the environment that leads there. With a `speed`, a program in this process gets the region's `clock`.
  */
-export async function account(intercept?: Intercept) {
+export async function account(intercept?: Intercept, speed = 1) {
+  const clock = new ScaledClock(speed);
   const world = new World({
-    clock: new ScaledClock(1),
+    clock,
     timing: { classicDeregistration: [0, 0], shuttingDownMs: 100 },
   });
   const tags = { "kubernetes.io/cluster/demo": "owned" };
@@ -38,5 +40,6 @@ export async function account(intercept?: Intercept) {
   for (const id of [ID, OTHER_ID]) classic.register(id, world.clock.now(), { settled: true });
   const simulator = new Simulator(world);
   restrictChildren(simulator);
-  return { world, simulator, env: { ...QUICK, AWS_ENDPOINT_URL: await endpoint(simulator, intercept) } };
+  const fast = new FastClock(clock);
+  return { world, simulator, clock: fast, env: { ...QUICK, AWS_ENDPOINT_URL: await endpoint(simulator, intercept) } };
 }

@@ -1,6 +1,8 @@
+import { parse } from "yaml";
 import { OWN_WITH_SERVER } from "../../src/cli/watch.ts";
 import { OPTIONS, type Option, type OptionName, printableDefault } from "../../src/config/config.ts";
 import { OPTION_TEXTS } from "../../src/config/option-texts.ts";
+import { type CodeBlock, codeBlocks, DOCUMENTS } from "./documents.ts";
 
 export const CHART = "deploy/helm/hasta-la-vista";
 
@@ -42,6 +44,11 @@ export const AGENT_OPTIONS: readonly ChartOption[] = OWN_WITH_SERVER.map((name) 
   option: OPTIONS[name],
   default: null,
 }));
+
+/** The values files in the documents. Other YAML there is part of an object. */
+export const VALUES_FILES: readonly CodeBlock[] = DOCUMENTS.flatMap(codeBlocks).filter(
+  ({ language, text }) => language === "yaml" && !("metadata" in parse(text)),
+);
 
 const WIDTH = 120;
 

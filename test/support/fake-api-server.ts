@@ -182,6 +182,7 @@ export class FakeApiServer {
       ended.abort();
       response.end();
     }
+    this.#watchers.clear();
   }
 
   /** The connections of all watches are dead, and neither end has noticed. */
@@ -249,7 +250,13 @@ export class FakeApiServer {
       const after = applied(before, given ?? {}, apply, this.#owners);
       if (typeof after === "string") return refusal(409, "Conflict", after);
       this.put(parent, after);
-    } else if (method === "PATCH") this.put(parent, merged(before, given ?? {}) as KubernetesObject);
+    } else if (method === "PATCH") {
+      // A patch may say which version of which object it is meant for.
+      const { uid = before.metadata?.uid, resourceVersion = before.metadata?.resourceVersion } = given?.metadata ?? {};
+      const isMeant = uid === before.metadata?.uid && resourceVersion === before.metadata?.resourceVersion;
+      if (!isMeant) return refusal(409, "Conflict", "the object has been modified; please apply your changes");
+      this.put(parent, merged(before, given ?? {}) as KubernetesObject);
+    }
     return { status: 200, body: this.#collection(parent).get(name) ?? before };
   }
 
@@ -293,7 +300,10 @@ export class FakeApiServer {
       const isDue = this.#watchers.has(watcher) && watcher.version < this.#version;
       if (isDue && !this.isStopped) watcher.response.write(`${JSON.stringify(bookmark)}\n`);
       await this.#clock.sleep(BOOKMARK_BEFORE_END_MS, signal);
-      if (!this.isStopped) watcher.response.end();
+      if (this.isStopped) return;
+      // At once: nothing may be written after the end.
+      this.#watchers.delete(watcher);
+      watcher.response.end();
     } catch {
       // The watch has ended before.
     }

@@ -71,6 +71,10 @@ export class FakeCloud implements CloudProvider {
   /** What the request quota lets through. */
   targetsPerCallMax = 100;
   msPerDeregistration = 0;
+  /** How long a search takes after what it has found first. */
+  searchMs = 0;
+  /** The ids of pools that it finds only then. */
+  readonly foundLate = new Set<string>();
   /** Runs before each call; what it throws the call throws, what it awaits the call waits for. */
   before: (call: FakeCall, signal: AbortSignal) => unknown = () => {};
   readonly #clock: Clock;
@@ -145,7 +149,11 @@ export class FakeCloud implements CloudProvider {
         isHealthy: this.#state(known) === "live" && !this.unhealthy.has(keyOf(known.registration)),
       }))
       .filter(({ state }) => state !== "absent");
-    yield { registrations, elsewhere: [] };
+    const isLate = ({ pool }: Registration) => this.foundLate.has(pool.id);
+    yield { registrations: registrations.filter((one) => !isLate(one)), elsewhere: [] };
+    if (this.searchMs > 0) await this.#clock.sleep(this.searchMs, signal);
+    const late = registrations.filter(isLate);
+    if (late.length > 0) yield { registrations: late, elsewhere: [] };
   }
 
   async remembered(): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
@@ -178,8 +186,8 @@ export class FakeCloud implements CloudProvider {
 
   async describe(pool: Pool, { signal }: CallFor): Promise<PoolTerms | undefined> {
     await this.#record({ method: "describe", pool: pool.id }, signal);
-    const { drainMs, terminatesConnections } = pool as FakePool;
-    return { drainMs, terminatesConnections };
+    const { drainMs, terminatesConnections, keepsUnhealthyMs } = pool as FakePool;
+    return { drainMs, terminatesConnections, ...(keepsUnhealthyMs !== undefined && { keepsUnhealthyMs }) };
   }
 
   kindsAround(): ReadonlySet<LoadBalancerKind> {

@@ -4,7 +4,7 @@ import { DrainError } from "../../src/drain/errors.ts";
 import { type EvictionEvent, type JointEviction, notEvicted, type PlannedEviction } from "../../src/drain/eviction.ts";
 
 export interface ClusterCall {
-  readonly verb: "podsOf" | "exclude" | "include" | "planEviction" | "evict";
+  readonly verb: "podsOf" | "exclude" | "taint" | "untaint" | "include" | "planEviction" | "evict";
   readonly node: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -29,6 +29,8 @@ export class FakeCluster implements Cluster {
   readonly calls: ClusterCall[] = [];
   /** The names of the nodes that have the mark. */
   readonly excluded = new Set<string>();
+  /** The names of the nodes whose kube-proxy fails health checks. */
+  readonly tainted = new Set<string>();
   /** The names of those that were let go, one after the other. */
   readonly released: string[] = [];
   /** The ids of machines that it has no Node object for. */
@@ -52,9 +54,22 @@ export class FakeCluster implements Cluster {
     return node.name;
   }
 
+  async taint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    if (!(await this.#calls("taint", node, signal))) return undefined;
+    this.tainted.add(node.name);
+    return node.name;
+  }
+
+  async untaint(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    if (!(await this.#calls("untaint", node, signal))) return undefined;
+    this.tainted.delete(node.name);
+    return node.name;
+  }
+
   async include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
     if (!(await this.#calls("include", node, signal))) return undefined;
     this.excluded.delete(node.name);
+    this.tainted.delete(node.name);
     this.cordoned.delete(node.name);
     return node.name;
   }

@@ -51,7 +51,7 @@ export class EntriesOf {
   }
 
   ended(): LedgerEntry {
-    return this.next({ type: "ended", outcome: { status: "drained", fates: [] } });
+    return this.next({ type: "ended", outcome: { status: "drained", registrations: [] } });
   }
 
   /** A drain from its beginning to its end. */

@@ -2,27 +2,34 @@ import { relative } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * Files that wait for real time more than they compute, the longest first, by what they took alone. They start first,
- * so that what only computes runs beside them. A file that is not here, or that has changed, is no fault: it starts later.
+ * Files that wait for real time or for programs more than they compute, roughly the longest first; those that carry traffic
+ * are spread among the others, because they need the machine in time. They start first, so that what only computes runs
+ * beside them. A file that is not here, or that has changed, is no fault: it starts later.
  */
 export const WAIT_LONGEST = [
+  "test/docs-commands.test.ts",
+  "test/e2e/queue.test.ts",
+  "test/e2e/cluster-departures.test.ts",
   "test/demo/demo.test.ts",
-  "test/e2e/crash-matrix.test.ts",
-  "test/e2e/spot-reclaim.test.ts",
-  "test/e2e/rolling-replacement.test.ts",
-  "test/e2e/replicas.test.ts",
+  "test/bench/messages.test.ts",
   "test/conformance/kubernetes/karpenter.test.ts",
   "test/conformance/kubernetes/chart-releases.test.ts",
-  "test/e2e/service.test.ts",
-  "test/cli/cancel.test.ts",
   "test/cli/cli.test.ts",
-  "test/bench/messages.test.ts",
-  "test/e2e/queue.test.ts",
+  "test/e2e/spot-reclaim.test.ts",
+  "test/e2e/spot-fast-path.test.ts",
+  "test/e2e/service.test.ts",
+  "test/e2e/replicas.test.ts",
+  "test/e2e/crash-matrix.test.ts",
+  "test/fuzz/http.test.ts",
+  "test/cli/cancel.test.ts",
+  "test/e2e/rolling-replacement.test.ts",
+  "test/e2e/restart.test.ts",
   "test/e2e/watch.test.ts",
-  "test/docs-commands.test.ts",
-  "test/e2e/surface.test.ts",
-  "test/aws/failing-calls.test.ts",
+  "test/packaging/dockerfile.test.ts",
+  "test/e2e/scale-in.test.ts",
   "test/aws/stalled-body.test.ts",
+  "test/e2e/unsaved.test.ts",
+  "test/packaging/tarball.test.ts",
 ];
 
 /** In which order test files start. */

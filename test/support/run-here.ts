@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { expect, onTestFinished } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import type { SignalName, Streams } from "../../src/cli/call.ts";
+import { SystemClock } from "../../src/drain/clock.ts";
 import { unlistedIn } from "./listed-lines.ts";
 import {
   addressOf,
@@ -25,6 +26,8 @@ interface Input {
   readonly program?: keyof typeof PROGRAMS;
   /** What is piped into it. */
   readonly stdin?: string;
+  /** A `FastClock` where it waits for long. */
+  readonly clock?: SystemClock;
 }
 
 /**
@@ -36,7 +39,11 @@ class RunHere implements Running {
   readonly #signals = new EventEmitter();
   readonly #written = new Written();
 
-  constructor(args: readonly string[], given: Environment = {}, { program = "cli", stdin = "" }: Input = {}) {
+  constructor(
+    args: readonly string[],
+    given: Environment = {},
+    { program = "cli", stdin = "", clock = new SystemClock() }: Input = {},
+  ) {
     const environment = { ...ENVIRONMENT, ...given };
     keepSecretsOf(environment);
     const output = (name: "stdout" | "stderr") => ({ write: (text: string) => this.#written.add(name, text) });
@@ -45,6 +52,7 @@ class RunHere implements Running {
       stdout: output("stdout"),
       stderr: output("stderr"),
       signals: this.#signals,
+      clock,
     };
     this.finished = this.#run(`${program} ${args.join(" ").slice(0, 80)}`, environment, () =>
       PROGRAMS[program](args, environment, streams),
@@ -101,8 +109,9 @@ export function startHere(args: readonly string[], given: Environment = {}, inpu
 export async function serveHere(
   given: Environment = {},
   args: readonly string[] = [],
+  input: Pick<Input, "clock"> = {},
 ): Promise<{ readonly child: RunHere; readonly url: string }> {
-  const child = startHere(args, { ...ON_A_FREE_PORT, ...given }, { program: "service" });
+  const child = startHere(args, { ...ON_A_FREE_PORT, ...given }, { ...input, program: "service" });
   return { child, url: await addressOf(child, given) };
 }
 

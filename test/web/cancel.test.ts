@@ -113,7 +113,7 @@ describe("a drain that was cancelled", () => {
       undo: { status: "running", asker: { via: "http" } },
     });
     expect(await (await get("/drains")).json()).toMatchObject({ drains: [{ status: "ended", undo: "running" }] });
-    note(entries.next({ type: "undone", fates: [{ of: 0, state: "registered" }] }));
+    note(entries.next({ type: "undone", registrations: [{ of: 0, state: "registered" }] }));
     expect(await (await get("/drains/d-1")).json()).toMatchObject({
       undo: { status: "ended", registrations: [{ ...place, state: "registered" }] },
       steps: [{}, {}, {}, {}, {}, { type: "cancelled" }, { type: "registered" }, { type: "undone" }],
@@ -125,7 +125,7 @@ describe("a drain that was cancelled", () => {
     const response = await app.request("/drains/d-1/events", { headers: bearer });
     const text = response.text();
     await clock.advance(0);
-    note(entries.next({ type: "undone", fates: [{ of: 0, state: "registered" }] }));
+    note(entries.next({ type: "undone", registrations: [{ of: 0, state: "registered" }] }));
     await clock.advance(0);
     expect([...(await text).matchAll(/^event: (.*)$/gm)].map(([, type]) => type).slice(-4)).toEqual([
       "ended",

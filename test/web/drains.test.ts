@@ -68,7 +68,7 @@ describe("GET /drains/{drain}", () => {
         { of: 0, state: "released", holdMs: 30_000, ...fate },
         { of: 1, state: "failed", ...fate, heldMs: 0, newTrafficStopped: false, error },
       ] as const;
-      ledger.note(entries.next({ type: "ended", outcome: { status: "failed", fates, error } }));
+      ledger.note(entries.next({ type: "ended", outcome: { status: "failed", registrations: fates, error } }));
     });
     const response = await get("/drains/d-1");
     const second = { ...found, target: "i-1:81" };

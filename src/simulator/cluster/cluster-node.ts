@@ -5,6 +5,8 @@ export interface ClusterNode {
   readonly providerId?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly { readonly key: string; readonly effect: string }[];
+  /** Its deletion was requested, and a finalizer retains it. */
+  readonly isBeingDeleted?: true;
   /** The status of its condition Ready. */
   readonly ready: "True" | "False" | "Unknown";
 }
@@ -17,6 +19,7 @@ export function readNode({ metadata, spec, status }: NodeObject): ClusterNode {
     ...(spec?.providerID === undefined ? {} : { providerId: spec.providerID }),
     labels: metadata.labels ?? {},
     taints: spec?.taints ?? [],
+    ...(metadata.deletionTimestamp === undefined ? {} : { isBeingDeleted: true }),
     // One without the condition counts as not ready.
     ready: ready === "True" || ready === "Unknown" ? ready : "False",
   };
@@ -24,7 +27,11 @@ export function readNode({ metadata, spec, status }: NodeObject): ClusterNode {
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/ */
 export interface NodeObject {
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
   readonly spec?: {
     readonly providerID?: string;
     readonly taints?: readonly { readonly key: string; readonly effect: string }[];

@@ -5,6 +5,7 @@ import { LOOPBACK, listen } from "../listen.ts";
 import { lagOf } from "../timing.ts";
 import type { WorldChange } from "../world/announcement.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
+import type { Instance } from "../world/instance.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
@@ -223,6 +224,9 @@ export class DataPlane {
         this.#processes.kill(change.instance);
         this.#processes.startAfter(change.instance, this.#world.timing.rebootMs);
         break;
+      case "answering-changed":
+        this.#closeUnhealthyWhenDue(change.instance);
+        break;
       case "instance-added":
       case "due":
       case "announced":
@@ -244,6 +248,27 @@ export class DataPlane {
     const dueAt = (machine: number) =>
       Math.max(group.trafficUntil(target, machine, MACHINES), since + group.deregistrationDelayMs);
     this.#cutLater(targetKey(group, target), { dueAt, isBack });
+  }
+
+  /** An NLB closes the connections of a target that becomes unhealthy, at once or after an interval, unless that is off. */
+  #closeUnhealthyWhenDue({ id }: Instance): void {
+    const { clock, targetGroups } = this.#world;
+    for (const group of targetGroups.values()) {
+      if (this.#world.usedBy(group.arn) !== "network") continue;
+      for (const target of group.listed(clock.now())) {
+        const isMeant = this.#world.machineOf(target.id, group.vpcId)?.id === id;
+        const dueAt = group.closesUnhealthyAt(target, clock.now());
+        if (!isMeant || dueAt === Number.POSITIVE_INFINITY) continue;
+        clock.sleep(dueAt - clock.now(), this.#closed.signal).then(
+          () => {
+            const isDue = group.closesUnhealthyAt(target, clock.now()) === dueAt && !group.failsOpen(clock.now());
+            if (isDue)
+              for (const { controller } of this.#passages.get(targetKey(group, target)) ?? []) controller.abort();
+          },
+          () => {}, // Closed.
+        );
+      }
+    }
   }
 
   #cutClassicWhenDue(classic: ClassicLoadBalancer, id: string): void {

@@ -5,6 +5,7 @@ import { clashesOf } from "./machines.ts";
 import { problemText, ScenarioError } from "./problem.ts";
 import { SCENARIO_NEEDED, type Scenario, scenarioSchema } from "./schema.ts";
 import { shapeAdvice } from "./shape-advice.ts";
+import { aliasProblem, yamlProblem } from "./yaml-problem.ts";
 
 /** Far more levels than a scenario has. */
 const NESTING_MAX = 100;
@@ -34,14 +35,12 @@ function parse(text: string): unknown {
   if (wrong.some(({ code }) => code === "MULTIPLE_DOCS")) {
     throw new ScenarioError(["it holds several documents, divided by ---: give one"]);
   }
-  // The first line says what and where; the others show it.
-  if (wrong.length > 0) throw new ScenarioError(wrong.map(({ message }) => message.split(":\n", 1)[0] ?? message));
+  if (wrong.length > 0) throw new ScenarioError([...new Set(wrong.map(yamlProblem))]);
+  if (document.contents === null) throw new ScenarioError([`the file says nothing: ${SCENARIO_NEEDED}`]);
   try {
-    const data = document.toJS();
-    if (data === null && document.contents === null) throw new Error(`the file says nothing: ${SCENARIO_NEEDED}`);
-    return data;
+    return document.toJS();
   } catch (error) {
-    throw new ScenarioError([(error as Error).message]);
+    throw new ScenarioError([aliasProblem(error as Error)]);
   }
 }
 

@@ -267,6 +267,7 @@ const quotas = z
 const lags = {
   albDeregistration: range,
   nlbDeregistration: range,
+  nlbUnhealthy: range,
   classicDeregistration: range,
   albRegistrationMs: ms,
   nlbRegistrationMs: ms,

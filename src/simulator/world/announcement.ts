@@ -53,6 +53,8 @@ export type WorldChange =
         | "instance-stopped"
         | "instance-started"
         | "instance-rebooted"
+        /** Its processes, or its kube-proxy, begin or cease to answer health checks. */
+        | "answering-changed"
         | "instance-terminated";
       readonly instance: Instance;
     }

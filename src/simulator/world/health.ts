@@ -31,6 +31,13 @@ export class Health {
     return this.#since;
   }
 
+  /** Since when it is unhealthy, or when it will be if nothing changes. Infinity: its checks succeed. */
+  failsAt(answering: Answering, check: HealthCheck): number {
+    if (this.#state === "unhealthy") return this.#since;
+    if (answering.up) return Number.POSITIVE_INFINITY;
+    return Math.max(answering.since, this.#checkedSince) + check.unhealthyThreshold * check.intervalMs;
+  }
+
   /**
    * The state at `now`, of a target whose checks began at `checkedSince`. A new target needs one good check only, and so
    * does one whose checks have begun again.

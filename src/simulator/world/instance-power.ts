@@ -69,6 +69,14 @@ export class InstancePower {
   setAnswering(instance: Instance, up: boolean, at: number): void {
     this.#world.catchUpHealth(at);
     instance.setAnswering(up, at);
+    this.#world.notify({ type: "answering-changed", instance });
+  }
+
+  setEligible(instance: Instance, up: boolean, at: number): void {
+    if (instance.isEligible === up) return;
+    this.#world.catchUpHealth(at);
+    instance.setEligible(up, at);
+    this.#world.notify({ type: "answering-changed", instance });
   }
 
   #bringUp(instance: Instance, at: number): void {

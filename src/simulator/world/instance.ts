@@ -42,6 +42,7 @@ export class Instance {
   /** When it was started, where it had been stopped. */
   #startedAt = Number.NEGATIVE_INFINITY;
   #answering: Answering;
+  #eligible: Answering;
 
   constructor(input: InstanceInput, region: string, now: number) {
     this.id = input.id;
@@ -63,10 +64,19 @@ export class Instance {
     this.tags = new Map(Object.entries(input.tags ?? {}));
     this.launchedAt = now;
     this.#answering = { up: true, since: now };
+    this.#eligible = { up: true, since: now };
   }
 
   get answering(): Answering {
     return this.#answering;
+  }
+
+  /** Whether its kube-proxy says on port 10256 that the node may get traffic. */
+  get kubeProxyAnswering(): Answering {
+    const both = [this.#answering, this.#eligible];
+    const down = both.filter(({ up }) => !up);
+    if (down.length > 0) return { up: false, since: Math.min(...down.map(({ since }) => since)) };
+    return { up: true, since: Math.max(...both.map(({ since }) => since)) };
   }
 
   /** When the machine was switched off for good, in milliseconds since the epoch. */
@@ -104,6 +114,15 @@ export class Instance {
 
   setAnswering(up: boolean, now: number): void {
     if (this.#answering.up !== up) this.#answering = { up, since: now };
+  }
+
+  get isEligible(): boolean {
+    return this.#eligible.up;
+  }
+
+  /** Whether its Node object is neither being deleted nor tainted by cluster-autoscaler. */
+  setEligible(up: boolean, now: number): void {
+    if (this.#eligible.up !== up) this.#eligible = { up, since: now };
   }
 
   stop(now: number): void {

@@ -6,8 +6,8 @@
 export const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
 export const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
 export const CROSS_ZONE = "load_balancing.cross_zone.enabled";
-export const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
-export const UNHEALTHY_DRAINING_INTERVAL = "target_health_state.unhealthy.draining_interval_seconds";
+const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
+const UNHEALTHY_DRAINING_INTERVAL = "target_health_state.unhealthy.draining_interval_seconds";
 
 /** Of the attributes that are whole numbers of seconds, from 0: the greatest value that AWS takes. */
 export const SECONDS_MAX: ReadonlyMap<string, number> = new Map([
@@ -56,6 +56,17 @@ function hasDatagrams(protocol: string): boolean {
   return protocol === "UDP" || protocol === "TCP_UDP";
 }
 
+/**
+ * How long a load balancer keeps the connections of a target that has become unhealthy, in milliseconds: for ever where it
+ * does not terminate them. Without the attributes it is no NLB's group.
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#unhealthy-draining-interval
+ */
+export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): number {
+  if (attributes.get(UNHEALTHY_TERMINATION) === "true") return 0;
+  const seconds = Number(attributes.get(UNHEALTHY_DRAINING_INTERVAL) ?? 0);
+  return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1_000;
+}
+
 /** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */
 export interface Probe {
   readonly protocol: string;
@@ -66,6 +77,14 @@ export interface Probe {
   readonly path?: string;
   /** Statuses that are healthy, by HTTP only. */
   readonly matcher?: string;
+}
+
+/**
+ * Whether it asks kube-proxy about the node, which answers 503 while the node goes away.
+ * https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/proxy/healthcheck/proxy_health.go
+ */
+export function asksKubeProxy({ protocol, port, path }: Probe): boolean {
+  return protocol === "HTTP" && port === "10256" && path === "/healthz";
 }
 
 /** The defaults of CreateTargetGroup: by HTTP behind an ALB and for functions, by TCP for every other protocol. */

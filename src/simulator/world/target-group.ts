@@ -12,16 +12,17 @@ import {
 import type { Instance } from "./instance.ts";
 import type { LoadBalancer } from "./load-balancer.ts";
 import {
+  asksKubeProxy,
   CONNECTION_TERMINATION,
   CROSS_ZONE,
   DEREGISTRATION_DELAY,
   defaultAttributes,
   isApplicationProtocol,
   isQuic,
+  keptWhenUnhealthyMs,
   type Probe,
-  UNHEALTHY_DRAINING_INTERVAL,
-  UNHEALTHY_TERMINATION,
 } from "./target-group-attributes.ts";
+import { TARGET_HEALTH, type TargetHealth } from "./target-health.ts";
 
 /** What a caller names: AWS keys targets by all three, and takes the group's port where none is given. */
 export interface TargetDescription {
@@ -60,12 +61,6 @@ export interface Surroundings {
   loadBalancerOf(arn: string): LoadBalancer | undefined;
 }
 
-export interface TargetHealth {
-  readonly state: "initial" | "healthy" | "unhealthy" | "unhealthy.draining" | "unused" | "draining";
-  readonly reason?: string;
-  readonly description?: string;
-}
-
 /** Whatever the attribute says. */
 const QUIC_DELAY_MS = 300_000;
 /** Processes outside the simulation (addresses that belong to no instance) always answer. */
@@ -102,8 +97,7 @@ export class TargetGroup {
 
   /** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html */
   get deregistrationDelayMs(): number {
-    if (isQuic(this.protocol)) return QUIC_DELAY_MS;
-    return Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
+    return isQuic(this.protocol) ? QUIC_DELAY_MS : Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
   }
 
   /** For how long a deregistered target is said to drain: not at all where no load balancer uses the group. */
@@ -178,46 +172,31 @@ export class TargetGroup {
   apiHealth(target: Target, now: number): TargetHealth {
     // Of a terminated instance AWS goes on saying so for at least ten minutes, to a caller that names the target.
     if (hasEndedAsOf(target, this.#shownAsOf(now)) || this.#terminatedAt(target) !== undefined) {
-      return {
-        state: "draining",
-        reason: "Target.DeregistrationInProgress",
-        description: "Target deregistration is in progress",
-      };
+      return TARGET_HEALTH.draining;
     }
-    if (this.#loadBalancer === undefined) {
-      const description = "Target group is not configured to receive traffic from the load balancer";
-      return { state: "unused", reason: "Target.NotInUse", description };
-    }
-    if (!this.#isInEnabledZone(target)) {
-      const description = "Target is in an Availability Zone that is not enabled for the load balancer";
-      return { state: "unused", reason: "Target.NotInUse", description };
-    }
-    if (this.#hasStopped(target, now)) {
-      return { state: "unused", reason: "Target.InvalidState", description: "Target is in the stopped state" };
-    }
+    if (this.#loadBalancer === undefined) return TARGET_HEALTH.noLoadBalancer;
+    if (!this.#isInEnabledZone(target)) return TARGET_HEALTH.otherZone;
+    if (now >= this.#stoppedAt(target)) return TARGET_HEALTH.stopped;
     const state = this.health(target, now);
     switch (state) {
       case "healthy":
-        return { state };
+        return TARGET_HEALTH.healthy;
       case "unhealthy":
-        return this.#isUnhealthyDraining(target, now)
-          ? { state: "unhealthy.draining" }
-          : { state, reason: "Target.Timeout", description: "Request timed out" };
+        if (this.#isUnhealthyDraining(target, now)) return TARGET_HEALTH.unhealthyDraining;
+        return this.#isRefusing(target) ? TARGET_HEALTH.failing : TARGET_HEALTH.unhealthy;
       case "initial":
-        return now < this.#trafficFrom(target)
-          ? { state, reason: "Elb.RegistrationInProgress", description: "Target registration is in progress" }
-          : { state, reason: "Elb.InitialHealthChecking", description: "Initial health checks in progress" };
+        return now < this.#trafficFrom(target) ? TARGET_HEALTH.registering : TARGET_HEALTH.firstChecks;
       default:
         return state satisfies never;
     }
   }
 
   health(target: Target, now: number): HealthState {
-    const machine = this.#surroundings.machineOf(target.id, this.vpcId);
+    const machine = this.#machineOf(target);
     // An instance that was stopped and started is checked like a new one. Of an address AWS knows no machine.
     const runsFrom = this.targetType === "instance" ? machine?.runsFrom(this.#surroundings.timing) : undefined;
     const checkedSince = Math.max(this.#trafficFrom(target), runsFrom ?? Number.NEGATIVE_INFINITY);
-    return target.health.catchUp(now, machine?.answering ?? ALWAYS_UP, this.healthCheck, checkedSince);
+    return target.health.catchUp(now, this.#answering(target), this.healthCheck, checkedSince);
   }
 
   /** Brings every target's health up to date: to be called before a process begins or ceases to answer. */
@@ -242,10 +221,25 @@ export class TargetGroup {
           now < this.trafficUntil(target, machine, machines),
       ),
     );
-    const isHealthy = (target: Target) => this.health(target, now) === "healthy";
+    const isHealthy = (target: Target) => this.#isHealthyFor(target, now, machine, machines);
     const healthy = firsts(known.map((targets) => targets.filter(isHealthy)));
     if (healthy.length > 0) return healthy;
     return firsts(known.map((targets) => targets.filter((target) => !this.#isUnhealthyDraining(target, now))));
+  }
+
+  /**
+   * When the load balancer closes the connections of a target for being unhealthy, in milliseconds since the epoch, if
+   * nothing changes until then. Infinity: it does not.
+   * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health.html#unhealthy-target-connection-termination
+   */
+  closesUnhealthyAt(target: Target, now: number): number {
+    this.health(target, now);
+    return target.health.failsAt(this.#answering(target), this.healthCheck) + keptWhenUnhealthyMs(this.attributes);
+  }
+
+  /** Whether no target is healthy, so that all get traffic. */
+  failsOpen(now: number): boolean {
+    return !this.listed(now).some((target) => this.health(target, now) === "healthy");
   }
 
   /**
@@ -307,14 +301,34 @@ export class TargetGroup {
     return zone === undefined || (this.#loadBalancer?.zones.includes(zone) ?? true);
   }
 
-  /**
-   * An unhealthy target of an NLB keeps its connections for an interval, and gets no new ones.
-   * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html#unhealthy-draining-interval
-   */
+  /** An unhealthy target of an NLB keeps its connections for an interval, and gets no new ones. */
   #isUnhealthyDraining(target: Target, now: number): boolean {
-    const seconds = Number(this.attributes.get(UNHEALTHY_DRAINING_INTERVAL) ?? 0);
-    if (seconds === 0 || this.attributes.get(UNHEALTHY_TERMINATION) !== "false") return false;
-    return this.health(target, now) === "unhealthy" && now < target.health.since + seconds * 1_000;
+    const keptMs = keptWhenUnhealthyMs(this.attributes);
+    const isUnhealthy = this.health(target, now) === "unhealthy";
+    return Number.isFinite(keptMs) && isUnhealthy && now < target.health.since + keptMs;
+  }
+
+  /** Whether machine number `machine` takes the target for healthy. Passive checks tell it at once of one that is off. */
+  #isHealthyFor(target: Target, now: number, machine: number, machines: number): boolean {
+    const state = this.health(target, now);
+    if (state !== "unhealthy" || this.#isApplication() || !this.#isRefusing(target)) return state === "healthy";
+    return now < target.health.since + lagOf(this.#surroundings.timing.nlbUnhealthy, machine, machines);
+  }
+
+  #machineOf({ id }: Target): Instance | undefined {
+    return this.#surroundings.machineOf(id, this.vpcId);
+  }
+
+  /** What the health checks get for an answer. */
+  #answering(target: Target): Answering {
+    const machine = this.#machineOf(target);
+    return (asksKubeProxy(this.probe) ? machine?.kubeProxyAnswering : machine?.answering) ?? ALWAYS_UP;
+  }
+
+  /** Its machine answers, and its kube-proxy says that the node goes. */
+  #isRefusing(target: Target): boolean {
+    const machine = this.#machineOf(target);
+    return asksKubeProxy(this.probe) && machine?.isEligible === false && machine.answering.up;
   }
 
   /**
@@ -353,30 +367,23 @@ export class TargetGroup {
 
   /** Addresses outlive their instances: they stay registered, and fail their health checks. */
   #terminatedAt(target: Target): number | undefined {
-    return this.targetType === "instance"
-      ? this.#surroundings.machineOf(target.id, this.vpcId)?.terminatedAt
-      : undefined;
+    return this.targetType === "instance" ? this.#machineOf(target)?.terminatedAt : undefined;
   }
 
   /** When the load balancer lets go of a stopped instance, until it is started again. */
   #stoppedAt(target: Target): number {
-    const stoppedAt =
-      this.targetType === "instance" ? this.#surroundings.machineOf(target.id, this.vpcId)?.stoppedAt : undefined;
+    const stoppedAt = this.targetType === "instance" ? this.#machineOf(target)?.stoppedAt : undefined;
     return (stoppedAt ?? Number.POSITIVE_INFINITY) + this.#surroundings.timing.stoppingMs;
   }
 
-  #hasStopped(target: Target, now: number): boolean {
-    return now >= this.#stoppedAt(target);
-  }
-
   #trafficFrom(target: Target): number {
-    const { albRegistrationMs, nlbRegistrationMs } = this.#surroundings.timing;
-    return target.registeredAt + (this.#isApplication() ? albRegistrationMs : nlbRegistrationMs);
+    const { timing } = this.#surroundings;
+    return target.registeredAt + (this.#isApplication() ? timing.albRegistrationMs : timing.nlbRegistrationMs);
   }
 
   #deregistrationLag(): Range {
-    const { albDeregistration, nlbDeregistration } = this.#surroundings.timing;
-    return this.#isApplication() ? albDeregistration : nlbDeregistration;
+    const { timing } = this.#surroundings;
+    return this.#isApplication() ? timing.albDeregistration : timing.nlbDeregistration;
   }
 
   #isApplication(): boolean {

@@ -191,6 +191,11 @@ export class World {
     this.#power.setAnswering(instance, up, this.clock.now());
   }
 
+  /** Whether the instance's kube-proxy says that the node may get traffic. */
+  setEligible(instance: Instance, up: boolean): void {
+    this.#power.setEligible(instance, up, this.clock.now());
+  }
+
   addTargetGroup(input: NewTargetGroup): TargetGroup {
     const arn = this.arn("elasticloadbalancing", `targetgroup/${input.name}/${this.#ids.next()}`);
     const defaults = { healthCheck: DEFAULT_HEALTH_CHECK, probe: defaultProbe(input) };

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { OPTIONS } from "../../../src/config/config.ts";
-import { CHART } from "../../support/chart-options.ts";
+import { CHART, VALUES_FILES } from "../../support/chart-options.ts";
 import { renamedValues } from "../../support/chart-schema.ts";
-import { codeBlocks, DOCUMENTS, filesBelow } from "../../support/documents.ts";
+import { filesBelow } from "../../support/documents.ts";
 import { KUSTOMIZE, kustomizeFiles } from "../../support/kustomize-files.ts";
 import { runHere } from "../../support/run-here.ts";
 import { envOf, objectsIn, podOf, sorted, withoutHelm } from "../support/chart-objects.ts";
@@ -240,9 +240,8 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
     });
 
     test("takes the values files of the documents", async () => {
-      const blocks = DOCUMENTS.flatMap(codeBlocks).filter(({ language }) => language === "yaml");
-      expect(blocks.length).toBeGreaterThan(0);
-      for (const { text } of blocks) {
+      expect(VALUES_FILES.length).toBeGreaterThan(0);
+      for (const { text } of VALUES_FILES) {
         const values = cluster().writeFile("values.yaml", text);
         const { code, stdout, stderr } = await template("helm", LEAST, [`--values=${values}`, ...KINDS]);
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -309,6 +308,14 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         /options\.REBALANCE is drain, and options\.UNDO is not true/,
       ],
       [{ "options.POLICY_SCOPE": "tag" }, /options\.POLICY_SCOPE is tag, and options\.CLUSTERNAME is not set/],
+      [
+        { "options.NLB_FAST_PATH": true, "options.KUBERNETES": null },
+        /options\.NLB_FAST_PATH is true, and options\.KUBERNETES is not set/,
+      ],
+      [
+        { "options.NLB_FAST_PATH": true, "options.UNDO": null, "options.NODE_TRIGGERS": "none" },
+        /options\.NLB_FAST_PATH is true, and options\.UNDO is not true/,
+      ],
       [{ "options.HOST": "127.0.0.1" }, /options\.HOST is 127\.0\.0\.1: leave it out/],
       [{ "options.STATE_DIR": null }, /options\.STATE_DIR is not an absolute path/],
       [{ terminationGracePeriodSeconds: 45 }, /terminationGracePeriodSeconds is 45: give more than 45/],

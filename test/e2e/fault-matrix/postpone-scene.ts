@@ -28,7 +28,7 @@ export interface PostponeResult {
 const HOUR_MS = 3_600_000;
 /** The message has been received twice by then. */
 const FAULTY_MS = 12.5 * HOUR_MS;
-const AHEAD_MS = 20 * HOUR_MS;
+const AHEAD_MS = 14 * HOUR_MS;
 const LEAD_MS = 3_900_000;
 
 /** A retirement that is hours ahead, while the call that keeps its message in the queue fails in one way. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { carry } from "./carried.ts";
 import { Connection, hold, holdMany, send, statusesOf, tally } from "./clients.ts";
@@ -7,7 +8,7 @@ test("an ALB shares its requests out evenly among its healthy targets", async ()
   const region = new SimulatedRegion();
   const [a, b, c] = [region.node(), region.node(), region.node()];
   region.group({ name: "web", nodes: [a, b, c] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(await tally(plane.url("web-lb"), 30)).toEqual({ [a.id]: 10, [b.id]: 10, [c.id]: 10 });
 });
 
@@ -15,7 +16,7 @@ test("an ALB sends nothing to an unhealthy target while another one is healthy",
   const region = new SimulatedRegion();
   const [sick, well] = [region.node(), region.node()];
   region.group({ name: "web", nodes: [sick, well] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   region.world.setAnswering(sick, false);
   await region.clock.advance(59_999);
   expect(await tally(plane.url("web-lb"), 10)).toEqual({ [sick.id]: 5, [well.id]: 5 });
@@ -27,7 +28,7 @@ test("an ALB whose targets are all unhealthy sends requests to all of them", asy
   const region = new SimulatedRegion();
   const [a, b] = [region.node(), region.node()];
   region.group({ name: "web", nodes: [a, b] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   for (const node of [a, b]) region.world.setAnswering(node, false);
   await region.clock.advance(60_000);
   expect(await tally(plane.url("web-lb"), 10)).toEqual({ [a.id]: 5, [b.id]: 5 });
@@ -36,7 +37,7 @@ test("an ALB whose targets are all unhealthy sends requests to all of them", asy
 test("an ALB without targets answers 503", async () => {
   const region = new SimulatedRegion();
   region.group({ name: "web" });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(await tally(plane.url("web-lb"), 3)).toEqual({ "503": 3 });
 });
 
@@ -72,7 +73,7 @@ test("an ALB chooses the group by the rules for path and host, the first by prio
     actions: [{ type: "fixed-response", statusCode: "410", body: "closed for good" }],
   });
 
-  const { plane } = await carry(world);
+  const plane = await carryInside(world);
   const servedBy = async (path: string, host?: string) => {
     const { servedBy } = await send(`${plane.url("web-lb")}${path}`, host === undefined ? {} : { headers: { host } });
     return servedBy;
@@ -106,7 +107,7 @@ test("an ALB shares requests out to several groups exactly by their weights", as
   const loadBalancer = world.addLoadBalancer({ name: "shop", type: "application", vpcId: VPC });
   world.addListener(loadBalancer, { protocol: "HTTP", port: 80, defaultActions: [{ type: "forward", groups }] });
 
-  const { plane } = await carry(world);
+  const plane = await carryInside(world);
   const [three, one] = groups.map(({ nodes }) => nodes.map(({ id }) => id));
   expect(await tally(plane.url("shop"), 16)).toEqual({
     [three?.[0] ?? ""]: 6,
@@ -120,7 +121,7 @@ test("a target that was deregistered from an ALB gets new requests during the la
   const region = new SimulatedRegion({ albDeregistration: [4_000, 18_000] });
   const [leaving, staying] = [region.node(), region.node()];
   const group = region.group({ name: "web", nodes: [leaving, staying] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
 
   region.world.deregisterTarget(group, { id: leaving.id });
   await region.clock.advance(3_999);
@@ -133,7 +134,7 @@ test("the machines of an ALB learn of a deregistration one after the other", asy
   const region = new SimulatedRegion({ albDeregistration: [4_000, 18_000] });
   const node = region.node();
   const group = region.group({ name: "web", nodes: [node] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   const connections = await Connection.openMany(plane.url("web-lb"), 40);
   const statuses = async () =>
     (await Promise.all(connections.map((connection) => connection.send()))).map(({ status }) => status);
@@ -257,7 +258,7 @@ test("an ALB answers 504 after its connect timeout when the machine is gone", as
   const region = new SimulatedRegion({ connectTimeoutMs: 10_000 });
   const node = region.node();
   region.group({ name: "web", nodes: [node] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   region.world.terminateInstance(node);
   const held = await holdMany(plane.url("web-lb"), 3);
   await region.clock.advance(9_999);
@@ -270,7 +271,7 @@ test("an ALB goes on sending requests to a machine that is gone, until its healt
   const region = new SimulatedRegion();
   const [gone, well] = [region.node(), region.node()];
   region.group({ name: "web", nodes: [gone, well] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   region.world.terminateInstance(gone);
   const held = await holdMany(plane.url("web-lb"), 8);
   await region.clock.advance(10_000);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { carry } from "./carried.ts";
 import { Connection, hold, holdMany, statusesOf, tally } from "./clients.ts";
@@ -11,7 +12,7 @@ test("a classic load balancer shares its requests out evenly among its instances
   const region = new SimulatedRegion();
   const [a, b] = [region.node(), region.node()];
   region.classic({ name: "legacy", nodes: [a, b] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(await tally(plane.url("legacy"), 20)).toEqual({ [a.id]: 10, [b.id]: 10 });
 });
 
@@ -19,7 +20,7 @@ test("a classic load balancer sends new requests to a deregistered instance for 
   const region = new SimulatedRegion(LAG);
   const [leaving, staying] = [region.node(), region.node()];
   const classic = region.classic({ name: "legacy", nodes: [leaving, staying], drainingSeconds: 300 });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   region.world.deregisterClassic(classic, leaving.id);
   await region.clock.advance(499);
   expect(await tally(plane.url("legacy"), 20)).toEqual({ [leaving.id]: 10, [staying.id]: 10 });
@@ -67,7 +68,7 @@ test("draining ends at once where no request is in flight", async () => {
   const region = new SimulatedRegion(LAG);
   const node = region.node();
   const classic = region.classic({ name: "legacy", nodes: [node], drainingSeconds: 300 });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(await tally(plane.url("legacy"), 5)).toEqual({ [node.id]: 5 });
   region.world.deregisterClassic(classic, node.id);
   expect(classic.apiState(node.id, region.clock.now())?.description).toBe(IN_PROGRESS);
@@ -145,7 +146,7 @@ test("unhealthy instances of a classic load balancer get nothing, and when none 
   const region = new SimulatedRegion();
   const [sick, well] = [region.node(), region.node()];
   region.classic({ name: "legacy", nodes: [sick, well] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   region.world.setAnswering(sick, false);
   await region.clock.advance(60_000);
   expect(await tally(plane.url("legacy"), 10)).toEqual({ [well.id]: 10 });
@@ -157,7 +158,7 @@ test("unhealthy instances of a classic load balancer get nothing, and when none 
 test("a classic load balancer without instances answers 503", async () => {
   const region = new SimulatedRegion();
   region.classic({ name: "legacy" });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(await tally(plane.url("legacy"), 3)).toEqual({ "503": 3 });
 });
 
@@ -165,7 +166,7 @@ test("a classic load balancer answers 504 when the instance is gone or ends in t
   const region = new SimulatedRegion({ connectTimeoutMs: 10_000 });
   const node = region.node();
   region.classic({ name: "legacy", nodes: [node] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   const inFlight = await hold(`${plane.url("legacy")}/?delay=600000`);
   region.world.terminateInstance(node);
   expect(await inFlight.answer).toMatchObject({ status: 504 });
@@ -184,7 +185,7 @@ test("a classic load balancer's TCP listener leaves a connection with its instan
   const classic = world.addClassic({ name: "raw", vpcId: VPC, listeners });
   classic.draining = { enabled: true, timeoutSeconds: 300 };
   for (const { id } of [leaving, staying]) classic.register(id, clock.now(), { settled: true });
-  const { plane } = await carry(world);
+  const plane = await carryInside(world);
   const connections = await Connection.openMany(plane.url("raw"), 8);
   const flows = connections.filter(({ servedBy }) => servedBy === leaving.id);
   expect(flows).toHaveLength(4);

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
+import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { carry } from "./carried.ts";
 import { Connection, hold, holdMany, send } from "./clients.ts";
@@ -32,7 +33,7 @@ test("a target that is known by its address is the instance that has the address
   const node = region.node({ secondaryIps: ["10.0.9.9"] });
   const group = region.group({ name: "pods", targetType: "ip" });
   region.world.registerTarget(group, { id: "10.0.9.9" }, { settled: true });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(await send(plane.url("pods-lb"))).toMatchObject({ status: 200, servedBy: node.id });
 });
 

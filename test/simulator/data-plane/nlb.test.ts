@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 import { carry } from "./carried.ts";
 import { Connection, send, tally } from "./clients.ts";
@@ -10,7 +11,7 @@ test("an NLB spreads flows over every healthy target, and each flow stays with i
   const region = new SimulatedRegion();
   const nodes = [region.node(), region.node(), region.node()];
   region.group({ name: "tcp", type: "network", nodes });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   const flows = await Connection.openMany(plane.url("tcp-lb"), 60);
   expect(new Set(flows.map(({ servedBy }) => servedBy))).toEqual(new Set(nodes.map(({ id }) => id)));
   for (let time = 0; time < 3; time++)
@@ -20,7 +21,7 @@ test("an NLB spreads flows over every healthy target, and each flow stays with i
 test("an NLB chooses the target by the client's address and port", async () => {
   const region = new SimulatedRegion();
   region.group({ name: "tcp", type: "network", nodes: [region.node(), region.node(), region.node()] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   let compared = 0;
   for (const flow of await Connection.openMany(plane.url("tcp-lb"), 20)) {
     const { localPort, servedBy } = flow;
@@ -46,7 +47,7 @@ test("an NLB that forwards to several groups reaches every target of each", asyn
   });
   const loadBalancer = world.addLoadBalancer({ name: "tcp", type: "network", vpcId: VPC });
   world.addListener(loadBalancer, { protocol: "TCP", port: 80, defaultActions: [{ type: "forward", groups }] });
-  const { plane } = await carry(world);
+  const plane = await carryInside(world);
   expect(Object.keys(await tally(plane.url("tcp"), 100)).sort()).toEqual(nodes.map(({ id }) => id));
 });
 
@@ -54,7 +55,7 @@ test("flows that exist outlive the deregistration delay and the lag of an NLB", 
   const region = new SimulatedRegion(LAG);
   const [leaving, staying] = [region.node(), region.node()];
   const group = region.group({ name: "tcp", type: "network", nodes: [leaving, staying], delaySeconds: 30 });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   const flows = await Connection.openMany(plane.url("tcp-lb"), 40);
   expect(new Set(flows.map(({ servedBy }) => servedBy))).toEqual(new Set([leaving.id, staying.id]));
 
@@ -68,7 +69,7 @@ test("with connection termination an NLB closes the target's flows at the deregi
   const [leaving, staying] = [region.node(), region.node()];
   const nodes = [leaving, staying];
   const group = region.group({ name: "tcp", type: "network", nodes, delaySeconds: 300, connectionTermination: true });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   const flows = await Connection.openMany(plane.url("tcp-lb"), 40);
   const doomed = flows.filter(({ servedBy }) => servedBy === leaving.id);
   expect(doomed).not.toHaveLength(0);
@@ -93,7 +94,7 @@ test("with connection termination the flows of a target that is registered again
     connectionTermination: true,
   } as const;
   const group = region.group(input);
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   const flow = await Connection.open(plane.url("tcp-lb"));
   region.world.deregisterTarget(group, { id: node.id });
   await region.clock.advance(100_000);
@@ -108,7 +109,7 @@ test.for([0, 10, 120, 300])(
     const region = new SimulatedRegion(LAG);
     const [leaving, staying] = [region.node(), region.node()];
     const group = region.group({ name: "tcp", type: "network", nodes: [leaving, staying], delaySeconds });
-    const { plane } = await carry(region.world);
+    const plane = await carryInside(region.world);
     region.world.deregisterTarget(group, { id: leaving.id });
     await region.clock.advance(119_999);
     expect(Object.keys(await tally(plane.url("tcp-lb"), 60)).sort()).toEqual([leaving.id, staying.id]);
@@ -124,7 +125,7 @@ test("a new flow to a machine that is gone gets no answer at all", async () => {
   const region = new SimulatedRegion();
   const node = region.node();
   region.group({ name: "tcp", type: "network", nodes: [node] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   region.world.terminateInstance(node);
   const gaveUp = new AbortController();
   const answer = send(plane.url("tcp-lb"), { signal: gaveUp.signal });
@@ -138,7 +139,7 @@ test("a new flow to a machine that is gone gets no answer at all", async () => {
 test("an NLB without targets resets new flows", async () => {
   const region = new SimulatedRegion();
   region.group({ name: "tcp", type: "network" });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(await send(plane.url("tcp-lb"))).toMatchObject({ status: "broken", error: "ECONNRESET" });
 });
 
@@ -146,7 +147,7 @@ test("an NLB whose targets are all unhealthy sends flows to all of them", async 
   const region = new SimulatedRegion();
   const nodes = [region.node(), region.node()];
   region.group({ name: "tcp", type: "network", nodes });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   for (const node of nodes) region.world.setAnswering(node, false);
   await region.clock.advance(60_000);
   expect(Object.keys(await tally(plane.url("tcp-lb"), 60)).sort()).toEqual(nodes.map(({ id }) => id));
@@ -170,6 +171,6 @@ test("a flow breaks when its target's program ends", async () => {
 test("a gateway load balancer carries no requests, so it has no address", async () => {
   const region = new SimulatedRegion();
   region.group({ name: "inspect", type: "gateway", nodes: [region.node()] });
-  const { plane } = await carry(region.world);
+  const plane = await carryInside(region.world);
   expect(() => plane.url("inspect-lb")).toThrow("no listener on port 80 of 'inspect-lb'");
 });

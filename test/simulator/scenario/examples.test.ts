@@ -23,11 +23,11 @@ import { openQueue } from "../events/queue.ts";
 const FOLDER = "docs/scenarios";
 const EXAMPLES = readdirSync(FOLDER).filter((file) => file.endsWith(".yaml"));
 
-/** An example's region, open until the test ends, and the SDK's clients for it. */
-async function opened(file: string, clock: Clock = new VirtualClock()) {
+/** An example's region, open until the test ends, and the SDK's clients for it. Without traffic its machines are no processes. */
+async function opened(file: string, clock: Clock = new VirtualClock(), { dataPlane = false } = {}) {
   const scenario = readScenario(readFileSync(`${FOLDER}/${file}`, "utf8"));
   // Whatever listens where an example's queue would be gets nothing from a test.
-  const region = await openRegion({ ...scenario, events: [] }, { clock });
+  const region = await openRegion({ ...scenario, events: [], ...(!dataPlane && { dataPlane }) }, { clock });
   onTestFinished(() => region.close());
   const clients = createAwsClients({ region: region.world.region, endpoint: region.url, credentials: CREDENTIALS });
   return { scenario, region, ...clients };
@@ -59,7 +59,7 @@ describe.each(EXAMPLES)("%s", (file) => {
   });
 
   test("is described by the SDK as it is written", async () => {
-    const { scenario, region, ec2, classic, v2 } = await opened(file, new ScaledClock(100));
+    const { scenario, region, ec2, classic, v2 } = await opened(file, new ScaledClock(100), { dataPlane: true });
     const instances = await ec2.send(new DescribeInstancesCommand({}));
     expect(instances.Reservations).toHaveLength(region.instanceIds.size);
     const { LoadBalancers = [] } = await v2.send(new DescribeLoadBalancersCommand({}));
@@ -168,7 +168,7 @@ test("faults.yaml fails the first two looks at a group's health", async () => {
 });
 
 test("small-cluster.yaml carries requests by its rules", async () => {
-  const { region } = await opened("small-cluster.yaml");
+  const { region } = await opened("small-cluster.yaml", new VirtualClock(), { dataPlane: true });
   const front = region.entrances.find(({ loadBalancer }) => loadBalancer === "front")?.url;
   expect(await (await fetch(`${front}/healthz`)).text()).toBe("well");
   expect((await fetch(`${front}/`)).headers.get("x-served-by")).toMatch(/^i-0a00000000000000[123]$/);

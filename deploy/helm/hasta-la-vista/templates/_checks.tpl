@@ -43,6 +43,12 @@
 {{- if and (eq ($options.POLICY_SCOPE | default "") "tag") (not $options.CLUSTERNAME) }}
 {{- $problems = append $problems "options.POLICY_SCOPE is tag, and options.CLUSTERNAME is not set: give the name of the cluster" }}
 {{- end }}
+{{- if and $options.NLB_FAST_PATH (not $options.KUBERNETES) }}
+{{- $problems = append $problems "options.NLB_FAST_PATH is true, and options.KUBERNETES is not set: set options.KUBERNETES=in-cluster, because the nodes of a cluster are tainted" }}
+{{- end }}
+{{- if and $options.NLB_FAST_PATH (not $options.UNDO) }}
+{{- $problems = append $problems "options.NLB_FAST_PATH is true, and options.UNDO is not true: set options.UNDO=true, so that the taint can be removed" }}
+{{- end }}
 {{- if has ($options.HOST | default "") (list "127.0.0.1" "localhost" "::1") }}
 {{- $problems = append $problems (printf "options.HOST is %s: leave it out, because probes and callers reach the pod by its address" $options.HOST) }}
 {{- end }}

@@ -1,0 +1,30 @@
+import type { ErrorCode, YAMLError } from "yaml";
+
+/** The parser's own messages name its internals. https://eemeli.org/yaml/#errors lists the codes. */
+const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  BAD_DQ_ESCAPE: "the escape sequence in double quotes is not valid: use single quotes, or \\\\ for a backslash",
+  BAD_INDENT: "the indentation is wrong, or a closing bracket is missing: correct it",
+  BAD_SCALAR_START: "the value begins with a character that YAML reserves: put the value in quotes",
+  BLOCK_AS_IMPLICIT_KEY: "a key follows where the value continues: correct the indentation, or put the value in quotes",
+  DUPLICATE_KEY: "the key is given twice: remove one",
+  MISSING_CHAR: "a quote, a closing bracket, or a ':' after a key is missing: add it",
+  MULTILINE_IMPLICIT_KEY: "a key continues on the next line: write it on one line",
+  TAB_AS_INDENT: "the line is indented with a tab: use spaces",
+  TAG_RESOLVE_FAILED: "the tag is not known, or does not fit the value: remove it",
+  UNEXPECTED_TOKEN: "this does not belong here: correct the indentation, or put the value in quotes",
+};
+
+/** Why a text is not valid YAML, with the place: `line 2, column 1: …`. */
+export function yamlProblem({ code, linePos }: YAMLError): string {
+  const what = WORDS[code] ?? `this is not valid YAML (${code}): correct it`;
+  const [start] = linePos ?? [];
+  return start === undefined ? what : `line ${start.line}, column ${start.col}: ${what}`;
+}
+
+/** Why a document that is valid YAML has no values. `error`: what the parser threw, which concerns aliases alone. */
+export function aliasProblem({ message }: Error): string {
+  const [, name] = /^Unresolved alias .*: (.*)$/s.exec(message) ?? [];
+  return name === undefined
+    ? "it has too many aliases, or one within itself: write out the values"
+    : `the alias *${name} has no anchor &${name} before it: define the anchor, or put the value in quotes`;
+}
