@@ -45,8 +45,8 @@ export interface Identity {
 
 /** https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
-/** Ours for token files, and the one that kubectl still has. */
-const PROVIDERS: readonly unknown[] = ["tokenFile", "oidc"];
+/** Kubernetes' own. https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#proxy */
+const PROXIES: ReadonlySet<string> = new Set(["http:", "https:", "socks5:", "socks5h:"]);
 const EXEC_TIMEOUT_MS = 30_000;
 
 /** A configuration that was read and checked. */
@@ -177,7 +177,8 @@ async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "k
     throw invalid(
       `${given}, whose context '${printable(wanted)}' names the user '${printable(String(context.user))}', which the file does not have`,
     );
-  return loaded(wanted, cluster, asClientsReadIt(user, parsed, dirname(resolve(source.path))), options);
+  const read = asClientsReadIt(user, parsed, dirname(resolve(source.path)));
+  return loaded(wanted, cluster, withIdToken(read, names.source), options);
 }
 
 interface ParsedUser {
@@ -221,6 +222,21 @@ function asClientsReadIt(user: User, parsed: readonly ParsedUser[], folder: stri
   };
 }
 
+/**
+ * The library refreshes OIDC tokens at each read, without the client's secret or the issuer's authority, and sends no token
+ * where that fails. So the token is used as it is, and read again as `kubectl` or another program replaces it.
+ */
+function withIdToken({ authProvider, ...user }: User, source: string): User {
+  if (authProvider?.name !== "oidc") return authProvider === undefined ? user : { ...user, authProvider };
+  const token = (authProvider.config as { readonly "id-token"?: unknown } | undefined)?.["id-token"];
+  if (typeof token !== "string" || token === "") {
+    throw invalid(
+      `${source} uses the auth-provider 'oidc' without an id-token: log in with kubectl, or use an exec plug-in`,
+    );
+  }
+  return { ...user, token };
+}
+
 function loaded(name: string, given: Cluster, user: User, options: LoadOptions): LoadedConfig {
   const { names, proxyFor } = options;
   if (!URL.canParse(given.server) || !/^https?:$/.test(new URL(given.server).protocol)) {
@@ -235,7 +251,8 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
     );
   }
   const provider = user.authProvider?.name;
-  if (provider !== undefined && !PROVIDERS.includes(provider)) {
+  // Ours for token files.
+  if (provider !== undefined && provider !== "tokenFile") {
     throw invalid(
       `${names.source} uses the auth-provider '${printable(String(provider))}', which Kubernetes 1.26 has removed: use an exec plug-in`,
     );
@@ -244,6 +261,12 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
     throw invalid(`${names.source} names an exec plug-in without a command: give 'command'`);
   }
   const proxyUrl = given.proxyUrl ?? proxyFor?.(server);
+  if (proxyUrl !== undefined && !(URL.canParse(proxyUrl) && PROXIES.has(new URL(proxyUrl).protocol))) {
+    // It may have a password.
+    throw invalid(
+      `${names.source} names a proxy-url that can't be used: give http://, https:// or socks5:// and the address of the proxy`,
+    );
+  }
   const cluster: Cluster = { ...given, ...(proxyUrl === undefined ? {} : { proxyUrl }) };
   const config = new KubeConfig();
   const { exec } = user;
