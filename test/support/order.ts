@@ -14,6 +14,7 @@ export const WAIT_LONGEST = [
   "test/demo/demo.test.ts",
   "test/bench/messages.test.ts",
   "test/conformance/kubernetes/karpenter.test.ts",
+  "test/conformance/kubernetes/chart-releases.test.ts",
   "test/cli/cli.test.ts",
   "test/e2e/spot-reclaim.test.ts",
   "test/e2e/spot-fast-path.test.ts",

@@ -31,8 +31,8 @@ export function declareRbac(program: Command): Command {
     [
       "",
       "Without --service-account the binding names a ServiceAccount that exists, such",
-      "as that of deploy/kubernetes/hasta-la-vista.yaml. Applying another one of the",
-      "same name would remove its annotation for the IAM role.",
+      "as that of the chart, which makes the same role by itself. Applying another one",
+      "of the same name would remove its annotation for the IAM role.",
     ].join("\n"),
   );
 }
