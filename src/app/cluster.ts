@@ -62,9 +62,13 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     clock,
     path: NODES_PATH,
     project: clusterNode,
-    onState: (state) => logState(log, "node watch", state),
+    onState: (state) => logState(log, ["node watch failed", "node watch recovered"], state),
   });
-  const pods = new NodePods({ server, clock, onState: (state) => logState(log, "pod watch", state) });
+  const pods = new NodePods({
+    server,
+    clock,
+    onState: (state) => logState(log, ["pod watch failed", "pod watch recovered"], state),
+  });
   if (config.evict === "always") pods.needed();
   metrics.watchNodes({ count: () => nodes.size, isUpToDate: () => nodes.isListed && nodes.failure === undefined });
   const delays = delaysOf(config, { server, nodes, ...parts });
@@ -197,7 +201,13 @@ async function untilSo(isSo: () => boolean, clock: Clock, signal: AbortSignal): 
   while (!isSo()) await clock.sleep(LOOK_MS, signal);
 }
 
-function logState(log: Log, watch: "node watch" | "pod watch", state: WatchState): void {
-  if (state.kind === "failing") log(`${watch} failed`, { error: state.error.message });
-  else log(`${watch} recovered`, { failedSeconds: Math.round(state.failedForMs / 1_000) });
+function logState(
+  log: Log,
+  [failed, recovered]:
+    | readonly ["node watch failed", "node watch recovered"]
+    | readonly ["pod watch failed", "pod watch recovered"],
+  state: WatchState,
+): void {
+  if (state.kind === "failing") log(failed, { error: state.error.message });
+  else log(recovered, { failedSeconds: Math.round(state.failedForMs / 1_000) });
 }
