@@ -50,6 +50,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run soak -- --json": "test/bench/soak.test.ts",
   "npm test -- test/e2e/crash-matrix.test.ts": "it is among the tests",
   "npm test -- test/e2e/spot-reclaim.test.ts": "it is among the tests",
+  "npm test -- test/e2e/spot-fast-path.test.ts": "it is among the tests",
   "aws ecr create-repository --repository-name hasta-la-vista": "AWS's own",
   "aws ecr get-login-password": "AWS's own",
   "docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-west-1.amazonaws.com": "Docker's own",

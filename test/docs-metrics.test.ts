@@ -13,6 +13,7 @@ function registered(): ReadonlyMap<string, { readonly type: string; readonly lab
   metrics.watchClocks({ machine: () => 0, aws: () => 0 });
   metrics.watchQueue({ inFlight: () => 0, isReceiving: () => true });
   metrics.watchNodes({ count: () => 0, isUpToDate: () => true });
+  metrics.watchGate({ validUntil: () => 0 });
   const made = spy.mock.calls.map(([metric]) => metric as unknown as MetricObject & { labelNames: string[] });
   spy.mockRestore();
   const ours = made.filter(({ name }) => name.startsWith(PREFIX));

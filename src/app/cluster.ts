@@ -5,9 +5,11 @@ import type { Cluster, ClusterNode, NodeChange } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { type DrainObserver, notify } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
+import { ServerTime } from "../drain/server-time.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
 import { KubernetesCluster } from "../kubernetes/kubernetes-cluster.ts";
+import { NodePods } from "../kubernetes/node-pods.ts";
 import { NodeReports } from "../kubernetes/node-reports.ts";
 import { clusterNode, NODES_PATH, terminationTime } from "../kubernetes/nodes.ts";
 import type { Node } from "../kubernetes/objects.ts";
@@ -41,8 +43,8 @@ export interface WatchedCluster {
   /** Serves the eviction gate. Absent: the configuration has none. */
   readonly serveGate?: OpenedGate["serve"];
   source(parts: SourceParts): ClusterNodes;
-  /** Watches the Node objects until `end` aborts. */
-  run(end: AbortSignal): Promise<void>;
+  /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
+  run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
   /** The EC2 instance of the Node object of this name, as far as it is known without a call. */
   instanceOf(this: void, name: string): string | undefined;
   /** Resolves when all reports were sent, or after a moment. */
@@ -52,15 +54,18 @@ export interface WatchedCluster {
 /** The cluster that a configuration names. Throws `ConfigError`. Load it only where one is configured. */
 export async function watchCluster(config: Config, parts: ClusterParts): Promise<WatchedCluster | undefined> {
   const { clock, log, metrics } = parts;
-  const server = await openApiServer(config, parts);
+  const time = new ServerTime(clock);
+  const server = await openApiServer(config, { ...parts, time });
   if (server === undefined) return undefined;
   const nodes = new Watch<Node, ClusterNode>({
     server,
     clock,
     path: NODES_PATH,
     project: clusterNode,
-    onState: (state) => logState(log, state),
+    onState: (state) => logState(log, "node watch", state),
   });
+  const pods = new NodePods({ server, clock, onState: (state) => logState(log, "pod watch", state) });
+  if (config.evict === "always") pods.needed();
   metrics.watchNodes({ count: () => nodes.size, isUpToDate: () => nodes.isListed && nodes.failure === undefined });
   const delays = delaysOf(config, { server, nodes, ...parts });
   const known = {
@@ -72,7 +77,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
       return undefined;
     },
   };
-  const gate = await gateOf(config, { nodes, ...parts });
+  const gate = await gateOf(config, { time, nodes, ...parts });
   const reports = new NodeReports({
     server,
     clock,
@@ -81,17 +86,21 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     onTrouble: ({ message }) => log("node report failed", { error: message }),
   });
   return {
-    cluster: new KubernetesCluster({ server, clock, nodes: known, ...(delays && { delays }) }),
+    cluster: new KubernetesCluster({ server, clock, nodes: known, pods, ...(delays && { delays }) }),
     observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
     ...(gate && { serveGate: gate.serve }),
     instanceOf: (name) => {
       for (const [, node] of nodes.entries()) if (node.name === name) return node.instanceId;
       return undefined;
     },
-    source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, server, nodes }),
-    run: async (end) => {
+    source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
+    run: async (mayHavePodTargets, end) => {
+      // A dry run asks nothing of the cluster.
+      const watchingPods = config.dryRun
+        ? []
+        : [pods.run(end), untilSo(mayHavePodTargets, clock, end).then(() => pods.needed())];
       try {
-        await Promise.all([nodes.run(end), delays?.run(end), reports.run(end)]);
+        await Promise.all([nodes.run(end), ...watchingPods, delays?.run(end), reports.run(end)]);
       } catch (error) {
         if (!end.aborted) throw error;
       } finally {
@@ -131,6 +140,8 @@ export async function openCluster(
   };
 }
 
+/** How often it is looked whether there may be targets that are pods: their groups are in memory. */
+const LOOK_MS = 5_000;
 const FLUSH_MS = 2_000;
 const FLUSH_INTERVAL_MS = 100;
 
@@ -153,12 +164,13 @@ async function gateOf(config: Config, parts: GateParts): Promise<OpenedGate | un
 
 function sourceOf(
   { nodeTriggers, autoscalerDelayMs, dryRun }: Config,
-  { clock, log, server, nodes, ledger, drainer, abandon }: Watching & SourceParts,
+  { clock, time, log, server, nodes, ledger, drainer, abandon }: Watching & SourceParts & { readonly time: ServerTime },
 ): ClusterNodes {
   const { triggers, taints } = nodeTriggers;
   return new ClusterNodes({
     changes: (signal) => nodeChanges(nodes, signal),
     clock,
+    time,
     triggers,
     taints,
     autoscalerDelayMs,
@@ -181,7 +193,11 @@ async function* nodeChanges(
     yield [change.kind === "deleted" ? { gone: change.value.uid } : { node: change.value }];
 }
 
-function logState(log: Log, state: WatchState): void {
-  if (state.kind === "failing") log("node watch failed", { error: state.error.message });
-  else log("node watch recovered", { failedSeconds: Math.round(state.failedForMs / 1_000) });
+async function untilSo(isSo: () => boolean, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!isSo()) await clock.sleep(LOOK_MS, signal);
+}
+
+function logState(log: Log, watch: "node watch" | "pod watch", state: WatchState): void {
+  if (state.kind === "failing") log(`${watch} failed`, { error: state.error.message });
+  else log(`${watch} recovered`, { failedSeconds: Math.round(state.failedForMs / 1_000) });
 }

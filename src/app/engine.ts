@@ -41,6 +41,8 @@ export interface Engine {
    * Without it, or with INDEX_RATE=0, every drain searches first.
    */
   maintainIndex(signal: AbortSignal): Promise<void>;
+  /** Whether target groups are known whose targets are addresses, as those of pods are. */
+  hasAddressGroups(): boolean;
   /** What would keep drains from working now: denied actions, missing credentials and so on. Only reads. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]>;
   /** Whether EC2 says that the instance runs, or is about to. Throws `DrainError`. */
@@ -93,6 +95,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     drainer,
     cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),
+    hasAddressGroups: () => cloud.hasAddressGroups,
     checkAccess: (signal) => cloud.checkAccess(signal),
     isRunning: async (instanceId, signal) => {
       const by = { urgency: () => ({ purpose: "poll", deadline: Number.POSITIVE_INFINITY }) as const, signal };

@@ -1,11 +1,12 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { OptionFileError } from "../config/files.ts";
-import { readTlsIdentity, type TlsIdentity } from "../config/tls.ts";
+import { readTlsIdentity, type TlsIdentity, validUntil } from "../config/tls.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { ClusterNode } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { EvictionGate, type GateEvent, type GateVerdict } from "../drain/eviction-gate.ts";
+import type { ServerTime } from "../drain/server-time.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { KubernetesGate } from "../kubernetes/gated-cluster.ts";
 import type { Log } from "../observe/log.ts";
@@ -23,8 +24,10 @@ const LIMITS = { connectionsMax: 1_000, probesMin: 0, requestsPerAddressMax: 500
 export interface GateParts {
   readonly clock: Clock;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The cluster's clock. */
+  readonly time: ServerTime;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "countReview">;
+  readonly metrics: Pick<Metrics, "countReview" | "watchGate">;
   /** The Node objects as they were last seen, by their names. */
   readonly nodes: { get(name: string): ClusterNode | undefined };
 }
@@ -57,6 +60,7 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
   const cluster = new KubernetesGate({
     server,
     nodes,
+    time: parts.time,
     departureOf: (node) => departureOf(node, { ...nodeTriggers, autoscalerDelayMs }),
   });
   let drains: Pick<Drainer, "running"> | undefined;
@@ -78,7 +82,7 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
 
 async function serve(
   config: Config,
-  { clock, log }: GateParts,
+  { clock, log, metrics }: GateParts,
   { gate, server, tls }: { readonly gate: EvictionGate; readonly server: ApiServer; readonly tls: TlsIdentity },
 ): Promise<ServedGate> {
   const { host, evictionGatePort: port, givenBy } = config;
@@ -90,6 +94,8 @@ async function serve(
     const at = { host, port, givenBy: { ...givenBy, port: givenBy.evictionGatePort } };
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, at)]);
   });
+  let certificate = tls;
+  metrics.watchGate({ validUntil: () => validUntil(certificate) });
   log("eviction gate listening", { host, port: listening.port });
   return {
     rereadFiles: (stop) =>
@@ -101,6 +107,7 @@ async function serve(
           onChange: (changed) => {
             if (changed === undefined) return;
             listening.useTls(changed);
+            certificate = changed;
             log("certificates reloaded", {});
           },
           onFailure: ({ message }) => log("file reload failed", { error: message }),

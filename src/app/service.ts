@@ -110,7 +110,7 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
-  if (watched !== undefined) background.add("node watch", watched.run(over.signal));
+  if (watched !== undefined) background.add("cluster watch", watched.run(engine.hasAddressGroups, over.signal));
   const { host, region, discovery, dryRun } = config;
   log("listening", { host, port: web.port, region, discovery, dryRun });
   stop.addEventListener("abort", () => log("shutdown started", {}));

@@ -32,6 +32,11 @@ export async function readTlsIdentity({
   throw new OptionFileError(keyFile, `it is not the private key of the certificate in ${certFile.option}`);
 }
 
+/** Until when the certificate of an identity is valid, in milliseconds since the epoch. */
+export function validUntil({ cert }: Pick<TlsIdentity, "cert">): number {
+  return Date.parse(firstOf(certificatesIn(cert)).validTo);
+}
+
 /** The certificates of authorities. Throws `OptionFileError`. */
 export function readAuthorities(file: OptionFile): Promise<string> {
   return readOptionFile(file, PEM_BYTES_MAX, (text) => {

@@ -59,8 +59,11 @@ export interface Cluster {
    */
   release(node: ClusterMember): void;
 
-  /** The pods on the node: by their `spec.nodeName`, whatever network gives them their addresses. */
-  podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]>;
+  /**
+   * The pods on the node: by their `spec.nodeName`, whatever network gives them their addresses. Bound pods without an address
+   * may be left out.
+   */
+  podsOf(node: ClusterMember, read: PodsRead, signal: AbortSignal): Promise<readonly ClusterPod[]>;
 
   /** What `evict` would do. Throws `not-evicted` where the options don't allow it: `evict` would do nothing then. */
   planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction>;
@@ -103,6 +106,12 @@ export interface ClusterNode {
   /** The NodeClaim that owns it: Karpenter has made it. */
   readonly claim?: string;
 }
+
+/**
+ * - `now`: as they are, to one or two seconds.
+ * - `again`: the caller asks again and again, and may learn of a change some seconds late.
+ */
+export type PodsRead = "now" | "again";
 
 /** What is read of a pod: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
 export interface ClusterPod {

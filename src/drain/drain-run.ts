@@ -215,7 +215,8 @@ export class DrainRun implements RegistrationOwner {
     const pods = new Set(this.node.podAddresses);
     const isPod = ({ registration }: DrainingRegistration) => pods.has(addressOf(registration) ?? "");
     const open = this.#registrations.filter((draining) => !draining.isOver && !isPod(draining));
-    if (!this.#searched) return Number.POSITIVE_INFINITY;
+    // What was not found may have been deregistered unseen, until the drain begins to wait for that.
+    if (this.#planned === undefined) return Number.POSITIVE_INFINITY;
     if (open.length === 0) return undefined;
     return Math.max(...open.map(({ holdUntil = Number.POSITIVE_INFINITY }) => holdUntil));
   }

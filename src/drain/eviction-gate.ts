@@ -182,6 +182,7 @@ export class EvictionGate {
     const node = isSure ? known : await cluster.node(pod.node, signal);
     if (node?.instanceId === undefined) return passes("node-stays");
     const drain = this.#drainOf(node);
+    if (drain?.isOpen === true && node.isLeaving && !asked.isDryRun) this.#drains.leavesStill(node.instanceId);
     const graceMs = asked.graceMs ?? pod.graceMs;
     const verdict =
       drain === undefined ? this.#withoutDrain(node, node.instanceId, asked) : this.#during(drain, node, graceMs);

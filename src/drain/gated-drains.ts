@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { DrainEvent } from "./events.ts";
 import type { DrainOutcome, RunningDrain } from "./outcome.ts";
 
-/** A drain that begins so soon after another one of its node has ended is about the same departure. */
+/** A drain that begins so soon after another one of its node has ended, and the node still left, is about the same departure. */
 const SAME_DEPARTURE_MS = 900_000;
 /** Far more nodes than leave at the same time. */
 const NODES_MAX = 5_000;
@@ -56,6 +56,13 @@ export class GatedDrains {
     if (drain.sendsUntil === undefined && until <= clock.now()) return { isOpen: true, drainId };
     const { limit } = drain;
     return { isOpen: false, drainId, until, ...(limit?.reason === "deadline" && { deadlineAt: limit.at }) };
+  }
+
+  /** The node still leaves, after its drain has ended. */
+  leavesStill(id: string): void {
+    const known = this.#known.get(id);
+    if (known?.ended !== undefined)
+      this.#put(id, { ...known, ended: { ...known.ended, at: this.#options.clock.now() } });
   }
 
   /** Takes note of what happens in drains. */

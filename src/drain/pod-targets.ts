@@ -1,7 +1,7 @@
 import { isIPv6, SocketAddress } from "node:net";
 import type { Clock } from "./clock.ts";
 import { addressOf, type CloudProvider, type Node, type Pool, type Registration } from "./cloud-provider.ts";
-import type { Cluster, ClusterPod } from "./cluster.ts";
+import type { Cluster, ClusterPod, PodsRead } from "./cluster.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { byPool, type DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, DrainError } from "./errors.ts";
@@ -50,7 +50,7 @@ export class PodTargets {
   async learn(): Promise<void> {
     if (!this.#options.cloud.mayHoldAddresses(this.#run.node)) return;
     try {
-      this.#know(await this.#read());
+      this.#know(await this.#read("now"));
     } catch (error) {
       this.#signal.throwIfAborted();
       const { code, message } = asDrainError(error);
@@ -78,7 +78,7 @@ export class PodTargets {
     const run = this.#run;
     for (let look = 0; look < LOOKS_MAX; look += 1) {
       if (!this.#options.cloud.mayHoldAddresses(run.node)) return;
-      const pods = await this.#read().catch(() => undefined);
+      const pods = await this.#read("now").catch(() => undefined);
       this.#signal.throwIfAborted();
       if (pods === undefined) return;
       const known = new Set(run.node.podAddresses);
@@ -89,8 +89,8 @@ export class PodTargets {
     }
   }
 
-  #read(): Promise<readonly ClusterPod[]> {
-    return readPods(this.#run.node, this.#options, this.#signal);
+  #read(read: PodsRead): Promise<readonly ClusterPod[]> {
+    return readPods(this.#run.node, { ...this.#options, read }, this.#signal);
   }
 
   #know(pods: readonly ClusterPod[]): void {
@@ -126,7 +126,7 @@ export class PodTargets {
     while (this.#waiting.size > 0) {
       await clock.sleep(READ_MS, this.#signal);
       const askedAt = clock.now();
-      const pods = await this.#read().catch(() => undefined);
+      const pods = await this.#read("again").catch(() => undefined);
       this.#signal.throwIfAborted();
       unreadSince = pods === undefined ? (unreadSince ?? askedAt) : undefined;
       if (pods !== undefined) this.#know(pods);
@@ -176,12 +176,12 @@ export function unreadPods({ id }: Pick<Node, "id">, why: string): string {
 /** The pods on the node, where the cluster answers within `CLUSTER_WITHIN_MS`. Throws `DrainError`. */
 export async function readPods(
   node: Node,
-  { cluster, clock }: Pick<PodTargetsOptions, "cluster" | "clock">,
+  { cluster, clock, read = "now" }: Pick<PodTargetsOptions, "cluster" | "clock"> & { readonly read?: PodsRead },
   signal: AbortSignal,
 ): Promise<readonly ClusterPod[]> {
   const limit = { reason: "timeout", at: clock.now() + CLUSTER_WITHIN_MS } as const;
   try {
-    return await withLimit({ clock, limit, signal }, (within) => cluster.podsOf(node, within));
+    return await withLimit({ clock, limit, signal }, (within) => cluster.podsOf(node, read, within));
   } catch (error) {
     if (!(error instanceof LimitPassed)) throw error;
     throw new DrainError("unreachable", `the cluster did not answer within ${CLUSTER_WITHIN_MS / 1_000} s`);

@@ -2,11 +2,12 @@ import type { IncomingMessage } from "node:http";
 import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
+import type { ServerTime } from "../drain/server-time.ts";
 import { KubernetesError, localError, statusError } from "./errors.ts";
 import { bodyOf, type Exchange, exchange, isTlsFailure, linesOf, pathAlone } from "./exchange.ts";
 import type { Identity } from "./kubeconfig.ts";
 import type { KubernetesObject } from "./objects.ts";
-import { Pace } from "./pace.ts";
+import { Pace, type Turn } from "./pace.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -21,8 +22,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** For the whole request, with its wait for a turn. Absent: 30 s. */
   readonly timeoutMs?: number;
-  /** A request that no drain waits for, such as an Event: sent only while no other request waits. */
-  readonly isBackground?: boolean;
+  /** When it is sent while others wait too. `background`: no drain waits for it, as for an Event. Absent: `in-order`. */
+  readonly turn?: Turn;
   /** The largest answer that is read. Absent: 8 MB. */
   readonly bytesMax?: number;
 }
@@ -33,7 +34,7 @@ export interface ApplyOptions {
   /** Takes fields from other managers. Absent: false, and a conflict is a `KubernetesError` of status 409. */
   readonly force?: boolean;
   readonly timeoutMs?: number;
-  readonly isBackground?: boolean;
+  readonly turn?: Turn;
 }
 
 /** What a request is sent as. `Credentials` implements it. */
@@ -46,6 +47,8 @@ export interface IdentitySource {
 
 export interface ApiServerOptions {
   readonly clock: Clock;
+  /** Hears what the server's answers say of its clock. */
+  readonly time?: Pick<ServerTime, "sends">;
   readonly credentials: IdentitySource;
 }
 
@@ -63,7 +66,7 @@ const ANSWER_BYTES_MAX = 8 * 1_024 * 1_024;
 const PAGE_BYTES_MAX = 64 * 1_024 * 1_024;
 const LINE_BYTES_MAX = 8 * 1_024 * 1_024;
 /** Nodes of 15 KB: right after a list of 5,000 the process had up to 280 MB with pages of 500, and 156 MB with these. */
-const PAGE_ITEMS = 250;
+export const PAGE_ITEMS = 250;
 /** A slow list of a large cluster: each page has this long. */
 const PAGE_TIMEOUT_MS = 60_000;
 /** A continue token lives for five minutes; a list that is slower begins again, this often. */
@@ -84,9 +87,11 @@ export class ApiServer {
   readonly #clock: Clock;
   readonly #credentials: IdentitySource;
   readonly #pace: Pace;
+  readonly #time: ApiServerOptions["time"];
 
-  constructor({ clock, credentials }: ApiServerOptions) {
+  constructor({ clock, credentials, time }: ApiServerOptions) {
     this.#clock = clock;
+    this.#time = time;
     this.#credentials = credentials;
     this.#pace = new Pace({ clock, ...PACE });
   }
@@ -105,7 +110,7 @@ export class ApiServer {
   async request<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     const what = `${request.method} ${pathAlone(request.path)}`;
     return this.#inTime(what, request.timeoutMs ?? TIMEOUT_MS, signal, (inTime) =>
-      this.#pace.run(request.isBackground ?? false, inTime, async () => {
+      this.#pace.run(request.turn ?? "in-order", inTime, async () => {
         const answer = await this.#answered(asExchange(request), what, inTime);
         const text = await bodyOf(answer, what, request.bytesMax ?? ANSWER_BYTES_MAX);
         return parsed(text, what) as T;
@@ -143,12 +148,12 @@ export class ApiServer {
   }
 
   /** The whole collection, as of one moment. */
-  async list<T>(path: string, signal: AbortSignal, query: Query = {}): Promise<Page<T>> {
+  async list<T>(path: string, signal: AbortSignal, query: Query = {}, turn?: Turn): Promise<Page<T>> {
     for (let attempt = 1; ; attempt++) {
       const items: T[] = [];
       let resourceVersion = "";
       try {
-        for await (const page of this.pages<T>(path, signal, query)) {
+        for await (const page of this.pages<T>(path, signal, query, turn)) {
           items.push(...page.items);
           resourceVersion = page.resourceVersion;
         }
@@ -163,8 +168,8 @@ export class ApiServer {
    * The collection page by page. Throws `KubernetesError` with `isExpired` where the API server has forgotten the moment
    * of the first page: begin again.
    */
-  async *pages<T>(path: string, signal: AbortSignal, query: Query = {}): AsyncGenerator<Page<T>, void> {
-    const limits = { timeoutMs: PAGE_TIMEOUT_MS, bytesMax: PAGE_BYTES_MAX };
+  async *pages<T>(path: string, signal: AbortSignal, query: Query = {}, turn?: Turn): AsyncGenerator<Page<T>, void> {
+    const limits = { timeoutMs: PAGE_TIMEOUT_MS, bytesMax: PAGE_BYTES_MAX, ...(turn !== undefined && { turn }) };
     let token: string | undefined;
     do {
       const list = await this.request<List<T>>(
@@ -213,15 +218,18 @@ export class ApiServer {
   /** The time for the head ends before that for the whole, and the request must outlive it. */
   async #head(what: string, sent: Exchange, whole: AbortSignal): Promise<IncomingMessage> {
     return this.#inTime(what, HEAD_TIMEOUT_MS, whole, (inTime) =>
-      this.#pace.run(false, inTime, () => this.#answered(sent, what, whole)),
+      this.#pace.run("first", inTime, () => this.#answered(sent, what, whole)),
     );
   }
 
   /** The head of an answer of success. */
   async #answered(sent: Exchange, what: string, signal: AbortSignal): Promise<IncomingMessage> {
     const identity = await this.#credentials.current();
+    const answered = this.#time?.sends();
     try {
-      return await accepted(identity, sent, what, signal);
+      const answer = await accepted(identity, sent, what, signal);
+      answered?.(answer.headers.date);
+      return answer;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof KubernetesError && (error.status === 401 || isTlsFailure(error)))) throw error;

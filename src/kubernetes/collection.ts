@@ -11,14 +11,20 @@ interface Kept<V> {
   /** Another object of the same name has another one. */
   readonly uid: string;
   readonly value: V;
-  /** The projection as text, which tells whether it has changed. */
-  readonly text: string;
 }
 
 /** A local copy of what the API server has, as far as it is projected, and the readers that follow its changes. */
 export class Collection<V> {
   readonly #kept = new Map<string, Kept<V>>();
   readonly #readers = new Set<Reader<V>>();
+  readonly #groupOf: (value: V) => string | undefined;
+  /** What belongs together, by its key. */
+  readonly #groups = new Map<string, Map<string, V>>();
+
+  /** `groupOf`: by what objects are looked for together, such as the node of a pod. Undefined: not so. */
+  constructor(groupOf: (value: V) => string | undefined = () => undefined) {
+    this.#groupOf = groupOf;
+  }
 
   get size(): number {
     return this.#kept.size;
@@ -26,6 +32,11 @@ export class Collection<V> {
 
   get(key: string): V | undefined {
     return this.#kept.get(key)?.value;
+  }
+
+  /** All of one group. */
+  group(name: string): readonly V[] {
+    return [...(this.#groups.get(name)?.values() ?? [])];
   }
 
   /** A view, which changes as the collection does. */
@@ -43,15 +54,26 @@ export class Collection<V> {
       this.remove(key);
       return;
     }
-    const text = JSON.stringify(value);
     const before = this.#kept.get(key);
-    if (before?.uid === uid && before.text === text) return;
-    this.#kept.set(key, { uid, value, text });
+    if (before?.uid === uid && isSame(before.value, value)) return;
+    this.#ungroup(key, before);
+    this.#kept.set(key, { uid, value });
+    const name = this.#groupOf(value);
+    if (name !== undefined) this.#groups.set(name, (this.#groups.get(name) ?? new Map<string, V>()).set(key, value));
     this.#wake(key);
   }
 
   remove(key: string): void {
+    this.#ungroup(key, this.#kept.get(key));
     if (this.#kept.delete(key)) this.#wake(key);
+  }
+
+  #ungroup(key: string, kept: Kept<V> | undefined): void {
+    const name = kept && this.#groupOf(kept.value);
+    if (name === undefined) return;
+    const group = this.#groups.get(name);
+    group?.delete(key);
+    if (group?.size === 0) this.#groups.delete(name);
   }
 
   /**
@@ -76,6 +98,11 @@ export class Collection<V> {
   #wake(key: string): void {
     for (const reader of this.#readers) reader.note(key);
   }
+}
+
+/** Projections are plain data. */
+function isSame<V>(value: V, other: V): boolean {
+  return JSON.stringify(value) === JSON.stringify(other);
 }
 
 /** What one reader has been given, and which objects it has to look at. */
@@ -105,7 +132,7 @@ class Reader<V> {
         return { kind: "deleted", key, value: given.value };
       }
       this.#pending.delete(key);
-      if (now === undefined || now.text === given?.text) continue;
+      if (now === undefined || (given !== undefined && isSame(now.value, given.value))) continue;
       this.#given.set(key, now);
       return given === undefined
         ? { kind: "added", key, value: now.value }

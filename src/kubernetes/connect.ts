@@ -1,11 +1,8 @@
-import type { Clock } from "../drain/clock.ts";
-import { ApiServer } from "./api-server.ts";
+import { ApiServer, type ApiServerOptions } from "./api-server.ts";
 import { Credentials } from "./credentials.ts";
 import type { LoadOptions } from "./kubeconfig.ts";
 
-export interface ConnectOptions extends LoadOptions {
-  readonly clock: Clock;
-}
+export type ConnectOptions = LoadOptions & Omit<ApiServerOptions, "credentials">;
 
 /**
  * The API server of the configured cluster. Reads the configuration, and does not call the server: it may be away for
@@ -14,5 +11,5 @@ export interface ConnectOptions extends LoadOptions {
  * Loads the library that reads kubeconfigs: import this file only when a cluster is configured.
  */
 export async function connect(options: ConnectOptions): Promise<ApiServer> {
-  return new ApiServer({ clock: options.clock, credentials: await Credentials.open(options) });
+  return new ApiServer({ ...options, credentials: await Credentials.open(options) });
 }

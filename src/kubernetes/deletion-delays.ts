@@ -122,7 +122,7 @@ export class DeletionDelays {
 
   #write(node: ClusterNode, wanted: boolean, signal: AbortSignal): Promise<void> {
     const annotations: Record<string, string> = wanted ? { [DELAY_ANNOTATION]: "true" } : {};
-    const options = { fieldManager: DELAY_MANAGER, force: true, isBackground: wanted };
+    const options = { fieldManager: DELAY_MANAGER, force: true, turn: wanted ? "background" : "in-order" } as const;
     return applyToNode(this.#options.server, node, { annotations }, options, signal);
   }
 }

@@ -2,10 +2,11 @@ import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "../drain/errors.ts";
 import { type EvictionEvent, type JointEviction, notEvicted, OWN_EVICTION } from "../drain/eviction.ts";
 import { backOffMs } from "../drain/limit.ts";
-import { type ApiServer, type Query, segment } from "./api-server.ts";
+import { type ApiServer, segment } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
-import type { Eviction as EvictionObject, KubernetesObject, Pod } from "./objects.ts";
-import { evictable, graceSeconds, isTerminating, obstacleTo, podName, uidOf } from "./pods.ts";
+import type { NodePods } from "./node-pods.ts";
+import type { Eviction as EvictionObject, KubernetesObject } from "./objects.ts";
+import { evictable, graceOf, type NodePod, obstacleTo } from "./pods.ts";
 
 /** A budget without a word about when to try again: as often as `kubectl drain` does. */
 const REFUSED_RETRY_MS = 5_000;
@@ -18,47 +19,43 @@ const BUDGET_NAME = /disruption budget (\S+)/i;
 
 export interface NodeEvictionOptions {
   readonly server: ApiServer;
+  readonly pods: NodePods;
   readonly clock: Clock;
   readonly options: JointEviction;
   readonly onEvent: (event: EvictionEvent) => void;
 }
 
-/** The pods on a node, each once: those that one of the selectors fits, or all. */
-export async function podsOn(
-  server: ApiServer,
+/** Those on the node that the options select. */
+function selectedPods(
+  pods: NodePods,
   node: string,
-  podSelectors: readonly (string | undefined)[],
+  { podSelectors }: JointEviction,
   signal: AbortSignal,
-): Promise<readonly Pod[]> {
-  const lists = await Promise.all(
-    podSelectors.map((labelSelector) => {
-      const query: Query = { fieldSelector: `spec.nodeName=${node}`, labelSelector };
-      return server.list<Pod>("/api/v1/pods", signal, query);
-    }),
-  );
-  const pods = new Map(lists.flatMap(({ items }) => items.map((pod) => [uidOf(pod), pod] as const)));
-  return [...pods.values()];
+): Promise<readonly NodePod[]> {
+  return podSelectors === undefined ? pods.on(node, signal) : pods.selected(node, podSelectors, signal);
 }
 
 /** The pods that an eviction takes. Throws `not-evicted` where the options don't allow it. */
 export async function podsToEvict(
-  server: ApiServer,
+  pods: NodePods,
   node: string,
   options: JointEviction,
   signal: AbortSignal,
-): Promise<readonly Pod[]> {
-  const pods = evictable(await podsOn(server, node, options.podSelectors ?? [undefined], signal), options);
-  const obstacle = obstacleTo(pods, options);
+): Promise<readonly NodePod[]> {
+  const taken = evictable(await selectedPods(pods, node, options, signal), options);
+  const obstacle = obstacleTo(taken, options);
   if (obstacle !== undefined) throw new DrainError("not-evicted", `the pods of ${node} are not evicted: ${obstacle}`);
-  return pods;
+  return taken;
 }
 
 /** Evicts the pods of one node. https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/ */
 export class NodeEviction {
   readonly #options: NodeEvictionOptions;
   #node = "";
+  /** Those that it has taken, by uid. */
+  readonly #taken = new Set<string>();
   /** Those that are still there, by uid. */
-  readonly #left = new Map<string, Pod>();
+  readonly #left = new Map<string, NodePod>();
   /** Why those that can't be evicted can't, by uid. */
   readonly #refused = new Map<string, string>();
   readonly #reported = new Map<string, string>();
@@ -68,27 +65,45 @@ export class NodeEviction {
   }
 
   /**
-   * Resolves once they are gone. Throws `not-evicted`, or the reason of `signal`. `cordon` marks the node unschedulable,
-   * and resolves with its name; undefined: there is none.
+   * Resolves once they are gone. Throws `not-evicted`, or the reason of `signal`. `cordon` marks the node unschedulable
+   * once its pods may be evicted, and resolves with its name and them; undefined: there is no such node.
    */
-  async run(cordon: (signal: AbortSignal) => Promise<string | undefined>, signal: AbortSignal): Promise<void> {
-    const { server, options, onEvent } = this.#options;
-    const node = await this.#untilDone(cordon, signal);
-    if (node === undefined) return;
-    this.#node = node;
-    const pods = await this.#untilDone((within) => podsToEvict(server, this.#node, options, within), signal);
-    for (const pod of pods) this.#left.set(uidOf(pod), pod);
-    onEvent({ type: "evicting", pods: pods.map(podName) });
-    const asked = pods.filter((pod) => !isTerminating(pod)).map((pod) => this.#evict(pod, signal));
-    await Promise.all([...asked, this.#untilGone(signal)]);
+  async run(
+    cordon: (signal: AbortSignal) => Promise<{ readonly name: string; readonly pods: readonly NodePod[] } | undefined>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const cordoned = await this.#untilDone(cordon, signal);
+    if (cordoned === undefined) return;
+    this.#node = cordoned.name;
+    const evicting = this.#take(cordoned.pods, signal);
+    evicting.push(...(await this.#untilGone(signal)));
+    await Promise.all(evicting);
     if (this.#refused.size === 0) return;
-    const remaining = [...this.#refused].map(([uid, why]) => ({ pod: podName(this.#left.get(uid) ?? {}), why }));
+    const remaining = [...this.#refused].map(([uid, why]) => ({ pod: this.#left.get(uid)?.name ?? uid, why }));
     throw notEvicted(remaining);
   }
 
+  /** Each promise resolves once the API server has accepted the pod's eviction, or it can't be evicted. */
+  #take(pods: readonly NodePod[], signal: AbortSignal): Promise<void>[] {
+    for (const pod of pods) {
+      this.#taken.add(pod.uid);
+      this.#left.set(pod.uid, pod);
+    }
+    this.#options.onEvent({ type: "evicting", pods: pods.map(({ name }) => name) });
+    return pods
+      .filter(({ isTerminating }) => !isTerminating)
+      .map((pod) =>
+        this.#evict(pod, signal).catch((error: unknown) => {
+          if (!signal.aborted) this.#refuse(pod, asDrainError(error));
+        }),
+      );
+  }
+
   /** Resolves once the API server has accepted it, or it can't be evicted. */
-  async #evict(pod: Pod, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+  async #evict(pod: NodePod, signal: AbortSignal): Promise<void> {
+    const { clock, options } = this.#options;
+    const obstacle = obstacleTo([pod], options);
+    if (obstacle !== undefined) throw new DrainError("not-evicted", obstacle);
     for (let attempt = 0; ; attempt += 1) {
       try {
         await this.#ask(pod, signal);
@@ -102,19 +117,19 @@ export class NodeEviction {
         this.#refusedBy(pod, thrown, willRetry);
         if (!willRetry) return;
         await clock.sleep(waitMs, signal);
-        if (!this.#left.has(uidOf(pod))) return;
+        if (!this.#left.has(pod.uid)) return;
       }
     }
   }
 
-  #ask(pod: Pod, signal: AbortSignal): Promise<unknown> {
+  #ask(pod: NodePod, signal: AbortSignal): Promise<unknown> {
     const { server, options } = this.#options;
-    const { name = "", namespace = "", uid } = pod.metadata ?? {};
+    const [namespace = "", name = ""] = pod.name.split("/");
     const path = `/api/v1/namespaces/${segment(namespace)}/pods/${segment(name)}`;
     const { gracePeriodSeconds } = options;
     const deleteOptions = {
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
-      ...(uid === undefined ? {} : { preconditions: { uid } }),
+      ...(pod.uid !== "" && { preconditions: { uid: pod.uid } }),
     };
     if (options.disablesEviction === true)
       return server.delete(path, signal, { body: { apiVersion: "v1", kind: "DeleteOptions", ...deleteOptions } });
@@ -127,35 +142,55 @@ export class NodeEviction {
     return server.create(`${path}/eviction`, eviction, signal);
   }
 
-  #refusedBy(pod: Pod, error: KubernetesError, willRetry: boolean): void {
-    const name = podName(pod);
-    const budgets = budgetOf(error);
-    const why = budgets === undefined ? error.message : `the disruption budget ${budgets} does not allow it now`;
+  #refusedBy(pod: NodePod, error: KubernetesError, willRetry: boolean): void {
+    const budget = budgetOf(error);
+    const why = budget === undefined ? error.message : `the disruption budget ${budget} does not allow it now`;
     const what = new DrainError(codeOf(error, willRetry), why, { cause: error });
-    if (!willRetry) this.#refused.set(uidOf(pod), why);
-    if (this.#reported.get(name) === what.message) return;
-    this.#reported.set(name, what.message);
-    const budget = budgets === undefined ? {} : { budget: budgets };
-    this.#options.onEvent({ type: "eviction-refused", pod: name, ...budget, willRetry, error: what });
+    if (!willRetry) this.#refuse(pod, what);
+    else this.#report(pod, what, { willRetry, ...(budget !== undefined && { budget }) });
   }
 
-  /** Those that can't be evicted are not waited for. */
-  async #untilGone(signal: AbortSignal): Promise<void> {
-    const { server, clock, options, onEvent } = this.#options;
-    while ([...this.#left.keys()].some((uid) => !this.#refused.has(uid))) {
+  /** It is not waited for. */
+  #refuse(pod: NodePod, why: DrainError): void {
+    this.#refused.set(pod.uid, why.message);
+    this.#report(pod, why, { willRetry: false });
+  }
+
+  #report(
+    { name: pod }: NodePod,
+    error: DrainError,
+    more: { readonly willRetry: boolean; readonly budget?: string },
+  ): void {
+    if (this.#reported.get(pod) === error.message) return;
+    this.#reported.set(pod, error.message);
+    this.#options.onEvent({ type: "eviction-refused", pod, ...more, error });
+  }
+
+  /** Resolves with what was asked of pods that the scheduler has put there before it knew of the cordon. */
+  async #untilGone(signal: AbortSignal): Promise<readonly Promise<void>[]> {
+    const { pods, clock, options, onEvent } = this.#options;
+    const asked: Promise<void>[] = [];
+    let isFirst = true;
+    do {
       await clock.sleep(READ_MS, signal);
-      const there = await this.#untilDone(
-        (within) => podsOn(server, this.#node, options.podSelectors ?? [undefined], within),
-        signal,
-      );
-      const uids = new Set(there.map(uidOf));
-      const gone = [...this.#left].filter(([uid]) => !uids.has(uid));
-      for (const [uid] of gone) {
+      const read = (within: AbortSignal) =>
+        isFirst || options.podSelectors !== undefined
+          ? selectedPods(pods, this.#node, options, within)
+          : pods.seenOn(this.#node, within);
+      const there = await this.#untilDone(read, signal);
+      isFirst = false;
+      const uids = new Set(there.map(({ uid }) => uid));
+      const gone = [...this.#left.values()].filter(({ uid }) => !uids.has(uid));
+      for (const { uid } of gone) {
         this.#left.delete(uid);
         this.#refused.delete(uid);
       }
-      if (gone.length > 0) onEvent({ type: "evicted", pods: gone.map(([, pod]) => podName(pod)) });
-    }
+      if (gone.length > 0) onEvent({ type: "evicted", pods: gone.map(({ name }) => name) });
+      const late = evictable(there, options).filter(({ uid }) => !this.#taken.has(uid));
+      if (late.length > 0) asked.push(...this.#take(late, signal));
+      // Those that can't be evicted are not waited for.
+    } while ([...this.#left.keys()].some((uid) => !this.#refused.has(uid)));
+    return asked;
   }
 
   /** Repeats what fails in passing. */
@@ -178,8 +213,8 @@ export class NodeEviction {
 }
 
 /** How long the longest of them has to end, in milliseconds. */
-export function longestGraceMs(pods: readonly Pod[], options: JointEviction): number {
-  return Math.max(0, ...pods.map((pod) => graceSeconds(pod, options))) * 1_000;
+export function longestGraceMs(pods: readonly NodePod[], options: JointEviction): number {
+  return Math.max(0, ...pods.map((pod) => graceOf(pod, options))) * 1_000;
 }
 
 function judged(error: KubernetesError, attempt: number): { readonly willRetry: boolean; readonly waitMs: number } {

@@ -1,5 +1,6 @@
 import type { ClusterNode } from "../drain/cluster.ts";
 import type { AskedEviction, GatedCluster, GatedNode, GatedPod } from "../drain/eviction-gate.ts";
+import type { ServerTime } from "../drain/server-time.ts";
 import { type ApiServer, segment } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
 import { clusterNode, nodePath } from "./nodes.ts";
@@ -13,6 +14,8 @@ export interface KubernetesGateOptions {
   readonly server: ApiServer;
   /** The Node objects as they were last seen, by their names. */
   readonly nodes: { get(name: string): ClusterNode | undefined };
+  /** The cluster's clock, by which its programs state deadlines. */
+  readonly time: Pick<ServerTime, "here">;
   /** What a Node object announces. Undefined: no departure. */
   readonly departureOf: (node: ClusterNode) => { readonly evictBy?: number } | undefined;
 }
@@ -47,7 +50,7 @@ export class KubernetesGate implements GatedCluster {
     return {
       ...(instanceId !== undefined && { instanceId }),
       isLeaving: departure !== undefined,
-      ...(departure?.evictBy !== undefined && { evictBy: departure.evictBy }),
+      ...(departure?.evictBy !== undefined && { evictBy: this.#options.time.here(departure.evictBy) }),
     };
   }
 

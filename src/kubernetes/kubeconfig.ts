@@ -1,11 +1,10 @@
 import { spawn } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Agent, RequestOptions } from "node:https";
-import { delimiter, dirname, isAbsolute, resolve } from "node:path";
 import { type Cluster, KubeConfig, type User } from "@kubernetes/client-node";
-import { load as parseYaml } from "js-yaml";
 import { printable } from "../drain/errors.ts";
 import { localError } from "./errors.ts";
+import { type Files, merged, readFiles } from "./kubeconfig-files.ts";
 
 /** Where the cluster is, and who this program is there. */
 export type ClusterSource =
@@ -13,13 +12,6 @@ export type ClusterSource =
   | { readonly kind: "in-cluster"; readonly folder?: string }
   /** `path`: of a file, or of several as KUBECONFIG names them. `context`: absent, the file's current context. */
   | { readonly kind: "kubeconfig"; readonly path: string; readonly context?: string };
-
-/** How the host reads files, and what it says of those that it can't read. */
-interface Files {
-  readonly read: (path: string) => Promise<string>;
-  /** The problem of a file, as `there is no such file (ENOENT)`. */
-  readonly problem: (error: NodeJS.ErrnoException) => string;
-}
 
 export interface LoadOptions {
   readonly source: ClusterSource;
@@ -45,8 +37,8 @@ export interface Identity {
 
 /** https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
-/** Ours for token files, and the one that kubectl still has. */
-const PROVIDERS: readonly unknown[] = ["tokenFile", "oidc"];
+/** Kubernetes' own. https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#proxy */
+const PROXIES: ReadonlySet<string> = new Set(["http:", "https:", "socks5:", "socks5h:"]);
 const EXEC_TIMEOUT_MS = 30_000;
 
 /** A configuration that was read and checked. */
@@ -141,54 +133,12 @@ function inCluster(options: LoadOptions, folder = SERVICE_ACCOUNT): LoadedConfig
   return loaded("in-cluster", cluster, user, options);
 }
 
-/** One file of a kubeconfig. */
-interface ReadFile {
-  readonly config: KubeConfig;
-  readonly users: readonly User[];
-}
-
-async function readFile(path: string, { names, files }: LoadOptions): Promise<ReadFile> {
-  const given = `${names.source} is '${printable(path)}'`;
-  const text = await files.read(path).catch((error: NodeJS.ErrnoException) => {
-    throw invalid(`${given}, which can't be used: ${files.problem(error)}`, error);
-  });
-  const parsed = parse(text, given);
-  const config = new KubeConfig();
-  try {
-    config.loadFromString(text);
-  } catch (error) {
-    const why = error instanceof TypeError ? "an entry has another shape" : printable((error as Error).message, 200);
-    throw invalid(`${given}, which is not a valid kubeconfig: ${why}`);
-  }
-  const folder = dirname(resolve(path));
-  config.makePathsAbsolute(folder);
-  return { config, users: config.getUsers().map((user) => asClientsReadIt(user, parsed, folder)) };
-}
-
-/** Of several files, as KUBECONFIG names them, those that exist. An entry of an earlier one counts. Throws `KubernetesError`. */
-async function readFiles(path: string, options: LoadOptions): Promise<readonly ReadFile[]> {
-  const paths = path.split(delimiter).filter((one) => one !== "");
-  const read = await Promise.allSettled(paths.map((one) => readFile(one, options)));
-  const isMissing = (one: PromiseSettledResult<ReadFile>) =>
-    one.status === "rejected" && (one.reason as { cause?: { code?: unknown } }).cause?.code === "ENOENT";
-  const there = read.every(isMissing) ? read : read.filter((one) => !isMissing(one));
-  return there.map((one) => {
-    if (one.status === "rejected") throw one.reason;
-    return one.value;
-  });
-}
-
 async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "kubeconfig" }): Promise<LoadedConfig> {
   const { names } = options;
   const given = `${names.source} is '${printable(source.path)}'`;
   const read = await readFiles(source.path, options);
   const config = new KubeConfig();
-  config.loadFromOptions({
-    clusters: firstOfEach(read.map((one) => one.config.getClusters())),
-    users: firstOfEach(read.map(({ users }) => users)),
-    contexts: firstOfEach(read.map((one) => one.config.getContexts())),
-    currentContext: read.map((one) => one.config.getCurrentContext()).find(Boolean),
-  });
+  config.loadFromOptions(merged(read));
   const known = config.getContexts().map(({ name }) => name);
   const wanted = source.context ?? config.getCurrentContext();
   const list = known.length === 0 ? "It has no contexts" : `It has: ${printable(known.join(", "), 300)}`;
@@ -210,54 +160,22 @@ async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "k
     throw invalid(
       `${given}, whose context '${printable(wanted)}' names the user '${printable(String(context.user))}', which the file does not have`,
     );
-  return loaded(wanted, cluster, user, options);
-}
-
-function firstOfEach<T extends { readonly name: string }>(lists: readonly (readonly T[])[]): T[] {
-  const byName = new Map<string, T>();
-  for (const one of lists.flat()) if (!byName.has(one.name)) byName.set(one.name, one);
-  return [...byName.values()];
-}
-
-interface ParsedUser {
-  readonly name?: unknown;
-  readonly user?: { readonly tokenFile?: unknown } | null;
-}
-
-/** The document, so that malformed YAML is named by its line: the library's message would quote the file. */
-function parse(text: string, given: string): readonly ParsedUser[] {
-  let document: { readonly users?: unknown } | null | undefined;
-  try {
-    document = parseYaml(text) as typeof document;
-  } catch (error) {
-    const { mark } = error as { readonly mark?: { readonly line?: number } };
-    // Of an empty file it says that there is no document.
-    if (mark?.line !== undefined) {
-      throw invalid(`${given}, which can't be used: it is not valid YAML in line ${mark.line + 1}`);
-    }
-  }
-  if (typeof document !== "object" || document === null || Array.isArray(document)) {
-    throw invalid(`${given}, which can't be used: it is not a kubeconfig`);
-  }
-  return Array.isArray(document.users) ? document.users : [];
+  return loaded(wanted, cluster, withIdToken(user, names.source), options);
 }
 
 /**
- * The library leaves out `tokenFile`, and starts a plug-in from the current folder; kubectl reads the one and starts the
- * other from the folder of the file.
+ * The library refreshes OIDC tokens at each read, without the client's secret or the issuer's authority, and sends no token
+ * where that fails. So the token is used as it is, and read again as `kubectl` or another program replaces it.
  */
-function asClientsReadIt(user: User, parsed: readonly ParsedUser[], folder: string): User {
-  const tokenFile = parsed.find(({ name }) => name === user.name)?.user?.tokenFile;
-  const isToken = typeof tokenFile === "string" && tokenFile !== "";
-  const command = user.exec?.command;
-  const isRelative = typeof command === "string" && command.includes("/") && !isAbsolute(command);
-  return {
-    ...user,
-    ...(isToken
-      ? { token: "", authProvider: { name: "tokenFile", config: { tokenFile: resolve(folder, tokenFile) } } }
-      : {}),
-    ...(isRelative ? { exec: { ...user.exec, command: resolve(folder, command) } } : {}),
-  };
+function withIdToken({ authProvider, ...user }: User, source: string): User {
+  if (authProvider?.name !== "oidc") return authProvider === undefined ? user : { ...user, authProvider };
+  const token = (authProvider.config as { readonly "id-token"?: unknown } | undefined)?.["id-token"];
+  if (typeof token !== "string" || token === "") {
+    throw invalid(
+      `${source} uses the auth-provider 'oidc' without an id-token: log in with kubectl, or use an exec plug-in`,
+    );
+  }
+  return { ...user, token };
 }
 
 function loaded(name: string, given: Cluster, user: User, options: LoadOptions): LoadedConfig {
@@ -274,7 +192,8 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
     );
   }
   const provider = user.authProvider?.name;
-  if (provider !== undefined && !PROVIDERS.includes(provider)) {
+  // Ours for token files.
+  if (provider !== undefined && provider !== "tokenFile") {
     throw invalid(
       `${names.source} uses the auth-provider '${printable(String(provider))}', which Kubernetes 1.26 has removed: use an exec plug-in`,
     );
@@ -283,6 +202,12 @@ function loaded(name: string, given: Cluster, user: User, options: LoadOptions):
     throw invalid(`${names.source} names an exec plug-in without a command: give 'command'`);
   }
   const proxyUrl = given.proxyUrl ?? proxyFor?.(server);
+  if (proxyUrl !== undefined && !(URL.canParse(proxyUrl) && PROXIES.has(new URL(proxyUrl).protocol))) {
+    // It may have a password.
+    throw invalid(
+      `${names.source} names a proxy-url that can't be used: give http://, https:// or socks5:// and the address of the proxy`,
+    );
+  }
   const cluster: Cluster = { ...given, ...(proxyUrl === undefined ? {} : { proxyUrl }) };
   const config = new KubeConfig();
   const { exec } = user;
@@ -385,6 +310,6 @@ function attempt<T>(problem: string, read: () => T): T {
   }
 }
 
-function invalid(message: string, cause?: unknown) {
-  return localError("Configuration", message, cause);
+function invalid(message: string) {
+  return localError("Configuration", message);
 }

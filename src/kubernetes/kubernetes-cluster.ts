@@ -1,14 +1,15 @@
 import type { Clock } from "../drain/clock.ts";
-import type { Cluster, ClusterMember, ClusterNode, ClusterPod } from "../drain/cluster.ts";
+import type { Cluster, ClusterMember, ClusterNode, ClusterPod, PodsRead } from "../drain/cluster.ts";
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
 import type { EvictionEvent, JointEviction, PlannedEviction } from "../drain/eviction.ts";
 import type { ApiServer } from "./api-server.ts";
 import { asClusterError, KubernetesError } from "./errors.ts";
-import { longestGraceMs, NodeEviction, podsOn, podsToEvict } from "./eviction.ts";
+import { longestGraceMs, NodeEviction, podsToEvict } from "./eviction.ts";
+import { NodePods } from "./node-pods.ts";
 import { applyToNode, clusterNode, NODES_PATH, nodePath, setOwnTaint } from "./nodes.ts";
 import type { Node } from "./objects.ts";
 import { checkMayEvict } from "./permissions.ts";
-import { clusterPod, podName } from "./pods.ts";
+import type { NodePod } from "./pods.ts";
 
 /** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
 const EXCLUSION_MANAGER = "hasta-la-vista-exclusion";
@@ -28,6 +29,8 @@ export interface KubernetesClusterOptions {
   readonly clock: Clock;
   /** Absent: the API server is asked for each node. */
   readonly nodes?: KnownNodes;
+  /** Absent: the pods of each node are listed. */
+  readonly pods?: NodePods;
   /** Absent: nothing delays a deletion. */
   readonly delays?: { release(instanceId: string): void; retain(instanceId: string): void };
 }
@@ -35,9 +38,11 @@ export interface KubernetesClusterOptions {
 /** What the drainer needs from a Kubernetes cluster, through its API server. */
 export class KubernetesCluster implements Cluster {
   readonly #options: KubernetesClusterOptions;
+  readonly #pods: NodePods;
 
   constructor(options: KubernetesClusterOptions) {
     this.#options = options;
+    this.#pods = options.pods ?? new NodePods(options);
   }
 
   exclude(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
@@ -85,21 +90,21 @@ export class KubernetesCluster implements Cluster {
     this.#options.delays?.release(id);
   }
 
-  async podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]> {
+  async podsOf(node: ClusterMember, read: PodsRead, signal: AbortSignal): Promise<readonly ClusterPod[]> {
     let pods: readonly ClusterPod[] = [];
     await this.#withNode(node, signal, async ({ name }) => {
-      pods = (await podsOn(this.#options.server, name, [undefined], signal)).map(clusterPod);
+      pods = await (read === "now" ? this.#pods.on(name, signal) : this.#pods.seenOn(name, signal));
     });
     return pods;
   }
 
   async planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction> {
-    const { server } = this.#options;
+    this.#pods.needed();
     let planned: PlannedEviction = { pods: [], graceMs: 0 };
-    await this.#withNode(node, signal, async ({ name }) => {
-      const pods = await podsToEvict(server, name, options, signal);
-      await checkMayEvict(server, pods, options, signal);
-      planned = { pods: pods.map(podName), graceMs: longestGraceMs(pods, options) };
+    await this.#withNode(node, signal, async (known) => {
+      const pods = await podsToEvict(this.#pods, known.name, options, signal);
+      await checkMayEvict(this.#options.server, pods, options, signal);
+      planned = { pods: pods.map(({ name }) => name), graceMs: longestGraceMs(pods, options) };
     });
     return planned;
   }
@@ -111,13 +116,16 @@ export class KubernetesCluster implements Cluster {
     signal: AbortSignal,
   ): Promise<void> {
     const { server, clock } = this.#options;
-    const cordon = (within: AbortSignal) =>
-      this.#withNode(node, within, async (known) => {
+    const cordon = async (within: AbortSignal) => {
+      let pods: readonly NodePod[] = [];
+      const name = await this.#withNode(node, within, async (known) => {
         // What may not be evicted is not cordoned either.
-        await podsToEvict(server, known.name, options, within);
+        pods = await podsToEvict(this.#pods, known.name, options, within);
         await this.#applyCordon(known, { unschedulable: true }, within);
       });
-    await new NodeEviction({ server, clock, options, onEvent }).run(cordon, signal);
+      return name === undefined ? undefined : { name, pods };
+    };
+    await new NodeEviction({ server, pods: this.#pods, clock, options, onEvent }).run(cordon, signal);
   }
 
   /** Force: a manager that has made it schedulable before has done so for another purpose. */

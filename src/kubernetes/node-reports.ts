@@ -103,7 +103,7 @@ export class NodeReports {
     const annotations: Record<string, string> = {};
     for (const [key, value] of Object.entries(state === "none" ? {} : state))
       annotations[`hasta-la-vista.io/${key}`] = value;
-    const options = { fieldManager: STATUS_MANAGER, force: true, isBackground: true, timeoutMs: TIMEOUT_MS };
+    const options = { fieldManager: STATUS_MANAGER, force: true, turn: "background", timeoutMs: TIMEOUT_MS } as const;
     return applyToNode(this.#options.server, node, { annotations }, options, signal);
   }
 
@@ -129,7 +129,7 @@ export class NodeReports {
       note: note.slice(0, NOTE_CHARACTERS_MAX),
       regarding: { apiVersion: "v1", kind: "Node", name, uid },
     };
-    return this.#options.server.create(EVENTS, body, signal, { isBackground: true, timeoutMs: TIMEOUT_MS });
+    return this.#options.server.create(EVENTS, body, signal, { turn: "background", timeoutMs: TIMEOUT_MS });
   }
 }
 

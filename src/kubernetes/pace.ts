@@ -10,18 +10,24 @@ export interface PaceOptions {
   readonly burst: number;
 }
 
+/**
+ * - `first`: before all others. For the few that many callers wait for.
+ * - `in-order`: as they come.
+ * - `background`: only while none of the others waits.
+ */
+export type Turn = "first" | "in-order" | "background";
+
 interface Waiting {
   readonly start: () => void;
 }
 
 /**
  * Limits how many requests start and run, so that this program can't overload an API server. Requests start in their
- * order; background requests only while no other request waits.
+ * order, by their turns.
  */
 export class Pace {
   readonly #options: PaceOptions;
-  readonly #waiting: Waiting[] = [];
-  readonly #background: Waiting[] = [];
+  readonly #waiting: Readonly<Record<Turn, Waiting[]>> = { first: [], "in-order": [], background: [] };
   #running = 0;
   #permits: number;
   #countedAt: number;
@@ -35,12 +41,12 @@ export class Pace {
 
   /** How many requests wait for their turn. */
   get waiting(): number {
-    return this.#waiting.length + this.#background.length;
+    return Object.values(this.#waiting).reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Does `work` when its turn has come. Rejects with the signal's reason if that aborts while it waits. */
-  async run<T>(isBackground: boolean, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#turn(isBackground ? this.#background : this.#waiting, signal);
+  async run<T>(turn: Turn, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await this.#turn(this.#waiting[turn], signal);
     try {
       return await work();
     } finally {
@@ -73,7 +79,8 @@ export class Pace {
     while (this.waiting > 0 && this.#running < this.#options.inFlightMax && this.#permits >= 1) {
       this.#permits--;
       this.#running++;
-      (this.#waiting.shift() ?? this.#background.shift())?.start();
+      const { first, "in-order": inOrder, background } = this.#waiting;
+      (first.shift() ?? inOrder.shift() ?? background.shift())?.start();
     }
     if (this.waiting > 0 && this.#running < this.#options.inFlightMax) void this.#wake();
   }

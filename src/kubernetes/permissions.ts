@@ -1,7 +1,7 @@
 import { DrainError } from "../drain/errors.ts";
 import type { JointEviction } from "../drain/eviction.ts";
 import type { ApiServer } from "./api-server.ts";
-import type { KubernetesObject, Pod } from "./objects.ts";
+import type { KubernetesObject } from "./objects.ts";
 
 const REVIEWS_PATH = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const WITHIN_MS = 2_000;
@@ -13,13 +13,13 @@ interface Review extends KubernetesObject {
 }
 
 /**
- * Throws `not-evicted` where the API server says that this program may not evict these pods, or delete them where the
+ * `pods`: each `namespace/name`. Throws `not-evicted` where the API server says that this program may not evict these pods, or delete them where the
  * options say so, and names the permission: otherwise that shows only when the traffic of the node has ended. What can't
  * be asked is taken to be allowed. https://kubernetes.io/docs/reference/access-authn-authz/authorization/
  */
 export async function checkMayEvict(
   server: ApiServer,
-  pods: readonly Pod[],
+  pods: readonly { readonly name: string }[],
   { disablesEviction }: Pick<JointEviction, "disablesEviction">,
   signal: AbortSignal,
 ): Promise<void> {
@@ -27,7 +27,7 @@ export async function checkMayEvict(
   const what = isDeletion
     ? { verb: "delete", resource: "pods" }
     : { verb: "create", resource: "pods", subresource: "eviction" };
-  const namespaces = [...new Set(pods.map(({ metadata }) => metadata?.namespace ?? ""))].slice(0, NAMESPACES_MAX);
+  const namespaces = [...new Set(pods.map(({ name }) => name.split("/")[0] ?? ""))].slice(0, NAMESPACES_MAX);
   const isDenied = async (namespace: string) => {
     const spec = { resourceAttributes: { ...what, namespace } };
     const body = { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview", spec };

@@ -8,74 +8,69 @@ const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/ */
 const GRACE_DEFAULT_SECONDS = 30;
 
-/** `namespace/name` */
-export function podName({ metadata = {} }: Pod): string {
-  return `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
+/** What is kept of a pod on a node: what tells its targets, and what its eviction goes by. */
+export interface NodePod extends ClusterPod {
+  readonly node: string;
+  /** How long it has to end. */
+  readonly graceSeconds: number;
+  readonly isTerminating: boolean;
+  /** It has an `emptyDir` volume. */
+  readonly hasData: boolean;
+  /** A controller makes it again elsewhere. */
+  readonly isManaged: boolean;
 }
 
-/** The fields of a pod that a drain goes by. */
-export function clusterPod(pod: Pod): ClusterPod {
-  const { spec, status } = pod;
-  const { podIPs = [], podIP } = status ?? {};
+/** Undefined: it is on no node yet, or it is neither a target nor evicted, as an agent in the network of its node. */
+export function nodePod(pod: Pod): NodePod | undefined {
+  const known = read(pod);
+  return known.node === "" || (known.isBound && known.addresses.length === 0) ? undefined : known;
+}
+
+/** The name of its node is empty before it has one. */
+function read({ metadata = {}, spec, status }: Pod): NodePod {
+  const { nodeName = "", hostNetwork, terminationGracePeriodSeconds, volumes } = spec ?? {};
+  const { podIPs = [], podIP, phase } = status ?? {};
   const own = (podIPs.length > 0 ? podIPs.map(({ ip }) => ip) : [podIP]).filter((ip) => ip !== undefined);
+  const controller = metadata.ownerReferences?.find((owner) => owner.controller === true);
+  const isTerminating = metadata.deletionTimestamp !== undefined;
+  // Its containers have ended for good.
+  const isFinished = phase === "Succeeded" || phase === "Failed";
+  const isMirror = Object.hasOwn(metadata.annotations ?? {}, MIRROR_ANNOTATION);
   return {
-    name: podName(pod),
-    uid: uidOf(pod),
-    addresses: spec?.hostNetwork === true ? [] : own.filter((ip) => ip !== ""),
-    isLeaving: isTerminating(pod) || isFinished(pod),
-    isBound: isBoundToNode(pod),
+    node: nodeName,
+    name: `${metadata.namespace ?? ""}/${metadata.name ?? ""}`,
+    uid: metadata.uid ?? "",
+    addresses: hostNetwork === true ? [] : own.filter((ip) => ip !== ""),
+    isLeaving: isTerminating || isFinished,
+    isBound: isMirror || (controller?.kind === "DaemonSet" && !isFinished),
+    isTerminating,
+    graceSeconds: terminationGracePeriodSeconds ?? GRACE_DEFAULT_SECONDS,
+    hasData: volumes?.some(({ emptyDir }) => emptyDir !== undefined) ?? false,
+    isManaged: controller !== undefined,
   };
 }
 
 /** The fields of a pod that the eviction gate goes by. */
 export function gatedPod(pod: Pod): GatedPod {
-  const { nodeName: node = "" } = pod.spec ?? {};
-  return {
-    uid: uidOf(pod),
-    ...(node !== "" && { node }),
-    isExempt: isBoundToNode(pod) || isFinished(pod) || isTerminating(pod),
-    graceMs: graceSeconds(pod, {}) * 1_000,
-  };
+  const { uid, node, isBound, isLeaving, graceSeconds } = read(pod);
+  return { uid, ...(node !== "" && { node }), isExempt: isBound || isLeaving, graceMs: graceSeconds * 1_000 };
 }
 
-export function uidOf({ metadata }: Pod): string {
-  return metadata?.uid ?? "";
-}
-
-/** Its containers have ended for good. */
-function isFinished({ status }: Pod): boolean {
-  return status?.phase === "Succeeded" || status?.phase === "Failed";
-}
-
-export function isTerminating({ metadata }: Pod): boolean {
-  return metadata?.deletionTimestamp !== undefined;
-}
-
-/** Nothing takes it from the node but the end of the machine: a pod of a DaemonSet would be made again at once. */
-function isBoundToNode(pod: Pod): boolean {
-  if (Object.hasOwn(pod.metadata?.annotations ?? {}, MIRROR_ANNOTATION)) return true;
-  return controllerOf(pod)?.kind === "DaemonSet" && !isFinished(pod);
-}
-
-function controllerOf({ metadata }: Pod) {
-  return metadata?.ownerReferences?.find(({ controller }) => controller === true);
-}
-
-/** How long it has to end, in seconds. */
-export function graceSeconds({ spec }: Pod, { gracePeriodSeconds }: Pick<JointEviction, "gracePeriodSeconds">): number {
-  return gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? GRACE_DEFAULT_SECONDS;
+/** How long a pod has to end by these options, in seconds. */
+export function graceOf(pod: NodePod, { gracePeriodSeconds }: Pick<JointEviction, "gracePeriodSeconds">): number {
+  return gracePeriodSeconds ?? pod.graceSeconds;
 }
 
 /** Those that an eviction takes, the ones with the longest time to end first. */
-export function evictable(pods: readonly Pod[], options: JointEviction): readonly Pod[] {
-  return pods.filter((pod) => !isBoundToNode(pod)).sort((a, b) => graceSeconds(b, options) - graceSeconds(a, options));
+export function evictable(pods: readonly NodePod[], options: JointEviction): readonly NodePod[] {
+  return pods.filter(({ isBound }) => !isBound).sort((a, b) => graceOf(b, options) - graceOf(a, options));
 }
 
 /** Why `pods` may not be evicted by these options, in a sentence. Undefined: they may. As `kubectl drain` has it, finished pods may. */
-export function obstacleTo(pods: readonly Pod[], options: JointEviction): string | undefined {
-  const live = pods.filter((pod) => !isFinished(pod) && !isTerminating(pod));
-  const withData = live.filter(({ spec }) => spec?.volumes?.some(({ emptyDir }) => emptyDir !== undefined));
-  const unmanaged = live.filter((pod) => controllerOf(pod) === undefined);
+export function obstacleTo(pods: readonly NodePod[], options: JointEviction): string | undefined {
+  const live = pods.filter(({ isLeaving }) => !isLeaving);
+  const withData = live.filter(({ hasData }) => hasData);
+  const unmanaged = live.filter(({ isManaged }) => !isManaged);
   const sentences = [
     ...(options.deletesEmptyDirData === true || withData.length === 0
       ? []
@@ -91,7 +86,10 @@ export function obstacleTo(pods: readonly Pod[], options: JointEviction): string
 
 const NAMED_MAX = 5;
 
-function named(pods: readonly Pod[]): string {
-  const names = pods.slice(0, NAMED_MAX).map(podName).join(", ");
+function named(pods: readonly NodePod[]): string {
+  const names = pods
+    .slice(0, NAMED_MAX)
+    .map(({ name }) => name)
+    .join(", ");
   return pods.length > NAMED_MAX ? `${names} and ${pods.length - NAMED_MAX} more` : names;
 }

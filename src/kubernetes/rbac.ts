@@ -41,7 +41,8 @@ const FEATURES: readonly ClusterFeature[] = [
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["watch"] }],
   },
   {
-    purpose: "Exclude nodes from load balancers by their label, and write what happens into annotations.",
+    purpose:
+      "Exclude nodes from load balancers by their label, taint them with NLB_FAST_PATH, and write what happens into annotations.",
     isNeeded: ({ writes }) => writes,
     rules: [{ apiGroups: CORE, resources: ["nodes"], verbs: ["patch"] }],
   },
@@ -49,6 +50,11 @@ const FEATURES: readonly ClusterFeature[] = [
     purpose: "Find the pods of a node, whose addresses are targets.",
     isNeeded: () => true,
     rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["list"] }],
+  },
+  {
+    purpose: "Know the pods of all nodes when many leave at once.",
+    isNeeded: ({ watches }) => watches,
+    rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["watch"] }],
   },
   {
     purpose: "Evict pods as the last step of a drain, where that is requested.",

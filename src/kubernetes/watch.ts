@@ -1,8 +1,9 @@
-import { newAbort, onAbort, WOKEN } from "../drain/abort.ts";
+import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { ApiServer, Query } from "./api-server.ts";
 import { type Change, Collection } from "./collection.ts";
+import { Condition } from "./condition.ts";
 import { KubernetesError, localError, statusError } from "./errors.ts";
 import type { KubernetesObject } from "./objects.ts";
 
@@ -23,6 +24,8 @@ export interface WatchOptions<T, V> {
    * not kept. Must not keep parts of its input.
    */
   readonly project: (object: T) => V | undefined;
+  /** See `Collection`. */
+  readonly groupOf?: (value: V) => string | undefined;
   readonly onState: (state: WatchState) => void;
   /** How long one watch lasts. Absent: 30 s. */
   readonly watchSeconds?: number;
@@ -55,7 +58,7 @@ const SILENCES_MAX = 2;
  */
 export class Watch<T extends KubernetesObject, V> {
   readonly #options: WatchOptions<T, V>;
-  readonly #collection = new Collection<V>();
+  readonly #collection: Collection<V>;
   /** From where the next watch begins. Undefined: the collection must be listed. */
   #version: string | undefined;
   #backOffMs = BACK_OFF_MIN_MS;
@@ -67,10 +70,14 @@ export class Watch<T extends KubernetesObject, V> {
   #silences = 0;
   /** The last watch was accepted, and ended before it has worked. */
   #hasEnded = false;
-  readonly #untilListed = new Set<() => void>();
+  #heardAt = Number.NEGATIVE_INFINITY;
+  /** Ends the watch that runs, for the collection to be listed. */
+  #listAgain = newAbort();
+  readonly #progress = new Condition();
 
   constructor(options: WatchOptions<T, V>) {
     this.#options = options;
+    this.#collection = new Collection(options.groupOf);
   }
 
   /** By `keyOf`. */
@@ -86,6 +93,11 @@ export class Watch<T extends KubernetesObject, V> {
     return this.#collection.entries();
   }
 
+  /** All objects of one group, by `groupOf`. */
+  group(name: string): readonly V[] {
+    return this.#collection.group(name);
+  }
+
   /** Whether the collection has been listed at least once. */
   get isListed(): boolean {
     return this.#isListed;
@@ -96,21 +108,29 @@ export class Watch<T extends KubernetesObject, V> {
     return this.#failing?.error;
   }
 
+  /** When the API server has last sent something, or ended a watch in time, in milliseconds since the epoch. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** The resource version up to which all changes are known. Undefined: not known, the collection is being listed. */
+  get version(): string | undefined {
+    return this.#version;
+  }
+
   /** Resolves once the collection has been listed. Rejects with the signal's reason. */
   listed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      if (this.#isListed) return resolve();
-      const done = () => {
-        forget();
-        resolve();
-      };
-      const forget = onAbort(signal, () => {
-        this.#untilListed.delete(done);
-        reject(signal.reason);
-      });
-      this.#untilListed.add(done);
-    });
+    return this.#progress.until(() => this.#isListed, signal);
+  }
+
+  /** Resolves once all changes up to a resource version are known. Rejects with the signal's reason. */
+  reached(version: string, signal: AbortSignal): Promise<void> {
+    return this.#progress.until(() => isAsNew(this.#version, version), signal);
+  }
+
+  /** Lists the collection once more, and watches on from there: a watch may have missed something. */
+  listAgain(): void {
+    this.#listAgain.abort(WOKEN);
   }
 
   /**
@@ -128,6 +148,10 @@ export class Watch<T extends KubernetesObject, V> {
       const round = new Round();
       let error: KubernetesError | undefined;
       try {
+        if (this.#listAgain.signal.aborted) {
+          this.#version = undefined;
+          this.#listAgain = newAbort();
+        }
         if (this.#version === undefined) await this.#list(signal);
         await this.#watch(round, signal);
       } catch (thrown) {
@@ -147,15 +171,14 @@ export class Watch<T extends KubernetesObject, V> {
     const { server, path, query } = this.#options;
     const seen = new Set<string>();
     let version = "";
-    for await (const { items, resourceVersion } of server.pages<T>(path, signal, query)) {
+    for await (const { items, resourceVersion } of server.pages<T>(path, signal, query, "first")) {
       for (const item of items) seen.add(this.#put(item));
       version = resourceVersion;
     }
     for (const key of [...this.#collection.keys()]) if (!seen.has(key)) this.#collection.remove(key);
     this.#version = version;
     this.#isListed = true;
-    for (const done of this.#untilListed) done();
-    this.#untilListed.clear();
+    this.#hears();
   }
 
   async #watch(round: Round, signal: AbortSignal): Promise<void> {
@@ -165,18 +188,27 @@ export class Watch<T extends KubernetesObject, V> {
     const ended = newAbort();
     const works = () => this.#works(round);
     const startedAt = clock.now();
+    const handlers = {
+      onOpen: () => {
+        round.isOpen = true;
+        this.#hears();
+        clock.sleep(WORKED_AFTER_MS, ended.signal).then(works, () => {});
+      },
+      onLine: (line: string) => {
+        this.#take(line, from);
+        round.lines++;
+        works();
+        this.#hears();
+      },
+    };
+    const request = { path, query: { ...query, ...asked }, limitMs: watchSeconds * 1_000 + LATE_MS };
     try {
-      await server.lines({ path, query: { ...query, ...asked }, limitMs: watchSeconds * 1_000 + LATE_MS }, signal, {
-        onOpen: () => {
-          round.isOpen = true;
-          clock.sleep(WORKED_AFTER_MS, ended.signal).then(works, () => {});
-        },
-        onLine: (line) => {
-          this.#take(line, from);
-          round.lines++;
-          works();
-        },
-      });
+      await withAnyOf([signal, this.#listAgain.signal], (either) => server.lines(request, either, handlers));
+      this.#hears();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error !== WOKEN) throw error;
+      return works();
     } finally {
       ended.abort(WOKEN);
     }
@@ -193,7 +225,7 @@ export class Watch<T extends KubernetesObject, V> {
   async #isLost(from: string | undefined, signal: AbortSignal): Promise<boolean> {
     const { server, path, query } = this.#options;
     let newest = "";
-    for await (const { resourceVersion } of server.pages(path, signal, { ...query, limit: 1 })) {
+    for await (const { resourceVersion } of server.pages(path, signal, { ...query, limit: 1 }, "first")) {
       newest = resourceVersion;
       break;
     }
@@ -213,6 +245,11 @@ export class Watch<T extends KubernetesObject, V> {
     if (type === "DELETED") this.#collection.remove(keyOf(object));
     else if (type !== "BOOKMARK") this.#put(object as T);
     this.#version = version;
+  }
+
+  #hears(): void {
+    this.#heardAt = this.#options.clock.now();
+    this.#progress.changed();
   }
 
   #put(object: T): string {
@@ -291,8 +328,12 @@ function keyOf({ metadata }: KubernetesObject): string {
  * Versions are decimal numbers that grow, in all of Kubernetes' own servers.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
  */
-function isOlder(version: string, than = ""): boolean {
+export function isOlder(version: string, than = ""): boolean {
   return DECIMAL.test(version) && DECIMAL.test(than) && BigInt(version) < BigInt(than);
+}
+
+function isAsNew(version = "", as: string): boolean {
+  return DECIMAL.test(version) && DECIMAL.test(as) && !isOlder(version, as);
 }
 
 const DECIMAL = /^\d{1,30}$/;

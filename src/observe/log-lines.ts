@@ -288,6 +288,13 @@ export const LOG_LINES = {
   "node watch failed": line("error", "error"),
   /** The Node objects can be read again. */
   "node watch recovered": line("info", "failedSeconds"),
+  /**
+   * The pods can't be watched: those of each node are listed instead, which is slower when many nodes leave at once. It is
+   * retried. Logged when the error changes.
+   */
+  "pod watch failed": line("warn", "error"),
+  /** The pods can be watched again. */
+  "pod watch recovered": line("info", "failedSeconds"),
   /** An Event or annotation of a Node object could not be written, and is left out. Logged once until one succeeds. */
   "node report failed": line("warn", "error"),
   /** The annotation that delays cluster-autoscaler's deletion could not be set or removed. It is retried. */

@@ -151,6 +151,16 @@ export class Metrics {
   /** Counts an answer of the eviction gate. */
   readonly countReview = (result: "held" | "allowed" | "failed-open"): void => this.#reviews.inc({ result });
 
+  /** Adds the gauge of the eviction gate's certificate. `validUntil`: in milliseconds since the epoch. */
+  watchGate({ validUntil }: { readonly validUntil: () => number }): void {
+    const expiry: Gauge = this.#gauge(
+      "eviction_gate_certificate_expiry_timestamp_seconds",
+      "Unix time until which the certificate of the eviction gate is valid.",
+      [],
+      () => expiry.set(validUntil() / 1_000),
+    );
+  }
+
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 
   /** Counts a request that ended before its node was found: then there is no drain that an event could be about. */

@@ -199,6 +199,10 @@ export class AwsProvider implements CloudProvider {
     return groups.length === 0 || groups.some(({ targetType }) => targetType !== "instance");
   }
 
+  get hasAddressGroups(): boolean {
+    return [...this.#index.pools.groups.values()].some(({ targetType }) => targetType !== "instance");
+  }
+
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     return this.#terms.of(pool, by);
   }

@@ -3,6 +3,7 @@ import type { Clock } from "../drain/clock.ts";
 import { type ClusterNode, EXCLUDE_LABEL, type NodeChange, type NodeTrigger } from "../drain/cluster.ts";
 import { asDrainError, type DrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
+import type { ServerTime } from "../drain/server-time.ts";
 import { announcedRequest } from "./announced-request.ts";
 import type { Announcement } from "./announcement.ts";
 import { autoscalerTaint } from "./cluster/autoscaler-taint.ts";
@@ -52,8 +53,10 @@ export interface ClusterNodesOptions extends NodeKindOptions {
   /** Each Node object at first, and again whenever it has changed. Ends when `signal` aborts. */
   readonly changes: (signal: AbortSignal) => AsyncIterable<readonly NodeChange[]>;
   readonly clock: Clock;
+  /** The cluster's clock, by which its programs state their deadlines. Absent: the same as this machine's. */
+  readonly time?: Pick<ServerTime, "here">;
   readonly triggers: ReadonlySet<NodeTrigger>;
-  /** When the machine is taken whatever happens, in milliseconds since the epoch. Undefined: nothing says so. Never rejects. */
+  /** When the machine is taken whatever happens, by the cluster's clock, in milliseconds since the epoch. Undefined: nothing says so. Never rejects. */
   readonly deadlineOf: (node: ClusterNode, signal: AbortSignal) => Promise<number | undefined>;
   readonly dryRun: boolean;
   /** Undoes the drains that only announcements of Node objects have asked for. Resolves with how many. */
@@ -172,8 +175,10 @@ export class ClusterNodes implements EventSource {
       if (event.type === "noticed")
         this.#notify({ type: "node-announced", name: node.name, announcement: event.announcement });
     };
+    const { clock, time } = this.#options;
     const notices = new StandingNotices({
-      clock: this.#options.clock,
+      clock,
+      ...(time && { time }),
       onEvent,
       maintenanceLeadMs: 0,
       bootedAt: () => Number.NEGATIVE_INFINITY,
@@ -190,10 +195,12 @@ export class ClusterNodes implements EventSource {
   }
 
   async #delivery({ node }: WatchedNode, notice: Notice, stop: AbortSignal): Promise<Delivery> {
-    const { dryRun, deadlineOf } = this.#options;
+    const { dryRun, deadlineOf, time } = this.#options;
     const { announcement } = notice;
     const { isExcluding, isEvicting } = KINDS.find(({ kind }) => kind === announcement.kind) ?? {};
-    const stated = [notice.deadline, await deadlineOf(node, stop)].filter((at) => at !== undefined);
+    const taken = await deadlineOf(node, stop);
+    const takenHere = taken === undefined || time === undefined ? taken : time.here(taken);
+    const stated = [notice.deadline, takenHere].filter((at) => at !== undefined);
     const deadline = stated.length === 0 ? undefined : Math.min(...(stated as readonly number[]));
     const request = announcedRequest(announcement, { deadline, dryRun });
     return {

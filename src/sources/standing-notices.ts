@@ -1,9 +1,9 @@
-import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { backOffMs } from "../drain/limit.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import type { DrainLimit } from "../drain/plan.ts";
+import type { ServerTime } from "../drain/server-time.ts";
 import type { Announcement } from "./announcement.ts";
 import { actAt, boundedDeadline, isRebootOver } from "./notice.ts";
 
@@ -49,8 +49,8 @@ const RETRY = { firstMs: 5_000, maxMs: 300_000 };
 
 export interface StandingNoticesOptions {
   readonly clock: Clock;
-  /** What AWS's clock says, by which notices have their deadlines. Absent: the same as this machine's. */
-  readonly time?: Pick<AwsTime, "here">;
+  /** The clock by which notices have their deadlines. Absent: the same as this machine's. */
+  readonly time?: Pick<ServerTime, "here">;
   readonly onEvent: MetadataObserver;
   /** See `MetadataWatchOptions`. */
   readonly maintenanceLeadMs: number;
@@ -138,7 +138,7 @@ export class StandingNotices {
     return isRebootOver({ reboots, deadline }, now) || this.#options.bootedAt() >= deadline;
   }
 
-  /** By this machine's clock. Notices are told apart by their own deadlines, which do not move as AWS's clock is learned. */
+  /** By this machine's clock. Notices are told apart by their own deadlines, which do not move as the other clock is learned. */
   #here<T extends Pick<Announcement, "deadline">>(announcement: T): T {
     const { deadline } = announcement;
     const { time } = this.#options;

@@ -41,7 +41,17 @@ describe("hasta-la-vista rbac", () => {
   test("lets plan only read, and drain watch nothing", async () => {
     expect(verbsOf(await printed("--for", "plan"))).toEqual(["get", "list", "list"]);
     expect(verbsOf(await printed("--for", "drain"))).toEqual(["get", "list", "patch", "list", "create", "create"]);
-    expect(verbsOf(await printed())).toEqual(["get", "list", "watch", "patch", "list", "create", "create", "get"]);
+    expect(verbsOf(await printed())).toEqual([
+      "get",
+      "list",
+      "watch",
+      "patch",
+      "list",
+      "watch",
+      "create",
+      "create",
+      "get",
+    ]);
   });
 
   test("lets pods be deleted only where that is asked for, and nothing be evicted where EVICT is never", async () => {
@@ -60,8 +70,8 @@ describe("hasta-la-vista rbac", () => {
       (await printed(...args))[0]?.rules?.flatMap(({ resources, verbs }) =>
         JSON.stringify(resources) === '["pods"]' ? verbs : [],
       );
-    expect(await pods()).toEqual(["list"]);
-    expect(await pods("--eviction-gate")).toEqual(["list", "get"]);
+    expect(await pods()).toEqual(["list", "watch"]);
+    expect(await pods("--eviction-gate")).toEqual(["list", "watch", "get"]);
     expect(await pods("--eviction-gate", "--for", "drain")).toEqual(["list"]);
   });
 

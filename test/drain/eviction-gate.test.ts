@@ -37,14 +37,14 @@ class GatedInMemory implements GatedCluster {
     return this.pods.get(`${namespace}/${name}`);
   }
 
-  known(): GatedNode | undefined {
-    return this.seen;
+  known(name: string): GatedNode | undefined {
+    return name === NODE ? this.seen : undefined;
   }
 
   async node(name: string, signal: AbortSignal): Promise<GatedNode | undefined> {
     this.reads.push(`node ${name}`);
     await this.before(signal);
-    return this.now;
+    return name === NODE ? this.now : { instanceId: "i-2", isLeaving: false };
   }
 
   /** The watch has seen it too. */
@@ -147,8 +147,6 @@ describe("the eviction gate holds an eviction", () => {
     await begin();
     expect(await judge({ uid: "web-1" })).toEqual(HELD);
     gated.pods.set("shop/web-1", { ...POD, uid: "new", node: "i-2.internal" });
-    gated.seen = undefined;
-    gated.now = { instanceId: "i-2", isLeaving: false };
     expect(await judge({ uid: "new" })).toEqual(passes("node-stays"));
   });
 
@@ -175,6 +173,18 @@ describe("the eviction gate holds an eviction", () => {
     const drained = drain({ firstTriedAt: clock.now() - 10_000 });
     await clock.advance(10_000);
     expect(await judge()).toEqual(HELD);
+    await clock.run(drained);
+    expect(await judge()).toEqual(passes("released"));
+  });
+
+  test("while it is not known yet whether a controller has deregistered the node unseen", async () => {
+    const { judge, drain, cluster, clock } = scene({ kind: "nlb", isRegistered: false });
+    cluster.before = (_, signal) => whenAborted(signal);
+    const drained = drain({ isExcludedBefore: true });
+    for (let second = 0; second < 10; second += 1) {
+      await clock.advance(1_000);
+      expect(await judge()).toEqual(HELD);
+    }
     await clock.run(drained);
     expect(await judge()).toEqual(passes("released"));
   });
@@ -393,6 +403,40 @@ describe("the eviction gate", () => {
     expect(await judge()).toEqual(passes("node-stays"));
     cloud.addRegistration(pool, node);
     await begin();
+    expect(await judge()).toEqual(HELD);
+  });
+
+  test("holds nothing again while a node that is drained takes long to leave", async () => {
+    const { gated, judge, drain, clock, told } = scene();
+    gated.leave();
+    await clock.run(drain());
+    for (let minute = 0; minute < 60; minute += 10) {
+      expect(await judge()).toEqual(passes("released"));
+      await clock.advance(600_000);
+    }
+    expect(told("eviction-held")).toEqual([]);
+  });
+
+  test("holds for 30 s at most after the drain of a node that still leaves was cancelled", async () => {
+    const { gated, judge, begin, drainer, clock, made } = scene({ kind: "nlb" });
+    gated.leave();
+    expect(await judge()).toEqual(HELD);
+    await begin();
+    await clock.advance(40_000);
+    await clock.run(drainer.cancel(made.events[0]?.drainId ?? "", undefined, never));
+    expect(await judge()).toEqual(HELD);
+    await clock.advance(30_000);
+    expect(await judge()).toEqual(passes("no-drain"));
+  });
+
+  test("waits anew for the drain of a node whose departure was withdrawn before", async () => {
+    const { gated, judge, clock } = scene();
+    gated.leave();
+    expect(await judge()).toEqual(HELD);
+    gated.leave(STAYS);
+    expect(await judge()).toEqual(passes("node-stays"));
+    await clock.advance(60_000);
+    gated.leave();
     expect(await judge()).toEqual(HELD);
   });
 

@@ -131,49 +131,6 @@ describe("Karpenter disrupts a third of the nodes", () => {
   });
 });
 
-/** Each node's own pod answers, and no other node's does in its place. */
-describe("Karpenter disrupts a third of the nodes, whose pods get traffic with externalTrafficPolicy Local", () => {
-  async function consolidate(how: "with the gate" | "without the gate" | "without us"): Promise<[Run, ClusterScene]> {
-    const scene = await ClusterScene.open();
-    const isGated = how === "with the gate";
-    const service = how === "without us" ? undefined : await scene.serve(isGated ? scene.gateOptions() : {});
-    if (isGated && service !== undefined) await scene.reviewBy(service.child);
-    await Promise.all(
-      scene.leaving.map(async (instance) => {
-        const holder = service && (await scene.hold(instance, service.url));
-        await disrupt(instance, scene.actor(true), { holder, pod: scene.pod(instance) });
-      }),
-    );
-    const run = await finish(scene);
-    print(how, run);
-    return [run, scene];
-  }
-
-  test("with the eviction gate no request is lost, because the pods stay until the load balancers have let go", async () => {
-    const [run, scene] = await consolidate("with the gate");
-    expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
-    expect(run.sent).toBeGreaterThan(300);
-    expectHeld(scene);
-    for (const { id } of scene.leaving) {
-      const released = scene.books
-        .filter(({ target }) => target === id)
-        .map(({ pool, at }) => at + (SHORT_HOLDS_MS[pool] ?? 0));
-      expect(scene.podEndedAt.get(id)).toBeGreaterThanOrEqual(Math.max(...released));
-      expect(scene.refusedEvictions.get(id)).toBeGreaterThan(0);
-    }
-  });
-
-  test.runIf(ALL_CASES)("without the eviction gate requests are lost", async () => {
-    const [run, scene] = await consolidate("without the gate");
-    expectLost(run);
-    expectHeld(scene);
-  });
-
-  test.runIf(ALL_CASES)("without us requests are lost", async () => {
-    expectLost((await consolidate("without us"))[0]);
-  });
-});
-
 describe("cluster-autoscaler removes a third of the nodes", () => {
   async function shrink(isDelayed: boolean): Promise<[Run, ClusterScene, readonly string[]]> {
     const scene = await ClusterScene.open();
@@ -182,7 +139,9 @@ describe("cluster-autoscaler removes a third of the nodes", () => {
       await child.line(/"listening"/);
       await scene.untilDelayed();
     }
-    const ends = await Promise.all(scene.leaving.map((instance) => scaleDown(instance, scene.actor(), DELAY_LIMIT_MS)));
+    const ends = await Promise.all(
+      scene.leaving.map((instance) => scaleDown(instance, scene.actor(), { delayLimitMs: DELAY_LIMIT_MS })),
+    );
     await scene.untilOff();
     const run = await finish(scene);
     print(isDelayed ? "with us" : "without us", run);
@@ -201,5 +160,84 @@ describe("cluster-autoscaler removes a third of the nodes", () => {
     const [run, scene, ends] = await shrink(false);
     expect(ends).toEqual(scene.leaving.map(() => "not-delayed"));
     expectLost(run);
+  });
+});
+
+/** Each pod was there until the load balancers had let go, although its eviction was asked for before. */
+function expectPodsHeld({ leaving, books, podEndedAt, refusedEvictions }: ClusterScene): void {
+  for (const { id } of leaving) {
+    const released = books
+      .filter(({ target }) => target === id)
+      .map(({ pool, at }) => at + (SHORT_HOLDS_MS[pool] ?? 0));
+    expect(podEndedAt.get(id)).toBeGreaterThanOrEqual(Math.max(...released));
+    expect(refusedEvictions.get(id)).toBeGreaterThan(0);
+  }
+}
+
+/** Each node's own pod answers, and no other node's does in its place. */
+describe("a third of the nodes leaves, whose pods get traffic with externalTrafficPolicy Local", () => {
+  async function karpenter(how: "with the gate" | "without the gate" | "without us"): Promise<[Run, ClusterScene]> {
+    const scene = await ClusterScene.open();
+    const isGated = how === "with the gate";
+    const service = how === "without us" ? undefined : await scene.serve(isGated ? scene.gateOptions() : {});
+    if (isGated && service !== undefined) await scene.reviewBy(service.child);
+    await Promise.all(
+      scene.leaving.map(async (instance) => {
+        const holder = service && (await scene.hold(instance, service.url));
+        await disrupt(instance, scene.actor(true), { holder, pod: scene.pod(instance) });
+      }),
+    );
+    const run = await finish(scene);
+    print(`Karpenter ${how}`, run);
+    return [run, scene];
+  }
+
+  async function autoscaler(isGated: boolean): Promise<[Run, ClusterScene]> {
+    const scene = await ClusterScene.open();
+    const { child } = await scene.serve({ AUTOSCALER_HOLD: "true", ...(isGated && scene.gateOptions()) });
+    await child.line(/"listening"/);
+    if (isGated) await scene.reviewBy(child);
+    await scene.untilDelayed();
+    await Promise.all(
+      scene.leaving.map((instance) =>
+        scaleDown(instance, scene.actor(), { delayLimitMs: DELAY_LIMIT_MS, pod: scene.pod(instance) }),
+      ),
+    );
+    await scene.untilOff();
+    const run = await finish(scene);
+    print(`cluster-autoscaler ${isGated ? "with" : "without"} the gate`, run);
+    return [run, scene];
+  }
+
+  test("with the eviction gate and the holder, Karpenter's evictions wait, and no request is lost", async () => {
+    const [run, scene] = await karpenter("with the gate");
+    expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
+    expect(run.sent).toBeGreaterThan(300);
+    expectHeld(scene);
+    expectPodsHeld(scene);
+  });
+
+  test("with the eviction gate and the annotation, cluster-autoscaler's evictions wait, and no request is lost", async () => {
+    const [run, scene] = await autoscaler(true);
+    expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
+    expect(run.sent).toBeGreaterThan(300);
+    expectHeld(scene);
+    expectPodsHeld(scene);
+  });
+
+  test.runIf(ALL_CASES)("with the holder alone requests are lost", async () => {
+    const [run, scene] = await karpenter("without the gate");
+    expectLost(run);
+    expectHeld(scene);
+  });
+
+  test.runIf(ALL_CASES)("with the annotation alone requests are lost", async () => {
+    const [run, scene] = await autoscaler(false);
+    expectLost(run);
+    expectHeld(scene);
+  });
+
+  test.runIf(ALL_CASES)("without us requests are lost", async () => {
+    expectLost((await karpenter("without us"))[0]);
   });
 });

@@ -87,8 +87,11 @@ describe("a service that is the eviction gate", () => {
     expect(await reviews(url)).toEqual({ "failed-open": 1 });
   });
 
-  test("uses a renewed certificate without a restart", async () => {
-    const { gate, child } = await serving();
+  test("uses a renewed certificate without a restart, and says until when it is valid", async () => {
+    const { gate, child, url } = await serving();
+    const expiry = /^hasta_la_vista_eviction_gate_certificate_expiry_timestamp_seconds (\d+)$/m;
+    const [, seconds] = expiry.exec(await (await fetch(`${url}/metrics`)).text()) ?? [];
+    expect(Number(seconds)).toBe(Date.parse("9999-12-31T23:59:59Z") / 1_000);
     gate.renew();
     await child.line(/"msg":"certificates reloaded"/);
     expect(await gate.review(ASKED)).toEqual({ isAllowed: true });

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { ALL_CASES } from "../support/cases.ts";
 import { FAILS_MS, FastPathScene, NOTICE_MS, type Reclaimed } from "../support/fast-path-scene.ts";
 
-/** Three quarters of a minute of it is waiting; the rest depends on how busy the machine is, and decides nothing. */
+/** One and a quarter minutes of it are waiting; the rest depends on how busy the machine is, and decides nothing. */
 const TIMEOUT_MS = 600_000;
 const LEAVING = 4;
 const OPENED = "an NLB's flow, opened within its lag";
@@ -17,9 +18,17 @@ async function reclaim(fastPath?: "true" | "false"): Promise<Reclaimed> {
 test("EC2 takes half of the nodes back: with the fast path their NLB opens no connection to a node that is gone", {
   timeout: TIMEOUT_MS,
 }, async () => {
-  const [fast, slow, without] = await Promise.all([reclaim("true"), reclaim("false"), reclaim()]);
-  for (const [name, { log, ...run }] of Object.entries({ fast, slow, without }))
-    console.log(`${name}: ${JSON.stringify(run)}`);
+  // What is lost without the service is no promise of it.
+  const [fast, slow, without] = await Promise.all([
+    reclaim("true"),
+    reclaim("false"),
+    ALL_CASES ? reclaim() : undefined,
+  ]);
+  print({
+    "with NLB_FAST_PATH": fast,
+    "without NLB_FAST_PATH": slow,
+    ...(without && { "without the service": without }),
+  });
 
   // Each node is tainted once, beside its deregistration, and long before the machine goes.
   expect(fast).toMatchObject({ tainted: LEAVING, deregistered: 2 * LEAVING });
@@ -40,6 +49,10 @@ test("EC2 takes half of the nodes back: with the fast path their NLB opens no co
   expect(fast.connectionsLost).toBeGreaterThan(0);
   expect(slow.causes).toMatchObject({ [OPENED]: slow.requestsLost.tcp, [OLDER]: slow.connectionsLost });
   expect(slow.requestsLost.web).toBe(0);
-  for (const run of [slow, without]) expect(run.requestsLost.tcp).toBeGreaterThan(0);
-  expect(without.requestsLost.web).toBeGreaterThan(0);
+  expect(slow.requestsLost.tcp).toBeGreaterThan(0);
+  if (without !== undefined) expect(Object.values(without.requestsLost).every((lost) => lost > 0)).toBe(true);
 });
+
+function print(runs: Readonly<Record<string, Reclaimed>>): void {
+  for (const [name, { log, ...run }] of Object.entries(runs)) console.log(`${name}: ${JSON.stringify(run)}`);
+}

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import { type ApiServer, segment } from "../../src/kubernetes/api-server.ts";
 import type { Node } from "../../src/kubernetes/objects.ts";
+import type { Turn } from "../../src/kubernetes/pace.ts";
+import { Watch } from "../../src/kubernetes/watch.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { clientOf, failure } from "../support/api-client.ts";
 import { FakeApiServer, refusal, TOKEN } from "../support/fake-api-server.ts";
@@ -229,15 +231,29 @@ test("no more than fifty requests a second are sent after the first hundred", as
 
 test("background requests wait for all others", async () => {
   const { clock, fake, server } = await scene(busy());
-  const get = (name: string, isBackground: boolean) =>
-    server.request({ method: "GET", path: `${NODES}/${name}`, isBackground }, never).catch(() => {});
-  const background = Array.from({ length: 200 }, (_, at) => get(`event-${at}`, true));
-  const others = Array.from({ length: 50 }, (_, at) => get(`node-${at}`, false));
+  const get = (name: string, turn: Turn) =>
+    server.request({ method: "GET", path: `${NODES}/${name}`, turn }, never).catch(() => {});
+  const background = Array.from({ length: 200 }, (_, at) => get(`event-${at}`, "background"));
+  const others = Array.from({ length: 50 }, (_, at) => get(`node-${at}`, "in-order"));
   await clock.run(Promise.all([...background, ...others]));
   const order = fake.requests.map(({ path }) => path);
   const last = Math.max(...others.map((_, at) => order.indexOf(`${NODES}/node-${at}`)));
   // Twenty ran when the others came.
   expect(last).toBeLessThan(20 + 50 + 20);
+});
+
+test("what many wait for, as the list of a watch, is sent before what waits already", async () => {
+  const { clock, fake, server } = await scene(busy());
+  fake.put("/api/v1/pods", { metadata: { name: "pod-1", namespace: "shop" } });
+  const others = Array.from({ length: 1_000 }, () => server.get(NODE, never).catch(() => {}));
+  const watch = new Watch({ server, clock, path: "/api/v1/pods", project: () => undefined, onState: () => {} });
+  const stop = newAbort();
+  const running = watch.run(stop.signal).catch(() => {});
+  await clock.run(watch.listed(stop.signal));
+  // Twenty ran, and a hundred were let go at once.
+  expect(fake.requests.length).toBeLessThan(150);
+  stop.abort();
+  await clock.run(Promise.all([...others, running]));
 });
 
 describe("a server that refuses the token", () => {

@@ -75,6 +75,33 @@ describe("the eviction of a node's pods", () => {
     ]);
   });
 
+  test("evicts a pod that was put there before the scheduler knew of the cordon, unless the options don't allow it", async () => {
+    const { evict, asked, answers, there, events } = await scene([pod("a", { grace: 0 })]);
+    answers.set("a", () => {
+      for (const late of [pod("late", { grace: 0 }), pod("late-data", { emptyDir: true })])
+        there.set(late.metadata?.name ?? "", late);
+      return undefined;
+    });
+    await expect(evict()).rejects.toMatchObject({
+      message: expect.stringMatching(/^1 pod was not evicted: shop\/late-data \(the data in emptyDir/),
+    });
+    expect(asked.map((one) => one.pod)).toEqual(["a", "late"]);
+    expect(events).toContainEqual({ type: "evicted", pods: ["shop/late"] });
+  });
+
+  test("reads the pods once, for the targets and the plan of a drain, and once before it asks them to go", async () => {
+    const { clock, cluster, evict, fake } = await scene([pod("a", { grace: 0 })]);
+    const lists = () => fake.requests.filter(({ path }) => path === "/api/v1/pods").length;
+    const begins = Promise.all([cluster.podsOf(MEMBER, "now", never), cluster.planEviction(MEMBER, {}, never)]);
+    await whileTimePasses(clock, begins);
+    expect(lists()).toBe(1);
+    await clock.advance(60_000);
+    const asking = () => fake.requests.findIndex(({ path }) => path.endsWith("/eviction"));
+    await evict();
+    const before = fake.requests.slice(0, asking()).filter(({ path }) => path === "/api/v1/pods");
+    expect(before).toHaveLength(2);
+  });
+
   test("leaves DaemonSet and mirror pods, takes finished pods, and waits for one that is terminating", async () => {
     const { evict, asked, there } = await scene([
       pod("agent", { owners: DAEMON, emptyDir: true }),

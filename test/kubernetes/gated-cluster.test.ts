@@ -23,6 +23,9 @@ function node(taints: readonly object[] = [], more: object = {}): Node {
   } as unknown as Node;
 }
 
+/** The taint has the cluster's time. */
+const CLUSTER_AHEAD_MS = 3_600_000;
+
 async function scene({ seen }: { readonly seen?: Node } = {}) {
   const clock = new ScaledClock(1);
   const fake = await FakeApiServer.start(clock);
@@ -30,6 +33,7 @@ async function scene({ seen }: { readonly seen?: Node } = {}) {
   const gate = new KubernetesGate({
     server: await clientOf(fake, clock),
     nodes: { get: (name) => (seen !== undefined && name === "node-1" ? clusterNode(seen) : undefined) },
+    time: { here: (at) => at - CLUSTER_AHEAD_MS },
     departureOf: (one: ClusterNode) => departureOf(one, { ...triggers, autoscalerDelayMs: 120_000 }),
   });
   const put = (object: ReturnType<typeof pod>) => {
@@ -87,12 +91,12 @@ describe("the eviction gate's cluster", () => {
     [
       "cluster-autoscaler's taint",
       node([{ key: "ToBeDeletedByClusterAutoscaler", value: "1767225600", effect: "NoSchedule" }]),
-      { isLeaving: true, evictBy: 1_767_225_700_000 },
+      { isLeaving: true, evictBy: 1_767_225_700_000 - CLUSTER_AHEAD_MS },
     ],
     [
       "cluster-autoscaler's taint without its time",
       node([{ key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" }]),
-      { isLeaving: true, evictBy: 100_000 },
+      { isLeaving: true, evictBy: 100_000 - CLUSTER_AHEAD_MS },
     ],
   ])("knows whether a node leaves by %s, as it was seen and as it is", async (_, object, expected) => {
     const { fake, gate } = await scene({ seen: object });

@@ -31,6 +31,16 @@ async function scene({
   return { fake, server, cluster: new KubernetesCluster({ server, clock }), label, object };
 }
 
+/** Does something when the next patch has come, before it is applied. */
+function beforePatch(fake: FakeApiServer, change: () => void): void {
+  fake.intercept = ({ method }) => {
+    if (method !== "PATCH") return undefined;
+    fake.intercept = () => undefined;
+    change();
+    return undefined;
+  };
+}
+
 type Taint = { readonly key: string; readonly effect: string; readonly value?: string };
 const OWN: Taint = { key: AUTOSCALER_TAINT, value: OWN_TAINT_VALUE, effect: "NoSchedule" };
 const DEDICATED: Taint = { key: "dedicated", value: "gpu", effect: "NoSchedule" };
@@ -97,13 +107,10 @@ test("a node that is deleted meanwhile is not made again", async () => {
 
 test("a node that was deleted and made again under its name is another one", async () => {
   const { fake, cluster, label } = await scene();
-  fake.intercept = ({ method }) => {
-    if (method !== "PATCH") return undefined;
-    fake.intercept = () => undefined;
+  beforePatch(fake, () => {
     fake.remove(NODES, MEMBER.name);
     fake.put(NODES, { metadata: { name: MEMBER.name } });
-    return undefined;
-  };
+  });
   expect(await cluster.exclude(MEMBER, never)).toBeUndefined();
   expect(await label()).toBeUndefined();
 });
@@ -151,12 +158,8 @@ describe("the taint with which kube-proxy fails health checks", () => {
 
   test("drops no taint that another program sets meanwhile", async () => {
     const { fake, cluster, object } = await scene();
-    fake.intercept = ({ method }) => {
-      if (method !== "PATCH") return undefined;
-      fake.intercept = () => undefined;
-      fake.put(NODES, { metadata: { name: MEMBER.name }, spec: { taints: [DEDICATED] } } as Node);
-      return undefined;
-    };
+    const changed = { metadata: { name: MEMBER.name }, spec: { taints: [DEDICATED] } } as Node;
+    beforePatch(fake, () => fake.put(NODES, changed));
     expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
     expect((await object()).spec?.taints).toEqual([DEDICATED, OWN]);
   });
@@ -172,13 +175,10 @@ describe("the taint with which kube-proxy fails health checks", () => {
 
   test("is not set on a node that was deleted and made again under its name", async () => {
     const { fake, cluster, object } = await scene();
-    fake.intercept = ({ method }) => {
-      if (method !== "PATCH") return undefined;
-      fake.intercept = () => undefined;
+    beforePatch(fake, () => {
       fake.remove(NODES, MEMBER.name);
       fake.put(NODES, { metadata: { name: MEMBER.name } });
-      return undefined;
-    };
+    });
     expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
     expect((await object()).spec?.taints).toBeUndefined();
   });

@@ -3,7 +3,6 @@ import { SystemClock } from "../../src/drain/clock.ts";
 import { checkMayEvict } from "../../src/kubernetes/permissions.ts";
 import { clientOf } from "../support/api-client.ts";
 import { FakeApiServer, type FakeRequest, refusal } from "../support/fake-api-server.ts";
-import { pod } from "../support/fake-pods.ts";
 import { never } from "../support/simulated-region.ts";
 
 const REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -22,7 +21,12 @@ async function scene(answer: (asked: Readonly<Record<string, unknown>>) => unkno
   };
   const server = await clientOf(fake, clock);
   const check = (disablesEviction = false) =>
-    checkMayEvict(server, [pod("web-1"), pod("web-2")], disablesEviction ? { disablesEviction } : {}, never);
+    checkMayEvict(
+      server,
+      [{ name: "shop/web-1" }, { name: "shop/web-2" }],
+      disablesEviction ? { disablesEviction } : {},
+      never,
+    );
   return { asked, check };
 }
 

@@ -34,6 +34,7 @@ async function scene({
   triggers = DEFAULT,
   taints = [] as readonly string[],
   claimEndsAt = undefined as number | undefined,
+  clusterAheadMs = 0,
   withdraw = undefined as (() => Promise<number>) | undefined,
 } = {}) {
   const ledger = new MemoryLedger();
@@ -66,6 +67,7 @@ async function scene({
   const source = new ClusterNodes({
     changes,
     clock: made.clock,
+    time: { here: (at) => at - clusterAheadMs },
     triggers: new Set(triggers),
     taints: new Set(taints),
     autoscalerDelayMs: 120_000,
@@ -155,6 +157,31 @@ describe("a Node object that announces a departure", () => {
     expect(outcomes.at(-1)).toBe("drained");
     expect(requests().length).toBeGreaterThan(2);
     expect(requests().length).toBeLessThan(6);
+  });
+
+  test.each([
+    ["behind", 3_600_000],
+    ["ahead", -3_600_000],
+  ])("has these deadlines by the cluster's clock where this machine's is an hour %s", async (_, clusterAheadMs) => {
+    const START_MS = 1_767_225_600_000;
+    const { made, change, outcomes } = await scene({
+      clusterAheadMs,
+      claimEndsAt: START_MS + clusterAheadMs + 100_000,
+    });
+    await change({ node: node({ claim: "claim-1", taints: [KARPENTER] }) });
+    await made.clock.advance(60_000);
+    expect(outcomes).toEqual([]);
+    await made.clock.advance(41_000);
+    expect(outcomes).toEqual(["deadline-passed"]);
+    const value = String((START_MS + clusterAheadMs) / 1_000);
+    const other = await scene({ clusterAheadMs });
+    await other.change({
+      node: node({ taints: [{ key: "ToBeDeletedByClusterAutoscaler", value, effect: "NoSchedule" }] }),
+    });
+    await other.made.clock.advance(100_000);
+    expect(other.outcomes).toEqual([]);
+    await other.made.clock.advance(21_000);
+    expect(other.outcomes).toEqual(["deadline-passed"]);
   });
 
   test("has the deadline that the autoscaler's delay or the NodeClaim sets", async () => {

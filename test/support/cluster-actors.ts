@@ -101,14 +101,14 @@ export async function disrupt(
 const AUTOSCALER_POLL_MS = 1_000;
 
 /**
- * cluster-autoscaler 1.35: taint; where an annotation delayed the deletion before the taint, it waits until that is gone
+ * cluster-autoscaler 1.35: taint, then the pods are evicted; where an annotation delayed the deletion before the taint, it waits until that is gone
  * or the limit has passed; otherwise for one poll. Then TerminateInstanceInAutoScalingGroup.
  * https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
  */
 export async function scaleDown(
   instance: Instance,
   { api, clock, terminate }: ActorParts,
-  delayLimitMs: number,
+  { delayLimitMs, pod }: { readonly delayLimitMs: number; readonly pod?: Evictable },
 ): Promise<"waited" | "not-delayed" | "limit-passed"> {
   const path = nodePath(instance);
   const isDelayed = async () => {
@@ -120,11 +120,13 @@ export async function scaleDown(
   const value = String(Math.floor(taintedAt / 1_000));
   const taint = { key: "ToBeDeletedByClusterAutoscaler", value, effect: "NoSchedule" };
   await api.mergePatch(path, { spec: { taints: [taint] } }, never);
+  await pod?.evict();
+  const evictedAt = clock.now();
   let isWaiting = true;
   do {
     await clock.sleep(AUTOSCALER_POLL_MS, never);
     isWaiting = wasDelayed && (await isDelayed());
-  } while (isWaiting && clock.now() - taintedAt < delayLimitMs);
+  } while (isWaiting && clock.now() - evictedAt < delayLimitMs);
   terminate(instance);
   if (isWaiting) return "limit-passed";
   return wasDelayed ? "waited" : "not-delayed";

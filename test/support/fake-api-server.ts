@@ -6,7 +6,7 @@ import type { TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
-import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
+import type { KubernetesObject, Pod } from "../../src/kubernetes/objects.ts";
 import { Authority, type Certificate } from "./certificates.ts";
 import { applied, type Owners } from "./server-side-apply.ts";
 
@@ -61,6 +61,8 @@ export class FakeApiServer {
   intercept: (request: FakeRequest) => Intercepted = () => undefined;
   /** As after SIGSTOP: takes connections and requests, and does nothing. */
   isStopped = false;
+  /** How much its clock is ahead of `clock`. */
+  aheadMs = 0;
   /** How many connections there have been. */
   connections = 0;
   readonly #clock: Clock;
@@ -224,6 +226,7 @@ export class FakeApiServer {
     const client = String((request.socket as TLSSocket).getPeerCertificate?.()?.subject?.CN ?? "");
     const asked = { method, path: pathname, query, headers, client, body };
     this.requests.push(asked);
+    response.setHeader("date", new Date(this.#clock.now() + this.aheadMs).toUTCString());
     if (this.isStopped) return;
     const intercepted = this.intercept(asked);
     if (intercepted === "hang") return;
@@ -269,9 +272,13 @@ export class FakeApiServer {
     const limit = Number(query.get("limit") ?? "0") || Number.POSITIVE_INFINITY;
     const [version = this.version, from = "0"] = (query.get("continue") ?? "").split(":").filter((part) => part !== "");
     if (Number(version) < this.#oldest) return refusal(410, "Expired", "the provided continue parameter is too old");
-    const items = [...collection.values()].slice(Number(from), Number(from) + limit);
+    const node = /^spec\.nodeName=(.+)$/.exec(query.get("fieldSelector") ?? "")?.[1];
+    const all = [...collection.values()].filter(
+      (object) => node === undefined || (object as Pod).spec?.nodeName === node,
+    );
+    const items = all.slice(Number(from), Number(from) + limit);
     const next = Number(from) + items.length;
-    const more = next < collection.size ? { continue: `${version}:${next}` } : {};
+    const more = next < all.length ? { continue: `${version}:${next}` } : {};
     return { status: 200, body: { kind: "List", metadata: { resourceVersion: version, ...more }, items } };
   }
 

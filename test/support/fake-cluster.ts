@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/drain/clock.ts";
-import type { Cluster, ClusterMember, ClusterPod } from "../../src/drain/cluster.ts";
+import type { Cluster, ClusterMember, ClusterPod, PodsRead } from "../../src/drain/cluster.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import { type EvictionEvent, type JointEviction, notEvicted, type PlannedEviction } from "../../src/drain/eviction.ts";
 
@@ -84,7 +84,7 @@ export class FakeCluster implements Cluster {
     this.released.push(name);
   }
 
-  async podsOf(node: ClusterMember, signal: AbortSignal): Promise<readonly ClusterPod[]> {
+  async podsOf(node: ClusterMember, _: PodsRead, signal: AbortSignal): Promise<readonly ClusterPod[]> {
     if (!(await this.#calls("podsOf", node, signal))) return [];
     return (this.pods.get(node.name) ?? []).map(({ pod, addresses = [], isLeaving = false, isBound = false }) => ({
       name: pod,

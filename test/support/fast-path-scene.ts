@@ -15,6 +15,7 @@ import { Connection } from "../simulator/data-plane/clients.ts";
 import { folder, kubeconfig } from "./api-client.ts";
 import { type Child, startService } from "./child-process.ts";
 import { NODES, nodeObject } from "./cluster-actors.ts";
+import { QUARTER } from "./departure-pools.ts";
 import { addNode, announce, type BookEntry, keepBooks } from "./departure-scene.ts";
 import { FakeApiServer, TOKEN } from "./fake-api-server.ts";
 import { type ClientLoss, causeOf, countCauses, type Departed, type LossCause } from "./loss-causes.ts";
@@ -26,22 +27,15 @@ import { VPC } from "./simulated-region.ts";
 const NODES_COUNT = 8;
 /** Clients that keep one connection each to the end. */
 const KEPT_FLOWS = 24;
-/** A quarter of EC2's notice; its event comes late by the rest. */
-export const NOTICE_MS = 30_000;
+/** Half of EC2's notice; its event comes late by the rest. */
+export const NOTICE_MS = 60_000;
 const LATE_MS = 120_000 - NOTICE_MS;
-/** A quarter of 10 s. */
-const CHECK = { intervalMs: 2_500, healthyThreshold: 2, unhealthyThreshold: 2 };
+/** Half of 10 s. */
+const CHECK = { intervalMs: 5_000, healthyThreshold: 2, unhealthyThreshold: 2 };
 export const FAILS_MS = CHECK.intervalMs * CHECK.unhealthyThreshold;
-/** A quarter of AWS's own lags. */
-const TIMING = {
-  nlbDeregistration: [30_000, 45_000],
-  nlbUnhealthy: [7_500, 10_000],
-  albDeregistration: [1_000, 4_500],
-  connectTimeoutMs: 300,
-  shuttingDownMs: 1_250,
-  terminatedDropMs: 1_250,
-} as const;
-const REQUEST_INTERVAL_MS = 50;
+/** Half of AWS's own lags of an NLB. */
+const TIMING = { ...QUARTER.aws, nlbDeregistration: [60_000, 90_000], nlbUnhealthy: [15_000, 20_000] } as const;
+const REQUEST_INTERVAL_MS = 100;
 const CONNECTION_LIFETIME_MS = 500;
 const REQUESTS_AFTERWARDS = 100;
 
@@ -65,7 +59,7 @@ export interface Reclaimed {
 
 /**
  * Nodes of a cluster behind an NLB and an ALB whose health checks ask kube-proxy. The NLB keeps the connections of unhealthy
- * targets. aws-load-balancer-controller manages both. EC2 takes half of the nodes back. All times are a quarter of AWS's.
+ * targets. aws-load-balancer-controller manages both. EC2 takes half of the nodes back. The NLB's times are half of AWS's.
  */
 export class FastPathScene {
   readonly #world: World;
@@ -128,8 +122,7 @@ export class FastPathScene {
       KUBERNETES,
       SECRET: "a-secret-of-the-fast-path",
       UNDO: "true",
-      NLB_PROPAGATION: "52",
-      ALB_PROPAGATION: "8",
+      ...{ ...QUARTER.allowances, NLB_PROPAGATION: "105" },
     };
     const taintedAt = taints(world, fake);
     return new FastPathScene(world, { nodes, books, traffic, flows, environment, taintedAt });
@@ -176,7 +169,7 @@ export class FastPathScene {
       requests: sent,
       requestsLost,
       connectionsLost: lost.length - losses.length,
-      causes: countCauses(lost.map((loss) => causeOf(loss, departed, { ...timing, ...TIMING }))),
+      causes: countCauses(lost.map((loss) => causeOf(loss, departed, timing))),
       secondsToTaint: slowest(leaving.map(({ name }) => this.#taintedAt.get(name))),
       secondsToDeregistration: slowest(leaving.map(deregisteredAt)),
       tainted: this.#taintedAt.size,

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AskedEviction, GateVerdict } from "../../src/drain/eviction-gate.ts";
 import { createEvictionReviewApp } from "../../src/web/eviction-review.ts";
@@ -141,6 +142,29 @@ describe("a review of an eviction", () => {
       detail: "the body is not an AdmissionReview of admission.k8s.io/v1",
     });
     expect(asked).toEqual([]);
+  });
+
+  test("of any form is answered without a fault", async () => {
+    const { post, errors } = app();
+    const reviews = fc.oneof(
+      fc.jsonValue(),
+      fc
+        .record(
+          { operation: fc.jsonValue(), name: fc.jsonValue(), object: fc.jsonValue(), dryRun: fc.jsonValue() },
+          {
+            requiredKeys: [],
+          },
+        )
+        .map((request) => evictionReview(request)),
+    );
+    await fc.assert(
+      fc.asyncProperty(reviews, async (body) => {
+        const { status } = await post(JSON.stringify(body));
+        expect([200, 400]).toContain(status);
+      }),
+      { numRuns: 500 },
+    );
+    expect(errors).toEqual([]);
   });
 
   test("of more than 64 KiB is refused", async () => {

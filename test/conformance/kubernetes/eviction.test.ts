@@ -150,7 +150,7 @@ describeOnKubernetes("the eviction of pods", [], (cluster) => {
   test("lists the pods on a node by spec.nodeName", async () => {
     const { product, id, name } = await scene({ here: {} });
     await cluster().api.patch(`${PODS}/here/status`, { status: { podIP: "10.1.2.3", podIPs: [{ ip: "10.1.2.3" }] } });
-    expect(await product.podsOf({ id, name }, never)).toMatchObject([
+    expect(await product.podsOf({ id, name }, "now", never)).toMatchObject([
       { name: "default/here", addresses: ["10.1.2.3"], isLeaving: false, isBound: false },
     ]);
   });

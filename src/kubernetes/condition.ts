@@ -1,0 +1,29 @@
+import { onAbort } from "../drain/abort.ts";
+
+/** Waits until something is so. Each change that may make it so is followed by `changed`. */
+export class Condition {
+  readonly #looks = new Set<() => void>();
+
+  /** Resolves once `isSo`. Rejects with the signal's reason. */
+  until(isSo: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      if (isSo()) return resolve();
+      const look = () => {
+        if (!isSo()) return;
+        this.#looks.delete(look);
+        forget();
+        resolve();
+      };
+      const forget = onAbort(signal, () => {
+        this.#looks.delete(look);
+        reject(signal.reason);
+      });
+      this.#looks.add(look);
+    });
+  }
+
+  changed(): void {
+    for (const look of this.#looks) look();
+  }
+}
