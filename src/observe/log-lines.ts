@@ -288,7 +288,7 @@ export const LOG_LINES = {
   "node watch failed": line("error", "error"),
   /** The Node objects can be read again. */
   "node watch recovered": line("info", "failedSeconds"),
-  /** The pods can't be watched: those of each node are listed instead, which is slower when many nodes leave at once. It is retried. Logged when the error changes. */
+  /** The pods can't be watched. Those of each node are listed instead. It is retried. Logged when the error changes. */
   "pod watch failed": line("warn", "error"),
   /** The pods can be watched again. */
   "pod watch recovered": line("info", "failedSeconds"),
