@@ -268,7 +268,8 @@ export class PoolWorker {
     draining.polled(poll.at, poll.state);
     if (verdict === "back" || verdict === "ignored") return verdict;
     if (verdict === "over") draining.released(clock.now());
-    if (verdict === "anew") draining.heldAnew(poll.at);
+    // Not from when it was asked: that may have been before it was deregistered.
+    if (verdict === "anew") draining.heldAnew(clock.now());
     return "wait";
   }
 

@@ -207,6 +207,31 @@ describe("what changes while a node is held", () => {
     expect(scene.elapsedSeconds).toBe(420);
   });
 
+  test("it is held anew from the answer that tells of it, because it may have been taken out since the question", async () => {
+    const scene = new DrainScene();
+    const node = scene.cloud.addNode("i-1");
+    const tcp = scene.cloud.addPool("nlb", "tcp", [node], { drainMs: 30_000 });
+    const answeredAt: number[] = [];
+    scene.cloud.before = async ({ method }, signal) => {
+      if (method !== "observe") return;
+      await scene.clock.sleep(5_000, signal);
+      answeredAt.push(scene.elapsedSeconds);
+    };
+    const drain = scene.ask("i-1");
+    await scene.clock.advance(200_000);
+    scene.cloud.force(tcp, "draining");
+    await scene.clock.advance(20_000);
+    scene.cloud.force(tcp, undefined);
+    const toldAt = answeredAt.at(-1) ?? Number.NaN;
+
+    expect(await scene.clock.run(drain)).toMatchObject({
+      status: "drained",
+      registrations: [{ cameBack: 1, heldMs: (scene.elapsedSeconds - toldAt) * 1_000 }],
+    });
+    // The poll that ends the hold is sent after it, and answered as late.
+    expect(scene.elapsedSeconds).toBe(toldAt + 210 + 5);
+  });
+
   test("an address that another machine has taken over is not deregistered there", async () => {
     const scene = new DrainScene();
     const node = scene.cloud.addNode("i-1");
