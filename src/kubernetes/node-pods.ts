@@ -12,7 +12,7 @@ const PODS_PATH = "/api/v1/pods";
 /** A pod that has started since then has no address yet, so that it is no target. */
 const AS_NEW_MS = 1_500;
 /** So many nodes have their pods listed at the same time. The others wait for the watch to be as new. */
-const LISTS_MAX = 2;
+const LISTS_MAX = 8;
 /** A watch of a cluster in which pods come and go is as new as a list a moment later. */
 const PROOF_WITHIN_MS = 1_000;
 /** The list of 50,000 pods takes some seconds. */

@@ -47,7 +47,7 @@ describeOnKubernetes("the pods of many nodes, on a real API server,", [], (clust
     expect(all.map((found) => found.map(({ name }) => name).sort())).toEqual(
       names.map((name) => [`default/first-${name}`, ...(name === "wave-29" ? ["default/late"] : [])]),
     );
-    expect(lists.mock.calls.length).toBeLessThanOrEqual(4);
+    expect(lists.mock.calls.length).toBeLessThanOrEqual(8);
     expect(states).toEqual([]);
   });
 });
