@@ -24,6 +24,7 @@ COPY --from=build /build/dist/cli /app/cli
 # By it Node knows that they are modules.
 COPY --from=build /build/package.json /app/
 COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/
+COPY --from=build /build/dist/sbom.cdx.json /app/
 COPY LICENSE /app/
 COPY docs/scenarios /app/scenarios
 # The base's user `nonroot`, as a number: Kubernetes can't tell from a name that it isn't root.
@@ -41,6 +42,7 @@ COPY --from=build /build/dist/service /app/service
 # By it Node knows that they are modules.
 COPY --from=build /build/package.json /app/
 COPY --from=build /build/dist/THIRD-PARTY-LICENSES /app/
+COPY --from=build /build/dist/sbom.cdx.json /app/
 COPY LICENSE /app/
 USER 65532:65532
 WORKDIR /app

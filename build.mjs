@@ -1,14 +1,16 @@
-// Bundles the command line, the service and the Lambda function in dist/, with the licences of what they carry. The
-// command line and the service are small programs and the chunks that they load, the function is one file.
+// Bundles the command line, the service and the Lambda function in dist/, with the licences and the bill of materials of
+// what they carry. The command line and the service are small programs and the chunks that they load, the function is one
+// file.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
-import { thirdPartyLicences } from "./packaging/third-party-licences.mjs";
+import { bundleSbom } from "./packaging/sbom.mjs";
+import { bundledPackages, thirdPartyLicences } from "./packaging/third-party-licences.mjs";
 
 // esbuild is given up after seconds: collecting its garbage seldom takes a fifth less of them.
 process.env.GOGC ??= "800";
 
-const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+const { name, version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
 
 /**
  * The SDK keeps the schema of every operation in arrays that esbuild can't prove free of side effects, so it would
@@ -180,3 +182,4 @@ for (const folder of ["dist/cli", "dist/service"]) {
 // What went into the bundles, and how much of it; it is not published.
 await writeFile("dist/meta.json", JSON.stringify(metafile));
 await writeFile("dist/THIRD-PARTY-LICENSES", await thirdPartyLicences(metafile));
+await writeFile("dist/sbom.cdx.json", await bundleSbom(name, await bundledPackages(metafile)));

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parse as parseYaml } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { account, ID } from "./support/account.ts";
+import { accountInKubernetes } from "./support/account-in-kubernetes.ts";
 import { runCli, startService } from "./support/child-process.ts";
 import { runCommands, SERVICE } from "./support/document-shell.ts";
 import { codeBlocks, commandsOfCrontab, DOCUMENTS } from "./support/documents.ts";
@@ -36,6 +37,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --messages --write": "test/bench/messages.test.ts, test/bench/document.test.ts",
   "npm run bench -- --messages --only 1000": "test/bench/messages.test.ts",
   "npm test -- test/e2e/cluster-departures.test.ts": "it is among the tests",
+  "npm test -- test/e2e/rolling-drain.test.ts": "it is among the tests",
   "npm run load": "test/bench/load.test.ts measures a load",
   "npm run load -- --only drains": "test/bench/load.test.ts measures a load",
   "npm run load -- --json": "test/bench/load.test.ts measures a load",
@@ -57,26 +59,32 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
   "docker push 123456789012.dkr.ecr.eu-west-1.amazonaws.com/hasta-la-vista:2.0.0-alpha.1": "Docker's own",
   "aws eks create-pod-identity-association --cluster-name demo --namespace kube-system --service-account hasta-la-vista --role-arn arn:aws:iam::123456789012:role/hasta-la-vista":
-    "AWS's own; test/deploy/kubernetes.test.ts holds the account's name",
+    "AWS's own; test/deploy/kustomize.test.ts holds the account's name",
   "kubectl create secret generic hasta-la-vista --namespace kube-system --from-literal=secret=a-long-api-key-of-yours":
-    "test/deploy/kubernetes.test.ts holds that the manifest mounts it",
+    "test/deploy/kustomize.test.ts holds that the manifest mounts it",
   "kubectl get storageclass": "Kubernetes' own",
-  "kubectl apply --filename deploy/kubernetes/hasta-la-vista.yaml":
-    "test/deploy/kubernetes.test.ts reads the manifest and runs what it starts",
-  "kubectl apply --filename deploy/kubernetes/rbac.yaml":
-    "test/deploy/kubernetes.test.ts compares it with what rbac prints, test/conformance/kubernetes/manifests.test.ts applies it",
-  "kubectl apply --filename deploy/kubernetes/holder.yaml":
-    "test/deploy/kubernetes.test.ts runs what it starts, test/conformance/kubernetes/manifests.test.ts applies it",
-  "kubectl apply --filename deploy/kubernetes/eviction-gate.yaml":
-    "test/conformance/kubernetes/eviction-gate.test.ts applies its webhook",
-  "kubectl apply --filename -":
-    "test/conformance/kubernetes/eviction-gate.test.ts runs under the role that it is given",
-  "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=hasta-la-vista-eviction-gate -addext subjectAltName=DNS:hasta-la-vista-eviction-gate.kube-system.svc -keyout tls.key -out tls.crt":
-    "test/deploy/kubernetes.test.ts runs it",
-  "kubectl create secret tls hasta-la-vista-eviction-gate --namespace kube-system --cert tls.crt --key tls.key":
-    "test/deploy/kubernetes.test.ts holds that the manifest mounts it",
+  "kubectl apply --kustomize deploy/kustomize":
+    "test/deploy/kustomize.test.ts runs what it starts, test/conformance/kubernetes/chart.test.ts applies it",
+  "helm install hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --set image.repository=123456789012.dkr.ecr.eu-west-1.amazonaws.com/hasta-la-vista --set options.AWS_REGION=eu-west-1 --set options.CLUSTERNAME=demo":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm test hasta-la-vista --namespace kube-system": "test/conformance/kubernetes/chart-releases.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set agent.enabled=true":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.KUBERNETES=null --set options.UNDO=null":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.LOGLEVEL=debug":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm history hasta-la-vista --namespace kube-system": "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm rollback hasta-la-vista 1 --namespace kube-system":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  'kubectl get secret hasta-la-vista --namespace kube-system --output go-template={{index .data "secret" | base64decode}}':
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set evictionGate.enabled=true":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "kubectl label namespace ingress-nginx hasta-la-vista.io/eviction-gate=enabled":
-    "test/deploy/kubernetes.test.ts compares the label with the manifest",
+    "test/deploy/eviction-gate.test.ts compares the label with the manifest",
   "kubectl drain ip-10-0-1-5.eu-west-1.compute.internal --dry-run=server --ignore-daemonsets --delete-emptydir-data":
     "test/conformance/kubernetes/eviction-gate.test.ts does such a dry run",
   "kubectl annotate node ip-10-0-1-5.eu-west-1.compute.internal hasta-la-vista.io/drain=true":
@@ -91,7 +99,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/conformance/kubernetes/manifests.test.ts prints them",
   "kubectl rollout status deployment/hasta-la-vista --namespace kube-system": "Kubernetes' own",
   "kubectl port-forward --namespace kube-system service/hasta-la-vista 8080:8080":
-    "test/deploy/kubernetes.test.ts holds the Service's port",
+    "test/deploy/kustomize.test.ts holds the Service's port",
   "docker build --tag hasta-la-vista .": "test/packaging/dockerfile.test.ts does the Dockerfile's steps",
   "docker run --read-only --publish 8080:8080 --env SECRET=a-long-api-key-of-yours --env CLOUDPROVIDER=aws --env AWS_REGION=eu-west-1 hasta-la-vista":
     "test/packaging/dockerfile.test.ts runs what the image would, with such variables",
@@ -121,14 +129,14 @@ test("the documents' code is of kinds whose commands are found", () => {
   expect(runnable.length).toBeGreaterThan(8);
 });
 
-test("the documents' manifests name verbs and flags that there are", async () => {
-  const manifests = blocks.filter(({ language }) => language === "yaml").map(({ text }) => parseYaml(text));
-  // Others are parts of objects that run no program of ours.
-  const containers: readonly { readonly args: readonly string[] }[] = manifests.flatMap(
-    ({ spec }) => spec?.template.spec.containers ?? [],
+test("the manifests of the DaemonSets name verbs and flags that there are", async () => {
+  const pods = ["holder", "agent"].flatMap((name) =>
+    parseAllDocuments(readFileSync(`deploy/kustomize/${name}.yaml`, "utf8")).flatMap(
+      (document) => document.toJS().spec?.template.spec.containers ?? [],
+    ),
   );
-  expect(containers.length).toBeGreaterThan(0);
-  for (const { args } of containers) {
+  expect(pods).toHaveLength(2);
+  for (const { args } of pods as readonly { readonly args: readonly string[] }[]) {
     const { code, stdout } = await runCli([args[0] ?? "", "--help"]);
     expect(code).toBe(0);
     for (const flag of args.filter((arg) => arg.startsWith("--"))) expect(stdout).toContain(flag);
@@ -138,12 +146,14 @@ test("the documents' manifests name verbs and flags that there are", async () =>
 describe("commands in the documents work as they stand there", () => {
   const named = runnable.map((block) => [`${block.document}:${block.line}`, block] as const);
   test.each(named)("%s", { timeout: 120_000 }, async (_, { language, text }) => {
-    const { env, simulator } = await account();
-    const cancels = /hasta-la-vista cancel/.test(text);
+    const { env, simulator } = await (text.includes("--evict") ? accountInKubernetes([], 1) : account());
+    const cancels = /hasta-la-vista (?:cancel|uncordon)/.test(text);
     if (cancels) restrictChildren(simulator, { UNDO: "true" });
     const commands = language === "crontab" ? commandsOfCrontab(text) : text;
     const needsService = text.includes(SERVICE) && !/(?:hasta-la-vista|dist\/cli\.js) serve/.test(text);
-    const service = needsService ? await startService({ ...env, SECRET: "a-long-api-key-of-yours" }) : undefined;
+    const service = needsService
+      ? await startService({ ...env, SECRET: "a-long-api-key-of-yours", UNDO: "true" })
+      : undefined;
     await service?.child.line(/"access check passed"/);
     const { code, stdout, stderr, recorded: calls } = await runCommands(commands, env, service?.url);
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });

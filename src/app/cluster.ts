@@ -45,6 +45,8 @@ export interface WatchedCluster {
   source(parts: SourceParts): ClusterNodes;
   /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
   run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
+  /** The EC2 instance of the Node object of this name, as far as it is known without a call. */
+  instanceOf(this: void, name: string): string | undefined;
   /** Resolves when all reports were sent, or after a moment. */
   flushed(): Promise<void>;
 }
@@ -60,9 +62,13 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     clock,
     path: NODES_PATH,
     project: clusterNode,
-    onState: (state) => logState(log, "node watch", state),
+    onState: (state) => logState(log, ["node watch failed", "node watch recovered"], state),
   });
-  const pods = new NodePods({ server, clock, onState: (state) => logState(log, "pod watch", state) });
+  const pods = new NodePods({
+    server,
+    clock,
+    onState: (state) => logState(log, ["pod watch failed", "pod watch recovered"], state),
+  });
   if (config.evict === "always") pods.needed();
   metrics.watchNodes({ count: () => nodes.size, isUpToDate: () => nodes.isListed && nodes.failure === undefined });
   const delays = delaysOf(config, { server, nodes, ...parts });
@@ -87,6 +93,10 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     cluster: new KubernetesCluster({ server, clock, nodes: known, pods, ...(delays && { delays }) }),
     observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
     ...(gate && { serveGate: gate.serve }),
+    instanceOf: (name) => {
+      for (const [, node] of nodes.entries()) if (node.name === name) return node.instanceId;
+      return undefined;
+    },
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
     run: async (mayHavePodTargets, end) => {
       // A dry run asks nothing of the cluster.
@@ -191,7 +201,13 @@ async function untilSo(isSo: () => boolean, clock: Clock, signal: AbortSignal): 
   while (!isSo()) await clock.sleep(LOOK_MS, signal);
 }
 
-function logState(log: Log, watch: "node watch" | "pod watch", state: WatchState): void {
-  if (state.kind === "failing") log(`${watch} failed`, { error: state.error.message });
-  else log(`${watch} recovered`, { failedSeconds: Math.round(state.failedForMs / 1_000) });
+function logState(
+  log: Log,
+  [failed, recovered]:
+    | readonly ["node watch failed", "node watch recovered"]
+    | readonly ["pod watch failed", "pod watch recovered"],
+  state: WatchState,
+): void {
+  if (state.kind === "failing") log(failed, { error: state.error.message });
+  else log(recovered, { failedSeconds: Math.round(state.failedForMs / 1_000) });
 }

@@ -4,6 +4,7 @@ import { type AwsClientOptions, createAwsClients } from "../aws/clients.ts";
 import { RequestQuota } from "../aws/request-quota.ts";
 import { awsClientOptions, type Config, drainGuard, drainTimes } from "../config/config.ts";
 import { type Clock, SystemClock } from "../drain/clock.ts";
+import type { CloudProvider } from "../drain/cloud-provider.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
 import type { AccessProblem, DrainError } from "../drain/errors.ts";
@@ -33,6 +34,8 @@ export interface EngineOptions {
 
 export interface Engine {
   readonly drainer: Drainer;
+  /** Which machine a reference means. */
+  readonly cloud: Pick<CloudProvider, "resolve">;
   /**
    * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
    * Without it, or with INDEX_RATE=0, every drain searches first.
@@ -75,19 +78,22 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     ...(vpcId === undefined ? {} : { vpcId }),
   });
   const times = drainTimes(config);
+  const changing = config.dryRun ? undefined : cluster;
+  const drainer = new Drainer({
+    cloud,
+    clock,
+    times,
+    ...(guard && { guard }),
+    ...(observers && { observers }),
+    ...(ledger && { ledger }),
+    ...(onLookupFailed && { onLookupFailed }),
+    ...(changing && { cluster: changing }),
+    evictsAlways: config.evict === "always",
+    registersAgain: config.undo,
+  });
   return {
-    drainer: new Drainer({
-      cloud,
-      clock,
-      times,
-      ...(guard && { guard }),
-      ...(observers && { observers }),
-      ...(ledger && { ledger }),
-      ...(onLookupFailed && { onLookupFailed }),
-      ...(cluster && !config.dryRun && { cluster }),
-      evictsAlways: config.evict === "always",
-      registersAgain: config.undo,
-    }),
+    drainer,
+    cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     hasAddressGroups: () => cloud.hasAddressGroups,
     checkAccess: (signal) => cloud.checkAccess(signal),

@@ -1,12 +1,14 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
 import type { Clock, SystemClock } from "../drain/clock.ts";
+import type { Cluster } from "../drain/cluster.ts";
 import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { withLimit } from "../drain/limit.ts";
+import { undoNode } from "../drain/node-undo.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
 import { resumedTogether } from "../drain/past.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
@@ -16,7 +18,7 @@ import { openLedger } from "../ledger/open-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
-import type { Cancel, DrainHistory } from "../web/drain-routes.ts";
+import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotTaken } from "../web/http-source.ts";
 import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { type Clocks, openClocks } from "./clocks.ts";
@@ -89,27 +91,20 @@ async function serve(config: Config, serving: Serving): Promise<void> {
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
     running: (drainId) => drainer.running(drainId),
   };
-  const cancel: Cancel = async (drainId, asker) => {
-    checkUndo(config);
-    const undone = drainer.cancel(drainId, asker, abandon);
-    // Waited for at the end, also where its caller has left. A failure is for the caller.
-    const waitedFor = undone.catch(() => {});
-    drains.add(`undo of ${drainId}`, waitedFor);
-    try {
-      return await undone;
-    } catch (error) {
-      throw abandon.aborted
-        ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo")
-        : error;
-    }
-  };
+  const { cancel, cancelNode } = cancelling(config, {
+    engine,
+    cluster: watched?.cluster,
+    ledger,
+    clock,
+    abandon,
+    drains,
+  });
   // Before a caller asks for the same nodes.
   await resumed;
   const text = () => metrics.text();
-  const web = await withGate(
-    await startWeb(config, { source, history, cancel, status, ready, metrics: text, clock, version, log }),
-    () => watched?.serveGate?.(drainer),
-  );
+  const instanceOf = watched?.instanceOf;
+  const parts = { source, history, cancel, cancelNode, instanceOf, status, ready, metrics: text, clock, version, log };
+  const web = await withGate(await startWeb(config, parts), () => watched?.serveGate?.(drainer));
   background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
@@ -262,6 +257,35 @@ function statusUntil(abandon: AbortSignal, drainer: Drainer) {
     } catch (error) {
       throw abandon.aborted ? new NotTaken("the service is stopping") : error;
     }
+  };
+}
+
+/** What cancels drains for callers, and goes on where these have left. */
+function cancelling(
+  config: Config,
+  parts: Pick<Resuming, "drains" | "abandon" | "ledger" | "clock"> & {
+    readonly engine: Engine;
+    readonly cluster: Cluster | undefined;
+  },
+): { readonly cancel: Cancel; readonly cancelNode: CancelNode } {
+  const { engine, abandon, drains } = parts;
+  const untilEnd = async <T>(what: string, undo: () => Promise<T>): Promise<T> => {
+    checkUndo(config);
+    const undone = undo();
+    // Waited for at the end, also where its caller has left. A failure is for the caller.
+    const waitedFor = undone.catch(() => {});
+    drains.add(`undo of ${what}`, waitedFor);
+    try {
+      return await undone;
+    } catch (error) {
+      throw abandon.aborted
+        ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo")
+        : error;
+    }
+  };
+  return {
+    cancel: (drainId, asker) => untilEnd(drainId, () => engine.drainer.cancel(drainId, asker, abandon)),
+    cancelNode: (request) => untilEnd(request.node.value, () => undoNode(request, { ...parts, ...engine }, abandon)),
   };
 }
 

@@ -14,7 +14,7 @@ const REPLACED_MAX = 16;
 
 type WebParts = Pick<
   WebOptions,
-  "source" | "history" | "cancel" | "status" | "ready" | "metrics" | "clock" | "version"
+  "source" | "history" | "cancel" | "cancelNode" | "instanceOf" | "status" | "ready" | "metrics" | "clock" | "version"
 > & {
   readonly log: Log;
 };

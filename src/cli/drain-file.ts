@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ConfigError } from "../config/config.ts";
 import type { Registration } from "../drain/cloud-provider.ts";
+import type { OutcomeReport } from "../drain/report.ts";
 import type { UndoneNode } from "../drain/undo.ts";
 import type { Undoable } from "../drain/undoable.ts";
 import { shapeAdvice } from "../simulator/scenario/shape-advice.ts";
@@ -8,6 +9,8 @@ import { shapeAdvice } from "../simulator/scenario/shape-advice.ts";
 /** What `drain --json` prints for a node in hundreds of pools is far smaller. */
 export const DRAIN_BYTES_MAX = 16 * 2 ** 20;
 const PROBLEMS_MAX = 5;
+/** More than a cluster has nodes. */
+const DRAINS_MAX = 10_000;
 
 const text = (max: number) =>
   z
@@ -31,7 +34,7 @@ const REGISTRATION = z.object({
   target: text(512),
   listed: LISTED.optional(),
   alsoListed: z.array(LISTED).max(100).optional(),
-  state: z.enum(["released", "holding", "registered", "failed"]),
+  state: z.enum(["released", "holding", "registered", "failed", "kept"]),
   deregistered: z.boolean(),
 });
 
@@ -53,8 +56,12 @@ export interface ReportedDrain {
   readonly undoables: readonly Undoable[];
 }
 
-/** Reads what `drain --json` has printed. `name` says in messages where it came from. Throws `ConfigError`. */
-export function readDrainReport(name: string, given: string): ReportedDrain {
+/**
+ * The drains in what `drain --json` has printed: one, or several nodes' in `drains`. A service's problem has the outcome
+ * inside. What deregistered nothing and names no drain is left out: the node was not found, or the drain was refused. `name`
+ * says in messages where the text came from. Throws `ConfigError`.
+ */
+export function readDrainReports(name: string, given: string): readonly ReportedDrain[] {
   const refused = (problem: string) =>
     new ConfigError([`${name} can't be used: it is not the output of 'drain --json': ${problem}`]);
   let value: unknown;
@@ -63,12 +70,42 @@ export function readDrainReport(name: string, given: string): ReportedDrain {
   } catch {
     throw refused("it is not JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw refused("it is not an object");
-  // A problem of the service has the outcome inside.
-  const outcome = "outcome" in value ? value.outcome : value;
-  const read = DRAIN.safeParse(outcome, { error: shapeAdvice });
+  if (!isObject(value)) throw refused("it is not an object");
+  const { drains } = value;
+  if (drains === undefined) return [reportedDrain(value, "", refused)];
+  if (!Array.isArray(drains) || drains.length > DRAINS_MAX)
+    throw refused(`drains: give a list of at most ${DRAINS_MAX} drains`);
+  return drains.flatMap((drain: unknown, index) => {
+    const place = `drains[${index}]`;
+    if (!isObject(drain)) throw refused(`${place}: it is not an object`);
+    return hasDrained(drain) ? [reportedDrain(drain, place, refused)] : [];
+  });
+}
+
+function hasDrained(given: Readonly<Record<string, unknown>>): boolean {
+  const { drainId, status } = outcomeIn(given);
+  return drainId !== undefined && !WITHOUT_CHANGES.has(status);
+}
+
+const WITHOUT_CHANGES: ReadonlySet<unknown> = new Set<OutcomeReport["status"]>(["refused", "planned", "instance-gone"]);
+
+function outcomeIn(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { outcome } = value;
+  return isObject(outcome) ? outcome : value;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function reportedDrain(
+  value: Readonly<Record<string, unknown>>,
+  place: string,
+  refused: (problem: string) => ConfigError,
+): ReportedDrain {
+  const read = DRAIN.safeParse(outcomeIn(value), { error: shapeAdvice });
   if (!read.success) {
-    const problems = read.error.issues.map(({ path, message }) => `${placeOf(path) || "it"}: ${message}`);
+    const problems = read.error.issues.map(({ path, message }) => `${placeOf([place, ...path]) || "it"}: ${message}`);
     const hidden = problems.length - PROBLEMS_MAX;
     const shown = problems.slice(0, PROBLEMS_MAX).join("; ");
     throw refused(hidden > 0 ? `${shown}; and ${hidden} more` : shown);

@@ -13,9 +13,14 @@ export function planSummary({ node, registrations, longestHoldMs, warnings }: Dr
   return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
 }
 
+/** What each line begins with. */
+export function elapsedText(elapsedMs: number): string {
+  return `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
+}
+
 /** One line a step, for an output that is not a terminal. */
 export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
-  const at = `${String(Math.round(elapsedMs / 1_000)).padStart(4)} s `;
+  const at = elapsedText(elapsedMs);
   switch (event.type) {
     case "planned":
       return planSummary(event.plan).replace(/^/gm, at);
@@ -112,7 +117,7 @@ function evictionText(event: EvictionEvent): string {
   }
 }
 
-function podsText(pods: readonly string[]): string {
+export function podsText(pods: readonly string[]): string {
   return pods.length > PODS_SHOWN_MAX
     ? `${pods.length} pods: ${pods.slice(0, PODS_SHOWN_MAX).join(", ")} and more`
     : `${pods.length === 1 ? "pod" : `${pods.length} pods:`} ${pods.join(", ")}`;

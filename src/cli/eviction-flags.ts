@@ -1,10 +1,7 @@
 import type { Command } from "commander";
-import type { EvictionOptions } from "../drain/eviction.ts";
+import { type EvictionOptions, GRACE_SECONDS_MAX, SELECTOR_CHARACTERS_MAX } from "../drain/eviction.ts";
 import { UsageError } from "./failure.ts";
 import { numberOf } from "./options.ts";
-
-const GRACE_SECONDS_MAX = 86_400;
-const SELECTOR_CHARACTERS_MAX = 1_000;
 
 const readGrace = numberOf(
   "--grace-period",
@@ -57,6 +54,20 @@ export function evictionFrom({ evict, ...flags }: EvictionFlags): EvictionOption
     ...(deleteEmptydirData && { deletesEmptyDirData: true }),
     ...(evictUnmanaged && { evictsUnmanaged: true }),
     ...(disableEviction && { disablesEviction: true }),
+  };
+}
+
+/** The same as a service takes it: what is not given is forbidden there, as it is without a service. Empty: nothing is to be evicted. */
+export function evictionFields(options: EvictionOptions | undefined): object {
+  if (options === undefined) return {};
+  const { gracePeriodSeconds, podSelector, deletesEmptyDirData, evictsUnmanaged, disablesEviction } = options;
+  return {
+    evict: true,
+    ...(gracePeriodSeconds !== undefined && { gracePeriod: gracePeriodSeconds }),
+    ...(podSelector !== undefined && { podSelector }),
+    deleteEmptydirData: deletesEmptyDirData === true,
+    evictUnmanaged: evictsUnmanaged === true,
+    ...(disablesEviction && { disableEviction: true }),
   };
 }
 

@@ -25,6 +25,20 @@ export function exitCodeOf(outcome: OutcomeReport): number {
   }
 }
 
+/** Of several drains, 0 only where all are done. */
+export function exitCodeOfAll(codes: readonly number[]): number {
+  const [first = EXIT.done] = codes;
+  return codes.every((code) => code === first) ? first : EXIT.notDrained;
+}
+
+/** Absent: all is registered again. */
+export function exitCodeOfUndo(failure: DrainErrorCode | undefined): number {
+  if (failure === undefined) return EXIT.done;
+  const code = exitCodeOfFailure(failure);
+  // The machine is gone, and so nothing of it is registered.
+  return code === EXIT.done ? EXIT.notDrained : code;
+}
+
 export function exitCodeOfFailure(code: DrainErrorCode): number {
   if (code === "instance-gone") return EXIT.done;
   if (isRefusal(code)) return EXIT.refused;

@@ -18,7 +18,7 @@ export interface NodeOptions extends ServerOptions {
   readonly force?: true;
 }
 
-const NODE_TEXT = "instance id, private IP address, or node name";
+export const NODE_TEXT = "instance id, private IP address, or node name";
 
 /** The argument and the flag that all verbs about a node share. */
 export function addNodeArgument(command: Command): Command {
@@ -31,7 +31,7 @@ export function addNodesArgument(command: Command): Command {
   return addJsonOption(command.argument("[node...]", NODE_TEXT, checkNodes));
 }
 
-function addJsonOption(command: Command): Command {
+export function addJsonOption(command: Command): Command {
   return command.option("--json", "print one JSON object on stdout, and everything else on stderr");
 }
 
@@ -72,6 +72,15 @@ export function requestFrom(
     ...(force === true ? { force } : {}),
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),
   };
+}
+
+/** As this program makes them. A node of such a name is given as `node/d-0123456789`. */
+export function isDrainId(text: string): boolean {
+  return /^d-[0-9a-f]+$/.test(text);
+}
+
+export function checkDrainOrNode(text: string): string {
+  return isDrainId(text) ? text : checkNode(text);
 }
 
 function checkNode(text: string): string {

@@ -27,6 +27,10 @@ export function addOptions(command: Command, verb: Verb): Command {
     if (option.flag === undefined) continue;
     const description = `${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`;
     command.addOption(new Flag(option.flag, description).helpGroup(OPTIONS_HEADING));
+    const alias = ALIASES[name];
+    if (alias === undefined) continue;
+    const same = `the same as ${option.flag.split(" ")[0]}, by kubectl's name`;
+    command.addOption(new Flag(alias, same).helpGroup(OPTIONS_HEADING));
   }
   // Only for a help that is asked for: every start declares the options.
   command.addHelpText("after", ({ command: asked }) => [...variablesOnly(asked, used), CHANGE_TEXT].join("\n"));
@@ -39,6 +43,12 @@ export async function clusterFor({ environment }: Call, config: Config, clock: C
   const { openCluster } = await import("../app/cluster.ts");
   return openCluster(config, { clock, environment });
 }
+
+/** By the names that kubectl has for them: it hands over what stands behind the plug-in's name. */
+const ALIASES: Readonly<Partial<Record<OptionName, string>>> = {
+  kubernetes: "--kubeconfig <path>",
+  kubernetesContext: "--context <name>",
+};
 
 const OPTIONS_HEADING = "Configuration, as flags or as the variables in brackets:";
 const CHANGE_TEXT = "\ndocs/configuration.md says when to change each option.";
@@ -77,7 +87,12 @@ export function flagsFrom(command: Command): Readonly<Partial<Record<OptionName,
   const flags: Partial<Record<OptionName, string | boolean>> = {};
   for (const [name, { flag }] of TABLE) {
     if (flag === undefined) continue;
-    const value = given[camelCase(flag)];
+    const alias = ALIASES[name];
+    const own = given[camelCase(flag)];
+    const byAlias = alias === undefined ? undefined : given[camelCase(alias)];
+    if (own !== undefined && byAlias !== undefined)
+      throw new UsageError(`${flag.split(" ")[0]} and ${alias?.split(" ")[0]} are the same: give one of them`);
+    const value = own ?? byAlias;
     // Without `--no-…` on the command line, commander sets it to true.
     if (value !== undefined && !(flag.startsWith("--no-") && value === true)) flags[name] = value;
   }

@@ -20,7 +20,8 @@ export async function runAsProcess(run: Run): Promise<never> {
     signals: process,
     clock,
   };
-  const exitCode = await run(process.argv.slice(2), process.env, streams);
+  const [, program, ...given] = process.argv;
+  const exitCode = await run(given, environmentOf(program, process.env), streams);
   // The caller that waits for the exit waits for the answer: aborted calls and their timers must not delay it.
   await Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))));
   await leaveOrDie(clock);
@@ -39,4 +40,18 @@ async function leaveOrDie(clock: Clock): Promise<void> {
   const hangs = () => process.getActiveResourcesInfo().some((what) => what.startsWith("FSReq"));
   for (const until = clock.now() + LAST_CALLS_MS; hangs(); await clock.sleep(LOOK_MS, newAbort().signal))
     if (clock.now() > until) process.kill(process.pid, "SIGKILL");
+}
+
+/** https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/ */
+const PLUG_IN = /(?:^|\/)kubectl-[^/]+$/;
+
+/**
+ * What a run goes by where kubectl has started it as its plug-in: the cluster that kubectl itself would ask, unless
+ * KUBERNETES says otherwise. `program`: the path by which it was started.
+ */
+export function environmentOf(program: string | undefined, environment: Environment): Environment {
+  const { KUBERNETES, KUBECONFIG, HOME } = environment;
+  if (!PLUG_IN.test(program ?? "") || (KUBERNETES ?? "") !== "") return environment;
+  const path = KUBECONFIG || (HOME ? `${HOME}/.kube/config` : undefined);
+  return path === undefined ? environment : { ...environment, KUBERNETES: path };
 }

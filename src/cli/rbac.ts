@@ -12,19 +12,21 @@ interface RbacOptions {
   readonly name: string;
   readonly namespace: string;
   readonly serviceAccount?: true;
+  readonly disableEviction?: true;
 }
 
 /** Prints the role as YAML. */
 export async function runRbac(call: Call): Promise<number> {
-  const { for: purpose, name, namespace, serviceAccount } = call.options as unknown as RbacOptions;
-  const needs = clusterNeeds(configFrom(call, "rbac"), purpose);
+  const { for: purpose, name, namespace, serviceAccount, disableEviction } = call.options as unknown as RbacOptions;
+  const needs = { ...clusterNeeds(configFrom(call, "rbac"), purpose), deletesPods: disableEviction === true };
   const printsServiceAccount = serviceAccount === true;
   call.streams.stdout.write(roleText({ needs, name, namespace, printsServiceAccount }));
   return EXIT.done;
 }
 
 /** What a verb with this configuration does in the cluster. A feature's option is read here. */
-export function clusterNeeds({ evictionGate }: Config, purpose: ClusterPurpose): ClusterNeeds {
+export function clusterNeeds({ evict, evictionGate }: Config, purpose: ClusterPurpose): ClusterNeeds {
   const watches = purpose === "serve";
-  return { writes: purpose !== "plan", watches, gates: watches && evictionGate };
+  const evicts = !watches || evict !== "never";
+  return { writes: purpose !== "plan", watches, evicts, gates: watches && evictionGate };
 }

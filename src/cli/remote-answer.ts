@@ -30,6 +30,8 @@ export interface Understood {
   readonly exitCode: number;
   /** How the drain ended, where there was one. */
   readonly outcome?: OutcomeReport;
+  /** Why it failed, for programs. Absent where there is no such failure. */
+  readonly code?: DrainErrorCode;
   /** For people; absent where the outcome says it all. */
   readonly problem?: string;
 }
@@ -41,7 +43,7 @@ export function understand({ status, body }: RemoteAnswer): Understood {
   if (outcome !== undefined) return { exitCode: exitCodeOf(checked(outcome)), outcome };
   if (typeof detail !== "string") throw NOT_OURS;
   const problem = `the service answered ${status}: ${detail}`;
-  if (code !== undefined) return { exitCode: exitCodeOfFailure(code), problem: `${problem} (${code})` };
+  if (code !== undefined) return { exitCode: exitCodeOfFailure(code), problem: `${problem} (${code})`, code };
   return { exitCode: status >= 500 ? EXIT.notDrained : EXIT.usage, problem };
 }
 

@@ -41,7 +41,7 @@ export class RemoteService {
 
   /**
    * Its answer, however long it takes: a drain takes minutes, and the service bounds it. (`fetch` would give up after
-   * five.) Throws `RemoteError`, whose message never has the secret.
+   * five.) `path`: with its query, encoded. Throws `RemoteError`, whose message never has the secret.
    */
   async ask(
     method: "GET" | "POST" | "DELETE",
@@ -65,7 +65,9 @@ export class RemoteService {
   async #send(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
     const { url, secret, identity, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     const target = new URL(url);
-    target.pathname = `${url.pathname.replace(/\/$/, "")}${path}`;
+    const [pathname, query = ""] = path.split("?");
+    target.pathname = `${url.pathname.replace(/\/$/, "")}${pathname}`;
+    target.search = query;
     // As bytes: Node would encode the headers together with a text, and so spoil a secret beyond ASCII.
     const content = Buffer.from(body === undefined ? "" : JSON.stringify(body));
     const headers = {

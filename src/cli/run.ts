@@ -10,6 +10,7 @@ import { declareRbac } from "./verbs/rbac.ts";
 import { declareServe } from "./verbs/serve.ts";
 import { declareSimulate } from "./verbs/simulate.ts";
 import { declareStatus } from "./verbs/status.ts";
+import { declareUncordon } from "./verbs/uncordon.ts";
 import { declareWatch } from "./verbs/watch.ts";
 
 /** Every verb, in the order of the help. What it does is loaded when it runs: a chunk of the bundle, or several. */
@@ -19,6 +20,7 @@ const VERBS: readonly Verb[] = [
   { declare: declarePlan, load: async () => (await import("./plan.ts")).runPlan },
   { declare: declareStatus, load: async () => (await import("./status.ts")).runStatus },
   { declare: declareCancel, load: async () => (await import("./cancel.ts")).runCancel },
+  { declare: declareUncordon, load: async () => (await import("./cancel.ts")).runUncordon },
   { declare: declareWatch, load: async () => (await import("./watch.ts")).runWatch },
   { declare: declareHold, load: async () => (await import("./hold.ts")).runHold },
   { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },

@@ -1,5 +1,6 @@
 import { EXCLUDE_LABEL } from "../drain/cluster.ts";
 import { printable } from "../drain/errors.ts";
+import type { NodeUndoReport } from "../drain/record-report.ts";
 import type {
   FateReport,
   FoundReport,
@@ -312,6 +313,17 @@ function note(warning: string): string {
 
 function clockTime(moment: string): string {
   return moment.replace(/\.\d+Z$/, "Z");
+}
+
+/** How the drains of a node were undone, for people. */
+export function nodeUndoText({ node, drains, uncordoned, error }: NodeUndoReport): string {
+  const undone = drains.length > 0 ? drains.map(undoText) : [`Nothing to undo: ${node.id} has no drain to undo.`];
+  const schedulable = uncordoned === undefined ? [] : [`Node ${uncordoned} is schedulable.`];
+  const failed =
+    error === undefined
+      ? []
+      : [note(`node ${node.name} may still be excluded or cordoned (${error.message}); run it again`)];
+  return [...undone, ...schedulable, ...failed].join("\n");
 }
 
 /** How a drain was undone, for people. */

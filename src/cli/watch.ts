@@ -15,7 +15,8 @@ import { watchLog } from "./watch-log.ts";
 import { watchRemotely } from "./watch-remotely.ts";
 import type { Watching } from "./watching.ts";
 
-const OWN: readonly OptionName[] = [
+/** The options that an agent has with --server, besides those of every caller. */
+export const OWN_WITH_SERVER: readonly OptionName[] = [
   "metadataEndpoint",
   "metadataEndpointMode",
   "metadataIntervalMs",
@@ -30,7 +31,7 @@ export async function runWatch(call: Call): Promise<number> {
     const config = configFrom(call, "watch");
     await untilStopped(config, call, (watching) => watchHere(config, watching));
   } else {
-    const { service, config } = await remoteFrom(call, "watch", server, OWN);
+    const { service, config } = await remoteFrom(call, "watch", server, OWN_WITH_SERVER);
     const { timeoutMs, dryRun } = config;
     await untilStopped(config, call, (watching) => watchRemotely({ ...watching, service, timeoutMs, dryRun }));
   }

@@ -1,7 +1,7 @@
 import { flag, nodeTriggers, oneOf, option, PATH_LENGTH_MAX, seconds, text, type Verb, wholeNumber } from "./values.ts";
 
 /** The commands that may call a Kubernetes API server. */
-const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel"];
+const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel", "uncordon"];
 /** What says by itself that the machine is going, and what a person asks for. */
 const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 
@@ -54,7 +54,7 @@ export const CLUSTER_OPTIONS = {
     variable: "EVICT",
     flag: "--evictions <when>",
     default: "requested",
-    usedBy: ["serve"],
+    usedBy: ["serve", "rbac"],
     ...oneOf(["never", "requested", "always"]),
   }),
   evictionGate: option({

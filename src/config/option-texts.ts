@@ -174,7 +174,8 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     description:
       "Whether drains can be cancelled. Cancelling registers the node again where its drain has deregistered it. Requires the permissions of 'policy --undo'.",
     example: "true",
-    changeWhen: "Set it to true to use DELETE /drains/<id>, the command cancel, or REBALANCE=drain.",
+    changeWhen:
+      "Set it to true to use DELETE /drains/<id>, the commands cancel and uncordon with --server, or REBALANCE=drain.",
   },
   timeoutMs: {
     description: "Maximum duration of a drain, counted from each request for it.",

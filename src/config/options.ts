@@ -17,7 +17,7 @@ import {
   wholeNumber,
 } from "./values.ts";
 
-const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "watch"];
+const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch"];
 /** The commands that can use a service. */
 const CALLERS: readonly Verb[] = [...ALL, "hold"];
 /** The commands that call AWS. */

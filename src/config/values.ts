@@ -10,6 +10,8 @@ export interface ValueKind<T> {
   readonly range: string;
   /** The unit that people give it in; absent where it has none. Inside the program, times are milliseconds. */
   readonly unit?: "seconds";
+  /** What every allowed value matches, where a pattern says more than `range` does. The chart's schema has it. */
+  readonly pattern?: RegExp;
   /** Throws `RangeError` that says which value to give instead. */
   readonly parse: (given: string) => T;
 }
@@ -64,6 +66,7 @@ export function matching(pattern: RegExp, range: string): ValueKind<string> {
   return {
     type: "text",
     range,
+    pattern,
     parse: (given) => {
       if (!pattern.test(given)) throw new RangeError(`give ${range}`);
       return given;
@@ -201,7 +204,18 @@ export const nodeTriggers: ValueKind<NodeTriggers> = {
 };
 
 /** The commands that take options. */
-export type Verb = "serve" | "drain" | "plan" | "status" | "cancel" | "policy" | "rbac" | "lambda" | "watch" | "hold";
+export type Verb =
+  | "serve"
+  | "drain"
+  | "plan"
+  | "status"
+  | "cancel"
+  | "uncordon"
+  | "policy"
+  | "rbac"
+  | "lambda"
+  | "watch"
+  | "hold";
 
 /** One option of the configuration. Its texts are in option-texts.ts. */
 export interface Option<T = unknown> extends ValueKind<T> {

@@ -48,6 +48,12 @@ export interface Cluster {
   include(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
 
   /**
+   * Makes the node schedulable, also where another program has cordoned it: what `kubectl uncordon` does. Resolves as
+   * `exclude` does.
+   */
+  uncordon(node: ClusterMember, signal: AbortSignal): Promise<string | undefined>;
+
+  /**
    * The node is drained: what this program has put there to delay the machine's termination is taken away. Returns at
    * once; the implementation repeats it until it is done.
    */

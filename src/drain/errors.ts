@@ -34,6 +34,8 @@ export type DrainErrorCode =
   | "drain-not-found"
   /** Another drain of the node runs: what one deregisters the other can't register again. */
   | "another-drain"
+  /** The machine is about to leave: what was deregistered of it stays so, unless its drain is cancelled by its id. */
+  | "machine-leaves"
   /** The ledger of drains could not be written or read: what was asked for goes on, but is not promised. */
   | "ledger-unavailable"
   /** A fault of this program. */
@@ -45,6 +47,7 @@ const REFUSALS: ReadonlySet<DrainErrorCode> = new Set([
   "other-cluster",
   "undo-disabled",
   "another-drain",
+  "machine-leaves",
 ]);
 
 /** Codes of failures that may be gone a moment later. */

@@ -3,6 +3,11 @@ import { DrainError } from "./errors.ts";
 /** So many pods are named where more are left. */
 const SHOWN_MAX = 5;
 
+/** Longer times to end are refused, in seconds. */
+export const GRACE_SECONDS_MAX = 86_400;
+/** Longer label selectors are refused. */
+export const SELECTOR_CHARACTERS_MAX = 1_000;
+
 /**
  * The label of evictions that this program makes. The eviction gate lets them pass.
  * https://kubernetes.io/docs/reference/labels-annotations-taints/#app-kubernetes-io-managed-by

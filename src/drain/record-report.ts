@@ -1,8 +1,20 @@
 import type { DrainRecord } from "./drain-record.ts";
+import type { EvictionOptions } from "./eviction.ts";
 import type { Standing } from "./guard.ts";
 import type { DrainSummary, LedgerEntry } from "./ledger.ts";
+import { type NodeUndo, nodeUndoFailure } from "./node-undo.ts";
 import type { RunningDrain } from "./outcome.ts";
-import { foundReport, limitReport, nodeReport, outcomeReport, runningReport, seconds, undoneReport } from "./report.ts";
+import {
+  errorReport,
+  foundReport,
+  limitReport,
+  nodeReport,
+  outcomeReport,
+  runningReport,
+  seconds,
+  undoneReport,
+  undoReport,
+} from "./report.ts";
 import type { AskedRequest } from "./request.ts";
 
 export type StepReport = ReturnType<typeof stepReport>;
@@ -54,13 +66,26 @@ function recordedUndoReport({ at, asker, end }: NonNullable<DrainRecord["undo"]>
   };
 }
 
-function requestReport({ askedAt, deadline, timeoutMs, reason, asker }: AskedRequest) {
+function requestReport({ askedAt, deadline, timeoutMs, reason, evict, asker }: AskedRequest) {
   return {
     askedAt: moment(askedAt),
     ...(deadline === undefined ? {} : { deadline: moment(deadline) }),
     ...(timeoutMs === undefined ? {} : { timeoutSeconds: seconds(timeoutMs) }),
     ...(reason === undefined ? {} : { reason }),
+    ...(evict && { evict: evictionReport(evict) }),
     ...(asker && { asker }),
+  };
+}
+
+/** By the names that requests have for it. */
+function evictionReport(options: EvictionOptions) {
+  const { gracePeriodSeconds, podSelector, deletesEmptyDirData, evictsUnmanaged, disablesEviction } = options;
+  return {
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriod: gracePeriodSeconds }),
+    ...(podSelector === undefined ? {} : { podSelector }),
+    deleteEmptydirData: deletesEmptyDirData === true,
+    evictUnmanaged: evictsUnmanaged === true,
+    disableEviction: disablesEviction === true,
   };
 }
 
@@ -158,4 +183,19 @@ function evictionRefusedReport({
   error,
 }: Extract<LedgerEntry, { readonly type: "eviction-refused" }>) {
   return { pod, ...(budget === undefined ? {} : { budget }), willRetry, error };
+}
+
+export type NodeUndoReport = ReturnType<typeof nodeUndoReport>;
+
+/** How all drains of a node were undone. */
+export function nodeUndoReport(undo: NodeUndo) {
+  const { node, drains, uncordoned, error } = undo;
+  const undone = drains.length > 0 ? ("undone" as const) : ("nothing-to-undo" as const);
+  return {
+    status: nodeUndoFailure(undo) === undefined ? undone : ("not-undone" as const),
+    node: nodeReport(node),
+    drains: drains.map(undoReport),
+    ...(uncordoned === undefined ? {} : { uncordoned }),
+    ...(error && { error: errorReport(error) }),
+  };
 }

@@ -224,7 +224,7 @@ export function limitReport({ reason, at }: DrainLimit) {
   return { reason, at: new Date(at).toISOString() };
 }
 
-function errorReport({ code, message }: DrainError) {
+export function errorReport({ code, message }: DrainError) {
   return { code, message };
 }
 

@@ -10,7 +10,7 @@ export type NodeReference =
 
 /** Who asks, as far as it is known. For ledger and reports alone: nothing is decided by it. */
 export interface Asker {
-  /** By what kind of event the request came: `http`, or what a message announced, such as `spot-interruption`. */
+  /** By what kind of event the request came: `HTTP`, or what a message announced, such as `spot-interruption`. */
   readonly via: string;
   /** That event's own id. */
   readonly event?: string;
@@ -19,6 +19,9 @@ export interface Asker {
   /** What it calls itself. */
   readonly agent?: string;
 }
+
+/** `Asker.via` of a request that a caller has sent, and no event. */
+export const HTTP = "http";
 
 export interface DrainRequest {
   readonly node: NodeReference;

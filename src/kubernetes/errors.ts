@@ -100,7 +100,7 @@ export function statusError(
   const reason = typeof given.reason === "string" ? printable(given.reason) : "";
   const text = typeof given.message === "string" ? printable(given.message, MESSAGE_LENGTH_MAX) : "";
   const named = `${status}${reason === "" ? "" : ` ${reason}`}`;
-  const advice = adviceFor(status);
+  const advice = adviceFor(status, what);
   const message = `${what}: the API server answered ${named}${text === "" ? "" : `: ${text}`}${advice === "" ? "" : `. ${advice}`}`;
   return new KubernetesError(message, {
     status,
@@ -110,8 +110,13 @@ export function statusError(
   });
 }
 
-function adviceFor(status: number): string {
+/** Only where a drain asks for it a pod is deleted. */
+const POD_DELETION = /^DELETE \/api\/v1\/namespaces\/[^/]+\/pods\//;
+
+function adviceFor(status: number, what: string): string {
   if (status === 401) return "Check the token or the client certificate of this program";
+  if (status === 403 && POD_DELETION.test(what))
+    return "Grant the permission: 'hasta-la-vista rbac --disable-eviction' prints the role";
   if (status === 403) return "Grant the permission: 'hasta-la-vista rbac' prints the role";
   return "";
 }

@@ -1,25 +1,17 @@
 import { spawn } from "node:child_process";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Agent, RequestOptions } from "node:https";
-import { dirname, isAbsolute, resolve } from "node:path";
 import { type Cluster, KubeConfig, type User } from "@kubernetes/client-node";
-import { load as parseYaml } from "js-yaml";
 import { printable } from "../drain/errors.ts";
 import { localError } from "./errors.ts";
+import { type Files, invalid, readKubeconfig } from "./kubeconfig-files.ts";
 
 /** Where the cluster is, and who this program is there. */
 export type ClusterSource =
   /** `folder`: where the service account is mounted, if not at its usual place. */
   | { readonly kind: "in-cluster"; readonly folder?: string }
-  /** `context`: absent, the file's current context. */
+  /** `path`: of a file, or of several as KUBECONFIG names them. `context`: absent, the file's current context. */
   | { readonly kind: "kubeconfig"; readonly path: string; readonly context?: string };
-
-/** How the host reads files, and what it says of those that it can't read. */
-interface Files {
-  readonly read: (path: string) => Promise<string>;
-  /** The problem of a file, as `there is no such file (ENOENT)`. */
-  readonly problem: (error: NodeJS.ErrnoException) => string;
-}
 
 export interface LoadOptions {
   readonly source: ClusterSource;
@@ -142,20 +134,9 @@ function inCluster(options: LoadOptions, folder = SERVICE_ACCOUNT): LoadedConfig
 }
 
 async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "kubeconfig" }): Promise<LoadedConfig> {
-  const { names, files } = options;
+  const { names } = options;
   const given = `${names.source} is '${printable(source.path)}'`;
-  const text = await files.read(source.path).catch((error: NodeJS.ErrnoException) => {
-    throw invalid(`${given}, which can't be used: ${files.problem(error)}`);
-  });
-  const parsed = parse(text, given);
-  const config = new KubeConfig();
-  try {
-    config.loadFromString(text);
-  } catch (error) {
-    const why = error instanceof TypeError ? "an entry has another shape" : printable((error as Error).message, 200);
-    throw invalid(`${given}, which is not a valid kubeconfig: ${why}`);
-  }
-  config.makePathsAbsolute(dirname(resolve(source.path)));
+  const config = await readKubeconfig(source.path, options);
   const known = config.getContexts().map(({ name }) => name);
   const wanted = source.context ?? config.getCurrentContext();
   const list = known.length === 0 ? "It has no contexts" : `It has: ${printable(known.join(", "), 300)}`;
@@ -177,49 +158,7 @@ async function fromFile(options: LoadOptions, source: ClusterSource & { kind: "k
     throw invalid(
       `${given}, whose context '${printable(wanted)}' names the user '${printable(String(context.user))}', which the file does not have`,
     );
-  const read = asClientsReadIt(user, parsed, dirname(resolve(source.path)));
-  return loaded(wanted, cluster, withIdToken(read, names.source), options);
-}
-
-interface ParsedUser {
-  readonly name?: unknown;
-  readonly user?: { readonly tokenFile?: unknown } | null;
-}
-
-/** The document, so that malformed YAML is named by its line: the library's message would quote the file. */
-function parse(text: string, given: string): readonly ParsedUser[] {
-  let document: { readonly users?: unknown } | null | undefined;
-  try {
-    document = parseYaml(text) as typeof document;
-  } catch (error) {
-    const { mark } = error as { readonly mark?: { readonly line?: number } };
-    // Of an empty file it says that there is no document.
-    if (mark?.line !== undefined) {
-      throw invalid(`${given}, which can't be used: it is not valid YAML in line ${mark.line + 1}`);
-    }
-  }
-  if (typeof document !== "object" || document === null || Array.isArray(document)) {
-    throw invalid(`${given}, which can't be used: it is not a kubeconfig`);
-  }
-  return Array.isArray(document.users) ? document.users : [];
-}
-
-/**
- * The library leaves out `tokenFile`, and starts a plug-in from the current folder; kubectl reads the one and starts the
- * other from the folder of the file.
- */
-function asClientsReadIt(user: User, parsed: readonly ParsedUser[], folder: string): User {
-  const tokenFile = parsed.find(({ name }) => name === user.name)?.user?.tokenFile;
-  const isToken = typeof tokenFile === "string" && tokenFile !== "";
-  const command = user.exec?.command;
-  const isRelative = typeof command === "string" && command.includes("/") && !isAbsolute(command);
-  return {
-    ...user,
-    ...(isToken
-      ? { token: "", authProvider: { name: "tokenFile", config: { tokenFile: resolve(folder, tokenFile) } } }
-      : {}),
-    ...(isRelative ? { exec: { ...user.exec, command: resolve(folder, command) } } : {}),
-  };
+  return loaded(wanted, cluster, withIdToken(user, names.source), options);
 }
 
 /**
@@ -367,8 +306,4 @@ function attempt<T>(problem: string, read: () => T): T {
   } catch {
     throw localError("Credentials", problem);
   }
-}
-
-function invalid(message: string) {
-  return localError("Configuration", message);
 }

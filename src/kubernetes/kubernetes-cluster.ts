@@ -8,6 +8,7 @@ import { longestGraceMs, NodeEviction, podsToEvict } from "./eviction.ts";
 import { NodePods } from "./node-pods.ts";
 import { applyToNode, clusterNode, NODES_PATH, nodePath, setOwnTaint } from "./nodes.ts";
 import type { Node } from "./objects.ts";
+import { checkMayEvict } from "./permissions.ts";
 import type { NodePod } from "./pods.ts";
 
 /** Owns the label alone: an object that it applies without the label takes back its own, and no other manager's. */
@@ -76,6 +77,15 @@ export class KubernetesCluster implements Cluster {
     });
   }
 
+  uncordon(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    return this.#withNode(node, signal, async (known) => {
+      await this.#applyCordon(known, {}, signal);
+      // With the uid, so that a node that was made anew under the name stays as it is.
+      const patch = { metadata: { uid: known.uid }, spec: { unschedulable: null } };
+      await this.#options.server.mergePatch(nodePath(known.name), patch, signal);
+    });
+  }
+
   release({ id }: ClusterMember): void {
     this.#options.delays?.release(id);
   }
@@ -89,11 +99,13 @@ export class KubernetesCluster implements Cluster {
   }
 
   async planEviction(node: ClusterMember, options: JointEviction, signal: AbortSignal): Promise<PlannedEviction> {
+    const { server } = this.#options;
     this.#pods.needed();
     let planned: PlannedEviction = { pods: [], graceMs: 0 };
-    await this.#withNode(node, signal, async (known) => {
-      const pods = await podsToEvict(this.#pods, known.name, options, signal);
-      planned = { pods: pods.map(({ name }) => name), graceMs: longestGraceMs(pods, options) };
+    await this.#withNode(node, signal, async ({ name }) => {
+      const pods = await podsToEvict(this.#pods, name, options, signal);
+      await checkMayEvict(server, pods, options, signal);
+      planned = { pods: pods.map((pod) => pod.name), graceMs: longestGraceMs(pods, options) };
     });
     return planned;
   }

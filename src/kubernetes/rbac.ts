@@ -4,6 +4,10 @@ export interface ClusterNeeds {
   readonly writes: boolean;
   /** Whether departures of nodes are noticed: the service does, commands are told. */
   readonly watches: boolean;
+  /** Whether pods may be evicted where a request asks for it. Absent: they may. */
+  readonly evicts?: boolean;
+  /** Whether pods may be deleted whatever their disruption budgets say (`--disable-eviction`). Absent: they may not. */
+  readonly deletesPods?: boolean;
   /** Whether evictions by other programs are held: the service does, where it is the eviction gate. */
   readonly gates?: boolean;
 }
@@ -54,8 +58,13 @@ const FEATURES: readonly ClusterFeature[] = [
   },
   {
     purpose: "Evict pods as the last step of a drain, where that is requested.",
-    isNeeded: ({ writes }) => writes,
+    isNeeded: ({ writes, evicts = true }) => writes && evicts,
     rules: [{ apiGroups: CORE, resources: ["pods/eviction"], verbs: ["create"] }],
+  },
+  {
+    purpose: "Delete pods whatever their disruption budgets say, where a drain is requested with --disable-eviction.",
+    isNeeded: ({ writes, evicts = true, deletesPods = false }) => writes && evicts && deletesPods,
+    rules: [{ apiGroups: CORE, resources: ["pods"], verbs: ["delete"] }],
   },
   {
     purpose: "Find the node of a pod that another program evicts.",

@@ -1,3 +1,4 @@
+import { GRACE_SECONDS_MAX } from "../drain/eviction.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 
 /** What every line of ours begins with, so that a drain's lines are found without reading the others. */
@@ -198,9 +199,17 @@ function isRequest(value: unknown, at: unknown): boolean {
     Math.abs(askedAt - Number(at)) <= DAY_MS &&
     isGiven(deadline, isMoment) &&
     isGiven(firstTriedAt, isMoment) &&
-    isGiven(evict, isRecord) &&
+    isGiven(evict, isEviction) &&
     isGiven(timeoutMs, (ms) => isLength(ms) && ms <= DAY_MS)
   );
+}
+
+/** A drain waits for pods as long as these have to end. */
+function isEviction(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { gracePeriodSeconds, podSelector } = value;
+  const isGrace = (grace: unknown) => typeof grace === "number" && grace >= 0 && grace <= GRACE_SECONDS_MAX;
+  return isGiven(gracePeriodSeconds, isGrace) && isGiven(podSelector, isText);
 }
 
 function areTexts(value: unknown): boolean {

@@ -341,7 +341,7 @@ export const READY = z.strictObject({
   checkedAt: moment.describe("When the last check ended."),
 });
 
-const problem = {
+export const problem = {
   type: z.literal("about:blank"),
   title: z.string(),
   status: z.int(),
@@ -351,7 +351,7 @@ const problem = {
 /** Any error that has nothing more to say. RFC 9457. */
 export const PROBLEM = z.strictObject(problem).meta({ id: "Problem", description: "Problem details (RFC 9457)." });
 
-const code = z.string().describe("Failure code, for programs.");
+export const code = z.string().describe("Failure code, for programs.");
 export const FAILURE = z.strictObject({ ...problem, code }).meta({ id: "Failure" });
 export const CANCELLED = z
   .strictObject({ ...problem, outcome: cancelled })

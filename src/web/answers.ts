@@ -1,7 +1,9 @@
 import type { AccessProblem, DrainError, DrainErrorCode } from "../drain/errors.ts";
 import type { AcceptedDrain } from "../drain/event-source.ts";
+import { type NodeUndo, nodeUndoFailure } from "../drain/node-undo.ts";
 import type { DrainOutcome, NodeStatus } from "../drain/outcome.ts";
 import { possiblyRegisteredText } from "../drain/plan.ts";
+import { nodeUndoReport } from "../drain/record-report.ts";
 import { acceptedReport, nodeStatusReport, outcomeReport, undoReport } from "../drain/report.ts";
 import { type UndoOutcome, undoFailure } from "../drain/undo.ts";
 import type { Unrecorded } from "./http-source.ts";
@@ -60,6 +62,13 @@ export function unrecordedAnswer({ drain, message }: Unrecorded): Answer {
 export function undoAnswer(outcome: UndoOutcome): Answer {
   const report = undoReport(outcome);
   const error = undoFailure(outcome);
+  return error === undefined ? json(200, report) : failureAnswer(error, { undo: report });
+}
+
+/** The same of a node. */
+export function nodeUndoAnswer(undo: NodeUndo): Answer {
+  const report = nodeUndoReport(undo);
+  const error = nodeUndoFailure(undo);
   return error === undefined ? json(200, report) : failureAnswer(error, { undo: report });
 }
 
@@ -138,6 +147,7 @@ function statusOf(code: DrainErrorCode): number {
     case "ambiguous-node":
     case "undo-disabled":
     case "another-drain":
+    case "machine-leaves":
       return 409;
     case "access-denied":
     case "no-credentials":

@@ -16,7 +16,14 @@ import {
   STOPPED,
   UNRECORDED,
 } from "./answer-schemas.ts";
-import { describeDrainRoutes, type ForSecretRoutes, failed, header, succeeded } from "./drain-document.ts";
+import {
+  describeCancelNode,
+  describeDrainRoutes,
+  type ForSecretRoutes,
+  failed,
+  header,
+  succeeded,
+} from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./drains-request.ts";
 
@@ -51,6 +58,7 @@ export function apiDocument(): object {
   addDrainRoute(app, guarded);
   describeDrainRoutes(app, guarded);
   addNodeRoute(app, guarded);
+  describeCancelNode(app, guarded);
   addOpenRoutes(app);
   return app.getOpenAPI31Document({
     openapi: "3.1.0",

@@ -9,14 +9,15 @@ import {
   acceptedAnswer,
   failureAnswer,
   nodeStatusAnswer,
+  nodeUndoAnswer,
   outcomeAnswer,
   readyAnswer,
   unrecordedAnswer,
 } from "./answers.ts";
 import { askerOf, clientAddress, withoutSecret } from "./asker.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
-import { addDrainRoutes, type Cancel, type DrainHistory } from "./drain-routes.ts";
-import { readNodeRequest } from "./drains-request.ts";
+import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
+import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
 import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
 import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
@@ -31,11 +32,14 @@ export interface WebOptions extends SecretGuardOptions {
   readonly source: HttpSource;
   readonly history: DrainHistory;
   readonly cancel: Cancel;
+  readonly cancelNode: CancelNode;
   /** Nothing is changed, whatever callers ask for. */
   readonly dryRun: boolean;
   /** Why no pods are evicted, whatever callers ask for. Absent: they may be. */
   readonly noEviction?: string | undefined;
   readonly version: string;
+  /** The instance of the Node object of this name, which may be named otherwise than the machine. Undefined: not known. */
+  readonly instanceOf?: ((name: string) => string | undefined) | undefined;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -119,8 +123,12 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
-  const { source, secrets, dryRun, noEviction, clock, status, history, cancel } = options;
+  const { source, secrets, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
   const needsSecret = needSecret(options);
+  const meant = (node: NodeReference): NodeReference => {
+    const id = node.by === "name" ? options.instanceOf?.(node.value) : undefined;
+    return id === undefined ? node : { by: "id", value: id };
+  };
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
@@ -131,7 +139,8 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     refuseSecretIn(secrets(), [body]);
     const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
     refuseSecretAs(secrets(), read.request.node.value);
-    const request = { ...withoutSecret(read.request, secrets()), asker: askerOf(context, secrets()) };
+    const [asker, node] = [askerOf(context, secrets()), meant(read.request.node)];
+    const request = { ...withoutSecret(read.request, secrets()), node, asker };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
@@ -139,7 +148,13 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
-    return send(nodeStatusAnswer(await status(node, context.req.raw.signal)));
+    return send(nodeStatusAnswer(await status(meant(node), context.req.raw.signal)));
+  });
+
+  app.delete("/nodes/:node/drains", needsSecret, async (context) => {
+    const request = readNodeUndoRequest({ query: queryOf(context), node: context.req.param("node") });
+    const asker = askerOf(context, secrets());
+    return send(nodeUndoAnswer(await cancelNode({ ...request, node: meant(request.node), asker })));
   });
 }
 
@@ -181,6 +196,7 @@ export const ROUTES = {
   "/drains/{drain}": "GET, HEAD, DELETE",
   "/drains/{drain}/events": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
+  "/nodes/{node}/drains": "DELETE",
   "/health": "GET, HEAD",
   "/ready": "GET, HEAD",
   "/metrics": "GET, HEAD",

@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import { printable } from "../drain/errors.ts";
-import type { Asker, DrainRequest } from "../drain/request.ts";
+import { type Asker, type DrainRequest, HTTP } from "../drain/request.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
 const AGENT_CHARACTERS_MAX = 200;
@@ -13,7 +13,7 @@ export function askerOf(context: Context, secrets: SecretMask): Asker {
   const address = (context.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress;
   const agent = context.req.header("user-agent");
   return {
-    via: "http",
+    via: HTTP,
     ...(address === undefined ? {} : { address }),
     ...(agent === undefined ? {} : { agent: printable(secrets.masked(agent), AGENT_CHARACTERS_MAX) }),
   };

@@ -1,8 +1,15 @@
 import { createRoute, type OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import type * as z from "zod";
 import { FAILURE, PROBLEM, UNDO_FAILURE, UNDONE } from "./answer-schemas.ts";
-import { DRAIN, DRAINS } from "./drain-schemas.ts";
-import { DRAIN_EVENTS_HEADERS, DRAIN_RECORD_PATH, DRAIN_RECORD_QUERY, DRAINS_QUERY } from "./drains-request.ts";
+import { DRAIN, DRAINS, NODE_UNDO_FAILURE, NODE_UNDONE } from "./drain-schemas.ts";
+import {
+  DRAIN_EVENTS_HEADERS,
+  DRAIN_RECORD_PATH,
+  DRAIN_RECORD_QUERY,
+  DRAINS_QUERY,
+  NODE_DRAINS_QUERY,
+  NODE_PATH,
+} from "./drains-request.ts";
 
 export interface ForSecretRoutes {
   readonly security: NonNullable<RouteConfig["security"]>;
@@ -98,6 +105,46 @@ function describeCancel(registry: OpenAPIHono["openAPIRegistry"], { security, re
         502: failed("Some targets could not be registered again: see `undo`.", UNDO_FAILURE),
         503: {
           ...failed("The service is stopping, or the ledger can't be read now.", PROBLEM.or(UNDO_FAILURE)),
+          headers: header("Retry-After", "Seconds."),
+        },
+      },
+    }),
+  );
+}
+
+/** Describes `DELETE /nodes/{node}/drains`. */
+export function describeCancelNode(
+  { openAPIRegistry: registry }: OpenAPIHono,
+  { security, refused }: ForSecretRoutes,
+): void {
+  registry.registerPath(
+    createRoute({
+      method: "delete",
+      path: "/nodes/{node}/drains",
+      operationId: "cancelNodeDrains",
+      tags: ["Nodes"],
+      security,
+      summary: "Cancel the drains of a node and register its targets again",
+      description:
+        "Cancels the running drain of the node, and undoes the drains that have ended, from the newest to the last one that " +
+        "was undone. It also removes the exclusion label and the cordon of this service. Safe to repeat: with nothing left " +
+        "to undo, the answer is 200 with the status `nothing-to-undo`. Requires UNDO.",
+      request: { params: NODE_PATH, query: NODE_DRAINS_QUERY.omit({ pw: true }) },
+      responses: {
+        200: succeeded("All targets of the node are registered again, or there was nothing to undo.", NODE_UNDONE),
+        ...refused,
+        404: failed("The node does not exist, is terminated, or belongs to another cluster.", NODE_UNDO_FAILURE),
+        409: failed(
+          "UNDO is not set, the machine of the running drain is about to leave, or the address or name matches several nodes.",
+          NODE_UNDO_FAILURE,
+        ),
+        500: failed("Internal error. The log of the service has the details.", PROBLEM.or(NODE_UNDO_FAILURE)),
+        502: failed(
+          "Some targets could not be registered again, or the Kubernetes API refused a call: see `undo`.",
+          NODE_UNDO_FAILURE,
+        ),
+        503: {
+          ...failed("The service is stopping, or the ledger can't be read now.", PROBLEM.or(NODE_UNDO_FAILURE)),
           headers: header("Retry-After", "Seconds."),
         },
       },

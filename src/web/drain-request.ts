@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { EVICT_ALL } from "../drain/eviction.ts";
+import { EVICT_ALL, type EvictionOptions, GRACE_SECONDS_MAX, SELECTOR_CHARACTERS_MAX } from "../drain/eviction.ts";
 import {
   DEADLINE_SECONDS_MAX,
   type DrainRequest,
@@ -16,8 +16,12 @@ const NAMES = ["id", "ip", "node"] as const;
 const WAIT = `give true, false, or seconds from 0 to ${TIMEOUT_SECONDS_MAX}`;
 const DEADLINE = `give seconds from 0 to ${DEADLINE_SECONDS_MAX}`;
 const TIMEOUT = `give seconds from 1 to ${TIMEOUT_SECONDS_MAX}`;
+const GRACE = `give whole seconds from 0 to ${GRACE_SECONDS_MAX}`;
+const SELECTOR = `give labels such as app=web, and at most ${SELECTOR_CHARACTERS_MAX} characters`;
+/** What has no meaning without `evict`. */
+const OF_EVICTION = ["gracePeriod", "podSelector", "deleteEmptydirData", "evictUnmanaged", "disableEviction"] as const;
 
-const FLAGS = z
+export const FLAGS = z
   .enum(["true", "1", "false", "0"], "give true or false")
   .transform((text) => text === "true" || text === "1");
 /** Seconds in the query, where everything is a text. */
@@ -43,8 +47,24 @@ const ABOUT = {
   evict:
     "Evict the pods of the node once its traffic has ended, respecting their disruption budgets. Pods of DaemonSets stay. " +
     "Requires KUBERNETES, and EVICT must not be never.",
+  gracePeriod: "With `evict`: seconds that each pod has to end. Default: the pod's own grace period.",
+  podSelector: "With `evict`: label selector. Only pods that it selects are evicted. Default: all pods.",
+  deleteEmptydirData:
+    "With `evict`: evict pods with emptyDir volumes too, whose data is lost. If false and there is such a pod, a drain " +
+    "without `deadline` fails before it changes anything. Default: true.",
+  evictUnmanaged:
+    "With `evict`: evict pods without a controller too, which no controller creates again. If false and there is such a " +
+    "pod, a drain without `deadline` fails before it changes anything. Default: true.",
+  disableEviction:
+    "With `evict`: delete the pods, whatever their disruption budgets say. The role of the service must allow to delete " +
+    "pods: `rbac --disable-eviction` prints it. Default: false.",
   reason: "Why the node is drained. Shown in the log and in GET /drains/{drain}.",
 };
+const podSelector = z
+  .string()
+  .refine((text) => text.trim() !== "" && text.length <= SELECTOR_CHARACTERS_MAX, SELECTOR)
+  .optional()
+  .meta({ description: ABOUT.podSelector, minLength: 1, maxLength: SELECTOR_CHARACTERS_MAX });
 const reason = z
   .string()
   .max(REASON_CHARACTERS_MAX, `give at most ${REASON_CHARACTERS_MAX} characters`)
@@ -78,6 +98,16 @@ export const DRAIN_QUERY = z.strictObject({
     .meta({ description: ABOUT.deadline, type: "number", minimum: 0, maximum: DEADLINE_SECONDS_MAX }),
   force: FLAGS.optional().describe(ABOUT.force),
   evict: FLAGS.optional().describe(ABOUT.evict),
+  gracePeriod: z
+    .string()
+    .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= GRACE_SECONDS_MAX, GRACE)
+    .transform(Number)
+    .optional()
+    .meta({ description: ABOUT.gracePeriod, type: "integer", minimum: 0, maximum: GRACE_SECONDS_MAX }),
+  podSelector,
+  deleteEmptydirData: FLAGS.optional().describe(ABOUT.deleteEmptydirData),
+  evictUnmanaged: FLAGS.optional().describe(ABOUT.evictUnmanaged),
+  disableEviction: FLAGS.optional().describe(ABOUT.disableEviction),
   reason,
   pw,
 });
@@ -94,8 +124,15 @@ export const DRAIN_BODY = z.strictObject({
   deadline: z.number(DEADLINE).min(0, DEADLINE).max(DEADLINE_SECONDS_MAX, DEADLINE).optional().describe(ABOUT.deadline),
   force: z.boolean().optional().describe(ABOUT.force),
   evict: z.boolean().optional().describe(ABOUT.evict),
+  gracePeriod: z.int(GRACE).min(0, GRACE).max(GRACE_SECONDS_MAX, GRACE).optional().describe(ABOUT.gracePeriod),
+  podSelector,
+  deleteEmptydirData: z.boolean().optional().describe(ABOUT.deleteEmptydirData),
+  evictUnmanaged: z.boolean().optional().describe(ABOUT.evictUnmanaged),
+  disableEviction: z.boolean().optional().describe(ABOUT.disableEviction),
   reason,
 });
+
+type Given = z.infer<typeof DRAIN_BODY>;
 
 export interface DrainRequestInput {
   readonly query: URLSearchParams;
@@ -124,10 +161,11 @@ export function readDrainRequest({ query, body, dryRun, noEviction, now }: Drain
     if (Object.hasOwn(fromQuery, name))
       throw new BadRequest(`'${name}' is given in the query and in the body: give it once`);
   }
-  const given = { ...fromQuery, ...fromBody };
+  const given: Given = { ...fromQuery, ...fromBody };
   const { wait = true, timeout, deadline, reason = "" } = given;
   if (given.evict === true && noEviction !== undefined)
     throw new BadRequest(`'evict' is given, and ${noEviction}: leave it out, or configure the service`);
+  const evict = readEviction(given);
   const request = {
     node: readNode(given),
     dryRun: dryRun || (given.dryRun ?? false),
@@ -135,18 +173,32 @@ export function readDrainRequest({ query, body, dryRun, noEviction, now }: Drain
     isVoluntary: deadline === undefined,
     ...(deadline === undefined ? {} : { deadline: now + deadline * 1_000 }),
     ...(given.force === true ? { force: true } : {}),
-    ...(given.evict === true ? { evict: EVICT_ALL } : {}),
+    ...(evict === undefined ? {} : { evict }),
     ...(timeout === undefined ? {} : { timeoutMs: timeout * 1_000 }),
     ...(reason.trim() === "" ? {} : { reason: reason.trim() }),
   };
   return wait === true || request.dryRun ? { request } : { request, waitMs: Number(wait) * 1_000 };
 }
 
-function readNode(fields: {
-  readonly id?: string | undefined;
-  readonly ip?: string | undefined;
-  readonly node?: string | undefined;
-}): NodeReference {
+/** Undefined: no pods are to be evicted. What the machine would take with it is evicted, unless the caller forbids it. */
+function readEviction(given: Pick<Given, "evict" | (typeof OF_EVICTION)[number]>): EvictionOptions | undefined {
+  const { evict, gracePeriod, podSelector: labels, deleteEmptydirData, evictUnmanaged, disableEviction } = given;
+  if (evict !== true) {
+    const useless = OF_EVICTION.filter((name) => given[name] !== undefined);
+    if (useless.length === 0) return undefined;
+    throw new BadRequest(`${quoted(useless)} requires 'evict': give "evict": true too, or leave it out`);
+  }
+  const { deletesEmptyDirData, evictsUnmanaged } = EVICT_ALL;
+  return {
+    ...(gracePeriod !== undefined && { gracePeriodSeconds: gracePeriod }),
+    ...(labels !== undefined && { podSelector: labels.trim() }),
+    ...(deleteEmptydirData !== false && { deletesEmptyDirData }),
+    ...(evictUnmanaged !== false && { evictsUnmanaged }),
+    ...(disableEviction === true && { disablesEviction: true }),
+  };
+}
+
+function readNode(fields: Pick<Given, (typeof NAMES)[number]>): NodeReference {
   const given = NAMES.filter((name) => fields[name] !== undefined);
   const [name, ...others] = given;
   if (name === undefined)

@@ -2,6 +2,7 @@ import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { DrainSummary, Ledger } from "../drain/ledger.ts";
+import type { NodeUndo, NodeUndoRequest } from "../drain/node-undo.ts";
 import type { RunningDrain } from "../drain/outcome.ts";
 import { drainListReport, drainReport } from "../drain/record-report.ts";
 import type { Asker } from "../drain/request.ts";
@@ -26,6 +27,9 @@ export interface DrainRoutesOptions {
   readonly cancel: Cancel;
   readonly askerOf: (context: Context) => Asker;
 }
+
+/** Undoes the drains of a node. Throws `DrainError`. */
+export type CancelNode = (request: NodeUndoRequest) => Promise<NodeUndo>;
 
 /** Undoes a drain. Throws `DrainError`. */
 export type Cancel = (drainId: string, asker: Asker) => Promise<UndoOutcome>;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import {
+  code,
   drainId,
   elsewhere,
   error,
@@ -7,9 +8,11 @@ import {
   moment,
   node,
   OUTCOME,
+  problem,
   registration,
   running,
   seconds,
+  UNDONE,
   undone,
 } from "./answer-schemas.ts";
 
@@ -57,6 +60,16 @@ const request = z
     deadline: moment.optional().describe("When the machine may be terminated."),
     timeoutSeconds: seconds.optional().describe("Timeout that the caller gave. Absent: TIMEOUT applies."),
     reason: z.string().optional(),
+    evict: z
+      .strictObject({
+        gracePeriod: seconds.optional().describe("Absent: the grace period of each pod."),
+        podSelector: z.string().optional().describe("Absent: all pods."),
+        deleteEmptydirData: z.boolean(),
+        evictUnmanaged: z.boolean(),
+        disableEviction: z.boolean(),
+      })
+      .optional()
+      .describe("How the pods are to be evicted. Absent: the request did not ask for it."),
     asker,
   })
   .meta({ id: "Request", description: "One request for the drain." });
@@ -202,3 +215,26 @@ export const DRAIN = z
       .describe("Current state. Absent once the drain has ended."),
   })
   .meta({ id: "Drain" });
+
+/** 200 from `DELETE /nodes/{node}/drains`. */
+export const NODE_UNDONE = z
+  .strictObject({
+    status: z
+      .enum(["undone", "nothing-to-undo", "not-undone"])
+      .describe("nothing-to-undo: no drain of the node is known that was not undone before."),
+    node,
+    drains: z.array(UNDONE).describe("The drains that were undone, newest first."),
+    uncordoned: z
+      .string()
+      .optional()
+      .describe("Name of the Node object that is schedulable now. Absent: not requested, or there is no Node object."),
+    error: error
+      .optional()
+      .describe(
+        "Why the exclusion label or the cordon could not be removed. Absent: it was, or KUBERNETES is not set.",
+      ),
+  })
+  .meta({ id: "NodeUndone", description: "Result of undoing the drains of a node." });
+export const NODE_UNDO_FAILURE = z
+  .strictObject({ ...problem, code, undo: NODE_UNDONE.optional().describe("Absent if nothing was undone.") })
+  .meta({ id: "NodeUndoFailure" });

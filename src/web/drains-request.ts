@@ -1,6 +1,7 @@
 import * as z from "zod";
+import type { NodeUndoRequest } from "../drain/node-undo.ts";
 import { type NodeReference, parseNodeReference } from "../drain/request.ts";
-import { pw } from "./drain-request.ts";
+import { FLAGS, pw } from "./drain-request.ts";
 import { BadRequest, queryFields, readParameters } from "./parameters.ts";
 
 const LISTED_MAX = 1_000;
@@ -54,20 +55,37 @@ export function readLastEventId(header: string | undefined): number {
 /** What `GET /nodes/{node}` takes in the query. */
 export const NODE_QUERY = z.strictObject({ pw });
 
+/** What `DELETE /nodes/{node}/drains` takes in the query. */
+export const NODE_DRAINS_QUERY = z.strictObject({
+  uncordon: FLAGS.optional().describe(
+    "Also make the node schedulable, even if another program cordoned it. Requires KUBERNETES.",
+  ),
+  pw,
+});
+
 /** What it takes in its path. */
 export const NODE_PATH = z.strictObject({
   node: z.string().describe("Instance id, private IP address, or node name."),
 });
 
-/** Reads `GET /nodes/{node}`. Throws `BadRequest`. */
-export function readNodeRequest({
-  query,
-  node,
-}: {
+interface NodeRequestInput {
   readonly query: URLSearchParams;
   readonly node: string;
-}): NodeReference {
+}
+
+/** Reads `GET /nodes/{node}`. Throws `BadRequest`. */
+export function readNodeRequest({ query, node }: NodeRequestInput): NodeReference {
   readParameters(NODE_QUERY, queryFields(query), "query");
+  return readNode(node);
+}
+
+/** Reads `DELETE /nodes/{node}/drains`. Throws `BadRequest`. */
+export function readNodeUndoRequest({ query, node }: NodeRequestInput): NodeUndoRequest {
+  const { uncordon = false } = readParameters(NODE_DRAINS_QUERY, queryFields(query), "query");
+  return { node: readNode(node), uncordons: uncordon };
+}
+
+function readNode(node: string): NodeReference {
   try {
     return parseNodeReference(node);
   } catch (error) {

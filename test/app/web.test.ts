@@ -52,6 +52,7 @@ async function web(environment: Readonly<Record<string, string>>) {
   const started = await startWeb(config, {
     ...{ log, clock, source, status: never, version: "1.2.3" },
     history: { ...historyOf(new MemoryLedger()), running: () => undefined },
+    cancelNode: async () => Promise.reject(new Error("not asked")),
     cancel: never,
     ready: () => ({ status: "checking" }),
     metrics: async () => ({ contentType: "text/plain", body: "up 1\n" }),

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { SystemClock } from "../../src/drain/clock.ts";
-import { account, ID } from "../support/account.ts";
+import { account, ID, OTHER_ID } from "../support/account.ts";
 import { Child } from "../support/child-process.ts";
 import { stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
@@ -25,8 +25,14 @@ async function scene({ undo = true, speed = 10 } = {}) {
       classic.registered(world.clock.now()).map((id) => `${classic.name} ${id}`),
     ),
   ];
+  const registered = (id: string) =>
+    listed()
+      .filter((one) => one.includes(id) && !one.endsWith("out"))
+      .map((one) => one.split(" ")[0])
+      .sort();
   const file = join(await stateDir(), "drain.json");
   return {
+    registered,
     ...made,
     listed: () =>
       listed()
@@ -47,6 +53,8 @@ async function started(
   return { asker: { SECRET, AWS_ENDPOINT_URL }, ...(await serveHere({ ...environment, SECRET }, [], { clock })) };
 }
 
+/** The pools of a node that is in service. */
+const ALL = ["legacy", "tcp", "web"];
 const IN = [`legacy ${ID}`, `tcp ${ID}:30081 in`, `web ${ID}:30081 in`];
 
 describe("hasta-la-vista cancel --from", () => {
@@ -78,25 +86,47 @@ describe("hasta-la-vista cancel --from", () => {
 
   test("takes what Ctrl-C has printed for it", async () => {
     const { env, clock, listed, file } = await scene();
-    const child = startHere(["drain", ID, "--nlb-propagation", "600"], env, { clock });
+    // Nowhere to record it.
+    const nowhere = { ...env, XDG_STATE_HOME: "/dev/null" };
+    const child = startHere(["drain", ID, "--nlb-propagation", "600"], nowhere, { clock });
     await child.line(/deregistered.*tcp/);
     child.signal("SIGINT");
     const { stdout } = await child.finished;
-    expect(stdout).toContain(
-      "save the next line as drain.json and run: hasta-la-vista cancel --undo --from drain.json\n",
-    );
+    expect(stdout).toContain("save the next line as drain.json and run: hasta-la-vista cancel --from drain.json\n");
     await writeFile(file, stdout.trimEnd().split("\n").at(-1) ?? "");
-    expect((await runHere(["cancel", "--undo", "--from", file], env, { clock })).code).toBe(0);
+    expect((await runHere(["cancel", "--from", file], env, { clock })).code).toBe(0);
     expect(listed()).toEqual(IN);
   });
 
-  test("without --undo changes nothing, and says what to give", async () => {
-    const { env, clock, file, simulator } = await scene();
-    await writeFile(file, (await runHere(["drain", ID, "--json"], env, { clock })).stdout);
-    const { code, stderr } = await runHere(["cancel", "--from", file], env, { clock });
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/cancel is not enabled: give --undo/);
-    expect([...simulator.calls.keys()].filter((action) => action.includes(":Register"))).toEqual([]);
+  test("takes several drains, as drain of several nodes prints them, and leaves out what has changed nothing", async () => {
+    const { env, clock, file, registered } = await scene();
+    const { stdout } = await runHere(["drain", ID, OTHER_ID, "--json", "--min-healthy", "0"], env, { clock });
+    const { drains } = JSON.parse(stdout);
+    expect([registered(ID), registered(OTHER_ID)]).toEqual([[], []]);
+    const others = [
+      { status: "instance-gone", message: "it is terminated" },
+      { ...drains[0], status: "refused" },
+    ];
+    await writeFile(file, JSON.stringify({ drains: [...drains, ...others] }));
+    const { code, stdout: undone } = await runHere(["cancel", "--from", file, "--json"], env, { clock });
+    expect(code).toBe(0);
+    expect(JSON.parse(undone)).toMatchObject({
+      drains: [
+        { status: "undone", node: { id: ID } },
+        { status: "undone", node: { id: OTHER_ID } },
+      ],
+    });
+    expect([registered(ID), registered(OTHER_ID)]).toEqual([ALL, ALL]);
+  });
+
+  test("of several drains undoes those of the given node alone", async () => {
+    const { env, clock, file, registered } = await scene();
+    await writeFile(
+      file,
+      (await runHere(["drain", ID, OTHER_ID, "--json", "--min-healthy", "0"], env, { clock })).stdout,
+    );
+    expect((await runHere(["cancel", OTHER_ID, "--from", file], env, { clock })).code).toBe(0);
+    expect([registered(ID), registered(OTHER_ID)]).toEqual([[], ALL]);
   });
 
   test("names each that AWS denies, with what to allow, and ends with code 1", async () => {

@@ -1,50 +1,21 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
-import type { KubernetesObject, Node, Pod } from "../../src/kubernetes/objects.ts";
-import { account, ID, OTHER_ID } from "../support/account.ts";
-import { folder, kubeconfig } from "../support/api-client.ts";
-import { FakeApiServer } from "../support/fake-api-server.ts";
-import { FakePods, pod } from "../support/fake-pods.ts";
+import type { Pod } from "../../src/kubernetes/objects.ts";
+import { ID, OTHER_ID } from "../support/account.ts";
+import { accountInKubernetes, NODES } from "../support/account-in-kubernetes.ts";
+import { pod } from "../support/fake-pods.ts";
 import { runHere } from "../support/run-here.ts";
 
-const NODES = "/api/v1/nodes";
-
-/** The account's two nodes in a cluster, with pods that end at once. */
-async function scene(pods: readonly Pod[] = [pod("web-1", { grace: 0, node: "blue-1" })]) {
-  const made = await account(undefined, 10);
-  const { clock } = made;
-  const fake = await FakeApiServer.start(clock);
-  const nodes = [
-    ["blue-1", ID],
-    ["blue-2", OTHER_ID],
-  ] as const;
-  for (const [name, id] of nodes) {
-    const spec = { providerID: `aws:///eu-west-1a/${id}` };
-    fake.put(NODES, { metadata: { name, labels: { pool: "blue" } }, spec } as KubernetesObject);
-  }
-  const running = new FakePods(fake, clock, pods);
-  const path = join(folder(), "config");
-  writeFileSync(path, kubeconfig({ server: fake.url, ca: fake.ca }));
-  const applied = () =>
-    fake.requests
-      .filter(({ method, path: at }) => method === "PATCH" && at.startsWith(NODES))
-      .map(({ body }) => body as Node);
-  const env = { ...made.env, KUBERNETES: path };
-  return {
-    ...made,
-    env,
-    fake,
-    running,
-    applied,
-    run: (...args: string[]) => runHere(["drain", ...args], env, { clock }),
-  };
+/** The account's two nodes in a cluster. */
+async function scene(pods?: readonly Pod[], speed?: number) {
+  const made = await accountInKubernetes(pods, speed);
+  return { ...made, run: (...args: string[]) => runHere(["drain", ...args], made.env, { clock: made.clock }) };
 }
 
 describe("hasta-la-vista drain --evict", () => {
   test("excludes, deregisters, holds and evicts a node that is named as kubectl names it", async () => {
-    const { run, running, applied, world } = await scene();
+    // On real time: the drain waits three seconds at most for the API server, and goes on without the label.
+    const { run, running, applied, world } = await scene(undefined, 1);
     const { code, stdout, stderr } = await run("node/blue-1", "--evict");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(

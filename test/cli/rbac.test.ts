@@ -54,6 +54,17 @@ describe("hasta-la-vista rbac", () => {
     ]);
   });
 
+  test("lets pods be deleted only where that is asked for, and nothing be evicted where EVICT is never", async () => {
+    const rulesFor = async (...args: string[]) => JSON.stringify((await printed(...args))[0]?.rules);
+    expect(await rulesFor()).not.toContain('"delete"');
+    expect(await rulesFor("--disable-eviction")).toContain(
+      '{"apiGroups":[""],"resources":["pods"],"verbs":["delete"]}',
+    );
+    expect(await rulesFor("--for", "plan", "--disable-eviction")).not.toMatch(/delete|eviction/);
+    expect(await rulesFor("--evictions", "never", "--disable-eviction")).not.toMatch(/delete|eviction/);
+    expect(await rulesFor("--for", "drain", "--evictions", "never")).toContain("pods/eviction");
+  });
+
   test("lets the service read single pods only where it is the eviction gate", async () => {
     const pods = async (...args: readonly string[]) =>
       (await printed(...args))[0]?.rules?.flatMap(({ resources, verbs }) =>

@@ -108,6 +108,28 @@ describe("drain --server", () => {
     expect(requests).toMatchObject([{ deadline: clock.now() + 120_000, isVoluntary: false }]);
   });
 
+  test("has the pods evicted as strictly as without a service, by each of the flags", async () => {
+    const { run, requests } = await service();
+    await run(["drain", ID, "--evict"]);
+    await run(["drain", ID, "--evict", "--delete-emptydir-data", "--evict-unmanaged", "--disable-eviction"]);
+    await run(["drain", ID, "--evict", "--grace-period", "5", "--pod-selector", "app=web"]);
+    await run(["drain", ID]);
+    expect(requests.map(({ evict }) => evict)).toEqual([
+      {},
+      { deletesEmptyDirData: true, evictsUnmanaged: true, disablesEviction: true },
+      { gracePeriodSeconds: 5, podSelector: "app=web" },
+      undefined,
+    ]);
+  });
+
+  test("takes no flag of an eviction without one", async () => {
+    const { run, requests } = await service();
+    const { code, stderr } = await run(["drain", ID, "--grace-period", "5"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--grace-period requires --evict: give both, or leave it out/);
+    expect(requests).toEqual([]);
+  });
+
   test("prints the service's JSON with --json", async () => {
     const { run } = await service();
     const { code, stdout, stderr } = await run(["drain", ID, "--json"]);
@@ -168,8 +190,34 @@ describe("drain --server", () => {
     expect(await child.finished).toEqual({
       code: 1,
       stdout: "",
-      stderr: "hasta-la-vista: stopped waiting: the drain continues in the service\n",
+      stderr: expect.stringMatching(
+        new RegExp(
+          `^hasta-la-vista: stopped waiting: the drain of ${ID} continues in the service\\. See it: hasta-la-vista status ${ID} --server http://127\\.0\\.0\\.1:\\d+\\. Cancel it: hasta-la-vista uncordon ${ID} --server http`,
+        ),
+      ),
     });
+  });
+
+  test("drains several nodes beside each other, prints each as it ends, and is done only when all are", async () => {
+    const outcomes: readonly DrainOutcome[] = [
+      { status: "nothing-registered", drainId: "d-1", node: NODE, elsewhere: [] },
+      failed(new DrainError("node-not-found", "there is none")),
+    ];
+    const answer: WebAppOptions["answer"] = ({ request, settle }) =>
+      settle(request.node.value === ID ? (outcomes[0] as DrainOutcome) : (outcomes[1] as DrainOutcome));
+    const { run, requests } = await service({ answer });
+    const { code, stdout, stderr } = await run(["drain", ID, "10.0.1.5"]);
+    expect(code).toBe(1);
+    expect(requests.map(({ node }) => node.value).sort()).toEqual(["10.0.1.5", ID].sort());
+    expect(stdout).toMatch(
+      new RegExp(`^No load balancer that was searched lists ${ID}: it can be terminated\\.$`, "m"),
+    );
+    expect(stdout + stderr).toMatch(/there is none/);
+    const json = await run(["drain", ID, "10.0.1.5", "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      drains: [{ status: "nothing-registered" }, { outcome: { status: "failed" } }],
+    });
+    expect((await run(["drain", ID, `node/${ID}`])).code).toBe(0);
   });
 
   test("takes the secret from a file", async () => {

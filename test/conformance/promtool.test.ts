@@ -154,6 +154,12 @@ describeWith("promtool", "Prometheus's own checker", () => {
     expect((await checkRules(queries.map((query) => query.slice(0, -1)))).code).not.toBe(0);
   });
 
+  test("understands the alerts of the chart", async () => {
+    const file = "deploy/helm/hasta-la-vista/files/alerts.yaml";
+    const { code, stdout } = await new RunningProgram("promtool", ["check", "rules", file]).ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/SUCCESS: \d+ rules found/) });
+  });
+
   test("would find a metric without help, and a counter with the wrong name", async () => {
     const text = "# TYPE drains counter\ndrains 1\n";
     const { code, said } = await check(text);

@@ -165,10 +165,16 @@ describe("a drain that evicts", () => {
     expect(made.cloud.callsOf("deregister")).toEqual([]);
   });
 
-  test("still evicts after a restart", async () => {
+  test("evicts after a restart in the way that was asked for", async () => {
     const of = scene();
     const abandon = newAbort();
-    const first = of.made.ask("i-1", { evict: { gracePeriodSeconds: 5 }, signal: abandon.signal });
+    const evict = {
+      gracePeriodSeconds: 5,
+      deletesEmptyDirData: true,
+      disablesEviction: true,
+      podSelector: "app=web",
+    } as const;
+    const first = of.made.ask("i-1", { evict, signal: abandon.signal });
     await of.clock.advance(20_000);
     abandon.abort();
     expect((await first).status).toBe("abandoned");
@@ -179,7 +185,8 @@ describe("a drain that evicts", () => {
     );
     if (record === undefined) throw new Error("the drain is not recorded");
     await of.clock.run(of.made.drainer.resume(record, never));
-    expect(of.cluster.evictions).toEqual([{ gracePeriodSeconds: 5 }]);
+    const { podSelector, ...same } = evict;
+    expect(of.cluster.evictions).toEqual([{ ...same, podSelectors: [podSelector] }]);
   });
 
   test("gives the cordon back when it is cancelled", async () => {

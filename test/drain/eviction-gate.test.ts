@@ -189,6 +189,24 @@ describe("the eviction gate holds an eviction", () => {
     expect(await judge()).toEqual(passes("released"));
   });
 
+  test("of a node whose drain an earlier process has begun", async () => {
+    const { gate, judge, made, gated, node } = scene();
+    gated.seen = LEAVING;
+    gate.observe({ type: "resumed", drainId: "d-1", node });
+    // The drain is one that this drainer does not run.
+    expect(await judge()).toEqual(passes("released"));
+    const other = new EvictionGate({
+      clock: made.clock,
+      cluster: gated,
+      dryRun: false,
+      running: (drainId) => ({ drainId, startedAt: 0, reasons: [], registrations: [], sendsUntil: Infinity }),
+      onEvent: () => {},
+    });
+    other.observe({ type: "resumed", drainId: "d-1", node });
+    await made.clock.advance(60_000);
+    expect(await other.judge(ASKED, never)).toEqual(HELD);
+  });
+
   test("while the guard waits for a replacement", async () => {
     const guard = { minHealthy: { count: 1 }, waitMs: 60_000, maxVoluntary: { percent: 100 } } as const;
     const { judge, drain, clock } = scene({ guard: { ...guard, names: NAMES } });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { newAbort } from "../../src/drain/abort.ts";
 import type { LoadBalancerKind, Pool, PoolTerms, Registration } from "../../src/drain/cloud-provider.ts";
 import { drainRecord } from "../../src/drain/drain-record.ts";
 import { DrainError } from "../../src/drain/errors.ts";
@@ -157,6 +158,25 @@ describe("a drain with a short notice", () => {
     const outcome = await made.drain("i-1", { deadlineSeconds: 125 });
     expect([outcome.status, (await first).status]).toEqual(["drained", "drained"]);
     expect(cluster.calls.filter(({ verb }) => verb === "taint")).toEqual([]);
+  });
+
+  test("goes on after a restart: the taint stays, and the deadline with it", async () => {
+    const { made, cluster, clock, ledger } = scene();
+    const abandon = newAbort();
+    const first = made.ask("i-1", { deadlineSeconds: 120, signal: abandon.signal });
+    await clock.advance(30_000);
+    abandon.abort();
+    expect((await clock.run(first)).status).toBe("abandoned");
+    const again = new DrainScene({ hasFastPath: true }, undefined, { cluster, ledger });
+    again.cloud.addPool("nlb", "tcp", [again.cloud.addNode("i-1"), again.cloud.addNode("i-2", "10.0.0.2")], KEPT);
+    await again.clock.advance(clock.elapsedMs);
+    const record = drainRecord((await ledger.unfinished())[0] ?? []);
+    if (record === undefined) throw new Error("nothing to resume");
+    await again.clock.run(again.drainer.resume(record, never));
+    expect(again.elapsedSeconds).toBe(110);
+    expect(again.events.at(-1)).toMatchObject({ type: "ended", outcome: { status: "deadline-passed" } });
+    expect([...cluster.tainted]).toEqual(["i-1.internal"]);
+    expect(cluster.calls.filter(({ verb }) => verb === "untaint" || verb === "include")).toEqual([]);
   });
 
   test("does not make the last healthy target fail, which it keeps", async () => {

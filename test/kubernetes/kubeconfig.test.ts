@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { connect as connectTcp, type Socket } from "node:net";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { SystemClock } from "../../src/drain/clock.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
@@ -30,6 +30,33 @@ async function scene() {
 }
 
 const asks = (server: ApiServer) => server.list(NODES, never);
+
+describe("a kubeconfig of several files, as KUBECONFIG names them,", () => {
+  test("is read together: an entry of an earlier file counts, and a file that is not there is left out", async () => {
+    const { clock, fake, home } = await scene();
+    const { clusters, users, contexts } = JSON.parse(kubeconfig({ server: fake.url, ca: fake.ca }));
+    const other = folder();
+    const base = { apiVersion: "v1", kind: "Config" };
+    const wrong = { name: users[0].name, user: { token: "of the later file" } };
+    const tokenFile = { name: users[0].name, user: { tokenFile: "token" } };
+    writeFileSync(join(home, "token"), TOKEN);
+    writeFileSync(join(home, "a"), JSON.stringify({ ...base, users: [tokenFile] }));
+    const rest = { ...base, users: [wrong], clusters, contexts, "current-context": contexts[0].name };
+    writeFileSync(join(other, "b"), JSON.stringify(rest));
+    const paths = [join(home, "missing"), join(home, "a"), join(other, "b")];
+    await asks(await connectBy(paths.join(delimiter), clock));
+    expect(fake.requests.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${TOKEN}`]);
+  });
+
+  test("is refused where a file can't be read, or none is there", async () => {
+    const { clock, home } = await scene();
+    writeFileSync(join(home, "a"), "- a list");
+    const there = [join(home, "a"), join(home, "missing")].join(delimiter);
+    await expect(connectBy(there, clock)).rejects.toThrow(/\/a', which can't be used: it is not a kubeconfig/);
+    const missing = [join(home, "x"), join(home, "y")].join(delimiter);
+    await expect(connectBy(missing, clock)).rejects.toThrow(/\/x', which can't be used: there is no such file/);
+  });
+});
 
 describe("a user of a kubeconfig may have", () => {
   test("a client certificate, in the file or in files beside it", async () => {

@@ -146,6 +146,7 @@ describe("the taint with which kube-proxy fails health checks", () => {
     const theirs = { ...OWN, value: "1800000000" };
     const { cluster, object } = await scene({ taints: [theirs] });
     expect(await cluster.taint(MEMBER, never)).toBe(MEMBER.name);
+    expect((await object()).spec?.taints).toEqual([theirs]);
     await cluster.include(MEMBER, never);
     expect((await object()).spec?.taints).toEqual([theirs]);
   });

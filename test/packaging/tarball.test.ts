@@ -6,10 +6,13 @@ import { expect, onTestFinished, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { filesBelow, linksOf } from "../support/documents.ts";
 
-const PROGRAMS = ["dist/THIRD-PARTY-LICENSES", "dist/cli.js", "dist/lambda.mjs", "dist/service.js"];
+const PROGRAMS = [
+  ...["dist/THIRD-PARTY-LICENSES", "dist/sbom.cdx.json"],
+  ...["dist/cli.js", "dist/lambda.mjs", "dist/service.js"],
+];
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 /** What commands and pages name. */
-const FOLDERS = ["deploy/cloudformation", "deploy/kubernetes", "deploy/terraform", "docs"];
+const FOLDERS = ["deploy/cloudformation", "deploy/helm", "deploy/kustomize", "deploy/terraform", "docs"];
 
 /** What `npm pack` would put into the tarball. */
 const packed: readonly string[] = (() => {

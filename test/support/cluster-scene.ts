@@ -47,7 +47,7 @@ export interface ClusterSceneInput {
 }
 
 /** A world that keeps what was registered in its target groups and classic load balancers. */
-class ObservedWorld extends World {
+export class ObservedWorld extends World {
   readonly registered: BookEntry[] = [];
 
   override registerTarget(...args: Parameters<World["registerTarget"]>): void {
@@ -280,7 +280,7 @@ export class ClusterScene {
   }
 }
 
-async function runControllers(
+export async function runControllers(
   world: World,
   { web, reports, tcp, legacy }: ReturnType<typeof addPools>,
   { url, ca }: FakeApiServer,

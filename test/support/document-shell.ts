@@ -15,11 +15,12 @@ const TOOLS = ["cat", "curl", "flock", "grep", "kill", "node", "sed", "sh", "sle
 /** What would reach the machine's own programs. */
 const WAY_OUT = /\bPATH=|(?:^|[\s;&|(`])(?:\.{0,2}\/[\w./-]*bin\/)/m;
 
-/** Programs that need more than this machine: they write down what they were called with, and are content. */
-const RECORDED = ["aws", "docker", "kubectl", "npm", "openssl", "systemctl", "zip"];
+/** Programs that need more than this machine: they write down what they were called with, and are content. There is one Secret. */
+const RECORDED = ["aws", "docker", "helm", "kubectl", "npm", "systemctl", "zip"];
 const RECORD = `#!/bin/sh
 [ -p /dev/stdin ] && cat >/dev/null
 echo "\${0##*/} $*" >>"$HOME/calls"
+case $* in "get secret "*) printf a-long-api-key-of-yours ;; esac
 `;
 
 /** Words of a command with the service's real address in them. */

@@ -144,6 +144,11 @@ export class FakeApiServer {
     this.#announce(path, before === undefined ? "ADDED" : "MODIFIED", stored);
   }
 
+  /** An object as it is now. */
+  stored(path: string, key: string): KubernetesObject | undefined {
+    return this.#collections.get(path)?.get(key);
+  }
+
   remove(path: string, key: string): void {
     const before = this.#collection(path).get(key);
     if (before === undefined) return;

@@ -4,7 +4,7 @@ import { DrainError } from "../../src/drain/errors.ts";
 import { type EvictionEvent, type JointEviction, notEvicted, type PlannedEviction } from "../../src/drain/eviction.ts";
 
 export interface ClusterCall {
-  readonly verb: "podsOf" | "exclude" | "taint" | "untaint" | "include" | "planEviction" | "evict";
+  readonly verb: "podsOf" | "exclude" | "taint" | "untaint" | "include" | "uncordon" | "planEviction" | "evict";
   readonly node: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -70,6 +70,12 @@ export class FakeCluster implements Cluster {
     if (!(await this.#calls("include", node, signal))) return undefined;
     this.excluded.delete(node.name);
     this.tainted.delete(node.name);
+    this.cordoned.delete(node.name);
+    return node.name;
+  }
+
+  async uncordon(node: ClusterMember, signal: AbortSignal): Promise<string | undefined> {
+    if (!(await this.#calls("uncordon", node, signal))) return undefined;
     this.cordoned.delete(node.name);
     return node.name;
   }

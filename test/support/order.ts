@@ -7,12 +7,14 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * beside them. A file that is not here, or that has changed, is no fault: it starts later.
  */
 export const WAIT_LONGEST = [
+  "test/e2e/rolling-drain.test.ts",
   "test/docs-commands.test.ts",
   "test/e2e/queue.test.ts",
   "test/e2e/cluster-departures.test.ts",
   "test/demo/demo.test.ts",
   "test/bench/messages.test.ts",
   "test/conformance/kubernetes/karpenter.test.ts",
+  "test/conformance/kubernetes/chart-releases.test.ts",
   "test/cli/cli.test.ts",
   "test/e2e/spot-reclaim.test.ts",
   "test/e2e/spot-fast-path.test.ts",

@@ -1,4 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { checkAnswersFrom } from "./checked-fetch.ts";
 import { CHILD_ACCESS_KEY_ID } from "./printed-policy.ts";
@@ -12,10 +14,18 @@ export interface Finished {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Where drains are recorded: a folder of this worker. */
+function stateHome(): string {
+  const folder = mkdtempSync(join(tmpdir(), "state-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 /** What every run gets: credentials that are worth nothing, and no search for others outside this machine. */
 export const ENVIRONMENT = {
   PATH: process.env["PATH"],
   HOME: "/nonexistent",
+  XDG_STATE_HOME: stateHome(),
   AWS_EC2_METADATA_DISABLED: "true",
   AWS_REGION: "eu-west-1",
   AWS_ACCESS_KEY_ID: CHILD_ACCESS_KEY_ID,

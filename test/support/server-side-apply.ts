@@ -2,7 +2,7 @@ import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
 
 type Texts = Record<string, string>;
 
-/** Which manager owns which label or annotation, by the object's uid: `labels/KEY` to the managers. */
+/** Which manager owns which label, annotation or `spec.unschedulable`, by the object's uid: `labels/KEY` to the managers. */
 export type Owners = Map<string, Map<string, Set<string>>>;
 
 export interface Apply {
@@ -11,7 +11,7 @@ export interface Apply {
 }
 
 /**
- * Server-side apply of labels and annotations, which is all that is applied to Node objects here. A text: the conflict.
+ * Server-side apply of labels, annotations and the cordon, which is all that is applied to Node objects here. A text: the conflict.
  * https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 export function applied(
@@ -45,5 +45,20 @@ export function applied(
     metadata[part] = values;
   }
   owners.set(uid, owned);
-  return { ...before, metadata } as KubernetesObject;
+  const spec = cordoned(before as Cordoned, given as Cordoned, manager, owned);
+  return { ...before, metadata, ...(spec && { spec }) } as KubernetesObject;
+}
+
+type Cordoned = KubernetesObject & { readonly spec?: { readonly unschedulable?: boolean } };
+
+/** A cordon stays as long as one of its managers wants it. */
+function cordoned(before: Cordoned, given: Cordoned, manager: string, owned: Map<string, Set<string>>) {
+  const of = owned.get("spec/unschedulable") ?? new Set<string>();
+  const { unschedulable, ...rest } = before.spec ?? {};
+  if (unschedulable === true && of.size === 0) of.add("other");
+  if (unschedulable === undefined) of.clear();
+  if (given.spec?.unschedulable === true) of.add(manager);
+  else of.delete(manager);
+  owned.set("spec/unschedulable", of);
+  return before.spec && { ...rest, ...(of.size > 0 && { unschedulable: true }) };
 }

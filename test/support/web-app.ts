@@ -27,6 +27,7 @@ export const DRAINED: DrainOutcome = {
 
 type Chosen =
   | "cancel"
+  | "cancelNode"
   | "dryRun"
   | "noEviction"
   | "history"
@@ -80,6 +81,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     source,
     history: options.history ?? { ...historyOf(new MemoryLedger()), running: () => undefined },
     cancel: options.cancel ?? (async (drainId) => ({ drainId, node: NODE, registrations: [] })),
+    cancelNode: options.cancelNode ?? (async () => ({ node: NODE, drains: [] })),
     clock,
     isSecret: secretCheck(secrets),
     secrets: () => mask,

@@ -58,6 +58,18 @@ describe("POST /drain with an eviction", () => {
     ["asked for in the body", "", { evict: true }, ALL],
     ["not wanted", "&evict=false", undefined, undefined],
     ["not mentioned", "", undefined, undefined],
+    [
+      "as the query says",
+      "&evict=true&gracePeriod=0&podSelector=%20app%3Dweb&deleteEmptydirData=false&evictUnmanaged=0&disableEviction=1",
+      undefined,
+      { gracePeriodSeconds: 0, podSelector: "app=web", disablesEviction: true },
+    ],
+    [
+      "as the body says, with a part in the query",
+      "&evict=true",
+      { gracePeriod: 86_400, podSelector: "app in (web)", deleteEmptydirData: true, evictUnmanaged: false },
+      { gracePeriodSeconds: 86_400, podSelector: "app in (web)", deletesEmptyDirData: true },
+    ],
   ])("%s", async (_, query, body, evict) => {
     const { post, requests } = webApp();
     await post(`/drain?id=${ID}${query}`, { headers: bearer, ...(body && { body: JSON.stringify(body) }) });

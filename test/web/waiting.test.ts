@@ -326,7 +326,7 @@ describe("what is told to the log of a bad request", () => {
     [`/drain?id=${TYPED}`, "id: malformed"],
     [
       `/drain?${TYPED}&id=x`,
-      "the query takes id, ip, node, dryRun, wait, timeout, deadline, force, evict, reason and pw",
+      "the query takes id, ip, node, dryRun, wait, timeout, deadline, force, evict, gracePeriod, podSelector, deleteEmptydirData, evictUnmanaged, disableEviction, reason and pw",
     ],
     [`/drain?${TYPED}=1&${TYPED}=2`, "a parameter is given twice in the query"],
     [`/drain?id=${ID}&wait=${TYPED}`, "'wait' in the query: give true, false, or seconds from 0 to 86400"],
@@ -343,7 +343,7 @@ describe("what is told to the log of a bad request", () => {
     await post("/drain", { headers: bearer, body: JSON.stringify({ [TYPED]: TYPED, id: 1 }) });
     await post("/drain", { headers: bearer, body: TYPED });
     expect(answered.map(({ problem }) => problem)).toEqual([
-      "'id' in the body: give a string; the body takes id, ip, node, dryRun, wait, timeout, deadline, force, evict and reason",
+      "'id' in the body: give a string; the body takes id, ip, node, dryRun, wait, timeout, deadline, force, evict, gracePeriod, podSelector, deleteEmptydirData, evictUnmanaged, disableEviction and reason",
       'the body is not JSON: send an object such as {"id": "i-0123456789abcdef0"}',
     ]);
   });

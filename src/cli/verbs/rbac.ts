@@ -24,14 +24,15 @@ export function declareRbac(program: Command): Command {
       "hasta-la-vista",
     )
     .option("--namespace <name>", "namespace of the service account", kindOf("--namespace", NAME), "kube-system")
+    .option("--disable-eviction", "also allow to delete pods, for 'drain --disable-eviction'; not for plan")
     .option("--service-account", "print the ServiceAccount too");
   return addOptions(command, "rbac").addHelpText(
     "after",
     [
       "",
       "Without --service-account the binding names a ServiceAccount that exists, such",
-      "as that of deploy/kubernetes/hasta-la-vista.yaml. Applying another one of the",
-      "same name would remove its annotation for the IAM role.",
+      "as that of the chart, which makes the same role by itself. Applying another one",
+      "of the same name would remove its annotation for the IAM role.",
     ].join("\n"),
   );
 }

@@ -1,17 +1,13 @@
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
-import { codeBlocks, DOCUMENTS } from "../../support/documents.ts";
+import { codeBlocks } from "../../support/documents.ts";
+import { KUSTOMIZE } from "../../support/kustomize-files.ts";
 import type { KubernetesObject } from "../support/kubernetes-api.ts";
 import { programPath } from "../support/kubernetes-programs.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
-
-const FOLDER = "deploy/kubernetes";
-/** Those of the pages, by page. */
-const BLOCKS = DOCUMENTS.flatMap(codeBlocks).filter(({ language }) => language === "yaml");
 
 const run = promisify(execFile);
 
@@ -24,21 +20,6 @@ describeOnKubernetes("the manifests", ["kubectl"], (cluster) => {
     });
     return stdout.trimEnd().split("\n");
   }
-
-  const kindsOf = (text: string) => parseAllDocuments(text).map((document) => document.toJS().kind as string);
-  const allCreated = (text: string) =>
-    kindsOf(text).map((kind) => expect.stringMatching(new RegExp(`^${kind.toLowerCase()}\\S* created`)));
-
-  test.each(readdirSync(FOLDER))("%s is accepted by an API server that allows no unknown field", async (name) => {
-    const file = join(FOLDER, name);
-    expect(await apply(file)).toEqual(allCreated(readFileSync(file, "utf8")));
-  });
-
-  test("those of the pages are accepted too", async () => {
-    expect(BLOCKS.length).toBeGreaterThan(0);
-    for (const { text } of BLOCKS)
-      expect(await apply(cluster().writeFile("manifest.yaml", text))).toEqual(allCreated(text));
-  });
 
   test("the page's commands print the state of a node, and its Events", async () => {
     const annotations = {
@@ -87,7 +68,10 @@ describeOnKubernetes("the manifests", ["kubectl"], (cluster) => {
   });
 
   test("a misspelt field is refused", async () => {
-    const text = readFileSync(join(FOLDER, "holder.yaml"), "utf8").replace("readOnlyRootFilesystem", "readOnlyRootfs");
+    const text = readFileSync(join(KUSTOMIZE, "holder.yaml"), "utf8").replace(
+      "readOnlyRootFilesystem",
+      "readOnlyRootfs",
+    );
     await expect(apply(cluster().writeFile("misspelt.yaml", text))).rejects.toThrow(/unknown field.*readOnlyRootfs/);
   });
 });

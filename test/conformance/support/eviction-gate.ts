@@ -6,7 +6,7 @@ import { Authority } from "../../support/certificates.ts";
 import type { KubernetesCluster } from "./kubernetes-cluster.ts";
 
 const WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
-const MANIFEST = "deploy/kubernetes/eviction-gate.yaml";
+const MANIFEST = "deploy/kustomize/eviction-gate/eviction-gate.yaml";
 /** What `rbac` prints for a service that is the eviction gate. */
 export const GATE_RULES = clusterRules({ writes: true, watches: true, gates: true });
 
@@ -36,7 +36,8 @@ export async function addGate(
   { api }: KubernetesCluster,
   { port, authority }: { readonly port: number; readonly authority: Authority },
 ): Promise<void> {
-  const [, manifest] = parseAllDocuments(readFileSync(MANIFEST, "utf8")).map((document) => document.toJS());
+  const objects = parseAllDocuments(readFileSync(MANIFEST, "utf8")).map((document) => document.toJS());
+  const manifest = objects.find(({ kind }) => kind === "ValidatingWebhookConfiguration");
   const [webhook] = manifest.webhooks;
   const { path } = webhook.clientConfig.service;
   const clientConfig = {

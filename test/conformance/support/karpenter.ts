@@ -1,32 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
-import { vi } from "vitest";
-import { parseAllDocuments } from "yaml";
 import type { KubernetesObject } from "./kubernetes-api.ts";
 import type { KubernetesCluster } from "./kubernetes-cluster.ts";
 import { type NodeObject, nodePath } from "./kubernetes-nodes.ts";
-import { filesOf, RunningKubernetesProgram } from "./kubernetes-programs.ts";
+import { RunningKubernetesProgram } from "./kubernetes-programs.ts";
+import { addKinds, startKwok, until } from "./kubernetes-workloads.ts";
 
 const NODE_CLASSES = "/apis/karpenter.kwok.sh/v1alpha1/kwoknodeclasses";
 const NODE_CLAIMS = "/apis/karpenter.sh/v1/nodeclaims";
-const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-
-/**
- * kwok in place of kubelets: nodes become ready, pods that are bound to them run, and leave when they are deleted, after
- * the time in their annotation `pod-delete.stage.kwok.x-k8s.io/delay`, as with a preStop. Only of nodes with the
- * annotation `kwok.x-k8s.io/node=fake`, which Karpenter's kwok provider gives to those that it makes. The caller ends it.
- */
-async function startKwok(cluster: KubernetesCluster): Promise<RunningKubernetesProgram> {
-  const stages = filesIn(filesOf("kwok")).join("\n---\n");
-  const program = new RunningKubernetesProgram("kwok", [
-    `--kubeconfig=${cluster.kubeconfig}`,
-    `--config=${cluster.writeFile("kwok.yaml", stages)}`,
-    "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-    "--node-lease-duration-seconds=0",
-  ]);
-  await program.line(/"Watch nodes"/);
-  return program;
-}
 
 /** Karpenter with the provider that makes nodes for kwok. */
 export class Karpenter {
@@ -42,7 +21,7 @@ export class Karpenter {
 
   /** Resolves when both run. Their kinds of objects are in the cluster then, and a node class `default`. */
   static async start(cluster: KubernetesCluster): Promise<Karpenter> {
-    await addKinds(cluster);
+    await addKinds(cluster, "karpenter");
     await cluster.api.apply(`${NODE_CLASSES}/default`, {
       apiVersion: "karpenter.kwok.sh/v1alpha1",
       kind: "KWOKNodeClass",
@@ -116,30 +95,4 @@ interface NodeClaim extends KubernetesObject {
     readonly nodeName?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };
-}
-
-async function addKinds({ api }: KubernetesCluster): Promise<void> {
-  const kinds = filesIn(filesOf("karpenter")).flatMap((text) => parseAllDocuments(text).map((one) => one.toJS()));
-  for (const kind of kinds)
-    await api.patch(`${CRDS}/${kind.metadata.name}?fieldManager=test`, kind, "apply-patch+yaml");
-  await until("the kinds are established", async () => {
-    const all = await Promise.all(kinds.map(({ metadata }) => api.get<NodeClaim>(`${CRDS}/${metadata.name}`)));
-    const isEstablished = ({ status }: NodeClaim) =>
-      status?.conditions?.some((one) => one.type === "Established" && one.status === "True") === true;
-    return all.every(isEstablished) ? true : undefined;
-  });
-}
-
-/** Also in hooks, where `expect.poll` cannot be used. */
-function until<T>(what: string, found: () => Promise<T | undefined>): Promise<T> {
-  const attempt = async () => {
-    const value = await found();
-    if (value === undefined) throw new Error(`not yet: ${what}`);
-    return value;
-  };
-  return vi.waitFor(attempt, { timeout: 60_000 });
-}
-
-function filesIn(folder: string): readonly string[] {
-  return readdirSync(folder).map((name) => readFileSync(path.join(folder, name), "utf8"));
 }

@@ -15,7 +15,10 @@ export type KubernetesProgram =
   | (typeof CONTROL_PLANE)[number]
   | "aws-cloud-controller-manager"
   | "helm"
+  | "helm-3"
   | "karpenter"
+  | "kube-controller-manager"
+  | "kube-scheduler"
   | "kubectl"
   | "kwok";
 
@@ -89,8 +92,10 @@ export class RunningKubernetesProgram {
   }
 }
 
-/** The folder with what a program needs besides itself. */
-export function filesOf(program: "karpenter" | "kwok"): string {
+/** The folder with what a program needs besides itself, or with the kinds of objects of a project. */
+export function filesOf(
+  program: "cert-manager" | "gateway-api" | "karpenter" | "kwok" | "prometheus-operator",
+): string {
   return path.join(FOLDER, `${program}-files`);
 }
 

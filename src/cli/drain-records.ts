@@ -1,0 +1,107 @@
+import { fileProblem } from "../config/files.ts";
+import type { Clock } from "../drain/clock.ts";
+import { printable } from "../drain/errors.ts";
+import type { DrainEvent } from "../drain/events.ts";
+import type { RunningDrain } from "../drain/outcome.ts";
+import { nodeReport, type OutcomeReport, runningReport } from "../drain/report.ts";
+import { ReportFiles } from "../ledger/report-files.ts";
+import type { Environment } from "./call.ts";
+
+/** Where drains are recorded: https://specifications.freedesktop.org/basedir-spec/latest/. Undefined: there is no home. */
+export function recordsFolder({ XDG_STATE_HOME: state, HOME: home }: Environment): string | undefined {
+  // A relative path is to be ignored.
+  if (state?.startsWith("/")) return `${state}/hasta-la-vista/drains`;
+  return home?.startsWith("/") ? `${home}/.local/state/hasta-la-vista/drains` : undefined;
+}
+
+type EventOfDrain = Extract<DrainEvent, { readonly node: object; readonly drainId: string }>;
+
+/** After these there is more to be undone than before. */
+const CHANGES: ReadonlySet<DrainEvent["type"]> = new Set([
+  "deregistered",
+  "failed",
+  "excluded",
+  "evicting",
+] satisfies DrainEvent["type"][]);
+/** Nothing of these is to be undone. */
+const WITHOUT_CHANGES: ReadonlySet<OutcomeReport["status"]> = new Set(["refused", "planned", "instance-gone"]);
+
+interface RecordingOptions {
+  readonly clock: Clock;
+  readonly environment: Environment;
+  /** Hears once that drains can't be recorded, and why. */
+  readonly onTrouble: (problem: string) => void;
+}
+
+/** Writes down what drains of this process have done, while they do it: `uncordon` and `cancel` of the node undo it. */
+export class DrainRecords {
+  readonly #options: RecordingOptions;
+  readonly #files: ReportFiles | undefined;
+  readonly #changed = new Map<string, EventOfDrain["node"]>();
+  readonly #recorded = new Set<string>();
+  #writing: Promise<void> | undefined;
+  #running: (drainId: string) => RunningDrain | undefined = () => undefined;
+  #isTold = false;
+
+  constructor(options: RecordingOptions) {
+    const folder = recordsFolder(options.environment);
+    this.#options = options;
+    this.#files = folder === undefined ? undefined : new ReportFiles(folder);
+  }
+
+  /** `running`: how a drain stands. Before the first event. */
+  begin(running: (drainId: string) => RunningDrain | undefined): void {
+    this.#running = running;
+    const removed = this.#files?.removeOld(this.#options.clock.now());
+    // A later start removes them.
+    removed?.catch(() => {});
+  }
+
+  readonly observe = (event: DrainEvent): void => {
+    if (!CHANGES.has(event.type) || this.#files === undefined) return;
+    const { drainId, node } = event as EventOfDrain;
+    this.#changed.set(drainId, node);
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  };
+
+  /** Once drains have ended. Never rejects. Whether what they have done is recorded can be asked then. */
+  async end(outcomes: readonly OutcomeReport[]): Promise<void> {
+    await this.#writing;
+    for (const outcome of outcomes) {
+      if (!("drainId" in outcome) || outcome.drainId === undefined || outcome.node === undefined) continue;
+      if (!WITHOUT_CHANGES.has(outcome.status)) await this.#save(outcome.node.id, outcome.drainId, outcome);
+    }
+  }
+
+  isRecorded(drainId: string | undefined): boolean {
+    return drainId !== undefined && this.#recorded.has(drainId);
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let next = this.#changed.entries().next(); !next.done; next = this.#changed.entries().next()) {
+      const [drainId, node] = next.value;
+      this.#changed.delete(drainId);
+      const running = this.#running(drainId);
+      if (running === undefined) continue;
+      const { registrations } = runningReport(running);
+      await this.#save(node.id, drainId, { status: "running", drainId, node: nodeReport(node), registrations });
+    }
+  }
+
+  async #save(node: string, drainId: string, report: object): Promise<void> {
+    try {
+      await this.#files?.save(node, drainId, `${JSON.stringify(report)}\n`);
+      if (this.#files !== undefined) this.#recorded.add(drainId);
+    } catch (error) {
+      this.#recorded.delete(drainId);
+      if (this.#isTold) return;
+      this.#isTold = true;
+      const problem = fileProblem(error as NodeJS.ErrnoException);
+      this.#options.onTrouble(
+        `the drain can't be recorded in ${printable(this.#files?.folder ?? "", 200)}: ${problem}`,
+      );
+    }
+  }
+}

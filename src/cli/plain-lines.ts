@@ -1,0 +1,60 @@
+import { newAbort, WOKEN } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import type { DrainEvent } from "../drain/events.ts";
+import type { RunningDrain } from "../drain/outcome.ts";
+import type { Repeats } from "../observe/repeats.ts";
+import { elapsedText, eventText } from "./event-text.ts";
+import { WaitingLines } from "./waiting-lines.ts";
+
+export interface PlainOutput {
+  readonly clock: Clock;
+  readonly repeats: Repeats;
+  readonly output: { write(text: string): unknown };
+  /** Absent the instance is named in each line. */
+  readonly isAlone: boolean;
+}
+
+/** A line for each step, one now and then while there is none, and a failure that is retried once in a while. */
+export class PlainLines {
+  readonly #options: PlainOutput;
+  readonly #startedAt: number;
+  readonly #ended = newAbort();
+  #waiting: WaitingLines | undefined;
+
+  constructor(options: PlainOutput) {
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+  }
+
+  /** `running`: how a drain stands. Before the first event. */
+  begin(running: (drainId: string) => RunningDrain | undefined): void {
+    const { clock } = this.#options;
+    const print = (nodeId: string, text: string) => this.#print(nodeId, `${elapsedText(this.#elapsedMs)}${text}`);
+    this.#waiting = new WaitingLines({ clock, running, print });
+    void this.#waiting.run(this.#ended.signal);
+  }
+
+  close(): void {
+    this.#ended.abort(WOKEN);
+  }
+
+  readonly observe = (event: DrainEvent): void => {
+    const { repeats } = this.#options;
+    this.#waiting?.observe(event);
+    const line = eventText(event, this.#elapsedMs);
+    const isRetried =
+      event.type === "poll-failed" || event.type === "deregister-failed" || event.type === "read-failed";
+    const leftOut = isRetried ? repeats.leftOutBefore(`${event.type} ${event.error.code}`, event.node.id) : 0;
+    if (line === undefined || leftOut === undefined) return;
+    this.#print(event.node.id, leftOut === 0 ? line : `${line}  (${leftOut} more since the last such line)`);
+  };
+
+  get #elapsedMs(): number {
+    return this.#options.clock.now() - this.#startedAt;
+  }
+
+  #print(nodeId: string, lines: string): void {
+    const { isAlone, output } = this.#options;
+    output.write(`${isAlone ? lines : lines.replace(/^/gm, `${nodeId} `)}\n`);
+  }
+}
