@@ -45,8 +45,8 @@ export interface WatchedCluster {
   source(parts: SourceParts): ClusterNodes;
   /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
   run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
-  /** The EC2 instance of the Node object of this name, as far as it is known without a call. */
-  instanceOf(this: void, name: string): string | undefined;
+  /** The EC2 instance of the Node object of this name. Undefined: there is none, or the API server does not say in time. */
+  instanceOf(this: void, name: string): Promise<string | undefined>;
   /** Resolves when all reports were sent, or after a moment. */
   flushed(): Promise<void>;
 }
@@ -89,13 +89,15 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     instance: parts.environment["HOSTNAME"] ?? "hasta-la-vista",
     onTrouble: ({ message }) => log("node report failed", { error: message }),
   });
+  const cluster = new KubernetesCluster({ server, clock, nodes: known, pods, ...(delays && { delays }) });
   return {
-    cluster: new KubernetesCluster({ server, clock, nodes: known, pods, ...(delays && { delays }) }),
+    cluster,
     observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
     ...(gate && { serveGate: gate.serve }),
-    instanceOf: (name) => {
+    instanceOf: async (name) => {
       for (const [, node] of nodes.entries()) if (node.name === name) return node.instanceId;
-      return undefined;
+      // A service that has just started has not listed them yet. A caller who leaves withdraws no request.
+      return nodes.isListed ? undefined : (await cluster.named(name, newAbort().signal))?.instanceId;
     },
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
     run: async (mayHavePodTargets, end) => {

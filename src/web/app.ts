@@ -39,7 +39,7 @@ export interface WebOptions extends SecretGuardOptions {
   readonly noEviction?: string | undefined;
   readonly version: string;
   /** The instance of the Node object of this name, which may be named otherwise than the machine. Undefined: not known. */
-  readonly instanceOf?: ((name: string) => string | undefined) | undefined;
+  readonly instanceOf?: ((name: string) => Promise<string | undefined>) | undefined;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -125,8 +125,8 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 function addSecretRoutes(app: Hono, options: WebOptions): void {
   const { source, secrets, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
   const needsSecret = needSecret(options);
-  const meant = (node: NodeReference): NodeReference => {
-    const id = node.by === "name" ? options.instanceOf?.(node.value) : undefined;
+  const meant = async (node: NodeReference): Promise<NodeReference> => {
+    const id = node.by === "name" ? await options.instanceOf?.(node.value) : undefined;
     return id === undefined ? node : { by: "id", value: id };
   };
   const limitsBody = bodyLimit({
@@ -139,7 +139,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     refuseSecretIn(secrets(), [body]);
     const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
     refuseSecretAs(secrets(), read.request.node.value);
-    const [asker, node] = [askerOf(context, secrets()), meant(read.request.node)];
+    const [asker, node] = [askerOf(context, secrets()), await meant(read.request.node)];
     const request = { ...withoutSecret(read.request, secrets()), node, asker };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
@@ -148,13 +148,13 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 
   app.get("/nodes/:node", needsSecret, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
-    return send(nodeStatusAnswer(await status(meant(node), context.req.raw.signal)));
+    return send(nodeStatusAnswer(await status(await meant(node), context.req.raw.signal)));
   });
 
   app.delete("/nodes/:node/drains", needsSecret, async (context) => {
     const request = readNodeUndoRequest({ query: queryOf(context), node: context.req.param("node") });
     const asker = askerOf(context, secrets());
-    return send(nodeUndoAnswer(await cancelNode({ ...request, node: meant(request.node), asker })));
+    return send(nodeUndoAnswer(await cancelNode({ ...request, node: await meant(request.node), asker })));
   });
 }
 

@@ -5,6 +5,7 @@ import { EXCLUDE_LABEL } from "../../src/drain/cluster.ts";
 import type { Node } from "../../src/kubernetes/objects.ts";
 import { account, ID } from "../support/account.ts";
 import { accountInKubernetes, NODES } from "../support/account-in-kubernetes.ts";
+import { type FakeApiServer, refusal } from "../support/fake-api-server.ts";
 import { stateDir } from "../support/ledger-entries.ts";
 import { restrictChildren } from "../support/printed-policy.ts";
 import { runHere, serveHere, startHere } from "../support/run-here.ts";
@@ -26,8 +27,9 @@ async function scene() {
 }
 
 /** A service in that cluster, and what its callers get. */
-async function serving(more: Readonly<Record<string, string>> = {}) {
+async function serving(more: Readonly<Record<string, string>> = {}, intercept?: FakeApiServer["intercept"]) {
   const made = await scene();
+  if (intercept !== undefined) made.fake.intercept = intercept;
   const { child, url } = await serveHere({ ...made.env, SECRET, UNDO: "true", ...more }, [], { clock: made.clock });
   const { AWS_ENDPOINT_URL } = made.env;
   const asker = { SECRET, AWS_ENDPOINT_URL };
@@ -107,7 +109,7 @@ describe("hasta-la-vista uncordon", () => {
 describe("hasta-la-vista uncordon --server", () => {
   test("cancels the running drain of the node", async () => {
     const { ask, child, node, isOut, registered } = await serving({ NLB_PROPAGATION: "600" });
-    await ask("drain", "blue-1", "--no-wait");
+    expect((await ask("drain", "blue-1", "--no-wait")).stderr).toBe("");
     await child.line(/"tcp".*deregistered/);
     await child.line(/"web".*deregistered/);
     await child.line(/"legacy".*deregistered/);
@@ -116,6 +118,15 @@ describe("hasta-la-vista uncordon --server", () => {
     expect(stdout).toMatch(/is undone: 3 registrations registered again\./);
     expect(stdout).toMatch(/^Node blue-1 is schedulable\.$/m);
     expect([registered(ID), isOut(), node().spec?.unschedulable]).toEqual([ALL, false, undefined]);
+  });
+
+  test("finds a node by its name before the service has listed the nodes", async () => {
+    const { ask, child } = await serving({}, ({ method, path }) =>
+      method === "GET" && path === NODES ? refusal(503, "ServiceUnavailable") : undefined,
+    );
+    await child.line(/"node watch failed"/);
+    expect((await ask("drain", "blue-1", "--no-wait")).stderr).toBe("");
+    await child.line(/"tcp".*deregistered/);
   });
 
   test("undoes one that has ended, with its cordon; a second time there is nothing to undo", async () => {
