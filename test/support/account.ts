@@ -3,6 +3,7 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { endpoint } from "./endpoint.ts";
 import { FastClock } from "./fast-clock.ts";
+import { stateDir } from "./ledger-entries.ts";
 import { restrictChildren } from "./printed-policy.ts";
 import { type Intercept, VPC } from "./simulated-region.ts";
 
@@ -41,5 +42,7 @@ export async function account(intercept?: Intercept, speed = 1) {
   const simulator = new Simulator(world);
   restrictChildren(simulator);
   const fast = new FastClock(clock);
-  return { world, simulator, clock: fast, env: { ...QUICK, AWS_ENDPOINT_URL: await endpoint(simulator, intercept) } };
+  const AWS_ENDPOINT_URL = await endpoint(simulator, intercept);
+  // Its drains are recorded where no other test looks.
+  return { world, simulator, clock: fast, env: { ...QUICK, AWS_ENDPOINT_URL, XDG_STATE_HOME: await stateDir() } };
 }
