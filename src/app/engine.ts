@@ -63,7 +63,12 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     onCall,
   } = options;
   const guard = drainGuard(config);
-  const clients = createAwsClients({ ...awsClientOptions(config), ...options.aws, time });
+  const clients = createAwsClients({
+    ...awsClientOptions(config),
+    ...options.aws,
+    time,
+    turn: () => clock.turn(),
+  });
   const quota = new RequestQuota({ clock, share: quotaShare });
   const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
   const cloud = new AwsProvider({ ...clients, caller }, clock, {

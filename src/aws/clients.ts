@@ -27,6 +27,8 @@ export interface AwsClientOptions {
   readonly requestHandler?: EC2ClientConfig["requestHandler"];
   /** Learns from every answer what AWS's clock says. */
   readonly time?: AwsTime | undefined;
+  /** Resolves in a later turn of the event loop, each of which parses one answer. Absent: they are parsed as they come. */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 /** AWS answers these calls in well under a second; a connection that says nothing for so long is dead. */
@@ -49,15 +51,48 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
     classic: renewRefusedCredentials(new ElasticLoadBalancingClient(config)),
     v2: renewRefusedCredentials(new ElasticLoadBalancingV2Client(config)),
   };
-  for (const client of Object.values(clients)) options.time?.watch(client);
+  const parsesInTurn = options.turn && inTurn(options.turn);
+  for (const client of Object.values(clients)) {
+    // Around what takes the time of an answer, which is not to include the wait.
+    if (parsesInTurn !== undefined) stackOf(client).add(parsesInTurn, { step: "deserialize", priority: "low" });
+    options.time?.watch(client);
+  }
   return clients;
+}
+
+type Middleware = <A, R>(next: (args: A) => Promise<R>) => (args: A) => Promise<R>;
+
+/** The used part of it, which is the same in all clients; their types are not. */
+interface MiddlewareStack {
+  add(middleware: Middleware, options: { readonly step: "deserialize"; readonly priority: "low" }): void;
+}
+
+function stackOf({ middlewareStack }: { readonly middlewareStack: unknown }): MiddlewareStack {
+  return middlewareStack as MiddlewareStack;
+}
+
+/**
+ * The health of five hundred targets takes 10 ms to parse, and a service that drains has the answers of all its pools come at
+ * once: one in each turn of the event loop, so that probes and requests are answered in between.
+ */
+function inTurn(turn: () => Promise<void>): Middleware {
+  let last = Promise.resolve();
+  return (next) => async (args) => {
+    const result = await next(args);
+    last = last.then(turn);
+    await last;
+    return result;
+  };
 }
 
 /**
  * What every client of ours is made with. Each call is one attempt: callers repeat it, because every attempt counts
  * against AWS's request quota. `socketTimeoutMs`: how long an answer may say nothing.
  */
-export function clientConfig({ proxy, time: _, ...options }: AwsClientOptions, socketTimeoutMs = REQUEST_TIMEOUT_MS) {
+export function clientConfig(
+  { proxy, time: _, turn: __, ...options }: AwsClientOptions,
+  socketTimeoutMs = REQUEST_TIMEOUT_MS,
+) {
   return {
     ...options,
     ...READ_FILES_AGAIN,
