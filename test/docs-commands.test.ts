@@ -41,7 +41,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run load": "test/bench/load.test.ts measures a load",
   "npm run load -- --only drains": "test/bench/load.test.ts measures a load",
   "npm run load -- --json": "test/bench/load.test.ts measures a load",
-  "npm run bench:cluster": "test/bench/cluster.test.ts asks the API server that it measures with",
+  "npm run bench:cluster -- --seconds 15": "test/bench/cluster.test.ts asks the API server that it measures with",
   "npm run bench:readers": "test/bench/readers.test.ts opens the ledger that it measures with",
   "npm run bench:readers -- --drains 5 --warm 2": "test/bench/readers.test.ts",
   "npm test -- test/ledger/lost-entries.test.ts": "it is among the tests",

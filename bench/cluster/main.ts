@@ -134,7 +134,8 @@ async function touchPods(api: ApiServerProcess, perSecond: number, signal: Abort
 
 /** Those that leave are machines; the others are but Node objects. */
 function members(fleet: Fleet, nodes: number): readonly { readonly name: string; readonly id: string }[] {
-  const machines = fleet.members.map(({ id, name }) => ({ id, name: name === "" ? id : name }));
+  // The fleet's own names repeat.
+  const machines = fleet.members.map(({ id }) => ({ id, name: id }));
   const others = Array.from({ length: nodes - machines.length }, (_, at) => ({
     name: `other-${at}`,
     id: `i-f${String(at).padStart(16, "0")}`,
