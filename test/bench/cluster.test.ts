@@ -33,6 +33,8 @@ test("the API server that a large cluster is measured with lists pages and nodes
   expect(await pods.on("node-7", never)).toHaveLength(3);
   api.tell({ type: "taint", nodes: 1 });
   api.tell({ type: "touch", pod: 5 });
+  // What it is told comes another way than requests, in order: once it answers, it has done the others.
+  await api.counts();
   const { items } = await server.list<Node>("/api/v1/nodes", never);
   expect(items.filter(({ spec }) => spec?.taints?.[0]?.key === "karpenter.sh/disrupted")).toHaveLength(1);
   expect(await api.counts()).toMatchObject({ "pods all": 2, "pods node": 1, "nodes all": 1 });
