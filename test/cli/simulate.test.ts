@@ -142,6 +142,7 @@ describe("hasta-la-vista simulate --host", () => {
     expect(urls.map((url) => new URL(url).hostname)).toEqual(Array(4).fill("127.0.0.2"));
     expect((await fetch(loadBalancers[0].url)).headers.get("x-served-by")).toMatch(/^i-0de3/);
     const [, port = ""] = /:(\d+)$/.exec(environment.AWS_ENDPOINT_URL) ?? [];
-    await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow("fetch failed");
+    // Nowhere else. On 127.0.0.1 another test's server may have the same port.
+    await expect(fetch(`http://127.0.0.3:${port}`)).rejects.toThrow("fetch failed");
   });
 });
