@@ -95,9 +95,9 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
     observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
     ...(gate && { serveGate: gate.serve }),
     instanceOf: async (name) => {
-      for (const [, node] of nodes.entries()) if (node.name === name) return node.instanceId;
       // A service that has just started has not listed them yet. A caller who leaves withdraws no request.
-      return nodes.isListed ? undefined : (await cluster.named(name, newAbort().signal))?.instanceId;
+      const node = nodes.isListed ? nodes.get(name) : await cluster.named(name, newAbort().signal);
+      return node?.instanceId;
     },
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
     run: async (mayHavePodTargets, end) => {

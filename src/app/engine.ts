@@ -83,21 +83,19 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     ...(vpcId === undefined ? {} : { vpcId }),
   });
   const times = drainTimes(config);
-  const changing = config.dryRun ? undefined : cluster;
-  const drainer = new Drainer({
-    cloud,
-    clock,
-    times,
-    ...(guard && { guard }),
-    ...(observers && { observers }),
-    ...(ledger && { ledger }),
-    ...(onLookupFailed && { onLookupFailed }),
-    ...(changing && { cluster: changing }),
-    evictsAlways: config.evict === "always",
-    registersAgain: config.undo,
-  });
   return {
-    drainer,
+    drainer: new Drainer({
+      cloud,
+      clock,
+      times,
+      ...(guard && { guard }),
+      ...(observers && { observers }),
+      ...(ledger && { ledger }),
+      ...(onLookupFailed && { onLookupFailed }),
+      ...(cluster && !config.dryRun && { cluster }),
+      evictsAlways: config.evict === "always",
+      registersAgain: config.undo,
+    }),
     cloud,
     maintainIndex: (signal) => cloud.maintainIndex(signal),
     hasAddressGroups: () => cloud.hasAddressGroups,

@@ -46,9 +46,8 @@ export interface OpenedGate {
   serve(drainer: Pick<Drainer, "running">): Promise<ServedGate>;
 }
 
-/** Undefined: the configuration has none. Throws `ConfigError`. */
+/** The gate that a configuration has. Throws `ConfigError`. Load it only where one is configured. */
 export async function openGate(config: Config, parts: GateParts): Promise<OpenedGate | undefined> {
-  if (!config.evictionGate) return undefined;
   const { clock, log, metrics, nodes } = parts;
   const tls = await readIdentity(config).catch((error) => {
     throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
