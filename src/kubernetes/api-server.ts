@@ -122,6 +122,16 @@ export class ApiServer {
     return this.request({ method: "GET", path, query }, signal);
   }
 
+  /** As `get`. Undefined: there is no such object. */
+  async find<T>(path: string, timeoutMs: number | undefined, signal: AbortSignal): Promise<T | undefined> {
+    try {
+      return await this.request<T>({ method: "GET", path, ...(timeoutMs !== undefined && { timeoutMs }) }, signal);
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
   create<T>(path: string, body: KubernetesObject, signal: AbortSignal, more: Partial<ApiRequest> = {}): Promise<T> {
     return this.request({ ...more, method: "POST", path, body }, signal);
   }

@@ -2,7 +2,7 @@ import type { ClusterNode } from "../drain/cluster.ts";
 import type { AskedEviction, GatedCluster, GatedNode, GatedPod } from "../drain/eviction-gate.ts";
 import type { ServerTime } from "../drain/server-time.ts";
 import { type ApiServer, segment } from "./api-server.ts";
-import { asClusterError, KubernetesError } from "./errors.ts";
+import { asClusterError } from "./errors.ts";
 import { clusterNode, nodePath } from "./nodes.ts";
 import type { Node, Pod } from "./objects.ts";
 import { gatedPod } from "./pods.ts";
@@ -56,9 +56,8 @@ export class KubernetesGate implements GatedCluster {
 
   async #get<T>(path: string, signal: AbortSignal): Promise<T | undefined> {
     try {
-      return await this.#options.server.request<T>({ method: "GET", path, timeoutMs: TIMEOUT_MS }, signal);
+      return await this.#options.server.find<T>(path, TIMEOUT_MS, signal);
     } catch (error) {
-      if (error instanceof KubernetesError && error.status === 404) return undefined;
       throw asClusterError(error);
     }
   }

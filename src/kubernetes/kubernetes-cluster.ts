@@ -197,13 +197,8 @@ export class KubernetesCluster implements Cluster {
   }
 
   async #named(name: string, signal: AbortSignal, timeoutMs?: number): Promise<ClusterNode | undefined> {
-    const request = { method: "GET", path: nodePath(name), ...(timeoutMs !== undefined && { timeoutMs }) } as const;
-    try {
-      return clusterNode(await this.#options.server.request<Node>(request, signal));
-    } catch (error) {
-      if (error instanceof KubernetesError && error.status === 404) return undefined;
-      throw error;
-    }
+    const node = await this.#options.server.find<Node>(nodePath(name), timeoutMs, signal);
+    return node && clusterNode(node);
   }
 }
 
