@@ -166,7 +166,6 @@ test("no file is longer than 400 lines, and none has a name that explains nothin
 
 /** What may have fewer than 30 lines, and why. Everything else belongs into the file that uses it. */
 const SHORT: Readonly<Record<string, string>> = {
-  "src/aws/aws-time.ts": "a seam: how the SDK's clients tell the core's reckoning of a server's time",
   "src/aws/event-clients.ts": "a seam: whatever needs neither queue nor hooks does not load these two SDKs",
   "src/cli/demo.ts": "one of the row of verbs, each loaded alone",
   "src/cli/drain.ts": "one of the row of verbs, each loaded alone",

@@ -1,6 +1,7 @@
 import { ServerTime } from "../drain/server-time.ts";
 
-type Call = (args: unknown) => Promise<{
+/** One request on its way, as an SDK's client sends it. Its types differ from client to client. */
+export type Call = (args: unknown) => Promise<{
   readonly response: { readonly headers: Readonly<Record<string, string | undefined>> };
 }>;
 
@@ -12,18 +13,22 @@ interface MiddlewareStack {
 /** How this process's clock and AWS's differ. */
 export class AwsTime extends ServerTime {
   /** Tells of the answers to all calls of an SDK's client. */
-  watch({ middlewareStack }: { readonly middlewareStack: unknown }): void {
-    (middlewareStack as MiddlewareStack).add(
-      (next) => async (args) => {
-        const answered = this.sends();
-        const result = await next(args);
-        const { headers } = result.response;
-        // A proxy in between has a clock of its own.
-        if (headers["x-amzn-requestid"] !== undefined) answered(headers["date"]);
-        return result;
-      },
-      // Next to the wire: errors are no exceptions yet.
-      { step: "deserialize", priority: "low" },
-    );
+  watch(client: { readonly middlewareStack: unknown }): void {
+    addNextToTheWire(client, (next) => async (args) => {
+      const answered = this.sends();
+      const result = await next(args);
+      const { headers } = result.response;
+      // A proxy in between has a clock of its own.
+      if (headers["x-amzn-requestid"] !== undefined) answered(headers["date"]);
+      return result;
+    });
   }
+}
+
+/** Where answers are not parsed and errors are no exceptions yet. What is added later comes nearer to the wire. */
+export function addNextToTheWire(
+  { middlewareStack }: { readonly middlewareStack: unknown },
+  middleware: (next: Call) => Call,
+): void {
+  (middlewareStack as MiddlewareStack).add(middleware, { step: "deserialize", priority: "low" });
 }

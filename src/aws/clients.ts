@@ -2,7 +2,7 @@ import { EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { ElasticLoadBalancingClient } from "@aws-sdk/client-elastic-load-balancing";
 import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
-import type { AwsTime } from "./aws-time.ts";
+import { type AwsTime, addNextToTheWire, type Call } from "./aws-time.ts";
 import { READ_FILES_AGAIN, renewRefusedCredentials } from "./credentials.ts";
 import { ProxyAgent, type ProxySettings } from "./proxy.ts";
 
@@ -54,28 +54,17 @@ export function createAwsClients(options: AwsClientOptions): AwsClients {
   const parsesInTurn = options.turn && inTurn(options.turn);
   for (const client of Object.values(clients)) {
     // Around what takes the time of an answer, which is not to include the wait.
-    if (parsesInTurn !== undefined) stackOf(client).add(parsesInTurn, { step: "deserialize", priority: "low" });
+    if (parsesInTurn !== undefined) addNextToTheWire(client, parsesInTurn);
     options.time?.watch(client);
   }
   return clients;
-}
-
-type Middleware = <A, R>(next: (args: A) => Promise<R>) => (args: A) => Promise<R>;
-
-/** The used part of it, which is the same in all clients; their types are not. */
-interface MiddlewareStack {
-  add(middleware: Middleware, options: { readonly step: "deserialize"; readonly priority: "low" }): void;
-}
-
-function stackOf({ middlewareStack }: { readonly middlewareStack: unknown }): MiddlewareStack {
-  return middlewareStack as MiddlewareStack;
 }
 
 /**
  * The health of five hundred targets takes 10 ms to parse, and a service that drains has the answers of all its pools come at
  * once: one in each turn of the event loop, so that probes and requests are answered in between.
  */
-function inTurn(turn: () => Promise<void>): Middleware {
+function inTurn(turn: () => Promise<void>): (next: Call) => Call {
   let last = Promise.resolve();
   return (next) => async (args) => {
     const result = await next(args);
