@@ -1,6 +1,6 @@
 import { fileProblem, readTextFile } from "../config/files.ts";
 import { printable } from "../drain/errors.ts";
-import { type ReportFile, ReportFiles } from "../ledger/report-files.ts";
+import { type ReportFile, ReportFiles, removeReport } from "../ledger/report-files.ts";
 import type { Environment } from "./call.ts";
 import { DRAIN_BYTES_MAX, type ReportedDrain, readDrainReports } from "./drain-file.ts";
 import { recordsFolder } from "./drain-records.ts";
@@ -34,5 +34,5 @@ export async function readRecords(
 
 /** They are undone. Never rejects: what stays is undone once more. */
 export async function forget(drains: readonly RecordedDrain[]): Promise<void> {
-  for (const { file } of drains) await new ReportFiles("").remove(file.path).catch(() => {});
+  for (const { file } of drains) await removeReport(file).catch(() => {});
 }

@@ -12,6 +12,13 @@ export interface ReportFile {
   /** The instance id. */
   readonly node: string;
   readonly drain: string;
+  /** When it was last written, in milliseconds since the epoch. Absent: it has gone meanwhile, or does not say. */
+  readonly at?: number;
+}
+
+/** What it tells of is undone, or too old. Throws what the file system says. */
+export function removeReport({ path }: ReportFile): Promise<void> {
+  return rm(path, { force: true });
 }
 
 /**
@@ -44,27 +51,16 @@ export class ReportFiles {
       const [, node, drain] = NAME.exec(name) ?? [];
       return node === undefined || drain === undefined ? [] : [{ path: join(this.folder, name), node, drain }];
     });
-    const dated = await Promise.all(
-      found.map(async (file) => ({
-        file,
-        at: await stat(file.path).then(
-          ({ mtimeMs }) => mtimeMs,
-          () => 0,
-        ),
-      })),
-    );
-    return dated.sort((a, b) => b.at - a.at).map(({ file }) => file);
-  }
-
-  async remove(path: string): Promise<void> {
-    await rm(path, { force: true });
+    const dated = found.map(async (file): Promise<ReportFile> => {
+      const known = await stat(file.path).catch(() => undefined);
+      return { ...file, ...(known && { at: known.mtimeMs }) };
+    });
+    return (await Promise.all(dated)).sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
   }
 
   /** Removes those that are too old by `now`, in milliseconds since the epoch. */
   async removeOld(now: number): Promise<void> {
-    for (const { path } of await this.list()) {
-      const { mtimeMs } = await stat(path);
-      if (now - mtimeMs > KEPT_MS) await this.remove(path);
-    }
+    for (const file of await this.list())
+      if (file.at !== undefined && now - file.at > KEPT_MS) await removeReport(file);
   }
 }
