@@ -2,11 +2,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { ApiServerProcess } from "../../bench/cluster/api-server.ts";
-import { newAbort } from "../../src/drain/abort.ts";
 import { SystemClock } from "../../src/drain/clock.ts";
 import { NodePods } from "../../src/kubernetes/node-pods.ts";
 import type { Node } from "../../src/kubernetes/objects.ts";
-import { connectBy, folder, kubeconfig } from "../support/api-client.ts";
+import { connectBy, folder, kubeconfig, runUntilTestEnds } from "../support/api-client.ts";
 import { never } from "../support/simulated-region.ts";
 
 test("the API server that a large cluster is measured with lists pages and nodes, watches, taints and counts", async () => {
@@ -21,12 +20,7 @@ test("the API server that a large cluster is measured with lists pages and nodes
   writeFileSync(path, kubeconfig({ server: api.url, ca: "", cluster }));
   const server = await connectBy(path, new SystemClock());
   const pods = new NodePods({ server, clock: new SystemClock(), onState: () => {} });
-  const stop = newAbort();
-  const running = pods.run(stop.signal).catch(() => {});
-  onTestFinished(async () => {
-    stop.abort();
-    await running;
-  });
+  runUntilTestEnds(pods);
   pods.needed();
   await vi.waitUntil(() => pods.size === 300, { timeout: 60_000, interval: 20 });
   await api.until((counts) => counts["pods watch"] === 1, 60_000);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { fileProblem } from "../../src/config/files.ts";
+import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { ApiServer } from "../../src/kubernetes/api-server.ts";
 import { type ConnectOptions, connect } from "../../src/kubernetes/connect.ts";
@@ -14,6 +15,16 @@ export function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "kubernetes-"));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
+}
+
+/** Something that watches, until the test's end. */
+export function runUntilTestEnds(watching: { run(signal: AbortSignal): Promise<void> }): void {
+  const stop = newAbort();
+  const running = watching.run(stop.signal).catch(() => {});
+  onTestFinished(async () => {
+    stop.abort();
+    await running;
+  });
 }
 
 export interface KubeconfigParts {

@@ -1,10 +1,9 @@
-import { expect, onTestFinished, test, vi } from "vitest";
-import { newAbort } from "../../../src/drain/abort.ts";
+import { expect, test, vi } from "vitest";
 import { SystemClock } from "../../../src/drain/clock.ts";
 import { NodePods } from "../../../src/kubernetes/node-pods.ts";
 import { clusterRules } from "../../../src/kubernetes/rbac.ts";
 import type { WatchState } from "../../../src/kubernetes/watch.ts";
-import { connectBy } from "../../support/api-client.ts";
+import { connectBy, runUntilTestEnds } from "../../support/api-client.ts";
 import { never } from "../../support/simulated-region.ts";
 import { addNode } from "../support/kubernetes-nodes.ts";
 import { describeOnKubernetes } from "../support/on-kubernetes.ts";
@@ -33,12 +32,7 @@ describeOnKubernetes("the pods of many nodes, on a real API server,", [], (clust
     }
     const states: WatchState[] = [];
     const pods = new NodePods({ server, clock: new SystemClock(), onState: (state) => states.push(state) });
-    const stop = newAbort();
-    const running = pods.run(stop.signal).catch(() => {});
-    onTestFinished(async () => {
-      stop.abort();
-      await running;
-    });
+    runUntilTestEnds(pods);
     pods.needed();
     await vi.waitUntil(() => pods.size >= NODES_COUNT, { timeout: 60_000, interval: 50 });
     const lists = vi.spyOn(server, "list");
