@@ -66,9 +66,12 @@ describeOnKubernetes("the taint with which kube-proxy fails health checks, on a 
       }
     };
     // A conflict each time is repeated, as beside a drain.
-    const isConflict = (error: Error) => expect(error.message).toMatch(/409 Conflict/);
+    const isConflict = (error: Error) => {
+      expect(error.message).toMatch(/409 Conflict/);
+      return undefined;
+    };
     const ours = async () => {
-      let name: unknown;
+      let name: string | undefined;
       do name = await product.taint(member, never).catch(isConflict);
       while (name === undefined);
     };
