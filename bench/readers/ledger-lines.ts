@@ -47,7 +47,7 @@ function stepsOf(
     isHealthy: true,
   })) as Extract<LedgerStep, { type: "found" }>["registrations"];
   const of = registrations.map((_, index) => index);
-  const fate = { state: "released", heldMs: 300_000, holdMs: 300_000, newTrafficStopped: true, cameBack: 0 } as const;
+  const result = { state: "released", heldMs: 300_000, holdMs: 300_000, newTrafficStopped: true, cameBack: 0 } as const;
   const steps: readonly LedgerStep[] = [
     { type: "accepted", node, startedAt, request: { askedAt: startedAt } },
     { type: "found", first: 0, registrations, elsewhere: [] },
@@ -58,7 +58,7 @@ function stepsOf(
       { type: "deregistered", of } as const,
     ]).flat(),
     ...of.map((one) => ({ type: "released", of: [one] }) as const),
-    { type: "ended", outcome: { status: "drained", registrations: of.map((one) => ({ of: one, ...fate })) } },
+    { type: "ended", outcome: { status: "drained", registrations: of.map((one) => ({ of: one, ...result })) } },
   ];
   return steps.map((step, index) => ({ drain, n: index + 1, at: startedAt + index, ...step }));
 }

@@ -19,7 +19,7 @@ import type { Log } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { Metrics } from "../observe/metrics.ts";
 import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
-import { HttpSource, NotTaken } from "../web/http-source.ts";
+import { HttpSource, NotAccepted } from "../web/http-source.ts";
 import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { type Clocks, openClocks } from "./clocks.ts";
 import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
@@ -255,7 +255,7 @@ function statusUntil(abandon: AbortSignal, drainer: Drainer) {
     try {
       return await withAnyOf([signal, abandon], (either) => drainer.status(node, either));
     } catch (error) {
-      throw abandon.aborted ? new NotTaken("the service is stopping") : error;
+      throw abandon.aborted ? new NotAccepted("the service is stopping") : error;
     }
   };
 }
@@ -279,7 +279,7 @@ function cancelling(
       return await undone;
     } catch (error) {
       throw abandon.aborted
-        ? new NotTaken("the service is stopping: with STATE_DIR, its next start resumes the undo")
+        ? new NotAccepted("the service is stopping: with STATE_DIR, its next start resumes the undo")
         : error;
     }
   };

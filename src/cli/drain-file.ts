@@ -119,8 +119,8 @@ function reportedDrain(
   };
 }
 
-function undoableOf(fate: z.infer<typeof REGISTRATION>): Undoable {
-  const { kind, loadBalancer, pool, poolId, target, listed, alsoListed, state, deregistered } = fate;
+function undoableOf(result: z.infer<typeof REGISTRATION>): Undoable {
+  const { kind, loadBalancer, pool, poolId, target, listed, alsoListed, state, deregistered } = result;
   const registration: Registration = {
     pool: { kind, id: poolId, name: pool, ...(loadBalancer === undefined ? {} : { loadBalancer }) },
     target,

@@ -2,13 +2,13 @@ import { EXCLUDE_LABEL } from "../drain/cluster.ts";
 import { printable } from "../drain/errors.ts";
 import type { NodeUndoReport } from "../drain/record-report.ts";
 import type {
-  FateReport,
   FoundReport,
   GuardedReport,
   NodeStatusReport,
   OutcomeReport,
   PlanReport,
   RegistrationReport,
+  ResultReport,
   UndoneReport,
   UndoReport,
 } from "../drain/report.ts";
@@ -87,25 +87,25 @@ export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: numb
     case "instance-gone":
       return outcome.message;
     case "deadline-passed":
-      return [limitText(outcome), ...remaining(outcome.registrations).map(fateText)].join("\n");
+      return [limitText(outcome), ...remaining(outcome.registrations).map(resultText)].join("\n");
     case "cancelled":
       return [
         "Cancelled before the end: its targets are being registered again. Do not terminate the node.",
-        ...outcome.registrations.map(fateText),
+        ...outcome.registrations.map(resultText),
       ].join("\n");
     case "superseded":
-      return [`Not drained: ${outcome.message}.`, ...outcome.registrations.map(fateText)].join("\n");
+      return [`Not drained: ${outcome.message}.`, ...outcome.registrations.map(resultText)].join("\n");
     case "abandoned":
       return outcome.registrations.length === 0
         ? "Stopped before anything was deregistered."
         : [
             "Stopped before the end. Deregistered targets stay deregistered:",
-            ...outcome.registrations.map(fateText),
+            ...outcome.registrations.map(resultText),
           ].join("\n");
     case "failed":
       return [
         `Not drained (${outcome.error.code}): ${outcome.error.message}`,
-        ...outcome.registrations.map(fateText),
+        ...outcome.registrations.map(resultText),
       ].join("\n");
     default:
       return outcome satisfies never;
@@ -178,7 +178,7 @@ function runningText({ drain }: NodeStatusReport): readonly string[] {
   const why = drain.reasons.map((reason) => `, because: ${printable(reason, 200)}`).join("");
   const until = drain.limit === undefined ? "" : `; it ends at ${clockTime(drain.limit.at)} at the latest`;
   const drainsSince = `Drain ${drain.drainId} has been running since ${clockTime(drain.startedAt)}${why}${until}.`;
-  return ["", drainsSince, ...drain.registrations.map(fateText)];
+  return ["", drainsSince, ...drain.registrations.map(resultText)];
 }
 
 function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, tookMs: number): string {
@@ -186,7 +186,7 @@ function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, too
   const drained = `${node.id} is drained: ${times(registrations.length - kept.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
   if (kept.length > 0) {
     const left = `${drained} It can be terminated; until then it serves as the last healthy target:`;
-    return [left, ...kept.map(fateText), ...(elsewhere.length > 0 ? [elsewhereText(elsewhere)] : [])].join("\n");
+    return [left, ...kept.map(resultText), ...(elsewhere.length > 0 ? [elsewhereText(elsewhere)] : [])].join("\n");
   }
   return elsewhere.length === 0 ? `${drained} It can be terminated.` : `${drained} ${elsewhereText(elsewhere)}`;
 }
@@ -272,21 +272,21 @@ function limitText({ limit, searched, error, registrations, eviction }: Outcome<
   return `Not drained: the ${what} came before ${missed.join(", and before ")}.${why}`;
 }
 
-function fateText(fate: FateReport): string {
-  const what = placeCells(fate).join(" ");
-  switch (fate.state) {
+function resultText(result: ResultReport): string {
+  const what = placeCells(result).join(" ");
+  switch (result.state) {
     case "released":
-      return `  released    ${what}, after ${seconds(fate.heldSeconds)}`;
+      return `  released    ${what}, after ${seconds(result.heldSeconds)}`;
     case "holding":
-      return `  holding     ${what}, ${seconds(fate.heldSeconds)}${fate.holdSeconds === undefined ? "" : ` of ${seconds(fate.holdSeconds)}`}; new traffic ${fate.newTrafficStopped ? "had stopped" : "may still come"}`;
+      return `  holding     ${what}, ${seconds(result.heldSeconds)}${result.holdSeconds === undefined ? "" : ` of ${seconds(result.holdSeconds)}`}; new traffic ${result.newTrafficStopped ? "had stopped" : "may still come"}`;
     case "registered":
-      return `  registered  ${what}, still${fate.error === undefined ? "" : `: ${fate.error.message}`}`;
+      return `  registered  ${what}, still${result.error === undefined ? "" : `: ${result.error.message}`}`;
     case "failed":
-      return `  failed      ${what}: ${fate.error?.message ?? ""}`;
+      return `  failed      ${what}: ${result.error?.message ?? ""}`;
     case "kept":
       return `  kept        ${what}: its requests end when the machine terminates`;
     default:
-      return fate.state satisfies never;
+      return result.state satisfies never;
   }
 }
 
@@ -303,8 +303,8 @@ function unsavedText(plan: PlanReport): readonly string[] {
   return ["", "Traffic that AWS does not allow to save:", ...lines];
 }
 
-function remaining(fates: readonly FateReport[]): readonly FateReport[] {
-  return fates.filter(({ state }) => state !== "released");
+function remaining(results: readonly ResultReport[]): readonly ResultReport[] {
+  return results.filter(({ state }) => state !== "released");
 }
 
 function note(warning: string): string {

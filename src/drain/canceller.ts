@@ -13,7 +13,7 @@ import { CANCELLED, type Superseded } from "./outcome.ts";
 import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
 import { UNDONE_WITHIN_MS, type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
-import { type Undoable, type UndoneFate, undoablesOf } from "./undoable.ts";
+import { type Undoable, type UndoneResult, undoablesOf } from "./undoable.ts";
 
 export interface CancellerOptions {
   readonly cloud: CloudProvider;
@@ -151,9 +151,9 @@ export class Canceller {
     const { cloud, clock, notify } = this.#options;
     const { drainId, node, undoables, stoppedAt = clock.now() } = toUndo;
     notify({ type: "cancelled", drainId, node });
-    const onEnded = (fate: UndoneFate) => {
-      const { registration, state, error } = fate;
-      journal?.registrationEnded(fate);
+    const onEnded = (result: UndoneResult) => {
+      const { registration, state, error } = result;
+      journal?.registrationEnded(result);
       if (state === "registered") notify({ type: "registered", drainId, node, registration });
       if (error !== undefined) notify({ type: "register-failed", drainId, node, registration, error });
     };

@@ -4,14 +4,14 @@ import type {
   EndOfDrain,
   LedgerEntry,
   RecordedError,
-  RecordedFate,
   RecordedOutcome,
+  RecordedResult,
   RecordedUndone,
 } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
-import type { RegistrationFate } from "./outcome.ts";
+import type { RegistrationResult } from "./outcome.ts";
 import type { AskedRequest, Asker } from "./request.ts";
-import type { Undoable, UndoneFate } from "./undoable.ts";
+import type { Undoable, UndoneResult } from "./undoable.ts";
 
 /** One registration as the ledger has it. Moments are milliseconds since the epoch. */
 export interface RecordedRegistration {
@@ -64,7 +64,7 @@ export interface DrainRecord {
 interface RecordedUndo {
   readonly at: number;
   readonly asker?: Asker;
-  readonly end?: { readonly at: number; readonly registrations: readonly UndoneFate[] };
+  readonly end?: { readonly at: number; readonly registrations: readonly UndoneResult[] };
 }
 
 /** What a drain's entries say of it. Undefined where its beginning is missing. */
@@ -213,14 +213,17 @@ function undoOf(entries: readonly LedgerEntry[], found: DrainRecord["registratio
   const undone = entries.find((entry) => entry.type === "undone" && entry.n > n);
   const end = undone?.type === "undone" && {
     at: undone.at,
-    registrations: undone.registrations.flatMap((fate) => fateOf(fate, found)),
+    registrations: undone.registrations.flatMap((result) => resultOf(result, found)),
   };
   return { at, ...(asker && { asker }), ...(end && { end }) };
 }
 
-function fateOf({ of, error, ...fate }: RecordedUndone, found: DrainRecord["registrations"]): readonly UndoneFate[] {
+function resultOf(
+  { of, error, ...result }: RecordedUndone,
+  found: DrainRecord["registrations"],
+): readonly UndoneResult[] {
   const registration = found[of]?.registration;
-  return registration === undefined ? [] : [{ registration, ...fate, ...(error && { error: thrown(error) }) }];
+  return registration === undefined ? [] : [{ registration, ...result, ...(error && { error: thrown(error) }) }];
 }
 
 /** How it is written down. `numberOf`: below 0 if the ledger has no such registration. */
@@ -231,7 +234,7 @@ export function recordedOutcome(
   const ended = "registrations" in outcome ? outcome.registrations : [];
   return {
     status: outcome.status,
-    registrations: ended.map((fate) => recordedFate(fate, numberOf)).filter(({ of }) => of >= 0),
+    registrations: ended.map((result) => recordedResult(result, numberOf)).filter(({ of }) => of >= 0),
     ...("limit" in outcome ? { limit: outcome.limit, searched: outcome.searched } : {}),
     ...("message" in outcome ? { message: outcome.message } : {}),
     ...("refusal" in outcome ? { refusal: outcome.refusal } : {}),
@@ -244,12 +247,12 @@ export function recordedError({ code, message }: DrainError): RecordedError {
   return { code, message };
 }
 
-function recordedFate(
-  { registration, error, ...fate }: RegistrationFate,
+function recordedResult(
+  { registration, error, ...result }: RegistrationResult,
   numberOf: (registration: Registration) => number,
-): RecordedFate {
-  const heldMs = Math.round(fate.heldMs);
-  return { of: numberOf(registration), ...fate, heldMs, ...(error && { error: recordedError(error) }) };
+): RecordedResult {
+  const heldMs = Math.round(result.heldMs);
+  return { of: numberOf(registration), ...result, heldMs, ...(error && { error: recordedError(error) }) };
 }
 
 function outcomeOf(
@@ -257,9 +260,9 @@ function outcomeOf(
   { id, node, registrations: found, elsewhere }: Pick<DrainRecord, "id" | "node" | "registrations" | "elsewhere">,
 ): EndOfDrain {
   const about = { drainId: id, node, ...(eviction && { eviction }) };
-  const registrations = recorded.flatMap(({ of, error: why, ...fate }) => {
+  const registrations = recorded.flatMap(({ of, error: why, ...result }) => {
     const registration = found[of]?.registration;
-    return registration === undefined ? [] : [{ registration, ...fate, ...(why && { error: thrown(why) }) }];
+    return registration === undefined ? [] : [{ registration, ...result, ...(why && { error: thrown(why) }) }];
   });
   switch (status) {
     case "drained":

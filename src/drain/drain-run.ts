@@ -11,13 +11,13 @@ import {
 } from "./cloud-provider.ts";
 import {
   DrainingRegistration,
-  fatesOf,
   lastHoldBegins,
   type RegistrationEvent,
   type RegistrationOwner,
+  resultsOf,
 } from "./draining-registration.ts";
 import { asDrainError, DrainError } from "./errors.ts";
-import { type EvictionEvent, type EvictionFate, fateAfter } from "./eviction.ts";
+import { type EvictionEvent, type EvictionResult, resultAfter } from "./eviction.ts";
 import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
 import { LimitPassed, TRIED_WITHOUT_LIMIT_MS } from "./limit.ts";
@@ -86,7 +86,7 @@ export class DrainRun implements RegistrationOwner {
   readonly warnings = new Set<string>();
   #planned: { readonly longestHoldMs: number; readonly at: number } | undefined;
   #searched = false;
-  #eviction: EvictionFate | undefined;
+  #eviction: EvictionResult | undefined;
   /** Milliseconds since the epoch. */
   #evictingUntil = 0;
   /** Why the search, or what the guard wants to know, is not done yet, where a call of it is being repeated. */
@@ -174,12 +174,12 @@ export class DrainRun implements RegistrationOwner {
   }
 
   /** What has become of the node's pods. Absent: none was asked to go. */
-  get eviction(): EvictionFate | undefined {
+  get eviction(): EvictionResult | undefined {
     return this.#eviction;
   }
 
   evictionMoved(event: EvictionEvent): void {
-    this.#eviction = fateAfter(this.#eviction, event);
+    this.#eviction = resultAfter(this.#eviction, event);
     if (event.type === "evict-failed") this.#trouble = event.error;
     if (event.type === "eviction-refused") {
       const { code, message } = event.error;
@@ -198,7 +198,7 @@ export class DrainRun implements RegistrationOwner {
   get report(): RunningDrain {
     const { id, startedAt } = this;
     const limit = earlier(this.#deadlineLimit, this.#waiters.last(this.#longestHold()));
-    const registrations = this.#fates();
+    const registrations = this.#results();
     const sendsUntil = this.#sendsUntil();
     return {
       drainId: id,
@@ -226,7 +226,7 @@ export class DrainRun implements RegistrationOwner {
     // The end of its time ends a drain, whether or not what it waits for heeds the signal.
     this.#outcome = Promise.race([work(this), whenAborted(this.signal)])
       .then(
-        () => endedOutcome(this.#identity, this.#searchedFor, this.#fates()),
+        () => endedOutcome(this.#identity, this.#searchedFor, this.#results()),
         (error: unknown) => this.#endedBy(error),
       )
       .then((outcome) => {
@@ -371,11 +371,11 @@ export class DrainRun implements RegistrationOwner {
     const reason: unknown = this.#stop.signal.reason;
     if (isStopReason(reason)) return this.#unfinished(reason);
     if (error instanceof Refused) return { ...this.#identity, status: "refused", refusal: error.refusal };
-    return { ...this.#identity, registrations: this.#fates(), status: "failed", error: asDrainError(error) };
+    return { ...this.#identity, registrations: this.#results(), status: "failed", error: asDrainError(error) };
   }
 
   #unfinished(why: StopReason): DrainOutcome {
-    const ended = { ...this.#identity, registrations: this.#fates() };
+    const ended = { ...this.#identity, registrations: this.#results() };
     return stoppedOutcome(why, ended, { searched: this.#searched, error: this.#trouble });
   }
 
@@ -388,8 +388,8 @@ export class DrainRun implements RegistrationOwner {
     return { drainId: this.id, node: this.node, ...(this.#eviction && { eviction: this.#eviction }) };
   }
 
-  #fates() {
-    return fatesOf(this.#registrations, this.#clock.now());
+  #results() {
+    return resultsOf(this.#registrations, this.#clock.now());
   }
 }
 

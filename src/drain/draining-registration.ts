@@ -9,7 +9,7 @@ import {
 import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } from "./hold.ts";
-import type { RegistrationFate } from "./outcome.ts";
+import type { RegistrationResult } from "./outcome.ts";
 import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
 
@@ -28,7 +28,7 @@ interface History {
   readonly repeating?: DrainError | undefined;
   readonly past?: Past;
   /** What the guard did, which is a trouble too. */
-  readonly guard?: RegistrationFate["guard"];
+  readonly guard?: RegistrationResult["guard"];
   readonly isKept?: true;
   /** It leaves once its pod does. */
   readonly isWithPod?: boolean;
@@ -233,7 +233,7 @@ export class DrainingRegistration {
     this.#notify({ type: "failed", error });
   }
 
-  fate(now: number): RegistrationFate {
+  result(now: number): RegistrationResult {
     const heldMs = this.#heldMs ?? this.#heldUntil(now);
     const held = this.#heldBy;
     const { cameBack, error: failure, repeating, guard } = this.#history;
@@ -294,7 +294,7 @@ export class DrainingRegistration {
     if (this.#unusual !== undefined) this.#met({ error: undefined, repeating: undefined });
   }
 
-  get #state(): RegistrationFate["state"] {
+  get #state(): RegistrationResult["state"] {
     if (!this.isOver) return this.#progress === undefined ? "registered" : "holding";
     if (this.#unusual?.isKept === true) return "kept";
     return this.#unusual?.error === undefined ? "released" : "failed";
@@ -367,6 +367,6 @@ export function lastHoldBegins(
 }
 
 /** Their state, in the order in which people read them. */
-export function fatesOf(registrations: readonly DrainingRegistration[], now: number): readonly RegistrationFate[] {
-  return inOrder(registrations.map((draining) => draining.fate(now)));
+export function resultsOf(registrations: readonly DrainingRegistration[], now: number): readonly RegistrationResult[] {
+  return inOrder(registrations.map((draining) => draining.result(now)));
 }

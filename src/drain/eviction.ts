@@ -86,7 +86,7 @@ export type EvictionEvent =
   | { readonly type: "evict-failed"; readonly error: DrainError };
 
 /** How far an eviction has come, or how it has ended. */
-export interface EvictionFate {
+export interface EvictionResult {
   /** How many pods are gone. */
   readonly evicted: number;
   /** Those that are left. `why`: what was said of it last. Absent: it is on its way. */
@@ -101,7 +101,7 @@ export interface PlannedEviction {
 }
 
 /** Names a few of those that are left, each with its reason. */
-export function notEvicted(remaining: EvictionFate["remaining"]): DrainError {
+export function notEvicted(remaining: EvictionResult["remaining"]): DrainError {
   const shown = remaining.slice(0, SHOWN_MAX).map(({ pod, why }) => (why === undefined ? pod : `${pod} (${why})`));
   const hidden = remaining.length - shown.length;
   const more = hidden > 0 ? ` and ${hidden} more` : "";
@@ -110,8 +110,8 @@ export function notEvicted(remaining: EvictionFate["remaining"]): DrainError {
 }
 
 /** With what has happened to its pods since. */
-export function fateAfter(fate: EvictionFate | undefined, event: EvictionEvent): EvictionFate | undefined {
-  const { evicted = 0, remaining = [] } = fate ?? {};
+export function resultAfter(result: EvictionResult | undefined, event: EvictionEvent): EvictionResult | undefined {
+  const { evicted = 0, remaining = [] } = result ?? {};
   switch (event.type) {
     case "evicting": {
       const known = new Set(remaining.map(({ pod }) => pod));
@@ -127,7 +127,7 @@ export function fateAfter(fate: EvictionFate | undefined, event: EvictionEvent):
       return { evicted, remaining: remaining.map((one) => (one.pod === event.pod ? { ...one, why } : one)) };
     }
     case "evict-failed":
-      return fate;
+      return result;
     default:
       return event satisfies never;
   }

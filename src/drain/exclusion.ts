@@ -60,7 +60,7 @@ export class Exclusion {
   #isTaintPlanned = false;
   #isPlanned = false;
   #tainting: Marking | undefined;
-  #isTakenBack = false;
+  #isIncluded = false;
 
   constructor(run: DrainRun, options: ExclusionOptions, signal: AbortSignal) {
     this.#run = run;
@@ -104,7 +104,7 @@ export class Exclusion {
   async begin(): Promise<void> {
     // The mark would also take out what the guard holds back.
     const mayBegin = () => this.#run.registrations.every(({ isOver, isLeaving }) => isOver || isLeaving);
-    if (this.#marking === undefined && !this.#isTakenBack && mayBegin()) {
+    if (this.#marking === undefined && !this.#isIncluded && mayBegin()) {
       this.#marking = this.#mark("exclude");
       this.#taint();
       this.#planEarly().catch(() => {}); // The plan of the whole search decides.
@@ -114,8 +114,8 @@ export class Exclusion {
 
   /** The node is to stay in one of its load balancers. */
   takeBack(): void {
-    if (this.#isTakenBack) return;
-    this.#isTakenBack = true;
+    if (this.#isIncluded) return;
+    this.#isIncluded = true;
     this.#marking?.end();
     this.#tainting?.end();
     if (this.#marking !== undefined) this.#marking = this.#mark("include");
@@ -128,7 +128,7 @@ export class Exclusion {
     this.#taint();
     this.#planAgain().catch(() => {}); // The drain ends as it would without it.
     // The search has found a pool that would cut connections.
-    if (this.#tainting === undefined || this.#isTaintPlanned || this.#isTakenBack) return;
+    if (this.#tainting === undefined || this.#isTaintPlanned || this.#isIncluded) return;
     this.#tainting.end();
     this.#tainting = this.#mark("untaint");
   }
@@ -156,7 +156,7 @@ export class Exclusion {
   }
 
   #taint(): void {
-    const isBegun = this.#marking !== undefined && !this.#isTakenBack;
+    const isBegun = this.#marking !== undefined && !this.#isIncluded;
     if (this.#isTaintPlanned && isBegun) this.#tainting ??= this.#mark("taint");
   }
 

@@ -9,7 +9,7 @@ import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
 import { type AskedRequest, type Asker, JointRequest } from "./request.ts";
 import type { UndoOutcome } from "./undo.ts";
-import type { UndoneFate } from "./undoable.ts";
+import type { UndoneResult } from "./undoable.ts";
 
 /** Of requests beyond these a restart forgets the patience, and nothing by which the drain itself goes. */
 const JOINED_MAX = 200;
@@ -144,7 +144,7 @@ export class Journal {
   }
 
   /** Untouched and left registrations are reported only at the end. */
-  registrationEnded({ registration, state, error }: UndoneFate): void {
+  registrationEnded({ registration, state, error }: UndoneResult): void {
     const of = [this.#numberOf(registration)].filter((number) => number >= 0);
     if (state === "registered") this.#write({ type: "registered", of });
     if (error !== undefined) this.#write({ type: "register-failed", of, error: recordedError(error) });

@@ -1,12 +1,12 @@
 import type { ClockStamp, Stamped } from "./clock-stamp.ts";
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainErrorCode } from "./errors.ts";
-import type { EvictionFate } from "./eviction.ts";
+import type { EvictionResult } from "./eviction.ts";
 import type { Refusal, Standing } from "./guard.ts";
-import type { DrainOutcome, RegistrationFate } from "./outcome.ts";
+import type { DrainOutcome, RegistrationResult } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
 import type { AskedRequest, Asker } from "./request.ts";
-import type { UndoneFate } from "./undoable.ts";
+import type { UndoneResult } from "./undoable.ts";
 
 /** Which registrations of a drain are meant: their numbers, in the order of `found`, from 0. */
 type Of = readonly number[];
@@ -19,12 +19,12 @@ export interface RecordedError {
   readonly message: string;
 }
 
-export type RecordedFate = Omit<RegistrationFate, "registration" | "error"> & {
+export type RecordedResult = Omit<RegistrationResult, "registration" | "error"> & {
   readonly of: number;
   readonly error?: RecordedError;
 };
 
-export type RecordedUndone = Omit<UndoneFate, "registration" | "error"> & {
+export type RecordedUndone = Omit<UndoneResult, "registration" | "error"> & {
   readonly of: number;
   readonly error?: RecordedError;
 };
@@ -32,12 +32,12 @@ export type RecordedUndone = Omit<UndoneFate, "registration" | "error"> & {
 /** A `DrainOutcome` whose registrations are numbers. */
 export interface RecordedOutcome {
   readonly status: EndOfDrain["status"];
-  readonly registrations: readonly RecordedFate[];
+  readonly registrations: readonly RecordedResult[];
   readonly limit?: DrainLimit;
   readonly searched?: boolean;
   readonly message?: string;
   readonly refusal?: Refusal;
-  readonly eviction?: EvictionFate;
+  readonly eviction?: EvictionResult;
   readonly error?: RecordedError;
 }
 

@@ -1,12 +1,12 @@
 import type { FoundRegistrations, Node, Registration } from "./cloud-provider.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
-import type { EvictionFate } from "./eviction.ts";
+import type { EvictionResult } from "./eviction.ts";
 import type { Refusal } from "./guard.ts";
 import { LimitPassed } from "./limit.ts";
 import { type DrainLimit, type DrainPlan, doubtful } from "./plan.ts";
 
 /** How one registration ended, or stood when the drain ended. */
-export interface RegistrationFate {
+export interface RegistrationResult {
   readonly registration: Registration;
   /**
    * - `released`: the pool has stopped sending traffic.
@@ -37,7 +37,7 @@ export interface RegistrationFate {
 }
 
 /** What became of one registration of a drain that was cancelled. */
-export interface UndoneFate {
+export interface UndoneResult {
   readonly registration: Registration;
   /**
    * - `registered`: registered again, and its pool was seen to list it.
@@ -61,20 +61,21 @@ interface Ended {
   readonly drainId: string;
   readonly node: Node;
   /** What has become of the node's pods. Absent: no eviction was asked for, or none had begun. */
-  readonly eviction?: EvictionFate;
+  readonly eviction?: EvictionResult;
 }
 
 /** Every way in which a drain ends. */
 export type DrainOutcome =
   /** Traffic from every load balancer has ended, but for what was `kept` until the machine goes. */
-  | (Ended & Searched & { readonly status: "drained"; readonly registrations: readonly RegistrationFate[] })
+  | (Ended & Searched & { readonly status: "drained"; readonly registrations: readonly RegistrationResult[] })
   /** The node was registered nowhere, or only elsewhere. */
   | (Ended & Searched & { readonly status: "nothing-registered" })
   /**
    * Everything that is certainly the node's is out, and some targets in `elsewhere` may be the node's too (`doubt`). They
    * were not touched, because they may be another machine's. They may send traffic to the node.
    */
-  | (Ended & Searched & { readonly status: "possibly-registered"; readonly registrations: readonly RegistrationFate[] })
+  | (Ended &
+      Searched & { readonly status: "possibly-registered"; readonly registrations: readonly RegistrationResult[] })
   /** The caller accepts refusal, and was refused: nothing was deregistered. */
   | (Ended & { readonly status: "refused"; readonly refusal: Refusal })
   /** Dry run: what would have been done. */
@@ -87,10 +88,10 @@ export type DrainOutcome =
       readonly searched: boolean;
       /** What call kept failing, where one did: of the search, or of what the guard wanted to know. */
       readonly error?: DrainError;
-      readonly registrations: readonly RegistrationFate[];
+      readonly registrations: readonly RegistrationResult[];
     })
   /** The drain was cancelled: its targets are being registered again. */
-  | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationFate[] })
+  | (Ended & { readonly status: "cancelled"; readonly registrations: readonly RegistrationResult[] })
   /**
    * What was announced no longer holds: the machine runs though it was said to stop, or has stopped already. `undone`:
    * what became of what the drain had deregistered by then; absent where it had not begun, or may not register again.
@@ -98,25 +99,25 @@ export type DrainOutcome =
   | (Partial<Ended> & {
       readonly status: "superseded";
       readonly message: string;
-      readonly registrations: readonly RegistrationFate[];
-      readonly undone?: readonly UndoneFate[];
+      readonly registrations: readonly RegistrationResult[];
+      readonly undone?: readonly UndoneResult[];
     })
   /** The instance is terminated: there was nothing left to do. */
   | { readonly status: "instance-gone"; readonly message: string }
   /** The program was stopped. Deregistrations that were made stay. */
-  | (Partial<Ended> & { readonly status: "abandoned"; readonly registrations: readonly RegistrationFate[] })
+  | (Partial<Ended> & { readonly status: "abandoned"; readonly registrations: readonly RegistrationResult[] })
   /** At least one registration could not be taken out, or the node could not be found. */
   | (Partial<Ended> & {
       readonly status: "failed";
       readonly error: DrainError;
-      readonly registrations: readonly RegistrationFate[];
+      readonly registrations: readonly RegistrationResult[];
     });
 
 /** Of a drain that has come to its end: what became of each registration is what became of it. */
 export function endedOutcome(
   ended: Ended,
   searched: Searched,
-  registrations: readonly RegistrationFate[],
+  registrations: readonly RegistrationResult[],
 ): DrainOutcome {
   const error = registrations.find(({ state }) => state === "failed")?.error;
   if (error !== undefined) return { ...ended, status: "failed", error, registrations };
@@ -184,7 +185,7 @@ export interface RunningDrain {
   /** When it ends even if traffic has not. Absent during the search if no request has a limit. */
   readonly limit?: DrainLimit;
   /** How each registration stands. Empty while they are being looked for. */
-  readonly registrations: readonly RegistrationFate[];
+  readonly registrations: readonly RegistrationResult[];
   /**
    * Until when load balancers may send traffic to the node itself, which is not to its pods' own addresses, in milliseconds
    * since the epoch. `Infinity`: not known yet. Absent: they have stopped.
@@ -237,7 +238,7 @@ export function isStopReason(reason: unknown): reason is StopReason {
 /** The outcome of a drain that was stopped. */
 export function stoppedOutcome(
   why: StopReason,
-  ended: Ended & { readonly registrations: readonly RegistrationFate[] },
+  ended: Ended & { readonly registrations: readonly RegistrationResult[] },
   search: { readonly searched: boolean; readonly error?: DrainError | undefined },
 ): DrainOutcome {
   if (why === ABANDONED) return { ...ended, status: "abandoned" };

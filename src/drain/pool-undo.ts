@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node, Pool, Registration, RegistrationState } from "./cloud-provider.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import { READ_BACK_MS, REPEAT_MS, STALE_READ_MAX_MS } from "./hold.ts";
-import type { Undoable, UndoneFate } from "./undoable.ts";
+import type { Undoable, UndoneResult } from "./undoable.ts";
 
 /** What was not seen registered again within this time will not be. */
 const SEEN_WITHIN_MS = 300_000;
@@ -18,7 +18,7 @@ export interface PoolUndoOptions {
   readonly node: Node;
   /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
   readonly stoppedAt: number;
-  readonly onEnded: (fate: UndoneFate) => void;
+  readonly onEnded: (result: UndoneResult) => void;
 }
 
 /** One registration on its way back. Times are milliseconds since the epoch. */
@@ -197,7 +197,7 @@ export class PoolUndo {
     }
   }
 
-  #end(registration: Registration, state: UndoneFate["state"], error?: DrainError): void {
+  #end(registration: Registration, state: UndoneResult["state"], error?: DrainError): void {
     if (!this.#open.delete(registration.target) && error === undefined) return;
     this.#options.onEnded({ registration, state, ...(error && { error }) });
   }

@@ -1,18 +1,18 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
-import type { EvictionFate } from "./eviction.ts";
+import type { EvictionResult } from "./eviction.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
-import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationFate, RunningDrain } from "./outcome.ts";
+import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationResult, RunningDrain } from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 import { type UndoOutcome, undoFailure } from "./undo.ts";
-import type { UndoneFate } from "./undoable.ts";
+import type { UndoneResult } from "./undoable.ts";
 
 export type OutcomeReport = ReturnType<typeof outcomeReport>;
 export type PlanReport = ReturnType<typeof planReport>;
 export type NodeStatusReport = ReturnType<typeof nodeStatusReport>;
 export type GuardedReport = ReturnType<typeof guardedReport>;
-export type FateReport = ReturnType<typeof fateReport>;
+export type ResultReport = ReturnType<typeof resultReport>;
 export type FoundReport = ReturnType<typeof foundReport>;
 export type RegistrationReport = ReturnType<typeof registrationReport>;
 
@@ -30,17 +30,17 @@ export function outcomeReport(outcome: DrainOutcome) {
     case "nothing-registered":
       return { status, ...endedReport(outcome), ...allReport({ ...outcome, registrations: [] }) };
     case "cancelled":
-      return { status, ...endedReport(outcome), registrations: outcome.registrations.map(fateReport) };
+      return { status, ...endedReport(outcome), registrations: outcome.registrations.map(resultReport) };
     case "superseded":
       return {
         status,
         ...begunReport(outcome),
         message: outcome.message,
-        registrations: outcome.registrations.map(fateReport),
+        registrations: outcome.registrations.map(resultReport),
         ...(outcome.undone && { undone: outcome.undone.map(undoneReport) }),
       };
     case "abandoned":
-      return { status, ...begunReport(outcome), registrations: outcome.registrations.map(fateReport) };
+      return { status, ...begunReport(outcome), registrations: outcome.registrations.map(resultReport) };
     case "refused":
       return { status, ...endedReport(outcome), ...refusalReport(outcome.refusal) };
     case "planned":
@@ -52,7 +52,7 @@ export function outcomeReport(outcome: DrainOutcome) {
         limit: limitReport(outcome.limit),
         searched: outcome.searched,
         ...(outcome.error === undefined ? {} : { error: errorReport(outcome.error) }),
-        registrations: outcome.registrations.map(fateReport),
+        registrations: outcome.registrations.map(resultReport),
       };
     case "instance-gone":
       return { status, message: outcome.message };
@@ -61,7 +61,7 @@ export function outcomeReport(outcome: DrainOutcome) {
         status,
         ...begunReport(outcome),
         error: errorReport(outcome.error),
-        registrations: outcome.registrations.map(fateReport),
+        registrations: outcome.registrations.map(resultReport),
       };
     default:
       return outcome satisfies never;
@@ -142,7 +142,7 @@ export function runningReport({ drainId, startedAt, reasons, limit, registration
     startedAt: new Date(startedAt).toISOString(),
     reasons,
     ...(limit && { limit: limitReport(limit) }),
-    registrations: registrations.map(fateReport),
+    registrations: registrations.map(resultReport),
   };
 }
 
@@ -166,7 +166,7 @@ function begunReport({ drainId, node, eviction }: Begun) {
 interface Begun {
   readonly drainId?: string;
   readonly node?: Node;
-  readonly eviction?: EvictionFate;
+  readonly eviction?: EvictionResult;
 }
 
 export function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
@@ -181,7 +181,7 @@ function allReport({
   warnings,
 }: Pick<EndOfSearch, "registrations" | "elsewhere" | "warnings">) {
   return {
-    registrations: registrations.map(fateReport),
+    registrations: registrations.map(resultReport),
     ...elsewhereReport({ elsewhere }),
     ...(warnings && { warnings }),
   };
@@ -205,18 +205,18 @@ function identityReport({ pool, listed, alsoListed }: Registration) {
   return { poolId: pool.id, ...(listed === undefined ? {} : { listed }), ...(alsoListed && { alsoListed }) };
 }
 
-function fateReport(fate: RegistrationFate) {
+function resultReport(result: RegistrationResult) {
   return {
-    ...registrationReport(fate.registration),
-    ...identityReport(fate.registration),
-    state: fate.state,
-    ...(fate.guard === undefined ? {} : { guard: fate.guard }),
-    deregistered: fate.deregistered ?? false,
-    heldSeconds: seconds(fate.heldMs),
-    ...(fate.holdMs === undefined ? {} : { holdSeconds: seconds(fate.holdMs) }),
-    newTrafficStopped: fate.newTrafficStopped,
-    cameBack: fate.cameBack,
-    ...(fate.error === undefined ? {} : { error: errorReport(fate.error) }),
+    ...registrationReport(result.registration),
+    ...identityReport(result.registration),
+    state: result.state,
+    ...(result.guard === undefined ? {} : { guard: result.guard }),
+    deregistered: result.deregistered ?? false,
+    heldSeconds: seconds(result.heldMs),
+    ...(result.holdMs === undefined ? {} : { holdSeconds: seconds(result.holdMs) }),
+    newTrafficStopped: result.newTrafficStopped,
+    cameBack: result.cameBack,
+    ...(result.error === undefined ? {} : { error: errorReport(result.error) }),
   };
 }
 
@@ -248,6 +248,6 @@ export function undoReport(outcome: UndoOutcome) {
   };
 }
 
-export function undoneReport({ registration, state, error }: UndoneFate) {
+export function undoneReport({ registration, state, error }: UndoneResult) {
   return { ...registrationReport(registration), state, ...(error === undefined ? {} : { error: errorReport(error) }) };
 }

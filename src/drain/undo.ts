@@ -3,7 +3,7 @@ import { type CloudProvider, inOrder, keyOf, type Node, type Pool } from "./clou
 import { asDrainError, DrainError } from "./errors.ts";
 import { repeatWhilePassing } from "./limit.ts";
 import { PoolUndo } from "./pool-undo.ts";
-import type { Undoable, UndoneFate } from "./undoable.ts";
+import type { Undoable, UndoneResult } from "./undoable.ts";
 
 /** What fails in passing is tried again for so long. */
 export const UNDONE_WITHIN_MS = 600_000;
@@ -12,7 +12,7 @@ export const UNDONE_WITHIN_MS = 600_000;
 export interface UndoOutcome {
   readonly drainId: string;
   readonly node: UndoneNode;
-  readonly registrations: readonly UndoneFate[];
+  readonly registrations: readonly UndoneResult[];
   /** Why the cluster still excludes the node. Absent: it does not, or there is no cluster. */
   readonly stillExcluded?: DrainError;
 }
@@ -29,27 +29,27 @@ export interface UndoOptions {
   /** Since when the drain deregisters nothing any more, in milliseconds since the epoch. */
   readonly stoppedAt: number;
   /** Hears of each registration that is registered again or can't be, once that is known. */
-  readonly onEnded?: (fate: UndoneFate) => void;
+  readonly onEnded?: (result: UndoneResult) => void;
 }
 
 /**
  * Registers again what a drain has deregistered, each exactly as it was, and resolves once it was seen or is known to be
- * impossible. That is no exception, but the fate of that registration. So is a `DrainError` that `signal` aborts with,
+ * impossible. That is no exception, but the result of that registration. So is a `DrainError` that `signal` aborts with,
  * of all that are open then; with any other reason it rejects.
  */
 export async function undo(options: UndoOptions, signal: AbortSignal): Promise<UndoOutcome> {
   const { drainId, node, undoables, onEnded = () => {} } = options;
-  const fates = new Map<string, UndoneFate>();
-  const end = (fate: UndoneFate) => {
-    fates.set(keyOf(fate.registration), fate);
-    onEnded(fate);
+  const results = new Map<string, UndoneResult>();
+  const end = (result: UndoneResult) => {
+    results.set(keyOf(result.registration), result);
+    onEnded(result);
   };
   const toDo: Undoable[] = [];
   for (const undoable of undoables) {
     const { registration, deregisteredBy, isDone } = undoable;
-    if (isDone) fates.set(keyOf(registration), { registration, state: "registered" });
-    else if (deregisteredBy === "none") fates.set(keyOf(registration), { registration, state: "untouched" });
-    else if (deregisteredBy === "others") fates.set(keyOf(registration), { registration, state: "left" });
+    if (isDone) results.set(keyOf(registration), { registration, state: "registered" });
+    else if (deregisteredBy === "none") results.set(keyOf(registration), { registration, state: "untouched" });
+    else if (deregisteredBy === "others") results.set(keyOf(registration), { registration, state: "left" });
     else toDo.push(undoable);
   }
   try {
@@ -57,9 +57,9 @@ export async function undo(options: UndoOptions, signal: AbortSignal): Promise<U
   } catch (error) {
     if (!(error instanceof DrainError) || error !== signal.reason) throw error;
     for (const { registration } of toDo)
-      if (!fates.has(keyOf(registration))) end({ registration, state: "failed", error });
+      if (!results.has(keyOf(registration))) end({ registration, state: "failed", error });
   }
-  return { drainId, node, registrations: inOrder([...fates.values()]) };
+  return { drainId, node, registrations: inOrder([...results.values()]) };
 }
 
 /** Why not all is registered again; undefined where it is. */

@@ -1,7 +1,7 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { RegistrationFate } from "./outcome.ts";
+import type { RegistrationResult } from "./outcome.ts";
 
-export type { UndoneFate } from "./outcome.ts";
+export type { UndoneResult } from "./outcome.ts";
 
 /** One registration of a drain that was cancelled. */
 export interface Undoable {
@@ -21,21 +21,21 @@ export interface Undoable {
 }
 
 /**
- * What there is to undo of a drain that ended at `stoppedAt`, with these fates. `found`: all that it ever found; what an
- * earlier process had begun with is not among the fates before a search has been there.
+ * What there is to undo of a drain that ended at `stoppedAt`, with these results. `found`: all that it ever found; what an
+ * earlier process had begun with is not among the results before a search has been there.
  */
 export function undoablesOf(
-  fates: readonly RegistrationFate[],
+  results: readonly RegistrationResult[],
   found: readonly Registration[],
   stoppedAt: number,
 ): readonly Undoable[] {
-  const known = new Set(fates.map(({ registration }) => keyOf(registration)));
+  const known = new Set(results.map(({ registration }) => keyOf(registration)));
   const unknown = found.filter((registration) => !known.has(keyOf(registration)));
-  const isOthers = ({ registration, state, cameBack }: RegistrationFate) =>
+  const isOthers = ({ registration, state, cameBack }: RegistrationResult) =>
     state === "holding" || state === "released" || (registration.state === "draining" && cameBack === 0);
-  const listed = fates.map((fate): Undoable => {
-    const { registration, state, heldMs, deregistered = false } = fate;
-    const deregisteredBy = deregistered ? "drain" : isOthers(fate) ? "others" : "perhaps";
+  const listed = results.map((result): Undoable => {
+    const { registration, state, heldMs, deregistered = false } = result;
+    const deregisteredBy = deregistered ? "drain" : isOthers(result) ? "others" : "perhaps";
     return { registration, deregisteredBy, ...(state === "holding" ? { since: stoppedAt - heldMs } : {}) };
   });
   const unlisted = unknown.map((registration): Undoable => {

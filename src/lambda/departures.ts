@@ -104,8 +104,8 @@ export class Departures {
     const { drainer, clock, returning, onNotReturned } = this.#options;
     if (!("drainId" in outcome) || outcome.drainId === undefined || outcome.node === undefined) return;
     const { drainId, node } = outcome;
-    const fates = "registrations" in outcome ? outcome.registrations : [];
-    const undoables = undoablesOf(fates, [], clock.now()).filter(({ deregisteredBy }) => deregisteredBy === "drain");
+    const results = "registrations" in outcome ? outcome.registrations : [];
+    const undoables = undoablesOf(results, [], clock.now()).filter(({ deregisteredBy }) => deregisteredBy === "drain");
     if (undoables.length === 0) return;
     const undo = async (signal: AbortSignal) => {
       const failure = undoFailure(await drainer.undo({ drainId, node, undoables }, signal));

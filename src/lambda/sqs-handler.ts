@@ -59,8 +59,8 @@ export class SqsHandler {
    */
   async answer(records: readonly SqsRecord[], context: LambdaContext): Promise<SqsBatchResponse> {
     return withinInvocation(context, this.#options.clock, async (time) => {
-      const fates = await Promise.all(records.map((record) => this.#settle(record, time)));
-      const failed = records.filter((_, index) => fates[index] !== "delete");
+      const results = await Promise.all(records.map((record) => this.#settle(record, time)));
+      const failed = records.filter((_, index) => results[index] !== "delete");
       if (failed.length === records.length && failed.length > 0)
         throw new Error(`none of the ${failed.length} messages was processed: SQS redelivers them`);
       return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
@@ -94,17 +94,17 @@ export class SqsHandler {
     }
     const { problems = [] } = reading.asks === "drains" ? reading : {};
     if (problems.length > 0) onEvent({ type: "partly-malformed", messageId, problems });
-    const fate = jointly(await Promise.all(announcements.map((one) => this.#drain(one, record, time))));
+    const result = jointly(await Promise.all(announcements.map((one) => this.#drain(one, record, time))));
     const instanceIds = announcements.map(({ instanceId }) => instanceId);
-    onEvent({ type: "settled", messageId, instanceIds, message: fate });
-    if (fate !== "delete") {
-      const seconds = fate === "release" && time.drains.aborted ? UNFINISHED_SECONDS : FAILED_SECONDS;
+    onEvent({ type: "settled", messageId, instanceIds, message: result });
+    if (result !== "delete") {
+      const seconds = result === "release" && time.drains.aborted ? UNFINISHED_SECONDS : FAILED_SECONDS;
       // It comes back all the same, when its visibility has ended.
       await giveBack(record, seconds, time.settling).catch((error: unknown) =>
         onEvent({ type: "not-settled", messageId, error: asDrainError(error) }),
       );
     }
-    return fate;
+    return result;
   }
 
   /** Undefined: it can't be, and is drained for now. */
@@ -119,11 +119,11 @@ export class SqsHandler {
     const until = time.here(at);
     onEvent({ type: "postponed", messageId, announcements, until });
     try {
-      const fate = await postpone({ body, receives }, until - clock.now(), {
+      const result = await postpone({ body, receives }, until - clock.now(), {
         hide: (seconds) => giveBack(record, seconds, signal),
         send: (text, seconds) => putBack(record, text, seconds, signal),
       });
-      return fate === "delete" ? "delete" : "leave";
+      return result === "delete" ? "delete" : "leave";
     } catch (error) {
       onEvent({ type: receives > 1 ? "not-postponed" : "not-settled", messageId, error: asDrainError(error) });
       return receives > 1 ? undefined : "leave";

@@ -203,9 +203,9 @@ function logEnd(log: Log, outcome: DrainOutcome, drain: object) {
 }
 
 function remaining(
-  fates: readonly { readonly state: string; readonly registration: Registration }[],
+  results: readonly { readonly state: string; readonly registration: Registration }[],
 ): readonly string[] {
-  return fates
+  return results
     .filter(({ state }) => state !== "released" && state !== "kept")
     .map(({ registration }) => nameOf(registration));
 }

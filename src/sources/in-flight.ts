@@ -10,7 +10,7 @@ export class MessageInFlight {
   readonly receives: number;
   #handle: string;
   #hiddenUntil: number;
-  readonly #fates: Settlement["message"][] = [];
+  readonly #results: Settlement["message"][] = [];
 
   /** `now`: milliseconds since the epoch. */
   constructor(
@@ -51,12 +51,12 @@ export class MessageInFlight {
 
   /** What becomes of it is decided. */
   get isDone(): boolean {
-    return this.#fates.length >= this.instanceIds.length;
+    return this.#results.length >= this.instanceIds.length;
   }
 
   /** One of its announcements is done with. Answers what becomes of the message, once that is known of all. */
-  done(fate: Settlement["message"]): Settlement["message"] | undefined {
-    this.#fates.push(fate);
-    return this.isDone ? jointly(this.#fates) : undefined;
+  done(result: Settlement["message"]): Settlement["message"] | undefined {
+    this.#results.push(result);
+    return this.isDone ? jointly(this.#results) : undefined;
   }
 }

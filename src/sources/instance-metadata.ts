@@ -3,7 +3,7 @@ import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { announcedRequest } from "./announced-request.ts";
 import type { InstanceIdentity } from "./metadata/metadata-kind.ts";
 import type { MetadataWatch } from "./metadata-watch.ts";
-import { type Recommendations, type TakenOut, takenOut } from "./recommendations.ts";
+import { type DrainedNode, drainedNode, type Recommendations } from "./recommendations.ts";
 import { type NoticeEnd, noticeEnd } from "./standing-notices.ts";
 import type { TerminationHook } from "./termination-hook.ts";
 
@@ -53,14 +53,14 @@ export class InstanceMetadata implements EventSource {
           if (isScaledIn) this.#endAttending(end);
           done(end);
           if (announcement.isVoluntary && end === "out")
-            await this.#untilFollowed(takenOut(announcement.instanceId, outcome), stop);
+            await this.#untilFollowed(drainedNode(announcement.instanceId, outcome), stop);
         },
       };
     }
   }
 
   /** When it is stopped, the machine stays as it is. */
-  async #untilFollowed(drained: TakenOut | undefined, stop: AbortSignal): Promise<void> {
+  async #untilFollowed(drained: DrainedNode | undefined, stop: AbortSignal): Promise<void> {
     try {
       if (drained !== undefined) await this.#options.recommendations?.drainEnded(drained, stop);
     } catch (error) {

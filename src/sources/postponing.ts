@@ -93,11 +93,11 @@ export class Postponing {
     onEvent({ type: "postponed", messageId, announcements, until });
     try {
       await limited(async (signal) => {
-        const fate = await postpone(received, until - clock.now(), {
+        const result = await postpone(received, until - clock.now(), {
           hide: (seconds) => calls.changeVisibility(handle, seconds, signal),
           send: (body, seconds) => calls.send(body, seconds, signal),
         });
-        if (fate === "delete") await calls.delete(handle, signal);
+        if (result === "delete") await calls.delete(handle, signal);
       });
     } catch (error) {
       const failure = asDrainError(error);

@@ -22,16 +22,16 @@ export type RecommendationEvent = {
 );
 
 /** What was drained on a recommendation, and by which drain. */
-export interface TakenOut {
+export interface DrainedNode {
   readonly instanceId: string;
   readonly drainId: string;
 }
 
 /** Whatever the ledger knows of it. */
-export type MaybeTakenOut = Pick<TakenOut, "instanceId"> & Partial<TakenOut>;
+export type MaybeDrained = Pick<DrainedNode, "instanceId"> & Partial<DrainedNode>;
 
 /** What there may be to undo of a drain that ended so, whether or not it has taken everything out. */
-export function takenOut(instanceId: string, outcome: DrainOutcome): TakenOut | undefined {
+export function drainedNode(instanceId: string, outcome: DrainOutcome): DrainedNode | undefined {
   if (!("drainId" in outcome) || outcome.drainId === undefined || !TAKES_OUT.has(outcome.status)) return undefined;
   return { instanceId, drainId: outcome.drainId };
 }
@@ -49,7 +49,7 @@ export interface RecommendationsOptions {
   /** How long a departure may take to follow, in milliseconds. */
   readonly undoAfterMs: number;
   /** See `undoRecommended`. */
-  readonly undo: (drained: TakenOut) => Promise<number>;
+  readonly undo: (drained: DrainedNode) => Promise<number>;
   readonly onEvent: (event: RecommendationEvent) => void;
 }
 
@@ -86,7 +86,7 @@ export class Recommendations {
    * The instance is out. Resolves once its departure has followed, or what was done is undone. Throws `DrainError` where
    * that can't be, or `stop`'s reason: then the recommendation has to be delivered again.
    */
-  async drainEnded({ instanceId, drainId }: TakenOut, stop: AbortSignal): Promise<void> {
+  async drainEnded({ instanceId, drainId }: DrainedNode, stop: AbortSignal): Promise<void> {
     const { clock, undoAfterMs, onEvent } = this.#options;
     const announcedAt = this.#announced.get(instanceId) ?? Number.NEGATIVE_INFINITY;
     // While it was drained.
@@ -108,7 +108,7 @@ export class Recommendations {
     await this.#undo({ instanceId, drainId });
   }
 
-  async #undo(drained: TakenOut): Promise<void> {
+  async #undo(drained: DrainedNode): Promise<void> {
     const { undo, onEvent } = this.#options;
     const { instanceId } = drained;
     try {
@@ -133,12 +133,12 @@ interface UndoParts {
 }
 
 /** Undoes the last drains of a node that only recommendations have asked for. See `undoAsked`. */
-export function undoRecommended(taken: TakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
+export function undoRecommended(taken: DrainedNode, parts: UndoParts, signal: AbortSignal): Promise<number> {
   return undoAsked(taken, [RECOMMENDED], parts, signal);
 }
 
 /** The same of a machine that comes back after Auto Scaling has taken it out. */
-export function undoReturned(taken: MaybeTakenOut, parts: UndoParts, signal: AbortSignal): Promise<number> {
+export function undoReturned(taken: MaybeDrained, parts: UndoParts, signal: AbortSignal): Promise<number> {
   return undoAsked(taken, RETURNING, parts, signal);
 }
 
@@ -152,7 +152,7 @@ export function undoWithdrawn(instanceId: string, parts: UndoParts, signal: Abor
  * before a restart did what the one after it found done. Resolves with how many. Throws `DrainError`.
  */
 async function undoAsked(
-  { instanceId, drainId }: MaybeTakenOut,
+  { instanceId, drainId }: MaybeDrained,
   by: readonly string[],
   { ledger, drainer }: UndoParts,
   signal: AbortSignal,

@@ -82,6 +82,6 @@ const RELEASED_SECONDS_MAX = 60;
 const LEFT_SECONDS = 15;
 
 /** In how many seconds a message is redelivered. Longer each time that its reader did not want it. */
-export function secondsUntilBack(fate: "leave" | "release", receives: number): number {
-  return fate === "leave" ? LEFT_SECONDS : Math.min(RELEASED_SECONDS_MAX, 2 ** (receives - 1) - 1);
+export function secondsUntilBack(result: "leave" | "release", receives: number): number {
+  return result === "leave" ? LEFT_SECONDS : Math.min(RELEASED_SECONDS_MAX, 2 ** (receives - 1) - 1);
 }

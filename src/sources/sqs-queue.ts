@@ -15,7 +15,7 @@ import { boundedDeadline } from "./notice.ts";
 import { Postponing } from "./postponing.ts";
 import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type ReceivedMessage } from "./queue-calls.ts";
 import { Receiver } from "./receiver.ts";
-import { type MaybeTakenOut, type Recommendations, takenOut } from "./recommendations.ts";
+import { drainedNode, type MaybeDrained, type Recommendations } from "./recommendations.ts";
 import type { ReturningMachines } from "./returning.ts";
 import {
   type ForeignEvents,
@@ -193,8 +193,8 @@ export class SqsQueue implements EventSource {
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
       if (!isForeign(announcement.region, region)) return [{ message, announcement, since, ...firstTried }];
       this.#notify({ type: announcement.isCopy ? "copy" : "foreign", messageId, announcement });
-      const { message: fate } = dryRun ? NOTHING : foreignSettlement(foreign, announcement.isCopy);
-      this.#inBackground(this.#done(message, fate));
+      const { message: result } = dryRun ? NOTHING : foreignSettlement(foreign, announcement.isCopy);
+      this.#inBackground(this.#done(message, result));
       return [];
     });
   }
@@ -275,7 +275,7 @@ export class SqsQueue implements EventSource {
     const isOtherAccount = isForeign(accountId, this.#calls.accountId);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
-      const drained = isVoluntary ? takenOut(instanceId, outcome) : undefined;
+      const drained = isVoluntary ? drainedNode(instanceId, outcome) : undefined;
       if (drained !== undefined && recommendations !== undefined) {
         const ended = recommendations.drainEnded(drained, this.#stopping.signal);
         // There is room for another message now.
@@ -285,7 +285,7 @@ export class SqsQueue implements EventSource {
       }
       if (settlement.hook === "continue" && action !== undefined)
         await this.#limited(SETTLE_MAX_MS, (signal) => hooks.complete({ action, instanceId }, signal));
-      const leaves = returns && settlement.message === "delete" ? takenOut(instanceId, outcome) : undefined;
+      const leaves = returns && settlement.message === "delete" ? drainedNode(instanceId, outcome) : undefined;
       if (leaves !== undefined && returning !== undefined) {
         const undo = (signal: AbortSignal) => returning.undo(leaves, signal);
         const settled = returning.machines.settled(instanceId, undo, this.#stopping.signal);
@@ -302,21 +302,21 @@ export class SqsQueue implements EventSource {
   }
 
   /** Of one announcement; the message's last one decides what becomes of the message. Throws `DrainError`. */
-  async #done(message: MessageInFlight, fate: Settlement["message"]): Promise<void> {
-    const jointFate = message.done(fate);
-    if (jointFate === undefined) return;
+  async #done(message: MessageInFlight, result: Settlement["message"]): Promise<void> {
+    const jointSettlement = message.done(result);
+    if (jointSettlement === undefined) return;
     const { id: messageId, instanceIds } = message;
     try {
       await this.#limited(this.#isStopping ? RELEASE_MAX_MS : SETTLE_MAX_MS, async (signal) => {
-        if (jointFate === "delete") await this.#calls.delete(message.handle, signal);
+        if (jointSettlement === "delete") await this.#calls.delete(message.handle, signal);
         else
           await this.#calls.changeVisibility(
             message.handle,
-            this.#isStopping ? 0 : secondsUntilBack(jointFate, message.receives),
+            this.#isStopping ? 0 : secondsUntilBack(jointSettlement, message.receives),
             signal,
           );
       });
-      this.#notify({ type: "settled", messageId, instanceIds, message: jointFate });
+      this.#notify({ type: "settled", messageId, instanceIds, message: jointSettlement });
     } catch (error) {
       this.#notify({ type: "not-settled", messageId, error: asDrainError(error) });
       throw error;
@@ -388,7 +388,7 @@ export interface SqsQueueOptions extends QueueCallsOptions {
   /** What becomes of machines that come back, and `undoReturned`. Absent: they are left to their controllers. */
   readonly returning?: {
     readonly machines: Pick<ReturningMachines, "settled" | "isOver" | "waiting">;
-    readonly undo: (taken: MaybeTakenOut, signal: AbortSignal) => Promise<number>;
+    readonly undo: (taken: MaybeDrained, signal: AbortSignal) => Promise<number>;
   };
   /** The region that is drained in. Absent: events of any. */
   readonly region?: string;

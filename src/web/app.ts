@@ -18,7 +18,7 @@ import { askerOf, clientAddress, withoutSecret } from "./asker.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
 import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
-import { type HttpSource, NotTaken, Unrecorded } from "./http-source.ts";
+import { type HttpSource, NotAccepted, Unrecorded } from "./http-source.ts";
 import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import openApi from "./openapi.json" with { type: "json" };
@@ -79,7 +79,7 @@ export function createWebApp(options: WebOptions): Hono {
   app.onError((error, context) => {
     // It quotes what the caller has sent.
     if (error instanceof BadRequest) return send(problem(400, options.secrets().masked(error.message)));
-    if (error instanceof NotTaken) return send(unavailable(error.message));
+    if (error instanceof NotAccepted) return send(unavailable(error.message));
     if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
     // The client has left.
     if (context.req.raw.signal.aborted) return send(problem(400, "the request is incomplete"));

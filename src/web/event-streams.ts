@@ -2,7 +2,7 @@ import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { type DrainSummary, isOver, type Ledger, type LedgerEntry, summaryWith } from "../drain/ledger.ts";
 import { type DrainTexts, StepReports, type StepText } from "./drain-texts.ts";
-import { NotTaken } from "./http-source.ts";
+import { NotAccepted } from "./http-source.ts";
 
 /** Readers at one address, which may be a proxy's. Each costs a socket and a few kilobytes. */
 const READERS_PER_CLIENT_MAX = 100;
@@ -43,10 +43,10 @@ export class EventStreams {
     this.#texts = texts;
   }
 
-  /** Undefined: there is no such drain. Throws `NotTaken` when the client has too many readers. */
+  /** Undefined: there is no such drain. Throws `NotAccepted` when the client has too many readers. */
   async open({ history, id, after, client, isWanted, signal }: StreamOptions): Promise<Response | undefined> {
     if ((this.#readersOf.get(client) ?? 0) >= READERS_PER_CLIENT_MAX)
-      throw new NotTaken(`${READERS_PER_CLIENT_MAX} readers at this address already follow drains: try again later`);
+      throw new NotAccepted(`${READERS_PER_CLIENT_MAX} readers at this address already follow drains: try again later`);
     this.#count(client, 1);
     // Followed before the past is read, so that nothing is missed between the two.
     const reader = new Reader({ clock: this.#clock, after, waitingMax: () => this.#waitingMax });

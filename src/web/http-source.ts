@@ -7,10 +7,10 @@ import type { DrainRequest } from "../drain/request.ts";
 const REQUESTS_MAX = 10_000;
 
 /** No more requests are taken now. */
-export class NotTaken extends Error {
+export class NotAccepted extends Error {
   constructor(message: string) {
     super(message);
-    this.name = "NotTaken";
+    this.name = "NotAccepted";
   }
 }
 
@@ -44,11 +44,11 @@ export class HttpSource implements EventSource {
   #underWay = 0;
   #stopped = false;
 
-  /** Throws `NotTaken` when the service is stopping or has too many requests. */
+  /** Throws `NotAccepted` when the service is stopping or has too many requests. */
   submit(request: DrainRequest): Submitted {
-    if (this.#stopped) throw new NotTaken("the service is stopping");
+    if (this.#stopped) throw new NotAccepted("the service is stopping");
     if (this.#underWay >= REQUESTS_MAX)
-      throw new NotTaken(`${REQUESTS_MAX} requests are already waiting: try again later`);
+      throw new NotAccepted(`${REQUESTS_MAX} requests are already waiting: try again later`);
     this.#underWay += 1;
     let accepted: Delivery["accepted"] = () => {};
     let unrecorded: Delivery["unrecorded"] = () => {};

@@ -87,8 +87,8 @@ function expectEndedOnce(entries: readonly LedgerEntry[]): void {
   const ends = entries.filter((entry) => entry.type === "ended");
   expect(ends.map(({ outcome }) => outcome.status)).toEqual(["drained"]);
   expect(entries.at(-1)?.type === "ended" || entries.at(-1)?.type === "joined").toBe(true);
-  const fates = ends[0]?.outcome.registrations ?? [];
-  expect(fates.map(({ state, newTrafficStopped }) => [state, newTrafficStopped])).toEqual(
+  const results = ends[0]?.outcome.registrations ?? [];
+  expect(results.map(({ state, newTrafficStopped }) => [state, newTrafficStopped])).toEqual(
     Array(3).fill(["released", true]),
   );
   const released = entries.flatMap((entry) => (entry.type === "released" ? entry.of : []));

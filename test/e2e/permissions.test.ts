@@ -55,7 +55,7 @@ describe.each(CONFIGURATIONS)("under the policy that is printed for %j", (enviro
     const { outcome, record } = await drain(environment);
     expect(outcome.status).toBe("drained");
     expect(
-      "registrations" in outcome && new Set(outcome.registrations.map((fate) => fate.registration.pool.kind)),
+      "registrations" in outcome && new Set(outcome.registrations.map((result) => result.registration.pool.kind)),
     ).toEqual(new Set(["alb", "nlb", "gwlb", "classic", "unattached"]));
     expect(record.denied).toEqual(new Set());
     const { Statement } = printedFor(environment);
@@ -102,12 +102,12 @@ describe("under a policy for the cluster's tag, a pool without it", () => {
     const outcome = await region.clock.run(region.engine({ DISCOVERY: "tag", ...SCOPED }).drain(request, never));
     if (outcome.status !== "failed") throw new Error(outcome.status);
     expect(outcome.error.code).toBe("access-denied");
-    const fates = outcome.registrations.map(({ registration, state, error }) => [
+    const results = outcome.registrations.map(({ registration, state, error }) => [
       registration.pool.name,
       state,
       error?.message,
     ]);
-    expect(fates).toEqual([
+    expect(results).toEqual([
       ["web", "released", undefined],
       [
         "extra",
@@ -122,7 +122,7 @@ describe("under a policy for the cluster's tag, a pool without it", () => {
     expect(extra.apiHealth(extra.listed(region.clock.now())[0] as never, region.clock.now()).state).toBe("healthy");
   });
 
-  test("is answered over HTTP with 502, the code access-denied, and the fate of each registration", async () => {
+  test("is answered over HTTP with 502, the code access-denied, and the result of each registration", async () => {
     const { region, node } = scene();
     const outcome = await region.clock.run(
       region.engine(SCOPED).drain({ node: { by: "id", value: node.id }, dryRun: false }, never),

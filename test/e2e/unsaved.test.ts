@@ -254,9 +254,9 @@ test("a deadline before an NLB has stopped loses requests on the dead node, and 
   onTestFinished(() => void traffic.stop());
   const outcome = await engine.drain(requestFor(leaving, clock.now() + 30_000), never);
   if (outcome.status !== "deadline-passed") throw new Error(`the drain ended ${outcome.status}`);
-  const fates = new Map(outcome.registrations.map((fate) => [fate.registration.pool.kind, fate]));
-  expect(fates.get("classic")).toMatchObject({ state: "released", newTrafficStopped: true });
-  expect(fates.get("nlb")).toMatchObject({ state: "holding", newTrafficStopped: false });
+  const results = new Map(outcome.registrations.map((result) => [result.registration.pool.kind, result]));
+  expect(results.get("classic")).toMatchObject({ state: "released", newTrafficStopped: true });
+  expect(results.get("nlb")).toMatchObject({ state: "holding", newTrafficStopped: false });
   expect(traffic.lost).toBe(0);
 
   const terminatedAt = clock.now();

@@ -86,7 +86,7 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
   test("remembers at once what a drain was still holding when it ended, until an undo has registered it again", async () => {
     const ledger = await make();
     const drain = new EntriesOf("d-1", 10_000_000);
-    const fate = { heldMs: 60, holdMs: 210_000, newTrafficStopped: false, cameBack: 1, deregistered: true };
+    const result = { heldMs: 60, holdMs: 210_000, newTrafficStopped: false, cameBack: 1, deregistered: true };
     const steps = [
       drain.accepted(),
       drain.found("i-1:80", "i-1:81", "i-1:82"),
@@ -96,9 +96,9 @@ describe.each(Object.entries(IMPLEMENTATIONS))("Ledger: %s", (_, make) => {
         outcome: {
           status: "abandoned",
           registrations: [
-            { ...fate, of: 0, state: "holding" },
-            { ...fate, of: 1, state: "released" },
-            { ...fate, of: 2, state: "holding" },
+            { ...result, of: 0, state: "holding" },
+            { ...result, of: 1, state: "released" },
+            { ...result, of: 2, state: "holding" },
           ],
         },
       }),

@@ -79,7 +79,7 @@ function drainedForGood(model: ModelCase, { event, at, life }: HeardEvent): void
 }
 
 function isKept(outcome: DrainOutcome, { pool, name }: WorldTarget): boolean {
-  return fatesOf(outcome).some(
+  return resultsOf(outcome).some(
     ({ state, registration }) => state === "kept" && registration.pool.id === pool.id && registration.target === name,
   );
 }
@@ -87,9 +87,9 @@ function isKept(outcome: DrainOutcome, { pool, name }: WorldTarget): boolean {
 /** `newTrafficStopped` is not said before the load balancer's own lag has passed, and not of what was last seen live. */
 function stoppedInTime(model: ModelCase, { event, at, life }: HeardEvent): void {
   if (event.type !== "ended") return;
-  for (const fate of fatesOf(event.outcome)) {
-    if (fate.state !== "holding" || !fate.newTrafficStopped) continue;
-    const { pool, target: name } = fate.registration;
+  for (const result of resultsOf(event.outcome)) {
+    if (result.state !== "holding" || !result.newTrafficStopped) continue;
+    const { pool, target: name } = result.registration;
     const target = targetNamed(model, pool.id, name);
     const node = model.world.nodeOf(event.node.id) as WorldNode;
     if (isUnreachable(model, target, node, at)) continue;
@@ -102,7 +102,7 @@ function stoppedInTime(model: ModelCase, { event, at, life }: HeardEvent): void 
   }
 }
 
-function fatesOf(outcome: DrainOutcome) {
+function resultsOf(outcome: DrainOutcome) {
   return "registrations" in outcome ? outcome.registrations : [];
 }
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { type DrainRecord, drainRecord } from "../../src/drain/drain-record.ts";
 import type { LedgerEntry } from "../../src/drain/ledger.ts";
-import type { RegistrationFate, RunningDrain } from "../../src/drain/outcome.ts";
+import type { RegistrationResult, RunningDrain } from "../../src/drain/outcome.ts";
 import { entryOf, lineOf } from "../../src/ledger/lines.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import type { ModelCase } from "./model-case.ts";
 
-const STATES: Readonly<Record<RegistrationFate["state"], string>> = {
+const STATES: Readonly<Record<RegistrationResult["state"], string>> = {
   registered: "open",
   failed: "open",
   kept: "open",
@@ -37,19 +37,19 @@ function sameState(record: DrainRecord, running: RunningDrain, now: number): voi
   assert.equal(record.end, undefined, `${record.id} runs, and the ledger has its end`);
   assert.equal(record.startedAt, running.startedAt);
   // One that has come back after it was released in an earlier process is there twice: the last one counts.
-  const fates = new Map(running.registrations.map((fate) => [keyOf(fate), fate]));
-  for (const [key, fate] of fates) {
+  const results = new Map(running.registrations.map((result) => [keyOf(result), result]));
+  for (const [key, result] of results) {
     const known = record.registrations.find((one) => one !== undefined && keyOf(one) === key);
     assert(known !== undefined, `${key} is being drained, and the ledger has never heard of it`);
     // Registered again between two processes: the ledger hears of it once it is deregistered again.
-    if (known.state === "released" && fate.state === "registered") continue;
-    assert.equal(known.state, STATES[fate.state], `${key} is ${fate.state}, and in the ledger ${known.state}`);
+    if (known.state === "released" && result.state === "registered") continue;
+    assert.equal(known.state, STATES[result.state], `${key} is ${result.state}, and in the ledger ${known.state}`);
     // What has come back after its release stands there twice, and the second one begins to count anew.
     const isTwice = running.registrations.filter((other) => keyOf(other) === key).length > 1;
     // The time that was one too many is told by the failure itself.
-    if (fate.state !== "failed" && !isTwice && !hasForgotten(record))
-      assert.equal(known.cameBack, fate.cameBack, `${key} came back`);
-    if (fate.state === "holding") assert.equal(now - (known.since ?? 0), fate.heldMs, `${key} is held`);
+    if (result.state !== "failed" && !isTwice && !hasForgotten(record))
+      assert.equal(known.cameBack, result.cameBack, `${key} came back`);
+    if (result.state === "holding") assert.equal(now - (known.since ?? 0), result.heldMs, `${key} is held`);
   }
 }
 
@@ -59,7 +59,7 @@ function hasForgotten({ entries }: DrainRecord): boolean {
   return again !== undefined && entries.some(({ type, n }) => type === "resumed" && n > again.n);
 }
 
-function keyOf({ registration }: Pick<RegistrationFate, "registration">): string {
+function keyOf({ registration }: Pick<RegistrationResult, "registration">): string {
   return `${registration.pool.id}|${registration.target}`;
 }
 

@@ -3,7 +3,7 @@ import { keyOf } from "../../src/drain/cloud-provider.ts";
 import { drainRecord } from "../../src/drain/drain-record.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { UndoOutcome } from "../../src/drain/undo.ts";
-import type { UndoneFate } from "../../src/drain/undoable.ts";
+import type { UndoneResult } from "../../src/drain/undoable.ts";
 import type { Change, MadeChanges } from "./call-log.ts";
 import type { SeenDrain } from "./drains.ts";
 import { byDrain } from "./ledger-replay.ts";
@@ -46,24 +46,24 @@ function nothingComesAfterwards({ drains, world }: ModelCase, { target, node, dr
 function undoneForGood(model: ModelCase, { event, at }: HeardEvent): void {
   if (event.type !== "undone") return;
   const drain = model.drains.all.get(event.drainId) as SeenDrain;
-  const fates = new Map(event.outcome.registrations.map((fate) => [keyOf(fate.registration), fate]));
+  const results = new Map(event.outcome.registrations.map((result) => [keyOf(result.registration), result]));
   const node = model.world.nodeOf(drain.node);
   if (node?.terminatedAt !== undefined) return;
   for (const pool of model.world.pools) {
     if (pool.vanishedAt !== undefined) continue;
     for (const target of model.world.targetsOf(pool, node as NonNullable<typeof node>, at))
-      isBack(drain, target, fates.get(`${pool.id}|${target.name}`));
+      isBack(drain, target, results.get(`${pool.id}|${target.name}`));
   }
 }
 
 /** What the drain itself was the last to take out is there again, or it is said that it is not. */
-function isBack(drain: SeenDrain, { pool, name, stretches }: WorldTarget, fate: UndoneFate | undefined): void {
+function isBack(drain: SeenDrain, { pool, name, stretches }: WorldTarget, result: UndoneResult | undefined): void {
   const last = stretches.at(-1);
   const what = `${name} of ${pool.id}`;
   if (last?.endedBy === drain.id)
-    assert(fate?.state === "failed", `${what} is out by ${drain.id}, and said to be '${fate?.state}'`);
+    assert(result?.state === "failed", `${what} is out by ${drain.id}, and said to be '${result?.state}'`);
   const since = drain.cancelledAt ?? 0;
-  if (fate?.state === "registered")
+  if (result?.state === "registered")
     assert((last?.to ?? since) >= since, `${what} is said to be registered again, and has not been since`);
 }
 
@@ -75,8 +75,8 @@ function undoIsWritten({ entries }: ModelCase, { event }: HeardEvent): void {
   assert.deepEqual(statesOf(written), statesOf(event.outcome.registrations), `the ledger has it otherwise`);
 }
 
-function statesOf(fates: UndoOutcome["registrations"]): readonly string[] {
-  return fates.map(({ registration, state }) => `${keyOf(registration)} ${state}`).sort();
+function statesOf(results: UndoOutcome["registrations"]): readonly string[] {
+  return results.map(({ registration, state }) => `${keyOf(registration)} ${state}`).sort();
 }
 
 /** Each cancel is answered, once, and refused only for what docs/troubleshooting.md says. */

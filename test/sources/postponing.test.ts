@@ -118,8 +118,8 @@ describe("a message that is not due", () => {
       ],
       "delete",
     ],
-  ] as const)("received %i times, %i ms too soon: %j", async (receives, forMs, made, fate) => {
-    expect(await postponed(receives, forMs)).toBe(fate);
+  ] as const)("received %i times, %i ms too soon: %j", async (receives, forMs, made, result) => {
+    expect(await postponed(receives, forMs)).toBe(result);
     expect(calls).toEqual(made);
   });
 

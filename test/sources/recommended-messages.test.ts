@@ -10,7 +10,7 @@ import type { DrainRequest } from "../../src/drain/request.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import type { Announcement, EventReading } from "../../src/sources/announcement.ts";
 import type { LifecycleHooks } from "../../src/sources/lifecycle-hooks.ts";
-import { Recommendations, type TakenOut } from "../../src/sources/recommendations.ts";
+import { type DrainedNode, Recommendations } from "../../src/sources/recommendations.ts";
 import { SqsQueue } from "../../src/sources/sqs-queue.ts";
 import { FakeQueue } from "../support/fake-queue.ts";
 
@@ -33,7 +33,7 @@ function scene({ heeds = true, outcome = DRAINED } = {}) {
   const queue = new FakeQueue(clock);
   const [stop, abandon] = [newAbort(), newAbort()];
   const undone: string[] = [];
-  const undo = async ({ instanceId }: TakenOut) => undone.push(instanceId);
+  const undo = async ({ instanceId }: DrainedNode) => undone.push(instanceId);
   const recommendations = new Recommendations({ clock, undoAfterMs: 30 * MINUTE_MS, undo, onEvent: () => {} });
   const asked: DrainRequest[] = [];
   const source = new SqsQueue({

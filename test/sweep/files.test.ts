@@ -250,9 +250,9 @@ describe("the service's TLS is refused", () => {
 /** What `drain --json` has printed, and what is said where it is something else. */
 describe("cancel --from says of a file that no drain has printed what is wrong with it", () => {
   const node = { id: "i-0123456789abcdef0", name: "n", network: "vpc-1" };
-  const fate = { kind: "alb", pool: "web", poolId: "arn", target: "i-1:80", state: "holding", deregistered: true };
+  const result = { kind: "alb", pool: "web", poolId: "arn", target: "i-1:80", state: "holding", deregistered: true };
   const drain = (change: object, more: object = {}) =>
-    JSON.stringify({ status: "drained", drainId: "d-1", node, registrations: [{ ...fate, ...change }], ...more });
+    JSON.stringify({ status: "drained", drainId: "d-1", node, registrations: [{ ...result, ...change }], ...more });
   test.each<[string, string, RegExp]>([
     ["when it is empty", "", /it is not JSON$/],
     ["when it is no JSON", "drained", /it is not JSON$/],

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { LedgerEntry } from "../../src/drain/ledger.ts";
 import type { UndoOutcome } from "../../src/drain/undo.ts";
-import type { UndoneFate } from "../../src/drain/undoable.ts";
+import type { UndoneResult } from "../../src/drain/undoable.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { EntriesOf, registered } from "../support/ledger-entries.ts";
 import { historyOf, NODE, SECRET, webApp } from "../support/web-app.ts";
@@ -11,7 +11,7 @@ const bearer = { authorization: `Bearer ${SECRET}` };
 const place = { kind: "alb", loadBalancer: "web-lb", pool: "web", target: "i-1:80" };
 const error = new DrainError("not-registered", "web does not exist any more");
 
-function undone(...states: readonly UndoneFate["state"][]): UndoOutcome {
+function undone(...states: readonly UndoneResult["state"][]): UndoOutcome {
   const registrations = states.map((state) => ({
     ...{ registration: registered("i-1:80"), state },
     ...(state === "failed" ? { error } : {}),
@@ -75,11 +75,11 @@ describe("DELETE /drains/{drain}", () => {
 });
 
 test("whoever waits for a drain that is cancelled is told with 409 that the node must not be terminated", async () => {
-  const fate = { registration: registered("i-1:80"), heldMs: 5_000, newTrafficStopped: false, cameBack: 0 };
+  const result = { registration: registered("i-1:80"), heldMs: 5_000, newTrafficStopped: false, cameBack: 0 };
   const { post } = webApp({
     outcome: {
       ...{ status: "cancelled", drainId: "d-1", node: NODE },
-      registrations: [{ ...fate, state: "holding", deregistered: true }],
+      registrations: [{ ...result, state: "holding", deregistered: true }],
     },
   });
   const response = await post("/drain?id=i-0123456789abcdef0", { headers: bearer });

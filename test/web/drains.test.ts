@@ -63,22 +63,22 @@ describe("GET /drains/{drain}", () => {
       const error = { code: "access-denied", message: "AWS denies it" } as const;
       ledger.note(entries.next({ type: "failed", of: [1], error }));
       ledger.note(entries.next({ type: "released", of: [0] }));
-      const fate = { heldMs: 30_000, newTrafficStopped: true, cameBack: 0 };
-      const fates = [
-        { of: 0, state: "released", holdMs: 30_000, ...fate },
-        { of: 1, state: "failed", ...fate, heldMs: 0, newTrafficStopped: false, error },
+      const result = { heldMs: 30_000, newTrafficStopped: true, cameBack: 0 };
+      const results = [
+        { of: 0, state: "released", holdMs: 30_000, ...result },
+        { of: 1, state: "failed", ...result, heldMs: 0, newTrafficStopped: false, error },
       ] as const;
-      ledger.note(entries.next({ type: "ended", outcome: { status: "failed", registrations: fates, error } }));
+      ledger.note(entries.next({ type: "ended", outcome: { status: "failed", registrations: results, error } }));
     });
     const response = await get("/drains/d-1");
     const second = { ...found, target: "i-1:81" };
     const error = { code: "access-denied", message: "AWS denies it" };
-    const fated = { ...place, poolId: "arn:web", deregistered: false };
+    const settled = { ...place, poolId: "arn:web", deregistered: false };
     const outcome = {
       ...{ status: "failed", drainId: "d-1", node, error },
       registrations: [
-        { ...fated, state: "released", heldSeconds: 30, holdSeconds: 30, newTrafficStopped: true, cameBack: 0 },
-        { ...fated, target: "i-1:81", state: "failed", heldSeconds: 0, newTrafficStopped: false, cameBack: 0, error },
+        { ...settled, state: "released", heldSeconds: 30, holdSeconds: 30, newTrafficStopped: true, cameBack: 0 },
+        { ...settled, target: "i-1:81", state: "failed", heldSeconds: 0, newTrafficStopped: false, cameBack: 0, error },
       ],
     };
     const asked = {
@@ -110,8 +110,8 @@ describe("GET /drains/{drain}", () => {
     const ledger = new MemoryLedger();
     ledger.note(new EntriesOf("d-1").accepted());
     const registration = registered("i-1:80");
-    const fate = { registration, state: "holding", heldMs: 5_000, newTrafficStopped: false, cameBack: 0 } as const;
-    const now = { drainId: "d-1", startedAt: 1_000, reasons: [], registrations: [fate] };
+    const result = { registration, state: "holding", heldMs: 5_000, newTrafficStopped: false, cameBack: 0 } as const;
+    const now = { drainId: "d-1", startedAt: 1_000, reasons: [], registrations: [result] };
     const { request } = webApp({ history: { ...historyOf(ledger), running: () => now } });
     const body = await (await request("/drains/d-1", { headers: bearer })).json();
     expect(body).toMatchObject({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { NodeReference } from "../../src/drain/request.ts";
-import { NotTaken } from "../../src/web/http-source.ts";
+import { NotAccepted } from "../../src/web/http-source.ts";
 import type { ReadyState } from "../../src/web/readiness.ts";
 import { ID, NODE, SECRET, webApp } from "../support/web-app.ts";
 
@@ -71,7 +71,7 @@ describe("GET /nodes/<node>", () => {
   test("answers 503 when the service ends meanwhile", async () => {
     const { request } = webApp({
       status: async () => {
-        throw new NotTaken("the service is stopping");
+        throw new NotAccepted("the service is stopping");
       },
     });
     const response = await request(`/nodes/${ID}`, { headers: bearer });

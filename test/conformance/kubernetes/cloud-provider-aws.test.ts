@@ -101,14 +101,14 @@ describeOnKubernetes(
     test.each([
       ["karpenter", "is out"],
       ["false", "stays in"],
-    ])("takes a node whose label has the value %s for one that %s", async (value, fate) => {
+    ])("takes a node whose label has the value %s for one that %s", async (value, result) => {
       const marked = await addNode();
       await expect.poll(() => inClassic("classic")).toContain(marked.id);
       await setLabels(marked, { "node.kubernetes.io/exclude-from-external-load-balancers": value });
-      if (fate === "is out") await expect.poll(() => inClassic("classic")).not.toContain(marked.id);
+      if (result === "is out") await expect.poll(() => inClassic("classic")).not.toContain(marked.id);
       const added = await addNode();
       await expect.poll(() => inClassic("classic")).toContain(added.id);
-      expect(inClassic("classic").includes(marked.id)).toBe(fate === "stays in");
+      expect(inClassic("classic").includes(marked.id)).toBe(result === "stays in");
       await setLabels(marked, { "node.kubernetes.io/exclude-from-external-load-balancers": null });
       await expect.poll(() => inClassic("classic")).toEqual(nodeIds());
     });

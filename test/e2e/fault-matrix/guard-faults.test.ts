@@ -25,11 +25,11 @@ describe.each(Object.keys(GUARD_EXPECTED))("%s", (name) => {
 
 /** How a guarded drain has ended, as the table puts it: the status, the codes of what failed or stays, and what is kept. */
 function shownGuarded({ outcome, struck }: GuardResult): string {
-  const fates = "registrations" in outcome ? outcome.registrations : [];
-  const codes = new Set(fates.filter(({ state }) => state !== "released").map(({ error }) => error?.code));
+  const results = "registrations" in outcome ? outcome.registrations : [];
+  const codes = new Set(results.filter(({ state }) => state !== "released").map(({ error }) => error?.code));
   if ("error" in outcome) codes.add(outcome.error?.code);
   const named = [...codes].filter((code) => code !== undefined);
-  const kept = fates.some(({ state }) => state === "kept") ? ["kept"] : [];
+  const kept = results.some(({ state }) => state === "kept") ? ["kept"] : [];
   return [...(struck > 0 ? [] : ["-"]), outcome.status, ...named, ...kept].join(" ");
 }
 
