@@ -38,6 +38,8 @@ export type DrainErrorCode =
   | "machine-leaves"
   /** The ledger of drains could not be written or read: what was asked for goes on, but is not promised. */
   | "ledger-unavailable"
+  /** Another replica leads, or may lead: this one may change nothing. */
+  | "not-leader"
   /** A fault of this program. */
   | "internal";
 

@@ -161,6 +161,7 @@ function statusOf(code: DrainErrorCode): number {
     case "not-evicted":
       return 502;
     case "ledger-unavailable":
+    case "not-leader":
       return 503;
     case "internal":
       return 500;
