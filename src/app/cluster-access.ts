@@ -2,6 +2,7 @@ import { isExcepted } from "../aws/proxy.ts";
 import { type Config, ConfigError } from "../config/config.ts";
 import { fileProblem, readTextFile } from "../config/files.ts";
 import type { Clock } from "../drain/clock.ts";
+import type { Leadership } from "../drain/leadership.ts";
 import type { ServerTime } from "../drain/server-time.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import type { ClusterSource } from "../kubernetes/kubeconfig.ts";
@@ -10,6 +11,8 @@ export interface ClusterAccessParts {
   readonly clock: Clock;
   /** Learns the API server's time. */
   readonly time?: ServerTime;
+  /** Absent: no other process acts on the same objects. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
   /** A pod's environment says where its API server is. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

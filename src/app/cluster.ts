@@ -5,6 +5,7 @@ import type { Cluster, ClusterNode, NodeChange } from "../drain/cluster.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { type DrainObserver, notify } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
+import type { Leadership } from "../drain/leadership.ts";
 import { ServerTime } from "../drain/server-time.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
 import { DeletionDelays } from "../kubernetes/deletion-delays.ts";
@@ -27,6 +28,8 @@ interface ClusterParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Absent: no other process acts on the same nodes. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
 }
 
 interface SourceParts {
@@ -40,8 +43,8 @@ export interface WatchedCluster {
   readonly cluster: Cluster;
   /** Reports each drain as Events and annotations of its Node object. */
   readonly observe: DrainObserver;
-  /** Serves the eviction gate. Absent: the configuration has none. */
-  readonly serveGate?: OpenedGate["serve"];
+  /** Judges evictions by other programs. Absent: the configuration has no gate. */
+  readonly judge?: OpenedGate["judge"];
   source(parts: SourceParts): ClusterNodes;
   /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
   run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
@@ -93,7 +96,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
   return {
     cluster,
     observe: (event) => notify([...(config.dryRun ? [] : [reports.observe]), ...(gate ? [gate.observe] : [])], event),
-    ...(gate && { serveGate: gate.serve }),
+    ...(gate && { judge: gate.judge }),
     instanceOf: async (name) => {
       // A service that has just started has not listed them yet. A caller who leaves withdraws no request.
       const node = nodes.isListed ? nodes.get(name) : await cluster.named(name, newAbort().signal);
@@ -111,6 +114,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
         if (!end.aborted) throw error;
       } finally {
         server.close();
+        gate?.close();
       }
     },
     flushed: async () => {

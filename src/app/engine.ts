@@ -9,6 +9,7 @@ import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
 import type { AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
+import type { Leadership } from "../drain/leadership.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { AwsProvider } from "../provider/aws-provider.ts";
@@ -20,6 +21,8 @@ export interface EngineOptions {
   readonly ledger?: Ledger;
   /** Absent: nothing is known of a Kubernetes cluster. */
   readonly cluster?: Cluster | undefined;
+  /** Absent: no other process acts on the same nodes. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
   /** Where AWS is and how to reach it, when it is not AWS itself: a simulator. */
   readonly aws?: Omit<AwsClientOptions, "region">;
   /** Learns what AWS's clock says. */
@@ -58,6 +61,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     ledger,
     cluster,
     time,
+    leadership,
     onLookupFailed,
     onIndexFailed,
     onCall,
@@ -70,7 +74,7 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
     turn: () => clock.turn(),
   });
   const quota = new RequestQuota({ clock, share: quotaShare });
-  const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
+  const caller = new AwsCaller({ quota, clock, leadership, ...(onCall === undefined ? {} : { onCall }) });
   const cloud = new AwsProvider({ ...clients, caller }, clock, {
     discovery,
     indexPerSecond,

@@ -7,12 +7,11 @@ import type { Drainer } from "../drain/drainer.ts";
 import type { DrainObserver } from "../drain/events.ts";
 import { EvictionGate, type GateEvent, type GateVerdict } from "../drain/eviction-gate.ts";
 import type { ServerTime } from "../drain/server-time.ts";
-import type { ApiServer } from "../kubernetes/api-server.ts";
 import { KubernetesGate } from "../kubernetes/gated-cluster.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { departureOf } from "../sources/cluster-nodes.ts";
-import { createEvictionReviewApp } from "../web/eviction-review.ts";
+import { createEvictionReviewApp, type EvictionReviewOptions } from "../web/eviction-review.ts";
 import { reread } from "../web/reread.ts";
 import { listen } from "../web/server.ts";
 import { openApiServer } from "./cluster-access.ts";
@@ -27,34 +26,27 @@ export interface GateParts {
   /** The cluster's clock. */
   readonly time: ServerTime;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "countReview" | "watchGate">;
+  readonly metrics: Pick<Metrics, "countReview">;
   /** The Node objects as they were last seen, by their names. */
   readonly nodes: { get(name: string): ClusterNode | undefined };
 }
 
-/** The server of the gate while it runs. */
-export interface ServedGate {
-  /** See `StartedWeb`. */
-  rereadFiles(stop: AbortSignal): Promise<void>;
-  close(untilFlushed: Promise<void>): Promise<void>;
-}
+/** Whether an eviction may be made now. See `EvictionGate.judge`. */
+export type Judge = EvictionReviewOptions["judge"];
 
 /** The eviction gate of a service, which hears of its drains from the beginning. */
 export interface OpenedGate {
   readonly observe: DrainObserver;
-  /** Listens. Throws `ConfigError` when it can't. */
-  serve(drainer: Pick<Drainer, "running">): Promise<ServedGate>;
+  judge(drainer: Pick<Drainer, "running">): Judge;
+  close(): void;
 }
 
 /** The gate that a configuration has. Throws `ConfigError`. Load it only where one is configured. */
 export async function openGate(config: Config, parts: GateParts): Promise<OpenedGate | undefined> {
   const { clock, log, metrics, nodes } = parts;
-  const tls = await readIdentity(config).catch((error) => {
-    throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
-  });
   // With a pace of its own, so that reviews and drains do not wait for each other.
   const server = await openApiServer(config, parts);
-  if (server === undefined || tls === undefined) return undefined;
+  if (server === undefined) return undefined;
   const { nodeTriggers, autoscalerDelayMs, dryRun } = config;
   const cluster = new KubernetesGate({
     server,
@@ -72,23 +64,37 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
   });
   return {
     observe: gate.observe,
-    serve: (drainer) => {
+    judge: (drainer) => {
       drains = drainer;
-      return serve(config, parts, { gate, server, tls });
+      return (asked, signal) => gate.judge(asked, signal);
     },
+    close: () => server.close(),
   };
 }
 
-async function serve(
-  config: Config,
-  { clock, log, metrics }: GateParts,
-  { gate, server, tls }: { readonly gate: EvictionGate; readonly server: ApiServer; readonly tls: TlsIdentity },
-): Promise<ServedGate> {
+export interface GateServerParts extends Pick<EvictionReviewOptions, "judge" | "relay"> {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "watchGate">;
+}
+
+/** The server of the gate while it runs. */
+export interface ServedGate {
+  /** The certificate that it shows now. */
+  readonly identity: TlsIdentity;
+  /** See `StartedWeb`. */
+  rereadFiles(stop: AbortSignal): Promise<void>;
+  close(untilFlushed: Promise<void>): Promise<void>;
+}
+
+/** Listens for reviews as the configuration has it. Throws `ConfigError` when it can't. */
+export async function serveGate(config: Config, parts: GateServerParts): Promise<ServedGate> {
+  const { clock, log, metrics } = parts;
   const { host, evictionGatePort: port, givenBy } = config;
-  const app = createEvictionReviewApp({
-    judge: (asked, signal) => gate.judge(asked, signal),
-    onError: (error) => log("internal error", faultOf(error)),
+  const tls = await readIdentity(config).catch((error) => {
+    throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
   });
+  const app = createEvictionReviewApp({ ...parts, onError: (error) => log("internal error", faultOf(error)) });
   const listening = await listen(app, { host, port, limits: LIMITS, tls }).catch((error) => {
     const at = { host, port, givenBy: { ...givenBy, port: givenBy.evictionGatePort } };
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, at)]);
@@ -97,6 +103,9 @@ async function serve(
   metrics.watchGate({ validUntil: () => validUntil(certificate) });
   log("eviction gate listening", { host, port: listening.port });
   return {
+    get identity() {
+      return certificate;
+    },
     rereadFiles: (stop) =>
       reread(
         {
@@ -104,7 +113,6 @@ async function serve(
           first: tls,
           read: () => readIdentity(config),
           onChange: (changed) => {
-            if (changed === undefined) return;
             listening.useTls(changed);
             certificate = changed;
             log("certificates reloaded", {});
@@ -113,17 +121,17 @@ async function serve(
         },
         stop,
       ),
-    close: async (untilFlushed) => {
-      await listening.close(untilFlushed);
-      server.close();
-    },
+    close: (untilFlushed) => listening.close(untilFlushed),
   };
 }
 
-function readIdentity(config: Config): Promise<TlsIdentity | undefined> {
+/** The configuration has both files where it has the gate. */
+async function readIdentity(config: Config): Promise<TlsIdentity> {
   const { evictionGateCertFile: tlsCertFile, evictionGateKeyFile: tlsKeyFile, givenBy } = config;
   const names = { tlsCertFile: givenBy.evictionGateCertFile, tlsKeyFile: givenBy.evictionGateKeyFile };
-  return readTlsIdentity({ tlsCertFile, tlsKeyFile, givenBy: { ...givenBy, ...names } });
+  const identity = await readTlsIdentity({ tlsCertFile, tlsKeyFile, givenBy: { ...givenBy, ...names } });
+  if (identity === undefined) throw new TypeError("the eviction gate has no certificate");
+  return identity;
 }
 
 function report(event: GateEvent, { log, metrics }: Pick<GateParts, "log" | "metrics">): void {

@@ -4,6 +4,7 @@ import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, type Config } from "../config/config.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Drainer } from "../drain/drainer.ts";
+import type { Leadership } from "../drain/leadership.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import { type Log, writeLine } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -23,6 +24,8 @@ interface QueueParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly abandon: AbortSignal;
+  /** Absent: no other process acts on the same nodes. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
   /** What of drains is undone where nothing has followed a recommendation. */
   readonly ledger: Ledger;
   readonly drainer: Pick<Drainer, "cancel">;
@@ -32,7 +35,7 @@ interface QueueParts {
 /** The queue that a configuration names, with log and metrics. Undefined if it names none. */
 export function openQueue(
   config: Config,
-  { clock, time, metrics, log, abandon, ledger, drainer, isRunning }: QueueParts,
+  { clock, time, metrics, log, abandon, leadership, ledger, drainer, isRunning }: QueueParts,
 ): SqsQueue | undefined {
   const { queue: address, region, dryRun } = config;
   if (address === undefined) return undefined;
@@ -47,7 +50,7 @@ export function openQueue(
     undo: (drained) => undoRecommended(drained, { ledger, drainer }, abandon),
     onEvent: (event) => writeLine(log, recommendationLine(event)),
   });
-  const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
+  const calls = { caller: new UnmeteredCaller({ clock, leadership, onCall: metrics.countCall }), clock };
   const autoScaling = createAutoScalingClient(where);
   const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
   const machines = new ReturningMachines({

@@ -1,34 +1,29 @@
-import { type Config, ConfigError } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
-import type { Clock, SystemClock } from "../drain/clock.ts";
+import type { SystemClock } from "../drain/clock.ts";
 import type { Cluster } from "../drain/cluster.ts";
-import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
-import { asDrainError, DrainError, printable } from "../drain/errors.ts";
-import type { Delivery, EventSource } from "../drain/event-source.ts";
-import type { LedgerEntry } from "../drain/ledger.ts";
-import { withLimit } from "../drain/limit.ts";
+import { asDrainError, DrainError } from "../drain/errors.ts";
+import type { AcceptedDrain, Delivery, EventSource } from "../drain/event-source.ts";
+import type { DrainObserver } from "../drain/events.ts";
+import type { Leadership } from "../drain/leadership.ts";
 import { undoNode } from "../drain/node-undo.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
-import { resumedTogether } from "../drain/past.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
-import { StampedLedger } from "../drain/stamped-ledger.ts";
-import { MemoryLedger } from "../ledger/memory-ledger.ts";
-import { openLedger } from "../ledger/open-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
-import { Metrics } from "../observe/metrics.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotAccepted } from "../web/http-source.ts";
-import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
-import { type Clocks, openClocks } from "./clocks.ts";
+import { Readiness, type ReadyState, withLedger, withQueue } from "../web/readiness.ts";
+import { Background, failureLog } from "./background.ts";
+import type { Clocks } from "./clocks.ts";
 import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
-import type { ServedGate } from "./eviction-gate.ts";
+import type { Judge } from "./eviction-gate.ts";
+import { type OpenedDrains, resumeDrains } from "./ledger.ts";
 import { openQueue } from "./queue.ts";
-import { type StartedWeb, startWeb } from "./web.ts";
+import type { WebParts } from "./web.ts";
 
-/** AWS answers within a second. A service that starts without AWS must not wait for it. */
-const CLOUD_TIME_WAIT_MS = 5_000;
 /** When every drain has been settled, its answer needs but a moment to be sent. */
 const FLUSH_MS = 1_000;
 
@@ -44,43 +39,46 @@ export interface ServiceOptions {
   readonly abandon: AbortSignal;
 }
 
-interface Serving extends ServiceOptions {
+/** A process of the service. */
+export interface Program extends ServiceOptions {
   readonly clocks: Clocks;
   readonly metrics: Metrics;
-  readonly ledger: StampedLedger;
-  /** See `FileLedger.displaced`. */
-  readonly ledgerTrouble: () => Trouble | undefined;
 }
 
-/** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
-export async function runService(config: Config, options: ServiceOptions): Promise<void> {
-  const { version, clock, log } = options;
-  const clocks = openClocks(log, clock);
-  const { time } = clocks;
-  const metrics = new Metrics({ version, now: () => clock.now() });
-  const aws = () => time.aheadMs && time.aheadMs / 1_000;
-  metrics.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
-  const opened = await openDrains(config, { clocks, metrics, log });
-  try {
-    const { ledger, trouble: ledgerTrouble } = opened;
-    await serve(config, { ...options, clocks, metrics, ledger, ledgerTrouble });
-  } finally {
-    await opened.close();
-  }
+/** What answers callers while this process acts on nodes. */
+export interface Answering extends Omit<WebParts, "metrics" | "clock" | "version" | "log"> {
+  /** The eviction gate's. Absent: the configuration has none. */
+  readonly judge?: Judge | undefined;
 }
 
-async function serve(config: Config, serving: Serving): Promise<void> {
-  const { version, environment, log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
+export interface Serving extends Program, Omit<OpenedDrains, "close"> {
+  /** Absent: no other process acts on the same nodes. */
+  readonly leadership?: Leadership;
+  /** Lets callers in. Called once, when the drains of an earlier process run again. */
+  readonly answer: (parts: Answering) => Promise<{ close(untilFlushed: Promise<void>): Promise<void> }>;
+  readonly observers?: readonly DrainObserver[];
+  /** Hears of each drain once it would outlive the process. */
+  readonly onRecorded?: (drain: AcceptedDrain) => void;
+}
+
+/** Acts on nodes until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
+export async function serve(config: Config, serving: Serving): Promise<void> {
+  const { log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
-  const watched = await clusterOf(config, { clock, metrics, log, environment });
-  const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
+  const watched = await clusterOf(config, serving);
+  const observers = [
+    drainLog(log),
+    metrics.observe,
+    ...(watched === undefined ? [] : [watched.observe]),
+    ...(serving.observers ?? []),
+  ];
   const engine = createEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
-  const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
+  const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
   const source = new HttpSource();
-  const queue = openQueue(config, { clock, time, metrics, log, abandon, ledger, drainer, isRunning });
+  const queue = openQueue(config, { ...serving, time, drainer, isRunning });
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = statusUntil(abandon, drainer);
@@ -91,35 +89,22 @@ async function serve(config: Config, serving: Serving): Promise<void> {
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
     running: (drainId) => drainer.running(drainId),
   };
-  const { cancel, cancelNode } = cancelling(config, {
-    engine,
-    cluster: watched?.cluster,
-    ledger,
-    clock,
-    abandon,
-    drains,
-  });
+  const cancelling = cancellingFor(config, { ...serving, engine, cluster: watched?.cluster, drains });
   // Before a caller asks for the same nodes.
   await resumed;
-  const text = () => metrics.text();
   const instanceOf = watched?.instanceOf;
-  const parts = { source, history, cancel, cancelNode, instanceOf, status, ready, metrics: text, clock, version, log };
-  const web = await withGate(await startWeb(config, parts), () => watched?.serveGate?.(drainer));
-  background.add("clock", clocks.watch(stop));
-  background.add("files", web.rereadFiles(stop));
+  const judge = watched?.judge?.(drainer);
+  const listening = await serving.answer({ source, history, ...cancelling, instanceOf, status, ready, judge });
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
   if (watched !== undefined) background.add("cluster watch", watched.run(engine.hasAddressGroups, over.signal));
-  const { host, region, discovery, dryRun } = config;
-  log("listening", { host, port: web.port, region, discovery, dryRun });
-  stop.addEventListener("abort", () => log("shutdown started", {}));
-  abandon.addEventListener("abort", () => log("drains abandoned", {}));
   background.add("access check", readiness.run(stop));
 
   const pumping: PumpOptions = {
     stop,
     abandon,
+    onRecorded: serving.onRecorded,
     onSettled: (outcome, { request }) => {
       logWithoutDrain(log, outcome, request);
       metrics.countWithoutDrain(outcome, request.deadline);
@@ -133,35 +118,15 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await watched?.flushed();
   over.abort();
   const flushed = newAbort();
-  await web.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
+  await listening.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
   await background.ended();
-  log("stopped", {});
 }
 
-/** The eviction gate listens beside the HTTP API, and as long. */
-async function withGate(
-  web: StartedWeb,
-  serveGate: () => Promise<ServedGate> | undefined,
-): Promise<Pick<StartedWeb, "port" | "rereadFiles" | "close">> {
-  try {
-    const gate = await serveGate();
-    if (gate === undefined) return web;
-    const both = [web, gate];
-    return {
-      port: web.port,
-      rereadFiles: async (stop) => void (await Promise.all(both.map((one) => one.rereadFiles(stop)))),
-      close: async (untilFlushed) => void (await Promise.all(both.map((one) => one.close(untilFlushed)))),
-    };
-  } catch (error) {
-    await web.close(Promise.resolve());
-    throw error;
-  }
-}
-
-function engineOptions({ clocks, ledger, log, metrics }: Serving): EngineOptions {
+function engineOptions({ clocks, ledger, log, metrics, leadership }: Serving): EngineOptions {
   return {
     ...clocks,
     ledger,
+    leadership,
     onLookupFailed: lookupLog(log),
     onIndexFailed: ({ code, message }) => log("index refresh failed", { code, error: message }),
     onCall: metrics.countCall,
@@ -171,6 +136,7 @@ function engineOptions({ clocks, ledger, log, metrics }: Serving): EngineOptions
 export interface PumpOptions {
   readonly stop: AbortSignal;
   readonly abandon: AbortSignal;
+  readonly onRecorded?: Serving["onRecorded"];
   readonly onSettled: (outcome: DrainOutcome, delivery: Delivery) => void;
   readonly onUnsettled: (delivery: Delivery, error: unknown) => void;
 }
@@ -179,7 +145,7 @@ export interface PumpOptions {
 export async function pump(
   source: EventSource,
   drainer: Pick<Drainer, "accept">,
-  { stop, abandon, onSettled, onUnsettled }: PumpOptions,
+  { stop, abandon, onRecorded = () => {}, onSettled, onUnsettled }: PumpOptions,
 ): Promise<void> {
   const underWay = new Set<Promise<void>>();
   for await (const delivery of source.deliveries(stop)) {
@@ -196,8 +162,13 @@ export async function pump(
       if (drain !== undefined)
         recorded
           .then(
-            () => isSettled || delivery.accepted(drain, begun),
-            (error: unknown) => isSettled || delivery.unrecorded(drain, asDrainError(error)),
+            () => {
+              if (!isSettled) delivery.accepted(drain, begun);
+              onRecorded(drain);
+            },
+            (error: unknown) => {
+              if (!isSettled) delivery.unrecorded(drain, asDrainError(error));
+            },
           )
           .catch((error: unknown) => onUnsettled(delivery, error));
       const outcome = await ended;
@@ -210,39 +181,10 @@ export async function pump(
   }
 }
 
-/**
- * Work that goes on beside the requests of the service. Each has a handler from its first moment: a failure is told, and
- * ends neither the process nor the other work.
- */
-export class Background {
-  readonly #running = new Set<Promise<void>>();
-  readonly #onFailure: (what: string, error: unknown) => void;
-
-  constructor(onFailure: (what: string, error: unknown) => void) {
-    this.#onFailure = onFailure;
-  }
-
-  /** `what`: the work in a word or two, for the log. */
-  add(what: string, work: Promise<unknown>): void {
-    const ended = work
-      .then(
-        () => {},
-        (error: unknown) => this.#onFailure(what, error),
-      )
-      .finally(() => this.#running.delete(ended));
-    this.#running.add(ended);
-  }
-
-  /** Resolves when all of it has ended, also what was added meanwhile. */
-  async ended(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
-  }
-}
-
 /** What Kubernetes needs is loaded only where a cluster is configured. */
 async function clusterOf(
   config: Config,
-  parts: Pick<Serving, "metrics" | "log" | "environment"> & { readonly clock: Clock },
+  parts: Pick<Serving, "clock" | "metrics" | "log" | "environment" | "leadership">,
 ) {
   if (config.kubernetes === undefined) return undefined;
   const { watchCluster } = await import("./cluster.ts");
@@ -261,9 +203,10 @@ function statusUntil(abandon: AbortSignal, drainer: Drainer) {
 }
 
 /** What cancels drains for callers, and goes on where these have left. */
-function cancelling(
+function cancellingFor(
   config: Config,
-  parts: Pick<Resuming, "drains" | "abandon" | "ledger" | "clock"> & {
+  parts: Pick<Serving, "abandon" | "ledger" | "clock"> & {
+    readonly drains: Background;
     readonly engine: Engine;
     readonly cluster: Cluster | undefined;
   },
@@ -295,93 +238,6 @@ function checkUndo({ undo, dryRun }: Config): void {
   if (undo) return;
   const how = "set UNDO=true for the service, and add the permissions that 'policy --undo' prints";
   throw new DrainError("undo-disabled", `cancelling is not enabled: ${how}`);
-}
-
-/** The ledger that the configuration asks for. Throws `ConfigError`. */
-async function openDrains(
-  { stateDir, givenBy }: Config,
-  { clocks: { clock, time }, metrics, log }: Pick<Serving, "clocks" | "metrics" | "log">,
-) {
-  const cloudAheadMs = () => time.aheadMs;
-  const clocks = { boot: "", bootedAt: () => clock.bootedAt, cloudAheadMs };
-  if (stateDir === undefined) {
-    const ledger = new StampedLedger(new MemoryLedger(), { clock, clocks });
-    return { ledger, trouble: () => undefined, close: async () => {} };
-  }
-  try {
-    const opened = await openLedger(stateDir, {
-      clock,
-      onFailure: metrics.countLedgerFailure,
-      onTrouble: ({ code, message }) => log("ledger write failed", { code, error: message }),
-      onRecovered: (lost) => log("ledger write recovered", { lost }),
-    });
-    for (const finding of opened.findings) log("ledger damaged", finding);
-    const { boot, lastWritten, close } = opened;
-    const ledger = new StampedLedger(opened.ledger, {
-      clock,
-      clocks: { ...clocks, boot },
-      onDifference: ({ shiftMs, basis }) =>
-        log("ledger times corrected", { seconds: Math.round(shiftMs / 1_000), basis }),
-      ...(lastWritten && { lastWritten }),
-    });
-    return { ledger, trouble: () => opened.ledger.displaced, close };
-  } catch (error) {
-    const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
-    throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
-  }
-}
-
-interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
-  readonly engine: Pick<Engine, "drainer" | "isRunning">;
-  readonly clock: Clock;
-  /** Those that run. */
-  readonly drains: Background;
-}
-
-/** Resumes every drain that an earlier process has not ended. Resolves when they run. */
-async function resumeDrains({ dryRun }: Config, resuming: Resuming): Promise<void> {
-  const { ledger, engine, clock, abandon, log, drains } = resuming;
-  try {
-    await learnCloudTime(resuming);
-    const records = (await ledger.unfinished(abandon)).flatMap((entries) => recordOf(entries, log) ?? []);
-    for (const [record, ...others] of resumedTogether(records, clock.now())) {
-      const { id, node } = record;
-      if (dryRun) log("drain resume skipped", { drain: id, node: node.id });
-      else drains.add(`drain ${id}`, engine.drainer.resume(record, abandon, others));
-    }
-  } catch (error) {
-    const { code, message } = asDrainError(error);
-    log("drain resume failed", { code, error: message });
-  }
-}
-
-/** Asks AWS for anything at all, if only its clock tells how much time has passed since the drains were interrupted. */
-async function learnCloudTime({ ledger, engine, clock, abandon }: Resuming): Promise<void> {
-  const id = await ledger.needsCloudTime(abandon);
-  if (id === undefined) return;
-  const limit = { reason: "timeout", at: clock.now() + CLOUD_TIME_WAIT_MS } as const;
-  // What AWS does not tell is held as long as it could be.
-  await withLimit({ clock, limit, signal: abandon }, (signal) => engine.isRunning(id, signal)).catch(() => {});
-}
-
-/** A drain whose entries can't be understood keeps no other from its resumption. */
-function recordOf(entries: readonly LedgerEntry[], log: Log): DrainRecord | undefined {
-  try {
-    return drainRecord(entries);
-  } catch (error) {
-    const { code, message } = asDrainError(error);
-    log("drain resume failed", { code, error: message, drain: entries[0]?.drain ?? "" });
-    return undefined;
-  }
-}
-
-/** What a stop interrupts the next start goes on with, as far as there is a ledger. */
-function logFailure(
-  log: Log,
-  { what, error, isStopping }: { readonly what: string; readonly error: unknown; readonly isStopping: boolean },
-): void {
-  if (isStopping) log("background work interrupted", { what });
-  else log("background work failed", { what, error: asDrainError(error).message });
 }
 
 function logUnsettled(log: Log, { node: { by, value } }: DrainRequest, error: unknown): void {

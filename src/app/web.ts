@@ -9,15 +9,24 @@ import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
 import { type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 
-/** Secrets that were replaced, and are still masked. */
+/** Secrets and certificates that were replaced, and are still known: other replicas and callers go on with them for a while. */
 const REPLACED_MAX = 16;
 
-type WebParts = Pick<
+export type WebParts = Pick<
   WebOptions,
   "source" | "history" | "cancel" | "cancelNode" | "instanceOf" | "status" | "ready" | "metrics" | "clock" | "version"
 > & {
   readonly log: Log;
+  /** The other replicas, as the service knows them by what its files hold. Absent: there are none. */
+  readonly replicasBy?: (held: Held) => NonNullable<WebOptions["replicas"]>;
 };
+
+/** What the configuration's files hold, the current first, and then what was replaced not long ago. */
+export interface Held {
+  readonly secrets: () => readonly string[];
+  /** Empty: without TLS. */
+  readonly identities: () => readonly TlsMaterial[];
+}
 
 export interface StartedWeb extends WebServer {
   /** Rereads what the configuration's files hold, and works by it from then on. Resolves when `stop` aborts. */
@@ -25,15 +34,17 @@ export interface StartedWeb extends WebServer {
 }
 
 /** Serves the HTTP API as the configuration has it. Throws `ConfigError` when it can't. */
-export async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<StartedWeb> {
+export async function startWeb(config: Config, { log, replicasBy, ...parts }: WebParts): Promise<StartedWeb> {
   const { host, port, dryRun, querySecret, tlsClientCaFile, secretFile } = config;
   const { clock } = parts;
   const { secrets, tls } = await readFiles(config);
   let isSecret = useSecrets(secrets, log);
   let known = secrets;
+  let identities = tls === undefined ? [] : [tls];
   let mask = new SecretMask(known);
   const app = createWebApp({
     ...parts,
+    replicas: replicasBy?.({ secrets: () => known, identities: () => identities }),
     isSecret: (sent) => isSecret(sent),
     secrets: () => mask,
     querySecret,
@@ -68,6 +79,7 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
       const onTls = (changed: TlsMaterial | undefined) => {
         if (changed === undefined) return;
         server.useTls(changed);
+        identities = [changed, ...identities].slice(0, 1 + REPLACED_MAX);
         log("certificates reloaded", {});
       };
       const secretsOptions = { ...rereading, first: secrets, read: () => readSecrets(config), onChange: onSecrets };

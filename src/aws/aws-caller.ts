@@ -1,6 +1,7 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { CloudCall } from "../drain/events.ts";
+import { checkTerm, type Leadership } from "../drain/leadership.ts";
 import { backOffMs } from "../drain/limit.ts";
 import type { AwsClients } from "./clients.ts";
 import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
@@ -25,6 +26,8 @@ const THROTTLED_MAX_MS = 600_000;
 export interface AwsCallerOptions {
   readonly quota: RequestQuota;
   readonly clock: Clock;
+  /** Asked before every attempt. Absent: no other process acts on the same nodes. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
   /** Hears of every attempt. */
   readonly onCall?: (call: CloudCall) => void;
 }
@@ -45,12 +48,13 @@ export class AwsCaller {
    * Throws `DrainError`, or `signal`'s reason.
    */
   async call<T>(action: AwsAction, { urgency, signal, repeats }: CallFor, attempt: () => Promise<T>): Promise<T> {
-    const { quota, clock } = this.#options;
+    const { quota, clock, leadership } = this.#options;
     let failures = 0;
     let throttledSince: number | undefined;
     for (;;) {
       await quota.permit(action.bucket, urgency, signal);
       const { purpose } = urgency();
+      checkTerm(leadership, signal);
       try {
         const answer = whole(await attempt(), action);
         this.#report({ action: action.name, purpose, result: "ok", throttled: false });

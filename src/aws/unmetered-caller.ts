@@ -1,5 +1,6 @@
 import type { Clock } from "../drain/clock.ts";
 import type { CloudCall } from "../drain/events.ts";
+import { checkTerm, type Leadership } from "../drain/leadership.ts";
 import { backOffMs } from "../drain/limit.ts";
 import type { AwsAction } from "./aws-caller.ts";
 import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
@@ -10,6 +11,8 @@ const CALLS_AT_ONCE_MAX = 20;
 
 export interface UnmeteredCallerOptions {
   readonly clock: Clock;
+  /** Asked before every attempt. Absent: no other process acts on the same nodes. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
   /** Hears of every attempt. */
   readonly onCall?: (call: Omit<CloudCall, "purpose">) => void;
 }
@@ -34,7 +37,10 @@ export class UnmeteredCaller {
       signal.throwIfAborted();
       try {
         await this.#turn(signal);
-        return await this.#attempt(action, attempt);
+        return await this.#inTurn(() => {
+          checkTerm(this.#options.leadership, signal);
+          return this.#attempt(action, attempt);
+        });
       } catch (error) {
         signal.throwIfAborted();
         if (failures >= attemptsMax(error)) throw toDrainError(error, action.name);
@@ -56,6 +62,12 @@ export class UnmeteredCaller {
     } catch (error) {
       this.#report({ action: action.name, result: codeOf(error) || "unknown", throttled: isThrottled(error) });
       throw error;
+    }
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#underWay -= 1;

@@ -1,4 +1,4 @@
-import { runService } from "../app/service.ts";
+import { runService } from "../app/run.ts";
 import { createLog } from "../observe/service-log.ts";
 import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";

@@ -1,9 +1,26 @@
-import { flag, nodeTriggers, oneOf, option, PATH_LENGTH_MAX, seconds, text, type Verb, wholeNumber } from "./values.ts";
+import {
+  flag,
+  matching,
+  nodeTriggers,
+  oneOf,
+  option,
+  PATH_LENGTH_MAX,
+  seconds,
+  text,
+  type Verb,
+  wholeNumber,
+} from "./values.ts";
 
 /** The commands that may call a Kubernetes API server. */
 const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel", "uncordon"];
 /** What says by itself that the machine is going, and what a person asks for. */
 const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+const LABEL = matching(/^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "at most 63 lower-case letters, digits and -");
+const NAME = matching(
+  /^(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/,
+  "at most 253 lower-case letters, digits, - and .",
+);
 
 /** The options of the cluster. */
 export const CLUSTER_OPTIONS = {
@@ -20,6 +37,33 @@ export const CLUSTER_OPTIONS = {
     defaultText: "the current context of the kubeconfig",
     usedBy: KUBERNETES,
     ...text(256),
+  }),
+  lease: option({
+    variable: "LEASE",
+    flag: "--lease <name>",
+    defaultText: "this process runs alone",
+    usedBy: ["serve", "rbac"],
+    ...LABEL,
+  }),
+  podName: option({
+    variable: "POD_NAME",
+    usedBy: ["serve"],
+    ...NAME,
+  }),
+  podNamespace: option({
+    variable: "POD_NAMESPACE",
+    usedBy: ["serve"],
+    ...LABEL,
+  }),
+  podIp: option({
+    variable: "POD_IP",
+    usedBy: ["serve"],
+    ...matching(/^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$/, "an IPv4 or IPv6 address"),
+  }),
+  nodeName: option({
+    variable: "NODE_NAME",
+    usedBy: ["serve"],
+    ...NAME,
   }),
   nodeTriggers: option({
     variable: "NODE_TRIGGERS",

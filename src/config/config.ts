@@ -83,7 +83,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
-  if (verb === "serve") problems.push(...gateProblems(config, refused));
+  if (verb === "serve") problems.push(...gateProblems(config, refused), ...leaseProblems(config, refused));
   problems.push(...fastPathProblems(config, verb, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
@@ -155,6 +155,23 @@ function gateProblems(config: Config, refused: ReadonlySet<OptionName>): readonl
   return needed
     .filter(([name]) => config[name] === undefined && !refused.has(name))
     .map(([name, what]) => `${config.givenBy.evictionGate} is set, and ${OPTIONS[name].variable} is not: give ${what}`);
+}
+
+/** Replicas find each other in their cluster. */
+function leaseProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
+  if (config.lease === undefined) return [];
+  const ofPod = (field: string) => `set it from the field ${field} of the pod (downward API)`;
+  const needed = [
+    ["kubernetes", "give the cluster that the Lease is in"],
+    ["stateDir", "give a directory of this pod for the ledger, such as an emptyDir"],
+    ["podName", ofPod("metadata.name")],
+    ["podNamespace", ofPod("metadata.namespace")],
+    ["podIp", ofPod("status.podIP")],
+    ["nodeName", ofPod("spec.nodeName")],
+  ] as const;
+  return needed
+    .filter(([name]) => config[name] === undefined && !refused.has(name))
+    .map(([name, advice]) => `${config.givenBy.lease} is set, and ${OPTIONS[name].variable} is not: ${advice}`);
 }
 
 /** The taint is set in a cluster, and only an undo removes it. */

@@ -73,6 +73,33 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "production",
     changeWhen: "Set it when the current context of the file is not the cluster of the nodes.",
   },
+  lease: {
+    description:
+      "Name of the Lease by which several replicas of the service elect the one that acts on nodes. The others pass requests on to it, and take over when it goes. The ledger is then kept in ConfigMaps beside the Lease, in the namespace of the pod. Needs KUBERNETES, STATE_DIR, POD_NAME, POD_NAMESPACE, POD_IP and NODE_NAME. The chart sets it.",
+    example: "hasta-la-vista",
+    changeWhen: "Set it to run more than one replica.",
+  },
+  podName: {
+    description: "Name of the pod, by which replicas know each other. Used with LEASE.",
+    example: "hasta-la-vista-6d4cf56db6-x2x7f",
+    changeWhen: "Set it from the field metadata.name of the pod (downward API).",
+  },
+  podNamespace: {
+    description: "Namespace of the pod, in which the Lease and the ledger are. Used with LEASE.",
+    example: "kube-system",
+    changeWhen: "Set it from the field metadata.namespace of the pod (downward API).",
+  },
+  podIp: {
+    description: "Address at which the other replicas reach this one. Used with LEASE.",
+    example: "10.0.14.7",
+    changeWhen: "Set it from the field status.podIP of the pod (downward API).",
+  },
+  nodeName: {
+    description:
+      "Name of the node that the pod runs on. When this node is drained, another replica takes over first. Used with LEASE.",
+    example: "ip-10-0-14-1.eu-west-1.compute.internal",
+    changeWhen: "Set it from the field spec.nodeName of the pod (downward API).",
+  },
   nodeTriggers: {
     description:
       "What of a Node object starts a drain, separated by commas. autoscaler and karpenter: the taint of cluster-autoscaler or Karpenter. deletion: the Node object is being deleted. annotation: hasta-la-vista.io/drain=true. cordon: the node is cordoned. not-ready: its condition Ready is not True. taint:KEY: a taint with this key. none: nothing. Used with KUBERNETES.",

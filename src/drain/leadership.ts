@@ -13,6 +13,19 @@ export interface Leadership {
   readonly over: AbortSignal;
 }
 
+/**
+ * To be called where a call is about to be sent. Throws the reason of `signal`, which ends with the term, or else
+ * `not-leader`. Without a term nothing is checked.
+ */
+export function checkTerm(term: Pick<Leadership, "check"> | undefined, signal: AbortSignal): void {
+  try {
+    term?.check();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
 /** A process that leads, as it is written down for the others. */
 export interface LeaderRecord {
   /** No two processes have the same one. */

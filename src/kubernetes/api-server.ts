@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import { checkTerm, type Leadership } from "../drain/leadership.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
 import type { ServerTime } from "../drain/server-time.ts";
 import { KubernetesError, localError, statusError } from "./errors.ts";
@@ -50,6 +51,8 @@ export interface ApiServerOptions {
   /** Hears what the server's answers say of its clock. */
   readonly time?: Pick<ServerTime, "sends">;
   readonly credentials: IdentitySource;
+  /** Asked before everything that changes something. Absent: no other process acts on the same objects. */
+  readonly leadership?: Pick<Leadership, "check"> | undefined;
 }
 
 /** One part of a collection. All parts of one list are of the same moment. */
@@ -81,17 +84,20 @@ export function segment(name: string): string {
 
 /**
  * The Kubernetes API over JSON. Each request is bounded in time and size, waits for its turn, and is sent again once with
- * new credentials after a 401. Nothing else is repeated. Failures are `KubernetesError`, except for the reason of `signal`.
+ * new credentials after a 401. Nothing else is repeated. Failures are `KubernetesError`, except for the reason of `signal`
+ * and the `not-leader` of a term that is over.
  */
 export class ApiServer {
   readonly #clock: Clock;
   readonly #credentials: IdentitySource;
   readonly #pace: Pace;
   readonly #time: ApiServerOptions["time"];
+  readonly #leadership: ApiServerOptions["leadership"];
 
-  constructor({ clock, credentials, time }: ApiServerOptions) {
+  constructor({ clock, credentials, time, leadership }: ApiServerOptions) {
     this.#clock = clock;
     this.#time = time;
+    this.#leadership = leadership;
     this.#credentials = credentials;
     this.#pace = new Pace({ clock, ...PACE });
   }
@@ -236,14 +242,18 @@ export class ApiServer {
   async #answered(sent: Exchange, what: string, signal: AbortSignal): Promise<IncomingMessage> {
     const identity = await this.#credentials.current();
     const answered = this.#time?.sends();
+    const send = (as: Identity) => {
+      if (sent.method !== "GET") checkTerm(this.#leadership, signal);
+      return accepted(as, sent, what, signal);
+    };
     try {
-      const answer = await accepted(identity, sent, what, signal);
+      const answer = await send(identity);
       answered?.(answer.headers.date);
       return answer;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof KubernetesError && (error.status === 401 || isTlsFailure(error)))) throw error;
-      return accepted(await this.#credentials.renew(identity), sent, what, signal);
+      return send(await this.#credentials.renew(identity));
     }
   }
 

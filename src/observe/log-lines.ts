@@ -1,55 +1,16 @@
-type Level = "debug" | "info" | "warn" | "error";
-
-/** `?` ends the name of a field that a line may lack. */
-export interface Listed<F extends string = string> {
-  readonly level: Level;
-  readonly fields: readonly F[];
-  /** The line may come every few seconds. These fields say for whom: the first line for each of them is written. */
-  readonly subject?: readonly string[];
-  /** The message of the failures that are over. */
-  readonly ends?: string;
-}
-
-function line<F extends string = never>(level: Level, ...fields: readonly F[]): Listed<F> {
-  return { level, fields };
-}
-
-/** A failure that is retried: see `withoutRepeats` in `log.ts`. */
-function repeating<F extends string>({ level, fields }: Listed<F>, ...subject: readonly F[]): Listed<F | "repeated?"> {
-  return { level, fields: [...fields, "repeated?"], subject };
-}
-
-/** The end of failures that were retried. */
-function recovery<F extends string>({ level, fields }: Listed<F>, ends: string): Listed<F | "repeated?"> {
-  return { level, fields: [...fields, "repeated?"], ends };
-}
-
-const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  line<"drain" | "node" | F>(level, "drain", "node", ...more);
-
-const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  drain<"kind" | "loadBalancer?" | "pool" | "target" | F>(level, "kind", "loadBalancer?", "pool", "target", ...more);
-
-const guarded = (level: Level) => target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");
-
-/** The end of a drain; of a request for a node that was not found, `asked` in place of `drain` and `node`. */
-const ended = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  line<"drain?" | "node?" | "asked?" | "outcome" | "tookSeconds?" | F>(
-    level,
-    ...(["drain?", "node?", "asked?", "outcome", "tookSeconds?"] as const),
-    ...more,
-  );
-
-const message = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  line<"messageId" | F>(level, "messageId", ...more);
-
-const ANNOUNCEMENT = ["node", "event", "reason", "eventId?", "region?", "group?", "hook?"] as const;
-
-const announcement = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  message<(typeof ANNOUNCEMENT)[number] | F>(level, ...ANNOUNCEMENT, ...more);
-
-const hook = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  line<"node" | "group" | "hook" | F>(level, "node", "group", "hook", ...more);
+import {
+  ANNOUNCEMENT,
+  announcement,
+  drain,
+  ended,
+  guarded,
+  hook,
+  line,
+  message,
+  recovery,
+  repeating,
+  target,
+} from "./log-line.ts";
 
 /**
  * Every line that can be logged: its message, its level and its fields. The comment above a line says what it means:
@@ -69,6 +30,20 @@ export const LOG_LINES = {
   "background work failed": line("error", "what", "error"),
   /** The process ends. */
   stopped: line("info"),
+  /** With LEASE: this replica has the Lease, and acts on nodes from now on. `term` is higher with each change of the leader. */
+  "leadership acquired": line("info", "lease", "identity", "term"),
+  /** This replica no longer has the Lease. Its drains continue in the next leader. `error` says why. */
+  "leadership lost": line("warn", "lease", "term", "error"),
+  /** This replica gives up the Lease on purpose, for the reason in `because`: `stopping`, or `own-node-leaves`. Its drains continue in the next leader. */
+  "leadership handed over": line("info", "lease", "term", "because"),
+  /** Another replica leads: this one passes requests on to `leader`. */
+  "standing by": line("info", "lease", "leader"),
+  /** The Lease could not be read or written. It is retried. A leader that cannot renew it within 10 s stops acting on nodes. */
+  "lease update failed": line("warn", "lease", "error"),
+  /** The Lease could be read and written again. */
+  "lease update recovered": line("info", "lease", "failedSeconds"),
+  /** A request could not be passed on to the leader. It is repeated for up to 30 s, at the next leader too. Check that replicas can reach each other. */
+  "request not passed on": repeating(line("warn", "leader", "error"), "leader"),
   /** The time of day of the machine was set forward by `seconds` (negative: back). Holds and limits do not change. The times that this process reports differ from the time of day by `offsetSeconds` until its next start. */
   "clock stepped": line("warn", "seconds", "offsetSeconds"),
   /** The machine was suspended for `seconds`. That time counts for holds and limits. */

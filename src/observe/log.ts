@@ -1,4 +1,5 @@
-import { type Listed, LOG_LINES, type LogFields, type LogMessage } from "./log-lines.ts";
+import type { Listed } from "./log-line.ts";
+import { LOG_LINES, type LogFields, type LogMessage } from "./log-lines.ts";
 import { Repeats } from "./repeats.ts";
 
 /** Writes a line that `LOG_LINES` has, and no other. */

@@ -12,6 +12,8 @@ const KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as cons
 const PREFIX = "hasta_la_vista_";
 /** Gauges named like counters, which say no more than those by type beside them. */
 const SUMS = ["handles", "requests", "resources"].map((what) => `nodejs_active_${what}_total`);
+/** What a replica that does not lead has not. */
+const OF_TERM = ["queue_messages_in_flight", "queue_receiving", "nodes_watched", "node_watch_up"];
 /** Seconds. From a classic load balancer's quick end to the longest deregistration delay there is. */
 const DURATION_BUCKETS = [1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 420, 600, 1_200, 3_600];
 /** Seconds between a drain's end and its deadline. Negative: it came too late. */
@@ -64,6 +66,11 @@ export class Metrics {
     "Failed attempts to write the ledger of drains.",
     [],
   );
+  readonly #leaderChanges = this.#counter(
+    "leader_changes_total",
+    "How often this replica has begun or ended to lead.",
+    ["change"],
+  );
   readonly #lastSuccess = this.#gauge(
     "last_success_timestamp_seconds",
     "Unix time of the last successful drain. 0: none yet.",
@@ -106,6 +113,25 @@ export class Metrics {
 
   /** Counts a lifecycle hook by its result. */
   readonly countHook = (result: string): void => this.#hooks.inc({ result });
+
+  /** Adds the gauge of an election. */
+  watchElection({ isLeader }: { readonly isLeader: () => boolean }): void {
+    const leader: Gauge = this.#gauge(
+      "leader",
+      "1 while this replica leads and acts on nodes, else 0. Without LEASE: absent.",
+      [],
+      () => leader.set(isLeader() ? 1 : 0),
+    );
+  }
+
+  /** Counts a change of what this replica is. */
+  readonly countLeaderChange = (change: "acquired" | "lost" | "handed-over"): void =>
+    this.#leaderChanges.inc({ change });
+
+  /** Removes the gauges of what ends with a term: queue and Node objects. Another term adds them again. */
+  endTerm(): void {
+    for (const name of OF_TERM) this.#registry.removeSingleMetric(PREFIX + name);
+  }
 
   /** Adds the gauges of a queue. */
   watchQueue({

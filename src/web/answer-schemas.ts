@@ -339,6 +339,7 @@ export const HEALTHY = z.strictObject({ status: z.literal("ok") });
 export const READY = z.strictObject({
   status: z.literal("ready"),
   checkedAt: moment.describe("When the last check ended."),
+  leader: z.string().optional().describe("With LEASE: the replica that acts on nodes. Absent: this one does."),
 });
 
 export const problem = {

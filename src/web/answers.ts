@@ -85,8 +85,11 @@ export function failureAnswer({ code, message }: DrainError, more: object = {}):
 /** The answer needs no secret, so it reveals nothing of the account: what AWS said in its own words stands in the log. */
 export function readyAnswer(state: ReadyState): Answer {
   switch (state.status) {
-    case "ready":
-      return json(200, { status: "ready", checkedAt: new Date(state.checkedAt).toISOString() });
+    case "ready": {
+      const { leader } = state;
+      const checkedAt = new Date(state.checkedAt).toISOString();
+      return json(200, { status: "ready", checkedAt, ...(leader !== undefined && { leader }) });
+    }
     case "checking":
       return unavailable("the first check of AWS access, or the first read of the queue, is still running", {
         reason: "checking",

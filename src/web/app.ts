@@ -25,11 +25,13 @@ import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
+import { passOn } from "./relay.ts";
+import { type KnownReplicas, knowReplicas } from "./replica.ts";
 import { needSecret, type SecretGuardOptions } from "./secret-guard.ts";
 import { refuseSecretAs, refuseSecretIn } from "./secrets.ts";
 
 export interface WebOptions extends SecretGuardOptions {
-  readonly source: HttpSource;
+  readonly source: Pick<HttpSource, "submit">;
   readonly history: DrainHistory;
   readonly cancel: Cancel;
   readonly cancelNode: CancelNode;
@@ -45,6 +47,8 @@ export interface WebOptions extends SecretGuardOptions {
   readonly ready: () => ReadyState;
   /** What Prometheus reads. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** The other replicas of the service. Absent: there are none. */
+  readonly replicas?: (KnownReplicas & { readonly relay: MiddlewareHandler }) | undefined;
   /** One line a request. It never gets the query, which may hold the secret. */
   readonly onAnswered: (request: AnsweredRequest) => void;
   /** A fault of ours. */
@@ -65,6 +69,7 @@ export interface AnsweredRequest {
 export function createWebApp(options: WebOptions): Hono {
   const app = new Hono();
   app.use(logAnswers(options));
+  if (options.replicas !== undefined) app.use(knowReplicas(options.replicas));
   addOpenRoutes(app, options);
   addSecretRoutes(app, options);
 
@@ -125,6 +130,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 function addSecretRoutes(app: Hono, options: WebOptions): void {
   const { source, secrets, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
   const needsSecret = needSecret(options);
+  const byLeader = options.replicas?.relay ?? passOn;
   const meant = async (node: NodeReference): Promise<NodeReference> => {
     const id = node.by === "name" ? await options.instanceOf?.(node.value) : undefined;
     return id === undefined ? node : { by: "id", value: id };
@@ -134,7 +140,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
   });
 
-  app.post("/drain", needsSecret, limitsBody, async (context) => {
+  app.post("/drain", needsSecret, limitsBody, byLeader, async (context) => {
     const [query, body] = [queryOf(context), await context.req.text()];
     refuseSecretIn(secrets(), [body]);
     const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
@@ -144,14 +150,14 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
-  addDrainRoutes(app, { needsSecret, history, clock, cancel, askerOf: (context) => askerOf(context, secrets()) });
+  addDrainRoutes(app, { needsSecret, byLeader, history, clock, cancel, askerOf: (context) => askerOf(context, secrets()) });
 
-  app.get("/nodes/:node", needsSecret, async (context) => {
+  app.get("/nodes/:node", needsSecret, byLeader, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
     return send(nodeStatusAnswer(await status(await meant(node), context.req.raw.signal)));
   });
 
-  app.delete("/nodes/:node/drains", needsSecret, async (context) => {
+  app.delete("/nodes/:node/drains", needsSecret, byLeader, async (context) => {
     const request = readNodeUndoRequest({ query: queryOf(context), node: context.req.param("node") });
     const asker = askerOf(context, secrets());
     return send(nodeUndoAnswer(await cancelNode({ ...request, node: await meant(request.node), asker })));
@@ -162,7 +168,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 const BEGINS_WITHIN_MS = 2_000;
 
 /** The outcome, if it comes while the caller waits; else which drain has begun, or was accepted and has not. A node not found is always waited for. */
-async function drainAnswer(source: HttpSource, { request, waitMs }: ReadDrainRequest, clock: Clock): Promise<Answer> {
+async function drainAnswer(source: WebOptions["source"], { request, waitMs }: ReadDrainRequest, clock: Clock): Promise<Answer> {
   const { accepted, begun, outcome } = source.submit(request);
   if (waitMs === undefined) return outcomeAnswer(await outcome);
   const answered = newAbort();

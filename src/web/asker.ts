@@ -10,7 +10,8 @@ const AGENT_CHARACTERS_MAX = 200;
 /** Who sends a request: what the connection and its `User-Agent` say, which prove nothing. */
 export function askerOf(context: Context, secrets: SecretMask): Asker {
   // Absent where the app is called as a function.
-  const address = (context.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress;
+  const connected = (context.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress;
+  const address = context.get("ofReplica")?.client ?? connected;
   const agent = context.req.header("user-agent");
   return {
     via: HTTP,
@@ -29,9 +30,12 @@ const NETWORK_GROUPS = 4;
 
 /**
  * Whom a request's connection comes from: an IPv4 address, or an IPv6 network of 64 bits, of which a client with one
- * address has them all. Not from a header, which a client can forge; behind a proxy it is the proxy's.
+ * address has them all. Not from a header, which a client can forge, except for another replica's; behind a proxy it is the
+ * proxy's.
  */
 export function clientAddress(context: Context): string {
+  const { client } = context.get("ofReplica") ?? {};
+  if (client !== undefined) return client;
   const { incoming } = (context.env ?? {}) as Partial<HttpBindings>;
   return clientAt(incoming?.socket.remoteAddress);
 }

@@ -22,6 +22,8 @@ export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
 
 export interface DrainRoutesOptions {
   readonly needsSecret: MiddlewareHandler;
+  /** See `relay`. */
+  readonly byLeader: MiddlewareHandler;
   readonly history: DrainHistory;
   readonly clock: Clock;
   readonly cancel: Cancel;
@@ -36,16 +38,16 @@ export type Cancel = (drainId: string, asker: Asker) => Promise<UndoOutcome>;
 
 /** What was accepted, and what has become of it. */
 export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
-  const { needsSecret, history, clock, cancel, askerOf } = options;
+  const { needsSecret, byLeader, history, clock, cancel, askerOf } = options;
   const texts = new DrainTexts();
   const streams = new EventStreams(clock, texts);
 
-  app.get("/drains", needsSecret, (context) => {
+  app.get("/drains", needsSecret, byLeader, (context) => {
     const max = readDrainsRequest(queryOf(context));
     return jsonText(`{"drains":[${history.list(max).map(summaryText).join(",")}]}\n`);
   });
 
-  app.get("/drains/:drain", needsSecret, async (context) => {
+  app.get("/drains/:drain", needsSecret, byLeader, async (context) => {
     checkRecordRequest(queryOf(context));
     const id = context.req.param("drain");
     const entries = await history.read(id, context.req.raw.signal);
@@ -58,12 +60,12 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
     return jsonText(body);
   });
 
-  app.delete("/drains/:drain", needsSecret, async (context) => {
+  app.delete("/drains/:drain", needsSecret, byLeader, async (context) => {
     checkRecordRequest(queryOf(context));
     return send(undoAnswer(await cancel(context.req.param("drain"), askerOf(context))));
   });
 
-  app.get("/drains/:drain/events", needsSecret, async (context) => {
+  app.get("/drains/:drain/events", needsSecret, byLeader, async (context) => {
     checkRecordRequest(queryOf(context));
     const id = context.req.param("drain");
     const after = readLastEventId(context.req.header("last-event-id"));

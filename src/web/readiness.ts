@@ -10,7 +10,8 @@ const CHECK_TIMEOUT_MS = 45_000;
 /** Whether the service could drain a node now, as far as is known. Moments are milliseconds since the epoch. */
 export type ReadyState =
   | { readonly status: "checking" }
-  | { readonly status: "ready"; readonly checkedAt: number }
+  /** `leader`: the replica that acts on nodes, where it is another one. */
+  | { readonly status: "ready"; readonly checkedAt: number; readonly leader?: string }
   | { readonly status: "not-ready"; readonly checkedAt: number; readonly problems: readonly AccessProblem[] }
   | { readonly status: "stopping" };
 

@@ -44,7 +44,8 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
 
   function refusalOf(context: Context): Answer | undefined {
     // First: a client without a certificate must not learn whether a secret is right.
-    if (clientCertificate && !hasCertificate(context)) {
+    // Another replica has shown the service's own.
+    if (clientCertificate && !hasCertificate(context) && context.get("ofReplica") === undefined) {
       return problem(
         403,
         "no valid client certificate was presented: use one that an authority in TLS_CLIENT_CA_FILE has issued",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Background } from "../../src/app/service.ts";
+import { Background } from "../../src/app/background.ts";
 
 test("work that fails before it is waited for is told at once, and keeps no other from its end", async () => {
   const told: string[] = [];

@@ -3,7 +3,8 @@ import { createEngine } from "../../src/app/engine.ts";
 import { readConfig } from "../../src/config/config.ts";
 import type { DrainEvent } from "../../src/drain/events.ts";
 import { jsonLog, type Log } from "../../src/observe/log.ts";
-import { type Listed, LOG_LINES } from "../../src/observe/log-lines.ts";
+import type { Listed } from "../../src/observe/log-line.ts";
+import { LOG_LINES } from "../../src/observe/log-lines.ts";
 import { drainLog } from "../../src/observe/logging.ts";
 import { elbError, never, SimulatedRegion } from "../support/simulated-region.ts";
 

@@ -1,0 +1,118 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { withAnyOf } from "../drain/abort.ts";
+import type { Clock } from "../drain/clock.ts";
+import { clientAddress } from "./asker.ts";
+import { type Forwarder, type Leader, NotReached } from "./forward.ts";
+import { send, unavailable } from "./problem.ts";
+
+/** Between two tries to reach a leader. */
+const PAUSE_MS = 250;
+/** So many leaders may take a request and go before they answer: it may be the request that they go for. */
+const TAKEN_MAX = 3;
+/** On an answer to another replica: ask the next leader. */
+const NOT_LEADER_HEADER = "hasta-la-vista-not-leader";
+
+/** Who answers now. */
+export interface Route {
+  /** This process, while it leads. */
+  readonly term: { readonly isOver: boolean } | undefined;
+  /** Another process, as last heard of. `gone` aborts once yet another one leads. */
+  readonly leader: (Leader & { readonly gone: AbortSignal }) | undefined;
+  /** Resolves at the next change, or after so many milliseconds. */
+  changed(withinMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface RelayOptions {
+  readonly route: Route;
+  readonly forwarder: Forwarder;
+  readonly clock: Clock;
+  /** See `replicaHeader`. */
+  readonly markFor: (client: string) => string;
+  /** How long a request waits for a leader, in milliseconds. */
+  readonly waitMs: number;
+  /** Aborts when the process does not wait any more. */
+  readonly end: AbortSignal;
+  /** Where no leader answers, this process does after all. Absent: the caller gets 503. */
+  readonly failsOpen?: boolean;
+  /** Hears of each try that failed. */
+  readonly onFailure: (leader: string, error: Error) => void;
+}
+
+/** Lets every request through, as where there is no other replica. */
+export const passOn: MiddlewareHandler = (_, next) => next();
+
+/**
+ * Answers here while this process leads, and has the leader answer otherwise. A request whose leader goes is repeated at the
+ * next one, which every request bears: a drain is joined, a cancellation is done once. Another replica's request is never
+ * passed on again.
+ */
+export function relay(options: RelayOptions): MiddlewareHandler {
+  return async (context, next) => {
+    const isOfReplica = context.get("ofReplica") !== undefined;
+    const { term } = options.route;
+    if (term === undefined) return isOfReplica ? notLeader() : elsewhere(context, next, options);
+    await next();
+    if (!term.isOver || context.res.status !== 503) return undefined;
+    const answer = isOfReplica ? notLeader() : await elsewhere(context, undefined, options);
+    // Hono would add the headers of the one to the other.
+    context.res = undefined;
+    context.res = answer;
+    return undefined;
+  };
+}
+
+function notLeader(): Response {
+  return send(unavailable("this replica does not lead", {}, { [NOT_LEADER_HEADER]: "true" }));
+}
+
+/** The next leader's answer. `here`: how this process answers if it is the one; it can do so once. */
+async function elsewhere(
+  context: Context,
+  here: (() => Promise<void>) | undefined,
+  options: RelayOptions,
+): Promise<Response | undefined> {
+  const { route, clock, waitMs, end, failsOpen = false } = options;
+  const caller = context.req.raw.signal;
+  const unanswered = async (detail: string) => {
+    if (!failsOpen || here === undefined) return send(unavailable(detail));
+    await here();
+    return undefined;
+  };
+  let [waitedSince, taken] = [clock.now(), 0];
+  while (!end.aborted) {
+    if (route.term !== undefined && here !== undefined) {
+      await here();
+      return undefined;
+    }
+    const passed = await tried(context, options);
+    if (passed instanceof Response) return passed;
+    if (passed === "taken") [waitedSince, taken] = [clock.now(), taken + 1];
+    if (taken === TAKEN_MAX)
+      return unanswered(`${TAKEN_MAX} leaders have ended while they had this request: try again later`);
+    if (clock.now() - waitedSince >= waitMs)
+      return unanswered(`no replica has led for ${waitMs / 1_000} s: the log of the replicas says why`);
+    await withAnyOf([caller, end], (either) => route.changed(PAUSE_MS, either)).catch(() => {});
+    caller.throwIfAborted();
+  }
+  return unanswered("the service is stopping");
+}
+
+/** `taken`: the leader may have begun with it. */
+async function tried(context: Context, options: RelayOptions): Promise<Response | "taken" | "not-taken"> {
+  const { route, forwarder, markFor, end, onFailure } = options;
+  const { leader } = route;
+  if (leader === undefined) return "not-taken";
+  const { raw } = context.req;
+  const { pathname, search } = new URL(raw.url);
+  const { method, headers } = raw;
+  const body = method === "POST" ? Buffer.from(await context.req.arrayBuffer()) : undefined;
+  const request = { method, path: pathname + search, headers, body, mark: markFor(clientAddress(context)) };
+  try {
+    const answer = await forwarder.pass(leader, request, [raw.signal, leader.gone, end]);
+    return answer.headers.has(NOT_LEADER_HEADER) ? "not-taken" : answer;
+  } catch (error) {
+    raw.signal.throwIfAborted();
+    if (!leader.gone.aborted && !end.aborted) onFailure(leader.identity, error as Error);
+    return error instanceof NotReached ? "not-taken" : "taken";
+  }
+}
