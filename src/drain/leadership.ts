@@ -1,6 +1,6 @@
 /** One term of this process as the leader. */
 export interface Leadership {
-  /** How often the Lease had changed hands when the term began. A later term of any process has a higher number. */
+  /** Of the term. A later one of any process has a higher number, unless the Lease was deleted between them. */
   readonly number: number;
 
   /**

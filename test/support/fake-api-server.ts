@@ -8,6 +8,7 @@ import { newAbort } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import type { KubernetesObject, Pod } from "../../src/kubernetes/objects.ts";
 import { Authority, type Certificate } from "./certificates.ts";
+import { creationRefusal, isSelected, updateRefusal } from "./optimistic-concurrency.ts";
 import { applied, type Owners } from "./server-side-apply.ts";
 
 export interface FakeRequest {
@@ -135,7 +136,7 @@ export class FakeApiServer {
   /** Creates or replaces an object. Without a uid it keeps the one that it has. */
   put(path: string, object: KubernetesObject): void {
     const collection = this.#collection(path);
-    const key = keyIn(object);
+    const key = keyIn(path, object);
     const before = collection.get(key);
     const { uid = before?.metadata?.uid ?? `uid-${++this.#uid}` } = object.metadata ?? {};
     const resourceVersion = String(++this.#version);
@@ -247,12 +248,19 @@ export class FakeApiServer {
     const { parent, name } = parentOf(path);
     const given = body as KubernetesObject | undefined;
     if (method === "POST" && given !== undefined) {
+      const refused = creationRefusal(path, collection?.get(keyIn(path, given)));
+      if (refused !== undefined) return refusal(...refused);
       this.put(path, given);
-      return { status: 201, body: this.#collection(path).get(keyIn(given)) ?? {} };
+      return { status: 201, body: this.#collection(path).get(keyIn(path, given)) ?? {} };
     }
     const before = this.#collections.get(parent)?.get(name);
     if (before === undefined) return refusal(404, "NotFound", `"${name}" not found`);
     if (method === "DELETE") this.remove(parent, name);
+    if (method === "PUT" && given !== undefined) {
+      const refused = updateRefusal(before, given);
+      if (refused !== undefined) return refusal(...refused);
+      this.put(parent, given);
+    }
     if (method === "PATCH" && headers["content-type"]?.includes("apply-patch")) {
       const apply = { manager: query.get("fieldManager") ?? "", force: query.get("force") === "true" };
       const after = applied(before, given ?? {}, apply, this.#owners);
@@ -273,9 +281,8 @@ export class FakeApiServer {
     const [version = this.version, from = "0"] = (query.get("continue") ?? "").split(":").filter((part) => part !== "");
     if (Number(version) < this.#oldest) return refusal(410, "Expired", "the provided continue parameter is too old");
     const node = /^spec\.nodeName=(.+)$/.exec(query.get("fieldSelector") ?? "")?.[1];
-    const all = [...collection.values()].filter(
-      (object) => node === undefined || (object as Pod).spec?.nodeName === node,
-    );
+    const selected = [...collection.values()].filter((object) => isSelected(object, query.get("labelSelector")));
+    const all = selected.filter((object) => node === undefined || (object as Pod).spec?.nodeName === node);
     const items = all.slice(Number(from), Number(from) + limit);
     const next = Number(from) + items.length;
     const more = next < all.length ? { continue: `${version}:${next}` } : {};
@@ -348,8 +355,11 @@ function send(response: ServerResponse, { status, body, headers = {} }: FakeAnsw
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(text);
 }
 
-function keyIn({ metadata }: KubernetesObject): string {
-  return metadata?.namespace === undefined ? (metadata?.name ?? "") : `${metadata.namespace}/${metadata.name}`;
+/** In a collection of one namespace the name alone. */
+function keyIn(path: string, { metadata }: KubernetesObject): string {
+  return metadata?.namespace === undefined || path.includes("/namespaces/")
+    ? (metadata?.name ?? "")
+    : `${metadata.namespace}/${metadata.name}`;
 }
 
 /** `/api/v1/nodes/a` is `a` in `/api/v1/nodes`. */
