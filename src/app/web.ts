@@ -29,6 +29,8 @@ export interface Held {
 }
 
 export interface StartedWeb extends WebServer {
+  /** What it shows now. Undefined: there is no TLS. */
+  identity(): TlsMaterial | undefined;
   /** Rereads what the configuration's files hold, and works by it from then on. Resolves when `stop` aborts. */
   rereadFiles(stop: AbortSignal): Promise<void>;
 }
@@ -68,6 +70,7 @@ export async function startWeb(config: Config, { log, replicasBy, ...parts }: We
   };
   return {
     ...server,
+    identity: () => identities[0],
     async rereadFiles(stop) {
       const onSecrets = (changed: readonly string[]) => {
         isSecret = useSecrets(changed, log);
