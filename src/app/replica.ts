@@ -3,13 +3,14 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
-import type { ElectionState, Leadership } from "../drain/leadership.ts";
+import type { ElectionState, Elector, Leadership } from "../drain/leadership.ts";
 import { withLimit } from "../drain/limit.ts";
+import type { ApiServer } from "../kubernetes/api-server.ts";
 import { LeaseElector } from "../kubernetes/lease-elector.ts";
 import { Forwarder, fingerprintOf } from "../web/forward.ts";
 import { NotAccepted } from "../web/http-source.ts";
 import type { ReadyState } from "../web/readiness.ts";
-import { type RelayOptions, relay } from "../web/relay.ts";
+import { Relay, type RelayOptions } from "../web/relay.ts";
 import { type OfReplica, replicaHeader } from "../web/replica.ts";
 import { Background, failureLog } from "./background.ts";
 import { openApiServer } from "./cluster-access.ts";
@@ -25,6 +26,7 @@ const ASK_TIMEOUT_MS = 3_000;
 const LEADER_WAIT_MS = 30_000;
 /** After this the other programs of the cluster no longer send requests to a pod that ends. */
 const LINGER_MS = 5_000;
+const LINGER_STEP_MS = 100;
 /** When the last wait has ended, its answer needs but a moment to be sent. */
 const FLUSH_MS = 1_000;
 const IDENTITY_BYTES = 4;
@@ -44,6 +46,7 @@ export async function runReplica(config: Config, program: Program): Promise<void
   const replica = new Replica(config, program);
   const background = new Background(failureLog(log, abandon));
   const web = await replica.listen();
+  const closed = newAbort();
   try {
     const { host, region, discovery, dryRun } = config;
     log("listening", { host, port: web.port, region, discovery, dryRun });
@@ -52,16 +55,14 @@ export async function runReplica(config: Config, program: Program): Promise<void
     background.add("clock", clocks.watch(stop));
     background.add("files", web.rereadFiles(stop));
     background.add("leader check", replica.askLeader(stop));
-    await replica.campaign(web);
-    await clock.sleep(replica.hasOthers ? LINGER_MS : 0, abandon).catch(() => {}); // Abandoned.
+    const elector = await replica.elector(web);
+    await elector.run((term) => replica.lead(term), stop);
+    background.add("leader observation", elector.observe(closed.signal));
+    await replica.linger();
   } finally {
-    const flushed = newAbort();
-    const abandoned = new Promise<void>((resolve) => {
-      if (abandon.aborted) resolve();
-      else abandon.addEventListener("abort", () => resolve());
-    });
-    await web.close(abandoned.then(() => clock.sleep(FLUSH_MS, flushed.signal).catch(() => {})));
-    flushed.abort();
+    const untilFlushed = clock.sleep(FLUSH_MS, closed.signal).catch(() => {}); // All answers were sent.
+    await web.close(untilFlushed);
+    closed.abort();
     replica.close();
   }
   await background.ended();
@@ -69,12 +70,14 @@ export async function runReplica(config: Config, program: Program): Promise<void
 }
 
 class Replica {
+  readonly #servers: ApiServer[] = [];
   readonly #config: Config;
   readonly #program: Program;
   readonly #identity: string;
   readonly #route: LeaderRoute<Term>;
   readonly #successors: Successors;
   #forwarder: Forwarder | undefined;
+  #relay: Relay | undefined;
   #markFor: RelayOptions["markFor"] = () => "";
   /** When a leader was last known to answer: this process, or another one. */
   #answeredAt: number;
@@ -95,9 +98,13 @@ class Replica {
     metrics.watchElection({ isLeader: () => this.#isLeading });
   }
 
-  /** Whether other replicas are known. */
-  get hasOthers(): boolean {
-    return this.#route.leader !== undefined || this.#successors.isAny;
+  /** While requests still come, and others wait for their answers from the next leader. */
+  async linger(): Promise<void> {
+    const { clock, abandon } = this.#program;
+    const hasOthers = this.#route.leader !== undefined || this.#successors.isAny;
+    const until = clock.now() + (hasOthers ? LINGER_MS : 0);
+    while (!abandon.aborted && (clock.now() < until || (this.#relay?.waiting ?? 0) > 0))
+      await clock.sleep(LINGER_STEP_MS, abandon).catch(() => {}); // Abandoned.
   }
 
   listen(): Promise<StartedWeb> {
@@ -111,12 +118,13 @@ class Replica {
     });
   }
 
-  /** Leads whenever it is elected. Resolves after `stop`, when others may lead. */
-  async campaign({ port, identity }: Pick<StartedWeb, "port" | "identity">): Promise<void> {
+  /** What makes this process lead. Throws `ConfigError` where the cluster can't be used. */
+  async elector({ port, identity }: Pick<StartedWeb, "port" | "identity">): Promise<Elector> {
     const { lease: name = "", podNamespace: namespace = "", podIp = "" } = this.#config;
     const { clock, stop } = this.#program;
     const server = await openApiServer(this.#config, { clock, environment: this.#program.environment });
     if (server === undefined) throw new TypeError("LEASE needs KUBERNETES");
+    this.#servers.push(server);
     const host = podIp.includes(":") ? `[${podIp}]` : podIp;
     const elector = new LeaseElector({
       server,
@@ -134,11 +142,7 @@ class Replica {
     });
     elector.onChange(() => this.#heard(elector.leader));
     stop.addEventListener("abort", () => this.#handOverIfStopping());
-    try {
-      await elector.run((term) => this.#lead(term), stop);
-    } finally {
-      server.close();
-    }
+    return elector;
   }
 
   /** Asks the leader, so that it knows of this replica, and this one whether it can reach the leader. */
@@ -165,9 +169,11 @@ class Replica {
 
   close(): void {
     this.#forwarder?.close();
+    for (const server of this.#servers) server.close();
   }
 
-  async #lead(leadership: Leadership): Promise<void> {
+  /** Acts on nodes for one term. Throws `ConfigError`. */
+  async lead(leadership: Leadership): Promise<void> {
     const { log, metrics, stop, abandon } = this.#program;
     const { lease } = this.#config;
     const of = { lease, term: leadership.number };
@@ -273,6 +279,15 @@ class Replica {
     this.#markFor = (client) =>
       replicaHeader({ from, node, ...(client !== "" && { client }) }, held.secrets()[0] ?? "");
     const isOwn = (fingerprint: string) => held.identities().some(({ cert }) => fingerprintOf(cert) === fingerprint);
+    this.#relay = new Relay({
+      route: this.#route,
+      forwarder,
+      clock,
+      markFor: (client) => this.#markFor(client),
+      waitMs: LEADER_WAIT_MS,
+      end: abandon,
+      onFailure: (leader, { message: error }) => log("request not passed on", { leader, error }),
+    });
     return {
       secrets: held.secrets,
       isOwnCertificate: tlsClientCaFile === undefined ? undefined : isOwn,
@@ -281,15 +296,7 @@ class Replica {
         this.#handOverIfStopping();
         this.#compare();
       },
-      relay: relay({
-        route: this.#route,
-        forwarder,
-        clock,
-        markFor: (client) => this.#markFor(client),
-        waitMs: LEADER_WAIT_MS,
-        end: abandon,
-        onFailure: (leader, { message: error }) => log("request not passed on", { leader, error }),
-      }),
+      relay: this.#relay.middleware,
     };
   }
 

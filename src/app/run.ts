@@ -26,7 +26,11 @@ async function runAlone(config: Config, program: Program): Promise<void> {
   const background = new Background(failureLog(log, abandon));
   const { close, ...drains } = await openDrains(config, program);
   try {
-    await serve(config, { ...program, ...drains, answer: (parts) => listen(config, { ...program, background }, parts) });
+    await serve(config, {
+      ...program,
+      ...drains,
+      answer: (parts) => listen(config, { ...program, background }, parts),
+    });
     await background.ended();
     log("stopped", {});
   } finally {

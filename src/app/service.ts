@@ -118,7 +118,8 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await watched?.flushed();
   over.abort();
   const flushed = newAbort();
-  await listening.close(clock.sleep(FLUSH_MS, flushed.signal)).finally(() => flushed.abort());
+  const untilFlushed = clock.sleep(FLUSH_MS, flushed.signal).catch(() => {}); // All answers were sent.
+  await listening.close(untilFlushed).finally(() => flushed.abort());
   await background.ended();
 }
 

@@ -61,6 +61,9 @@ export interface Elector {
    */
   run(lead: (term: Leadership) => Promise<void>, stop: AbortSignal): Promise<void>;
 
+  /** Keeps `leader` up to date without a campaign, until `end`: a process that stops still passes requests on. */
+  observe(end: AbortSignal): Promise<void>;
+
   /**
    * Ends the term of this process, if it leads: `over` aborts, with this reason. Others are given the time to lead first,
    * and it campaigns again if none of them does.

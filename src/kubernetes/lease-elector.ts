@@ -37,6 +37,8 @@ export interface LeaseElectorOptions {
 /** One of two that fail in a row leaves time for a third. */
 const REQUEST_WITHIN_MS = 4_000;
 const CUT_SHORT_MS = 100;
+/** Callers wait for the next leader, and only for as long as this process still lives. */
+const OBSERVE_PERIOD_MS = 500;
 const LEASES = "apis/coordination.k8s.io/v1/namespaces";
 
 /** The Lease as it was seen last. */
@@ -92,6 +94,14 @@ export class LeaseElector implements Elector {
       const term = await this.#campaign(stop);
       if (term === undefined || stop.aborted) await this.#release();
       else await this.#serve(term, lead);
+    }
+  }
+
+  async observe(end: AbortSignal): Promise<void> {
+    while (!end.aborted) {
+      await this.#tried(() => this.#look(end), end);
+      await this.#options.clock.sleep(OBSERVE_PERIOD_MS, end).catch(() => {}); // Ended.
+      this.#tell();
     }
   }
 

@@ -15,7 +15,10 @@ export function line<F extends string = never>(level: Level, ...fields: readonly
 }
 
 /** A failure that is retried: see `withoutRepeats` in `log.ts`. */
-export function repeating<F extends string>({ level, fields }: Listed<F>, ...subject: readonly F[]): Listed<F | "repeated?"> {
+export function repeating<F extends string>(
+  { level, fields }: Listed<F>,
+  ...subject: readonly F[]
+): Listed<F | "repeated?"> {
   return { level, fields: [...fields, "repeated?"], subject };
 }
 
@@ -30,7 +33,8 @@ export const drain = <F extends string = never>(level: Level, ...more: readonly 
 export const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
   drain<"kind" | "loadBalancer?" | "pool" | "target" | F>(level, "kind", "loadBalancer?", "pool", "target", ...more);
 
-export const guarded = (level: Level) => target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");
+export const guarded = (level: Level) =>
+  target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");
 
 /** The end of a drain; of a request for a node that was not found, `asked` in place of `drain` and `node`. */
 export const ended = <F extends string = never>(level: Level, ...more: readonly F[]) =>

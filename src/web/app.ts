@@ -25,7 +25,7 @@ import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
-import { passOn } from "./relay.ts";
+import { isPassedOver, passOn } from "./relay.ts";
 import { type KnownReplicas, knowReplicas } from "./replica.ts";
 import { needSecret, type SecretGuardOptions } from "./secret-guard.ts";
 import { refuseSecretAs, refuseSecretIn } from "./secrets.ts";
@@ -97,6 +97,7 @@ export function createWebApp(options: WebOptions): Hono {
 function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
   return async (context, next) => {
     await next();
+    if (isPassedOver(context.res)) return;
     const { method, path } = context.req;
     const { error } = context;
     const { status } = context.res;
@@ -150,7 +151,14 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
-  addDrainRoutes(app, { needsSecret, byLeader, history, clock, cancel, askerOf: (context) => askerOf(context, secrets()) });
+  addDrainRoutes(app, {
+    needsSecret,
+    byLeader,
+    history,
+    clock,
+    cancel,
+    askerOf: (context) => askerOf(context, secrets()),
+  });
 
   app.get("/nodes/:node", needsSecret, byLeader, async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
@@ -168,7 +176,11 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
 const BEGINS_WITHIN_MS = 2_000;
 
 /** The outcome, if it comes while the caller waits; else which drain has begun, or was accepted and has not. A node not found is always waited for. */
-async function drainAnswer(source: WebOptions["source"], { request, waitMs }: ReadDrainRequest, clock: Clock): Promise<Answer> {
+async function drainAnswer(
+  source: WebOptions["source"],
+  { request, waitMs }: ReadDrainRequest,
+  clock: Clock,
+): Promise<Answer> {
   const { accepted, begun, outcome } = source.submit(request);
   if (waitMs === undefined) return outcomeAnswer(await outcome);
   const answered = newAbort();

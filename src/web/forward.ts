@@ -136,7 +136,9 @@ class LeaderAgent extends Agent {
       (onConnected as (error: Error) => void)(new NotReached(error.message, { cause: error }));
     };
     socket.setKeepAlive(true);
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`)));
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () =>
+      fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1_000} s`)),
+    );
     socket.once("error", fail);
     socket.once(isTls ? "secureConnect" : "connect", () => {
       const certificate = isTls ? (socket as TLSSocket).getPeerX509Certificate() : undefined;
@@ -157,7 +159,13 @@ class LeaderAgent extends Agent {
   #openTls(): TLSSocket {
     const { cert, key } = this.#own ?? {};
     // Known by its fingerprint, in place of an authority.
-    return connectTls({ ...this.#to, ...(cert && { cert }), ...(key && { key }), minVersion: "TLSv1.2", rejectUnauthorized: false });
+    return connectTls({
+      ...this.#to,
+      ...(cert && { cert }),
+      ...(key && { key }),
+      minVersion: "TLSv1.2",
+      rejectUnauthorized: false,
+    });
   }
 }
 

@@ -1,12 +1,13 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import { backOffMs } from "../drain/limit.ts";
 import { clientAddress } from "./asker.ts";
 import { type Forwarder, type Leader, NotReached } from "./forward.ts";
 import { send, unavailable } from "./problem.ts";
 
-/** Between two tries to reach a leader. */
-const PAUSE_MS = 250;
+/** Between two tries to reach a leader, unless another one is heard of. */
+const PAUSE = { firstMs: 125, maxMs: 1_000 };
 /** So many leaders may take a request and go before they answer: it may be the request that they go for. */
 const TAKEN_MAX = 3;
 /** On an answer to another replica: ask the next leader. */
@@ -46,19 +47,49 @@ export const passOn: MiddlewareHandler = (_, next) => next();
  * next one, which every request bears: a drain is joined, a cancellation is done once. Another replica's request is never
  * passed on again.
  */
-export function relay(options: RelayOptions): MiddlewareHandler {
-  return async (context, next) => {
+export class Relay {
+  readonly #options: RelayOptions;
+  #waiting = 0;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that wait for a leader or its answer. An event stream that has begun is none of them. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  readonly middleware: MiddlewareHandler = async (context, next) => {
+    const { route, failsOpen = false } = this.#options;
     const isOfReplica = context.get("ofReplica") !== undefined;
-    const { term } = options.route;
-    if (term === undefined) return isOfReplica ? notLeader() : elsewhere(context, next, options);
+    const { term } = route;
+    if (term === undefined) {
+      if (!isOfReplica) return this.#elsewhere(context, next);
+      return failsOpen ? next() : notLeader();
+    }
     await next();
     if (!term.isOver || context.res.status !== 503) return undefined;
-    const answer = isOfReplica ? notLeader() : await elsewhere(context, undefined, options);
+    const answer = isOfReplica ? notLeader() : await this.#elsewhere(context, undefined);
     // Hono would add the headers of the one to the other.
     context.res = undefined;
     context.res = answer;
     return undefined;
   };
+
+  async #elsewhere(context: Context, here: (() => Promise<void>) | undefined): Promise<Response | undefined> {
+    this.#waiting += 1;
+    try {
+      return await elsewhere(context, here, this.#options);
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+}
+
+/** Whether another replica was told to ask the next leader: nothing came of its request. */
+export function isPassedOver(answer: Response): boolean {
+  return answer.headers.has(NOT_LEADER_HEADER);
 }
 
 function notLeader(): Response {
@@ -79,7 +110,7 @@ async function elsewhere(
     return undefined;
   };
   let [waitedSince, taken] = [clock.now(), 0];
-  while (!end.aborted) {
+  for (let tries = 0; !end.aborted; tries += 1) {
     if (route.term !== undefined && here !== undefined) {
       await here();
       return undefined;
@@ -91,7 +122,7 @@ async function elsewhere(
       return unanswered(`${TAKEN_MAX} leaders have ended while they had this request: try again later`);
     if (clock.now() - waitedSince >= waitMs)
       return unanswered(`no replica has led for ${waitMs / 1_000} s: the log of the replicas says why`);
-    await withAnyOf([caller, end], (either) => route.changed(PAUSE_MS, either)).catch(() => {});
+    await withAnyOf([caller, end], (either) => route.changed(backOffMs(tries, PAUSE), either)).catch(() => {});
     caller.throwIfAborted();
   }
   return unanswered("the service is stopping");
@@ -109,7 +140,7 @@ async function tried(context: Context, options: RelayOptions): Promise<Response 
   const request = { method, path: pathname + search, headers, body, mark: markFor(clientAddress(context)) };
   try {
     const answer = await forwarder.pass(leader, request, [raw.signal, leader.gone, end]);
-    return answer.headers.has(NOT_LEADER_HEADER) ? "not-taken" : answer;
+    return isPassedOver(answer) ? "not-taken" : answer;
   } catch (error) {
     raw.signal.throwIfAborted();
     if (!leader.gone.aborted && !end.aborted) onFailure(leader.identity, error as Error);

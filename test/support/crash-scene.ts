@@ -121,8 +121,8 @@ export class CrashScene {
   }
 
   /** Another process of the service, on the same folder. */
-  async start(): Promise<Service> {
-    const { child, url } = await startService(this.#environment);
+  async start(more: Environment = {}): Promise<Service> {
+    const { child, url } = await startService({ ...this.#environment, ...more });
     return new Service(child, url, this.leaving.id);
   }
 

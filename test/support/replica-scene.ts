@@ -1,0 +1,103 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { vi } from "vitest";
+import type { Lease } from "../../src/kubernetes/lease.ts";
+import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
+import type { World } from "../../src/simulator/world/world.ts";
+import { folder, kubeconfig } from "./api-client.ts";
+import { CrashScene, type Service } from "./crash-scene.ts";
+import { FakeApiServer } from "./fake-api-server.ts";
+import { stateDir } from "./ledger-entries.ts";
+import type { Environment } from "./program-run.ts";
+
+const NODES = "/api/v1/nodes";
+export const NAMESPACE = "kube-system";
+const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
+const LEASE = "hasta-la-vista";
+
+/** A replica of the service, and the node that it runs on. */
+export interface Replica {
+  readonly name: string;
+  readonly service: Service;
+}
+
+/** The two nodes of a crash scene under traffic, in a cluster in which replicas of the service run. */
+export class ReplicaScene {
+  readonly crash: CrashScene;
+  readonly api: FakeApiServer;
+  readonly replicas: Replica[] = [];
+  readonly #environment: Environment;
+
+  private constructor(crash: CrashScene, api: FakeApiServer, environment: Environment) {
+    this.crash = crash;
+    this.api = api;
+    this.#environment = environment;
+  }
+
+  static async open(build?: (world: World) => void): Promise<ReplicaScene> {
+    const crash = await CrashScene.open(build);
+    const api = await FakeApiServer.start(crash.world.clock);
+    for (const { id } of crash.world.instances.values())
+      api.put(NODES, {
+        metadata: { name: nodeName(id) },
+        spec: { providerID: `aws:///eu-west-1a/${id}` },
+      } as KubernetesObject);
+    const path = join(folder(), "config");
+    writeFileSync(path, kubeconfig({ server: api.url, ca: api.ca }));
+    const cluster = { KUBERNETES: path, NODE_TRIGGERS: "none", LEASE, POD_NAMESPACE: NAMESPACE, POD_IP: "127.0.0.1" };
+    return new ReplicaScene(crash, api, cluster);
+  }
+
+  /** One more replica, with a disk of its own. `node`: the instance that it runs on. */
+  async start(more: Environment & { readonly node?: string } = {}): Promise<Replica> {
+    const { node = "elsewhere", ...environment } = more;
+    const name = `pod-${this.replicas.length + 1}`;
+    const service = await this.crash.start({
+      ...this.#environment,
+      STATE_DIR: await stateDir(),
+      POD_NAME: name,
+      NODE_NAME: nodeName(node),
+      ...environment,
+    });
+    const replica = { name, service };
+    this.replicas.push(replica);
+    return replica;
+  }
+
+  /** Who holds the Lease, by the name of the pod. Empty: no replica does. */
+  get holder(): string {
+    const lease = this.api.stored(LEASES, LEASE) as Lease | undefined;
+    return lease?.spec?.holderIdentity?.split("_")[0] ?? "";
+  }
+
+  /** Resolves with the replica that leads, once one of these does and answers. */
+  async leader(among: readonly Replica[] = this.replicas): Promise<Replica> {
+    return vi.waitUntil(
+      async () => {
+        for (const replica of among) if (replica.name === this.holder && (await isReady(replica))) return replica;
+        return undefined;
+      },
+      { timeout: 90_000, interval: 50 },
+    );
+  }
+
+  /** Resolves once this replica knows the leader. */
+  async standsBy({ service }: Replica): Promise<void> {
+    await vi.waitUntil(async () => "leader" in ((await service.read("/ready")) as object), {
+      timeout: 60_000,
+      interval: 50,
+    });
+  }
+}
+
+async function isReady({ service }: Replica): Promise<boolean> {
+  const ready = (await service.read("/ready").catch(() => ({}))) as {
+    readonly status?: unknown;
+    readonly leader?: string;
+  };
+  return ready.status === "ready" && ready.leader === undefined;
+}
+
+export function nodeName(instanceId: string): string {
+  return `node-${instanceId}`;
+}
