@@ -10,6 +10,8 @@ export interface ClusterNeeds {
   readonly deletesPods?: boolean;
   /** Whether evictions by other programs are held: the service does, where it is the eviction gate. */
   readonly gates?: boolean;
+  /** The Lease of a service with several replicas, by its name. Absent: the program runs alone. */
+  readonly lease?: string | undefined;
 }
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
@@ -17,13 +19,17 @@ export interface PolicyRule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
 }
 
-interface ClusterFeature {
+interface Feature {
   /** What the rules are for, as a comment of the printed role. */
   readonly purpose: string;
-  readonly isNeeded: (needs: ClusterNeeds) => boolean;
   readonly rules: readonly PolicyRule[];
+}
+
+interface ClusterFeature extends Feature {
+  readonly isNeeded: (needs: ClusterNeeds) => boolean;
 }
 
 const CORE = [""];
@@ -83,6 +89,25 @@ const FEATURES: readonly ClusterFeature[] = [
   },
 ];
 
+const LEASES = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
+
+/** What replicas need in their own namespace, and nowhere else. */
+function namespaceFeatures(lease: string): readonly Feature[] {
+  return [
+    {
+      purpose: "Elect the replica that acts on nodes. A name can't restrict what is created.",
+      rules: [
+        { ...LEASES, verbs: ["create"] },
+        { ...LEASES, resourceNames: [lease], verbs: ["get", "update"] },
+      ],
+    },
+    {
+      purpose: `Keep the ledger of drains, in ConfigMaps named ${lease}-ledger-NUMBER.`,
+      rules: [{ apiGroups: CORE, resources: ["configmaps"], verbs: ["get", "list", "create", "delete"] }],
+    },
+  ];
+}
+
 /** The least that RBAC must allow a program which needs this, feature by feature. */
 function clusterFeatures(needs: ClusterNeeds): readonly ClusterFeature[] {
   return FEATURES.filter(({ isNeeded }) => isNeeded(needs));
@@ -91,6 +116,11 @@ function clusterFeatures(needs: ClusterNeeds): readonly ClusterFeature[] {
 /** The same rules in one list. */
 export function clusterRules(needs: ClusterNeeds): readonly PolicyRule[] {
   return clusterFeatures(needs).flatMap(({ rules }) => rules);
+}
+
+/** The same of what replicas need in their namespace. */
+export function namespaceRules(lease: string): readonly PolicyRule[] {
+  return namespaceFeatures(lease).flatMap(({ rules }) => rules);
 }
 
 export interface RoleText {
@@ -102,32 +132,44 @@ export interface RoleText {
   readonly printsServiceAccount: boolean;
 }
 
-/** The role and its binding as YAML for `kubectl apply`. Names must be valid in Kubernetes. */
+/** The roles and their bindings as YAML for `kubectl apply`. Names must be valid in Kubernetes. */
 export function roleText({ needs, name, namespace, printsServiceAccount }: RoleText): string {
   const account = ["apiVersion: v1", "kind: ServiceAccount", `metadata: { name: ${name}, namespace: ${namespace} }`];
-  const role = [
-    "apiVersion: rbac.authorization.k8s.io/v1",
-    "kind: ClusterRole",
-    `metadata: { name: ${name} }`,
-    "rules:",
-    ...clusterFeatures(needs).flatMap(({ purpose, rules }) => [`  # ${purpose}`, ...rules.map(ruleText)]),
+  const { lease } = needs;
+  const documents = [
+    ...(printsServiceAccount ? [account] : []),
+    ...roleAndBinding("ClusterRole", { name, namespace }, clusterFeatures(needs)),
+    ...(lease === undefined ? [] : roleAndBinding("Role", { name, namespace }, namespaceFeatures(lease))),
   ];
-  const binding = [
-    "apiVersion: rbac.authorization.k8s.io/v1",
-    "kind: ClusterRoleBinding",
-    `metadata: { name: ${name} }`,
-    `roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${name} }`,
-    "subjects:",
-    `  - { kind: ServiceAccount, name: ${name}, namespace: ${namespace} }`,
-  ];
-  const documents = [...(printsServiceAccount ? [account] : []), role, binding];
   return documents.map((lines) => `${lines.join("\n")}\n`).join("---\n");
 }
 
+function roleAndBinding(
+  kind: "Role" | "ClusterRole",
+  { name, namespace }: Pick<RoleText, "name" | "namespace">,
+  features: readonly Feature[],
+): readonly (readonly string[])[] {
+  const metadata = `metadata: { name: ${name}${kind === "Role" ? `, namespace: ${namespace}` : ""} }`;
+  const apiVersion = "apiVersion: rbac.authorization.k8s.io/v1";
+  const rules = features.flatMap(({ purpose, rules }) => [`  # ${purpose}`, ...rules.map(ruleText)]);
+  return [
+    [apiVersion, `kind: ${kind}`, metadata, "rules:", ...rules],
+    [
+      apiVersion,
+      `kind: ${kind}Binding`,
+      metadata,
+      `roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: ${name} }`,
+      "subjects:",
+      `  - { kind: ServiceAccount, name: ${name}, namespace: ${namespace} }`,
+    ],
+  ];
+}
+
 /** JSON's lists are YAML's. */
-function ruleText({ apiGroups, resources, verbs }: PolicyRule): string {
-  const [groups, names, actions] = [apiGroups, resources, verbs].map((list) =>
+function ruleText({ apiGroups, resources, resourceNames, verbs }: PolicyRule): string {
+  const [groups, kinds, actions, names] = [apiGroups, resources, verbs, resourceNames ?? []].map((list) =>
     JSON.stringify(list).replaceAll(",", ", "),
   );
-  return `  - { apiGroups: ${groups}, resources: ${names}, verbs: ${actions} }`;
+  const named = resourceNames === undefined ? "" : `, resourceNames: ${names}`;
+  return `  - { apiGroups: ${groups}, resources: ${kinds}${named}, verbs: ${actions} }`;
 }

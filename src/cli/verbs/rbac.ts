@@ -13,17 +13,22 @@ export function declareRbac(program: Command): Command {
     .command("rbac")
     .summary("print the Kubernetes role that the program needs")
     .description(
-      "Prints the minimal ClusterRole for the given configuration and its ClusterRoleBinding, as YAML for `kubectl apply --filename -`. Does not call Kubernetes.",
+      "Prints the minimal ClusterRole for the given configuration and its ClusterRoleBinding, and with --lease a Role and its RoleBinding, as YAML for `kubectl apply --filename -`. Does not call Kubernetes.",
     );
   command
     .option("--for <verb>", `use of the role: ${CLUSTER_PURPOSES.join(", ")}; plan only reads`, readPurpose, "serve")
     .option(
       "--name <name>",
-      "name of the role, of its binding and of the service account",
+      "name of the roles, of their bindings and of the service account",
       kindOf("--name", NAME),
       "hasta-la-vista",
     )
-    .option("--namespace <name>", "namespace of the service account", kindOf("--namespace", NAME), "kube-system")
+    .option(
+      "--namespace <name>",
+      "namespace of the service account and of the Lease",
+      kindOf("--namespace", NAME),
+      "kube-system",
+    )
     .option("--disable-eviction", "also allow to delete pods, for 'drain --disable-eviction'; not for plan")
     .option("--service-account", "print the ServiceAccount too");
   return addOptions(command, "rbac").addHelpText(
