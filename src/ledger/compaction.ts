@@ -5,6 +5,8 @@ import { copyRetained } from "./stored-drains.ts";
 export interface CompactionBounds extends RetentionBounds {
   /** A larger file is rewritten with the retained entries; if it is still larger, again once it is twice as large. */
   readonly fileBytesMax: number;
+  /** A shared log of more pieces is rewritten, too. */
+  readonly piecesMax: number;
 }
 
 export interface CompactionOptions {
@@ -23,6 +25,7 @@ export class Compaction {
   readonly #index: LedgerIndex;
   readonly #options: CompactionOptions;
   #above: number;
+  #piecesAbove: number;
   #copying: Promise<void> | undefined;
   #copied: Copied | undefined;
   /** What is being copied is of no use any more. */
@@ -33,6 +36,7 @@ export class Compaction {
     this.#index = index;
     this.#options = options;
     this.#above = options.bounds.fileBytesMax;
+    this.#piecesAbove = options.bounds.piecesMax;
   }
 
   /** Whether `finish` has something to do. */
@@ -43,9 +47,12 @@ export class Compaction {
   /** To be called while everything in the file is sound. */
   beginIfLarge(): void {
     if (this.#copying !== undefined) return;
-    if (this.#file.size <= this.#above && this.#index.ended <= 1.5 * this.#options.bounds.endedMax) return;
+    const hasManyPieces = this.#file.pieceCount > this.#piecesAbove;
+    const hasManyDrains = this.#index.ended > 1.5 * this.#options.bounds.endedMax;
+    if (this.#file.size <= this.#above && !hasManyDrains && !hasManyPieces) return;
     // Not again at once, should it fail.
     this.#above = 2 * this.#file.size;
+    this.#piecesAbove = 2 * this.#file.pieceCount;
     this.#copying = this.#copy();
   }
 
@@ -56,6 +63,7 @@ export class Compaction {
     try {
       await copied?.finish();
       this.#above = Math.max(this.#options.bounds.fileBytesMax, 2 * this.#file.size);
+      this.#piecesAbove = Math.max(this.#options.bounds.piecesMax, 2 * this.#file.pieceCount);
     } catch (error) {
       this.#options.onFailure(error);
     } finally {

@@ -26,6 +26,7 @@ const BOUNDS: FileBounds = {
   endedMax: 10_000,
   endedBytesMax: 32 * 1_024 * 1_024,
   fileBytesMax: 64 * 1_024 * 1_024,
+  piecesMax: 200,
   waitingMax: 20_000,
 };
 /** Many lines are one write. */
@@ -44,6 +45,8 @@ export interface FileLedgerOptions {
   /** The first one after a success, and the first success after that. */
   readonly onTrouble?: (error: DrainError) => void;
   readonly onRecovered?: (lost: number) => void;
+  /** How long `close` waits for entries that are not written yet. Absent: as long as a drain waits for one to be noted. */
+  readonly flushedWithinMs?: number;
   /** Rejects where another process has taken the folder over: then nothing is written. */
   readonly checkLock?: () => Promise<void>;
 }
@@ -102,11 +105,15 @@ export class FileLedger implements Ledger {
     this.#take({ entry });
   }
 
-  async noted(): Promise<void> {
+  noted(): Promise<void> {
+    return this.#notedWithin(NOTED_WITHIN_MS);
+  }
+
+  async #notedWithin(ms: number): Promise<void> {
     if (this.#failure !== undefined || this.#noted >= this.#given) return;
     const done = newAbort();
     const noted = new Promise<void>((resolve) => this.#whoAwaitsNoting.push({ upTo: this.#given, resolve }));
-    await Promise.race([noted, this.#options.clock.sleep(NOTED_WITHIN_MS, done.signal)]).finally(() => done.abort());
+    await Promise.race([noted, this.#options.clock.sleep(ms, done.signal)]).finally(() => done.abort());
   }
 
   async append(entry: LedgerEntry): Promise<void> {
@@ -174,7 +181,7 @@ export class FileLedger implements Ledger {
 
   /** Waits a moment for the entries that are not written yet, and no longer for a disk that hangs. */
   async close(): Promise<void> {
-    await this.noted();
+    await this.#notedWithin(this.#options.flushedWithinMs ?? NOTED_WITHIN_MS);
     this.#closed.abort();
     const done = newAbort();
     const late = this.#options.clock.sleep(CLOSED_WITHIN_MS, done.signal).catch(() => {}); // Closed before.

@@ -83,8 +83,13 @@ export class GapFinder {
 
   /** What follows the last whole line: it may have been many. */
   torn(remains: Remains): void {
-    if (remains.drain === undefined) this.#isTailNameless = true;
+    if (remains.drain === undefined) this.lost();
     else this.damaged(remains);
+  }
+
+  /** Any number of lines is missing, and nothing says of which drains. */
+  lost(): void {
+    this.#isTailNameless = true;
   }
 
   /** Everything is read. `index`: the drains that have a beginning. */

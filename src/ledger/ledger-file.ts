@@ -1,5 +1,7 @@
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
+import type { SharedLog } from "../drain/shared-log.ts";
+import { bytesOf, CUT_BYTES, type Line, linesOf, NEWLINE, writeAll } from "./file-lines.ts";
 
 export type Handle = Pick<fs.FileHandle, "read" | "write" | "datasync" | "truncate" | "sync" | "stat" | "close">;
 
@@ -10,15 +12,6 @@ export interface Files {
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { readonly force: boolean }): Promise<void>;
   copyFile(from: string, to: string, mode: number): Promise<void>;
-}
-
-export interface Line {
-  /** Without its end. Of a line that is too long only the beginning. */
-  readonly bytes: Buffer;
-  /** Where the next line begins. */
-  readonly end: number;
-  /** It is longer than a line of a ledger can be. */
-  readonly isTooLong?: true;
 }
 
 export interface Rewriting {
@@ -47,21 +40,21 @@ export interface FileView {
 }
 
 /** The file's name in its folder. */
-const LEDGER_NAME = "drains.jsonl";
-/** So much is read at a time, and then others have their turn. */
-const CHUNK_BYTES = 64 * 1_024;
-/** No line of this program is nearly as long: a node is not registered in a hundred thousand pools. */
-const LINE_BYTES_MAX = 32 * 1_024 * 1_024;
-/** What is handed on of a longer one. */
-const CUT_BYTES = 4_096;
-const OWNER_ONLY = 0o600;
-const NEWLINE = 10;
+export const LEDGER_NAME = "drains.jsonl";
+export const OWNER_ONLY = 0o600;
 
 /** A file that is open, and those who read it. */
 interface Opened {
   readonly handle: Handle;
   readers: number;
   isReplaced: boolean;
+}
+
+/** A log that has all that the file has, and outlives this machine. What it does not take the file does not have either. */
+export interface Sharing {
+  readonly log: SharedLog;
+  /** Ends its calls. */
+  readonly signal: AbortSignal;
 }
 
 /** What has happened to the file while this process had it: another program has done it. */
@@ -79,6 +72,9 @@ export class LedgerFile {
   #size: number;
   /** Behind the size there may be parts of lines. */
   #isTorn = false;
+  #sharing: Sharing | undefined;
+  /** What the shared log has, and the file has not: it could not be written. */
+  #ahead: Buffer = Buffer.of();
 
   private constructor(
     folder: string,
@@ -118,6 +114,16 @@ export class LedgerFile {
     return this.#size;
   }
 
+  /** From now on everything is written into the log first. It has what the file has. */
+  share(sharing: Sharing): void {
+    this.#sharing = sharing;
+  }
+
+  /** See `SharedLog`. Of a file that is not shared: one. */
+  get pieceCount(): number {
+    return this.#sharing?.log.pieceCount ?? 1;
+  }
+
   /** Throws `Displaced` where the file is not the one that this process has written, or not as long. */
   async check(): Promise<void> {
     const both = Promise.all([this.#opened.handle.stat(), this.#files.stat(this.#path).catch(orUndefined)]);
@@ -133,19 +139,33 @@ export class LedgerFile {
       throw new Displaced(`${this.#path} was written by another program: ${own.size - this.#size} bytes were added`);
   }
 
-  /** All or nothing: what a failure has left of it is taken back. Lost when the machine dies, but not with the process. */
+  /**
+   * All or nothing: what a failure has left of it is taken back. Lost when the machine dies, but not with the process. After
+   * a failure the next call begins with the same bytes.
+   */
   async append(bytes: Buffer): Promise<void> {
+    await this.#shareFirst(bytes);
     const { handle } = this.#opened;
     if (this.#isTorn) await handle.truncate(this.#size);
     this.#isTorn = true;
     await writeAll(handle, bytes, this.#size);
     this.#size += bytes.length;
     this.#isTorn = false;
+    this.#ahead = Buffer.of();
   }
 
-  /** From now on what was appended outlives the machine. */
-  sync(): Promise<void> {
-    return this.#opened.handle.datasync();
+  async #shareFirst(bytes: Buffer): Promise<void> {
+    if (this.#sharing === undefined) return;
+    const { log, signal } = this.#sharing;
+    const has = this.#ahead.length;
+    const rest = bytes.subarray(0, has).equals(this.#ahead) ? bytes.subarray(has) : bytes;
+    if (rest.length > 0) await log.append(rest, signal);
+    this.#ahead = bytes;
+  }
+
+  /** From now on what was appended outlives the machine. In a shared log it has since `append`. */
+  async sync(): Promise<void> {
+    if (this.#sharing === undefined) await this.#opened.handle.datasync();
   }
 
   /** What stands behind `size` is not meant any more. */
@@ -157,6 +177,10 @@ export class LedgerFile {
   /** The whole lines between two places, many at a time. What follows the last end is left out. */
   lines(from: number, to: number): AsyncGenerator<readonly Line[]> {
     return linesOf(this.#opened.handle, from, to);
+  }
+
+  bytes(from: number, to: number): AsyncGenerator<Buffer> {
+    return bytesOf(this.#opened.handle, from, to);
   }
 
   /** The first bytes from there, such as those of a line without its end. */
@@ -221,6 +245,7 @@ export class LedgerFile {
       await copy(this.#size)
         .then(() => put(more()))
         .then(() => fresh.datasync())
+        .then(() => this.#shareAnew(fresh, size))
         .then(() => this.#files.rename(`${this.#path}.new`, this.#path))
         .catch(orDiscard);
       const old = this.#opened;
@@ -233,6 +258,12 @@ export class LedgerFile {
       await this.#syncFolder();
     };
     return { finish, discard };
+  }
+
+  async #shareAnew(fresh: Handle, size: number): Promise<void> {
+    if (this.#sharing === undefined) return;
+    await this.#sharing.log.replace(bytesOf(fresh, 0, size), this.#sharing.signal);
+    this.#ahead = Buffer.of();
   }
 
   /** Copies it, and returns under which name. */
@@ -266,51 +297,12 @@ export class LedgerFile {
 
 const NO_FILE = `'${LEDGER_NAME}' in it is not a regular file: remove it`;
 
-/** A line that is too long is not gathered: it may be larger than the memory. */
-async function* linesOf(handle: Handle, from: number, to: number): AsyncGenerator<readonly Line[]> {
-  let rest: Buffer[] = [];
-  let restBytes = 0;
-  for (let at = from; at < to; ) {
-    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - at));
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
-    if (bytesRead === 0) return;
-    const read = chunk.subarray(0, bytesRead);
-    const lines: Line[] = [];
-    let start = 0;
-    for (let end = read.indexOf(NEWLINE); end !== -1; end = read.indexOf(NEWLINE, start)) {
-      const last = read.subarray(start, end);
-      const isTooLong = restBytes + last.length > LINE_BYTES_MAX && { isTooLong: true as const };
-      lines.push({
-        bytes: rest.length === 0 ? last : Buffer.concat([...rest, last]),
-        end: at + end + 1,
-        ...isTooLong,
-      });
-      [rest, restBytes] = [[], 0];
-      start = end + 1;
-    }
-    if (start < read.length) {
-      rest.push(read.subarray(start));
-      restBytes += read.length - start;
-      if (restBytes > LINE_BYTES_MAX) rest = [Buffer.concat(rest).subarray(0, CUT_BYTES)];
-    }
-    at += bytesRead;
-    yield lines;
-  }
-}
-
 async function closeIfUnused({ handle, readers, isReplaced }: Opened): Promise<void> {
   if (isReplaced && readers === 0) await handle.close().catch(() => {});
 }
 
 function orUndefined(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw error;
-}
-
-async function writeAll(handle: Handle, bytes: Buffer, at: number): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, at + written);
-    written += bytesWritten;
-  }
 }
 
 /** The problem of the ledger's directory, in our words instead of the operating system's, and what to do about it. */

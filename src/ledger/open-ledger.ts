@@ -1,14 +1,17 @@
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
-import { newAbort } from "../drain/abort.ts";
+import { newAbort, onAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
-import { FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
+import type { SharedLog } from "../drain/shared-log.ts";
+import { type FileBounds, FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
+import type { Line } from "./file-lines.ts";
 import { FolderLock } from "./folder-lock.ts";
 import { type Gap, GapFinder } from "./gaps.ts";
-import { diskProblem, type Files, type Handle, LedgerFile, type Line } from "./ledger-file.ts";
+import { diskProblem, type Files, type Handle, LedgerFile, type Sharing } from "./ledger-file.ts";
 import { LedgerIndex } from "./ledger-index.ts";
 import { entryOf, lineOf, remainsOf } from "./lines.ts";
+import { openShared, type SharedFile } from "./shared-file.ts";
 import { copyRetained } from "./stored-drains.ts";
 
 /** What is wrong with the file, in a sentence for the operator. */
@@ -34,6 +37,27 @@ const GAPS_NAMED_MAX = 100;
 /** Of one call of the operating system. */
 const ANSWERED_WITHIN_MS = 15_000;
 
+/** Has the ledger outlive this machine: see `SharedLog`. */
+export interface SharedLedger {
+  readonly log: SharedLog;
+  /** Ends all calls of the log, also while the ledger is being opened: another process may have it. */
+  readonly over: AbortSignal;
+}
+
+export interface OpenLedgerOptions extends FileLedgerOptions {
+  readonly files?: Files;
+  /** Absent: the folder alone has the ledger. Or else what the folder has is a copy. */
+  readonly shared?: SharedLedger;
+}
+
+/** The API server of a cluster keeps it in its memory, and each new leader reads all of it. */
+const SHARED_BOUNDS: Partial<FileBounds> = {
+  endedBytesMax: 4 * 1_024 * 1_024,
+  fileBytesMax: 8 * 1_024 * 1_024,
+};
+/** A leader that stops hands everything over. */
+const SHARED_FLUSHED_WITHIN_MS = 5_000;
+
 /**
  * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
  * the folder; so where its disk does not answer. A damaged file does not stop the service: a last line without its end was
@@ -42,7 +66,7 @@ const ANSWERED_WITHIN_MS = 15_000;
  */
 export async function openLedger(
   folder: string,
-  { files = fs, ...options }: FileLedgerOptions & { readonly files?: Files },
+  { files = fs, shared, ...options }: OpenLedgerOptions,
 ): Promise<OpenedLedger> {
   const { clock } = options;
   try {
@@ -53,30 +77,45 @@ export async function openLedger(
       taking.then((late) => late.release()).catch(() => {});
       throw error;
     });
+    const ended = newAbort();
+    const forget = shared && onAbort(shared.over, () => ended.abort(shared.over.reason));
     let file: LedgerFile | undefined;
     try {
+      shared?.over.throwIfAborted();
       const [bounded, relax] = impatient(files, clock);
-      file = await LedgerFile.open(folder, bounded);
+      const opened = await openFile(folder, bounded, shared && { log: shared.log, signal: ended.signal });
+      file = opened.file;
       const index = new LedgerIndex();
-      const { findings, last } = await readFile(file, index, options);
+      const { findings, last } = await readFile(opened, index, options);
       relax();
       const lastWritten =
         last !== undefined && last.clock === undefined ? { at: file.writtenAt, entryAt: last.at } : undefined;
-      const ledger = new FileLedger(file, index, { ...options, checkLock: () => lock.check() });
+      const bounds = { ...(shared && SHARED_BOUNDS), ...options.bounds };
+      const flush = shared && { flushedWithinMs: SHARED_FLUSHED_WITHIN_MS };
+      const ledger = new FileLedger(file, index, { ...options, ...flush, bounds, checkLock: () => lock.check() });
       const close = async () => {
         await ledger.close();
+        ended.abort();
+        forget?.();
         await lock.release();
       };
       return { ledger, findings, boot: await bootId(), ...(lastWritten && { lastWritten }), close };
     } catch (error) {
       // A disk that hangs does not close it either.
       file?.close().catch(() => {});
+      ended.abort();
+      forget?.();
       await lock.release();
       throw error;
     }
   } catch (error) {
     throw new Error(diskProblem(error as NodeJS.ErrnoException), { cause: error });
   }
+}
+
+async function openFile(folder: string, files: Files, sharing: Sharing | undefined): Promise<SharedFile> {
+  if (sharing !== undefined) return openShared(folder, files, sharing);
+  return { file: await LedgerFile.open(folder, files), damage: [] };
 }
 
 const BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id";
@@ -94,7 +133,11 @@ interface ReadEntries {
   readonly last: LedgerEntry | undefined;
 }
 
-async function readFile(file: LedgerFile, index: LedgerIndex, options: FileLedgerOptions): Promise<ReadEntries> {
+async function readFile(
+  { file, damage }: SharedFile,
+  index: LedgerIndex,
+  options: FileLedgerOptions,
+): Promise<ReadEntries> {
   const findings: Finding[] = [];
   const damaged: number[] = [];
   const finder = new GapFinder();
@@ -122,12 +165,16 @@ async function readFile(file: LedgerFile, index: LedgerIndex, options: FileLedge
     findings.push({ error });
     file.takeBack(from);
   }
+  if (damage.length > 0) finder.lost();
+  findings.push(
+    ...damage.slice(0, LINES_NAMED_MAX).map((what) => ({ error: `part of the ledger is missing: ${what}` })),
+  );
   const gaps = finder.gaps(index, options.clock.now());
   const marks = gaps.flatMap(({ mark }) => mark ?? []);
   // Before the file is rewritten, so that they are retained.
   for (const mark of marks) index.given(mark);
-  if (damaged.length > 0 || gaps.some(({ isHeadless }) => isHeadless))
-    findings.push(...(await repaired(file, index, { damaged, marks, clock: options.clock })));
+  if (damaged.length > 0 || damage.length > 0 || gaps.some(({ isHeadless }) => isHeadless))
+    findings.push(...(await repaired(file, index, { damaged, damage, marks, clock: options.clock })));
   else await written(file, index, marks);
   return { findings: [...findings, ...gapFindings(gaps)], last };
 }
@@ -138,18 +185,21 @@ function soundEntry({ bytes, isTooLong }: Line) {
 
 interface Repair extends Pick<FileLedgerOptions, "clock"> {
   readonly damaged: readonly number[];
+  /** See `SharedFile`. */
+  readonly damage: readonly string[];
   readonly marks: readonly LedgerEntry[];
 }
 
 async function repaired(
   file: LedgerFile,
   index: LedgerIndex,
-  { damaged, marks, clock }: Repair,
+  { damaged, damage, marks, clock }: Repair,
 ): Promise<readonly Finding[]> {
   const named = damaged.slice(0, LINES_NAMED_MAX).join(", ");
   const more = damaged.length > LINES_NAMED_MAX ? ` and ${damaged.length - LINES_NAMED_MAX} more` : "";
   const lines = `these lines of the ledger can't be read: ${named}${more}`;
-  const what = damaged.length > 0 ? lines : "the ledger has drains without a beginning";
+  const parts = damage.length > 0 ? "parts of the ledger are missing" : "the ledger has drains without a beginning";
+  const what = damaged.length > 0 ? lines : parts;
   try {
     const aside = await file.copyAside(`damaged-${new Date(clock.now()).toISOString().replaceAll(":", "-")}`);
     const everything = { endedMax: Number.MAX_SAFE_INTEGER, endedBytesMax: Number.MAX_SAFE_INTEGER };

@@ -1,6 +1,7 @@
 import { DrainError } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
-import { type Copied, diskProblem, type FileView, type LedgerFile, type Line } from "./ledger-file.ts";
+import type { Line } from "./file-lines.ts";
+import { type Copied, diskProblem, type FileView, type LedgerFile } from "./ledger-file.ts";
 import type { LedgerIndex, Place, RetentionBounds } from "./ledger-index.ts";
 import { drainOf, entryOf, lineOf, lineStart } from "./lines.ts";
 

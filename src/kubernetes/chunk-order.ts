@@ -1,0 +1,86 @@
+import type { StoredChunk } from "./ledger-chunk.ts";
+
+/** What the API server has under one number: a chunk, or something that does not say what it is. */
+export type FoundChunks = ReadonlyMap<number, StoredChunk | undefined>;
+
+/** One step through the log: a chunk that counts, or numbers whose chunks are missing or can't be read. */
+export type OrderedChunk =
+  | { readonly chunk: StoredChunk }
+  | { readonly damaged: number; readonly upTo: number; readonly because: "missing" | "unreadable" };
+
+export interface ChunkOrder {
+  /** The first number of the generation that the log begins with. */
+  readonly base: number;
+  /** All numbers that there are, in order. */
+  readonly numbers: readonly number[];
+  readonly chunks: readonly OrderedChunk[];
+}
+
+/**
+ * Which chunks make up the log, in order. What a writer that died, or was refused, has left of a record is not part of
+ * it: the next number has another record then. A number without a chunk was deleted by another program.
+ */
+export function inOrder(found: FoundChunks): ChunkOrder | undefined {
+  const numbers = [...found.keys()].sort((one, other) => one - other);
+  const highest = numbers.at(-1);
+  if (highest === undefined) return undefined;
+  const base = baseOf(found, numbers, highest) ?? numbers[0] ?? highest;
+  const chunks: OrderedChunk[] = [];
+  let next = base;
+  for (const number of numbers) {
+    if (number < next) continue;
+    if (number > next) chunks.push({ damaged: next, upTo: number - 1, because: "missing" });
+    const chunk = found.get(number);
+    if (chunk === undefined) {
+      chunks.push({ damaged: number, upTo: number, because: "unreadable" });
+      next = number + 1;
+      continue;
+    }
+    const { parts, isWhole, isBroken } = partsFrom(found, chunk, highest);
+    next = number + parts.length;
+    const isBase = isGeneration(chunk) && chunk.base === base;
+    // A damaged record is read as far as it is there.
+    const isMeant = isBase || (!isGeneration(chunk) && (isWhole || isBroken));
+    if (isMeant) chunks.push(...parts.map((part) => ({ chunk: part })));
+    if (isBase && !isWhole && !isBroken) chunks.push({ damaged: next, upTo: next, because: "missing" });
+  }
+  return { base, numbers, chunks };
+}
+
+/** The newest chunk of an append names it, and so does a newer generation that is whole. */
+function baseOf(found: FoundChunks, numbers: readonly number[], highest: number): number | undefined {
+  let partial: number | undefined;
+  for (const number of [...numbers].reverse()) {
+    const chunk = found.get(number);
+    if (chunk === undefined) continue;
+    if (!isGeneration(chunk)) return chunk.base;
+    const first = found.get(chunk.base);
+    if (first !== undefined && partsFrom(found, first, highest).isWhole) return chunk.base;
+    partial ??= chunk.base;
+  }
+  // What came before it is gone: this is what there is.
+  return partial;
+}
+
+function isGeneration({ number, part, base }: StoredChunk): boolean {
+  return number - part + 1 === base;
+}
+
+interface Parts {
+  readonly parts: readonly StoredChunk[];
+  readonly isWhole: boolean;
+  /** Chunks beside it are missing or can't be read: it may have been whole. */
+  readonly isBroken: boolean;
+}
+
+/** The parts of the record that are there from this one on. */
+function partsFrom(found: FoundChunks, first: StoredChunk, highest: number): Parts {
+  const parts = [first];
+  let [last, next] = [first, found.get(first.number + 1)];
+  while (!last.isLast && next?.record === first.record && next.part === last.part + 1) {
+    parts.push(next);
+    [last, next] = [next, found.get(next.number + 1)];
+  }
+  const isTailLost = !last.isLast && next === undefined && last.number < highest;
+  return { parts, isWhole: first.part === 1 && last.isLast, isBroken: first.part > 1 || isTailLost };
+}

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import type { LogPiece } from "../drain/shared-log.ts";
+import { NEWLINE, writeAll } from "./file-lines.ts";
+import { type Files, LEDGER_NAME, LedgerFile, OWNER_ONLY, type Sharing } from "./ledger-file.ts";
+
+export interface SharedFile {
+  readonly file: LedgerFile;
+  /** What is missing of the shared log, or was changed, as sentences. */
+  readonly damage: readonly string[];
+}
+
+/**
+ * Opens the file in a folder as a copy of what the shared log has, which is taken over. Where that was never used, a file
+ * that is there is put into it: the drains of a service that has had no shared log until now.
+ */
+export async function openShared(folder: string, files: Files, sharing: Sharing): Promise<SharedFile> {
+  const { log, signal } = sharing;
+  const { isNew, pieces } = await log.takeOver(signal);
+  const damage = isNew ? [] : await fill(folder, files, pieces);
+  const file = await LedgerFile.open(folder, files);
+  try {
+    if (isNew) {
+      let whole = 0;
+      for await (const lines of file.lines(0, file.size)) whole = lines.at(-1)?.end ?? whole;
+      if (whole > 0) await log.replace(file.bytes(0, whole), signal);
+    }
+    file.share(sharing);
+    return { file, damage };
+  } catch (error) {
+    file.close().catch(() => {});
+    throw error;
+  }
+}
+
+/** Puts a file with these pieces in the place of the one that is there. Resolves with the damages. */
+async function fill(folder: string, files: Files, pieces: AsyncIterable<LogPiece>): Promise<readonly string[]> {
+  const path = join(folder, LEDGER_NAME);
+  const fresh = await files.open(`${path}.new`, "w+", OWNER_ONLY);
+  const damage: string[] = [];
+  try {
+    let [size, isLineEnd] = [0, true];
+    const put = async (bytes: Buffer) => {
+      if (bytes.length === 0) return;
+      await writeAll(fresh, bytes, size);
+      size += bytes.length;
+      isLineEnd = bytes.at(-1) === NEWLINE;
+    };
+    for await (const piece of pieces) {
+      if ("bytes" in piece) await put(piece.bytes);
+      else {
+        damage.push(piece.damage);
+        // What is left of a line must not become one with the next.
+        if (!isLineEnd) await put(Buffer.of(NEWLINE));
+      }
+    }
+  } finally {
+    await fresh.close();
+  }
+  await files.rename(`${path}.new`, path);
+  return damage;
+}
