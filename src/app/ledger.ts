@@ -1,13 +1,13 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import type { SystemClock } from "../drain/clock.ts";
 import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
-import { asDrainError, printable } from "../drain/errors.ts";
+import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import { withLimit } from "../drain/limit.ts";
 import { resumedTogether } from "../drain/past.ts";
 import { StampedLedger } from "../drain/stamped-ledger.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
-import { openLedger } from "../ledger/open-ledger.ts";
+import { openLedger, type SharedLedger } from "../ledger/open-ledger.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Trouble } from "../web/readiness.ts";
@@ -22,6 +22,8 @@ interface LedgerParts {
   readonly clocks: Clocks;
   readonly metrics: Pick<Metrics, "countLedgerFailure">;
   readonly log: Log;
+  /** Has the ledger outlive this machine. Absent: it is this process's alone. */
+  readonly shared?: SharedLedger;
 }
 
 export interface OpenedDrains {
@@ -31,10 +33,10 @@ export interface OpenedDrains {
   close(): Promise<void>;
 }
 
-/** The ledger that the configuration asks for. Throws `ConfigError`. */
+/** The ledger that the configuration asks for. Throws `ConfigError`; where it is shared and can't be had now, `DrainError`. */
 export async function openDrains(
   { stateDir, givenBy }: Config,
-  { clocks: { clock, time }, metrics, log }: LedgerParts,
+  { clocks: { clock, time }, metrics, log, shared }: LedgerParts,
 ): Promise<OpenedDrains> {
   const cloudAheadMs = () => time.aheadMs;
   const clocks = { boot: "", bootedAt: () => clock.bootedAt, cloudAheadMs };
@@ -45,6 +47,7 @@ export async function openDrains(
   try {
     const opened = await openLedger(stateDir, {
       clock,
+      ...(shared && { shared }),
       onFailure: metrics.countLedgerFailure,
       onTrouble: ({ code, message }) => log("ledger write failed", { code, error: message }),
       onRecovered: (lost) => log("ledger write recovered", { lost }),
@@ -60,6 +63,9 @@ export async function openDrains(
     });
     return { ledger, ledgerTrouble: () => opened.ledger.displaced, close };
   } catch (error) {
+    const { cause } = error as Error;
+    if (cause instanceof DrainError || (cause as Error | undefined)?.name === "KubernetesError")
+      throw asDrainError(cause);
     const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
     throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
   }

@@ -6,7 +6,9 @@ import type { DrainEvent } from "../drain/events.ts";
 import type { ElectionState, Elector, Leadership } from "../drain/leadership.ts";
 import { withLimit } from "../drain/limit.ts";
 import type { ApiServer } from "../kubernetes/api-server.ts";
+import { ChunkLog } from "../kubernetes/chunk-log.ts";
 import { LeaseElector } from "../kubernetes/lease-elector.ts";
+import type { SharedLedger } from "../ledger/open-ledger.ts";
 import { Forwarder, fingerprintOf } from "../web/forward.ts";
 import { NotAccepted } from "../web/http-source.ts";
 import type { ReadyState } from "../web/readiness.ts";
@@ -71,6 +73,8 @@ export async function runReplica(config: Config, program: Program): Promise<void
 
 class Replica {
   readonly #servers: ApiServer[] = [];
+  #logServer: ApiServer | undefined;
+  #stepDown: Elector["stepDown"] = () => {};
   readonly #config: Config;
   readonly #program: Program;
   readonly #identity: string;
@@ -120,18 +124,14 @@ class Replica {
 
   /** What makes this process lead. Throws `ConfigError` where the cluster can't be used. */
   async elector({ port, identity }: Pick<StartedWeb, "port" | "identity">): Promise<Elector> {
-    const { lease: name = "", podNamespace: namespace = "", podIp = "" } = this.#config;
+    const { podIp = "" } = this.#config;
     const { clock, stop } = this.#program;
-    const server = await openApiServer(this.#config, { clock, environment: this.#program.environment });
-    if (server === undefined) throw new TypeError("LEASE needs KUBERNETES");
-    this.#servers.push(server);
     const host = podIp.includes(":") ? `[${podIp}]` : podIp;
     const elector = new LeaseElector({
-      server,
+      ...this.#place,
+      // A renewal must not wait for other requests.
+      server: await this.#unfencedServer(),
       clock,
-      namespace,
-      name,
-      identity: this.#identity,
       self: () => {
         const shown = identity();
         if (shown === undefined) return { address: `http://${host}:${port}` };
@@ -142,7 +142,36 @@ class Replica {
     });
     elector.onChange(() => this.#heard(elector.leader));
     stop.addEventListener("abort", () => this.#handOverIfStopping());
+    this.#stepDown = (reason) => elector.stepDown(reason);
+    this.#logServer = await this.#unfencedServer();
     return elector;
+  }
+
+  get #place() {
+    const { lease: name = "", podNamespace: namespace = "" } = this.#config;
+    return { namespace, name, identity: this.#identity };
+  }
+
+  /** For what is safe without the fence: the API server compares, and refuses what comes too late. */
+  async #unfencedServer(): Promise<ApiServer> {
+    const { clock, environment } = this.#program;
+    const server = await openApiServer(this.#config, { clock, environment });
+    if (server === undefined) throw new TypeError("LEASE needs KUBERNETES");
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** The ledger of a term. */
+  #sharedLedger({ over }: Leadership): SharedLedger {
+    const { clock, log } = this.#program;
+    const chunks = new ChunkLog({
+      ...this.#place,
+      server: this.#logServer as ApiServer,
+      clock,
+      onReplaced: ({ message }) => this.#stepDown(message),
+      onNotDeleted: ({ message: error }) => log("ledger cleanup failed", { error }),
+    });
+    return { log: chunks, over };
   }
 
   /** Asks the leader, so that it knows of this replica, and this one whether it can reach the leader. */
@@ -213,7 +242,8 @@ class Replica {
   }
 
   async #serve(leadership: Leadership, signals: Pick<Program, "stop" | "abandon">): Promise<void> {
-    const { close, ...drains } = await openDrains(this.#config, this.#program);
+    const shared = this.#sharedLedger(leadership);
+    const { close, ...drains } = await openDrains(this.#config, { ...this.#program, shared });
     const { abandon } = signals;
     const leaves = (instanceId: string) => {
       this.#successors.leaves(instanceId);

@@ -42,6 +42,8 @@ export const LOG_LINES = {
   "lease update failed": line("warn", "lease", "error"),
   /** The Lease could be read and written again. */
   "lease update recovered": line("info", "lease", "failedSeconds"),
+  /** ConfigMaps of the ledger that are not needed any more could not be deleted. They are tried again with the next ones. */
+  "ledger cleanup failed": repeating(line("warn", "error")),
   /** A request could not be passed on to the leader. It is repeated for up to 30 s, at the next leader too. Check that replicas can reach each other. */
   "request not passed on": repeating(line("warn", "leader", "error"), "leader"),
   /** The time of day of the machine was set forward by `seconds` (negative: back). Holds and limits do not change. The times that this process reports differ from the time of day by `offsetSeconds` until its next start. */
