@@ -64,11 +64,13 @@ const PARTS: Readonly<Record<string, Part>> = {
     packages: [
       "@kubernetes/client-node",
       "js-yaml",
+      "node:buffer",
       "node:child_process",
       "node:crypto",
       "node:http",
       "node:https",
       "node:path",
+      "node:zlib",
     ],
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },

@@ -159,7 +159,7 @@ export class ChunkLog implements SharedLog {
     const first = record.done === 0 ? number : record.first;
     const base = record.isGeneration ? first : this.#base;
     const place = { number, base, part: record.done + 1, isLast, record: record.id, writer: this.#writer };
-    const body = await asConfigMap({ namespace, log }, place, bytes);
+    const body = asConfigMap({ namespace, log }, place, bytes);
     try {
       await server.create<ConfigMap>(this.#path, body, signal, { timeoutMs: REQUEST_WITHIN_MS, turn: "first" });
     } catch (error) {
@@ -230,7 +230,7 @@ export class ChunkLog implements SharedLog {
         continue;
       }
       const { number, object } = each.chunk;
-      const content = await contentOf(object);
+      const content = contentOf(object);
       if (content !== undefined) yield { bytes: content.bytes };
       if (content?.isIntact !== true) yield { damage: `the ConfigMap ${named(number)} was changed by another program` };
     }

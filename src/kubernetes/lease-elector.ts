@@ -86,7 +86,9 @@ export class LeaseElector implements Elector {
   onChange(listener: () => void): () => void {
     const own = () => listener();
     this.#listeners.add(own);
-    return () => void this.#listeners.delete(own);
+    return () => {
+      this.#listeners.delete(own);
+    };
   }
 
   async run(lead: (term: Leadership) => Promise<void>, stop: AbortSignal): Promise<void> {

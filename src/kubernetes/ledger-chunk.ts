@@ -1,7 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { promisify } from "node:util";
-import { gunzip, gzip } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import type { KubernetesObject } from "./objects.ts";
 
 /** `v1`. */
@@ -58,11 +57,11 @@ export function chunkSelector(log: string): string {
   return `${LABEL}=${log}`;
 }
 
-export async function asConfigMap(
+export function asConfigMap(
   { namespace, log }: { readonly namespace: string; readonly log: string },
   { number, base, part, isLast, record, writer }: ChunkPlace,
   bytes: Buffer,
-): Promise<ConfigMap> {
+): ConfigMap {
   const isPlain = bytes.length <= PLAIN_BYTES_MAX && isUtf8(bytes);
   const annotations = {
     [`${PREFIX}base`]: String(base),
@@ -80,7 +79,7 @@ export async function asConfigMap(
     immutable: true,
     ...(isPlain
       ? { data: { [PLAIN]: bytes.toString("utf8") } }
-      : { binaryData: { [COMPRESSED]: (await promisify(gzip)(bytes)).toString("base64") } }),
+      : { binaryData: { [COMPRESSED]: gzipSync(bytes).toString("base64") } }),
   };
 }
 
@@ -102,17 +101,17 @@ export interface ChunkContent {
 }
 
 /** Undefined: there is nothing that could be read. */
-export async function contentOf({ data, binaryData, metadata }: ConfigMap): Promise<ChunkContent | undefined> {
-  const bytes = await decoded(data?.[PLAIN], binaryData?.[COMPRESSED]);
+export function contentOf({ data, binaryData, metadata }: ConfigMap): ChunkContent | undefined {
+  const bytes = decoded(data?.[PLAIN], binaryData?.[COMPRESSED]);
   if (bytes === undefined) return undefined;
   return { bytes, isIntact: metadata?.annotations?.[`${PREFIX}sha256`] === digest(bytes) };
 }
 
-async function decoded(plain: unknown, compressed: unknown): Promise<Buffer | undefined> {
+function decoded(plain: unknown, compressed: unknown): Buffer | undefined {
   if (typeof plain === "string") return Buffer.from(plain);
   if (typeof compressed !== "string") return undefined;
   try {
-    return await promisify(gunzip)(Buffer.from(compressed, "base64"), { maxOutputLength: CHUNK_BYTES });
+    return gunzipSync(Buffer.from(compressed, "base64"), { maxOutputLength: CHUNK_BYTES });
   } catch {
     return undefined;
   }

@@ -153,7 +153,9 @@ test("an empty list may be null, as Go writes it", async () => {
 
 test("a list has all pages of one moment, with its selectors in each request", async () => {
   const { fake, server } = await scene();
-  for (let at = 2; at <= 1_200; at++) fake.put(NODES, { metadata: { name: `node-${at}` } });
+  const labels = { a: "b" };
+  for (let at = 1; at <= 1_200; at++) fake.put(NODES, { metadata: { name: `node-${at}`, labels } });
+  fake.put(NODES, { metadata: { name: "other" } });
   const { items, resourceVersion } = await server.list<Node>(NODES, never, { labelSelector: "a=b" });
   expect(items).toHaveLength(1_200);
   expect(resourceVersion).toBe(fake.version);

@@ -7,6 +7,7 @@ import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { openLedger } from "../../src/ledger/open-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { EntriesOf, registered, stateDir } from "../support/ledger-entries.ts";
+import { LogStore, MemoryLog } from "../support/memory-log.ts";
 import { never } from "../support/simulated-region.ts";
 
 interface Bounds {
@@ -17,6 +18,12 @@ const IMPLEMENTATIONS: Readonly<Record<string, (bounds?: Bounds) => Promise<Ledg
   memory: async (bounds = {}) => new MemoryLedger(bounds),
   async file(bounds = {}) {
     const opened = await openLedger(await stateDir(), { clock: new SystemClock(), bounds });
+    onTestFinished(() => opened.close());
+    return opened.ledger;
+  },
+  async shared(bounds = {}) {
+    const shared = { log: new MemoryLog(new LogStore()), over: never };
+    const opened = await openLedger(await stateDir(), { clock: new SystemClock(), bounds, shared });
     onTestFinished(() => opened.close());
     return opened.ledger;
   },

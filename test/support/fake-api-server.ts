@@ -243,7 +243,7 @@ export class FakeApiServer {
   }
 
   #stored({ method, path, query, body, headers }: FakeRequest): FakeAnswer {
-    const collection = this.#collections.get(path);
+    const collection = COLLECTION_OF_NAMESPACE.test(path) ? this.#collection(path) : this.#collections.get(path);
     if (method === "GET" && collection !== undefined) return this.#page(collection, query);
     const { parent, name } = parentOf(path);
     const given = body as KubernetesObject | undefined;
@@ -354,6 +354,9 @@ function send(response: ServerResponse, { status, body, headers = {} }: FakeAnsw
   const text = typeof body === "string" ? body : JSON.stringify(body ?? {});
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(text);
 }
+
+/** Of a kind that every API server has, though there may be nothing in it. */
+const COLLECTION_OF_NAMESPACE = /\/namespaces\/[^/]+\/[^/]+$/;
 
 /** In a collection of one namespace the name alone. */
 function keyIn(path: string, { metadata }: KubernetesObject): string {
