@@ -46,6 +46,11 @@ const text = (lengthMax: number): Refused => ({
   advice: `give at most ${lengthMax} characters, and no control characters`,
 });
 
+const names = (range: string, ...values: readonly string[]): Refused => ({
+  values: ["A", "a_b", "-a", "a-", "a b", "a/b", ...values],
+  advice: `give ${range}`,
+});
+
 /** For each option, what it does not take. */
 const REFUSED: Readonly<Record<OptionName, Refused>> = {
   secret: text(4_096),
@@ -59,6 +64,14 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   clusterName: text(256),
   kubernetes: text(4_096),
   kubernetesContext: text(256),
+  lease: names("at most 63 lower-case letters, digits and -", "a.b", "x".repeat(64)),
+  podName: names("at most 253 lower-case letters, digits, - and .", "x".repeat(254)),
+  podNamespace: names("at most 63 lower-case letters, digits and -", "a.b", "x".repeat(64)),
+  podIp: {
+    values: ["10.0.0", "pod-1", "10.0.0.1:80", "http://10.0.0.1", "[::1]", "10.0.0.1/24"],
+    advice: "give an IPv4 or IPv6 address",
+  },
+  nodeName: names("at most 253 lower-case letters, digits, - and .", "x".repeat(254)),
   evict: words("give one of never, requested, always", "true", "yes", "sometimes"),
   evictionGate: words("give true or false", "yes", "2", "-1", "perhaps"),
   evictionGatePort: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },

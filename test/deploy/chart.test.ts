@@ -18,7 +18,7 @@ import {
   VALUES_FILES,
   withChartOptions,
 } from "../support/chart-options.ts";
-import { ROLES, roleRules } from "../support/chart-role.ts";
+import { LEASE_NAME, LEASE_ROLE, leaseRoleRules, ROLES, roleRules } from "../support/chart-role.ts";
 import { chartSchema, renamedValues } from "../support/chart-schema.ts";
 import { Child, startService } from "../support/child-process.ts";
 import { filesBelow } from "../support/documents.ts";
@@ -65,9 +65,9 @@ describe("the values of the chart", () => {
     );
   });
 
-  test("set no more than one replica, because two processes would act on the same nodes", () => {
-    expect(DEFAULTS["replicas"]).toBe(1);
-    expect(filesBelow(CHART).filter((file) => /disruption/i.test(file))).toEqual([]);
+  test("run two replicas, which need no volume", () => {
+    expect(DEFAULTS["replicas"]).toBe(2);
+    expect(DEFAULTS["persistence"]).toMatchObject({ enabled: false });
   });
 
   test("name no value in the templates that is not there", () => {
@@ -188,6 +188,16 @@ test.each(ROLES)("the role of the chart is what hasta-la-vista rbac %s prints: n
   expect(readFileSync(file, "utf8")).toBe(roleRules(flags));
   const { stdout } = await runHere(["rbac", ...flags]);
   expect(parseAllDocuments(stdout)[0]?.toJS().rules).toEqual(parse(roleRules(flags)));
+});
+
+test("the Role of the chart is what hasta-la-vista rbac --lease prints besides: npm run docs", async () => {
+  expect(readFileSync(LEASE_ROLE, "utf8")).toBe(leaseRoleRules());
+  const { stdout } = await runHere(["rbac", "--lease", "production"]);
+  const documents = parseAllDocuments(stdout).map((document) => document.toJS());
+  expect(documents[2]).toMatchObject({
+    kind: "Role",
+    rules: parse(leaseRoleRules().replaceAll(LEASE_NAME, "production")),
+  });
 });
 
 test("the chart has the version of the package, and needs no later Kubernetes than the page says", () => {

@@ -18,7 +18,7 @@ const [SERVICE, HOLDER, AGENT, KUSTOMIZATION] = ["service", "holder", "agent", "
 const SECRET = "a-secret-of-the-manifest";
 const SECRETS = { "hasta-la-vista": { secret: `${SECRET}\n` } };
 /** A process shares the machine's ports, must not leave the machine, and has no cluster. */
-const HERE = { HOST: "127.0.0.1", PORT: "0", KUBERNETES: "" };
+const HERE = { HOST: "127.0.0.1", PORT: "0", KUBERNETES: "", LEASE: "" };
 
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string };
@@ -30,11 +30,13 @@ const objectsOf = (file: string) =>
     return document.toJS();
   });
 const objects = objectsOf(SERVICE);
-const [account_, role, binding, claim, deployment, service] = [
+const [account_, role, binding, ownRole, ownBinding, budget, deployment, service] = [
   "ServiceAccount",
   "ClusterRole",
   "ClusterRoleBinding",
-  "PersistentVolumeClaim",
+  "Role",
+  "RoleBinding",
+  "PodDisruptionBudget",
   "Deployment",
   "Service",
 ].map((kind) => objects.find((object) => object.kind === kind));
@@ -56,18 +58,25 @@ async function startedService() {
 
 describe(SERVICE, () => {
   test("makes what a service needs, under one name", () => {
-    expect(objects).toHaveLength(6);
+    expect(objects).toHaveLength(8);
     for (const { metadata } of objects) expect(metadata.name).toBe("hasta-la-vista");
-    for (const { metadata } of [account_, claim, deployment, service]) expect(metadata.namespace).toBe("kube-system");
+    for (const { metadata } of [account_, ownRole, ownBinding, budget, deployment, service])
+      expect(metadata.namespace).toBe("kube-system");
     expect(pod).toMatchObject({ serviceAccountName: account_.metadata.name, automountServiceAccountToken: true });
     expect(account_.automountServiceAccountToken).toBe(false);
   });
 
   test("allows exactly what hasta-la-vista rbac prints", async () => {
-    const { stdout } = await runHere(["rbac"]);
-    const [printedRole, printedBinding] = parseAllDocuments(stdout).map((document) => document.toJS());
-    expect(role.rules).toEqual(printedRole.rules);
-    expect(binding).toMatchObject({ roleRef: printedBinding.roleRef, subjects: printedBinding.subjects });
+    const { stdout } = await runHere(["rbac", "--lease", value("LEASE") ?? ""]);
+    const printed = parseAllDocuments(stdout).map((document) => document.toJS());
+    expect(printed.map(({ kind, rules, roleRef, subjects }) => ({ kind, rules, roleRef, subjects }))).toEqual(
+      [role, binding, ownRole, ownBinding].map(({ kind, rules, roleRef, subjects }) => ({
+        kind,
+        rules,
+        roleRef,
+        subjects,
+      })),
+    );
     const { name, namespace } = account_.metadata;
     expect(binding.subjects).toEqual([{ kind: "ServiceAccount", name, namespace }]);
   });
@@ -103,10 +112,33 @@ describe(SERVICE, () => {
     );
     expect(writable).toEqual([mountOf(value("STATE_DIR") ?? "")]);
     const state = pod.volumes.find(({ name }: { readonly name: string }) => name === writable[0].name);
-    expect(state.persistentVolumeClaim.claimName).toBe(claim.metadata.name);
-    // Two processes must not share a ledger, nor act on the same nodes.
-    expect(deployment.spec).toMatchObject({ replicas: 1, strategy: { type: "Recreate" } });
-    expect(claim.spec.accessModes).toEqual(["ReadWriteOnce"]);
+    // The ledger is in the cluster, and this a copy of it.
+    expect(state).toEqual({ name: "state", emptyDir: {} });
+  });
+
+  test("runs two replicas, of which one at a time is replaced or evicted, spread over zones and nodes", () => {
+    expect(deployment.spec).toMatchObject({
+      replicas: 2,
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+    });
+    expect(budget.spec).toMatchObject({ maxUnavailable: 1, selector: deployment.spec.selector });
+    const spread = pod.topologySpreadConstraints.map(({ topologyKey, whenUnsatisfiable }: Record<string, string>) => [
+      topologyKey,
+      whenUnsatisfiable,
+    ]);
+    expect(spread).toEqual([
+      ["topology.kubernetes.io/zone", "ScheduleAnyway"],
+      ["kubernetes.io/hostname", "ScheduleAnyway"],
+    ]);
+    for (const { labelSelector } of pod.topologySpreadConstraints)
+      expect(labelSelector).toEqual(deployment.spec.selector);
+    const fields = variables.flatMap(({ name, valueFrom }) => (valueFrom === undefined ? [] : [[name, valueFrom]]));
+    expect(Object.fromEntries(fields)).toEqual({
+      POD_NAME: { fieldRef: { fieldPath: "metadata.name" } },
+      POD_NAMESPACE: { fieldRef: { fieldPath: "metadata.namespace" } },
+      POD_IP: { fieldRef: { fieldPath: "status.podIP" } },
+      NODE_NAME: { fieldRef: { fieldPath: "spec.nodeName" } },
+    });
   });
 
   test("bounds memory, asks for what it needs, and gives running drains time to end", () => {

@@ -7,6 +7,18 @@ export const ROLES: readonly (readonly [readonly string[], string])[] = [
   [["--eviction-gate"], `${CHART}/files/role-rules-eviction-gate.yaml`],
 ];
 
+/** The rules of the Role, in which the chart puts the name of its Lease in the place of this one. */
+export const LEASE_ROLE = `${CHART}/files/role-rules-lease.yaml`;
+export const LEASE_NAME = "LEASE";
+
+/** The rules of the Role that `rbac --lease` prints, with their comments. */
+export function leaseRoleRules(lease = LEASE_NAME): string {
+  const needs = { writes: true, watches: true, lease };
+  const printed = roleText({ needs, name: "service", namespace: "kube-system", printsServiceAccount: false });
+  const [, rules = ""] = /\nkind: Role\n[\s\S]*?\nrules:\n([\s\S]*?)---\n/.exec(printed) ?? [];
+  return rules.replace(/^ {2}/gm, "");
+}
+
 /** The rules of the role that `rbac` prints for a service, with their comments. */
 export function roleRules(flags: readonly string[]): string {
   const needs = { writes: true, watches: true, gates: flags.includes("--eviction-gate") };

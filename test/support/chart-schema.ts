@@ -30,7 +30,7 @@ export function chartSchema(): Schema {
         nameOverride: NAME_OR_EMPTY,
         fullnameOverride: NAME_OR_EMPTY,
         labels: { ...STRINGS, propertyNames: { not: { enum: SELECTING } } },
-        replicas: { type: "integer", minimum: 0, description: "1, or 0. The chart refuses more, and says why." },
+        replicas: { type: "integer", minimum: 0, description: "Replicas of the service. 0 stops it." },
         options: object(optionSchemas(SERVICE_OPTIONS)),
         secret: object({ value: text("The secret that callers must send."), existingSecret: NAME_OR_EMPTY, key: KEY }),
         tls: object({

@@ -9,7 +9,17 @@ import type { Environment } from "./program-run.ts";
 export interface Variable {
   readonly name: string;
   readonly value?: string;
+  /** Of the pod itself (downward API). */
+  readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
 }
+
+/** What a kubelet fills in for a pod. */
+const FIELDS: Readonly<Record<string, string>> = {
+  "metadata.name": "pod-of-the-test",
+  "metadata.namespace": "kube-system",
+  "status.podIP": "127.0.0.1",
+  "spec.nodeName": "node-of-the-pod",
+};
 
 interface Mount {
   readonly name: string;
@@ -67,7 +77,10 @@ export async function startPod(
     places.push([mountPath, join(root, name)]);
   }
   const given: Record<string, string | undefined> = {};
-  for (const { name, value } of container.env) given[name] = value === undefined ? undefined : placed(value, places);
+  for (const { name, value, valueFrom } of container.env) {
+    const text = value ?? FIELDS[valueFrom?.fieldRef?.fieldPath ?? ""];
+    given[name] = text === undefined ? undefined : placed(text, places);
+  }
   Object.assign(given, environment);
   const words = (list: readonly string[] = []) =>
     list.map((word) => placed(word, places).replace(/\$\((\w+)\)/g, (whole, name) => given[name] ?? whole));

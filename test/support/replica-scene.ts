@@ -72,13 +72,17 @@ export class ReplicaScene {
 
   /** Resolves with the replica that leads, once one of these does and answers. */
   async leader(among: readonly Replica[] = this.replicas): Promise<Replica> {
-    return vi.waitUntil(
-      async () => {
-        for (const replica of among) if (replica.name === this.holder && (await isReady(replica))) return replica;
-        return undefined;
-      },
-      { timeout: 90_000, interval: 50 },
-    );
+    try {
+      return await vi.waitUntil(
+        async () => {
+          for (const replica of among) if (replica.name === this.holder && (await isReady(replica))) return replica;
+          return undefined;
+        },
+        { timeout: 60_000, interval: 50 },
+      );
+    } catch {
+      throw new Error(`no replica leads:\n${among.map(({ service }) => service.child.output).join("\n")}`);
+    }
   }
 
   /** Resolves once this replica knows the leader. */

@@ -90,14 +90,14 @@ describeOnKubernetes("a release of the chart", [...WORKLOAD_PROGRAMS, ...HELMS],
     expect(await upgrade(program, {})).toContain("Wait until it is ready");
     const generated = await secret();
     expect(generated).toMatch(/^[A-Za-z0-9]{40}$/);
-    expect((await deployment()).status.availableReplicas).toBe(1);
+    expect((await deployment()).status.availableReplicas).toBe(2);
     expect((await holder()).status).toBe(404);
 
     await upgrade(program, { "options.SHUTDOWN_GRACE": 100, "options.QUEUE": "departures", "holder.enabled": true });
     const changed = await deployment();
     expect([variableOf(changed, "SHUTDOWN_GRACE"), variableOf(changed, "QUEUE")]).toEqual(["100", "departures"]);
     expect(changed.spec.template.spec.terminationGracePeriodSeconds).toBe(135);
-    expect(changed.status.availableReplicas).toBe(1);
+    expect(changed.status.availableReplicas).toBe(2);
     expect((await holder()).body).toMatchObject({ status: { numberReady: 1 } });
     expect(await secret()).toBe(generated);
 

@@ -23,9 +23,11 @@ const KINDS = [
 ].map((kind) => `--api-versions=${kind}`);
 /** All of Kubernetes 1.30 that is not about to change, and what the kinds above are. */
 const STABLE = [
-  ...["v1", "apps/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "scheduling.k8s.io/v1"],
+  ...["policy/v1", "v1", "apps/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "scheduling.k8s.io/v1"],
   "admissionregistration.k8s.io/v1",
 ];
+
+const RBAC = ["rbac", "--namespace", "kube-system"] as const;
 
 async function render(helm: HelmProgram, values: Readonly<Record<string, unknown>>): Promise<string> {
   const { code, stdout, stderr } = await template(helm, values, KINDS);
@@ -94,7 +96,7 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         expect(STABLE.includes(apiVersion) || KINDS.some((kind) => kind.includes(apiVersion))).toBe(true);
     });
 
-    test("makes every kind of object in one of the variants, and no disruption budget in any", async () => {
+    test("makes every kind of object in one of the variants, and replicas only without a volume", async () => {
       const texts = await Promise.all(Object.values(VARIANTS).map((values) => render("helm", values)));
       const kinds = new Set(texts.flatMap((text) => objectsIn(text).map(({ kind }) => kind)));
       expect([...kinds].sort()).toEqual(
@@ -102,11 +104,15 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
           ...["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Secret", "PersistentVolumeClaim", "Deployment"],
           ...["Service", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "Ingress", "HTTPRoute", "DaemonSet"],
           ...["PriorityClass", "Pod", "ValidatingWebhookConfiguration", "Issuer", "Certificate"],
+          ...["Role", "RoleBinding", "PodDisruptionBudget"],
         ].sort(),
       );
       for (const text of texts) {
         const deployment = objectsIn(text).find(({ kind }) => kind === "Deployment");
-        expect(deployment?.["spec"]).toMatchObject({ strategy: { type: "Recreate" } });
+        const isElected = envOf(podOf(objectsIn(text), "Deployment"))["LEASE"] !== undefined;
+        expect(deployment?.["spec"]).toMatchObject({ strategy: { type: isElected ? "RollingUpdate" : "Recreate" } });
+        const needed = objectsIn(text).filter(({ kind }) => ["Role", "PodDisruptionBudget"].includes(kind));
+        expect(needed).toHaveLength(isElected ? 2 : 0);
         // A blank line would be part of a template that did nothing.
         expect(text.replace(/^ +- \/nodejs[\s\S]*?^ +env:/m, "")).not.toMatch(/^ +$/m);
       }
@@ -147,20 +153,26 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
     });
 
     test.each([
-      ["the cluster of the pod", { "options.KUBERNETES": "in-cluster" }, ["rbac", "--namespace", "kube-system"]],
+      ["the cluster of the pod", { "options.KUBERNETES": "in-cluster" }, [...RBAC, "--lease", "hasta-la-vista"]],
       [
         "the eviction gate",
         { "evictionGate.enabled": true, "evictionGate.certManager": true },
-        ["rbac", "--namespace", "kube-system", "--eviction-gate"],
+        [...RBAC, "--lease", "hasta-la-vista", "--eviction-gate"],
       ],
-      ["no cluster", { "options.KUBERNETES": null, "options.UNDO": null }, undefined],
-      ["the cluster of a kubeconfig", { "options.KUBERNETES": "/etc/kubeconfig/config" }, undefined],
+      ["a process without an election", { replicas: 1, "persistence.enabled": true }, RBAC],
+      ["no cluster", { replicas: 1, "options.KUBERNETES": null, "options.UNDO": null }, undefined],
+      ["the cluster of a kubeconfig", { replicas: 1, "options.KUBERNETES": "/etc/kubeconfig/config" }, undefined],
       ["a role of its own", { "rbac.create": false }, undefined],
     ] as const)("allows the service what rbac prints for %s", async (_, values, printed) => {
       const objects = objectsIn(await render("helm", { ...LEAST, ...values }));
       const roles = objects.filter(({ apiVersion }) => apiVersion.startsWith("rbac."));
       const expected = printed === undefined ? [] : objectsIn((await runHere(printed)).stdout);
-      expect(roles.map(({ metadata, ...rest }) => ({ ...rest, metadata: { name: metadata.name } }))).toEqual(expected);
+      const named = ({ metadata: { name, namespace }, ...rest }: (typeof roles)[number]) => ({
+        ...rest,
+        name,
+        namespace,
+      });
+      expect(roles.map(named)).toEqual(expected.map(named));
       const { KUBERNETES = { value: "" } } = envOf(podOf(objects, "Deployment"));
       const { automountServiceAccountToken } = podOf(objects, "Deployment");
       expect(automountServiceAccountToken).toBe(KUBERNETES.value === "in-cluster");
@@ -294,7 +306,15 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
     });
 
     const REASONED: readonly (readonly [Readonly<Record<string, unknown>>, RegExp])[] = [
-      [{ replicas: 2 }, /replicas is 2: give 1, because each process would act on the same Node objects/],
+      [
+        { "persistence.enabled": true },
+        /replicas is 2, and persistence\.enabled is true: give 1, because a volume belongs to one process/,
+      ],
+      [
+        { "options.KUBERNETES": null, "options.UNDO": null },
+        /replicas is 2, and options\.KUBERNETES is not in-cluster: give 1/,
+      ],
+      [{ extraEnv: [{ name: "LEASE", value: "x" }] }, /extraEnv sets LEASE, which is an option/],
       [{ "image.repository": "" }, /image\.repository is empty: build and push the image/],
       [{ "secret.value": "x" }, /secret\.value and secret\.existingSecret are both set: set only one/],
       [{ "secret.existingSecret": "" }, /there is no cluster to keep a generated secret in: set one of them/],

@@ -18,8 +18,12 @@
 {{- if not .Values.image.repository }}
 {{- $problems = append $problems "image.repository is empty: build and push the image (docs/install.md), and give its name without a tag" }}
 {{- end }}
-{{- if gt (int .Values.replicas) 1 }}
-{{- $problems = append $problems (printf "replicas is %v: give 1, because each process would act on the same Node objects, and count MIN_HEALTHY, MAX_VOLUNTARY and the AWS request quota by itself" .Values.replicas) }}
+{{- if and (gt (int .Values.replicas) 1) (not (include "hasta-la-vista.isElected" .)) }}
+{{- if .Values.persistence.enabled }}
+{{- $problems = append $problems (printf "replicas is %v, and persistence.enabled is true: give 1, because a volume belongs to one process, or set persistence.enabled=false, so that replicas keep the ledger in the cluster" .Values.replicas) }}
+{{- else }}
+{{- $problems = append $problems (printf "replicas is %v, and options.KUBERNETES is not in-cluster: give 1, because replicas need the API server of their cluster to elect the one that acts on nodes" .Values.replicas) }}
+{{- end }}
 {{- end }}
 {{- if and .Values.secret.value .Values.secret.existingSecret }}
 {{- $problems = append $problems "secret.value and secret.existingSecret are both set: set only one" }}
@@ -53,7 +57,7 @@
 {{- $problems = append $problems (printf "options.HOST is %s: leave it out, because probes and callers reach the pod by its address" $options.HOST) }}
 {{- end }}
 {{- if not (hasPrefix "/" ($options.STATE_DIR | default "")) }}
-{{- $problems = append $problems "options.STATE_DIR is not an absolute path: give one, such as /var/lib/hasta-la-vista. With persistence.enabled=false its volume ends with the pod" }}
+{{- $problems = append $problems "options.STATE_DIR is not an absolute path: give one, such as /var/lib/hasta-la-vista. Its volume is that of persistence, or one that ends with the pod" }}
 {{- end }}
 
 {{- $grace := include "hasta-la-vista.shutdownGrace" $options.SHUTDOWN_GRACE | int }}
@@ -73,7 +77,7 @@
 {{- end }}
 {{- end }}
 
-{{- $own := concat (keys $options) (list "SECRET" "SECRET_FILE" "TLS_CERT_FILE" "TLS_KEY_FILE" "TLS_CLIENT_CA_FILE" "EVICTION_GATE" "EVICTION_GATE_CERT_FILE" "EVICTION_GATE_KEY_FILE") }}
+{{- $own := concat (keys $options) (list "SECRET" "SECRET_FILE" "TLS_CERT_FILE" "TLS_KEY_FILE" "TLS_CLIENT_CA_FILE" "EVICTION_GATE" "EVICTION_GATE_CERT_FILE" "EVICTION_GATE_KEY_FILE" "LEASE" "POD_NAME" "POD_NAMESPACE" "POD_IP" "NODE_NAME") }}
 {{- range .Values.extraEnv }}
 {{- if has .name $own }}
 {{- $problems = append $problems (printf "extraEnv sets %s, which is an option: set it by options, secret, tls or evictionGate" .name) }}

@@ -22,6 +22,11 @@
 {{- end }}
 {{- end }}
 
+{{/* Whether replicas elect a leader, and keep the ledger in the cluster. Empty: one process, with a ledger of its own. */}}
+{{- define "hasta-la-vista.isElected" -}}
+{{- if and (eq (.Values.options.KUBERNETES | default "") "in-cluster") (not .Values.persistence.enabled) }}true{{ end }}
+{{- end }}
+
 {{- define "hasta-la-vista.secretName" -}}
 {{- .Values.secret.existingSecret | default (include "hasta-la-vista.fullname" .) }}
 {{- end }}
