@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type Config, ConfigError } from "../config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
@@ -31,7 +30,7 @@ const LINGER_MS = 5_000;
 const LINGER_STEP_MS = 100;
 /** When the last wait has ended, its answer needs but a moment to be sent. */
 const FLUSH_MS = 1_000;
-const IDENTITY_BYTES = 4;
+const IDENTITY_CHARACTERS = 8;
 
 /** A term of this process, from when it can answer callers. */
 interface Term {
@@ -95,7 +94,7 @@ class Replica {
     this.#config = config;
     this.#program = program;
     // A pod keeps its name when its container starts again.
-    this.#identity = `${config.podName}_${randomBytes(IDENTITY_BYTES).toString("hex")}`;
+    this.#identity = `${config.podName}_${crypto.randomUUID().slice(0, IDENTITY_CHARACTERS)}`;
     this.#route = new LeaderRoute(clock, this.#identity);
     this.#successors = new Successors(clock);
     this.#answeredAt = clock.now();

@@ -16,11 +16,8 @@ const KUBERNETES: readonly Verb[] = ["serve", "drain", "plan", "cancel", "uncord
 /** What says by itself that the machine is going, and what a person asks for. */
 const NODE_TRIGGERS_DEFAULT = "autoscaler,karpenter,deletion,annotation";
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
-const LABEL = matching(/^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "at most 63 lower-case letters, digits and -");
-const NAME = matching(
-  /^(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/,
-  "at most 253 lower-case letters, digits, - and .",
-);
+const LABEL = matching(/^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, "1 to 63 lower-case letters, digits and -");
+const NAME = matching(/^(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, "1 to 253 lower-case letters, digits, - and .");
 
 /** The options of the cluster. */
 export const CLUSTER_OPTIONS = {
@@ -47,21 +44,25 @@ export const CLUSTER_OPTIONS = {
   }),
   podName: option({
     variable: "POD_NAME",
+    flag: "--pod-name <name>",
     usedBy: ["serve"],
     ...NAME,
   }),
   podNamespace: option({
     variable: "POD_NAMESPACE",
+    flag: "--pod-namespace <name>",
     usedBy: ["serve"],
     ...LABEL,
   }),
   podIp: option({
     variable: "POD_IP",
+    flag: "--pod-ip <address>",
     usedBy: ["serve"],
-    ...matching(/^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$/, "an IPv4 or IPv6 address"),
+    ...matching(/^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(:[0-9a-fA-F.]{0,15}){2,8})$/, "an IPv4 or IPv6 address"),
   }),
   nodeName: option({
     variable: "NODE_NAME",
+    flag: "--node-name <name>",
     usedBy: ["serve"],
     ...NAME,
   }),

@@ -51,6 +51,18 @@ const names = (range: string, ...values: readonly string[]): Refused => ({
   advice: `give ${range}`,
 });
 
+/** A service with several replicas. */
+const LEASED = {
+  KUBERNETES: "in-cluster",
+  NODE_TRIGGERS: "none",
+  LEASE: "hasta-la-vista",
+  STATE_DIR: "/tmp",
+  POD_NAME: "pod-1",
+  POD_NAMESPACE: "kube-system",
+  POD_IP: "fd00::7",
+  NODE_NAME: "ip-10-0-0-1.eu-west-1.compute.internal",
+};
+
 /** For each option, what it does not take. */
 const REFUSED: Readonly<Record<OptionName, Refused>> = {
   secret: text(4_096),
@@ -64,14 +76,14 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   clusterName: text(256),
   kubernetes: text(4_096),
   kubernetesContext: text(256),
-  lease: names("at most 63 lower-case letters, digits and -", "a.b", "x".repeat(64)),
-  podName: names("at most 253 lower-case letters, digits, - and .", "x".repeat(254)),
-  podNamespace: names("at most 63 lower-case letters, digits and -", "a.b", "x".repeat(64)),
+  lease: names("1 to 63 lower-case letters, digits and -", "a.b", "x".repeat(64)),
+  podName: names("1 to 253 lower-case letters, digits, - and .", "x".repeat(254)),
+  podNamespace: names("1 to 63 lower-case letters, digits and -", "a.b", "x".repeat(64)),
   podIp: {
     values: ["10.0.0", "pod-1", "10.0.0.1:80", "http://10.0.0.1", "[::1]", "10.0.0.1/24"],
     advice: "give an IPv4 or IPv6 address",
   },
-  nodeName: names("at most 253 lower-case letters, digits, - and .", "x".repeat(254)),
+  nodeName: names("1 to 253 lower-case letters, digits, - and .", "x".repeat(254)),
   evict: words("give one of never, requested, always", "true", "yes", "sometimes"),
   evictionGate: words("give true or false", "yes", "2", "-1", "perhaps"),
   evictionGatePort: { values: [...NO_NUMBERS, "65536", "80.5"], advice: "give a whole number from 0 to 65535" },
@@ -270,6 +282,21 @@ describe("the configuration", () => {
       { ...SERVE, UNDO: "1", EVICTION_GATE: "true", KUBERNETES: "in-cluster", EVICTION_GATE_CERT_FILE: "/x" },
       "EVICTION_GATE is set, and EVICTION_GATE_KEY_FILE is not: give the private key of that certificate",
     ],
+    ...[
+      ["KUBERNETES", "give the cluster that the Lease is in"],
+      ["STATE_DIR", "give a directory of this pod for the ledger, such as an emptyDir"],
+      ["POD_NAME", "set it from the field metadata.name of the pod (downward API)"],
+      ["POD_NAMESPACE", "set it from the field metadata.namespace of the pod (downward API)"],
+      ["POD_IP", "set it from the field status.podIP of the pod (downward API)"],
+      ["NODE_NAME", "set it from the field spec.nodeName of the pod (downward API)"],
+    ].map(
+      ([name = "", advice]) =>
+        [
+          `a Lease without ${name}`,
+          { ...SERVE, ...LEASED, [name]: "" },
+          `LEASE is set, and ${name} is not: ${advice}`,
+        ] as const,
+    ),
   ])("with %s is refused", (_, environment, problem) => {
     expect(problems(environment)).toEqual([expect.stringContaining(problem)]);
   });

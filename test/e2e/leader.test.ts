@@ -1,57 +1,123 @@
 import { expect, test } from "vitest";
-import { SPARES } from "../support/crash-scene.ts";
+import { SPARES, type Told } from "../support/crash-scene.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
-import { ReplicaScene } from "../support/replica-scene.ts";
+import { type Replica, ReplicaScene } from "../support/replica-scene.ts";
 
-test("a replica that does not lead answers as the leader does", async () => {
+/** Two replicas, of which the first leads and the second has been heard by it. */
+async function pair(more: Parameters<ReplicaScene["start"]>[0] = {}) {
   const scene = await ReplicaScene.open();
-  const first = await scene.start();
+  const first = await scene.start(more);
   await scene.leader();
   const second = await scene.start();
   await scene.standsBy(second);
-  const told = await second.service.drain();
+  return { scene, first, second, deregistered: (count: number) => () => scene.crash.books.length >= count };
+}
+
+interface Step {
+  readonly type: string;
+  readonly at: string;
+}
+
+async function stepsOf({ service }: Replica, { drainId }: Told): Promise<readonly Step[]> {
+  return ((await service.read(`/drains/${drainId}`)) as { readonly steps: readonly Step[] }).steps;
+}
+
+/** One drain took the node out of each pool once, ended once, and no request of a client was lost. */
+async function expectDrainedOnce(scene: ReplicaScene, leader: Replica, told: Told): Promise<void> {
   expect(told).toMatchObject({ status: 200 });
-  expect(await second.service.read("/drains")).toEqual(await first.service.read("/drains"));
-  expect(await second.service.read(`/drains/${told.drainId}`)).toEqual(
-    await first.service.read(`/drains/${told.drainId}`),
-  );
-  const { losses } = await scene.crash.letGo();
+  const steps = await stepsOf(leader, told);
+  expect(steps.filter(({ type }) => type === "accepted" || type === "ended").map(({ type }) => type)).toEqual([
+    "accepted",
+    "ended",
+  ]);
+  const { drains } = (await leader.service.read("/drains")) as { readonly drains: readonly object[] };
+  expect(drains).toHaveLength(1);
+  const { losses, sent } = await scene.crash.letGo();
   expect(lostByTheProduct(losses, SPARES)).toEqual([]);
+  expect(sent).toBeGreaterThan(100);
+  expect(scene.crash.books.map(({ pool }) => pool).sort()).toEqual(["legacy", "tcp", "web"]);
+}
+
+test("a replica that does not lead answers as the leader does, and knows who asked", async () => {
+  const { scene, first, second } = await pair();
+  const told = await second.service.drain();
+  await expectDrainedOnce(scene, first, told);
+  for (const path of ["/drains", `/drains/${told.drainId}`, `/nodes/${scene.crash.staying.id}`, "/drains/d-unknown"])
+    expect(await second.service.read(path)).toEqual(await first.service.read(path));
+  expect(JSON.stringify(await first.service.read(`/drains/${told.drainId}`))).toContain('"address":"127.0.0.1"');
 });
 
 test("a leader that is asked to end hands over at once, and its waiting callers get their answers", async () => {
-  const scene = await ReplicaScene.open();
-  const first = await scene.start();
-  await scene.leader();
-  const second = await scene.start();
-  await scene.standsBy(second);
+  const { scene, first, second, deregistered } = await pair();
   const told = [first.service.drain(), second.service.drain()];
-  await scene.crash.until(() => scene.crash.books.length === 1);
+  await scene.crash.until(deregistered(1));
   first.service.child.signal("SIGTERM");
   const [one, other] = await Promise.all(told);
-  expect([one, other]).toMatchObject([{ status: 200 }, { status: 200, drainId: one?.drainId }]);
+  expect(other?.drainId).toBe(one?.drainId);
   expect((await first.service.child.finished).code).toBe(0);
-  expect((await scene.leader()).name).toBe(second.name);
-  const { losses } = await scene.crash.letGo();
-  expect(lostByTheProduct(losses, SPARES)).toEqual([]);
+  expect(first.service.child.output).toMatch(/"because":"stopping","msg":"leadership handed over"/);
+  await expectDrainedOnce(scene, second, one as Told);
 });
 
-test("a leader that is killed while it drains: the next one goes on with the drain, and its caller gets the answer", async () => {
-  const scene = await ReplicaScene.open();
-  const first = await scene.start();
-  await scene.leader();
-  const second = await scene.start();
-  await scene.standsBy(second);
+test.each([1, 2, 3])(
+  "a leader that is killed after %i deregistrations: the next one goes on with the drain, and its caller gets the answer",
+  async (count) => {
+    const { scene, first, second, deregistered } = await pair();
+    const told = second.service.drain();
+    await scene.crash.killWhen(first.service.child, deregistered(count));
+    await scene.crash.forgotten();
+    const answer = await told;
+    expect((await stepsOf(second, answer)).map(({ type }) => type)).toContain("resumed");
+    await expectDrainedOnce(scene, second, answer);
+  },
+);
+
+test("a leader that is stopped for longer than its lease does nothing when it goes on, and stands by", async () => {
+  const { scene, first, second, deregistered } = await pair();
   const told = second.service.drain();
-  await scene.crash.killWhen(first.service.child, () => scene.crash.books.length === 2);
+  await scene.crash.until(deregistered(1));
+  first.service.child.signal("SIGSTOP");
   const answer = await told;
-  expect(answer).toMatchObject({ status: 200 });
-  const steps = await stepsOf(second, answer.drainId);
-  expect(steps.filter((type) => ["accepted", "resumed", "ended"].includes(type))).toEqual([
-    "accepted",
-    "resumed",
-    "ended",
-  ]);
-  const { losses } = await scene.crash.letGo();
-  expect(lostByTheProduct(losses, SPARES)).toEqual([]);
+  const before = await second.service.read(`/drains/${answer.drainId}`);
+  first.service.child.signal("SIGCONT");
+  await first.service.child.line(/"leadership lost"/);
+  await scene.standsBy(first);
+  expect(first.service.child.output.split('"leadership lost"')[1]).not.toMatch(/"(target|hook|node|pod) \w+"/);
+  expect(await second.service.read(`/drains/${answer.drainId}`)).toEqual(before);
+  expect(await first.service.read(`/drains/${answer.drainId}`)).toEqual(before);
+  await expectDrainedOnce(scene, second, answer);
+});
+
+test("a leader that does not reach the API server gives up before another one leads, and its callers get their answers from that one", async () => {
+  const { scene, first, second, deregistered } = await pair();
+  const told = first.service.drain();
+  await scene.crash.until(deregistered(1));
+  scene.cutOff(first);
+  const answer = await told;
+  const [lost, acquired] = [
+    await first.service.child.line(/leadership lost/),
+    await second.service.child.line(/leadership acq/),
+  ];
+  expect(Date.parse(JSON.parse(lost).time)).toBeLessThan(Date.parse(JSON.parse(acquired).time));
+  await expectDrainedOnce(scene, second, answer);
+});
+
+test("a leader whose own node is drained hands over first, and the drain goes on in the other replica", async () => {
+  const { scene, first, second } = await pair({ node: "i-00000000000000001" });
+  const answer = await first.service.drain();
+  expect(first.service.child.output).toMatch(/"because":"own-node-leaves","msg":"leadership handed over"/);
+  expect(scene.holder).toBe(second.name);
+  await expectDrainedOnce(scene, second, answer);
+});
+
+test("a single replica drains its own node itself, and a leader does not hand over to a replica on a node that leaves", async () => {
+  const scene = await ReplicaScene.open();
+  const first = await scene.start({ node: scene.crash.leaving.id });
+  await scene.leader();
+  expect(await first.service.drain()).toMatchObject({ status: 200 });
+  const second = await scene.start({ node: scene.crash.leaving.id });
+  await scene.standsBy(second);
+  expect(await second.service.drain()).toMatchObject({ status: 200 });
+  expect(scene.holder).toBe(first.name);
+  expect(first.service.child.output).not.toContain("handed over");
 });

@@ -59,6 +59,8 @@ export class FakeApiServer {
   readonly requests: FakeRequest[] = [];
   /** The token that is valid. */
   token = TOKEN;
+  /** Others that are valid too. */
+  readonly tokens = new Set<string>();
   intercept: (request: FakeRequest) => Intercepted = () => undefined;
   /** As after SIGSTOP: takes connections and requests, and does nothing. */
   isStopped = false;
@@ -236,7 +238,8 @@ export class FakeApiServer {
       return;
     }
     if (intercepted !== undefined) return send(response, intercepted);
-    const isKnown = client !== "" || headers.authorization === `Bearer ${this.token}`;
+    const sent = headers.authorization?.replace(/^Bearer /, "") ?? "";
+    const isKnown = client !== "" || sent === this.token || this.tokens.has(sent);
     if (!isKnown) return send(response, refusal(401, "Unauthorized"));
     if (query.has("watch")) return this.#watch(asked, response);
     send(response, this.#stored(asked));

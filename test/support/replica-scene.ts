@@ -28,10 +28,18 @@ export class ReplicaScene {
   readonly replicas: Replica[] = [];
   readonly #environment: Environment;
 
+  readonly #cutOff = new Set<string>();
+
   private constructor(crash: CrashScene, api: FakeApiServer, environment: Environment) {
     this.crash = crash;
     this.api = api;
     this.#environment = environment;
+    api.intercept = ({ headers }) => (this.#cutOff.has(String(headers.authorization)) ? "hang" : undefined);
+  }
+
+  /** From now on this replica gets no answer from the API server. */
+  cutOff({ name }: Replica): void {
+    this.#cutOff.add(`Bearer ${tokenOf(name)}`);
   }
 
   static async open(build?: (world: World) => void): Promise<ReplicaScene> {
@@ -42,9 +50,7 @@ export class ReplicaScene {
         metadata: { name: nodeName(id) },
         spec: { providerID: `aws:///eu-west-1a/${id}` },
       } as KubernetesObject);
-    const path = join(folder(), "config");
-    writeFileSync(path, kubeconfig({ server: api.url, ca: api.ca }));
-    const cluster = { KUBERNETES: path, NODE_TRIGGERS: "none", LEASE, POD_NAMESPACE: NAMESPACE, POD_IP: "127.0.0.1" };
+    const cluster = { NODE_TRIGGERS: "none", LEASE, POD_NAMESPACE: NAMESPACE, POD_IP: "127.0.0.1" };
     return new ReplicaScene(crash, api, cluster);
   }
 
@@ -52,8 +58,13 @@ export class ReplicaScene {
   async start(more: Environment & { readonly node?: string } = {}): Promise<Replica> {
     const { node = "elsewhere", ...environment } = more;
     const name = `pod-${this.replicas.length + 1}`;
+    const path = join(folder(), "config");
+    const { url: server, ca } = this.api;
+    writeFileSync(path, kubeconfig({ server, ca, user: { token: tokenOf(name) } }));
+    this.api.tokens.add(tokenOf(name));
     const service = await this.crash.start({
       ...this.#environment,
+      KUBERNETES: path,
       STATE_DIR: await stateDir(),
       POD_NAME: name,
       NODE_NAME: nodeName(node),
@@ -100,6 +111,11 @@ async function isReady({ service }: Replica): Promise<boolean> {
     readonly leader?: string;
   };
   return ready.status === "ready" && ready.leader === undefined;
+}
+
+/** By which the API server tells replicas apart. */
+function tokenOf(pod: string): string {
+  return `token-of-${pod}-of-the-test`;
 }
 
 export function nodeName(instanceId: string): string {

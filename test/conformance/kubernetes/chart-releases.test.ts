@@ -149,7 +149,7 @@ describeOnKubernetes("a release of the chart", [...WORKLOAD_PROGRAMS, ...HELMS],
     const secrets = { [`${namespace}-hasta-la-vista`]: { secret: given } };
     const { env } = await account();
     // It has no token of the cluster here.
-    const here = { ...env, HOST: "127.0.0.1", PORT: "0", KUBERNETES: "", AWS_REGION: "eu-west-1" };
+    const here = { ...env, HOST: "127.0.0.1", PORT: "0", KUBERNETES: "", LEASE: "", AWS_REGION: "eu-west-1" };
     const service = await startPod((await deployment()).spec.template.spec, { secrets, environment: here });
     const { port } = JSON.parse(await service.line(/"listening"/));
     await service.line(/"access check passed"/);

@@ -35,7 +35,7 @@ describeOnKubernetes("the pods of the chart with TLS and client certificates", [
       "caller-tls": { "tls.crt": caller.cert, "tls.key": caller.key },
     };
     const { env } = await account();
-    const environment = { ...env, HOST: "127.0.0.1", PORT: "0", KUBERNETES: "", EVICTION_GATE: "" };
+    const environment = { ...env, HOST: "127.0.0.1", PORT: "0", KUBERNETES: "", LEASE: "", EVICTION_GATE: "" };
     const running = await startPod(podOf("Deployment"), { secrets, environment });
     const { port } = JSON.parse(await running.line(/"listening"/));
     await running.line(/"access check passed"/);
