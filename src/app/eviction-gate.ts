@@ -15,7 +15,7 @@ import { createEvictionReviewApp, type EvictionReviewOptions } from "../web/evic
 import { reread } from "../web/reread.ts";
 import { listen } from "../web/server.ts";
 import { openApiServer } from "./cluster-access.ts";
-import { faultOf, listenProblem } from "./web.ts";
+import { faultOf, listenProblem, REPLACED_MAX } from "./web.ts";
 
 /** API servers, each of which sends the reviews of many callers over few connections. */
 const LIMITS = { connectionsMax: 1_000, probesMin: 0, requestsPerAddressMax: 500 };
@@ -72,7 +72,7 @@ export async function openGate(config: Config, parts: GateParts): Promise<Opened
   };
 }
 
-export interface GateServerParts extends Pick<EvictionReviewOptions, "judge" | "relay"> {
+export interface GateServerParts extends Pick<EvictionReviewOptions, "judge" | "replicas"> {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "watchGate">;
@@ -80,8 +80,9 @@ export interface GateServerParts extends Pick<EvictionReviewOptions, "judge" | "
 
 /** The server of the gate while it runs. */
 export interface ServedGate {
-  /** The certificate that it shows now. */
-  readonly identity: TlsIdentity;
+  readonly port: number;
+  /** What it shows now, and has shown before. */
+  readonly identities: () => readonly TlsIdentity[];
   /** See `StartedWeb`. */
   rereadFiles(stop: AbortSignal): Promise<void>;
   close(untilFlushed: Promise<void>): Promise<void>;
@@ -99,13 +100,12 @@ export async function serveGate(config: Config, parts: GateServerParts): Promise
     const at = { host, port, givenBy: { ...givenBy, port: givenBy.evictionGatePort } };
     throw new ConfigError([listenProblem(error as NodeJS.ErrnoException, at)]);
   });
-  let certificate = tls;
-  metrics.watchGate({ validUntil: () => validUntil(certificate) });
+  let identities = [tls];
+  metrics.watchGate({ validUntil: () => validUntil(identities[0] ?? tls) });
   log("eviction gate listening", { host, port: listening.port });
   return {
-    get identity() {
-      return certificate;
-    },
+    port: listening.port,
+    identities: () => identities,
     rereadFiles: (stop) =>
       reread(
         {
@@ -114,7 +114,7 @@ export async function serveGate(config: Config, parts: GateServerParts): Promise
           read: () => readIdentity(config),
           onChange: (changed) => {
             listening.useTls(changed);
-            certificate = changed;
+            identities = [changed, ...identities].slice(0, 1 + REPLACED_MAX);
             log("certificates reloaded", {});
           },
           onFailure: ({ message }) => log("file reload failed", { error: message }),

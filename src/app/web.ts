@@ -4,13 +4,14 @@ import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
 import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
+import type { Replicas } from "../web/replica.ts";
 import { reread } from "../web/reread.ts";
 import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
 import { type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
 
 /** Secrets and certificates that were replaced, and are still known: other replicas and callers go on with them for a while. */
-const REPLACED_MAX = 16;
+export const REPLACED_MAX = 16;
 
 export type WebParts = Pick<
   WebOptions,
@@ -18,7 +19,7 @@ export type WebParts = Pick<
 > & {
   readonly log: Log;
   /** The other replicas, as the service knows them by what its files hold. Absent: there are none. */
-  readonly replicasBy?: (held: Held) => NonNullable<WebOptions["replicas"]>;
+  readonly replicasBy?: (held: Held) => Replicas;
 };
 
 /** What the configuration's files hold, the current first, and then what was replaced not long ago. */

@@ -26,7 +26,7 @@ import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
 import { isPassedOver, passOn } from "./relay.ts";
-import { type KnownReplicas, knowReplicas } from "./replica.ts";
+import { knowReplicas, type Replicas } from "./replica.ts";
 import { needSecret, type SecretGuardOptions } from "./secret-guard.ts";
 import { refuseSecretAs, refuseSecretIn } from "./secrets.ts";
 
@@ -48,7 +48,7 @@ export interface WebOptions extends SecretGuardOptions {
   /** What Prometheus reads. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** The other replicas of the service. Absent: there are none. */
-  readonly replicas?: (KnownReplicas & { readonly relay: MiddlewareHandler }) | undefined;
+  readonly replicas?: Replicas | undefined;
   /** One line a request. It never gets the query, which may hold the secret. */
   readonly onAnswered: (request: AnsweredRequest) => void;
   /** A fault of ours. */

@@ -1,10 +1,11 @@
-import { Hono, type MiddlewareHandler } from "hono";
+import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import * as z from "zod";
 import { OWN_EVICTION } from "../drain/eviction.ts";
 import type { AskedEviction, GateVerdict } from "../drain/eviction-gate.ts";
 import { problem, send } from "./problem.ts";
 import { passOn } from "./relay.ts";
+import { knowReplicas, type Replicas } from "./replica.ts";
 
 /** A review of an eviction has one or two kilobytes. */
 const BODY_BYTES_MAX = 64 * 1_024;
@@ -58,21 +59,23 @@ const EVICTION = z.object({
 export interface EvictionReviewOptions {
   /** Rejects with the reason of `signal` alone. */
   readonly judge: (asked: AskedEviction, signal: AbortSignal) => Promise<GateVerdict>;
-  /** Has another process answer, or lets the request through. Absent: no other one can. */
-  readonly relay?: MiddlewareHandler | undefined;
+  /** The other replicas of the service. Absent: there are none. */
+  readonly replicas?: Replicas | undefined;
   /** A fault of ours. */
   readonly onError: (error: unknown) => void;
 }
 
 /** The admission webhook for evictions. A function from requests to answers: it needs no port. */
-export function createEvictionReviewApp({ judge, onError, relay = passOn }: EvictionReviewOptions): Hono {
+export function createEvictionReviewApp({ judge, onError, replicas }: EvictionReviewOptions): Hono {
   const app = new Hono();
+  if (replicas !== undefined) app.use(knowReplicas(replicas));
+  const byLeader = replicas?.relay ?? passOn;
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
   });
 
-  app.post(REVIEW_PATH, limitsBody, relay, async (context) => {
+  app.post(REVIEW_PATH, limitsBody, byLeader, async (context) => {
     const body = asJson(await context.req.text());
     const review = REVIEW.safeParse(body);
     if (!review.success) return send(problem(400, `the body is not an AdmissionReview of ${API_VERSION}`));

@@ -59,6 +59,12 @@ export interface KnownReplicas {
   readonly onRequest: (of: OfReplica) => void;
 }
 
+/** The other replicas of a service. */
+export interface Replicas extends KnownReplicas {
+  /** See `Relay`. */
+  readonly relay: MiddlewareHandler;
+}
+
 /** Knows the requests of other replicas: `context.get("ofReplica")`. */
 export function knowReplicas({ secrets, isOwnCertificate, onRequest }: KnownReplicas): MiddlewareHandler {
   return async (context, next) => {
