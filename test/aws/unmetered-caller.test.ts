@@ -1,17 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { UnmeteredCaller } from "../../src/aws/unmetered-caller.ts";
 import { newAbort } from "../../src/drain/abort.ts";
+import { DrainError } from "../../src/drain/errors.ts";
 import type { CloudCall } from "../../src/drain/events.ts";
+import type { Leadership } from "../../src/drain/leadership.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { never } from "../support/simulated-region.ts";
 
 const ACTION = { name: "sqs:ReceiveMessage" };
 const failing = (fields: object) => Object.assign(new Error("what AWS says"), fields);
 
-function scene() {
+function scene(leadership?: Pick<Leadership, "check">) {
   const clock = new VirtualClock(0, 1);
   const calls: Omit<CloudCall, "purpose">[] = [];
-  const caller = new UnmeteredCaller({ clock, onCall: (call) => calls.push(call) });
+  const caller = new UnmeteredCaller({ clock, leadership, onCall: (call) => calls.push(call) });
   return { clock, caller, calls };
 }
 
@@ -76,4 +78,21 @@ describe("a call that no quota is known of", () => {
     expect(most).toBe(20);
     expect(clock.elapsedMs).toBe(3_000);
   });
+});
+
+test("is not made, nor repeated, once the term of the process is over, and leaves its place to the next", async () => {
+  let isOver = false;
+  const check = () => {
+    if (isOver) throw new DrainError("not-leader", "over");
+  };
+  const { clock, caller, calls } = scene({ check });
+  const attempt = async () => {
+    isOver = true;
+    throw failing({ code: "ECONNRESET" });
+  };
+  await expect(clock.run(caller.call(ACTION, attempt, never))).rejects.toMatchObject({ code: "not-leader" });
+  expect(calls).toHaveLength(1);
+  for (let call = 0; call < 30; call += 1)
+    await expect(caller.call(ACTION, attempt, never)).rejects.toMatchObject({ code: "not-leader" });
+  expect(calls).toHaveLength(1);
 });

@@ -8,7 +8,8 @@ async function pair(more: Parameters<ReplicaScene["start"]>[0] = {}) {
   const scene = await ReplicaScene.open();
   const first = await scene.start(more);
   await scene.leader();
-  const second = await scene.start();
+  const { node: _, ...same } = more;
+  const second = await scene.start(same);
   await scene.standsBy(second);
   return { scene, first, second, deregistered: (count: number) => () => scene.crash.books.length >= count };
 }
@@ -89,7 +90,8 @@ test("a leader that is stopped for longer than its lease does nothing when it go
 });
 
 test("a leader that does not reach the API server gives up before another one leads, and its callers get their answers from that one", async () => {
-  const { scene, first, second, deregistered } = await pair();
+  // Longer than the term lasts without a renewal.
+  const { scene, first, second, deregistered } = await pair({ NLB_PROPAGATION: "15" });
   const told = first.service.drain();
   await scene.crash.until(deregistered(1));
   scene.cutOff(first);

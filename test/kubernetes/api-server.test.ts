@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { newAbort } from "../../src/drain/abort.ts";
+import { DrainError } from "../../src/drain/errors.ts";
 import { type ApiServer, segment } from "../../src/kubernetes/api-server.ts";
 import type { Node } from "../../src/kubernetes/objects.ts";
 import type { Turn } from "../../src/kubernetes/pace.ts";
@@ -278,4 +279,26 @@ test("an address that belongs to no API server is named without its credentials"
   expect(error.message).toMatch(
     /^GET \/api\/v1\/nodes\/node-1: 127\.0\.0\.1:\d+ could not be reached \(ECONNREFUSED\)$/,
   );
+});
+
+test("a process whose term is over changes no object, and still reads", async () => {
+  const clock = new VirtualClock();
+  const fake = await FakeApiServer.start(clock);
+  fake.put(NODES, { metadata: { name: "node-1" } });
+  let isOver = false;
+  const check = () => {
+    if (isOver) throw new DrainError("not-leader", "another replica leads");
+  };
+  const server = await clientOf(fake, clock, undefined, { leadership: { check } });
+  await server.mergePatch(NODE, { metadata: { annotations: { a: "1" } } }, never);
+  isOver = true;
+  const changes = [
+    server.mergePatch(NODE, { metadata: { annotations: { a: "2" } } }, never),
+    server.apply(NODE, { metadata: { name: "node-1" } }, { fieldManager: "hasta-la-vista" }, never),
+    server.create(NODES, { metadata: { name: "node-2" } }, never),
+    server.delete(NODE, never),
+  ];
+  for (const change of changes) await expect(change).rejects.toMatchObject({ code: "not-leader" });
+  expect((await server.get<Node>(NODE, never)).metadata?.annotations).toEqual({ a: "1" });
+  expect(fake.requests.map(({ method }) => method)).toEqual(["PATCH", "GET"]);
 });

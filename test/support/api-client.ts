@@ -63,10 +63,15 @@ export async function connectBy(path: string, clock: Clock, more: Partial<Connec
 }
 
 /** A client of a fake server, by a kubeconfig with its token or as `user` says. */
-export async function clientOf(fake: FakeApiServer, clock: Clock, user?: object): Promise<ApiServer> {
+export async function clientOf(
+  fake: FakeApiServer,
+  clock: Clock,
+  user?: object,
+  more: Partial<ConnectOptions> = {},
+): Promise<ApiServer> {
   const path = join(folder(), "config");
   writeFileSync(path, kubeconfig({ server: fake.url, ca: fake.ca, ...(user === undefined ? {} : { user }) }));
-  return connectBy(path, clock);
+  return connectBy(path, clock, more);
 }
 
 /** The error that the work ends with. */
