@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import { newAbort, onAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import { DrainError } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import type { SharedLog } from "../drain/shared-log.ts";
 import { type FileBounds, FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
@@ -60,7 +61,7 @@ const SHARED_FLUSHED_WITHIN_MS = 5_000;
 
 /**
  * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
- * the folder; so where its disk does not answer. A damaged file does not stop the service: a last line without its end was
+ * the folder; so where its disk does not answer; and as `openShared` where the shared log is at fault. A damaged file does not stop the service: a last line without its end was
  * torn by a crash and is left out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
  * What they said is unknown from then on, which is written down (`gap`).
  */
@@ -109,6 +110,8 @@ export async function openLedger(
       throw error;
     }
   } catch (error) {
+    // Nothing is wrong with the folder.
+    if (shared?.over.aborted === true || error instanceof DrainError) throw error;
     throw new Error(diskProblem(error as NodeJS.ErrnoException), { cause: error });
   }
 }

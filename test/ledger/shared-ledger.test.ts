@@ -186,9 +186,16 @@ describe("a ledger that several replicas share", () => {
     const over = newAbort();
     over.abort(new Error("the term is over"));
     const shared = { log: new MemoryLog(new LogStore()), over: over.signal };
-    await expect(openLedger(await stateDir(), { clock: new VirtualClock(), shared })).rejects.toThrow(
-      "the term is over",
-    );
+    const opened = openLedger(await stateDir(), { clock: new VirtualClock(), shared });
+    await expect(opened).rejects.toBe(over.signal.reason);
+  });
+
+  test("that can't be read is no fault of the folder", async () => {
+    const log = new MemoryLog(new LogStore());
+    log.before = away;
+    const opened = openLedger(await stateDir(), { clock: new VirtualClock(), shared: { log, over: never } });
+    const message = "the shared ledger could not be read: the API server is away";
+    await expect(opened).rejects.toMatchObject({ code: "ledger-unavailable", message });
   });
 });
 
