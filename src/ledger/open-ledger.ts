@@ -56,8 +56,8 @@ const SHARED_BOUNDS: Partial<FileBounds> = {
   endedBytesMax: 4 * 1_024 * 1_024,
   fileBytesMax: 8 * 1_024 * 1_024,
 };
-/** A leader that stops hands everything over. */
-const SHARED_FLUSHED_WITHIN_MS = 5_000;
+/** Each write is a request to the API server. A leader that stops hands everything over. */
+const SHARED_TIMES = { gatheredForMs: 200, flushedWithinMs: 5_000 };
 
 /**
  * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
@@ -92,8 +92,8 @@ export async function openLedger(
       const lastWritten =
         last !== undefined && last.clock === undefined ? { at: file.writtenAt, entryAt: last.at } : undefined;
       const bounds = { ...(shared && SHARED_BOUNDS), ...options.bounds };
-      const flush = shared && { flushedWithinMs: SHARED_FLUSHED_WITHIN_MS };
-      const ledger = new FileLedger(file, index, { ...options, ...flush, bounds, checkLock: () => lock.check() });
+      const times = shared && SHARED_TIMES;
+      const ledger = new FileLedger(file, index, { ...times, ...options, bounds, checkLock: () => lock.check() });
       const close = async () => {
         await ledger.close();
         ended.abort();

@@ -280,6 +280,16 @@ test.each([
   },
 );
 
+test.each([
+  'configmaps "hlv-ledger-0000000002" is forbidden: exceeded quota: objects, requested: count/configmaps=1, used: 9',
+  'configmaps "hlv-ledger-0000000002" is forbidden: unable to create new content in namespace hlv because it is being terminated',
+])("an append that is refused for another reason than its role is not told to change that: %s", async (text) => {
+  const { clock, opened, failNext } = await scene();
+  const log = await opened();
+  failNext("POST", refusal(403, "Forbidden", text));
+  expect(await clock.run(failed(log.append(Buffer.from("a\n"), never)))).toMatch(new RegExp(`${text}$`));
+});
+
 test("a log is taken over as soon as the API server can be reached again", async () => {
   const { clock, fake, log, opened, append } = await scene();
   await append(await opened(), "a\n");
