@@ -3,7 +3,7 @@ import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
 import type { LogPiece, SharedLog, TakenLog } from "../drain/shared-log.ts";
 import { type ApiServer, segment } from "./api-server.ts";
-import { type ChunkOrder, type FoundChunks, inOrder, type OrderedChunk } from "./chunk-order.ts";
+import { type FoundChunks, inOrder, type OrderedChunk } from "./chunk-order.ts";
 import { KubernetesError } from "./errors.ts";
 import {
   asConfigMap,
@@ -25,6 +25,8 @@ export interface ChunkLogOptions {
   readonly name: string;
   /** Of this process, for those who read the ConfigMaps. */
   readonly identity: string;
+  /** The size of a ConfigMap. Absent: half of what Kubernetes allows. */
+  readonly chunkBytes?: number;
   /** Another process has taken the log over: this one can write nothing more. */
   readonly onReplaced?: (error: DrainError) => void;
   /** ConfigMaps that are not needed any more could not be deleted. They are tried again later. */
@@ -36,11 +38,17 @@ const REQUEST_WITHIN_MS = 4_000;
 /** A page of an answer, though each of them had the largest size. */
 const PAGE_CHUNKS = 50;
 const RETRY_MS = 1_000;
+/**
+ * So many of the last takeovers keep their chunks: a process that was replaced, and stood still meanwhile, would find the
+ * number free that it takes for the next one, if all of them were deleted.
+ */
+const FENCES_KEPT = 20;
 
 /** A record that is being written. */
 interface Recording {
   readonly id: string;
   readonly isGeneration: boolean;
+  readonly isFence: boolean;
   /** How many of its parts are stored, and the number of the first one. */
   done: number;
   first: number;
@@ -60,18 +68,23 @@ interface Pending {
 export class ChunkLog implements SharedLog {
   readonly #options: ChunkLogOptions;
   readonly #path: string;
+  readonly #chunkBytes: number;
   /** Tells this process's chunks, and those of this term of it, from all others. */
   readonly #writer: string;
   #next = 1;
   #base = 1;
-  /** In order. */
-  #numbers: number[] = [];
+  /** Of the chunks that there are; of those with which a process has taken over, in order. */
+  readonly #numbers = new Set<number>();
+  #fences: readonly number[] = [];
   #replaced: DrainError | undefined;
   #pending: Pending | undefined;
+  /** Of an append that failed the beginning, which is stored. */
+  #stored: Buffer = Buffer.of();
   #deleting: Promise<void> = Promise.resolve();
 
   constructor(options: ChunkLogOptions) {
     this.#options = options;
+    this.#chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
     this.#path = `/api/v1/namespaces/${segment(options.namespace)}/configmaps`;
     this.#writer = `${options.identity}/${randomUUID().slice(0, 8)}`;
   }
@@ -85,15 +98,14 @@ export class ChunkLog implements SharedLog {
     const unlisted = new Map<number, StoredChunk | undefined>();
     for (;;) {
       try {
-        const order = inOrder(new Map([...unlisted, ...(await this.#list(signal))]));
-        this.#numbers = [...(order?.numbers ?? [])];
-        this.#next = (this.#numbers.at(-1) ?? 0) + 1;
-        this.#base = order?.base ?? this.#next;
-        const fence = recording(order === undefined);
-        const taken = await this.#createdOrThere(fence, Buffer.of(), true, signal);
-        if (taken === undefined) return this.#taken(order, signal);
+        const before = inOrder(new Map([...unlisted, ...(await this.#list(signal))]));
+        const highest = before?.numbers.at(-1) ?? 0;
+        this.#next = highest + 1;
+        this.#base = before?.base ?? this.#next;
+        const there = await this.#createdOrThere(fence(before === undefined), Buffer.of(), true, signal);
         // The process before this one has appended once more.
-        unlisted.set(taken.number, placeOf(taken.object, taken.number));
+        if (there !== undefined) unlisted.set(there.number, placeOf(there.object, there.number));
+        else return this.#taken(before === undefined, new Map([...unlisted, ...(await this.#list(signal))]), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof KubernetesError && error.isPassing)) throw error;
@@ -102,36 +114,55 @@ export class ChunkLog implements SharedLog {
     }
   }
 
+  /**
+   * Nothing was appended before the fence that is not found now. Something after it: this process stood still between its
+   * list and the fence, and another one has taken over meanwhile.
+   */
+  #taken(isNew: boolean, found: FoundChunks, signal: AbortSignal): TakenLog {
+    const order = inOrder(found);
+    const newest = found.get(order?.numbers.at(-1) ?? 0);
+    if (newest?.writer !== this.#writer) throw this.#wasReplaced(newest?.writer ?? "another program");
+    for (const number of found.keys()) this.#numbers.add(number);
+    this.#fences = (order?.numbers ?? []).filter((number) => found.get(number)?.isFence === true);
+    this.#deleteOld(signal);
+    return { isNew, pieces: this.#pieces(order?.chunks ?? []) };
+  }
+
   async append(bytes: Buffer, signal: AbortSignal): Promise<void> {
-    const before = this.#pending?.bytes;
+    // Whether a generation that failed has come through all the same, and stands for what is stored: this decides it.
+    if (this.#stored.length > 0 && this.#pending === undefined)
+      await this.#put(recording(false), Buffer.of(), true, signal);
     await this.#finishPending(signal);
-    const isRepeated = before !== undefined && bytes.subarray(0, before.length).equals(before);
-    const rest = isRepeated ? bytes.subarray(before.length) : bytes;
-    if (rest.length === 0) return;
-    this.#pending = { recording: recording(false), bytes: rest };
+    const isRepeated = bytes.subarray(0, this.#stored.length).equals(this.#stored);
+    const rest = isRepeated ? bytes.subarray(this.#stored.length) : bytes;
+    if (rest.length > 0) this.#pending = { recording: recording(false), bytes: rest };
     await this.#finishPending(signal);
+    this.#stored = Buffer.of();
   }
 
   async replace(bytes: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
     await this.#finishPending(signal);
     const generation = recording(true);
     let last: Buffer | undefined;
-    for await (const part of partsOf(bytes)) {
+    for await (const part of partsOf(bytes, this.#chunkBytes)) {
       if (last !== undefined) await this.#put(generation, last, false, signal);
       last = part;
     }
     await this.#put(generation, last ?? Buffer.of(), true, signal);
+    this.#stored = Buffer.of();
     this.#deleteOld(signal);
   }
 
   async #finishPending(signal: AbortSignal): Promise<void> {
     if (this.#pending === undefined) return;
     const { recording, bytes } = this.#pending;
-    for (let from = recording.done * CHUNK_BYTES; from < bytes.length; from += CHUNK_BYTES) {
-      const part = bytes.subarray(from, from + CHUNK_BYTES);
-      await this.#put(recording, part, from + CHUNK_BYTES >= bytes.length, signal);
+    const size = this.#chunkBytes;
+    for (let from = recording.done * size; from < bytes.length; from += size) {
+      const part = bytes.subarray(from, from + size);
+      await this.#put(recording, part, from + size >= bytes.length, signal);
     }
     this.#pending = undefined;
+    this.#stored = Buffer.concat([this.#stored, bytes]);
   }
 
   /** Stores the next part of a record. */
@@ -158,20 +189,21 @@ export class ChunkLog implements SharedLog {
     const number = this.#next;
     const first = record.done === 0 ? number : record.first;
     const base = record.isGeneration ? first : this.#base;
-    const place = { number, base, part: record.done + 1, isLast, record: record.id, writer: this.#writer };
+    const of = { record: record.id, writer: this.#writer, isFence: record.isFence };
+    const place = { number, base, part: record.done + 1, isLast, ...of };
     const body = asConfigMap({ namespace, log }, place, bytes);
     try {
       await server.create<ConfigMap>(this.#path, body, signal, { timeoutMs: REQUEST_WITHIN_MS, turn: "first" });
     } catch (error) {
       if (!(error instanceof KubernetesError && error.status === 409)) throw error;
-      const there = await this.#stored(number, signal);
+      const there = await this.#found(number, signal);
       if (there === undefined) throw error;
       // Or else an earlier try of the same chunk came through.
       if (there.record !== record.id || there.part !== place.part) return there;
     }
     record.done += 1;
     record.first = first;
-    this.#numbers.push(number);
+    this.#numbers.add(number);
     this.#next = number + 1;
     if (isLast && record.isGeneration) this.#base = first;
     return undefined;
@@ -179,23 +211,27 @@ export class ChunkLog implements SharedLog {
 
   /** Goes on behind a chunk that this process has not heard of. Throws `not-leader` where another one has written it. */
   #pass(there: StoredChunk): void {
-    if (there.writer !== this.#writer) {
-      this.#replaced = new DrainError("not-leader", `another replica has taken the ledger over: ${there.writer}`);
-      this.#options.onReplaced?.(this.#replaced);
-      throw this.#replaced;
-    }
-    this.#numbers.push(there.number);
+    if (there.writer !== this.#writer) throw this.#wasReplaced(there.writer);
+    this.#numbers.add(there.number);
     this.#next = there.number + 1;
     const first = there.number - there.part + 1;
-    if (there.isLast && there.base === first) this.#base = first;
+    if (!there.isLast || there.base !== first) return;
+    this.#base = first;
+    this.#stored = Buffer.of();
   }
 
-  async #stored(number: number, signal: AbortSignal): Promise<StoredChunk | undefined> {
+  #wasReplaced(by: string): DrainError {
+    this.#replaced = new DrainError("not-leader", `another replica has taken the ledger over: ${by}`);
+    this.#options.onReplaced?.(this.#replaced);
+    return this.#replaced;
+  }
+
+  async #found(number: number, signal: AbortSignal): Promise<StoredChunk | undefined> {
     const { server, name } = this.#options;
     const path = `${this.#path}/${segment(chunkName(name, number))}`;
     const object = await server.find<ConfigMap>(path, REQUEST_WITHIN_MS, signal);
     if (object === undefined) return undefined;
-    const unknown = { number, base: 0, part: 0, isLast: false, record: "", writer: "unknown", object };
+    const unknown = { number, base: 0, part: 0, isLast: false, isFence: false, record: "", writer: "unknown", object };
     return placeOf(object, number) ?? unknown;
   }
 
@@ -209,11 +245,6 @@ export class ChunkLog implements SharedLog {
       if (number !== undefined) found.set(number, placeOf(object, number));
     }
     return found;
-  }
-
-  #taken(order: ChunkOrder | undefined, signal: AbortSignal): TakenLog {
-    this.#deleteOld(signal);
-    return { isNew: order === undefined, pieces: this.#pieces(order?.chunks ?? []) };
   }
 
   async *#pieces(chunks: readonly OrderedChunk[]): AsyncGenerator<LogPiece> {
@@ -243,11 +274,14 @@ export class ChunkLog implements SharedLog {
 
   async #delete(upTo: number, signal: AbortSignal): Promise<void> {
     const { server, name, onNotDeleted } = this.#options;
+    // A process that was replaced goes on with the number of its last chunk, if it has not heard of it, or with the next one.
+    const kept = new Set(this.#fences.slice(-FENCES_KEPT).flatMap((number) => [number - 1, number]));
     try {
-      for (let [number = upTo] = this.#numbers; number < upTo; [number = upTo] = this.#numbers) {
+      for (const number of this.#numbers) {
+        if (number >= upTo || kept.has(number)) continue;
         const path = `${this.#path}/${segment(chunkName(name, number))}`;
         await server.delete(path, signal, { turn: "background" }).catch(orGone);
-        this.#numbers.shift();
+        this.#numbers.delete(number);
       }
     } catch (error) {
       if (!signal.aborted) onNotDeleted?.(error as Error);
@@ -256,19 +290,24 @@ export class ChunkLog implements SharedLog {
 }
 
 function recording(isGeneration: boolean): Recording {
-  return { id: randomUUID(), isGeneration, done: 0, first: 0 };
+  return { id: randomUUID(), isGeneration, isFence: false, done: 0, first: 0 };
+}
+
+/** Of a log that is new it is the first generation. */
+function fence(isGeneration: boolean): Recording {
+  return { ...recording(isGeneration), isFence: true };
 }
 
 function orGone(error: unknown): void {
   if (!(error instanceof KubernetesError && error.status === 404)) throw error;
 }
 
-/** In parts of the size of a chunk. */
-async function* partsOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** In parts of this size, and a last one. */
+async function* partsOf(source: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.of();
   for await (const bytes of source) {
     rest = Buffer.concat([rest, bytes]);
-    for (; rest.length > CHUNK_BYTES; rest = rest.subarray(CHUNK_BYTES)) yield rest.subarray(0, CHUNK_BYTES);
+    for (; rest.length > size; rest = rest.subarray(size)) yield rest.subarray(0, size);
   }
   if (rest.length > 0) yield rest;
 }

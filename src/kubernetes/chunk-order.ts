@@ -53,13 +53,18 @@ function baseOf(found: FoundChunks, numbers: readonly number[], highest: number)
   for (const number of [...numbers].reverse()) {
     const chunk = found.get(number);
     if (chunk === undefined) continue;
-    if (!isGeneration(chunk)) return chunk.base;
+    if (!isGeneration(chunk)) return partial === undefined || isWholeBetween(found, chunk) ? chunk.base : partial;
     const first = found.get(chunk.base);
     if (first !== undefined && partsFrom(found, first, highest).isWhole) return chunk.base;
     partial ??= chunk.base;
   }
-  // What came before it is gone: this is what there is.
   return partial;
+}
+
+/** Or else it was deleted for a newer generation, of which parts are missing now. */
+function isWholeBetween(found: FoundChunks, { base, number }: StoredChunk): boolean {
+  const there = [...found.keys()].filter((each) => each >= base && each <= number);
+  return there.length === number - base + 1;
 }
 
 function isGeneration({ number, part, base }: StoredChunk): boolean {

@@ -100,7 +100,7 @@ export function statusError(
   const reason = typeof given.reason === "string" ? printable(given.reason) : "";
   const text = typeof given.message === "string" ? printable(given.message, MESSAGE_LENGTH_MAX) : "";
   const named = `${status}${reason === "" ? "" : ` ${reason}`}`;
-  const advice = adviceFor(status, what);
+  const advice = NO_MATTER_OF_ROLES.test(text) ? "" : adviceFor(status, what);
   const message = `${what}: the API server answered ${named}${text === "" ? "" : `: ${text}`}${advice === "" ? "" : `. ${advice}`}`;
   return new KubernetesError(message, {
     status,
@@ -110,6 +110,8 @@ export function statusError(
   });
 }
 
+/** Refusals with 403 of which no role is the cause: a ResourceQuota that is used up, and a namespace that is being deleted. */
+const NO_MATTER_OF_ROLES = /exceeded quota: |is being terminated/;
 /** Only where a drain asks for it a pod is deleted. */
 const POD_DELETION = /^DELETE \/api\/v1\/namespaces\/[^/]+\/pods\//;
 

@@ -22,6 +22,8 @@ export interface ChunkPlace {
   /** From 1. */
   readonly part: number;
   readonly isLast: boolean;
+  /** With it a process has taken the log over. */
+  readonly isFence: boolean;
   /** No two records have the same one. */
   readonly record: string;
   /** The process that has written it, and one of its terms. */
@@ -59,7 +61,7 @@ export function chunkSelector(log: string): string {
 
 export function asConfigMap(
   { namespace, log }: { readonly namespace: string; readonly log: string },
-  { number, base, part, isLast, record, writer }: ChunkPlace,
+  { number, base, part, isLast, isFence, record, writer }: ChunkPlace,
   bytes: Buffer,
 ): ConfigMap {
   const isPlain = bytes.length <= PLAIN_BYTES_MAX && isUtf8(bytes);
@@ -67,6 +69,7 @@ export function asConfigMap(
     [`${PREFIX}base`]: String(base),
     [`${PREFIX}part`]: String(part),
     ...(isLast && { [`${PREFIX}last`]: "true" }),
+    ...(isFence && { [`${PREFIX}fence`]: "true" }),
     [`${PREFIX}record`]: record,
     [`${PREFIX}writer`]: writer,
     [`${PREFIX}sha256`]: digest(bytes),
@@ -91,7 +94,8 @@ export function placeOf(object: ConfigMap, number: number): StoredChunk | undefi
   const [record, writer] = [given("record"), given("writer")];
   const isSound = Number.isSafeInteger(base) && Number.isSafeInteger(part) && base >= 1 && part >= 1 && part <= number;
   if (!isSound || base > number || typeof record !== "string" || typeof writer !== "string") return undefined;
-  return { number, base, part, isLast: given("last") === "true", record, writer, object };
+  const [isLast, isFence] = [given("last") === "true", given("fence") === "true"];
+  return { number, base, part, isLast, isFence, record, writer, object };
 }
 
 export interface ChunkContent {

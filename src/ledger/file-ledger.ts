@@ -45,6 +45,8 @@ export interface FileLedgerOptions {
   /** The first one after a success, and the first success after that. */
   readonly onTrouble?: (error: DrainError) => void;
   readonly onRecovered?: (lost: number) => void;
+  /** How long entries that no caller waits for are gathered before they are written. Absent: they are written at once. */
+  readonly gatheredForMs?: number;
   /** How long `close` waits for entries that are not written yet. Absent: as long as a drain waits for one to be noted. */
   readonly flushedWithinMs?: number;
   /** Rejects where another process has taken the folder over: then nothing is written. */
@@ -81,6 +83,8 @@ export class FileLedger implements Ledger {
   #noted = 0;
   #whoAwaitsNoting: { readonly upTo: number; readonly resolve: () => void }[] = [];
   #awaitsRetry = false;
+  /** Entries are being gathered; or they were, and are to be written. */
+  #gathering: "no" | "yes" | "done" = "no";
   /** The file is not the one that this process has written, or another process has the folder. Since when. */
   #displaced: { readonly error: DrainError; readonly at: number } | undefined;
 
@@ -113,6 +117,7 @@ export class FileLedger implements Ledger {
     if (this.#failure !== undefined || this.#noted >= this.#given) return;
     const done = newAbort();
     const noted = new Promise<void>((resolve) => this.#whoAwaitsNoting.push({ upTo: this.#given, resolve }));
+    void this.#write();
     await Promise.race([noted, this.#options.clock.sleep(ms, done.signal)]).finally(() => done.abort());
   }
 
@@ -223,7 +228,7 @@ export class FileLedger implements Ledger {
       this.#queue.push(waiting);
       this.#given += 1;
       // While the disk fails, it is tried for those who wait; the others are written once it works again.
-      if (!this.#awaitsRetry || appended !== undefined) void this.#write();
+      if (appended !== undefined || !this.#awaitsRetry) void this.#write();
     }
     this.#followers.notify(entry);
   }
@@ -235,7 +240,7 @@ export class FileLedger implements Ledger {
       while (!this.#closed.signal.aborted) {
         if (this.#displaced !== undefined) await this.#writeAnew();
         else if (this.#compaction.isCopied) await this.#compaction.finish();
-        else if (this.#queue.length > 0) await this.#writeBatch();
+        else if (this.#isDue()) await this.#writeBatch();
         else break;
       }
     } catch (error) {
@@ -246,7 +251,26 @@ export class FileLedger implements Ledger {
     }
   }
 
+  /** Begins to gather where there is something to write for which no caller waits. */
+  #isDue(): boolean {
+    const { clock, gatheredForMs = 0 } = this.#options;
+    if (this.#queue.length === 0) return false;
+    const isAwaited = this.#whoAwaitsNoting.length > 0 || this.#queue.some(({ appended }) => appended !== undefined);
+    if (gatheredForMs === 0 || this.#gathering === "done" || isAwaited) return true;
+    if (this.#gathering === "yes") return false;
+    this.#gathering = "yes";
+    clock.sleep(gatheredForMs, this.#closed.signal).then(
+      () => {
+        this.#gathering = "done";
+        return this.#write();
+      },
+      () => {}, // Closed.
+    );
+    return false;
+  }
+
   async #writeBatch(): Promise<void> {
+    if (this.#gathering === "done") this.#gathering = "no";
     const lines: Buffer[] = [];
     let bytes = 0;
     while (bytes < BATCH_BYTES && lines.length < this.#queue.length) {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import { newAbort, onAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
+import { DrainError } from "../drain/errors.ts";
 import type { LedgerEntry } from "../drain/ledger.ts";
 import type { SharedLog } from "../drain/shared-log.ts";
 import { type FileBounds, FileLedger, type FileLedgerOptions } from "./file-ledger.ts";
@@ -55,12 +56,12 @@ const SHARED_BOUNDS: Partial<FileBounds> = {
   endedBytesMax: 4 * 1_024 * 1_024,
   fileBytesMax: 8 * 1_024 * 1_024,
 };
-/** A leader that stops hands everything over. */
-const SHARED_FLUSHED_WITHIN_MS = 5_000;
+/** Each write is a request to the API server. A leader that stops hands everything over. */
+const SHARED_TIMES = { gatheredForMs: 200, flushedWithinMs: 5_000 };
 
 /**
  * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
- * the folder; so where its disk does not answer. A damaged file does not stop the service: a last line without its end was
+ * the folder; so where its disk does not answer; and as `openShared` where the shared log is at fault. A damaged file does not stop the service: a last line without its end was
  * torn by a crash and is left out; a file with lines that can't be read is kept aside, and the ledger goes on with the others.
  * What they said is unknown from then on, which is written down (`gap`).
  */
@@ -91,8 +92,8 @@ export async function openLedger(
       const lastWritten =
         last !== undefined && last.clock === undefined ? { at: file.writtenAt, entryAt: last.at } : undefined;
       const bounds = { ...(shared && SHARED_BOUNDS), ...options.bounds };
-      const flush = shared && { flushedWithinMs: SHARED_FLUSHED_WITHIN_MS };
-      const ledger = new FileLedger(file, index, { ...options, ...flush, bounds, checkLock: () => lock.check() });
+      const times = shared && SHARED_TIMES;
+      const ledger = new FileLedger(file, index, { ...times, ...options, bounds, checkLock: () => lock.check() });
       const close = async () => {
         await ledger.close();
         ended.abort();
@@ -109,6 +110,8 @@ export async function openLedger(
       throw error;
     }
   } catch (error) {
+    // Nothing is wrong with the folder.
+    if (shared?.over.aborted === true || error instanceof DrainError) throw error;
     throw new Error(diskProblem(error as NodeJS.ErrnoException), { cause: error });
   }
 }

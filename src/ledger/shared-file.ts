@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { DrainError } from "../drain/errors.ts";
 import type { LogPiece } from "../drain/shared-log.ts";
 import { NEWLINE, writeAll } from "./file-lines.ts";
 import { type Files, LEDGER_NAME, LedgerFile, OWNER_ONLY, type Sharing } from "./ledger-file.ts";
@@ -11,24 +12,36 @@ export interface SharedFile {
 
 /**
  * Opens the file in a folder as a copy of what the shared log has, which is taken over. Where that was never used, a file
- * that is there is put into it: the drains of a service that has had no shared log until now.
+ * that is there is put into it: the drains of a service that has had no shared log until now. Throws `DrainError`
+ * `ledger-unavailable` where the log fails, or the reason of its signal.
  */
 export async function openShared(folder: string, files: Files, sharing: Sharing): Promise<SharedFile> {
   const { log, signal } = sharing;
-  const { isNew, pieces } = await log.takeOver(signal);
+  const { isNew, pieces } = await shared("read", log.takeOver(signal), signal);
   const damage = isNew ? [] : await fill(folder, files, pieces);
   const file = await LedgerFile.open(folder, files);
   try {
     if (isNew) {
       let whole = 0;
       for await (const lines of file.lines(0, file.size)) whole = lines.at(-1)?.end ?? whole;
-      if (whole > 0) await log.replace(file.bytes(0, whole), signal);
+      if (whole > 0) await shared("written", log.replace(file.bytes(0, whole), signal), signal);
     }
     file.share(sharing);
     return { file, damage };
   } catch (error) {
     file.close().catch(() => {});
     throw error;
+  }
+}
+
+async function shared<T>(what: "read" | "written", work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new DrainError("ledger-unavailable", `the shared ledger could not be ${what}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -99,6 +99,26 @@ describe("a ledger that several replicas share", () => {
     expect(await ledger.read("d-1", never)).toHaveLength(102);
   });
 
+  test("gathers steps that no drain waits for, for a fifth of a second", async () => {
+    const { replica, lines, clock, store } = scene();
+    const { ledger, append } = await replica();
+    const entries = new EntriesOf("d-1");
+    await append(entries.accepted());
+    const before = store.pieces.length;
+    for (let step = 0; step < 20; step++) {
+      ledger.note(entries.deregistered(0));
+      await clock.advance(9);
+    }
+    expect(store.pieces).toHaveLength(before);
+    await clock.advance(20);
+    await expect.poll(lines).toHaveLength(21);
+    expect(store.pieces).toHaveLength(before + 1);
+    // A drain waits for this one.
+    ledger.note(entries.deregistered(0));
+    await ledger.noted();
+    expect(lines()).toHaveLength(22);
+  });
+
   test("leaves a replica that was replaced without a voice, and tells it so", async () => {
     const { replica, lines, told } = scene();
     const first = await replica();
@@ -186,9 +206,16 @@ describe("a ledger that several replicas share", () => {
     const over = newAbort();
     over.abort(new Error("the term is over"));
     const shared = { log: new MemoryLog(new LogStore()), over: over.signal };
-    await expect(openLedger(await stateDir(), { clock: new VirtualClock(), shared })).rejects.toThrow(
-      "the term is over",
-    );
+    const opened = openLedger(await stateDir(), { clock: new VirtualClock(), shared });
+    await expect(opened).rejects.toBe(over.signal.reason);
+  });
+
+  test("that can't be read is no fault of the folder", async () => {
+    const log = new MemoryLog(new LogStore());
+    log.before = away;
+    const opened = openLedger(await stateDir(), { clock: new VirtualClock(), shared: { log, over: never } });
+    const message = "the shared ledger could not be read: the API server is away";
+    await expect(opened).rejects.toMatchObject({ code: "ledger-unavailable", message });
   });
 });
 
