@@ -89,18 +89,19 @@ test("a leader that is stopped for longer than its lease does nothing when it go
   await expectDrainedOnce(scene, second, answer);
 });
 
-test("a leader that does not reach the API server gives up before another one leads, and its callers get their answers from that one", async () => {
+test("a leader that does not reach the API server gives up before another one leads, and its caller is told to come again", async () => {
   // Longer than the term lasts without a renewal.
   const { scene, first, second, deregistered } = await pair({ NLB_PROPAGATION: "15" });
   const told = first.service.drain();
   await scene.crash.until(deregistered(1));
+  const joined = second.service.drain();
+  await first.service.child.line(/"drain joined"/);
   scene.cutOff(first);
-  const answer = await told;
-  const [lost, acquired] = [
-    await first.service.child.line(/leadership lost/),
-    await second.service.child.line(/leadership acq/),
-  ];
+  const answer = await joined;
+  const lost = await first.service.child.line(/"leadership lost"/);
+  const acquired = await second.service.child.line(/"leadership acquired"/);
   expect(Date.parse(JSON.parse(lost).time)).toBeLessThan(Date.parse(JSON.parse(acquired).time));
+  expect(await told).toMatchObject({ status: 503 });
   await expectDrainedOnce(scene, second, answer);
 });
 
