@@ -19,6 +19,7 @@ export const WAIT_LONGEST = [
   "test/e2e/spot-reclaim.test.ts",
   "test/e2e/spot-fast-path.test.ts",
   "test/e2e/service.test.ts",
+  "test/e2e/leader.test.ts",
   "test/e2e/replicas.test.ts",
   "test/e2e/crash-matrix.test.ts",
   "test/fuzz/http.test.ts",

@@ -75,6 +75,19 @@ export class ReplicaScene {
     return replica;
   }
 
+  /** Ends the process at once when it is as `isTime` says. */
+  async killWhen({ service }: Replica, isTime: () => boolean): Promise<void> {
+    await vi.waitUntil(isTime, { timeout: 60_000, interval: 5 });
+    service.child.signal("SIGKILL");
+    await service.child.finished;
+  }
+
+  /** ConfigMaps that were created for the ledger. */
+  get pieces(): number {
+    const path = `/api/v1/namespaces/${NAMESPACE}/configmaps`;
+    return this.api.requests.filter((request) => request.method === "POST" && request.path === path).length;
+  }
+
   /** Who holds the Lease, by the name of the pod. Empty: no replica does. */
   get holder(): string {
     const lease = this.api.stored(LEASES, LEASE) as Lease | undefined;
