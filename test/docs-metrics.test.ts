@@ -14,6 +14,7 @@ function registered(): ReadonlyMap<string, { readonly type: string; readonly lab
   metrics.watchQueue({ inFlight: () => 0, isReceiving: () => true });
   metrics.watchNodes({ count: () => 0, isUpToDate: () => true });
   metrics.watchGate({ validUntil: () => 0 });
+  metrics.watchElection({ isLeader: () => true });
   const made = spy.mock.calls.map(([metric]) => metric as unknown as MetricObject & { labelNames: string[] });
   spy.mockRestore();
   const ours = made.filter(({ name }) => name.startsWith(PREFIX));

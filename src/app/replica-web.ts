@@ -7,7 +7,8 @@ import { Forwarder, fingerprintOf } from "../web/forward.ts";
 import { NotAccepted } from "../web/http-source.ts";
 import type { ReadyState } from "../web/readiness.ts";
 import { Relay, type Route } from "../web/relay.ts";
-import { type OfReplica, type Replicas, replicaHeader } from "../web/replica.ts";
+import { knowReplicas, replicaHeader } from "../web/replica.ts";
+import type { OfReplica, Replicas } from "../web/replicas.ts";
 import type { TlsMaterial } from "../web/server.ts";
 import type { ServedGate } from "./eviction-gate.ts";
 import type { LeaderRoute } from "./leader-route.ts";
@@ -197,12 +198,12 @@ export class ReplicaWeb {
     this.#forwarders.push(forwarder);
     this.#relays.push(relay);
     const isOwn = (fingerprint: string) => identities().some(({ cert }) => fingerprintOf(cert) === fingerprint);
-    return {
+    const know = knowReplicas({
       secrets: () => this.#held.secrets(),
       isOwnCertificate: tlsClientCaFile === undefined || failsOpen ? undefined : isOwn,
       onRequest: this.#parts.onReplica,
-      relay: relay.middleware,
-    };
+    });
+    return { know, relay: relay.middleware };
   }
 
   #mark(client?: string): string {

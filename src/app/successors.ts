@@ -1,5 +1,5 @@
 import type { Clock } from "../drain/clock.ts";
-import type { OfReplica } from "../web/replica.ts";
+import type { OfReplica } from "../web/replicas.ts";
 
 /** A replica that stands by asks the leader every few seconds. */
 export const ASK_INTERVAL_MS = 2_000;

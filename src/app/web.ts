@@ -4,7 +4,7 @@ import { readAuthorities, readTlsIdentity } from "../config/tls.ts";
 import { printable } from "../drain/errors.ts";
 import type { Log } from "../observe/log.ts";
 import { type AnsweredRequest, createWebApp, type WebOptions } from "../web/app.ts";
-import type { Replicas } from "../web/replica.ts";
+import type { Replicas } from "../web/replicas.ts";
 import { reread } from "../web/reread.ts";
 import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
 import { type SecretCheck, secretCheck } from "../web/secrets.ts";

@@ -25,8 +25,7 @@ import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
-import { isPassedOver, passOn } from "./relay.ts";
-import { knowReplicas, type Replicas } from "./replica.ts";
+import { ALONE, isPassedOver, type Replicas } from "./replicas.ts";
 import { needSecret, type SecretGuardOptions } from "./secret-guard.ts";
 import { refuseSecretAs, refuseSecretIn } from "./secrets.ts";
 
@@ -69,7 +68,8 @@ export interface AnsweredRequest {
 export function createWebApp(options: WebOptions): Hono {
   const app = new Hono();
   app.use(logAnswers(options));
-  if (options.replicas !== undefined) app.use(knowReplicas(options.replicas));
+  const { replicas = ALONE } = options;
+  app.use(replicas.know);
   addOpenRoutes(app, options);
   addSecretRoutes(app, options);
 
@@ -131,7 +131,7 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 function addSecretRoutes(app: Hono, options: WebOptions): void {
   const { source, secrets, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
   const needsSecret = needSecret(options);
-  const byLeader = options.replicas?.relay ?? passOn;
+  const { relay: byLeader } = options.replicas ?? ALONE;
   const meant = async (node: NodeReference): Promise<NodeReference> => {
     const id = node.by === "name" ? await options.instanceOf?.(node.value) : undefined;
     return id === undefined ? node : { by: "id", value: id };

@@ -4,8 +4,7 @@ import * as z from "zod";
 import { OWN_EVICTION } from "../drain/eviction.ts";
 import type { AskedEviction, GateVerdict } from "../drain/eviction-gate.ts";
 import { problem, send } from "./problem.ts";
-import { passOn } from "./relay.ts";
-import { knowReplicas, type Replicas } from "./replica.ts";
+import { ALONE, type Replicas } from "./replicas.ts";
 
 /** A review of an eviction has one or two kilobytes. */
 const BODY_BYTES_MAX = 64 * 1_024;
@@ -66,16 +65,15 @@ export interface EvictionReviewOptions {
 }
 
 /** The admission webhook for evictions. A function from requests to answers: it needs no port. */
-export function createEvictionReviewApp({ judge, onError, replicas }: EvictionReviewOptions): Hono {
+export function createEvictionReviewApp({ judge, onError, replicas = ALONE }: EvictionReviewOptions): Hono {
   const app = new Hono();
-  if (replicas !== undefined) app.use(knowReplicas(replicas));
-  const byLeader = replicas?.relay ?? passOn;
+  app.use(replicas.know);
   const limitsBody = bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
   });
 
-  app.post(REVIEW_PATH, limitsBody, byLeader, async (context) => {
+  app.post(REVIEW_PATH, limitsBody, replicas.relay, async (context) => {
     const body = asJson(await context.req.text());
     const review = REVIEW.safeParse(body);
     if (!review.success) return send(problem(400, `the body is not an AdmissionReview of ${API_VERSION}`));

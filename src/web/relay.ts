@@ -5,14 +5,12 @@ import { backOffMs } from "../drain/limit.ts";
 import { clientAddress } from "./asker.ts";
 import { type Forwarder, type Leader, NotReached } from "./forward.ts";
 import { send, unavailable } from "./problem.ts";
+import { isPassedOver, NOT_LEADER_HEADER } from "./replicas.ts";
 
 /** Between two tries to reach a leader, unless another one is heard of. */
 const PAUSE = { firstMs: 125, maxMs: 1_000 };
 /** So many leaders may take a request and go before they answer: it may be the request that they go for. */
 const TAKEN_MAX = 3;
-/** On an answer to another replica: ask the next leader. */
-const NOT_LEADER_HEADER = "hasta-la-vista-not-leader";
-
 /** Who answers now. */
 export interface Route {
   /** This process, while it leads. */
@@ -38,9 +36,6 @@ export interface RelayOptions {
   /** Hears of each try that failed. */
   readonly onFailure: (leader: string, error: Error) => void;
 }
-
-/** Lets every request through, as where there is no other replica. */
-export const passOn: MiddlewareHandler = (_, next) => next();
 
 /**
  * Answers here while this process leads, and has the leader answer otherwise. A request whose leader goes is repeated at the
@@ -85,11 +80,6 @@ export class Relay {
       this.#waiting -= 1;
     }
   }
-}
-
-/** Whether another replica was told to ask the next leader: nothing came of its request. */
-export function isPassedOver(answer: Response): boolean {
-  return answer.headers.has(NOT_LEADER_HEADER);
 }
 
 function notLeader(): Response {

@@ -2,22 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import * as z from "zod";
-
-/** A request of another replica: its own, or one that it has passed on for a caller. */
-export interface OfReplica {
-  /** The other process, as the election knows it. */
-  readonly from: string;
-  /** The node that it runs on, by its name in Kubernetes. */
-  readonly node?: string | undefined;
-  /** The address of the caller. Absent: the request is the replica's own. */
-  readonly client?: string | undefined;
-}
-
-declare module "hono" {
-  interface ContextVariableMap {
-    ofReplica?: OfReplica;
-  }
-}
+import type { OfReplica } from "./replicas.ts";
 
 export const REPLICA_HEADER = "hasta-la-vista-replica";
 const TEXT_CHARACTERS_MAX = 300;
@@ -57,12 +42,6 @@ export interface KnownReplicas {
   readonly isOwnCertificate?: ((fingerprint: string) => boolean) | undefined;
   /** Hears of every request of another replica. */
   readonly onRequest: (of: OfReplica) => void;
-}
-
-/** The other replicas of a service. */
-export interface Replicas extends KnownReplicas {
-  /** See `Relay`. */
-  readonly relay: MiddlewareHandler;
 }
 
 /** Knows the requests of other replicas: `context.get("ofReplica")`. */
