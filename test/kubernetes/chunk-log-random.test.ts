@@ -7,6 +7,7 @@ import { ChunkLog } from "../../src/kubernetes/chunk-log.ts";
 import { KubernetesError } from "../../src/kubernetes/errors.ts";
 import type { ConfigMap } from "../../src/kubernetes/ledger-chunk.ts";
 import type { KubernetesObject } from "../../src/kubernetes/objects.ts";
+import { countOfCases } from "../support/cases.ts";
 import { never } from "../support/simulated-region.ts";
 
 /**
@@ -181,5 +182,5 @@ test("whatever becomes of its requests, a log loses nothing that was stored, has
     }
     await world.end();
   };
-  await fc.assert(fc.asyncProperty(scripts, run), { numRuns: 1_500 });
+  await fc.assert(fc.asyncProperty(scripts, run), { numRuns: countOfCases(4_000) });
 });

@@ -191,7 +191,8 @@ describeOnKubernetes("replicas, on a real API server,", ["kube-controller-manage
       /^another replica has taken the ledger over: pod\//,
     );
     await second.replace(of(large, small), never);
-    await expect.poll(() => mapsOf("ledger"), PATIENCE).toHaveLength(6);
+    // The generation, the marks of both takeovers, and the chunk before the second one.
+    await expect.poll(() => mapsOf("ledger"), PATIENCE).toHaveLength(9);
     await second.append(Buffer.from(small), never);
     const { log: third } = await logOf(cluster(), "ledger");
     expect(await taken(third)).toBe(large + small + small);
