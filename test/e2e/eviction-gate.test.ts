@@ -9,6 +9,7 @@ import { folder, kubeconfig } from "../support/api-client.ts";
 import { FakeApiServer } from "../support/fake-api-server.ts";
 import { pod } from "../support/fake-pods.ts";
 import { GateClient } from "../support/gate-client.ts";
+import { stateDir } from "../support/ledger-entries.ts";
 import { runHere, serveHere } from "../support/run-here.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 
@@ -116,4 +117,47 @@ describe("a service that is the eviction gate", () => {
     );
     expect(code).toBe(2);
   });
+
+  test("is asked by the replica that the API server has reached", async () => {
+    const { gate, putNode, options } = await scene();
+    const [first, second] = await replicas(options);
+    await first.child.line(/"access check passed"/);
+    await second.child.line(/"standing by"/);
+    await gate.connect(second.child, "127.0.0.2");
+    expect(await gate.review(ASKED)).toEqual({ isAllowed: true });
+    putNode([KARPENTER]);
+    await first.child.line(/"msg":"target deregistered"/);
+    expect(await gate.review(ASKED)).toEqual({ isAllowed: false });
+    expect(await reviews(first.url)).toEqual({ allowed: 1, held: 1 });
+    expect(second.child.output).not.toMatch(/target|eviction held/);
+  });
+
+  test("lets evictions pass soon where no replica leads, and counts them", async () => {
+    const { gate, options, fake } = await scene();
+    fake.intercept = ({ path }) => (path.includes("/leases") ? "hang" : undefined);
+    const [only] = await replicas(options, [1]);
+    await gate.connect(only.child);
+    expect(await gate.review(ASKED)).toEqual({ isAllowed: true });
+    expect(await reviews(only.url)).toEqual({ "failed-open": 1 });
+  });
 });
+
+type Served = Awaited<ReturnType<typeof serveHere>>;
+
+/** Replicas at addresses of their own, whose gates have the same port, as those of pods. */
+async function replicas(options: Readonly<Record<string, string>>, numbers = [1, 2]): Promise<[Served, Served]> {
+  const free = createServer();
+  await new Promise<void>((resolve) => free.listen(0, resolve));
+  const { port } = free.address() as AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
+  const started: Served[] = [];
+  for (const number of numbers) {
+    const at = `127.0.0.${number}`;
+    const ofPod = { POD_NAME: `pod-${number}`, POD_NAMESPACE: "kube-system", POD_IP: at, NODE_NAME: "elsewhere" };
+    const own = { HOST: at, EVICTION_GATE_PORT: String(port), STATE_DIR: await stateDir() };
+    started.push(await serveHere({ ...options, ...ofPod, ...own, LEASE: "hasta-la-vista" }));
+    // The first one leads.
+    await started[0]?.child.line(numbers.length === 1 ? /"listening"/ : /"leadership acquired"/);
+  }
+  return started as [Served, Served];
+}

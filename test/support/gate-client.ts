@@ -18,6 +18,7 @@ export class GateClient {
   readonly #authority = new Authority("the gate's authority");
   readonly #folder = folder();
   #port = 0;
+  #host = "127.0.0.1";
 
   constructor() {
     this.renew();
@@ -41,7 +42,8 @@ export class GateClient {
   }
 
   /** Resolves once the gate listens. */
-  async connect(child: { line(pattern: RegExp): Promise<string> }): Promise<void> {
+  async connect(child: { line(pattern: RegExp): Promise<string> }, host = "127.0.0.1"): Promise<void> {
+    this.#host = host;
     this.#port = JSON.parse(await child.line(/"eviction gate listening"/)).port;
   }
 
@@ -57,7 +59,10 @@ export class GateClient {
   async post(path: string, body: string): Promise<{ readonly status: number; readonly body: string }> {
     const { cert: ca } = this.#authority;
     return new Promise((resolve, reject) => {
-      const sent = request({ host: "127.0.0.1", port: this.#port, path, method: "POST", ca, agent: false });
+      const sent = request({
+        ...{ host: this.#host, servername: "localhost", port: this.#port },
+        ...{ path, method: "POST", ca, agent: false },
+      });
       sent.once("error", reject);
       sent.once("response", (response) => {
         text(response).then((read) => resolve({ status: response.statusCode ?? 0, body: read }), reject);
