@@ -117,6 +117,8 @@ function accessDetail(problems: readonly AccessProblem[]): string {
       return "the service has no AWS region: set AWS_REGION, or --region";
     case "unreachable":
       return "the service can't reach AWS: check AWS_REGION, AWS_ENDPOINT_URL and the network";
+    case "not-leader":
+      return "no replica that leads can be reached: the log of the replica has the error";
     case "ledger-unavailable":
       return "the ledger in STATE_DIR was removed, replaced or changed by another program: the log of the service has the error";
     default:

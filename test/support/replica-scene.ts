@@ -11,7 +11,7 @@ import { stateDir } from "./ledger-entries.ts";
 import type { Environment } from "./program-run.ts";
 
 const NODES = "/api/v1/nodes";
-export const NAMESPACE = "kube-system";
+const NAMESPACE = "kube-system";
 const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
 const LEASE = "hasta-la-vista";
 
@@ -131,6 +131,6 @@ function tokenOf(pod: string): string {
   return `token-of-${pod}-of-the-test`;
 }
 
-export function nodeName(instanceId: string): string {
+function nodeName(instanceId: string): string {
   return `node-${instanceId}`;
 }
