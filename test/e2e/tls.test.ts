@@ -5,8 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { account, ID } from "../support/account.ts";
+import { kubeconfig } from "../support/api-client.ts";
 import { Authority, type Certificate } from "../support/certificates.ts";
 import { runCli } from "../support/child-process.ts";
+import { FakeApiServer } from "../support/fake-api-server.ts";
+import { stateDir } from "../support/ledger-entries.ts";
 import { request, sendRaw } from "../support/raw-http.ts";
 import { serveHere } from "../support/run-here.ts";
 import { RANDOM_SECRET } from "../support/secret-search.ts";
@@ -15,7 +18,7 @@ const SECRET = RANDOM_SECRET;
 const bearer = { authorization: `Bearer ${SECRET}` };
 
 /** The service with HTTPS, and files that its callers may name. */
-async function service({ wantsClients = false }: { readonly wantsClients?: boolean } = {}) {
+async function service({ wantsClients = false, hasReplica = false } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "tls-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = async (name: string, text: string) => {
@@ -29,12 +32,22 @@ async function service({ wantsClients = false }: { readonly wantsClients?: boole
   const authority = new Authority();
   const clients = new Authority("the clients' authority");
   const caFile = await file("ca.crt", authority.cert);
-  const { env } = await account();
-  const { child, url } = await serveHere({
-    ...{ ...env, SECRET, ...(await identityFiles("server", authority.sign("server"))) },
+  const { env, clock } = await account();
+  const renew = () => identityFiles("server", authority.sign("server"));
+  const options = {
+    ...{ ...env, SECRET, ...(await renew()) },
     ...(wantsClients ? { TLS_CLIENT_CA_FILE: await file("clients.crt", clients.cert) } : {}),
+  };
+  const fake = hasReplica ? await FakeApiServer.start(clock) : undefined;
+  const config = fake && (await file("config", kubeconfig({ server: fake.url, ca: fake.ca })));
+  const ofPod = async (name: string) => ({
+    ...{ KUBERNETES: config, NODE_TRIGGERS: "none", LEASE: "hasta-la-vista", STATE_DIR: await stateDir() },
+    ...{ POD_NAME: name, POD_NAMESPACE: "kube-system", POD_IP: "127.0.0.1", NODE_NAME: "elsewhere" },
   });
-  return { child, url, port: Number(new URL(url).port), authority, clients, caFile, identityFiles };
+  const { child, url } = await serveHere({ ...options, ...(hasReplica && (await ofPod("pod-1"))) });
+  if (hasReplica) await child.line(/"access check passed"/);
+  const replica = hasReplica ? await serveHere({ ...options, ...(await ofPod("pod-2")) }) : undefined;
+  return { child, url, port: Number(new URL(url).port), authority, clients, caFile, identityFiles, renew, replica };
 }
 
 /** The status, or the code of what went wrong. */
@@ -105,6 +118,19 @@ describe("the service that wants clients' certificates", () => {
     const { url, authority } = await service({ wantsClients: true });
     const open = ["/health", "/metrics", "/openapi.json"].map((path) => ask(`${url}${path}`, { ca: authority.cert }));
     expect(await Promise.all(open)).toEqual([200, 200, 200]);
+  });
+
+  test("answers such callers at each replica, also after the certificate was renewed", async () => {
+    const { child, authority, clients, renew, replica } = await service({ wantsClients: true, hasReplica: true });
+    await replica?.child.line(/"standing by"/);
+    const node = `${replica?.url}/nodes/${ID}`;
+    const caller = { ca: authority.cert, headers: bearer };
+    expect(await ask(node, { ...caller, ...clients.sign("a caller") })).toBe(200);
+    expect(await ask(node, caller)).toBe(403);
+    await renew();
+    for (const each of [child, replica?.child]) await each?.line(/"certificates reloaded"/);
+    expect(await ask(node, { ...caller, ...clients.sign("a caller") })).toBe(200);
+    expect(await ask(node, { ...caller, headers: {}, ...clients.sign("a caller") })).toBe(401);
   });
 
   test("serves the command line that has one, and tells one that has none what is missing", async () => {
