@@ -12,7 +12,10 @@ const PROGRAMS = [
 ];
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 /** What commands and pages name. */
-const FOLDERS = ["deploy/cloudformation", "deploy/helm", "deploy/kustomize", "deploy/terraform", "docs"];
+const FOLDERS = [
+  ...["deploy/cloudformation", "deploy/helm", "deploy/iam", "deploy/kustomize", "deploy/terraform"],
+  "docs",
+];
 
 /** What `npm pack` would put into the tarball. */
 const packed: readonly string[] = (() => {
