@@ -26,6 +26,8 @@ export default defineConfig({
         for (const { children } of tokens)
           for (const token of children ?? []) leadToRepository(token, env.relativePath);
       });
+      const { code_inline: codeInline } = md.renderer.rules;
+      md.renderer.rules.code_inline = (...args) => withBreaks(codeInline(...args));
     },
   },
   vite: { plugins: [{ name: "packages-of-pages", enforce: "pre", resolveId: resolveForPage }] },
@@ -74,6 +76,14 @@ function leadToRepository(token, page) {
     "href",
     `${REPOSITORY}/blob/main/${relative(PROJECT, file)}${anchor === undefined ? "" : `#${anchor}`}`,
   );
+}
+
+/** Long names in a table may break at `_`, or they push the other columns out of sight. A flag keeps its hyphens. */
+function withBreaks(html) {
+  return html.replace(/(>)([^<]*)(<)/, (_, before, text, after) => {
+    const flags = text.replace(/(^|\s)(--\w+)/g, '$1<span style="white-space: nowrap">$2</span>');
+    return `${before}${text.length > 20 && flags === text ? text.replaceAll("_", "_<wbr>") : flags}${after}`;
+  });
 }
 
 /** The index has a section for each group of pages, with a table of them. */
