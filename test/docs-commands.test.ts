@@ -148,8 +148,6 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/conformance/kubernetes/chart-documents.test.ts holds the name",
   "kubectl get nodeclaims": "Kubernetes' own",
   "kubectl delete nodeclaim workers-abcde --wait=false": "test/conformance/kubernetes/karpenter.test.ts deletes one",
-  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.DRYRUN=true":
-    "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true --set options.DRYRUN=false":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "aws iam create-role --role-name hasta-la-vista --assume-role-policy-document file://deploy/iam/pod-identity.json":

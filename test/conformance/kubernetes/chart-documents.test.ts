@@ -105,7 +105,7 @@ describeOnKubernetes("the documents' commands", [...WORKLOAD_PROGRAMS, ...HELMS,
       ...{ AUTOSCALER_HOLD: "true", AUTOSCALER_DELAY: "600", KUBERNETES: "in-cluster", DRYRUN: "false" },
     });
     expect(await status(daemonSet("holder"))).toBe(200);
-    expect(afterwards).toHaveLength(6);
+    expect(afterwards).toHaveLength(5);
     const held = AFTERWARDS.find((line) => line.startsWith("kubectl get nodes") && line.includes("HELD")) ?? "exit 1";
     expect(await run(held)).toMatch(/^NAME +HELD$/m);
   });

@@ -32,7 +32,10 @@ describeOnKubernetes(
   "lifecycle-manager on the same Auto Scaling group",
   ["lifecycle-manager", "kubectl"],
   (cluster) => {
-    test("each completes its own hook, no request is lost, and no machine goes before both have ended", async () => {
+    // Of the three minutes that it takes lifecycle-manager sleeps most.
+    test("each completes its own hook, no request is lost, and no machine goes before both have ended", {
+      timeout: 600_000,
+    }, async () => {
       const scene = await DepartureScene.open({ nodes: 4, timing: SHORT, otherHooks: [THEIR_HOOK] });
       for (const node of scene.nodes) await addNodeOf(cluster().api, node);
       const theirs = await startLifecycleManager(cluster(), scene, WHOLE_ROLE);
@@ -54,6 +57,8 @@ describeOnKubernetes(
           .map(({ node }) => node)
           .sort(),
       ).toEqual(ids);
+      for (const { instanceId, action } of scene.hooks)
+        expect(scene.world.instance(instanceId)?.terminatedAt).toBeGreaterThanOrEqual(action.endsAt);
       expect(child.output).not.toMatch(/target came back|"registered-again"/);
       // Of the two that deregister a node, the one that is first is noted.
       const deregistered = scene.books.map(({ pool, target }) => `${target} ${pool}`).sort();
