@@ -10,6 +10,9 @@ import { Moto } from "./support/moto.ts";
 import { describeWith, ENVIRONMENT, programPath } from "./support/programs.ts";
 import { awsCli } from "./support/stacks.ts";
 
+/** Each of twenty calls starts a Python. */
+const LONG = { timeout: 600_000 };
+const EKS_ROLE = "arn:aws:iam::123456789012:role/eks";
 const ROLE = ["--role-name", "hasta-la-vista"];
 
 /** The blocks of a section of a document, in order. */
@@ -63,49 +66,42 @@ async function scene() {
   return { aws, run };
 }
 
-/** A cluster with one managed node group, and an Auto Scaling group beside it. */
-async function cluster({ aws }: Awaited<ReturnType<typeof scene>>): Promise<string> {
-  const role = "arn:aws:iam::123456789012:role/eks";
+type Scene = Awaited<ReturnType<typeof scene>>;
+
+async function subnetOf({ aws }: Scene): Promise<string> {
   const { Subnets } = (await aws("ec2", "describe-subnets")) as {
     readonly Subnets: readonly [{ readonly SubnetId: string }];
   };
-  const [{ SubnetId }] = Subnets;
-  await aws(
-    "eks",
-    "create-cluster",
-    "--name",
-    "demo",
-    "--role-arn",
-    role,
-    "--resources-vpc-config",
-    `subnetIds=${SubnetId}`,
-  );
+  return Subnets[0].SubnetId;
+}
+
+async function cluster({ aws }: Scene, subnet: string): Promise<void> {
+  const vpc = ["--resources-vpc-config", `subnetIds=${subnet}`];
+  await aws("eks", "create-cluster", "--name", "demo", "--role-arn", EKS_ROLE, ...vpc);
+}
+
+/** The name of the Auto Scaling group of a managed node group of the cluster. */
+async function nodeGroup({ aws }: Scene, subnet: string): Promise<string> {
   const named = ["--cluster-name", "demo", "--nodegroup-name", "workers"];
-  const made = await aws("eks", "create-nodegroup", ...named, "--node-role", role, "--subnets", SubnetId);
+  const made = await aws("eks", "create-nodegroup", ...named, "--node-role", EKS_ROLE, "--subnets", subnet);
   const { nodegroup } = made as {
     readonly nodegroup: { readonly resources: { readonly autoScalingGroups: readonly [{ readonly name: string }] } };
   };
-  const [{ name }] = nodegroup.resources.autoScalingGroups;
+  return nodegroup.resources.autoScalingGroups[0].name;
+}
+
+async function autoScalingGroup({ aws }: Scene, subnet: string, name: string): Promise<void> {
   const launch = ["--launch-configuration-name", "nodes"];
+  const machine = ["--image-id", "ami-12c6146b", "--instance-type", "t3.micro"];
+  await aws("autoscaling", "create-launch-configuration", ...launch, ...machine);
   await aws(
-    "autoscaling",
-    "create-launch-configuration",
-    ...launch,
-    "--image-id",
-    "ami-12c6146b",
-    "--instance-type",
-    "t3.micro",
+    ...["autoscaling", "create-auto-scaling-group", "--auto-scaling-group-name", name, ...launch],
+    ...["--min-size", "0", "--max-size", "0", "--vpc-zone-identifier", subnet],
   );
-  for (const group of [name, "workers"])
-    await aws(
-      ...["autoscaling", "create-auto-scaling-group", "--auto-scaling-group-name", group, ...launch],
-      ...["--min-size", "0", "--max-size", "0", "--vpc-zone-identifier", SubnetId],
-    );
-  return name;
 }
 
 /** For which Auto Scaling group the stack of a hook is. moto makes no hooks of stacks. */
-async function groupOf({ aws }: Awaited<ReturnType<typeof scene>>, stack: string) {
+async function groupOf({ aws }: Scene, stack: string) {
   const answer = await aws("cloudformation", "describe-stacks", "--stack-name", stack);
   const { Stacks } = answer as {
     readonly Stacks: readonly [{ readonly Parameters: readonly Readonly<Record<string, string>>[] }];
@@ -129,7 +125,7 @@ describeWith("moto_server", "the AWS commands of the pages about EKS, on moto", 
 
   test("create a role for IRSA that the service account of the chart alone may take", async () => {
     const one = await scene();
-    await cluster(one);
+    await cluster(one, await subnetOf(one));
     await one.run(blockWith("docs/install.md", "On EKS", "deploy/iam/irsa.json"));
     const { cluster: made } = (await one.aws("eks", "describe-cluster", "--name", "demo")) as {
       readonly cluster: { readonly identity: { readonly oidc: { readonly issuer: string } } };
@@ -154,9 +150,12 @@ describeWith("moto_server", "the AWS commands of the pages about EKS, on moto", 
     });
   });
 
-  test("connect a managed node group, and an Auto Scaling group, to a service that reads the queue", async () => {
+  test("connect a managed node group to a service that reads the queue", LONG, async () => {
     const one = await scene();
-    const group = await cluster(one);
+    const subnet = await subnetOf(one);
+    await cluster(one, subnet);
+    const group = await nodeGroup(one, subnet);
+    await autoScalingGroup(one, subnet, group);
     await one.run(blockWith("docs/install.md", "On EKS", "create-pod-identity-association"));
     const ran: string[] = [];
     for (const block of blocksOf("docs/eks.md", "Managed node groups")) ran.push(...(await one.run(block)).recorded);
@@ -175,31 +174,36 @@ describeWith("moto_server", "the AWS commands of the pages about EKS, on moto", 
 
   test("connect an Auto Scaling group of one's own", async () => {
     const one = await scene();
-    await cluster(one);
     await one.run(blockWith("docs/eks.md", "Self-managed nodes", "AutoScalingGroupName=workers"));
     expect(await groupOf(one, "hook-workers")).toBe("workers");
   });
 
-  test("limit the rule of aws-node-termination-handler to its own hook, and delete the hooks of others", async () => {
-    const one = await scene();
-    await cluster(one);
-    const theirs = ["lifecycle-manager", "my-k8s-term-hook"];
-    const group = ["--auto-scaling-group-name", "workers"];
-    for (const hook of theirs)
-      await one.aws(
-        ...["autoscaling", "put-lifecycle-hook", ...group, "--lifecycle-hook-name", hook],
-        ...["--lifecycle-transition", "autoscaling:EC2_INSTANCE_TERMINATING"],
+  test(
+    "limit the rule of aws-node-termination-handler to its own hook, and delete the hooks of others",
+    LONG,
+    async () => {
+      const one = await scene();
+      await autoScalingGroup(one, await subnetOf(one), "workers");
+      const theirs = ["lifecycle-manager", "my-k8s-term-hook"];
+      const group = ["--auto-scaling-group-name", "workers"];
+      for (const hook of theirs)
+        await one.aws(
+          ...["autoscaling", "put-lifecycle-hook", ...group, "--lifecycle-hook-name", hook],
+          ...["--lifecycle-transition", "autoscaling:EC2_INSTANCE_TERMINATING"],
+        );
+      const sections = ["From lifecycle-manager", "From aws-node-termination-handler"];
+      for (const block of sections.flatMap((section) => blocksOf("docs/upgrading.md", section))) await one.run(block);
+      const { EventPattern } = (await one.aws("events", "describe-rule", "--name", "MyK8sASGTermRule")) as {
+        readonly EventPattern: string;
+      };
+      const event = JSON.parse(
+        readFileSync("test/sources/events/bodies/autoscaling-terminate.eventbridge.json", "utf8"),
       );
-    const sections = ["From lifecycle-manager", "From aws-node-termination-handler"];
-    for (const block of sections.flatMap((section) => blocksOf("docs/upgrading.md", section))) await one.run(block);
-    const { EventPattern } = (await one.aws("events", "describe-rule", "--name", "MyK8sASGTermRule")) as {
-      readonly EventPattern: string;
-    };
-    const event = JSON.parse(readFileSync("test/sources/events/bodies/autoscaling-terminate.eventbridge.json", "utf8"));
-    const ofHook = (LifecycleHookName: string) => ({ ...event, detail: { ...event.detail, LifecycleHookName } });
-    expect(
-      ["my-k8s-term-hook", "hasta-la-vista"].map((hook) => matches(JSON.parse(EventPattern), ofHook(hook))),
-    ).toEqual([true, false]);
-    expect(await one.aws("autoscaling", "describe-lifecycle-hooks", ...group)).toEqual({ LifecycleHooks: [] });
-  });
+      const ofHook = (LifecycleHookName: string) => ({ ...event, detail: { ...event.detail, LifecycleHookName } });
+      expect(
+        ["my-k8s-term-hook", "hasta-la-vista"].map((hook) => matches(JSON.parse(EventPattern), ofHook(hook))),
+      ).toEqual([true, false]);
+      expect(await one.aws("autoscaling", "describe-lifecycle-hooks", ...group)).toEqual({ LifecycleHooks: [] });
+    },
+  );
 });
