@@ -1,0 +1,38 @@
+import type { Config } from "../config/config.ts";
+import type { Clock } from "../drain/clock.ts";
+import { asDrainError } from "../drain/errors.ts";
+import { TokenReviews } from "../kubernetes/token-reviews.ts";
+import type { Log } from "../observe/log.ts";
+import type { TokenReviewing } from "../web/token-check.ts";
+import { openApiServer } from "./cluster-access.ts";
+
+/** A thousand callers that are new at the same time wait a few seconds, and the API server hardly notices. */
+const PACE = { inFlightMax: 20, perSecond: 100, burst: 400 };
+
+export interface TokenParts {
+  readonly clock: Clock;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+}
+
+export interface OpenedTokens extends TokenReviewing {
+  close(): void;
+}
+
+/** What reviews the tokens of callers, as the configuration has it. Throws `ConfigError`. Does not call the API server. */
+export async function openTokens(config: Config, { log, ...parts }: TokenParts): Promise<OpenedTokens | undefined> {
+  // With a pace of its own, so that callers and drains do not wait for each other.
+  const server = await openApiServer(config, { ...parts, pace: PACE });
+  if (server === undefined) return undefined;
+  const { tokenAudience: audience } = config;
+  const reviews = new TokenReviews({ server, audience });
+  return {
+    audience,
+    review: (token, signal) => reviews.review(token, signal),
+    onFailure: (error) => {
+      const { code, message } = asDrainError(error);
+      log("token review failed", { code, error: message });
+    },
+    close: () => server.close(),
+  };
+}
