@@ -3,7 +3,7 @@ import type { Clock } from "../drain/clock.ts";
 import { asDrainError } from "../drain/errors.ts";
 import { TokenReviews } from "../kubernetes/token-reviews.ts";
 import type { Log } from "../observe/log.ts";
-import type { TokenReviewing } from "../web/token-check.ts";
+import { TokenCheck, type TokenChecking } from "../web/token-check.ts";
 import { openApiServer } from "./cluster-access.ts";
 
 /** A thousand callers that are new at the same time wait a few seconds, and the API server hardly notices. */
@@ -15,7 +15,7 @@ export interface TokenParts {
   readonly log: Log;
 }
 
-export interface OpenedTokens extends TokenReviewing {
+export interface OpenedTokens extends TokenChecking {
   close(): void;
 }
 
@@ -28,11 +28,15 @@ export async function openTokens(config: Config, { log, ...parts }: TokenParts):
   const reviews = new TokenReviews({ server, audience });
   return {
     audience,
-    review: (token, signal) => reviews.review(token, signal),
-    onFailure: (error) => {
-      const { code, message } = asDrainError(error);
-      log("token review failed", { code, error: message });
-    },
+    check: (guard) =>
+      new TokenCheck({
+        ...guard,
+        review: (token, signal) => reviews.review(token, signal),
+        onFailure: (error) => {
+          const { code, message } = asDrainError(error);
+          log("token review failed", { code, error: message });
+        },
+      }),
     close: () => server.close(),
   };
 }

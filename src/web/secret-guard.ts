@@ -7,7 +7,7 @@ import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { SecretMask } from "./secret-mask.ts";
 import { refuseSecretInUrl, type SecretCheck } from "./secrets.ts";
-import { type Access, isToken, TokenCheck, type TokenReviewing, type TokenVerdict } from "./token-check.ts";
+import type { Access, TokenChecking, TokenVerdict } from "./token-check.ts";
 import { type Counted, WrongSecrets } from "./wrong-secrets.ts";
 
 export interface SecretGuardOptions {
@@ -19,7 +19,7 @@ export interface SecretGuardOptions {
   /** Whether a verified client certificate is needed besides. */
   readonly clientCertificate: boolean;
   /** Tokens of the cluster open the door too. Absent: they do not. */
-  readonly tokens?: TokenReviewing | undefined;
+  readonly tokens?: TokenChecking | undefined;
   readonly clock: Clock;
   /** Hears of the first right secret that comes in a query, and where from. */
   readonly onQuerySecret: (client: string) => void;
@@ -38,8 +38,7 @@ export type NeedAccess = (access: Access) => MiddlewareHandler;
 export function secretGuard(options: SecretGuardOptions): NeedAccess {
   const { isSecret, querySecret, clientCertificate, tokens, clock, onLimited } = options;
   const wrongSecrets = new WrongSecrets(clock);
-  const tokenCheck = tokens && new TokenCheck({ ...tokens, clock, wrongSecrets });
-  const what = tokenCheck === undefined ? "secret" : "secret or a token";
+  const tokenCheck = tokens?.check({ clock, wrongSecrets });
   let onQuerySecret: SecretGuardOptions["onQuerySecret"] | undefined = options.onQuerySecret;
 
   return (access) => async (context, next) => {
@@ -58,9 +57,11 @@ export function secretGuard(options: SecretGuardOptions): NeedAccess {
       );
     }
     const { secret, isQuery } = sentIn(context);
-    if (isQuery && !querySecret) return unauthorized(`send the ${what}: 'Authorization: Bearer …', not in the query`);
+    if (isQuery && !querySecret) return unauthorized("send the secret: 'Authorization: Bearer …', not in the query");
     if (secret === "") {
-      return unauthorized(`send the ${what}: 'Authorization: Bearer …'${querySecret ? ", or 'pw' in the query" : ""}`);
+      const hint = tokens && `. A Kubernetes token for the audience '${tokens.audience}' is accepted there too`;
+      const ways = querySecret ? ", or 'pw' in the query" : "";
+      return unauthorized(`send the secret: 'Authorization: Bearer …'${ways}${hint ?? ""}`);
     }
     if (!isSecret(secret)) {
       if (tokenCheck !== undefined && !isQuery && isToken(secret)) return tokenRefusal(context, secret, access);
@@ -109,6 +110,14 @@ export function secretGuard(options: SecretGuardOptions): NeedAccess {
       "too many wrong secrets came from this address: send the right secret, which is accepted at once, or wait";
     return problem(429, detail, { headers });
   }
+}
+
+/** https://www.rfc-editor.org/rfc/rfc7515#section-7.1: three parts in base64url, of which the first is a JSON object. */
+const JSON_WEB_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** Whether a text has the form of a token of the cluster. No other is shown to the API server. */
+function isToken(text: string): boolean {
+  return JSON_WEB_TOKEN.test(text);
 }
 
 /** The secret comes as a bearer token or, as it always did, as `pw` in the query. */

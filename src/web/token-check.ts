@@ -18,19 +18,24 @@ export interface ReviewedCaller {
   may(access: Access, signal: AbortSignal): Promise<boolean>;
 }
 
-/** How the cluster reviews tokens. */
-export interface TokenReviewing {
-  /** What tokens must be made for. */
-  readonly audience: string;
+export interface TokenCheckOptions extends CheckedWith {
   /** Undefined: the token is not valid. Throws what keeps it from being known, within a few seconds. */
   readonly review: (token: string, signal: AbortSignal) => Promise<ReviewedCaller | undefined>;
   /** Hears of each token that could not be reviewed. */
   readonly onFailure: (error: unknown) => void;
 }
 
-export interface TokenCheckOptions extends TokenReviewing {
+/** What the guard of the API has. */
+export interface CheckedWith {
   readonly clock: Clock;
   readonly wrongSecrets: WrongSecrets;
+}
+
+/** How tokens are checked, which is loaded only where they are. */
+export interface TokenChecking {
+  /** What tokens must be made for. */
+  readonly audience: string;
+  check(this: void, guard: CheckedWith): Pick<TokenCheck, "check">;
 }
 
 /** `unknown`: the API server does not say. */
@@ -183,14 +188,6 @@ class Kept<T> {
     const [oldest] = this.#values.keys();
     if (this.#values.size > this.#max && oldest !== undefined) this.#values.delete(oldest);
   }
-}
-
-/** https://www.rfc-editor.org/rfc/rfc7515#section-7.1: three parts in base64url, of which the first is a JSON object. */
-const JSON_WEB_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
-
-/** Whether a text has the form of a token of the cluster. No other is shown to the API server. */
-export function isToken(text: string): boolean {
-  return JSON_WEB_TOKEN.test(text);
 }
 
 /** In milliseconds since the epoch, as the token itself states it. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DrainError } from "../../src/drain/errors.ts";
-import type { Access, ReviewedCaller } from "../../src/web/token-check.ts";
+import { type Access, type ReviewedCaller, TokenCheck, type TokenChecking } from "../../src/web/token-check.ts";
 import { serviceAccountToken } from "../support/service-account-token.ts";
 import { ID, SECRET, webApp } from "../support/web-app.ts";
 
@@ -32,7 +32,8 @@ function scene({ user = () => USER, may = EVERYTHING }: Cluster = {}, more: Para
         };
   };
   const onFailure = (error: unknown) => failures.push((error as Error).message);
-  const app = webApp({ tokens: { audience: "hasta-la-vista", review, onFailure }, ...more });
+  const check: TokenChecking["check"] = (guard) => new TokenCheck({ ...guard, review, onFailure });
+  const app = webApp({ tokens: { audience: "hasta-la-vista", check }, ...more });
   return { ...app, reviewed, asked, failures };
 }
 
@@ -126,6 +127,13 @@ describe("a token of the cluster", () => {
     expect(answer.status).toBe(401);
     expect(answer.headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
     expect(await detailOf(answer)).toMatch(/expired.*or it is not for the audience 'hasta-la-vista'/);
+  });
+
+  test("is named to a caller that has sent nothing, with its audience", async () => {
+    expect(await detailOf(await scene().request(PATH))).toContain(
+      "for the audience 'hasta-la-vista' is accepted there",
+    );
+    expect(await detailOf(await webApp().request(PATH))).not.toContain("audience");
   });
 
   test("is a wrong secret where tokens are not reviewed", async () => {

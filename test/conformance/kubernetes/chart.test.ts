@@ -326,10 +326,6 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         /tokenReview\.enabled is true, and options\.KUBERNETES is not set/,
       ],
       [
-        { "tokenReview.enabled": true, "options.TOKEN_AUDIENCE": { secretKeyRef: { name: "x", key: "y" } } },
-        /options\.TOKEN_AUDIENCE is a reference: give the audience itself/,
-      ],
-      [
         { "tokenReview.callers": [{ name: "deployer", namespace: "ci" }] },
         /tokenReview\.callers is set, and tokenReview\.enabled is false/,
       ],

@@ -83,9 +83,6 @@
 {{- if and .Values.tokenReview.enabled (not $options.KUBERNETES) }}
 {{- $problems = append $problems "tokenReview.enabled is true, and options.KUBERNETES is not set: tokens are reviewed by the API server of a cluster" }}
 {{- end }}
-{{- if and .Values.tokenReview.enabled (kindIs "map" $options.TOKEN_AUDIENCE) }}
-{{- $problems = append $problems "options.TOKEN_AUDIENCE is a reference: give the audience itself, because the tokens of the holder and the agents are made for it" }}
-{{- end }}
 {{- if and .Values.tokenReview.callers (not .Values.tokenReview.enabled) }}
 {{- $problems = append $problems "tokenReview.callers is set, and tokenReview.enabled is false: set tokenReview.enabled=true, so that tokens are accepted" }}
 {{- end }}
