@@ -6,8 +6,8 @@ import type { Log } from "../observe/log.ts";
 import { TokenCheck, type TokenChecking } from "../web/token-check.ts";
 import { openApiServer } from "./cluster-access.ts";
 
-/** A thousand callers that are new at the same time wait a few seconds, and the API server hardly notices. */
-const PACE = { inFlightMax: 20, perSecond: 100, burst: 400 };
+/** Two requests for each caller that is new, or was last heard of more than a minute ago: enough for a thousand at once. */
+const PACE = { inFlightMax: 30, perSecond: 200, burst: 1_000 };
 
 export interface TokenParts {
   readonly clock: Clock;

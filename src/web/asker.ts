@@ -9,7 +9,7 @@ const AGENT_CHARACTERS_MAX = 200;
 const USER_CHARACTERS_MAX = 300;
 
 /** The caller whose token has opened the door. */
-export interface TokenCaller {
+interface TokenCaller {
   /** As the API server has confirmed it. */
   readonly username: string;
   readonly token: string;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { newAbort } from "../drain/abort.ts";
+import { newAbort, whenAborted } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { DrainError } from "../drain/errors.ts";
 import { LimitPassed, withLimit } from "../drain/limit.ts";
@@ -26,7 +26,7 @@ export interface TokenCheckOptions extends CheckedWith {
 }
 
 /** What the guard of the API has. */
-export interface CheckedWith {
+interface CheckedWith {
   readonly clock: Clock;
   readonly wrongSecrets: WrongSecrets;
 }
@@ -89,19 +89,23 @@ export class TokenCheck {
     const { clock, onFailure } = this.#options;
     const limit = { reason: "timeout", at: clock.now() + WITHIN_MS } as const;
     try {
-      return await withLimit({ clock, limit, signal }, async (within) => {
-        const key = createHash("sha256").update(token).digest("base64");
-        const found =
-          this.#valid.get(key) ?? (await this.#inTurn(client, () => this.#find(key, token, client), within));
-        if ("waitMs" in found) return { is: "invalid", counted: found };
-        const isAllowed = await this.#mayDo(found, key, access);
-        return { is: isAllowed ? "allowed" : "denied", username: found.username };
-      });
+      return await withLimit({ clock, limit, signal }, (within) =>
+        // What others wait for too goes on without this caller.
+        Promise.race([this.#verdict(token, access, client, within), whenAborted(within)]),
+      );
     } catch (error) {
       signal.throwIfAborted();
       onFailure(error instanceof LimitPassed ? new DrainError("unreachable", NO_ANSWER) : error);
       return { is: "unknown" };
     }
+  }
+
+  async #verdict(token: string, access: Access, client: string, signal: AbortSignal): Promise<TokenVerdict> {
+    const key = createHash("sha256").update(token).digest("base64");
+    const found = this.#valid.get(key) ?? (await this.#inTurn(client, () => this.#find(key, token, client), signal));
+    if ("waitMs" in found) return { is: "invalid", counted: found };
+    const isAllowed = await this.#mayDo(found, key, access);
+    return { is: isAllowed ? "allowed" : "denied", username: found.username };
   }
 
   /** Whose the token is, or how it counts for its client. */
