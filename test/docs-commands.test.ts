@@ -74,6 +74,8 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.KUBERNETES=null --set options.UNDO=null":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set tokenReview.enabled=true":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.LOGLEVEL=debug":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm history hasta-la-vista --namespace kube-system": "test/conformance/kubernetes/chart-documents.test.ts runs it",

@@ -7,7 +7,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { filesBelow, linksOf } from "../support/documents.ts";
 
 const PROGRAMS = [
-  ...["dist/THIRD-PARTY-LICENSES", "dist/sbom.cdx.json"],
+  ...["dist/THIRD-PARTY-LICENSES", "dist/provenance.json", "dist/sbom.cdx.json"],
   ...["dist/cli.js", "dist/lambda.mjs", "dist/service.js"],
 ];
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];

@@ -87,16 +87,20 @@ describeOnKubernetes("the documents' commands", [...WORKLOAD_PROGRAMS, ...HELMS,
     expect(await variables()).toMatchObject({ EVICTION_GATE: "true" });
     await run(`${upgradeWith("options.LOGLEVEL=debug")} --set evictionGate.enabled=false`);
 
+    await run(upgradeWith("tokenReview.enabled=true"));
+    expect(await variables()).toMatchObject({ TOKEN_REVIEW: "true" });
+    await run(`${upgradeWith("options.LOGLEVEL=debug")} --set tokenReview.enabled=false`);
+
     await run(upgradeWith("options.KUBERNETES=null"));
     const without = await variables();
     expect([without["KUBERNETES"], without["UNDO"], without["LOGLEVEL"]]).toEqual([undefined, undefined, "debug"]);
     expect(await status(role)).toBe(404);
 
-    expect(await run(command("helm history"))).toMatch(/^7\s+.*deployed/m);
+    expect(await run(command("helm history"))).toMatch(/^9\s+.*deployed/m);
     await run(command("helm rollback"));
     expect(await variables()).toMatchObject({ CLUSTERNAME: "demo", KUBERNETES: "in-cluster" });
     expect([await status(role), await status(daemonSet("holder"))]).toEqual([200, 404]);
-    expect(upgrades).toHaveLength(5);
+    expect(upgrades).toHaveLength(6);
 
     const afterwards = AFTERWARDS.filter((line) => line.startsWith("helm upgrade"));
     for (const line of afterwards) await run(`QUEUE=${QUEUE}; ${line}`);
