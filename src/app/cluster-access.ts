@@ -4,7 +4,7 @@ import { fileProblem, readTextFile } from "../config/files.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Leadership } from "../drain/leadership.ts";
 import type { ServerTime } from "../drain/server-time.ts";
-import type { ApiServer } from "../kubernetes/api-server.ts";
+import type { ApiServer, RequestPace } from "../kubernetes/api-server.ts";
 import type { ClusterSource } from "../kubernetes/kubeconfig.ts";
 
 export interface ClusterAccessParts {
@@ -13,6 +13,8 @@ export interface ClusterAccessParts {
   readonly time?: ServerTime;
   /** Absent: no other process acts on the same objects. */
   readonly leadership?: Pick<Leadership, "check"> | undefined;
+  /** Absent: that of `ApiServer`. */
+  readonly pace?: RequestPace;
   /** A pod's environment says where its API server is. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

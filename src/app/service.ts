@@ -46,7 +46,7 @@ export interface Program extends ServiceOptions {
 }
 
 /** What answers callers while this process acts on nodes. */
-export interface Answering extends Omit<WebParts, "metrics" | "clock" | "version" | "log"> {
+export interface Answering extends Omit<WebParts, "metrics" | "clock" | "version" | "log" | "environment"> {
   /** The eviction gate's. Absent: the configuration has none. */
   readonly judge?: Judge | undefined;
 }

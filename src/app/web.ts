@@ -9,6 +9,7 @@ import { reread } from "../web/reread.ts";
 import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
 import { type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
+import type { OpenedTokens, TokenParts } from "./tokens.ts";
 
 /** Secrets and certificates that were replaced, and are still known: other replicas and callers go on with them for a while. */
 export const REPLACED_MAX = 16;
@@ -20,6 +21,8 @@ export type WebParts = Pick<
   readonly log: Log;
   /** The other replicas, as the service knows them by what its files hold. Absent: there are none. */
   readonly replicasBy?: (held: Held) => Replicas;
+  /** A pod's environment says where its API server is. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
 /** What the configuration's files hold, the current first, and then what was replaced not long ago. */
@@ -37,7 +40,10 @@ export interface StartedWeb extends WebServer {
 }
 
 /** Serves the HTTP API as the configuration has it. Throws `ConfigError` when it can't. */
-export async function startWeb(config: Config, { log, replicasBy, ...parts }: WebParts): Promise<StartedWeb> {
+export async function startWeb(
+  config: Config,
+  { log, environment, replicasBy, ...parts }: WebParts,
+): Promise<StartedWeb> {
   const { host, port, dryRun, querySecret, tlsClientCaFile, secretFile } = config;
   const { clock } = parts;
   const { secrets, tls } = await readFiles(config);
@@ -45,9 +51,11 @@ export async function startWeb(config: Config, { log, replicasBy, ...parts }: We
   let known = secrets;
   let identities = tls === undefined ? [] : [tls];
   let mask = new SecretMask(known);
+  const tokens = await tokensOf(config, { clock, log, environment });
   const app = createWebApp({
     ...parts,
     replicas: replicasBy?.({ secrets: () => known, identities: () => identities }),
+    tokens,
     isSecret: (sent) => isSecret(sent),
     secrets: () => mask,
     querySecret,
@@ -72,6 +80,10 @@ export async function startWeb(config: Config, { log, replicasBy, ...parts }: We
   return {
     ...server,
     identity: () => identities[0],
+    async close(untilFlushed) {
+      await server.close(untilFlushed);
+      tokens?.close();
+    },
     async rereadFiles(stop) {
       const onSecrets = (changed: readonly string[]) => {
         isSecret = useSecrets(changed, log);
@@ -94,6 +106,13 @@ export async function startWeb(config: Config, { log, replicasBy, ...parts }: We
       ]);
     },
   };
+}
+
+/** What reviews tokens is loaded only where it is configured. */
+async function tokensOf(config: Config, parts: TokenParts): Promise<OpenedTokens | undefined> {
+  if (!config.tokenReview) return undefined;
+  const { openTokens } = await import("./tokens.ts");
+  return openTokens(config, parts);
 }
 
 /** Why requests for an eviction are refused. Undefined: they are not. */
@@ -129,15 +148,14 @@ function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
   return secretCheck(secrets);
 }
 
-function logAnswered(log: Log, { method, path, status, problem, client }: AnsweredRequest): void {
+function logAnswered(log: Log, { method, path, status, ...who }: AnsweredRequest): void {
   // Health checks and scrapes ask every few seconds.
   const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
   // A client that sends wrong secrets endlessly has one line, from `onLimited`.
   const isQuiet = isRoutine || status === 429;
   const isRejected = status === 401 || status === 403;
   const message = isRejected ? "request rejected" : isQuiet ? "probe answered" : "request answered";
-  const more = { ...(problem === undefined ? {} : { problem }), ...(client === undefined ? {} : { client }) };
-  log(message, { method, path, status, ...more });
+  log(message, { method, path, status, ...who });
 }
 
 /** Where it happened, but not its message, which may quote what a caller sent. */

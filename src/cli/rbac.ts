@@ -25,8 +25,18 @@ export async function runRbac(call: Call): Promise<number> {
 }
 
 /** What a verb with this configuration does in the cluster. A feature's option is read here. */
-export function clusterNeeds({ evict, evictionGate, lease }: Config, purpose: ClusterPurpose): ClusterNeeds {
+export function clusterNeeds(
+  { evict, evictionGate, tokenReview, lease }: Config,
+  purpose: ClusterPurpose,
+): ClusterNeeds {
   const watches = purpose === "serve";
   const evicts = !watches || evict !== "never";
-  return { writes: purpose !== "plan", watches, evicts, gates: watches && evictionGate, ...(watches && { lease }) };
+  return {
+    writes: purpose !== "plan",
+    watches,
+    evicts,
+    gates: watches && evictionGate,
+    reviewsTokens: watches && tokenReview,
+    ...(watches && { lease }),
+  };
 }

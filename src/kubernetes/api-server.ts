@@ -8,7 +8,7 @@ import { KubernetesError, localError, statusError } from "./errors.ts";
 import { bodyOf, type Exchange, exchange, isTlsFailure, linesOf, pathAlone } from "./exchange.ts";
 import type { Identity } from "./kubeconfig.ts";
 import type { KubernetesObject } from "./objects.ts";
-import { Pace, type Turn } from "./pace.ts";
+import { Pace, type PaceOptions, type Turn } from "./pace.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -53,7 +53,11 @@ export interface ApiServerOptions {
   readonly credentials: IdentitySource;
   /** Asked before everything that changes something. Absent: no other process acts on the same objects. */
   readonly leadership?: Pick<Leadership, "check"> | undefined;
+  /** Absent: 20 requests at a time and 50 a second. */
+  readonly pace?: RequestPace;
 }
+
+export type RequestPace = Omit<PaceOptions, "clock">;
 
 /** One part of a collection. All parts of one list are of the same moment. */
 export interface Page<T> {
@@ -94,12 +98,12 @@ export class ApiServer {
   readonly #time: ApiServerOptions["time"];
   readonly #leadership: ApiServerOptions["leadership"];
 
-  constructor({ clock, credentials, time, leadership }: ApiServerOptions) {
+  constructor({ clock, credentials, time, leadership, pace = PACE }: ApiServerOptions) {
     this.#clock = clock;
     this.#time = time;
     this.#leadership = leadership;
     this.#credentials = credentials;
-    this.#pace = new Pace({ clock, ...PACE });
+    this.#pace = new Pace({ clock, ...pace });
   }
 
   /** The cluster as messages name it: the context, or `in-cluster`. */

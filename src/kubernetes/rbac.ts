@@ -12,6 +12,8 @@ export interface ClusterNeeds {
   readonly gates?: boolean;
   /** The Lease of a service with several replicas, by its name. Absent: the program runs alone. */
   readonly lease?: string | undefined;
+  /** Whether callers may send tokens of the cluster in place of the secret. */
+  readonly reviewsTokens?: boolean;
 }
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
@@ -86,6 +88,14 @@ const FEATURES: readonly ClusterFeature[] = [
     purpose: "Learn when Karpenter will terminate a node.",
     isNeeded: ({ watches }) => watches,
     rules: [{ apiGroups: ["karpenter.sh"], resources: ["nodeclaims"], verbs: ["get"] }],
+  },
+  {
+    purpose: "Check the tokens of callers, and what their users may do.",
+    isNeeded: ({ reviewsTokens }) => reviewsTokens === true,
+    rules: [
+      { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+      { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
+    ],
   },
 ];
 

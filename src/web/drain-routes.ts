@@ -14,6 +14,7 @@ import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains
 import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send } from "./problem.ts";
+import type { NeedAccess } from "./secret-guard.ts";
 
 /** The paths about drains: past ones, and running ones. */
 export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
@@ -21,7 +22,7 @@ export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
 }
 
 export interface DrainRoutesOptions {
-  readonly needsSecret: MiddlewareHandler;
+  readonly needs: NeedAccess;
   /** See `relay`. */
   readonly byLeader: MiddlewareHandler;
   readonly history: DrainHistory;
@@ -38,16 +39,16 @@ export type Cancel = (drainId: string, asker: Asker) => Promise<UndoOutcome>;
 
 /** What was accepted, and what has become of it. */
 export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
-  const { needsSecret, byLeader, history, clock, cancel, askerOf } = options;
+  const { needs, byLeader, history, clock, cancel, askerOf } = options;
   const texts = new DrainTexts();
   const streams = new EventStreams(clock, texts);
 
-  app.get("/drains", needsSecret, byLeader, (context) => {
+  app.get("/drains", needs({ verb: "list", resource: "drains" }), byLeader, (context) => {
     const max = readDrainsRequest(queryOf(context));
     return jsonText(`{"drains":[${history.list(max).map(summaryText).join(",")}]}\n`);
   });
 
-  app.get("/drains/:drain", needsSecret, byLeader, async (context) => {
+  app.get("/drains/:drain", needs({ verb: "get", resource: "drains" }), byLeader, async (context) => {
     checkRecordRequest(queryOf(context));
     const id = context.req.param("drain");
     const entries = await history.read(id, context.req.raw.signal);
@@ -60,12 +61,12 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
     return jsonText(body);
   });
 
-  app.delete("/drains/:drain", needsSecret, byLeader, async (context) => {
+  app.delete("/drains/:drain", needs({ verb: "delete", resource: "drains" }), byLeader, async (context) => {
     checkRecordRequest(queryOf(context));
     return send(undoAnswer(await cancel(context.req.param("drain"), askerOf(context))));
   });
 
-  app.get("/drains/:drain/events", needsSecret, byLeader, async (context) => {
+  app.get("/drains/:drain/events", needs({ verb: "get", resource: "drains" }), byLeader, async (context) => {
     checkRecordRequest(queryOf(context));
     const id = context.req.param("drain");
     const after = readLastEventId(context.req.header("last-event-id"));

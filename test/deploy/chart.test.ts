@@ -18,7 +18,15 @@ import {
   VALUES_FILES,
   withChartOptions,
 } from "../support/chart-options.ts";
-import { LEASE_NAME, LEASE_ROLE, leaseRoleRules, ROLES, roleRules } from "../support/chart-role.ts";
+import {
+  ADDED_RULES,
+  addedRules,
+  LEASE_NAME,
+  LEASE_ROLE,
+  leaseRoleRules,
+  ROLES,
+  roleRules,
+} from "../support/chart-role.ts";
 import { chartSchema, renamedValues } from "../support/chart-schema.ts";
 import { Child, startService } from "../support/child-process.ts";
 import { filesBelow } from "../support/documents.ts";
@@ -198,6 +206,15 @@ test("the Role of the chart is what hasta-la-vista rbac --lease prints besides: 
     kind: "Role",
     rules: parse(leaseRoleRules().replaceAll(LEASE_NAME, "production")),
   });
+});
+
+test.each(ADDED_RULES)("%s adds rules to each role of the chart as rbac does: npm run docs", async (flag, file) => {
+  expect(readFileSync(file, "utf8")).toBe(addedRules(flag));
+  for (const [flags, whole] of ROLES) {
+    const { stdout } = await runHere(["rbac", ...flags, flag]);
+    const rules = readFileSync(whole, "utf8") + readFileSync(file, "utf8");
+    expect(parseAllDocuments(stdout)[0]?.toJS().rules).toEqual(parse(rules));
+  }
 });
 
 test("the chart has the version of the package, and needs no later Kubernetes than the page says", () => {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { CHART, withChartOptions } from "./chart-options.ts";
-import { LEASE_ROLE, leaseRoleRules, ROLES, roleRules } from "./chart-role.ts";
+import { ADDED_RULES, addedRules, LEASE_ROLE, leaseRoleRules, ROLES, roleRules } from "./chart-role.ts";
 import { chartSchema } from "./chart-schema.ts";
 
 const VALUES = `${CHART}/values.yaml`;
@@ -9,3 +9,4 @@ writeFileSync(VALUES, withChartOptions(readFileSync(VALUES, "utf8")));
 writeFileSync(`${CHART}/values.schema.json`, `${JSON.stringify(chartSchema(), null, 2)}\n`);
 for (const [flags, file] of ROLES) writeFileSync(file, roleRules(flags));
 writeFileSync(LEASE_ROLE, leaseRoleRules());
+for (const [flag, file] of ADDED_RULES) writeFileSync(file, addedRules(flag));

@@ -162,6 +162,11 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
       ["a process without an election", { replicas: 1, "persistence.enabled": true }, RBAC],
       ["no cluster", { replicas: 1, "options.KUBERNETES": null, "options.UNDO": null }, undefined],
       ["the cluster of a kubeconfig", { replicas: 1, "options.KUBERNETES": "/etc/kubeconfig/config" }, undefined],
+      [
+        "callers with tokens",
+        { "tokenReview.enabled": true },
+        [...RBAC, "--lease", "hasta-la-vista", "--token-review"],
+      ],
       ["a role of its own", { "rbac.create": false }, undefined],
     ] as const)("allows the service what rbac prints for %s", async (_, values, printed) => {
       const objects = objectsIn(await render("helm", { ...LEAST, ...values }));
@@ -335,6 +340,14 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
       [
         { "options.NLB_FAST_PATH": true, "options.UNDO": null, "options.NODE_TRIGGERS": "none" },
         /options\.NLB_FAST_PATH is true, and options\.UNDO is not true/,
+      ],
+      [
+        { "tokenReview.enabled": true, "options.KUBERNETES": null, "options.UNDO": null },
+        /tokenReview\.enabled is true, and options\.KUBERNETES is not set/,
+      ],
+      [
+        { "tokenReview.callers": [{ name: "deployer", namespace: "ci" }] },
+        /tokenReview\.callers is set, and tokenReview\.enabled is false/,
       ],
       [{ "options.HOST": "127.0.0.1" }, /options\.HOST is 127\.0\.0\.1: leave it out/],
       [{ "options.STATE_DIR": null }, /options\.STATE_DIR is not an absolute path/],
