@@ -309,7 +309,7 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   stateDir: {
     description: "Directory for the drain ledger, from which the service resumes unfinished drains after a restart.",
     example: "/var/lib/hasta-la-vista",
-    changeWhen: "Set it to a persistent volume wherever the service may be restarted during a drain.",
+    changeWhen: "Set it to a persistent volume wherever the service may be restarted during a drain. With LEASE, a directory of the pod is enough.",
   },
   queue: {
     description:
