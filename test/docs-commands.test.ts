@@ -72,7 +72,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
-  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.KUBERNETES=null --set options.UNDO=null":
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.KUBERNETES=null --set options.UNDO=null --set replicas=1":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set tokenReview.enabled=true":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",

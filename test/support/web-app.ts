@@ -36,6 +36,7 @@ type Chosen =
   | "status"
   | "querySecret"
   | "clientCertificate"
+  | "replicas"
   | "tokens";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
@@ -89,6 +90,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     querySecret: options.querySecret ?? true,
     clientCertificate: options.clientCertificate ?? false,
     tokens: options.tokens,
+    replicas: options.replicas,
     dryRun: options.dryRun ?? false,
     noEviction: options.noEviction,
     version: "1.2.3",

@@ -4,14 +4,17 @@ import { LeaderRoute } from "../../src/app/leader-route.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { type Clock, SystemClock } from "../../src/drain/clock.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
+import { ROUTES } from "../../src/web/app.ts";
 import { clientAddress } from "../../src/web/asker.ts";
 import { Forwarder, fingerprintOf } from "../../src/web/forward.ts";
 import { send, unavailable } from "../../src/web/problem.ts";
 import { Relay, type RelayOptions } from "../../src/web/relay.ts";
 import { knowReplicas, REPLICA_HEADER, readReplicaHeader, replicaHeader } from "../../src/web/replica.ts";
+import { ALONE } from "../../src/web/replicas.ts";
 import { listen, type TlsMaterial } from "../../src/web/server.ts";
 import { Authority } from "../support/certificates.ts";
 import { RANDOM_SECRET } from "../support/secret-search.ts";
+import { webApp } from "../support/web-app.ts";
 
 const SECRET = RANDOM_SECRET;
 const CLIENT = "192.0.2.7";
@@ -192,6 +195,20 @@ test("a leader whose term ends while a caller waits has the next one answer", as
   await expect.poll(() => next.answer.taken).toBe(1);
   next.answer.ends();
   expect(await (await answer).json()).toEqual({ name: "next", body: "the body" });
+});
+
+/** What each replica answers by itself. */
+const OWN_PATHS = ["/health", "/ready", "/metrics", "/openapi.json"];
+const METHODS = Object.entries(ROUTES).flatMap(([path, methods]) =>
+  methods.split(", ").map((method) => [method, path] as const),
+);
+
+test.each(METHODS)("%s %s is answered by the leader, unless it is about the replica itself", async (method, path) => {
+  const relayed = new Response(null, { status: 418 });
+  const { app } = webApp({ replicas: { ...ALONE, relay: async () => relayed } });
+  const headers = { authorization: `Bearer ${SECRET}` };
+  const { status } = await app.request(path.replace(/\{\w+\}/g, "x"), { method, headers });
+  expect(status === 418).toBe(!OWN_PATHS.includes(path));
 });
 
 describe("with TLS", () => {
