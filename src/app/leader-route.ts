@@ -2,7 +2,7 @@ import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { LeaderRecord } from "../drain/leadership.ts";
 import type { Leader } from "../web/forward.ts";
-import type { Route } from "../web/relay.ts";
+import type { AnsweringTerm, Route } from "../web/relay.ts";
 
 type OtherLeader = NonNullable<Route["leader"]>;
 
@@ -10,7 +10,7 @@ type OtherLeader = NonNullable<Route["leader"]>;
  * Who answers callers now: this process, or another one as last heard of. A leader whose lease has expired stays known
  * until another one leads: the API server may be away, and it may lead all the same.
  */
-export class LeaderRoute<T extends { readonly isOver: boolean }> implements Route {
+export class LeaderRoute<T extends AnsweringTerm> implements Route {
   readonly #clock: Clock;
   readonly #own: string;
   #term: T | undefined;

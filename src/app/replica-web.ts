@@ -6,7 +6,7 @@ import { withLimit } from "../drain/limit.ts";
 import { Forwarder, fingerprintOf } from "../web/forward.ts";
 import { NotAccepted } from "../web/http-source.ts";
 import type { ReadyState } from "../web/readiness.ts";
-import { Relay, type Route } from "../web/relay.ts";
+import { type AnsweringTerm, Relay, type Route } from "../web/relay.ts";
 import { knowReplicas, replicaHeader } from "../web/replica.ts";
 import type { OfReplica, Replicas } from "../web/replicas.ts";
 import type { TlsMaterial } from "../web/server.ts";
@@ -29,9 +29,8 @@ const LINGER_STEP_MS = 100;
 const FLUSH_MS = 1_000;
 
 /** A term of this process, from when it can answer callers. */
-export interface Term {
+export interface Term extends AnsweringTerm {
   readonly answering: Answering;
-  readonly isOver: boolean;
 }
 
 export interface ReplicaWebParts {

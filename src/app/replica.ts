@@ -193,12 +193,7 @@ class Replica {
         ...drains,
         leadership,
         answer: async (answering) => {
-          this.#route.lead({
-            answering,
-            get isOver() {
-              return abandon.aborted;
-            },
-          });
+          this.#route.lead({ answering, over: abandon });
           return { close: async () => this.#route.lead(undefined) };
         },
         observers: [({ type, node }: DrainEvent) => type === "resumed" && leaves(node.id)],

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { withAnyOf } from "../drain/abort.ts";
+import { onAbort, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { backOffMs } from "../drain/limit.ts";
 import { clientAddress } from "./asker.ts";
@@ -7,14 +7,21 @@ import { type Forwarder, type Leader, NotReached } from "./forward.ts";
 import { send, unavailable } from "./problem.ts";
 import { isPassedOver, NOT_LEADER_HEADER } from "./replicas.ts";
 
+const EVENT_STREAM = "text/event-stream";
 /** Between two tries to reach a leader, unless another one is heard of. */
 const PAUSE = { firstMs: 125, maxMs: 1_000 };
 /** So many leaders may take a request and go before they answer: it may be the request that they go for. */
 const TAKEN_MAX = 3;
+/** A term of this process. */
+export interface AnsweringTerm {
+  /** Aborts when its answers count no more: the next leader has them. */
+  readonly over: AbortSignal;
+}
+
 /** Who answers now. */
 export interface Route {
   /** This process, while it leads. */
-  readonly term: { readonly isOver: boolean } | undefined;
+  readonly term: AnsweringTerm | undefined;
   /** Another process, as last heard of. `gone` aborts once yet another one leads. */
   readonly leader: (Leader & { readonly gone: AbortSignal }) | undefined;
   /** Resolves at the next change, or after so many milliseconds. */
@@ -64,11 +71,10 @@ export class Relay {
       return failsOpen ? next() : notLeader();
     }
     await next();
-    if (!term.isOver || context.res.status !== 503) return undefined;
-    const answer = isOfReplica ? notLeader() : await this.#elsewhere(context, undefined);
-    // Hono would add the headers of the one to the other.
-    context.res = undefined;
-    context.res = answer;
+    const isStream = context.res.headers.get("content-type") === EVENT_STREAM && context.res.body !== null;
+    if (isStream) replaceAnswer(context, untilOver(context.res, term.over));
+    else if (term.over.aborted && context.res.status === 503)
+      replaceAnswer(context, isOfReplica ? notLeader() : await this.#elsewhere(context, undefined));
     return undefined;
   };
 
@@ -80,6 +86,32 @@ export class Relay {
       this.#waiting -= 1;
     }
   }
+}
+
+/** Hono would add the headers of the one to the other. */
+function replaceAnswer(context: Context, answer: Response | undefined): void {
+  context.res = undefined;
+  context.res = answer;
+}
+
+/** Ends with the term: the reader connects again, and follows the next leader. */
+function untilOver({ body, status, headers }: Response, over: AbortSignal): Response {
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
+  const forget = onAbort(over, () => void reader.cancel().catch(() => {})); // It has ended by itself.
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = over.aborted ? { done: true as const, value: undefined } : await reader.read();
+      if (done || over.aborted) {
+        forget();
+        controller.close();
+      } else controller.enqueue(value);
+    },
+    async cancel() {
+      forget();
+      await reader.cancel();
+    },
+  });
+  return new Response(stream, { status, headers });
 }
 
 function notLeader(): Response {

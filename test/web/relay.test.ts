@@ -8,7 +8,7 @@ import { ROUTES } from "../../src/web/app.ts";
 import { clientAddress } from "../../src/web/asker.ts";
 import { Forwarder, fingerprintOf } from "../../src/web/forward.ts";
 import { send, unavailable } from "../../src/web/problem.ts";
-import { Relay, type RelayOptions } from "../../src/web/relay.ts";
+import { type AnsweringTerm, Relay, type RelayOptions } from "../../src/web/relay.ts";
 import { knowReplicas, REPLICA_HEADER, readReplicaHeader, replicaHeader } from "../../src/web/replica.ts";
 import { ALONE } from "../../src/web/replicas.ts";
 import { listen, type TlsMaterial } from "../../src/web/server.ts";
@@ -19,9 +19,7 @@ import { webApp } from "../support/web-app.ts";
 const SECRET = RANDOM_SECRET;
 const CLIENT = "192.0.2.7";
 
-interface Term {
-  isOver: boolean;
-}
+const leading = (over = newAbort()) => ({ over: over.signal });
 
 interface ReplicaOptions {
   readonly clock?: Clock;
@@ -32,7 +30,7 @@ interface ReplicaOptions {
 
 /** A replica whose paths `/who`, `/wait` and `/events` say which one it is. */
 async function replica(name: string, { clock = new SystemClock(), tls, needsCertificate, relay }: ReplicaOptions = {}) {
-  const route = new LeaderRoute<Term>(clock, name);
+  const route = new LeaderRoute<AnsweringTerm>(clock, name);
   const end = newAbort();
   const identities = tls === undefined ? [] : [tls];
   const forwarder = new Forwarder(() => identities);
@@ -65,7 +63,7 @@ async function replica(name: string, { clock = new SystemClock(), tls, needsCert
     await new Promise<void>((resolve) => {
       answer.ends = resolve;
     });
-    return term?.isOver === true ? send(unavailable("the service is stopping")) : context.json({ name, body });
+    return term?.over.aborted === true ? send(unavailable("the service is stopping")) : context.json({ name, body });
   });
   app.get("/events", relayed.middleware, () => {
     const stream = new ReadableStream({
@@ -88,7 +86,7 @@ async function replica(name: string, { clock = new SystemClock(), tls, needsCert
 describe("a replica that stands by", () => {
   test("has the leader answer, with the query, and tells it who asks", async () => {
     const [leader, other] = [await replica("leader"), await replica("other")];
-    leader.route.lead({ isOver: false });
+    leader.route.lead(leading());
     other.route.heard(leader.record);
     const given = { headers: { [REPLICA_HEADER]: "of-the-caller" } };
     expect(await (await other.ask("/who?a=b%20c", given)).json()).toEqual({
@@ -104,7 +102,7 @@ describe("a replica that stands by", () => {
     const one = await replica("one", { clock });
     const waiting = one.ask("/who");
     await clock.advance(20_000);
-    one.route.lead({ isOver: false });
+    one.route.lead(leading());
     expect(await (await clock.run(waiting)).json()).toMatchObject({ name: "one" });
     one.route.lead(undefined);
     const began = clock.now();
@@ -116,8 +114,8 @@ describe("a replica that stands by", () => {
 
   test("asks the next leader where the first one goes before it has answered, with the same body", async () => {
     const [first, next, other] = [await replica("first"), await replica("next"), await replica("other")];
-    first.route.lead({ isOver: false });
-    next.route.lead({ isOver: false });
+    first.route.lead(leading());
+    next.route.lead(leading());
     other.route.heard(first.record);
     const answer = other.ask("/wait", { method: "POST", body: "the body" });
     await expect.poll(() => first.answer.taken).toBe(1);
@@ -132,7 +130,7 @@ describe("a replica that stands by", () => {
   test("asks again where the process that it takes for the leader does not lead, and never passes on what a replica has sent", async () => {
     const [first, next, other] = [await replica("first"), await replica("next"), await replica("other")];
     first.route.heard(next.record);
-    next.route.lead({ isOver: false });
+    next.route.lead(leading());
     other.route.heard(first.record);
     const answer = other.ask("/who");
     await expect.poll(() => first.heard.length).toBeGreaterThan(0);
@@ -144,7 +142,7 @@ describe("a replica that stands by", () => {
   test("gives up a request that three leaders have taken and not answered", async () => {
     const other = await replica("other");
     const leaders = [await replica("a"), await replica("b"), await replica("c")];
-    for (const leader of leaders) leader.route.lead({ isOver: false });
+    for (const leader of leaders) leader.route.lead(leading());
     const [a, b, c] = leaders as [
       Awaited<ReturnType<typeof replica>>,
       Awaited<ReturnType<typeof replica>>,
@@ -165,7 +163,7 @@ describe("a replica that stands by", () => {
 
   test("ends an event stream where its leader goes", async () => {
     const [leader, other] = [await replica("leader"), await replica("other")];
-    leader.route.lead({ isOver: false });
+    leader.route.lead(leading());
     other.route.heard(leader.record);
     const reader = (await other.ask("/events")).body?.getReader();
     expect(Buffer.from((await reader?.read())?.value ?? "").toString()).toBe("data: leader\n\n");
@@ -183,18 +181,28 @@ describe("a replica that stands by", () => {
 
 test("a leader whose term ends while a caller waits has the next one answer", async () => {
   const [first, next] = [await replica("first"), await replica("next")];
-  const term = { isOver: false };
-  first.route.lead(term);
-  next.route.lead({ isOver: false });
+  const over = newAbort();
+  first.route.lead(leading(over));
+  next.route.lead(leading());
   const answer = first.ask("/wait", { method: "POST", body: "the body" });
   await expect.poll(() => first.answer.taken).toBe(1);
-  term.isOver = true;
+  over.abort();
   first.answer.ends();
   first.route.lead(undefined);
   first.route.heard(next.record);
   await expect.poll(() => next.answer.taken).toBe(1);
   next.answer.ends();
   expect(await (await answer).json()).toEqual({ name: "next", body: "the body" });
+});
+
+test("an event stream of a leader ends with its term", async () => {
+  const leader = await replica("leader");
+  const over = newAbort();
+  leader.route.lead(leading(over));
+  const reader = (await leader.ask("/events")).body?.getReader();
+  expect(Buffer.from((await reader?.read())?.value ?? "").toString()).toBe("data: leader\n\n");
+  over.abort();
+  expect(await reader?.read()).toMatchObject({ done: true });
 });
 
 /** What each replica answers by itself. */
@@ -219,7 +227,7 @@ describe("with TLS", () => {
       await replica("leader", { tls: authority.sign("leader") }),
       await replica("other", { relay: { waitMs: 300 } }),
     ];
-    leader.route.lead({ isOver: false });
+    leader.route.lead(leading());
     const { cert } = authority.sign("leader");
     other.route.heard({ ...leader.record, fingerprint: fingerprintOf(cert) });
     expect((await other.ask("/who")).status).toBe(503);
@@ -232,7 +240,7 @@ describe("with TLS", () => {
   test("a replica is known by the service's own certificate where client certificates are needed", async () => {
     const own = { ...authority.sign("service"), ca: new Authority("of clients").cert };
     const leader = await replica("leader", { tls: own, needsCertificate: true });
-    leader.route.lead({ isOver: false });
+    leader.route.lead(leading());
     const same = await replica("same", { tls: own });
     same.route.heard(leader.record);
     await same.ask("/who");
