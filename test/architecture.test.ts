@@ -236,6 +236,7 @@ const DROPPED: readonly string[] = [
   "src/sources/message-batches.ts: this.#together",
   "src/sources/sqs-queue.ts: clock.sleep",
   "src/sources/visibility.ts: this.#extend",
+  "src/web/relay.ts: reader.cancel",
   "src/web/reread.ts: work.then",
   "src/web/server.ts: answer",
 ];
