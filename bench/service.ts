@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { createEngine, type Engine } from "../src/app/engine.ts";
 import { readConfig } from "../src/config/config.ts";
 import type { CloudCall, DrainEvent } from "../src/drain/events.ts";
@@ -112,7 +111,7 @@ export function requestHandler(wire: Wire, end: AbortSignal) {
   ) => {
     const answer = await wire.call(body, abortSignal ?? end);
     return {
-      response: { statusCode: answer.status, headers: { ...answer.headers }, body: Readable.from([answer.body]) },
+      response: { statusCode: answer.status, headers: { ...answer.headers }, body: Buffer.from(answer.body) },
     };
   };
   return {

@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { DescribeLoadBalancersCommand } from "@aws-sdk/client-elastic-load-balancing";
 import { DescribeTargetGroupsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
@@ -20,6 +19,7 @@ import type { Instance, InstanceInput } from "../../src/simulator/world/instance
 import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
+import { NameSigner } from "./name-signer.ts";
 import { printedFor } from "./printed-policy.ts";
 
 export const VPC = "vpc-0123456789abcdef0";
@@ -199,7 +199,7 @@ export class SimulatedRegion {
   }
 
   aws() {
-    return { credentials: CREDENTIALS, requestHandler: this.#requestHandler() };
+    return { credentials: CREDENTIALS, requestHandler: this.#requestHandler(), signerConstructor: NameSigner };
   }
 
   #restrictedKey(environment: Readonly<Record<string, string>>) {
@@ -238,7 +238,7 @@ export class SimulatedRegion {
       const answer = intercepted ?? (await this.#call({ body, authorization: sent["authorization"] }, abortSignal));
       if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs / 2, abortSignal);
       const { status = 200, headers = {}, body: text = "" } = answer;
-      return { response: { statusCode: status, headers: { ...headers }, body: Readable.from([text]) } };
+      return { response: { statusCode: status, headers: { ...headers }, body: Buffer.from(text) } };
     };
     return {
       handle,
