@@ -3,7 +3,6 @@ import type { ClassicLoadBalancer } from "../../src/simulator/world/classic-load
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import type { World } from "../../src/simulator/world/world.ts";
-import { ALL_CASES } from "./cases.ts";
 import type { Spare } from "./loss-causes.ts";
 import { VPC } from "./simulated-region.ts";
 
@@ -13,9 +12,6 @@ export interface DepartureTiming {
   /** By the options' variables. */
   readonly allowances: Readonly<Record<string, string>>;
 }
-
-/** Each target answers the checks of four pools. */
-const CHECK_INTERVAL_MS = ALL_CASES ? 1_000 : 2_000;
 
 /** Deregistration delays: of an ALB's groups longer than any request, of an NLB's far shorter than its lag. */
 export const DELAYS_SECONDS = { web: 3, reports: 3, tcp: 1 };
@@ -85,7 +81,7 @@ export function addPools(
   nodes: readonly Instance[],
   delaysSeconds: Readonly<Record<keyof typeof DELAYS_SECONDS, number>>,
 ): DeparturePools {
-  const healthCheck = { intervalMs: CHECK_INTERVAL_MS, healthyThreshold: 2, unhealthyThreshold: 2 };
+  const healthCheck = { intervalMs: 1_000, healthyThreshold: 2, unhealthyThreshold: 2 };
   const addGroup = (name: keyof typeof DELAYS_SECONDS, protocol: "HTTP" | "TCP") => {
     const group = world.addTargetGroup({
       name,
