@@ -239,8 +239,8 @@ export class Planner {
     if (known === undefined) return undefined;
     const age = Math.round((clock.now() - known.asOf) / 1_000);
     const why = trouble?.message ?? "AWS did not answer at once";
-    const told = `this was read ${age} s ago, and may have changed since (${why})`;
-    return { ...known, warning: known.warning === undefined ? told : `${told}; ${known.warning}` };
+    const warning = `this was read ${age} s ago, and may have changed since (${why})`;
+    return { ...known, warning: known.warning === undefined ? warning : `${warning}; ${known.warning}` };
   }
 
   async #termsOf(registrations: readonly Registration[], { urgency, signal }: CallFor): Promise<TermsById> {
