@@ -2,7 +2,8 @@ import { newAbort, onAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
-import { mostUrgent, type Urgency } from "../drain/urgency.ts";
+import type { Urgency } from "../drain/urgency.ts";
+import { UrgencyQueue } from "../drain/urgency-queue.ts";
 
 /** Makes the call. It asks `about` once, when the call is sent: a later caller waits for the next one. */
 type Make<A, T> = (about: () => readonly A[], by: CallFor) => Promise<T>;
@@ -14,7 +15,7 @@ interface Ask<A> {
 }
 
 interface Open<A, T> {
-  readonly asks: Set<Ask<A>>;
+  readonly asks: UrgencyQueue<Ask<A>>;
   readonly abandon: AbortController;
   readonly answer: Promise<T>;
   /** Milliseconds since the epoch. Absent until it is sent. */
@@ -63,8 +64,9 @@ export class SharedCall<A, T> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const ask: Ask<A> = { about, by };
-      const { asks, abandon, answer } = inFlight ?? this.#open ?? this.#begin(ask);
-      asks.add(ask);
+      const shared = inFlight ?? this.#open;
+      const { asks, abandon, answer } = shared ?? this.#begin(ask);
+      if (shared !== undefined) asks.add(ask);
       const leave = () => {
         asks.delete(ask);
         if (asks.size === 0) abandon.abort(signal.reason);
@@ -77,7 +79,8 @@ export class SharedCall<A, T> {
 
   /** `make` may ask `about` before it waits for anything: by then all of this must be in its place. */
   #begin(first: Ask<A>): Open<A, T> {
-    const asks = new Set([first]);
+    const asks = new UrgencyQueue<Ask<A>>();
+    asks.add(first);
     const abandon = newAbort();
     let settle: (answer: Promise<T>) => void = () => {};
     const answer = new Promise<T>((resolve) => {
@@ -85,7 +88,7 @@ export class SharedCall<A, T> {
     });
     const open: Open<A, T> = { asks, abandon, answer };
     this.#open = open;
-    const urgency = () => (asks.size === 0 ? NO_CALLER : mostUrgent([...asks].map(({ by }) => by.urgency())));
+    const urgency = () => asks.first?.urgency ?? NO_CALLER;
     const close = () => {
       if (this.#open === open) this.#open = undefined;
     };
@@ -98,7 +101,7 @@ export class SharedCall<A, T> {
     const repeats = (error: DrainError) => {
       for (const { by } of asks) by.repeats?.(error);
     };
-    const call = { urgency, signal: abandon.signal, repeats };
+    const call = { urgency, onRise: asks.onRise, signal: abandon.signal, repeats };
     const turn = this.#turn(abandon.signal);
     const made = async () => {
       if (turn !== undefined) await turn;
