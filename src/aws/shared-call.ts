@@ -2,7 +2,7 @@ import { newAbort, onAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
-import type { Urgency } from "../drain/urgency.ts";
+import type { Purpose, Urgency } from "../drain/urgency.ts";
 import { UrgencyQueue } from "../drain/urgency-queue.ts";
 
 /** Makes the call. It asks `about` once, when the call is sent: a later caller waits for the next one. */
@@ -26,6 +26,9 @@ const NO_CALLER: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFIN
 
 /** AWS answers sooner. A caller waits at most this long for a call that is already in flight. */
 const GATHERS_MAX_MS = 500;
+/** Callers who only confirm what is known wait this long after the call before: nodes that leave one by one share a call. */
+const PATIENT_MS = 1_000;
+const PATIENT: ReadonlySet<Purpose> = new Set(["confirm", "verify", "refresh"]);
 
 /** One call to the cloud for all who ask before it is sent, as urgent as the most urgent of them. */
 export class SharedCall<A, T> {
@@ -35,10 +38,12 @@ export class SharedCall<A, T> {
   #open: Open<A, T> | undefined;
   /** The call that was sent last, until it is answered. */
   #sent: Open<A, T> | undefined;
+  #lastSentAt = Number.NEGATIVE_INFINITY;
 
   /**
    * `clock`: a caller that asks while a call is in flight waits for its answer, half a second at most, so that those who come
-   * one by one share the next call. Absent: the next call is made at once.
+   * one by one share the next call, and those who only confirm something a second after it. Absent: the next call is
+   * made at once.
    */
   constructor(make: Make<A, T>, clock?: Clock) {
     this.#make = make;
@@ -102,7 +107,7 @@ export class SharedCall<A, T> {
       for (const { by } of asks) by.repeats?.(error);
     };
     const call = { urgency, onRise: asks.onRise, signal: abandon.signal, repeats };
-    const turn = this.#turn(abandon.signal);
+    const turn = this.#turn(asks, abandon.signal);
     const made = async () => {
       if (turn !== undefined) await turn;
       return this.#make(send, call);
@@ -115,7 +120,10 @@ export class SharedCall<A, T> {
 
   #underWay(open: Open<A, T>): void {
     this.#sent = open;
-    if (this.#clock !== undefined) open.sentAt = this.#clock.now();
+    if (this.#clock !== undefined) {
+      open.sentAt = this.#clock.now();
+      this.#lastSentAt = open.sentAt;
+    }
     const over = () => {
       if (this.#sent === open) this.#sent = undefined;
     };
@@ -123,17 +131,36 @@ export class SharedCall<A, T> {
   }
 
   /** When the next call may be made. Undefined: now. Rejects with the signal's reason. */
-  #turn(signal: AbortSignal): Promise<void> | undefined {
-    const sent = this.#sent;
-    if (sent === undefined || this.#clock === undefined) return undefined;
-    const answered = newAbort();
-    const wake = () => answered.abort(WOKEN);
-    sent.answer.then(wake, wake);
-    const gathered = withAnyOf([signal, answered.signal], (either) => this.#sleep(either));
-    return gathered.catch(() => signal.throwIfAborted());
+  #turn(asks: UrgencyQueue<Ask<A>>, signal: AbortSignal): Promise<void> | undefined {
+    if (this.#clock === undefined) return undefined;
+    const { answer } = this.#sent ?? {};
+    if (answer === undefined && this.#patientMs(asks, this.#clock) <= 0) return undefined;
+    return this.#gathered(asks, answer, signal, this.#clock);
   }
 
-  async #sleep(signal: AbortSignal): Promise<void> {
-    await this.#clock?.sleep(GATHERS_MAX_MS, signal);
+  async #gathered(
+    asks: UrgencyQueue<Ask<A>>,
+    answer: Promise<T> | undefined,
+    signal: AbortSignal,
+    clock: Clock,
+  ): Promise<void> {
+    const sleep = async (ms: number, wakeOn: (wake: () => void) => unknown) => {
+      const woken = newAbort();
+      wakeOn(() => woken.abort(WOKEN));
+      await withAnyOf([signal, woken.signal], (either) => clock.sleep(ms, either)).catch(() => signal.throwIfAborted());
+    };
+    if (answer !== undefined) await sleep(GATHERS_MAX_MS, (wake) => answer.then(wake, wake));
+    for (let ms = this.#patientMs(asks, clock); ms > 0; ms = this.#patientMs(asks, clock)) {
+      let forget = () => {};
+      await sleep(ms, (wake) => {
+        forget = asks.onRise(wake);
+      }).finally(() => forget());
+    }
+  }
+
+  /** How long the callers can wait for more of them, in milliseconds. */
+  #patientMs(asks: UrgencyQueue<Ask<A>>, clock: Clock): number {
+    const { urgency } = asks.first ?? {};
+    return urgency !== undefined && PATIENT.has(urgency.purpose) ? this.#lastSentAt + PATIENT_MS - clock.now() : 0;
   }
 }
