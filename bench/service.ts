@@ -64,8 +64,9 @@ export class Service implements Client {
   }
 
   async drain(nodes: readonly string[]): Promise<void> {
+    const drains = nodes.map((id) => this.#drainOne(id));
     this.#start();
-    await Promise.all(nodes.map((id) => this.#drainOne(id)));
+    await Promise.all(drains);
   }
 
   /** What `serve` does from its start: it reads the pools one after the other. */
