@@ -38,7 +38,7 @@ export class MessageBatches<T> {
   readonly #options: MessageBatchesOptions<T>;
   readonly #waiting: Waiting<T>[] = [];
   #underWay = 0;
-  /** When the oldest of those that wait has waited long enough. Absent: none waits. */
+  /** Aborts once enough wait for a call. Absent: none waits for others. */
   #gathering: AbortController | undefined;
 
   constructor(options: MessageBatchesOptions<T>) {
@@ -67,7 +67,10 @@ export class MessageBatches<T> {
 
   #next(isDue = false): void {
     while (this.#underWay < CALLS_AT_ONCE_MAX && this.#waiting.length > 0) {
-      if (this.#waiting.length < ENTRIES_MAX && !isDue) return this.#gather();
+      if (this.#waiting.length < ENTRIES_MAX && !isDue) {
+        this.#gather();
+        return;
+      }
       this.#gathering?.abort(WOKEN);
       this.#gathering = undefined;
       const batch = this.#waiting.splice(0, ENTRIES_MAX).filter(({ signal }) => !signal.aborted);
@@ -85,7 +88,10 @@ export class MessageBatches<T> {
     const gathering = newAbort();
     this.#gathering = gathering;
     this.#options.clock.sleep(GATHERS_MS, gathering.signal).then(
-      () => this.#next(true),
+      () => {
+        this.#gathering = undefined;
+        this.#next(true);
+      },
       () => {}, // They are enough for a call.
     );
   }
