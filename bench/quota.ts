@@ -22,14 +22,15 @@ export interface QuotaRow {
 /** What the choice of the next call costs, against how many wait. */
 export async function quotaRows(): Promise<readonly QuotaRow[]> {
   // The compiler has seen the code by then.
-  await quotaRow(NODES[0] ?? 1);
+  await quotaRow(NODES[0] ?? 1, PERMITS_MIN);
   const rows: QuotaRow[] = [];
-  for (const nodes of NODES) rows.push(await quotaRow(nodes));
+  for (const nodes of NODES) rows.push(await quotaRow(nodes, PERMITS_MIN));
   return rows;
 }
 
-async function quotaRow(nodes: number): Promise<QuotaRow> {
-  const rounds = Math.ceil(PERMITS_MIN / nodes);
+/** With as many permits, at least. */
+export async function quotaRow(nodes: number, permitsMin: number): Promise<QuotaRow> {
+  const rounds = Math.ceil(permitsMin / nodes);
   let asked = 0;
   let cpuMicros = 0;
   for (let round = 0; round < rounds; round++) {
