@@ -123,7 +123,12 @@ const oneChunkALayer = (late) => ({
   },
 });
 
-/** @type {import("esbuild").BuildOptions} */
+/**
+ * The names of functions are not kept: nothing but stacks has them, they would be a twentieth of the function, and each closure
+ * that is made at run time would be given its own again.
+ *
+ * @type {import("esbuild").BuildOptions}
+ */
 const options = {
   outdir: "dist",
   bundle: true,
@@ -132,7 +137,6 @@ const options = {
   format: "esm",
   mainFields: ["module", "main"],
   minify: true,
-  keepNames: true,
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
   plugins: [dropUnusedSchemas, kubeconfigAlone],
@@ -145,8 +149,6 @@ const options = {
 // Most of what there is, a run never needs: `policy` and `--help` load a twentieth of it.
 const commandLine = await build({
   ...options,
-  // Setting them takes a fifth of the time of a start, and nothing but stacks has them.
-  keepNames: false,
   plugins: [oneChunkALayer(await lateFiles()), dropUnusedSchemas, kubeconfigAlone],
   entryPoints: { cli: "src/cli/main.ts" },
   splitting: true,
@@ -162,8 +164,6 @@ const service = await build({
 const handlers = await build({
   ...options,
   entryPoints: { lambda: "src/lambda/main.ts" },
-  // They would be a twentieth of it, and nothing but stacks has them.
-  keepNames: false,
   // Lambda takes a file for a module by its name alone.
   outExtension: { ".js": ".mjs" },
   plugins: [dropUnusedSchemas, credentialsFromEnvironment],

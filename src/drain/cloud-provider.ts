@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { DrainError } from "./errors.ts";
 import type { NodeReference } from "./request.ts";
-import type { UrgencyNow } from "./urgency.ts";
+import type { Urgent } from "./urgency.ts";
 
 /** A machine as the cloud knows it. */
 export interface Node {
@@ -198,8 +198,7 @@ export interface PoolHealth {
 }
 
 /** For whom a call is made. */
-export interface CallFor {
-  readonly urgency: UrgencyNow;
+export interface CallFor extends Urgent {
   readonly signal: AbortSignal;
   /** Hears why an attempt failed that is made again. */
   readonly repeats?: (error: DrainError) => void;
