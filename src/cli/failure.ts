@@ -20,11 +20,14 @@ export class UsageError extends Error {
 /** The service could not be asked, or answered with something else than it would. */
 export class RemoteError extends Error {
   readonly exitCode: number;
+  /** Whether the same may succeed at another try. */
+  readonly isPassing: boolean;
 
-  constructor(message: string, exitCode: number = EXIT.notDrained) {
+  constructor(message: string, exitCode: number = EXIT.notDrained, { isPassing = false } = {}) {
     super(message);
     this.name = "RemoteError";
     this.exitCode = exitCode;
+    this.isPassing = isPassing;
   }
 }
 

@@ -47,6 +47,13 @@ export function understand({ status, body }: RemoteAnswer): Understood {
   return { exitCode: status >= 500 ? EXIT.notDrained : EXIT.usage, problem };
 }
 
+/** An answer that has no outcome, and is not the one that was asked for. */
+export function refusalOf(answer: RemoteAnswer): RemoteError {
+  const { exitCode, problem } = understand(answer);
+  if (problem === undefined) return NOT_OURS;
+  return new RemoteError(problem, exitCode, { isPassing: answer.status >= 500 });
+}
+
 function checked(outcome: object): OutcomeReport {
   if (!STATUSES.has((outcome as Partial<OutcomeReport>).status)) throw NOT_OURS;
   return outcome as OutcomeReport;
