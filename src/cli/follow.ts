@@ -1,9 +1,9 @@
 import type { Clock } from "../drain/clock.ts";
-import type { StepReport } from "../drain/record-report.ts";
 import type { NodeReport, OutcomeReport, RunningReport } from "../drain/report.ts";
 import { RemoteError } from "./failure.ts";
 import { NOT_OURS, refusalOf } from "./remote-answer.ts";
 import type { RemoteService } from "./remote-service.ts";
+import type { SentStep } from "./step-progress.ts";
 
 /** Between two tries to reach a service that is not there: as long as the last line says, and then the last one again. */
 const RETRY_AFTER_MS: readonly number[] = [500, 1_000, 2_000, 5_000];
@@ -23,7 +23,7 @@ export interface FollowOptions {
  * Behind a proxy that holds streams back, and where the service has too many readers, from the drain's record. Throws
  * `RemoteError`: the service does not know the drain, or was not reached for ten minutes.
  */
-export async function* steps(options: FollowOptions, signal: AbortSignal): AsyncGenerator<StepReport, void> {
+export async function* steps(options: FollowOptions, signal: AbortSignal): AsyncGenerator<SentStep, void> {
   const { service, drainId, clock } = options;
   const connection = new Connection(options);
   let [last, tries] = [0, 0];
@@ -96,7 +96,7 @@ export interface DrainRecordReport {
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly outcome?: OutcomeReport;
-  readonly steps: readonly StepReport[];
+  readonly steps: readonly SentStep[];
   readonly now?: RunningReport;
 }
 

@@ -16,7 +16,7 @@ export interface PlainOutput {
 /** A line for each step, one now and then while there is none, and a failure that is retried once in a while. */
 export class PlainLines {
   readonly #options: PlainOutput;
-  readonly #startedAt: number;
+  #startedAt: number;
   readonly #ended = newAbort();
   #waiting: WaitingLines | undefined;
 
@@ -31,6 +31,11 @@ export class PlainLines {
     const print = (nodeId: string, text: string) => this.#print(nodeId, `${elapsedText(this.#elapsedMs)}${text}`);
     this.#waiting = new WaitingLines({ clock, running, print });
     void this.#waiting.run(this.#ended.signal);
+  }
+
+  /** So long the drain has run now, by the clock of the service that drains. */
+  at(elapsedMs: number): void {
+    this.#startedAt = this.#options.clock.now() - elapsedMs;
   }
 
   close(): void {

@@ -2,7 +2,14 @@ import type { DrainErrorCode } from "../drain/errors.ts";
 import type { OutcomeReport } from "../drain/report.ts";
 import { EXIT, exitCodeOf, exitCodeOfFailure } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
-import type { RemoteAnswer } from "./remote-service.ts";
+
+export interface RemoteAnswer {
+  readonly status: number;
+  /** How long the service wants to be left alone. */
+  readonly retryAfterMs?: number;
+  /** An object, and nothing else is known of it. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
 
 interface Problem {
   readonly detail?: string;

@@ -1,8 +1,8 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
-import type { StepReport } from "../drain/record-report.ts";
 import { EXIT } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
-import { NOT_OURS, refusalOf } from "./remote-answer.ts";
+import { NOT_OURS, type RemoteAnswer, refusalOf } from "./remote-answer.ts";
+import type { SentStep } from "./step-progress.ts";
 
 /** A service that does not take the connection within this time is not there. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -20,14 +20,6 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
 
 /** The service sends something every 15 seconds. */
 const SILENCE_MS = 50_000;
-
-export interface RemoteAnswer {
-  readonly status: number;
-  /** How long the service wants to be left alone. */
-  readonly retryAfterMs?: number;
-  /** An object, and nothing else is known of it. */
-  readonly body: Readonly<Record<string, unknown>>;
-}
 
 export interface RemoteServiceOptions {
   /** Where it is, without a user, a query or a fragment. */
@@ -69,7 +61,7 @@ export class RemoteService {
    * nothing comes for so long that a proxy must be holding it back. Throws `RemoteError`.
    * https://html.spec.whatwg.org/multipage/server-sent-events.html
    */
-  async *events(path: string, after: number, signal: AbortSignal): AsyncGenerator<StepReport, void> {
+  async *events(path: string, after: number, signal: AbortSignal): AsyncGenerator<SentStep, void> {
     const { createParser } = await import("eventsource-parser");
     const headers = { accept: "text/event-stream", "last-event-id": String(after) };
     try {
@@ -77,7 +69,7 @@ export class RemoteService {
       if (answer.statusCode === 204) return;
       if (answer.statusCode !== 200) throw refusalOf(await this.#read(answer));
       if (!/^text\/event-stream\b/.test(answer.headers["content-type"] ?? "")) throw NOT_OURS;
-      let found: StepReport[] = [];
+      let found: SentStep[] = [];
       const parser = createParser({ onEvent: ({ data }) => found.push(stepIn(data)), maxBufferSize: ANSWER_BYTES_MAX });
       answer.setEncoding("utf8");
       for await (const text of answer as AsyncIterable<string>) {
@@ -157,9 +149,9 @@ interface Sent {
 class NoConnection extends Error {}
 const SILENT = new Error("nothing has come for a while");
 
-function stepIn(data: string): StepReport {
+function stepIn(data: string): SentStep {
   try {
-    const step = JSON.parse(data) as StepReport;
+    const step = JSON.parse(data) as SentStep;
     if (typeof step.id === "number" && typeof step.type === "string") return step;
   } catch {
     // Said below.

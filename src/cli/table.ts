@@ -79,5 +79,8 @@ function fittingWidths(rows: readonly (readonly string[])[], width: number): rea
 function paragraph(header: readonly string[], row: readonly string[], naming: number): readonly string[] {
   const name = row.slice(0, naming + 1).join("  ");
   const others = row.slice(naming + 1).map((cell, index) => [header[naming + 1 + index] ?? "", cell] as const);
-  return [name, ...others.filter(([, cell]) => cell !== "").map(([title, cell]) => `    ${title.toLowerCase()}: ${cell}`)];
+  return [
+    name,
+    ...others.filter(([, cell]) => cell !== "").map(([title, cell]) => `    ${title.toLowerCase()}: ${cell}`),
+  ];
 }

@@ -155,7 +155,7 @@ function evictedText({ eviction }: Outcome<"drained" | "nothing-registered">): r
 
 type Outcome<S extends OutcomeReport["status"]> = Extract<OutcomeReport, { status: S }>;
 
-function nodeText({ node }: Pick<PlanReport, "node">): string {
+export function nodeText({ node }: Pick<PlanReport, "node">): string {
   return [node.id, node.name, node.network, node.cluster && `cluster ${node.cluster}`].filter(Boolean).join("  ");
 }
 
@@ -167,11 +167,7 @@ function runningText({ drain }: NodeStatusReport): readonly string[] {
   return ["", drainsSince, ...drain.registrations.map(resultText)];
 }
 
-function drainedText(
-  { node, registrations, elsewhere }: Outcome<"drained">,
-  tookMs: number,
-  { paint }: Look,
-): string {
+function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, tookMs: number, { paint }: Look): string {
   const kept = registrations.filter(({ state }) => state === "kept");
   const drained = `${paint("good", `${node.id} is drained`)}: ${times(registrations.length - kept.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
   if (kept.length > 0) {
@@ -198,7 +194,8 @@ function doubtfulLines(elsewhere: readonly FoundReport[]): readonly string[] {
 }
 
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">, { paint }: Look): string {
-  if (elsewhere.length === 0) return `No load balancer that was searched lists ${node.id}: ${paint("good", "it can be terminated")}.`;
+  if (elsewhere.length === 0)
+    return `No load balancer that was searched lists ${node.id}: ${paint("good", "it can be terminated")}.`;
   if (elsewhere.some(({ doubt }) => doubt !== undefined))
     return `No load balancer is known to list ${node.id}, but some may:\n${doubtfulLines(elsewhere).join("\n")}`;
   return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;
@@ -234,7 +231,12 @@ function guardLines({ guard }: PlanReport, { paint }: Look): readonly string[] {
   if (guard === undefined || guard.pools.length + (guard.refusal === undefined ? 0 : 1) === 0) return [];
   const refusal = guard.refusal && `It would be refused: ${guard.refusal.message}. On the command line: --force.`;
   const lines = aligned(guard.pools.map(guardedCells)).map((line) => `  ${line}`);
-  return ["", ...(refusal === undefined ? [] : [paint("bad", refusal)]), "Healthy targets that would remain:", ...lines];
+  return [
+    "",
+    ...(refusal === undefined ? [] : [paint("bad", refusal)]),
+    "Healthy targets that would remain:",
+    ...lines,
+  ];
 }
 
 /** `alb`, `web-lb / web`, `2 of 3, 1 needed` */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { PLAIN_LOOK } from "../../src/cli/look.ts";
 import { nodeStatusText, planText } from "../../src/cli/text.ts";
 import type { PlanReport } from "../../src/drain/report.ts";
 
@@ -38,11 +39,12 @@ const PLAN: PlanReport = {
 };
 const STATUS = { node: NODE, asOf: PLAN.asOf, registrations: [REGISTRATION], elsewhere: [] };
 
+const look = (width = Number.POSITIVE_INFINITY) => ({ ...PLAIN_LOOK, width });
 const widest = (text: string) => Math.max(...text.split("\n").map((line) => line.length));
 
 describe.each([
-  ["a plan", (width?: number) => planText(PLAN, width)],
-  ["a status", (width?: number) => nodeStatusText(STATUS, width)],
+  ["a plan", (width?: number) => planText(PLAN, look(width))],
+  ["a status", (width?: number) => nodeStatusText(STATUS, look(width))],
 ])("%s", (_, textFor) => {
   test("has one row a registration in a file or a pipe, however long its names are", () => {
     expect(textFor()).toMatch(
