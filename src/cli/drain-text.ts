@@ -9,13 +9,15 @@ import { nodeText, outcomeText } from "./text.ts";
 
 /** One drain of a service, for people: its steps, and how its registrations stand or how it has ended. */
 export function drainText(record: DrainRecordReport, look: Look): string {
-  const { drainId, node, startedAt, endedAt, outcome, steps, now } = record;
+  const { drainId, node, startedAt, endedAt, outcome, steps, now, undo } = record;
   const reasons = (now?.reasons ?? []).map((reason) => `, because: ${printable(reason, 200)}`).join("");
   const until = now?.limit === undefined ? "" : `; it ends at ${clockTime(now.limit.at)} at the latest`;
   const head =
     endedAt === undefined
       ? `Drain ${drainId} has been running since ${clockTime(startedAt)}${reasons}${until}.`
-      : `Drain ${drainId} began at ${clockTime(startedAt)} and ended at ${clockTime(endedAt)}.`;
+      : `Drain ${drainId} began at ${clockTime(startedAt)} and ended at ${clockTime(endedAt)} with the outcome '${outcome?.status}'.`;
+  const undone = { running: "It is being undone", ended: "It was undone" };
+  const undoing = undo === undefined ? [] : ["", `${undone[undo.status]}: do not terminate the node because of it.`];
   const progress = new StepProgress({ drainId, node });
   const lines = steps.flatMap((step) => {
     const elapsed = progress.elapsedMs(step);
@@ -24,7 +26,7 @@ export function drainText(record: DrainRecordReport, look: Look): string {
   });
   const took = endedAt === undefined ? 0 : Date.parse(endedAt) - Date.parse(startedAt);
   const end = outcome === undefined ? holdLines(record, look) : ["", outcomeText(outcome, took, look)];
-  return [nodeText({ node }), "", head, ...lines, ...end].map((line) => wrapped(line, look.width)).join("\n");
+  return [nodeText({ node }), "", head, ...lines, ...(undo === undefined ? end : undoing)].map((line) => wrapped(line, look.width)).join("\n");
 }
 
 function holdLines({ now }: DrainRecordReport, { width, paint }: Look): readonly string[] {

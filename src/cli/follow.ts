@@ -98,6 +98,7 @@ export interface DrainRecordReport {
   readonly outcome?: OutcomeReport;
   readonly steps: readonly SentStep[];
   readonly now?: RunningReport;
+  readonly undo?: { readonly status: "running" | "ended" };
 }
 
 /** What the service has written down of a drain. Throws `RemoteError`. */

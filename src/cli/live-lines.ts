@@ -9,7 +9,7 @@ import {
 import type { Clock } from "../drain/clock.ts";
 import type { Output } from "./call.ts";
 import { placeCells, seconds } from "./cells.ts";
-import { eventText, guardText, planSummary, readFailedText } from "./event-text.ts";
+import { guardText, planSummary, readFailedText } from "./event-text.ts";
 import type { Progress, ShownHold } from "./progress.ts";
 import { aligned } from "./table.ts";
 
@@ -32,7 +32,6 @@ interface Shown {
 const TICK_MS = 1_000;
 /** What they tell is of the whole drain. */
 const NOTICES: ReadonlySet<Progress["type"]> = new Set(["interrupted", "resumed", "disconnected", "reconnected"]);
-const ELAPSED = /^ *\d+ s /;
 
 /** On a terminal: one line for each registration, with its state and the time left. */
 export class LiveLines {
@@ -133,7 +132,9 @@ export class LiveLines {
     await this.#done;
   }
 
+  /** Once: a drain that was resumed is planned again. */
   #start(planned: Extract<Progress, { readonly type: "planned" }>): void {
+    if (this.#shown.size > 0) return;
     const { plan } = planned;
     this.#stdout.write(`${planSummary(planned)}\n`);
     const texts = aligned(plan.registrations.map(({ registration }) => placeCells(registration)));
@@ -176,7 +177,7 @@ export class LiveLines {
   /** Of the whole drain: behind each line that has not ended, because other output would break the lines. */
   #notice(event: Progress): void {
     const isOver = event.type === "resumed" || event.type === "reconnected";
-    this.#told = isOver ? "" : `  (${eventText(event, 0)?.replace(ELAPSED, "")})`;
+    this.#told = isOver ? "" : "  (reconnecting to the service)";
     for (const shown of this.#shown.values()) this.#draw(shown);
   }
 
