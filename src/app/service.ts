@@ -102,8 +102,8 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   // Before a caller asks for the same nodes.
   await resumed;
   const text = () => metrics.text();
-  const instanceOf = watched?.instanceOf;
-  const parts = { source, history, cancel, cancelNode, instanceOf, status, ready, metrics: text, clock, version, log };
+  const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
+  const parts = { source, history, cancel, cancelNode, ...named, status, ready, metrics: text, clock, version, log };
   const web = await withGate(await startWeb(config, parts), () => watched?.serveGate?.(drainer));
   background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));

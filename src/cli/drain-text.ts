@@ -26,7 +26,9 @@ export function drainText(record: DrainRecordReport, look: Look): string {
   });
   const took = endedAt === undefined ? 0 : Date.parse(endedAt) - Date.parse(startedAt);
   const end = outcome === undefined ? holdLines(record, look) : ["", outcomeText(outcome, took, look)];
-  return [nodeText({ node }), "", head, ...lines, ...(undo === undefined ? end : undoing)].map((line) => wrapped(line, look.width)).join("\n");
+  return [nodeText({ node }), "", head, ...lines, ...(undo === undefined ? end : undoing)]
+    .map((line) => wrapped(line, look.width))
+    .join("\n");
 }
 
 function holdLines({ now }: DrainRecordReport, { width, paint }: Look): readonly string[] {

@@ -36,22 +36,25 @@ interface FailureReport {
   readonly error: { readonly code: string; readonly message: string; readonly problems?: readonly string[] };
 }
 
+/** The form of what programs get to read. Undefined: people read it. */
+type MachineFormat = "json" | "yaml" | undefined;
+
 /**
- * Says on stderr what went wrong, and with `json` in one object on stdout too. Returns the exit code. Help and version,
+ * Says on stderr what went wrong, and for a program in one object on stdout too. Returns the exit code. Help and version,
  * which commander throws when it has printed them, are no failures.
  */
-export function tellFailure(error: unknown, streams: Streams, json: boolean): number {
+export async function tellFailure(error: unknown, streams: Streams, format: MachineFormat): Promise<number> {
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
-  if (error instanceof CommanderError) return report(streams, json, "usage", [sentence(error)]);
-  if (error instanceof UsageError) return report(streams, json, "usage", [error.message]);
-  if (error instanceof ConfigError) return report(streams, json, "configuration", error.problems);
+  if (error instanceof CommanderError) return report(streams, format, "usage", [sentence(error)]);
+  if (error instanceof UsageError) return report(streams, format, "usage", [error.message]);
+  if (error instanceof ConfigError) return report(streams, format, "configuration", error.problems);
 
   if (error instanceof RemoteError) {
     const message = printable(error.message, PROBLEM_LENGTH_MAX);
     streams.stderr.write(`hasta-la-vista: ${message}\n`);
-    print(streams, json, { error: { code: "service", message } } satisfies FailureReport);
+    await print(streams, format, { error: { code: "service", message } } satisfies FailureReport);
     return error.exitCode;
   }
   const failure = asDrainError(error);
@@ -59,20 +62,26 @@ export function tellFailure(error: unknown, streams: Streams, json: boolean): nu
   const message = printable(failure.message, PROBLEM_LENGTH_MAX);
   streams.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
   // Nothing has failed there: the node can go.
-  if (code === "instance-gone") print(streams, json, { status: code, message } satisfies OutcomeReport);
-  else print(streams, json, { error: { code, message } } satisfies FailureReport);
+  if (code === "instance-gone") await print(streams, format, { status: code, message } satisfies OutcomeReport);
+  else await print(streams, format, { error: { code, message } } satisfies FailureReport);
   return exitCodeOfFailure(code);
 }
 
-function report(streams: Streams, json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
+async function report(
+  streams: Streams,
+  format: MachineFormat,
+  code: "usage" | "configuration",
+  given: readonly string[],
+): Promise<number> {
   const problems = given.map((problem) => printable(problem, PROBLEM_LENGTH_MAX));
   streams.stderr.write(`hasta-la-vista: ${problemsText(problems)}\n`);
-  print(streams, json, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
+  await print(streams, format, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
   return EXIT.usage;
 }
 
-function print(streams: Streams, json: boolean, report: object): void {
-  if (json) streams.stdout.write(`${JSON.stringify(report)}\n`);
+async function print(streams: Streams, format: MachineFormat, report: object): Promise<void> {
+  if (format === "json") streams.stdout.write(`${JSON.stringify(report)}\n`);
+  if (format === "yaml") streams.stdout.write((await import("./yaml-text.ts")).yamlText(report));
 }
 
 function problemsText(problems: readonly string[]): string {

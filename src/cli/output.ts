@@ -75,9 +75,7 @@ async function inFormat(
 
 /** Of data for programs, with the last line's end. */
 export async function dataText(format: "json" | "yaml", data: object): Promise<string> {
-  const json = JSON.stringify(data);
-  if (format === "json") return `${json}\n`;
-  const { stringify } = await import("yaml");
-  // No field is `undefined` then, and no line is folded.
-  return stringify(JSON.parse(json), { lineWidth: 0, aliasDuplicateObjects: false });
+  if (format === "json") return `${JSON.stringify(data)}\n`;
+  const { yamlText } = await import("./yaml-text.ts");
+  return yamlText(data);
 }

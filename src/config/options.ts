@@ -19,7 +19,7 @@ import {
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch"];
 /** The commands that can use a service. */
-const CALLERS: readonly Verb[] = [...ALL, "hold"];
+const CALLERS: readonly Verb[] = [...ALL, "drains", "hold"];
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];

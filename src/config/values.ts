@@ -209,6 +209,7 @@ export type Verb =
   | "drain"
   | "plan"
   | "status"
+  | "drains"
   | "cancel"
   | "uncordon"
   | "policy"

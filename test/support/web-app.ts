@@ -32,6 +32,7 @@ type Chosen =
   | "noEviction"
   | "history"
   | "metrics"
+  | "nodesWith"
   | "ready"
   | "status"
   | "querySecret"
@@ -89,6 +90,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     clientCertificate: options.clientCertificate ?? false,
     dryRun: options.dryRun ?? false,
     noEviction: options.noEviction,
+    nodesWith: options.nodesWith,
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),
