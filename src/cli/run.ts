@@ -1,6 +1,7 @@
 import type { Environment, Streams, Verb } from "./call.ts";
 import { runProgram } from "./program.ts";
 import { declareCancel } from "./verbs/cancel.ts";
+import { declareCompletion } from "./verbs/completion.ts";
 import { declareDemo } from "./verbs/demo.ts";
 import { declareDrain } from "./verbs/drain.ts";
 import { declareDrains } from "./verbs/drains.ts";
@@ -27,6 +28,7 @@ const VERBS: readonly Verb[] = [
   { declare: declareHold, load: async () => (await import("./hold.ts")).runHold },
   { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },
   { declare: declareRbac, load: async () => (await import("./rbac.ts")).runRbac },
+  { declare: declareCompletion, load: async () => (await import("./completion.ts")).runCompletion },
   { declare: declareDemo, load: async () => (await import("./demo.ts")).runDemo },
   { declare: declareSimulate, load: async () => (await import("./simulate.ts")).runSimulate },
 ];
