@@ -39,8 +39,9 @@ export async function* steps(options: FollowOptions, signal: AbortSignal): Async
       }
       // Ended by the service: it is about to stop, or has taken this reader for a slow one.
     } catch (error) {
-      // The record tells whether the service is there at all.
-      if (!isPassing(error, signal)) throw error;
+      signal.throwIfAborted();
+      // The record tells whether the service is there at all, and knows the drain.
+      if (!(error instanceof RemoteError)) throw error;
     }
     await clock.sleep(RETRY_AFTER_MS[Math.min(tries, RETRY_AFTER_MS.length - 1)] ?? 0, signal);
     tries += 1;

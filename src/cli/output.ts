@@ -21,7 +21,7 @@ export function addOutputOptions(command: Command): Command {
   return command
     .option(
       "-o, --output <format>",
-      "json or yaml: one object on stdout, and everything else on stderr; wide: all columns, in lines as long as they need; name: only names, one a line",
+      "form of the output. json or yaml: one object on stdout, and everything else on stderr; wide: all columns, in lines as long as they need; name: only names, one a line",
       kindOf("--output", oneOf(FORMATS)),
     )
     .option("--json", "the same as --output json");

@@ -28,6 +28,8 @@ export interface RemoteServiceOptions {
   /** The client's certificate, for a service that wants one. */
   readonly identity?: { readonly cert: string; readonly key: string };
   readonly connectTimeoutMs?: number;
+  /** Of a stream of events. */
+  readonly silenceMs?: number;
 }
 
 /** A running service, as its callers see it. */
@@ -63,9 +65,14 @@ export class RemoteService {
    */
   async *events(path: string, after: number, signal: AbortSignal): AsyncGenerator<SentStep, void> {
     const { createParser } = await import("eventsource-parser");
+    const { silenceMs = SILENCE_MS } = this.#options;
+    let isSilent = false;
+    const onSilence = () => {
+      isSilent = true;
+    };
     const headers = { accept: "text/event-stream", "last-event-id": String(after) };
     try {
-      const answer = await this.#send({ method: "GET", path, body: undefined, headers, silenceMs: SILENCE_MS }, signal);
+      const answer = await this.#send({ method: "GET", path, body: undefined, headers, silenceMs, onSilence }, signal);
       if (answer.statusCode === 204) return;
       if (answer.statusCode !== 200) throw refusalOf(await this.#read(answer));
       if (!/^text\/event-stream\b/.test(answer.headers["content-type"] ?? "")) throw NOT_OURS;
@@ -78,7 +85,7 @@ export class RemoteService {
         yield* found;
       }
     } catch (error) {
-      if (error !== SILENT) throw this.#failure(error, signal);
+      if (!isSilent) throw this.#failure(error, signal);
     }
   }
 
@@ -102,7 +109,7 @@ export class RemoteService {
   }
 
   async #send(
-    { method, path, body, headers: more = {}, silenceMs = 0 }: Sent,
+    { method, path, body, headers: more = {}, silenceMs = 0, onSilence = () => {} }: Sent,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     const { url, secret, identity, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
@@ -130,6 +137,7 @@ export class RemoteService {
         connectTimeoutMs,
         connected: url.protocol === "https:" ? "secureConnect" : "connect",
         silenceMs,
+        onSilence,
       });
       sent.end(content);
     });
@@ -143,11 +151,12 @@ interface Sent {
   readonly headers?: Readonly<Record<string, string>>;
   /** The longest silence once there is a connection. 0: any. */
   readonly silenceMs?: number;
+  /** The connection is ended then. */
+  readonly onSilence?: () => void;
 }
 
 /** Not within the time that connecting may take. */
 class NoConnection extends Error {}
-const SILENT = new Error("nothing has come for a while");
 
 function stepIn(data: string): SentStep {
   try {
@@ -181,14 +190,20 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 /** Of a question only connecting is limited in time: then the network's own keep-alive notices a service that is gone. */
 function limitSilence(
   sent: ClientRequest,
-  limits: { readonly connectTimeoutMs: number; readonly connected: string; readonly silenceMs: number },
+  limits: Required<Pick<Sent, "silenceMs" | "onSilence">> & {
+    readonly connectTimeoutMs: number;
+    readonly connected: string;
+  },
 ): void {
-  const { connectTimeoutMs, connected, silenceMs } = limits;
-  let silent: Error = new NoConnection(`no connection within ${connectTimeoutMs / 1_000} s`);
-  sent.once("timeout", () => sent.destroy(silent));
+  const { connectTimeoutMs, connected, silenceMs, onSilence } = limits;
+  let isConnected = false;
+  sent.once("timeout", () => {
+    if (isConnected) onSilence();
+    sent.destroy(new NoConnection(`no connection within ${connectTimeoutMs / 1_000} s`));
+  });
   sent.once("socket", (socket) => {
     socket.once(connected, () => {
-      silent = SILENT;
+      isConnected = true;
       sent.setTimeout(silenceMs);
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
     });

@@ -92,7 +92,7 @@ export function readDrainsRequest(query: URLSearchParams, now: number): DrainsRe
     if (end === undefined) return status === "running";
     return status === "ended" || end.status === status;
   };
-  const began = since === undefined ? 0 : now - since * 1_000;
+  const began = since === undefined ? Number.NEGATIVE_INFINITY : now - since * 1_000;
   return { max, isWanted: (summary) => summary.startedAt >= began && isSo(summary) && isOfNode(summary.node) };
 }
 

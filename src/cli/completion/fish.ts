@@ -4,7 +4,9 @@ const COMMAND = "complete -c hasta-la-vista";
 
 /** For fish from 3 on. */
 export function fishScript(verbs: readonly CompletedVerb[]): string {
-  const first = verbs.map(({ name, summary }) => `${COMMAND} -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`);
+  const first = verbs.map(
+    ({ name, summary }) => `${COMMAND} -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
+  );
   const lines = [
     "# Completion of hasta-la-vista for fish.",
     "# hasta-la-vista completion fish > ~/.config/fish/completions/hasta-la-vista.fish",
