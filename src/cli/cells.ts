@@ -1,4 +1,4 @@
-import type { RegistrationReport } from "../drain/report.ts";
+import type { NodeStatusReport, PlanReport, RegistrationReport } from "../drain/report.ts";
 
 /** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
 export function placeCells({ kind, loadBalancer, pool, target }: RegistrationReport): readonly string[] {
@@ -25,4 +25,9 @@ export function ageText(ms: number): string {
   if (age < 120) return `${age}s`;
   if (age < 7_200) return `${Math.floor(age / 60)}m`;
   return age < 172_800 ? `${Math.floor(age / 3_600)}h` : `${Math.floor(age / 86_400)}d`;
+}
+
+/** The load balancers' pools: what `--output name` prints of a node. */
+export function poolNames({ registrations }: Pick<NodeStatusReport | PlanReport, "registrations">): readonly string[] {
+  return registrations.map(({ pool }) => pool);
 }

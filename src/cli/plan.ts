@@ -1,6 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
 import { planReport } from "../drain/report.ts";
 import type { Call } from "./call.ts";
+import { poolNames } from "./cells.ts";
 import { exitCodeOfPlan } from "./exit-codes.ts";
 import { type NodeOptions, nodeOf, referenceFrom, requestFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
@@ -21,8 +22,7 @@ export async function runPlan(call: Call): Promise<number> {
     const [{ createEngine }, { planText }] = await Promise.all([import("../app/engine.ts"), import("./text.ts")]);
     const { drainer } = createEngine(config, { clock, cluster: opened?.cluster });
     const report = planReport(await drainer.plan(request, signal));
-    const names = report.registrations.map(({ pool }) => pool);
-    await printResult(call, format, { data: report, names, text: (look) => planText(report, look) });
+    await printResult(call, format, { data: report, names: poolNames(report), text: (look) => planText(report, look) });
     return exitCodeOfPlan(report);
   } finally {
     opened?.close();

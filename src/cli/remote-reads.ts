@@ -1,6 +1,7 @@
 import { newAbort } from "../drain/abort.ts";
-import type { NodeStatusReport, PlanReport } from "../drain/report.ts";
+import type { NodeStatusReport } from "../drain/report.ts";
 import type { Call } from "./call.ts";
+import { poolNames } from "./cells.ts";
 import { EXIT, exitCodeOfPlan } from "./exit-codes.ts";
 import { type DrainRecordReport, recordOf } from "./follow.ts";
 import { isDrainId, nodeFields, nodeOf } from "./node-argument.ts";
@@ -101,11 +102,6 @@ export async function refused(answer: RemoteAnswer, format: Format, call: Call):
   if (format === "json" || format === "yaml")
     await printResult(call, format, { data: answer.body, names: [], text: () => "" });
   return exitCode;
-}
-
-/** The load balancers' pools: what `--output name` prints of a node. */
-export function poolNames({ registrations }: Pick<NodeStatusReport | PlanReport, "registrations">): readonly string[] {
-  return registrations.map(({ pool }) => pool);
 }
 
 /** The drain of an answer: what `--output name` prints of it. */

@@ -2,8 +2,10 @@ import { newAbort } from "../drain/abort.ts";
 import { nodeStatusReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import type { Call } from "./call.ts";
+import { poolNames } from "./cells.ts";
 import { EXIT } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
+import type { Look } from "./look.ts";
 import { isDrainId, type NodeOptions, nodeOf } from "./node-argument.ts";
 import { configFrom } from "./options.ts";
 import { formatFrom, printResult } from "./output.ts";
@@ -19,7 +21,7 @@ export async function runStatus(call: Call): Promise<number> {
   const [{ createEngine }, { nodeStatusText }] = await Promise.all([import("../app/engine.ts"), import("./text.ts")]);
   const { drainer } = createEngine(config, { clock: call.streams.clock });
   const report = nodeStatusReport(await drainer.status(parseNodeReference(given), newAbort().signal));
-  const names = report.registrations.map(({ pool }) => pool);
-  await printResult(call, format, { data: report, names, text: (look) => nodeStatusText(report, look) });
+  const text = (look: Look) => nodeStatusText(report, look);
+  await printResult(call, format, { data: report, names: poolNames(report), text });
   return EXIT.done;
 }

@@ -1,4 +1,4 @@
-import type { CompletedFlag, CompletedVerb } from "../completion.ts";
+import type { CompletedFlag, CompletedVerb } from "./completed-verb.ts";
 
 /** For bash from 3.2 on, without the package bash-completion. */
 export function bashScript(verbs: readonly CompletedVerb[]): string {

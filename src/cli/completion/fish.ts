@@ -1,4 +1,4 @@
-import type { CompletedFlag, CompletedVerb } from "../completion.ts";
+import type { CompletedFlag, CompletedVerb } from "./completed-verb.ts";
 
 const COMMAND = "complete -c hasta-la-vista";
 

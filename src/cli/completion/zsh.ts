@@ -1,4 +1,4 @@
-import type { CompletedFlag, CompletedVerb } from "../completion.ts";
+import type { CompletedFlag, CompletedVerb } from "./completed-verb.ts";
 
 /** For zsh from 5 on: to be sourced below compinit, or saved as _hasta-la-vista in a folder of fpath. */
 export function zshScript(verbs: readonly CompletedVerb[]): string {
