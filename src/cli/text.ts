@@ -195,7 +195,7 @@ function doubtfulLines(elsewhere: readonly FoundReport[]): readonly string[] {
 
 function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">, { paint }: Look): string {
   if (elsewhere.length === 0)
-    return `No load balancer that was searched lists ${node.id}: ${paint("good", "it can be terminated")}.`;
+    return paint("good", `No load balancer that was searched lists ${node.id}: it can be terminated.`);
   if (elsewhere.some(({ doubt }) => doubt !== undefined))
     return `No load balancer is known to list ${node.id}, but some may:\n${doubtfulLines(elsewhere).join("\n")}`;
   return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;
