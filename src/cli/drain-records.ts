@@ -1,4 +1,4 @@
-import { fileProblem } from "../config/files.ts";
+import { writeProblem } from "../config/files.ts";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
@@ -103,7 +103,7 @@ export class DrainRecords {
       this.#recorded.delete(drainId);
       if (this.#isTold) return;
       this.#isTold = true;
-      const problem = fileProblem(error as NodeJS.ErrnoException);
+      const problem = writeProblem(error as NodeJS.ErrnoException);
       this.#options.onTrouble(
         `the drain can't be recorded in ${printable(this.#files?.folder ?? "", 200)}: ${problem}`,
       );

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/config.ts";
-import { asDrainError, printable } from "../drain/errors.ts";
+import { asDrainError, type DrainError, printable } from "../drain/errors.ts";
 import type { OutcomeReport } from "../drain/report.ts";
 import type { Streams } from "./call.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
@@ -36,6 +36,13 @@ interface FailureReport {
   readonly error: { readonly code: string; readonly message: string; readonly problems?: readonly string[] };
 }
 
+/** What nothing in this program expects is a fault of its own, in whatever words it was thrown. */
+function messageOf(failure: DrainError, thrown: unknown): string {
+  if (failure === thrown) return failure.message;
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  return `this is a fault of hasta-la-vista, not of the command: report it with the command and the version (${name}: ${failure.message})`;
+}
+
 /** The form of what programs get to read. Undefined: people read it. */
 type MachineFormat = "json" | "yaml" | undefined;
 
@@ -59,7 +66,7 @@ export async function tellFailure(error: unknown, streams: Streams, format: Mach
   }
   const failure = asDrainError(error);
   const { code } = failure;
-  const message = printable(failure.message, PROBLEM_LENGTH_MAX);
+  const message = printable(messageOf(failure, error), PROBLEM_LENGTH_MAX);
   streams.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
   // Nothing has failed there: the node can go.
   if (code === "instance-gone") await print(streams, format, { status: code, message } satisfies OutcomeReport);
@@ -101,7 +108,7 @@ function sentence({ message }: CommanderError): string {
 /** What commander says of a command line, and what we say instead. Anything else stays as it is. */
 const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
   [/^missing required argument '(.+)'$/, "no <$1> is given: --help describes it"],
-  [/^option '((\S+) .+)' argument missing$/, "$2 has no value: give $1"],
+  [/^option '(?:-\w, )?((\S+) .+)' argument missing$/, "$2 has no value: give $1"],
   [/^too many arguments for '(.+)'\. Expected (\d+) .*but got (\d+)\.$/, "too many arguments for $1: $3 instead of $2"],
   [/^(unknown option .+) \(Did you mean (.+)\?\)$/, "$1: did you mean $2?"],
   [/^(unknown option .+)$/, "$1: --help lists the options"],

@@ -1,5 +1,5 @@
 import { ConfigError } from "../config/config.ts";
-import { fileProblem } from "../config/files.ts";
+import { writeProblem } from "../config/files.ts";
 import { printable } from "../drain/errors.ts";
 import { DrainsFile } from "../ledger/report-files.ts";
 import type { Call } from "./call.ts";
@@ -27,7 +27,7 @@ async function openUndoFile(path: string, onTrouble: (problem: string) => void):
   const drains = new Map<string, object>();
   const file = new DrainsFile(path);
   const text = () => `${JSON.stringify({ drains: [...drains.values()] })}\n`;
-  const problemOf = (error: unknown) => fileProblem(error as NodeJS.ErrnoException);
+  const problemOf = (error: unknown) => writeProblem(error as NodeJS.ErrnoException);
   try {
     await file.create(text());
   } catch (error) {

@@ -149,6 +149,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       2,
       /--evict requires a cluster: set KUBERNETES, or /,
     ),
+    row("a selector without its value", ["drain", "-l"], 2, /--selector has no value: give --selector <labels>\n/),
     row("a selector without a cluster", ["drain", "-l", "a=b"], 2, /--selector requires a cluster: set KUBERNETES/),
     row("an empty selector", ["drain", "-l", " "], 2, /a selector is empty or too long: give labels such as/),
     row("a time to end alone", ["drain", ID, "--grace-period", "5"], 2, /--grace-period requires --evict: give both/),
