@@ -74,7 +74,7 @@ async function inFormat(
 }
 
 /** Of data for programs, with the last line's end. */
-export async function dataText(format: "json" | "yaml", data: object): Promise<string> {
+async function dataText(format: "json" | "yaml", data: object): Promise<string> {
   if (format === "json") return `${JSON.stringify(data)}\n`;
   const { yamlText } = await import("./yaml-text.ts");
   return yamlText(data);

@@ -10,7 +10,7 @@ export interface ShownRegistration extends RegistrationReport {
 }
 
 /** Times are milliseconds. */
-export interface ShownPlan {
+interface ShownPlan {
   /** `holdMs`: how long it is to be held. Absent: that is told later. */
   readonly registrations: readonly { readonly registration: ShownRegistration; readonly holdMs?: number }[];
   readonly longestHoldMs: number;

@@ -1,25 +1,10 @@
 import * as z from "zod";
-import type { DrainSummary, EndOfDrain } from "../drain/ledger.ts";
+import { DRAIN_STATES, type DrainSummary } from "../drain/ledger.ts";
 import type { NodeUndoRequest } from "../drain/node-undo.ts";
 import { type NodeReference, parseNodeReference } from "../drain/request.ts";
 import { FLAGS, pw } from "./drain-request.ts";
 import { BadRequest, queryFields, readParameters } from "./parameters.ts";
 
-/** Of a drain that has ended, its outcome. */
-const STATES = [
-  "running",
-  "ended",
-  "drained",
-  "nothing-registered",
-  "possibly-registered",
-  "deadline-passed",
-  "refused",
-  "cancelled",
-  "superseded",
-  "instance-gone",
-  "failed",
-  "abandoned",
-] as const satisfies readonly ("running" | "ended" | EndOfDrain["status"])[];
 const SINCE_SECONDS_MAX = 366 * 86_400;
 const SINCE = `give seconds from 1 to ${SINCE_SECONDS_MAX}`;
 const NODE_CHARACTERS_MAX = 253;
@@ -47,7 +32,7 @@ export const DRAINS_QUERY = z.strictObject({
     .optional()
     .describe("Only drains of this node: its instance id or its name."),
   status: z
-    .enum(STATES, `give one of ${STATES.join(", ")}`)
+    .enum(DRAIN_STATES, `give one of ${DRAIN_STATES.join(", ")}`)
     .optional()
     .describe("Only drains that are running, that have ended, or that have ended with this outcome."),
   since: z

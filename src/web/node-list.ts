@@ -30,7 +30,7 @@ export const NODES = z
   .meta({ id: "Nodes", description: "Nodes of the cluster." });
 
 /** A node of the cluster, whether or not it is an EC2 instance. */
-export interface ListedNode {
+interface ListedNode {
   readonly name: string;
   readonly instanceId?: string;
   readonly providerId?: string;

@@ -7,6 +7,7 @@ import { RemoteService } from "../../src/cli/remote-service.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { RunningDrain } from "../../src/drain/outcome.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
+import { Child } from "../support/child-process.ts";
 import { timesAsFast } from "../support/fast-clock.ts";
 import { EntriesOf, registered } from "../support/ledger-entries.ts";
 import { other, proxyOf, service } from "../support/remote-scene.ts";
@@ -269,6 +270,35 @@ describe("drain --server", () => {
     const again = await start(["--undo-file", path]).finished;
     expect(again.stderr).toMatch(/--undo-file is '.*', which can't be used: the file is there already: give a new one/);
     expect(await readFile(path, "utf8")).toBe(text);
+  });
+});
+
+describe("drain --server on a terminal", () => {
+  const terminal = {
+    NODE_OPTIONS: "--import=data:text/javascript,process.stdout.isTTY=true;process.stdout.columns=120",
+  };
+
+  test("shows a live line for each registration with the time left, also when another process has resumed the drain", async () => {
+    const { url, ledger, entries, running, begin, end } = await scene();
+    const hold = { registration: registered(TARGET), state: "holding", newTrafficStopped: false, cameBack: 0 } as const;
+    const registrations = [{ ...hold, heldMs: 5_000, holdMs: 600_000 }];
+    running.now = { drainId: "d-1", startedAt: 1_000, reasons: [], registrations };
+    const child = new Child("cli", ["drain", ID, "--server", url], { SECRET, ...terminal });
+    await child.line(/accepted/);
+    begin();
+    await child.line(/alb +web-lb \/ web +i-\w+:80 {2}deregistered, 59\d s left/);
+    ledger.note(entries.next({ type: "interrupted" }));
+    await child.line(/\(reconnecting to the service\)/);
+    ledger.note(entries.next({ type: "resumed" }));
+    ledger.note(entries.next({ type: "deregistered", of: [0], foundDraining: true }));
+    ledger.note(entries.next({ type: "planned", longestHoldMs: 30_000, limit: LIMIT, warnings: [] }));
+    await child.line(/already draining, 5\d\d s left/);
+    end();
+    const { code, stdout, stderr } = await child.finished;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/✔.* released after \d+ s/);
+    expect(stdout).toMatch(/is drained.*\n?.*It can be terminated/);
+    expect(stdout).toMatch(/Drain d-1 of i-\w+\. See it: /);
   });
 });
 

@@ -146,6 +146,28 @@ describe("drain --selector --server", () => {
 
 type PlannedRegistration = DrainPlan["registrations"][number];
 
+describe("cancel --server", () => {
+  test("says at Ctrl-C what goes on, and how to see it and to wait for it", async () => {
+    let asked = () => {};
+    const begun = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const cancel = () => {
+      asked();
+      return new Promise<never>(() => {});
+    };
+    const { url } = await scene({ cancel });
+    const child = startHere(["cancel", "d-1", "--server", url], { SECRET });
+    await begun;
+    child.signal("SIGINT");
+    const { code, stderr } = await child.finished;
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `hasta-la-vista: stopped waiting: the service goes on to register the targets again. See it: hasta-la-vista status d-1 --server ${url}. Wait for it: hasta-la-vista cancel d-1 --server ${url}\n`,
+    });
+  });
+});
+
 const PLANNED: PlannedRegistration = {
   registration: registered(`${ID}:80`),
   action: "deregister",

@@ -1,26 +1,12 @@
 import type { Command } from "commander";
 import { oneOf } from "../../config/values.ts";
 import { printable } from "../../drain/errors.ts";
+import { DRAIN_STATES } from "../../drain/ledger.ts";
 import { UsageError } from "../failure.ts";
 import { checkNode } from "../node-argument.ts";
 import { addOptions, addServerOption, kindOf, numberOf } from "../options.ts";
 import { addOutputOptions } from "../output.ts";
 
-/** Of a drain that has ended, its outcome. */
-const STATES = [
-  "running",
-  "ended",
-  "drained",
-  "nothing-registered",
-  "possibly-registered",
-  "deadline-passed",
-  "refused",
-  "cancelled",
-  "superseded",
-  "instance-gone",
-  "failed",
-  "abandoned",
-] as const;
 const LISTED_MAX = 1_000;
 
 export function declareDrains(program: Command): Command {
@@ -34,7 +20,7 @@ export function declareDrains(program: Command): Command {
     .option(
       "--status <status>",
       "only drains that are running, that have ended, or that have ended with this outcome",
-      kindOf("--status", oneOf(STATES)),
+      kindOf("--status", oneOf(DRAIN_STATES)),
     )
     .option("--since <time>", "only drains that began within this time, such as 90s, 15m, 2h or 7d", readSince)
     .option(
