@@ -27,7 +27,7 @@ export function planText(plan: PlanReport, look: Look = PLAIN_LOOK): string {
     stateText(registration.state, look),
     actionText(registration, look),
     `${registration.kind === "classic" ? "at most " : ""}${seconds(registration.holdSeconds)}`,
-    registration.shortBySeconds > 0 ? paint("bad", `${seconds(registration.shortBySeconds)} short`) : "fits",
+    registration.shortBySeconds > 0 ? paint("bad", `${seconds(Math.ceil(registration.shortBySeconds))} short`) : "fits",
     ...(isWide ? [seconds(registration.waitSeconds), registration.unsaved.map(({ code }) => code).join(",")] : []),
   ]);
   const header = [

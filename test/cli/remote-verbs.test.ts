@@ -226,6 +226,11 @@ describe("what people read", () => {
     expect((await run(["plan", ID, "--json"], {}, terminal)).stdout).not.toContain(STYLED);
   });
 
+  test("never says that a hold is short by nothing", async () => {
+    const { run } = await planning({ shortByMs: 100 });
+    expect((await run(["plan", ID])).stdout).toMatch(/ 1 s short$/m);
+  });
+
   test("has the same columns with colour as without", async () => {
     const { run } = await planning({ shortByMs: 100_000 });
     const coloured = await run(["plan", ID], {}, { columns: 200 });
