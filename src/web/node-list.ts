@@ -1,9 +1,10 @@
-import type { Hono, MiddlewareHandler } from "hono";
+import type { Hono } from "hono";
 import * as z from "zod";
 import { SELECTOR_CHARACTERS_MAX } from "../drain/eviction.ts";
 import { pw } from "./drain-request.ts";
 import { BadRequest, queryFields, queryOf, readParameters } from "./parameters.ts";
 import { type Answer, send } from "./problem.ts";
+import type { NeedAccess } from "./secret-guard.ts";
 
 const SELECTOR = `give labels such as node-group=blue, and at most ${SELECTOR_CHARACTERS_MAX} characters`;
 
@@ -40,14 +41,14 @@ interface ListedNode {
 export type NodesWith = (selector: string, signal: AbortSignal) => Promise<readonly ListedNode[]>;
 
 interface NodeListOptions {
-  readonly needsSecret: MiddlewareHandler;
+  readonly needs: NeedAccess;
   /** Absent: the service has no cluster. */
   readonly nodesWith: NodesWith | undefined;
 }
 
 /** Which nodes have the labels of a selector: callers of the service need no access to its cluster. */
-export function addNodeListRoute(app: Hono, { needsSecret, nodesWith }: NodeListOptions): void {
-  app.get("/nodes", needsSecret, async (context) => {
+export function addNodeListRoute(app: Hono, { needs, nodesWith }: NodeListOptions): void {
+  app.get("/nodes", needs({ verb: "list", resource: "nodes" }), async (context) => {
     const { selector } = readParameters(NODES_QUERY, queryFields(queryOf(context)), "query");
     if (nodesWith === undefined)
       throw new BadRequest("'selector' requires a cluster: set KUBERNETES for the service, or name the nodes");

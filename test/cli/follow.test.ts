@@ -307,7 +307,7 @@ describe("the event stream of a service", () => {
     const url = await other((_, response) =>
       response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders(),
     );
-    const remote = new RemoteService({ url: new URL(url), secret: SECRET, silenceMs: 50 });
+    const remote = new RemoteService({ url: new URL(url), secret: async () => SECRET, silenceMs: 50 });
     const found = [];
     for await (const step of remote.events("/drains/d-1/events", 0, never)) found.push(step);
     expect(found).toEqual([]);
@@ -319,7 +319,7 @@ describe("the event stream of a service", () => {
     ["has events that are no JSON", "text/event-stream", "id: 1\ndata: hello\n\n"],
   ])("is refused where it %s", async (_, type, body) => {
     const url = await other((_request, response) => response.writeHead(200, { "content-type": type }).end(body));
-    const remote = new RemoteService({ url: new URL(url), secret: SECRET });
+    const remote = new RemoteService({ url: new URL(url), secret: async () => SECRET });
     await expect(remote.events("/drains/d-1/events", 0, never).next()).rejects.toThrow(/not one of hasta-la-vista/);
   });
 });

@@ -7,7 +7,7 @@ import { loadedBy } from "../support/loaded-modules.ts";
 const HELP_KB_MAX = 120;
 const SERVER_KB_MAX = 150;
 const AWS_KB_MAX = 580;
-const SERVICE_KB_MAX = 1_185;
+const SERVICE_KB_MAX = 1_195;
 /** Files of it: Node takes a millisecond for each. */
 const HELP_FILES_MAX = 7;
 const FILES_MAX = 24;

@@ -94,7 +94,7 @@ export class RunningProgram {
 }
 
 /** No configuration but what is here, and credentials that are worth nothing. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   PATH: process.env["PATH"] ?? "",
   HOME: "/nonexistent",
   AWS_EC2_METADATA_DISABLED: "true",
