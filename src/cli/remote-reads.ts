@@ -28,11 +28,11 @@ export function patient(service: RemoteService, { streams: { clock, stderr } }: 
   return {
     events: (...given) => service.events(...given),
     ask: async (method, path, body, signal) => {
-      const until = clock.now() + PATIENCE_MS;
-      for (;;) {
+      for (let waitedMs = 0; ; ) {
         const answer = await service.ask(method, path, body, signal);
         const { retryAfterMs = PATIENCE_MS } = answer;
-        if (!isUnavailable(answer) || clock.now() + retryAfterMs > until) return answer;
+        waitedMs += retryAfterMs;
+        if (!isUnavailable(answer) || waitedMs > PATIENCE_MS) return answer;
         if (!isTold)
           stderr.write(
             `hasta-la-vista: ${understand(answer).problem}. Repeating the request for up to ${PATIENCE_MS / 1_000} s\n`,
