@@ -213,7 +213,7 @@ describe("commands in the documents work as they stand there", () => {
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });
     for (const call of calls) recorded.add(call);
     expect(calls.filter((call) => !(call in HELD_ELSEWHERE))).toEqual([]);
-    if (!/(?:hasta-la-vista|dist\/cli\.js) drain|(?<!\.io)\/drain\b/.test(text)) return;
+    if (!/(?:hasta-la-vista|dist\/cli\.js) drain\b|(?<!\.io)\/drain\b/.test(text)) return;
     const status = await runHere(["status", ID, "--json"], env);
     const { registrations } = JSON.parse(status.stdout);
     // A dry run leaves the node where it was, and a cancelled drain returns it there.

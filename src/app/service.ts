@@ -102,8 +102,8 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   // Before a caller asks for the same nodes.
   await resumed;
   const text = () => metrics.text();
-  const instanceOf = watched?.instanceOf;
-  const api = { source, history, cancel, cancelNode, instanceOf, status, ready, metrics: text };
+  const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
+  const api = { source, history, cancel, cancelNode, ...named, status, ready, metrics: text };
   const started = await startWeb(config, { ...api, clock, version, log, environment });
   const web = await withGate(started, () => watched?.serveGate?.(drainer));
   background.add("clock", clocks.watch(stop));

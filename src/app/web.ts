@@ -15,7 +15,17 @@ const REPLACED_MAX = 16;
 
 type WebParts = Pick<
   WebOptions,
-  "source" | "history" | "cancel" | "cancelNode" | "instanceOf" | "status" | "ready" | "metrics" | "clock" | "version"
+  | "source"
+  | "history"
+  | "cancel"
+  | "cancelNode"
+  | "instanceOf"
+  | "nodesWith"
+  | "status"
+  | "ready"
+  | "metrics"
+  | "clock"
+  | "version"
 > & {
   readonly log: Log;
   /** A pod's environment says where its API server is. */

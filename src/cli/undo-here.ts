@@ -16,6 +16,7 @@ import { eventText } from "./event-text.ts";
 import { EXIT, exitCodeOfUndo } from "./exit-codes.ts";
 import { isDrainId, referenceFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
+import { progressOf } from "./progress.ts";
 import { forget, type RecordedDrain, readRecords } from "./recorded-drains.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { nodeUndoText, undoText } from "./text.ts";
@@ -157,7 +158,7 @@ function notRecorded({ environment }: Call): string {
 function linesFor({ json }: UndoHere, { streams: { stdout, stderr } }: Call, clock: Clock): DrainObserver {
   const startedAt = clock.now();
   return (event) => {
-    const line = eventText(event, clock.now() - startedAt);
+    const line = eventText(progressOf(event), clock.now() - startedAt);
     if (line !== undefined) (json ? stderr : stdout).write(`${line}\n`);
   };
 }

@@ -19,7 +19,7 @@ import {
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch"];
 /** The commands that can use a service. */
-const CALLERS: readonly Verb[] = [...ALL, "hold"];
+const CALLERS: readonly Verb[] = [...ALL, "drains", "hold"];
 /** The same without the service itself. */
 const CLIENTS: readonly Verb[] = CALLERS.filter((verb) => verb !== "serve");
 /** The commands that call AWS. */

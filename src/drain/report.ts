@@ -14,6 +14,8 @@ export type NodeStatusReport = ReturnType<typeof nodeStatusReport>;
 export type GuardedReport = ReturnType<typeof guardedReport>;
 export type ResultReport = ReturnType<typeof resultReport>;
 export type FoundReport = ReturnType<typeof foundReport>;
+export type NodeReport = ReturnType<typeof nodeReport>;
+export type RunningReport = ReturnType<typeof runningReport>;
 export type RegistrationReport = ReturnType<typeof registrationReport>;
 
 /**

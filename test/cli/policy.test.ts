@@ -105,7 +105,7 @@ describe("hasta-la-vista plan --scope tag", () => {
     const env = { AWS_ENDPOINT_URL: await endpoint(simulator) };
 
     const text = await runHere(["plan", ID, "--scope", "tag", "--cluster-name", "demo"], env);
-    expect(text).toMatchObject({ code: 0, stderr: "" });
+    expect(text).toMatchObject({ code: 1, stderr: "" });
     expect(text.stdout).toMatch(/^unattached .* tagged .* deregister +0 s/m);
     expect(text.stdout).toMatch(/^unattached .* bare .* deregister \(not allowed\) +0 s/m);
     expect(text.stdout).toMatch(/^Warning: the IAM policy does not allow deregistering from these pools, .*: bare\.$/m);
