@@ -17,8 +17,8 @@ export async function runPlan(call: Call): Promise<number> {
   try {
     const reference = await referenceFrom(nodeOf(call), opened, signal);
     const request = requestFrom(reference, options, { now: clock.now(), dryRun: true });
-    const { createEngine } = await import("../app/engine.ts");
-    const { drainer } = createEngine(config, { clock, cluster: opened?.cluster });
+    const { openEngine } = await import("../app/places.ts");
+    const { drainer } = await openEngine(config, { clock, cluster: opened?.cluster });
     const report = planReport(await drainer.plan(request, signal));
     stdout.write(`${options.json ? JSON.stringify(report) : planText(report, widthOf(stdout))}\n`);
     return EXIT.done;

@@ -11,9 +11,9 @@ export async function runStatus(call: Call): Promise<number> {
   const { server, json } = call.options as NodeOptions;
   if (server !== undefined) return (await import("./remote-drain.ts")).statusRemotely({ server, json }, call);
   const config = configFrom(call, "status");
-  const { createEngine } = await import("../app/engine.ts");
+  const { openEngine } = await import("../app/places.ts");
   const { clock, stdout } = call.streams;
-  const { drainer } = createEngine(config, { clock });
+  const { drainer } = await openEngine(config, { clock });
   const report = nodeStatusReport(await drainer.status(parseNodeReference(nodeOf(call)), newAbort().signal));
   stdout.write(`${json ? JSON.stringify(report) : nodeStatusText(report, widthOf(stdout))}\n`);
   return EXIT.done;

@@ -119,9 +119,10 @@ function evictedText({ eviction }: Outcome<"drained" | "nothing-registered">): r
 }
 
 /** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
-export function placeCells({ kind, loadBalancer, pool, target }: RegistrationReport): readonly string[] {
-  if (loadBalancer === undefined) return [kind, `(no load balancer) / ${pool}`, target];
-  return [kind, loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`, target];
+export function placeCells({ kind, loadBalancer, pool, place, target }: RegistrationReport): readonly string[] {
+  const where = place === undefined ? "" : `${place}: `;
+  if (loadBalancer === undefined) return [kind, `${where}(no load balancer) / ${pool}`, target];
+  return [kind, `${where}${loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`}`, target];
 }
 
 /** Columns where they fit into `width`; otherwise the name of the place on a line, and the other cells below it. */

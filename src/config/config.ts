@@ -83,6 +83,11 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
+  if (verb === "lambda" && inEnvironment(OPTIONS.awsPlaces, environment) !== undefined) {
+    problems.push(
+      "AWS_PLACES is set, and a function looks after one account and region: deploy one for each, with a role there",
+    );
+  }
   if (verb === "serve") problems.push(...gateProblems(config, refused));
   problems.push(...fastPathProblems(config, verb, refused));
   if (problems.length > 0) throw new ConfigError(problems);

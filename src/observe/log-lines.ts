@@ -27,8 +27,10 @@ function recovery<F extends string>({ level, fields }: Listed<F>, ends: string):
 const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
   line<"drain" | "node" | F>(level, "drain", "node", ...more);
 
+const REGISTRATION = ["kind", "loadBalancer?", "pool", "place?", "target"] as const;
+
 const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  drain<"kind" | "loadBalancer?" | "pool" | "target" | F>(level, "kind", "loadBalancer?", "pool", "target", ...more);
+  drain<(typeof REGISTRATION)[number] | F>(level, ...REGISTRATION, ...more);
 
 const guarded = (level: Level) => target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");
 
@@ -85,7 +87,7 @@ export const LOG_LINES = {
   "internal error": line("error", "error", "at?"),
 
   /** The index of registrations could not read AWS. It is retried; drains search themselves meanwhile. */
-  "index refresh failed": repeating(line("warn", "code", "error")),
+  "index refresh failed": repeating(line("warn", "code", "error", "place?"), "place?"),
 
   // Requests
   /** An HTTP request was answered. */
@@ -128,7 +130,10 @@ export const LOG_LINES = {
   "ledger times corrected": line("warn", "seconds", "basis"),
   /** DRYRUN is set, so that an unfinished drain was not resumed. */
   "drain resume skipped": drain("warn"),
-  /** An unfinished drain could not be read from the ledger and was not resumed. Without `drain`: none was. */
+  /**
+   * An unfinished drain was not resumed: its ledger entries could not be read, or AWS_PLACES no longer names its account and
+   * region. Without `drain`: none was.
+   */
   "drain resume failed": line("error", "code", "error", "drain?"),
 
   // Drains
