@@ -1,4 +1,3 @@
-import type { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import type { AwsTime } from "../aws/aws-time.ts";
 import { createAutoScalingClient, createSqsClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
@@ -99,11 +98,12 @@ async function eventPlaces(config: Config, { clock, time }: Pick<QueueParts, "cl
   return {
     announced: new AnnouncedPlaces(places),
     places,
-    autoScalingIn: new Map<string | undefined, AutoScalingClient>(clients),
+    autoScalingIn: new Map(clients) as Clients,
   };
 }
 
-const NO_CLIENTS: ReadonlyMap<string | undefined, AutoScalingClient> = new Map();
+type Clients = ReadonlyMap<string | undefined, ReturnType<typeof createAutoScalingClient>>;
+const NO_CLIENTS: Clients = new Map();
 
 const MESSAGES: Partial<Record<QueueEvent["type"], string>> = {
   "nothing-asked": "nothing-asked",

@@ -90,7 +90,7 @@ export const OPTIONS = {
     flag: "--aws-places <list>",
     defaultText: "AWS_REGION of the account of the credentials",
     usedBy: [...ALL, "policy"],
-    type: "list",
+    type: "text",
     range: PLACES_ADVICE.replace("give ", ""),
     parse: awsPlaces,
     // It is no secret on AWS, and no other program's business.

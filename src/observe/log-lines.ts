@@ -28,7 +28,6 @@ const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
   line<"drain" | "node" | F>(level, "drain", "node", ...more);
 
 const REGISTRATION = ["kind", "loadBalancer?", "pool", "place?", "target"] as const;
-
 const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
   drain<(typeof REGISTRATION)[number] | F>(level, ...REGISTRATION, ...more);
 
@@ -130,10 +129,7 @@ export const LOG_LINES = {
   "ledger times corrected": line("warn", "seconds", "basis"),
   /** DRYRUN is set, so that an unfinished drain was not resumed. */
   "drain resume skipped": drain("warn"),
-  /**
-   * An unfinished drain was not resumed: its ledger entries could not be read, or AWS_PLACES no longer names its account and
-   * region. Without `drain`: none was.
-   */
+  /** An unfinished drain can't be read, or AWS_PLACES no longer names its place: not resumed. Without `drain`: none was. */
   "drain resume failed": line("error", "code", "error", "drain?"),
 
   // Drains

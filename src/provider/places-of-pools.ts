@@ -85,3 +85,12 @@ function outOf(registration: Registration): Registration {
     ? { ...registration, pool: { ...pool, id: `${pool.place}/${pool.name}` } }
     : registration;
 }
+
+/** The failure, with its place. What is no failure of a call, such as the reason of a signal, stays as it is. */
+export function inPlace({ name }: PlaceIdentity, error: unknown): unknown {
+  return error instanceof DrainError ? asOf(name, error) : error;
+}
+
+export function asOf(place: string, { code, message, cause, isPassing }: DrainError): DrainError {
+  return new DrainError(code, `${place}: ${message}`, { isPassing, ...(cause === undefined ? {} : { cause }) });
+}

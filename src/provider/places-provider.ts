@@ -15,8 +15,9 @@ import type {
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
-import { firstDefinite, inAll, mergedFrom, nodeAmong, type PlaceAnswer } from "./joined-answers.ts";
-import { asOfPlace, asWithin, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
+import { firstDefinite, inAll, nodeAmong, type PlaceAnswer } from "./joined-answers.ts";
+import { asOf, asOfPlace, asWithin, inPlace, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
+import { SearchesOfPlaces } from "./searches-of-places.ts";
 
 /** One account and region. Its name is unique, and the same after a restart. */
 export interface Place extends PlaceIdentity {
@@ -31,11 +32,13 @@ export interface Place extends PlaceIdentity {
 export class PlacesProvider implements CloudProvider, Machines {
   readonly #places: readonly Place[];
   readonly #pools: PlacesOfPools<Place>;
+  readonly #searches: SearchesOfPlaces;
 
   /** `makeAll`: the providers ask this one about machines. `ownRegion`: where everything was before there were places. */
   constructor(makeAll: (machines: Machines) => readonly Place[], ownRegion: string | undefined) {
     this.#places = makeAll(this);
     this.#pools = new PlacesOfPools(this.#places, ownRegion);
+    this.#searches = new SearchesOfPlaces(this.#places);
   }
 
   covers(place: string | undefined): boolean {
@@ -68,8 +71,7 @@ export class PlacesProvider implements CloudProvider, Machines {
   }
 
   findRegistrations(node: Node, by: CallFor): AsyncIterable<FoundRegistrations> {
-    const searches = this.#places.map((place) => (signal: AbortSignal) => found(place, node, { ...by, signal }));
-    return mergedFrom(searches, by.signal);
+    return this.#searches.of(node, by);
   }
 
   async remembered(node: Node, by: CallFor): Promise<(FoundRegistrations & { readonly asOf: number }) | undefined> {
@@ -244,27 +246,10 @@ async function lookUp({ name: place, provider }: Place, reference: NodeReference
   }
 }
 
-async function* found(place: Place, node: Node, by: CallFor): AsyncGenerator<FoundRegistrations> {
-  try {
-    for await (const some of place.provider.findRegistrations(node, by)) yield asOfPlace(some);
-  } catch (error) {
-    throw inPlace(place, error);
-  }
-}
-
 async function inItsPlace<T>(place: Place, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
     throw inPlace(place, error);
   }
-}
-
-/** What is no failure of a call, such as the reason of a signal, stays as it is. */
-function inPlace({ name }: Place, error: unknown): unknown {
-  return error instanceof DrainError ? asOf(name, error) : error;
-}
-
-function asOf(place: string, { code, message, cause }: DrainError): DrainError {
-  return new DrainError(code, `${place}: ${message}`, cause === undefined ? undefined : { cause });
 }
