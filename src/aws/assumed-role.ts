@@ -44,7 +44,8 @@ export function assumedRole(
   };
   const stillValid = () => (last !== undefined && last.expiration.getTime() > clock.now() ? last : undefined);
   return async ({ forceRefresh = false } = {}) => {
-    const usable = forceRefresh ? undefined : stillValid();
+    if (forceRefresh) last = undefined;
+    const usable = stillValid();
     if (usable !== undefined && clock.now() - failedAt < RETRY_MS) return usable;
     try {
       last = await assume();

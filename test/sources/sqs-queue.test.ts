@@ -288,7 +288,11 @@ describe("a message", () => {
   });
 
   test("is neither deleted nor completed in a dry run, whatever the plan comes to", async () => {
-    const { clock, queue, asked, steps } = scene({ dryRun: true, foreign: "delete", places: [{ region: "eu-west-1" }] });
+    const { clock, queue, asked, steps } = scene({
+      dryRun: true,
+      foreign: "delete",
+      places: [{ region: "eu-west-1" }],
+    });
     const elsewhere = spot(3, { region: "us-east-1" });
     const ids = [body(hooked(1)), body(spot(2)), body(elsewhere), '{"reading":"nothing-asked","what":"x"}'].map(
       (text) => queue.put(text),

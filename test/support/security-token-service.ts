@@ -53,7 +53,11 @@ export class SecurityTokenService {
     return this.#accounts.get(accessKeyId);
   }
 
-  answer(body: string, { accessKeyId: by, region }: SignedFor): { readonly status: number; readonly body: string } {
+  /** `accessKeyId`: what it has given out. */
+  answer(
+    body: string,
+    { accessKeyId: by, region }: SignedFor,
+  ): { readonly status: number; readonly body: string; readonly accessKeyId?: string } {
     const params = new URLSearchParams(body);
     const roleArn = params.get("RoleArn") ?? "";
     const externalId = params.get("ExternalId") ?? undefined;
@@ -75,6 +79,7 @@ export class SecurityTokenService {
     const xmlns = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"';
     return {
       status: 200,
+      accessKeyId: key,
       body: `<AssumeRoleResponse ${xmlns}><AssumeRoleResult>${credentials}</AssumeRoleResult></AssumeRoleResponse>`,
     };
   }

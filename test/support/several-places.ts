@@ -5,6 +5,7 @@ import { readConfig } from "../../src/config/config.ts";
 import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
 import type { Ledger } from "../../src/drain/ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
+import { printedFor } from "./printed-policy.ts";
 import { SecurityTokenService, signedFor } from "./security-token-service.ts";
 import { CREDENTIALS, SimulatedRegion } from "./simulated-region.ts";
 
@@ -21,6 +22,7 @@ export class SeveralPlaces {
   readonly sts = new SecurityTokenService([{ arn: ROLE, trusts: CREDENTIALS.accessKeyId, externalId: "blue" }]);
   /** Hosts that were called, in order, each once. */
   readonly hosts = new Set<string>();
+  #environment: Readonly<Record<string, string>> = {};
   readonly #regions = new Map<string, SimulatedRegion>();
 
   /** The region of that account, made when it is asked for. */
@@ -53,6 +55,9 @@ export class SeveralPlaces {
         ...environment,
       },
     });
+    this.#environment = places === "" ? { AWS_REGION: "eu-west-1" } : { AWS_PLACES: places };
+    if (environment["UNDO"] !== undefined) this.#environment = { ...this.#environment, UNDO: "true" };
+    this.#restrict(CREDENTIALS.accessKeyId, OWN_ACCOUNT);
     return openEngine(config, {
       clock: this.clock,
       aws: { credentials: CREDENTIALS, requestHandler: this.#requestHandler() },
@@ -60,6 +65,13 @@ export class SeveralPlaces {
       ...(ledger && { ledger }),
       ...(onCall && { onCall }),
     });
+  }
+
+  /** Whoever holds the key may do in that account what is printed for the role. */
+  #restrict(accessKeyId: string, accountId: string, whose: { readonly role?: string } = {}): void {
+    const document = printedFor(this.#environment, { for: "drain", ...whose });
+    for (const { world, simulator } of this.#regions.values())
+      if (world.accountId === accountId) simulator.access.restrict({ accessKeyId, document });
   }
 
   #requestHandler() {
@@ -73,7 +85,8 @@ export class SeveralPlaces {
       this.hosts.add(request.hostname);
       const signed = signedFor(request.headers["authorization"]);
       if (signed.service === "sts") {
-        const { status, body } = this.sts.answer(request.body, signed);
+        const { status, body, accessKeyId } = this.sts.answer(request.body, signed);
+        if (accessKeyId !== undefined) this.#restrict(accessKeyId, OTHER_ACCOUNT, { role: ROLE });
         return { response: { statusCode: status, headers: {}, body: Readable.from([body]) } };
       }
       const account = this.sts.accountOf(signed.accessKeyId) ?? OWN_ACCOUNT;
