@@ -4,13 +4,9 @@ import type { AwsProvider, Machines } from "../../src/provider/aws-provider.ts";
 import { PlacesProvider } from "../../src/provider/places-provider.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
+import { NO_INSTANCES } from "../support/places-endpoint.ts";
 import { awsProvider, ProviderCalls } from "../support/provider-calls.ts";
 import { never, SimulatedRegion, VPC } from "../support/simulated-region.ts";
-
-/** EC2 describes machines to their own account alone. */
-const NO_INSTANCES = {
-  body: '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet/></DescribeInstancesResponse>',
-};
 
 /** One cloud with two nodes, both in an ALB's pool with a delay of 60 s; the first also in a classic load balancer. */
 interface Scene {
@@ -44,7 +40,7 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
     for (const { id, privateIp } of nodes) hub.world.addInstance({ id, vpcId: VPC, privateIp });
     hub.group({ name: "web", nodes, delaySeconds: 60 });
     hub.classic({ name: "legacy", nodes: [nodes[0]], drainingSeconds: 60 }).requestStarted(nodes[0].id);
-    hub.intercept = ({ action }) => (action === "DescribeInstances" ? NO_INSTANCES : undefined);
+    hub.intercept = ({ action }) => (action === "DescribeInstances" ? { body: NO_INSTANCES } : undefined);
     const places = (machines: Machines) =>
       [home, hub].map((region) => ({
         name: `${region.world.accountId}/eu-west-1`,
