@@ -8,7 +8,8 @@ import { stateDir } from "../support/ledger-entries.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 import { carryInside } from "../support/machine-inside.ts";
 import { placesEndpoint } from "../support/places-endpoint.ts";
-import { runHere } from "../support/run-here.ts";
+import { realQueue } from "../support/real-queue.ts";
+import { runHere, serveHere } from "../support/run-here.ts";
 
 const HUB = "444455556666";
 const ROLE = `arn:aws:iam::${HUB}:role/drainer`;
@@ -71,4 +72,65 @@ test("status and plan show in which account and region each registration is", as
     expect(stdout).toContain(`${HUB}/eu-west-1: shop / web`);
     expect(stdout).toContain("eu-west-1: legacy");
   }
+});
+
+test("a hook of another account is kept waiting and completed there, with the credentials of its role", async () => {
+  const clock = new ScaledClock(1);
+  const [own, there] = [new World({ clock }), new World({ clock, accountId: HUB, timing: SHORT.aws })];
+  const nodes = [1, 2].map((number) => addNode(there, number));
+  addPools(there, nodes, DELAYS_SECONDS);
+  const [leaving] = nodes;
+  if (leaving === undefined) throw new Error("there are two");
+  const hook = {
+    name: "drain",
+    transition: "autoscaling:EC2_INSTANCE_TERMINATING",
+    heartbeatTimeoutSeconds: 30,
+  } as const;
+  const instanceIds = nodes.map(({ id }) => id);
+  const hooks = [{ ...hook, defaultResult: "ABANDON" }] as const;
+  const workers = there.addAutoScalingGroup({ name: "workers", instanceIds, hooks });
+  const simulators = [new Simulator(own), new Simulator(there)] as const;
+  const { url, calls } = await placesEndpoint([...simulators], [{ arn: ROLE, externalId: "blue" }], HUB);
+  const queue = await realQueue();
+  const { child, url: service } = await serveHere({
+    AWS_ENDPOINT_URL: url,
+    AWS_PLACES,
+    QUEUE: queue.url,
+    SECRET: "a-secret-that-nobody-may-see",
+    MIN_HEALTHY: "0",
+    ...SHORT.allowances,
+  });
+  there.beginScaleIn(workers, leaving);
+  const [action] = workers.scaleInOf(leaving.id)?.activeActions(clock.now()) ?? [];
+  const event = {
+    version: "0",
+    id: "468fe059-f4b7-445f-bb22-2a271b94974d",
+    "detail-type": "EC2 Instance-terminate Lifecycle Action",
+    source: "aws.autoscaling",
+    account: HUB,
+    time: new Date(clock.now()).toISOString(),
+    region: "eu-west-1",
+    resources: [],
+    detail: {
+      LifecycleActionToken: action?.token,
+      AutoScalingGroupName: "workers",
+      LifecycleHookName: "drain",
+      EC2InstanceId: leaving.id,
+      LifecycleTransition: hook.transition,
+    },
+  };
+  await queue.send(JSON.stringify({ ...event, region: "us-east-1", id: "468fe059-f4b7-445f-bb22-2a271b94974e" }));
+  await child.line(/"announcement skipped"/);
+  await queue.send(JSON.stringify(event));
+  await child.line(/"msg":"hook completed"/);
+  expect(workers.scaleInOf(leaving.id)?.activeActions(clock.now()) ?? []).toEqual([]);
+  const scaling = calls.filter(({ action: name }) => /Lifecycle/.test(name)).map(({ accountId }) => accountId);
+  expect(new Set(scaling)).toEqual(new Set([HUB]));
+  // Log and metrics name the place.
+  const deregistered = child.output.split("\n").filter((line) => line.includes('"msg":"target deregistered"'));
+  expect(deregistered.map((line) => (JSON.parse(line) as { readonly place: string }).place)).toEqual(
+    Array(4).fill(`${HUB}/eu-west-1`),
+  );
+  const metrics = await (await fetch(`${service}/metrics`)).text();
+  expect(metrics).toContain(`action="elasticloadbalancing:DeregisterTargets",result="ok",place="${HUB}/eu-west-1"`);
 });

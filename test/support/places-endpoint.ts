@@ -16,10 +16,14 @@ export interface PlaceCall {
 
 /**
  * AWS of several accounts and regions behind one address, for programs that get AWS_ENDPOINT_URL: each call goes where its
- * signature says. `simulators`: the first one's account is that of the program's own credentials, and the machines are its
- * own: EC2 describes them to no other account.
+ * signature says. `simulators`: the first one's account is that of the program's own credentials. `machinesOf`: the account
+ * whose the machines are; EC2 describes them to no other one. Absent: the first one's.
  */
-export async function placesEndpoint(simulators: readonly [Simulator, ...Simulator[]], roles: readonly TrustedRole[]) {
+export async function placesEndpoint(
+  simulators: readonly [Simulator, ...Simulator[]],
+  roles: readonly TrustedRole[],
+  machinesOf = simulators[0].world.accountId,
+) {
   const sts = new SecurityTokenService(roles);
   const calls: PlaceCall[] = [];
   const server = createServer(async (request, response) => {
@@ -33,7 +37,7 @@ export async function placesEndpoint(simulators: readonly [Simulator, ...Simulat
     const isSts = signed.service === "sts";
     const action = new URLSearchParams(body).get("Action") ?? "";
     calls.push({ accountId, region, action });
-    const isAnothers = action === "DescribeInstances" && accountId !== simulators[0].world.accountId;
+    const isAnothers = action === "DescribeInstances" && accountId !== machinesOf;
     const answer = isSts
       ? sts.answer(body, signed)
       : isAnothers
