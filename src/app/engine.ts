@@ -41,7 +41,7 @@ export type ProviderAt = (
 ) => AwsProvider;
 
 /** What the engine needs of a cloud besides what drains need. */
-export type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers">;
+type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers">;
 
 export interface Engine {
   readonly drainer: Drainer;

@@ -350,7 +350,10 @@ export class AwsProvider implements CloudProvider, Machines {
   /** AWS would say of a pool of another place that it does not exist, as of one that has vanished. */
   #checkPlace({ name, place }: Pool): void {
     if (this.covers(place)) return;
-    throw new DrainError("cloud-error", `${name} is in ${place}, which AWS_PLACES does not name: add it, and request the drain again`);
+    throw new DrainError(
+      "cloud-error",
+      `${name} is in ${place}, which AWS_PLACES does not name: add it, and request the drain again`,
+    );
   }
 
   async #refreshTags(by: CallFor): Promise<boolean> {

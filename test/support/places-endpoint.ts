@@ -8,7 +8,7 @@ export const NO_INSTANCES =
   '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet/></DescribeInstancesResponse>';
 
 /** What a call was signed for, as it came. */
-export interface PlaceCall {
+interface PlaceCall {
   readonly accountId: string;
   readonly region: string;
   readonly action: string;

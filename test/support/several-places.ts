@@ -9,7 +9,7 @@ import { printedFor } from "./printed-policy.ts";
 import { SecurityTokenService, signedFor } from "./security-token-service.ts";
 import { CREDENTIALS, SimulatedRegion } from "./simulated-region.ts";
 
-export const OWN_ACCOUNT = "123456789012";
+const OWN_ACCOUNT = "123456789012";
 export const OTHER_ACCOUNT = "444455556666";
 export const ROLE = `arn:aws:iam::${OTHER_ACCOUNT}:role/drainer`;
 
