@@ -4,7 +4,7 @@ const awsPlace = z
   .string()
   .optional()
   .describe(
-    "Account and region, such as 444455556666/eu-west-1, or the region alone for the credentials of the service itself. Present if AWS_PLACES is set.",
+    "Account and region, if AWS_PLACES is set: 444455556666/eu-west-1, or the region alone for its own credentials.",
   );
 
 export const node = z
