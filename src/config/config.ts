@@ -83,7 +83,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
-  if (verb === "lambda" && inEnvironment(OPTIONS.awsPlaces, environment) !== undefined) {
+  if (verb === "lambda" && (inEnvironment(OPTIONS.awsPlaces, environment) ?? "").trim() !== "") {
     problems.push(
       "AWS_PLACES is set, and a function looks after one account and region: deploy one for each, with a role there",
     );

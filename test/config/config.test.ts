@@ -308,6 +308,19 @@ describe("the configuration", () => {
     },
   );
 
+  test("does not repeat the external id of a role that it refuses", () => {
+    const AWS_PLACES = "Region=eu-west-1,RoleArn=wrong,ExternalId=between-us-two";
+    const [problem = ""] = problems({ ...SERVE, AWS_PLACES });
+    expect(problem).toMatch(/^AWS_PLACES is 'Region=eu-west-1,RoleArn=wrong,ExternalId=…': give 1 to 20 of/);
+  });
+
+  test("refuses AWS_PLACES for a function, which would look at one account and region only", () => {
+    expect(problems({ AWS_PLACES: "Region=eu-west-1" }, "lambda")).toEqual([
+      "AWS_PLACES is set, and a function looks after one account and region: deploy one for each, with a role there",
+    ]);
+    expect(problems({ AWS_PLACES: " " }, "lambda")).toEqual([]);
+  });
+
   test("counts an empty variable as unset", () => {
     expect(readConfig({ verb: "drain", environment: { TIMEOUT: "", CLUSTERNAME: " " } })).toMatchObject({
       timeoutMs: undefined,
