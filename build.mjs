@@ -1,16 +1,18 @@
 // Bundles the command line, the service and the Lambda function in dist/, with the licences and the bill of materials of
-// what they carry. The command line and the service are small programs and the chunks that they load, the function is one
+// what they carry, and how they were built. The command line and the service are small programs and the chunks that they load, the function is one
 // file.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
+import { provenance, sourceOf } from "./packaging/provenance.mjs";
 import { bundleSbom } from "./packaging/sbom.mjs";
 import { bundledPackages, thirdPartyLicences } from "./packaging/third-party-licences.mjs";
 
 // esbuild is given up after seconds: collecting its garbage seldom takes a fifth less of them.
 process.env.GOGC ??= "800";
 
-const { name, version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+const manifest = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+const { name, version } = manifest;
 
 /**
  * The SDK keeps the schema of every operation in arrays that esbuild can't prove free of side effects, so it would
@@ -196,3 +198,10 @@ for (const folder of ["dist/cli", "dist/service"]) {
 await writeFile("dist/meta.json", JSON.stringify(metafile));
 await writeFile("dist/THIRD-PARTY-LICENSES", await thirdPartyLicences(metafile));
 await writeFile("dist/sbom.cdx.json", await bundleSbom(name, await bundledPackages(metafile)));
+
+// All that is published, except for itself.
+const built = [...Object.keys(metafile.outputs), "dist/THIRD-PARTY-LICENSES", "dist/sbom.cdx.json"];
+const files = await Promise.all(built.map(async (path) => ({ name: path, content: await readFile(path) })));
+const [source, lock] = await Promise.all([sourceOf("."), readFile("package-lock.json")]);
+const { node } = process.versions;
+await writeFile("dist/provenance.json", provenance({ manifest, source, lock, node, files }));

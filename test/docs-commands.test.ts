@@ -74,6 +74,8 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.KUBERNETES=null --set options.UNDO=null":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set tokenReview.enabled=true":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.LOGLEVEL=debug":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm history hasta-la-vista --namespace kube-system": "test/conformance/kubernetes/chart-documents.test.ts runs it",
@@ -115,6 +117,57 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "kubectl label node ip-10-0-1-5.eu-west-1.compute.internal node.kubernetes.io/exclude-from-external-load-balancers-":
     "Kubernetes' own",
   "kubectl uncordon ip-10-0-1-5.eu-west-1.compute.internal": "Kubernetes' own",
+  "aws cloudformation deploy --stack-name departures --template-file deploy/cloudformation/departures.yaml --capabilities CAPABILITY_IAM --parameter-overrides Undo=true":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws eks describe-nodegroup --cluster-name demo --nodegroup-name workers --query nodegroup.resources.autoScalingGroups[0].name --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation deploy --stack-name hook-workers --template-file deploy/cloudformation/lifecycle-hook.yaml --parameter-overrides AutoScalingGroupName=":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name  --query LifecycleHooks[].LifecycleHookName":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation describe-stacks --stack-name departures --query Stacks[0].Outputs[?OutputKey=='QueueUrl'].OutputValue --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation describe-stacks --stack-name departures --query Stacks[0].Outputs[?OutputKey=='PolicyArn'].OutputValue --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws iam attach-role-policy --role-name hasta-la-vista --policy-arn ":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.QUEUE= --set options.QUEUE_FOREIGN=delete --set options.TERMINATION_HOOK=hasta-la-vista":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "kubectl logs --namespace kube-system deployment/hasta-la-vista": "Kubernetes' own",
+  "aws autoscaling terminate-instance-in-auto-scaling-group --instance-id i-0123456789abcdef0 --no-should-decrement-desired-capacity":
+    "test/simulator/auto-scaling.test.ts terminates an instance by the same parameters",
+  "aws autoscaling describe-auto-scaling-instances --instance-ids i-0123456789abcdef0 --query AutoScalingInstances[0].LifecycleState":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation deploy --stack-name hook-workers --template-file deploy/cloudformation/lifecycle-hook.yaml --parameter-overrides AutoScalingGroupName=workers":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.AUTOSCALER_HOLD=true --set options.AUTOSCALER_DELAY=600":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "kubectl get nodes --output custom-columns=NAME:.metadata.name,HELD:.metadata.annotations.delay-deletion\\.cluster-autoscaler\\.kubernetes\\.io/hasta-la-vista":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true --set-string nodeSelector.eks\\.amazonaws\\.com/nodegroup=system":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "kubectl get daemonset hasta-la-vista-holder --namespace kube-system":
+    "test/conformance/kubernetes/chart-documents.test.ts holds the name",
+  "kubectl get nodeclaims": "Kubernetes' own",
+  "kubectl delete nodeclaim workers-abcde --wait=false": "test/conformance/kubernetes/karpenter.test.ts deletes one",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true --set options.DRYRUN=false":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "aws iam create-role --role-name hasta-la-vista --assume-role-policy-document file://deploy/iam/pod-identity.json":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws sts get-caller-identity --query Account --output text": "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws eks describe-cluster --name demo --query cluster.identity.oidc.issuer --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws iam create-role --role-name hasta-la-vista --assume-role-policy-document file:///dev/stdin":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.EVICT=always":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "aws autoscaling delete-lifecycle-hook --auto-scaling-group-name workers --lifecycle-hook-name lifecycle-manager":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  'aws events put-rule --name MyK8sASGTermRule --event-pattern {"source":["aws.autoscaling"],"detail-type":["EC2 Instance-terminate Lifecycle Action"],"detail":{"LifecycleHookName":["my-k8s-term-hook"]}}':
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws autoscaling delete-lifecycle-hook --auto-scaling-group-name workers --lifecycle-hook-name my-k8s-term-hook":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm uninstall aws-node-termination-handler --namespace kube-system": "the other program's own",
   "systemctl start maintenance.service": "the reader's own",
 };
 

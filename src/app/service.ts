@@ -99,8 +99,9 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   await resumed;
   const text = () => metrics.text();
   const instanceOf = watched?.instanceOf;
-  const parts = { source, history, cancel, cancelNode, instanceOf, status, ready, metrics: text, clock, version, log };
-  const web = await withGate(await startWeb(config, parts), () => watched?.serveGate?.(drainer));
+  const api = { source, history, cancel, cancelNode, instanceOf, status, ready, metrics: text };
+  const started = await startWeb(config, { ...api, clock, version, log, environment });
+  const web = await withGate(started, () => watched?.serveGate?.(drainer));
   background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.

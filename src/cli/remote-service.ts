@@ -25,7 +25,8 @@ export interface RemoteAnswer {
 export interface RemoteServiceOptions {
   /** Where it is, without a user, a query or a fragment. */
   readonly url: URL;
-  readonly secret: string;
+  /** The secret or token. Asked for before each request, because a token is replaced. Throws `RemoteError`. */
+  readonly secret: () => Promise<string>;
   /** The client's certificate, for a service that wants one. */
   readonly identity?: { readonly cert: string; readonly key: string };
   readonly connectTimeoutMs?: number;
@@ -64,6 +65,7 @@ export class RemoteService {
 
   async #send(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
     const { url, secret, identity, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
+    const sentSecret = await secret();
     const target = new URL(url);
     const [pathname, query = ""] = path.split("?");
     target.pathname = `${url.pathname.replace(/\/$/, "")}${pathname}`;
@@ -72,7 +74,7 @@ export class RemoteService {
     const content = Buffer.from(body === undefined ? "" : JSON.stringify(body));
     const headers = {
       // Node takes headers as latin1; the service reads them as UTF-8.
-      authorization: `Bearer ${Buffer.from(secret, "utf8").toString("latin1")}`,
+      authorization: `Bearer ${Buffer.from(sentSecret, "utf8").toString("latin1")}`,
       accept: "application/json",
       ...(body === undefined ? {} : { "content-type": "application/json" }),
       "content-length": content.length,

@@ -21,6 +21,8 @@ import {
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch"];
 /** The commands that can use a service. */
 const CALLERS: readonly Verb[] = [...ALL, "hold"];
+/** The same without the service itself. */
+const CLIENTS: readonly Verb[] = CALLERS.filter((verb) => verb !== "serve");
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
@@ -44,6 +46,12 @@ export const OPTIONS = {
     variable: "SECRET_FILE",
     flag: "--secret-file <path>",
     usedBy: CALLERS,
+    ...text(PATH_LENGTH_MAX, "path"),
+  }),
+  tokenFile: option({
+    variable: "TOKEN_FILE",
+    flag: "--token-file <path>",
+    usedBy: CLIENTS,
     ...text(PATH_LENGTH_MAX, "path"),
   }),
   querySecret: option({

@@ -379,7 +379,7 @@ export class Drainer {
     const { node } = plan;
     const drainId = newDrainId();
     const outcome: DrainOutcome = { status: "planned", drainId, node, plan };
-    this.#notify({ type: "planned", drainId, node, plan });
+    this.#notify({ type: "planned", drainId, node, plan, dryRun: true });
     this.#notify({ type: "ended", drainId, node, outcome, tookMs: this.#options.clock.now() - startedAt });
     return outcome;
   }

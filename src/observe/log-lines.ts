@@ -90,15 +90,17 @@ export const LOG_LINES = {
 
   // Requests
   /** An HTTP request was answered. */
-  "request answered": line("info", "method", "path", "status", "problem?", "client?"),
-  /** An HTTP request had no valid secret. */
-  "request rejected": line("warn", "method", "path", "status", "problem?", "client?"),
+  "request answered": line("info", "method", "path", "status", "problem?", "client?", "user?"),
+  /** An HTTP request had no valid secret or token, or the user of its token has no permission. */
+  "request rejected": line("warn", "method", "path", "status", "problem?", "client?", "user?"),
   /** A health check, or a request of a client that sends wrong secrets, was answered. */
-  "probe answered": line("debug", "method", "path", "status", "problem?", "client?"),
+  "probe answered": line("debug", "method", "path", "status", "problem?", "client?", "user?"),
   /** A caller sent the secret in the query, where proxies log it. It should send the Authorization header. */
   "secret received in query": line("warn", "client"),
   /** A client sent too many wrong secrets and gets 429 until it sends the right one. */
   "client rate limited": line("warn", "client"),
+  /** The API server did not say whether a caller's token is valid, or what its user may do. The caller got 503. */
+  "token review failed": repeating(line("warn", "code", "error")),
   /** Too many connections are open, and all of them have requests. `client` is one of those that were rejected. */
   "connections rejected": repeating(line("warn", "client")),
   /** Connections without a request, or with an unread answer, were closed to make room. `client` is one of theirs. */

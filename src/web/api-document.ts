@@ -40,10 +40,20 @@ const ANY_REQUEST = {
 const REFUSED_AT_THE_DOOR = {
   ...ANY_REQUEST,
   400: failed("The request is wrong: see `detail`.", PROBLEM),
-  401: { ...failed("The request has no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
-  403: failed("The secret is wrong, or the required client certificate is missing.", PROBLEM),
+  401: {
+    ...failed("The request has no secret, or its token is not valid.", PROBLEM),
+    headers: header("WWW-Authenticate", "Bearer"),
+  },
+  403: failed(
+    "The secret is wrong, the required client certificate is missing, or the user of the token may not do this.",
+    PROBLEM,
+  ),
   429: {
-    ...failed("Too many wrong secrets came from this address. The right secret is still accepted.", PROBLEM),
+    ...failed("Too many wrong secrets or tokens came from this address. The right secret is still accepted.", PROBLEM),
+    headers: header("Retry-After", "Seconds."),
+  },
+  503: {
+    ...failed("The API server does not say whether the token is valid. The secret is still accepted.", PROBLEM),
     headers: header("Retry-After", "Seconds."),
   },
 };
@@ -83,7 +93,7 @@ function secretSchemes({ openAPIRegistry: registry }: OpenAPIHono): ForSecretRou
     type: "http",
     scheme: "bearer",
     description:
-      "SECRET of the service, or any secret in SECRET_FILE. With TLS_CLIENT_CA_FILE, a client certificate is required too.",
+      "SECRET of the service, or any secret in SECRET_FILE. With TOKEN_REVIEW also a Kubernetes token for the audience TOKEN_AUDIENCE. With TLS_CLIENT_CA_FILE, a client certificate is required too.",
   });
   const pw = registry.registerComponent("securitySchemes", "pw", {
     type: "apiKey",

@@ -51,6 +51,10 @@ const asker = z
       .optional()
       .describe("Client address of the connection. It is the address of the proxy if there is one."),
     agent: z.string().optional().describe("User-Agent of the caller."),
+    user: z
+      .string()
+      .optional()
+      .describe("User of the caller's token, such as system:serviceaccount:ci:deployer. Absent: it sent the secret."),
   })
   .optional();
 

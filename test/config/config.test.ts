@@ -50,6 +50,9 @@ const text = (lengthMax: number): Refused => ({
 const REFUSED: Readonly<Record<OptionName, Refused>> = {
   secret: text(4_096),
   secretFile: text(4_096),
+  tokenFile: text(4_096),
+  tokenReview: words("give true or false", "yes", "2", "-1", "perhaps"),
+  tokenAudience: text(256),
   querySecret: words("give true or false", "yes", "2", "-1", "perhaps"),
   tlsCertFile: text(4_096),
   tlsKeyFile: text(4_096),
@@ -236,6 +239,11 @@ describe("the configuration", () => {
     ["no secret", { CLOUDPROVIDER: "aws" }, "SECRET is not set"],
     ["two secrets", { ...SERVE, SECRET_FILE: "/x" }, "SECRET and SECRET_FILE are both set: set only one"],
     ["no cloud", { SECRET: "s" }, "CLOUDPROVIDER is not set"],
+    [
+      "tokens of no cluster",
+      { ...SERVE, TOKEN_REVIEW: "true" },
+      "TOKEN_REVIEW is true, and KUBERNETES is not set: name the cluster whose tokens are accepted",
+    ],
     [
       "a policy for the tag of no cluster",
       { ...SERVE, POLICY_SCOPE: "tag" },

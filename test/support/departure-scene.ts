@@ -40,6 +40,8 @@ export interface DepartureSceneInput {
   readonly launchMs?: number;
   /** Every so manieth message is sent twice. */
   readonly duplicateEvery?: number;
+  /** Hooks of other programs, beside `HOOK`. */
+  readonly otherHooks?: readonly LifecycleHook[];
   /** Deregistration delays in place of the usual ones. */
   readonly delaysSeconds?: Partial<typeof DELAYS_SECONDS>;
 }
@@ -107,7 +109,7 @@ export class DepartureScene {
       name: "workers",
       instanceIds: nodes.map(({ id }) => id),
       targetGroups: [pools.web],
-      hooks: [HOOK],
+      hooks: [HOOK, ...(input.otherHooks ?? [])],
       ...(launchMs === undefined ? {} : { launchMs, maxSize: 2 * nodes.length }),
     });
     const [books, hooks] = [keepBooks(world), keepHooks(world)];
@@ -126,12 +128,18 @@ export class DepartureScene {
     );
   }
 
-  /** A service that reads the queue. */
-  async start(): Promise<Child> {
+  /** Where AWS is. */
+  get endpoint(): string {
+    return this.#endpoint;
+  }
+
+  /** A service that reads the queue. `more`: its other options. */
+  async start(more: Readonly<Record<string, string>> = {}): Promise<Child> {
     const AWS_ENDPOINT_URL = this.#endpoint;
     const { allowances } = this.#timing;
     const QUEUE = this.queue.url;
-    return (await startService({ SECRET: "a-secret-nobody-may-see", AWS_ENDPOINT_URL, QUEUE, ...allowances })).child;
+    return (await startService({ SECRET: "a-secret-nobody-may-see", AWS_ENDPOINT_URL, QUEUE, ...allowances, ...more }))
+      .child;
   }
 
   /** How many nodes get traffic in every pool that is not on its way out of it. */

@@ -35,7 +35,8 @@ type Chosen =
   | "ready"
   | "status"
   | "querySecret"
-  | "clientCertificate";
+  | "clientCertificate"
+  | "tokens";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** Those that are right. */
@@ -87,6 +88,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     secrets: () => mask,
     querySecret: options.querySecret ?? true,
     clientCertificate: options.clientCertificate ?? false,
+    tokens: options.tokens,
     dryRun: options.dryRun ?? false,
     noEviction: options.noEviction,
     version: "1.2.3",

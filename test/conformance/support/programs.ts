@@ -94,7 +94,7 @@ export class RunningProgram {
 }
 
 /** No configuration but what is here, and credentials that are worth nothing. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   PATH: process.env["PATH"] ?? "",
   HOME: "/nonexistent",
   AWS_EC2_METADATA_DISABLED: "true",
@@ -105,6 +105,6 @@ const ENVIRONMENT = {
   PYTHONDONTWRITEBYTECODE: "1",
 };
 
-function programPath(program: Program): string {
+export function programPath(program: Program): string {
   return path.join(VENV, "bin", program);
 }
