@@ -66,7 +66,7 @@ const credentialsFromEnvironment = {
 const onePlace = {
   name: "one-place",
   setup({ onLoad }) {
-    const contents = 'export const PLACES_ADVICE = ""; export function awsPlaces() {}';
+    const contents = 'export const PLACES_RANGE = ""; export function awsPlaces() {}';
     onLoad({ filter: /[\\/]src[\\/]aws[\\/]places\.ts$/ }, () => ({ contents }));
   },
 };

@@ -64,7 +64,7 @@ export interface Engine {
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
   const { clock = new SystemClock(), observers, ledger, cluster, onLookupFailed, joined } = options;
   if (config.awsPlaces !== undefined && joined === undefined)
-    throw new DrainError("internal", "AWS_PLACES is set, and the engine was opened for one account and region");
+    throw new DrainError("internal", "AWS_PLACES needs openEngine");
   const providerAt: ProviderAt = (aws, where) => createProvider(config, { ...options, clock }, aws, where);
   const cloud: Cloud = joined?.(providerAt) ?? providerAt({}, {});
   const guard = drainGuard(config);
@@ -120,7 +120,7 @@ function createProvider(
     ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(vpcId === undefined ? {} : { vpcId }),
-    ...(place === undefined ? {} : { place }),
+    ...(place && { place }),
     ...(machines && { machines }),
   });
 }

@@ -26,12 +26,12 @@ const FIELDS: Readonly<Record<string, RegExp>> = {
 };
 /** A role's name may have commas and equals signs. */
 const BEFORE_FIELD = /,(?=\w+=)/;
-export const PLACES_ADVICE = `give 1 to ${PLACES_MAX} of Region=…[,RoleArn=…[,ExternalId=…][,RoleSessionName=…]] with spaces between them`;
+export const PLACES_RANGE = `1 to ${PLACES_MAX} of Region=…[,RoleArn=…[,ExternalId=…][,RoleSessionName=…]] with spaces between them`;
 
 /** In the shorthand syntax of the AWS CLI. Throws `RangeError` with what to give instead. */
 export function awsPlaces(given: string): readonly AwsPlace[] {
   const places = given.trim().split(/\s+/).map(placeOf);
-  if (places.length > PLACES_MAX) throw new RangeError(PLACES_ADVICE);
+  if (places.length > PLACES_MAX) throw new RangeError(`give ${PLACES_RANGE}`);
   const names = places.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new RangeError(`${twice} is there twice: give each account and region once`);
@@ -45,7 +45,7 @@ function placeOf(given: string): AwsPlace {
   const hasTwo = fields.size < given.split(BEFORE_FIELD).length;
   const isWithout = arn === undefined && (ExternalId ?? RoleSessionName) !== undefined;
   if (isWrong || hasTwo || isWithout || region === undefined || Object.keys(none).length > 0)
-    throw new RangeError(PLACES_ADVICE);
+    throw new RangeError(`give ${PLACES_RANGE}`);
   if (arn === undefined) return { name: region, region };
   const accountId = arn.split(":")[4] ?? "";
   const role = {

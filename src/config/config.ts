@@ -85,9 +85,7 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
     );
   }
   if (verb === "lambda" && (inEnvironment(OPTIONS.awsPlaces, environment) ?? "").trim() !== "") {
-    problems.push(
-      "AWS_PLACES is set, and a function looks after one account and region: deploy one for each, with a role there",
-    );
+    problems.push("AWS_PLACES is set: deploy one function for each account and region instead");
   }
   if (verb === "serve") problems.push(...gateProblems(config, refused), ...tokenProblems(config, refused));
   problems.push(...fastPathProblems(config, verb, refused));

@@ -1,4 +1,4 @@
-import { awsPlaces, PLACES_ADVICE } from "../aws/places.ts";
+import { awsPlaces, PLACES_RANGE } from "../aws/places.ts";
 import { queueAddress } from "../aws/queue-address.ts";
 import { CLUSTER_OPTIONS } from "./cluster-options.ts";
 import {
@@ -96,10 +96,10 @@ export const OPTIONS = {
   awsPlaces: option({
     variable: "AWS_PLACES",
     flag: "--aws-places <list>",
-    defaultText: "AWS_REGION of the account of the credentials",
+    defaultText: "AWS_REGION alone",
     usedBy: [...ALL, "policy"],
     type: "text",
-    range: PLACES_ADVICE.replace("give ", ""),
+    range: PLACES_RANGE,
     parse: awsPlaces,
     // It is no secret on AWS, and no other program's business.
     printableAs: (given) => given.replace(/ExternalId=\S*/g, "ExternalId=…"),

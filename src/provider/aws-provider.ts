@@ -339,7 +339,7 @@ export class AwsProvider implements CloudProvider, Machines {
     if (instance === undefined) return withoutAddresses(node);
     const { podAddresses, place } = node;
     const now = withAddressesOf(instance, await this.#branches.of(instance, by));
-    return { ...now, ...(podAddresses && { podAddresses }), ...(place === undefined ? {} : { place }) };
+    return { ...now, ...(podAddresses && { podAddresses }), ...(place && { place }) };
   }
 
   async othersWith(address: string, node: Node, by: CallFor): Promise<readonly string[]> {
@@ -350,10 +350,7 @@ export class AwsProvider implements CloudProvider, Machines {
   /** AWS would say of a pool of another place that it does not exist, as of one that has vanished. */
   #checkPlace({ name, place }: Pool): void {
     if (this.covers(place)) return;
-    throw new DrainError(
-      "cloud-error",
-      `${name} is in ${place}, which AWS_PLACES does not name: add it, and request the drain again`,
-    );
+    throw new DrainError("cloud-error", `${name} is in ${place}, which AWS_PLACES does not name: add it`);
   }
 
   async #refreshTags(by: CallFor): Promise<boolean> {

@@ -117,7 +117,7 @@ export class PoolList {
     this.#aws = aws;
     this.#clock = clock;
     this.#searchesOthers = searchesOthers;
-    this.#place = place === undefined ? {} : { place };
+    this.#place = place ? { place } : {};
     this.#onListed = onListed;
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
   }

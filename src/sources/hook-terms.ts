@@ -42,7 +42,7 @@ export interface HookTermsOptions {
 
 /** What the action's own place is called with. */
 export function clientFor({ place }: LifecycleAction, { autoScaling, autoScalingOf }: HookTermsOptions) {
-  return place === undefined ? autoScaling : (autoScalingOf?.(place) ?? autoScaling);
+  return (place && autoScalingOf?.(place)) || autoScaling;
 }
 
 /** How long hooks wait, asked for once on behalf of all their actions. */

@@ -7,7 +7,7 @@ import { loadedBy } from "../support/loaded-modules.ts";
 const HELP_KB_MAX = 116;
 const SERVER_KB_MAX = 150;
 const AWS_KB_MAX = 560;
-const SERVICE_KB_MAX = 1_180;
+const SERVICE_KB_MAX = 1_190;
 /** Files of it: Node takes a millisecond for each. */
 const HELP_FILES_MAX = 7;
 const FILES_MAX = 20;

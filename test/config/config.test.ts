@@ -324,7 +324,7 @@ describe("the configuration", () => {
 
   test("refuses AWS_PLACES for a function, which would look at one account and region only", () => {
     expect(problems({ AWS_PLACES: "Region=eu-west-1" }, "lambda")).toEqual([
-      "AWS_PLACES is set, and a function looks after one account and region: deploy one for each, with a role there",
+      "AWS_PLACES is set: deploy one function for each account and region instead",
     ]);
     expect(problems({ AWS_PLACES: " " }, "lambda")).toEqual([]);
   });
