@@ -59,6 +59,19 @@ const credentialsFromEnvironment = {
 };
 
 /**
+ * A function looks after one account and region: its configuration refuses AWS_PLACES before it would be read.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const onePlace = {
+  name: "one-place",
+  setup({ onLoad }) {
+    const contents = 'export const PLACES_RANGE = ""; export function awsPlaces() {}';
+    onLoad({ filter: /[\\/]src[\\/]aws[\\/]places\.ts$/ }, () => ({ contents }));
+  },
+};
+
+/**
  * Of the Kubernetes library we use what reads a kubeconfig. Its index also loads the clients and models of every API and
  * the means to make requests, two thirds of a megabyte that esbuild can't prove to be free of side effects. The helpers of
  * the removed auth-providers, which are refused, load a library that evaluates expressions.
@@ -166,7 +179,7 @@ const handlers = await build({
   entryPoints: { lambda: "src/lambda/main.ts" },
   // Lambda takes a file for a module by its name alone.
   outExtension: { ".js": ".mjs" },
-  plugins: [dropUnusedSchemas, credentialsFromEnvironment],
+  plugins: [dropUnusedSchemas, credentialsFromEnvironment, onePlace],
 });
 const metafiles = [commandLine, service, handlers].map(({ metafile }) => metafile);
 const metafile = {

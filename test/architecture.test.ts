@@ -24,7 +24,15 @@ const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net", "node:os"] },
   aws: {
     imports: ["drain"],
-    packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler", "hpagent", "node:https", "node:stream"],
+    packages: [
+      ...AWS_SDK,
+      ...EVENT_SDK,
+      "@aws-sdk/client-sts",
+      "@smithy/node-http-handler",
+      "hpagent",
+      "node:https",
+      "node:stream",
+    ],
   },
   provider: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
@@ -244,6 +252,7 @@ const DROPPED: readonly string[] = [
   "src/ledger/file-ledger.ts: this.#write",
   "src/ledger/folder-lock.ts: this.check",
   "src/ledger/ledger-file.ts: closeIfUnused",
+  "src/provider/joined-answers.ts: read",
   "src/provider/membership-index.ts: told.then",
   "src/sources/message-batches.ts: this.#together",
   "src/sources/sqs-queue.ts: clock.sleep",

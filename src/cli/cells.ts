@@ -1,9 +1,10 @@
 import type { NodeStatusReport, PlanReport, RegistrationReport } from "../drain/report.ts";
 
 /** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
-export function placeCells({ kind, loadBalancer, pool, target }: RegistrationReport): readonly string[] {
-  if (loadBalancer === undefined) return [kind, `(no load balancer) / ${pool}`, target];
-  return [kind, loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`, target];
+export function placeCells({ kind, loadBalancer, pool, place, target }: RegistrationReport): readonly string[] {
+  const where = place === undefined ? "" : `${place}: `;
+  if (loadBalancer === undefined) return [kind, `${where}(no load balancer) / ${pool}`, target];
+  return [kind, `${where}${loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`}`, target];
 }
 
 export function seconds(value: number): string {

@@ -55,7 +55,7 @@ export async function drainHere(call: Call, options: DrainOptions): Promise<numb
       if (repeats.leftOutBefore(`lookup ${error.code}`, asked.value) !== undefined)
         stderr.write(`hasta-la-vista: could not find the node, will retry (${error.message})\n`);
     };
-    const { createEngine } = await import("../app/engine.ts");
+    const { openEngine } = await import("../app/places.ts");
     const observers = [
       records.observe,
       (event: DrainEvent) => {
@@ -63,7 +63,7 @@ export async function drainHere(call: Call, options: DrainOptions): Promise<numb
         for (const lines of [live, plain]) lines?.observe(progress);
       },
     ];
-    const { drainer } = createEngine(config, { clock, observers, cluster: opened?.cluster, onLookupFailed });
+    const { drainer } = await openEngine(config, { clock, observers, cluster: opened?.cluster, onLookupFailed });
     for (const each of [plain, records]) each?.begin((drainId) => drainer.running(drainId));
     const drains = nodes.map((node) => {
       const request = requestFrom(node, options, { now: startedAt, dryRun: config.dryRun });

@@ -19,8 +19,8 @@ export async function runPlan(call: Call): Promise<number> {
   try {
     const reference = await referenceFrom(nodeOf(call), opened, signal);
     const request = requestFrom(reference, options, { now: clock.now(), dryRun: true });
-    const [{ createEngine }, { planText }] = await Promise.all([import("../app/engine.ts"), import("./text.ts")]);
-    const { drainer } = createEngine(config, { clock, cluster: opened?.cluster });
+    const [{ openEngine }, { planText }] = await Promise.all([import("../app/places.ts"), import("./text.ts")]);
+    const { drainer } = await openEngine(config, { clock, cluster: opened?.cluster });
     const report = planReport(await drainer.plan(request, signal));
     await printResult(call, format, { data: report, names: poolNames(report), text: (look) => planText(report, look) });
     return exitCodeOfPlan(report);

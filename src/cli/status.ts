@@ -18,8 +18,8 @@ export async function runStatus(call: Call): Promise<number> {
   const given = nodeOf(call);
   if (isDrainId(given)) throw new UsageError(`the drain ${given} requires --server: only a service knows past drains`);
   const config = configFrom(call, "status");
-  const [{ createEngine }, { nodeStatusText }] = await Promise.all([import("../app/engine.ts"), import("./text.ts")]);
-  const { drainer } = createEngine(config, { clock: call.streams.clock });
+  const [{ openEngine }, { nodeStatusText }] = await Promise.all([import("../app/places.ts"), import("./text.ts")]);
+  const { drainer } = await openEngine(config, { clock: call.streams.clock });
   const report = nodeStatusReport(await drainer.status(parseNodeReference(given), newAbort().signal));
   const text = (look: Look) => nodeStatusText(report, look);
   await printResult(call, format, { data: report, names: poolNames(report), text });

@@ -41,9 +41,9 @@ export async function undoHere(asked: UndoHere, call: Call): Promise<number> {
   const opened = await clusterFor(call, config, clock);
   const signal = interruptSignal(call);
   try {
-    const { createEngine } = await import("../app/engine.ts");
+    const { openEngine } = await import("../app/places.ts");
     const observers = [linesFor(asked, call, clock)];
-    const engine = createEngine(config, { clock, observers, cluster: opened?.cluster });
+    const engine = await openEngine(config, { clock, observers, cluster: opened?.cluster });
     const undoing = new UndoingHere(asked, call, { engine, clock, opened, signal });
     return print(drains === undefined ? [await undoing.ofNode()] : await undoing.ofFile(drains), asked, call);
   } catch (error) {

@@ -1,3 +1,4 @@
+import { awsPlaces, PLACES_RANGE } from "../aws/places.ts";
 import { queueAddress } from "../aws/queue-address.ts";
 import { CLUSTER_OPTIONS } from "./cluster-options.ts";
 import {
@@ -91,6 +92,17 @@ export const OPTIONS = {
     defaultText: "the region that the AWS SDK finds",
     usedBy: CLOUD_AND_POLICY,
     ...matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
+  }),
+  awsPlaces: option({
+    variable: "AWS_PLACES",
+    flag: "--aws-places <list>",
+    defaultText: "AWS_REGION alone",
+    usedBy: [...ALL, "policy"],
+    type: "text",
+    range: PLACES_RANGE,
+    parse: awsPlaces,
+    // It is no secret on AWS, and no other program's business.
+    printableAs: (given) => given.replace(/ExternalId=\S*/g, "ExternalId=…"),
   }),
   clusterName: option({
     variable: "CLUSTERNAME",

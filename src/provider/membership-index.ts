@@ -30,6 +30,7 @@ import {
   noteDeregistered,
   noteRegistered,
   PoolList,
+  type PoolListOptions,
   unlessKnown,
 } from "./pool-list.ts";
 import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
@@ -38,7 +39,7 @@ import type { TargetRead, TargetReads } from "./target-reads.ts";
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
 
-export interface MembershipIndexOptions {
+export interface MembershipIndexOptions extends Omit<PoolListOptions, "onListed"> {
   readonly aws: AwsAccess;
   readonly clock: Clock;
   readonly reads: TargetReads;
@@ -55,8 +56,6 @@ export interface MembershipIndexOptions {
   readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
   /** With the addresses that it has now. */
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
-  /** Whether groups of other networks are searched for addresses of the node. */
-  readonly searchesOthers: boolean;
   /** Which other machines have this address, each with its network. */
   readonly othersWith: (address: string, node: Node, by: CallFor) => Promise<readonly string[]>;
 }
@@ -90,8 +89,8 @@ export class MembershipIndex {
 
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
-    const { aws, clock, searchesOthers } = options;
-    this.pools = new PoolList(aws, clock, searchesOthers, (changed) => this.#listed(changed));
+    const { aws, clock } = options;
+    this.pools = new PoolList(aws, clock, { ...options, onListed: (changed) => this.#listed(changed) });
   }
 
   /** See `CloudProvider.findRegistrations`. */

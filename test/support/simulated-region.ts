@@ -40,7 +40,7 @@ export interface InterceptedCall {
 
 /** A region on virtual time, called by the real SDK without a socket. */
 export class SimulatedRegion {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly world: World;
   readonly simulator: Simulator;
   /** Set it to make calls fail. */
@@ -56,8 +56,15 @@ export class SimulatedRegion {
   readonly #callCounts = new Map<string, number>();
   #nodes = 0;
 
-  constructor(timing: Partial<Timing> = {}, where: { readonly region?: string } = {}) {
-    this.world = new World({ clock: this.clock, timing, ...where });
+  constructor(
+    timing: Partial<Timing> = {},
+    {
+      clock = new VirtualClock(),
+      ...where
+    }: { readonly region?: string; readonly accountId?: string; readonly clock?: VirtualClock } = {},
+  ) {
+    this.clock = clock;
+    this.world = new World({ clock, timing, ...where });
     this.simulator = new Simulator(this.world);
   }
 
