@@ -59,6 +59,19 @@ const credentialsFromEnvironment = {
 };
 
 /**
+ * A function looks after one account and region: its configuration refuses AWS_PLACES before it would be read.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const onePlace = {
+  name: "one-place",
+  setup({ onLoad }) {
+    const contents = 'export const PLACES_RANGE = ""; export function awsPlaces() {}';
+    onLoad({ filter: /[\\/]src[\\/]aws[\\/]places\.ts$/ }, () => ({ contents }));
+  },
+};
+
+/**
  * Of the Kubernetes library we use what reads a kubeconfig. Its index also loads the clients and models of every API and
  * the means to make requests, two thirds of a megabyte that esbuild can't prove to be free of side effects. The helpers of
  * the removed auth-providers, which are refused, load a library that evaluates expressions.
@@ -123,7 +136,12 @@ const oneChunkALayer = (late) => ({
   },
 });
 
-/** @type {import("esbuild").BuildOptions} */
+/**
+ * The names of functions are not kept: nothing but stacks has them, they would be a twentieth of the function, and each closure
+ * that is made at run time would be given its own again.
+ *
+ * @type {import("esbuild").BuildOptions}
+ */
 const options = {
   outdir: "dist",
   bundle: true,
@@ -132,7 +150,6 @@ const options = {
   format: "esm",
   mainFields: ["module", "main"],
   minify: true,
-  keepNames: true,
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
   plugins: [dropUnusedSchemas, kubeconfigAlone],
@@ -145,8 +162,6 @@ const options = {
 // Most of what there is, a run never needs: `policy` and `--help` load a twentieth of it.
 const commandLine = await build({
   ...options,
-  // Setting them takes a fifth of the time of a start, and nothing but stacks has them.
-  keepNames: false,
   plugins: [oneChunkALayer(await lateFiles()), dropUnusedSchemas, kubeconfigAlone],
   entryPoints: { cli: "src/cli/main.ts" },
   splitting: true,
@@ -162,11 +177,9 @@ const service = await build({
 const handlers = await build({
   ...options,
   entryPoints: { lambda: "src/lambda/main.ts" },
-  // They would be a twentieth of it, and nothing but stacks has them.
-  keepNames: false,
   // Lambda takes a file for a module by its name alone.
   outExtension: { ".js": ".mjs" },
-  plugins: [dropUnusedSchemas, credentialsFromEnvironment],
+  plugins: [dropUnusedSchemas, credentialsFromEnvironment, onePlace],
 });
 const metafiles = [commandLine, service, handlers].map(({ metafile }) => metafile);
 const metafile = {

@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { account, ID } from "./support/account.ts";
 import { accountInKubernetes } from "./support/account-in-kubernetes.ts";
-import { runCli, startService } from "./support/child-process.ts";
 import { runCommands, SERVICE } from "./support/document-shell.ts";
 import { codeBlocks, commandsOfCrontab, DOCUMENTS } from "./support/documents.ts";
 import { restrictChildren } from "./support/printed-policy.ts";
+import { runHere, serveHere } from "./support/run-here.ts";
 
 /** What can't be run here, and what holds it instead. A new command gets a line here on purpose or not at all. */
 const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
@@ -33,6 +33,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --only one-node": "test/bench/scenarios.test.ts",
   "npm run bench -- --json": "test/bench/document.test.ts",
   "npm run bench -- --write": "test/bench/document.test.ts",
+  "npm run bench -- --quota": "test/bench/quota.test.ts",
   "npm run bench -- --messages": "test/bench/messages.test.ts runs its smallest size",
   "npm run bench -- --messages --write": "test/bench/messages.test.ts, test/bench/document.test.ts",
   "npm run bench -- --messages --only 1000": "test/bench/messages.test.ts",
@@ -190,7 +191,7 @@ test("the manifests of the DaemonSets name verbs and flags that there are", asyn
   );
   expect(pods).toHaveLength(2);
   for (const { args } of pods as readonly { readonly args: readonly string[] }[]) {
-    const { code, stdout } = await runCli([args[0] ?? "", "--help"]);
+    const { code, stdout } = await runHere([args[0] ?? "", "--help"]);
     expect(code).toBe(0);
     for (const flag of args.filter((arg) => arg.startsWith("--"))) expect(stdout).toContain(flag);
   }
@@ -205,15 +206,15 @@ describe("commands in the documents work as they stand there", () => {
     const commands = language === "crontab" ? commandsOfCrontab(text) : text;
     const needsService = text.includes(SERVICE) && !/(?:hasta-la-vista|dist\/cli\.js) serve/.test(text);
     const service = needsService
-      ? await startService({ ...env, SECRET: "a-long-api-key-of-yours", UNDO: "true" })
+      ? await serveHere({ ...env, SECRET: "a-long-api-key-of-yours", UNDO: "true" })
       : undefined;
     await service?.child.line(/"access check passed"/);
     const { code, stdout, stderr, recorded: calls } = await runCommands(commands, env, service?.url);
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });
     for (const call of calls) recorded.add(call);
     expect(calls.filter((call) => !(call in HELD_ELSEWHERE))).toEqual([]);
-    if (!/(?:hasta-la-vista|dist\/cli\.js) drain|(?<!\.io)\/drain\b/.test(text)) return;
-    const status = await runCli(["status", ID, "--json"], env);
+    if (!/(?:hasta-la-vista|dist\/cli\.js) drain\b|(?<!\.io)\/drain\b/.test(text)) return;
+    const status = await runHere(["status", ID, "--json"], env);
     const { registrations } = JSON.parse(status.stdout);
     // A dry run leaves the node where it was, and a cancelled drain returns it there.
     if (cancels || /dryRun=true/.test(text)) expect(registrations).toHaveLength(3);

@@ -242,6 +242,7 @@ export class ReplicaWeb {
       cancel: (drainId, asker) => led().cancel(drainId, asker),
       cancelNode: (request) => led().cancelNode(request),
       instanceOf: async (name) => led().instanceOf?.(name),
+      nodesWith: async (selector, signal) => (await led().nodesWith?.(selector, signal)) ?? [],
       status: (node, signal) => led().status(node, signal),
     };
   }

@@ -18,10 +18,12 @@ import { HttpSource, NotAccepted } from "../web/http-source.ts";
 import { Readiness, type ReadyState, withLedger, withQueue } from "../web/readiness.ts";
 import { Background, failureLog } from "./background.ts";
 import type { Clocks } from "./clocks.ts";
-import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
+import type { Engine, EngineOptions } from "./engine.ts";
 import type { Judge } from "./eviction-gate.ts";
-import { type OpenedDrains, resumeDrains } from "./ledger.ts";
+import type { OpenedDrains } from "./ledger.ts";
+import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
+import { resumeDrains } from "./resuming.ts";
 import type { WebParts } from "./web.ts";
 
 /** When every drain has been settled, its answer needs but a moment to be sent. */
@@ -72,13 +74,13 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
     ...(watched === undefined ? [] : [watched.observe]),
     ...(serving.observers ?? []),
   ];
-  const engine = createEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
+  const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
   const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
   const source = new HttpSource();
-  const queue = openQueue(config, { ...serving, time, drainer, isRunning });
+  const queue = await openQueue(config, { ...serving, time, drainer, isRunning });
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = statusUntil(abandon, drainer);
@@ -92,9 +94,9 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   const cancelling = cancellingFor(config, { ...serving, engine, cluster: watched?.cluster, drains });
   // Before a caller asks for the same nodes.
   await resumed;
-  const instanceOf = watched?.instanceOf;
+  const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
   const judge = watched?.judge?.(drainer);
-  const listening = await serving.answer({ source, history, ...cancelling, instanceOf, status, ready, judge });
+  const listening = await serving.answer({ source, history, ...cancelling, ...named, status, ready, judge });
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
@@ -129,7 +131,8 @@ function engineOptions({ clocks, ledger, log, metrics, leadership }: Serving): E
     ledger,
     leadership,
     onLookupFailed: lookupLog(log),
-    onIndexFailed: ({ code, message }) => log("index refresh failed", { code, error: message }),
+    onIndexFailed: ({ code, message }, place) =>
+      log("index refresh failed", { code, error: message, ...(place === undefined ? {} : { place }) }),
     onCall: metrics.countCall,
   };
 }

@@ -16,7 +16,17 @@ export const REPLACED_MAX = 16;
 
 export type WebParts = Pick<
   WebOptions,
-  "source" | "history" | "cancel" | "cancelNode" | "instanceOf" | "status" | "ready" | "metrics" | "clock" | "version"
+  | "source"
+  | "history"
+  | "cancel"
+  | "cancelNode"
+  | "instanceOf"
+  | "nodesWith"
+  | "status"
+  | "ready"
+  | "metrics"
+  | "clock"
+  | "version"
 > & {
   readonly log: Log;
   /** The other replicas, as the service knows them by what its files hold. Absent: there are none. */

@@ -84,6 +84,9 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
+  if (verb === "lambda" && (inEnvironment(OPTIONS.awsPlaces, environment) ?? "").trim() !== "") {
+    problems.push("AWS_PLACES is set: deploy one function for each account and region instead");
+  }
   if (verb === "serve")
     problems.push(
       ...gateProblems(config, refused),

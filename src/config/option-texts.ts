@@ -68,6 +68,13 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "production",
     changeWhen: "Set it when an account or VPC has more than one cluster.",
   },
+  awsPlaces: {
+    description:
+      "Accounts and regions whose nodes and load balancers the program looks after, separated by spaces, in the shorthand syntax of the AWS CLI. With RoleArn the program assumes that role for the place, with ExternalId and RoleSessionName (default hasta-la-vista) if given. Without RoleArn it uses its own credentials. The list is complete: name the own region too. Each place has its own request quota and its own index.",
+    example: "Region=eu-west-1 Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:role/drainer,ExternalId=blue",
+    changeWhen:
+      "Set it when load balancers are in another account than their nodes, or when one service drains nodes of several accounts or regions.",
+  },
   kubernetes: {
     description:
       "Kubernetes API server to use. in-cluster: the cluster of this pod, as its service account. Otherwise the path of a kubeconfig file, whose exec plug-ins, tokens, client certificates and proxy are used. If unset, the program does not call Kubernetes.",
@@ -309,7 +316,8 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
   stateDir: {
     description: "Directory for the drain ledger, from which the service resumes unfinished drains after a restart.",
     example: "/var/lib/hasta-la-vista",
-    changeWhen: "Set it to a persistent volume wherever the service may be restarted during a drain. With LEASE, a directory of the pod is enough.",
+    changeWhen:
+      "Set it to a persistent volume wherever the service may be restarted during a drain. With LEASE, a directory of the pod is enough.",
   },
   queue: {
     description:

@@ -43,6 +43,29 @@ const EARLY_MS = 1;
 /** Reading three clocks one after the other takes time on a busy machine, and says nothing below this. */
 const CHANGE_MIN_MS = 1_000;
 
+/** How often two clocks are read for a pair of readings that are of one moment. */
+const READINGS_MAX = 5;
+/** Readings that are no further apart than this are. */
+const ONE_MOMENT_MS = 0.5;
+
+/**
+ * How much another clock of the machine is ahead of its monotonic one, in milliseconds. A process that the machine
+ * interrupts between two readings, as a busy one does, would be wrong by the length of that: the closest pair of a few counts.
+ */
+function aheadOf(monotonic: () => number, read: () => number): number {
+  let ahead = 0;
+  let closestMs = Number.POSITIVE_INFINITY;
+  for (let reading = 0; reading < READINGS_MAX && closestMs > ONE_MOMENT_MS; reading++) {
+    const before = monotonic();
+    const value = read();
+    const apartMs = monotonic() - before;
+    if (apartMs >= closestMs) continue;
+    closestMs = apartMs;
+    ahead = value - (before + apartMs / 2);
+  }
+  return ahead;
+}
+
 /**
  * Takes the time of day once, and counts on from there: a time of day that is set forward ends no hold early, and one that
  * is set back ends no limit late.
@@ -60,8 +83,8 @@ export class SystemClock implements Clock {
 
   constructor(machine: MachineClocks = MACHINE) {
     this.#machine = machine;
-    this.#origin = machine.wall() - machine.monotonic();
-    this.#stoodStillMs = machine.uptime() - machine.monotonic();
+    this.#origin = aheadOf(machine.monotonic, machine.wall);
+    this.#stoodStillMs = aheadOf(machine.monotonic, machine.uptime);
   }
 
   now(): number {
@@ -75,7 +98,7 @@ export class SystemClock implements Clock {
 
   /** How much the machine's time of day is ahead of this clock now, in milliseconds. */
   get offsetMs(): number {
-    return this.#machine.wall() - this.now();
+    return aheadOf(this.#machine.monotonic, this.#machine.wall) - this.#origin;
   }
 
   /**
@@ -83,7 +106,7 @@ export class SystemClock implements Clock {
    * waits for would end early or late by as much.
    */
   takeTimeOfDay(): void {
-    this.#origin = this.#machine.wall() - this.#machine.monotonic();
+    this.#origin = aheadOf(this.#machine.monotonic, this.#machine.wall);
     this.#offsetMs = 0;
   }
 
@@ -92,7 +115,7 @@ export class SystemClock implements Clock {
    * still, and whatever waits would wait for as much longer. A suspension counts where uptime and time of day both tell of it.
    */
   look(): ClockChange {
-    const stoodStillMs = this.#machine.uptime() - this.#machine.monotonic();
+    const stoodStillMs = aheadOf(this.#machine.monotonic, this.#machine.uptime);
     const missedMs = Math.min(stoodStillMs - this.#stoodStillMs, this.offsetMs - this.#offsetMs);
     const suspendedMs = missedMs >= CHANGE_MIN_MS ? missedMs : 0;
     this.#stoodStillMs = stoodStillMs;

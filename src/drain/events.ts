@@ -91,4 +91,6 @@ export interface CloudCall {
   /** `ok`, or the cloud's code for the error. */
   readonly result: string;
   readonly throttled: boolean;
+  /** Where it went, as a pool's. */
+  readonly place?: string;
 }

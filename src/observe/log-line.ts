@@ -30,8 +30,9 @@ export function recovery<F extends string>({ level, fields }: Listed<F>, ends: s
 export const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
   line<"drain" | "node" | F>(level, "drain", "node", ...more);
 
+const REGISTRATION = ["kind", "loadBalancer?", "pool", "place?", "target"] as const;
 export const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  drain<"kind" | "loadBalancer?" | "pool" | "target" | F>(level, "kind", "loadBalancer?", "pool", "target", ...more);
+  drain<(typeof REGISTRATION)[number] | F>(level, ...REGISTRATION, ...more);
 
 export const guarded = (level: Level) =>
   target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");

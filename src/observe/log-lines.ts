@@ -62,7 +62,7 @@ export const LOG_LINES = {
   "internal error": line("error", "error", "at?"),
 
   /** The index of registrations could not read AWS. It is retried; drains search themselves meanwhile. */
-  "index refresh failed": repeating(line("warn", "code", "error")),
+  "index refresh failed": repeating(line("warn", "code", "error", "place?"), "place?"),
 
   // Requests
   /** An HTTP request was answered. */
@@ -107,7 +107,7 @@ export const LOG_LINES = {
   "ledger times corrected": line("warn", "seconds", "basis"),
   /** DRYRUN is set, so that an unfinished drain was not resumed. */
   "drain resume skipped": drain("warn"),
-  /** An unfinished drain could not be read from the ledger and was not resumed. Without `drain`: none was. */
+  /** An unfinished drain can't be read, or AWS_PLACES no longer names its place: not resumed. Without `drain`: none was. */
   "drain resume failed": line("error", "code", "error", "drain?"),
 
   // Drains

@@ -26,6 +26,7 @@ import {
 } from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./drains-request.ts";
+import { NODES, NODES_QUERY } from "./node-list.ts";
 
 /** Answers to any request, before its path is known. */
 const ANY_REQUEST = {
@@ -67,6 +68,7 @@ export function apiDocument(): object {
   const guarded: ForSecretRoutes = { security: secretSchemes(app), refused: REFUSED_AT_THE_DOOR };
   addDrainRoute(app, guarded);
   describeDrainRoutes(app, guarded);
+  addNodeListRoute(app, guarded);
   addNodeRoute(app, guarded);
   describeCancelNode(app, guarded);
   addOpenRoutes(app);
@@ -150,6 +152,27 @@ function addDrainRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, r
           "The deadline or timeout came before the end. `outcome` has the remaining registrations.",
           NOT_IN_TIME,
         ),
+      },
+    }),
+  );
+}
+
+function addNodeListRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, refused }: ForSecretRoutes): void {
+  registry.registerPath(
+    createRoute({
+      method: "get",
+      path: "/nodes",
+      operationId: "nodes",
+      tags: ["Nodes"],
+      security,
+      summary: "List the nodes of the cluster that have labels",
+      description: "Requires KUBERNETES. Changes nothing.",
+      request: { query: NODES_QUERY.omit({ pw: true }) },
+      responses: {
+        200: succeeded("The nodes, read from the API server now.", NODES),
+        ...refused,
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
+        502: failed("The API server failed, denied the request, or does not understand the selector.", FAILURE),
       },
     }),
   );

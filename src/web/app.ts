@@ -21,6 +21,7 @@ import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
 import { type HttpSource, NotAccepted, Unrecorded } from "./http-source.ts";
 import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
+import { addNodeListRoute, type NodesWith } from "./node-list.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
@@ -41,6 +42,8 @@ export interface WebOptions extends SecretGuardOptions {
   readonly version: string;
   /** The instance of the Node object of this name, which may be named otherwise than the machine. Undefined: not known. */
   readonly instanceOf?: ((name: string) => Promise<string | undefined>) | undefined;
+  /** Absent: there is no cluster. */
+  readonly nodesWith?: NodesWith | undefined;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -158,6 +161,7 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
+  addNodeListRoute(app, { needs, byLeader, nodesWith: options.nodesWith });
   addDrainRoutes(app, {
     needs,
     byLeader,
@@ -220,6 +224,7 @@ export const ROUTES = {
   "/drains": "GET, HEAD",
   "/drains/{drain}": "GET, HEAD, DELETE",
   "/drains/{drain}/events": "GET, HEAD",
+  "/nodes": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
   "/nodes/{node}/drains": "DELETE",
   "/health": "GET, HEAD",

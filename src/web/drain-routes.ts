@@ -44,8 +44,9 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
   const streams = new EventStreams(clock, texts);
 
   app.get("/drains", needs({ verb: "list", resource: "drains" }), byLeader, (context) => {
-    const max = readDrainsRequest(queryOf(context));
-    return jsonText(`{"drains":[${history.list(max).map(summaryText).join(",")}]}\n`);
+    const { max, isWanted } = readDrainsRequest(queryOf(context), clock.now());
+    const listed = isWanted === undefined ? history.list(max) : history.list(Infinity).filter(isWanted).slice(0, max);
+    return jsonText(`{"drains":[${listed.map(summaryText).join(",")}]}\n`);
   });
 
   app.get("/drains/:drain", needs({ verb: "get", resource: "drains" }), byLeader, async (context) => {

@@ -6,7 +6,6 @@ import {
   error,
   limit,
   moment,
-  node,
   OUTCOME,
   problem,
   registration,
@@ -15,6 +14,7 @@ import {
   UNDONE,
   undone,
 } from "./answer-schemas.ts";
+import { node } from "./node-schemas.ts";
 
 /** The answers of `GET /drains` and the paths below it: see `answer-schemas.ts`. Reports are made in `drain/record-report.ts`. */
 

@@ -1,9 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Hono } from "hono";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Call } from "../../src/cli/call.ts";
 import { remoteFrom } from "../../src/cli/remote-from.ts";
@@ -12,13 +11,12 @@ import { newAbort } from "../../src/drain/abort.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainPlan } from "../../src/drain/plan.ts";
-import { listen } from "../../src/web/server.ts";
-import { checkAnswer } from "../support/api-answers.ts";
 import { Child } from "../support/child-process.ts";
+import { other, service } from "../support/remote-scene.ts";
 import { runHere } from "../support/run-here.ts";
 import { serviceAccountToken } from "../support/service-account-token.ts";
 import { never } from "../support/simulated-region.ts";
-import { ID, NODE, SECRET, type WebAppOptions, webApp } from "../support/web-app.ts";
+import { ID, NODE, SECRET, type WebAppOptions } from "../support/web-app.ts";
 
 const POOL = {
   kind: "nlb",
@@ -60,33 +58,6 @@ const PLAN: DrainPlan = {
   limit: { reason: "timeout", at: 0 },
   warnings: [],
 };
-
-/** The HTTP API on a port, before a drainer that does as the test wants. */
-async function service(options: WebAppOptions = {}) {
-  const web = webApp(options);
-  const checked = async (request: Request, env: unknown) => {
-    const response = await web.app.fetch(request, env as object);
-    const { pathname } = new URL(request.url);
-    await checkAnswer({ method: request.method, path: pathname, response });
-    return response;
-  };
-  const server = await listen({ fetch: checked } as unknown as Hono, { host: "127.0.0.1", port: 0 });
-  onTestFinished(() => server.close(Promise.resolve()));
-  const url = `http://127.0.0.1:${server.port}`;
-  const run = (args: readonly string[], env = {}) => runHere([...args, "--server", url], { SECRET, ...env });
-  return { ...web, url, run };
-}
-
-/** Any other server. */
-async function other(answer: RequestListener): Promise<string> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const failed = (error: DrainError): DrainOutcome => ({ status: "failed", error, registrations: [] });
 

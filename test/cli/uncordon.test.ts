@@ -108,7 +108,10 @@ describe("hasta-la-vista uncordon", () => {
 
 describe("hasta-la-vista uncordon --server", () => {
   test("cancels the running drain of the node", async () => {
-    const { ask, child, node, isOut, registered } = await serving({ NLB_PROPAGATION: "600" });
+    const { ask, child, node, isOut, registered } = await serving({
+      NLB_PROPAGATION: "3600",
+      TIMEOUT: "86400",
+    });
     expect((await ask("drain", "blue-1", "--no-wait")).stderr).toBe("");
     await child.line(/"tcp".*deregistered/);
     await child.line(/"web".*deregistered/);

@@ -121,6 +121,25 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   },
   noProxy: text(4_096),
   sqsEndpoint: text(2_048),
+  awsPlaces: {
+    values: [
+      "eu-west-1",
+      "Region=",
+      "Region=Ireland",
+      "Region=eu-west-1,",
+      "Region=eu-west-1,Region=eu-west-2",
+      "Region=eu-west-1,Account=444455556666",
+      "RoleArn=arn:aws:iam::444455556666:role/drainer",
+      "Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:user/drainer",
+      "Region=eu-west-1,RoleArn=444455556666",
+      "Region=eu-west-1,RoleSessionName=blue",
+      "Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:role/drainer,RoleSessionName=b",
+      "Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:role/drainer,RoleSessionName=two words",
+      "Region=eu-west-1,toString=x",
+      Array.from({ length: 21 }, (_, index) => `Region=eu-west-${index + 1}`).join(" "),
+    ],
+    advice: "give 1 to 20 of Region=…[,RoleArn=…[,ExternalId=…][,RoleSessionName=…]] with spaces between them",
+  },
   discovery: words("give one of vpc, tag", "all", "vpc,tag"),
   otherVpcs: words("give one of search, ignore", "all", "true"),
   policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
@@ -333,6 +352,19 @@ describe("the configuration", () => {
       expect(readConfig({ verb: "plan", environment: { AWS_REGION } }).region).toBe(AWS_REGION);
     },
   );
+
+  test("does not repeat the external id of a role that it refuses", () => {
+    const AWS_PLACES = "Region=eu-west-1,RoleArn=wrong,ExternalId=between-us-two";
+    const [problem = ""] = problems({ ...SERVE, AWS_PLACES });
+    expect(problem).toMatch(/^AWS_PLACES is 'Region=eu-west-1,RoleArn=wrong,ExternalId=…': give 1 to 20 of/);
+  });
+
+  test("refuses AWS_PLACES for a function, which would look at one account and region only", () => {
+    expect(problems({ AWS_PLACES: "Region=eu-west-1" }, "lambda")).toEqual([
+      "AWS_PLACES is set: deploy one function for each account and region instead",
+    ]);
+    expect(problems({ AWS_PLACES: " " }, "lambda")).toEqual([]);
+  });
 
   test("counts an empty variable as unset", () => {
     expect(readConfig({ verb: "drain", environment: { TIMEOUT: "", CLUSTERNAME: " " } })).toMatchObject({

@@ -39,6 +39,23 @@ class Machine {
 }
 
 describe("while a process runs", () => {
+  test("a machine that interrupts it between two readings of its clocks does not make it wrong by as long", () => {
+    const machine = new Machine();
+    let readings = 0;
+    const interrupted = (read: () => number) => () => {
+      readings += 1;
+      if (readings === 2 || readings === 9) machine.passes(83);
+      return read();
+    };
+    const { wall, monotonic, uptime } = machine.clocks;
+    const clock = new SystemClock({ wall: interrupted(wall), monotonic: interrupted(monotonic), uptime });
+    readings = 0;
+    expect(clock.bootedAt).toBe(START - 5_000_000);
+    machine.passes(10_000);
+    expect(clock.look()).toEqual({ steppedMs: 0, suspendedMs: 0 });
+    expect(clock.bootedAt).toBe(START - 5_000_000);
+  });
+
   test.each([HOUR_MS, -HOUR_MS, 30 * 24 * HOUR_MS])(
     "a time of day that is set by %i ms moves nothing, and is reported once",
     (ms) => {

@@ -30,6 +30,27 @@ import { builder } from "./builder.ts";
 const DELAY = "deregistration_delay.timeout_seconds";
 const TERMINATION = "deregistration_delay.connection_termination.enabled";
 describe("a load balancer made through the API", () => {
+  test("redirects as its rule says, and keeps each component that the rule does not name", async () => {
+    const { v2, group, loadBalancer, listener } = builder();
+    const ListenerArn = await listener(await loadBalancer("front"), await group("web"));
+    const { Rules } = await v2.send(
+      new CreateRuleCommand({
+        ListenerArn,
+        Priority: 1,
+        Conditions: [{ Field: "path-pattern", Values: ["/old/*"] }],
+        Actions: [{ Type: "redirect", RedirectConfig: { StatusCode: "HTTP_301", Protocol: "HTTPS", Port: "443" } }],
+      }),
+    );
+    expect(Rules?.[0]?.Actions?.[0]?.RedirectConfig).toEqual({
+      StatusCode: "HTTP_301",
+      Protocol: "HTTPS",
+      Port: "443",
+      Host: "#{host}",
+      Path: "/#{path}",
+      Query: "#{query}",
+    });
+  });
+
   test("serves the groups of its listener and of its rules, and is described as it was made", async () => {
     const { v2, group, loadBalancer, listener } = builder();
     const [web, blue, green] = [await group("web"), await group("blue"), await group("green")];

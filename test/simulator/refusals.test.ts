@@ -201,6 +201,22 @@ describe("a rule is refused", () => {
       message: "enum value set: [forward, fixed-response, redirect]",
     },
     {
+      what: "that redirects to where the request came from",
+      change: () => ({
+        Actions: [{ Type: "redirect", RedirectConfig: { StatusCode: "HTTP_302", Query: "a=b" } }],
+      }),
+      name: "InvalidLoadBalancerActionException",
+      message: "it creates a loop",
+    },
+    {
+      what: "that redirects by another protocol than HTTP",
+      change: () => ({
+        Actions: [{ Type: "redirect", RedirectConfig: { StatusCode: "HTTP_302", Protocol: "FTP" } }],
+      }),
+      name: "ValidationError",
+      message: "enum value set: [HTTP, HTTPS, #{protocol}]",
+    },
+    {
       what: "that forwards to nobody",
       change: () => ({ Actions: [{ Type: "forward" }] }),
       name: "ValidationError",

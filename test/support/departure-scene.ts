@@ -18,9 +18,11 @@ import { restrictChildren } from "./printed-policy.ts";
 import { realQueue } from "./real-queue.ts";
 import { VPC } from "./simulated-region.ts";
 
-/** How often each destination gets a request. Unless all cases are asked for, half of them show the same. */
-const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
-export const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 100;
+/** How often each destination gets a request. What a hold would be short by is seconds: fewer requests show it too. */
+const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 200;
+export const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 60;
+/** Fewer than these show nothing. A busy machine sends fewer than it means to. */
+export const REQUESTS_MIN = ALL_CASES ? 300 : 120;
 const CONTROLLER_INTERVAL_MS = 200;
 /** Shorter than what any hold of an NLB has to spare: what clients keep for longer breaks with the machine. */
 const CONNECTION_LIFETIME_MS = 500;
@@ -38,6 +40,8 @@ export interface DepartureSceneInput {
   readonly timing: DepartureTiming;
   /** A group that launches a machine so long after it has lost one. Absent: it launches none. */
   readonly launchMs?: number;
+  /** How often each destination gets a request, where it matters how many are lost. */
+  readonly requestIntervalMs?: number;
   /** Every so manieth message is sent twice. */
   readonly duplicateEvery?: number;
   /** Hooks of other programs, beside `HOOK`. */
@@ -121,7 +125,7 @@ export class DepartureScene {
     restrictChildren(simulator, { QUEUE: queue.url }, { for: "serve" });
     announce(world, queue.url, input.duplicateEvery);
     const plane = await carryInside(world);
-    const traffic = startTraffic(plane, clock);
+    const traffic = startTraffic(plane, clock, input.requestIntervalMs);
     return new DepartureScene(
       { world, nodes, workers, simulator, plane, queue, traffic, books, hooks },
       { timing, endpoint },
@@ -259,7 +263,7 @@ export function announce(world: World, url: string, duplicateEvery: number | und
 }
 
 /** Requests of every kind to the load balancers of `addPools`, until the test's end. */
-export function startTraffic(plane: DataPlane, clock: ScaledClock): Traffic {
+export function startTraffic(plane: DataPlane, clock: ScaledClock, intervalMs = REQUEST_INTERVAL_MS): Traffic {
   const traffic = new Traffic({
     destinations: [
       { name: "web", url: plane.url("shop") },
@@ -267,7 +271,7 @@ export function startTraffic(plane: DataPlane, clock: ScaledClock): Traffic {
       { name: "tcp", url: plane.url("tcp") },
       { name: "legacy", url: plane.url("legacy") },
     ],
-    ...{ clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 5_000, waitingMax: 20 },
+    ...{ clock, intervalMs, timeoutMs: 5_000, waitingMax: 20 },
     connectionLifetimeMs: CONNECTION_LIFETIME_MS,
   });
   onTestFinished(() => void traffic.stop());

@@ -21,7 +21,7 @@ export class MachineInside implements Machine {
   }
 
   static async start(this: void, name: string): Promise<MachineInside> {
-    const server = createServer((request, response) => {
+    const server = createServer({ maxHeaderSize: 131_072 }, (request, response) => {
       const delay = Number(new URL(request.url ?? "/", "http://x").searchParams.get("delay") ?? 0);
       const answer = () => response.writeHead(200, { "x-served-by": name }).end(`${name}\n`);
       request.resume();

@@ -8,6 +8,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  */
 export const WAIT_LONGEST = [
   "test/e2e/rolling-drain.test.ts",
+  "test/e2e/places-traffic.test.ts",
   "test/docs-commands.test.ts",
   "test/conformance/kubernetes/lifecycle-manager.test.ts",
   "test/e2e/queue.test.ts",

@@ -32,6 +32,7 @@ type Chosen =
   | "noEviction"
   | "history"
   | "metrics"
+  | "nodesWith"
   | "ready"
   | "status"
   | "querySecret"
@@ -93,6 +94,7 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     replicas: options.replicas,
     dryRun: options.dryRun ?? false,
     noEviction: options.noEviction,
+    nodesWith: options.nodesWith,
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),

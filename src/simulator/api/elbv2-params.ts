@@ -1,6 +1,7 @@
 import { AwsError, missingParameter, validationError } from "../aws-error.ts";
 import type { HealthCheck } from "../world/health.ts";
 import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
+import { isLoop, type Redirect, UNCHANGED } from "../world/redirect.ts";
 import type { Probe } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
 import { type Bounds, integer, type Params, requiredText, structure, structures, text, texts } from "./params.ts";
@@ -49,12 +50,28 @@ function readAction(params: Params, world: World): Action {
     }
     case "redirect": {
       const config = structure(params, "RedirectConfig") ?? {};
-      const host = text(config, "Host");
-      return { type, statusCode: requiredText(config, "StatusCode"), ...(host === undefined ? {} : { host }) };
+      return { type, statusCode: requiredText(config, "StatusCode"), ...readRedirect(config) };
     }
     default:
       return type satisfies never;
   }
+}
+
+function readRedirect(config: Params): Redirect {
+  const protocol = text(config, "Protocol");
+  const redirect: Redirect = {
+    protocol:
+      protocol === undefined ? UNCHANGED.protocol : oneOf(protocol, ["HTTP", "HTTPS", "#{protocol}"], "protocol"),
+    host: text(config, "Host") ?? UNCHANGED.host,
+    port: text(config, "Port") ?? UNCHANGED.port,
+    path: text(config, "Path") ?? UNCHANGED.path,
+    query: text(config, "Query") ?? UNCHANGED.query,
+  };
+  if (isLoop(redirect)) {
+    const message = "The redirect configuration is not valid because it creates a loop.";
+    throw new AwsError("InvalidLoadBalancerAction", message);
+  }
+  return redirect;
 }
 
 export function condition(params: Params): Condition {

@@ -9,6 +9,7 @@ import {
 import { isArnOf } from "../world/arn.ts";
 import type { Action, Listener, LoadBalancer, Rule } from "../world/load-balancer.ts";
 import { subnetIdOf } from "../world/networks.ts";
+import { UNCHANGED } from "../world/redirect.ts";
 import type { TargetGroup } from "../world/target-group.ts";
 import { isApplicationProtocol } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
@@ -318,8 +319,13 @@ function actionXml(action: Action): XmlFields {
     case "fixed-response":
       return { Type: action.type, FixedResponseConfig: { StatusCode: action.statusCode, MessageBody: action.body } };
     case "redirect":
-      return { Type: action.type, RedirectConfig: { StatusCode: action.statusCode, Host: action.host } };
+      return { Type: action.type, RedirectConfig: redirectXml(action) };
     default:
       return action satisfies never;
   }
+}
+
+function redirectXml({ statusCode, ...changed }: Extract<Action, { type: "redirect" }>): XmlFields {
+  const { protocol, host, port, path, query } = { ...UNCHANGED, ...changed };
+  return { Protocol: protocol, Port: port, Host: host, Path: path, Query: query, StatusCode: statusCode };
 }

@@ -7,10 +7,18 @@ import type { WorldChange } from "../world/announcement.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { Instance } from "../world/instance.ts";
 import { actionFor, chooseGroup, type Listener, type LoadBalancer } from "../world/load-balancer.ts";
+import { locationOf } from "../world/redirect.ts";
 import type { Target, TargetGroup } from "../world/target-group.ts";
 import { catchUpOnTime, type World } from "../world/world.ts";
-import { HttpBalancer, type Route } from "./http-balancer.ts";
+import {
+  HttpBalancer,
+  type HttpBalancerOptions,
+  type HttpSettings,
+  type Route,
+  type RoutedRequest,
+} from "./http-balancer.ts";
 import { InstanceProcesses, type StartMachine } from "./instance-processes.ts";
+import type { ForwardedForMode, Front } from "./request-headers.ts";
 import { type FlowRoute, TcpBalancer } from "./tcp-balancer.ts";
 
 /** Each load balancer has this many machines, which learn of a change one after the other. */
@@ -100,27 +108,44 @@ export class DataPlane {
       loadBalancer.type === "network"
         ? new TcpBalancer((client) => this.#routeFlow(listener, client))
         : new HttpBalancer({
+            ...this.#httpOptions(),
             route: (request) => this.#routeRequest(listener, request),
-            connectTimeout: (signal) => this.#world.clock.sleep(this.#world.timing.connectTimeoutMs, signal),
             statuses: { connectTimeout: 504, broken: 502 },
+            front: frontOf(listener),
+            settings: () => settingsOf(loadBalancer, listener),
+            isApplication: true,
           });
     await this.#listen(balancer, `${loadBalancer.name}:${listener.port}`);
   }
 
   async #openClassic(classic: ClassicLoadBalancer): Promise<void> {
-    for (const { port, protocol } of classic.listeners) {
+    for (const listener of classic.listeners) {
+      const { port, protocol } = listener;
       if (protocol === "TCP" || protocol === "SSL") {
         await this.#listen(new TcpBalancer((client) => this.#routeClassic(classic, client)), `${classic.name}:${port}`);
         continue;
       }
       const balancer = new HttpBalancer({
+        ...this.#httpOptions(),
         route: ({ client }) => this.#routeClassic(classic, client),
-        connectTimeout: (signal) => this.#world.clock.sleep(this.#world.timing.connectTimeoutMs, signal),
         // https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/ts-elb-error-message.html
         statuses: { connectTimeout: 504, broken: 504 },
+        front: frontOf(listener),
+        settings: () => ({
+          idleMs: classic.idleTimeoutSeconds * 1_000,
+          keepAliveMs: undefined,
+          forwardedFor: "append",
+          namesServer: false,
+        }),
+        isApplication: false,
       });
       await this.#listen(balancer, `${classic.name}:${port}`);
     }
+  }
+
+  #httpOptions(): Pick<HttpBalancerOptions, "clock" | "connectTimeout"> {
+    const { clock, timing } = this.#world;
+    return { clock, connectTimeout: (signal) => clock.sleep(timing.connectTimeoutMs, signal) };
   }
 
   async #listen(balancer: { readonly server: Server | TcpServer; close(): void }, name: string): Promise<void> {
@@ -129,24 +154,24 @@ export class DataPlane {
     this.#urls.set(name, url);
   }
 
-  #routeRequest(
-    listener: Listener,
-    request: { readonly host: string; readonly path: string; readonly client: number },
-  ): Route {
+  #routeRequest(listener: Listener, { path, query, client, ...request }: RoutedRequest): Route {
     // Clients name the port in `Host` only because it is the simulator's own.
-    const action = actionFor(listener, { host: request.host.replace(/:\d+$/, ""), path: request.path });
-    if (action === undefined) return { to: "none", status: 503, body: "no action\n" };
-    if (action.type !== "forward") {
-      const body = action.type === "fixed-response" ? action.body : "";
-      return { to: "none", status: Number(action.statusCode.replace("HTTP_", "")), body };
+    const host = request.host.replace(/:\d+$/, "");
+    const action = actionFor(listener, { host, path });
+    if (action === undefined) return { to: "none", status: 503 };
+    if (action.type === "fixed-response") return { to: "none", status: Number(action.statusCode), body: action.body };
+    if (action.type === "redirect") {
+      const { protocol, port } = listener;
+      const location = locationOf(action, { protocol, host, port: String(port), path, query });
+      return { to: "none", status: Number(action.statusCode.replace("HTTP_", "")), location };
     }
     this.#world.catchUp();
     const group = this.#world.targetGroups.get(chooseGroup(action.groups, this.#turn(action)) ?? "");
-    const machine = machineFor(request.client);
-    const { zone, targets } = this.#receivers(group, request.client);
+    const machine = machineFor(client);
+    const { zone, targets } = this.#receivers(group, client);
     const turn = this.#turn(group === undefined || zone === undefined ? (group ?? action) : `${group.arn} ${zone}`);
     const target = targets[turn % Math.max(1, targets.length)];
-    if (group === undefined || target === undefined) return { to: "none", status: 503, body: "no target\n" };
+    if (group === undefined || target === undefined) return { to: "none", status: 503 };
     const port = this.#processes.portOf(target.id, group.vpcId);
     return { to: "target", port, ...this.#pass(targetKey(group, target), machine) };
   }
@@ -187,7 +212,7 @@ export class DataPlane {
     const zone = zones?.[flowHash(client, "zone") % Math.max(1, zones.length)];
     const ids = classic.routable(now, machine, MACHINES, zone);
     const id = ids[this.#turn(zone === undefined ? classic : `${classic.name} ${zone}`) % Math.max(1, ids.length)];
-    if (id === undefined) return { to: "none", status: 503, body: "no instance\n" };
+    if (id === undefined) return { to: "none", status: 503 };
     classic.requestStarted(id);
     const { cut, onEnd } = this.#pass(classicKey(classic, id), machine);
     const ended = () => {
@@ -307,6 +332,21 @@ export class DataPlane {
     this.#turns.set(of, turn + 1);
     return turn;
   }
+}
+
+function frontOf({ protocol, port }: { readonly protocol: string; readonly port: number }): Front {
+  return { protocol: protocol === "HTTPS" ? "https" : "http", port };
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html */
+function settingsOf(loadBalancer: LoadBalancer, listener: Listener): HttpSettings {
+  const of = (key: string) => loadBalancer.attributes.get(key);
+  return {
+    idleMs: Number(of("idle_timeout.timeout_seconds")) * 1_000,
+    keepAliveMs: Number(of("client_keep_alive.seconds")) * 1_000,
+    forwardedFor: (of("routing.http.xff_header_processing.mode") ?? "append") as ForwardedForMode,
+    namesServer: listener.attributes.get("routing.http.response.server.enabled") !== "false",
+  };
 }
 
 function targetKey({ arn }: TargetGroup, { id, port, zone }: Target): string {

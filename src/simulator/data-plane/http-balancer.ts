@@ -3,10 +3,24 @@ import {
   createServer,
   request as httpRequest,
   type IncomingHttpHeaders,
-  type IncomingMessage,
+  IncomingMessage,
   type Server,
-  type ServerResponse,
+  ServerResponse,
+  STATUS_CODES,
 } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../clock.ts";
+import { IdleWatch } from "./idle-watch.ts";
+import { contentOf, type OwnAnswer, SERVER, sendOwn } from "./own-answer.ts";
+import {
+  endToEnd,
+  type ForwardedForMode,
+  type Front,
+  forwardedHeaders,
+  HEAD_BYTES_MAX,
+  refusalOf,
+  traceOf,
+} from "./request-headers.ts";
 
 /** The target of a request, or the answer without any target. */
 export type Route =
@@ -19,48 +33,105 @@ export type Route =
       /** Aborts when the load balancer stops waiting for this target. */
       readonly cut: AbortSignal;
     }
-  | { readonly to: "none"; readonly status: number; readonly body: string };
+  | ({ readonly to: "none" } & OwnAnswer);
+
+export interface RoutedRequest {
+  readonly host: string;
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  /** The client's port. */
+  readonly client: number;
+}
+
+/** What the listener's and the load balancer's attributes say now. */
+export interface HttpSettings {
+  /** After so long without a byte from the target or the client a request is given up. */
+  readonly idleMs: number;
+  /** A connection that is older is closed with its next answer. Undefined: none is. */
+  readonly keepAliveMs: number | undefined;
+  readonly forwardedFor: ForwardedForMode;
+  /** Whether its own answers have a `Server`, and the targets' keep theirs. */
+  readonly namesServer: boolean;
+}
 
 export interface HttpBalancerOptions {
-  readonly route: (request: { readonly host: string; readonly path: string; readonly client: number }) => Route;
+  readonly route: (request: RoutedRequest) => Route;
   /** Resolves when a connection attempt to a machine that is gone is given up. */
   readonly connectTimeout: (signal: AbortSignal) => Promise<void>;
   /** What clients get when a target doesn't connect, and when it ends in the middle. */
   readonly statuses: { readonly connectTimeout: number; readonly broken: number };
+  readonly clock: Clock;
+  readonly front: Front;
+  readonly settings: () => HttpSettings;
+  /** Application Load Balancers refuse some requests, trace all, and pass WebSockets on. */
+  readonly isApplication: boolean;
 }
 
-/** Longer than any client of ours keeps a connection: the idle timeout of load balancers is not simulated. */
-const IDLE_TIMEOUT_MS = 3_600_000;
+/** Connections without a request stay open: a client of ours that is about to use one would lose its request. */
+const UNUSED_TIMEOUT_MS = 3_600_000;
 
 /** An HTTP load balancer's listener on 127.0.0.1: forwards each request to the target that `route` names. */
 export class HttpBalancer {
   readonly #options: HttpBalancerOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
+  readonly #closed = new AbortController();
+  readonly #idle: IdleWatch;
+  readonly #openedAt = new WeakMap<object, number>();
+  readonly #upgraded = new Set<Socket>();
   readonly server: Server;
 
   constructor(options: HttpBalancerOptions) {
     this.#options = options;
-    this.server = createServer((request, response) => void this.#serve(request, response));
-    this.server.keepAliveTimeout = IDLE_TIMEOUT_MS;
+    const { clock, isApplication, settings } = options;
+    this.#idle = new IdleWatch(clock, () => settings().idleMs, this.#closed.signal);
+    // What asks for another protocol than WebSocket is a request like any other.
+    const more = isApplication ? { IncomingMessage: WebSocketOrRequest } : {};
+    this.server = createServer({ maxHeaderSize: HEAD_BYTES_MAX, ...more }, (request, response) =>
+      this.#serve(request, response),
+    );
+    this.server.keepAliveTimeout = UNUSED_TIMEOUT_MS;
+    this.server.on("connection", (socket: Socket) => this.#openedAt.set(socket, clock.now()));
+    this.server.on("clientError", (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket as Socket));
+    if (isApplication)
+      this.server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) =>
+        this.#upgrade(request, socket, head),
+      );
   }
 
   close(): void {
+    this.#closed.abort();
     this.#agent.destroy();
     this.server.closeAllConnections();
+    for (const socket of this.#upgraded) socket.destroy();
     this.server.close();
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = request.url ?? "/";
-    const route = this.#options.route({
-      host: request.headers.host ?? "",
-      path: url.split("?", 1)[0] ?? "/",
-      client: request.socket.remotePort ?? 0,
-    });
-    if (route.to === "none") return answer(response, route.status, route.body);
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const route = this.#routeFor(request);
+    this.#closeIfOld(request, response);
+    if (route.to === "none") {
+      request.resume();
+      sendOwn(response, route, this.#options.settings().namesServer);
+      return;
+    }
     response.once("close", route.onEnd);
-    if (route.port === undefined) await this.#waitInVain(request, response);
+    if (route.port === undefined) void this.#waitInVain(request, response);
     else this.#forward(request, response, route.port, route.cut);
+  }
+
+  #routeFor(request: IncomingMessage): Route {
+    const refusal = this.#options.isApplication ? refusalOf(request) : undefined;
+    if (refusal !== undefined) return { to: "none", status: refusal };
+    const [path = "/", query = ""] = split(request.url ?? "/");
+    const { host = "" } = request.headers;
+    return this.#options.route({ host, path, query, client: request.socket.remotePort ?? 0 });
+  }
+
+  #closeIfOld({ socket }: IncomingMessage, response: ServerResponse): void {
+    const { keepAliveMs } = this.#options.settings();
+    const ageMs = this.#options.clock.now() - (this.#openedAt.get(socket) ?? Number.POSITIVE_INFINITY);
+    if (keepAliveMs !== undefined && ageMs >= keepAliveMs) response.shouldKeepAlive = false;
   }
 
   /** Nothing answers at the target's address, not even with a refusal. */
@@ -70,51 +141,153 @@ export class HttpBalancer {
     request.resume();
     try {
       await this.#options.connectTimeout(closed.signal);
-      answer(response, this.#options.statuses.connectTimeout, "the target did not answer\n");
+      this.#send(response, this.#options.statuses.connectTimeout);
     } catch {
       // The client went first.
     }
   }
 
+  #send(response: ServerResponse, status: number): void {
+    sendOwn(response, { status }, this.#options.settings().namesServer);
+  }
+
   #forward(request: IncomingMessage, response: ServerResponse, port: number, cut: AbortSignal): void {
     const { method = "GET", url = "/" } = request;
-    const headers = endToEnd(request.headers);
+    const headers = this.#headersFor(request);
     const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: url, headers, agent: this.#agent });
-    const broken = () => {
+    const ended = (status: number) => {
       leave();
-      if (!response.headersSent)
-        answer(response, this.#options.statuses.broken, "the target ended before its answer\n");
+      if (!response.headersSent) this.#send(response, status);
       // Half an answer must not look like a whole one.
       else if (!response.writableEnded) response.destroy();
     };
+    const broken = () => ended(this.#options.statuses.broken);
     const leave = () => {
       cut.removeEventListener("abort", broken);
       outgoing.destroy();
       // What the client still sends is read and dropped: before that is done it reads no answer.
       request.unpipe(outgoing).resume();
     };
+    const watched = this.#idle.add(() => ended(504));
     cut.addEventListener("abort", broken, { once: true });
     response.once("close", () => {
+      watched.end();
       cut.removeEventListener("abort", broken);
       if (!response.writableFinished || !request.complete) leave();
     });
     outgoing.on("error", broken);
     outgoing.once("response", (incoming) => {
-      const { "transfer-encoding": _, ...headers } = endToEnd(incoming.headers);
-      response.writeHead(incoming.statusCode ?? 502, headers);
-      incoming.on("error", broken).pipe(response);
+      watched.touch();
+      response.writeHead(incoming.statusCode ?? 502, this.#headersOf(incoming));
+      incoming.on("data", watched.touch).on("error", broken).pipe(response);
     });
-    request.pipe(outgoing);
+    request.on("data", watched.touch).pipe(outgoing);
+  }
+
+  #headersFor(request: IncomingMessage): IncomingHttpHeaders {
+    const { front, settings, isApplication, clock } = this.#options;
+    const given = request.headers["x-amzn-trace-id"];
+    const trace = isApplication ? { trace: traceOf(given?.toString(), clock.now()) } : {};
+    return forwardedHeaders(request, { front, mode: settings().forwardedFor, ...trace });
+  }
+
+  #headersOf(incoming: IncomingMessage): IncomingHttpHeaders {
+    const { "transfer-encoding": _, server, ...headers } = endToEnd(incoming.headers);
+    return server === undefined || !this.#options.settings().namesServer ? headers : { ...headers, server };
+  }
+
+  /** The connection of a WebSocket belongs to its target until one of them ends it, or it is cut. */
+  #upgrade(request: IncomingMessage, client: Socket, head: Buffer): void {
+    this.#upgraded.add(client);
+    client.once("close", () => this.#upgraded.delete(client));
+    client.on("error", () => {}); // 'close' follows.
+    const response = lastResponse(request, client);
+    const route = this.#routeFor(request);
+    if (route.to === "none") {
+      sendOwn(response, route, this.#options.settings().namesServer);
+      return;
+    }
+    client.once("close", route.onEnd);
+    if (route.port === undefined) {
+      void this.#waitInVain(request, response);
+      return;
+    }
+    const { method = "GET", url: path = "/" } = request;
+    const headers = { ...this.#headersFor(request), connection: "Upgrade", upgrade: request.headers.upgrade };
+    const outgoing = httpRequest({ host: "127.0.0.1", port: route.port, method, path, headers, agent: false });
+    const cut = () => void client.destroy();
+    const watched = this.#idle.add(cut);
+    route.cut.addEventListener("abort", cut, { once: true });
+    client.once("close", () => {
+      watched.end();
+      route.cut.removeEventListener("abort", cut);
+      outgoing.destroy();
+    });
+    outgoing.on("error", () => this.#send(response, this.#options.statuses.broken));
+    outgoing.once("response", (incoming) => {
+      response.writeHead(incoming.statusCode ?? 502, this.#headersOf(incoming));
+      incoming.once("error", cut).pipe(response);
+    });
+    outgoing.once("upgrade", (incoming: IncomingMessage, target: Socket, first: Buffer) => {
+      response.writeHead(101, { ...this.#headersOf(incoming), connection: "Upgrade", upgrade: "websocket" });
+      response.flushHeaders();
+      response.detachSocket(client);
+      client.once("close", () => target.destroy());
+      target.once("close", cut).on("error", cut);
+      client.write(first);
+      target.write(head);
+      client.on("data", watched.touch).pipe(target);
+      target.on("data", watched.touch).pipe(client);
+    });
+    outgoing.end();
+  }
+
+  /** A request that is no HTTP. */
+  #refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
+    const isUnknownCoding = this.#options.isApplication && code === "HPE_INVALID_TRANSFER_ENCODING";
+    if (socket.writable) socket.end(rawAnswer(isUnknownCoding ? 501 : 400));
+    else socket.destroy();
   }
 }
 
-/** Without those that are about one connection alone. https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
-function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const { connection, "keep-alive": keepAlive, "proxy-connection": proxyConnection, upgrade, ...rest } = headers;
-  return rest;
+/** Node asks a request whether it wants another protocol, and takes it from the server where it does. */
+class WebSocketOrRequest extends IncomingMessage {
+  #wants: boolean | null = null;
+
+  // Node's constructor sets it before there are private fields.
+  set upgrade(wants: boolean | null) {
+    if (#wants in this) this.#wants = wants;
+  }
+
+  get upgrade(): boolean | null {
+    const isWebSocket = this.headers.upgrade?.toLowerCase() === "websocket";
+    return this.#wants && (isWebSocket || this.method === "CONNECT");
+  }
 }
 
-function answer(response: ServerResponse, status: number, body: string): void {
-  if (!response.headersSent && !response.destroyed)
-    response.writeHead(status, { "x-answered-by": "load-balancer" }).end(body);
+function split(url: string): readonly [string, string] {
+  const at = url.indexOf("?");
+  return at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+/** The only answer on a connection that Node's server has given away. */
+function lastResponse(request: IncomingMessage, client: Socket): ServerResponse {
+  const response = new ServerResponse(request);
+  response.assignSocket(client);
+  response.shouldKeepAlive = false;
+  response.once("finish", () => client.end());
+  return response;
+}
+
+/** Where there is no request that could be answered. */
+function rawAnswer(status: number): string {
+  const { type, text } = contentOf({ status });
+  const headers = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `server: ${SERVER}`,
+    `content-type: ${type}`,
+    `content-length: ${Buffer.byteLength(text)}`,
+    "connection: close",
+  ];
+  return [...headers, "", text].join("\r\n");
 }

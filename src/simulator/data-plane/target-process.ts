@@ -2,18 +2,33 @@ import { type ChildProcess, spawn } from "node:child_process";
 
 /**
  * The program of one simulated machine: an HTTP server that says who served. `?delay=MS` holds the answer back (real
- * milliseconds). It never closes an idle connection by itself, so that whatever breaks was broken by its end.
+ * milliseconds). It never closes an idle connection by itself, so that whatever breaks was broken by its end. It accepts
+ * WebSockets, and sends each short message back (RFC 6455, frames of up to 125 bytes).
  *
  * A text rather than a file, so that it also runs from a one-file bundle.
  */
 const PROGRAM = `
+const { createHash } = require("node:crypto");
 const { createServer } = require("node:http");
 const name = process.argv[1];
-const server = createServer((request, response) => {
+const server = createServer({ maxHeaderSize: 131072 }, (request, response) => {
   const delay = Number(new URL(request.url, "http://x").searchParams.get("delay") ?? 0);
   const answer = () => response.writeHead(200, { "x-served-by": name }).end(name + "\\n");
   request.resume();
   if (delay > 0) setTimeout(answer, delay); else answer();
+});
+server.on("upgrade", (request, socket) => {
+  const key = request.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  const accept = createHash("sha1").update(key).digest("base64");
+  socket.on("error", () => {});
+  socket.write("HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n" +
+    "Sec-WebSocket-Accept: " + accept + "\\r\\nX-Served-By: " + name + "\\r\\n\\r\\n");
+  socket.on("data", (frame) => {
+    const mask = frame.subarray(2, 6);
+    const message = frame.subarray(6, 6 + (frame[1] & 127)).map((byte, at) => byte ^ mask[at % 4]);
+    const PING = 0x89, PONG = 0x8a;
+    socket.write(Buffer.concat([Buffer.of(frame[0] === PING ? PONG : frame[0], message.length), message]));
+  });
 });
 server.keepAliveTimeout = 0;
 server.listen(0, "127.0.0.1", () => process.stdout.write(server.address().port + "\\n"));

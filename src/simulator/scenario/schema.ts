@@ -139,7 +139,16 @@ const action = z
     fixedResponse: z
       .strictObject({ statusCode: z.string().regex(/^[245]\d\d$/), body: z.string().optional() })
       .optional(),
-    redirect: z.strictObject({ statusCode: z.enum(["HTTP_301", "HTTP_302"]), host: z.string().optional() }).optional(),
+    redirect: z
+      .strictObject({
+        statusCode: z.enum(["HTTP_301", "HTTP_302"]),
+        protocol: z.enum(["HTTP", "HTTPS", "#{protocol}"]).optional(),
+        host: z.string().optional(),
+        port: z.string().optional(),
+        path: z.string().startsWith("/").optional(),
+        query: z.string().optional(),
+      })
+      .optional(),
   })
   .refine((given) => Object.keys(given).length === 1, "give exactly one of forward, fixedResponse, redirect");
 

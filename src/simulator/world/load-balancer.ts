@@ -1,3 +1,4 @@
+import type { Redirect } from "./redirect.ts";
 import { defaultIdOf } from "./security-groups.ts";
 import { CROSS_ZONE } from "./target-group-attributes.ts";
 
@@ -12,7 +13,7 @@ export interface WeightedGroup {
 export type Action =
   | { readonly type: "forward"; readonly groups: readonly WeightedGroup[] }
   | { readonly type: "fixed-response"; readonly statusCode: string; readonly body: string }
-  | { readonly type: "redirect"; readonly statusCode: string; readonly host?: string };
+  | ({ readonly type: "redirect"; readonly statusCode: string } & Partial<Redirect>);
 
 export interface Condition {
   readonly field: "path-pattern" | "host-header";

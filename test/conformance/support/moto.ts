@@ -10,11 +10,14 @@ import {
   CreateLoadBalancerCommand,
   CreateTargetGroupCommand,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { type AwsClients, createAwsClients } from "../../../src/aws/clients.ts";
 import { awsProvider, type ProviderCalls } from "../../support/provider-calls.ts";
 import { never } from "../../support/simulated-region.ts";
 import { RunningProgram } from "./programs.ts";
 
+/** moto is slow on a busy machine, and how long AWS may take is not the matter. */
+const ANSWERED_WITHIN_MS = 120_000;
 const REGION = "eu-west-1";
 const CLUSTER_TAG = { Key: "kubernetes.io/cluster/demo", Value: "owned" };
 /** One that moto knows from the start. */
@@ -41,7 +44,8 @@ export class Moto {
 
   /** The product's clients. */
   clientsOf(credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }): AwsClients {
-    return createAwsClients({ region: REGION, endpoint: this.url, credentials });
+    const requestHandler = new NodeHttpHandler({ requestTimeout: ANSWERED_WITHIN_MS });
+    return createAwsClients({ region: REGION, endpoint: this.url, credentials, requestHandler });
   }
 
   async find({ id }: { readonly id: string }, provider = this.provider) {

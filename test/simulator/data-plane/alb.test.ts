@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
-import { carry } from "./carried.ts";
+import { allowIdle, carry } from "./carried.ts";
 import { Connection, hold, holdMany, send, statusesOf, tally } from "./clients.ts";
 
 test("an ALB shares its requests out evenly among its healthy targets", async () => {
@@ -154,6 +154,7 @@ test("requests in flight on an ALB may finish until the deregistration delay is 
   const node = region.node();
   const group = region.group({ name: "web", nodes: [node], delaySeconds: 60 });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   carried.freeze(node.id);
   const held = await holdMany(carried.plane.url("web-lb"), 4);
 
@@ -168,6 +169,7 @@ test("requests in flight on an ALB are cut when the deregistration delay is over
   const [leaving, staying] = [region.node(), region.node()];
   const group = region.group({ name: "web", nodes: [leaving, staying], delaySeconds: 60 });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   for (const { id } of [leaving, staying]) carried.freeze(id);
   const held = await holdMany(carried.plane.url("web-lb"), 8);
 
@@ -204,6 +206,7 @@ test("requests in flight on a target that is registered again are not cut", asyn
   const node = region.node();
   const group = region.group({ name: "web", nodes: [node], delaySeconds: 60 });
   const carried = await carry(world);
+  allowIdle(world, 4_000);
   carried.freeze(node.id);
   const held = await holdMany(carried.plane.url("web-lb"), 4);
 
@@ -221,6 +224,7 @@ test("a target that leaves an ALB twice gives its requests the whole second dela
   const node = region.node();
   const group = region.group({ name: "web", nodes: [node], delaySeconds: 60 });
   const carried = await carry(world);
+  allowIdle(world, 4_000);
   carried.freeze(node.id);
   const held = await hold(carried.plane.url("web-lb"));
 

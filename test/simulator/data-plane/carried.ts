@@ -40,6 +40,13 @@ export class Carried {
   }
 }
 
+/** Sets the idle timeout of every Application and classic load balancer: by default a request waits for a minute. */
+export function allowIdle(world: World, seconds: number): void {
+  for (const { type, attributes } of world.loadBalancers.values())
+    if (type === "application") attributes.set("idle_timeout.timeout_seconds", String(seconds));
+  for (const classic of world.classics.values()) classic.idleTimeoutSeconds = seconds;
+}
+
 /** Opens the data plane for the rest of the test. */
 export async function carry(world: World): Promise<Carried> {
   const started: ChildProcess[] = [];

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { carryInside } from "../../support/machine-inside.ts";
 import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
-import { carry } from "./carried.ts";
+import { allowIdle, carry } from "./carried.ts";
 import { Connection, hold, holdMany, statusesOf, tally } from "./clients.ts";
 
 const LAG = { classicDeregistration: [500, 2_000] } as const;
@@ -51,6 +51,7 @@ test("with draining on requests in flight finish, and the end is reported as soo
   const node = region.node();
   const classic = region.classic({ name: "legacy", nodes: [node], drainingSeconds: 300 });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   const description = () => classic.apiState(node.id, region.clock.now())?.description;
   carried.freeze(node.id);
   const held = await holdMany(carried.plane.url("legacy"), 3);
@@ -81,6 +82,7 @@ test("a client that goes away in the middle of its request doesn't hold draining
   const node = region.node();
   const classic = region.classic({ name: "legacy", nodes: [node], drainingSeconds: 300 });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   carried.freeze(node.id);
   const held = await hold(carried.plane.url("legacy"));
   region.world.deregisterClassic(classic, node.id);
@@ -95,6 +97,7 @@ test("with draining on requests still in flight are cut at the timeout", async (
   const [leaving, staying] = [region.node(), region.node()];
   const classic = region.classic({ name: "legacy", nodes: [leaving, staying], drainingSeconds: 60 });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   for (const { id } of [leaving, staying]) carried.freeze(id);
   const held = await holdMany(carried.plane.url("legacy"), 8);
 
@@ -115,6 +118,7 @@ test("requests in flight on an instance that is registered again are not cut", a
   const node = region.node();
   const classic = region.classic({ name: "legacy", nodes: [node], drainingSeconds: 60 });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   carried.freeze(node.id);
   const held = await hold(carried.plane.url("legacy"));
   region.world.deregisterClassic(classic, node.id);
@@ -130,6 +134,7 @@ test("an instance that leaves a classic load balancer twice gives its requests t
   const node = region.node();
   const classic = region.classic({ name: "legacy", nodes: [node], drainingSeconds: 60 });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   carried.freeze(node.id);
   const held = await hold(carried.plane.url("legacy"));
   region.world.deregisterClassic(classic, node.id);

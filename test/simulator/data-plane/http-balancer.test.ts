@@ -3,6 +3,7 @@ import { Agent, createServer, get, type IncomingMessage, type RequestListener, r
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
+import { ScaledClock } from "../../../src/simulator/clock.ts";
 import { HttpBalancer, type Route } from "../../../src/simulator/data-plane/http-balancer.ts";
 import { send } from "./clients.ts";
 
@@ -39,6 +40,10 @@ async function balance(listener: RequestListener): Promise<Scene> {
     route,
     connectTimeout: () => new Promise(() => {}),
     statuses: { connectTimeout: 504, broken: 502 },
+    clock: new ScaledClock(1),
+    front: { protocol: "http", port: 80 },
+    settings: () => ({ idleMs: 60_000, keepAliveMs: 3_600_000, forwardedFor: "append", namesServer: true }),
+    isApplication: true,
   });
   const url = `http://127.0.0.1:${await listen(balancer.server)}`;
   onTestFinished(() => {
