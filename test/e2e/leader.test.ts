@@ -27,11 +27,10 @@ async function stepsOf({ service }: Replica, { drainId }: Told): Promise<readonl
 /** One drain took the node out of each pool once, ended once, and no request of a client was lost. */
 async function expectDrainedOnce(scene: ReplicaScene, leader: Replica, told: Told): Promise<void> {
   expect(told).toMatchObject({ status: 200 });
-  const steps = await stepsOf(leader, told);
-  expect(steps.filter(({ type }) => type === "accepted" || type === "ended").map(({ type }) => type)).toEqual([
-    "accepted",
-    "ended",
-  ]);
+  const ends = async () =>
+    (await stepsOf(leader, told)).map(({ type }) => type).filter((type) => type === "accepted" || type === "ended");
+  // A leader that dies when it has answered may not have written it down: the next one ends the drain once more.
+  await expect.poll(ends).toEqual(["accepted", "ended"]);
   const { drains } = (await leader.service.read("/drains")) as { readonly drains: readonly object[] };
   expect(drains).toHaveLength(1);
   const { losses, sent } = await scene.crash.letGo();
@@ -62,7 +61,7 @@ test("a leader that is asked to end hands over at once, and its waiting callers 
 });
 
 /** Pieces of the ledger that a drain of three pools has: the first one is the mark of the leader's takeover. */
-const PIECES = ALL_CASES ? [2, 3, 4, 5, 6, 7, 8, 9, 10] : [4];
+const PIECES = ALL_CASES ? [2, 3, 4, 5, 6, 7, 8, 9] : [4];
 
 test.each(PIECES)(
   "a leader that is killed when the ledger has %i pieces: the next one goes on with the drain, and its caller gets the answer",
