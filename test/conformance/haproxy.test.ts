@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { DeregisterInstancesFromLoadBalancerCommand } from "@aws-sdk/client-elastic-load-balancing";
 import { DeregisterTargetsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { expect, onTestFinished, test } from "vitest";
-import { carry } from "../simulator/data-plane/carried.ts";
+import { allowIdle, carry } from "../simulator/data-plane/carried.ts";
 import { type Answer, Connection, hold, send, tally } from "../simulator/data-plane/clients.ts";
 import { SimulatedRegion } from "../support/simulated-region.ts";
 import { Haproxy } from "./support/haproxy.ts";
@@ -39,6 +39,7 @@ async function simulated(kind: "alb" | "nlb" | "classic"): Promise<Subject> {
   const type = kind === "nlb" ? "network" : "application";
   const group = isClassic ? undefined : region.group({ name: "web", type, nodes, delaySeconds: DELAY_SECONDS });
   const carried = await carry(region.world);
+  allowIdle(region.world, 4_000);
   const url = carried.plane.url(isClassic ? "web" : "web-lb");
   const { v2, classic } = region.clients();
   return {

@@ -14,7 +14,7 @@ describeOnEveryNode("the packed package", ({ version, bin }) => {
   test("runs by its name from where it is installed: help, its version, and a plan of a node in a region", async () => {
     const region = new SimulatedRegion();
     const node = region.node();
-    region.group({ name: "web", nodes: [node], delaySeconds: 60 });
+    region.group({ name: "web", nodes: [node, region.node()], delaySeconds: 60 });
     const env = {
       // The program's first line looks for `node` there.
       PATH: [bin, process.env["PATH"]].join(delimiter),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { EXIT } from "../../src/cli/exit-codes.ts";
 import { account, ID, OTHER_ID } from "../support/account.ts";
 import { runHere, serveHere } from "../support/run-here.ts";
 
@@ -105,7 +106,7 @@ describe("on the command line a drain that would leave too few healthy targets",
     expect(enough.stdout).toMatch(/^Healthy targets that would remain:\n {2}alb +web-lb \/ web +1 of 2, 1 needed$/m);
     expect(enough.stdout).not.toContain("refused");
     const short = await runHere(["plan", ID], { ...env, ...BOTH }, { clock });
-    expect(short.code).toBe(0);
+    expect(short.code).toBe(EXIT.refused);
     expect(short.stdout).toMatch(
       /^It would be refused: too few healthy targets would remain without i-0123456789abcdef0/m,
     );
