@@ -10,7 +10,7 @@ import type { Timing } from "../../src/simulator/timing.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import { World } from "../../src/simulator/world/world.ts";
-import { type Carried, carry } from "../simulator/data-plane/carried.ts";
+import { allowIdle, type Carried, carry } from "../simulator/data-plane/carried.ts";
 import { Connection, holdMany, send, statusesOf } from "../simulator/data-plane/clients.ts";
 import { printedFor } from "../support/printed-policy.ts";
 import { CREDENTIALS, never, VPC } from "../support/simulated-region.ts";
@@ -122,6 +122,7 @@ test("an ALB loses exactly the requests that take longer than the deregistration
     build: (world) => addFront(world, "application", 60),
   });
   const { world, carried, leaving, staying, events } = scene;
+  allowIdle(world, 4_000);
   const url = carried.plane.url("front");
   expect(await unsavedBy(scene)).toEqual(["long-requests: requests that take longer than 60 s are cut"]);
   for (const { id } of [leaving, staying]) carried.freeze(id);
