@@ -59,7 +59,7 @@ test("of one kind, pools that send the node traffic are told before those that f
   region.world.setAnswering(sick, false);
   region.group({ name: "first", nodes: [sick], delaySeconds: 30 });
   await region.clock.advance(120_000);
-  for (let number = 0; number < 3; number++) region.group({ name: `well${number}`, nodes: [node], delaySeconds: 30 });
+  for (let number = 0; number < 6; number++) region.group({ name: `well${number}`, nodes: [node], delaySeconds: 30 });
   region.group({ name: "sick", nodes: [sick], delaySeconds: 30 });
   await region.clock.advance(120_000);
   const engine = await warmEngine(region, SCARCE);
@@ -67,8 +67,9 @@ test("of one kind, pools that send the node traffic are told before those that f
   const drains = [sick, node].map((one) => engine.ask(one, { deadlineSeconds: 600 }));
   await region.clock.run(Promise.all(drains));
   const order = told(region).map(({ pool }) => pool);
-  expect(order.slice(0, 3)).toEqual(["well0", "well1", "well2"]);
-  expect(order.slice(3)).toEqual(["first", "sick"]);
+  expect(order).toHaveLength(8);
+  // One call in twenty goes to the one that has waited longest.
+  expect(order.slice(0, 6).filter((pool) => pool.startsWith("well")).length).toBeGreaterThanOrEqual(5);
 });
 
 test("a plan says beforehand what waits for the quota, and what that leaves no time for", async () => {

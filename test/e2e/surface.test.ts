@@ -167,7 +167,8 @@ test("SIGTERM ends the service at once though a check of AWS hangs", async () =>
 
 /** Takes connections and says nothing. */
 async function silent(): Promise<string> {
-  const server = createServer(() => {});
+  // Read, so that the end of a connection is noticed.
+  const server = createServer((socket) => void socket.on("error", () => {}).resume());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
   const { port } = server.address() as { port: number };
