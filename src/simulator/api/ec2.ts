@@ -30,8 +30,8 @@ const INSTANCE_ID = /^i-([0-9a-f]{8}|[0-9a-f]{17})$/;
 function honouringDryRun(actions: ApiActions): ApiActions {
   const honouring = Object.entries(actions).map(([name, action]): [string, ApiActions[string]] => [
     name,
-    (params, world) => {
-      if (text(params, "DryRun") !== "true") return (action as NonNullable<typeof action>)(params, world);
+    (params, world, caller) => {
+      if (text(params, "DryRun") !== "true") return (action as NonNullable<typeof action>)(params, world, caller);
       throw new AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
     },
   ]) as [string, NonNullable<ApiActions[string]>][];
