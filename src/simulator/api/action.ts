@@ -11,8 +11,11 @@ export interface Caller {
   readonly user?: string | undefined;
 }
 
-/** One AWS action: reads its parameters, asks or changes the world, and answers its result's fields, or throws `AwsError`. */
-type ApiAction = (params: Params, world: World, caller: Caller) => XmlFields;
+/**
+ * One AWS action: reads its parameters, asks or changes the world, and answers its result's fields, or throws `AwsError`.
+ * Undefined: AWS's model has no result for it, not even an empty one.
+ */
+type ApiAction = (params: Params, world: World, caller: Caller) => XmlFields | undefined;
 export type ApiActions = Readonly<Record<string, ApiAction>>;
 
 export function tagList(tags: ReadonlyMap<string, string>): XmlFields {

@@ -158,7 +158,7 @@ function success(
   if (service.protocol === "ec2") {
     return `<?xml version="1.0" encoding="UTF-8"?>\n${xmlElement(`${name}Response`, { requestId, ...result }, xmlns)}`;
   }
-  const fields = { [`${name}Result`]: result, ResponseMetadata: { RequestId: requestId } };
+  const fields = { ...(result && { [`${name}Result`]: result }), ResponseMetadata: { RequestId: requestId } };
   return xmlElement(`${name}Response`, fields, xmlns);
 }
 

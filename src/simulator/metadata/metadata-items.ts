@@ -40,6 +40,12 @@ const ITEMS: Readonly<Record<string, Item>> = {
 
 const AMI_ID = "ami-0123456789abcdef0";
 const INSTANCE_TYPE = "m7g.large";
+/** Where a member that is on its way is going. */
+const TARGET_STATES: Readonly<Record<string, string>> = {
+  EnteringStandby: "Standby",
+  Standby: "Standby",
+  Detaching: "Detached",
+};
 
 /** The content at `path` now: an item's text, the names below it, or nothing. */
 export function metadataAt(path: string, instance: Instance, world: World): string | undefined {
@@ -77,7 +83,8 @@ function targetLifecycleState({ id }: Instance, world: World): string | undefine
     const scaleIn = group.scaleInOf(id);
     if (scaleIn?.isRetained === true) return "Terminating:Retained";
     if (scaleIn !== undefined) return scaleIn.wayOut === "replace-root-volume" ? "RootVolumeReplaced" : "Terminated";
-    if (group.members(world.clock.now()).some(({ instance }) => instance.id === id)) return "InService";
+    const member = group.members(world.clock.now()).find(({ instance }) => instance.id === id);
+    if (member !== undefined) return TARGET_STATES[member.lifecycleState] ?? "InService";
   }
   return undefined;
 }

@@ -157,6 +157,10 @@ describe("what an instance learns of itself", () => {
     };
     const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [node.id], hooks: [hook] });
     expect(await read(path)).toBe("InService");
+    world.scaling.enterStandby(group, node, world.clock.now());
+    expect(await read(path)).toBe("Standby");
+    world.scaling.exitStandby(group, node, world.clock.now());
+    expect(await read(path)).toBe("InService");
     world.beginScaleIn(group, node);
     expect(await read(path)).toBe("Terminated");
   });
