@@ -2,6 +2,7 @@ import { AwsError, missingParameter } from "../aws-error.ts";
 import type { Rule } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
+import { checkProtocol } from "./elbv2-names.ts";
 import { actions, checkUnshared, condition, oneOf, readAttributes, readHealthCheck } from "./elbv2-params.ts";
 import { attributesXml, findListener, findRule, listenerXml, ruleXml, targetGroupXml, zonesXml } from "./elbv2-read.ts";
 import { type Bounds, integer, type Params, PORT, requiredInteger, requiredText, structures, text } from "./params.ts";
@@ -64,6 +65,7 @@ export const elbv2ChangeActions: ApiActions = {
         `A listener already exists on this port for this load balancer '${loadBalancer.arn}'`,
       );
     const protocol = text(params, "Protocol");
+    if (protocol !== undefined && loadBalancer.type !== "gateway") checkProtocol(loadBalancer.type, protocol);
     const changed = {
       port,
       protocol: protocol === undefined ? listener.protocol : oneOf(protocol, PROTOCOLS, "protocol"),

@@ -67,6 +67,9 @@ export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): nu
   return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1_000;
 }
 
+/** The deregistration delay of targets by QUIC, whatever the attribute says. */
+export const QUIC_DELAY_MS = 300_000;
+
 /** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */
 export interface Probe {
   readonly protocol: string;

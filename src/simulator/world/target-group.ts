@@ -1,6 +1,7 @@
 import { lagOf, type Range, type Timing } from "../timing.ts";
 import { entryZones } from "./entry-zones.ts";
 import {
+  ALWAYS_UP,
   type Answering,
   Health,
   type HealthCheck,
@@ -21,6 +22,7 @@ import {
   isQuic,
   keptWhenUnhealthyMs,
   type Probe,
+  QUIC_DELAY_MS,
 } from "./target-group-attributes.ts";
 import { TARGET_HEALTH, type TargetHealth } from "./target-health.ts";
 
@@ -50,6 +52,8 @@ export interface TargetGroupInput {
   readonly targetType: "instance" | "ip" | "lambda" | "alb";
   readonly healthCheck: HealthCheck;
   readonly probe: Probe;
+  /** Of the addresses of a group of type `ip`. Default: ipv4. */
+  readonly ipAddressType?: "ipv4" | "ipv6";
 }
 
 /** What a target group needs to know of the world around it. */
@@ -61,11 +65,6 @@ export interface Surroundings {
   loadBalancerOf(arn: string): LoadBalancer | undefined;
 }
 
-/** Whatever the attribute says. */
-const QUIC_DELAY_MS = 300_000;
-/** Processes outside the simulation (addresses that belong to no instance) always answer. */
-const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY };
-
 /** One target group: who is registered, what the API says of it, and who really gets traffic, which is not the same. */
 export class TargetGroup {
   readonly arn: string;
@@ -74,6 +73,7 @@ export class TargetGroup {
   readonly protocol: string;
   readonly port: number;
   readonly targetType: TargetGroupInput["targetType"];
+  readonly ipAddressType: "ipv4" | "ipv6";
   healthCheck: HealthCheck;
   probe: Probe;
   readonly tags = new Map<string, string>();
@@ -89,6 +89,7 @@ export class TargetGroup {
     this.protocol = input.protocol;
     this.port = input.port;
     this.targetType = input.targetType;
+    this.ipAddressType = input.ipAddressType ?? "ipv4";
     this.healthCheck = input.healthCheck;
     this.probe = input.probe;
     this.#surroundings = surroundings;
