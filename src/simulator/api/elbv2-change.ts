@@ -83,8 +83,10 @@ export const elbv2ChangeActions: ApiActions = {
   },
 
   ModifyListenerAttributes(params, world) {
-    const { attributes } = findListener(requiredText(params, "ListenerArn"), world).listener;
-    for (const [key, value] of readAttributes(params, attributes, "Listener")) attributes.set(key, value);
+    const { listener, loadBalancer } = findListener(requiredText(params, "ListenerArn"), world);
+    const { attributes } = listener;
+    const about = { thing: "Listener", type: loadBalancer.type };
+    for (const [key, value] of readAttributes(params, attributes, about)) attributes.set(key, value);
     return attributesXml(attributes);
   },
 

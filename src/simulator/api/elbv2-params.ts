@@ -1,6 +1,7 @@
 import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import { attributeProblem } from "../world/attribute-values.ts";
 import type { HealthCheck } from "../world/health.ts";
-import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
+import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
 import { isLoop, type Redirect, UNCHANGED } from "../world/redirect.ts";
 import type { Probe } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
@@ -109,11 +110,14 @@ export function readHealthCheck(
   };
 }
 
-/** Checks the attributes of a call against those that the thing has. `thing`: as AWS's error calls it. */
+/**
+ * Checks the attributes of a call against those that the thing has, and their values. `thing`: as AWS's error calls it.
+ * `type`: of the load balancer that it is, or is for.
+ */
 export function readAttributes(
   params: Params,
   known: ReadonlyMap<string, string>,
-  thing: string,
+  { thing, type }: { readonly thing: string; readonly type: LoadBalancerType },
 ): readonly (readonly [key: string, value: string])[] {
   const wanted = structures(params, "Attributes");
   if (wanted === undefined) throw missingParameter("Attributes");
@@ -122,6 +126,10 @@ export function readAttributes(
   const unknown = pairs.find(([key]) => !known.has(key));
   if (unknown !== undefined)
     throw new AwsError("InvalidConfigurationRequest", `${thing} attribute key '${unknown[0]}' is not recognized`);
+  for (const [key, value] of pairs) {
+    const problem = attributeProblem({ key, value, thing, type });
+    if (problem !== undefined) throw validationError(problem);
+  }
   return pairs;
 }
 

@@ -1,7 +1,7 @@
 import { AwsError, missingParameter, validationError } from "../aws-error.ts";
 import type { LoadBalancer, LoadBalancerType, Scheme } from "../world/load-balancer.ts";
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
-import { DEREGISTRATION_DELAY, defaultProbe, SECONDS_MAX } from "../world/target-group-attributes.ts";
+import { CROSS_ZONE, defaultProbe, loadBalancerTypeFor } from "../world/target-group-attributes.ts";
 import { DEFAULT_HEALTH_CHECK } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
 import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS, readCertificates } from "./elbv2-change.ts";
@@ -88,14 +88,22 @@ export const elbv2WriteActions: ApiActions = {
 
   ModifyTargetGroupAttributes(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
-    const wanted = readAttributes(params, group.attributes, "Target group").map(checkedSeconds);
+    const about = { thing: "Target group", type: loadBalancerTypeFor(group.protocol) };
+    const wanted = readAttributes(params, group.attributes, about);
+    checkFailover(new Map([...group.attributes, ...wanted]));
     for (const [key, value] of wanted) group.attributes.set(key, value);
     return attributesXml(group.attributes);
   },
 
   ModifyLoadBalancerAttributes(params, world) {
-    const { attributes } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
-    for (const [key, value] of readAttributes(params, attributes, "Load balancer")) attributes.set(key, value);
+    const { attributes, type } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
+    const wanted = readAttributes(params, attributes, { thing: "Load balancer", type });
+    if (type === "application" && wanted.some(([key, value]) => key === CROSS_ZONE && value === "false"))
+      throw new AwsError(
+        "InvalidConfigurationRequest",
+        "Cross-zone load balancing cannot be turned off for an Application Load Balancer: turn it off for its target groups",
+      );
+    for (const [key, value] of wanted) attributes.set(key, value);
     return attributesXml(attributes);
   },
 
@@ -203,13 +211,13 @@ function targets(params: Params, group: TargetGroup): readonly TargetDescription
   return list.map((target) => targetDescription(target, group));
 }
 
-function checkedSeconds([key, value]: readonly [key: string, value: string]): readonly [key: string, value: string] {
-  const max = SECONDS_MAX.get(key);
-  if (max !== undefined && !(/^\d+$/.test(value) && Number(value) <= max)) {
-    const what = key === DEREGISTRATION_DELAY ? "Deregistration delay" : `Target group attribute '${key}'`;
-    throw validationError(`${what} must be between 0 and ${max} seconds, not '${value}'`);
-  }
-  return [key, value];
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html */
+function checkFailover(attributes: ReadonlyMap<string, string>): void {
+  if (attributes.get("target_failover.on_deregistration") === attributes.get("target_failover.on_unhealthy")) return;
+  throw new AwsError(
+    "InvalidConfigurationRequest",
+    "The attributes target_failover.on_deregistration and target_failover.on_unhealthy must have the same value",
+  );
 }
 
 /** Where clients come in. A GWLB's listener takes everything, and a call may not say otherwise. */

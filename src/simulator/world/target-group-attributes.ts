@@ -36,7 +36,12 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
     }
   }
   // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
+  attributes.set("stickiness.type", STICKINESS_TYPES[loadBalancerTypeFor(protocol)]);
+  if (targetType === "lambda") attributes.set("lambda.multi_value_headers.enabled", "false");
   if (isApplicationProtocol(protocol)) {
+    attributes.set("stickiness.lb_cookie.duration_seconds", "86400");
+    attributes.set("stickiness.app_cookie.duration_seconds", "86400");
+    attributes.set("stickiness.app_cookie.cookie_name", "");
     attributes.set("slow_start.duration_seconds", "0");
     attributes.set("load_balancing.algorithm.type", "round_robin");
     attributes.set("load_balancing.algorithm.anomaly_mitigation", "off");
@@ -50,6 +55,14 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
     attributes.set(UNHEALTHY_DRAINING_INTERVAL, "0");
   }
   return attributes;
+}
+
+const STICKINESS_TYPES = { application: "lb_cookie", network: "source_ip", gateway: "source_ip_dest_ip" } as const;
+
+/** The type of load balancer that a group of this protocol is for. */
+export function loadBalancerTypeFor(protocol: string): "application" | "network" | "gateway" {
+  if (protocol === "GENEVE") return "gateway";
+  return isApplicationProtocol(protocol) ? "application" : "network";
 }
 
 function hasDatagrams(protocol: string): boolean {
