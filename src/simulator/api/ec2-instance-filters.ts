@@ -1,6 +1,6 @@
-import type { Instance } from "../world/instance.ts";
+import { type Instance, reservationIdOf } from "../world/instance.ts";
 import { filtersOn, type Shows } from "./ec2-filters.ts";
-import { attached, instanceXml, reservationIdOf, stateOf } from "./ec2-instances.ts";
+import { attached, instanceXml, stateOf } from "./ec2-instances.ts";
 
 /** A terminated instance has no network any more. */
 const network =

@@ -1,6 +1,6 @@
 import { AwsError } from "../aws-error.ts";
 import { zoneIdOf } from "../world/arn.ts";
-import type { Instance, InstanceStateName } from "../world/instance.ts";
+import { type Instance, type InstanceStateName, reservationIdOf } from "../world/instance.ts";
 import type { NetworkInterface } from "../world/network-interface.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import { defaultIdOf } from "../world/security-groups.ts";
@@ -40,11 +40,6 @@ export function stateOf(instance: Instance, world: World): InstanceStateName {
 export function stateXml(instance: Instance, world: World): XmlFields {
   const name = stateOf(instance, world);
   return { code: STATE_CODES[name], name };
-}
-
-/** Each instance is of a reservation of its own. */
-export function reservationIdOf({ id }: Instance): string {
-  return id.replace("i-", "r-");
 }
 
 export function reservationXml(instance: Instance, world: World): XmlFields {

@@ -149,6 +149,11 @@ export function privateNameOf(address: string, region: string): string {
   return `ip-${address.replaceAll(".", "-")}.${region}.compute.internal`;
 }
 
+/** Each instance is of a reservation of its own. */
+export function reservationIdOf({ id }: Instance): string {
+  return id.replace("i-", "r-");
+}
+
 interface Surroundings {
   machineOf(targetId: string): Instance | undefined;
   newHexDigits(): string;
