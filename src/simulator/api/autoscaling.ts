@@ -171,7 +171,7 @@ function terminate({ group, member }: MemberOf, shrinks: boolean, world: World):
   if (shrinks) group.desiredCapacity -= 1;
   const shrinking = shrinks ? `, shrinking the capacity from ${before} to ${before - 1}` : "";
   const { activityId } = world.beginScaleIn(group, member.instance, `in response to a user request${shrinking}`);
-  const activity = group.activities.findLast(({ id }) => id === activityId);
+  const activity = group.activities.asOf(world.clock.now()).findLast(({ id }) => id === activityId);
   return activity === undefined ? {} : activityXml(activity, group, world);
 }
 

@@ -2,8 +2,15 @@ import { AwsError, missingParameter } from "../aws-error.ts";
 import type { Rule } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
-import { checkProtocol } from "./elbv2-names.ts";
-import { actions, checkUnshared, condition, oneOf, readAttributes, readHealthCheck } from "./elbv2-params.ts";
+import {
+  actions,
+  checkProtocol,
+  checkUnshared,
+  condition,
+  oneOf,
+  readAttributes,
+  readHealthCheck,
+} from "./elbv2-params.ts";
 import { attributesXml, findListener, findRule, listenerXml, ruleXml, targetGroupXml, zonesXml } from "./elbv2-read.ts";
 import { type Bounds, integer, type Params, PORT, requiredInteger, requiredText, structures, text } from "./params.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";

@@ -5,8 +5,16 @@ import { CROSS_ZONE, defaultProbe, loadBalancerTypeFor } from "../world/target-g
 import { DEFAULT_HEALTH_CHECK } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
 import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS, readCertificates } from "./elbv2-change.ts";
-import { checkName, checkProtocol } from "./elbv2-names.ts";
-import { actions, checkUnshared, condition, oneOf, readAttributes, readHealthCheck } from "./elbv2-params.ts";
+import {
+  actions,
+  checkName,
+  checkProtocol,
+  checkUnshared,
+  condition,
+  oneOf,
+  readAttributes,
+  readHealthCheck,
+} from "./elbv2-params.ts";
 import {
   attributesXml,
   findListener,

@@ -1,5 +1,5 @@
 import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
-import { ACTIVITIES_KEPT_MS, type ScalingActivity, statusOf } from "../world/scaling-activity.ts";
+import { type ScalingActivity, statusOf } from "../world/scaling-activity.ts";
 import type { World } from "../world/world.ts";
 import { isoTime } from "./action.ts";
 import { recordsOf } from "./paging.ts";
@@ -22,8 +22,8 @@ export function describeScalingActivities(params: Params, world: World): XmlFiel
   const now = world.clock.now();
   const rank = (activity: ScalingActivity) => (statusOf(activity, now) === "Successful" ? 1 : 0);
   const chosen = groups
-    .flatMap((group) => group.activities.map((activity) => ({ group, activity })))
-    .filter(({ activity }) => now < activity.startedAt + ACTIVITIES_KEPT_MS && (ids?.includes(activity.id) ?? true))
+    .flatMap((group) => group.activities.asOf(now).map((activity) => ({ group, activity })))
+    .filter(({ activity }) => ids?.includes(activity.id) ?? true)
     .reverse()
     .sort((a, b) => rank(a.activity) - rank(b.activity) || b.activity.startedAt - a.activity.startedAt);
   const pages = { byDefault: ACTIVITIES_PER_PAGE, max: ACTIVITIES_PER_PAGE };

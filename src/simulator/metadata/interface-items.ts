@@ -2,7 +2,10 @@ import { type Instance, privateNameOf } from "../world/instance.ts";
 import { macOf } from "../world/network-interface.ts";
 import { subnetIdOf, VPC_CIDR } from "../world/networks.ts";
 import { defaultIdOf } from "../world/security-groups.ts";
-import type { Item } from "./metadata-items.ts";
+import type { World } from "../world/world.ts";
+
+/** One item: its text, or undefined while there is none. */
+export type Item = (instance: Instance, world: World) => string | undefined;
 
 /**
  * What an instance can learn of its network interfaces. Branches are not attached to it.

@@ -2,10 +2,7 @@ import { isoSeconds, partitionOf, zoneIdOf } from "../world/arn.ts";
 import { type Instance, reservationIdOf } from "../world/instance.ts";
 import { macOf } from "../world/network-interface.ts";
 import type { World } from "../world/world.ts";
-import { interfaceItems } from "./interface-items.ts";
-
-/** One item: its text, or undefined while there is none. */
-export type Item = (instance: Instance, world: World) => string | undefined;
+import { type Item, interfaceItems } from "./interface-items.ts";
 
 /**
  * What an instance can learn of itself, by path below /latest.

@@ -3,7 +3,7 @@ import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { Instance } from "./instance.ts";
 import type { LifecycleHook } from "./lifecycle-action.ts";
 import { ScaleIn, type WayOut } from "./scale-in.ts";
-import { ACTIVITIES_KEPT_MS, type ScalingActivity } from "./scaling-activity.ts";
+import { ScalingActivities } from "./scaling-activity.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
 
 export interface AutoScalingGroupInput {
@@ -61,8 +61,7 @@ export class AutoScalingGroup {
   readonly tags = new Map<string, string>();
   /** Members that a caller has said are unhealthy. */
   readonly unhealthy = new Set<string>();
-  /** The latest one last. */
-  #activities: readonly ScalingActivity[] = [];
+  readonly activities = new ScalingActivities();
   /** For each member that was moved to Standby, and each that is being detached: when it has left the group's pools. */
   readonly #standby = new Map<string, () => number>();
   readonly #detaching = new Map<string, () => number>();
@@ -126,15 +125,6 @@ export class AutoScalingGroup {
     const instances = serving.map(({ instance }) => instance);
     const countIn = (zone: string) => instances.filter((instance) => instance.zone === zone).length;
     return [...instances].sort((a, b) => countIn(b.zone) - countIn(a.zone) || a.launchedAt - b.launchedAt)[0];
-  }
-
-  get activities(): readonly ScalingActivity[] {
-    return this.#activities;
-  }
-
-  record(activity: ScalingActivity): void {
-    const since = activity.startedAt - ACTIVITIES_KEPT_MS;
-    this.#activities = [...this.#activities.filter(({ startedAt }) => startedAt > since), activity];
   }
 
   /** A member stays one, out of service: its group's pools let go of it. Returns a function that says when they have. */

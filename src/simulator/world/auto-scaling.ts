@@ -182,7 +182,7 @@ export class AutoScaling {
     activity: Omit<ScalingActivity, "id" | "zone"> & { readonly id?: string },
   ): ScalingActivity {
     const recorded = { id: this.#world.newUuid(), ...activity, zone };
-    group.record(recorded);
+    group.activities.record(recorded);
     return recorded;
   }
 

@@ -21,7 +21,21 @@ export interface ScalingActivity {
 }
 
 /** AWS tells of activities for so long. */
-export const ACTIVITIES_KEPT_MS = 42 * 24 * 3_600_000;
+const KEPT_MS = 42 * 24 * 3_600_000;
+
+/** What one group has done, and does. */
+export class ScalingActivities {
+  #all: readonly ScalingActivity[] = [];
+
+  record(activity: ScalingActivity): void {
+    this.#all = [...this.asOf(activity.startedAt), activity];
+  }
+
+  /** Those that AWS still tells of, the latest one last. */
+  asOf(now: number): readonly ScalingActivity[] {
+    return this.#all.filter(({ startedAt }) => now < startedAt + KEPT_MS);
+  }
+}
 
 export function statusOf({ endsAt, progress }: ScalingActivity, now: number): ActivityStatus {
   return now < (endsAt() ?? Number.POSITIVE_INFINITY) ? progress(now) : "Successful";

@@ -80,8 +80,12 @@ export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): nu
   return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1_000;
 }
 
-/** The deregistration delay of targets by QUIC, whatever the attribute says. */
-export const QUIC_DELAY_MS = 300_000;
+/** Of targets by QUIC, whatever the attribute says. */
+const QUIC_DELAY_MS = 300_000;
+
+export function deregistrationDelayMs(protocol: string, attributes: ReadonlyMap<string, string>): number {
+  return isQuic(protocol) ? QUIC_DELAY_MS : Number(attributes.get(DEREGISTRATION_DELAY)) * 1_000;
+}
 
 /** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */
 export interface Probe {

@@ -16,13 +16,11 @@ import {
   asksKubeProxy,
   CONNECTION_TERMINATION,
   CROSS_ZONE,
-  DEREGISTRATION_DELAY,
   defaultAttributes,
+  deregistrationDelayMs,
   isApplicationProtocol,
-  isQuic,
   keptWhenUnhealthyMs,
   type Probe,
-  QUIC_DELAY_MS,
 } from "./target-group-attributes.ts";
 import { TARGET_HEALTH, type TargetHealth } from "./target-health.ts";
 
@@ -98,7 +96,7 @@ export class TargetGroup {
 
   /** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html */
   get deregistrationDelayMs(): number {
-    return isQuic(this.protocol) ? QUIC_DELAY_MS : Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
+    return deregistrationDelayMs(this.protocol, this.attributes);
   }
 
   /** For how long a deregistered target is said to drain: not at all where no load balancer uses the group. */
