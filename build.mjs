@@ -1,16 +1,18 @@
 // Bundles the command line, the service and the Lambda function in dist/, with the licences and the bill of materials of
-// what they carry. The command line and the service are small programs and the chunks that they load, the function is one
+// what they carry, and how they were built. The command line and the service are small programs and the chunks that they load, the function is one
 // file.
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
+import { provenance, sourceOf } from "./packaging/provenance.mjs";
 import { bundleSbom } from "./packaging/sbom.mjs";
 import { bundledPackages, thirdPartyLicences } from "./packaging/third-party-licences.mjs";
 
 // esbuild is given up after seconds: collecting its garbage seldom takes a fifth less of them.
 process.env.GOGC ??= "800";
 
-const { name, version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+const manifest = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
+const { name, version } = manifest;
 
 /**
  * The SDK keeps the schema of every operation in arrays that esbuild can't prove free of side effects, so it would
@@ -53,6 +55,19 @@ const credentialsFromEnvironment = {
       contents: 'export { fromEnv as defaultProvider } from "@aws-sdk/credential-provider-env";',
       resolveDir: dirname(path),
     }));
+  },
+};
+
+/**
+ * A function looks after one account and region: its configuration refuses AWS_PLACES before it would be read.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const onePlace = {
+  name: "one-place",
+  setup({ onLoad }) {
+    const contents = 'export const PLACES_RANGE = ""; export function awsPlaces() {}';
+    onLoad({ filter: /[\\/]src[\\/]aws[\\/]places\.ts$/ }, () => ({ contents }));
   },
 };
 
@@ -121,7 +136,12 @@ const oneChunkALayer = (late) => ({
   },
 });
 
-/** @type {import("esbuild").BuildOptions} */
+/**
+ * The names of functions are not kept: nothing but stacks has them, they would be a twentieth of the function, and each closure
+ * that is made at run time would be given its own again.
+ *
+ * @type {import("esbuild").BuildOptions}
+ */
 const options = {
   outdir: "dist",
   bundle: true,
@@ -130,7 +150,6 @@ const options = {
   format: "esm",
   mainFields: ["module", "main"],
   minify: true,
-  keepNames: true,
   define: { __VERSION__: JSON.stringify(version) },
   banner: { js: banner },
   plugins: [dropUnusedSchemas, kubeconfigAlone],
@@ -143,8 +162,6 @@ const options = {
 // Most of what there is, a run never needs: `policy` and `--help` load a twentieth of it.
 const commandLine = await build({
   ...options,
-  // Setting them takes a fifth of the time of a start, and nothing but stacks has them.
-  keepNames: false,
   plugins: [oneChunkALayer(await lateFiles()), dropUnusedSchemas, kubeconfigAlone],
   entryPoints: { cli: "src/cli/main.ts" },
   splitting: true,
@@ -160,11 +177,9 @@ const service = await build({
 const handlers = await build({
   ...options,
   entryPoints: { lambda: "src/lambda/main.ts" },
-  // They would be a twentieth of it, and nothing but stacks has them.
-  keepNames: false,
   // Lambda takes a file for a module by its name alone.
   outExtension: { ".js": ".mjs" },
-  plugins: [dropUnusedSchemas, credentialsFromEnvironment],
+  plugins: [dropUnusedSchemas, credentialsFromEnvironment, onePlace],
 });
 const metafiles = [commandLine, service, handlers].map(({ metafile }) => metafile);
 const metafile = {
@@ -183,3 +198,10 @@ for (const folder of ["dist/cli", "dist/service"]) {
 await writeFile("dist/meta.json", JSON.stringify(metafile));
 await writeFile("dist/THIRD-PARTY-LICENSES", await thirdPartyLicences(metafile));
 await writeFile("dist/sbom.cdx.json", await bundleSbom(name, await bundledPackages(metafile)));
+
+// All that is published, except for itself.
+const built = [...Object.keys(metafile.outputs), "dist/THIRD-PARTY-LICENSES", "dist/sbom.cdx.json"];
+const files = await Promise.all(built.map(async (path) => ({ name: path, content: await readFile(path) })));
+const [source, lock] = await Promise.all([sourceOf("."), readFile("package-lock.json")]);
+const { node } = process.versions;
+await writeFile("dist/provenance.json", provenance({ manifest, source, lock, node, files }));

@@ -8,6 +8,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Files share workers, which have loaded most of what a file imports. So none may leave anything behind.
     isolate: false,
+    // As Node has the names of a CommonJS module. Guessing them would go through a proxy at each use.
+    deps: { interopDefault: false },
     setupFiles: ["test/support/no-leftovers.ts", "test/support/no-secret-leaks.ts"],
     globalSetup: ["test/support/build-bundles.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { writeDocument, writeMessages } from "./document.ts";
 import { type MessagesRow, messagesRow, SIZES } from "./messages/rows.ts";
 import { messagesTable } from "./messages/table.ts";
+import { quotaRows, quotaTable } from "./quota.ts";
 import { curvePoints, type Row, rowsOf } from "./rows.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { table } from "./table.ts";
@@ -12,6 +13,7 @@ const HELP = `npm run bench -- [options]
   --only <name>  one scenario; may be given several times: ${SCENARIOS.map(({ name }) => name).join(", ")}
   --json         one object on stdout instead of the table
   --write        all scenarios and the curve, into docs/performance.md and its picture
+  --quota        what the choice of the next call to AWS costs, against how many wait, instead of the scenarios
   --messages     the service at a queue, in real time, instead of the scenarios; --only then takes ${SIZES.map(({ messages }) => messages).join(", ")}
 `;
 
@@ -30,6 +32,11 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
+  if (given.quota) {
+    const rows = await quotaRows();
+    process.stdout.write(given.json ? `${JSON.stringify({ quota: rows })}\n` : `${quotaTable(rows)}\n`);
+    return 0;
+  }
   if (given.messages) {
     await measureMessages(given, progress);
     return 0;
@@ -55,6 +62,7 @@ async function measureMessages({ only, json, write }: Arguments, progress: (line
 interface Arguments {
   readonly only: readonly string[];
   readonly messages: boolean;
+  readonly quota: boolean;
   readonly json: boolean;
   readonly write: boolean;
   readonly help: boolean;
@@ -70,6 +78,7 @@ function read(args: readonly string[]): Arguments | string {
         json: { type: "boolean", default: false },
         write: { type: "boolean", default: false },
         messages: { type: "boolean", default: false },
+        quota: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });

@@ -6,6 +6,7 @@ import { World } from "../src/simulator/world/world.ts";
 
 /** What there is in the region. Plain data: it is sent to another process, too. */
 export interface RegionPlan {
+  /** Those that leave. One more stays in each of their pools, so that a guard lets them go. */
   readonly nodes: number;
   /** Each behind an ALB of its own, all in the nodes' VPC. */
   readonly groups: number;
@@ -36,6 +37,8 @@ export const CLUSTER_TAG = "kubernetes.io/cluster/bench";
 /** As many as AWS takes in one deregister call without ever refusing. */
 export const TARGETS_PER_CALL_MAX = 100;
 export const PORT = 30_080;
+/** As many healthy targets as the product keeps in each pool by default. */
+const STAYING_NODES = 1;
 
 export function nodeId(node: number): string {
   return `i-${String(node).padStart(17, "0")}`;
@@ -44,7 +47,7 @@ export function nodeId(node: number): string {
 /** A region as planned, at AWS's documented quotas, with everything registered long ago. */
 export function buildRegion(plan: RegionPlan, clock: Clock): BenchRegion {
   const world = new World({ clock, region: REGION });
-  const nodes = Array.from({ length: plan.nodes }, (_, node) => nodeId(node));
+  const nodes = Array.from({ length: plan.nodes + STAYING_NODES }, (_, node) => nodeId(node));
   for (const [node, id] of nodes.entries()) {
     world.addInstance({
       id,

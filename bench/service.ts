@@ -1,27 +1,32 @@
-import { Readable } from "node:stream";
 import { createEngine, type Engine } from "../src/app/engine.ts";
 import { readConfig } from "../src/config/config.ts";
 import type { CloudCall, DrainEvent } from "../src/drain/events.ts";
 import type { DrainOutcome } from "../src/drain/outcome.ts";
+import { StampedLedger } from "../src/drain/stamped-ledger.ts";
+import { MemoryLedger } from "../src/ledger/memory-ledger.ts";
 import { ScaledClock } from "../src/simulator/clock.ts";
 import { type Client, QUOTA_SHARE, type Scene } from "./client.ts";
 import { buildRegion, nodeId } from "./region.ts";
-import { INDEX_READS_PER_SECOND, warmEngine } from "./warm.ts";
+import { untilWarm } from "./warm.ts";
 import { Wire } from "./wire.ts";
 
 const CREDENTIALS = { accessKeyId: "simulated", secretAccessKey: "simulated" };
 
-/** The product: the engine as the service has it, with the SDK's clients. */
+/** The product: the engine as `serve` has it by default, with the SDK's clients. */
 export class Service implements Client {
   static #rehearsal: Promise<void> | undefined;
   readonly #scene: Scene;
   readonly #engine: Engine;
+  #isStarted = false;
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    this.#engine = createEngine(configOf(scene), {
-      clock: scene.clock,
+    const { clock } = scene;
+    const clocks = { boot: "", bootedAt: () => 0, cloudAheadMs: () => undefined };
+    this.#engine = createEngine(configOf(), {
+      clock,
       observers: [(event) => this.#observe(event)],
+      ledger: new StampedLedger(new MemoryLedger(), { clock, clocks }),
       aws: {
         credentials: CREDENTIALS,
         requestHandler: requestHandler(scene.wire, scene.signal),
@@ -45,7 +50,7 @@ export class Service implements Client {
     const { simulator } = buildRegion(pools, clock);
     const signal = new AbortController().signal;
     const wire = new Wire(clock, (body) => simulator.call({ body }, signal));
-    const engine = createEngine(configOf({ isWarm: false }), {
+    const engine = createEngine(configOf(), {
       clock,
       aws: { credentials: CREDENTIALS, requestHandler: requestHandler(wire, signal) },
     });
@@ -53,11 +58,20 @@ export class Service implements Client {
   }
 
   warm(): Promise<void> {
-    return warmEngine(this.#engine, this.#scene);
+    this.#start();
+    return untilWarm(this.#scene);
   }
 
   async drain(nodes: readonly string[]): Promise<void> {
-    await Promise.all(nodes.map((id) => this.#drainOne(id)));
+    const drains = nodes.map((id) => this.#drainOne(id));
+    this.#start();
+    await Promise.all(drains);
+  }
+
+  /** What `serve` does from its start: it reads the pools one after the other. */
+  #start(): void {
+    if (!this.#isStarted) void this.#engine.maintainIndex(this.#scene.signal);
+    this.#isStarted = true;
   }
 
   /** Every request for the node at once. They share a drain, and so an outcome. */
@@ -85,7 +99,7 @@ export class Service implements Client {
   }
 }
 
-function configOf({ isWarm }: Pick<Scene, "isWarm">) {
+function configOf() {
   return readConfig({
     verb: "serve",
     environment: {
@@ -93,9 +107,6 @@ function configOf({ isWarm }: Pick<Scene, "isWarm">) {
       CLOUDPROVIDER: "aws",
       AWS_REGION: "eu-west-1",
       QUOTA_SHARE: String(QUOTA_SHARE),
-      // Every node leaves: the last ones would wait for replacements that never come.
-      MIN_HEALTHY: "0",
-      INDEX_RATE: isWarm ? String(INDEX_READS_PER_SECOND) : "0",
     },
   });
 }
@@ -112,7 +123,7 @@ export function requestHandler(wire: Wire, end: AbortSignal) {
   ) => {
     const answer = await wire.call(body, abortSignal ?? end);
     return {
-      response: { statusCode: answer.status, headers: { ...answer.headers }, body: Readable.from([answer.body]) },
+      response: { statusCode: answer.status, headers: { ...answer.headers }, body: Buffer.from(answer.body) },
     };
   };
   return {

@@ -24,7 +24,15 @@ const PARTS: Readonly<Record<string, Part>> = {
   drain: { imports: [], packages: ["node:crypto", "node:events", "node:net", "node:os"] },
   aws: {
     imports: ["drain"],
-    packages: [...AWS_SDK, ...EVENT_SDK, "@smithy/node-http-handler", "hpagent", "node:https", "node:stream"],
+    packages: [
+      ...AWS_SDK,
+      ...EVENT_SDK,
+      "@aws-sdk/client-sts",
+      "@smithy/node-http-handler",
+      "hpagent",
+      "node:https",
+      "node:stream",
+    ],
   },
   provider: { imports: ["drain", "aws"], packages: [...AWS_SDK, "node:net", "node:timers"] },
   web: {
@@ -81,7 +89,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   demo: { imports: ["drain", "aws", "simulator", "config", "app"], packages: [...AWS_SDK, "node:http"] },
   cli: {
     imports: ["drain", "aws", "ledger", "observe", "sources", "demo", "simulator", "config", "kubernetes", "app"],
-    packages: ["commander", "listr2", "node:http", "node:https", "node:os", "zod"],
+    packages: [
+      "commander",
+      "eventsource-parser",
+      "listr2",
+      "node:http",
+      "node:https",
+      "node:os",
+      "node:util",
+      "string-width",
+      "wrap-ansi",
+      "yaml",
+      "zod",
+    ],
   },
 };
 
@@ -168,6 +188,7 @@ test("no file is longer than 400 lines, and none has a name that explains nothin
 /** What may have fewer than 30 lines, and why. Everything else belongs into the file that uses it. */
 const SHORT: Readonly<Record<string, string>> = {
   "src/aws/event-clients.ts": "a seam: whatever needs neither queue nor hooks does not load these two SDKs",
+  "src/cli/completion.ts": "one of the row of verbs, each loaded alone",
   "src/cli/demo.ts": "one of the row of verbs, each loaded alone",
   "src/cli/drain.ts": "one of the row of verbs, each loaded alone",
   "src/cli/main.ts": "an entry point",
@@ -179,6 +200,7 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/service-main.ts": "an entry point",
   "src/cli/status.ts": "one of the row of verbs, each loaded alone",
   "src/cli/version.ts": "a constant that the build replaces",
+  "src/cli/yaml-text.ts": "a seam: the library for YAML is loaded where that is asked for",
   "src/cli/watching.ts": "a seam: what both ways of watching get, each loaded alone",
   "src/kubernetes/condition.ts": "what a watch and its readers both wait by",
   "src/kubernetes/connect.ts": "a seam: what is loaded when a cluster is configured, and the library with it",
@@ -232,6 +254,7 @@ const DROPPED: readonly string[] = [
   "src/ledger/file-ledger.ts: this.#write",
   "src/ledger/folder-lock.ts: this.check",
   "src/ledger/ledger-file.ts: closeIfUnused",
+  "src/provider/joined-answers.ts: read",
   "src/provider/membership-index.ts: told.then",
   "src/sources/message-batches.ts: this.#together",
   "src/sources/sqs-queue.ts: clock.sleep",

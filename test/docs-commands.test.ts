@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { account, ID } from "./support/account.ts";
 import { accountInKubernetes } from "./support/account-in-kubernetes.ts";
-import { runCli, startService } from "./support/child-process.ts";
 import { runCommands, SERVICE } from "./support/document-shell.ts";
 import { codeBlocks, commandsOfCrontab, DOCUMENTS } from "./support/documents.ts";
 import { restrictChildren } from "./support/printed-policy.ts";
+import { runHere, serveHere } from "./support/run-here.ts";
 
 /** What can't be run here, and what holds it instead. A new command gets a line here on purpose or not at all. */
 const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
@@ -33,6 +33,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --only one-node": "test/bench/scenarios.test.ts",
   "npm run bench -- --json": "test/bench/document.test.ts",
   "npm run bench -- --write": "test/bench/document.test.ts",
+  "npm run bench -- --quota": "test/bench/quota.test.ts",
   "npm run bench -- --messages": "test/bench/messages.test.ts runs its smallest size",
   "npm run bench -- --messages --write": "test/bench/messages.test.ts, test/bench/document.test.ts",
   "npm run bench -- --messages --only 1000": "test/bench/messages.test.ts",
@@ -73,6 +74,8 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.KUBERNETES=null --set options.UNDO=null":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set tokenReview.enabled=true":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
   "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.LOGLEVEL=debug":
     "test/conformance/kubernetes/chart-documents.test.ts runs it",
@@ -115,6 +118,57 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "kubectl label node ip-10-0-1-5.eu-west-1.compute.internal node.kubernetes.io/exclude-from-external-load-balancers-":
     "Kubernetes' own",
   "kubectl uncordon ip-10-0-1-5.eu-west-1.compute.internal": "Kubernetes' own",
+  "aws cloudformation deploy --stack-name departures --template-file deploy/cloudformation/departures.yaml --capabilities CAPABILITY_IAM --parameter-overrides Undo=true":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws eks describe-nodegroup --cluster-name demo --nodegroup-name workers --query nodegroup.resources.autoScalingGroups[0].name --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation deploy --stack-name hook-workers --template-file deploy/cloudformation/lifecycle-hook.yaml --parameter-overrides AutoScalingGroupName=":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws autoscaling describe-lifecycle-hooks --auto-scaling-group-name  --query LifecycleHooks[].LifecycleHookName":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation describe-stacks --stack-name departures --query Stacks[0].Outputs[?OutputKey=='QueueUrl'].OutputValue --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation describe-stacks --stack-name departures --query Stacks[0].Outputs[?OutputKey=='PolicyArn'].OutputValue --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws iam attach-role-policy --role-name hasta-la-vista --policy-arn ":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.QUEUE= --set options.QUEUE_FOREIGN=delete --set options.TERMINATION_HOOK=hasta-la-vista":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "kubectl logs --namespace kube-system deployment/hasta-la-vista": "Kubernetes' own",
+  "aws autoscaling terminate-instance-in-auto-scaling-group --instance-id i-0123456789abcdef0 --no-should-decrement-desired-capacity":
+    "test/simulator/auto-scaling.test.ts terminates an instance by the same parameters",
+  "aws autoscaling describe-auto-scaling-instances --instance-ids i-0123456789abcdef0 --query AutoScalingInstances[0].LifecycleState":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws cloudformation deploy --stack-name hook-workers --template-file deploy/cloudformation/lifecycle-hook.yaml --parameter-overrides AutoScalingGroupName=workers":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.AUTOSCALER_HOLD=true --set options.AUTOSCALER_DELAY=600":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "kubectl get nodes --output custom-columns=NAME:.metadata.name,HELD:.metadata.annotations.delay-deletion\\.cluster-autoscaler\\.kubernetes\\.io/hasta-la-vista":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true --set-string nodeSelector.eks\\.amazonaws\\.com/nodegroup=system":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "kubectl get daemonset hasta-la-vista-holder --namespace kube-system":
+    "test/conformance/kubernetes/chart-documents.test.ts holds the name",
+  "kubectl get nodeclaims": "Kubernetes' own",
+  "kubectl delete nodeclaim workers-abcde --wait=false": "test/conformance/kubernetes/karpenter.test.ts deletes one",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set holder.enabled=true --set options.DRYRUN=false":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "aws iam create-role --role-name hasta-la-vista --assume-role-policy-document file://deploy/iam/pod-identity.json":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws sts get-caller-identity --query Account --output text": "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws eks describe-cluster --name demo --query cluster.identity.oidc.issuer --output text":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws iam create-role --role-name hasta-la-vista --assume-role-policy-document file:///dev/stdin":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm upgrade hasta-la-vista deploy/helm/hasta-la-vista --namespace kube-system --reuse-values --set options.EVICT=always":
+    "test/conformance/kubernetes/chart-documents.test.ts runs it",
+  "aws autoscaling delete-lifecycle-hook --auto-scaling-group-name workers --lifecycle-hook-name lifecycle-manager":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  'aws events put-rule --name MyK8sASGTermRule --event-pattern {"source":["aws.autoscaling"],"detail-type":["EC2 Instance-terminate Lifecycle Action"],"detail":{"LifecycleHookName":["my-k8s-term-hook"]}}':
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "aws autoscaling delete-lifecycle-hook --auto-scaling-group-name workers --lifecycle-hook-name my-k8s-term-hook":
+    "test/conformance/eks-commands.test.ts runs it on moto",
+  "helm uninstall aws-node-termination-handler --namespace kube-system": "the other program's own",
   "systemctl start maintenance.service": "the reader's own",
 };
 
@@ -137,7 +191,7 @@ test("the manifests of the DaemonSets name verbs and flags that there are", asyn
   );
   expect(pods).toHaveLength(2);
   for (const { args } of pods as readonly { readonly args: readonly string[] }[]) {
-    const { code, stdout } = await runCli([args[0] ?? "", "--help"]);
+    const { code, stdout } = await runHere([args[0] ?? "", "--help"]);
     expect(code).toBe(0);
     for (const flag of args.filter((arg) => arg.startsWith("--"))) expect(stdout).toContain(flag);
   }
@@ -152,15 +206,15 @@ describe("commands in the documents work as they stand there", () => {
     const commands = language === "crontab" ? commandsOfCrontab(text) : text;
     const needsService = text.includes(SERVICE) && !/(?:hasta-la-vista|dist\/cli\.js) serve/.test(text);
     const service = needsService
-      ? await startService({ ...env, SECRET: "a-long-api-key-of-yours", UNDO: "true" })
+      ? await serveHere({ ...env, SECRET: "a-long-api-key-of-yours", UNDO: "true" })
       : undefined;
     await service?.child.line(/"access check passed"/);
     const { code, stdout, stderr, recorded: calls } = await runCommands(commands, env, service?.url);
     expect({ code, output: code === 0 ? "" : stdout + stderr }).toEqual({ code: 0, output: "" });
     for (const call of calls) recorded.add(call);
     expect(calls.filter((call) => !(call in HELD_ELSEWHERE))).toEqual([]);
-    if (!/(?:hasta-la-vista|dist\/cli\.js) drain|(?<!\.io)\/drain\b/.test(text)) return;
-    const status = await runCli(["status", ID, "--json"], env);
+    if (!/(?:hasta-la-vista|dist\/cli\.js) drain\b|(?<!\.io)\/drain\b/.test(text)) return;
+    const status = await runHere(["status", ID, "--json"], env);
     const { registrations } = JSON.parse(status.stdout);
     // A dry run leaves the node where it was, and a cancelled drain returns it there.
     if (cancels || /dryRun=true/.test(text)) expect(registrations).toHaveLength(3);

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { newAbort } from "../../src/drain/abort.ts";
 import { SystemClock } from "../../src/drain/clock.ts";
+import { ownProgram } from "../process/own-program.ts";
 import type { FromApiServer, ToApiServer } from "./api-server-process.ts";
 
 const LOOK_MS = 250;
@@ -20,8 +20,7 @@ export class ApiServerProcess {
   }
 
   static async start(nodes: readonly { readonly name: string; readonly id: string }[], podsPerNode: number) {
-    const path = fileURLToPath(new URL("api-server-process.ts", import.meta.url));
-    const child = fork(path, { execArgv: ["--import", "tsx"] });
+    const child = fork(ownProgram("api-server-process", import.meta.url), { execArgv: [] });
     child.send({ type: "build", nodes, podsPerNode } satisfies ToApiServer);
     const [{ url }] = (await once(child, "message")) as [FromApiServer & { readonly url: string }];
     return new ApiServerProcess(url, child);

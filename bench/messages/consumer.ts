@@ -1,14 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ownProgram } from "../process/own-program.ts";
 import { CREDENTIALS, QUEUE, REGION } from "./place.ts";
 
 /** As users get it; `npm run bench` and the tests build it first. */
 const SERVICE = "dist/service.js";
-const EXTENSION = extname(fileURLToPath(import.meta.url));
-const BARE_LOOP = fileURLToPath(new URL(`bare-loop${EXTENSION}`, import.meta.url));
 // The SDK's advice about its later releases is not for readers of tables.
 const QUIET = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
 const ENVIRONMENT = { PATH: "", HOME: "/nonexistent", AWS_EC2_METADATA_DISABLED: "true", ...QUIET };
@@ -47,8 +44,7 @@ export class Consumer {
   }
 
   static bareLoop({ queue }: Pick<Endpoints, "queue">): Promise<Consumer> {
-    const loader = EXTENSION === ".ts" ? ["--import", "tsx"] : [];
-    return new Consumer([...loader, BARE_LOOP, queue], {}).#listening();
+    return new Consumer([ownProgram("bare-loop", import.meta.url), queue], {}).#listening();
   }
 
   /** It stands still, as if nobody had given it the processor. */

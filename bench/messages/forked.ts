@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ownProgram } from "../process/own-program.ts";
 import type { Asks } from "./asks.ts";
 
 interface Ask {
@@ -15,9 +14,6 @@ interface Answer {
   readonly error?: string;
 }
 
-/** Bundled as `npm run bench` does, or as it stands here. */
-const EXTENSION = extname(fileURLToPath(import.meta.url));
-
 /** A process of the bench that answers what it is asked. */
 export class Forked<A extends Asks> {
   readonly #process: ChildProcess;
@@ -26,9 +22,7 @@ export class Forked<A extends Asks> {
 
   /** `program`: the file beside this one, without its extension. `close` ends it. */
   constructor(program: string) {
-    const execArgv = EXTENSION === ".ts" ? ["--import", "tsx"] : [];
-    const path = fileURLToPath(new URL(`${program}${EXTENSION}`, import.meta.url));
-    this.#process = fork(path, { execArgv, serialization: "advanced" });
+    this.#process = fork(ownProgram(program, import.meta.url), { execArgv: [], serialization: "advanced" });
     this.#process.on("message", ({ id, answer, error }: Answer) => {
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);

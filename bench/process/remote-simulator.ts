@@ -1,16 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { ApiAnswer } from "../../src/simulator/api/answer.ts";
 import type { VirtualClock } from "../../src/simulator/clock.ts";
 import type { RegionPlan } from "../region.ts";
 import type { FromSimulator, ToSimulator } from "./messages.ts";
+import { ownProgram } from "./own-program.ts";
 
 /** Half a million registrations are walked by every small collection: better few large ones. */
 const NODE_OPTIONS = ["--max-semi-space-size=64"];
-/** Bundled as `npm run bench` does, or as it stands here. */
-const EXTENSION = extname(fileURLToPath(import.meta.url));
-const PROGRAM = fileURLToPath(new URL(`simulator-process${EXTENSION}`, import.meta.url));
 
 /** A region in a process of its own. While it is at an answer, the clock stands still; its own follows. */
 export class RemoteSimulator {
@@ -35,8 +31,8 @@ export class RemoteSimulator {
 
   /** Resolves once the region is built. `close` ends the process. */
   static async start(plan: RegionPlan, clock: VirtualClock): Promise<RemoteSimulator> {
-    const execArgv = EXTENSION === ".ts" ? ["--import", "tsx", ...NODE_OPTIONS] : NODE_OPTIONS;
-    const child = fork(PROGRAM, { execArgv, serialization: "advanced" });
+    const program = ownProgram("simulator-process", import.meta.url);
+    const child = fork(program, { execArgv: NODE_OPTIONS, serialization: "advanced" });
     try {
       await new Promise<void>((resolve, reject) => {
         child.once("message", () => resolve());

@@ -3,13 +3,15 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { fileProblem, readTextFile } from "../config/files.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { ServerTime } from "../drain/server-time.ts";
-import type { ApiServer } from "../kubernetes/api-server.ts";
+import type { ApiServer, RequestPace } from "../kubernetes/api-server.ts";
 import type { ClusterSource } from "../kubernetes/kubeconfig.ts";
 
 export interface ClusterAccessParts {
   readonly clock: Clock;
   /** Learns the API server's time. */
   readonly time?: ServerTime;
+  /** Absent: that of `ApiServer`. */
+  readonly pace?: RequestPace;
   /** A pod's environment says where its API server is. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }

@@ -42,6 +42,8 @@ export interface WatchedCluster {
   readonly observe: DrainObserver;
   /** Serves the eviction gate. Absent: the configuration has none. */
   readonly serveGate?: OpenedGate["serve"];
+  /** The Node objects that have these labels. Throws `DrainError`. */
+  nodesWith(this: void, labelSelector: string, signal: AbortSignal): Promise<readonly ClusterNode[]>;
   source(parts: SourceParts): ClusterNodes;
   /** Watches the Node objects until `end` aborts; also the pods, once there may be targets that are pods. */
   run(mayHavePodTargets: () => boolean, end: AbortSignal): Promise<void>;
@@ -99,6 +101,7 @@ export async function watchCluster(config: Config, parts: ClusterParts): Promise
       const node = nodes.isListed ? nodes.get(name) : await cluster.named(name, newAbort().signal);
       return node?.instanceId;
     },
+    nodesWith: (labelSelector, signal) => cluster.nodesWith(labelSelector, signal),
     source: (sourceParts) => sourceOf(config, { ...sourceParts, ...parts, time, server, nodes }),
     run: async (mayHavePodTargets, end) => {
       // A dry run asks nothing of the cluster.

@@ -7,11 +7,11 @@ import { type Clock, SystemClock } from "../drain/clock.ts";
 import type { CloudProvider } from "../drain/cloud-provider.ts";
 import type { Cluster } from "../drain/cluster.ts";
 import { Drainer } from "../drain/drainer.ts";
-import type { AccessProblem, DrainError } from "../drain/errors.ts";
+import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { CloudCall, DrainObserver } from "../drain/events.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import type { NodeReference } from "../drain/request.ts";
-import { AwsProvider } from "../provider/aws-provider.ts";
+import { AwsProvider, type AwsProviderOptions } from "../provider/aws-provider.ts";
 
 export interface EngineOptions {
   readonly clock?: Clock;
@@ -27,15 +27,26 @@ export interface EngineOptions {
   /** Hears of each failure to find the node of a request that is followed by another try. */
   readonly onLookupFailed?: (asked: NodeReference, error: DrainError) => void;
   /** Hears of each read of the index that failed. It is repeated. */
-  readonly onIndexFailed?: (error: DrainError) => void;
+  readonly onIndexFailed?: (error: DrainError, place?: string) => void;
   /** Hears of every attempt to call AWS. */
   readonly onCall?: (call: CloudCall) => void;
+  /** Several accounts and regions as one cloud: see `openEngine`. Absent: there is one. */
+  readonly joined?: (providerAt: ProviderAt) => Cloud;
 }
+
+/** The provider of one account and region: what it calls AWS with, and what besides the configuration it goes by. */
+export type ProviderAt = (
+  aws: Omit<AwsClientOptions, "proxy" | "endpoint">,
+  options: Pick<AwsProviderOptions, "place" | "machines">,
+) => AwsProvider;
+
+/** What the engine needs of a cloud besides what drains need. */
+type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers">;
 
 export interface Engine {
   readonly drainer: Drainer;
   /** Which machine a reference means. */
-  readonly cloud: Pick<CloudProvider, "resolve">;
+  readonly cloud: Pick<Cloud, "resolve" | "recall" | "covers">;
   /**
    * Reads pools in the background until `signal` aborts, so that a drain knows where its node is when it begins.
    * Without it, or with INDEX_RATE=0, every drain searches first.
@@ -51,37 +62,12 @@ export interface Engine {
 
 /** The drainer that a configuration describes: what the service and the command line share. */
 export function createEngine(config: Config, options: EngineOptions = {}): Engine {
-  const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
-  const {
-    clock = new SystemClock(),
-    observers,
-    ledger,
-    cluster,
-    time,
-    onLookupFailed,
-    onIndexFailed,
-    onCall,
-  } = options;
+  const { clock = new SystemClock(), observers, ledger, cluster, onLookupFailed, joined } = options;
+  if (config.awsPlaces !== undefined && joined === undefined)
+    throw new DrainError("internal", "AWS_PLACES needs openEngine");
+  const providerAt: ProviderAt = (aws, where) => createProvider(config, { ...options, clock }, aws, where);
+  const cloud: Cloud = joined?.(providerAt) ?? providerAt({}, {});
   const guard = drainGuard(config);
-  const clients = createAwsClients({
-    ...awsClientOptions(config),
-    ...options.aws,
-    time,
-    turn: () => clock.turn(),
-  });
-  const quota = new RequestQuota({ clock, share: quotaShare });
-  const caller = new AwsCaller({ quota, clock, ...(onCall === undefined ? {} : { onCall }) });
-  const cloud = new AwsProvider({ ...clients, caller }, clock, {
-    discovery,
-    indexPerSecond,
-    names: givenBy,
-    ...(onIndexFailed && { onIndexFailed }),
-    isGuarded: guard !== undefined,
-    ignoresOtherNetworks: otherVpcs === "ignore",
-    ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
-    ...(clusterName === undefined ? {} : { clusterName }),
-    ...(vpcId === undefined ? {} : { vpcId }),
-  });
   const times = drainTimes(config);
   return {
     drainer: new Drainer({
@@ -105,4 +91,36 @@ export function createEngine(config: Config, options: EngineOptions = {}): Engin
       return (await cloud.findRunning([{ id: instanceId }], by)).has(instanceId);
     },
   };
+}
+
+/** Each has clients, a request quota and an index of its own. */
+function createProvider(
+  config: Config,
+  { clock, time, aws: everywhere, onCall, onIndexFailed }: EngineOptions & { readonly clock: Clock },
+  ...[aws, { place, machines }]: Parameters<ProviderAt>
+): AwsProvider {
+  const { clusterName, vpcId, discovery, otherVpcs, policyScope, quotaShare, indexPerSecond, givenBy } = config;
+  const clients = createAwsClients({
+    ...awsClientOptions(config),
+    ...everywhere,
+    ...aws,
+    time,
+    turn: () => clock.turn(),
+  });
+  const quota = new RequestQuota({ clock, share: quotaShare });
+  const told = onCall && ((call: CloudCall) => onCall(place === undefined ? call : { ...call, place }));
+  const caller = new AwsCaller({ quota, clock, ...(told && { onCall: told }) });
+  return new AwsProvider({ ...clients, caller }, clock, {
+    discovery,
+    indexPerSecond,
+    names: givenBy,
+    ...(onIndexFailed && { onIndexFailed: (error) => onIndexFailed(error, place) }),
+    isGuarded: drainGuard(config) !== undefined,
+    ignoresOtherNetworks: otherVpcs === "ignore",
+    ...(policyScope === "tag" && clusterName !== undefined ? { writableCluster: clusterName } : {}),
+    ...(clusterName === undefined ? {} : { clusterName }),
+    ...(vpcId === undefined ? {} : { vpcId }),
+    ...(place && { place }),
+    ...(machines && { machines }),
+  });
 }

@@ -7,6 +7,7 @@ import type { Drainer } from "../drain/drainer.ts";
 import type { Ledger } from "../drain/ledger.ts";
 import { type Log, writeLine } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { AnnouncedPlaces } from "../sources/announced-places.ts";
 import { readEvent } from "../sources/events/read-event.ts";
 import { LifecycleHooks } from "../sources/lifecycle-hooks.ts";
 import { withHooksNamed } from "../sources/message-reader.ts";
@@ -16,6 +17,7 @@ import { recommendationLine, returnLine, sourceLine } from "../sources/source-ev
 import type { HookEvent, QueueEvent } from "../sources/source-events.ts";
 import { SqsQueue } from "../sources/sqs-queue.ts";
 import type { Engine } from "./engine.ts";
+import { placesAccess } from "./places.ts";
 
 interface QueueParts {
   readonly clock: Clock;
@@ -30,13 +32,14 @@ interface QueueParts {
 }
 
 /** The queue that a configuration names, with log and metrics. Undefined if it names none. */
-export function openQueue(
+export async function openQueue(
   config: Config,
   { clock, time, metrics, log, abandon, ledger, drainer, isRunning }: QueueParts,
-): SqsQueue | undefined {
-  const { queue: address, region, dryRun } = config;
+): Promise<SqsQueue | undefined> {
+  const { queue: address, dryRun } = config;
   if (address === undefined) return undefined;
   const where = { ...awsClientOptions(config), time };
+  const { announced, places, autoScalingIn } = await eventPlaces(config, { clock, time });
   const onEvent = (event: QueueEvent | HookEvent) => {
     writeLine(log, sourceLine(event));
     count(metrics, event);
@@ -49,10 +52,12 @@ export function openQueue(
   });
   const calls = { caller: new UnmeteredCaller({ clock, onCall: metrics.countCall }), clock };
   const autoScaling = createAutoScalingClient(where);
-  const hooks = new LifecycleHooks({ ...calls, autoScaling, onEvent });
+  const autoScalingOf = (place: string | undefined) => autoScalingIn.get(place) ?? autoScaling;
+  const hooks = new LifecycleHooks({ ...calls, autoScaling, autoScalingOf, onEvent });
   const machines = new ReturningMachines({
     ...calls,
     autoScaling,
+    autoScalingOf: (instanceId) => autoScalingOf(announced.of(instanceId)),
     isRunning,
     afterwards: config.returningNodes,
     onEvent: (event) => writeLine(log, returnLine(event)),
@@ -60,12 +65,12 @@ export function openQueue(
   const queue = new SqsQueue({
     ...calls,
     time,
-    ...(region === undefined ? {} : { region }),
+    places,
     address,
     sqs: createSqsClient(where, address, config.sqsEndpoint),
     hooks,
     returning: { machines, undo: (taken, signal) => undoReturned(taken, { ledger, drainer }, signal) },
-    read: withHooksNamed(config.terminationHook, readEvent),
+    read: announced.reading(withHooksNamed(config.terminationHook, readEvent)),
     foreign: config.queueForeign,
     maintenanceLeadMs: config.maintenanceLeadMs,
     dryRun,
@@ -77,6 +82,28 @@ export function openQueue(
   metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });
   return queue;
 }
+
+/** Where events may be from, and what hooks are answered with there. Without AWS_PLACES that is one region of any account. */
+async function eventPlaces(config: Config, { clock, time }: Pick<QueueParts, "clock" | "time">) {
+  const { awsPlaces, region } = config;
+  if (awsPlaces === undefined) {
+    return { announced: new AnnouncedPlaces([]), places: [{ region }], autoScalingIn: NO_CLIENTS };
+  }
+  const places = awsPlaces.map(({ name, region, role }) => ({ name, region, accountId: role?.accountId }));
+  const accessTo = await placesAccess(config, { clock, aws: { time } });
+  const where = { ...awsClientOptions(config), time };
+  const clients = awsPlaces.map((place) => {
+    return [place.name, createAutoScalingClient({ ...where, ...accessTo(place) })] as const;
+  });
+  return {
+    announced: new AnnouncedPlaces(places),
+    places,
+    autoScalingIn: new Map(clients) as Clients,
+  };
+}
+
+type Clients = ReadonlyMap<string | undefined, ReturnType<typeof createAutoScalingClient>>;
+const NO_CLIENTS: Clients = new Map();
 
 const MESSAGES: Partial<Record<QueueEvent["type"], string>> = {
   "nothing-asked": "nothing-asked",

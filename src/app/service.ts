@@ -2,15 +2,11 @@ import { type Config, ConfigError } from "../config/config.ts";
 import { newAbort, withAnyOf } from "../drain/abort.ts";
 import type { Clock, SystemClock } from "../drain/clock.ts";
 import type { Cluster } from "../drain/cluster.ts";
-import { type DrainRecord, drainRecord } from "../drain/drain-record.ts";
 import type { Drainer } from "../drain/drainer.ts";
 import { asDrainError, DrainError, printable } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
-import type { LedgerEntry } from "../drain/ledger.ts";
-import { withLimit } from "../drain/limit.ts";
 import { undoNode } from "../drain/node-undo.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
-import { resumedTogether } from "../drain/past.ts";
 import type { DrainRequest, NodeReference } from "../drain/request.ts";
 import { StampedLedger } from "../drain/stamped-ledger.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
@@ -22,13 +18,13 @@ import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotAccepted } from "../web/http-source.ts";
 import { Readiness, type ReadyState, type Trouble, withLedger, withQueue } from "../web/readiness.ts";
 import { type Clocks, openClocks } from "./clocks.ts";
-import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
+import type { Engine, EngineOptions } from "./engine.ts";
 import type { ServedGate } from "./eviction-gate.ts";
+import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
+import { type Resuming, resumeDrains } from "./resuming.ts";
 import { type StartedWeb, startWeb } from "./web.ts";
 
-/** AWS answers within a second. A service that starts without AWS must not wait for it. */
-const CLOUD_TIME_WAIT_MS = 5_000;
 /** When every drain has been settled, its answer needs but a moment to be sent. */
 const FLUSH_MS = 1_000;
 
@@ -74,13 +70,13 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   const { time } = clocks;
   const watched = await clusterOf(config, { clock, metrics, log, environment });
   const observers = [drainLog(log), metrics.observe, ...(watched === undefined ? [] : [watched.observe])];
-  const engine = createEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
+  const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
   const onFailure = (what: string, error: unknown) => logFailure(log, { what, error, isStopping: abandon.aborted });
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
   const source = new HttpSource();
-  const queue = openQueue(config, { clock, time, metrics, log, abandon, ledger, drainer, isRunning });
+  const queue = await openQueue(config, { clock, time, metrics, log, abandon, ledger, drainer, isRunning });
   const nodes = watched?.source({ ledger, drainer, abandon });
   const readiness = new Readiness({ clock, check: checkAccess, onChange: (state) => logReadiness(log, state) });
   const status = statusUntil(abandon, drainer);
@@ -102,9 +98,10 @@ async function serve(config: Config, serving: Serving): Promise<void> {
   // Before a caller asks for the same nodes.
   await resumed;
   const text = () => metrics.text();
-  const instanceOf = watched?.instanceOf;
-  const parts = { source, history, cancel, cancelNode, instanceOf, status, ready, metrics: text, clock, version, log };
-  const web = await withGate(await startWeb(config, parts), () => watched?.serveGate?.(drainer));
+  const named = { instanceOf: watched?.instanceOf, nodesWith: watched?.nodesWith };
+  const api = { source, history, cancel, cancelNode, ...named, status, ready, metrics: text };
+  const started = await startWeb(config, { ...api, clock, version, log, environment });
+  const web = await withGate(started, () => watched?.serveGate?.(drainer));
   background.add("clock", clocks.watch(stop));
   background.add("files", web.rereadFiles(stop));
   // A service that cannot start makes no AWS calls.
@@ -163,7 +160,8 @@ function engineOptions({ clocks, ledger, log, metrics }: Serving): EngineOptions
     ...clocks,
     ledger,
     onLookupFailed: lookupLog(log),
-    onIndexFailed: ({ code, message }) => log("index refresh failed", { code, error: message }),
+    onIndexFailed: ({ code, message }, place) =>
+      log("index refresh failed", { code, error: message, ...(place === undefined ? {} : { place }) }),
     onCall: metrics.countCall,
   };
 }
@@ -328,50 +326,6 @@ async function openDrains(
   } catch (error) {
     const place = `${givenBy.stateDir} is '${printable(stateDir)}'`;
     throw new ConfigError([`${place}, which can't be used: ${(error as Error).message}`]);
-  }
-}
-
-interface Resuming extends Pick<Serving, "ledger" | "abandon" | "log"> {
-  readonly engine: Pick<Engine, "drainer" | "isRunning">;
-  readonly clock: Clock;
-  /** Those that run. */
-  readonly drains: Background;
-}
-
-/** Resumes every drain that an earlier process has not ended. Resolves when they run. */
-async function resumeDrains({ dryRun }: Config, resuming: Resuming): Promise<void> {
-  const { ledger, engine, clock, abandon, log, drains } = resuming;
-  try {
-    await learnCloudTime(resuming);
-    const records = (await ledger.unfinished(abandon)).flatMap((entries) => recordOf(entries, log) ?? []);
-    for (const [record, ...others] of resumedTogether(records, clock.now())) {
-      const { id, node } = record;
-      if (dryRun) log("drain resume skipped", { drain: id, node: node.id });
-      else drains.add(`drain ${id}`, engine.drainer.resume(record, abandon, others));
-    }
-  } catch (error) {
-    const { code, message } = asDrainError(error);
-    log("drain resume failed", { code, error: message });
-  }
-}
-
-/** Asks AWS for anything at all, if only its clock tells how much time has passed since the drains were interrupted. */
-async function learnCloudTime({ ledger, engine, clock, abandon }: Resuming): Promise<void> {
-  const id = await ledger.needsCloudTime(abandon);
-  if (id === undefined) return;
-  const limit = { reason: "timeout", at: clock.now() + CLOUD_TIME_WAIT_MS } as const;
-  // What AWS does not tell is held as long as it could be.
-  await withLimit({ clock, limit, signal: abandon }, (signal) => engine.isRunning(id, signal)).catch(() => {});
-}
-
-/** A drain whose entries can't be understood keeps no other from its resumption. */
-function recordOf(entries: readonly LedgerEntry[], log: Log): DrainRecord | undefined {
-  try {
-    return drainRecord(entries);
-  } catch (error) {
-    const { code, message } = asDrainError(error);
-    log("drain resume failed", { code, error: message, drain: entries[0]?.drain ?? "" });
-    return undefined;
   }
 }
 

@@ -8,15 +8,28 @@ import { reread } from "../web/reread.ts";
 import { SECRET_CHARACTERS_MIN, SecretMask } from "../web/secret-mask.ts";
 import { type SecretCheck, secretCheck } from "../web/secrets.ts";
 import { listen, type TlsMaterial, type WebServer } from "../web/server.ts";
+import type { OpenedTokens, TokenParts } from "./tokens.ts";
 
 /** Secrets that were replaced, and are still masked. */
 const REPLACED_MAX = 16;
 
 type WebParts = Pick<
   WebOptions,
-  "source" | "history" | "cancel" | "cancelNode" | "instanceOf" | "status" | "ready" | "metrics" | "clock" | "version"
+  | "source"
+  | "history"
+  | "cancel"
+  | "cancelNode"
+  | "instanceOf"
+  | "nodesWith"
+  | "status"
+  | "ready"
+  | "metrics"
+  | "clock"
+  | "version"
 > & {
   readonly log: Log;
+  /** A pod's environment says where its API server is. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
 export interface StartedWeb extends WebServer {
@@ -25,15 +38,17 @@ export interface StartedWeb extends WebServer {
 }
 
 /** Serves the HTTP API as the configuration has it. Throws `ConfigError` when it can't. */
-export async function startWeb(config: Config, { log, ...parts }: WebParts): Promise<StartedWeb> {
+export async function startWeb(config: Config, { log, environment, ...parts }: WebParts): Promise<StartedWeb> {
   const { host, port, dryRun, querySecret, tlsClientCaFile, secretFile } = config;
   const { clock } = parts;
   const { secrets, tls } = await readFiles(config);
   let isSecret = useSecrets(secrets, log);
   let known = secrets;
   let mask = new SecretMask(known);
+  const tokens = await tokensOf(config, { clock, log, environment });
   const app = createWebApp({
     ...parts,
+    tokens,
     isSecret: (sent) => isSecret(sent),
     secrets: () => mask,
     querySecret,
@@ -57,6 +72,10 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
   };
   return {
     ...server,
+    async close(untilFlushed) {
+      await server.close(untilFlushed);
+      tokens?.close();
+    },
     async rereadFiles(stop) {
       const onSecrets = (changed: readonly string[]) => {
         isSecret = useSecrets(changed, log);
@@ -78,6 +97,13 @@ export async function startWeb(config: Config, { log, ...parts }: WebParts): Pro
       ]);
     },
   };
+}
+
+/** What reviews tokens is loaded only where it is configured. */
+async function tokensOf(config: Config, parts: TokenParts): Promise<OpenedTokens | undefined> {
+  if (!config.tokenReview) return undefined;
+  const { openTokens } = await import("./tokens.ts");
+  return openTokens(config, parts);
 }
 
 /** Why requests for an eviction are refused. Undefined: they are not. */
@@ -113,15 +139,14 @@ function useSecrets(secrets: readonly string[], log: Log): SecretCheck {
   return secretCheck(secrets);
 }
 
-function logAnswered(log: Log, { method, path, status, problem, client }: AnsweredRequest): void {
+function logAnswered(log: Log, { method, path, status, ...who }: AnsweredRequest): void {
   // Health checks and scrapes ask every few seconds.
   const isRoutine = path === "/health" || path === "/ready" || path === "/metrics";
   // A client that sends wrong secrets endlessly has one line, from `onLimited`.
   const isQuiet = isRoutine || status === 429;
   const isRejected = status === 401 || status === 403;
   const message = isRejected ? "request rejected" : isQuiet ? "probe answered" : "request answered";
-  const more = { ...(problem === undefined ? {} : { problem }), ...(client === undefined ? {} : { client }) };
-  log(message, { method, path, status, ...more });
+  log(message, { method, path, status, ...who });
 }
 
 /** Where it happened, but not its message, which may quote what a caller sent. */

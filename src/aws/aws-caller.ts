@@ -44,12 +44,13 @@ export class AwsCaller {
    * Calls `attempt` once there is a permit, so that it can take along what has gathered by then.
    * Throws `DrainError`, or `signal`'s reason.
    */
-  async call<T>(action: AwsAction, { urgency, signal, repeats }: CallFor, attempt: () => Promise<T>): Promise<T> {
+  async call<T>(action: AwsAction, by: CallFor, attempt: () => Promise<T>): Promise<T> {
+    const { urgency, signal, repeats } = by;
     const { quota, clock } = this.#options;
     let failures = 0;
     let throttledSince: number | undefined;
     for (;;) {
-      await quota.permit(action.bucket, urgency, signal);
+      await quota.permit(action.bucket, by);
       const { purpose } = urgency();
       try {
         const answer = whole(await attempt(), action);

@@ -23,6 +23,10 @@ export interface PolicyNeeds {
   readonly clusterName?: string;
   /** What people call that where they set it. Absent: CLUSTERNAME. */
   readonly names?: { readonly clusterName: string };
+  /** Roles of other accounts, by ARN, that are assumed to do the same there. Absent: none. */
+  readonly assumes?: readonly string[];
+  /** `false`: nothing is drained with these credentials themselves. */
+  readonly drains?: boolean;
   /** Absent: any region of the partition. */
   readonly region?: string;
   /** Absent: the region's, or `aws`. */
@@ -32,6 +36,17 @@ export interface PolicyNeeds {
 export interface PolicyDocument {
   readonly Version: "2012-10-17";
   readonly Statement: readonly PolicyStatement[];
+}
+
+/** Who may assume a role. */
+export interface TrustDocument {
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly {
+    readonly Effect: "Allow";
+    readonly Principal: { readonly AWS: string };
+    readonly Action: readonly string[];
+    readonly Condition?: { readonly StringEquals: { readonly "sts:ExternalId": string } };
+  }[];
 }
 
 interface PolicyStatement {
@@ -74,6 +89,12 @@ const FIND_GROUP = "autoscaling:DescribeAutoScalingInstances";
 const ANSWER_HOOKS = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"];
 const WRITE = ["elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets"];
 
+/**
+ * The session of a pod with EKS Pod Identity has tags, which go over to the role that it assumes.
+ * https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
+ */
+const ASSUME_ROLE = ["sts:AssumeRole", "sts:TagSession"];
+
 /** What AWS lets a tag consist of. A variable (`${…}`) in a policy would mean something else. */
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
 
@@ -82,16 +103,39 @@ const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$/u;
  * Reads have no resources: AWS allows them on everything or not at all.
  */
 export function policyFor(needs: PolicyNeeds): PolicyDocument {
-  const reads = [...READ, ...READ_OPTIONAL, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
   return {
     Version: "2012-10-17",
     Statement: [
-      { Effect: "Allow", Action: reads.sort(), Resource: "*" },
-      ...(needs.writes ? writeStatements(needs) : []),
+      ...(needs.drains === false ? [] : drainStatements(needs)),
       ...queueStatements(needs),
-      ...hookStatements(needs),
+      ...(needs.drains === false ? [] : hookStatements(needs)),
+      ...assumeStatements(needs),
     ],
   };
+}
+
+/** The trust policy of a role that `principal`, a role or user by its ARN, may assume. */
+export function trustPolicyFor(principal: string, externalId: string | undefined): TrustDocument {
+  const Condition = externalId && { StringEquals: { "sts:ExternalId": externalId } };
+  const statement = { Effect: "Allow", Principal: { AWS: principal }, Action: ASSUME_ROLE } as const;
+  return { Version: "2012-10-17", Statement: [{ ...statement, ...(Condition && { Condition }) }] };
+}
+
+/** All that each of them allows, each statement once. */
+export function joinedPolicies(policies: readonly PolicyDocument[]): PolicyDocument {
+  const all = policies.flatMap(({ Statement }) => Statement).map((one) => [JSON.stringify(one), one] as const);
+  return { Version: "2012-10-17", Statement: [...new Map(all).values()] };
+}
+
+function drainStatements(needs: PolicyNeeds): readonly PolicyStatement[] {
+  const reads = [...READ, ...READ_OPTIONAL, ...(readsTags(needs) ? [READ_TAGS] : []), ...hookReads(needs)];
+  return [{ Effect: "Allow", Action: reads.sort(), Resource: "*" }, ...(needs.writes ? writeStatements(needs) : [])];
+}
+
+function assumeStatements({ assumes = [] }: PolicyNeeds): readonly PolicyStatement[] {
+  const [first = ""] = assumes;
+  if (assumes.length === 0) return [];
+  return [{ Effect: "Allow", Action: ASSUME_ROLE, Resource: assumes.length === 1 ? first : assumes }];
 }
 
 /** The machine's own group has to be found; of one that a message says is to come back, whether it has. */

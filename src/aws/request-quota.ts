@@ -1,6 +1,7 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { compareUrgency, type UrgencyNow } from "../drain/urgency.ts";
+import { compareUrgency, type Urgent } from "../drain/urgency.ts";
+import { UrgencyQueue } from "../drain/urgency-queue.ts";
 import { type BucketSize, PacedBucket } from "./paced-bucket.ts";
 
 /** Calls that AWS counts together. The two APIs of Elastic Load Balancing are counted apart. */
@@ -33,7 +34,9 @@ const LONGEST_WAIT_EVERY = 20;
 
 interface Ask {
   readonly bucket: Bucket;
-  readonly urgency: UrgencyNow;
+  readonly by: Urgent;
+  /** In the order in which they came. */
+  readonly number: number;
   readonly grant: () => void;
 }
 
@@ -48,8 +51,9 @@ export class RequestQuota {
   readonly #clock: Clock;
   readonly #buckets: Readonly<Record<Bucket, PacedBucket>>;
   readonly #account: PacedBucket;
-  /** In the order in which they came. */
-  readonly #asks = new Set<Ask>();
+  /** Only of buckets that were asked for. */
+  readonly #asks = new Map<Bucket, UrgencyQueue<Ask>>();
+  #asked = 0;
   #granted = 0;
   #granting = false;
   #wake = newAbort();
@@ -70,11 +74,13 @@ export class RequestQuota {
   }
 
   /** Resolves when one call may be made, now. Rejects when `signal` aborts. */
-  permit(bucket: Bucket, urgency: UrgencyNow, signal: AbortSignal): Promise<void> {
+  permit(bucket: Bucket, by: Urgent & { readonly signal: AbortSignal }): Promise<void> {
+    const { signal } = by;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
+      const asks = this.#asksFor(bucket);
       const leave = () => {
-        this.#asks.delete(ask);
+        asks.delete(ask);
         this.#wake.abort(WOKEN);
         reject(signal.reason);
       };
@@ -82,9 +88,9 @@ export class RequestQuota {
         signal.removeEventListener("abort", leave);
         resolve();
       };
-      const ask: Ask = { bucket, urgency, grant };
+      const ask: Ask = { bucket, by, number: this.#asked++, grant };
       signal.addEventListener("abort", leave, { once: true });
-      this.#asks.add(ask);
+      asks.add(ask);
       this.#wake.abort(WOKEN);
       if (!this.#granting) void this.#grant();
     });
@@ -104,12 +110,12 @@ export class RequestQuota {
   /** Grants what can be granted, and waits for room, until no call waits. */
   async #grant(): Promise<void> {
     this.#granting = true;
-    while (this.#asks.size > 0) {
+    while (this.#waiting.length > 0) {
       const now = this.#clock.now();
       const next = this.#next(now);
       if (next === undefined) await this.#untilRoom(now);
       else {
-        this.#asks.delete(next);
+        this.#asksFor(next.bucket).delete(next);
         this.#granted += 1;
         this.#buckets[next.bucket].take();
         if (isElb(next.bucket)) this.#account.take();
@@ -121,26 +127,31 @@ export class RequestQuota {
     this.#granting = false;
   }
 
+  /** The most urgent call that there is room for, or, at times, the one that has waited longest. */
   #next(now: number): Ask | undefined {
-    const room = this.#roomNow(now);
-    let next: Ask | undefined;
-    for (const ask of this.#asks) {
-      if (!room.has(ask.bucket)) continue;
-      if ((this.#granted + 1) % LONGEST_WAIT_EVERY === 0) return ask;
-      if (next === undefined || compareUrgency(ask.urgency(), next.urgency()) < 0) next = ask;
+    const open = this.#waiting.filter(([bucket]) => this.#waitMs(bucket, now) === 0).map(([, asks]) => asks);
+    if ((this.#granted + 1) % LONGEST_WAIT_EVERY === 0) {
+      const oldest = open.map((asks) => asks.oldest).filter((ask) => ask !== undefined);
+      return oldest.sort((a, b) => a.number - b.number)[0];
     }
-    return next;
+    const first = open.map((asks) => asks.first).filter((each) => each !== undefined);
+    return first.sort((a, b) => compareUrgency(a.urgency, b.urgency) || a.item.number - b.item.number)[0]?.item;
   }
 
-  #roomNow(now: number): ReadonlySet<Bucket> {
-    const room = new Set<Bucket>();
-    for (const { bucket } of this.#asks) if (!room.has(bucket) && this.#waitMs(bucket, now) === 0) room.add(bucket);
-    return room;
+  get #waiting(): readonly (readonly [Bucket, UrgencyQueue<Ask>])[] {
+    return [...this.#asks].filter(([, asks]) => asks.size > 0);
+  }
+
+  #asksFor(bucket: Bucket): UrgencyQueue<Ask> {
+    const known = this.#asks.get(bucket);
+    if (known !== undefined) return known;
+    const made = new UrgencyQueue<Ask>();
+    this.#asks.set(bucket, made);
+    return made;
   }
 
   async #untilRoom(now: number): Promise<void> {
-    const asked = new Set([...this.#asks].map(({ bucket }) => bucket));
-    const waitMs = Math.min(...[...asked].map((bucket) => this.#waitMs(bucket, now)));
+    const waitMs = Math.min(...this.#waiting.map(([bucket]) => this.#waitMs(bucket, now)));
     this.#wake = newAbort();
     // Woken: another caller asks, perhaps for another bucket.
     await this.#clock.sleep(Math.max(1, waitMs), this.#wake.signal).catch(() => {});

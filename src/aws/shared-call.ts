@@ -2,7 +2,8 @@ import { newAbort, onAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { CallFor } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
-import { mostUrgent, type Urgency } from "../drain/urgency.ts";
+import type { Purpose, Urgency } from "../drain/urgency.ts";
+import { UrgencyQueue } from "../drain/urgency-queue.ts";
 
 /** Makes the call. It asks `about` once, when the call is sent: a later caller waits for the next one. */
 type Make<A, T> = (about: () => readonly A[], by: CallFor) => Promise<T>;
@@ -14,7 +15,7 @@ interface Ask<A> {
 }
 
 interface Open<A, T> {
-  readonly asks: Set<Ask<A>>;
+  readonly asks: UrgencyQueue<Ask<A>>;
   readonly abandon: AbortController;
   readonly answer: Promise<T>;
   /** Milliseconds since the epoch. Absent until it is sent. */
@@ -25,6 +26,9 @@ const NO_CALLER: Urgency = { purpose: "refresh", deadline: Number.POSITIVE_INFIN
 
 /** AWS answers sooner. A caller waits at most this long for a call that is already in flight. */
 const GATHERS_MAX_MS = 500;
+/** Callers who only confirm what is known wait this long after the call before: nodes that leave one by one share a call. */
+const PATIENT_MS = 1_000;
+const PATIENT: ReadonlySet<Purpose> = new Set(["confirm", "verify", "refresh"]);
 
 /** One call to the cloud for all who ask before it is sent, as urgent as the most urgent of them. */
 export class SharedCall<A, T> {
@@ -34,10 +38,12 @@ export class SharedCall<A, T> {
   #open: Open<A, T> | undefined;
   /** The call that was sent last, until it is answered. */
   #sent: Open<A, T> | undefined;
+  #lastSentAt = Number.NEGATIVE_INFINITY;
 
   /**
    * `clock`: a caller that asks while a call is in flight waits for its answer, half a second at most, so that those who come
-   * one by one share the next call. Absent: the next call is made at once.
+   * one by one share the next call, and those who only confirm something a second after it. Absent: the next call is
+   * made at once.
    */
   constructor(make: Make<A, T>, clock?: Clock) {
     this.#make = make;
@@ -63,8 +69,9 @@ export class SharedCall<A, T> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const ask: Ask<A> = { about, by };
-      const { asks, abandon, answer } = inFlight ?? this.#open ?? this.#begin(ask);
-      asks.add(ask);
+      const shared = inFlight ?? this.#open;
+      const { asks, abandon, answer } = shared ?? this.#begin(ask);
+      if (shared !== undefined) asks.add(ask);
       const leave = () => {
         asks.delete(ask);
         if (asks.size === 0) abandon.abort(signal.reason);
@@ -77,7 +84,8 @@ export class SharedCall<A, T> {
 
   /** `make` may ask `about` before it waits for anything: by then all of this must be in its place. */
   #begin(first: Ask<A>): Open<A, T> {
-    const asks = new Set([first]);
+    const asks = new UrgencyQueue<Ask<A>>();
+    asks.add(first);
     const abandon = newAbort();
     let settle: (answer: Promise<T>) => void = () => {};
     const answer = new Promise<T>((resolve) => {
@@ -85,7 +93,7 @@ export class SharedCall<A, T> {
     });
     const open: Open<A, T> = { asks, abandon, answer };
     this.#open = open;
-    const urgency = () => (asks.size === 0 ? NO_CALLER : mostUrgent([...asks].map(({ by }) => by.urgency())));
+    const urgency = () => asks.first?.urgency ?? NO_CALLER;
     const close = () => {
       if (this.#open === open) this.#open = undefined;
     };
@@ -98,8 +106,8 @@ export class SharedCall<A, T> {
     const repeats = (error: DrainError) => {
       for (const { by } of asks) by.repeats?.(error);
     };
-    const call = { urgency, signal: abandon.signal, repeats };
-    const turn = this.#turn(abandon.signal);
+    const call = { urgency, onRise: asks.onRise, signal: abandon.signal, repeats };
+    const turn = this.#turn(asks, abandon.signal);
     const made = async () => {
       if (turn !== undefined) await turn;
       return this.#make(send, call);
@@ -112,7 +120,10 @@ export class SharedCall<A, T> {
 
   #underWay(open: Open<A, T>): void {
     this.#sent = open;
-    if (this.#clock !== undefined) open.sentAt = this.#clock.now();
+    if (this.#clock !== undefined) {
+      open.sentAt = this.#clock.now();
+      this.#lastSentAt = open.sentAt;
+    }
     const over = () => {
       if (this.#sent === open) this.#sent = undefined;
     };
@@ -120,17 +131,36 @@ export class SharedCall<A, T> {
   }
 
   /** When the next call may be made. Undefined: now. Rejects with the signal's reason. */
-  #turn(signal: AbortSignal): Promise<void> | undefined {
-    const sent = this.#sent;
-    if (sent === undefined || this.#clock === undefined) return undefined;
-    const answered = newAbort();
-    const wake = () => answered.abort(WOKEN);
-    sent.answer.then(wake, wake);
-    const gathered = withAnyOf([signal, answered.signal], (either) => this.#sleep(either));
-    return gathered.catch(() => signal.throwIfAborted());
+  #turn(asks: UrgencyQueue<Ask<A>>, signal: AbortSignal): Promise<void> | undefined {
+    if (this.#clock === undefined) return undefined;
+    const { answer } = this.#sent ?? {};
+    if (answer === undefined && this.#patientMs(asks, this.#clock) <= 0) return undefined;
+    return this.#gathered(asks, answer, signal, this.#clock);
   }
 
-  async #sleep(signal: AbortSignal): Promise<void> {
-    await this.#clock?.sleep(GATHERS_MAX_MS, signal);
+  async #gathered(
+    asks: UrgencyQueue<Ask<A>>,
+    answer: Promise<T> | undefined,
+    signal: AbortSignal,
+    clock: Clock,
+  ): Promise<void> {
+    const sleep = async (ms: number, wakeOn: (wake: () => void) => unknown) => {
+      const woken = newAbort();
+      wakeOn(() => woken.abort(WOKEN));
+      await withAnyOf([signal, woken.signal], (either) => clock.sleep(ms, either)).catch(() => signal.throwIfAborted());
+    };
+    if (answer !== undefined) await sleep(GATHERS_MAX_MS, (wake) => answer.then(wake, wake));
+    for (let ms = this.#patientMs(asks, clock); ms > 0; ms = this.#patientMs(asks, clock)) {
+      let forget = () => {};
+      await sleep(ms, (wake) => {
+        forget = asks.onRise(wake);
+      }).finally(() => forget());
+    }
+  }
+
+  /** How long the callers can wait for more of them, in milliseconds. */
+  #patientMs(asks: UrgencyQueue<Ask<A>>, clock: Clock): number {
+    const { urgency } = asks.first ?? {};
+    return urgency !== undefined && PATIENT.has(urgency.purpose) ? this.#lastSentAt + PATIENT_MS - clock.now() : 0;
   }
 }

@@ -30,6 +30,7 @@ const REGISTRATION = z.object({
   kind: z.enum(["alb", "nlb", "gwlb", "classic", "unknown", "unattached"]),
   loadBalancer: text(256).optional(),
   pool: text(256),
+  place: text(64).optional(),
   poolId: text(2_048),
   target: text(512),
   listed: LISTED.optional(),
@@ -45,6 +46,7 @@ const DRAIN = z.object({
     name: text(256),
     network: text(64),
     cluster: text(256).optional(),
+    place: text(64).optional(),
   }),
   registrations: z.array(REGISTRATION).max(100_000),
 });
@@ -111,18 +113,28 @@ function reportedDrain(
     throw refused(hidden > 0 ? `${shown}; and ${hidden} more` : shown);
   }
   const { drainId, node, registrations } = read.data;
-  const { cluster, ...machine } = node;
+  const { cluster, place: there, ...machine } = node;
   return {
     drainId,
-    node: { ...machine, ...(cluster === undefined ? {} : { cluster }) },
+    node: {
+      ...machine,
+      ...(cluster === undefined ? {} : { cluster }),
+      ...(there === undefined ? {} : { place: there }),
+    },
     undoables: registrations.map(undoableOf),
   };
 }
 
 function undoableOf(result: z.infer<typeof REGISTRATION>): Undoable {
-  const { kind, loadBalancer, pool, poolId, target, listed, alsoListed, state, deregistered } = result;
+  const { kind, loadBalancer, pool, place, poolId, target, listed, alsoListed, state, deregistered } = result;
   const registration: Registration = {
-    pool: { kind, id: poolId, name: pool, ...(loadBalancer === undefined ? {} : { loadBalancer }) },
+    pool: {
+      kind,
+      id: poolId,
+      name: pool,
+      ...(loadBalancer === undefined ? {} : { loadBalancer }),
+      ...(place === undefined ? {} : { place }),
+    },
     target,
     state: deregistered ? "live" : "draining",
     detail: "",

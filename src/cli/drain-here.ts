@@ -1,30 +1,36 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import type { DrainError } from "../drain/errors.ts";
+import type { DrainEvent } from "../drain/events.ts";
 import { type OutcomeReport, outcomeReport } from "../drain/report.ts";
 import type { NodeReference } from "../drain/request.ts";
 import { Repeats } from "../observe/repeats.ts";
-import { type Call, widthOf } from "./call.ts";
+import type { Call } from "./call.ts";
 import { DrainRecords } from "./drain-records.ts";
 import { type EvictionFlags, evictionFrom } from "./eviction-flags.ts";
 import { EXIT, exitCodeOf, exitCodeOfAll } from "./exit-codes.ts";
 import { UsageError } from "./failure.ts";
+import type { Look } from "./look.ts";
 import { type NodeOptions, referenceFrom, requestFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
+import { type Format, formatFrom, isForPrograms, printResult } from "./output.ts";
 import { PlainLines } from "./plain-lines.ts";
+import { progressOf } from "./progress.ts";
 import type { RemoteDrainOptions } from "./remote-drain.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { outcomeText } from "./text.ts";
+import { undoFileFor } from "./undo-file.ts";
 
 /** All flags of the verb. */
 export type DrainOptions = NodeOptions &
   EvictionFlags &
-  Pick<RemoteDrainOptions, "reason" | "wait"> & { readonly selector?: string };
+  Pick<RemoteDrainOptions, "reason" | "wait" | "selector" | "undoFile">;
 
 type OpenedCluster = Awaited<ReturnType<typeof clusterFor>>;
 
 /** `drain` by this process: returns the exit code. */
 export async function drainHere(call: Call, options: DrainOptions): Promise<number> {
   const config = configFrom(call, "drain");
+  const format = formatFrom(options);
   const { stdout, stderr, clock } = call.streams;
   refuseWithoutServer(options);
   const evict = evictionFrom(options);
@@ -35,22 +41,29 @@ export async function drainHere(call: Call, options: DrainOptions): Promise<numb
   try {
     const { nodes, left } = await nodesFrom(call, options, opened, signal);
     const isAlone = nodes.length === 1;
-    const isLive = stdout.isTTY === true && !options.json && !config.dryRun && isAlone && evict === undefined;
+    const isLive = stdout.isTTY === true && !isForPrograms(format) && !config.dryRun && isAlone && evict === undefined;
     const live = isLive ? new (await import("./live-lines.ts")).LiveLines(clock, stdout) : undefined;
     const repeats = new Repeats(() => clock.now());
-    const output = options.json ? stderr : stdout;
+    const output = isForPrograms(format) ? stderr : stdout;
     const isPlain = live === undefined && !config.dryRun;
     const plain = isPlain ? new PlainLines({ clock, repeats, output, isAlone }) : undefined;
     const onTrouble = (problem: string) =>
-      stderr.write(`hasta-la-vista: ${problem}. Save the output of --json to undo it\n`);
-    const records = new DrainRecords({ clock, environment: call.environment, onTrouble });
+      stderr.write(`hasta-la-vista: ${problem}. To be able to undo it, give --undo-file and the path of a new file\n`);
+    const undoFile = await undoFileFor(options, call);
+    const records = new DrainRecords({ clock, environment: call.environment, undoFile, onTrouble });
     const onLookupFailed = (asked: NodeReference, error: DrainError) => {
       if (repeats.leftOutBefore(`lookup ${error.code}`, asked.value) !== undefined)
         stderr.write(`hasta-la-vista: could not find the node, will retry (${error.message})\n`);
     };
-    const { createEngine } = await import("../app/engine.ts");
-    const observers = [live?.observe, plain?.observe, records.observe].filter((each) => each !== undefined);
-    const { drainer } = createEngine(config, { clock, observers, cluster: opened?.cluster, onLookupFailed });
+    const { openEngine } = await import("../app/places.ts");
+    const observers = [
+      records.observe,
+      (event: DrainEvent) => {
+        const progress = progressOf(event);
+        for (const lines of [live, plain]) lines?.observe(progress);
+      },
+    ];
+    const { drainer } = await openEngine(config, { clock, observers, cluster: opened?.cluster, onLookupFailed });
     for (const each of [plain, records]) each?.begin((drainId) => drainer.running(drainId));
     const drains = nodes.map((node) => {
       const request = requestFrom(node, options, { now: startedAt, dryRun: config.dryRun });
@@ -59,7 +72,7 @@ export async function drainHere(call: Call, options: DrainOptions): Promise<numb
     const outcomes = (await Promise.all(drains).finally(() => plain?.close())).map(outcomeReport);
     await live?.close();
     await records.end(outcomes);
-    print(call, options, outcomes, { tookMs: clock.now() - startedAt, records });
+    await print(call, format, outcomes, { tookMs: clock.now() - startedAt, records });
     return left > 0 ? EXIT.notDrained : exitCodeOfAll(outcomes.map(exitCodeOf));
   } finally {
     opened?.close();
@@ -91,18 +104,20 @@ async function nodesFrom(
   );
 }
 
-function print(
-  { streams: { stdout } }: Call,
-  { json }: DrainOptions,
+async function print(
+  call: Call,
+  format: Format,
   outcomes: readonly OutcomeReport[],
   { tookMs, records }: { readonly tookMs: number; readonly records: DrainRecords },
-): void {
-  if (json) {
-    stdout.write(`${JSON.stringify(outcomes.length === 1 ? outcomes[0] : { drains: outcomes })}\n`);
-    return;
-  }
-  for (const outcome of outcomes)
-    stdout.write(`${outcomeText(outcome, tookMs, widthOf(stdout))}${howToUndo(outcome, records)}\n`);
+): Promise<void> {
+  const [only] = outcomes.length === 1 ? outcomes : [];
+  const text = (look: Look) =>
+    outcomes.map((outcome) => `${outcomeText(outcome, tookMs, look)}${howToUndo(outcome, records)}`).join("\n");
+  await printResult(call, format, { data: only ?? { drains: outcomes }, names: outcomes.flatMap(namesOf), text });
+}
+
+function namesOf(outcome: OutcomeReport): readonly string[] {
+  return "drainId" in outcome && outcome.drainId !== undefined ? [outcome.drainId] : [];
 }
 
 const UNDRAINED: ReadonlySet<OutcomeReport["status"]> = new Set(["abandoned", "failed", "deadline-passed"]);

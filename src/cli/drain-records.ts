@@ -1,4 +1,4 @@
-import { fileProblem } from "../config/files.ts";
+import { writeProblem } from "../config/files.ts";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
@@ -6,6 +6,7 @@ import type { RunningDrain } from "../drain/outcome.ts";
 import { nodeReport, type OutcomeReport, runningReport } from "../drain/report.ts";
 import { ReportFiles } from "../ledger/report-files.ts";
 import type { Environment } from "./call.ts";
+import type { UndoFile } from "./undo-file.ts";
 
 /** Where drains are recorded: https://specifications.freedesktop.org/basedir-spec/latest/. Undefined: there is no home. */
 export function recordsFolder({ XDG_STATE_HOME: state, HOME: home }: Environment): string | undefined {
@@ -29,6 +30,8 @@ const WITHOUT_CHANGES: ReadonlySet<OutcomeReport["status"]> = new Set(["refused"
 interface RecordingOptions {
   readonly clock: Clock;
   readonly environment: Environment;
+  /** Has it too. Absent: `--undo-file` is not given. */
+  readonly undoFile: UndoFile | undefined;
   /** Hears once that drains can't be recorded, and why. */
   readonly onTrouble: (problem: string) => void;
 }
@@ -58,7 +61,7 @@ export class DrainRecords {
   }
 
   readonly observe = (event: DrainEvent): void => {
-    if (!CHANGES.has(event.type) || this.#files === undefined) return;
+    if (!CHANGES.has(event.type)) return;
     const { drainId, node } = event as EventOfDrain;
     this.#changed.set(drainId, node);
     this.#writing ??= this.#writeAll().finally(() => {
@@ -91,6 +94,8 @@ export class DrainRecords {
   }
 
   async #save(node: string, drainId: string, report: object): Promise<void> {
+    const { undoFile } = this.#options;
+    await undoFile?.save(drainId, report);
     try {
       await this.#files?.save(node, drainId, `${JSON.stringify(report)}\n`);
       if (this.#files !== undefined) this.#recorded.add(drainId);
@@ -98,7 +103,7 @@ export class DrainRecords {
       this.#recorded.delete(drainId);
       if (this.#isTold) return;
       this.#isTold = true;
-      const problem = fileProblem(error as NodeJS.ErrnoException);
+      const problem = writeProblem(error as NodeJS.ErrnoException);
       this.#options.onTrouble(
         `the drain can't be recorded in ${printable(this.#files?.folder ?? "", 200)}: ${problem}`,
       );

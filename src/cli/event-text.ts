@@ -1,14 +1,11 @@
-import type { Registration } from "../drain/cloud-provider.ts";
-import type { DrainEvent } from "../drain/events.ts";
-import type { EvictionEvent } from "../drain/eviction.ts";
-import type { ExclusionEvent } from "../drain/exclusion.ts";
 import { type GuardedPool, guardedText } from "../drain/guard.ts";
-import type { DrainPlan } from "../drain/plan.ts";
-import { registrationReport } from "../drain/report.ts";
-import { placeCells, seconds, times } from "./text.ts";
+import { placeCells, seconds, times } from "./cells.ts";
+import type { Progress, ShownRegistration } from "./progress.ts";
+
+type Told<T extends Progress["type"]> = Extract<Progress, { readonly type: T }>;
 
 /** The plan in a line, and one for each of its warnings. */
-export function planSummary({ node, registrations, longestHoldMs, warnings }: DrainPlan): string {
+export function planSummary({ node, plan: { registrations, longestHoldMs, warnings } }: Told<"planned">): string {
   const found = `${node.id} has ${times(registrations.length)}; longest hold ${seconds(longestHoldMs / 1_000)}`;
   return [found, ...warnings.map((warning) => `warning: ${warning}`)].join("\n");
 }
@@ -19,11 +16,11 @@ export function elapsedText(elapsedMs: number): string {
 }
 
 /** One line a step, for an output that is not a terminal. */
-export function eventText(event: DrainEvent, elapsedMs: number): string | undefined {
+export function eventText(event: Progress, elapsedMs: number): string | undefined {
   const at = elapsedText(elapsedMs);
   switch (event.type) {
     case "planned":
-      return planSummary(event.plan).replace(/^/gm, at);
+      return planSummary(event).replace(/^/gm, at);
     case "joined":
       return `${at}joined the drain ${event.drainId}`;
     case "deregistered":
@@ -62,8 +59,16 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
     case "eviction-refused":
     case "evict-failed":
       return `${at}${evictionText(event)}`;
-    case "started":
+    case "interrupted":
+      return `${at}the service has stopped: its next start resumes the drain`;
     case "resumed":
+      return `${at}drain resumed`;
+    case "disconnected":
+      return `${at}${event.message}; reconnecting`;
+    case "reconnected":
+      return `${at}reconnected to the service`;
+    case "started":
+    case "standing":
     case "ended":
     case "cancelled":
     case "undone":
@@ -74,13 +79,15 @@ export function eventText(event: DrainEvent, elapsedMs: number): string | undefi
 }
 
 /** Why a drain does not go on yet. */
-export function readFailedText({ what, error }: Extract<DrainEvent, { type: "read-failed" }>): string {
+export function readFailedText({ what, error }: Told<"read-failed">): string {
   const read = what === "health" ? "health of the pools" : "registrations of the node";
   return `could not read the ${read}, will retry (${error.message})`;
 }
 
+type ExclusionType = "excluded" | "included" | "tainted" | "untainted" | keyof typeof FAILED;
+
 /** What the cluster has done about the node. */
-function exclusionText(event: ExclusionEvent): string {
+function exclusionText(event: Told<ExclusionType>): string {
   if ("error" in event) {
     return `${FAILED[event.type]} failed, will retry: ${event.error.message}`;
   }
@@ -100,7 +107,7 @@ const FAILED = {
 } as const;
 
 /** What becomes of the node's pods. */
-function evictionText(event: EvictionEvent): string {
+function evictionText(event: Told<"evicting" | "evicted" | "eviction-refused" | "evict-failed">): string {
   switch (event.type) {
     case "evicting":
       return event.pods.length === 0
@@ -126,9 +133,11 @@ export function podsText(pods: readonly string[]): string {
 const PODS_SHOWN_MAX = 5;
 
 /** What the guard does with a registration. */
-export function guardText(event: Extract<DrainEvent, { type: "guarded" }>): string {
+export function guardText(event: Told<"guarded">): string {
   const { registration, standing } = event;
-  const counted: GuardedPool | undefined = standing && { pool: registration.pool, ...standing };
+  const { kind, loadBalancer, pool: name } = registration;
+  const pool = { kind, id: name, name, ...(loadBalancer === undefined ? {} : { loadBalancer }) };
+  const counted: GuardedPool | undefined = standing && { pool, ...standing };
   const stands = counted === undefined ? registrationText(registration) : guardedText(counted);
   switch (event.verdict) {
     case "waiting":
@@ -144,6 +153,6 @@ export function guardText(event: Extract<DrainEvent, { type: "guarded" }>): stri
   }
 }
 
-function registrationText(registration: Registration): string {
-  return placeCells(registrationReport(registration)).join(" ");
+function registrationText(registration: ShownRegistration): string {
+  return placeCells(registration).join(" ");
 }

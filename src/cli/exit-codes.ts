@@ -1,5 +1,5 @@
 import { type DrainErrorCode, isRefusal } from "../drain/errors.ts";
-import type { OutcomeReport } from "../drain/report.ts";
+import type { OutcomeReport, PlanReport } from "../drain/report.ts";
 
 export const EXIT = { done: 0, notDrained: 1, usage: 2, refused: 3 } as const;
 
@@ -7,9 +7,10 @@ export function exitCodeOf(outcome: OutcomeReport): number {
   switch (outcome.status) {
     case "drained":
     case "nothing-registered":
-    case "planned":
     case "instance-gone":
       return EXIT.done;
+    case "planned":
+      return exitCodeOfPlan(outcome.plan);
     case "refused":
       return EXIT.refused;
     case "possibly-registered":
@@ -23,6 +24,14 @@ export function exitCodeOf(outcome: OutcomeReport): number {
     default:
       return outcome satisfies never;
   }
+}
+
+/** Of what a drain would end with, as far as its plan tells: refused; or not drained in time, or at all. */
+export function exitCodeOfPlan({ guard, registrations, elsewhere }: PlanReport): number {
+  if (guard?.refusal !== undefined) return EXIT.refused;
+  const isShort = registrations.some(({ writable, shortBySeconds }) => !writable || shortBySeconds > 0);
+  const isDoubtful = elsewhere.some(({ doubt }) => doubt !== undefined);
+  return isShort || isDoubtful ? EXIT.notDrained : EXIT.done;
 }
 
 /** Of several drains, 0 only where all are done. */

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/config.ts";
-import { asDrainError, printable } from "../drain/errors.ts";
+import { asDrainError, type DrainError, printable } from "../drain/errors.ts";
 import type { OutcomeReport } from "../drain/report.ts";
 import type { Streams } from "./call.ts";
 import { EXIT, exitCodeOfFailure } from "./exit-codes.ts";
@@ -20,11 +20,14 @@ export class UsageError extends Error {
 /** The service could not be asked, or answered with something else than it would. */
 export class RemoteError extends Error {
   readonly exitCode: number;
+  /** Whether the same may succeed at another try. */
+  readonly isPassing: boolean;
 
-  constructor(message: string, exitCode: number = EXIT.notDrained) {
+  constructor(message: string, exitCode: number = EXIT.notDrained, { isPassing = false } = {}) {
     super(message);
     this.name = "RemoteError";
     this.exitCode = exitCode;
+    this.isPassing = isPassing;
   }
 }
 
@@ -33,43 +36,59 @@ interface FailureReport {
   readonly error: { readonly code: string; readonly message: string; readonly problems?: readonly string[] };
 }
 
+/** What nothing in this program expects is a fault of its own, in whatever words it was thrown. */
+function messageOf(failure: DrainError, thrown: unknown): string {
+  if (failure === thrown) return failure.message;
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  return `this is a fault of hasta-la-vista, not of the command: report it with the command and the version (${name}: ${failure.message})`;
+}
+
+/** The form of what programs get to read. Undefined: people read it. */
+type MachineFormat = "json" | "yaml" | undefined;
+
 /**
- * Says on stderr what went wrong, and with `json` in one object on stdout too. Returns the exit code. Help and version,
+ * Says on stderr what went wrong, and for a program in one object on stdout too. Returns the exit code. Help and version,
  * which commander throws when it has printed them, are no failures.
  */
-export function tellFailure(error: unknown, streams: Streams, json: boolean): number {
+export async function tellFailure(error: unknown, streams: Streams, format: MachineFormat): Promise<number> {
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help")) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
-  if (error instanceof CommanderError) return report(streams, json, "usage", [sentence(error)]);
-  if (error instanceof UsageError) return report(streams, json, "usage", [error.message]);
-  if (error instanceof ConfigError) return report(streams, json, "configuration", error.problems);
+  if (error instanceof CommanderError) return report(streams, format, "usage", [sentence(error)]);
+  if (error instanceof UsageError) return report(streams, format, "usage", [error.message]);
+  if (error instanceof ConfigError) return report(streams, format, "configuration", error.problems);
 
   if (error instanceof RemoteError) {
     const message = printable(error.message, PROBLEM_LENGTH_MAX);
     streams.stderr.write(`hasta-la-vista: ${message}\n`);
-    print(streams, json, { error: { code: "service", message } } satisfies FailureReport);
+    await print(streams, format, { error: { code: "service", message } } satisfies FailureReport);
     return error.exitCode;
   }
   const failure = asDrainError(error);
   const { code } = failure;
-  const message = printable(failure.message, PROBLEM_LENGTH_MAX);
+  const message = printable(messageOf(failure, error), PROBLEM_LENGTH_MAX);
   streams.stderr.write(`hasta-la-vista: ${message} (${code})\n`);
   // Nothing has failed there: the node can go.
-  if (code === "instance-gone") print(streams, json, { status: code, message } satisfies OutcomeReport);
-  else print(streams, json, { error: { code, message } } satisfies FailureReport);
+  if (code === "instance-gone") await print(streams, format, { status: code, message } satisfies OutcomeReport);
+  else await print(streams, format, { error: { code, message } } satisfies FailureReport);
   return exitCodeOfFailure(code);
 }
 
-function report(streams: Streams, json: boolean, code: "usage" | "configuration", given: readonly string[]): number {
+async function report(
+  streams: Streams,
+  format: MachineFormat,
+  code: "usage" | "configuration",
+  given: readonly string[],
+): Promise<number> {
   const problems = given.map((problem) => printable(problem, PROBLEM_LENGTH_MAX));
   streams.stderr.write(`hasta-la-vista: ${problemsText(problems)}\n`);
-  print(streams, json, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
+  await print(streams, format, { error: { code, message: problems.join("; "), problems } } satisfies FailureReport);
   return EXIT.usage;
 }
 
-function print(streams: Streams, json: boolean, report: object): void {
-  if (json) streams.stdout.write(`${JSON.stringify(report)}\n`);
+async function print(streams: Streams, format: MachineFormat, report: object): Promise<void> {
+  if (format === "json") streams.stdout.write(`${JSON.stringify(report)}\n`);
+  if (format === "yaml") streams.stdout.write((await import("./yaml-text.ts")).yamlText(report));
 }
 
 function problemsText(problems: readonly string[]): string {
@@ -89,7 +108,7 @@ function sentence({ message }: CommanderError): string {
 /** What commander says of a command line, and what we say instead. Anything else stays as it is. */
 const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
   [/^missing required argument '(.+)'$/, "no <$1> is given: --help describes it"],
-  [/^option '((\S+) .+)' argument missing$/, "$2 has no value: give $1"],
+  [/^option '(?:-\w, )?((\S+) .+)' argument missing$/, "$2 has no value: give $1"],
   [/^too many arguments for '(.+)'\. Expected (\d+) .*but got (\d+)\.$/, "too many arguments for $1: $3 instead of $2"],
   [/^(unknown option .+) \(Did you mean (.+)\?\)$/, "$1: did you mean $2?"],
   [/^(unknown option .+)$/, "$1: --help lists the options"],

@@ -11,8 +11,9 @@ import type { Call } from "./call.ts";
 import { EXIT } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
 import { type NodeOptions, nodeOf } from "./node-argument.ts";
+import type { RemoteAnswer } from "./remote-answer.ts";
 import { remoteFrom } from "./remote-from.ts";
-import type { RemoteAnswer, RemoteService } from "./remote-service.ts";
+import type { RemoteService } from "./remote-service.ts";
 import { nextInterrupt } from "./shutdown.ts";
 
 /** How often the service is asked. It answers from memory. */

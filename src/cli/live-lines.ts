@@ -7,29 +7,31 @@ import {
   type SimpleRenderer,
 } from "listr2";
 import type { Clock } from "../drain/clock.ts";
-import { keyOf } from "../drain/cloud-provider.ts";
-import type { DrainEvent } from "../drain/events.ts";
-import type { DrainPlan } from "../drain/plan.ts";
-import { registrationReport } from "../drain/report.ts";
 import type { Output } from "./call.ts";
+import { placeCells, seconds } from "./cells.ts";
 import { guardText, planSummary, readFailedText } from "./event-text.ts";
-import { aligned, placeCells, seconds } from "./text.ts";
+import type { Progress, ShownHold } from "./progress.ts";
+import { aligned } from "./table.ts";
 
 type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 
 interface Shown {
   readonly text: string;
-  readonly holdMs: number;
+  /** Absent: not known before it is asked for. */
+  readonly holdMs: number | undefined;
   line?: Line;
   state: string;
   /** Milliseconds since the epoch; while it is held. */
   holdUntil?: number;
+  isOver: boolean;
   end: () => void;
   fail: (error: Error) => void;
   readonly over: Promise<void>;
 }
 
 const TICK_MS = 1_000;
+/** What they tell is of the whole drain. */
+const NOTICES: ReadonlySet<Progress["type"]> = new Set(["interrupted", "resumed", "disconnected", "reconnected"]);
 
 /** On a terminal: one line for each registration, with its state and the time left. */
 export class LiveLines {
@@ -38,7 +40,8 @@ export class LiveLines {
   readonly #stop = new AbortController();
   readonly #shown = new Map<string, Shown>();
   /** What happened before all lines were known, and when, in milliseconds since the epoch. */
-  readonly #before: { readonly event: DrainEvent; readonly at: number }[] = [];
+  readonly #before: { readonly event: Progress; readonly at: number }[] = [];
+  #told = "";
   #done: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock, stdout: Output) {
@@ -46,47 +49,54 @@ export class LiveLines {
     this.#stdout = stdout;
   }
 
-  readonly observe = (event: DrainEvent): void => {
+  readonly observe = (event: Progress): void => {
     const at = this.#clock.now();
-    if (event.type === "planned") this.#start(event.plan);
+    if (event.type === "planned") this.#start(event);
+    else if (NOTICES.has(event.type)) this.#notice(event);
     else if (event.type === "read-failed") this.#stdout.write(`${readFailedText(event)}\n`);
     else if (this.#shown.size === 0) this.#before.push({ event, at });
     else this.#show(event, at);
   };
 
-  #show(event: DrainEvent, at: number): void {
+  #show(event: Progress, at: number): void {
     switch (event.type) {
       case "deregistered":
         this.#update(
-          keyOf(event.registration),
+          event.registration.key,
           event.foundDraining ? "already draining" : "deregistered",
-          event.holdUntil ?? at + (this.#shown.get(keyOf(event.registration))?.holdMs ?? 0),
+          event.holdUntil ?? this.#holdUntil(event.registration.key, at),
         );
         break;
       case "deregistering-again":
         this.#update(
-          keyOf(event.registration),
+          event.registration.key,
           `${event.because === "back" ? "registered again by another program" : "still registered"}: deregistering again`,
         );
         break;
       case "guarded":
-        this.#update(keyOf(event.registration), guardText(event));
-        if (event.verdict === "kept") this.#shown.get(keyOf(event.registration))?.end();
+        this.#update(event.registration.key, guardText(event));
+        if (event.verdict === "kept") this.#end(event.registration.key);
         break;
       case "poll-failed":
-        this.#update(keyOf(event.registration), `health read failed, will retry: ${event.error.message}`);
+        this.#update(event.registration.key, `health read failed, will retry: ${event.error.message}`);
         break;
       case "released":
-        this.#update(keyOf(event.registration), `released after ${seconds(event.heldMs / 1_000)}`);
-        this.#shown.get(keyOf(event.registration))?.end();
+        this.#update(event.registration.key, `released after ${seconds(event.heldMs / 1_000)}`);
+        this.#end(event.registration.key);
         break;
       case "failed":
-        this.#shown.get(keyOf(event.registration))?.fail(event.error);
+        this.#shown.get(event.registration.key)?.fail(new Error(event.error.message));
         break;
       case "deregister-failed":
-        this.#update(keyOf(event.registration), `deregistration failed, will retry: ${event.error.message}`);
+        this.#update(event.registration.key, `deregistration failed, will retry: ${event.error.message}`);
+        break;
+      case "standing":
+        for (const hold of event.holds) this.#stand(hold, at);
         break;
       case "started":
+      case "interrupted":
+      case "disconnected":
+      case "reconnected":
       case "resumed":
       case "planned":
       case "joined":
@@ -122,9 +132,12 @@ export class LiveLines {
     await this.#done;
   }
 
-  #start(plan: DrainPlan): void {
-    this.#stdout.write(`${planSummary(plan)}\n`);
-    const texts = aligned(plan.registrations.map(({ registration }) => placeCells(registrationReport(registration))));
+  /** Once: a drain that was resumed is planned again. */
+  #start(planned: Extract<Progress, { readonly type: "planned" }>): void {
+    if (this.#shown.size > 0) return;
+    const { plan } = planned;
+    this.#stdout.write(`${planSummary(planned)}\n`);
+    const texts = aligned(plan.registrations.map(({ registration }) => placeCells(registration)));
     for (const [index, { registration, holdMs }] of plan.registrations.entries()) {
       let end = () => {};
       let fail: Shown["fail"] = () => {};
@@ -133,10 +146,11 @@ export class LiveLines {
         fail = reject;
       });
       over.catch(() => {}); // Shown by its line.
-      this.#shown.set(keyOf(registration), {
+      this.#shown.set(registration.key, {
         text: texts[index] ?? "",
         holdMs,
         state: "deregistering",
+        isOver: false,
         end,
         fail,
         over,
@@ -160,6 +174,33 @@ export class LiveLines {
     void this.#tick();
   }
 
+  /** Of the whole drain: behind each line that has not ended, because other output would break the lines. */
+  #notice(event: Progress): void {
+    const isOver = event.type === "resumed" || event.type === "reconnected";
+    this.#told = isOver ? "" : "  (reconnecting to the service)";
+    for (const shown of this.#shown.values()) this.#draw(shown);
+  }
+
+  #holdUntil(key: string, at: number): number | undefined {
+    const holdMs = this.#shown.get(key)?.holdMs;
+    return holdMs === undefined ? undefined : at + holdMs;
+  }
+
+  #stand({ registration: { key }, state, heldMs, holdMs }: ShownHold, at: number): void {
+    const shown = this.#shown.get(key);
+    if (shown === undefined || state !== "holding" || holdMs === undefined) return;
+    shown.holdUntil = at + holdMs - heldMs;
+    this.#draw(shown);
+  }
+
+  #end(key: string): void {
+    const shown = this.#shown.get(key);
+    if (shown === undefined) return;
+    shown.isOver = true;
+    this.#draw(shown);
+    shown.end();
+  }
+
   #update(key: string, state: string, holdUntil?: number): void {
     const shown = this.#shown.get(key);
     if (shown === undefined) return;
@@ -170,7 +211,8 @@ export class LiveLines {
   }
 
   #draw(shown: Shown): void {
-    if (shown.line !== undefined) shown.line.title = titleOf(shown, this.#clock.now());
+    const told = shown.isOver ? "" : this.#told;
+    if (shown.line !== undefined) shown.line.title = `${titleOf(shown, this.#clock.now())}${told}`;
   }
 
   async #tick(): Promise<void> {

@@ -4,6 +4,7 @@ import { DEADLINE_SECONDS_MAX, type DrainRequest, type NodeReference, parseNodeR
 import type { Call } from "./call.ts";
 import { UsageError } from "./failure.ts";
 import { numberOf, type ServerOptions } from "./options.ts";
+import { addOutputOptions, type OutputFlags } from "./output.ts";
 
 const readDeadline = numberOf(
   "--deadline",
@@ -11,8 +12,7 @@ const readDeadline = numberOf(
   `seconds from 0 to ${DEADLINE_SECONDS_MAX}, such as 120`,
 );
 
-export interface NodeOptions extends ServerOptions {
-  readonly json?: true;
+export interface NodeOptions extends ServerOptions, OutputFlags {
   /** Seconds from now. */
   readonly deadline?: number;
   readonly force?: true;
@@ -22,13 +22,13 @@ export const NODE_TEXT = "instance id, private IP address, or node name";
 
 /** The argument and the flag that all verbs about a node share. */
 export function addNodeArgument(command: Command): Command {
-  return addJsonOption(command.argument("<node>", NODE_TEXT, checkNode));
+  return command.argument("<node>", NODE_TEXT, checkNode);
 }
 
 /** The same for several nodes, or none. */
 export function addNodesArgument(command: Command): Command {
   const checkNodes = (text: string, before: readonly string[] = []) => [...before, checkNode(text)];
-  return addJsonOption(command.argument("[node...]", NODE_TEXT, checkNodes));
+  return addOutputOptions(command.argument("[node...]", NODE_TEXT, checkNodes));
 }
 
 export function addJsonOption(command: Command): Command {
@@ -74,6 +74,12 @@ export function requestFrom(
   };
 }
 
+/** The node as a request of a service names it. */
+export function nodeFields(node: string): object {
+  const { by, value } = parseNodeReference(node);
+  return { [by === "name" ? "node" : by]: value };
+}
+
 /** As this program makes them. A node of such a name is given as `node/d-0123456789`. */
 export function isDrainId(text: string): boolean {
   return /^d-[0-9a-f]+$/.test(text);
@@ -83,7 +89,7 @@ export function checkDrainOrNode(text: string): string {
   return isDrainId(text) ? text : checkNode(text);
 }
 
-function checkNode(text: string): string {
+export function checkNode(text: string): string {
   try {
     return parseNodeReference(text).value;
   } catch (error) {

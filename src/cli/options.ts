@@ -26,7 +26,7 @@ export function addOptions(command: Command, verb: Verb): Command {
   for (const [name, option] of used) {
     if (option.flag === undefined) continue;
     const description = `${OPTION_TEXTS[name].description}\n${factsOf(name, option)}`;
-    command.addOption(new Flag(option.flag, description).helpGroup(OPTIONS_HEADING));
+    command.addOption(wordsKnown(new Flag(option.flag, description).helpGroup(OPTIONS_HEADING), option.words));
     const alias = ALIASES[name];
     if (alias === undefined) continue;
     const same = `the same as ${option.flag.split(" ")[0]}, by kubectl's name`;
@@ -121,14 +121,28 @@ export function wordOf<const T extends string>(flag: string, words: readonly T[]
 }
 
 /** The same for any kind of value. */
-export function kindOf<T>(flag: string, { parse }: ValueKind<T>): (given: string) => T {
-  return (given) => {
+export function kindOf<T>(flag: string, { parse, words }: ValueKind<T>): (given: string) => T {
+  const read = (given: string) => {
     try {
       return parse(given);
     } catch (error) {
       throw new UsageError(`${flag} is '${printable(given)}': ${(error as Error).message}`);
     }
   };
+  return wordsKnown(read, words);
+}
+
+const WORDS = new WeakMap<object, readonly string[]>();
+
+/** Remembers which words a flag, an argument or what reads one takes, for the shell's completion. Returns it. */
+export function wordsKnown<T extends object>(what: T, words: readonly string[] | undefined): T {
+  if (words !== undefined) WORDS.set(what, words);
+  return what;
+}
+
+/** Undefined: any text, or none. */
+export function wordsOf(what: object): readonly string[] | undefined {
+  return WORDS.get(what);
 }
 
 /** `[TIMEOUT: seconds, from 1 to 86400; default 60; example 90]` */

@@ -1,10 +1,9 @@
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import type { DrainEvent } from "../drain/events.ts";
-import type { RunningDrain } from "../drain/outcome.ts";
 import type { Repeats } from "../observe/repeats.ts";
 import { elapsedText, eventText } from "./event-text.ts";
-import { WaitingLines } from "./waiting-lines.ts";
+import type { Progress } from "./progress.ts";
+import { type Running, WaitingLines } from "./waiting-lines.ts";
 
 export interface PlainOutput {
   readonly clock: Clock;
@@ -17,7 +16,7 @@ export interface PlainOutput {
 /** A line for each step, one now and then while there is none, and a failure that is retried once in a while. */
 export class PlainLines {
   readonly #options: PlainOutput;
-  readonly #startedAt: number;
+  #startedAt: number;
   readonly #ended = newAbort();
   #waiting: WaitingLines | undefined;
 
@@ -27,18 +26,23 @@ export class PlainLines {
   }
 
   /** `running`: how a drain stands. Before the first event. */
-  begin(running: (drainId: string) => RunningDrain | undefined): void {
+  begin(running: Running): void {
     const { clock } = this.#options;
     const print = (nodeId: string, text: string) => this.#print(nodeId, `${elapsedText(this.#elapsedMs)}${text}`);
     this.#waiting = new WaitingLines({ clock, running, print });
     void this.#waiting.run(this.#ended.signal);
   }
 
+  /** So long the drain has run now, by the clock of the service that drains. */
+  at(elapsedMs: number): void {
+    this.#startedAt = this.#options.clock.now() - elapsedMs;
+  }
+
   close(): void {
     this.#ended.abort(WOKEN);
   }
 
-  readonly observe = (event: DrainEvent): void => {
+  readonly observe = (event: Progress): void => {
     const { repeats } = this.#options;
     this.#waiting?.observe(event);
     const line = eventText(event, this.#elapsedMs);

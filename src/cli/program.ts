@@ -56,8 +56,18 @@ async function runVerb(
     await parse(program, given, hasDefault);
     return exitCode;
   } catch (error) {
-    return tellFailure(error, streams, given.includes("--json"));
+    return await tellFailure(error, streams, machineFormat(given));
   }
+}
+
+/** For programs the failure is told in the form that the result would have had. It may be that the flags could not be read. */
+function machineFormat(given: readonly string[]): "json" | "yaml" | undefined {
+  if (given.includes("--json")) return "json";
+  const asked = given.map((word, index) => {
+    if (word === "-o" || word === "--output") return given[index + 1] ?? "";
+    return /^(?:--output=|-o)(.+)$/.exec(word)?.[1] ?? "";
+  });
+  return (["json", "yaml"] as const).find((format) => asked.some((one) => one.toLowerCase() === format));
 }
 
 function programFor({ stdout, stderr }: Streams): Command {

@@ -25,8 +25,14 @@ export async function runRbac(call: Call): Promise<number> {
 }
 
 /** What a verb with this configuration does in the cluster. A feature's option is read here. */
-export function clusterNeeds({ evict, evictionGate }: Config, purpose: ClusterPurpose): ClusterNeeds {
+export function clusterNeeds({ evict, evictionGate, tokenReview }: Config, purpose: ClusterPurpose): ClusterNeeds {
   const watches = purpose === "serve";
   const evicts = !watches || evict !== "never";
-  return { writes: purpose !== "plan", watches, evicts, gates: watches && evictionGate };
+  return {
+    writes: purpose !== "plan",
+    watches,
+    evicts,
+    gates: watches && evictionGate,
+    reviewsTokens: watches && tokenReview,
+  };
 }

@@ -2,7 +2,14 @@ import type { DrainErrorCode } from "../drain/errors.ts";
 import type { OutcomeReport } from "../drain/report.ts";
 import { EXIT, exitCodeOf, exitCodeOfFailure } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
-import type { RemoteAnswer } from "./remote-service.ts";
+
+export interface RemoteAnswer {
+  readonly status: number;
+  /** How long the service wants to be left alone. */
+  readonly retryAfterMs?: number;
+  /** An object, and nothing else is known of it. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
 
 interface Problem {
   readonly detail?: string;
@@ -45,6 +52,13 @@ export function understand({ status, body }: RemoteAnswer): Understood {
   const problem = `the service answered ${status}: ${detail}`;
   if (code !== undefined) return { exitCode: exitCodeOfFailure(code), problem: `${problem} (${code})`, code };
   return { exitCode: status >= 500 ? EXIT.notDrained : EXIT.usage, problem };
+}
+
+/** An answer that has no outcome, and is not the one that was asked for. */
+export function refusalOf(answer: RemoteAnswer): RemoteError {
+  const { exitCode, problem } = understand(answer);
+  if (problem === undefined) return NOT_OURS;
+  return new RemoteError(problem, exitCode, { isPassing: answer.status >= 500 });
 }
 
 function checked(outcome: object): OutcomeReport {

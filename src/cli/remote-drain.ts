@@ -1,76 +1,158 @@
 import type { Config } from "../config/config.ts";
-import { newAbort } from "../drain/abort.ts";
 import type { EvictionOptions } from "../drain/eviction.ts";
-import type { NodeStatusReport } from "../drain/report.ts";
-import { parseNodeReference } from "../drain/request.ts";
-import { type Call, widthOf } from "./call.ts";
+import { LimitPassed, withLimit } from "../drain/limit.ts";
+import type { OutcomeReport } from "../drain/report.ts";
+import type { Call } from "./call.ts";
 import { evictionFields } from "./eviction-flags.ts";
-import { EXIT, exitCodeOfAll } from "./exit-codes.ts";
-import { RemoteError } from "./failure.ts";
-import { nodeOf } from "./node-argument.ts";
-import { type Understood, understand } from "./remote-answer.ts";
+import { EXIT, exitCodeOf, exitCodeOfAll } from "./exit-codes.ts";
+import { RemoteError, UsageError } from "./failure.ts";
+import { checkNode, nodeFields } from "./node-argument.ts";
+import { type Format, formatFrom, isForPrograms, type OutputFlags, printResult } from "./output.ts";
+import { type RemoteAnswer, refusalOf, type Understood, understand } from "./remote-answer.ts";
 import { remoteFrom } from "./remote-from.ts";
-import type { RemoteAnswer, RemoteService } from "./remote-service.ts";
+import { outcomeNames, type Patient, patient, serverFlag } from "./remote-reads.ts";
 import { interruptSignal } from "./shutdown.ts";
-import { nodeStatusText, outcomeText, planText } from "./text.ts";
+import type { RemoteDrain } from "./step-progress.ts";
+import { type UndoFile, undoFileFor } from "./undo-file.ts";
 
-export interface RemoteDrainOptions {
+export interface RemoteDrainOptions extends OutputFlags {
   readonly server: URL;
-  readonly json?: true;
   readonly reason?: string;
   /** Seconds from now. */
   readonly deadline?: number;
   readonly force?: true;
+  /** Labels of more nodes. */
+  readonly selector?: string;
   /** Absent: no pods are evicted. */
   readonly evict?: EvictionOptions | undefined;
   /** Seconds, or whether to wait at all. */
   readonly wait?: number | boolean;
+  readonly undoFile?: string;
 }
 
 /** `drain --server`, of one node or of several beside each other: returns the exit code. */
 export async function drainRemotely(options: RemoteDrainOptions, call: Call): Promise<number> {
-  const { service, config } = await remoteFrom(call, "drain", options.server);
-  const asking = { options, call, service, config, interrupted: interruptSignal(call) };
-  const [first = "", ...others] = call.args;
-  if (others.length === 0) return tell(await drainOne(first, asking), call);
+  const format = formatFrom(options);
+  const { service: asked, config } = await remoteFrom(call, "drain", options.server);
+  const service = patient(asked, call);
+  const interrupted = interruptSignal(call);
+  const { nodes, left } = await nodesFrom(call, options, service, interrupted);
+  const undoFile = await undoFileFor(options, call);
+  const asking = { options, call, format, service, config, interrupted, isAlone: nodes.length === 1, undoFile };
+  const [only] = nodes;
+  if (nodes.length === 1 && only !== undefined) {
+    const { problem, ...end } = await drainOne(only, asking);
+    tellProblem(call, problem);
+    await tell(end, asking);
+    return left > 0 ? EXIT.notDrained : end.exitCode;
+  }
   const ended = await Promise.all(
-    call.args.map(async (node) => {
-      const one = await drainOne(node, asking).catch(failedToAsk);
+    nodes.map(async (node) => {
+      const { problem, ...end } = await drainOne(node, asking).catch(failedToAsk);
+      tellProblem(call, problem && `${node}: ${problem}`);
       // Each as it ends. What is for programs comes as one object.
-      if (options.json !== true) tell({ ...one, ...(one.problem && { problem: `${node}: ${one.problem}` }) }, call);
-      return one;
+      if (!isForPrograms(format)) await tell(end, asking);
+      return end;
     }),
   );
-  if (options.json === true) {
-    for (const { problem } of ended)
-      if (problem !== undefined) call.streams.stderr.write(`hasta-la-vista: ${problem}\n`);
-    call.streams.stdout.write(`${JSON.stringify({ drains: ended.map(({ body }) => body) })}\n`);
+  if (isForPrograms(format)) {
+    const data = { drains: ended.map(({ body }) => body) };
+    await printResult(call, format, { data, names: ended.flatMap(({ body }) => outcomeNames(body)), text: () => "" });
   }
-  return exitCodeOfAll(ended.map(({ exitCode }) => exitCode));
+  return left > 0 ? EXIT.notDrained : exitCodeOfAll(ended.map(({ exitCode }) => exitCode));
 }
 
 interface Asking {
   readonly options: RemoteDrainOptions;
   readonly call: Call;
-  readonly service: RemoteService;
+  readonly format: Format;
+  readonly service: Patient;
   readonly config: Config;
   readonly interrupted: AbortSignal;
+  readonly isAlone: boolean;
+  readonly undoFile: UndoFile | undefined;
 }
 
 /** What became of one node. */
 interface RemoteEnd extends Pick<Understood, "exitCode" | "problem"> {
   readonly body: RemoteAnswer["body"];
-  /** For people. Absent where the problem says it all. */
-  readonly text?: string | undefined;
+  /** Absent where the problem says it all. */
+  readonly outcome?: OutcomeReport;
+  readonly tookMs?: number;
+  /** In place of an outcome, or below it. */
+  readonly note?: string;
 }
 
-async function drainOne(node: string, { options, call, service, config, interrupted }: Asking): Promise<RemoteEnd> {
-  const { clock, stdout } = call.streams;
+/** How `POST /drain` answers: the drain goes on without the caller. */
+interface Accepted extends RemoteDrain {
+  readonly begun?: false;
+}
+
+async function drainOne(node: string, asking: Asking): Promise<RemoteEnd> {
+  const { options, call, config, interrupted } = asking;
+  const { clock, stderr } = call.streams;
+  const { wait = true } = options;
   const startedAt = clock.now();
-  const { reason, deadline, force, evict, wait = true, server } = options;
-  const request = {
-    ...named(node),
-    ...(wait === true ? {} : { wait }),
+  // An answer at once names the drain, which can be followed then.
+  const isFollowed = wait !== false && !config.dryRun;
+  const asked = { ...requestFor(node, asking), ...(isFollowed ? { wait: 0 } : wait === false ? { wait } : {}) };
+  const first = await askForDrain(node, asked, asking);
+  const unrecorded = first.status === 503 && first.body["code"] === "ledger-unavailable" && isFollowed;
+  if (unrecorded) {
+    stderr.write(
+      `hasta-la-vista: the service can't record the drain of ${node} now, so its steps can't be shown: waiting for its end\n`,
+    );
+  }
+  const answer = unrecorded ? await askForDrain(node, requestFor(node, asking), asking) : first;
+  if (answer.status !== 202) {
+    const understood = understand(answer);
+    return { ...understood, body: answer.body, tookMs: clock.now() - startedAt };
+  }
+  const accepted = answer.body as unknown as Accepted;
+  if (!isFollowed) return { exitCode: EXIT.done, body: answer.body, note: acceptedText(node, accepted) };
+  try {
+    return await untilEnd(node, accepted, asking);
+  } catch (error) {
+    if (interrupted.aborted) throw stoppedWaiting(node, asking, accepted.drainId);
+    if (!(error instanceof LimitPassed)) throw error;
+    const own = typeof wait === "number" ? "" : "Not drained: the timeout came first. ";
+    return { exitCode: EXIT.notDrained, body: answer.body, note: `${own}${acceptedText(node, accepted)}` };
+  }
+}
+
+/** How much longer than its own timeout a caller waits for the drain to end by it. Then others still wait for the drain. */
+const OTHERS_MS = 5_000;
+
+/** Follows the drain. Throws `LimitPassed` where it goes on for longer than this caller waits. */
+async function untilEnd(node: string, accepted: Accepted, asking: Asking): Promise<RemoteEnd> {
+  const { options, call, config, format, service, interrupted, isAlone, undoFile } = asking;
+  const { clock } = call.streams;
+  const { wait } = options;
+  const { followToEnd } = await import("./remote-progress.ts");
+  const following = { drain: accepted, service, call, format, isAlone, evicts: options.evict !== undefined, undoFile };
+  const work = (signal: AbortSignal) => followToEnd(following, signal);
+  const within = typeof wait === "number" ? wait * 1_000 : config.timeoutMs && config.timeoutMs + OTHERS_MS;
+  const limit = within === undefined ? undefined : ({ reason: "timeout", at: clock.now() + within } as const);
+  const { outcome, tookMs } = await (limit === undefined
+    ? work(interrupted)
+    : withLimit({ clock, limit, signal: interrupted }, work));
+  const at = serverFlag(options);
+  const isUndrained = exitCodeOf(outcome) === EXIT.notDrained && hasDeregistered(outcome);
+  const undo = isUndrained
+    ? `\nTo register the targets again, run: hasta-la-vista cancel ${accepted.drainId} ${at}`
+    : "";
+  const note = `Drain ${accepted.drainId} of ${node}. See it: hasta-la-vista status ${accepted.drainId} ${at}${undo}`;
+  return { exitCode: exitCodeOf(outcome), body: { ...outcome }, outcome, tookMs, note };
+}
+
+function hasDeregistered(outcome: OutcomeReport): boolean {
+  return "registrations" in outcome && outcome.registrations.some(({ deregistered }) => deregistered);
+}
+
+function requestFor(node: string, { options, config }: Asking): object {
+  const { reason, deadline, force, evict } = options;
+  return {
+    ...nodeFields(node),
     ...(deadline === undefined ? {} : { deadline }),
     ...(force === undefined ? {} : { force }),
     ...evictionFields(evict),
@@ -78,18 +160,31 @@ async function drainOne(node: string, { options, call, service, config, interrup
     ...(config.timeoutMs === undefined ? {} : { timeout: config.timeoutMs / 1_000 }),
     ...(config.dryRun ? { dryRun: true } : {}),
   };
-  const answer = await askForDrain(service, request, { node, server, interrupted });
-  const { body } = answer;
-  if (answer.status === 202) {
-    const text =
-      body["begun"] === false
-        ? `The drain ${body["drainId"]} is accepted and has not begun, because the guard has not decided yet. Run 'status ${node}' to see whether it is refused.`
-        : `The drain ${body["drainId"]} has begun and continues in the service. Run 'status ${node}' to see its progress.`;
-    return { exitCode: wait === false ? EXIT.done : EXIT.notDrained, body, text };
+}
+
+function acceptedText(node: string, { drainId, begun }: Accepted): string {
+  return begun === false
+    ? `The drain ${drainId} is accepted and has not begun, because the guard has not decided yet. Run 'status ${node}' to see whether it is refused.`
+    : `The drain ${drainId} has begun and continues in the service. Run 'status ${node}' to see its progress.`;
+}
+
+async function askForDrain(node: string, body: object, asking: Asking): Promise<RemoteAnswer> {
+  const { service, interrupted } = asking;
+  try {
+    return await service.ask("POST", "/drain", body, interrupted);
+  } catch (error) {
+    throw interrupted.aborted ? stoppedWaiting(node, asking) : error;
   }
-  const { exitCode, outcome, problem } = understand(answer);
-  const text = outcome && outcomeText(outcome, clock.now() - startedAt, widthOf(stdout));
-  return { exitCode, body, text, ...(problem !== undefined && { problem }) };
+}
+
+/** How a person finds the drain again that goes on without it. */
+function stoppedWaiting(node: string, { options }: Asking, drainId?: string): RemoteError {
+  const at = serverFlag(options);
+  const drain = drainId === undefined ? "the drain" : `the drain ${drainId}`;
+  const cancel = drainId === undefined ? `uncordon ${node}` : `cancel ${drainId}`;
+  return new RemoteError(
+    `stopped waiting: ${drain} of ${node} continues in the service. See it: hasta-la-vista status ${node} ${at}. Cancel it: hasta-la-vista ${cancel} ${at}`,
+  );
 }
 
 /** One of several nodes: the others go on. */
@@ -99,75 +194,46 @@ function failedToAsk(error: unknown): RemoteEnd {
   return { exitCode, problem: message, body: { error: { code: "service", message } } };
 }
 
-function tell({ exitCode, problem, body, text }: RemoteEnd, call: Call): number {
-  return print(call, { body }, { exitCode, ...(problem !== undefined && { problem }) }, text);
-}
-
-/** `plan --server`: returns the exit code. */
-export async function planRemotely(
-  options: Pick<RemoteDrainOptions, "server" | "json" | "deadline">,
-  call: Call,
-): Promise<number> {
-  const { service } = await remoteFrom(call, "plan", options.server);
-  const { deadline } = options;
-  const body = { ...named(nodeOf(call)), ...(deadline === undefined ? {} : { deadline }), dryRun: true };
-  const answer = await service.ask("POST", "/drain", body, newAbort().signal);
-  const understood = understand(answer);
-  const { outcome } = understood;
-  if (outcome?.status !== "planned") return print(call, answer, understood, outcome && outcomeText(outcome, 0));
-  call.streams.stdout.write(
-    `${options.json ? JSON.stringify(outcome.plan) : planText(outcome.plan, widthOf(call.streams.stdout))}\n`,
-  );
-  return EXIT.done;
-}
-
-/** `status --server`: returns the exit code. */
-export async function statusRemotely(
-  { server, json }: Pick<RemoteDrainOptions, "server"> & { readonly json: true | undefined },
-  call: Call,
-): Promise<number> {
-  const { service } = await remoteFrom(call, "status", server);
-  const path = `/nodes/${encodeURIComponent(nodeOf(call))}`;
-  const answer = await service.ask("GET", path, undefined, newAbort().signal);
-  if (answer.status !== 200) return print(call, answer, understand(answer), undefined);
-  const report = answer.body as unknown as NodeStatusReport;
-  const text = () =>
-    `${nodeStatusText(report, widthOf(call.streams.stdout))}${report.drain === undefined ? "\n\nNo drain runs for it." : ""}`;
-  call.streams.stdout.write(`${json ? JSON.stringify(report) : text()}\n`);
-  return EXIT.done;
-}
-
-/** Answers are printed as they came, or in words; problems without an outcome go to stderr. */
-export function print(
-  { options: { json }, streams: { stdout, stderr } }: Call,
-  { body }: Pick<RemoteAnswer, "body">,
-  { exitCode, problem }: Understood,
-  text: string | undefined,
-): number {
+function tellProblem({ streams: { stderr } }: Call, problem: string | undefined): void {
   if (problem !== undefined) stderr.write(`hasta-la-vista: ${problem}\n`);
-  if (json === true) stdout.write(`${JSON.stringify(body)}\n`);
-  else if (text !== undefined) stdout.write(`${text}\n`);
-  return exitCode;
 }
 
-/** `node` and `server`: how a person finds the drain again that goes on without it. */
-async function askForDrain(
-  service: RemoteService,
-  body: object,
-  { node, server, interrupted }: { readonly node: string; readonly server: URL; readonly interrupted: AbortSignal },
-): Promise<RemoteAnswer> {
-  try {
-    return await service.ask("POST", "/drain", body, interrupted);
-  } catch (error) {
-    if (!interrupted.aborted) throw error;
-    const at = `${node} --server ${server.origin}${server.pathname.replace(/\/$/, "")}`;
-    throw new RemoteError(
-      `stopped waiting: the drain of ${node} continues in the service. See it: hasta-la-vista status ${at}. Cancel it: hasta-la-vista uncordon ${at}`,
+async function tell(end: Omit<RemoteEnd, "problem">, { call, format }: Asking): Promise<void> {
+  const { body, outcome, tookMs = 0, note } = end;
+  if (outcome === undefined && note === undefined && !isForPrograms(format)) return;
+  const { outcomeText } = await import("./text.ts");
+  await printResult(call, format, {
+    data: body,
+    names: outcomeNames(body),
+    text: (look) => [...(outcome ? [outcomeText(outcome, tookMs, look)] : []), ...(note ? [note] : [])].join("\n"),
+  });
+}
+
+/** What was given, and what the service's cluster has of the selector. `left`: so many nodes of it are no EC2 instances. */
+async function nodesFrom(
+  { args, streams }: Call,
+  { selector }: Pick<RemoteDrainOptions, "selector">,
+  service: Patient,
+  signal: AbortSignal,
+): Promise<{ readonly nodes: readonly string[]; readonly left: number }> {
+  if (selector === undefined && args.length === 0) throw new UsageError("no <node> is given: --help describes it");
+  if (selector === undefined) return { nodes: [...new Set(args)], left: 0 };
+  const answer = await service.ask("GET", `/nodes?selector=${encodeURIComponent(selector)}`, undefined, signal);
+  if (answer.status !== 200) throw refusalOf(answer);
+  const { nodes: selected = [] } = answer.body as { readonly nodes?: readonly SelectedNode[] };
+  const strangers = selected.filter(({ id }) => id === undefined);
+  for (const { name, providerId = "none" } of strangers)
+    streams.stderr.write(
+      `hasta-la-vista: node ${name} is left as it is: its providerID is ${providerId}, not an EC2 instance's\n`,
     );
-  }
+  const nodes = [...new Set([...args, ...selected.flatMap(({ id }) => (id === undefined ? [] : [checkNode(id)]))])];
+  if (nodes.length > 0) return { nodes, left: strangers.length };
+  throw new UsageError(`no node has the labels '${selector}': check them with kubectl get nodes --show-labels`);
 }
 
-function named(node: string): object {
-  const { by, value } = parseNodeReference(node);
-  return { [by === "name" ? "node" : by]: value };
+interface SelectedNode {
+  readonly name: string;
+  /** Absent: it is no EC2 instance. */
+  readonly id?: string;
+  readonly providerId?: string;
 }

@@ -1,14 +1,21 @@
 import { type Config, ConfigError, OPTIONS, type OptionName, readConfig, type Verb } from "../config/config.ts";
-import { OptionFileError, readSecrets } from "../config/files.ts";
+import { OptionFileError, readOptionFile, readSecrets } from "../config/files.ts";
 import type { TlsIdentity } from "../config/tls.ts";
 import type { Call } from "./call.ts";
 import { flagsFrom } from "./options.ts";
 import { RemoteService } from "./remote-service.ts";
 
 /** What a service lets its callers choose; everything else is its own configuration. */
-const FOR_CALLERS: readonly OptionName[] = ["secretFile", "tlsCertFile", "tlsKeyFile", "timeoutMs", "dryRun"];
+const FOR_CALLERS: readonly OptionName[] = [
+  "secretFile",
+  "tokenFile",
+  "tlsCertFile",
+  "tlsKeyFile",
+  "timeoutMs",
+  "dryRun",
+];
 
-const OF_CALLERS: readonly OptionName[] = ["secret", "secretFile", "tlsCertFile", "tlsKeyFile"];
+const OF_CALLERS: readonly OptionName[] = ["secret", "secretFile", "tokenFile", "tlsCertFile", "tlsKeyFile"];
 
 /**
  * The service to go through, and what the flags say. Throws `ConfigError` for flags that would do nothing there. `own`
@@ -33,11 +40,35 @@ export async function remoteFrom(
   const environment = Object.fromEntries(counting.map((variable) => [variable, given[variable]]));
   const config = readConfig({ verb, environment, flags, isRemote: true });
   try {
-    const [[secret = ""], identity] = await Promise.all([readSecrets(config), identityOf(config)]);
+    const [secret, identity] = await Promise.all([secretOf(config), identityOf(config)]);
     return { service: new RemoteService({ url, secret, ...(identity === undefined ? {} : { identity }) }), config };
   } catch (error) {
     throw error instanceof OptionFileError ? new ConfigError([error.message]) : error;
   }
+}
+
+/** All headers of a request together may have 16 KiB. */
+const TOKEN_BYTES_MAX = 16 * 1_024;
+
+/** What the caller sends. Throws `OptionFileError`. */
+async function secretOf(config: Config): Promise<() => Promise<string>> {
+  const { tokenFile, givenBy } = config;
+  if (tokenFile === undefined) {
+    const [secret = ""] = await readSecrets(config);
+    return async () => secret;
+  }
+  const read = () =>
+    readOptionFile({ option: givenBy.tokenFile, path: tokenFile }, TOKEN_BYTES_MAX, (text) => {
+      const token = text.trim();
+      if (/^[\w.-]+$/.test(token)) return token;
+      throw new Error(token === "" ? "it is empty" : "it is not a token: give a file that contains the token alone");
+    });
+  let token = await read();
+  return async () => {
+    // The kubelet replaces it before it expires. A pipe can be read only once.
+    token = await read().catch(() => token);
+    return token;
+  };
 }
 
 /** Loads what reads certificates for a client that has one. */

@@ -1,6 +1,8 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { EXIT } from "./exit-codes.ts";
 import { RemoteError } from "./failure.ts";
+import { NOT_OURS, type RemoteAnswer, refusalOf } from "./remote-answer.ts";
+import type { SentStep } from "./step-progress.ts";
 
 /** A service that does not take the connection within this time is not there. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -16,19 +18,19 @@ const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
-export interface RemoteAnswer {
-  readonly status: number;
-  /** An object, and nothing else is known of it. */
-  readonly body: Readonly<Record<string, unknown>>;
-}
+/** The service sends something every 15 seconds. */
+const SILENCE_MS = 50_000;
 
 export interface RemoteServiceOptions {
   /** Where it is, without a user, a query or a fragment. */
   readonly url: URL;
-  readonly secret: string;
+  /** The secret or token. Asked for before each request, because a token is replaced. Throws `RemoteError`. */
+  readonly secret: () => Promise<string>;
   /** The client's certificate, for a service that wants one. */
   readonly identity?: { readonly cert: string; readonly key: string };
   readonly connectTimeoutMs?: number;
+  /** Of a stream of events. */
+  readonly silenceMs?: number;
 }
 
 /** A running service, as its callers see it. */
@@ -49,21 +51,70 @@ export class RemoteService {
     body: object | undefined,
     signal: AbortSignal,
   ): Promise<RemoteAnswer> {
-    const { url } = this.#options;
-    const where = `${url.origin}${url.pathname}`;
     try {
-      const answer = await this.#send(method, path, body, signal);
-      return { status: answer.statusCode ?? 0, body: readAnswer(answer, await textOf(answer), where) };
+      const answer = await this.#send({ method, path, body }, signal);
+      return await this.#read(answer);
     } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof RemoteError) throw error;
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw new RemoteError(`could not reach the service at ${where}: ${code === undefined ? message : whyOf(code)}`);
+      throw this.#failure(error, signal);
     }
   }
 
-  async #send(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+  /**
+   * The steps after the one with the number `after`, as the service sends them. Ends where the connection does, and where
+   * nothing comes for so long that a proxy must be holding it back. Throws `RemoteError`.
+   * https://html.spec.whatwg.org/multipage/server-sent-events.html
+   */
+  async *events(path: string, after: number, signal: AbortSignal): AsyncGenerator<SentStep, void> {
+    const { createParser } = await import("eventsource-parser");
+    const { silenceMs = SILENCE_MS } = this.#options;
+    let isSilent = false;
+    const onSilence = () => {
+      isSilent = true;
+    };
+    const headers = { accept: "text/event-stream", "last-event-id": String(after) };
+    try {
+      const answer = await this.#send({ method: "GET", path, body: undefined, headers, silenceMs, onSilence }, signal);
+      if (answer.statusCode === 204) return;
+      if (answer.statusCode !== 200) throw refusalOf(await this.#read(answer));
+      if (!/^text\/event-stream\b/.test(answer.headers["content-type"] ?? "")) throw NOT_OURS;
+      let found: SentStep[] = [];
+      const parser = createParser({ onEvent: ({ data }) => found.push(stepIn(data)), maxBufferSize: ANSWER_BYTES_MAX });
+      answer.setEncoding("utf8");
+      for await (const text of answer as AsyncIterable<string>) {
+        found = [];
+        parser.feed(text);
+        yield* found;
+      }
+    } catch (error) {
+      if (!isSilent) throw this.#failure(error, signal);
+    }
+  }
+
+  async #read(answer: IncomingMessage): Promise<RemoteAnswer> {
+    const seconds = Number(answer.headers["retry-after"]);
+    const status = answer.statusCode ?? 0;
+    const body = readAnswer(answer, await textOf(answer), this.#where);
+    return { status, body, ...(seconds > 0 && { retryAfterMs: seconds * 1_000 }) };
+  }
+
+  get #where(): string {
+    const { url } = this.#options;
+    return `${url.origin}${url.pathname}`;
+  }
+
+  #failure(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) return signal.reason;
+    if (error instanceof RemoteError) return error;
+    const why = error instanceof NoConnection ? error.message : whyOf((error as NodeJS.ErrnoException).code);
+    return new RemoteError(`could not reach the service at ${this.#where}: ${why}`, undefined, { isPassing: true });
+  }
+
+  async #send(
+    { method, path, body, headers: more = {}, silenceMs = 0, onSilence = () => {} }: Sent,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     const { url, secret, identity, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
+    const sentSecret = await secret();
     const target = new URL(url);
     const [pathname, query = ""] = path.split("?");
     target.pathname = `${url.pathname.replace(/\/$/, "")}${pathname}`;
@@ -72,8 +123,9 @@ export class RemoteService {
     const content = Buffer.from(body === undefined ? "" : JSON.stringify(body));
     const headers = {
       // Node takes headers as latin1; the service reads them as UTF-8.
-      authorization: `Bearer ${Buffer.from(secret, "utf8").toString("latin1")}`,
+      authorization: `Bearer ${Buffer.from(sentSecret, "utf8").toString("latin1")}`,
       accept: "application/json",
+      ...more,
       ...(body === undefined ? {} : { "content-type": "application/json" }),
       "content-length": content.length,
     };
@@ -83,14 +135,43 @@ export class RemoteService {
       // No agent: the shared one has time limits of its own.
       const sent = send(target, { ...identity, method, headers, signal, agent: false, timeout: connectTimeoutMs });
       sent.once("response", resolve).once("error", reject);
-      limitConnecting(sent, connectTimeoutMs, url.protocol === "https:" ? "secureConnect" : "connect");
+      limitSilence(sent, {
+        connectTimeoutMs,
+        connected: url.protocol === "https:" ? "secureConnect" : "connect",
+        silenceMs,
+        onSilence,
+      });
       sent.end(content);
     });
   }
 }
 
+interface Sent {
+  readonly method: string;
+  readonly path: string;
+  readonly body: object | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The longest silence once there is a connection. 0: any. */
+  readonly silenceMs?: number;
+  /** The connection is ended then. */
+  readonly onSilence?: () => void;
+}
+
+/** Not within the time that connecting may take. */
+class NoConnection extends Error {}
+
+function stepIn(data: string): SentStep {
+  try {
+    const step = JSON.parse(data) as SentStep;
+    if (typeof step.id === "number" && typeof step.type === "string") return step;
+  } catch {
+    // Said below.
+  }
+  throw NOT_OURS;
+}
+
 /** Node's and OpenSSL's texts are for their developers. */
-function whyOf(code: string): string {
+function whyOf(code = "unknown error"): string {
   const [, why] = REASONS.find(([codes]) => codes.test(code)) ?? [];
   return UNKNOWN_AUTHORITY.has(code)
     ? `its certificate is not from a known authority (${code}): name the file of its authority in NODE_EXTRA_CA_CERTS`
@@ -108,12 +189,24 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "its certificate is for another name"],
 ];
 
-/** Only connecting is limited in time: then the network's own keep-alive notices a service that is gone. */
-function limitConnecting(sent: ClientRequest, connectTimeoutMs: number, connected: string): void {
-  sent.once("timeout", () => sent.destroy(new Error(`no connection within ${connectTimeoutMs / 1_000} s`)));
+/** Of a question only connecting is limited in time: then the network's own keep-alive notices a service that is gone. */
+function limitSilence(
+  sent: ClientRequest,
+  limits: Required<Pick<Sent, "silenceMs" | "onSilence">> & {
+    readonly connectTimeoutMs: number;
+    readonly connected: string;
+  },
+): void {
+  const { connectTimeoutMs, connected, silenceMs, onSilence } = limits;
+  let isConnected = false;
+  sent.once("timeout", () => {
+    if (isConnected) onSilence();
+    sent.destroy(new NoConnection(`no connection within ${connectTimeoutMs / 1_000} s`));
+  });
   sent.once("socket", (socket) => {
     socket.once(connected, () => {
-      sent.setTimeout(0);
+      isConnected = true;
+      sent.setTimeout(silenceMs);
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
     });
   });
@@ -147,6 +240,8 @@ function readAnswer({ statusCode = 0 }: IncomingMessage, text: string, where: st
   throw gateway
     ? new RemoteError(
         `a proxy before ${where} answered ${statusCode}: the drain may continue. Check it with 'status', or use --wait`,
+        undefined,
+        { isPassing: true },
       )
     : new RemoteError(
         `${where} answered ${statusCode}, which is not an answer of hasta-la-vista: check --server`,

@@ -1,8 +1,10 @@
 import type { Environment, Streams, Verb } from "./call.ts";
 import { runProgram } from "./program.ts";
 import { declareCancel } from "./verbs/cancel.ts";
+import { declareCompletion } from "./verbs/completion.ts";
 import { declareDemo } from "./verbs/demo.ts";
 import { declareDrain } from "./verbs/drain.ts";
+import { declareDrains } from "./verbs/drains.ts";
 import { declareHold } from "./verbs/hold.ts";
 import { declarePlan } from "./verbs/plan.ts";
 import { declarePolicy } from "./verbs/policy.ts";
@@ -19,12 +21,14 @@ const VERBS: readonly Verb[] = [
   { declare: declareDrain, load: async () => (await import("./drain.ts")).runDrain },
   { declare: declarePlan, load: async () => (await import("./plan.ts")).runPlan },
   { declare: declareStatus, load: async () => (await import("./status.ts")).runStatus },
+  { declare: declareDrains, load: async () => (await import("./drains.ts")).runDrains },
   { declare: declareCancel, load: async () => (await import("./cancel.ts")).runCancel },
   { declare: declareUncordon, load: async () => (await import("./cancel.ts")).runUncordon },
   { declare: declareWatch, load: async () => (await import("./watch.ts")).runWatch },
   { declare: declareHold, load: async () => (await import("./hold.ts")).runHold },
   { declare: declarePolicy, load: async () => (await import("./policy.ts")).runPolicy },
   { declare: declareRbac, load: async () => (await import("./rbac.ts")).runRbac },
+  { declare: declareCompletion, load: async () => (await import("./completion.ts")).runCompletion },
   { declare: declareDemo, load: async () => (await import("./demo.ts")).runDemo },
   { declare: declareSimulate, load: async () => (await import("./simulate.ts")).runSimulate },
 ];

@@ -7,41 +7,62 @@ import type {
   NodeStatusReport,
   OutcomeReport,
   PlanReport,
-  RegistrationReport,
   ResultReport,
   UndoneReport,
   UndoReport,
 } from "../drain/report.ts";
+import { clockTime, placeCells, seconds, times } from "./cells.ts";
+import { type Look, PLAIN_LOOK } from "./look.ts";
+import { aligned, table, wrapped } from "./table.ts";
 
 /** What people read: a plan, how a node stands, the end of a drain. From reports, of this process or of a service. */
 
-export function planText(plan: PlanReport, width = Number.POSITIVE_INFINITY): string {
-  if (plan.registrations.length === 0) {
-    return [nodeText(plan), "", nothingRegistered(plan), ...plan.warnings.map(note)].join("\n");
-  }
+export function planText(plan: PlanReport, look: Look = PLAIN_LOOK): string {
+  const { width, paint, isWide } = look;
+  const warnings = plan.warnings.map((warning) => note(warning, look));
+  if (plan.registrations.length === 0)
+    return [nodeText(plan), "", nothingRegistered(plan, look), ...warnings].join("\n");
   const rows = plan.registrations.map((registration) => [
     ...withPod(placeCells(registration), registration.pod),
-    registration.state,
-    registration.action === "hold"
-      ? "hold (already draining)"
-      : `deregister${registration.writable ? "" : " (not allowed)"}`,
+    stateText(registration.state, look),
+    actionText(registration, look),
     `${registration.kind === "classic" ? "at most " : ""}${seconds(registration.holdSeconds)}`,
-    registration.shortBySeconds > 0 ? `${seconds(registration.shortBySeconds)} short` : "fits",
+    registration.shortBySeconds > 0 ? paint("bad", `${seconds(Math.ceil(registration.shortBySeconds))} short`) : "fits",
+    ...(isWide ? [seconds(registration.waitSeconds), registration.unsaved.map(({ code }) => code).join(",")] : []),
   ]);
-  const header = ["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE", "ACTION", "HOLD", "LIMIT"];
+  const header = [
+    ...["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE", "ACTION", "HOLD", "LIMIT"],
+    ...(isWide ? ["WAIT", "UNSAVED"] : []),
+  ];
   const limit = plan.limit.reason === "deadline" ? "the deadline minus its margin" : "the timeout";
   const lines = [
     nodeText(plan),
     "",
-    ...table(header, rows, width),
+    ...places(header, rows, look),
     "",
     `Longest hold: ${seconds(plan.longestHoldSeconds)}. The limit is ${limit}, at ${clockTime(plan.limit.at)}.`,
     ...fastPathText(plan),
-    ...plan.warnings.map(note),
-    ...guardLines(plan),
+    ...warnings,
+    ...guardLines(plan, look),
     ...unsavedText(plan),
   ];
   return lines.map((line) => wrapped(line, width)).join("\n");
+}
+
+function actionText({ action, writable }: PlanReport["registrations"][number], { paint }: Look): string {
+  if (action === "hold") return "hold (already draining)";
+  return writable ? "deregister" : paint("bad", "deregister (not allowed)");
+}
+
+/** A table whose rows are places of a node. */
+function places(header: readonly string[], rows: readonly (readonly string[])[], { width, paint }: Look) {
+  return table({ header: header.map((title) => paint("title", title)), rows, width, naming: 1 });
+}
+
+/** As AWS says it: `healthy`, `draining`, `unhealthy (Target.Timeout)`. */
+function stateText(state: string, { paint }: Look): string {
+  if (/^(healthy|InService)/.test(state)) return paint("good", state);
+  return /^(unhealthy|OutOfService)/.test(state) ? paint("bad", state) : paint("note", state);
 }
 
 /** `10.0.1.9:8080 (shop/web-1)` */
@@ -50,40 +71,54 @@ function withPod(cells: readonly string[], pod: string | undefined): readonly st
 }
 
 /** The registrations of a node, and the state of its drain. */
-export function nodeStatusText(status: NodeStatusReport, width = Number.POSITIVE_INFINITY): string {
-  const rows = status.registrations.map((registration) => [...placeCells(registration), registration.state]);
-  const where =
-    rows.length === 0 ? [nowhere(status)] : table(["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE"], rows, width);
+export function nodeStatusText(status: NodeStatusReport, look: Look = PLAIN_LOOK): string {
+  const { width, isWide } = look;
+  const found = isWide ? [...status.registrations, ...status.elsewhere] : status.registrations;
+  const rows = found.map((registration) => [
+    ...placeCells(registration),
+    stateText(registration.state, look),
+    ...(isWide ? [registration.doubt ?? ""] : []),
+  ]);
+  const header = ["KIND", "LOAD BALANCER / POOL", "TARGET", "STATE", ...(isWide ? ["DOUBT"] : [])];
+  const where = rows.length === 0 ? [nowhere(status)] : places(header, rows, look);
   const elsewhere = rows.length > 0 && status.elsewhere.length > 0 ? ["", elsewhereText(status.elsewhere)] : [];
-  const warnings = (status.warnings ?? []).map((warning) => `Warning: ${warning}`);
+  const warnings = (status.warnings ?? []).map((warning) => look.paint("note", `Warning: ${warning}`));
   const asOf = ["", `Read from AWS at ${clockTime(status.asOf)}.`, ...warnings];
-  const drains = [...runningText(status), ...lastDrainText(status)];
+  const drains = [...runningText(status), ...lastDrainText(status, look)];
   const lines = [nodeText(status), "", ...where, ...elsewhere, ...asOf, ...drains];
   return lines.map((line) => wrapped(line, width)).join("\n");
 }
 
-function lastDrainText({ lastDrain }: NodeStatusReport): readonly string[] {
+function lastDrainText({ lastDrain }: NodeStatusReport, look: Look): readonly string[] {
   if (lastDrain === undefined) return [];
   const { drainId, startedAt, endedAt, status, undo, outcome } = lastDrain;
   const undone = { running: " It is being undone.", ended: " It was undone." };
   const more = undo === undefined ? "" : undone[undo];
   const head = `The last drain ${drainId} ended at ${clockTime(endedAt)} with the outcome '${status}'.${more}`;
   if (outcome === undefined) return ["", head];
-  return ["", head, ...outcomeText(outcome, Date.parse(endedAt) - Date.parse(startedAt)).split("\n")];
+  return ["", head, ...outcomeText(outcome, Date.parse(endedAt) - Date.parse(startedAt), look).split("\n")];
 }
 
-export function outcomeText(outcome: OutcomeReport, tookMs: number, width?: number): string {
+/** How a drain ended. `tookMs`: how long it took. */
+export function outcomeText(outcome: OutcomeReport, tookMs: number, look: Look = PLAIN_LOOK): string {
+  const lines = endText(outcome, tookMs, look).split("\n");
+  return lines.map((line) => (/^(Not drained|Refused)/.test(line) ? look.paint("bad", line) : line)).join("\n");
+}
+
+function endText(outcome: OutcomeReport, tookMs: number, look: Look): string {
+  const warningsOf = ({ warnings = [] }: { readonly warnings?: readonly string[] }) =>
+    warnings.map((warning) => note(warning, look));
   switch (outcome.status) {
     case "drained":
-      return [drainedText(outcome, tookMs), ...evictedText(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
+      return [drainedText(outcome, tookMs, look), ...evictedText(outcome), ...warningsOf(outcome)].join("\n");
     case "nothing-registered":
-      return [nothingRegistered(outcome), ...evictedText(outcome), ...(outcome.warnings ?? []).map(note)].join("\n");
+      return [nothingRegistered(outcome, look), ...evictedText(outcome), ...warningsOf(outcome)].join("\n");
     case "possibly-registered":
       return possiblyRegisteredReport(outcome);
     case "refused":
       return refusedText(outcome);
     case "planned":
-      return `${planText(outcome.plan, width)}\n\nDry run: nothing was changed.`;
+      return `${planText(outcome.plan, look)}\n\nDry run: nothing was changed.`;
     case "instance-gone":
       return outcome.message;
     case "deadline-passed":
@@ -118,58 +153,9 @@ function evictedText({ eviction }: Outcome<"drained" | "nothing-registered">): r
   return [`Evicted ${evicted} ${evicted === 1 ? "pod" : "pods"}.`];
 }
 
-/** `alb`, `web-lb / web`, `i-0123456789abcdef0:30080` */
-export function placeCells({ kind, loadBalancer, pool, target }: RegistrationReport): readonly string[] {
-  if (loadBalancer === undefined) return [kind, `(no load balancer) / ${pool}`, target];
-  return [kind, loadBalancer === pool ? pool : `${loadBalancer} / ${pool}`, target];
-}
-
-/** Columns where they fit into `width`; otherwise the name of the place on a line, and the other cells below it. */
-function table(header: readonly string[], rows: readonly (readonly string[])[], width: number): readonly string[] {
-  const lines = aligned([header, ...rows]);
-  if (lines.every((line) => line.length <= width)) return lines;
-  const titles = header.map((title) => title.toLowerCase());
-  return rows.flatMap(([kind = "", place = "", ...cells]) => [
-    `${kind}  ${place}`,
-    ...cells.map((cell, index) => `    ${titles[index + 2]}: ${cell}`),
-  ]);
-}
-
-/** Breaks a line at spaces, with the next lines indented. A word that is longer than `width` stays whole. */
-function wrapped(line: string, width: number): string {
-  const indent = /^ */.exec(line)?.[0] ?? "";
-  const [first = "", ...words] = line.slice(indent.length).split(" ");
-  const lines = [`${indent}${first}`];
-  for (const word of words) {
-    const last = lines.at(-1) ?? "";
-    if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(`${indent}  ${word}`);
-  }
-  return lines.map((each) => each.trimEnd()).join("\n");
-}
-
-/** Each row's cells in a line, those of a column below each other. */
-export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-export function seconds(value: number): string {
-  return `${Math.max(0, Math.round(value))} s`;
-}
-
-export function times(count: number): string {
-  return count === 1 ? "1 registration" : `${count} registrations`;
-}
-
 type Outcome<S extends OutcomeReport["status"]> = Extract<OutcomeReport, { status: S }>;
 
-function nodeText({ node }: Pick<PlanReport, "node">): string {
+export function nodeText({ node }: Pick<PlanReport, "node">): string {
   return [node.id, node.name, node.network, node.cluster && `cluster ${node.cluster}`].filter(Boolean).join("  ");
 }
 
@@ -181,9 +167,9 @@ function runningText({ drain }: NodeStatusReport): readonly string[] {
   return ["", drainsSince, ...drain.registrations.map(resultText)];
 }
 
-function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, tookMs: number): string {
+function drainedText({ node, registrations, elsewhere }: Outcome<"drained">, tookMs: number, { paint }: Look): string {
   const kept = registrations.filter(({ state }) => state === "kept");
-  const drained = `${node.id} is drained: ${times(registrations.length - kept.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
+  const drained = `${paint("good", `${node.id} is drained`)}: ${times(registrations.length - kept.length)} deregistered and held, in ${seconds(tookMs / 1_000)}.`;
   if (kept.length > 0) {
     const left = `${drained} It can be terminated; until then it serves as the last healthy target:`;
     return [left, ...kept.map(resultText), ...(elsewhere.length > 0 ? [elsewhereText(elsewhere)] : [])].join("\n");
@@ -207,8 +193,9 @@ function doubtfulLines(elsewhere: readonly FoundReport[]): readonly string[] {
   );
 }
 
-function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">): string {
-  if (elsewhere.length === 0) return `No load balancer that was searched lists ${node.id}: it can be terminated.`;
+function nothingRegistered({ node, elsewhere }: Pick<PlanReport, "node" | "elsewhere">, { paint }: Look): string {
+  if (elsewhere.length === 0)
+    return paint("good", `No load balancer that was searched lists ${node.id}: it can be terminated.`);
   if (elsewhere.some(({ doubt }) => doubt !== undefined))
     return `No load balancer is known to list ${node.id}, but some may:\n${doubtfulLines(elsewhere).join("\n")}`;
   return `No load balancer with the tag of the cluster lists ${node.id}. ${elsewhereText(elsewhere)}`;
@@ -240,11 +227,16 @@ function fastPathText({ fastPath, limit }: PlanReport): readonly string[] {
   return [`Fast path (NLB_FAST_PATH)${when}: the node is tainted, and ${checks}.`];
 }
 
-function guardLines({ guard }: PlanReport): readonly string[] {
+function guardLines({ guard }: PlanReport, { paint }: Look): readonly string[] {
   if (guard === undefined || guard.pools.length + (guard.refusal === undefined ? 0 : 1) === 0) return [];
   const refusal = guard.refusal && `It would be refused: ${guard.refusal.message}. On the command line: --force.`;
   const lines = aligned(guard.pools.map(guardedCells)).map((line) => `  ${line}`);
-  return ["", ...(refusal === undefined ? [] : [refusal]), "Healthy targets that would remain:", ...lines];
+  return [
+    "",
+    ...(refusal === undefined ? [] : [paint("bad", refusal)]),
+    "Healthy targets that would remain:",
+    ...lines,
+  ];
 }
 
 /** `alb`, `web-lb / web`, `2 of 3, 1 needed` */
@@ -307,12 +299,8 @@ function remaining(results: readonly ResultReport[]): readonly ResultReport[] {
   return results.filter(({ state }) => state !== "released");
 }
 
-function note(warning: string): string {
-  return `Warning: ${warning}.`;
-}
-
-function clockTime(moment: string): string {
-  return moment.replace(/\.\d+Z$/, "Z");
+function note(warning: string, { paint }: Look = PLAIN_LOOK): string {
+  return paint("note", `Warning: ${warning}.`);
 }
 
 /** How the drains of a node were undone, for people. */

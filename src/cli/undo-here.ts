@@ -16,6 +16,7 @@ import { eventText } from "./event-text.ts";
 import { EXIT, exitCodeOfUndo } from "./exit-codes.ts";
 import { isDrainId, referenceFrom } from "./node-argument.ts";
 import { clusterFor, configFrom } from "./options.ts";
+import { progressOf } from "./progress.ts";
 import { forget, type RecordedDrain, readRecords } from "./recorded-drains.ts";
 import { interruptSignal } from "./shutdown.ts";
 import { nodeUndoText, undoText } from "./text.ts";
@@ -40,9 +41,9 @@ export async function undoHere(asked: UndoHere, call: Call): Promise<number> {
   const opened = await clusterFor(call, config, clock);
   const signal = interruptSignal(call);
   try {
-    const { createEngine } = await import("../app/engine.ts");
+    const { openEngine } = await import("../app/places.ts");
     const observers = [linesFor(asked, call, clock)];
-    const engine = createEngine(config, { clock, observers, cluster: opened?.cluster });
+    const engine = await openEngine(config, { clock, observers, cluster: opened?.cluster });
     const undoing = new UndoingHere(asked, call, { engine, clock, opened, signal });
     return print(drains === undefined ? [await undoing.ofNode()] : await undoing.ofFile(drains), asked, call);
   } catch (error) {
@@ -157,7 +158,7 @@ function notRecorded({ environment }: Call): string {
 function linesFor({ json }: UndoHere, { streams: { stdout, stderr } }: Call, clock: Clock): DrainObserver {
   const startedAt = clock.now();
   return (event) => {
-    const line = eventText(event, clock.now() - startedAt);
+    const line = eventText(progressOf(event), clock.now() - startedAt);
     if (line !== undefined) (json ? stderr : stdout).write(`${line}\n`);
   };
 }

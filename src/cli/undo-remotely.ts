@@ -1,15 +1,15 @@
-import { newAbort } from "../drain/abort.ts";
 import type { NodeUndoReport } from "../drain/record-report.ts";
 import type { UndoReport } from "../drain/report.ts";
 import { parseNodeReference } from "../drain/request.ts";
 import type { Call } from "./call.ts";
 import { EXIT, exitCodeOfUndo } from "./exit-codes.ts";
+import { RemoteError } from "./failure.ts";
 import { isDrainId } from "./node-argument.ts";
-import { NOT_OURS, understand } from "./remote-answer.ts";
-import { print } from "./remote-drain.ts";
+import { printResult } from "./output.ts";
+import { NOT_OURS, type RemoteAnswer, understand } from "./remote-answer.ts";
 import { remoteFrom } from "./remote-from.ts";
-import type { RemoteAnswer } from "./remote-service.ts";
-import { nodeUndoText, undoText } from "./text.ts";
+import { patient, refused, serverFlag } from "./remote-reads.ts";
+import { interruptSignal } from "./shutdown.ts";
 
 /** What an undo through a service is asked for. */
 export interface UndoRemotely {
@@ -22,34 +22,43 @@ export interface UndoRemotely {
 /** Has a service undo drains: returns the exit code. */
 export async function undoRemotely({ verb, given, server }: UndoRemotely, call: Call): Promise<number> {
   const { service } = await remoteFrom(call, verb, server);
+  const interrupted = interruptSignal(call);
   const isDrain = verb === "cancel" && isDrainId(given);
   const node = () => `/nodes/${encodeURIComponent(parseNodeReference(given).value)}/drains`;
   const path = isDrain ? `/drains/${given}` : `${node()}${verb === "uncordon" ? "?uncordon=true" : ""}`;
-  const answer = await service.ask("DELETE", path, undefined, newAbort().signal);
-  const text = isDrain ? undoTextOf(answer) : nodeTextOf(answer);
+  const answer = await patient(service, call)
+    .ask("DELETE", path, undefined, interrupted)
+    .catch((error: unknown) => {
+      if (!interrupted.aborted) throw error;
+      const at = serverFlag({ server });
+      throw new RemoteError(
+        `stopped waiting: the service goes on to register the targets again. See it: hasta-la-vista status ${given} ${at}. Wait for it: hasta-la-vista ${verb} ${given} ${at}`,
+      );
+    });
+  const format = call.options["json"] === true ? "json" : "text";
+  const text = isDrain ? await undoTextOf(answer) : await nodeTextOf(answer);
   if (text === undefined) {
-    const understood = understand(answer);
+    const exitCode = await refused(answer, format, call);
     // A machine that is gone is not registered again.
-    const exitCode = understood.exitCode === EXIT.done ? EXIT.notDrained : understood.exitCode;
-    return print(call, answer, { ...understood, exitCode }, undefined);
+    return exitCode === EXIT.done ? EXIT.notDrained : exitCode;
   }
-  call.streams.stdout.write(`${call.options["json"] === true ? JSON.stringify(answer.body) : text}\n`);
+  await printResult(call, format, { data: answer.body, names: [], text: () => text });
   return answer.status === 200 ? EXIT.done : exitCodeOfUndo(understand(answer).code);
 }
 
 /** Undefined: there was no undo. */
-function undoTextOf(answer: RemoteAnswer): string | undefined {
+async function undoTextOf(answer: RemoteAnswer): Promise<string | undefined> {
   const report = reportIn<UndoReport>(answer, ["undone"]);
   if (report === undefined) return undefined;
   if (!Array.isArray(report.registrations)) throw NOT_OURS;
-  return undoText(report);
+  return (await import("./text.ts")).undoText(report);
 }
 
-function nodeTextOf(answer: RemoteAnswer): string | undefined {
+async function nodeTextOf(answer: RemoteAnswer): Promise<string | undefined> {
   const report = reportIn<NodeUndoReport>(answer, ["undone", "nothing-to-undo"]);
   if (report === undefined) return undefined;
   if (!Array.isArray(report.drains)) throw NOT_OURS;
-  return nodeUndoText(report);
+  return (await import("./text.ts")).nodeUndoText(report);
 }
 
 /** The problem of an undo that has failed in part has its report inside. */

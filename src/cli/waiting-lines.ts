@@ -1,16 +1,23 @@
 import type { Clock } from "../drain/clock.ts";
-import type { DrainEvent } from "../drain/events.ts";
-import type { RunningDrain } from "../drain/outcome.ts";
+import { seconds, times } from "./cells.ts";
 import { podsText } from "./event-text.ts";
-import { seconds, times } from "./text.ts";
+import type { Progress, ShownHold } from "./progress.ts";
 
 /** A hold takes minutes. Without a line for so long, a drain looks as if it hung. */
 const SILENCE_MS = 30_000;
 
+/** How a drain stands now. */
+interface Standing {
+  /** Empty while they are being looked for. */
+  readonly registrations: readonly Omit<ShownHold, "registration">[];
+}
+
+/** Undefined: the drain does not run, or that is not known. */
+export type Running = (drainId: string) => Standing | undefined;
+
 interface WaitingOptions {
   readonly clock: Clock;
-  /** How a drain stands. Undefined: it does not run. */
-  readonly running: (drainId: string) => RunningDrain | undefined;
+  readonly running: Running;
   readonly print: (nodeId: string, text: string) => void;
 }
 
@@ -30,8 +37,9 @@ export class WaitingLines {
     this.#options = options;
   }
 
-  readonly observe = (event: DrainEvent): void => {
+  readonly observe = (event: Progress): void => {
     const { drainId, node } = event;
+    if (event.type === "standing") return;
     const now = this.#options.clock.now();
     const drain = this.#drains.get(drainId) ?? { nodeId: node.id, toldAt: now, pods: new Set() };
     this.#drains.set(drainId, drain);
@@ -65,7 +73,7 @@ export class WaitingLines {
 }
 
 /** Undefined: nothing is known of it. */
-function waitingText(drain: RunningDrain | undefined, pods: ReadonlySet<string>): string | undefined {
+function waitingText(drain: Standing | undefined, pods: ReadonlySet<string>): string | undefined {
   if (pods.size > 0) return `waiting for ${podsText([...pods])}`;
   if (drain === undefined) return undefined;
   const held = drain.registrations.filter(({ state }) => state === "holding");

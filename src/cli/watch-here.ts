@@ -1,4 +1,4 @@
-import { createEngine } from "../app/engine.ts";
+import { openEngine } from "../app/places.ts";
 import { pump } from "../app/service.ts";
 import { createAutoScalingClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
@@ -22,7 +22,7 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
-  const { drainer, checkAccess } = createEngine(
+  const { drainer, checkAccess } = await openEngine(
     { ...config, region },
     { clock, time, observers: [drainLog(log)], onLookupFailed: lookupLog(log), ledger },
   );

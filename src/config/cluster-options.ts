@@ -83,4 +83,18 @@ export const CLUSTER_OPTIONS = {
     usedBy: ["serve"],
     ...text(PATH_LENGTH_MAX, "path"),
   }),
+  tokenReview: option({
+    variable: "TOKEN_REVIEW",
+    flag: "--token-review",
+    default: false,
+    usedBy: ["serve", "rbac"],
+    ...flag,
+  }),
+  tokenAudience: option({
+    variable: "TOKEN_AUDIENCE",
+    flag: "--token-audience <name>",
+    default: "hasta-la-vista",
+    usedBy: ["serve"],
+    ...text(256),
+  }),
 } as const;

@@ -69,7 +69,8 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
     }
   }
   const config = { ...values, givenBy } as unknown as Config;
-  if (verb === "serve" || isRemote) problems.push(...secretProblems(config, refused), ...tlsProblems(config, refused));
+  if (verb === "serve" || isRemote)
+    problems.push(...secretProblems(config, verb, refused), ...tlsProblems(config, refused));
   if (config.policyScope === "tag" && config.clusterName === undefined && !refused.has("clusterName")) {
     problems.push(`${givenBy.policyScope} is tag, and CLUSTERNAME is not set: give the name of the cluster`);
   }
@@ -83,7 +84,10 @@ export function readConfig({ verb, environment, flags = {}, isRemote = false }: 
       `${givenBy.kubernetes} is set, and UNDO is not: set UNDO=true, so that a node that stays after all can be registered again, or NODE_TRIGGERS=none`,
     );
   }
-  if (verb === "serve") problems.push(...gateProblems(config, refused));
+  if (verb === "lambda" && (inEnvironment(OPTIONS.awsPlaces, environment) ?? "").trim() !== "") {
+    problems.push("AWS_PLACES is set: deploy one function for each account and region instead");
+  }
+  if (verb === "serve") problems.push(...gateProblems(config, refused), ...tokenProblems(config, refused));
   problems.push(...fastPathProblems(config, verb, refused));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
@@ -136,12 +140,26 @@ export function printableDefault({ default: value, defaultText, unit }: Option):
   return String(unit === "seconds" ? Number(value) / 1_000 : value);
 }
 
-function secretProblems(config: Config, refused: ReadonlySet<OptionName>): readonly string[] {
-  const given = (["secret", "secretFile"] as const).filter((name) => config[name] !== undefined || refused.has(name));
+/** How a caller proves itself, and what a service takes. */
+const SECRETS = ["secret", "secretFile", "tokenFile"] as const;
+
+function secretProblems(config: Config, verb: Verb, refused: ReadonlySet<OptionName>): readonly string[] {
+  const given = SECRETS.filter((name) => config[name] !== undefined || refused.has(name));
   if (given.length === 1) return [];
-  return given.length === 0
+  const [first, second = first] = given.map((name) => (name === "secret" ? "SECRET" : config.givenBy[name]));
+  if (first !== undefined) return [`${first} and ${second} are both set: set only one`];
+  return verb === "serve"
     ? ["SECRET is not set: give the secret that callers must send, or SECRET_FILE"]
-    : [`SECRET and ${config.givenBy.secretFile} are both set: set only one`];
+    : ["SECRET is not set: give the secret of the service, or SECRET_FILE, or TOKEN_FILE for a token of the cluster"];
+}
+
+/** Tokens are reviewed by the API server. */
+function tokenProblems(
+  { tokenReview, kubernetes, givenBy }: Config,
+  refused: ReadonlySet<OptionName>,
+): readonly string[] {
+  if (!tokenReview || kubernetes !== undefined || refused.has("kubernetes")) return [];
+  return [`${givenBy.tokenReview} is true, and KUBERNETES is not set: name the cluster whose tokens are accepted`];
 }
 
 /** The API server speaks to webhooks by HTTPS alone. */

@@ -77,6 +77,28 @@ export function fileProblem({ code, message }: NodeJS.ErrnoException): string {
   }
 }
 
+/** The same of a file that could not be written. */
+export function writeProblem({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case undefined:
+      return message;
+    case "ENOENT":
+    case "ENOTDIR":
+      return `its folder does not exist (${code})`;
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return `this user has no permission to write it (${code})`;
+    case "EISDIR":
+      return `it is a directory: give a file (${code})`;
+    case "ENOSPC":
+    case "EDQUOT":
+      return `the disk is full (${code})`;
+    default:
+      return `the operating system can't write it (${code})`;
+  }
+}
+
 /** More than a header can carry, and room for a few secrets. */
 const SECRET_FILE_BYTES_MAX = 16 * 1_024;
 

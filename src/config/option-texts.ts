@@ -23,6 +23,12 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "/etc/hasta-la-vista/secrets",
     changeWhen: "Set it to rotate the secret without a restart.",
   },
+  tokenFile: {
+    description:
+      "With --server: file of a Kubernetes token to send instead of the secret, read again before each request. The service must run with TOKEN_REVIEW.",
+    example: "/var/run/secrets/hasta-la-vista/token",
+    changeWhen: "Set it in a pod to a projected token with the audience TOKEN_AUDIENCE of the service.",
+  },
   querySecret: {
     description:
       "Whether the service also accepts the secret as the query parameter pw. With false it accepts the Authorization header only.",
@@ -61,6 +67,13 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
       "Name of the Kubernetes cluster, as in the tag kubernetes.io/cluster/<name>. Nodes of other clusters are refused.",
     example: "production",
     changeWhen: "Set it when an account or VPC has more than one cluster.",
+  },
+  awsPlaces: {
+    description:
+      "Accounts and regions whose nodes and load balancers the program looks after, separated by spaces, in the shorthand syntax of the AWS CLI. With RoleArn the program assumes that role for the place, with ExternalId and RoleSessionName (default hasta-la-vista) if given. Without RoleArn it uses its own credentials. The list is complete: name the own region too. Each place has its own request quota and its own index.",
+    example: "Region=eu-west-1 Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:role/drainer,ExternalId=blue",
+    changeWhen:
+      "Set it when load balancers are in another account than their nodes, or when one service drains nodes of several accounts or regions.",
   },
   kubernetes: {
     description:
@@ -128,6 +141,18 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     description: "PEM file of the private key that belongs to EVICTION_GATE_CERT_FILE, without a passphrase.",
     example: "/run/secrets/eviction-gate/tls.key",
     changeWhen: "Always set it with EVICTION_GATE.",
+  },
+  tokenReview: {
+    description:
+      "Whether callers may send a Kubernetes token instead of the secret. The API server says whose token it is, and whether its user may create, get, list or delete drains, or get nodes, of the group hasta-la-vista.io. Needs KUBERNETES, and the permissions that 'rbac --token-review' prints.",
+    example: "true",
+    changeWhen: "Set it to true to give each caller its own identity and permissions.",
+  },
+  tokenAudience: {
+    description:
+      "Audience that tokens of callers must be made for. A token for another audience, such as that which Kubernetes mounts into pods by default, is refused.",
+    example: "hasta-la-vista.production",
+    changeWhen: "Set it if tokens for one service must not be accepted by another.",
   },
   vpcId: {
     description: "VPC of the nodes. Nodes of other VPCs are refused.",

@@ -1,3 +1,4 @@
+import { awsPlaces, PLACES_RANGE } from "../aws/places.ts";
 import { queueAddress } from "../aws/queue-address.ts";
 import { CLUSTER_OPTIONS } from "./cluster-options.ts";
 import {
@@ -19,7 +20,9 @@ import {
 
 const ALL: readonly Verb[] = ["serve", "drain", "plan", "status", "cancel", "uncordon", "watch"];
 /** The commands that can use a service. */
-const CALLERS: readonly Verb[] = [...ALL, "hold"];
+const CALLERS: readonly Verb[] = [...ALL, "drains", "hold"];
+/** The same without the service itself. */
+const CLIENTS: readonly Verb[] = CALLERS.filter((verb) => verb !== "serve");
 /** The commands that call AWS. */
 const CLOUD: readonly Verb[] = [...ALL, "lambda"];
 const CLOUD_AND_POLICY: readonly Verb[] = [...CLOUD, "policy"];
@@ -43,6 +46,12 @@ export const OPTIONS = {
     variable: "SECRET_FILE",
     flag: "--secret-file <path>",
     usedBy: CALLERS,
+    ...text(PATH_LENGTH_MAX, "path"),
+  }),
+  tokenFile: option({
+    variable: "TOKEN_FILE",
+    flag: "--token-file <path>",
+    usedBy: CLIENTS,
     ...text(PATH_LENGTH_MAX, "path"),
   }),
   querySecret: option({
@@ -83,6 +92,17 @@ export const OPTIONS = {
     defaultText: "the region that the AWS SDK finds",
     usedBy: CLOUD_AND_POLICY,
     ...matching(/^[a-z]{2,}(-[a-z]+)+-\d+$/, "a region such as eu-west-1"),
+  }),
+  awsPlaces: option({
+    variable: "AWS_PLACES",
+    flag: "--aws-places <list>",
+    defaultText: "AWS_REGION alone",
+    usedBy: [...ALL, "policy"],
+    type: "text",
+    range: PLACES_RANGE,
+    parse: awsPlaces,
+    // It is no secret on AWS, and no other program's business.
+    printableAs: (given) => given.replace(/ExternalId=\S*/g, "ExternalId=…"),
   }),
   clusterName: option({
     variable: "CLUSTERNAME",

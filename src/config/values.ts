@@ -10,6 +10,8 @@ export interface ValueKind<T> {
   readonly range: string;
   /** The unit that people give it in; absent where it has none. Inside the program, times are milliseconds. */
   readonly unit?: "seconds";
+  /** All allowed values, where they are but a few. */
+  readonly words?: readonly string[];
   /** What every allowed value matches, where a pattern says more than `range` does. The chart's schema has it. */
   readonly pattern?: RegExp;
   /** Throws `RangeError` that says which value to give instead. */
@@ -39,6 +41,7 @@ const CONTROL = /\p{Cc}/u;
 export const flag: ValueKind<boolean> = {
   type: "boolean",
   range: "true or false",
+  words: ["true", "false"],
   parse: (given) => {
     const lower = given.toLowerCase();
     if (lower === "true" || lower === "1") return true;
@@ -53,6 +56,7 @@ export function oneOf<const T extends string>(allowed: readonly T[]): ValueKind<
   return {
     type: "word",
     range,
+    words: allowed,
     parse: (given) => {
       const found = allowed.find((value) => value === given.toLowerCase());
       if (found === undefined) throw new RangeError(`give ${range}`);
@@ -209,6 +213,7 @@ export type Verb =
   | "drain"
   | "plan"
   | "status"
+  | "drains"
   | "cancel"
   | "uncordon"
   | "policy"

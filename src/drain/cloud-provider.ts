@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import type { DrainError } from "./errors.ts";
 import type { NodeReference } from "./request.ts";
-import type { UrgencyNow } from "./urgency.ts";
+import type { Urgent } from "./urgency.ts";
 
 /** A machine as the cloud knows it. */
 export interface Node {
@@ -23,6 +23,8 @@ export interface Node {
   readonly podAddresses?: readonly string[];
   /** The cluster that its tags name, if any. */
   readonly cluster?: string;
+  /** Account and region, where several are configured: the name of one of them. Absent: there is one. */
+  readonly place?: string;
   /** It does not run: it is stopped, or shuts down. */
   readonly isOff?: true;
   /** When the cloud said so, in milliseconds since the epoch, where that is a while ago: addresses may have moved. */
@@ -51,9 +53,11 @@ export type LoadBalancerKind = "alb" | "nlb" | "gwlb" | "classic" | "unknown" | 
 /** What one deregister call addresses: a target group or a classic load balancer. */
 export interface Pool {
   readonly kind: LoadBalancerKind;
-  /** Unique: an ARN, or a classic load balancer's name. */
+  /** Unique: an ARN, or a classic load balancer's name, which has its place before it where there are several. */
   readonly id: string;
   readonly name: string;
+  /** As a node's: the account and region that every call about it goes to. */
+  readonly place?: string;
   /** The load balancer's name; absent when unattached. Several names where several load balancers use it. */
   readonly loadBalancer?: string;
   /** It drains for at least so long, whatever its settings say, in milliseconds. */
@@ -198,8 +202,7 @@ export interface PoolHealth {
 }
 
 /** For whom a call is made. */
-export interface CallFor {
-  readonly urgency: UrgencyNow;
+export interface CallFor extends Urgent {
   readonly signal: AbortSignal;
   /** Hears why an attempt failed that is made again. */
   readonly repeats?: (error: DrainError) => void;
@@ -313,8 +316,8 @@ export interface CloudProvider {
   stillOwned(node: Node, registrations: readonly Registration[], by: CallFor): Promise<readonly Registration[]>;
 
   /** The ids of those nodes that the cloud says are terminated: nothing can send them traffic any more. */
-  findTerminated(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>>;
+  findTerminated(nodes: readonly Pick<Node, "id" | "place">[], by: CallFor): Promise<ReadonlySet<string>>;
 
   /** The ids of those nodes that the cloud says run, or are about to. */
-  findRunning(nodes: readonly Pick<Node, "id">[], by: CallFor): Promise<ReadonlySet<string>>;
+  findRunning(nodes: readonly Pick<Node, "id" | "place">[], by: CallFor): Promise<ReadonlySet<string>>;
 }

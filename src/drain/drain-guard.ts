@@ -144,6 +144,7 @@ export class DrainGuard {
       goes: (health, hasWaited) => this.#goIfEnoughStay(pool, leaving, health, hasWaited),
       waits: (standing, terms) => this.#wait(leaving, standing, terms),
       urgency: (purpose) => ({ purpose, deadline: run.mustEndBy }),
+      onRise: run.rises.on,
     };
     const { verdict, health } = await untilEnoughStay(wait, this.#signal);
     this.#signal.throwIfAborted();

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import {
@@ -43,6 +42,7 @@ import {
   type Patience,
 } from "./plan.ts";
 import { type AskedRequest, JointRequest } from "./request.ts";
+import { Rises } from "./urgency.ts";
 import { type Waiter, Waiters } from "./waiters.ts";
 
 const SEARCH_MAX_MS = 600_000;
@@ -72,6 +72,8 @@ export class DrainRun implements RegistrationOwner {
   readonly begun: Promise<void>;
   #begun: () => void = () => {};
   isRefused = false;
+  /** Announces each change of `mustEndBy` and `isRefused`. */
+  readonly rises = new Rises();
   /** The cluster has not answered in time. */
   isClusterSilent = false;
   readonly #clock: Clock;
@@ -159,7 +161,8 @@ export class DrainRun implements RegistrationOwner {
     const repeats = (error: DrainError) => {
       this.#trouble = error;
     };
-    return { urgency: () => ({ purpose: "find", deadline: this.#mustEndBy }), signal, repeats };
+    const urgency = () => ({ purpose: "find", deadline: this.#mustEndBy }) as const;
+    return { urgency, onRise: this.rises.on, signal, repeats };
   }
 
   onEvent(registration: Registration, event: RegistrationEvent): void {
@@ -325,7 +328,9 @@ export class DrainRun implements RegistrationOwner {
   }
 
   #learnLimit(): void {
+    const before = this.#mustEndBy;
     this.#mustEndBy = earlier(this.#deadlineLimit, this.#waiters.last())?.at ?? Number.POSITIVE_INFINITY;
+    if (this.#mustEndBy !== before) this.rises.announce();
   }
 
   /** Begins to wait for the limits as they are now. To be called again when one may pass sooner than before. */
@@ -391,9 +396,4 @@ export class DrainRun implements RegistrationOwner {
   #results() {
     return resultsOf(this.#registrations, this.#clock.now());
   }
-}
-
-/** Short enough to read out, long enough not to repeat in a day's logs. */
-export function newDrainId(): string {
-  return `d-${randomBytes(5).toString("hex")}`;
 }

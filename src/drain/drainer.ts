@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
@@ -5,8 +6,8 @@ import type { CloudProvider, Node } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
 import { DrainGuard } from "./drain-guard.ts";
 import type { DrainRecord } from "./drain-record.ts";
-import { DrainRun, type DrainRunOptions, newDrainId } from "./drain-run.ts";
-import { byPool, type DrainingRegistration } from "./draining-registration.ts";
+import { DrainRun, type DrainRunOptions } from "./drain-run.ts";
+import type { DrainingRegistration } from "./draining-registration.ts";
 import type { DrainError } from "./errors.ts";
 import { type Accepted, withoutDrain } from "./event-source.ts";
 import { type DrainEvent, type DrainObserver, notify } from "./events.ts";
@@ -24,11 +25,16 @@ import { type DrainOutcome, endBefore, type NodeStatus, type RunningDrain, Super
 import { isStale, lastDrainOf, mostPatientFirst, type ResumedState, requestsOf, resumedStateOf } from "./past.ts";
 import { type DrainLimit, type DrainPlan, type DrainTimes, drainLimit } from "./plan.ts";
 import { Planner } from "./planner.ts";
-import { PoolWorker } from "./pool-worker.ts";
+import { PoolWorkers } from "./pool-workers.ts";
 import type { AskedRequest, Asker, DrainRequest, NodeReference } from "./request.ts";
 import { Ceiling, Reservations } from "./reservations.ts";
 import type { UndoOutcome } from "./undo.ts";
 import { WorkTurns } from "./work-turns.ts";
+
+/** Short enough to read out, long enough not to repeat in a day's logs. */
+function newDrainId(): string {
+  return `d-${randomBytes(5).toString("hex")}`;
+}
 
 export interface DrainerOptions {
   readonly cloud: CloudProvider;
@@ -68,14 +74,12 @@ export class Drainer {
   readonly #lookups: NodeLookups;
   readonly #runs = new Map<string, DrainRun>();
   readonly #journals = new WeakMap<DrainRun, Journal>();
-  /** One a pool that a node leaves, by the pool's id. */
-  readonly #workers = new Map<string, PoolWorker>();
+  readonly #workers: PoolWorkers;
   /** What the guards of all drains share. */
   readonly #guards: { readonly reservations: Reservations; readonly ceiling: Ceiling } | undefined;
   readonly #canceller: Canceller;
   /** What all drains share of the event loop. */
   readonly #turns: WorkTurns;
-  #workersBegun = 0;
 
   constructor(options: DrainerOptions) {
     this.#options = options;
@@ -85,12 +89,14 @@ export class Drainer {
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
     this.#turns = new WorkTurns(options.clock);
+    const { allowances } = options.times;
+    this.#workers = new PoolWorkers({ ...options, allowances, turns: this.#turns });
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
       runs: this.#runs,
       journals: this.#journals,
-      release: (run) => this.#release(run),
+      release: (run) => this.#workers.release(run),
       notify: (event) => this.#notify(event),
     });
   }
@@ -188,7 +194,7 @@ export class Drainer {
     try {
       await this.#whileMeant(run, abandon, async (signal) => {
         const { exclusion, pods, eviction } = this.#inCluster(run, signal);
-        const deregister = (registrations: readonly DrainingRegistration[]) => this.#deregister(registrations);
+        const deregister = (registrations: readonly DrainingRegistration[]) => this.#workers.deregister(registrations);
         const withPods = pods?.before(deregister) ?? deregister;
         const takeOut = exclusion?.before(withPods) ?? withPods;
         guard = this.#guardOf(run, { takeOut, exclusion, resumed }, signal);
@@ -216,7 +222,7 @@ export class Drainer {
         await this.#turns.next(run.registrations.length);
       });
     } finally {
-      this.#release(run);
+      this.#workers.release(run);
       guard?.end();
     }
   }
@@ -261,17 +267,6 @@ export class Drainer {
   ): Promise<void> {
     await run.untilAll(({ isOver, isWithPod }) => isOver || isWithPod);
     await untilEarlierTryIsOver(run, { ...this.#options, ...known, notify: (event) => this.#notify(event) }, signal);
-  }
-
-  /** Everywhere at once, and from then on each pool is held by its own rule. A slow or refusing pool delays no other. */
-  #deregister(registrations: readonly DrainingRegistration[]): void {
-    const { cloud, clock, times } = this.#options;
-    const parts = { cloud, clock, allowances: times.allowances, turns: this.#turns };
-    for (const [pool, leaving] of byPool(registrations)) {
-      const worker = this.#workers.get(pool.id) ?? new PoolWorker(pool, { ...parts, begun: ++this.#workersBegun });
-      this.#workers.set(pool.id, worker);
-      worker.add(leaving);
-    }
   }
 
   /** Says what can be expected of the drain, now that everything is known. */
@@ -350,6 +345,7 @@ export class Drainer {
       this.#notify({ drainId: id, node, registration, ...event });
     };
     const run = new DrainRun({ id, node, startedAt, clock, times, isGuarded: this.#guards !== undefined, onEvent });
+    run.rises.on(() => this.#workers.urgencyChanged(run));
     this.#runs.set(node.id, run);
     if (journal !== undefined) this.#journals.set(run, journal);
     const onEnd = (outcome: DrainOutcome) => {
@@ -379,17 +375,9 @@ export class Drainer {
     const { node } = plan;
     const drainId = newDrainId();
     const outcome: DrainOutcome = { status: "planned", drainId, node, plan };
-    this.#notify({ type: "planned", drainId, node, plan });
+    this.#notify({ type: "planned", drainId, node, plan, dryRun: true });
     this.#notify({ type: "ended", drainId, node, outcome, tookMs: this.#options.clock.now() - startedAt });
     return outcome;
-  }
-
-  #release(run: DrainRun): void {
-    for (const [pool, registrations] of byPool(run.registrations)) {
-      const worker = this.#workers.get(pool.id);
-      worker?.drop(registrations);
-      if (worker?.isIdle === true) this.#workers.delete(pool.id);
-    }
   }
 
   #notify(event: DrainEvent): void {

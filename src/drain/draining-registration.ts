@@ -12,6 +12,7 @@ import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } f
 import type { RegistrationResult } from "./outcome.ts";
 import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
+import type { Rises } from "./urgency.ts";
 
 /** A program that registers a node again this often will not stop. */
 const REPEATS_MAX = 5;
@@ -46,6 +47,8 @@ export interface RegistrationOwner {
   readonly mustEndBy: number;
   /** The cloud has refused a call because it does not know the node. The caller that gets the error sets it. */
   isRefused: boolean;
+  /** Announces each change of `mustEndBy` and `isRefused`. */
+  readonly rises: Rises;
   readonly onEvent: (registration: Registration, event: RegistrationEvent) => void;
   /** A registration has learned how long it is to be held, or that it is over. */
   readonly moved: () => void;

@@ -55,15 +55,15 @@ const PASSING: ReadonlySet<DrainErrorCode> = new Set(["no-credentials", "unreach
 
 export class DrainError extends Error {
   readonly code: DrainErrorCode;
+  /** It may be gone a moment later. */
+  readonly isPassing: boolean;
 
-  constructor(code: DrainErrorCode, message: string, options?: { cause: unknown }) {
+  /** `isPassing`: whatever the code says. */
+  constructor(code: DrainErrorCode, message: string, options?: { cause?: unknown; isPassing?: boolean }) {
     super(message, options);
     this.name = "DrainError";
     this.code = code;
-  }
-
-  get isPassing(): boolean {
-    return PASSING.has(this.code);
+    this.isPassing = options?.isPassing ?? PASSING.has(code);
   }
 }
 

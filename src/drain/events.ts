@@ -13,8 +13,8 @@ export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode }
   | { readonly type: "started"; readonly reason?: string; readonly forced?: true }
   /** An earlier process had begun it. */
   | { readonly type: "resumed" }
-  /** Every pool has been asked. Registrations that were found before are on their way out already. */
-  | { readonly type: "planned"; readonly plan: DrainPlan }
+  /** Every pool has been asked. Registrations that were found before are on their way out already, but in a dry run. */
+  | { readonly type: "planned"; readonly plan: DrainPlan; readonly dryRun?: true }
   /** Another request for the same node is answered by this drain. */
   | { readonly type: "joined"; readonly reason?: string; readonly forced?: true }
   /** Of the cluster: whether its controllers know that the node is to stay out of load balancers. */
@@ -91,4 +91,6 @@ export interface CloudCall {
   /** `ok`, or the cloud's code for the error. */
   readonly result: string;
   readonly throttled: boolean;
+  /** Where it went, as a pool's. */
+  readonly place?: string;
 }

@@ -116,11 +116,11 @@ export class Evicting {
     for (;;) {
       await Promise.resolve();
       if (hasEnded && this.#isClean) return true;
-      const leftMs = run.mustEndBy - this.#options.clock.now() - (this.#graceMs ?? GRACE_MS) - SLACK_MS;
-      if (leftMs <= 0) return true;
+      const remainingMs = run.mustEndBy - this.#options.clock.now() - (this.#graceMs ?? GRACE_MS) - SLACK_MS;
+      if (remainingMs <= 0) return true;
       // Nothing takes the machine: pods that may still get traffic stay.
       if (hasEnded && run.deadline === undefined) return false;
-      await this.#sleep(Math.min(leftMs, LOOK_AGAIN_MS), hasEnded ? undefined : ended);
+      await this.#sleep(Math.min(remainingMs, LOOK_AGAIN_MS), hasEnded ? undefined : ended);
     }
   }
 

@@ -119,8 +119,8 @@ export function resultAfter(result: EvictionResult | undefined, event: EvictionE
       return { evicted, remaining: [...remaining, ...added] };
     }
     case "evicted": {
-      const left = remaining.filter(({ pod }) => !event.pods.includes(pod));
-      return { evicted: evicted + event.pods.length, remaining: left };
+      const others = remaining.filter(({ pod }) => !event.pods.includes(pod));
+      return { evicted: evicted + event.pods.length, remaining: others };
     }
     case "eviction-refused": {
       const why = event.error.message;

@@ -141,6 +141,22 @@ export interface DrainSummary {
   readonly undo?: "running" | "ended";
 }
 
+/** By what drains can be listed: whether they run, or how they have ended. */
+export const DRAIN_STATES = [
+  "running",
+  "ended",
+  "drained",
+  "nothing-registered",
+  "possibly-registered",
+  "deadline-passed",
+  "refused",
+  "cancelled",
+  "superseded",
+  "instance-gone",
+  "failed",
+  "abandoned",
+] as const satisfies readonly ("running" | "ended" | EndOfDrain["status"])[];
+
 /** A registration that a drain was holding when it ended. */
 export interface HeldAtEnd {
   readonly registration: Registration;

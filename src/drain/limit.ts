@@ -1,4 +1,4 @@
-import { newAbort, WOKEN, withAnyOf } from "./abort.ts";
+import { newAbort, onAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import { REPEAT_MS } from "./hold.ts";
@@ -24,18 +24,23 @@ export async function withLimit<T>(
 ): Promise<T> {
   if (limit === undefined) return work(signal);
   const done = newAbort();
-  const passed = newAbort();
-  const timer = clock.sleep(limit.at - clock.now(), done.signal).then(
-    () => {
-      const reason = new LimitPassed(limit);
-      passed.abort(reason);
-      throw reason;
-    },
-    () => new Promise<never>(() => {}),
-  );
+  const within = newAbort();
+  if (signal.aborted) within.abort(signal.reason);
+  const forget = onAbort(signal, () => within.abort(signal.reason));
   try {
-    return await Promise.race([withAnyOf([signal, passed.signal], work), timer]);
+    return await new Promise<T>((resolve, reject) => {
+      work(within.signal).then(resolve, reject);
+      clock.sleep(limit.at - clock.now(), done.signal).then(
+        () => {
+          const reason = new LimitPassed(limit);
+          reject(reason);
+          within.abort(reason);
+        },
+        () => {}, // It was done in time.
+      );
+    });
   } finally {
+    forget();
     done.abort(WOKEN);
   }
 }

@@ -148,8 +148,8 @@ export function makePlan(input: PlanInput): DrainPlan {
     ...(typeof fast === "string" ? [fast] : []),
     ...new Set(planned.flatMap(({ held: { name, warnings = [] } }) => warnings.map((why) => `${name}: ${why}`))),
   ];
-  const taken = typeof fast === "object" && { fastPath: fast };
-  return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, ...taken, warnings: sentences };
+  const added = typeof fast === "object" && { fastPath: fast };
+  return { node, registrations, asOf: found.asOf, elsewhere, longestHoldMs, limit, ...added, warnings: sentences };
 }
 
 /** A text: a warning, that it is not taken. */

@@ -239,13 +239,17 @@ export class Planner {
     if (known === undefined) return undefined;
     const age = Math.round((clock.now() - known.asOf) / 1_000);
     const why = trouble?.message ?? "AWS did not answer at once";
-    const told = `this was read ${age} s ago, and may have changed since (${why})`;
-    return { ...known, warning: known.warning === undefined ? told : `${told}; ${known.warning}` };
+    const warning = `this was read ${age} s ago, and may have changed since (${why})`;
+    return { ...known, warning: known.warning === undefined ? warning : `${warning}; ${known.warning}` };
   }
 
-  async #termsOf(registrations: readonly Registration[], { urgency, signal }: CallFor): Promise<TermsById> {
+  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal }: CallFor): Promise<TermsById> {
     const pools = new Map(registrations.map(({ pool }) => [pool.id, pool]));
-    const by: CallFor = { urgency: () => ({ ...urgency(), purpose: "describe" }), signal };
+    const by: CallFor = {
+      urgency: () => ({ ...urgency(), purpose: "describe" }),
+      signal,
+      ...(onRise && { onRise }),
+    };
     const described = [...pools.values()].map(
       async (pool) => [pool.id, await this.#options.cloud.describe(pool, by)] as const,
     );

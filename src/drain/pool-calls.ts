@@ -4,34 +4,40 @@ import type { LoadBalancerKind } from "./cloud-provider.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { type HeldBy, type HoldAllowances, mayEndAt, nextPoll, REPEAT_MS } from "./hold.ts";
 import { CALL_ORDER } from "./plan.ts";
-import type { Purpose, Urgency } from "./urgency.ts";
-
-/** Reading every registration for each call that waits would be most of the work when thousands leave at once. */
-const RECKONED_FOR_MS = 5_000;
+import { type Purpose, Rises, type Urgency, type Urgent } from "./urgency.ts";
 
 /** How urgent the calls to one pool are, and whom they are for: as urgent as the most urgent drain that waits. */
 export class PoolUrgency {
   readonly #kind: LoadBalancerKind;
-  readonly #clock: Clock;
   readonly #turn: number;
-  readonly #reckoned = new Map<Purpose, { readonly urgency: Urgency; readonly at: number }>();
+  /** Reading every registration for each call that waits would be most of the work when thousands leave at once. */
+  readonly #reckoned = new Map<Purpose, Urgency>();
+  readonly #rises = new Rises();
 
-  constructor(kind: LoadBalancerKind, clock: Clock, turn: number) {
+  constructor(kind: LoadBalancerKind, turn: number) {
     this.#kind = kind;
-    this.#clock = clock;
     this.#turn = turn;
   }
 
-  /** Others wait now. */
-  changed(): void {
+  /** Fewer wait now: its calls are no more urgent than before. */
+  fell(): void {
     this.#reckoned.clear();
   }
 
-  /** `registrations` is asked now and then: who waits for the call. */
+  /** Others wait now, or their drains are to end at another time. */
+  changed(): void {
+    this.fell();
+    this.#rises.announce();
+  }
+
+  get onRise(): NonNullable<Urgent["onRise"]> {
+    return this.#rises.on;
+  }
+
+  /** `registrations`: who waits for the call. They are read after a change alone. */
   of(purpose: Purpose, registrations: () => Iterable<DrainingRegistration>): Urgency {
-    const now = this.#clock.now();
     const known = this.#reckoned.get(purpose);
-    if (known !== undefined && Math.abs(now - known.at) < RECKONED_FOR_MS) return known.urgency;
+    if (known !== undefined) return known;
     let deadline = Number.POSITIVE_INFINITY;
     let someHealthy = false;
     let someKnown = false;
@@ -44,7 +50,7 @@ export class PoolUrgency {
     // Whom the cloud does not know gets no traffic from it, most likely: no other target is to wait for that.
     const isLast = purpose === "deregister" && !someKnown;
     const urgency: Urgency = { purpose: isLast ? "confirm" : purpose, deadline, rank, turn: this.#turn };
-    this.#reckoned.set(purpose, { urgency, at: now });
+    this.#reckoned.set(purpose, urgency);
     return urgency;
   }
 

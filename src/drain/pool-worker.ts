@@ -48,7 +48,7 @@ export class PoolWorker {
     this.#pool = pool;
     this.#options = options;
     const { clock, allowances, begun } = options;
-    this.#urgency = new PoolUrgency(pool.kind, clock, begun);
+    this.#urgency = new PoolUrgency(pool.kind, begun);
     this.#schedule = new PollSchedule({ clock, allowances, heldBy: (draining) => this.#heldBy(draining) });
   }
 
@@ -77,6 +77,11 @@ export class PoolWorker {
     }
     this.#urgency.changed();
     this.#startTasks();
+  }
+
+  /** The drain of some of them is to end at another time, or the cloud does not know their node. */
+  urgencyChanged(): void {
+    this.#urgency.changed();
   }
 
   /** Does nothing more for them. */
@@ -212,6 +217,8 @@ export class PoolWorker {
       return [...call.registrations].map(({ registration }) => registration);
     };
     const back: Promise<void>[] = [];
+    const answered = newAbort();
+    this.#riseAt(this.#schedule.endsFor(this.#held), answered.signal);
     try {
       const { at, states } = await cloud.observe(this.#pool, which, this.#callFor("poll", call));
       for (const draining of call.registrations) {
@@ -225,10 +232,23 @@ export class PoolWorker {
     } catch (error) {
       signal.throwIfAborted();
       for (const draining of call.registrations) this.#pollFailed(draining, error);
+    } finally {
+      answered.abort(WOKEN);
     }
     await Promise.all(back);
     for (const draining of [...call.registrations]) if (draining.isOver) this.#leave(draining);
     if (this.#waiting.size > 0) this.#startTasks();
+  }
+
+  /** A poll that still waits for its turn then may end a wait from then on. */
+  #riseAt(endsAt: number, answered: AbortSignal): void {
+    const { clock } = this.#options;
+    const ms = endsAt - clock.now();
+    if (ms > 0 && Number.isFinite(ms))
+      clock.sleep(ms, answered).then(
+        () => this.#urgency.changed(),
+        () => {},
+      );
   }
 
   async #takeOutAgain(
@@ -283,7 +303,8 @@ export class PoolWorker {
   #leave(draining: DrainingRegistration): void {
     this.#held.delete(draining);
     this.#schedule.done(draining);
-    if (this.#waiting.delete(draining)) this.#urgency.changed();
+    this.#waiting.delete(draining);
+    this.#urgency.fell();
     for (const call of [this.#deregistering, this.#polling]) call?.remove(draining);
     if (this.#waiting.size === 0 && this.#deregistering?.registrations.size === 0) this.#deregistering.giveUp();
     if (!this.isIdle || this.#present.signal.aborted) return;
@@ -303,11 +324,15 @@ export class PoolWorker {
       for (const draining of purpose === "describe" ? this.#here : registrations) draining.repeating(error);
     };
     const refuses = (targets: readonly string[]) => {
-      for (const { owner, registration } of registrations) owner.isRefused ||= targets.includes(registration.target);
+      for (const { owner, registration } of registrations) {
+        if (owner.isRefused || !targets.includes(registration.target)) continue;
+        owner.isRefused = true;
+        owner.rises.announce();
+      }
     };
     // Until then a poll can't end a wait.
     const endsAt = purpose === "poll" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
-    return { urgency, signal, repeats, refuses, stillIncluded };
+    return { urgency, onRise: this.#urgency.onRise, signal, repeats, refuses, stillIncluded };
   }
 }

@@ -28,6 +28,7 @@ export interface ReplacementWait {
   /** It begins to wait. */
   readonly waits: (standing: Standing, terms: PoolTerms) => void;
   readonly urgency: (purpose: Purpose) => Urgency;
+  readonly onRise: NonNullable<CallFor["onRise"]>;
 }
 
 /** - `gone`: enough stay. - `late`: time is up, or health is unknown. - `forced`: a request wants no guard. */
@@ -46,8 +47,8 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
   const since = clock.now();
   const firstBy = since + FIRST_ANSWER_MS;
   // Until it is known that it has to wait the node gets traffic that no drain protects.
-  const first = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("guard"), signal: inTime });
-  const again = (inTime: AbortSignal): CallFor => ({ urgency: () => wait.urgency("confirm"), signal: inTime });
+  const first = callFor("guard");
+  const again = callFor("confirm");
   // Most pools keep enough by any count. How they work is then asked after the node was taken out.
   const strict = await within(firstBy, (inTime) => cloud.strictHealthOf(pool, since - HEALTH_CACHED_MS, first(inTime)));
   if (strict !== undefined && wait.goes(strict, false) === undefined) return { verdict: "gone" };
@@ -67,6 +68,10 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
     const next = (Math.floor(now / READ_INTERVAL_MS) + 1) * READ_INTERVAL_MS;
     await clock.sleep(Math.min(next, until) - now, signal);
     health = (await within(until, (inTime) => cloud.healthOf(pool, clock.now(), again(inTime)))) ?? health;
+  }
+
+  function callFor(purpose: Purpose): (inTime: AbortSignal) => CallFor {
+    return (signal) => ({ urgency: () => wait.urgency(purpose), onRise: wait.onRise, signal });
   }
 
   /** When the hold must begin to end in time. */

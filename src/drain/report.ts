@@ -1,4 +1,4 @@
-import type { Node, Registration } from "./cloud-provider.ts";
+import type { Node, Pool, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { EvictionResult } from "./eviction.ts";
@@ -14,6 +14,8 @@ export type NodeStatusReport = ReturnType<typeof nodeStatusReport>;
 export type GuardedReport = ReturnType<typeof guardedReport>;
 export type ResultReport = ReturnType<typeof resultReport>;
 export type FoundReport = ReturnType<typeof foundReport>;
+export type NodeReport = ReturnType<typeof nodeReport>;
+export type RunningReport = ReturnType<typeof runningReport>;
 export type RegistrationReport = ReturnType<typeof registrationReport>;
 
 /**
@@ -151,7 +153,7 @@ function refusalReport({ reason, message, pools }: Refusal) {
 }
 
 function guardedReport({ pool, ...standing }: GuardedPool) {
-  return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, ...standing };
+  return { ...poolReport(pool), ...standing };
 }
 
 function endedReport({ drainId, node, eviction }: Begun & { readonly drainId: string; readonly node: Node }) {
@@ -169,9 +171,11 @@ interface Begun {
   readonly eviction?: EvictionResult;
 }
 
-export function nodeReport({ id, name, network, cluster }: Pick<Node, "id" | "name" | "network" | "cluster">) {
-  return { id, name, network, cluster };
+export function nodeReport({ id, name, network, cluster, place }: NodeIdentity) {
+  return { id, name, network, cluster, ...(place === undefined ? {} : { place }) };
 }
+
+type NodeIdentity = Pick<Node, "id" | "name" | "network" | "cluster" | "place">;
 
 type EndOfSearch = Extract<DrainOutcome, { status: "drained" | "possibly-registered" }>;
 
@@ -197,7 +201,11 @@ export function foundReport(registration: Registration) {
 }
 
 export function registrationReport({ pool, target }: Registration) {
-  return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, target };
+  return { ...poolReport(pool), target };
+}
+
+function poolReport({ kind, loadBalancer, name, place }: Pool) {
+  return { kind, loadBalancer, pool: name, ...(place === undefined ? {} : { place }) };
 }
 
 /** What it takes to register it again, besides what people read. */

@@ -18,6 +18,8 @@ export interface Asker {
   readonly address?: string;
   /** What it calls itself. */
   readonly agent?: string;
+  /** The user of its token, such as `system:serviceaccount:ci:deployer`, as the cluster's API server has confirmed it. */
+  readonly user?: string;
 }
 
 /** `Asker.via` of a request that a caller has sent, and no event. */

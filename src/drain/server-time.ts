@@ -24,7 +24,7 @@ export class ServerTime {
   #doubt: Bounds | undefined;
   /** The same by what messages say, while no answer has said it. */
   #saidMs: number | undefined;
-  #toldMs = 0;
+  #reportedMs = 0;
 
   /** `onSkew`: hears of a difference of five seconds or more, when it changes, and with 0 when it is over. */
   constructor(clock: Clock, onSkew: (aheadMs: number) => void = () => {}) {
@@ -86,8 +86,8 @@ export class ServerTime {
 
   #tell(): void {
     const skewMs = this.#skewMs;
-    if (Math.abs(skewMs - this.#toldMs) < SKEW_MIN_MS) return;
-    this.#toldMs = skewMs;
+    if (Math.abs(skewMs - this.#reportedMs) < SKEW_MIN_MS) return;
+    this.#reportedMs = skewMs;
     this.#onSkew(skewMs);
   }
 }

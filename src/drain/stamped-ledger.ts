@@ -46,7 +46,7 @@ export interface StampedLedgerOptions {
 export class StampedLedger implements Ledger {
   readonly #ledger: Ledger;
   readonly #options: StampedLedgerOptions;
-  #hasTold = false;
+  #isReported = false;
 
   constructor(ledger: Ledger, options: StampedLedgerOptions) {
     this.#ledger = ledger;
@@ -152,8 +152,8 @@ export class StampedLedger implements Ledger {
   #shiftOf(entry: Stamped, now: Stamped, lastAt = entry.at): number {
     const { shiftMs, basis } = this.#differenceFrom(entry, now, lastAt);
     if (shiftMs === 0) return 0;
-    if (!this.#hasTold && Math.abs(shiftMs) >= CLOUD_ACCURACY_MS) {
-      this.#hasTold = true;
+    if (!this.#isReported && Math.abs(shiftMs) >= CLOUD_ACCURACY_MS) {
+      this.#isReported = true;
       this.#options.onDifference?.({ shiftMs, basis });
     }
     return shiftMs;

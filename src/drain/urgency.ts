@@ -26,6 +26,10 @@ export const PURPOSES = [
 ] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
+const PLACES = Object.fromEntries(PURPOSES.map((purpose, place) => [purpose, place])) as Readonly<
+  Record<Purpose, number>
+>;
+
 /** How urgently a caller needs a call to the cloud. */
 export interface Urgency {
   readonly purpose: Purpose;
@@ -40,18 +44,35 @@ export interface Urgency {
 /** Asked again whenever it matters: requests that join a wait may make it more urgent. */
 export type UrgencyNow = () => Urgency;
 
+/** A caller whose urgency may change while it waits. */
+export interface Urgent {
+  readonly urgency: UrgencyNow;
+  /**
+   * Calls `rises` each time when the urgency may have risen, until the returned function is called. That it has fallen need not
+   * be announced. Absent: it never rises.
+   */
+  readonly onRise?: (rises: () => void) => () => void;
+}
+
+/** Tells those who wait by an urgency that it may have risen. */
+export class Rises {
+  readonly #listeners = new Set<() => void>();
+
+  /** See `Urgent`. */
+  readonly on = (rises: () => void): (() => void) => {
+    this.#listeners.add(rises);
+    return () => this.#listeners.delete(rises);
+  };
+
+  announce(): void {
+    for (const rises of this.#listeners) rises();
+  }
+}
+
 /** Below 0 where `a` is the more urgent one. */
 export function compareUrgency(a: Urgency, b: Urgency): number {
-  const byPurpose = PURPOSES.indexOf(a.purpose) - PURPOSES.indexOf(b.purpose);
+  const byPurpose = PLACES[a.purpose] - PLACES[b.purpose];
   if (byPurpose !== 0) return byPurpose;
   if (a.deadline !== b.deadline) return a.deadline < b.deadline ? -1 : 1;
   return (a.rank ?? 0) - (b.rank ?? 0) || (a.turn ?? 0) - (b.turn ?? 0);
-}
-
-/** The most urgent of them. Throws on an empty list. */
-export function mostUrgent(urgencies: Iterable<Urgency>): Urgency {
-  let most: Urgency | undefined;
-  for (const urgency of urgencies) if (most === undefined || compareUrgency(urgency, most) < 0) most = urgency;
-  if (most === undefined) throw new RangeError("no caller asks");
-  return most;
 }

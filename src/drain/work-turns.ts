@@ -15,7 +15,7 @@ interface Waiting {
 export class WorkTurns {
   readonly #clock: Clock;
   readonly #waiting: Waiting[] = [];
-  #left = PER_TURN_MAX;
+  #remaining = PER_TURN_MAX;
   #isScheduled = false;
 
   constructor(clock: Clock) {
@@ -28,7 +28,7 @@ export class WorkTurns {
    */
   async next(registrations: number): Promise<void> {
     this.#schedule();
-    if (this.#left > 0 && this.#waiting.length === 0) this.#left -= registrations;
+    if (this.#remaining > 0 && this.#waiting.length === 0) this.#remaining -= registrations;
     else await new Promise<void>((begin) => this.#waiting.push({ registrations, begin }));
   }
 
@@ -40,15 +40,15 @@ export class WorkTurns {
 
   #begin(): void {
     this.#isScheduled = false;
-    this.#left = Math.min(this.#left + PER_TURN_MAX, PER_TURN_MAX);
+    this.#remaining = Math.min(this.#remaining + PER_TURN_MAX, PER_TURN_MAX);
     let begun = 0;
     for (const { registrations, begin } of this.#waiting) {
-      if (this.#left <= 0) break;
-      this.#left -= registrations;
+      if (this.#remaining <= 0) break;
+      this.#remaining -= registrations;
       begun += 1;
       begin();
     }
     this.#waiting.splice(0, begun);
-    if (this.#waiting.length > 0 || this.#left <= 0) this.#schedule();
+    if (this.#waiting.length > 0 || this.#remaining <= 0) this.#schedule();
   }
 }

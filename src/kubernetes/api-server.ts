@@ -7,7 +7,7 @@ import { KubernetesError, localError, statusError } from "./errors.ts";
 import { bodyOf, type Exchange, exchange, isTlsFailure, linesOf, pathAlone } from "./exchange.ts";
 import type { Identity } from "./kubeconfig.ts";
 import type { KubernetesObject } from "./objects.ts";
-import { Pace, type Turn } from "./pace.ts";
+import { Pace, type PaceOptions, type Turn } from "./pace.ts";
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -50,7 +50,11 @@ export interface ApiServerOptions {
   /** Hears what the server's answers say of its clock. */
   readonly time?: Pick<ServerTime, "sends">;
   readonly credentials: IdentitySource;
+  /** Absent: 20 requests at a time and 50 a second. */
+  readonly pace?: RequestPace;
 }
+
+export type RequestPace = Omit<PaceOptions, "clock">;
 
 /** One part of a collection. All parts of one list are of the same moment. */
 export interface Page<T> {
@@ -89,11 +93,11 @@ export class ApiServer {
   readonly #pace: Pace;
   readonly #time: ApiServerOptions["time"];
 
-  constructor({ clock, credentials, time }: ApiServerOptions) {
+  constructor({ clock, credentials, time, pace = PACE }: ApiServerOptions) {
     this.#clock = clock;
     this.#time = time;
     this.#credentials = credentials;
-    this.#pace = new Pace({ clock, ...PACE });
+    this.#pace = new Pace({ clock, ...pace });
   }
 
   /** The cluster as messages name it: the context, or `in-cluster`. */

@@ -113,10 +113,14 @@ export function statusError(
 /** Only where a drain asks for it a pod is deleted. */
 const POD_DELETION = /^DELETE \/api\/v1\/namespaces\/[^/]+\/pods\//;
 
+const REVIEW = /^POST \/apis\/(authentication|authorization)\.k8s\.io\/v1\/(tokenreviews|subjectaccessreviews)$/;
+
 function adviceFor(status: number, what: string): string {
   if (status === 401) return "Check the token or the client certificate of this program";
   if (status === 403 && POD_DELETION.test(what))
     return "Grant the permission: 'hasta-la-vista rbac --disable-eviction' prints the role";
+  if (status === 403 && REVIEW.test(what))
+    return "Grant the permission: 'hasta-la-vista rbac --token-review' prints the role";
   if (status === 403) return "Grant the permission: 'hasta-la-vista rbac' prints the role";
   return "";
 }

@@ -50,13 +50,17 @@ async function readFile(path: string, { names, files }: ReadOptions): Promise<Re
   try {
     config.loadFromString(text);
   } catch (error) {
-    const why = error instanceof TypeError ? "an entry has another shape" : printable((error as Error).message, 200);
+    const [, place] = MISSING.exec((error as Error).message) ?? [];
+    const why = place === undefined ? "an entry has another shape" : `${printable(place)} is missing: add it`;
     throw invalid(`${given}, which is not a valid kubeconfig: ${why}`);
   }
   const folder = dirname(resolve(path));
   config.makePathsAbsolute(folder);
   return { config, users: config.getUsers().map((user) => asClientsReadIt(user, parsed, folder)) };
 }
+
+/** Of the library's messages the one that names a place. */
+const MISSING = /^([\w.[\]-]{1,100}) is missing$/;
 
 async function readFiles(path: string, options: ReadOptions): Promise<readonly ReadFile[]> {
   const paths = path.split(delimiter).filter((one) => one !== "");

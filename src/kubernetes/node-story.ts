@@ -48,7 +48,8 @@ export class NodeStory {
         if (event.name === undefined) return [];
         return [normal("Tainted", "Exclude", `Health checks by kube-proxy fail from now on (drain ${drainId}).`)];
       case "planned":
-        return [planned(event)];
+        // The node stays as it is, and so does what its object says.
+        return event.dryRun ? [] : [planned(event)];
       case "deregistered":
         return this.#detail(drainId, normal("Deregistered", "Deregister", `Deregistered from ${poolOf(event)}.`));
       case "released":

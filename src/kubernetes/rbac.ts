@@ -10,6 +10,8 @@ export interface ClusterNeeds {
   readonly deletesPods?: boolean;
   /** Whether evictions by other programs are held: the service does, where it is the eviction gate. */
   readonly gates?: boolean;
+  /** Whether callers may send tokens of the cluster in place of the secret. */
+  readonly reviewsTokens?: boolean;
 }
 
 /** https://kubernetes.io/docs/reference/access-authn-authz/rbac/ */
@@ -80,6 +82,14 @@ const FEATURES: readonly ClusterFeature[] = [
     purpose: "Learn when Karpenter will terminate a node.",
     isNeeded: ({ watches }) => watches,
     rules: [{ apiGroups: ["karpenter.sh"], resources: ["nodeclaims"], verbs: ["get"] }],
+  },
+  {
+    purpose: "Check the tokens of callers, and what their users may do.",
+    isNeeded: ({ reviewsTokens }) => reviewsTokens === true,
+    rules: [
+      { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+      { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
+    ],
   },
 ];
 

@@ -187,7 +187,7 @@ function isError(value: unknown): boolean {
 function isNode(value: unknown): boolean {
   if (!isRecord(value) || !isText(value["id"])) return false;
   const areTexts = (list: unknown) => Array.isArray(list) && list.every((one) => typeof one === "string");
-  return areTexts(value["addresses"]) && isGiven(value["addressPrefixes"], areTexts);
+  return areTexts(value["addresses"]) && isGiven(value["addressPrefixes"], areTexts) && isGiven(value["place"], isText);
 }
 
 /** `at`: when it was written down. Files of before say nothing of earlier tries. */
@@ -223,7 +223,8 @@ function areListed(value: unknown): boolean {
 }
 
 function isPool(value: unknown): boolean {
-  return isRecord(value) && KINDS.includes(String(value["kind"])) && isText(value["id"]) && isText(value["name"]);
+  if (!isRecord(value) || !KINDS.includes(String(value["kind"])) || !isGiven(value["place"], isText)) return false;
+  return isText(value["id"]) && isText(value["name"]);
 }
 
 function isEnded(value: unknown): value is Fields {

@@ -64,3 +64,24 @@ export class ReportFiles {
       if (file.at !== undefined && now - file.at > KEPT_MS) await removeReport(file);
   }
 }
+
+/** A file with what drains of a command have done, where the person who runs the command wants it. */
+export class DrainsFile {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Throws what the file system says, with `EEXIST` where there is such a file. */
+  async create(text: string): Promise<void> {
+    await writeFile(this.#path, text, { mode: 0o600, flag: "wx" });
+  }
+
+  /** As a whole: what is read of it is never half of it. Throws what the file system says. */
+  async replace(text: string): Promise<void> {
+    const unfinished = `${this.#path}.${process.pid}`;
+    await writeFile(unfinished, text, { mode: 0o600 });
+    await rename(unfinished, this.#path);
+  }
+}

@@ -27,8 +27,9 @@ function recovery<F extends string>({ level, fields }: Listed<F>, ends: string):
 const drain = <F extends string = never>(level: Level, ...more: readonly F[]) =>
   line<"drain" | "node" | F>(level, "drain", "node", ...more);
 
+const REGISTRATION = ["kind", "loadBalancer?", "pool", "place?", "target"] as const;
 const target = <F extends string = never>(level: Level, ...more: readonly F[]) =>
-  drain<"kind" | "loadBalancer?" | "pool" | "target" | F>(level, "kind", "loadBalancer?", "pool", "target", ...more);
+  drain<(typeof REGISTRATION)[number] | F>(level, ...REGISTRATION, ...more);
 
 const guarded = (level: Level) => target(level, "zone?", "healthyNow?", "wouldStay?", "needed?", "isPoolMinimum?");
 
@@ -85,19 +86,21 @@ export const LOG_LINES = {
   "internal error": line("error", "error", "at?"),
 
   /** The index of registrations could not read AWS. It is retried; drains search themselves meanwhile. */
-  "index refresh failed": repeating(line("warn", "code", "error")),
+  "index refresh failed": repeating(line("warn", "code", "error", "place?"), "place?"),
 
   // Requests
   /** An HTTP request was answered. */
-  "request answered": line("info", "method", "path", "status", "problem?", "client?"),
-  /** An HTTP request had no valid secret. */
-  "request rejected": line("warn", "method", "path", "status", "problem?", "client?"),
+  "request answered": line("info", "method", "path", "status", "problem?", "client?", "user?"),
+  /** An HTTP request had no valid secret or token, or the user of its token has no permission. */
+  "request rejected": line("warn", "method", "path", "status", "problem?", "client?", "user?"),
   /** A health check, or a request of a client that sends wrong secrets, was answered. */
-  "probe answered": line("debug", "method", "path", "status", "problem?", "client?"),
+  "probe answered": line("debug", "method", "path", "status", "problem?", "client?", "user?"),
   /** A caller sent the secret in the query, where proxies log it. It should send the Authorization header. */
   "secret received in query": line("warn", "client"),
   /** A client sent too many wrong secrets and gets 429 until it sends the right one. */
   "client rate limited": line("warn", "client"),
+  /** The API server did not say whether a caller's token is valid, or what its user may do. The caller got 503. */
+  "token review failed": repeating(line("warn", "code", "error")),
   /** Too many connections are open, and all of them have requests. `client` is one of those that were rejected. */
   "connections rejected": repeating(line("warn", "client")),
   /** Connections without a request, or with an unread answer, were closed to make room. `client` is one of theirs. */
@@ -128,7 +131,7 @@ export const LOG_LINES = {
   "ledger times corrected": line("warn", "seconds", "basis"),
   /** DRYRUN is set, so that an unfinished drain was not resumed. */
   "drain resume skipped": drain("warn"),
-  /** An unfinished drain could not be read from the ledger and was not resumed. Without `drain`: none was. */
+  /** An unfinished drain can't be read, or AWS_PLACES no longer names its place: not resumed. Without `drain`: none was. */
   "drain resume failed": line("error", "code", "error", "drain?"),
 
   // Drains

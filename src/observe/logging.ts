@@ -221,8 +221,8 @@ function why({ reason, forced }: { readonly reason?: string; readonly forced?: t
   };
 }
 
-function where({ pool, target }: Registration) {
-  return { kind: pool.kind, loadBalancer: pool.loadBalancer, pool: pool.name, target };
+function where({ pool: { kind, loadBalancer, name, place }, target }: Registration) {
+  return { kind, loadBalancer, pool: name, ...(place === undefined ? {} : { place }), target };
 }
 
 function failure({ code, message, cause }: DrainError) {

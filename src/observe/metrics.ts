@@ -55,8 +55,8 @@ export class Metrics {
     "Evictions that the API server has asked the eviction gate about, by answer.",
     ["result"],
   );
-  readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result"]);
-  readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action"]);
+  readonly #calls = this.#counter("aws_calls_total", "Attempts to call AWS.", ["action", "result", "place"]);
+  readonly #throttles = this.#counter("aws_throttles_total", "Attempts that AWS throttled.", ["action", "place"]);
   readonly #messages = this.#counter("queue_messages_total", "Messages of the queue, by result.", ["result"]);
   readonly #hooks = this.#counter("lifecycle_hooks_total", "Lifecycle hooks, by result.", ["result"]);
   readonly #ledgerFailures = this.#counter(
@@ -96,9 +96,10 @@ export class Metrics {
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 
-  readonly countCall = ({ action, result, throttled }: Omit<CloudCall, "purpose">): void => {
-    this.#calls.inc({ action, result });
-    if (throttled) this.#throttles.inc({ action });
+  readonly countCall = ({ action, result, throttled, place }: Omit<CloudCall, "purpose">): void => {
+    const where = place === undefined ? {} : { place };
+    this.#calls.inc({ action, result, ...where });
+    if (throttled) this.#throttles.inc({ action, ...where });
   };
 
   /** Counts a message of a queue by its result. */

@@ -17,11 +17,30 @@ export function createLog(level: string, output: LogOutput, now: () => number): 
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    // Straight to the descriptor, as pino does by itself: a line is out before what follows it happens.
-    output.fd === undefined ? { write: (line) => void output.write(line) } : pino.destination(output.fd),
+    output.fd === undefined ? { write: (line) => void output.write(line) } : inTurns(output.fd),
   );
   return withoutRepeats(
     (message, fields) => logger[LOG_LINES[message].level](fields as object, message as string),
     now,
   );
+}
+
+/** So much is written without waiting for the end of the turn. */
+const WRITE_MIN_BYTES = 4_096;
+
+/** The lines of one turn of the event loop go out together when it ends. What is left when the process exits is written then. */
+function inTurns(fd: number): { write(line: string): void } {
+  const destination = pino.destination({ dest: fd, minLength: WRITE_MIN_BYTES, sync: false });
+  let isDue = false;
+  const flush = () => {
+    isDue = false;
+    destination.flush();
+  };
+  return {
+    write: (line) => {
+      destination.write(line);
+      if (!isDue) setImmediate(flush);
+      isDue = true;
+    },
+  };
 }

@@ -60,12 +60,25 @@ export interface AwsProviderOptions extends InstanceSearch {
   readonly onIndexFailed?: (error: DrainError) => void;
   /** Groups of addresses in other VPCs are not searched. Absent: they are. */
   readonly ignoresOtherNetworks?: boolean;
+  /** The name of this account and region, where there are several: its pools have it. */
+  readonly place?: string;
+  /** What EC2 says of machines in all places. Absent: in this one. */
+  readonly machines?: Machines;
+}
+
+/** What EC2 is asked about machines on behalf of pools, which may be another account's. */
+export interface Machines {
+  /** With the addresses that the node has now: none, where EC2 does not describe it any more. */
+  asItIsNow(node: Node, by: CallFor): Promise<Node>;
+  /** Which other machines have the address, each with its network. */
+  othersWith(address: string, node: Node, by: CallFor): Promise<readonly string[]>;
 }
 
 /** AWS as the core sees it: EC2 instances, target groups and classic load balancers of one region. */
-export class AwsProvider implements CloudProvider {
+export class AwsProvider implements CloudProvider, Machines {
   readonly #aws: AwsAccess;
   readonly #options: AwsProviderOptions;
+  readonly #machines: Machines;
   readonly #known: KnownInstances;
   readonly #instances: InstanceLookup;
   readonly #branches: BranchInterfaces;
@@ -81,6 +94,7 @@ export class AwsProvider implements CloudProvider {
   constructor(aws: AwsAccess, clock: Clock, options: AwsProviderOptions) {
     this.#aws = aws;
     this.#options = options;
+    this.#machines = options.machines ?? this;
     const zones = new InstanceZones(aws);
     const crossZone = new CrossZoneSettings(aws, clock);
     this.#classicHealth = new ClassicHealth(aws, clock);
@@ -106,10 +120,10 @@ export class AwsProvider implements CloudProvider {
       remembers: options.indexPerSecond > 0,
       isGuarded: options.isGuarded ?? false,
       meant: (node, pools, by) => this.#meant(node, pools, by),
-      asItIsNow: (node, by) => this.#asItIsNow(node, by),
+      place: options.place,
+      asItIsNow: (node, by) => this.#machines.asItIsNow(node, by),
       searchesOthers: options.ignoresOtherNetworks !== true,
-      othersWith: async (address, node, by) =>
-        othersAmong(await this.#instances.find(asEc2Writes({ by: "ip", value: address }), by), address, node),
+      othersWith: (address, node, by) => this.#machines.othersWith(address, node, by),
     });
     this.#healths = new PoolHealths({
       clock,
@@ -153,15 +167,24 @@ export class AwsProvider implements CloudProvider {
   }
 
   lastKnown(reference: NodeReference): LastKnown | undefined {
-    const node = this.#known.lastKnown(asEc2Writes(reference));
-    if (node === undefined) return undefined;
+    const node = this.lastKnownNode(reference);
+    const found = node && this.lastKnownOf(node);
+    return node && found && { node, ...found };
+  }
+
+  /** The node that the reference names, as it was last seen. */
+  lastKnownNode(reference: NodeReference): Node | undefined {
+    return this.#known.lastKnown(asEc2Writes(reference));
+  }
+
+  /** The registrations of the node as they were last seen, as in `lastKnown`. */
+  lastKnownOf(node: Node): Omit<LastKnown, "node"> | undefined {
     const cluster = this.#clusterMeant(node);
     const { pools } = this.#index;
     const isMeant = cluster === undefined ? () => true : pools.lastTaggedWith(cluster, node, this.#tags);
     const found = isMeant && this.#index.lastKnown(node, isMeant);
     if (found === undefined) return undefined;
-    const asOf = Math.min(found.asOf, node.asOf ?? Number.POSITIVE_INFINITY);
-    return { node, ...found, asOf };
+    return { ...found, asOf: Math.min(found.asOf, node.asOf ?? Number.POSITIVE_INFINITY) };
   }
 
   recall(id: string): Node | undefined {
@@ -181,11 +204,13 @@ export class AwsProvider implements CloudProvider {
     return this.#healths.known(pool);
   }
 
-  healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+  async healthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    this.#checkPlace(pool);
     return this.#healths.of(pool, notBefore, by);
   }
 
-  strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+  async strictHealthOf(pool: Pool, notBefore: number, by: CallFor): Promise<PoolHealth> {
+    this.#checkPlace(pool);
     return this.#healths.strictlyOf(pool, notBefore, by);
   }
 
@@ -203,11 +228,13 @@ export class AwsProvider implements CloudProvider {
     return [...this.#index.pools.groups.values()].some(({ targetType }) => targetType !== "instance");
   }
 
-  describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+  async describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
+    this.#checkPlace(pool);
     return this.#terms.of(pool, by);
   }
 
   async deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    this.#checkPlace(pool);
     const requested = new Set<string>();
     const taking = async (max: number) => {
       // The nodes of one wave are asked for one after the other: those that are on their way here come along.
@@ -223,6 +250,7 @@ export class AwsProvider implements CloudProvider {
   }
 
   async register(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
+    this.#checkPlace(pool);
     const taken: Registration[] = [];
     const refused = new Set<string>();
     const refuses: CallFor["refuses"] = (targets, why) => {
@@ -244,7 +272,7 @@ export class AwsProvider implements CloudProvider {
     registrations: readonly Registration[],
     by: CallFor,
   ): Promise<ReadonlyMap<Registration, string>> {
-    const asItIsNow = (machine: Node, call: CallFor) => this.#asItIsNow(machine, call);
+    const asItIsNow = (machine: Node, call: CallFor) => this.#machines.asItIsNow(machine, call);
     return obstaclesTo(registrations, node, by, { pools: this.#index.pools, asItIsNow });
   }
 
@@ -259,6 +287,7 @@ export class AwsProvider implements CloudProvider {
   }
 
   async observe(pool: Pool, which: () => readonly Registration[], by: CallFor): Promise<Observed> {
+    this.#checkPlace(pool);
     if (pool.kind === "classic") return this.#classicReads.observe(pool, which, by);
     const read = await this.#reads.read(pool.id, by);
     this.#index.learned(pool.id, read);
@@ -276,7 +305,7 @@ export class AwsProvider implements CloudProvider {
     // AWS never reuses an instance id.
     if (registrations.every((registration) => addressOf(registration) === undefined)) return registrations;
     // All that came back at once are asked about in one call.
-    const own = new NodeAddresses(await this.#asItIsNow(node, by));
+    const own = new NodeAddresses(await this.#machines.asItIsNow(node, by));
     return registrations.filter((registration) => {
       const address = addressOf(registration);
       const network = this.#index.pools.groups.get(registration.pool.id)?.network;
@@ -295,23 +324,38 @@ export class AwsProvider implements CloudProvider {
     return findRunning(this.#aws, nodes, by);
   }
 
+  /** Whether drains reach what a ledger has of this place. */
+  covers(place: string | undefined): boolean {
+    return place === this.#options.place;
+  }
+
   /** What would keep drains from working: see `checkAccess` in `access.ts`. */
   checkAccess(signal: AbortSignal): Promise<readonly AccessProblem[]> {
     return checkAccess(this.#aws, this.#options, signal);
   }
 
+  async asItIsNow(node: Node, by: CallFor): Promise<Node> {
+    const [instance] = await this.#instances.find({ by: "id", value: node.id }, by);
+    if (instance === undefined) return withoutAddresses(node);
+    const { podAddresses, place } = node;
+    const now = withAddressesOf(instance, await this.#branches.of(instance, by));
+    return { ...now, ...(podAddresses && { podAddresses }), ...(place && { place }) };
+  }
+
+  async othersWith(address: string, node: Node, by: CallFor): Promise<readonly string[]> {
+    const found = await this.#instances.find(asEc2Writes({ by: "ip", value: address }), by);
+    return othersAmong(found, address, node);
+  }
+
+  /** AWS would say of a pool of another place that it does not exist, as of one that has vanished. */
+  #checkPlace({ name, place }: Pool): void {
+    if (this.covers(place)) return;
+    throw new DrainError("cloud-error", `${name} is in ${place}, which AWS_PLACES does not name: add it`);
+  }
+
   async #refreshTags(by: CallFor): Promise<boolean> {
     const { arns, names } = this.#index.pools.taggable;
     return (await this.#tags.arns.refreshOldest(arns, by)) || (await this.#tags.names.refreshOldest(names, by));
-  }
-
-  /** With the addresses that it has now. */
-  async #asItIsNow(node: Node, by: CallFor): Promise<Node> {
-    const [instance] = await this.#instances.find({ by: "id", value: node.id }, by);
-    if (instance === undefined) return withoutAddresses(node);
-    const { podAddresses } = node;
-    const now = withAddressesOf(instance, await this.#branches.of(instance, by));
-    return podAddresses === undefined ? now : { ...now, podAddresses };
   }
 
   /** Which of the listed pools are meant. */

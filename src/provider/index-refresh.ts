@@ -12,6 +12,8 @@ const LIST_INTERVAL_MS = 60_000;
 const TERMS_EVERY = 4;
 /** Where drains need tags, another one in so many asks for those. */
 const TAGS_TURN = 2;
+/** What a drain has just read, or a fast round, is not read again so soon. */
+const FRESH_MS = 30_000;
 /** What fails is tried again no sooner than this. */
 const REST_MS = 5_000;
 
@@ -73,6 +75,8 @@ export class IndexRefresh {
     const isTermsTurn = group === undefined || (turn % TERMS_EVERY === 0 && Number.isFinite(group.readAt));
     const pool = isTermsTurn ? undescribed : group.pool;
     if (pool === undefined) return;
+    const readAt = isTermsTurn ? this.#triedAt(pool, terms.knownAt(pool)) : group.readAt;
+    if (clock.now() - readAt < FRESH_MS) return;
     try {
       if (isTermsTurn) {
         await terms.ask(pool, by);

@@ -10,7 +10,8 @@ import {
   type Registration,
 } from "../drain/cloud-provider.ts";
 import type { DrainError } from "../drain/errors.ts";
-import { mostUrgent, type Urgency } from "../drain/urgency.ts";
+import { compareUrgency, type Urgency } from "../drain/urgency.ts";
+import { UrgencyQueue } from "../drain/urgency-queue.ts";
 import type { ClassicHealth } from "./classic-health.ts";
 import type { ClassicReads } from "./classic-load-balancers.ts";
 import type { CrossZoneSettings } from "./cross-zone.ts";
@@ -29,6 +30,7 @@ import {
   noteDeregistered,
   noteRegistered,
   PoolList,
+  type PoolListOptions,
   unlessKnown,
 } from "./pool-list.ts";
 import { type ListedTarget, listedZoneOf, registrationOf, zoneAmong } from "./target-groups.ts";
@@ -37,7 +39,7 @@ import type { TargetRead, TargetReads } from "./target-reads.ts";
 /** A list of pools older than this is not what a drain begins with. */
 const LIST_KEPT_MS = 150_000;
 
-export interface MembershipIndexOptions {
+export interface MembershipIndexOptions extends Omit<PoolListOptions, "onListed"> {
   readonly aws: AwsAccess;
   readonly clock: Clock;
   readonly reads: TargetReads;
@@ -54,8 +56,6 @@ export interface MembershipIndexOptions {
   readonly meant: (node: Node, pools: PoolList, by: CallFor) => Promise<(pool: Pool) => boolean | undefined>;
   /** With the addresses that it has now. */
   readonly asItIsNow: (node: Node, by: CallFor) => Promise<Node>;
-  /** Whether groups of other networks are searched for addresses of the node. */
-  readonly searchesOthers: boolean;
   /** Which other machines have this address, each with its network. */
   readonly othersWith: (address: string, node: Node, by: CallFor) => Promise<readonly string[]>;
 }
@@ -82,16 +82,15 @@ export class MembershipIndex {
   #numbers = new PoolNumbers();
   readonly #members = new MembersById(() => this.pools.groups.values());
   readonly #memory = new Memory(() => this.pools, this.#members);
-  readonly #searches = new Set<NodeSearch>();
+  readonly #searches = new UrgencyQueue<NodeSearch>();
   /** Groups whose read for searches is not sent yet. */
   readonly #asked = new Set<string>();
   #scanning = newAbort();
-  #urgency: { readonly urgency: Urgency; readonly at: number } | undefined;
 
   constructor(options: MembershipIndexOptions) {
     this.#options = options;
-    const { aws, clock, searchesOthers } = options;
-    this.pools = new PoolList(aws, clock, searchesOthers, (changed) => this.#listed(changed));
+    const { aws, clock } = options;
+    this.pools = new PoolList(aws, clock, { ...options, onListed: (changed) => this.#listed(changed) });
   }
 
   /** See `CloudProvider.findRegistrations`. */
@@ -100,13 +99,11 @@ export class MembershipIndex {
     const purpose = this.isWarm(node) ? "verify" : "find";
     const search = new NodeSearch(node, by, { purpose, since: reads.last, pools: this.#numbers });
     this.#searches.add(search);
-    this.#urgency = undefined;
     this.#search(search).catch((error: unknown) => search.fail(error));
     try {
       yield* search.results();
     } finally {
       this.#searches.delete(search);
-      this.#urgency = undefined;
       if (this.#searches.size === 0) {
         this.#numbers = new PoolNumbers();
         this.#scanning.abort(new Error("no search needs it"));
@@ -289,10 +286,7 @@ export class MembershipIndex {
     const watchedLong = listedAt - classic.watchedSince >= CLASSIC_DRAINS_MAX_MS;
     if (watchedLong && listedAt - lastListed >= CLASSIC_DRAINS_MAX_MS) return;
     const urgency = () => ({ ...by.urgency(), purpose: "verify" }) as const;
-    search.saw(
-      classic.pool,
-      await this.#options.classicReads.findIn(classic.pool, node, { urgency, signal: by.signal }),
-    );
+    search.saw(classic.pool, await this.#options.classicReads.findIn(classic.pool, node, { ...by, urgency }));
   }
 
   /** Reads the group for all searches, unless that is about to be done or was done since. */
@@ -309,7 +303,8 @@ export class MembershipIndex {
     const repeats = (error: DrainError) => {
       for (const search of this.#searches) if (this.#isAbout(search, group)) search.by.repeats?.(error);
     };
-    reads.read(id, { urgency: () => this.#scanUrgency(), signal, repeats }, sent).then(
+    const urgency = () => this.#scanUrgency();
+    reads.read(id, { urgency, onRise: this.#searches.onRise, signal, repeats }, sent).then(
       (seen) => this.learned(id, seen),
       (error: unknown) => {
         if (signal.aborted) return;
@@ -384,12 +379,8 @@ export class MembershipIndex {
   }
 
   #scanUrgency(): Urgency {
-    const now = this.#options.clock.now();
-    if (this.#urgency?.at !== now) {
-      const urgencies = [...this.#searches].map(({ by }) => by.urgency());
-      this.#urgency = { urgency: mostUrgent([NO_CALLER, ...urgencies]), at: now };
-    }
-    return this.#urgency.urgency;
+    const { urgency = NO_CALLER } = this.#searches.first ?? {};
+    return compareUrgency(urgency, NO_CALLER) < 0 ? urgency : NO_CALLER;
   }
 }
 

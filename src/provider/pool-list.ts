@@ -87,6 +87,19 @@ export interface KnownClassic {
   readonly listedAt: Map<string, number>;
 }
 
+export interface PoolListOptions {
+  /** Groups of other networks count, where they may hold addresses of the node. */
+  readonly searchesOthers: boolean;
+  /** The place of every pool. Absent: they have none. */
+  readonly place?: string | undefined;
+  /**
+   * Runs whenever AWS's answer has been taken down, whichever caller asked for it. `changed`: the ids of pools of which
+   * nothing that was known before holds: a classic load balancer was made again under its name, or another kind of load
+   * balancer uses the group.
+   */
+  readonly onListed: (changed: ReadonlySet<string>) => void;
+}
+
 /** The pools of the region that a node could be registered in. */
 export class PoolList {
   readonly groups = new Map<string, KnownGroup>();
@@ -97,18 +110,14 @@ export class PoolList {
   readonly #clock: Clock;
   readonly #list: SharedCall<undefined, void>;
   readonly #searchesOthers: boolean;
-  readonly #onListed: (changed: ReadonlySet<string>) => void;
+  readonly #place: Pick<Pool, "place">;
+  readonly #onListed: PoolListOptions["onListed"];
 
-  /**
-   * `searchesOthers`: groups of other networks count, where they may hold addresses of the node. `onListed` runs whenever
-   * AWS's answer has been taken down, whichever caller asked for it. `changed`: the ids of pools of which nothing that was
-   * known before holds: a classic load balancer was made again under its name, or another kind of load balancer uses the
-   * group.
-   */
-  constructor(aws: AwsAccess, clock: Clock, searchesOthers: boolean, onListed: (changed: ReadonlySet<string>) => void) {
+  constructor(aws: AwsAccess, clock: Clock, { searchesOthers, place, onListed }: PoolListOptions) {
     this.#aws = aws;
     this.#clock = clock;
     this.#searchesOthers = searchesOthers;
+    this.#place = place ? { place } : {};
     this.#onListed = onListed;
     this.#list = new SharedCall((sent, by) => this.#listAll(sent, by), clock);
   }
@@ -199,7 +208,7 @@ export class PoolList {
   }
 
   #knownGroup(group: TargetGroup, changed: Set<string>): KnownGroup {
-    const pool = poolOfGroup(group);
+    const pool = { ...poolOfGroup(group), ...this.#place };
     const loadBalancerArns = group.LoadBalancerArns ?? [];
     const known = this.groups.get(pool.id);
     if (known !== undefined) {
@@ -232,7 +241,7 @@ export class PoolList {
       before?.identity === identity
         ? before
         : {
-            pool: poolOfClassic(LoadBalancerName),
+            pool: { ...poolOfClassic(LoadBalancerName), ...this.#place },
             identity,
             network: VPCId,
             watchedSince: at,

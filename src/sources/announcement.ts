@@ -28,6 +28,8 @@ export interface LifecycleAction {
   readonly hookName: string;
   /** Names this one action; an instance that comes by the hook again gets another. */
   readonly token?: string;
+  /** Account and region of the group, where several are configured. Absent: the program's own. */
+  readonly place?: string;
 }
 
 /** What one event says of one instance: that it will go away, and when. */

@@ -198,9 +198,9 @@ export class ClusterNodes implements EventSource {
     const { dryRun, deadlineOf, time } = this.#options;
     const { announcement } = notice;
     const { isExcluding, isEvicting } = KINDS.find(({ kind }) => kind === announcement.kind) ?? {};
-    const taken = await deadlineOf(node, stop);
-    const takenHere = taken === undefined || time === undefined ? taken : time.here(taken);
-    const stated = [notice.deadline, takenHere].filter((at) => at !== undefined);
+    const ofCluster = await deadlineOf(node, stop);
+    const ownDeadline = ofCluster === undefined || time === undefined ? ofCluster : time.here(ofCluster);
+    const stated = [notice.deadline, ownDeadline].filter((at) => at !== undefined);
     const deadline = stated.length === 0 ? undefined : Math.min(...(stated as readonly number[]));
     const request = announcedRequest(announcement, { deadline, dryRun });
     return {

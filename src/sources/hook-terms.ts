@@ -34,8 +34,15 @@ interface Known {
 
 export interface HookTermsOptions {
   readonly autoScaling: Pick<AutoScalingClient, "send">;
+  /** The same of another place. */
+  readonly autoScalingOf?: (place: string) => Pick<AutoScalingClient, "send">;
   readonly caller: UnmeteredCaller;
   readonly clock: Clock;
+}
+
+/** What the action's own place is called with. */
+export function clientFor({ place }: LifecycleAction, { autoScaling, autoScalingOf }: HookTermsOptions) {
+  return (place && autoScalingOf?.(place)) || autoScaling;
 }
 
 /** How long hooks wait, asked for once on behalf of all their actions. */
@@ -61,7 +68,7 @@ export class KnownHookTerms {
 
   #shared(action: LifecycleAction): Promise<HookTerms | undefined> {
     const { clock } = this.#options;
-    const key = JSON.stringify([action.groupName, action.hookName]);
+    const key = JSON.stringify([action.groupName, action.hookName, action.place]);
     const known = this.#known.get(key);
     if (known !== undefined && clock.now() < known.freshUntil) return known.terms;
     const asked: Known = {
@@ -87,12 +94,13 @@ export class KnownHookTerms {
   }
 
   /** Shared by all callers, so that no single caller's abort cancels it; its attempts are bounded. */
-  async #ask({ groupName, hookName }: LifecycleAction): Promise<HookTerms | undefined> {
+  async #ask(action: LifecycleAction): Promise<HookTerms | undefined> {
     const { signal } = newAbort();
-    const input = { AutoScalingGroupName: groupName, LifecycleHookNames: [hookName] };
+    const input = { AutoScalingGroupName: action.groupName, LifecycleHookNames: [action.hookName] };
+    const autoScaling = clientFor(action, this.#options);
     const { LifecycleHooks: hooks = [] } = await this.#options.caller.call<DescribeLifecycleHooksCommandOutput>(
       DESCRIBE,
-      () => this.#options.autoScaling.send(new DescribeLifecycleHooksCommand(input), { abortSignal: signal }),
+      () => autoScaling.send(new DescribeLifecycleHooksCommand(input), { abortSignal: signal }),
       signal,
     );
     const [hook] = hooks;

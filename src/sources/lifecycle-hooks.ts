@@ -6,7 +6,7 @@ import {
 import { isLifecycleActionOver } from "../aws/errors.ts";
 import { asDrainError } from "../drain/errors.ts";
 import type { LifecycleAction } from "./announcement.ts";
-import { type HookTermsOptions, KnownHookTerms } from "./hook-terms.ts";
+import { clientFor, type HookTermsOptions, KnownHookTerms } from "./hook-terms.ts";
 import type { HookEvent } from "./source-events.ts";
 
 export interface LifecycleHooksOptions extends HookTermsOptions {
@@ -74,7 +74,8 @@ export class LifecycleHooks {
 
   /** CONTINUE. Resolves when the action does not wait any more, also if another program has completed it. Throws `DrainError`. */
   async complete(waiting: WaitingInstance, signal: AbortSignal): Promise<void> {
-    const { autoScaling, caller } = this.#options;
+    const { caller } = this.#options;
+    const autoScaling = clientFor(waiting.action, this.#options);
     const input = { ...nameOf(waiting), LifecycleActionResult: "CONTINUE" };
     try {
       await caller.call(
@@ -98,7 +99,8 @@ export class LifecycleHooks {
   }
 
   async #heartbeat(waiting: WaitingInstance, signal: AbortSignal): Promise<"sent" | "failed" | "over"> {
-    const { autoScaling, caller, onEvent } = this.#options;
+    const { caller, onEvent } = this.#options;
+    const autoScaling = clientFor(waiting.action, this.#options);
     try {
       await caller.call(
         HEARTBEAT,

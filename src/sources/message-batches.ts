@@ -1,10 +1,12 @@
-import { newAbort } from "../drain/abort.ts";
+import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
 import { asDrainError, DrainError } from "../drain/errors.ts";
 
 /** SQS takes no more at once. */
 const ENTRIES_MAX = 10;
 const CALLS_AT_ONCE_MAX = 4;
+/** A call that has room for more entries waits this long for them. */
+const GATHERS_MS = 100;
 /** An entry that AWS fails is tried again by itself. */
 const ALONE_ATTEMPTS_MAX = 4;
 const ALONE_BACK_OFF_MS = 500;
@@ -31,11 +33,13 @@ export interface MessageBatchesOptions<T> {
   readonly send: (entries: readonly T[], signal: AbortSignal) => Promise<readonly EntryFailure[]>;
 }
 
-/** Sends what many want of one queue in few calls: a call takes what has gathered while others were under way. */
+/** Sends what many want of one queue in few calls: a call takes what has gathered for a moment, or while others were under way. */
 export class MessageBatches<T> {
   readonly #options: MessageBatchesOptions<T>;
   readonly #waiting: Waiting<T>[] = [];
   #underWay = 0;
+  /** Aborts once enough wait for a call. Absent: none waits for others. */
+  #gathering: AbortController | undefined;
 
   constructor(options: MessageBatchesOptions<T>) {
     this.#options = options;
@@ -57,13 +61,18 @@ export class MessageBatches<T> {
         resolve: () => done(resolve),
         reject: (error) => done(() => reject(error)),
       });
-      // Entries of one turn go together.
-      queueMicrotask(() => this.#next());
+      this.#next();
     });
   }
 
-  #next(): void {
+  #next(isDue = false): void {
     while (this.#underWay < CALLS_AT_ONCE_MAX && this.#waiting.length > 0) {
+      if (this.#waiting.length < ENTRIES_MAX && !isDue) {
+        this.#gather();
+        return;
+      }
+      this.#gathering?.abort(WOKEN);
+      this.#gathering = undefined;
       const batch = this.#waiting.splice(0, ENTRIES_MAX).filter(({ signal }) => !signal.aborted);
       if (batch.length === 0) continue;
       this.#underWay += 1;
@@ -72,6 +81,19 @@ export class MessageBatches<T> {
         this.#next();
       });
     }
+  }
+
+  #gather(): void {
+    if (this.#gathering !== undefined) return;
+    const gathering = newAbort();
+    this.#gathering = gathering;
+    this.#options.clock.sleep(GATHERS_MS, gathering.signal).then(
+      () => {
+        this.#gathering = undefined;
+        this.#next(true);
+      },
+      () => {}, // They are enough for a call.
+    );
   }
 
   async #together(batch: readonly Waiting<T>[]): Promise<void> {

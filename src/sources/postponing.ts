@@ -101,9 +101,9 @@ export class Postponing {
       });
     } catch (error) {
       const failure = asDrainError(error);
-      const isLeft = receives <= RECEIVES_MAX;
-      onEvent({ type: isLeft ? "not-settled" : "not-postponed", messageId, error: failure });
-      if (isLeft) return;
+      const isRedelivered = receives <= RECEIVES_MAX;
+      onEvent({ type: isRedelivered ? "not-settled" : "not-postponed", messageId, error: failure });
+      if (isRedelivered) return;
       if (failure.code === "access-denied") this.#trouble = failure;
       // Received again, it is drained for.
       await limited((signal) => calls.changeVisibility(handle, 0, signal)).catch(() => {});

@@ -133,13 +133,13 @@ interface UndoParts {
 }
 
 /** Undoes the last drains of a node that only recommendations have asked for. See `undoAsked`. */
-export function undoRecommended(taken: DrainedNode, parts: UndoParts, signal: AbortSignal): Promise<number> {
-  return undoAsked(taken, [RECOMMENDED], parts, signal);
+export function undoRecommended(drained: DrainedNode, parts: UndoParts, signal: AbortSignal): Promise<number> {
+  return undoAsked(drained, [RECOMMENDED], parts, signal);
 }
 
 /** The same of a machine that comes back after Auto Scaling has taken it out. */
-export function undoReturned(taken: MaybeDrained, parts: UndoParts, signal: AbortSignal): Promise<number> {
-  return undoAsked(taken, RETURNING, parts, signal);
+export function undoReturned(drained: MaybeDrained, parts: UndoParts, signal: AbortSignal): Promise<number> {
+  return undoAsked(drained, RETURNING, parts, signal);
 }
 
 /** The same of a node that announces no departure any more. */

@@ -53,6 +53,8 @@ export async function scalingMember(
 
 export interface ReturningOptions extends ScalingMembersOptions {
   readonly clock: Clock;
+  /** What the instance's own place is called with. Absent: `autoScaling`. */
+  readonly autoScalingOf?: (instanceId: string) => ScalingMembersOptions["autoScaling"];
   /** `leave`: to its controllers. */
   readonly afterwards: "register" | "leave";
   /** Whether EC2 says that it runs. */
@@ -84,7 +86,7 @@ export class ReturningMachines {
   async isOver(instanceId: string, since: number, signal: AbortSignal): Promise<boolean> {
     if (this.#options.clock.now() - since < FRESH_MS) return false;
     try {
-      return (await scalingMember(instanceId, this.#options, signal))?.LifecycleState === IN_SERVICE;
+      return (await this.#member(instanceId, signal))?.LifecycleState === IN_SERVICE;
     } catch {
       signal.throwIfAborted();
       return false;
@@ -115,11 +117,16 @@ export class ReturningMachines {
     }
   }
 
+  #member(instanceId: string, signal: AbortSignal) {
+    const { caller, autoScaling, autoScalingOf } = this.#options;
+    return scalingMember(instanceId, { caller, autoScaling: autoScalingOf?.(instanceId) ?? autoScaling }, signal);
+  }
+
   async #untilBack(instanceId: string, until: number, stop: AbortSignal): Promise<"back" | "gone" | "late"> {
     const { clock, isRunning } = this.#options;
     for (;;) {
       try {
-        const member = await scalingMember(instanceId, this.#options, stop);
+        const member = await this.#member(instanceId, stop);
         const state = member?.LifecycleState ?? "Terminated";
         if (GONE.test(state)) return "gone";
         if (state === IN_SERVICE && (await isRunning(instanceId, stop))) return "back";

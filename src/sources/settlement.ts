@@ -57,6 +57,26 @@ function afterFailure(code: DrainErrorCode, { foreign, isOtherAccount = false }:
   return code === "node-not-found" || code === "instance-gone" ? DONE : AGAIN;
 }
 
+/** An account and region that is drained in. An absent one is not known: it may be any. */
+export interface EventPlace {
+  readonly region?: string | undefined;
+  readonly accountId?: string | undefined;
+}
+
+/** Whether an event is of none of these places. What it does not say is taken for theirs. */
+export function isOfOthers({ region, accountId }: EventPlace, places: readonly EventPlace[] = [{}]): boolean {
+  return places.every((own) => isForeign(region, own.region) || isForeign(accountId, own.accountId));
+}
+
+/** Whether an event is of another account than the queue's, and of none that is drained in by its name. */
+export function isOfOtherAccount(
+  said: string | undefined,
+  own: string | undefined,
+  places: readonly EventPlace[] = [],
+): boolean {
+  return isForeign(said, own) && places.every(({ accountId }) => accountId !== said);
+}
+
 /** Whether what an event says of its region or account is another than ours. An absent one is taken for ours. */
 export function isForeign(said: string | undefined, own: string | undefined): boolean {
   return said !== undefined && own !== undefined && said !== own;

@@ -17,14 +17,8 @@ import { MESSAGES_PER_CALL_MAX, QueueCalls, type QueueCallsOptions, type Receive
 import { Receiver } from "./receiver.ts";
 import { drainedNode, type MaybeDrained, type Recommendations } from "./recommendations.ts";
 import type { ReturningMachines } from "./returning.ts";
-import {
-  type ForeignEvents,
-  foreignSettlement,
-  isForeign,
-  type Settlement,
-  secondsUntilBack,
-  settlementOf,
-} from "./settlement.ts";
+import type { EventPlace, ForeignEvents, Settlement } from "./settlement.ts";
+import { foreignSettlement, isOfOtherAccount, isOfOthers, secondsUntilBack, settlementOf } from "./settlement.ts";
 import type { QueueEvent, SourceObserver } from "./source-events.ts";
 import { Visibility } from "./visibility.ts";
 
@@ -145,7 +139,7 @@ export class SqsQueue implements EventSource {
 
   /** What a message announces, of which this is the first delivery. All other messages are dealt with here. */
   #received(received: ReceivedMessage): readonly Announced[] {
-    const { clock, read, region, foreign, dryRun, recommendations } = this.#options;
+    const { clock, read, places, foreign, dryRun, recommendations } = this.#options;
     const { id: messageId, handle, body, receives } = received;
     if (received.firstReceivedAt !== undefined && receives === 1) this.#time.receivedNow(received.firstReceivedAt);
     const known = this.#inFlight.get(messageId);
@@ -191,7 +185,7 @@ export class SqsQueue implements EventSource {
     return announcements.flatMap((announcement) => {
       const { announcedAt = received.sentAt } = announcement;
       const since = announcedAt === undefined ? clock.now() : this.#time.here(announcedAt);
-      if (!isForeign(announcement.region, region)) return [{ message, announcement, since, ...firstTried }];
+      if (!isOfOthers(announcement, places)) return [{ message, announcement, since, ...firstTried }];
       this.#notify({ type: announcement.isCopy ? "copy" : "foreign", messageId, announcement });
       const { message: result } = dryRun ? NOTHING : foreignSettlement(foreign, announcement.isCopy);
       this.#inBackground(this.#done(message, result));
@@ -201,8 +195,8 @@ export class SqsQueue implements EventSource {
 
   /** A dry run shows the plan at once, and what is another region's is not kept from it. */
   #postpones(announcements: readonly Announcement[], receives: number): boolean {
-    const { dryRun, region } = this.#options;
-    const isOurs = announcements.some((one) => !isForeign(one.region, region));
+    const { dryRun, places } = this.#options;
+    const isOurs = announcements.some((one) => !isOfOthers(one, places));
     return isOurs && !dryRun && this.#postponing.canWait(receives);
   }
 
@@ -271,8 +265,8 @@ export class SqsQueue implements EventSource {
     { instanceId, lifecycleAction: action, accountId, isVoluntary, returns }: Announcement,
     outcome: DrainOutcome,
   ): Promise<void> {
-    const { hooks, foreign, dryRun, recommendations, returning } = this.#options;
-    const isOtherAccount = isForeign(accountId, this.#calls.accountId);
+    const { hooks, foreign, dryRun, recommendations, returning, places } = this.#options;
+    const isOtherAccount = isOfOtherAccount(accountId, this.#calls.accountId, places);
     const settlement = dryRun ? NOTHING : settlementOf(outcome, { foreign, isOtherAccount });
     try {
       const drained = isVoluntary ? drainedNode(instanceId, outcome) : undefined;
@@ -390,8 +384,8 @@ export interface SqsQueueOptions extends QueueCallsOptions {
     readonly machines: Pick<ReturningMachines, "settled" | "isOver" | "waiting">;
     readonly undo: (taken: MaybeDrained, signal: AbortSignal) => Promise<number>;
   };
-  /** The region that is drained in. Absent: events of any. */
-  readonly region?: string;
+  /** The accounts and regions that are drained in. Absent: events of any. */
+  readonly places?: readonly EventPlace[];
   /** Messages whose drains run, at most; more are left to others. */
   readonly inFlightMax?: number;
   readonly observers: readonly SourceObserver[];

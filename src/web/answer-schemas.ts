@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { node, place } from "./node-schemas.ts";
 
 /** What the API answers, for its description: see `api-document.ts`. Reports are made in `drain/report.ts`. */
 
@@ -7,29 +8,6 @@ export const moment = z.iso.datetime();
 export const drainId = z
   .string()
   .describe("Id of the drain, in answers and logs. All requests that joined the drain have the same id.");
-
-export const node = z
-  .strictObject({
-    id: z.string().describe("EC2 instance id."),
-    name: z.string().describe("Private DNS name, by default the Kubernetes node name."),
-    network: z.string().describe("Id of the VPC."),
-    cluster: z.string().optional().describe("Name of the cluster, from the tag kubernetes.io/cluster/<name>."),
-  })
-  .meta({ id: "Node" });
-
-const place = {
-  kind: z
-    .enum(["alb", "nlb", "gwlb", "classic", "unknown", "unattached"])
-    .describe(
-      "Kind of the load balancer. unattached: no load balancer uses the target group. unknown: a kind that is not known, or several kinds.",
-    ),
-  loadBalancer: z
-    .string()
-    .optional()
-    .describe("Name of the load balancer. Absent if no load balancer uses the target group."),
-  pool: z.string().describe("Name of the target group or of the classic load balancer."),
-  target: z.string().describe("Instance id or IP address, with the port."),
-};
 
 export const registration = z
   .strictObject({
@@ -51,7 +29,11 @@ const listed = z.strictObject({
 const drainingRegistration = z
   .strictObject({
     ...place,
-    poolId: z.string().describe("ARN of the target group, or name of the classic load balancer."),
+    poolId: z
+      .string()
+      .describe(
+        "ARN of the target group, or name of the classic load balancer, which has its place before it if AWS_PLACES is set.",
+      ),
     listed: listed.optional().describe("Target as AWS lists it. Absent if `target` has all of it."),
     alsoListed: z.array(listed).optional().describe("The same id and port in other zones, as AWS lists them."),
     state: z
@@ -81,6 +63,7 @@ const guarded = z
     kind: place.kind,
     loadBalancer: place.loadBalancer,
     pool: place.pool,
+    place: place.place,
     zone: z
       .string()
       .optional()

@@ -26,6 +26,7 @@ import {
 } from "./drain-document.ts";
 import { DRAIN_BODY, DRAIN_QUERY } from "./drain-request.ts";
 import { NODE_PATH, NODE_QUERY } from "./drains-request.ts";
+import { NODES, NODES_QUERY } from "./node-list.ts";
 
 /** Answers to any request, before its path is known. */
 const ANY_REQUEST = {
@@ -40,10 +41,20 @@ const ANY_REQUEST = {
 const REFUSED_AT_THE_DOOR = {
   ...ANY_REQUEST,
   400: failed("The request is wrong: see `detail`.", PROBLEM),
-  401: { ...failed("The request has no secret.", PROBLEM), headers: header("WWW-Authenticate", "Bearer") },
-  403: failed("The secret is wrong, or the required client certificate is missing.", PROBLEM),
+  401: {
+    ...failed("The request has no secret, or its token is not valid.", PROBLEM),
+    headers: header("WWW-Authenticate", "Bearer"),
+  },
+  403: failed(
+    "The secret is wrong, the required client certificate is missing, or the user of the token may not do this.",
+    PROBLEM,
+  ),
   429: {
-    ...failed("Too many wrong secrets came from this address. The right secret is still accepted.", PROBLEM),
+    ...failed("Too many wrong secrets or tokens came from this address. The right secret is still accepted.", PROBLEM),
+    headers: header("Retry-After", "Seconds."),
+  },
+  503: {
+    ...failed("The API server does not say whether the token is valid. The secret is still accepted.", PROBLEM),
     headers: header("Retry-After", "Seconds."),
   },
 };
@@ -57,6 +68,7 @@ export function apiDocument(): object {
   const guarded: ForSecretRoutes = { security: secretSchemes(app), refused: REFUSED_AT_THE_DOOR };
   addDrainRoute(app, guarded);
   describeDrainRoutes(app, guarded);
+  addNodeListRoute(app, guarded);
   addNodeRoute(app, guarded);
   describeCancelNode(app, guarded);
   addOpenRoutes(app);
@@ -83,7 +95,7 @@ function secretSchemes({ openAPIRegistry: registry }: OpenAPIHono): ForSecretRou
     type: "http",
     scheme: "bearer",
     description:
-      "SECRET of the service, or any secret in SECRET_FILE. With TLS_CLIENT_CA_FILE, a client certificate is required too.",
+      "SECRET of the service, or any secret in SECRET_FILE. With TOKEN_REVIEW also a Kubernetes token for the audience TOKEN_AUDIENCE. With TLS_CLIENT_CA_FILE, a client certificate is required too.",
   });
   const pw = registry.registerComponent("securitySchemes", "pw", {
     type: "apiKey",
@@ -140,6 +152,27 @@ function addDrainRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, r
           "The deadline or timeout came before the end. `outcome` has the remaining registrations.",
           NOT_IN_TIME,
         ),
+      },
+    }),
+  );
+}
+
+function addNodeListRoute({ openAPIRegistry: registry }: OpenAPIHono, { security, refused }: ForSecretRoutes): void {
+  registry.registerPath(
+    createRoute({
+      method: "get",
+      path: "/nodes",
+      operationId: "nodes",
+      tags: ["Nodes"],
+      security,
+      summary: "List the nodes of the cluster that have labels",
+      description: "Requires KUBERNETES. Changes nothing.",
+      request: { query: NODES_QUERY.omit({ pw: true }) },
+      responses: {
+        200: succeeded("The nodes, read from the API server now.", NODES),
+        ...refused,
+        500: failed("Internal error. The log of the service has the details.", PROBLEM),
+        502: failed("The API server failed, denied the request, or does not understand the selector.", FAILURE),
       },
     }),
   );

@@ -1,4 +1,4 @@
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { newAbort } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
@@ -14,18 +14,19 @@ import {
   readyAnswer,
   unrecordedAnswer,
 } from "./answers.ts";
-import { askerOf, clientAddress, withoutSecret } from "./asker.ts";
+import { askerOf, clientAddress, secretsOf, userOf, withoutSecret } from "./asker.ts";
 import { type ReadDrainRequest, readDrainRequest } from "./drain-request.ts";
 import { addDrainRoutes, type Cancel, type CancelNode, type DrainHistory } from "./drain-routes.ts";
 import { readNodeRequest, readNodeUndoRequest } from "./drains-request.ts";
 import { type HttpSource, NotAccepted, Unrecorded } from "./http-source.ts";
 import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
+import { addNodeListRoute, type NodesWith } from "./node-list.ts";
 import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
-import { needSecret, type SecretGuardOptions } from "./secret-guard.ts";
+import { type SecretGuardOptions, secretGuard } from "./secret-guard.ts";
 import { refuseSecretAs, refuseSecretIn } from "./secrets.ts";
 
 export interface WebOptions extends SecretGuardOptions {
@@ -40,6 +41,8 @@ export interface WebOptions extends SecretGuardOptions {
   readonly version: string;
   /** The instance of the Node object of this name, which may be named otherwise than the machine. Undefined: not known. */
   readonly instanceOf?: ((name: string) => Promise<string | undefined>) | undefined;
+  /** Absent: there is no cluster. */
+  readonly nodesWith?: NodesWith | undefined;
   /** How a node stands. Throws `DrainError`. */
   readonly status: (node: NodeReference, signal: AbortSignal) => Promise<NodeStatus>;
   readonly ready: () => ReadyState;
@@ -59,6 +62,8 @@ export interface AnsweredRequest {
   readonly problem?: string;
   /** Who was refused for the secret. */
   readonly client?: string;
+  /** The user of the caller's token. */
+  readonly user?: string;
 }
 
 /** The HTTP API. A function from requests to answers: it needs no port. */
@@ -78,7 +83,8 @@ export function createWebApp(options: WebOptions): Hono {
 
   app.onError((error, context) => {
     // It quotes what the caller has sent.
-    if (error instanceof BadRequest) return send(problem(400, options.secrets().masked(error.message)));
+    if (error instanceof BadRequest)
+      return send(problem(400, secretsOf(context, options.secrets()).masked(error.message)));
     if (error instanceof NotAccepted) return send(unavailable(error.message));
     if (error instanceof DrainError && error.code !== "internal") return send(failureAnswer(error));
     // The client has left.
@@ -95,11 +101,13 @@ function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
     const { method, path } = context.req;
     const { error } = context;
     const { status } = context.res;
+    const user = userOf(context);
     onAnswered({
       method,
       path: routeOf(path) ?? "unknown",
       status,
       ...(status === 401 || status === 403 || status === 429 ? { client: clientAddress(context) } : {}),
+      ...(user === undefined ? {} : { user }),
       ...(error instanceof BadRequest ? { problem: error.logged } : {}),
     });
   };
@@ -123,8 +131,9 @@ function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions
 }
 
 function addSecretRoutes(app: Hono, options: WebOptions): void {
-  const { source, secrets, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
-  const needsSecret = needSecret(options);
+  const { source, dryRun, noEviction, clock, status, history, cancel, cancelNode } = options;
+  const needs = secretGuard(options);
+  const secretsFor = (context: Context) => secretsOf(context, options.secrets());
   const meant = async (node: NodeReference): Promise<NodeReference> => {
     const id = node.by === "name" ? await options.instanceOf?.(node.value) : undefined;
     return id === undefined ? node : { by: "id", value: id };
@@ -134,26 +143,34 @@ function addSecretRoutes(app: Hono, options: WebOptions): void {
     onError: () => send(problem(413, `the body is larger than ${BODY_BYTES_MAX} bytes`)),
   });
 
-  app.post("/drain", needsSecret, limitsBody, async (context) => {
+  app.post("/drain", needs({ verb: "create", resource: "drains" }), limitsBody, async (context) => {
     const [query, body] = [queryOf(context), await context.req.text()];
-    refuseSecretIn(secrets(), [body]);
+    const secrets = secretsFor(context);
+    refuseSecretIn(secrets, [body]);
     const read = readDrainRequest({ query, body, dryRun, noEviction, now: clock.now() });
-    refuseSecretAs(secrets(), read.request.node.value);
-    const [asker, node] = [askerOf(context, secrets()), await meant(read.request.node)];
-    const request = { ...withoutSecret(read.request, secrets()), node, asker };
+    refuseSecretAs(secrets, read.request.node.value);
+    const [asker, node] = [askerOf(context, secrets), await meant(read.request.node)];
+    const request = { ...withoutSecret(read.request, secrets), node, asker };
     return send(await drainAnswer(source, { ...read, request }, clock));
   });
 
-  addDrainRoutes(app, { needsSecret, history, clock, cancel, askerOf: (context) => askerOf(context, secrets()) });
+  addNodeListRoute(app, { needs, nodesWith: options.nodesWith });
+  addDrainRoutes(app, {
+    needs,
+    history,
+    clock,
+    cancel,
+    askerOf: (context) => askerOf(context, secretsFor(context)),
+  });
 
-  app.get("/nodes/:node", needsSecret, async (context) => {
+  app.get("/nodes/:node", needs({ verb: "get", resource: "nodes" }), async (context) => {
     const node = readNodeRequest({ query: queryOf(context), node: context.req.param("node") });
     return send(nodeStatusAnswer(await status(await meant(node), context.req.raw.signal)));
   });
 
-  app.delete("/nodes/:node/drains", needsSecret, async (context) => {
+  app.delete("/nodes/:node/drains", needs({ verb: "delete", resource: "drains" }), async (context) => {
     const request = readNodeUndoRequest({ query: queryOf(context), node: context.req.param("node") });
-    const asker = askerOf(context, secrets());
+    const asker = askerOf(context, secretsFor(context));
     return send(nodeUndoAnswer(await cancelNode({ ...request, node: await meant(request.node), asker })));
   });
 }
@@ -195,6 +212,7 @@ export const ROUTES = {
   "/drains": "GET, HEAD",
   "/drains/{drain}": "GET, HEAD, DELETE",
   "/drains/{drain}/events": "GET, HEAD",
+  "/nodes": "GET, HEAD",
   "/nodes/{node}": "GET, HEAD",
   "/nodes/{node}/drains": "DELETE",
   "/health": "GET, HEAD",

@@ -6,16 +6,45 @@ import { type Asker, type DrainRequest, HTTP } from "../drain/request.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
 const AGENT_CHARACTERS_MAX = 200;
+const USER_CHARACTERS_MAX = 300;
 
-/** Who sends a request: what the connection and its `User-Agent` say, which prove nothing. */
+/** The caller whose token has opened the door. */
+interface TokenCaller {
+  /** As the API server has confirmed it. */
+  readonly username: string;
+  readonly token: string;
+}
+
+declare module "hono" {
+  interface ContextVariableMap {
+    /** Absent: the secret has opened the door. */
+    caller?: TokenCaller;
+  }
+}
+
+/** The secrets that must not be shown, the caller's own token among them. */
+export function secretsOf(context: Context, secrets: SecretMask): SecretMask {
+  const caller = context.get("caller");
+  return caller === undefined ? secrets : secrets.and(caller.token);
+}
+
+/** Of its token. Undefined: the caller has sent the secret, or nothing that is valid. */
+export function userOf(context: Context): string | undefined {
+  const caller = context.get("caller");
+  return caller && printable(caller.username, USER_CHARACTERS_MAX);
+}
+
+/** Who sends a request: what the connection and its `User-Agent` say, which prove nothing, and the user of its token. */
 export function askerOf(context: Context, secrets: SecretMask): Asker {
   // Absent where the app is called as a function.
   const address = (context.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress;
   const agent = context.req.header("user-agent");
+  const user = userOf(context);
   return {
     via: HTTP,
     ...(address === undefined ? {} : { address }),
     ...(agent === undefined ? {} : { agent: printable(secrets.masked(agent), AGENT_CHARACTERS_MAX) }),
+    ...(user === undefined ? {} : { user }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Context, Hono } from "hono";
 import type { Clock } from "../drain/clock.ts";
 import { printable } from "../drain/errors.ts";
 import type { DrainSummary, Ledger } from "../drain/ledger.ts";
@@ -14,6 +14,7 @@ import { checkRecordRequest, readDrainsRequest, readLastEventId } from "./drains
 import { EventStreams } from "./event-streams.ts";
 import { queryOf } from "./parameters.ts";
 import { type Answer, problem, send } from "./problem.ts";
+import type { NeedAccess } from "./secret-guard.ts";
 
 /** The paths about drains: past ones, and running ones. */
 export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
@@ -21,7 +22,7 @@ export interface DrainHistory extends Pick<Ledger, "list" | "read" | "follow"> {
 }
 
 export interface DrainRoutesOptions {
-  readonly needsSecret: MiddlewareHandler;
+  readonly needs: NeedAccess;
   readonly history: DrainHistory;
   readonly clock: Clock;
   readonly cancel: Cancel;
@@ -36,16 +37,17 @@ export type Cancel = (drainId: string, asker: Asker) => Promise<UndoOutcome>;
 
 /** What was accepted, and what has become of it. */
 export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
-  const { needsSecret, history, clock, cancel, askerOf } = options;
+  const { needs, history, clock, cancel, askerOf } = options;
   const texts = new DrainTexts();
   const streams = new EventStreams(clock, texts);
 
-  app.get("/drains", needsSecret, (context) => {
-    const max = readDrainsRequest(queryOf(context));
-    return jsonText(`{"drains":[${history.list(max).map(summaryText).join(",")}]}\n`);
+  app.get("/drains", needs({ verb: "list", resource: "drains" }), (context) => {
+    const { max, isWanted } = readDrainsRequest(queryOf(context), clock.now());
+    const listed = isWanted === undefined ? history.list(max) : history.list(Infinity).filter(isWanted).slice(0, max);
+    return jsonText(`{"drains":[${listed.map(summaryText).join(",")}]}\n`);
   });
 
-  app.get("/drains/:drain", needsSecret, async (context) => {
+  app.get("/drains/:drain", needs({ verb: "get", resource: "drains" }), async (context) => {
     checkRecordRequest(queryOf(context));
     const id = context.req.param("drain");
     const entries = await history.read(id, context.req.raw.signal);
@@ -58,12 +60,12 @@ export function addDrainRoutes(app: Hono, options: DrainRoutesOptions): void {
     return jsonText(body);
   });
 
-  app.delete("/drains/:drain", needsSecret, async (context) => {
+  app.delete("/drains/:drain", needs({ verb: "delete", resource: "drains" }), async (context) => {
     checkRecordRequest(queryOf(context));
     return send(undoAnswer(await cancel(context.req.param("drain"), askerOf(context))));
   });
 
-  app.get("/drains/:drain/events", needsSecret, async (context) => {
+  app.get("/drains/:drain/events", needs({ verb: "get", resource: "drains" }), async (context) => {
     checkRecordRequest(queryOf(context));
     const id = context.req.param("drain");
     const after = readLastEventId(context.req.header("last-event-id"));

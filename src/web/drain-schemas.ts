@@ -6,7 +6,6 @@ import {
   error,
   limit,
   moment,
-  node,
   OUTCOME,
   problem,
   registration,
@@ -15,6 +14,7 @@ import {
   UNDONE,
   undone,
 } from "./answer-schemas.ts";
+import { node } from "./node-schemas.ts";
 
 /** The answers of `GET /drains` and the paths below it: see `answer-schemas.ts`. Reports are made in `drain/record-report.ts`. */
 
@@ -51,6 +51,10 @@ const asker = z
       .optional()
       .describe("Client address of the connection. It is the address of the proxy if there is one."),
     agent: z.string().optional().describe("User-Agent of the caller."),
+    user: z
+      .string()
+      .optional()
+      .describe("User of the caller's token, such as system:serviceaccount:ci:deployer. Absent: it sent the secret."),
   })
   .optional();
 

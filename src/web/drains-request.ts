@@ -1,9 +1,14 @@
 import * as z from "zod";
+import { DRAIN_STATES, type DrainSummary } from "../drain/ledger.ts";
 import type { NodeUndoRequest } from "../drain/node-undo.ts";
 import { type NodeReference, parseNodeReference } from "../drain/request.ts";
 import { FLAGS, pw } from "./drain-request.ts";
 import { BadRequest, queryFields, readParameters } from "./parameters.ts";
 
+const SINCE_SECONDS_MAX = 366 * 86_400;
+const SINCE = `give seconds from 1 to ${SINCE_SECONDS_MAX}`;
+const NODE_CHARACTERS_MAX = 253;
+const NODE = `give an instance id or a node name, of at most ${NODE_CHARACTERS_MAX} characters`;
 const LISTED_MAX = 1_000;
 const LISTED = 100;
 const LIMIT = `give a whole number from 1 to ${LISTED_MAX}`;
@@ -21,6 +26,26 @@ export const DRAINS_QUERY = z.strictObject({
       minimum: 1,
       maximum: LISTED_MAX,
     }),
+  node: z
+    .string()
+    .refine((text) => text !== "" && text.length <= NODE_CHARACTERS_MAX, NODE)
+    .optional()
+    .describe("Only drains of this node: its instance id or its name."),
+  status: z
+    .enum(DRAIN_STATES, `give one of ${DRAIN_STATES.join(", ")}`)
+    .optional()
+    .describe("Only drains that are running, that have ended, or that have ended with this outcome."),
+  since: z
+    .string()
+    .refine((text) => /^\d{1,8}$/.test(text) && Number(text) >= 1 && Number(text) <= SINCE_SECONDS_MAX, SINCE)
+    .transform(Number)
+    .optional()
+    .meta({
+      description: "Only drains that began within the last so many seconds.",
+      type: "integer",
+      minimum: 1,
+      maximum: SINCE_SECONDS_MAX,
+    }),
   pw,
 });
 
@@ -34,9 +59,26 @@ export const DRAIN_EVENTS_HEADERS = z.object({
     .describe("`id` of the last step that was received. The stream begins after it."),
 });
 
-/** How many drains are to be listed. Throws `BadRequest`. */
-export function readDrainsRequest(query: URLSearchParams): number {
-  return readParameters(DRAINS_QUERY, queryFields(query), "query").limit ?? LISTED;
+/** Which drains are to be listed. */
+export interface DrainsRequest {
+  readonly max: number;
+  /** Absent: all are wanted. */
+  readonly isWanted?: (summary: DrainSummary) => boolean;
+}
+
+/** `now`: milliseconds since the epoch. Throws `BadRequest`. */
+export function readDrainsRequest(query: URLSearchParams, now: number): DrainsRequest {
+  const read = readParameters(DRAINS_QUERY, queryFields(query), "query");
+  const { limit: max = LISTED, node, status, since } = read;
+  if (node === undefined && status === undefined && since === undefined) return { max };
+  const isOfNode = ({ id, name }: DrainSummary["node"]) => node === undefined || id === node || name === node;
+  const isSo = ({ end }: DrainSummary) => {
+    if (status === undefined) return true;
+    if (end === undefined) return status === "running";
+    return status === "ended" || end.status === status;
+  };
+  const began = since === undefined ? Number.NEGATIVE_INFINITY : now - since * 1_000;
+  return { max, isWanted: (summary) => summary.startedAt >= began && isSo(summary) && isOfNode(summary.node) };
 }
 
 /** Throws `BadRequest`. */

@@ -2,12 +2,13 @@ import type { TLSSocket } from "node:tls";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Clock } from "../drain/clock.ts";
-import { clientAddress } from "./asker.ts";
+import { clientAddress, secretsOf, userOf } from "./asker.ts";
 import { queryOf } from "./parameters.ts";
-import { type Answer, problem, send } from "./problem.ts";
+import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { SecretMask } from "./secret-mask.ts";
 import { refuseSecretInUrl, type SecretCheck } from "./secrets.ts";
-import { WrongSecrets } from "./wrong-secrets.ts";
+import type { Access, TokenChecking, TokenVerdict } from "./token-check.ts";
+import { type Counted, WrongSecrets } from "./wrong-secrets.ts";
 
 export interface SecretGuardOptions {
   readonly isSecret: SecretCheck;
@@ -17,6 +18,8 @@ export interface SecretGuardOptions {
   readonly querySecret: boolean;
   /** Whether a verified client certificate is needed besides. */
   readonly clientCertificate: boolean;
+  /** Tokens of the cluster open the door too. Absent: they do not. */
+  readonly tokens?: TokenChecking | undefined;
   readonly clock: Clock;
   /** Hears of the first right secret that comes in a query, and where from. */
   readonly onQuerySecret: (client: string) => void;
@@ -24,25 +27,28 @@ export interface SecretGuardOptions {
   readonly onLimited: (client: string) => void;
 }
 
+/** Lets a request pass whose caller may have this access. */
+export type NeedAccess = (access: Access) => MiddlewareHandler;
+
 /**
- * Lets only those pass who have the secret. A right one always passes, whatever came before it. Throws `BadRequest`
- * where it stands in the URL as well.
+ * Lets only those pass who have the secret, which permits everything, or a token of the cluster whose user has the access. A
+ * right secret always passes, whatever came before it, and whether the cluster answers or not. Throws `BadRequest` where
+ * it stands in the URL as well.
  */
-export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
-  const { isSecret, querySecret, clientCertificate, clock, onLimited } = options;
+export function secretGuard(options: SecretGuardOptions): NeedAccess {
+  const { isSecret, querySecret, clientCertificate, tokens, clock, onLimited } = options;
   const wrongSecrets = new WrongSecrets(clock);
+  const tokenCheck = tokens?.check({ clock, wrongSecrets });
   let onQuerySecret: SecretGuardOptions["onQuerySecret"] | undefined = options.onQuerySecret;
 
-  return async (context, next) => {
-    const refusal = refusalOf(context);
-    if (refusal === undefined) {
-      refuseSecretInUrl(options.secrets(), context);
-      return next();
-    }
-    return send(refusal);
+  return (access) => async (context, next) => {
+    const refusal = await refusalOf(context, access);
+    if (refusal !== undefined) return send(refusal);
+    refuseSecretInUrl(secretsOf(context, options.secrets()), context);
+    return next();
   };
 
-  function refusalOf(context: Context): Answer | undefined {
+  async function refusalOf(context: Context, access: Access): Promise<Answer | undefined> {
     // First: a client without a certificate must not learn whether a secret is right.
     if (clientCertificate && !hasCertificate(context)) {
       return problem(
@@ -53,9 +59,14 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
     const { secret, isQuery } = sentIn(context);
     if (isQuery && !querySecret) return unauthorized("send the secret: 'Authorization: Bearer …', not in the query");
     if (secret === "") {
-      return unauthorized(`send the secret: 'Authorization: Bearer …'${querySecret ? ", or 'pw' in the query" : ""}`);
+      const hint = tokens && `. A Kubernetes token for the audience '${tokens.audience}' is accepted there too`;
+      const ways = querySecret ? ", or 'pw' in the query" : "";
+      return unauthorized(`send the secret: 'Authorization: Bearer …'${ways}${hint ?? ""}`);
     }
-    if (!isSecret(secret)) return refused(context, secret);
+    if (!isSecret(secret)) {
+      if (tokenCheck !== undefined && !isQuery && isToken(secret)) return tokenRefusal(context, secret, access);
+      return refused(context, secret);
+    }
     if (isQuery) {
       onQuerySecret?.(clientAddress(context));
       onQuerySecret = undefined;
@@ -63,25 +74,50 @@ export function needSecret(options: SecretGuardOptions): MiddlewareHandler {
     return undefined;
   }
 
+  async function tokenRefusal(context: Context, token: string, access: Access): Promise<Answer | undefined> {
+    const client = clientAddress(context);
+    const verdict = (await tokenCheck?.check(token, access, client, context.req.raw.signal)) as TokenVerdict;
+    if (verdict.is === "unknown") {
+      return unavailable("the API server does not say now whether the token is valid: try again, or send the secret");
+    }
+    if (verdict.is === "invalid") {
+      const detail = `the token is not valid: it has expired, its service account or pod is gone, or it is not for the audience '${tokens?.audience}'`;
+      return limited(client, verdict.counted) ?? unauthorized(detail, 'Bearer error="invalid_token"');
+    }
+    context.set("caller", { username: verdict.username, token });
+    if (verdict.is === "allowed") return undefined;
+    const { verb, resource } = access;
+    return problem(
+      403,
+      `${userOf(context)} may not '${verb}' '${resource}' of the group hasta-la-vista.io: grant it by a ClusterRole and a ClusterRoleBinding`,
+    );
+  }
+
   function refused(context: Context, secret: string): Answer {
     const client = clientAddress(context);
-    const { waitMs, isFirst } = wrongSecrets.count(client);
-    if (waitMs > 0) {
-      if (isFirst) onLimited(client);
-      // A connection for each guess: there it costs the guesser most.
-      const headers = { "retry-after": `${Math.ceil(waitMs / 1_000)}`, connection: "close" };
-      return problem(
-        429,
-        "too many wrong secrets came from this address: send the right secret, which is accepted at once, or wait",
-        {
-          headers,
-        },
-      );
-    }
     // Several headers come as one, with commas between them.
     const hint = /, *(Bearer|Basic) /i.test(secret) ? ": several Authorization headers were sent, send one" : "";
-    return problem(403, `the secret is wrong${hint}`);
+    return limited(client, wrongSecrets.count(client)) ?? problem(403, `the secret is wrong${hint}`);
   }
+
+  /** Undefined: the client is within the limit. */
+  function limited(client: string, { waitMs, isFirst }: Counted): Answer | undefined {
+    if (waitMs === 0) return undefined;
+    if (isFirst) onLimited(client);
+    // A connection for each guess: there it costs the guesser most.
+    const headers = { "retry-after": `${Math.ceil(waitMs / 1_000)}`, connection: "close" };
+    const detail =
+      "too many wrong secrets came from this address: send the right secret, which is accepted at once, or wait";
+    return problem(429, detail, { headers });
+  }
+}
+
+/** https://www.rfc-editor.org/rfc/rfc7515#section-7.1: three parts in base64url, of which the first is a JSON object. */
+const JSON_WEB_TOKEN = /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** Whether a text has the form of a token of the cluster. No other is shown to the API server. */
+function isToken(text: string): boolean {
+  return JSON_WEB_TOKEN.test(text);
 }
 
 /** The secret comes as a bearer token or, as it always did, as `pw` in the query. */
@@ -96,8 +132,8 @@ function sentIn(context: Context): { readonly secret: string; readonly isQuery: 
   return { secret: /^Bearer (.+)$/i.exec(header)?.[1] ?? "", isQuery: false };
 }
 
-function unauthorized(detail: string): Answer {
-  return problem(401, detail, { headers: { "www-authenticate": "Bearer" } });
+function unauthorized(detail: string, challenge = "Bearer"): Answer {
+  return problem(401, detail, { headers: { "www-authenticate": challenge } });
 }
 
 function hasCertificate(context: Context): boolean {

@@ -4,6 +4,11 @@ import { everyReading, type Reading } from "./readings.ts";
 export const SECRET_CHARACTERS_MIN = 16;
 /** What stands in place of a secret. */
 const MASK = "…";
+/**
+ * A JSON web token, as Kubernetes and OpenID Connect have them: three parts in base64url, of which the first two are JSON
+ * objects. Looked for from the beginning of a word, so that no text takes long.
+ */
+const JSON_WEB_TOKEN = /(?<![\w-])[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}/g;
 /** Where a text ends in the middle of a secret, so many of its characters give nothing away. */
 const CUT_CHARACTERS_MIN = 8;
 
@@ -15,7 +20,8 @@ interface Range {
 /**
  * Finds secrets in what callers have sent, whatever the secrets are made of and whatever the text was put through on its way:
  * as they are, in a URL, in JSON, in base64, each also inside another. Those of fewer than 16 characters may stand in other
- * text by chance: they are masked as whole words, and nowhere else.
+ * text by chance: they are masked as whole words, and nowhere else. JSON web tokens are found by their form: those of
+ * callers are not known beforehand.
  */
 export class SecretMask {
   readonly #all: readonly string[];
@@ -32,9 +38,16 @@ export class SecretMask {
     this.#words = this.#all.filter((secret) => !isLong(secret)).map((secret) => sought(secret));
   }
 
+  /** The same, and this secret besides. */
+  and(secret: string): SecretMask {
+    return new SecretMask([...this.#all, secret]);
+  }
+
   /** Whether a secret stands in the text that can't be there by chance. */
   isIn(text: string): boolean {
-    return everyReading(text).some(({ bytes }) => this.#anywhere.some((form) => bytes.includes(form)));
+    return everyReading(text).some(
+      (reading) => this.#anywhere.some((form) => reading.bytes.includes(form)) || tokens(reading).length > 0,
+    );
   }
 
   /** Whether the text as a whole is a secret, in any letter case. */
@@ -51,6 +64,7 @@ export class SecretMask {
     const ranges = everyReading(text).flatMap((reading) => [
       ...this.#anywhere.flatMap((form) => occurrences(reading, form)),
       ...this.#words.flatMap((form) => occurrences(reading, form, true)),
+      ...tokens(reading),
     ]);
     const whole = withMasks(text, ranges);
     // A caller has shortened it.
@@ -108,6 +122,15 @@ function occurrences({ bytes, from, to }: Reading, form: Buffer, isWord = false)
     ranges.push({ from: from[at] ?? 0, to: to[end - 1] ?? 0 });
   }
   return ranges;
+}
+
+function tokens({ bytes, from, to }: Reading): readonly Range[] {
+  // Few texts have one. As latin1 each byte is one character.
+  if (!bytes.includes(".eyJ")) return [];
+  return [...bytes.toString("latin1").matchAll(JSON_WEB_TOKEN)].map(({ index, 0: { length } }) => ({
+    from: from[index] ?? 0,
+    to: to[index + length - 1] ?? 0,
+  }));
 }
 
 /** Letters and digits, and whatever is not ASCII. */

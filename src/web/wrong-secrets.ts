@@ -24,7 +24,7 @@ export interface Counted {
   readonly isFirst: boolean;
 }
 
-/** Counts wrong secrets, for each client's address on its own. */
+/** Counts wrong secrets and tokens, for each client's address on its own. */
 export class WrongSecrets {
   readonly #clock: Clock;
   /** The longest untouched first. */
@@ -34,16 +34,25 @@ export class WrongSecrets {
     this.#clock = clock;
   }
 
+  /** Whether another one would be beyond the limit. */
+  isLimited(address: string): boolean {
+    return this.#read(address).tokens < 1;
+  }
+
   count(address: string): Counted {
-    const now = this.#clock.now();
-    this.#forget(now);
-    const key = this.#buckets.has(address) || this.#buckets.size < CLIENTS_MAX ? address : OTHERS;
-    const { tokens: before, at, wasEmpty } = this.#buckets.get(key) ?? { tokens: BURST, at: now, wasEmpty: false };
-    const tokens = Math.min(BURST, before + (now - at) / FORGIVEN_MS);
+    const { key, tokens, wasEmpty, now } = this.#read(address);
     const isWithin = tokens >= 1;
     this.#buckets.delete(key);
     this.#buckets.set(key, { tokens: isWithin ? tokens - 1 : tokens, at: now, wasEmpty: wasEmpty || !isWithin });
     return { waitMs: isWithin ? 0 : (1 - tokens) * FORGIVEN_MS, isFirst: !isWithin && !wasEmpty };
+  }
+
+  #read(address: string) {
+    const now = this.#clock.now();
+    this.#forget(now);
+    const key = this.#buckets.has(address) || this.#buckets.size < CLIENTS_MAX ? address : OTHERS;
+    const { tokens, at, wasEmpty } = this.#buckets.get(key) ?? { tokens: BURST, at: now, wasEmpty: false };
+    return { key, now, wasEmpty, tokens: Math.min(BURST, tokens + (now - at) / FORGIVEN_MS) };
   }
 
   /** Forgetting a client resets it, so only clients with a full bucket are dropped. */

@@ -56,6 +56,7 @@ async function web(environment: Readonly<Record<string, string>>) {
     cancel: never,
     ready: () => ({ status: "checking" }),
     metrics: async () => ({ contentType: "text/plain", body: "up 1\n" }),
+    environment: {},
   });
   const rereading = started.rereadFiles(stop.signal);
   onTestFinished(async () => {

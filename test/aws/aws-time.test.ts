@@ -144,7 +144,8 @@ describe("a request that was signed at another time than AWS's", () => {
     let aheadMs = 0;
     const spy = vi.spyOn(Date, "now").mockImplementation(() => realNow() + aheadMs);
     onTestFinished(() => spy.mockRestore());
-    const { requestHandler, ...aws } = region.aws();
+    // Signed by the SDK itself.
+    const { requestHandler, credentials } = region.aws();
     interface Sent {
       readonly headers: Readonly<Record<string, string>>;
     }
@@ -166,7 +167,7 @@ describe("a request that was signed at another time than AWS's", () => {
     const environment = { CLOUDPROVIDER: "aws", SECRET: "s", AWS_REGION: region.world.region, MIN_HEALTHY: "0" };
     const engine = createEngine(readConfig({ verb: "serve", environment }), {
       clock: region.clock,
-      aws: { ...aws, requestHandler: { ...(requestHandler as object), handle } as never },
+      aws: { credentials, requestHandler: { ...(requestHandler as object), handle } as never },
     });
     const isAhead = (ms: number) => {
       aheadMs = ms;

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { openEngine } from "../../src/app/places.ts";
 import { createAwsClients } from "../../src/aws/clients.ts";
 import { createAutoScalingClient, createSqsClient } from "../../src/aws/event-clients.ts";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { awsClientOptions, readConfig } from "../../src/config/config.ts";
+import { never } from "../support/simulated-region.ts";
 
 interface SentRequest {
   readonly protocol: string;
@@ -33,7 +35,7 @@ function recording() {
   const sent: SentRequest[] = [];
   const handle = async (request: SentRequest) => {
     sent.push(request);
-    const isSts = request.hostname.startsWith("sts");
+    const isSts = /(^|\.)sts[.-]/.test(request.hostname);
     const body = isSts
       ? assumed(String(request.body))
       : "<Response><Errors><Error><Code>No</Code></Error></Errors></Response>";
@@ -108,6 +110,64 @@ describe("every client calls the endpoint that the AWS SDK's settings name", () 
     ],
   ] as const)("%s", async (_, region, environment, hosts) => {
     expect(await hostsCalled(region, environment)).toEqual(hosts.map((host) => `https://${host}`));
+  });
+});
+
+describe("with AWS_PLACES the calls go to the endpoints of each region, and those for its role to STS of the region", () => {
+  const ROLE = "arn:aws:iam::444455556666:role/drainer";
+
+  /** The hosts, and the access keys that have signed for them, of one call in each place. */
+  async function calls(regions: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+    const { sent, requestHandler } = recording();
+    const AWS_PLACES = `Region=eu-west-1 ${regions.map((region) => `Region=${region},RoleArn=${ROLE}`).join(" ")}`;
+    const config = readConfig({ verb: "plan", environment: { AWS_REGION: "eu-west-1", AWS_PLACES } });
+    const credentials = { accessKeyId: "own", secretAccessKey: "y" };
+    const engine = await openEngine(config, { aws: { credentials, requestHandler } });
+    await engine.checkAccess(never);
+    const hosts = sent.map(({ hostname, headers }) => {
+      const key = /Credential=(\w+)\//.exec(headers["authorization"] ?? "")?.[1];
+      return `${key} ${hostname}`;
+    });
+    return [...new Set(hosts)].sort();
+  }
+
+  test("of several regions", async () => {
+    expect(await calls(["eu-west-1", "ap-southeast-2"])).toEqual([
+      "ASSUMED ec2.ap-southeast-2.amazonaws.com",
+      "ASSUMED ec2.eu-west-1.amazonaws.com",
+      "own ec2.eu-west-1.amazonaws.com",
+      "own sts.ap-southeast-2.amazonaws.com",
+      "own sts.eu-west-1.amazonaws.com",
+    ]);
+  });
+
+  test("FIPS", async () => {
+    expect(await calls(["us-east-2"], { AWS_USE_FIPS_ENDPOINT: "true" })).toEqual([
+      "ASSUMED ec2-fips.us-east-2.amazonaws.com",
+      "own ec2-fips.eu-west-1.amazonaws.com",
+      "own sts-fips.us-east-2.amazonaws.com",
+    ]);
+  });
+
+  test("dual stack", async () => {
+    expect(await calls(["us-east-2"], { AWS_USE_DUALSTACK_ENDPOINT: "true" })).toEqual([
+      "ASSUMED ec2.us-east-2.api.aws",
+      "own ec2.eu-west-1.api.aws",
+      "own sts.us-east-2.api.aws",
+    ]);
+  });
+
+  test("interface endpoints of a VPC", async () => {
+    const endpoints = {
+      AWS_ENDPOINT_URL_EC2: "https://vpce-1.ec2.eu-west-1.vpce.amazonaws.com",
+      AWS_ENDPOINT_URL_STS: "https://vpce-2.sts.eu-west-1.vpce.amazonaws.com",
+    };
+    expect(await calls(["eu-west-1"], endpoints)).toEqual([
+      "ASSUMED vpce-1.ec2.eu-west-1.vpce.amazonaws.com",
+      "own vpce-1.ec2.eu-west-1.vpce.amazonaws.com",
+      "own vpce-2.sts.eu-west-1.vpce.amazonaws.com",
+    ]);
   });
 });
 

@@ -2,11 +2,15 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { openEngine } from "../../src/app/places.ts";
 import { createAwsClients } from "../../src/aws/clients.ts";
 import { toDrainError } from "../../src/aws/errors.ts";
 import { createAutoScalingClient, createSqsClient } from "../../src/aws/event-clients.ts";
 import { isExcepted } from "../../src/aws/proxy.ts";
 import { awsClientOptions, readConfig } from "../../src/config/config.ts";
+import { ScaledClock } from "../../src/simulator/clock.ts";
+import { FastClock } from "../support/fast-clock.ts";
+import { never } from "../support/simulated-region.ts";
 
 const CREDENTIALS = { accessKeyId: "x", secretAccessKey: "y" };
 
@@ -55,6 +59,25 @@ describe("HTTPS_PROXY", () => {
     const hosts = ["ec2", "elasticloadbalancing", "elasticloadbalancing", "sqs", "autoscaling"];
     expect(asked.map(({ to }) => to).sort()).toEqual(hosts.map((host) => `${host}.eu-west-1.amazonaws.com:443`).sort());
     expect(new Set(asked.map((one) => one.authorization))).toEqual(new Set([authorization]));
+  });
+
+  test("is the way to the credentials of a role, and to what it is assumed for", async () => {
+    const { asked, url } = await proxyThat(407);
+    const AWS_PLACES = "Region=eu-west-1 Region=us-east-1,RoleArn=arn:aws:iam::444455556666:role/drainer";
+    const environment = { AWS_REGION: "eu-west-1", AWS_PLACES, HTTPS_PROXY: url };
+    const clock = new FastClock(new ScaledClock(1_000));
+    const engine = await openEngine(readConfig({ verb: "plan", environment }), {
+      clock,
+      aws: { credentials: CREDENTIALS },
+    });
+    const problems = await engine.checkAccess(never);
+    expect(problems.map(({ error }) => error.message.split(" (")[0])).toEqual([
+      "eu-west-1: could not reach AWS through the proxy for ec2:DescribeInstances",
+      "444455556666/us-east-1: could not reach AWS through the proxy for sts:AssumeRole of arn:aws:iam::444455556666:role/drainer",
+    ]);
+    expect(new Set(asked.map(({ to }) => to))).toEqual(
+      new Set(["ec2.eu-west-1.amazonaws.com:443", "sts.us-east-1.amazonaws.com:443"]),
+    );
   });
 
   test("may be in lower case, and without a scheme", async () => {

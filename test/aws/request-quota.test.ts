@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Bucket, RequestQuota } from "../../src/aws/request-quota.ts";
 import { newAbort } from "../../src/drain/abort.ts";
-import { PURPOSES, type Purpose, type Urgency } from "../../src/drain/urgency.ts";
+import { PURPOSES, type Purpose, Rises, type Urgency } from "../../src/drain/urgency.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { never } from "../support/simulated-region.ts";
 
@@ -21,7 +21,7 @@ class Scene {
   ask(name: string, urgency: Partial<Urgency> = {}, bucket: Bucket = "v2-read", signal = never): Promise<void> {
     const about = { purpose: "find" as Purpose, deadline: NEVER, ...urgency };
     return this.quota
-      .permit(bucket, () => about, signal)
+      .permit(bucket, { urgency: () => about, signal })
       .then(() => void this.granted.push({ name, at: this.clock.elapsedMs }));
   }
 
@@ -72,11 +72,13 @@ describe("where calls have to wait", () => {
     const scene = new Scene();
     await scene.exhaust();
     let deadline = NEVER;
+    const rises = new Rises();
     const first = scene.ask("first", { deadline: 9_000 });
     const second = scene.quota
-      .permit("v2-read", () => ({ purpose: "find", deadline }), never)
+      .permit("v2-read", { urgency: () => ({ purpose: "find", deadline }), onRise: rises.on, signal: never })
       .then(() => void scene.granted.push({ name: "second", at: scene.clock.elapsedMs }));
     deadline = 1_000;
+    rises.announce();
     await scene.clock.run(Promise.all([first, second]));
     expect(scene.names).toEqual(["second", "first"]);
   });
@@ -165,7 +167,7 @@ test("every ask is granted once, or rejected with its own signal's reason, and n
           if (leavesAfterMs !== undefined) leaving.abort(index);
         });
         const answer = await quota
-          .permit(bucket, () => ({ purpose, deadline }), leaving.signal)
+          .permit(bucket, { urgency: () => ({ purpose, deadline }), signal: leaving.signal })
           .then(
             () => "granted",
             (reason: unknown) => reason,

@@ -254,3 +254,32 @@ describe("a call in flight", () => {
     expect(await second).toBe("y");
   });
 });
+
+test("those who only verify wait a second after the call before, and a caller who searches does not", async () => {
+  const clock = new VirtualClock();
+  const scene = new Scene(clock);
+  const verify = (about: string) =>
+    scene.shared.ask(about, {
+      urgency: () => ({ purpose: "verify", deadline: Number.POSITIVE_INFINITY }),
+      signal: never,
+    });
+  const first = verify("a");
+  expect(scene.calls[0]?.send()).toEqual(["a"]);
+  scene.calls[0]?.answer("x");
+  await first;
+  const second = [verify("b")];
+  await clock.advance(900);
+  second.push(verify("c"));
+  expect(scene.calls).toHaveLength(1);
+  await clock.advance(100);
+  expect(scene.calls[1]?.send()).toEqual(["b", "c"]);
+  scene.calls[1]?.answer("y");
+  expect(await Promise.all(second)).toEqual(["y", "y"]);
+  const third = [verify("d"), scene.ask("e")];
+  await clock.advance(0);
+  expect(scene.calls[2]?.send()).toEqual(["d", "e"]);
+  scene.calls[2]?.answer("z");
+  await Promise.all(third);
+  await clock.advance(0);
+  expect(clock.sleeping).toBe(0);
+});

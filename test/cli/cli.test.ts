@@ -61,7 +61,8 @@ describe("hasta-la-vista plan", () => {
     restrictChildren(simulator, { DISCOVERY }, { for: "plan" });
     const permitted = Statement.flatMap(({ Action }) => Action);
     const plan = () => runHere(["plan", ID], { ...env, DISCOVERY });
-    expect(await plan()).toMatchObject({ code: 0, stderr: "" });
+    // No other node is healthy, so the drain would be refused.
+    expect(await plan()).toMatchObject({ code: 3, stderr: "" });
     expect([...simulator.calls.keys()].sort()).toEqual(permitted);
   });
 });
@@ -177,7 +178,11 @@ describe("hasta-la-vista drain on a terminal", () => {
 
   test("shows a live line for each registration with its kind, state and time left, and then the summary", async () => {
     const { env } = await account();
-    const { code, stdout, stderr } = await runCli(["drain", ID, "--nlb-propagation", "4"], { ...env, ...terminal });
+    const { code, stdout, stderr } = await runCli(["drain", ID, "--nlb-propagation", "4"], {
+      ...env,
+      ...terminal,
+      NO_COLOR: "1",
+    });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const [kind, place] of [
       ["alb", "web-lb / web"],

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { untilDrained } from "../../src/cli/hold.ts";
-import type { RemoteAnswer } from "../../src/cli/remote-service.ts";
+import type { RemoteAnswer } from "../../src/cli/remote-answer.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { ID } from "../support/account.ts";
 import { runHere, serveHere, startHere } from "../support/run-here.ts";

@@ -16,6 +16,68 @@ async function printed(args: readonly string[], environment = {}) {
   return JSON.parse(stdout);
 }
 
+const ROLE = "arn:aws:iam::444455556666:role/drainer";
+const PLACES = {
+  AWS_PLACES: `Region=eu-west-1 Region=eu-west-1,RoleArn=${ROLE},ExternalId=blue Region=us-east-1,RoleArn=${ROLE},ExternalId=blue`,
+};
+
+describe("hasta-la-vista policy with AWS_PLACES", () => {
+  const actionsOf = (policy: { readonly Statement: readonly { readonly Action: readonly string[] }[] }) =>
+    policy.Statement.map(({ Action }) => Action);
+
+  test("prints for the program's own role what its own places need, and which roles it may assume", async () => {
+    const policy = await printed(["--queue", "departures"], PLACES);
+    const single = await printed(["--queue", "departures", "--region", "eu-west-1"]);
+    expect(policy.Statement.slice(0, 2)).toEqual(single.Statement.slice(0, 2));
+    expect(policy.Statement.at(-1)).toEqual({
+      Effect: "Allow",
+      Action: ["sts:AssumeRole", "sts:TagSession"],
+      Resource: ROLE,
+    });
+    const alone = await printed([], { AWS_PLACES: `Region=eu-west-1,RoleArn=${ROLE}` });
+    expect(actionsOf(alone)).toEqual([["sts:AssumeRole", "sts:TagSession"]]);
+  });
+
+  test("prints for another role what its places need, region by region, with the hooks that messages tell of", async () => {
+    const policy = await printed(["--queue", "departures", "--role", ROLE], PLACES);
+    const resources = policy.Statement.flatMap(
+      ({ Resource }: { readonly Resource: string | readonly string[] }) => Resource,
+    );
+    for (const region of ["eu-west-1", "us-east-1"])
+      expect(resources).toContain(`arn:aws:elasticloadbalancing:${region}:*:targetgroup/*/*`);
+    const actions = actionsOf(policy).flat();
+    expect(actions).toContain("autoscaling:CompleteLifecycleAction");
+    expect(actions.filter((action) => /^(sqs|sts):/.test(action))).toEqual([]);
+    expect(actions.filter((action) => action === "ec2:DescribeInstances")).toHaveLength(1);
+  });
+
+  test("prints the trust policy of a role, with its external id", async () => {
+    const trusted = "arn:aws:iam::111122223333:role/hasta-la-vista";
+    expect(await printed(["--role", ROLE, "--trust", trusted], PLACES)).toEqual({
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Effect: "Allow",
+          Principal: { AWS: trusted },
+          Action: ["sts:AssumeRole", "sts:TagSession"],
+          Condition: { StringEquals: { "sts:ExternalId": "blue" } },
+        },
+      ],
+    });
+  });
+
+  test.each([
+    [["--role", "arn:aws:iam::444455556666:role/other"], "which AWS_PLACES does not name: give one of its RoleArn"],
+    [["--trust", "arn:aws:iam::111122223333:role/x"], "--trust requires --role"],
+    [["--role", ROLE, "--trust", "111122223333"], "--trust is '111122223333': give the ARN of a role or user"],
+    [["--role", "drainer"], "--role is 'drainer': give the ARN of a role"],
+  ])("says what is wrong with %j", async (args, problem) => {
+    const { code, stderr } = await runHere(["policy", ...args], { ...NO_REGION, ...PLACES });
+    expect(code).toBe(2);
+    expect(stderr).toContain(problem);
+  });
+});
+
 describe("hasta-la-vista policy", () => {
   test("prints one document, for the whole program where nothing else is asked for", async () => {
     const policy = await printed([]);
@@ -105,7 +167,7 @@ describe("hasta-la-vista plan --scope tag", () => {
     const env = { AWS_ENDPOINT_URL: await endpoint(simulator) };
 
     const text = await runHere(["plan", ID, "--scope", "tag", "--cluster-name", "demo"], env);
-    expect(text).toMatchObject({ code: 0, stderr: "" });
+    expect(text).toMatchObject({ code: 1, stderr: "" });
     expect(text.stdout).toMatch(/^unattached .* tagged .* deregister +0 s/m);
     expect(text.stdout).toMatch(/^unattached .* bare .* deregister \(not allowed\) +0 s/m);
     expect(text.stdout).toMatch(/^Warning: the IAM policy does not allow deregistering from these pools, .*: bare\.$/m);

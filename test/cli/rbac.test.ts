@@ -75,6 +75,17 @@ describe("hasta-la-vista rbac", () => {
     expect(await pods("--eviction-gate", "--for", "drain")).toEqual(["list"]);
   });
 
+  test("lets the service review tokens and the access of their users, only where callers may send them", async () => {
+    const reviews = async (...args: string[]) =>
+      (await printed(...args))[0]?.rules?.filter(({ resources }) => /review/.test(String(resources)));
+    expect(await reviews("--token-review")).toEqual([
+      { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
+      { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
+    ]);
+    expect(await reviews()).toEqual([]);
+    expect(await reviews("--token-review", "--for", "drain")).toEqual([]);
+  });
+
   test("allows nothing by a wildcard, and no secrets", async () => {
     const text = JSON.stringify(await printed());
     expect(text).not.toContain("*");

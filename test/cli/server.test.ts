@@ -1,21 +1,22 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Hono } from "hono";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Call } from "../../src/cli/call.ts";
+import { remoteFrom } from "../../src/cli/remote-from.ts";
 import { RemoteService } from "../../src/cli/remote-service.ts";
 import { newAbort } from "../../src/drain/abort.ts";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { DrainOutcome } from "../../src/drain/outcome.ts";
 import type { DrainPlan } from "../../src/drain/plan.ts";
-import { listen } from "../../src/web/server.ts";
-import { checkAnswer } from "../support/api-answers.ts";
 import { Child } from "../support/child-process.ts";
+import { other, service } from "../support/remote-scene.ts";
 import { runHere } from "../support/run-here.ts";
+import { serviceAccountToken } from "../support/service-account-token.ts";
 import { never } from "../support/simulated-region.ts";
-import { ID, NODE, SECRET, type WebAppOptions, webApp } from "../support/web-app.ts";
+import { ID, NODE, SECRET, type WebAppOptions } from "../support/web-app.ts";
 
 const POOL = {
   kind: "nlb",
@@ -57,33 +58,6 @@ const PLAN: DrainPlan = {
   limit: { reason: "timeout", at: 0 },
   warnings: [],
 };
-
-/** The HTTP API on a port, before a drainer that does as the test wants. */
-async function service(options: WebAppOptions = {}) {
-  const web = webApp(options);
-  const checked = async (request: Request, env: unknown) => {
-    const response = await web.app.fetch(request, env as object);
-    const { pathname } = new URL(request.url);
-    await checkAnswer({ method: request.method, path: pathname, response });
-    return response;
-  };
-  const server = await listen({ fetch: checked } as unknown as Hono, { host: "127.0.0.1", port: 0 });
-  onTestFinished(() => server.close(Promise.resolve()));
-  const url = `http://127.0.0.1:${server.port}`;
-  const run = (args: readonly string[], env = {}) => runHere([...args, "--server", url], { SECRET, ...env });
-  return { ...web, url, run };
-}
-
-/** Any other server. */
-async function other(answer: RequestListener): Promise<string> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const failed = (error: DrainError): DrainOutcome => ({ status: "failed", error, registrations: [] });
 
@@ -316,7 +290,9 @@ describe("bad input gets a clear answer in one line:", () => {
     const none = await runHere(["drain", ID, "--server", "http://x"]);
     expect(none.stderr).toMatch(/^hasta-la-vista: SECRET is not set/);
     const two = await runHere(["drain", ID, "--server", "http://x"], { SECRET, SECRET_FILE: "/x" });
-    expect([none.code, two.code]).toEqual([2, 2]);
+    const file = await runHere(["drain", ID, "--server", "http://x", "--token-file", "/x"], { SECRET });
+    expect(file.stderr).toMatch(/^hasta-la-vista: SECRET and --token-file are both set: set only one/);
+    expect([none.code, two.code, file.code]).toEqual([2, 2, 2]);
   });
 });
 
@@ -387,10 +363,66 @@ describe("a server that does not answer as it should is named, and the secret ne
   });
 });
 
+describe("a token from a file", () => {
+  const [first, second] = [serviceAccountToken({ number: 1 }), serviceAccountToken({ number: 2 })];
+
+  async function scene(content: string) {
+    const folder = await mkdtemp(join(tmpdir(), "token-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, "token");
+    await writeFile(file, content);
+    const sent: unknown[] = [];
+    const url = await other(({ headers }, response) => {
+      sent.push(headers.authorization);
+      response.writeHead(503).end('{"detail":"not now"}');
+    });
+    return { file, url, sent };
+  }
+
+  test("is sent in place of the secret", async () => {
+    const { file, url, sent } = await scene(`${first}\n`);
+    const { code, stderr } = await runHere(["status", ID, "--server", url], { TOKEN_FILE: file });
+    expect(stderr).toBe("hasta-la-vista: the service answered 503: not now\n");
+    expect(code).toBe(1);
+    expect(sent).toEqual([`Bearer ${first}`]);
+  });
+
+  test("is read again before each request, as the kubelet replaces it, and kept while it can't be read", async () => {
+    const { file, url, sent } = await scene(first);
+    const command = { opts: () => ({}) };
+    const call = { environment: { TOKEN_FILE: file }, command } as unknown as Call;
+    const { service } = await remoteFrom(call, "status", new URL(url));
+    const ask = () => service.ask("GET", "/", undefined, never);
+    await ask();
+    await writeFile(file, second);
+    await ask();
+    // As a pipe, which can be read only once.
+    await writeFile(file, "");
+    await ask();
+    await rm(file);
+    await ask();
+    expect(sent).toEqual([first, second, second, second].map((token) => `Bearer ${token}`));
+  });
+
+  test.each([
+    ["nothing", " \n", "it is empty"],
+    [
+      "more than a token",
+      "apiVersion: v1\nkind: Config\n",
+      "it is not a token: give a file that contains the token alone",
+    ],
+  ])("that has %s is refused at once", async (_, content, why) => {
+    const { file, url, sent } = await scene(content);
+    const { code, stderr } = await runHere(["status", ID, "--server", url, "--token-file", file]);
+    expect(stderr).toBe(`hasta-la-vista: --token-file is '${file}', which can't be used: ${why}\n`);
+    expect([code, sent]).toEqual([2, []]);
+  });
+});
+
 describe("a service's answer", () => {
   test("is waited for however long it takes: only connecting has a time limit", async () => {
     const url = await other((_, response) => setTimeout(() => response.end("{}"), 300));
-    const remote = new RemoteService({ url: new URL(url), secret: SECRET, connectTimeoutMs: 50 });
+    const remote = new RemoteService({ url: new URL(url), secret: async () => SECRET, connectTimeoutMs: 50 });
     expect(await remote.ask("GET", "/", undefined, never)).toEqual({ status: 200, body: {} });
   });
 
@@ -400,7 +432,7 @@ describe("a service's answer", () => {
       seen.push(path, Buffer.from(headers.authorization ?? "", "latin1").toString("utf8"));
       response.end("{}");
     });
-    const remote = new RemoteService({ url: new URL(`${url}/hasta/`), secret: "gehéim€" });
+    const remote = new RemoteService({ url: new URL(`${url}/hasta/`), secret: async () => "gehéim€" });
     await remote.ask("POST", "/drain", { id: ID }, never);
     expect(seen).toEqual(["/hasta/drain", "Bearer gehéim€"]);
   });
@@ -408,7 +440,12 @@ describe("a service's answer", () => {
   test("is not waited for any longer once nobody wants it", async () => {
     const url = await other(() => {});
     const stop = newAbort();
-    const asked = new RemoteService({ url: new URL(url), secret: SECRET }).ask("GET", "/", undefined, stop.signal);
+    const asked = new RemoteService({ url: new URL(url), secret: async () => SECRET }).ask(
+      "GET",
+      "/",
+      undefined,
+      stop.signal,
+    );
     stop.abort(new Error("enough"));
     await expect(asked).rejects.toThrow("enough");
   });

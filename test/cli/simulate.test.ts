@@ -117,7 +117,7 @@ events: [{ queue: "${missing}" }]
     const terminate = "Version=2016-11-15&Action=TerminateInstances&InstanceId.1=i-00001000000000001";
     await fetch(environment.AWS_ENDPOINT_URL, { method: "POST", body: terminate });
     // An hour passes in 3.6 seconds.
-    while (!(await launched()).text.includes("<name>terminated</name>"));
+    await expect.poll(async () => (await launched()).text, { interval: 200 }).toContain("<name>terminated</name>");
   });
 
   test("listens on the port it is told to, and says so when that is taken", async () => {
@@ -129,7 +129,8 @@ events: [{ queue: "${missing}" }]
     expect(stderr).toBe(`hasta-la-vista: port ${port} is already in use: give another --port, or 0 for a free port\n`);
     expect(code).toBe(2);
     await new Promise((resolve) => taken.close(resolve));
-    const child = new Child("cli", ["simulate", "--port", String(port)]);
+    const scenario = await file("instances: [{ name: node }]\ndataPlane: false");
+    const child = new Child("cli", ["simulate", "--scenario", scenario, "--port", String(port)]);
     expect(await child.line(/ENDPOINT/)).toBe(`export AWS_ENDPOINT_URL=http://127.0.0.1:${port}`);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { PlainLines } from "../../src/cli/plain-lines.ts";
+import { progressOf } from "../../src/cli/progress.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import { Repeats } from "../../src/observe/repeats.ts";
 import { DrainScene } from "../support/drain-scene.ts";
@@ -11,7 +12,9 @@ function scene(isAlone: boolean) {
   const clock: () => Clock = () => made.clock;
   const cluster = new FakeCluster(clock);
   const printing: { lines?: PlainLines } = {};
-  const made: DrainScene = new DrainScene({}, undefined, { cluster }, [(event) => printing.lines?.observe(event)]);
+  const made: DrainScene = new DrainScene({}, undefined, { cluster }, [
+    (event) => printing.lines?.observe(progressOf(event)),
+  ]);
   const node = made.cloud.addNode("i-1");
   made.cloud.addPool("nlb", "tcp", [node]);
   cluster.pods.set(node.name, [{ pod: "shop/web-1", graceSeconds: 120 }]);

@@ -50,6 +50,9 @@ const text = (lengthMax: number): Refused => ({
 const REFUSED: Readonly<Record<OptionName, Refused>> = {
   secret: text(4_096),
   secretFile: text(4_096),
+  tokenFile: text(4_096),
+  tokenReview: words("give true or false", "yes", "2", "-1", "perhaps"),
+  tokenAudience: text(256),
   querySecret: words("give true or false", "yes", "2", "-1", "perhaps"),
   tlsCertFile: text(4_096),
   tlsKeyFile: text(4_096),
@@ -93,6 +96,25 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
   },
   noProxy: text(4_096),
   sqsEndpoint: text(2_048),
+  awsPlaces: {
+    values: [
+      "eu-west-1",
+      "Region=",
+      "Region=Ireland",
+      "Region=eu-west-1,",
+      "Region=eu-west-1,Region=eu-west-2",
+      "Region=eu-west-1,Account=444455556666",
+      "RoleArn=arn:aws:iam::444455556666:role/drainer",
+      "Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:user/drainer",
+      "Region=eu-west-1,RoleArn=444455556666",
+      "Region=eu-west-1,RoleSessionName=blue",
+      "Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:role/drainer,RoleSessionName=b",
+      "Region=eu-west-1,RoleArn=arn:aws:iam::444455556666:role/drainer,RoleSessionName=two words",
+      "Region=eu-west-1,toString=x",
+      Array.from({ length: 21 }, (_, index) => `Region=eu-west-${index + 1}`).join(" "),
+    ],
+    advice: "give 1 to 20 of Region=…[,RoleArn=…[,ExternalId=…][,RoleSessionName=…]] with spaces between them",
+  },
   discovery: words("give one of vpc, tag", "all", "vpc,tag"),
   otherVpcs: words("give one of search, ignore", "all", "true"),
   policyScope: words("give one of vpc, tag", "all", "vpc,tag"),
@@ -218,6 +240,11 @@ describe("the configuration", () => {
     ["two secrets", { ...SERVE, SECRET_FILE: "/x" }, "SECRET and SECRET_FILE are both set: set only one"],
     ["no cloud", { SECRET: "s" }, "CLOUDPROVIDER is not set"],
     [
+      "tokens of no cluster",
+      { ...SERVE, TOKEN_REVIEW: "true" },
+      "TOKEN_REVIEW is true, and KUBERNETES is not set: name the cluster whose tokens are accepted",
+    ],
+    [
       "a policy for the tag of no cluster",
       { ...SERVE, POLICY_SCOPE: "tag" },
       "POLICY_SCOPE is tag, and CLUSTERNAME is not set",
@@ -288,6 +315,19 @@ describe("the configuration", () => {
       expect(readConfig({ verb: "plan", environment: { AWS_REGION } }).region).toBe(AWS_REGION);
     },
   );
+
+  test("does not repeat the external id of a role that it refuses", () => {
+    const AWS_PLACES = "Region=eu-west-1,RoleArn=wrong,ExternalId=between-us-two";
+    const [problem = ""] = problems({ ...SERVE, AWS_PLACES });
+    expect(problem).toMatch(/^AWS_PLACES is 'Region=eu-west-1,RoleArn=wrong,ExternalId=…': give 1 to 20 of/);
+  });
+
+  test("refuses AWS_PLACES for a function, which would look at one account and region only", () => {
+    expect(problems({ AWS_PLACES: "Region=eu-west-1" }, "lambda")).toEqual([
+      "AWS_PLACES is set: deploy one function for each account and region instead",
+    ]);
+    expect(problems({ AWS_PLACES: " " }, "lambda")).toEqual([]);
+  });
 
   test("counts an empty variable as unset", () => {
     expect(readConfig({ verb: "drain", environment: { TIMEOUT: "", CLUSTERNAME: " " } })).toMatchObject({

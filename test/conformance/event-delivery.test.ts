@@ -113,7 +113,7 @@ describeWith("moto_server", "rules and queue of departures.yaml, as moto has the
     expect(heard.filter(({ type }) => type === "malformed" || type === "not-settled")).toEqual([]);
     // A termination, and one on its way to a warm pool.
     expect(completed).toHaveLength(2);
-    await expect.poll(depthOfAll, { timeout: 30_000 }).toEqual([0, 0]);
+    await expect.poll(depthOfAll).toEqual([0, 0]);
   });
 
   test("bring nothing else: other states, other hooks, other news of AWS Health, recommendations", async () => {
@@ -132,6 +132,6 @@ describeWith("moto_server", "rules and queue of departures.yaml, as moto has the
     ]);
     await until(isLast);
     expect(heard.map(({ type }) => type)).toEqual(["announced", "settled"]);
-    await expect.poll(depthOfAll, { timeout: 30_000 }).toEqual([0, 0]);
+    await expect.poll(depthOfAll).toEqual([0, 0]);
   });
 });

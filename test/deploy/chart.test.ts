@@ -18,7 +18,7 @@ import {
   VALUES_FILES,
   withChartOptions,
 } from "../support/chart-options.ts";
-import { ROLES, roleRules } from "../support/chart-role.ts";
+import { ADDED_RULES, addedRules, ROLES, roleRules } from "../support/chart-role.ts";
 import { chartSchema, renamedValues } from "../support/chart-schema.ts";
 import { Child, startService } from "../support/child-process.ts";
 import { filesBelow } from "../support/documents.ts";
@@ -188,6 +188,15 @@ test.each(ROLES)("the role of the chart is what hasta-la-vista rbac %s prints: n
   expect(readFileSync(file, "utf8")).toBe(roleRules(flags));
   const { stdout } = await runHere(["rbac", ...flags]);
   expect(parseAllDocuments(stdout)[0]?.toJS().rules).toEqual(parse(roleRules(flags)));
+});
+
+test.each(ADDED_RULES)("%s adds rules to each role of the chart as rbac does: npm run docs", async (flag, file) => {
+  expect(readFileSync(file, "utf8")).toBe(addedRules(flag));
+  for (const [flags, whole] of ROLES) {
+    const { stdout } = await runHere(["rbac", ...flags, flag]);
+    const rules = readFileSync(whole, "utf8") + readFileSync(file, "utf8");
+    expect(parseAllDocuments(stdout)[0]?.toJS().rules).toEqual(parse(rules));
+  }
 });
 
 test("the chart has the version of the package, and needs no later Kubernetes than the page says", () => {

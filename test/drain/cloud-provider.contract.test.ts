@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { keyOf, type Node, type Pool, type Registration } from "../../src/drain/cloud-provider.ts";
+import type { AwsProvider, Machines } from "../../src/provider/aws-provider.ts";
+import { PlacesProvider } from "../../src/provider/places-provider.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { FakeCloud } from "../support/fake-cloud.ts";
+import { NO_INSTANCES } from "../support/places-endpoint.ts";
 import { awsProvider, ProviderCalls } from "../support/provider-calls.ts";
-import { never, SimulatedRegion } from "../support/simulated-region.ts";
+import { never, SimulatedRegion, VPC } from "../support/simulated-region.ts";
 
 /** One cloud with two nodes, both in an ALB's pool with a delay of 60 s; the first also in a classic load balancer. */
 interface Scene {
@@ -24,6 +27,35 @@ const IMPLEMENTATIONS: Readonly<Record<string, () => Scene>> = {
       clock: region.clock,
       ids: [nodes[0].id, nodes[1].id],
       terminate: (id) => region.world.terminateInstance(region.world.instances.get(id) as never),
+    };
+  },
+  "AWS in two accounts, with the nodes in one and their pools in the other"() {
+    const clock = new VirtualClock();
+    const [home, hub] = ["123456789012", "444455556666"].map(
+      (accountId) => new SimulatedRegion({}, { accountId, clock }),
+    );
+    if (home === undefined || hub === undefined) throw new Error("there are two");
+    const nodes = [home.node(), home.node()] as const;
+    // Of another account's machines a load balancer of the shared VPC knows the ids.
+    for (const { id, privateIp } of nodes) hub.world.addInstance({ id, vpcId: VPC, privateIp });
+    hub.group({ name: "web", nodes, delaySeconds: 60 });
+    hub.classic({ name: "legacy", nodes: [nodes[0]], drainingSeconds: 60 }).requestStarted(nodes[0].id);
+    hub.intercept = ({ action }) => (action === "DescribeInstances" ? { body: NO_INSTANCES } : undefined);
+    const places = (machines: Machines) =>
+      [home, hub].map((region) => ({
+        name: `${region.world.accountId}/eu-west-1`,
+        region: "eu-west-1",
+        accountId: region.world.accountId,
+        provider: awsProvider(region.clients(), { place: `${region.world.accountId}/eu-west-1`, machines }, clock)
+          .provider as AwsProvider,
+      }));
+    return {
+      provider: new ProviderCalls(new PlacesProvider(places, "eu-west-1")),
+      clock,
+      ids: [nodes[0].id, nodes[1].id],
+      terminate(id) {
+        for (const region of [home, hub]) region.world.terminateInstance(region.world.instances.get(id) as never);
+      },
     };
   },
   "a cloud in memory"() {

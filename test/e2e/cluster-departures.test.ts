@@ -3,7 +3,7 @@ import { ALL_CASES } from "../support/cases.ts";
 import { disrupt, scaleDown } from "../support/cluster-actors.ts";
 import { ClusterScene, type LostBecause, reasonsOf } from "../support/cluster-scene.ts";
 import { SHORT_HOLDS_MS, SHORT_SPARES } from "../support/departure-pools.ts";
-import { HOOK } from "../support/departure-scene.ts";
+import { HOOK, REQUESTS_MIN } from "../support/departure-scene.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 
 /** What cluster-autoscaler is started with. */
@@ -87,7 +87,7 @@ describe("Auto Scaling takes a third of the nodes, and controllers register node
   test("with the label no node is registered again and no request is lost", async () => {
     const [run, scene] = await scaleIn("with the label");
     expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
-    expect(run.sent).toBeGreaterThan(300);
+    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
     expect(scene.labelledAt.size).toBe(scene.leaving.length);
     expectHeld(scene);
     expect(scene.simulator.access.recordOf("simulated")?.denied).toEqual(new Set());
@@ -122,7 +122,7 @@ describe("Karpenter disrupts a third of the nodes", () => {
   test("with the holder of the DaemonSet no request is lost", async () => {
     const [run, scene] = await consolidate(true);
     expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
-    expect(run.sent).toBeGreaterThan(300);
+    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
     expectHeld(scene);
   });
 
@@ -152,7 +152,7 @@ describe("cluster-autoscaler removes a third of the nodes", () => {
     const [run, scene, ends] = await shrink(true);
     expect(ends).toEqual(scene.leaving.map(() => "waited"));
     expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
-    expect(run.sent).toBeGreaterThan(300);
+    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
     expectHeld(scene);
   });
 
@@ -212,7 +212,7 @@ describe("a third of the nodes leaves, whose pods get traffic with externalTraff
   test("with the eviction gate and the holder, Karpenter's evictions wait, and no request is lost", async () => {
     const [run, scene] = await karpenter("with the gate");
     expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
-    expect(run.sent).toBeGreaterThan(300);
+    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
     expectHeld(scene);
     expectPodsHeld(scene);
   });
@@ -220,7 +220,7 @@ describe("a third of the nodes leaves, whose pods get traffic with externalTraff
   test("with the eviction gate and the annotation, cluster-autoscaler's evictions wait, and no request is lost", async () => {
     const [run, scene] = await autoscaler(true);
     expect(run).toMatchObject({ unsaved: [], registeredAgain: 0 });
-    expect(run.sent).toBeGreaterThan(300);
+    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
     expectHeld(scene);
     expectPodsHeld(scene);
   });

@@ -39,9 +39,9 @@ test("a ledger that is removed under the service is told everywhere, refuses who
   const { env, path } = await scene({ isListed: true });
   const { url, child } = await serveHere(env);
   const first = (await (await ask(url, "&wait=false")).json()) as { drainId: string };
-  await vi.waitFor(async () => expect((await fetch(`${url}/ready`)).status).toBe(200), { timeout: 20_000 });
+  await vi.waitFor(async () => expect((await fetch(`${url}/ready`)).status).toBe(200), { timeout: 60_000 });
   // Its last entry until it ends: another one would notice first.
-  await vi.waitFor(async () => expect(await readFile(path, "utf8")).toContain('"type":"planned"'), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await readFile(path, "utf8")).toContain('"type":"planned"'), { timeout: 60_000 });
   await rm(path);
   const refused = await ask(url, "&wait=false");
   expect([refused.status, await refused.json()]).toEqual([

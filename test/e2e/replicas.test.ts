@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Child } from "../support/child-process.ts";
 import { SHORT, SHORT_SPARES } from "../support/departure-pools.ts";
-import { DepartureScene, linesOf } from "../support/departure-scene.ts";
+import { DepartureScene, linesOf, REQUESTS_MIN } from "../support/departure-scene.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 
 const POOLS = ["legacy", "reports", "tcp", "web"];
@@ -25,7 +25,7 @@ async function expectAllWell({ scene, replicas, leaving }: Awaited<ReturnType<ty
   const [{ sent, losses }] = await Promise.all([scene.endTraffic(), scene.untilQueueIsEmpty()]);
   const ids = leaving.map(({ id }) => id);
   expect(lostByTheProduct(losses, SHORT_SPARES)).toEqual([]);
-  expect(sent).toBeGreaterThan(500);
+  expect(sent).toBeGreaterThan(REQUESTS_MIN);
   const completed = replicas.flatMap((child) => nodesOf(child, "hook completed"));
   expect(completed.sort(), "hooks, each completed once").toEqual(ids);
   expect(scene.hooks.map(({ instanceId, action }) => [instanceId, action.result]).sort()).toEqual(

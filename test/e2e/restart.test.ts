@@ -47,7 +47,7 @@ async function scene(more: Readonly<Record<string, string>> = {}) {
       .map((line) => JSON.parse(line));
   };
   const until = (type: LedgerEntry["type"]) =>
-    vi.waitFor(async () => expect((await entries()).map((entry) => entry.type)).toContain(type), { timeout: 20_000 });
+    vi.waitFor(async () => expect((await entries()).map((entry) => entry.type)).toContain(type), { timeout: 60_000 });
   const begin = async (url: string) => {
     const response = await fetch(`${url}/drain?id=${id}&wait=false&reason=upgrade&pw=${encodeURIComponent(SECRET)}`, {
       method: "POST",

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ALL_CASES } from "../support/cases.ts";
 import { reasonsOf } from "../support/cluster-scene.ts";
 import { SHORT_SPARES } from "../support/departure-pools.ts";
+import { REQUESTS_MIN } from "../support/departure-scene.ts";
 import { lostByTheProduct } from "../support/loss-causes.ts";
 import { RollingScene } from "../support/rolling-scene.ts";
 import type { TrafficPolicy } from "../support/serving-pods.ts";
@@ -26,7 +27,7 @@ describe.each<TrafficPolicy>(["Local", "Cluster"])("with externalTrafficPolicy %
   test("no request is lost while all nodes are drained with --evict, terminated and replaced", async () => {
     const run = await roll(policy, "drain --evict");
     expect(run.unsaved).toEqual([]);
-    expect(run.sent).toBeGreaterThan(300);
+    expect(run.sent).toBeGreaterThan(REQUESTS_MIN);
   });
 
   test.runIf(ALL_CASES)("requests are lost with kubectl drain alone", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Connection, holdMany } from "../simulator/data-plane/clients.ts";
+import { ALL_CASES } from "../support/cases.ts";
 import { QUARTER, QUARTER_SPARES } from "../support/departure-pools.ts";
 import { DepartureScene } from "../support/departure-scene.ts";
 import {
@@ -14,6 +15,8 @@ import {
 /** What is left of the notice when its event comes, late: for the clients and lags of a quarter of AWS's. */
 const NOTICE_MS = 35_000;
 const LATE_MS = 120_000 - NOTICE_MS;
+/** Enough for what is lost without the service to be more than what no service can save. */
+const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
 /** Real milliseconds that a request takes which no notice of this length can save. */
 const LONG_MS = NOTICE_MS + 4_000;
 const LONG_REQUESTS = 20;
@@ -36,7 +39,10 @@ interface Reclaim {
 
 /** EC2 takes 10 of 20 nodes back at once. Beside steady traffic there are long requests to the ALB, and kept flows. */
 async function reclaim(withService: boolean): Promise<Reclaim> {
-  const scene = await DepartureScene.open({ nodes: 20, timing: QUARTER, delaysSeconds: { web: 8, reports: 75 } });
+  const scene = await DepartureScene.open({
+    ...{ nodes: 20, timing: QUARTER, delaysSeconds: { web: 8, reports: 75 } },
+    requestIntervalMs: REQUEST_INTERVAL_MS,
+  });
   const { world, plane, nodes } = scene;
   const { clock } = world;
   if (withService) await scene.start();

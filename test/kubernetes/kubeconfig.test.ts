@@ -315,7 +315,7 @@ describe("a configuration that can't be used is named, with what to do:", () => 
     [
       "a cluster without a server",
       server(""),
-      "which is not a valid kubeconfig: clusters[0].cluster.server is missing",
+      "which is not a valid kubeconfig: clusters[0].cluster.server is missing: add it",
     ],
     ["a server that is a number", server(7), "which is not a valid kubeconfig: an entry has another shape"],
     [

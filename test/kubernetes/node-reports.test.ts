@@ -40,9 +40,9 @@ async function scene({ pools = 2 } = {}) {
       .map(({ body }) => body as ClusterEvent);
   const annotations = async () => (await server.get<Node>(`${NODES}/node-1`, stop.signal)).metadata?.annotations;
   // Requests go over real sockets: time may not pass them.
-  const drain = async () => {
+  const drain = async (input: Parameters<typeof made.ask>[1] = {}) => {
     let isOver = false;
-    const ended = made.ask(ID).finally(() => {
+    const ended = made.ask(ID, input).finally(() => {
       isOver = true;
     });
     while (!isOver) {
@@ -80,6 +80,15 @@ test("a drain is told as Events of its node, and its annotations say how it stan
     "hasta-la-vista.io/result": "drained",
     "hasta-la-vista.io/drain-id": expect.stringMatching(/^d-/),
   });
+});
+
+test("a dry run tells nothing at its node, which stays as it is", async () => {
+  const { drain, events, annotations } = await scene();
+  expect((await drain({ dryRun: true })).status).toBe("planned");
+  expect(events()).toEqual([]);
+  expect(await annotations()).toBeUndefined();
+  expect((await drain()).status).toBe("drained");
+  expect(events()).toHaveLength(6);
 });
 
 test("a node in hundreds of pools has a few Events of each drain, and each trouble once", async () => {

@@ -24,7 +24,9 @@ describe("a batch of a queue's messages", () => {
     }
     expect(givenBack).toEqual([0, 0]);
     expect(await answer([record(hookEvent(), { receives: 3 })], 130)).toEqual({ batchItemFailures: [] });
-    expect(elapsed()).toBe(300);
+    expect(elapsed()).toBeGreaterThanOrEqual(300);
+    // A read that only confirms waits up to a second for others.
+    expect(elapsed()).toBeLessThanOrEqual(301);
     expect(region.callsOf("DeregisterTargets")).toHaveLength(1);
     expect(isWaiting()).toBe(false);
   });

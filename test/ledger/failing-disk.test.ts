@@ -102,7 +102,7 @@ describe("a full disk", () => {
     const before = failures.length;
     for (let retry = 1; retry <= 5; retry++) {
       await clock.advance(5_000);
-      await vi.waitFor(() => expect(failures).toHaveLength(before + retry));
+      await vi.waitFor(() => expect(failures).toHaveLength(before + retry), { timeout: 60_000 });
       expect(clock.sleeping).toBe(1);
     }
   });

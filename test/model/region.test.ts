@@ -10,5 +10,5 @@ test("the whole engine is never throttled without a rival, and lets no node go a
   });
   const run = runOf({ numRuns: 200, seed: 7 });
   await fc.assert(property, run);
-  if (run.numRuns >= 50) expect([...seen]).toEqual(expect.arrayContaining(["drained", "deadline-passed"]));
+  if (run.numRuns >= 30) expect([...seen]).toEqual(expect.arrayContaining(["drained", "deadline-passed"]));
 });

@@ -7,12 +7,15 @@ import manifest from "../../package.json" with { type: "json" };
 import { filesBelow, linksOf } from "../support/documents.ts";
 
 const PROGRAMS = [
-  ...["dist/THIRD-PARTY-LICENSES", "dist/sbom.cdx.json"],
+  ...["dist/THIRD-PARTY-LICENSES", "dist/provenance.json", "dist/sbom.cdx.json"],
   ...["dist/cli.js", "dist/lambda.mjs", "dist/service.js"],
 ];
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 /** What commands and pages name. */
-const FOLDERS = ["deploy/cloudformation", "deploy/helm", "deploy/kustomize", "deploy/terraform", "docs"];
+const FOLDERS = [
+  ...["deploy/cloudformation", "deploy/helm", "deploy/iam", "deploy/kustomize", "deploy/terraform"],
+  "docs",
+];
 
 /** What `npm pack` would put into the tarball. */
 const packed: readonly string[] = (() => {

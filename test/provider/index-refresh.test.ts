@@ -42,6 +42,16 @@ describe("the index", () => {
     expect(region.callsOf("DescribeLoadBalancerAttributes").length).toBeGreaterThanOrEqual(1);
   });
 
+  test("does not read again what was read within half a minute", async () => {
+    const region = new SimulatedRegion();
+    for (let number = 0; number < 3; number++) region.group({ name: `g${number}` });
+    keptEngine(region, { INDEX_RATE: "10" });
+    await region.clock.advance(29_000);
+    expect(region.callsOf("DescribeTargetHealth")).toHaveLength(3);
+    await region.clock.advance(5_000);
+    expect(region.callsOf("DescribeTargetHealth")).toHaveLength(6);
+  });
+
   test.each<[string, () => Partial<ApiAnswer>]>([
     ["throttles", () => elbError("Throttling", "Rate exceeded")],
     ["fails", () => elbError("InternalFailure", "We are sorry", 500)],

@@ -64,11 +64,11 @@ describe("a drain that the index is ready for", () => {
     const node = region.node();
     region.group({ name: "old", nodes: [node], delaySeconds: 30 });
     const missed = region.group({ name: "missed", delaySeconds: 30 });
-    const engine = await warmEngine(region, { QUOTA_SHARE: "1" });
+    const engine = await warmEngine(region, { QUOTA_SHARE: "0.1" });
     await engine.stop();
     register(region, missed, node);
     const from = region.clock.elapsedMs;
-    // The verifying read of this one group takes ten minutes.
+    // The verifying read of this one group takes ten minutes. The quota allows few vain ones.
     region.intercept = ({ action, params }) =>
       action === "DescribeTargetHealth" &&
       params.get("TargetGroupArn") === missed.arn &&

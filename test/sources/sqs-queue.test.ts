@@ -247,7 +247,7 @@ describe("a message", () => {
   });
 
   test("about a machine in another region is nobody's drain here", async () => {
-    const { clock, queue, asked, told } = scene({ region: "eu-west-1", foreign: "delete" });
+    const { clock, queue, asked, told } = scene({ places: [{ region: "eu-west-1" }], foreign: "delete" });
     const message = queue.put(body(spot(1, { region: "us-east-1" })));
     const mixed = queue.put(body(spot(2, { region: "us-east-1" }), spot(3, { region: "eu-west-1" })));
     await clock.advance(SECOND_MS);
@@ -288,7 +288,11 @@ describe("a message", () => {
   });
 
   test("is neither deleted nor completed in a dry run, whatever the plan comes to", async () => {
-    const { clock, queue, asked, steps } = scene({ dryRun: true, foreign: "delete", region: "eu-west-1" });
+    const { clock, queue, asked, steps } = scene({
+      dryRun: true,
+      foreign: "delete",
+      places: [{ region: "eu-west-1" }],
+    });
     const elsewhere = spot(3, { region: "us-east-1" });
     const ids = [body(hooked(1)), body(spot(2)), body(elsewhere), '{"reading":"nothing-asked","what":"x"}'].map(
       (text) => queue.put(text),
@@ -613,7 +617,7 @@ test.each([
     await clock.advance(SECOND_MS);
     const error = new DrainError("node-not-found", "why");
     asked[0]?.end({ status: "failed", error, registrations: [] });
-    await clock.advance(0);
+    await clock.advance(SECOND_MS);
     expect({ wasAsked: asked.length > 0, isThere: queue.has(id) }).toEqual({ wasAsked: true, isThere: isKnown });
   },
 );

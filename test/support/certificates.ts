@@ -13,7 +13,7 @@ interface Issuer extends Certificate {
 
 const ECDSA_WITH_SHA256 = sequence(oid([1, 2, 840, 10045, 4, 3, 2]));
 
-/** An authority that signs certificates for servers at 127.0.0.1 and `localhost`, and for clients. */
+/** An authority that signs certificates for servers at 127.0.0.1 and names, and for clients. */
 export class Authority {
   readonly #issuer: Issuer;
 
@@ -28,11 +28,12 @@ export class Authority {
     return this.#issuer.cert;
   }
 
-  sign(name: string): Certificate {
+  /** `hosts`: what a server with this certificate is called. */
+  sign(name: string, hosts: readonly string[] = ["localhost"]): Certificate {
     const { privateKey, publicKey } = keyPair();
-    const localhost = tagged(0x82, Buffer.from("localhost"));
+    const called = hosts.map((host) => tagged(0x82, Buffer.from(host)));
     const loopback = tagged(0x87, Buffer.from([127, 0, 0, 1]));
-    const names = extension([2, 5, 29, 17], sequence(localhost, loopback));
+    const names = extension([2, 5, 29, 17], sequence(...called, loopback));
     const { name: issuer, privateKey: signingKey } = this.#issuer;
     return { cert: certificate({ name, issuer, publicKey, signingKey, extensions: [names] }), key: pem(privateKey) };
   }

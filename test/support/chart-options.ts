@@ -1,4 +1,4 @@
-import { parse } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { OWN_WITH_SERVER } from "../../src/cli/watch.ts";
 import { OPTIONS, type Option, type OptionName, printableDefault } from "../../src/config/config.ts";
 import { OPTION_TEXTS } from "../../src/config/option-texts.ts";
@@ -13,6 +13,7 @@ export const SET_BY_CHART: Readonly<Partial<Record<OptionName, string>>> = {
   tlsCertFile: "tls.existingSecret",
   tlsKeyFile: "tls.existingSecret",
   tlsClientCaFile: "tls.clientCaKey",
+  tokenReview: "tokenReview.enabled",
   evictionGate: "evictionGate.enabled",
   evictionGateCertFile: "evictionGate.existingSecret",
   evictionGateKeyFile: "evictionGate.existingSecret",
@@ -47,7 +48,7 @@ export const AGENT_OPTIONS: readonly ChartOption[] = OWN_WITH_SERVER.map((name) 
 
 /** The values files in the documents. Other YAML there is part of an object. */
 export const VALUES_FILES: readonly CodeBlock[] = DOCUMENTS.flatMap(codeBlocks).filter(
-  ({ language, text }) => language === "yaml" && !("metadata" in parse(text)),
+  ({ language, text }) => language === "yaml" && parseAllDocuments(text).every((document) => !document.has("metadata")),
 );
 
 const WIDTH = 120;

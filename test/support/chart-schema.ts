@@ -69,6 +69,10 @@ export function chartSchema(): Schema {
           existingSecret: NAME_OR_EMPTY,
           caBundle: text("The authority of its certificate, PEM in base64.", "^[A-Za-z0-9+/]*={0,2}$"),
         }),
+        tokenReview: object({
+          enabled: BOOLEAN,
+          callers: { type: "array", items: object({ name: NAME, namespace: NAME }, ["name", "namespace"]) },
+        }),
         holder: object({
           enabled: BOOLEAN,
           options: object(optionSchemas(AGENT_OPTIONS.filter(({ name }) => name === "logLevel"))),

@@ -8,6 +8,7 @@ import { Simulator } from "../../src/simulator/simulator.ts";
 import type { Timing } from "../../src/simulator/timing.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { World } from "../../src/simulator/world/world.ts";
+import { ALL_CASES } from "./cases.ts";
 import { Child, startService } from "./child-process.ts";
 import { stateDir } from "./ledger-entries.ts";
 import type { Spare } from "./loss-causes.ts";
@@ -38,7 +39,7 @@ const HOLDS = { ALB_PROPAGATION: "2", NLB_PROPAGATION: "5", CLASSIC_MINIMUM: "2"
 const SERVE = { CLOUDPROVIDER: "aws", HOST: "127.0.0.1", PORT: "0", SECRET };
 /** AWS is never nearer: and so no two steps of a drain are one moment. */
 const LATENCY_MS = 30;
-const REQUESTS_AFTERWARDS = 90;
+const [REQUEST_INTERVAL_MS, REQUESTS_AFTERWARDS] = ALL_CASES ? [50, 90] : [100, 60];
 
 /** What AWS's own books say: who was deregistered from where, and when. */
 export interface Deregistration {
@@ -111,7 +112,7 @@ export class CrashScene {
     const folder = await stateDir();
     const destinations: Destination[] = ["web", "tcp", "legacy"].map((name) => ({ name, url: plane.url(name) }));
     const traffic = new Traffic({
-      ...{ destinations, clock, intervalMs: 50, timeoutMs: 10_000, waitingMax: 20 },
+      ...{ destinations, clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 10_000, waitingMax: 20 },
       // Shorter than the NLB's hold: what is kept longer breaks with the node, and the plan says so.
       connectionLifetimeMs: 500,
     });

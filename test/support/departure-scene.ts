@@ -18,9 +18,11 @@ import { restrictChildren } from "./printed-policy.ts";
 import { realQueue } from "./real-queue.ts";
 import { VPC } from "./simulated-region.ts";
 
-/** How often each destination gets a request. Unless all cases are asked for, half of them show the same. */
-const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 100;
-export const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 100;
+/** How often each destination gets a request. What a hold would be short by is seconds: fewer requests show it too. */
+const REQUEST_INTERVAL_MS = ALL_CASES ? 50 : 200;
+export const REQUESTS_AFTERWARDS = ALL_CASES ? 200 : 60;
+/** Fewer than these show nothing. A busy machine sends fewer than it means to. */
+export const REQUESTS_MIN = ALL_CASES ? 300 : 120;
 const CONTROLLER_INTERVAL_MS = 200;
 /** Shorter than what any hold of an NLB has to spare: what clients keep for longer breaks with the machine. */
 const CONNECTION_LIFETIME_MS = 500;
@@ -38,8 +40,12 @@ export interface DepartureSceneInput {
   readonly timing: DepartureTiming;
   /** A group that launches a machine so long after it has lost one. Absent: it launches none. */
   readonly launchMs?: number;
+  /** How often each destination gets a request, where it matters how many are lost. */
+  readonly requestIntervalMs?: number;
   /** Every so manieth message is sent twice. */
   readonly duplicateEvery?: number;
+  /** Hooks of other programs, beside `HOOK`. */
+  readonly otherHooks?: readonly LifecycleHook[];
   /** Deregistration delays in place of the usual ones. */
   readonly delaysSeconds?: Partial<typeof DELAYS_SECONDS>;
 }
@@ -107,7 +113,7 @@ export class DepartureScene {
       name: "workers",
       instanceIds: nodes.map(({ id }) => id),
       targetGroups: [pools.web],
-      hooks: [HOOK],
+      hooks: [HOOK, ...(input.otherHooks ?? [])],
       ...(launchMs === undefined ? {} : { launchMs, maxSize: 2 * nodes.length }),
     });
     const [books, hooks] = [keepBooks(world), keepHooks(world)];
@@ -119,19 +125,25 @@ export class DepartureScene {
     restrictChildren(simulator, { QUEUE: queue.url }, { for: "serve" });
     announce(world, queue.url, input.duplicateEvery);
     const plane = await carryInside(world);
-    const traffic = startTraffic(plane, clock);
+    const traffic = startTraffic(plane, clock, input.requestIntervalMs);
     return new DepartureScene(
       { world, nodes, workers, simulator, plane, queue, traffic, books, hooks },
       { timing, endpoint },
     );
   }
 
-  /** A service that reads the queue. */
-  async start(): Promise<Child> {
+  /** Where AWS is. */
+  get endpoint(): string {
+    return this.#endpoint;
+  }
+
+  /** A service that reads the queue. `more`: its other options. */
+  async start(more: Readonly<Record<string, string>> = {}): Promise<Child> {
     const AWS_ENDPOINT_URL = this.#endpoint;
     const { allowances } = this.#timing;
     const QUEUE = this.queue.url;
-    return (await startService({ SECRET: "a-secret-nobody-may-see", AWS_ENDPOINT_URL, QUEUE, ...allowances })).child;
+    return (await startService({ SECRET: "a-secret-nobody-may-see", AWS_ENDPOINT_URL, QUEUE, ...allowances, ...more }))
+      .child;
   }
 
   /** How many nodes get traffic in every pool that is not on its way out of it. */
@@ -251,7 +263,7 @@ export function announce(world: World, url: string, duplicateEvery: number | und
 }
 
 /** Requests of every kind to the load balancers of `addPools`, until the test's end. */
-export function startTraffic(plane: DataPlane, clock: ScaledClock): Traffic {
+export function startTraffic(plane: DataPlane, clock: ScaledClock, intervalMs = REQUEST_INTERVAL_MS): Traffic {
   const traffic = new Traffic({
     destinations: [
       { name: "web", url: plane.url("shop") },
@@ -259,7 +271,7 @@ export function startTraffic(plane: DataPlane, clock: ScaledClock): Traffic {
       { name: "tcp", url: plane.url("tcp") },
       { name: "legacy", url: plane.url("legacy") },
     ],
-    ...{ clock, intervalMs: REQUEST_INTERVAL_MS, timeoutMs: 5_000, waitingMax: 20 },
+    ...{ clock, intervalMs, timeoutMs: 5_000, waitingMax: 20 },
     connectionLifetimeMs: CONNECTION_LIFETIME_MS,
   });
   onTestFinished(() => void traffic.stop());

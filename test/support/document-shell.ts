@@ -67,8 +67,16 @@ export interface Ran extends Finished {
   readonly recorded: readonly string[];
 }
 
-/** Runs commands of a document as they stand there, in a shell that stops at the first one that fails. */
-export async function runCommands(commands: string, environment: Environment = {}, serviceUrl?: string): Promise<Ran> {
+/**
+ * Runs commands of a document as they stand there, in a shell that stops at the first one that fails. `others`: scripts
+ * in place of programs, by their names.
+ */
+export async function runCommands(
+  commands: string,
+  environment: Environment = {},
+  serviceUrl?: string,
+  others: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   if (WAY_OUT.test(commands)) throw new Error(`programs by their names alone, and no other PATH, in:\n${commands}`);
   const home = await mkdtemp(join(tmpdir(), "commands-"));
   onTestFinished(() => rm(home, { recursive: true }));
@@ -79,6 +87,7 @@ export async function runCommands(commands: string, environment: Environment = {
     node: CLONE,
     curl: CURL,
     ...Object.fromEntries(RECORDED.map((name) => [name, RECORD])),
+    ...others,
   };
   for (const [name, text] of Object.entries(programs)) await writeFile(join(bin, name), text, { mode: 0o755 });
   for (const tool of TOOLS) if (!(tool in programs)) await symlink(placeOf(tool), join(bin, tool));

@@ -23,14 +23,16 @@ export const DOCUMENTS: readonly string[] = [
   ),
 ];
 
-/** What is made or installed, and not the project's own. */
+/** The documentation as a site: a package of its own. */
+const SITE = "docs-site";
+/** What is made or installed there and in the project's root, and not the project's own. */
 const NOT_OURS = [".git", "node_modules", "dist", "coverage"];
 
 /** Every file of the project in a folder or below it, from the project's root. */
 export function filesBelow(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (folder === "." && NOT_OURS.includes(entry.name)) return [];
+    if ((folder === "." || folder === SITE) && NOT_OURS.includes(entry.name)) return [];
     if (entry.isDirectory()) return filesBelow(path);
     return entry.isFile() ? [path] : [];
   });

@@ -13,6 +13,7 @@ import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
 import { Connection } from "../simulator/data-plane/clients.ts";
 import { folder, kubeconfig } from "./api-client.ts";
+import { ALL_CASES } from "./cases.ts";
 import { type Child, startService } from "./child-process.ts";
 import { NODES, nodeObject } from "./cluster-actors.ts";
 import { QUARTER } from "./departure-pools.ts";
@@ -35,9 +36,8 @@ const CHECK = { intervalMs: 5_000, healthyThreshold: 2, unhealthyThreshold: 2 };
 export const FAILS_MS = CHECK.intervalMs * CHECK.unhealthyThreshold;
 /** Half of AWS's own lags of an NLB. */
 const TIMING = { ...QUARTER.aws, nlbDeregistration: [60_000, 90_000], nlbUnhealthy: [15_000, 20_000] } as const;
-const REQUEST_INTERVAL_MS = 100;
+const [REQUEST_INTERVAL_MS, REQUESTS_AFTERWARDS] = ALL_CASES ? [100, 100] : [200, 60];
 const CONNECTION_LIFETIME_MS = 500;
-const REQUESTS_AFTERWARDS = 100;
 
 export interface Reclaimed {
   readonly requests: number;

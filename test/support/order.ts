@@ -8,7 +8,9 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  */
 export const WAIT_LONGEST = [
   "test/e2e/rolling-drain.test.ts",
+  "test/e2e/places-traffic.test.ts",
   "test/docs-commands.test.ts",
+  "test/conformance/kubernetes/lifecycle-manager.test.ts",
   "test/e2e/queue.test.ts",
   "test/e2e/cluster-departures.test.ts",
   "test/demo/demo.test.ts",

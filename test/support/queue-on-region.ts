@@ -56,7 +56,7 @@ export async function queueOnRegion(region: SimulatedRegion, options: Readonly<R
     foreign: "release",
     maintenanceLeadMs: 3_900_000,
     dryRun: false,
-    region: world.region,
+    places: [{ region: world.region }],
     observers: [onEvent],
     abandon: abandon.signal,
   });

@@ -22,10 +22,12 @@ const { runService } = await import("../../src/cli/run-service.ts");
 
 const PROGRAMS = { cli: run, service: runService };
 
-interface Input {
+export interface Input {
   readonly program?: keyof typeof PROGRAMS;
   /** What is piped into it. */
   readonly stdin?: string;
+  /** The columns of the terminal that its output is. Absent: it is a pipe. */
+  readonly columns?: number;
   /** A `FastClock` where it waits for long. */
   readonly clock?: SystemClock;
 }
@@ -42,11 +44,14 @@ class RunHere implements Running {
   constructor(
     args: readonly string[],
     given: Environment = {},
-    { program = "cli", stdin = "", clock = new SystemClock() }: Input = {},
+    { program = "cli", stdin = "", columns, clock = new SystemClock() }: Input = {},
   ) {
     const environment = { ...ENVIRONMENT, ...given };
     keepSecretsOf(environment);
-    const output = (name: "stdout" | "stderr") => ({ write: (text: string) => this.#written.add(name, text) });
+    const output = (name: "stdout" | "stderr") => ({
+      write: (text: string) => this.#written.add(name, text),
+      ...(columns !== undefined && { isTTY: true, columns }),
+    });
     const streams: Streams = {
       stdin: inChunks(stdin),
       stdout: output("stdout"),

@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { DescribeInstancesCommand } from "@aws-sdk/client-ec2";
 import { DescribeLoadBalancersCommand } from "@aws-sdk/client-elastic-load-balancing";
 import { DescribeTargetGroupsCommand } from "@aws-sdk/client-elastic-load-balancing-v2";
@@ -20,6 +19,7 @@ import type { Instance, InstanceInput } from "../../src/simulator/world/instance
 import type { LoadBalancerType } from "../../src/simulator/world/load-balancer.ts";
 import type { TargetGroup } from "../../src/simulator/world/target-group.ts";
 import { World } from "../../src/simulator/world/world.ts";
+import { NameSigner } from "./name-signer.ts";
 import { printedFor } from "./printed-policy.ts";
 
 export const VPC = "vpc-0123456789abcdef0";
@@ -40,7 +40,7 @@ export interface InterceptedCall {
 
 /** A region on virtual time, called by the real SDK without a socket. */
 export class SimulatedRegion {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly world: World;
   readonly simulator: Simulator;
   /** Set it to make calls fail. */
@@ -56,8 +56,15 @@ export class SimulatedRegion {
   readonly #callCounts = new Map<string, number>();
   #nodes = 0;
 
-  constructor(timing: Partial<Timing> = {}, where: { readonly region?: string } = {}) {
-    this.world = new World({ clock: this.clock, timing, ...where });
+  constructor(
+    timing: Partial<Timing> = {},
+    {
+      clock = new VirtualClock(),
+      ...where
+    }: { readonly region?: string; readonly accountId?: string; readonly clock?: VirtualClock } = {},
+  ) {
+    this.clock = clock;
+    this.world = new World({ clock, timing, ...where });
     this.simulator = new Simulator(this.world);
   }
 
@@ -199,7 +206,7 @@ export class SimulatedRegion {
   }
 
   aws() {
-    return { credentials: CREDENTIALS, requestHandler: this.#requestHandler() };
+    return { credentials: CREDENTIALS, requestHandler: this.#requestHandler(), signerConstructor: NameSigner };
   }
 
   #restrictedKey(environment: Readonly<Record<string, string>>) {
@@ -238,7 +245,7 @@ export class SimulatedRegion {
       const answer = intercepted ?? (await this.#call({ body, authorization: sent["authorization"] }, abortSignal));
       if (this.latencyMs > 0) await this.clock.sleep(this.latencyMs / 2, abortSignal);
       const { status = 200, headers = {}, body: text = "" } = answer;
-      return { response: { statusCode: status, headers: { ...headers }, body: Readable.from([text]) } };
+      return { response: { statusCode: status, headers: { ...headers }, body: Buffer.from(text) } };
     };
     return {
       handle,

@@ -32,10 +32,12 @@ type Chosen =
   | "noEviction"
   | "history"
   | "metrics"
+  | "nodesWith"
   | "ready"
   | "status"
   | "querySecret"
-  | "clientCertificate";
+  | "clientCertificate"
+  | "tokens";
 
 export interface WebAppOptions extends Partial<Pick<WebOptions, Chosen>> {
   /** Those that are right. */
@@ -87,8 +89,10 @@ export function webApp({ outcome = DRAINED, ...options }: WebAppOptions = {}) {
     secrets: () => mask,
     querySecret: options.querySecret ?? true,
     clientCertificate: options.clientCertificate ?? false,
+    tokens: options.tokens,
     dryRun: options.dryRun ?? false,
     noEviction: options.noEviction,
+    nodesWith: options.nodesWith,
     version: "1.2.3",
     status:
       options.status ?? (async (): Promise<NodeStatus> => ({ node: NODE, asOf: 0, registrations: [], elsewhere: [] })),

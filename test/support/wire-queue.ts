@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import type { AwsTime } from "../../src/aws/aws-time.ts";
 import { createSqsClient } from "../../src/aws/event-clients.ts";
 import { queueAddress } from "../../src/aws/queue-address.ts";
 import { anyOf, newAbort, WOKEN } from "../../src/drain/abort.ts";
 import type { Clock } from "../../src/drain/clock.ts";
 import { FakeQueue } from "./fake-queue.ts";
+import { NameSigner } from "./name-signer.ts";
 
 /** What goes wrong with a call, on its way or in its answer. The call is carried out but where that is said. */
 export type QueueFault =
@@ -60,7 +60,8 @@ export class WireQueue {
     // The SDK's type wants its own response class; it takes anything of that shape.
     const requestHandler = { ...handler, metadata: { handlerProtocol: "http/1.1" } } as never;
     const credentials = { accessKeyId: "simulated", secretAccessKey: "simulated" };
-    return createSqsClient({ region: "eu-west-1", credentials, requestHandler, time }, queueAddress(address));
+    const aws = { credentials, requestHandler, signerConstructor: NameSigner };
+    return createSqsClient({ region: "eu-west-1", ...aws, time }, queueAddress(address));
   }
 
   readonly #handle = async (
@@ -78,7 +79,7 @@ export class WireQueue {
       const { status, body: text, headers = {} } = await Promise.race([answered, timeout]);
       const date = new Date(this.#clock.now()).toUTCString();
       const all = { "content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "r", date, ...headers };
-      return { response: { statusCode: status, headers: all, body: Readable.from([text]) } };
+      return { response: { statusCode: status, headers: all, body: Buffer.from(text) } };
     } finally {
       over.abort(WOKEN);
     }

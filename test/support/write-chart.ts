@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { CHART, withChartOptions } from "./chart-options.ts";
-import { ROLES, roleRules } from "./chart-role.ts";
+import { ADDED_RULES, addedRules, ROLES, roleRules } from "./chart-role.ts";
 import { chartSchema } from "./chart-schema.ts";
 
 const VALUES = `${CHART}/values.yaml`;
@@ -8,3 +8,4 @@ const VALUES = `${CHART}/values.yaml`;
 writeFileSync(VALUES, withChartOptions(readFileSync(VALUES, "utf8")));
 writeFileSync(`${CHART}/values.schema.json`, `${JSON.stringify(chartSchema(), null, 2)}\n`);
 for (const [flags, file] of ROLES) writeFileSync(file, roleRules(flags));
+for (const [flag, file] of ADDED_RULES) writeFileSync(file, addedRules(flag));

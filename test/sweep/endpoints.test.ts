@@ -251,6 +251,11 @@ function node(what: string, path: string, status: number, says: RegExp): Row {
   return row(what, request(`GET /nodes/${path}`, { headers: [BEARER] }), status, says);
 }
 
+/** `GET /nodes` with the right secret. */
+function nodes(what: string, query: string, status: number, says: RegExp): Row {
+  return row(what, request(`GET /nodes${query}`, { headers: [BEARER] }), status, says);
+}
+
 /** `GET` of something below `/drains`, with the right secret. */
 function drains(
   what: string,
@@ -318,7 +323,31 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         ),
       ),
       drains("the limit twice", "?limit=1&limit=1", 400, /'limit' is given twice in the query/),
-      drains("an unknown parameter", "?farce=1", 400, /unknown 'farce' in the query: it takes limit and pw/),
+      drains(
+        "an unknown parameter",
+        "?farce=1",
+        400,
+        /unknown 'farce' in the query: it takes limit, node, status, since and pw/,
+      ),
+      ...["0", "-1", "1.5", "1e2", "", "1h", "99999999", "٣"].map((since) =>
+        drains(
+          `${since} as since`,
+          `?since=${encodeURIComponent(since)}`,
+          400,
+          /'since' .*give seconds from 1 to 31622400/,
+        ),
+      ),
+      ...["", "RUNNING", "done", "planned"].map((status) =>
+        drains(`${status} as status`, `?status=${status}`, 400, /'status' .*give one of running, ended, drained, /),
+      ),
+      drains("no node", "?node=", 400, /'node' in the query: give an instance id or a node name/),
+      drains(
+        "a node without end",
+        `?node=${"a".repeat(254)}`,
+        400,
+        /give an instance id or a node name, of at most 253/,
+      ),
+      drains("a node that there is not", "?node=a&status=failed&since=60", 200, undefined),
       drains("the largest limit", "?limit=1000", 200, undefined),
     ],
   },
@@ -375,6 +404,20 @@ const ENDPOINTS: Readonly<Record<string, { readonly allow: string; readonly rows
         drains(`${id} as Last-Event-ID`, "/d-1/events", 400, /^Last-Event-ID: give the id/, [`Last-Event-ID: ${id}`]),
       ),
       drains("an empty Last-Event-ID", "/d-1/events", 404, /there is no drain 'd-1'/, ["Last-Event-ID:"]),
+    ],
+  },
+  "/nodes": {
+    allow: "GET, HEAD",
+    rows: [
+      row("no secret", request("GET /nodes?selector=a%3Db"), 401, /send the secret/),
+      row("a wrong secret", request("GET /nodes?selector=a%3Db&pw=wrong"), 403, /^the secret is wrong$/),
+      nodes("no selector", "", 400, /'selector' in the query: give labels such as node-group=blue/),
+      nodes("an empty selector", "?selector=", 400, /give labels such as node-group=blue, and at most \d+ characters/),
+      nodes("a blank selector", "?selector=%20", 400, /give labels such as node-group=blue/),
+      nodes("a selector without end", `?selector=${"a".repeat(7_000)}`, 400, /give labels such as node-group=blue/),
+      nodes("two selectors", "?selector=a&selector=b", 400, /'selector' is given twice in the query/),
+      nodes("an unknown parameter", "?selector=a&farce=1", 400, /unknown 'farce' in the query/),
+      nodes("a service without a cluster", "?selector=a%3Db", 400, /'selector' requires a cluster: set KUBERNETES for/),
     ],
   },
   "/nodes/:node": {

@@ -95,6 +95,11 @@ const DOORS: Readonly<Record<string, Door>> = {
     bytesMax: 1_048_576,
     run: (path) => runHere(["status", "10.0.1.5", "--server", "https://127.0.0.1:1"], { ...TLS, TLS_CERT_FILE: path }),
   },
+  "--token-file": {
+    prefix: (path) => `--token-file is '${path}', which can't be used: `,
+    bytesMax: 16_384,
+    run: (path) => runHere(["status", "10.0.1.5", "--server", "http://127.0.0.1:1", "--token-file", path]),
+  },
   "cancel --from": {
     prefix: (path) => `--from is '${path}', which can't be used: `,
     bytesMax: 16_777_216,

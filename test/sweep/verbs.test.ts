@@ -89,6 +89,23 @@ const serverRows = (verb: string, node: readonly string[] = [ID]): readonly Row[
   ),
 ];
 
+/** Verbs that list or report. */
+const outputRows = (verb: string): readonly Row[] => [
+  row(
+    "a form that there is not",
+    [verb, ID, "-o", "xml"],
+    2,
+    /--output is 'xml': give one of json, yaml, wide, name\n/,
+  ),
+  row("an empty form", [verb, ID, "--output="], 2, /--output is '': give one of json, yaml, wide, name/),
+  row(
+    "two forms",
+    [verb, ID, "--json", "-o", "yaml"],
+    2,
+    /--json and --output yaml contradict each other: give one of/,
+  ),
+];
+
 const deadlineRows = (verb: string): readonly Row[] => [
   row("a deadline that is no number", [verb, ID, "--deadline", "soon"], 2, /--deadline is 'soon': give seconds/),
   row("a deadline that was", [verb, ID, "--deadline", "-1"], 2, /--deadline is '-1'/),
@@ -132,6 +149,7 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       2,
       /--evict requires a cluster: set KUBERNETES, or /,
     ),
+    row("a selector without its value", ["drain", "-l"], 2, /--selector has no value: give --selector <labels>\n/),
     row("a selector without a cluster", ["drain", "-l", "a=b"], 2, /--selector requires a cluster: set KUBERNETES/),
     row("an empty selector", ["drain", "-l", " "], 2, /a selector is empty or too long: give labels such as/),
     row("a time to end alone", ["drain", ID, "--grace-period", "5"], 2, /--grace-period requires --evict: give both/),
@@ -143,11 +161,18 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
       /--delete-emptydir-data, --disable-eviction requires --evict/,
     ),
     row(
-      "a selector of a service",
+      "a selector of a service, without its secret",
       ["drain", "-l", "pool=blue", "--server", "http://127.0.0.1:1"],
       2,
-      /--selector has no effect with --server: name the nodes/,
+      /SECRET is not set/,
     ),
+    row(
+      "an undo file that can't be made",
+      ["drain", ID, "--undo-file", "/dev/null/u.json"],
+      2,
+      /--undo-file is .\/dev\/null/,
+    ),
+    ...outputRows("drain"),
     row(
       "two nodes of a service that is not there",
       ["drain", ID, "10.0.1.5", "--server", "http://127.0.0.1:1"],
@@ -158,13 +183,54 @@ const VERBS: Readonly<Record<string, readonly Row[]>> = {
   status: [
     ...nodeRows("status"),
     ...serverRows("status"),
+    ...outputRows("status"),
+    row(
+      "a drain without a service",
+      ["status", "d-1"],
+      2,
+      /the drain d-1 requires --server: only a service knows past/,
+    ),
     row("a flag of another verb", ["status", ID, "--deadline", "5"], 2, /unknown option '--deadline'/),
   ],
   plan: [
     ...nodeRows("plan"),
     ...deadlineRows("plan"),
     ...serverRows("plan"),
+    ...outputRows("plan"),
     row("a flag of another verb", ["plan", ID, "--dry-run"], 2, /unknown option '--dry-run'/),
+  ],
+  drains: [
+    ...addressRows("drains"),
+    ...outputRows("drains"),
+    row("two nodes", ["drains", ID, ID], 2, /too many arguments for drains: 2 instead of 1/),
+    row("a malformed node", ["drains", "under_score"], 2, /'under_score' is not a node name/),
+    row(
+      "a status that there is not",
+      ["drains", "--status", "ok"],
+      2,
+      /--status is 'ok': give one of running, ended, /,
+    ),
+    row(
+      "a time without a unit",
+      ["drains", "--since", "90"],
+      2,
+      /--since is '90': give a time from 1s to 366d, such as/,
+    ),
+    row("no time", ["drains", "--since", "0s"], 2, /--since is '0s': give a time from 1s to 366d/),
+    row("a time out of reach", ["drains", "--since", "367d"], 2, /--since is '367d'/),
+    row("an escape sequence as time", ["drains", "--since", "\u001b[31m"], 2, /--since is '\?\[31m'/),
+    row("no drains", ["drains", "--limit", "0"], 2, /--limit is '0': give a whole number from 1 to 1000/),
+    row("too many drains", ["drains", "--limit", "1001"], 2, /--limit is '1001'/),
+    row("half a drain", ["drains", "--limit", "1.5"], 2, /--limit is '1\.5'/),
+    row("changes without a service", ["drains", "--watch"], 2, /--watch requires --server: give both, or leave it out/),
+    row("a status without a service", ["drains", "--status", "running"], 2, /--status requires --server: give both/),
+    row("a flag of another verb", ["drains", "--deadline", "5"], 2, /unknown option '--deadline'/),
+  ],
+  completion: [
+    row("no shell", ["completion"], 2, /no <shell> is given: --help describes it/),
+    row("a shell that there is not", ["completion", "tcsh"], 2, /<shell> is 'tcsh': give one of bash, zsh, fish\n/),
+    row("two shells", ["completion", "bash", "zsh"], 2, /too many arguments for completion: 2 instead of 1/),
+    row("an escape sequence", ["completion", "\u001b[31m"], 2, /<shell> is '\?\[31m'/),
   ],
   cancel: [
     row("neither a drain nor a file", ["cancel"], 2, /give a node or the id of a drain, or give --from and a file/),
@@ -430,6 +496,8 @@ const BUNDLED: Readonly<Record<string, readonly string[]>> = {
   drain: ["drain", ID, "--json", "--discovery", "y"],
   status: ["status", ID, "--json", "--server", "http://127.0.0.1:1"],
   plan: ["plan", ID, "--json", "--deadline", "60", "--timeout", "0"],
+  drains: ["drains", "--json", "--watch"],
+  completion: ["completion", "bash"],
   cancel: ["cancel", "--undo", "--json", "--from", "/nonexistent/drain.json"],
   uncordon: ["uncordon", ID, "--json", "--from", "/nonexistent/drain.json"],
   watch: ["watch", "--metadata-interval", "0"],
@@ -450,7 +518,7 @@ test.each(Object.entries(BUNDLED))(
   async (verb, args) => {
     const bundled = await runCli(args);
     expect(bundled).toEqual(await runHere(args));
-    expect(bundled.code).toBe(["policy", "rbac", "demo"].includes(verb) ? 0 : 2);
+    expect(bundled.code).toBe(["policy", "rbac", "demo", "completion"].includes(verb) ? 0 : 2);
     expect(bundled.stdout + bundled.stderr).not.toBe("");
   },
 );

@@ -191,3 +191,18 @@ describe("GET /metrics", () => {
     expect(made).toBe(12);
   });
 });
+
+test("takes no notification of SNS, whose signature it would have to verify", async () => {
+  const notification = {
+    Type: "Notification",
+    MessageId: "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+    TopicArn: "arn:aws:sns:eu-west-1:123456789012:departures",
+    Message: JSON.stringify({ "detail-type": "EC2 Spot Instance Interruption Warning", detail: { "instance-id": ID } }),
+  };
+  const app = webApp();
+  const headers = { "x-amz-sns-message-type": "Notification", authorization: `Bearer ${SECRET}` };
+  const send = (path: string) => app.post(path, { headers, body: JSON.stringify(notification) });
+  expect([(await send("/")).status, (await send("/drain")).status]).toEqual([404, 400]);
+  expect((await app.post("/drain", { body: JSON.stringify(notification) })).status).toBe(401);
+  expect(app.requests).toEqual([]);
+});

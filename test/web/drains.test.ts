@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { Ledger } from "../../src/drain/ledger.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
+import { VirtualClock } from "../../src/simulator/clock.ts";
 import { EntriesOf, registered } from "../support/ledger-entries.ts";
 import { historyOf, SECRET, webApp } from "../support/web-app.ts";
 
@@ -46,6 +47,67 @@ describe("GET /drains", () => {
     });
     expect(await (await get("/drains")).json()).toMatchObject({ drains: Array(100).fill({}) });
     expect(await (await get("/drains?limit=1000")).json()).toMatchObject({ drains: Array(150).fill({}) });
+  });
+});
+
+describe("GET /drains with a filter", () => {
+  /** `d-3` runs, of another node; `d-2` has ended, and `d-1` long ago. */
+  function filtered() {
+    const now = new VirtualClock().now();
+    const made = scene((_, ledger) => {
+      const [first, second] = [new EntriesOf("d-1", now - 900_000), new EntriesOf("d-2", now - 100_000)];
+      const outcome = { status: "refused", registrations: [] } as const;
+      for (const entry of [first.accepted(), first.ended()]) ledger.note(entry);
+      for (const entry of [second.accepted(), second.next({ type: "ended", outcome })]) ledger.note(entry);
+      ledger.note(new EntriesOf("d-3", now - 50_000, "i-0123456789abcdef1").accepted());
+    });
+    const ids = async (query: string) => {
+      const { drains } = (await (await made.get(`/drains?${query}`)).json()) as {
+        readonly drains: readonly { readonly drainId: string }[];
+      };
+      return drains.map(({ drainId }) => drainId);
+    };
+    return { ids };
+  }
+
+  test.each([
+    ["node=i-0123456789abcdef0", ["d-2", "d-1"]],
+    ["node=ip-10-0-0-1.internal&limit=1", ["d-3"]],
+    ["node=10.0.0.1", []],
+    ["status=running", ["d-3"]],
+    ["status=ended", ["d-2", "d-1"]],
+    ["status=drained", ["d-1"]],
+    ["status=refused&node=i-0123456789abcdef1", []],
+    ["since=60", ["d-3"]],
+    ["since=100", ["d-3", "d-2"]],
+    ["since=900&status=ended&limit=1", ["d-2"]],
+  ])("%s", async (query, expected) => {
+    expect(await filtered().ids(query)).toEqual(expected);
+  });
+});
+
+describe("GET /nodes", () => {
+  test("lists the nodes of the cluster that have the labels, and which of them are no EC2 instances", async () => {
+    const asked: string[] = [];
+    const nodesWith = async (selector: string) => {
+      asked.push(selector);
+      return [{ name: "blue-1", instanceId: node.id, providerId: "aws:///a/i" }, { name: "blue-2" }];
+    };
+    const { request } = webApp({ nodesWith });
+    const response = await request("/nodes?selector=pool%20in%20(blue)", { headers: bearer });
+    expect(await response.json()).toEqual({
+      nodes: [{ name: "blue-1", id: node.id, providerId: "aws:///a/i" }, { name: "blue-2" }],
+    });
+    expect(asked).toEqual(["pool in (blue)"]);
+  });
+
+  test("says what the API server refuses", async () => {
+    const nodesWith = async () => {
+      throw new DrainError("cloud-error", "the API server refuses the selector");
+    };
+    const response = await webApp({ nodesWith }).request("/nodes?selector=a%3D%3D%3D", { headers: bearer });
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ code: "cloud-error", detail: "the API server refuses the selector" });
   });
 });
 

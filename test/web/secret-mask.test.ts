@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SecretMask } from "../../src/web/secret-mask.ts";
 import { keepSecret, RANDOM_SECRET, searchForSecrets } from "../support/secret-search.ts";
+import { serviceAccountToken } from "../support/service-account-token.ts";
 import { ID, webApp } from "../support/web-app.ts";
 
 const OTHER = 'Old+secret/of "yesterday"\\==';
@@ -137,5 +138,24 @@ describe("a caller with one of several right secrets", () => {
       detail: "ip: '…!' is not an IP address: give one such as 10.0.1.5",
     });
     expect(requests).toEqual([]);
+  });
+});
+
+describe("a JSON web token, whoever it belongs to,", () => {
+  const token = serviceAccountToken({ sub: "not known beforehand" });
+  const mask = new SecretMask([RANDOM_SECRET]);
+
+  test.each(Object.entries(WAYS))("is found %s, and masked", (_, way) => {
+    expect(mask.masked(`(before ${way(token)} after)`)).toBe("(before … after)");
+    expect(mask.isIn(`/${way(token)}/`)).toBe(true);
+  });
+
+  test.each([
+    "ip-10-0-1-5.eu-west-1.compute.internal",
+    "eyJhbGciOiJSUzI1NiJ9",
+    "https://example.com/eyJhbGciOiJSUzI1NiJ9.eyJ.x",
+    "1.2.3-alpha.eyJ",
+  ])("is not seen in %s", (text) => {
+    expect([mask.masked(text), mask.isIn(text)]).toEqual([text, false]);
   });
 });

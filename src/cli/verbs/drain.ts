@@ -26,6 +26,10 @@ export function declareDrain(program: Command): Command {
       "with --server: maximum time to wait; exit code 1 if the drain has not ended by then",
       readWait,
     )
+    .option(
+      "--undo-file <file>",
+      "new file in which to write what the drain has done while it runs, for 'cancel --from'",
+    )
     .option("--no-wait", "with --server: do not wait for the end of the drain");
   return addOptions(command, "drain");
 }

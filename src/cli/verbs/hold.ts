@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addNodeArgument } from "../node-argument.ts";
+import { addJsonOption, addNodeArgument } from "../node-argument.ts";
 import { addOptions, addServerOption } from "../options.ts";
 
 export function declareHold(program: Command): Command {
@@ -9,7 +9,7 @@ export function declareHold(program: Command): Command {
     .description(
       "Runs in a pod of a DaemonSet on the node. When the pod is terminated (SIGTERM), keeps it running until the service has drained the node, so that Karpenter does not terminate the machine before. Ends at once if the node is not being drained. Requires --server.",
     );
-  return addOptions(addNodeArgument(addServerOption(command)), "hold").addHelpText(
+  return addOptions(addJsonOption(addNodeArgument(addServerOption(command))), "hold").addHelpText(
     "after",
     [
       "",

@@ -1,10 +1,20 @@
 import type { Command } from "commander";
 import { PARTITIONS } from "../../aws/policy.ts";
-import { addOptions, wordOf } from "../options.ts";
+import { matching } from "../../config/values.ts";
+import { addOptions, kindOf, wordOf } from "../options.ts";
 
 export const PURPOSES = ["serve", "drain", "plan", "watch", "lambda"] as const;
 const readPurpose = wordOf("--for", PURPOSES);
 const readPartition = wordOf("--partition", PARTITIONS);
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/;
+const PRINCIPAL = /^arn:aws[a-z-]*:iam::\d{12}:(?:root|(?:role|user)\/[\w+=,.@/-]+)$/;
+const readRole = kindOf("--role", matching(ROLE, "the ARN of a role, such as arn:aws:iam::444455556666:role/drainer"));
+const readPrincipal = kindOf(
+  "--trust",
+  matching(PRINCIPAL, "the ARN of a role or user, such as arn:aws:iam::111122223333:role/hasta-la-vista"),
+);
 
 export function declarePolicy(program: Command): Command {
   const command = program
@@ -20,6 +30,13 @@ export function declarePolicy(program: Command): Command {
       `AWS partition if no region is given: ${PARTITIONS.join(", ")}. Default: ${PARTITIONS[0]}`,
       readPartition,
     );
+  command
+    .option("--role <arn>", "role of AWS_PLACES that the policy is for. Default: the program's own role", readRole)
+    .option(
+      "--trust <arn>",
+      "print the trust policy of --role instead, for this role or user, which is the program's own",
+      readPrincipal,
+    );
   return addOptions(command, "policy").addHelpText(
     "after",
     [
@@ -32,6 +49,10 @@ export function declarePolicy(program: Command): Command {
       "",
       "Without --hook-groups, the policy allows to complete the lifecycle hooks of",
       "every Auto Scaling group of the account.",
+      "",
+      "With --aws-places, the policy of the program's own role also allows to assume",
+      "the other roles. Print the policy of each with --role, and its trust policy",
+      "with --role and --trust.",
       "",
       "--undo adds the permissions to cancel drains. --for watch with",
       "--termination-hook adds those to complete lifecycle hooks. --for lambda is for",

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { addNodeArgument } from "../node-argument.ts";
+import { addJsonOption, addNodeArgument } from "../node-argument.ts";
 import { addOptions, addServerOption } from "../options.ts";
 import { addFromOption } from "./cancel.ts";
 
@@ -10,5 +10,5 @@ export function declareUncordon(program: Command): Command {
     .description(
       "Undoes 'drain': does what 'cancel' of the node does, and makes the node schedulable, whichever program has cordoned it, as 'kubectl uncordon' does. Safe to repeat. Without --server it requires KUBERNETES for that; pods that were evicted do not return.",
     );
-  return addOptions(addFromOption(addNodeArgument(addServerOption(command))), "uncordon");
+  return addOptions(addFromOption(addJsonOption(addNodeArgument(addServerOption(command)))), "uncordon");
 }

@@ -37,10 +37,10 @@ export const classicChangeActions: ApiActions = {
     const loadBalancer = named(params, world);
     if (texts(params, "Subnets") === undefined) throw missingParameter("Subnets");
     const { zones } = placeOfSubnets(params, world.region);
-    const left = loadBalancer.zones.filter((zone) => !zones.includes(zone));
-    if (left.length === 0)
+    const remaining = loadBalancer.zones.filter((zone) => !zones.includes(zone));
+    if (remaining.length === 0)
       throw new AwsError("InvalidConfigurationRequest", "A load balancer must have at least one subnet", 409);
-    loadBalancer.zones = left;
+    loadBalancer.zones = remaining;
     return { Subnets: { member: subnetIds(loadBalancer) } };
   },
 

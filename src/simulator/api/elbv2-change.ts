@@ -127,8 +127,8 @@ export const elbv2ChangeActions: ApiActions = {
     if (wanted === undefined) throw missingParameter("RulePriorities");
     const moved = new Set(wanted.map(({ rule }) => rule));
     for (const { listener, priority } of wanted) {
-      const isTaken = listener.rules.some((other) => !moved.has(other) && other.priority === priority);
-      if (isTaken || wanted.filter((one) => one.listener === listener && one.priority === priority).length > 1)
+      const isInUse = listener.rules.some((other) => !moved.has(other) && other.priority === priority);
+      if (isInUse || wanted.filter((one) => one.listener === listener && one.priority === priority).length > 1)
         throw new AwsError("PriorityInUse", `Priority '${priority}' is currently in use`);
     }
     for (const { rule, priority } of wanted) rule.priority = priority;

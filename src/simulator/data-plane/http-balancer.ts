@@ -9,7 +9,6 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { contentOf, type OwnAnswer, SERVER, sendOwn } from "./own-answer.ts";
@@ -79,7 +78,7 @@ export class HttpBalancer {
   readonly #closed = new AbortController();
   readonly #idle: IdleWatch;
   readonly #openedAt = new WeakMap<object, number>();
-  readonly #upgraded = new Set<Duplex>();
+  readonly #upgraded = new Set<Socket>();
   readonly server: Server;
 
   constructor(options: HttpBalancerOptions) {
@@ -93,7 +92,7 @@ export class HttpBalancer {
     );
     this.server.keepAliveTimeout = UNUSED_TIMEOUT_MS;
     this.server.on("connection", (socket: Socket) => this.#openedAt.set(socket, clock.now()));
-    this.server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => this.#refuse(error, socket));
+    this.server.on("clientError", (error: NodeJS.ErrnoException, socket) => this.#refuse(error, socket as Socket));
     if (isApplication)
       this.server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) =>
         this.#upgrade(request, socket, head),
@@ -244,7 +243,7 @@ export class HttpBalancer {
   }
 
   /** A request that is no HTTP. */
-  #refuse({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+  #refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
     const isUnknownCoding = this.#options.isApplication && code === "HPE_INVALID_TRANSFER_ENCODING";
     if (socket.writable) socket.end(rawAnswer(isUnknownCoding ? 501 : 400));
     else socket.destroy();

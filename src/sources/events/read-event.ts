@@ -28,9 +28,9 @@ function readBody(body: string): EventReading {
 const ENVELOPES_MAX = 4;
 
 /** What is in envelopes is read from the outside inwards, however they are put into each other. */
-function readEnvelope(fields: EventFields, left = ENVELOPES_MAX): EventReading {
-  if (left === 0) throw new MalformedEvent(`it has more than ${ENVELOPES_MAX} envelopes around it`);
-  const readInside = (inside: EventFields) => readEnvelope(inside, left - 1);
+function readEnvelope(fields: EventFields, remaining = ENVELOPES_MAX): EventReading {
+  if (remaining === 0) throw new MalformedEvent(`it has more than ${ENVELOPES_MAX} envelopes around it`);
+  const readInside = (inside: EventFields) => readEnvelope(inside, remaining - 1);
   if (isBatch(fields)) return readBatch(fields, readInside);
   if (isFailedInvocation(fields)) {
     return within("failed invocation", () => {

@@ -17,6 +17,9 @@ const commandsOf = (document: string) =>
     .flatMap(({ text }) => text.replace(/\\\n\s*/g, "").split("\n"))
     .map((line) => line.trim());
 const PAGES = ["docs/install.md", "docs/kubernetes.md", "docs/helm.md", "docs/wiring.md"].flatMap(commandsOf);
+/** Those of the pages about kinds of nodes, which go on from there. A page may repeat another's. */
+const AFTERWARDS = [...new Set(["docs/eks.md", "docs/upgrading.md"].flatMap(commandsOf))];
+const QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/departures";
 /** The one command that begins so. */
 function command(start: string): string {
   const [found, ...others] = [...new Set(PAGES.filter((line) => line.startsWith(start)))];
@@ -84,16 +87,31 @@ describeOnKubernetes("the documents' commands", [...WORKLOAD_PROGRAMS, ...HELMS,
     expect(await variables()).toMatchObject({ EVICTION_GATE: "true" });
     await run(`${upgradeWith("options.LOGLEVEL=debug")} --set evictionGate.enabled=false`);
 
+    await run(upgradeWith("tokenReview.enabled=true"));
+    expect(await variables()).toMatchObject({ TOKEN_REVIEW: "true" });
+    await run(`${upgradeWith("options.LOGLEVEL=debug")} --set tokenReview.enabled=false`);
+
     await run(upgradeWith("options.KUBERNETES=null"));
     const without = await variables();
     expect([without["KUBERNETES"], without["UNDO"], without["LOGLEVEL"]]).toEqual([undefined, undefined, "debug"]);
     expect(await status(role)).toBe(404);
 
-    expect(await run(command("helm history"))).toMatch(/^7\s+.*deployed/m);
+    expect(await run(command("helm history"))).toMatch(/^9\s+.*deployed/m);
     await run(command("helm rollback"));
     expect(await variables()).toMatchObject({ CLUSTERNAME: "demo", KUBERNETES: "in-cluster" });
     expect([await status(role), await status(daemonSet("holder"))]).toEqual([200, 404]);
-    expect(upgrades).toHaveLength(5);
+    expect(upgrades).toHaveLength(6);
+
+    const afterwards = AFTERWARDS.filter((line) => line.startsWith("helm upgrade"));
+    for (const line of afterwards) await run(`QUEUE=${QUEUE}; ${line}`);
+    expect(await variables()).toMatchObject({
+      ...{ QUEUE, QUEUE_FOREIGN: "delete", TERMINATION_HOOK: "hasta-la-vista", EVICT: "always" },
+      ...{ AUTOSCALER_HOLD: "true", AUTOSCALER_DELAY: "600", KUBERNETES: "in-cluster", DRYRUN: "false" },
+    });
+    expect(await status(daemonSet("holder"))).toBe(200);
+    expect(afterwards).toHaveLength(5);
+    const held = AFTERWARDS.find((line) => line.startsWith("kubectl get nodes") && line.includes("HELD")) ?? "exit 1";
+    expect(await run(held)).toMatch(/^NAME +HELD$/m);
   });
 });
 

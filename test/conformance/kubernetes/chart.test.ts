@@ -153,6 +153,11 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         { "evictionGate.enabled": true, "evictionGate.certManager": true },
         ["rbac", "--namespace", "kube-system", "--eviction-gate"],
       ],
+      [
+        "callers with tokens",
+        { "tokenReview.enabled": true },
+        ["rbac", "--namespace", "kube-system", "--token-review"],
+      ],
       ["no cluster", { "options.KUBERNETES": null, "options.UNDO": null }, undefined],
       ["the cluster of a kubeconfig", { "options.KUBERNETES": "/etc/kubeconfig/config" }, undefined],
       ["a role of its own", { "rbac.create": false }, undefined],
@@ -315,6 +320,14 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
       [
         { "options.NLB_FAST_PATH": true, "options.UNDO": null, "options.NODE_TRIGGERS": "none" },
         /options\.NLB_FAST_PATH is true, and options\.UNDO is not true/,
+      ],
+      [
+        { "tokenReview.enabled": true, "options.KUBERNETES": null, "options.UNDO": null },
+        /tokenReview\.enabled is true, and options\.KUBERNETES is not set/,
+      ],
+      [
+        { "tokenReview.callers": [{ name: "deployer", namespace: "ci" }] },
+        /tokenReview\.callers is set, and tokenReview\.enabled is false/,
       ],
       [{ "options.HOST": "127.0.0.1" }, /options\.HOST is 127\.0\.0\.1: leave it out/],
       [{ "options.STATE_DIR": null }, /options\.STATE_DIR is not an absolute path/],

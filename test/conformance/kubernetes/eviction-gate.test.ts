@@ -186,7 +186,7 @@ describeOnKubernetes("the eviction gate", ["kubectl"], (cluster) => {
     const draining = kubectlDrain(node, "--timeout=60s");
     draining.catch(() => {}); // Waited for below.
     await expect
-      .poll(async () => (await cluster().api.call("GET", podPath(pod))).body, { timeout: 30_000 })
+      .poll(async () => (await cluster().api.call("GET", podPath(pod))).body, { timeout: 60_000 })
       .toMatchObject({ metadata: { deletionTimestamp: expect.any(String) } });
     expect(child.output).toMatch(/"msg":"drain completed"/);
     await cluster().api.delete(`${podPath(pod)}?gracePeriodSeconds=0`);

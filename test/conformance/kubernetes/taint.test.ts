@@ -117,7 +117,7 @@ describeOnKubernetes("the taint with which kube-proxy fails health checks, on a 
     expect(await taints()).toEqual([OWN]);
     const [target] = group.listed(world.clock.now()).filter(({ id }) => id === instance.id);
     if (target === undefined) throw new Error("the target is not listed");
-    await expect.poll(() => group.health(target, world.clock.now()), { timeout: 30_000 }).toBe("unhealthy");
+    await expect.poll(() => group.health(target, world.clock.now())).toBe("unhealthy");
 
     const headers = { authorization: `Bearer ${SECRET}` };
     expect((await fetch(`${url}/drains/${drain}`, { method: "DELETE", headers })).status).toBe(200);

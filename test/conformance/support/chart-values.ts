@@ -76,6 +76,17 @@ export const VARIANTS: Readonly<Record<string, Values>> = {
     "networkPolicy.enabled": true,
     "serviceMonitor.enabled": true,
   },
+  tokens: {
+    ...LEAST,
+    "tokenReview.enabled": true,
+    "tokenReview.callers": [
+      { name: "deployer", namespace: "ci" },
+      { name: "runner", namespace: "ci" },
+    ],
+    "options.TOKEN_AUDIENCE": "drains",
+    "holder.enabled": true,
+    "agent.enabled": true,
+  },
   "as little as possible": {
     ...LEAST,
     "options.KUBERNETES": null,

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -116,6 +116,14 @@ export class KubernetesCluster {
     return status.token;
   }
 
+  /** A token as the API server would sign it, with claims that it would not put into one. */
+  signedToken(claims: object): string {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const text = `${part({ alg: "ES256" })}.${part(claims)}`;
+    const key = { key: this.#files.accountsKey, dsaEncoding: "ieee-p1363" } as const;
+    return `${text}.${sign("sha256", Buffer.from(text), key).toString("base64url")}`;
+  }
+
   /** Replaces what the service account may do. The API server knows within milliseconds. */
   async allow(name: string, rules: readonly PolicyRule[]): Promise<void> {
     const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", rules };
@@ -173,6 +181,7 @@ interface ApiServer {
 class Files {
   readonly adminToken = `admin-${randomBytes(16).toString("hex")}`;
   readonly ca: string;
+  readonly accountsKey: KeyObject;
   readonly #folder = mkdtempSync(path.join(tmpdir(), "hasta-la-vista-kubernetes-"));
 
   constructor() {
@@ -180,6 +189,7 @@ class Files {
     const { cert, key } = authority.sign("kube-apiserver");
     const accounts = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
     this.ca = authority.cert;
+    this.accountsKey = accounts.privateKey;
     this.write("ca.crt", this.ca);
     this.write("server.crt", cert);
     this.write("server.key", key);

@@ -20,7 +20,8 @@ export type KubernetesProgram =
   | "kube-controller-manager"
   | "kube-scheduler"
   | "kubectl"
-  | "kwok";
+  | "kwok"
+  | "lifecycle-manager";
 
 /** Which of the programs are not there, and where they were looked for. Undefined where none is missing. */
 export function missingOf(programs: readonly KubernetesProgram[]): string | undefined {

@@ -9,7 +9,7 @@ const IS_REQUIRED = process.env["CONFORMANCE"] === "required";
 /** Python starts slowly, the more so on a machine that runs all the other tests meanwhile. */
 const TIMEOUT_MS = 120_000;
 
-export type Program = "python" | "aws" | "cfn-lint" | "moto_server" | "haproxy" | "promtool";
+export type Program = "python" | "aws" | "cfn-lint" | "moto_server" | "haproxy" | "promtool" | "zsh" | "fish";
 
 /**
  * Tests that need a program of the environment in CONFORMANCE_VENV. Without it they are skipped, which the run says at
@@ -94,7 +94,7 @@ export class RunningProgram {
 }
 
 /** No configuration but what is here, and credentials that are worth nothing. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   PATH: process.env["PATH"] ?? "",
   HOME: "/nonexistent",
   AWS_EC2_METADATA_DISABLED: "true",
@@ -105,6 +105,6 @@ const ENVIRONMENT = {
   PYTHONDONTWRITEBYTECODE: "1",
 };
 
-function programPath(program: Program): string {
+export function programPath(program: Program): string {
   return path.join(VENV, "bin", program);
 }

@@ -73,11 +73,18 @@
 {{- end }}
 {{- end }}
 
-{{- $own := concat (keys $options) (list "SECRET" "SECRET_FILE" "TLS_CERT_FILE" "TLS_KEY_FILE" "TLS_CLIENT_CA_FILE" "EVICTION_GATE" "EVICTION_GATE_CERT_FILE" "EVICTION_GATE_KEY_FILE") }}
+{{- $own := concat (keys $options) (list "SECRET" "SECRET_FILE" "TLS_CERT_FILE" "TLS_KEY_FILE" "TLS_CLIENT_CA_FILE" "TOKEN_REVIEW" "EVICTION_GATE" "EVICTION_GATE_CERT_FILE" "EVICTION_GATE_KEY_FILE") }}
 {{- range .Values.extraEnv }}
 {{- if has .name $own }}
-{{- $problems = append $problems (printf "extraEnv sets %s, which is an option: set it by options, secret, tls or evictionGate" .name) }}
+{{- $problems = append $problems (printf "extraEnv sets %s, which is an option: set it by options, secret, tls, tokenReview or evictionGate" .name) }}
 {{- end }}
+{{- end }}
+
+{{- if and .Values.tokenReview.enabled (not $options.KUBERNETES) }}
+{{- $problems = append $problems "tokenReview.enabled is true, and options.KUBERNETES is not set: tokens are reviewed by the API server of a cluster" }}
+{{- end }}
+{{- if and .Values.tokenReview.callers (not .Values.tokenReview.enabled) }}
+{{- $problems = append $problems "tokenReview.callers is set, and tokenReview.enabled is false: set tokenReview.enabled=true, so that tokens are accepted" }}
 {{- end }}
 
 {{- $gate := .Values.evictionGate }}

@@ -29,7 +29,35 @@
   secret: { secretName: {{ include "hasta-la-vista.secretName" . }}, defaultMode: 288 } # 0440
 {{- end }}
 
-{{/* What a caller of the service needs to trust it, and to be trusted. */}}
+{{/* What the holder and the agents send: the secret, or a token of their service account. */}}
+{{- define "hasta-la-vista.credentialEnv" -}}
+{{- if .Values.tokenReview.enabled }}
+- { name: TOKEN_FILE, value: /run/secrets/hasta-la-vista-token/token }
+{{- else }}
+{{- include "hasta-la-vista.secretFile" . }}
+{{- end }}
+{{- end }}
+
+{{- define "hasta-la-vista.credentialMount" -}}
+{{- if .Values.tokenReview.enabled }}
+- { name: token, mountPath: /run/secrets/hasta-la-vista-token, readOnly: true }
+{{- else }}
+{{- include "hasta-la-vista.secretMount" . }}
+{{- end }}
+{{- end }}
+
+{{- define "hasta-la-vista.credentialVolume" -}}
+{{- if .Values.tokenReview.enabled }}
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken: { path: token, audience: {{ .Values.options.TOKEN_AUDIENCE | default "hasta-la-vista" | quote }} }
+{{- else }}
+{{- include "hasta-la-vista.secretVolume" . }}
+{{- end }}
+{{- end }}
+
+{{/* What a caller of the service needs to trust it, and to be trusted, besides that. */}}
 {{- define "hasta-la-vista.callerEnv" -}}
 {{- if .Values.tls.existingSecret }}
 {{- with .Values.tls.caKey }}
@@ -43,7 +71,6 @@
 {{- end }}
 
 {{- define "hasta-la-vista.callerMounts" -}}
-{{ include "hasta-la-vista.secretMount" . }}
 {{- if .Values.tls.existingSecret }}
 {{- if .Values.tls.caKey }}
 - { name: ca, mountPath: /run/secrets/hasta-la-vista-ca, readOnly: true }
@@ -56,7 +83,6 @@
 
 {{/* Of the Secret with the certificate a caller sees the authority alone. */}}
 {{- define "hasta-la-vista.callerVolumes" -}}
-{{ include "hasta-la-vista.secretVolume" . }}
 {{- if .Values.tls.existingSecret }}
 {{- with .Values.tls.caKey }}
 - name: ca

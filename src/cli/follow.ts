@@ -1,0 +1,122 @@
+import type { Clock } from "../drain/clock.ts";
+import type { NodeReport, OutcomeReport, RunningReport } from "../drain/report.ts";
+import { RemoteError } from "./failure.ts";
+import { NOT_OURS, refusalOf } from "./remote-answer.ts";
+import type { RemoteService } from "./remote-service.ts";
+import type { SentStep } from "./step-progress.ts";
+
+/** Between two tries to reach a service that is not there: as long as the last line says, and then the last one again. */
+const RETRY_AFTER_MS: readonly number[] = [500, 1_000, 2_000, 5_000];
+/** A service that was not reached for so long is given up. Its drain goes on, or is resumed by its next start. */
+const GIVEN_UP_AFTER_MS = 600_000;
+
+export interface FollowOptions {
+  readonly service: Pick<RemoteService, "ask" | "events">;
+  readonly drainId: string;
+  readonly clock: Clock;
+  /** Hears once that the steps do not come, and why; and that they come again. */
+  readonly onConnection: (state: { readonly lost: string } | "back") => void;
+}
+
+/**
+ * The steps of a drain of a service, each once, to its end: by the event stream, from the last step on wherever that breaks.
+ * Behind a proxy that holds streams back, and where the service has too many readers, from the drain's record. Throws
+ * `RemoteError`: the service does not know the drain, or was not reached for ten minutes.
+ */
+export async function* steps(options: FollowOptions, signal: AbortSignal): AsyncGenerator<SentStep, void> {
+  const { service, drainId, clock } = options;
+  const connection = new Connection(options);
+  let [last, tries] = [0, 0];
+  for (;;) {
+    try {
+      for await (const step of service.events(`/drains/${drainId}/events`, last, signal)) {
+        connection.works();
+        tries = 0;
+        if (step.id <= last) continue;
+        last = step.id;
+        yield step;
+        if (step.type === "ended") return;
+      }
+      // Ended by the service: it is about to stop, or has taken this reader for a slow one.
+    } catch (error) {
+      signal.throwIfAborted();
+      // The record tells whether the service is there at all, and knows the drain.
+      if (!(error instanceof RemoteError)) throw error;
+    }
+    await clock.sleep(RETRY_AFTER_MS[Math.min(tries, RETRY_AFTER_MS.length - 1)] ?? 0, signal);
+    tries += 1;
+    const record = await recordOf(options, signal).catch((error: unknown) => {
+      if (!isPassing(error, signal)) throw error;
+      connection.fails(error);
+    });
+    if (record === undefined) continue;
+    connection.works();
+    const since = last;
+    for (const step of record.steps.filter(({ id }) => id > since)) {
+      last = step.id;
+      yield step;
+    }
+    if (record.status === "ended") return;
+  }
+}
+
+/** Whether it may be otherwise at the next try. Throws where nothing is wanted any more. */
+function isPassing(error: unknown, signal: AbortSignal): error is RemoteError {
+  signal.throwIfAborted();
+  return error instanceof RemoteError && error.isPassing;
+}
+
+/** Tells once that there is none, and that there is one again. */
+class Connection {
+  readonly #options: Pick<FollowOptions, "clock" | "onConnection">;
+  #failingSince: number | undefined;
+
+  constructor(options: Pick<FollowOptions, "clock" | "onConnection">) {
+    this.#options = options;
+  }
+
+  works(): void {
+    if (this.#failingSince !== undefined) this.#options.onConnection("back");
+    this.#failingSince = undefined;
+  }
+
+  /** Throws the error after ten minutes of them. */
+  fails(error: RemoteError): void {
+    const { clock, onConnection } = this.#options;
+    if (this.#failingSince === undefined) onConnection({ lost: error.message });
+    this.#failingSince ??= clock.now();
+    if (clock.now() - this.#failingSince > GIVEN_UP_AFTER_MS) throw error;
+  }
+}
+
+/** `GET /drains/{drain}`, as far as it is read here. */
+export interface DrainRecordReport {
+  readonly drainId: string;
+  readonly node: NodeReport;
+  readonly status: "running" | "ended";
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly outcome?: OutcomeReport;
+  readonly steps: readonly SentStep[];
+  readonly now?: RunningReport;
+  readonly undo?: { readonly status: "running" | "ended" };
+}
+
+/** What the service has written down of a drain. Throws `RemoteError`. */
+export async function recordOf(
+  { service, drainId }: Pick<FollowOptions, "service" | "drainId">,
+  signal: AbortSignal,
+): Promise<DrainRecordReport> {
+  const answer = await service.ask("GET", `/drains/${drainId}`, undefined, signal);
+  const { status, body } = answer;
+  if (status === 404) throw lost(drainId);
+  if (status !== 200) throw refusalOf(answer);
+  if (!Array.isArray(body["steps"])) throw NOT_OURS;
+  return body as unknown as DrainRecordReport;
+}
+
+function lost(drainId: string): RemoteError {
+  return new RemoteError(
+    `the service does not know the drain ${drainId}: it is too old, or the service was restarted without STATE_DIR. Targets that were deregistered stay deregistered`,
+  );
+}
