@@ -63,7 +63,6 @@ const PARTS: Readonly<Record<string, Part>> = {
       "node:https",
       "node:net",
       "node:readline",
-      "node:stream",
       "yaml",
       "zod",
     ],

@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
  */
 
-export const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
+const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
 export const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
 export const CROSS_ZONE = "load_balancing.cross_zone.enabled";
 const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
