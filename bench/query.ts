@@ -6,6 +6,7 @@ const VERSIONS: Readonly<Record<ApiName, string>> = {
   elbv2: "2015-12-01",
   ec2: "2016-11-15",
   autoscaling: "2011-01-01",
+  sts: "2011-06-15",
 };
 
 /** One call as it goes over the wire. Lists are written as `{ "Targets.member.1.Id": id }`. */

@@ -208,6 +208,7 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/kubernetes/objects.ts": "a seam: the library's types, as JSON has them",
   "src/lambda/clock.ts": "an implementation of the seam Clock",
   "src/lambda/main.ts": "an entry point",
+  "src/simulator/api/sts.ts": "one of the row of simulated APIs, each with its table of actions",
   "src/observe/service-log.ts": "a seam: the Lambda function logs without the library that the service logs with",
 };
 /** A file for each kind. */

@@ -15,7 +15,7 @@ import type { World } from "./world/world.ts";
 /** Far above any call's; a bigger body is not an AWS client's. */
 const BODY_BYTES_MAX = 1_000_000;
 
-/** AWS's control plane on one port, for any AWS client: EC2, classic ELB, ELBv2 and Auto Scaling of one region. */
+/** AWS's control plane on one port, for any AWS client: EC2, classic ELB, ELBv2, Auto Scaling and STS of one region. */
 export class Simulator {
   readonly world: World;
   /** What goes wrong with calls. Empty until a test or the scenario adds to it. */
@@ -41,16 +41,18 @@ export class Simulator {
   /** Answers one call without a socket, at once. Of what faults do to it, the caller sees `delivery`. */
   answer(request: ApiRequest): DeliveredAnswer {
     let effect: FaultEffect | undefined;
+    const accessKeyId = accessKeyIdOf(request.authorization);
+    const user = accessKeyId === undefined ? undefined : this.access.userOf(accessKeyId);
     const admit = (call: ApiCall) => {
       effect = this.faults.strikeOnTheWay(call);
       if (effect !== undefined) throw new AwsError("NeverArrived", "This is never sent");
       this.#throttle?.admit(call, this.world.clock.now());
-      this.access.admit(call, accessKeyIdOf(request.authorization));
+      this.access.admit(call, accessKeyId);
       effect = this.faults.strike(call);
       if (effect?.type === "error") throw new AwsError(effect.code, effect.message ?? "Injected fault", effect.status);
       return effect?.type === "stale" ? effect.ms : 0;
     };
-    const answered = answer(request, this.world, randomUUID(), admit);
+    const answered = answer(request, this.world, randomUUID(), { admit, caller: { accessKeyId, user } });
     const { action } = answered;
     const hasArrived = effect?.type !== "refused";
     if (hasArrived && action !== undefined) this.#calls.set(action, (this.#calls.get(action) ?? 0) + 1);
@@ -92,7 +94,9 @@ export class Simulator {
       else chunks.push(chunk);
     });
     request.on("end", () => {
-      const body = Buffer.concat(chunks).toString("utf8");
+      // The query protocol also takes its parameters from the URL of a GET.
+      const [, query = ""] = (request.url ?? "").split("?");
+      const body = request.method === "GET" ? query : Buffer.concat(chunks).toString("utf8");
       const answered = this.answer({ body, authorization: request.headers.authorization });
       void deliver(answered, response, this.world.clock);
     });

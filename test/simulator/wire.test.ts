@@ -80,7 +80,7 @@ describe("a call that AWS would not understand is answered with an error", () =>
     { what: "an empty body", body: "", code: "InvalidAction" },
     { what: "something that is no form", body: "\u0000%%%&&==;;{", code: "InvalidAction" },
     { what: "no version", body: "Action=DescribeTags", code: "InvalidAction" },
-    { what: "an unknown version", body: "Action=DescribeTags&Version=2011-01-01", code: "InvalidAction" },
+    { what: "an unknown version", body: "Action=DescribeTags&Version=2010-01-01", code: "InvalidAction" },
     { what: "no action", body: V2, code: "MissingAction" },
     { what: "an unknown action", body: `${V2}&Action=Dance`, code: "InvalidAction" },
     { what: "an unknown EC2 action", body: `${EC2}&Action=Dance`, code: "InvalidAction" },
@@ -108,6 +108,18 @@ describe("a call that AWS would not understand is answered with an error", () =>
     expect(raw(new SimulatedRegion(), body)).toMatchObject({ status: 400, code });
   });
 
+  test.each([
+    `${V2}&Action=CreateTrustStore`,
+    `${CLASSIC}&Action=DescribeLoadBalancerPolicyTypes`,
+    `${EC2}&Action=RunInstances`,
+    "Version=2011-01-01&Action=PutWarmPool",
+    "Version=2011-06-15&Action=AssumeRole",
+  ])("an action that AWS has and the simulator has not: %s", (body) => {
+    const [, action] = body.split("Action=");
+    const message = `The action ${action} is not simulated`;
+    expect(raw(new SimulatedRegion(), body)).toMatchObject({ status: 501, code: "NotSimulated", message });
+  });
+
   test("an error in each service's own form", () => {
     const region = new SimulatedRegion();
     expect(raw(region, `${V2}&Action=Dance`).body).toMatch(
@@ -115,6 +127,13 @@ describe("a call that AWS would not understand is answered with an error", () =>
     );
     expect(raw(region, `${EC2}&Action=Dance`).body).toMatch(/<Response><Errors><Error><Code>.*<RequestID>/s);
   });
+});
+
+test("a GET carries its parameters in the URL", async () => {
+  const endpoint = await listening(new SimulatedRegion());
+  const response = await fetch(`${endpoint}/?${EC2}&Action=DescribeVpcs`);
+  expect(response.status).toBe(200);
+  expect(await response.text()).toContain("<DescribeVpcsResponse");
 });
 
 test("parameters with the names of JavaScript's own properties do no harm", () => {

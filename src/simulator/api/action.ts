@@ -3,8 +3,19 @@ import type { World } from "../world/world.ts";
 import { type Params, requiredText, structures, text } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
-/** One AWS action: reads its parameters, asks or changes the world, and answers its result's fields, or throws `AwsError`. */
-type ApiAction = (params: Params, world: World) => XmlFields;
+/** Who has signed a call. */
+export interface Caller {
+  /** Absent: nobody has. */
+  readonly accessKeyId?: string | undefined;
+  /** The name of the IAM user. Absent: the access key's id. */
+  readonly user?: string | undefined;
+}
+
+/**
+ * One AWS action: reads its parameters, asks or changes the world, and answers its result's fields, or throws `AwsError`.
+ * Undefined: AWS's model has no result for it, not even an empty one.
+ */
+type ApiAction = (params: Params, world: World, caller: Caller) => XmlFields | undefined;
 export type ApiActions = Readonly<Record<string, ApiAction>>;
 
 export function tagList(tags: ReadonlyMap<string, string>): XmlFields {

@@ -6,15 +6,20 @@ import type { World } from "../world/world.ts";
 import { type ApiActions, isoTime } from "./action.ts";
 import { recordsOf } from "./paging.ts";
 import { atMost, type Params, requiredText, structures, text, texts } from "./params.ts";
+import { activityXml } from "./scaling-activities.ts";
+import { checkShrinking, type MemberOf, memberNamed, namedGroup } from "./scaling-groups.ts";
+import { scalingMemberActions } from "./scaling-members.ts";
+import { scalingPoolActions } from "./scaling-pools.ts";
 import type { XmlFields } from "./xml.ts";
 
 const RECORDS_PER_PAGE = 50;
 const GROUPS_PER_PAGE_MAX = 100;
 const NAMES_PER_CALL_MAX = 50;
 const TERMINATIONS_PER_CALL_MAX = 100;
+const TAGS_PER_PAGE_MAX = 100;
 const TOKEN_LENGTH = 36;
 
-/** The actions of Auto Scaling 2011-01-01 that draining needs, and the one that starts a scale-in. */
+/** The actions of Auto Scaling 2011-01-01 that draining needs, and those that change who is in a group. */
 export const autoScalingActions: ApiActions = {
   DescribeAutoScalingGroups(params, world) {
     const names = texts(params, "AutoScalingGroupNames");
@@ -50,10 +55,10 @@ export const autoScalingActions: ApiActions = {
     return {
       AutoScalingInstances: {
         member: items.map(({ group, member }) => ({
-          ...memberXml(member, world),
+          ...memberXml(member, group, world),
           AutoScalingGroupName: group.name,
           // In capitals here, and here alone.
-          HealthStatus: isHealthy(member, world) ? "HEALTHY" : "UNHEALTHY",
+          HealthStatus: isHealthy(member, group, world) ? "HEALTHY" : "UNHEALTHY",
         })),
       },
       NextToken: nextToken,
@@ -106,21 +111,27 @@ export const autoScalingActions: ApiActions = {
     const group = id === undefined ? namedGroup(params, world) : undefined;
     const shrinks = requiredText(params, "ShouldDecrementDesiredCapacity") === "true";
     const leaving = [...new Set(ids)].map((each) => memberToTerminate(each, world, group));
-    if (shrinks) checkShrinking(leaving);
+    if (shrinks) {
+      for (const group of new Set(leaving.map((each) => each.group)))
+        checkShrinking(group, leaving.filter((each) => each.group === group).length);
+    }
     const activities = leaving.map((each) => terminate(each, shrinks, world));
     return id === undefined ? { Activities: { member: activities } } : { Activity: activities[0] };
   },
-};
 
-/** By name or ARN. */
-function namedGroup(params: Params, world: World): AutoScalingGroup {
-  const name = requiredText(params, "AutoScalingGroupName");
-  const group = [...world.autoScalingGroups.values()].find((each) => each.name === name || each.arn === name);
-  if (group === undefined) {
-    throw validationError(`AutoScalingGroup name not found - AutoScalingGroup '${name}' not found`);
-  }
-  return group;
-}
+  /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeTags.html */
+  DescribeTags(params, world) {
+    const wanted = (structures(params, "Filters") ?? []).map(tagFilter);
+    const all = [...world.autoScalingGroups.values()].flatMap((group) => tagsXml(group));
+    const chosen = all.filter((tag) => wanted.every((matches) => matches(tag)));
+    const pages = { byDefault: RECORDS_PER_PAGE, max: TAGS_PER_PAGE_MAX };
+    const { items, nextToken } = recordsOf(chosen, params, pages);
+    return { Tags: { member: items }, NextToken: nextToken };
+  },
+
+  ...scalingMemberActions,
+  ...scalingPoolActions,
+};
 
 /** What a call names by token or instance, or by both. An action that has ended is as unknown as one that never was. */
 function activeAction(params: Params, world: World): { readonly scaleIn: ScaleIn; readonly action: LifecycleAction } {
@@ -145,53 +156,23 @@ function activeAction(params: Params, world: World): { readonly scaleIn: ScaleIn
   return found;
 }
 
-interface Leaving {
-  readonly group: AutoScalingGroup;
-  readonly member: Member;
+function memberToTerminate(id: string, world: World, only: AutoScalingGroup | undefined): MemberOf {
+  const found = memberNamed(id, world, only);
+  const scaleIn = found.group.scaleInOf(id);
+  if (scaleIn === undefined) return found;
+  throw new AwsError(
+    "ScalingActivityInProgress",
+    `Scaling activity ${scaleIn.activityId} is in progress and blocks this action`,
+  );
 }
 
-function memberToTerminate(id: string, world: World, only: AutoScalingGroup | undefined): Leaving {
-  for (const group of only === undefined ? world.autoScalingGroups.values() : [only]) {
-    const member = group.members(world.clock.now()).find(({ instance }) => instance.id === id);
-    const scaleIn = group.scaleInOf(id);
-    if (scaleIn !== undefined && member !== undefined) {
-      throw new AwsError(
-        "ScalingActivityInProgress",
-        `Scaling activity ${scaleIn.activityId} is in progress and blocks this action`,
-      );
-    }
-    if (member !== undefined) return { group, member };
-  }
-  throw validationError(`Instance Id not found - No managed instance found for instance ID: ${id}`);
-}
-
-function checkShrinking(leaving: readonly Leaving[]): void {
-  for (const group of new Set(leaving.map((each) => each.group))) {
-    const count = leaving.filter((each) => each.group === group).length;
-    if (group.desiredCapacity - count >= group.minSize) continue;
-    throw validationError(
-      `Currently, desiredSize equals minSize (${group.minSize}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.`,
-    );
-  }
-}
-
-function terminate({ group, member }: Leaving, shrinks: boolean, world: World): XmlFields {
+function terminate({ group, member }: MemberOf, shrinks: boolean, world: World): XmlFields {
   const before = group.desiredCapacity;
   if (shrinks) group.desiredCapacity -= 1;
-  const { activityId, startedAt } = world.beginScaleIn(group, member.instance);
-  const { id, zone } = member.instance;
   const shrinking = shrinks ? `, shrinking the capacity from ${before} to ${before - 1}` : "";
-  return {
-    ActivityId: activityId,
-    AutoScalingGroupName: group.name,
-    AutoScalingGroupARN: group.arn,
-    Description: `Terminating EC2 instance: ${id}`,
-    Cause: `At ${isoTime(startedAt)} instance ${id} was taken out of service in response to a user request${shrinking}.`,
-    StartTime: isoTime(startedAt),
-    StatusCode: "InProgress",
-    Progress: 0,
-    Details: JSON.stringify({ "Availability Zone": zone }),
-  };
+  const { activityId } = world.beginScaleIn(group, member.instance, `in response to a user request${shrinking}`);
+  const activity = group.activities.asOf(world.clock.now()).findLast(({ id }) => id === activityId);
+  return activity === undefined ? {} : activityXml(activity, group, world);
 }
 
 function filter(params: Params): (group: AutoScalingGroup) => boolean {
@@ -206,17 +187,49 @@ function filter(params: Params): (group: AutoScalingGroup) => boolean {
   throw validationError(`Filter type ${name} is not correct. Allowed Filter types are: tag-key, tag-value, tag:<key>`);
 }
 
-function isHealthy({ instance }: Member, world: World): boolean {
-  return world.isRunning(instance.id);
+type TagXml = ReturnType<typeof tagsXml>[number];
+
+/** A tag's filter matches by any of its values. */
+function tagFilter(params: Params): (tag: TagXml) => boolean {
+  const name = text(params, "Name") ?? "";
+  const values = texts(params, "Values") ?? [];
+  switch (name) {
+    case "auto-scaling-group":
+      return ({ ResourceId }) => values.includes(ResourceId);
+    case "key":
+      return ({ Key }) => values.includes(Key);
+    case "value":
+      return ({ Value }) => values.includes(Value);
+    case "propagate-at-launch":
+      return ({ PropagateAtLaunch }) => values.includes(String(PropagateAtLaunch));
+    default:
+      throw validationError(
+        `Filter type ${name} is not correct. Allowed Filter types are: auto-scaling-group, key, value, propagate-at-launch`,
+      );
+  }
 }
 
-function memberXml(member: Member, world: World): XmlFields {
+function tagsXml({ name, tags }: AutoScalingGroup) {
+  return [...tags].map(([Key, Value]) => ({
+    ResourceId: name,
+    ResourceType: "auto-scaling-group",
+    Key,
+    Value,
+    PropagateAtLaunch: true,
+  }));
+}
+
+function isHealthy({ instance }: Member, { unhealthy }: AutoScalingGroup, world: World): boolean {
+  return world.isRunning(instance.id) && !unhealthy.has(instance.id);
+}
+
+function memberXml(member: Member, group: AutoScalingGroup, world: World): XmlFields {
   return {
     InstanceId: member.instance.id,
     InstanceType: "m7g.large",
     AvailabilityZone: member.instance.zone,
     LifecycleState: member.lifecycleState,
-    HealthStatus: isHealthy(member, world) ? "Healthy" : "Unhealthy",
+    HealthStatus: isHealthy(member, group, world) ? "Healthy" : "Unhealthy",
     ProtectedFromScaleIn: false,
   };
 }
@@ -240,19 +253,11 @@ function groupXml(group: AutoScalingGroup, world: World, withInstances: boolean)
     TargetGroupARNs: { member: targetGroups.map(({ arn }) => arn) },
     HealthCheckType: "EC2",
     HealthCheckGracePeriod: 300,
-    Instances: { member: members.map((member) => memberXml(member, world)) },
+    Instances: { member: members.map((member) => memberXml(member, group, world)) },
     CreatedTime: isoTime(group.createdAt),
     SuspendedProcesses: { member: [] },
     EnabledMetrics: { member: [] },
-    Tags: {
-      member: [...group.tags].map(([Key, Value]) => ({
-        ResourceId: name,
-        ResourceType: "auto-scaling-group",
-        Key,
-        Value,
-        PropagateAtLaunch: true,
-      })),
-    },
+    Tags: { member: tagsXml(group) },
     TerminationPolicies: { member: ["Default"] },
     NewInstancesProtectedFromScaleIn: false,
     ...(group.retainsAbandoned

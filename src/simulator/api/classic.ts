@@ -1,6 +1,7 @@
 import { AwsError, invalidInstance, missingParameter, validationError } from "../aws-error.ts";
 import type { ClassicLoadBalancer } from "../world/classic-load-balancer.ts";
 import type { World } from "../world/world.ts";
+import { CLASSIC_LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, addTags, hasSettings, isoTime, readTags, requiredTags, tagList } from "./action.ts";
 import { classicChangeActions, find, named, readAttributes, readListeners, subnetIds } from "./classic-change.ts";
 import { pageOf } from "./paging.ts";
@@ -32,6 +33,10 @@ export const classicActions: ApiActions = {
       LoadBalancerDescriptions: { member: items.map((item) => descriptionXml(item, world)) },
       NextMarker: nextMarker ?? "",
     };
+  },
+
+  DescribeAccountLimits(params) {
+    return limitsOf(CLASSIC_LIMITS, params);
   },
 
   DescribeTags(params, world) {
@@ -84,6 +89,9 @@ export const classicActions: ApiActions = {
     if (ids === undefined) throw missingParameter("Instances");
     const unknown = ids.find((id) => world.instance(id) === undefined);
     if (unknown !== undefined) throw invalidInstance(unknown);
+    const elsewhere = ids.find((id) => world.instance(id)?.vpcId !== loadBalancer.vpcId);
+    if (elsewhere !== undefined)
+      throw new AwsError("InvalidInstance", `EC2 instance ${elsewhere} is not in the same VPC as ELB.`);
     for (const id of ids) world.registerClassic(loadBalancer, id);
     return { Instances: instancesXml(loadBalancer, world) };
   },

@@ -3,6 +3,7 @@ import { matchesWildcard } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
 import { readMarker, writeMarker } from "./paging.ts";
 import { type Params, structures, text, texts } from "./params.ts";
+import { isList, type XmlFields, type XmlValue } from "./xml.ts";
 
 /** What a resource has to show for a filter. */
 export type Shows<T> = (resource: T, world: World) => readonly string[];
@@ -49,6 +50,27 @@ function filterNamed<T>(
   const shows = named.get(name);
   if (shows === undefined) throw new AwsError("InvalidParameterValue", `The filter '${name}' is invalid`);
   return shows;
+}
+
+/** The texts in a description below these names. Items of lists need no name. */
+function shownAt(value: XmlValue, names: readonly string[]): readonly string[] {
+  if (value === undefined) return [];
+  if (isList(value)) return value.flatMap((each) => shownAt(each, names));
+  if (typeof value !== "object") return names.length === 0 ? [String(value)] : [];
+  if ("item" in value) return shownAt(value["item"], names);
+  const [first, ...rest] = names;
+  return first === undefined ? [] : shownAt(value[first], rest);
+}
+
+/** Filters by where in the description each looks. What no description here has, such as a public address, matches nothing. */
+export function filtersOn<T>(
+  paths: Readonly<Record<string, string>>,
+  describe: (resource: T, world: World) => XmlFields,
+): readonly (readonly [string, Shows<T>])[] {
+  return Object.entries(paths).map(([name, path]) => {
+    const names = path.split(".");
+    return [name, (resource, world) => shownAt(describe(resource, world), names)] as const;
+  });
 }
 
 /** A filter without values asks that there be any value (https://github.com/aws/aws-cli/issues/1735). */

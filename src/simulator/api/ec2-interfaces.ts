@@ -1,11 +1,12 @@
 import { AwsError } from "../aws-error.ts";
-import type { Instance } from "../world/instance.ts";
-import type { NetworkInterface } from "../world/network-interface.ts";
+import { zoneIdOf } from "../world/arn.ts";
+import { type Instance, privateNameOf } from "../world/instance.ts";
+import { macOf, type NetworkInterface } from "../world/network-interface.ts";
 import { subnetIdOf } from "../world/networks.ts";
 import { defaultIdOf } from "../world/security-groups.ts";
 import type { World } from "../world/world.ts";
 import { isoTime } from "./action.ts";
-import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { ec2Page, filtersOn, matches, readFilters, type Shows } from "./ec2-filters.ts";
 import { type Params, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
@@ -15,12 +16,47 @@ interface Attached {
   readonly instance: Instance;
 }
 
+/** Where in the description each filter looks. */
+const FILTER_PATHS: Readonly<Record<string, string>> = {
+  "association.allocation-id": "association.allocationId",
+  "association.association-id": "association.associationId",
+  "addresses.association.owner-id": "privateIpAddressesSet.association.ipOwnerId",
+  "addresses.association.public-ip": "privateIpAddressesSet.association.publicIp",
+  "addresses.primary": "privateIpAddressesSet.primary",
+  "association.ip-owner-id": "association.ipOwnerId",
+  "association.public-ip": "association.publicIp",
+  "association.public-dns-name": "association.publicDnsName",
+  "attachment.attach-time": "attachment.attachTime",
+  "attachment.attachment-id": "attachment.attachmentId",
+  "attachment.delete-on-termination": "attachment.deleteOnTermination",
+  "attachment.device-index": "attachment.deviceIndex",
+  "attachment.instance-owner-id": "attachment.instanceOwnerId",
+  "attachment.status": "attachment.status",
+  "availability-zone": "availabilityZone",
+  "availability-zone-id": "availabilityZoneId",
+  description: "description",
+  "group-id": "groupSet.groupId",
+  "ipv6-addresses.ipv6-address": "ipv6AddressesSet.ipv6Address",
+  "mac-address": "macAddress",
+  "operator.managed": "operator.managed",
+  "operator.principal": "operator.principal",
+  "owner-id": "ownerId",
+  "private-dns-name": "privateDnsName",
+  "private-ip-address": "privateIpAddress",
+  "requester-id": "requesterId",
+  "requester-managed": "requesterManaged",
+  "source-dest-check": "sourceDestCheck",
+  status: "status",
+  "subnet-id": "subnetId",
+};
+
 const FILTERS: ReadonlyMap<string, Shows<Attached>> = new Map<string, Shows<Attached>>([
   ["network-interface-id", ({ one }) => [one.id]],
   ["interface-type", ({ one }) => [one.type]],
   ["vpc-id", ({ one }) => [one.vpcId]],
   ["addresses.private-ip-address", ({ one }) => one.privateIps],
   ["attachment.instance-id", ({ one, instance }) => (one.type === "branch" ? [] : [instance.id])],
+  ...filtersOn(FILTER_PATHS, wholeXml),
 ]);
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html */
@@ -54,9 +90,11 @@ function tagsOf({ type, trunkId = "" }: NetworkInterface, { tags }: Instance): R
 
 function wholeXml({ one, instance }: Attached, world: World): XmlFields {
   return {
-    ...interfaceFields(one, instance),
+    ...interfaceFields(one, instance, world),
     ownerId: world.accountId,
     availabilityZone: instance.zone,
+    availabilityZoneId: zoneIdOf(instance.zone),
+    requesterManaged: false,
     tagSet: { item: [...tagsOf(one, instance)].map(([key, value]) => ({ key, value })) },
     attachment:
       one.type === "branch"
@@ -82,11 +120,16 @@ function attachmentXml(one: NetworkInterface, { interfaces, launchedAt }: Instan
 /** As DescribeInstances has it, within its instance. */
 export function interfaceXml(one: NetworkInterface, instance: Instance, world: World): XmlFields {
   const attachment = one.type === "branch" ? undefined : attachmentXml(one, instance);
-  return { ...interfaceFields(one, instance), ownerId: world.accountId, attachment };
+  return { ...interfaceFields(one, instance, world), ownerId: world.accountId, attachment };
 }
 
-function interfaceFields(one: NetworkInterface, { zone }: Instance): XmlFields {
+function interfaceFields(one: NetworkInterface, instance: Instance, { region }: World): XmlFields {
+  const { zone, name, privateIp } = instance;
+  const nameOf = (address: string) => (address === privateIp ? name : privateNameOf(address, region));
   return {
+    description: "",
+    macAddress: macOf(one),
+    privateDnsName: one.privateIps.slice(0, 1).map(nameOf),
     networkInterfaceId: one.id,
     subnetId: subnetIdOf(one.vpcId, zone),
     vpcId: one.vpcId,
@@ -96,7 +139,11 @@ function interfaceFields(one: NetworkInterface, { zone }: Instance): XmlFields {
     sourceDestCheck: true,
     groupSet: { item: [{ groupId: defaultIdOf(one.vpcId), groupName: "default" }] },
     privateIpAddressesSet: {
-      item: one.privateIps.map((privateIpAddress, index) => ({ privateIpAddress, primary: index === 0 })),
+      item: one.privateIps.map((privateIpAddress, index) => ({
+        privateIpAddress,
+        privateDnsName: nameOf(privateIpAddress),
+        primary: index === 0,
+      })),
     },
     ipv6AddressesSet: { item: one.ipv6Addresses.map((ipv6Address) => ({ ipv6Address })) },
     ipv6PrefixSet: { item: one.ipv6Prefixes.map((ipv6Prefix) => ({ ipv6Prefix })) },

@@ -3,7 +3,7 @@ import { zoneIdOf } from "../world/arn.ts";
 import { ADDRESSES_FREE, digitsOf, gatewayIdOf, routeTableIdOf, type Subnet, VPC_CIDR } from "../world/networks.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
-import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
+import { ec2Page, filtersOn, matches, readFilters, type Shows } from "./ec2-filters.ts";
 import { ec2TagSet } from "./ec2-tags.ts";
 import { type Params, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
@@ -94,39 +94,105 @@ function chosenBy<T>(
   return all.filter((one) => ids.includes(idOf(one)));
 }
 
-const ZONE_FILTERS: ReadonlyMap<string, Shows<string>> = new Map<string, Shows<string>>([
-  ["zone-name", (zone) => [zone]],
-  ["zone-id", (zone) => [zoneIdOf(zone)]],
-  ["zone-type", () => ["availability-zone"]],
-  ["region-name", (_, world) => [world.region]],
-  ["state", () => ["available"]],
-  ["opt-in-status", () => ["opt-in-not-required"]],
-]);
+const ZONE_FILTERS = new Map(
+  filtersOn(
+    {
+      "group-long-name": "groupLongName",
+      "group-name": "groupName",
+      message: "messageSet.message",
+      "opt-in-status": "optInStatus",
+      "parent-zone-id": "parentZoneId",
+      "parent-zone-name": "parentZoneName",
+      "region-name": "regionName",
+      state: "zoneState",
+      "zone-id": "zoneId",
+      "zone-name": "zoneName",
+      "zone-type": "zoneType",
+    },
+    zoneXml,
+  ),
+);
 
-const VPC_FILTERS: ReadonlyMap<string, Shows<string>> = new Map<string, Shows<string>>([
-  ["vpc-id", (id) => [id]],
-  ["state", () => ["available"]],
-  ["cidr", () => [VPC_CIDR]],
-  ["is-default", () => ["false"]],
-]);
+const VPC_FILTERS = new Map(
+  filtersOn(
+    {
+      cidr: "cidrBlock",
+      "cidr-block-association.cidr-block": "cidrBlockAssociationSet.cidrBlock",
+      "cidr-block-association.association-id": "cidrBlockAssociationSet.associationId",
+      "cidr-block-association.state": "cidrBlockAssociationSet.cidrBlockState.state",
+      "dhcp-options-id": "dhcpOptionsId",
+      "ipv6-cidr-block-association.ipv6-cidr-block": "ipv6CidrBlockAssociationSet.ipv6CidrBlock",
+      "ipv6-cidr-block-association.ipv6-pool": "ipv6CidrBlockAssociationSet.ipv6Pool",
+      "ipv6-cidr-block-association.association-id": "ipv6CidrBlockAssociationSet.associationId",
+      "ipv6-cidr-block-association.state": "ipv6CidrBlockAssociationSet.ipv6CidrBlockState.state",
+      "is-default": "isDefault",
+      "owner-id": "ownerId",
+      state: "state",
+      "vpc-id": "vpcId",
+    },
+    vpcXml,
+  ),
+);
 
-const SUBNET_FILTERS: ReadonlyMap<string, Shows<Subnet>> = new Map<string, Shows<Subnet>>([
-  ["subnet-id", ({ id }) => [id]],
-  ["vpc-id", ({ vpcId }) => [vpcId]],
-  ["availability-zone", ({ zone }) => [zone]],
-  ["availability-zone-id", ({ zone }) => [zoneIdOf(zone)]],
-  ["cidr-block", ({ cidr }) => [cidr]],
-  ["state", () => ["available"]],
-]);
+const SUBNET_FILTERS = new Map(
+  filtersOn(
+    {
+      "availability-zone": "availabilityZone",
+      "availability-zone-id": "availabilityZoneId",
+      "available-ip-address-count": "availableIpAddressCount",
+      "cidr-block": "cidrBlock",
+      "customer-owned-ipv4-pool": "customerOwnedIpv4Pool",
+      "default-for-az": "defaultForAz",
+      "enable-dns64": "enableDns64",
+      "enable-lni-at-device-index": "enableLniAtDeviceIndex",
+      "ipv6-cidr-block-association.ipv6-cidr-block": "ipv6CidrBlockAssociationSet.ipv6CidrBlock",
+      "ipv6-cidr-block-association.association-id": "ipv6CidrBlockAssociationSet.associationId",
+      "ipv6-cidr-block-association.state": "ipv6CidrBlockAssociationSet.ipv6CidrBlockState.state",
+      "ipv6-native": "ipv6Native",
+      "map-customer-owned-ip-on-launch": "mapCustomerOwnedIpOnLaunch",
+      "map-public-ip-on-launch": "mapPublicIpOnLaunch",
+      "outpost-arn": "outpostArn",
+      "owner-id": "ownerId",
+      "private-dns-name-options-on-launch.hostname-type": "privateDnsNameOptionsOnLaunch.hostnameType",
+      "private-dns-name-options-on-launch.enable-resource-name-dns-a-record":
+        "privateDnsNameOptionsOnLaunch.enableResourceNameDnsARecord",
+      "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record":
+        "privateDnsNameOptionsOnLaunch.enableResourceNameDnsAAAARecord",
+      state: "state",
+      "subnet-arn": "subnetArn",
+      "subnet-id": "subnetId",
+      "vpc-id": "vpcId",
+    },
+    subnetXml,
+  ),
+);
 
-const ROUTE_TABLE_FILTERS: ReadonlyMap<string, Shows<string>> = new Map<string, Shows<string>>([
-  ["vpc-id", (vpcId) => [vpcId]],
-  ["route-table-id", (vpcId) => [routeTableIdOf(vpcId)]],
-  ["association.main", () => ["true"]],
-  // The main route table has the subnets that are associated with none: it names none.
-  ["association.subnet-id", () => []],
-  ["route.gateway-id", (vpcId) => ["local", gatewayIdOf(vpcId)]],
-]);
+const ROUTE_TABLE_FILTERS = new Map(
+  filtersOn(
+    {
+      "association.gateway-id": "associationSet.gatewayId",
+      "association.route-table-association-id": "associationSet.routeTableAssociationId",
+      "association.route-table-id": "associationSet.routeTableId",
+      "association.subnet-id": "associationSet.subnetId",
+      "association.main": "associationSet.main",
+      "owner-id": "ownerId",
+      "route-table-id": "routeTableId",
+      "route.destination-cidr-block": "routeSet.destinationCidrBlock",
+      "route.destination-ipv6-cidr-block": "routeSet.destinationIpv6CidrBlock",
+      "route.destination-prefix-list-id": "routeSet.destinationPrefixListId",
+      "route.egress-only-internet-gateway-id": "routeSet.egressOnlyInternetGatewayId",
+      "route.gateway-id": "routeSet.gatewayId",
+      "route.instance-id": "routeSet.instanceId",
+      "route.nat-gateway-id": "routeSet.natGatewayId",
+      "route.transit-gateway-id": "routeSet.transitGatewayId",
+      "route.origin": "routeSet.origin",
+      "route.state": "routeSet.state",
+      "route.vpc-peering-connection-id": "routeSet.vpcPeeringConnectionId",
+      "vpc-id": "vpcId",
+    },
+    routeTableXml,
+  ),
+);
 
 function zoneXml(zone: string, { region }: World): XmlFields {
   return {

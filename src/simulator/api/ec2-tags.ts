@@ -2,10 +2,19 @@ import { AwsError } from "../aws-error.ts";
 import { routeTableIdOf } from "../world/networks.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
+import { ec2Page, matches, readFilters, type Shows } from "./ec2-filters.ts";
 import { type Params, requiredText, structures, text, texts } from "./params.ts";
 import type { XmlFields } from "./xml.ts";
 
 export const ec2TagActions: ApiActions = {
+  /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html */
+  DescribeTags(params, world) {
+    const wanted = readFilters(params, TAG_FILTERS, ({ key, value }) => new Map([[key, value]]));
+    const matching = allTags(world).filter((tag) => wanted.every((filter) => matches(tag, filter, world)));
+    const { items, nextToken } = ec2Page(matching, params);
+    return { tagSet: { item: items.map((tag) => ({ ...tag })) }, nextToken };
+  },
+
   /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html */
   CreateTags(params, world) {
     const tags = structures(params, "Tag")?.map((tag) => [requiredText(tag, "Key"), text(tag, "Value") ?? ""] as const);
@@ -28,6 +37,37 @@ export const ec2TagActions: ApiActions = {
     return { return: true };
   },
 };
+
+interface Tag {
+  readonly resourceId: string;
+  readonly resourceType: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+const TAG_FILTERS: ReadonlyMap<string, Shows<Tag>> = new Map<string, Shows<Tag>>([
+  ["key", ({ key }) => [key]],
+  ["resource-id", ({ resourceId }) => [resourceId]],
+  ["resource-type", ({ resourceType }) => [resourceType]],
+  ["value", ({ value }) => [value]],
+]);
+
+/** Of everything of EC2 that can have tags here, but for the interfaces of pods. */
+function allTags({ instances, securityGroups, networks }: World): readonly Tag[] {
+  const ofNetworks = (type: string, ids: readonly string[]) =>
+    ids.map((id) => ({ type, id, tags: networks.tagsOf(id) }));
+  const subnetIds = networks.subnets.map(({ id }) => id);
+  const tagged = [
+    ...[...instances.values()].map(({ id, tags }) => ({ type: "instance", id, tags })),
+    ...securityGroups.all.map(({ id, tags }) => ({ type: "security-group", id, tags })),
+    ...ofNetworks("vpc", networks.vpcIds),
+    ...ofNetworks("subnet", subnetIds),
+    ...ofNetworks("route-table", networks.vpcIds.map(routeTableIdOf)),
+  ];
+  return tagged.flatMap(({ type, id, tags }) =>
+    [...tags].map(([key, value]) => ({ resourceId: id, resourceType: type, key, value })),
+  );
+}
 
 export function ec2TagSet(tags: ReadonlyMap<string, string>): XmlFields {
   return { item: [...tags].map(([key, value]) => ({ key, value })) };

@@ -2,7 +2,15 @@ import { AwsError, missingParameter } from "../aws-error.ts";
 import type { Rule } from "../world/load-balancer.ts";
 import type { World } from "../world/world.ts";
 import type { ApiActions } from "./action.ts";
-import { actions, checkUnshared, condition, oneOf, readAttributes, readHealthCheck } from "./elbv2-params.ts";
+import {
+  actions,
+  checkProtocol,
+  checkUnshared,
+  condition,
+  oneOf,
+  readAttributes,
+  readHealthCheck,
+} from "./elbv2-params.ts";
 import { attributesXml, findListener, findRule, listenerXml, ruleXml, targetGroupXml, zonesXml } from "./elbv2-read.ts";
 import { type Bounds, integer, type Params, PORT, requiredInteger, requiredText, structures, text } from "./params.ts";
 import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
@@ -64,6 +72,7 @@ export const elbv2ChangeActions: ApiActions = {
         `A listener already exists on this port for this load balancer '${loadBalancer.arn}'`,
       );
     const protocol = text(params, "Protocol");
+    if (protocol !== undefined && loadBalancer.type !== "gateway") checkProtocol(loadBalancer.type, protocol);
     const changed = {
       port,
       protocol: protocol === undefined ? listener.protocol : oneOf(protocol, PROTOCOLS, "protocol"),
@@ -81,8 +90,10 @@ export const elbv2ChangeActions: ApiActions = {
   },
 
   ModifyListenerAttributes(params, world) {
-    const { attributes } = findListener(requiredText(params, "ListenerArn"), world).listener;
-    for (const [key, value] of readAttributes(params, attributes, "Listener")) attributes.set(key, value);
+    const { listener, loadBalancer } = findListener(requiredText(params, "ListenerArn"), world);
+    const { attributes } = listener;
+    const about = { thing: "Listener", type: loadBalancer.type };
+    for (const [key, value] of readAttributes(params, attributes, about)) attributes.set(key, value);
     return attributesXml(attributes);
   },
 

@@ -1,6 +1,7 @@
 import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import { attributeProblem } from "../world/attribute-values.ts";
 import type { HealthCheck } from "../world/health.ts";
-import type { Action, Condition, LoadBalancer } from "../world/load-balancer.ts";
+import type { Action, Condition, LoadBalancer, LoadBalancerType } from "../world/load-balancer.ts";
 import { isLoop, type Redirect, UNCHANGED } from "../world/redirect.ts";
 import type { Probe } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
@@ -109,11 +110,14 @@ export function readHealthCheck(
   };
 }
 
-/** Checks the attributes of a call against those that the thing has. `thing`: as AWS's error calls it. */
+/**
+ * Checks the attributes of a call against those that the thing has, and their values. `thing`: as AWS's error calls it.
+ * `type`: of the load balancer that it is, or is for.
+ */
 export function readAttributes(
   params: Params,
   known: ReadonlyMap<string, string>,
-  thing: string,
+  { thing, type }: { readonly thing: string; readonly type: LoadBalancerType },
 ): readonly (readonly [key: string, value: string])[] {
   const wanted = structures(params, "Attributes");
   if (wanted === undefined) throw missingParameter("Attributes");
@@ -122,6 +126,10 @@ export function readAttributes(
   const unknown = pairs.find(([key]) => !known.has(key));
   if (unknown !== undefined)
     throw new AwsError("InvalidConfigurationRequest", `${thing} attribute key '${unknown[0]}' is not recognized`);
+  for (const [key, value] of pairs) {
+    const problem = attributeProblem({ key, value, thing, type });
+    if (problem !== undefined) throw validationError(problem);
+  }
   return pairs;
 }
 
@@ -133,4 +141,30 @@ export function oneOf<T extends string>(value: string, allowed: readonly T[], pa
     );
   }
   return found;
+}
+
+const NAME_LENGTH_MAX = 32;
+
+/** Returns the name. https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html */
+export function checkName(thing: "Load balancer" | "Target group", name: string): string {
+  const refuse = (why: string) => validationError(`${thing} name '${name}' ${why}`);
+  if (name.length > NAME_LENGTH_MAX) throw refuse(`cannot be longer than '${NAME_LENGTH_MAX}' characters`);
+  if (!/^[a-zA-Z0-9-]+$/.test(name))
+    throw refuse("can only contain characters that are alphanumeric characters or hyphens(-)");
+  if (/^-|-$/.test(name)) throw refuse("cannot begin or end with a hyphen(-)");
+  if (thing === "Load balancer" && name.startsWith("internal-")) throw refuse("cannot begin with 'internal-'");
+  return name;
+}
+
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html */
+const LISTENER_PROTOCOLS: Readonly<Record<Exclude<LoadBalancerType, "gateway">, readonly string[]>> = {
+  application: ["HTTP", "HTTPS"],
+  network: ["TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"],
+};
+
+/** Returns the protocol. */
+export function checkProtocol(type: Exclude<LoadBalancerType, "gateway">, protocol: string): string {
+  const allowed = LISTENER_PROTOCOLS[type];
+  if (allowed.includes(protocol)) return protocol;
+  throw validationError(`Listener protocol '${protocol}' must be one of '${allowed.join(", ")}'`);
 }

@@ -13,6 +13,7 @@ import { UNCHANGED } from "../world/redirect.ts";
 import type { TargetGroup } from "../world/target-group.ts";
 import { isApplicationProtocol } from "../world/target-group-attributes.ts";
 import type { World } from "../world/world.ts";
+import { LIMITS, limitsOf } from "./account-limits.ts";
 import { type ApiActions, isoTime, tagList } from "./action.ts";
 import { pageOf } from "./paging.ts";
 import { atMost, requiredText, structures, targetDescription, text, texts } from "./params.ts";
@@ -108,6 +109,10 @@ export const elbv2ReadActions: ApiActions = {
         }),
       },
     };
+  },
+
+  DescribeAccountLimits(params) {
+    return limitsOf(LIMITS, params);
   },
 
   DescribeTags(params, world) {
@@ -276,7 +281,7 @@ export function targetGroupXml(group: TargetGroup, world: World): XmlFields {
     ProtocolVersion: isApplicationProtocol(group.protocol) && !isLambda ? "HTTP1" : undefined,
     LoadBalancerArns: { member: loadBalancer === undefined ? [] : [loadBalancer.arn] },
     TargetType: group.targetType,
-    IpAddressType: "ipv4",
+    IpAddressType: group.ipAddressType,
   };
 }
 

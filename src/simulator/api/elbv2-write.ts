@@ -1,11 +1,20 @@
-import { AwsError, invalidTarget, missingParameter, validationError } from "../aws-error.ts";
-import type { LoadBalancerType, Scheme } from "../world/load-balancer.ts";
+import { AwsError, missingParameter, validationError } from "../aws-error.ts";
+import type { LoadBalancer, LoadBalancerType, Scheme } from "../world/load-balancer.ts";
 import type { TargetDescription, TargetGroup } from "../world/target-group.ts";
-import { DEREGISTRATION_DELAY, defaultProbe, isQuic, SECONDS_MAX } from "../world/target-group-attributes.ts";
-import { DEFAULT_HEALTH_CHECK, type World } from "../world/world.ts";
+import { CROSS_ZONE, defaultProbe, loadBalancerTypeFor } from "../world/target-group-attributes.ts";
+import { DEFAULT_HEALTH_CHECK } from "../world/world.ts";
 import { type ApiActions, addTags, hasSettings, readTags, requiredTags } from "./action.ts";
 import { elbv2ChangeActions, IP_ADDRESS_TYPES, PRIORITY, PROTOCOLS, readCertificates } from "./elbv2-change.ts";
-import { actions, checkUnshared, condition, oneOf, readAttributes, readHealthCheck } from "./elbv2-params.ts";
+import {
+  actions,
+  checkName,
+  checkProtocol,
+  checkUnshared,
+  condition,
+  oneOf,
+  readAttributes,
+  readHealthCheck,
+} from "./elbv2-params.ts";
 import {
   attributesXml,
   findListener,
@@ -15,6 +24,7 @@ import {
   tagsOf,
   targetGroupXml,
 } from "./elbv2-read.ts";
+import { checkRegistration } from "./elbv2-registration.ts";
 import {
   type Params,
   PORT,
@@ -29,7 +39,12 @@ import { placeOfSubnets, readSecurityGroups } from "./subnets.ts";
 
 /** A group of functions has no addresses: AWS takes none of these and shows none. */
 const OF_FUNCTIONS = { protocol: "HTTP", port: 80, vpcId: "" };
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/application-load-balancer-target.html */
+const PROTOCOLS_TO_ALB = ["TCP", "TLS"];
+const TARGET_ADDRESS_TYPES = ["ipv4", "ipv6"] as const;
 const LOAD_BALANCER_TYPES: readonly LoadBalancerType[] = ["application", "network", "gateway"];
+const GENEVE_PORT = 6_081;
+const VPC_ID = /^vpc-[0-9a-z]+$/;
 const SCHEMES: readonly Scheme[] = ["internet-facing", "internal"];
 
 /** The actions of Elastic Load Balancing 2015-12-01 that change something: what draining does, and what builds a world. */
@@ -43,24 +58,29 @@ export const elbv2WriteActions: ApiActions = {
   RegisterTargets(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
     const wanted = targets(params, group);
-    if (group.targetType === "instance") checkInstances(wanted, world);
-    if (isQuic(group.protocol) && wanted.some(({ quicServerId }) => quicServerId === undefined)) {
-      throw validationError("A QUIC server ID is required for the targets of a target group of this protocol");
-    }
+    checkRegistration(wanted, group, world);
     for (const target of wanted) world.registerTarget(group, target);
     return {};
   },
 
   CreateTargetGroup(params, world) {
-    const name = requiredText(params, "Name");
+    const name = checkName("Target group", requiredText(params, "Name"));
     const targetType = oneOf(
       text(params, "TargetType") ?? "instance",
       ["instance", "ip", "lambda", "alb"],
       "targetType",
     );
     const where = targetType === "lambda" ? OF_FUNCTIONS : addressed(params);
+    if (targetType === "alb" && !PROTOCOLS_TO_ALB.includes(where.protocol))
+      throw validationError(`Protocol '${where.protocol}' is not supported with target type 'alb'`);
+    const ipAddressType = oneOf(text(params, "IpAddressType") ?? "ipv4", TARGET_ADDRESS_TYPES, "ipAddressType");
     const probe = defaultProbe({ ...where, targetType });
-    const settings = { targetType, ...where, ...readHealthCheck(params, { healthCheck: DEFAULT_HEALTH_CHECK, probe }) };
+    const settings = {
+      targetType,
+      ipAddressType,
+      ...where,
+      ...readHealthCheck(params, { healthCheck: DEFAULT_HEALTH_CHECK, probe }),
+    };
     const tags = readTags(params);
     const existing = [...world.targetGroups.values()].find((group) => group.name === name);
     if (existing !== undefined && !hasSettings(existing, settings)) {
@@ -76,14 +96,22 @@ export const elbv2WriteActions: ApiActions = {
 
   ModifyTargetGroupAttributes(params, world) {
     const group = world.targetGroup(requiredText(params, "TargetGroupArn"));
-    const wanted = readAttributes(params, group.attributes, "Target group").map(checkedSeconds);
+    const about = { thing: "Target group", type: loadBalancerTypeFor(group.protocol) };
+    const wanted = readAttributes(params, group.attributes, about);
+    checkFailover(new Map([...group.attributes, ...wanted]));
     for (const [key, value] of wanted) group.attributes.set(key, value);
     return attributesXml(group.attributes);
   },
 
   ModifyLoadBalancerAttributes(params, world) {
-    const { attributes } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
-    for (const [key, value] of readAttributes(params, attributes, "Load balancer")) attributes.set(key, value);
+    const { attributes, type } = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
+    const wanted = readAttributes(params, attributes, { thing: "Load balancer", type });
+    if (type === "application" && wanted.some(([key, value]) => key === CROSS_ZONE && value === "false"))
+      throw new AwsError(
+        "InvalidConfigurationRequest",
+        "Cross-zone load balancing cannot be turned off for an Application Load Balancer: turn it off for its target groups",
+      );
+    for (const [key, value] of wanted) attributes.set(key, value);
     return attributesXml(attributes);
   },
 
@@ -97,7 +125,7 @@ export const elbv2WriteActions: ApiActions = {
   },
 
   CreateLoadBalancer(params, world) {
-    const name = requiredText(params, "Name");
+    const name = checkName("Load balancer", requiredText(params, "Name"));
     const type = oneOf(text(params, "Type") ?? "application", LOAD_BALANCER_TYPES, "type");
     const place = placeOfSubnets(params, world.region);
     const securityGroups = readSecurityGroups(params, place.vpcId, world);
@@ -129,8 +157,7 @@ export const elbv2WriteActions: ApiActions = {
 
   CreateListener(params, world) {
     const loadBalancer = world.loadBalancer(requiredText(params, "LoadBalancerArn"));
-    const protocol = requiredText(params, "Protocol");
-    const port = requiredInteger(params, "Port", PORT);
+    const { protocol, port } = readEntrance(params, loadBalancer);
     const defaultActions = actions(params, "DefaultActions", world);
     checkUnshared(defaultActions, loadBalancer, world);
     const existing = loadBalancer.listeners.find((listener) => listener.port === port);
@@ -192,31 +219,34 @@ function targets(params: Params, group: TargetGroup): readonly TargetDescription
   return list.map((target) => targetDescription(target, group));
 }
 
-function checkInstances(wanted: readonly TargetDescription[], world: World): void {
-  const quoted = (ids: readonly TargetDescription[]) => ids.map(({ id }) => `'${id}'`).join(", ");
-  const unknown = wanted.filter(({ id }) => world.instance(id) === undefined);
-  if (unknown.length > 0) throw invalidTarget(`The following instances do not exist: ${quoted(unknown)}`);
-  const stopped = wanted.filter(({ id }) => !world.isRunning(id));
-  if (stopped.length > 0) {
-    throw invalidTarget(
-      `The following targets are not in a running state and cannot be registered: ${quoted(stopped)}`,
-    );
-  }
+/** https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html */
+function checkFailover(attributes: ReadonlyMap<string, string>): void {
+  if (attributes.get("target_failover.on_deregistration") === attributes.get("target_failover.on_unhealthy")) return;
+  throw new AwsError(
+    "InvalidConfigurationRequest",
+    "The attributes target_failover.on_deregistration and target_failover.on_unhealthy must have the same value",
+  );
 }
 
-function checkedSeconds([key, value]: readonly [key: string, value: string]): readonly [key: string, value: string] {
-  const max = SECONDS_MAX.get(key);
-  if (max !== undefined && !(/^\d+$/.test(value) && Number(value) <= max)) {
-    const what = key === DEREGISTRATION_DELAY ? "Deregistration delay" : `Target group attribute '${key}'`;
-    throw validationError(`${what} must be between 0 and ${max} seconds, not '${value}'`);
-  }
-  return [key, value];
+/** Where clients come in. A GWLB's listener takes everything, and a call may not say otherwise. */
+function readEntrance(params: Params, { type }: LoadBalancer): { readonly protocol: string; readonly port: number } {
+  if (type !== "gateway")
+    return {
+      protocol: checkProtocol(type, requiredText(params, "Protocol")),
+      port: requiredInteger(params, "Port", PORT),
+    };
+  if (text(params, "Protocol") !== undefined || text(params, "Port") !== undefined)
+    throw validationError("You cannot specify a protocol or a port for the listener of a Gateway Load Balancer");
+  return { protocol: "GENEVE", port: GENEVE_PORT };
 }
 
 function addressed(params: Params): { readonly protocol: string; readonly port: number; readonly vpcId: string } {
+  const vpcId = requiredText(params, "VpcId");
+  // A VPC is there as soon as anything is in it.
+  if (!VPC_ID.test(vpcId)) throw validationError(`The VPC ID '${vpcId}' is not found`);
   return {
     protocol: oneOf(requiredText(params, "Protocol"), PROTOCOLS, "protocol"),
     port: requiredInteger(params, "Port", PORT),
-    vpcId: requiredText(params, "VpcId"),
+    vpcId,
   };
 }

@@ -115,7 +115,8 @@ export function targetDescription(params: Params, group: TargetGroup): TargetDes
     throw validationError(`Instance ID '${id}' is not valid`);
   }
   if (group.targetType === "ip" && isIP(id) === 0) {
-    throw validationError(`The IP address '${id}' is not a valid IPv4 address`);
+    const kind = group.ipAddressType === "ipv6" ? 6 : 4;
+    throw validationError(`The IP address '${id}' is not a valid IPv${kind} address`);
   }
   if (quicServerId !== undefined && !QUIC_SERVER_ID.test(quicServerId)) {
     throw validationError(`QUIC server ID '${quicServerId}' is not valid`);

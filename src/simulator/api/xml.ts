@@ -22,7 +22,7 @@ function content(value: string | number | boolean | XmlFields): string {
   return elements;
 }
 
-function isList(value: XmlValue): value is readonly XmlValue[] {
+export function isList(value: XmlValue): value is readonly XmlValue[] {
   return Array.isArray(value);
 }
 

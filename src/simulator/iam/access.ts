@@ -52,10 +52,15 @@ export class Access {
     return key && { allowed: key.allowed, denied: key.denied, statements: key.used };
   }
 
+  /** Whose access key it is, where it has a policy. */
+  userOf(accessKeyId: string): string | undefined {
+    return this.#keys.get(accessKeyId)?.user;
+  }
+
   /** Throws AWS's refusal where the policy of the call's access key does not allow it. */
   admit(call: ApiCall, accessKeyId: string | undefined): void {
     const key = accessKeyId === undefined ? undefined : this.#keys.get(accessKeyId);
-    if (key === undefined) return;
+    if (key === undefined || call.action === "GetCallerIdentity") return;
     const action = `${SERVICES[call.api]}:${call.action}`;
     const verdict = judge(key.statements, { action, resources: resourcesOf(call, this.#world) });
     if (verdict.type === "allowed") {
@@ -86,6 +91,7 @@ const SERVICES: Readonly<Record<ApiCall["api"], string>> = {
   classic: "elasticloadbalancing",
   elbv2: "elasticloadbalancing",
   autoscaling: "autoscaling",
+  sts: "sts",
 };
 
 /** The access key's id in a request's `Authorization` header, as Signature Version 4 has it. */

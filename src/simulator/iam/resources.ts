@@ -38,6 +38,8 @@ export function resourcesOf({ api, action, params }: ApiCall, world: World): rea
       }));
     case "autoscaling":
       return groupsOf(params, world).map(({ arn, tags }) => ({ arn, tags }));
+    case "sts":
+      return [];
     default:
       return api satisfies never;
   }

@@ -1,9 +1,8 @@
-import { isoSeconds } from "../world/arn.ts";
-import type { Instance } from "../world/instance.ts";
+import { isoSeconds, partitionOf, zoneIdOf } from "../world/arn.ts";
+import { type Instance, reservationIdOf } from "../world/instance.ts";
+import { macOf } from "../world/network-interface.ts";
 import type { World } from "../world/world.ts";
-
-/** One item: its text, or undefined while there is none. */
-type Item = (instance: Instance, world: World) => string | undefined;
+import { type Item, interfaceItems } from "./interface-items.ts";
 
 /**
  * What an instance can learn of itself, by path below /latest.
@@ -12,19 +11,36 @@ type Item = (instance: Instance, world: World) => string | undefined;
 const ITEMS: Readonly<Record<string, Item>> = {
   "dynamic/instance-identity/document": identityDocument,
   "meta-data/ami-id": () => AMI_ID,
+  "meta-data/ami-launch-index": () => "0",
+  "meta-data/ami-manifest-path": () => "(unknown)",
   "meta-data/autoscaling/target-lifecycle-state": targetLifecycleState,
+  "meta-data/block-device-mapping/ami": () => ROOT_DEVICE,
+  "meta-data/block-device-mapping/root": () => ROOT_DEVICE,
+  "meta-data/events/maintenance/history": () => "[]",
   "meta-data/events/maintenance/scheduled": maintenance,
   "meta-data/events/recommendations/rebalance": (instance, world) => {
     const at = world.interruptions.recommendedAt(instance.id);
     return at === undefined ? undefined : JSON.stringify({ noticeTime: isoSeconds(at) });
   },
   "meta-data/hostname": ({ name }) => name,
+  "meta-data/instance-action": () => "none",
   "meta-data/instance-id": ({ id }) => id,
+  // Which instances are spot ones, the world learns with their interruption.
+  "meta-data/instance-life-cycle": ({ id }, world) =>
+    world.interruptions.of(id)?.of === "spot" ? "spot" : "on-demand",
   "meta-data/instance-type": () => INSTANCE_TYPE,
   "meta-data/local-hostname": ({ name }) => name,
   "meta-data/local-ipv4": ({ privateIp }) => privateIp,
+  "meta-data/mac": ({ interfaces }) => interfaces.slice(0, 1).map(macOf)[0],
   "meta-data/placement/availability-zone": ({ zone }) => zone,
+  "meta-data/placement/availability-zone-id": ({ zone }) => zoneIdOf(zone),
   "meta-data/placement/region": (_, world) => world.region,
+  "meta-data/profile": () => "default-hvm",
+  "meta-data/reservation-id": reservationIdOf,
+  "meta-data/security-groups": () => "default",
+  "meta-data/services/domain": (_, { region }) =>
+    partitionOf(region) === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com",
+  "meta-data/services/partition": (_, { region }) => partitionOf(region),
   "meta-data/spot/instance-action": (instance, world) => {
     const interruption = world.interruptions.of(instance.id);
     if (interruption?.of !== "spot") return undefined;
@@ -36,19 +52,30 @@ const ITEMS: Readonly<Record<string, Item>> = {
     if (interruption?.of !== "spot" || interruption.action !== "terminate") return undefined;
     return isoSeconds(interruption.actsAt);
   },
+  "meta-data/system": () => "nitro",
 };
 
+const ROOT_DEVICE = "/dev/xvda";
 const AMI_ID = "ami-0123456789abcdef0";
 const INSTANCE_TYPE = "m7g.large";
+/** Where a member that is on its way is going. */
+const TARGET_STATES: Readonly<Record<string, string>> = {
+  EnteringStandby: "Standby",
+  Standby: "Standby",
+  Detaching: "Detached",
+};
 
 /** The content at `path` now: an item's text, the names below it, or nothing. */
 export function metadataAt(path: string, instance: Instance, world: World): string | undefined {
   const wanted = path.replace(/^\/+|\/+$/g, "");
-  const item = Object.hasOwn(ITEMS, wanted) ? ITEMS[wanted] : undefined;
+  const items = { ...ITEMS, ...interfaceItems(instance) };
+  const item = Object.hasOwn(items, wanted) ? items[wanted] : undefined;
   if (item !== undefined) return item(instance, world);
-  const below = Object.entries(ITEMS)
-    .filter(([name, each]) => name.startsWith(`${wanted}/`) && each(instance, world) !== undefined)
-    .map(([name]) => name.slice(wanted.length + 1))
+  const folder = wanted === "" ? "" : `${wanted}/`;
+  const below = Object.entries(items)
+    .filter(([name, each]) => name.startsWith(folder) && each(instance, world) !== undefined)
+    .map(([name]) => name.slice(folder.length))
+    .sort()
     .map((name) => (name.includes("/") ? name.slice(0, name.indexOf("/") + 1) : name));
   return below.length === 0 ? undefined : [...new Set(below)].join("\n");
 }
@@ -77,7 +104,8 @@ function targetLifecycleState({ id }: Instance, world: World): string | undefine
     const scaleIn = group.scaleInOf(id);
     if (scaleIn?.isRetained === true) return "Terminating:Retained";
     if (scaleIn !== undefined) return scaleIn.wayOut === "replace-root-volume" ? "RootVolumeReplaced" : "Terminated";
-    if (group.members(world.clock.now()).some(({ instance }) => instance.id === id)) return "InService";
+    const member = group.members(world.clock.now()).find(({ instance }) => instance.id === id);
+    if (member !== undefined) return TARGET_STATES[member.lifecycleState] ?? "InService";
   }
   return undefined;
 }

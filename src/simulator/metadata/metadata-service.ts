@@ -76,12 +76,20 @@ export class MetadataService {
     if (token === undefined && this.#options.httpTokens !== "optional") return failure(401);
     const rest = token === undefined ? undefined : this.#tokens.restSeconds(token, this.#world.clock.now());
     if (token !== undefined && rest === undefined) return failure(401);
-    const found = /^\/latest(\/.*)$/.exec(path);
-    const text = found === null ? undefined : metadataAt(found[1] ?? "", this.#instance, this.#world);
+    const text = this.#at(path);
     if (text === undefined) return failure(404);
     return success(text, rest === undefined ? {} : { [TTL_HEADER]: String(rest) });
   }
+
+  #at(path: string): string | undefined {
+    if (path === "/") return VERSIONS.join("\n");
+    const [, version = "", below = ""] = /^\/([^/]+)(.*)$/.exec(path) ?? [];
+    return VERSIONS.includes(version) ? metadataAt(below, this.#instance, this.#world) : undefined;
+  }
 }
+
+/** Every version has the same items here. AWS has more versions, and leaves out of old ones what is newer. */
+const VERSIONS = ["1.0", "2016-09-02", "2018-09-24", "2019-10-01", "2020-10-27", "2021-07-15", "latest"];
 
 function headerOf(headers: MetadataRequest["headers"], name: string): string | undefined {
   const value = headers[name];

@@ -3,6 +3,7 @@ import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { Instance } from "./instance.ts";
 import type { LifecycleHook } from "./lifecycle-action.ts";
 import { ScaleIn, type WayOut } from "./scale-in.ts";
+import { ScalingActivities } from "./scaling-activity.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
 
 export interface AutoScalingGroupInput {
@@ -58,6 +59,12 @@ export class AutoScalingGroup {
   readonly createdAt: number;
   readonly retainsAbandoned: boolean;
   readonly tags = new Map<string, string>();
+  /** Members that a caller has said are unhealthy. */
+  readonly unhealthy = new Set<string>();
+  readonly activities = new ScalingActivities();
+  /** For each member that was moved to Standby, and each that is being detached: when it has left the group's pools. */
+  readonly #standby = new Map<string, () => number>();
+  readonly #detaching = new Map<string, () => number>();
   #instanceIds: readonly string[];
   readonly #scaleIns = new Map<string, ScaleIn>();
   readonly #surroundings: ScalingSurroundings;
@@ -98,9 +105,66 @@ export class AutoScalingGroup {
     return this.#instanceIds.includes(instanceId);
   }
 
-  /** Takes in an instance that it has launched. */
+  /** Takes in an instance: one that it has launched, or that was attached. */
   join(instance: Instance): void {
     this.#instanceIds = [...this.#instanceIds, instance.id];
+  }
+
+  /** The member that others are launched like: the newest one, even if it is gone by now. */
+  get model(): Instance | undefined {
+    const known = this.#instanceIds.map((id) => this.#surroundings.instance(id));
+    return known.findLast((instance) => instance !== undefined);
+  }
+
+  /**
+   * The member that a smaller group can do without: in the zone that has most of them, the oldest one.
+   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-termination-policies.html
+   */
+  leastNeeded(now: number): Instance | undefined {
+    const serving = this.members(now).filter(({ lifecycleState }) => SERVING.has(lifecycleState));
+    const instances = serving.map(({ instance }) => instance);
+    const countIn = (zone: string) => instances.filter((instance) => instance.zone === zone).length;
+    return [...instances].sort((a, b) => countIn(b.zone) - countIn(a.zone) || a.launchedAt - b.launchedAt)[0];
+  }
+
+  /** A member stays one, out of service: its group's pools let go of it. Returns a function that says when they have. */
+  enterStandby(instanceId: string, now: number): () => number {
+    const leavesAt = this.#leavePools(instanceId, now);
+    this.#standby.set(instanceId, leavesAt);
+    return leavesAt;
+  }
+
+  exitStandby(instanceId: string): void {
+    this.#standby.delete(instanceId);
+  }
+
+  /** A member is about to be none: its group's pools let go of it. Returns a function that says when they have. */
+  beginDetaching(instanceId: string, now: number): () => number {
+    const leavesAt = this.#leavePools(instanceId, now);
+    this.#detaching.set(instanceId, leavesAt);
+    return leavesAt;
+  }
+
+  /** When members that are being detached cease to be members. */
+  get detachTimes(): readonly number[] {
+    return [...this.#detaching.values()].map((leavesAt) => leavesAt());
+  }
+
+  /** Lets those go that have left the pools by `until`, and returns them. */
+  finishDetaching(until: number): readonly string[] {
+    const gone = [...this.#detaching].flatMap(([id, leavesAt]) => (leavesAt() <= until ? [id] : []));
+    for (const id of gone) {
+      this.#detaching.delete(id);
+      this.#standby.delete(id);
+      this.unhealthy.delete(id);
+    }
+    this.#instanceIds = this.#instanceIds.filter((id) => !gone.includes(id));
+    return gone;
+  }
+
+  /** Whether the group does not keep this member in service: it is in Standby, or being detached. */
+  isAside(instanceId: string): boolean {
+    return this.#standby.has(instanceId) || this.#detaching.has(instanceId);
   }
 
   /** The instance's way out, from its begin on. */
@@ -120,10 +184,7 @@ export class AutoScalingGroup {
       then,
       activityId: this.#surroundings.newUuid(),
       startedAt: now,
-      leavesAt: [
-        ...this.targetGroups.map((group) => this.#leaveGroup(group, instanceId, now)),
-        ...this.classics.map((loadBalancer) => this.#leaveClassic(loadBalancer, instanceId, now)),
-      ],
+      leavesAt: this.#leaving(instanceId, now),
       hooks: this.hooks.filter(({ transition }) => transition === "autoscaling:EC2_INSTANCE_TERMINATING"),
       newToken: () => this.#surroundings.newUuid(),
     });
@@ -142,8 +203,24 @@ export class AutoScalingGroup {
     const state = instance.state(now, this.#surroundings.timing);
     if (state === "terminated") return undefined;
     if (scaleIn !== undefined) return scaleIn.lifecycleState(now);
+    if (this.#detaching.has(instance.id)) return "Detaching";
+    const standbyFrom = this.#standby.get(instance.id)?.();
+    if (standbyFrom !== undefined) return now < standbyFrom ? "EnteringStandby" : "Standby";
     if (state === "pending") return "Pending";
     return state === "shutting-down" ? "Terminating" : "InService";
+  }
+
+  #leavePools(instanceId: string, now: number): () => number {
+    const all = this.#leaving(instanceId, now);
+    return () => Math.max(now, ...all.map((leavesAt) => leavesAt()));
+  }
+
+  /** Lets all of its pools let go of the instance. For each of them: when it has. */
+  #leaving(instanceId: string, now: number): readonly (() => number)[] {
+    return [
+      ...this.targetGroups.map((group) => this.#leaveGroup(group, instanceId, now)),
+      ...this.classics.map((loadBalancer) => this.#leaveClassic(loadBalancer, instanceId, now)),
+    ];
   }
 
   #leaveGroup(group: TargetGroup, id: string, now: number): () => number {

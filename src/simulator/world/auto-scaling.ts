@@ -5,6 +5,7 @@ import type { ClassicLoadBalancer } from "./classic-load-balancer.ts";
 import type { NewScalingGroup } from "./ids.ts";
 import { type Instance, type InstanceInput, likenessOf } from "./instance.ts";
 import type { ScaleIn, WayOut } from "./scale-in.ts";
+import type { ScalingActivity } from "./scaling-activity.ts";
 import type { TargetDescription, TargetGroup } from "./target-group.ts";
 
 /** What Auto Scaling needs to know of the world around it, and does to it. */
@@ -25,6 +26,11 @@ interface Surroundings extends ScalingSurroundings {
   registerTarget(group: TargetGroup, description: TargetDescription): void;
   registerClassic(loadBalancer: ClassicLoadBalancer, instanceId: string): void;
 }
+
+/** The tag that AWS gives the members of a group. */
+const GROUP_TAG = "aws:autoscaling:groupName";
+const BY_CAPACITY = "in response to a difference between desired and actual capacity";
+const BY_HEALTH = "in response to an EC2 instance status check failure";
 
 /** The Auto Scaling groups of a region, and the ways of their members out of them. */
 export class AutoScaling {
@@ -55,31 +61,135 @@ export class AutoScaling {
       this.#world,
     );
     this.groups.set(name, group);
-    for (const id of instanceIds) this.#world.instance(id)?.tags.set("aws:autoscaling:groupName", name);
+    for (const id of instanceIds) this.#world.instance(id)?.tags.set(GROUP_TAG, name);
     return group;
   }
 
   /** A member leaves. In a group that launches, another one comes, unless fewer are wanted by then. */
-  beginScaleIn(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
-    return this.#begin(group, instance, now);
+  beginScaleIn(group: AutoScalingGroup, instance: Instance, now: number, reason = BY_CAPACITY): ScaleIn {
+    return this.#begin(group, instance, now, { reason });
   }
 
   /** A member gets a new root volume. It leaves service as if it were terminated, hooks included, and comes back. */
   beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance, now: number): ScaleIn {
-    return this.#begin(group, instance, now, "replace-root-volume");
+    return this.#begin(group, instance, now, {
+      wayOut: "replace-root-volume",
+      reason: "in response to an instance refresh",
+    });
   }
 
-  #begin(group: AutoScalingGroup, instance: Instance, now: number, wayOut?: WayOut): ScaleIn {
+  /**
+   * Moves a member out of service, or back. A group that launches gets another one meanwhile, if it still wants as many.
+   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-enter-exit-standby.html
+   */
+  enterStandby(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
+    const leavesAt = group.enterStandby(instance.id, now);
+    this.#replaceLater(group, instance, now);
+    return this.#record(group, instance, {
+      description: `Moving EC2 instance to Standby: ${instance.id}`,
+      cause: `At ${isoOf(now)} instance ${instance.id} was moved to standby in response to a user request.`,
+      startedAt: now,
+      endsAt: leavesAt,
+      progress: (at) => (at < leavesAt() ? "WaitingForELBConnectionDraining" : "InProgress"),
+    });
+  }
+
+  /** A machine that is off by then is found unhealthy, and replaced. */
+  exitStandby(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
+    group.exitStandby(instance.id);
+    const isOff = instance.stoppedAt !== undefined || instance.terminatedAt !== undefined;
+    const activity = this.#record(group, instance, {
+      description: `Moving EC2 instance out of Standby: ${instance.id}`,
+      cause: `At ${isoOf(now)} instance ${instance.id} was moved out of standby in response to a user request.`,
+      startedAt: now,
+      endsAt: () => now,
+      progress: () => "PreInService",
+    });
+    if (isOff) this.#onLoss(instance);
+    else this.#registerWithOwn(group, instance);
+    return activity;
+  }
+
+  /** The instance runs on, without the group. https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-detach-attach-instances.html */
+  detach(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
+    const leavesAt = group.beginDetaching(instance.id, now);
+    this.#replaceLater(group, instance, now);
+    this.#world.dueAt(leavesAt());
+    return this.#record(group, instance, {
+      description: `Detaching EC2 instance: ${instance.id}`,
+      cause: `At ${isoOf(now)} instance ${instance.id} was detached in response to a user request.`,
+      startedAt: now,
+      endsAt: leavesAt,
+      progress: (at) => (at < leavesAt() ? "WaitingForELBConnectionDraining" : "InProgress"),
+    });
+  }
+
+  attach(group: AutoScalingGroup, instance: Instance, now: number): ScalingActivity {
+    group.join(instance);
+    instance.tags.set(GROUP_TAG, group.name);
+    this.#registerWithOwn(group, instance);
+    return this.#record(group, instance, {
+      description: `Attaching an existing EC2 instance: ${instance.id}`,
+      cause: `At ${isoOf(now)} an instance was attached in response to a user request.`,
+      startedAt: now,
+      endsAt: () => now,
+      progress: () => "InProgress",
+    });
+  }
+
+  /** Ends members that are too many, and lets a group that launches launch those that are missing. */
+  setCapacity(group: AutoScalingGroup, desired: number, now: number): void {
+    const reason = `in response to a user request that set the desired capacity from ${group.desiredCapacity} to ${desired}`;
+    group.desiredCapacity = desired;
+    for (let extra = group.capacity(now) - desired; extra > 0; extra--) {
+      const instance = group.leastNeeded(now);
+      if (instance !== undefined) this.beginScaleIn(group, instance, now, reason);
+    }
+    const { model } = group;
+    for (let missing = desired - group.capacity(now); missing > 0; missing--) {
+      if (model !== undefined) this.#replaceLater(group, model, now);
+    }
+  }
+
+  #begin(
+    group: AutoScalingGroup,
+    instance: Instance,
+    now: number,
+    { wayOut, reason }: { readonly wayOut?: WayOut; readonly reason: string },
+  ): ScaleIn {
     const scaleIn = group.beginScaleIn(instance.id, now, wayOut);
     this.#world.dueAt(scaleIn.dueAt);
-    if (wayOut === undefined && group.launchMs !== undefined)
-      this.#world.at(now + group.launchMs, (at) => this.#replace(group, instance, at));
+    if (wayOut === undefined) this.#replaceLater(group, instance, now);
+    const what = wayOut === undefined ? "Terminating" : "Replacing the root volume of";
+    this.#record(group, instance, {
+      id: scaleIn.activityId,
+      description: `${what} EC2 instance: ${instance.id}`,
+      cause: `At ${isoOf(now)} instance ${instance.id} was taken out of service ${reason}.`,
+      startedAt: now,
+      endsAt: () => (scaleIn.isRetained ? undefined : scaleIn.endsAt),
+      progress: (at) => scaleIn.progress(at),
+    });
     return scaleIn;
+  }
+
+  #replaceLater(group: AutoScalingGroup, like: Instance, now: number): void {
+    if (group.launchMs !== undefined) this.#world.at(now + group.launchMs, (at) => this.#replace(group, like, at));
+  }
+
+  #record(
+    group: AutoScalingGroup,
+    { zone }: Instance,
+    activity: Omit<ScalingActivity, "id" | "zone"> & { readonly id?: string },
+  ): ScalingActivity {
+    const recorded = { id: this.#world.newUuid(), ...activity, zone };
+    group.activities.record(recorded);
+    return recorded;
   }
 
   /** When anything is due in a group. */
   get times(): readonly number[] {
-    return this.#leaving().map(({ scaleIn }) => scaleIn.dueAt);
+    const detached = [...this.groups.values()].flatMap((group) => group.detachTimes);
+    return [...this.#leaving().map(({ scaleIn }) => scaleIn.dueAt), ...detached];
   }
 
   /** Applies the changes that are due by `until`: hooks begin, machines are switched off. Answers whether anything was. */
@@ -100,7 +210,9 @@ export class AutoScaling {
       if (scaleIn.wayOut === "replace-root-volume") this.#replaceRootVolume(group, scaleIn, instance, at);
       else this.#world.terminateInstance(instance, at);
     }
-    return begun.length > 0 || due.some(({ instance }) => instance !== undefined);
+    const detached = [...this.groups.values()].flatMap((group) => group.finishDetaching(until));
+    for (const id of detached) this.#world.instance(id)?.tags.delete(GROUP_TAG);
+    return begun.length > 0 || detached.length > 0 || due.some(({ instance }) => instance !== undefined);
   }
 
   /**
@@ -111,8 +223,9 @@ export class AutoScaling {
   #onLoss(instance: Instance): void {
     for (const group of this.groups.values()) {
       if (group.launchMs === undefined || group.scaleInOf(instance.id) !== undefined) continue;
-      if (!group.has(instance.id)) continue;
-      this.beginScaleIn(group, instance, instance.terminatedAt ?? instance.stoppedAt ?? this.#world.clock.now());
+      if (!group.has(instance.id) || group.isAside(instance.id)) continue;
+      const now = instance.terminatedAt ?? instance.stoppedAt ?? this.#world.clock.now();
+      this.beginScaleIn(group, instance, now, BY_HEALTH);
     }
   }
 
@@ -135,6 +248,14 @@ export class AutoScaling {
     if (group.capacity(at) >= group.desiredCapacity) return;
     const instance = this.#world.launchInstance(likenessOf(lost, this.#world), at);
     group.join(instance);
+    instance.tags.set(GROUP_TAG, group.name);
+    this.#record(group, instance, {
+      description: `Launching a new EC2 instance: ${instance.id}`,
+      cause: `At ${isoOf(at)} an instance was started ${BY_CAPACITY}.`,
+      startedAt: at,
+      endsAt: () => at + this.#world.timing.pendingMs,
+      progress: () => "InProgress",
+    });
     this.#world.at(at + this.#world.timing.pendingMs, (then) => {
       // It may be on its way out already.
       if (!group.members(then).some((member) => member.instance === instance && member.lifecycleState === "InService"))
@@ -157,4 +278,8 @@ export class AutoScaling {
   #leaving(): readonly { readonly group: AutoScalingGroup; readonly scaleIn: ScaleIn }[] {
     return [...this.groups.values()].flatMap((group) => group.scaleIns.map((scaleIn) => ({ group, scaleIn })));
   }
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
 }

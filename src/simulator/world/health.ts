@@ -11,6 +11,9 @@ export interface Answering {
   readonly since: number;
 }
 
+/** Processes outside the simulation (addresses that belong to no instance) always answer. */
+export const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY };
+
 export type HealthState = "initial" | "healthy" | "unhealthy";
 
 /**

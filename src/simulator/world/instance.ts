@@ -49,7 +49,7 @@ export class Instance {
     this.vpcId = input.vpcId;
     this.zone = input.zone ?? `${region}a`;
     this.privateIp = input.privateIp;
-    this.name = input.name ?? `ip-${input.privateIp.replaceAll(".", "-")}.${region}.compute.internal`;
+    this.name = input.name ?? privateNameOf(input.privateIp, region);
     this.secondaryIps = input.secondaryIps ?? [];
     this.ipv6Addresses = input.ipv6Addresses ?? [];
     this.ipv4Prefixes = input.ipv4Prefixes ?? [];
@@ -142,6 +142,16 @@ export class Instance {
     this.#terminatedAt = now;
     this.setAnswering(false, now);
   }
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/hostname-types.html#ipbn-ec2-instance-hostname */
+export function privateNameOf(address: string, region: string): string {
+  return `ip-${address.replaceAll(".", "-")}.${region}.compute.internal`;
+}
+
+/** Each instance is of a reservation of its own. */
+export function reservationIdOf({ id }: Instance): string {
+  return id.replace("i-", "r-");
 }
 
 interface Surroundings {

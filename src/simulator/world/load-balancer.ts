@@ -100,7 +100,7 @@ export class LoadBalancer {
     this.addresses = input.addresses ?? new Map();
     this.securityGroups = input.securityGroups ?? (input.type === "application" ? [defaultIdOf(input.vpcId)] : []);
     this.ipAddressType = input.ipAddressType ?? "ipv4";
-    this.attributes = defaultAttributes(input.type);
+    this.attributes = defaultAttributes(this.type, this.scheme);
   }
 
   /** Every group that a default action or a rule forwards to, weights of 0 included. */
@@ -123,42 +123,85 @@ export class LoadBalancer {
 }
 
 /**
- * The attributes that a new load balancer of this type has, as far as the simulator knows them.
+ * The attributes that a new load balancer of this type has, all that AWS documents.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
  */
-function defaultAttributes(type: LoadBalancerType): Map<string, string> {
+function defaultAttributes(type: LoadBalancerType, scheme: Scheme): Map<string, string> {
   const attributes = new Map([
     ["deletion_protection.enabled", "false"],
     [CROSS_ZONE, String(type === "application")],
   ]);
   if (type !== "gateway") {
     attributes.set("zonal_shift.config.enabled", "false");
-    attributes.set("access_logs.s3.enabled", "false");
-    attributes.set("access_logs.s3.bucket", "");
-    attributes.set("access_logs.s3.prefix", "");
+    attributes.set("ipv6.deny_all_igw_traffic", String(scheme === "internal"));
   }
-  if (type === "network") attributes.set("dns_record.client_routing_policy", "any_availability_zone");
-  if (type === "application") {
-    attributes.set("idle_timeout.timeout_seconds", "60");
-    attributes.set("client_keep_alive.seconds", "3600");
-    attributes.set("routing.http2.enabled", "true");
-    attributes.set("routing.http.drop_invalid_header_fields.enabled", "false");
-    attributes.set("routing.http.preserve_host_header.enabled", "false");
-    attributes.set("routing.http.xff_header_processing.mode", "append");
-    attributes.set("routing.http.desync_mitigation_mode", "defensive");
+  if (type === "network") {
+    attributes.set("dns_record.client_routing_policy", "any_availability_zone");
+    attributes.set("secondary_ips.auto_assigned.per_subnet", "0");
+  }
+  if (type === "application") for (const [key, value] of APPLICATION_ATTRIBUTES) attributes.set(key, value);
+  const logs = { application: ["access", "connection", "health_check"], network: ["access"], gateway: [] };
+  for (const log of logs[type]) {
+    attributes.set(`${log}_logs.s3.enabled`, "false");
+    attributes.set(`${log}_logs.s3.bucket`, "");
+    attributes.set(`${log}_logs.s3.prefix`, "");
   }
   return attributes;
 }
+
+const APPLICATION_ATTRIBUTES: readonly (readonly [string, string])[] = [
+  ["idle_timeout.timeout_seconds", "60"],
+  ["client_keep_alive.seconds", "3600"],
+  ["routing.http2.enabled", "true"],
+  ["routing.http.drop_invalid_header_fields.enabled", "false"],
+  ["routing.http.preserve_host_header.enabled", "false"],
+  ["routing.http.xff_header_processing.mode", "append"],
+  ["routing.http.xff_client_port.enabled", "false"],
+  ["routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"],
+  ["routing.http.desync_mitigation_mode", "defensive"],
+  ["waf.fail_open.enabled", "false"],
+];
 
 /**
  * The attributes that a new listener has.
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ListenerAttribute.html
  */
 export function defaultListenerAttributes(type: LoadBalancerType, protocol: string): Map<string, string> {
-  if (type === "application") return new Map([["routing.http.response.server.enabled", "true"]]);
-  const hasTimeout = type === "gateway" || protocol === "TCP";
-  return new Map(hasTimeout ? [[IDLE_TIMEOUT, "350"]] : []);
+  if (type === "application") {
+    const headers = protocol === "HTTPS" ? [...RESPONSE_HEADERS, ...REQUEST_HEADERS] : RESPONSE_HEADERS;
+    return new Map([["routing.http.response.server.enabled", "true"], ...headers]);
+  }
+  const attributes = new Map<string, string>();
+  if (type === "gateway" || protocol === "TCP") attributes.set(IDLE_TIMEOUT, "350");
+  if (type === "gateway") attributes.set("send_tcp_reset.on_idle_timeout.enabled", "false");
+  return attributes;
 }
+
+/** Headers that an ALB can add to answers: none by default. */
+const RESPONSE_HEADERS: readonly (readonly [string, string])[] = [
+  "strict_transport_security",
+  "access_control_allow_origin",
+  "access_control_allow_methods",
+  "access_control_allow_headers",
+  "access_control_allow_credentials",
+  "access_control_expose_headers",
+  "access_control_max_age",
+  "content_security_policy",
+  "x_content_type_options",
+  "x_frame_options",
+].map((header) => [`routing.http.response.${header}.header_value`, ""]);
+
+/** The names of the headers by which an ALB tells targets of TLS, which are these by default. */
+const REQUEST_HEADERS: readonly (readonly [string, string])[] = [
+  "X-Amzn-Mtls-Clientcert-Serial-Number",
+  "X-Amzn-Mtls-Clientcert-Issuer",
+  "X-Amzn-Mtls-Clientcert-Subject",
+  "X-Amzn-Mtls-Clientcert-Validity",
+  "X-Amzn-Mtls-Clientcert-Leaf",
+  "X-Amzn-Mtls-Clientcert",
+  "X-Amzn-Tls-Version",
+  "X-Amzn-Tls-Cipher-Suite",
+].map((header) => [`routing.http.request.${header.toLowerCase().replaceAll("-", "_")}.header_name`, header]);
 
 /** Of TCP flows through an NLB or a GWLB. */
 export const IDLE_TIMEOUT = "tcp.idle_timeout.seconds";

@@ -56,6 +56,11 @@ function interfaceId(instanceId: string, number: number): string {
   return `eni-${(BigInt(`0x${digits}`) ^ first).toString(16).padStart(digits.length, "0")}`;
 }
 
+/** `02:00:00:00:00:01`, of the last digits of its id. */
+export function macOf({ id }: Pick<NetworkInterface, "id">): string {
+  return `02:${(id.slice(-10).match(/../g) ?? []).join(":")}`;
+}
+
 /** Whether one of the interfaces has the address, by itself or by a block. */
 export function ownerIn(interfaces: readonly NetworkInterface[]): (address: string) => boolean {
   const list = new BlockList();

@@ -1,4 +1,5 @@
 import { LifecycleAction, type LifecycleHook } from "./lifecycle-action.ts";
+import type { ActivityStatus } from "./scaling-activity.ts";
 
 export interface ScaleInInput {
   readonly instanceId: string;
@@ -79,6 +80,12 @@ export class ScaleIn {
     if (endsAt === undefined || this.#actions?.length === 0) return state;
     if (now < endsAt) return `${state}:Wait`;
     return this.isRetained ? `${state}:Retained` : `${state}:Proceed`;
+  }
+
+  /** What it does until it ends. */
+  progress(now: number): ActivityStatus {
+    if (this.endsAt === undefined) return "WaitingForELBConnectionDraining";
+    return this.activeActions(now).length > 0 ? "MidLifecycleAction" : "InProgress";
   }
 
   /** The actions that may still be completed. */

@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
  */
 
-export const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
+const DEREGISTRATION_DELAY = "deregistration_delay.timeout_seconds";
 export const CONNECTION_TERMINATION = "deregistration_delay.connection_termination.enabled";
 export const CROSS_ZONE = "load_balancing.cross_zone.enabled";
 const UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled";
@@ -36,7 +36,12 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
     }
   }
   // An attribute of Network Load Balancers' groups alone, on by default for new UDP ones only.
+  attributes.set("stickiness.type", STICKINESS_TYPES[loadBalancerTypeFor(protocol)]);
+  if (targetType === "lambda") attributes.set("lambda.multi_value_headers.enabled", "false");
   if (isApplicationProtocol(protocol)) {
+    attributes.set("stickiness.lb_cookie.duration_seconds", "86400");
+    attributes.set("stickiness.app_cookie.duration_seconds", "86400");
+    attributes.set("stickiness.app_cookie.cookie_name", "");
     attributes.set("slow_start.duration_seconds", "0");
     attributes.set("load_balancing.algorithm.type", "round_robin");
     attributes.set("load_balancing.algorithm.anomaly_mitigation", "off");
@@ -52,6 +57,14 @@ export function defaultAttributes(protocol: string, targetType: string): Map<str
   return attributes;
 }
 
+const STICKINESS_TYPES = { application: "lb_cookie", network: "source_ip", gateway: "source_ip_dest_ip" } as const;
+
+/** The type of load balancer that a group of this protocol is for. */
+export function loadBalancerTypeFor(protocol: string): "application" | "network" | "gateway" {
+  if (protocol === "GENEVE") return "gateway";
+  return isApplicationProtocol(protocol) ? "application" : "network";
+}
+
 function hasDatagrams(protocol: string): boolean {
   return protocol === "UDP" || protocol === "TCP_UDP";
 }
@@ -65,6 +78,13 @@ export function keptWhenUnhealthyMs(attributes: ReadonlyMap<string, string>): nu
   if (attributes.get(UNHEALTHY_TERMINATION) === "true") return 0;
   const seconds = Number(attributes.get(UNHEALTHY_DRAINING_INTERVAL) ?? 0);
   return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1_000;
+}
+
+/** Of targets by QUIC, whatever the attribute says. */
+const QUIC_DELAY_MS = 300_000;
+
+export function deregistrationDelayMs(protocol: string, attributes: ReadonlyMap<string, string>): number {
+  return isQuic(protocol) ? QUIC_DELAY_MS : Number(attributes.get(DEREGISTRATION_DELAY)) * 1_000;
 }
 
 /** What a health check asks. Whether a machine answers it is the machine's matter, whatever this says. */

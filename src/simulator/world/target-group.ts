@@ -1,6 +1,7 @@
 import { lagOf, type Range, type Timing } from "../timing.ts";
 import { entryZones } from "./entry-zones.ts";
 import {
+  ALWAYS_UP,
   type Answering,
   Health,
   type HealthCheck,
@@ -15,10 +16,9 @@ import {
   asksKubeProxy,
   CONNECTION_TERMINATION,
   CROSS_ZONE,
-  DEREGISTRATION_DELAY,
   defaultAttributes,
+  deregistrationDelayMs,
   isApplicationProtocol,
-  isQuic,
   keptWhenUnhealthyMs,
   type Probe,
 } from "./target-group-attributes.ts";
@@ -50,6 +50,8 @@ export interface TargetGroupInput {
   readonly targetType: "instance" | "ip" | "lambda" | "alb";
   readonly healthCheck: HealthCheck;
   readonly probe: Probe;
+  /** Of the addresses of a group of type `ip`. Default: ipv4. */
+  readonly ipAddressType?: "ipv4" | "ipv6";
 }
 
 /** What a target group needs to know of the world around it. */
@@ -61,11 +63,6 @@ export interface Surroundings {
   loadBalancerOf(arn: string): LoadBalancer | undefined;
 }
 
-/** Whatever the attribute says. */
-const QUIC_DELAY_MS = 300_000;
-/** Processes outside the simulation (addresses that belong to no instance) always answer. */
-const ALWAYS_UP: Answering = { up: true, since: Number.NEGATIVE_INFINITY };
-
 /** One target group: who is registered, what the API says of it, and who really gets traffic, which is not the same. */
 export class TargetGroup {
   readonly arn: string;
@@ -74,6 +71,7 @@ export class TargetGroup {
   readonly protocol: string;
   readonly port: number;
   readonly targetType: TargetGroupInput["targetType"];
+  readonly ipAddressType: "ipv4" | "ipv6";
   healthCheck: HealthCheck;
   probe: Probe;
   readonly tags = new Map<string, string>();
@@ -89,6 +87,7 @@ export class TargetGroup {
     this.protocol = input.protocol;
     this.port = input.port;
     this.targetType = input.targetType;
+    this.ipAddressType = input.ipAddressType ?? "ipv4";
     this.healthCheck = input.healthCheck;
     this.probe = input.probe;
     this.#surroundings = surroundings;
@@ -97,7 +96,7 @@ export class TargetGroup {
 
   /** https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html */
   get deregistrationDelayMs(): number {
-    return isQuic(this.protocol) ? QUIC_DELAY_MS : Number(this.attributes.get(DEREGISTRATION_DELAY)) * 1_000;
+    return deregistrationDelayMs(this.protocol, this.attributes);
   }
 
   /** For how long a deregistered target is said to drain: not at all where no load balancer uses the group. */

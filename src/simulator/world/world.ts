@@ -53,7 +53,8 @@ export class World {
   readonly #loadBalancers = new LoadBalancers(this, this.#ids);
   readonly #schedule = new Schedule();
   readonly #power = new InstancePower(this);
-  readonly #scaling = new AutoScaling(this);
+  /** It watches the world, so it comes after the watchers. */
+  readonly scaling = new AutoScaling(this);
   #timing: Timing;
 
   constructor({ clock, region = "eu-west-1", accountId = "123456789012", timing = {} }: WorldOptions) {
@@ -119,24 +120,27 @@ export class World {
   }
 
   get autoScalingGroups(): ReadonlyMap<string, AutoScalingGroup> {
-    return this.#scaling.groups;
+    return this.scaling.groups;
   }
 
   /** By default it may grow and shrink at will, and wants as many instances as it has. */
   addAutoScalingGroup(input: NewScalingGroup): AutoScalingGroup {
-    return this.#scaling.add(input);
+    return this.scaling.add(input);
   }
 
-  /** As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. */
-  beginScaleIn(group: AutoScalingGroup, instance: Instance): ScaleIn {
-    const scaleIn = this.#scaling.beginScaleIn(group, instance, this.clock.now());
+  /**
+   * As a scale-in does, or TerminateInstanceInAutoScalingGroup. The instance is a member, and on no way out yet. `reason`:
+   * the end of the sentence by which the group's activity says why.
+   */
+  beginScaleIn(group: AutoScalingGroup, instance: Instance, reason?: string): ScaleIn {
+    const scaleIn = this.scaling.beginScaleIn(group, instance, this.clock.now(), reason);
     this.catchUp();
     return scaleIn;
   }
 
   /** Auto Scaling gives a member a new root volume. See `AutoScaling.beginRootVolumeReplacement`. */
   beginRootVolumeReplacement(group: AutoScalingGroup, instance: Instance): ScaleIn {
-    const scaleIn = this.#scaling.beginRootVolumeReplacement(group, instance, this.clock.now());
+    const scaleIn = this.scaling.beginRootVolumeReplacement(group, instance, this.clock.now());
     this.catchUp();
     return scaleIn;
   }
@@ -160,7 +164,7 @@ export class World {
 
   /** The moments at which something is due, as far as is known now. */
   get dueTimes(): readonly number[] {
-    return [...this.#schedule.times, ...this.#scaling.times];
+    return [...this.#schedule.times, ...this.scaling.times];
   }
 
   /**
@@ -171,7 +175,7 @@ export class World {
     const now = this.clock.now();
     for (;;) {
       const next = this.#schedule.nextAt ?? Number.POSITIVE_INFINITY;
-      if (this.#scaling.catchUp(Math.min(next, now))) continue;
+      if (this.scaling.catchUp(Math.min(next, now))) continue;
       if (next > now) return;
       this.#schedule.run();
     }

@@ -94,14 +94,17 @@ def _walk_query(root: Element, operation: OperationModel) -> Iterator[Finding]:
     name = operation.wire_name
     if root.tag != f"{name}Response":
         yield Finding(root.tag, f"instead of {name}Response")
-    wrapper = operation.output_shape.serialization["resultWrapper"]
-    yield from _walk_children(root, [wrapper, "ResponseMetadata"])
+    shape = operation.output_shape
+    # Some actions have no result at all.
+    wrapper = None if shape is None else shape.serialization["resultWrapper"]
+    wrappers = [] if wrapper is None else [wrapper]
+    yield from _walk_children(root, [*wrappers, "ResponseMetadata"])
     metadata = root.find("ResponseMetadata")
     if metadata is not None:
         yield from _walk_children(metadata, ["RequestId"])
-    result = root.find(wrapper)
+    result = None if wrapper is None else root.find(wrapper)
     if result is not None:
-        yield from walk_structure(result, operation.output_shape, wrapper)
+        yield from walk_structure(result, shape, wrapper)
 
 
 def _walk_ec2(root: Element, operation: OperationModel) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Calls the simulator by botocore, and keeps what its answers are found to be."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from oracle.findings import Answer, Finding
 Params = dict[str, Any]
 Wire = dict[str, str | None]
 
+FILTER_NAME = re.compile(r"<li>\s*<p>\s*<code>([^<]+)</code>")
 NO_RETRIES = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
 
 
@@ -60,6 +62,14 @@ class Caller:
             problem = f"answers {code} instead of {error} to {params} {body or ''}"
             self._report.findings.append((f"{self._service}:{operation}", Finding("", problem)))
         return answer
+
+    def documented_filters(self, operation: str) -> list[str]:
+        """The names that the model's documentation gives, with a key for those of tags."""
+        name = self._client.meta.method_to_api_mapping[operation]
+        members = self._client.meta.service_model.operation_model(name).input_shape.members
+        names = FILTER_NAME.findall(members["Filters"].documentation)
+        tag = {"tag", "tag:&lt;key&gt;"}
+        return ["tag:Name" if name in tag else name for name in names]
 
     def _rewrite(self, params: dict[str, Any], **_: Any) -> None:
         params["body"].update(self._body)

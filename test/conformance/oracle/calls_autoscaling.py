@@ -14,8 +14,12 @@ def call_autoscaling(call: Caller) -> None:
     _groups(call, names)
     _instances(call)
     _hooks(call, names)
+    _members(call)
+    _pools(call, names)
+    _tags(call)
     _terminate(call)
     _actions(call)
+    _activities(call)
 
 
 def _groups(call: Caller, names: list[str]) -> None:
@@ -100,3 +104,68 @@ def _actions(call: Caller) -> None:
     call(complete, **waiting, **done)
     call(complete, **waiting, **done, error=INVALID)
     call("describe_auto_scaling_instances")
+
+
+def _members(call: Caller) -> None:
+    about: Params = {"AutoScalingGroupName": "workers"}
+    one: Params = {**about, "InstanceIds": ["i-00000000000000003"]}
+    smaller: Params = {"ShouldDecrementDesiredCapacity": True}
+    state = "describe_auto_scaling_instances"
+    for leave, come_back in (
+        ("enter_standby", "exit_standby"),
+        ("detach_instances", "attach_instances"),
+    ):
+        call(come_back, **one, error=INVALID)
+        call(leave, **one, **smaller)
+        call(state)
+        call(come_back, **one)
+        call(state)
+        call(leave, **one, error=INVALID)
+        for action, more in ((leave, smaller), (come_back, {})):
+            call(action, **about, **more, error=INVALID)
+            call(action, **about, **more, InstanceIds=[STRANGER], error=INVALID)
+            call(action, **about, **more, InstanceIds=["x"] * 21, error=INVALID)
+            call(action, **{**one, **more, "AutoScalingGroupName": "none"}, error=INVALID)
+    resize = "set_desired_capacity"
+    call(resize, **about, DesiredCapacity=6)
+    call(resize, **about, DesiredCapacity=7, error=INVALID)
+    call(resize, AutoScalingGroupName="small", DesiredCapacity=0, error=INVALID)
+    call(resize, **about, error=INVALID)
+    health = "set_instance_health"
+    for status in ("Healthy", "Unhealthy"):
+        call(health, InstanceId="i-00000000000000004", HealthStatus=status)
+        call(health, InstanceId=STRANGER, HealthStatus=status, error=INVALID)
+    call(health, InstanceId="i-00000000000000004", HealthStatus="Sick", error=INVALID)
+
+
+def _pools(call: Caller, names: list[str]) -> None:
+    for describe in ("describe_load_balancer_target_groups", "describe_load_balancers"):
+        for name in names:
+            call(describe, AutoScalingGroupName=name)
+        call(describe, AutoScalingGroupName="none", error=INVALID)
+        call(describe, AutoScalingGroupName="small", NextToken="nobody's", error="InvalidNextToken")
+
+
+def _tags(call: Caller) -> None:
+    call("describe_tags")
+    for name, value in (
+        ("auto-scaling-group", "workers"),
+        ("key", "a + b"),
+        ("value", "é"),
+        ("propagate-at-launch", "true"),
+    ):
+        call("describe_tags", Filters=[{"Name": name, "Values": [value]}])
+    call("describe_tags", Filters=[{"Name": "mood", "Values": ["good"]}], error=INVALID)
+    call("describe_tags", MaxRecords=101, error=INVALID)
+
+
+def _activities(call: Caller) -> None:
+    describe = "describe_scaling_activities"
+    for activity in call(describe)["Activities"]:
+        call(describe, ActivityIds=[activity["ActivityId"]])
+    page = call(describe, MaxRecords=1, AutoScalingGroupName="workers")
+    while "NextToken" in page:
+        page = call(describe, MaxRecords=1, NextToken=page["NextToken"])
+    call(describe, MaxRecords=101, error=INVALID)
+    call(describe, NextToken="nobody's", error="InvalidNextToken")
+    call(describe, AutoScalingGroupName="none", error=INVALID)

@@ -51,6 +51,65 @@ def _read_interfaces(call: Caller) -> None:
     call(describe, Filters=[{"Name": "colour", "Values": ["red"]}], error=WRONG_VALUE)
 
 
+# Of these, every filter that AWS documents is taken.
+DOCUMENTED_FILTERS = [
+    "describe_instances",
+    "describe_instance_status",
+    "describe_tags",
+    "describe_network_interfaces",
+    "describe_availability_zones",
+    "describe_route_tables",
+    "describe_subnets",
+    "describe_vpcs",
+]
+ATTRIBUTES = [
+    "instanceType",
+    "kernel",
+    "ramdisk",
+    "userData",
+    "disableApiTermination",
+    "instanceInitiatedShutdownBehavior",
+    "rootDeviceName",
+    "blockDeviceMapping",
+    "productCodes",
+    "sourceDestCheck",
+    "groupSet",
+    "ebsOptimized",
+    "sriovNetSupport",
+    "enaSupport",
+    "enclaveOptions",
+    "disableApiStop",
+]
+
+
+def _read_statuses(call: Caller, ids: list[str]) -> None:
+    describe = "describe_instance_status"
+    call(describe)
+    call(describe, IncludeAllInstances=True)
+    call(describe, InstanceIds=ids, IncludeAllInstances=True)
+    call(describe, InstanceIds=[STRANGER], error=NOT_FOUND)
+    call(describe, InstanceIds=ids[:1], MaxResults=5, error=WRONG_COMBINATION)
+    call(describe, InstanceIds=ids[:1] * 101, error=WRONG_VALUE)
+    call(describe, Filters=[{"Name": "mood", "Values": ["good"]}], error=WRONG_VALUE)
+
+
+def _read_attributes(call: Caller, instance_id: str) -> None:
+    describe = "describe_instance_attribute"
+    for attribute in ATTRIBUTES:
+        call(describe, InstanceId=instance_id, Attribute=attribute)
+    call(describe, InstanceId=instance_id, Attribute="mood", error=WRONG_VALUE)
+    call(describe, InstanceId=STRANGER, Attribute="kernel", error=NOT_FOUND)
+    call(describe, InstanceId=instance_id, error="MissingParameter")
+
+
+def _read_tags(call: Caller) -> None:
+    page = call("describe_tags", MaxResults=5)
+    while "NextToken" in page:
+        page = call("describe_tags", MaxResults=5, NextToken=page["NextToken"])
+    call("describe_tags", MaxResults=4, error=WRONG_VALUE)
+    call("describe_tags", Filters=[{"Name": "mood", "Values": ["good"]}], error=WRONG_VALUE)
+
+
 def call_ec2(call: Caller) -> None:
     reservations = call("describe_instances")["Reservations"]
     instances = [one for row in reservations for one in row["Instances"]]
@@ -64,6 +123,12 @@ def call_ec2(call: Caller) -> None:
     while "NextToken" in page:
         page = call("describe_instances", MaxResults=5, NextToken=page["NextToken"])
     _read_interfaces(call)
+    _read_statuses(call, ids)
+    _read_attributes(call, ids[0])
+    _read_tags(call)
+    for describe in DOCUMENTED_FILTERS:
+        for name in call.documented_filters(describe):
+            call(describe, Filters=[{"Name": name, "Values": ["*"]}])
     _refuse(call, ids)
     call_ec2_networks(call)
     _change(call, ids)
@@ -71,7 +136,12 @@ def call_ec2(call: Caller) -> None:
 
 def _change(call: Caller, ids: list[str]) -> None:
     running = ids[-1:]
-    for change in ("stop_instances", "start_instances", "terminate_instances"):
+    for change in (
+        "stop_instances",
+        "start_instances",
+        "reboot_instances",
+        "terminate_instances",
+    ):
         call(change, InstanceIds=[STRANGER], error=NOT_FOUND)
         call(change, InstanceIds=["banana"], error=MALFORMED)
         call(change, error=WRONG_COMBINATION)
@@ -86,6 +156,7 @@ def _change(call: Caller, ids: list[str]) -> None:
         about: Params = {} if "network" in action else {"InstanceIds": running}
         call(action, **about, DryRun=True, error=dry)
     call("start_instances", InstanceIds=running)
+    call("reboot_instances", InstanceIds=running)
     for change in ("stop_instances", "terminate_instances"):
         call(change, InstanceIds=running)
         call(change, InstanceIds=running)

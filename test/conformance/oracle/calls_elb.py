@@ -31,6 +31,8 @@ def call_elb(call: Caller) -> None:
     rows = call("describe_load_balancers")["LoadBalancerDescriptions"]
     names = [row["LoadBalancerName"] for row in rows]
     _read(call, names)
+    call("describe_account_limits")
+    call("describe_account_limits", PageSize=500, error=INVALID)
     _create(call)
     _register(call)
     _change(call)

@@ -18,6 +18,7 @@ def read_elbv2(call: Caller) -> None:
     _read_target_groups(call, group_arns, balancer_arns)
     _read_health(call, group_arns)
     _read_listeners(call, balancer_arns)
+    _read_limits(call)
     _read_tags(call, balancer_arns, group_arns)
 
 
@@ -121,6 +122,13 @@ def _read_listeners(call: Caller, balancer_arns: list[str]) -> None:
     call("describe_listeners", ListenerArns=[NO_LISTENER], error="ListenerNotFound")
     call("describe_rules", ListenerArn=NO_LISTENER, error="ListenerNotFound")
     call("describe_rules", RuleArns=[NO_RULE], error="RuleNotFound")
+
+
+def _read_limits(call: Caller) -> None:
+    page = call("describe_account_limits", PageSize=7)
+    while "NextMarker" in page:
+        page = call("describe_account_limits", PageSize=7, Marker=page["NextMarker"])
+    call("describe_account_limits", PageSize=500, error="ValidationError")
 
 
 def _read_tags(call: Caller, balancer_arns: list[str], group_arns: list[str]) -> None:

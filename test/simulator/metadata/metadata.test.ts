@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { MetadataListeners } from "../../../src/simulator/metadata/metadata-listeners.ts";
 import type { MetadataOptions } from "../../../src/simulator/metadata/metadata-service.ts";
-import { SimulatedRegion } from "../../support/simulated-region.ts";
+import { SimulatedRegion, VPC } from "../../support/simulated-region.ts";
 
 const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
 const TOKEN_HEADER = "x-aws-ec2-metadata-token";
@@ -157,6 +157,10 @@ describe("what an instance learns of itself", () => {
     };
     const group = world.addAutoScalingGroup({ name: "workers", instanceIds: [node.id], hooks: [hook] });
     expect(await read(path)).toBe("InService");
+    world.scaling.enterStandby(group, node, world.clock.now());
+    expect(await read(path)).toBe("Standby");
+    world.scaling.exitStandby(group, node, world.clock.now());
+    expect(await read(path)).toBe("InService");
     world.beginScaleIn(group, node);
     expect(await read(path)).toBe("Terminated");
   });
@@ -181,3 +185,48 @@ test.each([429, 503] as const)(
     expect([await status(), await status()]).toEqual([200, limitStatus]);
   },
 );
+
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html
+describe("what an instance reads of itself", () => {
+  test.each([
+    ["instance-life-cycle", "on-demand"],
+    ["instance-action", "none"],
+    ["mac", "02:00:00:00:00:01"],
+    ["placement/availability-zone-id", "euw1-az1"],
+    ["reservation-id", "r-00000000000000001"],
+    ["services/domain", "amazonaws.com"],
+    ["services/partition", "aws"],
+    ["system", "nitro"],
+    ["block-device-mapping/root", "/dev/xvda"],
+    ["events/maintenance/history", "[]"],
+    ["network/interfaces/macs", "02:00:00:00:00:01/"],
+    ["network/interfaces/macs/02:00:00:00:00:01/device-number", "0"],
+    ["network/interfaces/macs/02:00:00:00:00:01/interface-id", "eni-00000000000000001"],
+    ["network/interfaces/macs/02:00:00:00:00:01/local-ipv4s", "10.0.0.1"],
+    ["network/interfaces/macs/02:00:00:00:00:01/subnet-ipv4-cidr-block", "10.0.0.0/19"],
+    ["network/interfaces/macs/02:00:00:00:00:01/vpc-id", VPC],
+    ["network/interfaces/macs/02:00:00:00:00:01/ipv6s", 404],
+  ])("%s is %s", async (path, expected) => {
+    const { read } = await scene();
+    expect(await read(`meta-data/${path}`)).toBe(expected);
+  });
+
+  test("is spot capacity once it is interrupted", async () => {
+    const { world, node, read } = await scene();
+    world.interruptions.interrupt(node);
+    expect(await read("meta-data/instance-life-cycle")).toBe("spot");
+  });
+
+  test("is under /latest and under versions by date, which are listed at the top", async () => {
+    const { request, newToken } = await scene();
+    const headers = { [TOKEN_HEADER]: await newToken() };
+    const text = async (path: string) => {
+      const response = await request(path, headers);
+      return response.ok ? response.text() : response.status;
+    };
+    expect(String(await text("/")).split("\n")).toEqual(expect.arrayContaining(["1.0", "2021-07-15", "latest"]));
+    expect(await text("/latest/")).toBe("dynamic/\nmeta-data/");
+    expect(await text("/2021-07-15/meta-data/instance-id")).toBe("i-00000000000000001");
+    expect(await text("/1999-01-01/meta-data/instance-id")).toBe(404);
+  });
+});

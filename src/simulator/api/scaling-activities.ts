@@ -1,0 +1,52 @@
+import type { AutoScalingGroup } from "../world/auto-scaling-group.ts";
+import { type ScalingActivity, statusOf } from "../world/scaling-activity.ts";
+import type { World } from "../world/world.ts";
+import { isoTime } from "./action.ts";
+import { recordsOf } from "./paging.ts";
+import { type Params, text, texts } from "./params.ts";
+import { namedGroup } from "./scaling-groups.ts";
+import type { XmlFields } from "./xml.ts";
+
+const ACTIVITIES_PER_PAGE = 100;
+
+/**
+ * Of all groups or of one: those that go on first, then the latest first. Unknown ids are passed over.
+ * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html
+ */
+export function describeScalingActivities(params: Params, world: World): XmlFields {
+  const ids = texts(params, "ActivityIds");
+  const groups =
+    text(params, "AutoScalingGroupName") === undefined
+      ? [...world.autoScalingGroups.values()]
+      : [namedGroup(params, world)];
+  const now = world.clock.now();
+  const rank = (activity: ScalingActivity) => (statusOf(activity, now) === "Successful" ? 1 : 0);
+  const chosen = groups
+    .flatMap((group) => group.activities.asOf(now).map((activity) => ({ group, activity })))
+    .filter(({ activity }) => ids?.includes(activity.id) ?? true)
+    .reverse()
+    .sort((a, b) => rank(a.activity) - rank(b.activity) || b.activity.startedAt - a.activity.startedAt);
+  const pages = { byDefault: ACTIVITIES_PER_PAGE, max: ACTIVITIES_PER_PAGE };
+  const { items, nextToken } = recordsOf(chosen, params, pages);
+  return {
+    Activities: { member: items.map(({ activity, group }) => activityXml(activity, group, world)) },
+    NextToken: nextToken,
+  };
+}
+
+export function activityXml(activity: ScalingActivity, group: AutoScalingGroup, { clock }: World): XmlFields {
+  const status = statusOf(activity, clock.now());
+  const isOver = status === "Successful";
+  return {
+    ActivityId: activity.id,
+    AutoScalingGroupName: group.name,
+    AutoScalingGroupARN: group.arn,
+    Description: activity.description,
+    Cause: activity.cause,
+    StartTime: isoTime(activity.startedAt),
+    EndTime: isOver ? isoTime(activity.endsAt() ?? activity.startedAt) : undefined,
+    StatusCode: status,
+    Progress: isOver ? 100 : 0,
+    Details: JSON.stringify({ "Availability Zone": activity.zone }),
+  };
+}

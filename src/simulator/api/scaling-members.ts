@@ -1,0 +1,166 @@
+import { missingParameter, validationError } from "../aws-error.ts";
+import type { AutoScalingGroup, Member } from "../world/auto-scaling-group.ts";
+import type { Instance } from "../world/instance.ts";
+import type { ScalingActivity } from "../world/scaling-activity.ts";
+import type { World } from "../world/world.ts";
+import type { ApiActions } from "./action.ts";
+import { atMost, type Bounds, type Params, requiredInteger, requiredText, text, texts } from "./params.ts";
+import { activityXml, describeScalingActivities } from "./scaling-activities.ts";
+import { checkGrowing, checkShrinking, memberNamed, namedGroup } from "./scaling-groups.ts";
+import type { XmlFields } from "./xml.ts";
+
+const INSTANCES_PER_CALL_MAX = 20;
+const CAPACITY: Bounds = [0, Number.MAX_SAFE_INTEGER];
+/** Of every group here. */
+const GRACE_PERIOD_MS = 300_000;
+
+/** Who is in a group, and in service in it. */
+export const scalingMemberActions: ApiActions = {
+  /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetDesiredCapacity.html */
+  SetDesiredCapacity(params, world) {
+    const group = namedGroup(params, world);
+    const desired = requiredInteger(params, "DesiredCapacity", CAPACITY);
+    const about = `New SetDesiredCapacity value ${desired} is`;
+    if (desired > group.maxSize)
+      throw validationError(`${about} above max value ${group.maxSize} for the AutoScalingGroup.`);
+    if (desired < group.minSize)
+      throw validationError(`${about} below min value ${group.minSize} for the AutoScalingGroup.`);
+    world.scaling.setCapacity(group, desired, world.clock.now());
+    world.catchUp();
+    return undefined;
+  },
+
+  /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_EnterStandby.html */
+  EnterStandby(params, world) {
+    return leave(params, world, {
+      from: ["InService"],
+      change: (group, instance) => world.scaling.enterStandby(group, instance, world.clock.now()),
+    });
+  },
+
+  /** The group wants so many more again. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_ExitStandby.html */
+  ExitStandby(params, world) {
+    const group = namedGroup(params, world);
+    const members = named(params, group, world, ["Standby"]);
+    checkGrowing(group, members.length);
+    group.desiredCapacity += members.length;
+    return changed(group, members, world, (instance) => world.scaling.exitStandby(group, instance, world.clock.now()));
+  },
+
+  /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DetachInstances.html */
+  DetachInstances(params, world) {
+    return leave(params, world, {
+      from: ["InService", "Standby"],
+      change: (group, instance) => world.scaling.detach(group, instance, world.clock.now()),
+    });
+  },
+
+  /** The group wants so many more. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AttachInstances.html */
+  AttachInstances(params, world) {
+    const group = namedGroup(params, world);
+    const instances = instanceIds(params).map((id) => attachable(id, group, world));
+    checkGrowing(group, instances.length);
+    group.desiredCapacity += instances.length;
+    for (const instance of instances) world.scaling.attach(group, instance, world.clock.now());
+    world.catchUp();
+    return undefined;
+  },
+
+  /**
+   * An unhealthy member in service is terminated, and replaced where the group launches. By default one that was launched
+   * within the grace period is spared.
+   * https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceHealth.html
+   */
+  SetInstanceHealth(params, world) {
+    const id = requiredText(params, "InstanceId");
+    const status = requiredText(params, "HealthStatus");
+    if (status !== "Healthy" && status !== "Unhealthy")
+      throw validationError(`Health status '${status}' is not valid: use Healthy or Unhealthy`);
+    const { group, member } = memberNamed(id, world);
+    if (status === "Healthy") {
+      group.unhealthy.delete(id);
+      return undefined;
+    }
+    const isSpared = text(params, "ShouldRespectGracePeriod") !== "false";
+    const graceEndsAt = member.instance.runsFrom(world.timing) + GRACE_PERIOD_MS;
+    if (isSpared && world.clock.now() < graceEndsAt) return undefined;
+    group.unhealthy.add(id);
+    if (member.lifecycleState === "InService")
+      world.beginScaleIn(group, member.instance, "in response to a user health-check");
+    return undefined;
+  },
+
+  DescribeScalingActivities: describeScalingActivities,
+};
+
+function leave(
+  params: Params,
+  world: World,
+  {
+    from,
+    change,
+  }: {
+    readonly from: readonly string[];
+    readonly change: (group: AutoScalingGroup, instance: Instance) => ScalingActivity;
+  },
+): XmlFields {
+  const group = namedGroup(params, world);
+  const members = named(params, group, world, from);
+  if (requiredText(params, "ShouldDecrementDesiredCapacity") === "true") {
+    // Those in Standby are no part of the capacity.
+    const count = members.filter(({ lifecycleState }) => lifecycleState === "InService").length;
+    checkShrinking(group, count);
+    group.desiredCapacity -= count;
+  }
+  return changed(group, members, world, (instance) => change(group, instance));
+}
+
+function changed(
+  group: AutoScalingGroup,
+  members: readonly Member[],
+  world: World,
+  change: (instance: Instance) => ScalingActivity,
+): XmlFields {
+  const activities = members.map(({ instance }) => activityXml(change(instance), group, world));
+  world.catchUp();
+  return { Activities: { member: activities } };
+}
+
+function instanceIds(params: Params): readonly string[] {
+  const ids = texts(params, "InstanceIds");
+  if (ids === undefined) throw missingParameter("InstanceIds");
+  return [...new Set(atMost(ids, INSTANCES_PER_CALL_MAX, "instanceIds"))];
+}
+
+/** The members that a call names, each of which must be in one of these states. */
+function named(params: Params, group: AutoScalingGroup, world: World, states: readonly string[]): readonly Member[] {
+  const members = group.members(world.clock.now());
+  return instanceIds(params).map((id) => {
+    const member = members.find(({ instance }) => instance.id === id);
+    if (member === undefined)
+      throw validationError(`The instance ${id} is not part of Auto Scaling group ${group.name}.`);
+    if (!states.includes(member.lifecycleState))
+      throw validationError(`The instance ${id} is not in ${states.join(" or ")}.`);
+    return member;
+  });
+}
+
+/** It must run, in a zone of the group, and be in no group. */
+function attachable(id: string, group: AutoScalingGroup, world: World): Instance {
+  const instance = world.instance(id);
+  if (instance === undefined) throw validationError(`Invalid Instance ID(s): [${id}] specified`);
+  const now = world.clock.now();
+  const owner = [...world.autoScalingGroups.values()].find((each) =>
+    each.members(now).some((member) => member.instance === instance),
+  );
+  if (owner !== undefined)
+    throw validationError(
+      `Instance ${id} is already part of AutoScalingGroup:${owner.name}, so it cannot be attached.`,
+    );
+  if (!world.isRunning(id)) throw validationError(`Instance ${id} is not in the running state`);
+  if (!group.zones.includes(instance.zone))
+    throw validationError(
+      `The availability zone ${instance.zone} of instance ${id} is not one of AutoScalingGroup ${group.name}`,
+    );
+  return instance;
+}
