@@ -5,7 +5,7 @@ import type { XmlFields } from "./xml.ts";
 
 /** Who has signed a call. */
 export interface Caller {
-  /** Absent: nobody has. */
+  /** Absent: the call is not signed. */
   readonly accessKeyId?: string | undefined;
   /** The name of the IAM user. Absent: the access key's id. */
   readonly user?: string | undefined;
