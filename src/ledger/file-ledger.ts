@@ -47,8 +47,6 @@ export interface FileLedgerOptions {
   readonly onRecovered?: (lost: number) => void;
   /** How long entries that no caller waits for are gathered before they are written. Absent: they are written at once. */
   readonly gatheredForMs?: number;
-  /** How long `close` waits for entries that are not written yet. Absent: as long as a drain waits for one to be noted. */
-  readonly flushedWithinMs?: number;
   /** Rejects where another process has taken the folder over: then nothing is written. */
   readonly checkLock?: () => Promise<void>;
 }
@@ -109,16 +107,23 @@ export class FileLedger implements Ledger {
     this.#take({ entry });
   }
 
-  noted(): Promise<void> {
-    return this.#notedWithin(NOTED_WITHIN_MS);
+  async noted(): Promise<void> {
+    if (this.#isNoted) return;
+    const done = newAbort();
+    const late = this.#options.clock.sleep(NOTED_WITHIN_MS, done.signal);
+    await Promise.race([this.#allNoted(), late]).finally(() => done.abort());
   }
 
-  async #notedWithin(ms: number): Promise<void> {
-    if (this.#failure !== undefined || this.#noted >= this.#given) return;
-    const done = newAbort();
+  /** Also where the disk fails: what was given may be lost then. */
+  get #isNoted(): boolean {
+    return this.#failure !== undefined || this.#noted >= this.#given;
+  }
+
+  async #allNoted(): Promise<void> {
+    if (this.#isNoted) return;
     const noted = new Promise<void>((resolve) => this.#whoAwaitsNoting.push({ upTo: this.#given, resolve }));
     void this.#write();
-    await Promise.race([noted, this.#options.clock.sleep(ms, done.signal)]).finally(() => done.abort());
+    await noted;
   }
 
   async append(entry: LedgerEntry): Promise<void> {
@@ -184,12 +189,12 @@ export class FileLedger implements Ledger {
     return (await Promise.all(each)).filter((entries) => entries !== undefined);
   }
 
-  /** Waits a moment for the entries that are not written yet, and no longer for a disk that hangs. */
+  /** Waits for the entries that are not written yet, but no longer than that for a disk that hangs. */
   async close(): Promise<void> {
-    await this.#notedWithin(this.#options.flushedWithinMs ?? NOTED_WITHIN_MS);
-    this.#closed.abort();
     const done = newAbort();
     const late = this.#options.clock.sleep(CLOSED_WITHIN_MS, done.signal).catch(() => {}); // Closed before.
+    await Promise.race([this.#allNoted(), late]);
+    this.#closed.abort();
     await Promise.race([this.#end(), late]).finally(() => done.abort());
   }
 

@@ -56,8 +56,8 @@ const SHARED_BOUNDS: Partial<FileBounds> = {
   endedBytesMax: 4 * 1_024 * 1_024,
   fileBytesMax: 8 * 1_024 * 1_024,
 };
-/** Each write is a request to the API server. A leader that stops hands everything over. */
-const SHARED_TIMES = { gatheredForMs: 200, flushedWithinMs: 5_000 };
+/** Each write is a request to the API server. */
+const SHARED_TIMES = { gatheredForMs: 200 };
 
 /**
  * Opens the ledger in a folder, which no other process may use meanwhile. Throws `Error` that names the problem of
