@@ -58,8 +58,9 @@ async function startedService() {
 
 describe(SERVICE, () => {
   test("makes what a service needs, under one name", () => {
-    expect(objects).toHaveLength(8);
-    for (const { metadata } of objects) expect(metadata.name).toBe("hasta-la-vista");
+    expect(objects).toHaveLength(10);
+    for (const { kind, metadata } of objects)
+      expect(metadata.name).toBe(kind.startsWith("Validating") ? "hasta-la-vista-ledger" : "hasta-la-vista");
     for (const { metadata } of [account_, ownRole, ownBinding, budget, deployment, service])
       expect(metadata.namespace).toBe("kube-system");
     expect(pod).toMatchObject({ serviceAccountName: account_.metadata.name, automountServiceAccountToken: true });

@@ -9,7 +9,9 @@ interface Source {
 
 /** Each file that is made from the chart, and what it is made from. */
 const KUSTOMIZE_FILES: Readonly<Record<string, Source>> = {
-  "service.yaml": { templates: ["service-account", "role", "deployment", "service", "disruption-budget"] },
+  "service.yaml": {
+    templates: ["service-account", "role", "ledger-policy", "deployment", "service", "disruption-budget"],
+  },
   "holder.yaml": { templates: ["holder"], values: ["holder.enabled=true"] },
   "agent.yaml": { templates: ["agent"], values: ["agent.enabled=true"] },
   "eviction-gate/eviction-gate.yaml": {

@@ -172,7 +172,8 @@ describeOnKubernetes("a caller with a token of its service account, on a real AP
     );
     expect(accounts.map(({ metadata: { name } }) => name)).toEqual(["hasta-la-vista-agent", "hasta-la-vista-holder"]);
     for (const { metadata, ...object } of made) {
-      if (object.apiVersion.startsWith("rbac."))
+      // The service's own Role is of a namespace.
+      if (object.kind.startsWith("ClusterRole"))
         await cluster().api.apply(`/apis/${object.apiVersion}/${object.kind.toLowerCase()}s/${metadata.name}`, object);
     }
     const tokenOf = async (namespace: string, name: string) => {

@@ -105,6 +105,7 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
           ...["Service", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "Ingress", "HTTPRoute", "DaemonSet"],
           ...["PriorityClass", "Pod", "ValidatingWebhookConfiguration", "Issuer", "Certificate"],
           ...["Role", "RoleBinding", "PodDisruptionBudget"],
+          ...["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
         ].sort(),
       );
       for (const text of texts) {
@@ -116,6 +117,32 @@ describeOnKubernetes("the chart", ["kubectl", ...HELMS], (cluster) => {
         // A blank line would be part of a template that did nothing.
         expect(text.replace(/^ +- \/nodejs[\s\S]*?^ +env:/m, "")).not.toMatch(/^ +$/m);
       }
+    });
+
+    test("lets the service create and delete ConfigMaps of its ledger, and no others", async () => {
+      const roles = ["ServiceAccount", "Role", "RoleBinding"];
+      const policies = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
+      const items = objectsIn(await render("helm", LEAST)).filter(({ kind }) => [...roles, ...policies].includes(kind));
+      const list = cluster().writeFile("ledger.json", JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+      await mustRun("kubectl", ["apply", "--server-side", `--filename=${list}`], cluster());
+      const { name: ledgerOf, namespace } = items.find(({ kind }) => kind === "ServiceAccount")?.metadata ?? {};
+      const as = `--as=system:serviceaccount:${namespace}:${ledgerOf}`;
+      const within = `--namespace=${namespace}`;
+      const configMap = async (verb: "create" | "delete", name: string, ...more: readonly string[]) => {
+        const run = await runProgram("kubectl", [verb, "configmap", name, within, ...more], cluster());
+        return { code: run.code, stderr: run.stderr };
+      };
+      await mustRun("kubectl", ["create", "configmap", "another", within], cluster());
+      const isDenied = { code: 1, stderr: expect.stringContaining("ConfigMaps of its ledger only") };
+      // The API server takes a moment to know a new policy.
+      const isInForce = () => configMap("create", "probe", as, "--dry-run=server");
+      await expect.poll(isInForce, { timeout: 60_000 }).toEqual(isDenied);
+      expect(await configMap("delete", "another", as)).toEqual(isDenied);
+      expect(await configMap("create", `${ledgerOf}-ledger-1`, as)).toEqual({ code: 0, stderr: "" });
+      expect(await configMap("delete", `${ledgerOf}-ledger-1`, as)).toEqual({ code: 0, stderr: "" });
+      // Others are as free as before.
+      expect((await configMap("delete", "another")).code).toBe(0);
+      await mustRun("kubectl", ["delete", `--filename=${list}`], cluster());
     });
 
     test("passes options on as the service reads them", async () => {
