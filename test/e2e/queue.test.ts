@@ -89,7 +89,7 @@ async function scene({ delaySeconds = 2 } = {}) {
 
 describe("a service with a queue", () => {
   test("drains what Auto Scaling takes away, completes the hook, and deletes the message, within the printed policy", async () => {
-    const { queue, env, id, scaleIn, lifecycleState, target, simulator } = await scene();
+    const { queue, env, id, scaleIn, lifecycleState, target, simulator } = await scene({ delaySeconds: 8 });
     const { child, url } = await startService({ ...env, SHUTDOWN_GRACE: "0" });
     await scaleIn();
     const announced = JSON.parse(await child.line(/"termination announced"/));
