@@ -7,7 +7,7 @@ import type { Ledger } from "../../src/drain/ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { printedFor } from "./printed-policy.ts";
 import { SecurityTokenService, signedFor } from "./security-token-service.ts";
-import { CREDENTIALS, SimulatedRegion } from "./simulated-region.ts";
+import { asHandler, CREDENTIALS, SimulatedRegion } from "./simulated-region.ts";
 
 const OWN_ACCOUNT = "123456789012";
 export const OTHER_ACCOUNT = "444455556666";
@@ -94,12 +94,6 @@ export class SeveralPlaces {
       if (region === undefined) throw new Error(`no region ${signed.region} of ${account}`);
       return handlerOf(region).handle(request, options);
     };
-    return {
-      handle,
-      metadata: { handlerProtocol: "http/1.1" },
-      updateHttpClientConfig: () => {},
-      httpHandlerConfigs: () => ({}),
-      destroy: () => {},
-    } as never;
+    return asHandler(handle);
   }
 }

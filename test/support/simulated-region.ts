@@ -247,14 +247,7 @@ export class SimulatedRegion {
       const { status = 200, headers = {}, body: text = "" } = answer;
       return { response: { statusCode: status, headers: { ...headers }, body: Buffer.from(text) } };
     };
-    return {
-      handle,
-      metadata: { handlerProtocol: "http/1.1" },
-      updateHttpClientConfig: () => {},
-      httpHandlerConfigs: () => ({}),
-      destroy: () => {},
-      // The SDK's type wants its own response class; it takes anything of that shape.
-    } as never;
+    return asHandler(handle);
   }
 }
 
@@ -271,6 +264,17 @@ export function elbError(code: string, message: string, status = 400): Partial<A
     headers: { "content-type": "text/xml" },
     body: `<ErrorResponse><Error><Type>${type}</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>r</RequestId></ErrorResponse>`,
   };
+}
+
+/** What the SDK sends its requests with. Its type wants a response class of its own; it takes anything of that shape. */
+export function asHandler(handle: (...sent: never[]) => Promise<unknown>): never {
+  return {
+    handle,
+    metadata: { handlerProtocol: "http/1.1" },
+    updateHttpClientConfig: () => {},
+    httpHandlerConfigs: () => ({}),
+    destroy: () => {},
+  } as never;
 }
 
 /** Never aborts. */

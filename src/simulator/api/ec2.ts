@@ -60,35 +60,35 @@ const ACTIONS: ApiActions = {
 
   StopInstances(params, world) {
     const instances = specified(params, world);
-    for (const { id } of instances.filter((instance) => !STOPPABLE.has(stateOf(instance, world)))) {
-      throw new AwsError(
-        "IncorrectInstanceState",
-        `This instance '${id}' is not in a state from which it can be stopped.`,
-      );
-    }
+    checkStates(
+      instances,
+      STOPPABLE,
+      world,
+      (id) => `This instance '${id}' is not in a state from which it can be stopped.`,
+    );
     return changesXml(instances, world, (instance) => world.stopInstance(instance));
   },
 
   StartInstances(params, world) {
     const instances = specified(params, world);
-    for (const { id } of instances.filter((instance) => !STARTABLE.has(stateOf(instance, world)))) {
-      throw new AwsError(
-        "IncorrectInstanceState",
-        `The instance '${id}' is not in a state from which it can be started.`,
-      );
-    }
+    checkStates(
+      instances,
+      STARTABLE,
+      world,
+      (id) => `The instance '${id}' is not in a state from which it can be started.`,
+    );
     return changesXml(instances, world, (instance) => world.startInstance(instance));
   },
 
   /** Requests for terminated instances are ignored. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RebootInstances.html */
   RebootInstances(params, world) {
     const instances = specified(params, world);
-    for (const { id } of instances.filter((instance) => !REBOOTABLE.has(stateOf(instance, world)))) {
-      throw new AwsError(
-        "IncorrectInstanceState",
-        `This instance '${id}' is not in a state from which it can be rebooted.`,
-      );
-    }
+    checkStates(
+      instances,
+      REBOOTABLE,
+      world,
+      (id) => `This instance '${id}' is not in a state from which it can be rebooted.`,
+    );
     for (const instance of instances) world.rebootInstance(instance);
     return { return: true };
   },
@@ -105,6 +105,17 @@ function specified(params: Params, world: World): readonly Instance[] {
   const ids = texts(params, "InstanceId");
   if (ids === undefined) throw new AwsError("InvalidParameterCombination", "No instances specified");
   return existing(ids, world);
+}
+
+/** `refusal`: what AWS says of the instance with this id. */
+function checkStates(
+  instances: readonly Instance[],
+  allowed: ReadonlySet<InstanceStateName>,
+  world: World,
+  refusal: (id: string) => string,
+): void {
+  const refused = instances.find((instance) => !allowed.has(stateOf(instance, world)));
+  if (refused !== undefined) throw new AwsError("IncorrectInstanceState", refusal(refused.id));
 }
 
 function changesXml(instances: readonly Instance[], world: World, change: (instance: Instance) => void): XmlFields {

@@ -112,7 +112,7 @@ export class HttpBalancer {
     this.#closeIfOld(request, response);
     if (route.to === "none") {
       request.resume();
-      sendOwn(response, route, this.#options.settings().namesServer);
+      this.#send(response, route);
       return;
     }
     response.once("close", route.onEnd);
@@ -141,14 +141,14 @@ export class HttpBalancer {
     request.resume();
     try {
       await this.#options.connectTimeout(closed.signal);
-      this.#send(response, this.#options.statuses.connectTimeout);
+      this.#send(response, { status: this.#options.statuses.connectTimeout });
     } catch {
       // The client went first.
     }
   }
 
-  #send(response: ServerResponse, status: number): void {
-    sendOwn(response, { status }, this.#options.settings().namesServer);
+  #send(response: ServerResponse, answer: OwnAnswer): void {
+    sendOwn(response, answer, this.#options.settings().namesServer);
   }
 
   #forward(request: IncomingMessage, response: ServerResponse, port: number, cut: AbortSignal): void {
@@ -157,7 +157,7 @@ export class HttpBalancer {
     const outgoing = httpRequest({ host: "127.0.0.1", port, method, path: url, headers, agent: this.#agent });
     const ended = (status: number) => {
       leave();
-      if (!response.headersSent) this.#send(response, status);
+      if (!response.headersSent) this.#send(response, { status });
       // Half an answer must not look like a whole one.
       else if (!response.writableEnded) response.destroy();
     };
@@ -204,7 +204,7 @@ export class HttpBalancer {
     const response = lastResponse(request, client);
     const route = this.#routeFor(request);
     if (route.to === "none") {
-      sendOwn(response, route, this.#options.settings().namesServer);
+      this.#send(response, route);
       return;
     }
     client.once("close", route.onEnd);
@@ -223,7 +223,7 @@ export class HttpBalancer {
       route.cut.removeEventListener("abort", cut);
       outgoing.destroy();
     });
-    outgoing.on("error", () => this.#send(response, this.#options.statuses.broken));
+    outgoing.on("error", () => this.#send(response, { status: this.#options.statuses.broken }));
     outgoing.once("response", (incoming) => {
       response.writeHead(incoming.statusCode ?? 502, this.#headersOf(incoming));
       incoming.once("error", cut).pipe(response);
