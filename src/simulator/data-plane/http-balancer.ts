@@ -245,7 +245,8 @@ export class HttpBalancer {
   /** A request that is no HTTP. */
   #refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
     const isUnknownCoding = this.#options.isApplication && code === "HPE_INVALID_TRANSFER_ENCODING";
-    if (socket.writable) socket.end(rawAnswer(isUnknownCoding ? 501 : 400));
+    const { namesServer } = this.#options.settings();
+    if (socket.writable) socket.end(rawAnswer(isUnknownCoding ? 501 : 400, namesServer));
     else socket.destroy();
   }
 }
@@ -280,11 +281,11 @@ function lastResponse(request: IncomingMessage, client: Socket): ServerResponse 
 }
 
 /** Where there is no request that could be answered. */
-function rawAnswer(status: number): string {
+function rawAnswer(status: number, namesServer: boolean): string {
   const { type, text } = contentOf({ status });
   const headers = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    `server: ${SERVER}`,
+    ...(namesServer ? [`server: ${SERVER}`] : []),
     `content-type: ${type}`,
     `content-length: ${Buffer.byteLength(text)}`,
     "connection: close",

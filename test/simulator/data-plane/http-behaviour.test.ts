@@ -96,6 +96,8 @@ test("what an ALB answers itself has its name and a page, unless the listener hi
   for (const { listeners } of region.world.loadBalancers.values())
     for (const { attributes } of listeners) attributes.set("routing.http.response.server.enabled", "false");
   expect((await send(plane.url("web-lb"))).headers).not.toHaveProperty("server");
+  const unreadable = ["GET / HTTP/1.1", "no header"];
+  expect(await rawAnswer(plane.url("web-lb"), unreadable)).toMatch(/^HTTP\/1.1 400 (?!.*awselb)/s);
 });
 
 test("an ALB redirects to a place made of the request's own components", async () => {
