@@ -25,22 +25,20 @@ export function createLog(level: string, output: LogOutput, now: () => number): 
   );
 }
 
-/** So much is written without waiting for the end of the turn. */
-const WRITE_MIN_BYTES = 4_096;
-
 /** The lines of one turn of the event loop go out together when it ends. What is left when the process exits is written then. */
 function inTurns(fd: number): { write(line: string): void } {
-  const destination = pino.destination({ dest: fd, minLength: WRITE_MIN_BYTES, sync: false });
-  let isDue = false;
+  let lines = "";
   const flush = () => {
-    isDue = false;
-    destination.flush();
+    if (lines !== "") destination.write(lines);
+    lines = "";
   };
+  // Before the destination's own listener, which writes what it has.
+  process.once("exit", flush);
+  const destination = pino.destination({ dest: fd, sync: false });
   return {
     write: (line) => {
-      destination.write(line);
-      if (!isDue) setImmediate(flush);
-      isDue = true;
+      if (lines === "") setImmediate(flush);
+      lines += line;
     },
   };
 }
