@@ -25,20 +25,32 @@ export function createLog(level: string, output: LogOutput, now: () => number): 
   );
 }
 
+/** So much is written without waiting for the end of the turn. */
+const WRITE_MIN_BYTES = 4_096;
+
 /** The lines of one turn of the event loop go out together when it ends. What is left when the process exits is written then. */
 function inTurns(fd: number): { write(line: string): void } {
-  let lines = "";
+  const destination = pino.destination({ dest: fd, minLength: WRITE_MIN_BYTES, sync: false });
+  let unwrittenBytes = 0;
+  let isDue = false;
   const flush = () => {
-    if (lines !== "") destination.write(lines);
-    lines = "";
+    if (unwrittenBytes > 0) destination.flush();
   };
-  // Before the destination's own listener, which writes what it has.
-  process.once("exit", flush);
-  const destination = pino.destination({ dest: fd, sync: false });
+  destination.on("write", (bytes) => {
+    unwrittenBytes -= bytes;
+  });
+  // A flush while a write is under way does nothing, not even later. This event ends the write.
+  destination.on("drain", flush);
   return {
     write: (line) => {
-      if (lines === "") setImmediate(flush);
-      lines += line;
+      unwrittenBytes += Buffer.byteLength(line);
+      destination.write(line);
+      if (isDue) return;
+      isDue = true;
+      setImmediate(() => {
+        isDue = false;
+        flush();
+      });
     },
   };
 }
