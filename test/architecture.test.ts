@@ -203,6 +203,8 @@ const SHORT: Readonly<Record<string, string>> = {
   "src/cli/version.ts": "a constant that the build replaces",
   "src/cli/yaml-text.ts": "a seam: the library for YAML is loaded where that is asked for",
   "src/cli/watching.ts": "a seam: what both ways of watching get, each loaded alone",
+  "src/drain/load-balancer-kinds.ts":
+    "a seam: all that the core knows of load balancers, to which a cloud adds its labels",
   "src/kubernetes/condition.ts": "what a watch and its readers both wait by",
   "src/kubernetes/connect.ts": "a seam: what is loaded when a cluster is configured, and the library with it",
   "src/kubernetes/objects.ts": "a seam: the library's types, as JSON has them",

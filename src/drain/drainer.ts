@@ -89,8 +89,7 @@ export class Drainer {
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
     this.#turns = new WorkTurns(options.clock);
-    const { allowances } = options.times;
-    this.#workers = new PoolWorkers({ ...options, allowances, turns: this.#turns });
+    this.#workers = new PoolWorkers({ ...options, turns: this.#turns });
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
@@ -338,13 +337,14 @@ export class Drainer {
   }
 
   #begin({ id, node, startedAt, journal, joined = [], abandon, resumed }: Begun): DrainRun {
-    const { clock, times } = this.#options;
+    const { clock, cloud, times } = this.#options;
     this.#canceller.drainBegins(node.id, id);
     const onEvent: DrainRunOptions["onEvent"] = (_, registration, event) => {
       journal?.onEvent(registration, event);
       this.#notify({ drainId: id, node, registration, ...event });
     };
-    const run = new DrainRun({ id, node, startedAt, clock, times, isGuarded: this.#guards !== undefined, onEvent });
+    const isGuarded = this.#guards !== undefined;
+    const run = new DrainRun({ id, node, startedAt, clock, cloud, times, isGuarded, onEvent });
     run.rises.on(() => this.#workers.urgencyChanged(run));
     this.#runs.set(node.id, run);
     if (journal !== undefined) this.#journals.set(run, journal);

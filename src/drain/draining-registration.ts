@@ -1,17 +1,18 @@
 import {
-  inOrder,
+  type CloudProvider,
   type Node,
   type Pool,
   type PoolTerms,
   type Registration,
   type RegistrationState,
+  useOf,
 } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
-import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } from "./hold.ts";
+import type { HoldProgress } from "./hold.ts";
+import { inOrder } from "./load-balancer-kinds.ts";
 import type { RegistrationResult } from "./outcome.ts";
 import type { Past } from "./past.ts";
-import { newTrafficStopped } from "./plan.ts";
 import type { Rises } from "./urgency.ts";
 
 /** A program that registers a node again this often will not stop. */
@@ -42,7 +43,8 @@ const NONE: History = { cameBack: 0, repeats: 0 };
 /** The drain that a registration is part of. */
 export interface RegistrationOwner {
   readonly node: Node;
-  readonly allowances: HoldAllowances;
+  /** How pools release where their terms were not read yet. */
+  readonly cloud: Pick<CloudProvider, "termsAfterDelay">;
   /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: unknown. */
   readonly mustEndBy: number;
   /** The cloud has refused a call because it does not know the node. The caller that gets the error sets it. */
@@ -238,7 +240,8 @@ export class DrainingRegistration {
 
   result(now: number): RegistrationResult {
     const heldMs = this.#heldMs ?? this.#heldUntil(now);
-    const held = this.#heldBy;
+    const { pool } = this.registration;
+    const { newTrafficMs } = this.#terms ?? this.owner.cloud.termsAfterDelay(pool);
     const { cameBack, error: failure, repeating, guard } = this.#history;
     const error = failure ?? repeating;
     return {
@@ -246,11 +249,8 @@ export class DrainingRegistration {
       state: this.#state,
       ...(guard === undefined ? {} : { guard }),
       heldMs,
-      ...(held === undefined ? {} : { holdMs: holdMs(held, this.owner.allowances) }),
-      newTrafficStopped:
-        this.#state === "released" ||
-        (this.#progress?.seenLeaving === true &&
-          newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
+      ...(this.#terms && { holdMs: this.#terms.holdMs }),
+      newTrafficStopped: this.#state === "released" || (this.#progress?.seenLeaving === true && heldMs >= newTrafficMs),
       cameBack,
       deregistered: this.#wasAcknowledged && (this.#isFoundLive || this.#history.isOurs === true),
       ...(error === undefined ? {} : { error }),
@@ -262,13 +262,8 @@ export class DrainingRegistration {
     return this.#progress && this.#holdUntil(this.#progress.since).holdUntil;
   }
 
-  get #heldBy(): HeldBy | undefined {
-    return this.#terms && heldBy(this.registration.pool, this.#terms);
-  }
-
   #holdUntil(since: number): { readonly holdUntil?: number } {
-    const held = this.#heldBy;
-    return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
+    return this.#terms === undefined ? {} : { holdUntil: since + this.#terms.holdMs };
   }
 
   get #isFoundLive(): boolean {
@@ -339,15 +334,16 @@ export type RegistrationEvent =
   | { readonly type: "released"; readonly heldMs: number }
   | { readonly type: "failed"; readonly error: DrainError };
 
-/** One list a pool. */
+/** One list a pool, as it was in use when it was found. */
 export function byPool(
   registrations: readonly DrainingRegistration[],
 ): readonly (readonly [Pool, readonly DrainingRegistration[]])[] {
   const pools = new Map<string, readonly [Pool, DrainingRegistration[]]>();
   for (const draining of registrations) {
     const { pool } = draining.registration;
-    const known = pools.get(pool.id);
-    if (known === undefined) pools.set(pool.id, [pool, [draining]]);
+    const use = useOf(pool);
+    const known = pools.get(use);
+    if (known === undefined) pools.set(use, [pool, [draining]]);
     else known[1].push(draining);
   }
   return [...pools.values()];

@@ -4,7 +4,6 @@ import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
 import type { DrainEvent } from "./events.ts";
-import { remainingWhenUnlistedMs } from "./hold.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
@@ -45,7 +44,7 @@ export class Finder {
   }
 
   /**
-   * Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. Resolves with
+   * Passes registrations on as soon as they are recorded, and searches again where the cloud has failed in passing. Resolves with
    * whether the machine is still there.
    */
   async find(run: DrainRun, { journal, resumed, proceed, signal, onFailure }: FindOptions): Promise<boolean> {
@@ -134,7 +133,7 @@ function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
 }
 
 export interface EarlierTryOptions {
-  readonly cloud: Pick<CloudProvider, "kindsAround">;
+  readonly cloud: Pick<CloudProvider, "holdOfUnlistedMs">;
   readonly clock: Clock;
   readonly ledger?: Ledger;
   /** When the search began that has found all that is listed, in milliseconds since the epoch. */
@@ -159,11 +158,8 @@ export async function untilEarlierTryIsOver(
   signal: AbortSignal,
 ): Promise<void> {
   const since = Math.max(unseenUntil, unknownUntil(run, known) ?? Number.NEGATIVE_INFINITY);
-  const kinds = Number.isFinite(since) ? [...cloud.kindsAround(run.node)] : [];
-  const until = Math.max(
-    (known.ledger && lostHeldUntil(run.node.id, known.ledger, clock.now())) ?? 0,
-    since + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances))),
-  );
+  const holdMs = Number.isFinite(since) ? cloud.holdOfUnlistedMs(run.node) : 0;
+  const until = Math.max((known.ledger && lostHeldUntil(run.node.id, known.ledger, clock.now())) ?? 0, since + holdMs);
   const remainingMs = until - clock.now();
   if (remainingMs <= 0) return;
   run.planned({ longestHoldMs: remainingMs });

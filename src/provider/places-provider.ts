@@ -4,7 +4,6 @@ import type {
   CloudProvider,
   FoundRegistrations,
   LastKnown,
-  LoadBalancerKind,
   Node,
   Observed,
   Pool,
@@ -15,8 +14,10 @@ import type {
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
+import { fastPath } from "./fast-path.ts";
 import { firstDefinite, inAll, nodeAmong, type PlaceAnswer } from "./joined-answers.ts";
 import { asOf, asOfPlace, asWithin, inPlace, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
+import { AWS_WORDS } from "./release-terms.ts";
 import { SearchesOfPlaces } from "./searches-of-places.ts";
 
 /** One account and region. Its name is unique, and the same after a restart. */
@@ -33,6 +34,8 @@ export class PlacesProvider implements CloudProvider, Machines {
   readonly #places: readonly Place[];
   readonly #pools: PlacesOfPools<Place>;
   readonly #searches: SearchesOfPlaces;
+  readonly words = AWS_WORDS;
+  readonly fastPath = fastPath;
 
   /** `makeAll`: the providers ask this one about machines. `ownRegion`: where everything was before there were places. */
   constructor(makeAll: (machines: Machines) => readonly Place[], ownRegion: string | undefined) {
@@ -104,8 +107,8 @@ export class PlacesProvider implements CloudProvider, Machines {
     return this.#at(pool, (provider, within) => provider.strictHealthOf(within, notBefore, by));
   }
 
-  kindsAround(node: Node): ReadonlySet<LoadBalancerKind> {
-    return new Set(this.#places.flatMap(({ provider }) => [...provider.kindsAround(node)]));
+  holdOfUnlistedMs(node: Node): number {
+    return Math.max(...this.#places.map(({ provider }) => provider.holdOfUnlistedMs(node)));
   }
 
   mayHoldAddresses(node: Node): boolean {
@@ -118,6 +121,11 @@ export class PlacesProvider implements CloudProvider, Machines {
 
   describe(pool: Pool, by: CallFor): Promise<PoolTerms | undefined> {
     return this.#at(pool, (provider, within) => provider.describe(within, by));
+  }
+
+  /** The same in all places. */
+  termsAfterDelay(pool: Pool): PoolTerms {
+    return (this.#places[0] as Place).provider.termsAfterDelay(pool);
   }
 
   deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {

@@ -468,8 +468,9 @@ describe("the configuration", () => {
 
   test("hands its times to the core in milliseconds", () => {
     const config = readConfig({ verb: "drain", environment: { TIMEOUT: "60", NLB_PROPAGATION: "1.5" } });
+    const allowances = { albPropagationMs: 30_000, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 };
+    expect(config).toMatchObject({ ...allowances, nlbPropagationMs: 1_500 });
     expect(drainTimes(config)).toEqual({
-      allowances: { albPropagationMs: 30_000, nlbPropagationMs: 1_500, gwlbIdleMs: 350_000, classicMinimumMs: 10_000 },
       timeoutMs: 60_000,
       timeoutName: "TIMEOUT",
       deadlineMarginMs: 10_000,
