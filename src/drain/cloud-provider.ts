@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { DrainError } from "./errors.ts";
-import type { LoadBalancerKind } from "./load-balancer-kinds.ts";
+import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "./load-balancer-kinds.ts";
 import type { NodeReference } from "./request.ts";
 import type { Urgent } from "./urgency.ts";
 
@@ -153,6 +153,16 @@ export function idOf(target: string): string {
   const isBracketed = target.startsWith("[");
   const end = target.search(isBracketed ? /\]/ : /[: ]/);
   return end === -1 ? target : target.slice(isBracketed ? 1 : 0, end);
+}
+
+/** For people: kind by kind, whatever was found first. */
+export function inOrder<T extends { readonly registration: Registration }>(list: readonly T[]): readonly T[] {
+  return LOAD_BALANCER_KINDS.flatMap((kind) => list.filter(({ registration }) => registration.pool.kind === kind));
+}
+
+/** The same of pools. */
+export function poolsInOrder<T extends { readonly pool: Pool }>(list: readonly T[]): readonly T[] {
+  return LOAD_BALANCER_KINDS.flatMap((kind) => list.filter(({ pool }) => pool.kind === kind));
 }
 
 export interface FoundRegistrations {

@@ -1,5 +1,6 @@
 import {
   type CloudProvider,
+  inOrder,
   type Node,
   type Pool,
   type PoolTerms,
@@ -10,7 +11,6 @@ import {
 import { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
 import type { HoldProgress } from "./hold.ts";
-import { inOrder } from "./load-balancer-kinds.ts";
 import type { RegistrationResult } from "./outcome.ts";
 import type { Past } from "./past.ts";
 import type { Rises } from "./urgency.ts";

@@ -1,5 +1,4 @@
-import type { HealthyMinimum, Pool } from "./cloud-provider.ts";
-import { poolsInOrder } from "./load-balancer-kinds.ts";
+import { type HealthyMinimum, type Pool, poolsInOrder } from "./cloud-provider.ts";
 
 /** The guard does not decide by health that was read longer ago. */
 export const HEALTH_CACHED_MS = 10_000;

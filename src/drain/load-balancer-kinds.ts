@@ -8,21 +8,3 @@
 export const LOAD_BALANCER_KINDS = ["alb", "nlb", "gwlb", "classic", "unknown", "unattached"] as const;
 
 export type LoadBalancerKind = (typeof LOAD_BALANCER_KINDS)[number];
-
-interface Labelled {
-  readonly pool: { readonly kind: LoadBalancerKind };
-}
-
-/** For people: kind by kind, whatever was found first. */
-export function inOrder<T extends { readonly registration: Labelled }>(list: readonly T[]): readonly T[] {
-  return byKind(list, ({ registration }) => registration.pool.kind);
-}
-
-/** The same of pools. */
-export function poolsInOrder<T extends Labelled>(list: readonly T[]): readonly T[] {
-  return byKind(list, ({ pool }) => pool.kind);
-}
-
-function byKind<T>(list: readonly T[], kindOf: (one: T) => LoadBalancerKind): readonly T[] {
-  return LOAD_BALANCER_KINDS.flatMap((kind) => list.filter((one) => kindOf(one) === kind));
-}

@@ -6,6 +6,7 @@ import {
   type FoundRegistrations,
   type LastKnown,
   type Node,
+  poolsInOrder,
   type Registration,
   useOf,
 } from "./cloud-provider.ts";
@@ -14,7 +15,6 @@ import type { DrainRun } from "./drain-run.ts";
 import { asDrainError, DrainError, type DrainErrorCode } from "./errors.ts";
 import { type GuardedPool, type GuardOptions, guardedText, isShort, tooFewHealthy } from "./guard.ts";
 import { LimitPassed, withLimit } from "./limit.ts";
-import { poolsInOrder } from "./load-balancer-kinds.ts";
 import { toFind } from "./node-lookup.ts";
 import type { NodeStatus, RunningDrain } from "./outcome.ts";
 import {

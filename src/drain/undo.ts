@@ -1,8 +1,7 @@
 import type { Clock } from "./clock.ts";
-import { type CloudProvider, keyOf, type Node, type Pool } from "./cloud-provider.ts";
+import { type CloudProvider, inOrder, keyOf, type Node, type Pool } from "./cloud-provider.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import { repeatWhilePassing } from "./limit.ts";
-import { inOrder } from "./load-balancer-kinds.ts";
 import { PoolUndo } from "./pool-undo.ts";
 import type { Undoable, UndoneResult } from "./undoable.ts";
 

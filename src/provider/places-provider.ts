@@ -2,10 +2,13 @@ import { newAbort, WOKEN, withAnyOf } from "../drain/abort.ts";
 import type {
   CallFor,
   CloudProvider,
+  CloudWords,
+  FastPathInput,
   FoundRegistrations,
   LastKnown,
   Node,
   Observed,
+  PlannedFastPath,
   Pool,
   PoolHealth,
   PoolTerms,
@@ -14,10 +17,8 @@ import type {
 import { type AccessProblem, DrainError } from "../drain/errors.ts";
 import type { NodeReference } from "../drain/request.ts";
 import type { AwsProvider, Machines } from "./aws-provider.ts";
-import { fastPath } from "./fast-path.ts";
 import { firstDefinite, inAll, nodeAmong, type PlaceAnswer } from "./joined-answers.ts";
 import { asOf, asOfPlace, asWithin, inPlace, type PlaceIdentity, PlacesOfPools } from "./places-of-pools.ts";
-import { AWS_WORDS } from "./release-terms.ts";
 import { SearchesOfPlaces } from "./searches-of-places.ts";
 
 /** One account and region. Its name is unique, and the same after a restart. */
@@ -34,8 +35,6 @@ export class PlacesProvider implements CloudProvider, Machines {
   readonly #places: readonly Place[];
   readonly #pools: PlacesOfPools<Place>;
   readonly #searches: SearchesOfPlaces;
-  readonly words = AWS_WORDS;
-  readonly fastPath = fastPath;
 
   /** `makeAll`: the providers ask this one about machines. `ownRegion`: where everything was before there were places. */
   constructor(makeAll: (machines: Machines) => readonly Place[], ownRegion: string | undefined) {
@@ -123,9 +122,21 @@ export class PlacesProvider implements CloudProvider, Machines {
     return this.#at(pool, (provider, within) => provider.describe(within, by));
   }
 
-  /** The same in all places. */
   termsAfterDelay(pool: Pool): PoolTerms {
-    return (this.#places[0] as Place).provider.termsAfterDelay(pool);
+    return this.#any.termsAfterDelay(pool);
+  }
+
+  fastPath(input: FastPathInput): PlannedFastPath | string | undefined {
+    return this.#any.fastPath(input);
+  }
+
+  get words(): CloudWords {
+    return this.#any.words;
+  }
+
+  /** What needs no call is the same in all places. */
+  get #any(): AwsProvider {
+    return (this.#places[0] as Place).provider;
   }
 
   deregister(pool: Pool, take: (max: number) => readonly Registration[], by: CallFor): Promise<void> {
