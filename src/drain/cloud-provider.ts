@@ -241,15 +241,16 @@ export interface FastPathInput {
   readonly noticeMs?: number;
 }
 
-/** For sentences of the core. Each is what the cloud, or an option about it, is called. */
+/** Sentences for people, without the end that the core adds. */
 export interface CloudWords {
+  /** The name of the cloud. */
   readonly cloud: string;
-  /** What delays a call when many are made. */
-  readonly quota: string;
-  /** The pools that the configured discovery leaves out. */
+  /** How long the last deregistration has to wait for its call follows. */
+  readonly quotaDelays: string;
+  /** The names of pools that the configured discovery leaves out follow. */
   readonly leftOut: string;
-  /** What does not allow a deregistration. */
-  readonly permission: string;
+  /** The names of pools whose terms are not `writable` follow. */
+  readonly notWritable: string;
 }
 
 /** For whom a call is made. */
@@ -332,7 +333,7 @@ export interface CloudProvider {
   /** What failing health checks would do for a drain. A sentence: why that is not used. Undefined: it is not needed. */
   fastPath(input: FastPathInput): PlannedFastPath | string | undefined;
 
-  /** How people call what is the cloud's own. */
+  /** What the core says about the cloud's own matters. */
   readonly words: CloudWords;
 
   /**

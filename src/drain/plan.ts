@@ -286,7 +286,7 @@ function warnings(input: {
   } = input;
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
-    sentences.push(`${words.quota} delays the last deregistration by ${seconds(longestWaitMs)}`);
+    sentences.push(`${words.quotaDelays} ${seconds(longestWaitMs)}`);
   }
   const remainingMs = limit.at - now;
   if (isShort) {
@@ -301,7 +301,7 @@ function warnings(input: {
   const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
   if (untagged.length > 0) {
     const pools = [...new Set(untagged.map(({ pool }) => pool.name))].join(", ");
-    sentences.push(`also registered in ${words.leftOut}: ${pools}`);
+    sentences.push(`${words.leftOut}: ${pools}`);
   }
   return sentences;
 }
@@ -319,12 +319,12 @@ export function doubtful(elsewhere: readonly Registration[]): readonly Registrat
 
 function unwritableWarnings(
   registrations: readonly PlannedRegistration[],
-  { permission }: CloudWords,
+  { notWritable }: CloudWords,
 ): readonly string[] {
   const denied = registrations.filter(({ isWritable, action }) => !isWritable && action === "deregister");
   if (denied.length === 0) return [];
   const pools = [...new Set(denied.map(({ registration }) => registration.pool.name))].join(", ");
-  return [`${permission} does not allow deregistering from these pools, and the drain will fail: ${pools}`];
+  return [`${notWritable}: ${pools}`];
 }
 
 function seconds(ms: number): string {

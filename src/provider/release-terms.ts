@@ -4,9 +4,9 @@ import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "../drain/load-balanc
 /** See `CloudProvider.words`. */
 export const AWS_WORDS: CloudWords = {
   cloud: "AWS",
-  quota: "the request quota of AWS (QUOTA_SHARE)",
-  leftOut: "pools without the tag of the cluster, which DISCOVERY=tag does not change",
-  permission: "the IAM policy",
+  quotaDelays: "the request quota of AWS (QUOTA_SHARE) delays the last deregistration by",
+  leftOut: "also registered in pools without the tag of the cluster, which DISCOVERY=tag does not change",
+  notWritable: "the IAM policy does not allow deregistering from these pools, and the drain will fail",
 };
 
 /** How long traffic goes on after AWS has accepted a deregistration, whatever its API says. All in milliseconds. */
