@@ -241,16 +241,15 @@ export interface FastPathInput {
   readonly noticeMs?: number;
 }
 
-/** Sentences for people, without the end that the core adds. */
+/** The name of the cloud, and sentences for people. `pools`: their names. */
 export interface CloudWords {
-  /** The name of the cloud. */
   readonly cloud: string;
-  /** How long the last deregistration has to wait for its call follows. */
-  readonly quotaDelays: string;
-  /** The names of pools that the configured discovery leaves out follow. */
-  readonly leftOut: string;
-  /** The names of pools whose terms are not `writable` follow. */
-  readonly notWritable: string;
+  /** How long the last deregistration has to wait for its call: `12 s`. */
+  readonly quotaDelays: (wait: string) => string;
+  /** The node is registered in pools that the configured discovery leaves out. */
+  readonly leftOut: (pools: string) => string;
+  /** The terms of these pools are not `writable`. */
+  readonly notWritable: (pools: string) => string;
 }
 
 /** For whom a call is made. */

@@ -286,7 +286,7 @@ function warnings(input: {
   } = input;
   const sentences: string[] = [];
   if (longestWaitMs >= WAIT_SHOWN_MS) {
-    sentences.push(`${words.quotaDelays} ${seconds(longestWaitMs)}`);
+    sentences.push(words.quotaDelays(seconds(longestWaitMs)));
   }
   const remainingMs = limit.at - now;
   if (isShort) {
@@ -301,7 +301,7 @@ function warnings(input: {
   const untagged = elsewhere.filter(({ doubt }) => doubt === undefined);
   if (untagged.length > 0) {
     const pools = [...new Set(untagged.map(({ pool }) => pool.name))].join(", ");
-    sentences.push(`${words.leftOut}: ${pools}`);
+    sentences.push(words.leftOut(pools));
   }
   return sentences;
 }
@@ -324,7 +324,7 @@ function unwritableWarnings(
   const denied = registrations.filter(({ isWritable, action }) => !isWritable && action === "deregister");
   if (denied.length === 0) return [];
   const pools = [...new Set(denied.map(({ registration }) => registration.pool.name))].join(", ");
-  return [`${notWritable}: ${pools}`];
+  return [notWritable(pools)];
 }
 
 function seconds(ms: number): string {

@@ -4,9 +4,11 @@ import { LOAD_BALANCER_KINDS, type LoadBalancerKind } from "../drain/load-balanc
 /** See `CloudProvider.words`. */
 export const AWS_WORDS: CloudWords = {
   cloud: "AWS",
-  quotaDelays: "the request quota of AWS (QUOTA_SHARE) delays the last deregistration by",
-  leftOut: "also registered in pools without the tag of the cluster, which DISCOVERY=tag does not change",
-  notWritable: "the IAM policy does not allow deregistering from these pools, and the drain will fail",
+  quotaDelays: (wait) => `the request quota of AWS (QUOTA_SHARE) delays the last deregistration by ${wait}`,
+  leftOut: (pools) =>
+    `also registered in pools without the tag of the cluster, which DISCOVERY=tag does not change: ${pools}`,
+  notWritable: (pools) =>
+    `the IAM policy does not allow deregistering from these pools, and the drain will fail: ${pools}`,
 };
 
 /** How long traffic goes on after AWS has accepted a deregistration, whatever its API says. All in milliseconds. */
