@@ -21,6 +21,7 @@ import type { Clocks } from "./clocks.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { Judge } from "./eviction-gate.ts";
 import type { OpenedDrains } from "./ledger.ts";
+import type { NotificationParts } from "./notifications.ts";
 import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
@@ -68,10 +69,13 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   const { log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
   const watched = await clusterOf(config, serving);
+  const running = (drainId: string) => engine.drainer.running(drainId);
+  const notifications = await notificationsOf(config, { clock, log, metrics, running });
   const observers = [
     drainLog(log),
     metrics.observe,
     ...(watched === undefined ? [] : [watched.observe]),
+    ...(notifications === undefined ? [] : [notifications.observe]),
     ...(serving.observers ?? []),
   ];
   const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
@@ -89,7 +93,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
     list: (max) => ledger.list(max),
     read: (drain, signal) => ledger.read(drain, signal),
     follow: (drain, onEntry) => ledger.follow(drain, onEntry),
-    running: (drainId) => drainer.running(drainId),
+    running,
   };
   const cancelling = cancellingFor(config, { ...serving, engine, cluster: watched?.cluster, drains });
   // Before a caller asks for the same nodes.
@@ -100,6 +104,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
+  if (notifications !== undefined) background.add("notifications", notifications.run(over.signal));
   if (watched !== undefined) background.add("cluster watch", watched.run(engine.hasAddressGroups, over.signal));
   background.add("access check", readiness.run(stop));
 
@@ -110,6 +115,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
     onSettled: (outcome, { request }) => {
       logWithoutDrain(log, outcome, request);
       metrics.countWithoutDrain(outcome, request.deadline);
+      notifications?.withoutDrain(outcome, request.node);
     },
     onUnsettled: ({ request }, error) => logUnsettled(log, request, error),
   };
@@ -117,7 +123,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await Promise.all(sources.map((each) => pump(each, drainer, pumping)));
   await nodes?.ended();
   await drains.ended();
-  await watched?.flushed();
+  await Promise.all([watched?.flushed(), notifications?.flushed()]);
   over.abort();
   const flushed = newAbort();
   const untilFlushed = clock.sleep(FLUSH_MS, flushed.signal).catch(() => {}); // All answers were sent.
@@ -193,6 +199,13 @@ async function clusterOf(
   if (config.kubernetes === undefined) return undefined;
   const { watchCluster } = await import("./cluster.ts");
   return watchCluster(config, parts);
+}
+
+/** What sends notifications is loaded only where there are receivers. */
+async function notificationsOf(config: Config, parts: NotificationParts) {
+  if (config.notificationsFile === undefined) return undefined;
+  const { openNotifications } = await import("./notifications.ts");
+  return openNotifications(config, parts);
 }
 
 /** Where a node is registered, for callers that leave when the service ends. */

@@ -319,6 +319,12 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     changeWhen:
       "Set it to a persistent volume wherever the service may be restarted during a drain. With LEASE, a directory of the pod is enough.",
   },
+  notificationsFile: {
+    description:
+      "YAML file with the receivers of notifications about drains: webhooks, Slack, and Alertmanager. The service reads it when it starts.",
+    example: "/etc/hasta-la-vista/notifications.yaml",
+    changeWhen: "Set it when people must learn of drains that fail, are refused, or make no progress.",
+  },
   queue: {
     description:
       "SQS queue with events about terminating instances. The service drains their nodes and completes their lifecycle hooks.",

@@ -281,6 +281,13 @@ export const OPTIONS = {
     usedBy: ["serve"],
     ...text(PATH_LENGTH_MAX, "path"),
   }),
+  notificationsFile: option({
+    variable: "NOTIFICATIONS_FILE",
+    flag: "--notifications-file <path>",
+    defaultText: "no notifications",
+    usedBy: ["serve"],
+    ...text(PATH_LENGTH_MAX, "path"),
+  }),
   queue: option({
     variable: "QUEUE",
     flag: "--queue <url>",
