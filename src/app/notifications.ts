@@ -25,8 +25,8 @@ export interface Notifications {
   readonly observe: DrainObserver;
   /** The end of a request whose node was not found. */
   readonly withoutDrain: (this: void, outcome: DrainOutcome, asked: NodeReference) => void;
-  /** Sends until `end` aborts. */
-  run(end: AbortSignal): Promise<void>;
+  /** Sends until `end` aborts. `running`: how a drain that runs stands. */
+  run(running: (drainId: string) => RunningDrain | undefined, end: AbortSignal): Promise<void>;
   /** Resolves when all that has been said was sent, or after a moment. */
   flushed(): Promise<void>;
 }
@@ -35,13 +35,11 @@ export interface NotificationParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "countNotifications">;
-  /** How a drain that runs stands. */
-  readonly running: (drainId: string) => RunningDrain | undefined;
 }
 
 /** Load it only where there are receivers. Throws `OptionFileError` where their file, or one that it names, can't be used. */
 export async function openNotifications(config: Config, parts: NotificationParts): Promise<Notifications> {
-  const { clock, running } = parts;
+  const { clock } = parts;
   const file = { option: config.givenBy.notificationsFile, path: config.notificationsFile ?? "" };
   const { receivers, stuckAfterMs } = await readOptionFile(file, RECEIVERS_BYTES_MAX, readReceivers);
   await checkFiles(file, receivers);
@@ -53,12 +51,12 @@ export async function openNotifications(config: Config, parts: NotificationParts
   const notify = (notification: Notification) => {
     for (const delivery of deliveries) delivery.add(notification);
   };
-  const notices = new DrainNotices({ clock, stuckAfterMs, running, notify });
+  const notices = new DrainNotices({ clock, stuckAfterMs, notify });
   return {
     observe: notices.observe,
     withoutDrain: (outcome, asked) => notices.withoutDrain(outcome, asked),
-    run: async (end) => {
-      await Promise.all([notices.run(end), ...deliveries.map((delivery) => delivery.run(end))]);
+    run: async (running, end) => {
+      await Promise.all([notices.run(running, end), ...deliveries.map((delivery) => delivery.run(end))]);
     },
     flushed: async () => {
       const over = newAbort();

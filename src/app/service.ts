@@ -21,7 +21,7 @@ import type { Clocks } from "./clocks.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import type { Judge } from "./eviction-gate.ts";
 import type { OpenedDrains } from "./ledger.ts";
-import type { NotificationParts } from "./notifications.ts";
+import type { Notifications } from "./notifications.ts";
 import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
@@ -46,6 +46,8 @@ export interface ServiceOptions {
 export interface Program extends ServiceOptions {
   readonly clocks: Clocks;
   readonly metrics: Metrics;
+  /** Absent: there are no receivers. */
+  readonly notifications?: Notifications | undefined;
 }
 
 /** What answers callers while this process acts on nodes. */
@@ -66,11 +68,9 @@ export interface Serving extends Program, Omit<OpenedDrains, "close"> {
 
 /** Acts on nodes until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
 export async function serve(config: Config, serving: Serving): Promise<void> {
-  const { log, stop, abandon, clock, clocks, metrics, ledger, ledgerTrouble } = serving;
+  const { log, stop, abandon, clock, clocks, metrics, notifications, ledger, ledgerTrouble } = serving;
   const { time } = clocks;
   const watched = await clusterOf(config, serving);
-  const running = (drainId: string) => engine.drainer.running(drainId);
-  const notifications = await notificationsOf(config, { clock, log, metrics, running });
   const observers = [
     drainLog(log),
     metrics.observe,
@@ -80,6 +80,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   ];
   const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
+  const running = (drainId: string) => drainer.running(drainId);
   const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
@@ -104,7 +105,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   // A service that cannot start makes no AWS calls.
   background.add("index", engine.maintainIndex(stop));
   const over = newAbort();
-  if (notifications !== undefined) background.add("notifications", notifications.run(over.signal));
+  if (notifications !== undefined) background.add("notifications", notifications.run(running, over.signal));
   if (watched !== undefined) background.add("cluster watch", watched.run(engine.hasAddressGroups, over.signal));
   background.add("access check", readiness.run(stop));
 
@@ -199,13 +200,6 @@ async function clusterOf(
   if (config.kubernetes === undefined) return undefined;
   const { watchCluster } = await import("./cluster.ts");
   return watchCluster(config, parts);
-}
-
-/** What sends notifications is loaded only where there are receivers. */
-async function notificationsOf(config: Config, parts: NotificationParts) {
-  if (config.notificationsFile === undefined) return undefined;
-  const { openNotifications } = await import("./notifications.ts");
-  return openNotifications(config, parts);
 }
 
 /** Where a node is registered, for callers that leave when the service ends. */

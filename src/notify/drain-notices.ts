@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../drain/clock.ts";
 import { type DrainError, type DrainErrorCode, printable } from "../drain/errors.ts";
 import type { DrainEvent } from "../drain/events.ts";
-import type { DrainOutcome } from "../drain/outcome.ts";
+import type { DrainOutcome, RunningDrain } from "../drain/outcome.ts";
 import { type NodeReference, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import {
   type Level,
@@ -26,10 +26,10 @@ export interface DrainNoticesOptions {
   readonly clock: Clock;
   /** A drain is stuck when it has made no progress for this long, in milliseconds. */
   readonly stuckAfterMs: number;
-  /** How a drain that runs stands. */
-  readonly running: (drainId: string) => { readonly registrations: Parameters<typeof notifiedTargets>[0] } | undefined;
   readonly notify: (notification: Notification) => void;
 }
+
+type RunningDrains = (drainId: string) => Pick<RunningDrain, "registrations"> | undefined;
 
 /** A drain that runs. Times are milliseconds since the epoch. */
 interface Running {
@@ -87,11 +87,11 @@ export class DrainNotices {
     );
   }
 
-  /** Looks for drains that are stuck, until `signal` aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Looks for drains that are stuck, until `signal` aborts. `running`: how a drain that runs stands. */
+  async run(running: RunningDrains, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(LOOK_EVERY_MS, signal).catch(() => {}); // Stopped.
-      if (!signal.aborted) this.#look(this.#options.clock.now());
+      if (!signal.aborted) this.#look(running, this.#options.clock.now());
     }
   }
 
@@ -124,14 +124,14 @@ export class DrainNotices {
     running.movesAt = Math.max(running.movesAt, now, until ?? 0);
   }
 
-  #look(now: number): void {
+  #look(reports: RunningDrains, now: number): void {
     const { stuckAfterMs } = this.#options;
     for (const [drain, running] of this.#running) {
       const { toldAt, movesAt, about, trouble, startedAt } = running;
       const isDue = toldAt === undefined ? now >= movesAt + stuckAfterMs : now >= toldAt + STUCK_AGAIN_MS;
       if (!isDue) continue;
       running.toldAt = now;
-      const results = this.#options.running(drain)?.registrations ?? [];
+      const results = reports(drain)?.registrations ?? [];
       const waiting = results.filter(({ state }) => state === "registered" || state === "holding").length;
       const open = waiting === 1 ? "1 target has" : `${waiting} targets have`;
       const what = waiting > 0 ? `${open} not been released.` : "What the drain waits for is not known.";

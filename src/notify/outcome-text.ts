@@ -1,4 +1,5 @@
 import { type DrainOutcome, type RegistrationResult, verdictOf } from "../drain/outcome.ts";
+import { possiblyRegisteredText } from "../drain/plan.ts";
 import type { Level, NotificationEvent } from "./notification.ts";
 
 /** What is said of a drain that has ended. */
@@ -31,14 +32,14 @@ export function outcomeText(outcome: DrainOutcome): OutcomeText | undefined {
         event: "failed",
         level: "warning",
         title: "was drained, but may still be registered",
-        text: `${targets(outcome.registrations)}. ${outcome.elsewhere.length} other targets may belong to the node or to another machine, and were not touched. ${CHECK_TRAFFIC} ${SEE}`,
+        text: `${targets(outcome.registrations)}. ${CHECK_TRAFFIC} ${sentence(possiblyRegisteredText(outcome.elsewhere))}`,
       };
     case "refused":
       return {
         event: "refused",
         level: "warning",
         title: "may not be drained",
-        text: `${outcome.refusal.message}. Nothing was deregistered.`,
+        text: `${sentence(outcome.refusal.message)} Nothing was deregistered.`,
       };
     case "deadline-passed":
       return {
@@ -66,6 +67,10 @@ export function outcomeText(outcome: DrainOutcome): OutcomeText | undefined {
 
 function done(title: string, text: string): OutcomeText {
   return { event: "done", level: "info", title, text };
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function because(error: { readonly message: string } | undefined): string {

@@ -1,5 +1,6 @@
 import { load as parseYaml } from "js-yaml";
 import * as z from "zod";
+import { printable } from "../drain/errors.ts";
 import { alertmanagerForm, type Form, PLAIN_WEBHOOK, SLACK, templateForm } from "./forms.ts";
 import { LEVELS, NOTIFICATION_EVENTS, type Notification, type Resolved } from "./notification.ts";
 
@@ -92,11 +93,41 @@ function parsed(text: string): unknown {
   }
 }
 
-function problemOf({ path: keys, message, code }: z.core.$ZodIssue): string {
-  const where = keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
-  const what = code === "unrecognized_keys" ? message : message.replace(/, received .*$/s, "");
-  return `${where.replace(/^\./, "") || "the file"}: ${what}`;
+function problemOf(issue: z.core.$ZodIssue): string {
+  const where = issue.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  return `${where.replace(/^\./, "") || "the file"}: ${adviceOn(issue)}`;
 }
+
+/** In words that say what to do, and without what was given. */
+function adviceOn(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `give ${TYPES[issue.expected] ?? issue.expected}`;
+    case "too_small":
+      return `give at least ${issue.minimum}${UNITS[issue.origin] ?? ""}`;
+    case "too_big":
+      return `give at most ${issue.maximum}${UNITS[issue.origin] ?? ""}`;
+    case "unrecognized_keys":
+      return `there is no key ${issue.keys.map((key) => `'${printable(key)}'`).join(", ")} here: remove it`;
+    case "invalid_value":
+      return `give one of ${issue.values.map(String).join(", ")}`;
+    case "invalid_key":
+      return issue.issues[0]?.message ?? issue.message;
+    default:
+      return issue.message;
+  }
+}
+
+const UNITS: Readonly<Record<string, string>> = { string: " characters", array: " in the list" };
+
+const TYPES: Readonly<Record<string, string>> = {
+  object: "a mapping",
+  record: "a mapping",
+  array: "a list",
+  string: "a text",
+  int: "a whole number",
+  number: "a number",
+};
 
 function receiverOf(given: z.infer<typeof receiver>): Receiver {
   const { name, level, events, slack, alertmanager, webhook } = given;
