@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Notification } from "../../src/notify/notification.ts";
 import { readReceivers } from "../../src/notify/receivers.ts";
+import { RECEIVER_FILES } from "../support/chart-options.ts";
 
 const notification = (more: Partial<Notification>): Notification => ({
   id: "n-1",
@@ -36,6 +37,10 @@ describe("a file of receivers", () => {
     expect((await receiver.url(readFile)).href).toBe("https://hooks.slack.com/services/T0/B0/secret-part");
     expect(await receiver.token?.(readFile)).toBe("the-token");
     expect(await receiver.secret?.(readFile)).toBe("the-token");
+  });
+
+  test.each(RECEIVER_FILES)("is read where a document shows one: $document", ({ text }) => {
+    expect(readReceivers(text).receivers.length).toBeGreaterThan(0);
   });
 
   test.each([
