@@ -16,7 +16,7 @@ const RETRY_MAX_MS = 300_000;
 /** What could not be delivered by then is of no use any more, in milliseconds. */
 const USEFUL_MS = 86_400_000;
 
-export type DeliveryResult = "sent" | "rejected" | "dropped";
+type DeliveryResult = "sent" | "rejected" | "dropped";
 
 /** Says what becomes of notifications. None of it has a URL or a secret in it. */
 export interface DeliveryObserver {

@@ -11,7 +11,7 @@ export interface Form {
 }
 
 /** What a webhook gets without a template. */
-export function documentOf(notification: Notification): object {
+function documentOf(notification: Notification): object {
   const { at, tookMs, ...rest } = notification;
   return {
     ...rest,

@@ -15,7 +15,7 @@ export const NOTIFICATION_EVENTS = ["started", "stuck", "refused", "failed", "do
 export type NotificationEvent = (typeof NOTIFICATION_EVENTS)[number];
 
 /** One target of a drain. */
-export interface NotifiedTarget {
+interface NotifiedTarget {
   readonly kind: string;
   readonly loadBalancer?: string;
   readonly pool: string;

@@ -87,7 +87,7 @@ const WORDS = {
 } as const satisfies Record<RegistrationResult["state"], string>;
 
 /** `3 targets released, 1 failed` */
-export function targets(results: readonly RegistrationResult[]): string {
+function targets(results: readonly RegistrationResult[]): string {
   if (results.length === 0) return "No target was deregistered";
   const counts = STATES.map((state) => ({ state, count: results.filter((one) => one.state === state).length }));
   const [first, ...others] = counts.filter(({ count }) => count > 0);
