@@ -22,7 +22,7 @@ const THROTTLED = new DrainError("throttled", "slow down");
 const UNREACHABLE = new DrainError("unreachable", "the API server does not answer");
 
 /** A cloud and a cluster in memory, and a ledger whose entries are kept as they come. */
-class Scene {
+export class Scene {
   readonly clock = new VirtualClock();
   readonly cloud = new FakeCloud(this.clock);
   readonly cluster = new FakeCluster(() => this.clock);
@@ -280,37 +280,16 @@ async function ends(scene: Scene): Promise<void> {
   await clock.run(drainer.drain(scene.request("i-1"), never));
 }
 
-const SCENES = { troubled, neverGone, cancelled, tainted, evicted, guarded, takenUp, stale, ends };
-
-export interface LedgerStory {
-  readonly entries: readonly LedgerEntry[];
-  /** The types of what watchers were told of, in order. */
-  readonly told: readonly string[];
-}
+export const SCENES = { troubled, neverGone, cancelled, tainted, evicted, guarded, takenUp, stale, ends };
 
 /** Drains in which everything happens that a ledger has an entry for, always the same. */
-export async function ledgerStory(): Promise<LedgerStory> {
+export async function ledgerStory(): Promise<readonly LedgerEntry[]> {
   const entries: LedgerEntry[] = [];
-  const told: string[] = [];
-  const ids = new Map<string, string>();
-  const named = (id: string) => {
-    const number = `d-${String(ids.size + 1).padStart(10, "0")}`;
-    if (!ids.has(id)) ids.set(id, number);
-    return ids.get(id) ?? id;
-  };
-  for (const [name, play] of Object.entries(SCENES)) {
-    const written: LedgerEntry[] = [];
-    const scene = new Scene(written);
-    await play(scene);
-    entries.push(...written.map((entry) => ({ ...entry, drain: named(entry.drain) })));
-    told.push(...scene.told.map((event) => `${name} ${named(event.drainId)} ${toldText(event)}`));
-  }
-  return { entries: [...entries, ...gapsIn(entries)], told };
-}
-
-function toldText(event: DrainEvent): string {
-  if ("registration" in event) return `${event.type} ${event.registration.pool.name}`;
-  return event.type === "ended" ? `${event.type} ${event.outcome.status}` : event.type;
+  for (const play of Object.values(SCENES)) await play(new Scene(entries));
+  const ids = [...new Set(entries.map(({ drain }) => drain))];
+  const names = new Map(ids.map((id, index) => [id, `d-${String(index + 1).padStart(10, "0")}`]));
+  const named = entries.map((entry) => ({ ...entry, drain: names.get(entry.drain) ?? "" }));
+  return [...named, ...gapsIn(named)];
 }
 
 /** What a start writes down that finds no beginning of the last drain. */
