@@ -12,6 +12,7 @@ import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } f
 import type { RegistrationResult } from "./outcome.ts";
 import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
+import type { RegistrationStep } from "./steps.ts";
 import type { Rises } from "./urgency.ts";
 
 /** A program that registers a node again this often will not stop. */
@@ -49,7 +50,7 @@ export interface RegistrationOwner {
   isRefused: boolean;
   /** Announces each change of `mustEndBy` and `isRefused`. */
   readonly rises: Rises;
-  readonly onEvent: (registration: Registration, event: RegistrationEvent) => void;
+  readonly happened: (step: RegistrationStep) => void;
   /** A registration has learned how long it is to be held, or that it is over. */
   readonly moved: () => void;
 }
@@ -155,7 +156,7 @@ export class DrainingRegistration {
   guarded(verdict: "waiting" | "waited" | "overridden" | "kept", standing: Standing | undefined, now: number): void {
     if (this.isOver) return;
     if (verdict === "waited" || verdict === "overridden") this.#met({ guard: verdict });
-    this.#notify({ type: "guarded", verdict, ...(standing && { standing }) });
+    this.owner.happened({ registration: this.registration, type: "guarded", verdict, ...(standing && { standing }) });
     if (verdict !== "kept") return;
     this.#met({ isKept: true });
     this.#over(now);
@@ -173,7 +174,14 @@ export class DrainingRegistration {
     const earlier = isFirst && this.#past?.isEarlier ? { isEarlier: true as const } : {};
     this.#progress = { since: heldSince ?? now, seenLeaving, ...earlier };
     const held = this.#holdUntil(this.#progress.since);
-    this.#notify({ type: "deregistered", ...held, ...earlier, foundDraining, ...(heldSince && { heldSince }) });
+    this.owner.happened({
+      registration: this.registration,
+      type: "deregistered",
+      ...held,
+      ...earlier,
+      foundDraining,
+      ...(heldSince && { heldSince }),
+    });
   }
 
   polled(at: number, state: RegistrationState): void {
@@ -190,7 +198,12 @@ export class DrainingRegistration {
   heldAnew(now: number): void {
     this.#progress = { since: now, seenLeaving: true };
     this.#met({ cameBack: this.#history.cameBack + 1 });
-    this.#notify({ type: "deregistered", ...this.#holdUntil(now), foundDraining: true });
+    this.owner.happened({
+      registration: this.registration,
+      type: "deregistered",
+      ...this.#holdUntil(now),
+      foundDraining: true,
+    });
   }
 
   /** Its call has failed and is repeated: no event, unless time is up meanwhile. */
@@ -201,7 +214,7 @@ export class DrainingRegistration {
   /** It will be tried again. */
   failedForNow(type: "deregister-failed" | "poll-failed", error: DrainError): void {
     this.#met({ error });
-    this.#notify({ type, error });
+    this.owner.happened({ registration: this.registration, type, error });
   }
 
   /** Returns whether it is worth another try. */
@@ -217,7 +230,7 @@ export class DrainingRegistration {
     }
     // Until then no report may say that it is held, or that its traffic has stopped.
     this.#progress = undefined;
-    this.#notify({ type: "deregistering-again", because });
+    this.owner.happened({ registration: this.registration, type: "deregistering-again", because });
     return true;
   }
 
@@ -226,14 +239,14 @@ export class DrainingRegistration {
     this.#mended();
     const heldMs = this.#over(now);
     this.#progress = undefined;
-    this.#notify({ type: "released", heldMs });
+    this.owner.happened({ registration: this.registration, type: "released", heldMs });
   }
 
   failed(error: DrainError, now: number): void {
     if (this.isOver) return;
     this.#met({ error });
     this.#over(now);
-    this.#notify({ type: "failed", error });
+    this.owner.happened({ registration: this.registration, type: "failed", error });
   }
 
   result(now: number): RegistrationResult {
@@ -313,31 +326,7 @@ export class DrainingRegistration {
   #heldUntil(until: number): number {
     return this.#progress === undefined ? 0 : Math.max(0, until - this.#progress.since);
   }
-
-  #notify(event: RegistrationEvent): void {
-    this.owner.onEvent(this.registration, event);
-  }
 }
-
-/** What happens to one registration on its way out. */
-export type RegistrationEvent =
-  | {
-      readonly type: "deregistered";
-      readonly holdUntil?: number;
-      readonly foundDraining: boolean;
-      readonly heldSince?: number;
-      /** See `HoldProgress`. */
-      readonly isEarlier?: true;
-    }
-  | {
-      readonly type: "guarded";
-      readonly verdict: "waiting" | "waited" | "overridden" | "kept";
-      readonly standing?: Standing;
-    }
-  | { readonly type: "deregistering-again"; readonly because: "back" | "ignored" }
-  | { readonly type: "deregister-failed" | "poll-failed"; readonly error: DrainError }
-  | { readonly type: "released"; readonly heldMs: number }
-  | { readonly type: "failed"; readonly error: DrainError };
 
 /** One list a pool. */
 export function byPool(

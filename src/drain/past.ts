@@ -1,5 +1,6 @@
+import type { RecordedRegistration } from "./apply.ts";
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import { type DrainRecord, drainRecord, type RecordedRegistration } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import type { EndOfDrain, Ledger, RememberedDrain } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
 import type { EndedDrain } from "./outcome.ts";
