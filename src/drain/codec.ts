@@ -49,11 +49,11 @@ const OWN_FORMS = {
   found: (step) => ({ ...step, first: 0 }),
   planned: ({ type, plan: { longestHoldMs, limit, warnings }, dryRun }) =>
     dryRun ? undefined : { type, longestHoldMs, limit: { reason: limit.reason, at: Math.round(limit.at) }, warnings },
-  deregistered: ({ type, registration, foundDraining, heldSince, isEarlier }, numberOf) => ({
+  deregistered: ({ type, registration, foundDraining, since, isEarlier }, numberOf) => ({
     type,
     of: numbersOf([registration], numberOf),
     ...(foundDraining && { foundDraining }),
-    ...(heldSince === undefined ? {} : { since: Math.round(heldSince) }),
+    ...(since === undefined ? {} : { since: Math.round(since) }),
     ...(isEarlier && { isEarlier }),
   }),
   released: ({ type, registration }, numberOf) => ({ type, of: numbersOf([registration], numberOf) }),

@@ -1,9 +1,18 @@
-import { apply, type RecordedRegistration } from "./apply.ts";
 import type { Node, Registration } from "./cloud-provider.ts";
 import { outcomeOf, undoneOf } from "./codec.ts";
 import type { EndOfDrain, LedgerEntry } from "./ledger.ts";
+import { HOLD_MAX_MS } from "./memory.ts";
+import { apply, OPEN, type RegistrationState } from "./registration-state.ts";
 import type { AskedRequest, Asker } from "./request.ts";
 import type { Undoable, UndoneResult } from "./undoable.ts";
+
+/** One registration as the ledger has it. Moments are milliseconds since the epoch. */
+export interface RecordedRegistration extends RegistrationState {
+  readonly registration: Registration;
+  readonly foundAt: number;
+  /** Entries after the last known one about it are missing: it may have been deregistered again since, until then. */
+  readonly unknownUntil?: number;
+}
 
 /** What the ledger knows of one drain. */
 export interface DrainRecord {
@@ -57,7 +66,7 @@ export function drainRecord(given: readonly LedgerEntry[]): DrainRecord | undefi
     if (entry.type === "accepted" || entry.type === "joined") requests.push(entry.request);
     if (entry.type === "found") elsewhere.push(...entry.elsewhere);
     if (entry.type === "ended") ended = entry;
-    apply(registrations, entry, { at, startedAt });
+    take(registrations, entry, { at, startedAt });
   }
   const undo = undoOf(entries, registrations);
   const last = entries.reduce((most, { n }) => Math.max(most, n), 0);
@@ -90,6 +99,57 @@ function isApplicable(registrations: readonly (RecordedRegistration | undefined)
 function lose(registrations: (RecordedRegistration | undefined)[], at: number): void {
   for (const [number, known] of registrations.entries())
     if (known !== undefined) registrations[number] = { ...known, unknownUntil: at };
+}
+
+interface When {
+  /** When the entry was written, or later. */
+  readonly at: number;
+  readonly startedAt: number;
+}
+
+function take(registrations: (RecordedRegistration | undefined)[], entry: LedgerEntry, when: When): void {
+  if (entry.type === "found") {
+    for (const [index, registration] of entry.registrations.entries()) {
+      const number = entry.first + index;
+      // A wrong number takes no other's place.
+      const place = registrations[number] === undefined ? number : registrations.length;
+      registrations[place] = { registration, foundAt: when.at, ...OPEN };
+    }
+    return;
+  }
+  if (!("of" in entry)) return;
+  for (const number of entry.of) {
+    const known = registrations[number];
+    if (known !== undefined) registrations[number] = after(known, entry, when);
+  }
+}
+
+function after(
+  { registration, foundAt, unknownUntil, ...known }: RecordedRegistration,
+  entry: Extract<LedgerEntry, { of: readonly number[] }>,
+  when: When,
+): RecordedRegistration {
+  const isFoundLive = registration.state !== "draining";
+  const change =
+    entry.type === "deregistered" && entry.since !== undefined
+      ? { ...entry, since: Math.max(plausible(entry.since, when), unknownUntil ?? 0) }
+      : entry;
+  const isUncertain = unknownUntil !== undefined && !CERTAIN.has(entry.type);
+  const state = apply(known, change, { at: when.at, isFoundLive });
+  return { registration, foundAt, ...(isUncertain && { unknownUntil }), ...state };
+}
+
+/** After these it is known again how it stands. */
+const CERTAIN: ReadonlySet<LedgerEntry["type"]> = new Set([
+  "deregistered",
+  "deregistering-again",
+  "released",
+  "failed",
+]);
+
+/** A drain may go on with what one before it has deregistered, and that within the longest hold. */
+function plausible(since: number, { at, startedAt }: When): number {
+  return since > at || since < startedAt - HOLD_MAX_MS ? at : since;
 }
 
 /** What there is to undo of the drain. */

@@ -1,5 +1,4 @@
 import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
-import { evictionAfter } from "./apply.ts";
 import type { Clock } from "./clock.ts";
 import {
   addressOf,
@@ -37,6 +36,7 @@ import {
   type LongestHold,
   type Patience,
 } from "./plan.ts";
+import { evictionAfter } from "./registration-state.ts";
 import { type AskedRequest, JointRequest } from "./request.ts";
 import type { Step } from "./steps.ts";
 import { Rises } from "./urgency.ts";

@@ -11,6 +11,7 @@ import { lostHeldUntil, type Past, type ResumedState, type Unreleased, unrelease
 /** After a restart all drains search at once. Without a limit, a search is retried for this long. */
 const RESUMED_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
+const HOLDING = { state: "holding", cameBack: 0 } as const;
 const NOTHING: Unreleased = new Map();
 
 export interface FinderOptions {
@@ -54,7 +55,7 @@ export class Finder {
     const unreleased = resumed === undefined ? this.#unreleased(run) : NOTHING;
     const pastOf = (one: Registration): Past | undefined => {
       const now = clock.now();
-      if (resumed?.open.includes(one)) return { heldSince: now, cameBack: 0, isDraining: true };
+      if (resumed?.open.includes(one)) return { ...HOLDING, since: now, isDraining: true };
       const past = one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, now)) : undefined;
       return past && { ...past, isDraining: true };
     };
@@ -76,7 +77,7 @@ export class Finder {
     if (unreleased.size > 0) await this.#hold(run, unreleased, { proceed, signal });
     if (resumed === undefined) return true;
     // Not there any more: deregistered before the restart, at an unknown time. Held as if it were at the restart.
-    const past = () => ({ heldSince: begunAt, cameBack: 0 });
+    const past = () => ({ ...HOLDING, since: begunAt });
     proceed(run.found({ registrations: resumed.open, elsewhere: [] }, run.known(), past));
     return true;
   }
@@ -131,7 +132,7 @@ async function recordFound(
 
 /** Whatever is draining an earlier try may have deregistered: when is for the cloud's list to say. */
 function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
-  return asked.earlierTries.length === 0 ? undefined : { heldSince: now, cameBack: 0, isEarlier: true };
+  return asked.earlierTries.length === 0 ? undefined : { ...HOLDING, since: now, isEarlier: true };
 }
 
 export interface EarlierTryOptions {

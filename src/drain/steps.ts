@@ -14,8 +14,8 @@ export type RegistrationStep = { readonly registration: Registration } & (
       readonly holdUntil?: number;
       /** Another program, or an earlier process, had deregistered it before. */
       readonly foundDraining: boolean;
-      /** Held since then: an earlier process knew. */
-      readonly heldSince?: number;
+      /** Held since then, where that is not now: an earlier process knew. */
+      readonly since?: number;
       /** See `HoldProgress`. */
       readonly isEarlier?: true;
     }

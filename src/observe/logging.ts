@@ -216,8 +216,8 @@ function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }
 
-function beginningOf({ foundDraining, heldSince }: OfType<DrainEvent, "deregistered">) {
-  if (heldSince !== undefined) return "hold resumed";
+function beginningOf({ foundDraining, since }: OfType<DrainEvent, "deregistered">) {
+  if (since !== undefined) return "hold resumed";
   return foundDraining ? "target found draining" : "target deregistered";
 }
 
