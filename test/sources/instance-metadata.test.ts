@@ -61,7 +61,7 @@ async function watched({ dryRun = false, heedsRecommendations = false, bootedMs 
   const identity = await clock.run(watch.identity(stop.signal));
   const deliveries: Delivery[] = [];
   const ended = (async () => {
-    const source = new InstanceMetadata({ watch, identity, dryRun, recommendations });
+    const source = new InstanceMetadata({ watch, identity, clock, dryRun, recommendations, abandon: stop.signal });
     for await (const delivery of source.deliveries(stop.signal)) {
       deliveries.push(delivery);
     }
