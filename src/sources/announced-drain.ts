@@ -86,7 +86,8 @@ export class AnnouncedDrain {
   readonly #announcement: Announcement;
   readonly #options: AnnouncedDrainOptions;
   readonly #action: LifecycleAction | undefined;
-  readonly #keepsWaiting = newAbort();
+  /** Ends the heartbeats. Absent: no hook waits. */
+  readonly #waits: AbortController | undefined;
   readonly #heartbeats: Promise<void> | undefined;
 
   constructor(announced: Announced, { hookDeadline }: Partial<ScalingAnswer>, options: AnnouncedDrainOptions) {
@@ -103,12 +104,13 @@ export class AnnouncedDrain {
     if (!announcement.isVoluntary) recommendations?.followed(instanceId);
     if (hooks === undefined || action === undefined || dryRun) return;
     this.#action = action;
-    this.#heartbeats = hooks.sendHeartbeats({ action, instanceId }, since, this.#keepsWaiting.signal);
+    this.#waits = newAbort();
+    this.#heartbeats = hooks.sendHeartbeats({ action, instanceId }, since, this.#waits.signal);
   }
 
   /** The drain has ended, in whichever way. Resolves when no heartbeat is under way. */
   async ended(): Promise<void> {
-    this.#keepsWaiting.abort(WOKEN);
+    this.#waits?.abort(WOKEN);
     await this.#heartbeats;
   }
 

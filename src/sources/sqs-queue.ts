@@ -1,10 +1,9 @@
 import { AwsTime } from "../aws/aws-time.ts";
 import { newAbort, WOKEN } from "../drain/abort.ts";
 import type { Clock } from "../drain/clock.ts";
-import { asDrainError, DrainError } from "../drain/errors.ts";
+import { asDrainError } from "../drain/errors.ts";
 import type { Delivery, EventSource } from "../drain/event-source.ts";
 import { notify } from "../drain/events.ts";
-import { LimitPassed, withLimit } from "../drain/limit.ts";
 import {
   type Announced,
   AnnouncedDrain,
@@ -15,6 +14,7 @@ import {
   scalingAnswer,
 } from "./announced-drain.ts";
 import type { Announcement, EventReading } from "./announcement.ts";
+import { AnswerLimits } from "./answer-limits.ts";
 import { MessageInFlight } from "./in-flight.ts";
 import type { LifecycleHooks } from "./lifecycle-hooks.ts";
 import { readMessage } from "./message-reader.ts";
@@ -60,6 +60,7 @@ export class SqsQueue implements EventSource {
   readonly #stopping = newAbort();
   /** Ends all calls, when the process has taken long enough to end. */
   readonly #cut = newAbort();
+  readonly #limits: AnswerLimits;
   readonly #over = newAbort();
   #hasEnded = false;
   #wake: () => void = () => {};
@@ -72,6 +73,7 @@ export class SqsQueue implements EventSource {
     const onEvent = (event: QueueEvent) => this.#notify(event);
     const shared = { calls: this.#calls, clock, onEvent };
     this.#announcing = { ...options, onEvent };
+    this.#limits = new AnswerLimits(clock, this.#cut.signal);
     this.#ending = {
       stop: this.#stopping.signal,
       limited: (work) => this.#limited(SETTLE_MAX_MS, work),
@@ -287,7 +289,7 @@ export class SqsQueue implements EventSource {
   }
 
   #limited(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    return answeredWithin(ms, { clock: this.#options.clock, signal: this.#cut.signal }, work);
+    return this.#limits.within(ms, work);
   }
 
   /** What can fail has said so by then. */
@@ -298,21 +300,6 @@ export class SqsQueue implements EventSource {
 
   #notify(event: QueueEvent): void {
     notify(this.#options.observers, event);
-  }
-}
-
-/** Does `work`, which calls AWS, in `ms` milliseconds and before `signal` aborts, or throws `unreachable`. */
-async function answeredWithin(
-  ms: number,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  try {
-    await withLimit({ clock, limit: { reason: "timeout", at: clock.now() + ms }, signal }, work);
-  } catch (error) {
-    if (error instanceof LimitPassed || signal.aborted)
-      throw new DrainError("unreachable", `AWS did not answer within ${ms / 1_000} s`);
-    throw error;
   }
 }
 
