@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
+import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
@@ -271,8 +271,10 @@ export class Drainer {
    * and is drained only because it had stopped, is not to be drained.
    */
   async #whileMeant(run: DrainRun, abandon: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const done = newAbort();
-    const signal = anyOf(run.signal, done.signal);
+    const within = newAbort();
+    const { signal } = within;
+    if (run.signal.aborted) within.abort(run.signal.reason);
+    const forget = onAbort(run.signal, () => within.abort(run.signal.reason));
     const decided = this.#nodeWatch
       .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
       .then((end) => {
@@ -283,7 +285,8 @@ export class Drainer {
     try {
       await Promise.race([work(signal), decided]);
     } finally {
-      done.abort(WOKEN);
+      forget();
+      within.abort(WOKEN);
     }
   }
 
