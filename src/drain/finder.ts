@@ -11,7 +11,7 @@ import { lostHeldUntil, type Past, type ResumedState, type Unreleased, unrelease
 /** After a restart all drains search at once. Without a limit, a search is retried for this long. */
 const RESUMED_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
-const HOLDING = { state: "holding", cameBack: 0 } as const;
+const HOLDING = { state: "holding", cameBack: 0, isOurs: false } as const;
 const NOTHING: Unreleased = new Map();
 
 export interface FinderOptions {

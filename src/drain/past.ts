@@ -47,7 +47,7 @@ export function resumedStateOf(...records: readonly DrainRecord[]): ResumedState
     const one = byRegistration.get(registration);
     if (one?.since === undefined || !isOut(one)) return undefined;
     const { state, since, heldMs, cameBack, isOurs, isEarlier, unknownUntil } = one;
-    const past = { since, cameBack, ...(isOurs && { isOurs }) };
+    const past = { since, cameBack, isOurs };
     // It may have been deregistered again meanwhile.
     if (unknownUntil !== undefined) return { ...past, state: "holding", since: Math.max(since, unknownUntil) };
     return { ...past, state, ...(heldMs !== undefined && { heldMs }), ...(isEarlier && { isEarlier }) };
@@ -159,7 +159,7 @@ export function unreleasedOf(nodeId: string, ledger: Pick<Ledger, "remembered">,
       const key = keyOf(registration);
       const isOver = heldSince + holdMs <= now;
       if (isOver || registeredAgain.has(key) || unreleased.has(key)) continue;
-      unreleased.set(key, { registration, past: { state: "holding", since: heldSince, cameBack } });
+      unreleased.set(key, { registration, past: { state: "holding", since: heldSince, cameBack, isOurs: false } });
     }
   }
   return unreleased;
