@@ -14,6 +14,7 @@ import { asDrainError, DrainError } from "./errors.ts";
 import type { EvictionResult } from "./eviction.ts";
 import { Refused } from "./guard.ts";
 import type { HoldAllowances } from "./hold.ts";
+import type { PastOf } from "./known-before.ts";
 import { LimitPassed, TRIED_WITHOUT_LIMIT_MS } from "./limit.ts";
 import {
   ABANDONED,
@@ -26,7 +27,6 @@ import {
   type Superseded,
   stoppedOutcome,
 } from "./outcome.ts";
-import type { PastOf } from "./past.ts";
 import {
   type DrainLimit,
   type DrainPlan,

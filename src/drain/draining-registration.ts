@@ -9,8 +9,8 @@ import {
 import { DrainError } from "./errors.ts";
 import type { Standing as PoolStanding } from "./guard.ts";
 import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } from "./hold.ts";
+import type { Past } from "./known-before.ts";
 import type { RegistrationResult } from "./outcome.ts";
-import type { Past } from "./past.ts";
 import { newTrafficStopped } from "./plan.ts";
 import { apply, heldMsAt, OPEN, type RegistrationState } from "./registration-state.ts";
 import type { OfType, RegistrationStep } from "./steps.ts";
