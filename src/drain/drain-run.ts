@@ -13,7 +13,6 @@ import { DrainingRegistration, lastHoldBegins, type RegistrationOwner, resultsOf
 import { asDrainError, DrainError } from "./errors.ts";
 import type { EvictionResult } from "./eviction.ts";
 import { Refused } from "./guard.ts";
-import type { HoldAllowances } from "./hold.ts";
 import type { PastOf } from "./known-before.ts";
 import { LimitPassed, TRIED_WITHOUT_LIMIT_MS } from "./limit.ts";
 import {
@@ -50,6 +49,7 @@ export interface DrainRunOptions {
   /** When the first request came, in milliseconds since the epoch. */
   readonly startedAt: number;
   readonly clock: Clock;
+  readonly cloud: RegistrationOwner["cloud"];
   readonly times: DrainTimes;
   /** Whether a guard may refuse it. */
   readonly isGuarded: boolean;
@@ -62,6 +62,7 @@ export class DrainRun implements RegistrationOwner {
   /** As it was last looked for. */
   node: Node;
   readonly startedAt: number;
+  readonly cloud: RegistrationOwner["cloud"];
   /** What everybody who waits has asked for. */
   readonly asked: JointRequest;
   /** Resolves once the drain can't be refused any more. Pending where it is refused. */
@@ -94,10 +95,11 @@ export class DrainRun implements RegistrationOwner {
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
-  constructor({ id, node, startedAt, clock, times, isGuarded, steps }: DrainRunOptions) {
+  constructor({ id, node, startedAt, clock, cloud, times, isGuarded, steps }: DrainRunOptions) {
     this.id = id;
     this.node = node;
     this.startedAt = startedAt;
+    this.cloud = cloud;
     this.#clock = clock;
     this.#times = times;
     this.#waiters = new Waiters(times);
@@ -131,10 +133,6 @@ export class DrainRun implements RegistrationOwner {
   /** So far: those that are found later are added. */
   get registrations(): readonly DrainingRegistration[] {
     return this.#registrations;
-  }
-
-  get allowances(): HoldAllowances {
-    return this.#times.allowances;
   }
 
   /** By what others have said, not by our own reckoning of how long it should take. */

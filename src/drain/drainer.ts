@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { anyOf, newAbort, WOKEN, whenAborted } from "./abort.ts";
+import { newAbort, onAbort, WOKEN, whenAborted } from "./abort.ts";
 import { Canceller, type ToUndo } from "./canceller.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider, Node } from "./cloud-provider.ts";
@@ -86,8 +86,7 @@ export class Drainer {
     this.#planner = new Planner({ ...options, ...this.#guards });
     this.#finder = new Finder(options);
     this.#turns = new WorkTurns(options.clock);
-    const { allowances } = options.times;
-    this.#workers = new PoolWorkers({ ...options, allowances, turns: this.#turns });
+    this.#workers = new PoolWorkers({ ...options, turns: this.#turns });
     this.#lookups = new NodeLookups({ ...options, running: (id) => this.#runs.get(id)?.node });
     this.#canceller = new Canceller({
       ...options,
@@ -272,8 +271,10 @@ export class Drainer {
    * and is drained only because it had stopped, is not to be drained.
    */
   async #whileMeant(run: DrainRun, abandon: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const done = newAbort();
-    const signal = anyOf(run.signal, done.signal);
+    const within = newAbort();
+    const { signal } = within;
+    if (run.signal.aborted) within.abort(run.signal.reason);
+    const forget = onAbort(run.signal, () => within.abort(run.signal.reason));
     const decided = this.#nodeWatch
       .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
       .then((end) => {
@@ -284,7 +285,8 @@ export class Drainer {
     try {
       await Promise.race([work(signal), decided]);
     } finally {
-      done.abort(WOKEN);
+      forget();
+      within.abort(WOKEN);
     }
   }
 
@@ -329,9 +331,10 @@ export class Drainer {
   }
 
   #begin({ id, node, startedAt, steps, abandon, resumed }: Begun): DrainRun {
-    const { clock, times } = this.#options;
+    const { clock, cloud, times } = this.#options;
     this.#canceller.drainBegins(node.id, id);
-    const run = new DrainRun({ id, node, startedAt, clock, times, isGuarded: this.#guards !== undefined, steps });
+    const isGuarded = this.#guards !== undefined;
+    const run = new DrainRun({ id, node, startedAt, clock, cloud, times, isGuarded, steps });
     run.rises.on(() => this.#workers.urgencyChanged(run));
     this.#runs.set(node.id, run);
     const onEnd = (outcome: DrainOutcome) => {

@@ -1,17 +1,18 @@
 import {
+  type CloudProvider,
   inOrder,
   type Node,
   type RegistrationState as PolledState,
   type Pool,
   type PoolTerms,
   type Registration,
+  useOf,
 } from "./cloud-provider.ts";
 import { DrainError } from "./errors.ts";
 import type { Standing as PoolStanding } from "./guard.ts";
-import { type HeldBy, type HoldAllowances, type HoldProgress, heldBy, holdMs } from "./hold.ts";
+import type { HoldProgress } from "./hold.ts";
 import type { Past } from "./known-before.ts";
 import type { RegistrationResult } from "./outcome.ts";
-import { newTrafficStopped } from "./plan.ts";
 import { apply, heldMsAt, OPEN, type RegistrationState } from "./registration-state.ts";
 import type { OfType, RegistrationStep } from "./steps.ts";
 import type { Rises } from "./urgency.ts";
@@ -45,7 +46,8 @@ type Standing = RegistrationState & {
 /** The drain that a registration is part of. */
 export interface RegistrationOwner {
   readonly node: Node;
-  readonly allowances: HoldAllowances;
+  /** How pools release where their terms were not read yet. */
+  readonly cloud: Pick<CloudProvider, "termsAfterDelay">;
   /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: unknown. */
   readonly mustEndBy: number;
   /** The cloud has refused a call because it does not know the node. The caller that gets the error sets it. */
@@ -238,18 +240,16 @@ export class DrainingRegistration {
 
   result(now: number): RegistrationResult {
     const { state, cameBack, isOurs, heldMs = heldMsAt(this.#known, now), seenLeaving } = this.#known;
+    const { newTrafficMs } = this.#terms ?? this.owner.cloud.termsAfterDelay(this.registration.pool);
     const { error: failure, repeating, guard } = this.#history;
-    const held = this.#heldBy;
     const error = failure ?? repeating;
     return {
       registration: this.registration,
       state: state === "open" ? "registered" : state,
       ...(guard === undefined ? {} : { guard }),
       heldMs,
-      ...(held === undefined ? {} : { holdMs: holdMs(held, this.owner.allowances) }),
-      newTrafficStopped:
-        state === "released" ||
-        (seenLeaving === true && newTrafficStopped(this.registration.pool.kind, heldMs, this.owner.allowances)),
+      ...(this.#terms && { holdMs: this.#terms.holdMs }),
+      newTrafficStopped: state === "released" || (seenLeaving === true && heldMs >= newTrafficMs),
       cameBack,
       deregistered: isOurs && (state === "holding" || heldMs > 0),
       ...(error === undefined ? {} : { error }),
@@ -261,13 +261,8 @@ export class DrainingRegistration {
     return this.progress && this.#holdUntil(this.progress.since).holdUntil;
   }
 
-  get #heldBy(): HeldBy | undefined {
-    return this.#terms && heldBy(this.registration.pool, this.#terms);
-  }
-
   #holdUntil(since: number): { readonly holdUntil?: number } {
-    const held = this.#heldBy;
-    return held === undefined ? {} : { holdUntil: since + holdMs(held, this.owner.allowances) };
+    return this.#terms === undefined ? {} : { holdUntil: since + this.#terms.holdMs };
   }
 
   get #history(): History {
@@ -317,15 +312,16 @@ function withPoll(known: RegistrationState, { seenLeaving, wasAbsent, wasBack, l
   return { state, since, cameBack, isOurs, seenLeaving, wasAbsent, wasBack, lastPoll };
 }
 
-/** One list a pool. */
+/** One list a pool, as it was in use when it was found. */
 export function byPool(
   registrations: readonly DrainingRegistration[],
 ): readonly (readonly [Pool, readonly DrainingRegistration[]])[] {
   const pools = new Map<string, readonly [Pool, DrainingRegistration[]]>();
   for (const draining of registrations) {
     const { pool } = draining.registration;
-    const known = pools.get(pool.id);
-    if (known === undefined) pools.set(pool.id, [pool, [draining]]);
+    const use = useOf(pool);
+    const known = pools.get(use);
+    if (known === undefined) pools.set(use, [pool, [draining]]);
     else known[1].push(draining);
   }
   return [...pools.values()];

@@ -3,7 +3,6 @@ import type { CloudProvider, Registration } from "./cloud-provider.ts";
 import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
-import { remainingWhenUnlistedMs } from "./hold.ts";
 import { KnownBefore, lostHeldUntil, unknownUntil } from "./known-before.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
@@ -41,7 +40,7 @@ export class Finder {
   }
 
   /**
-   * Passes registrations on as soon as they are recorded, and searches again where AWS has failed in passing. Resolves with
+   * Passes registrations on as soon as they are recorded, and searches again where the cloud has failed in passing. Resolves with
    * whether the machine is still there.
    */
   async find(run: DrainRun, { resumed, proceed, signal, onFailure }: FindOptions): Promise<boolean> {
@@ -105,7 +104,7 @@ async function recordFound(
 }
 
 export interface EarlierTryOptions {
-  readonly cloud: Pick<CloudProvider, "kindsAround">;
+  readonly cloud: Pick<CloudProvider, "holdOfUnlistedMs">;
   readonly clock: Clock;
   readonly ledger?: Ledger;
   /** When the search began that has found all that is listed, in milliseconds since the epoch. */
@@ -129,11 +128,8 @@ export async function untilEarlierTryIsOver(
   signal: AbortSignal,
 ): Promise<void> {
   const since = Math.max(unseenUntil, unknownUntil(run, known) ?? Number.NEGATIVE_INFINITY);
-  const kinds = Number.isFinite(since) ? [...cloud.kindsAround(run.node)] : [];
-  const until = Math.max(
-    (known.ledger && lostHeldUntil(run.node.id, known.ledger, clock.now())) ?? 0,
-    since + Math.max(0, ...kinds.map((kind) => remainingWhenUnlistedMs(kind, run.allowances))),
-  );
+  const holdMs = Number.isFinite(since) ? cloud.holdOfUnlistedMs(run.node) : 0;
+  const until = Math.max((known.ledger && lostHeldUntil(run.node.id, known.ledger, clock.now())) ?? 0, since + holdMs);
   const remainingMs = until - clock.now();
   if (remainingMs <= 0) return;
   run.planned({ longestHoldMs: remainingMs });

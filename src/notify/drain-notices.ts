@@ -97,8 +97,8 @@ export class DrainNotices {
 
   #begin(event: Extract<DrainEvent, { type: "accepted" | "resumed" }>, now: number): void {
     const { drainId: drain, node } = event;
-    const asked = event.type === "accepted" ? event.request.reason : undefined;
-    const reason = asked === undefined ? "" : printable(asked, REASON_CHARACTERS_MAX);
+    const given = event.type === "accepted" ? event.request.reason : undefined;
+    const reason = given === undefined ? "" : printable(given, REASON_CHARACTERS_MAX);
     const about = {
       drain,
       node: { id: node.id, name: node.name },

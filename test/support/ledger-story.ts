@@ -11,7 +11,6 @@ import { LedgerIndex } from "../../src/ledger/ledger-index.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
 import { cutOff } from "./cut-off-ledger.ts";
-import { ALLOWANCES } from "./drain-scene.ts";
 import { FakeCloud } from "./fake-cloud.ts";
 import { FakeCluster } from "./fake-cluster.ts";
 import { never } from "./simulated-region.ts";
@@ -22,7 +21,7 @@ const THROTTLED = new DrainError("throttled", "slow down");
 const UNREACHABLE = new DrainError("unreachable", "the API server does not answer");
 
 /** A cloud and a cluster in memory, and a ledger whose entries are kept as they come. */
-export class Scene {
+class Scene {
   readonly clock = new VirtualClock();
   readonly cloud = new FakeCloud(this.clock);
   readonly cluster = new FakeCluster(() => this.clock);
@@ -39,7 +38,7 @@ export class Scene {
     const dead = newAbort();
     const { cloud, clock } = this;
     const ledger = cutOff(this.ledger, dead.signal, (entry) => this.#entries.push(entry));
-    const times = { allowances: ALLOWANCES, deadlineMarginMs: 10_000, hasFastPath: true };
+    const times = { deadlineMarginMs: 10_000, hasFastPath: true };
     const observers = [(event: DrainEvent) => dead.signal.aborted || this.told.push(event)];
     return { drainer: new Drainer({ cloud, clock, ledger, times, observers, ...more }), die: () => dead.abort() };
   }
@@ -280,7 +279,7 @@ async function ends(scene: Scene): Promise<void> {
   await clock.run(drainer.drain(scene.request("i-1"), never));
 }
 
-export const SCENES = { troubled, neverGone, cancelled, tainted, evicted, guarded, takenUp, stale, ends };
+const SCENES = { troubled, neverGone, cancelled, tainted, evicted, guarded, takenUp, stale, ends };
 
 /** Drains in which everything happens that a ledger has an entry for, always the same. */
 export async function ledgerStory(): Promise<readonly LedgerEntry[]> {
