@@ -2,19 +2,19 @@ import { anyOf, newAbort, WOKEN } from "./abort.ts";
 import type { Clock } from "./clock.ts";
 import type { CloudProvider } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
-import { type DrainRecord, drainRecord, undoablesOfRecord } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import type { DrainRun } from "./drain-run.ts";
 import { DrainSteps } from "./drain-steps.ts";
 import { DrainError, printable } from "./errors.ts";
 import type { DrainObserver } from "./events.ts";
 import { Marking } from "./exclusion.ts";
 import type { Ledger } from "./ledger.ts";
-import { CANCELLED, type Superseded } from "./outcome.ts";
+import { CANCELLED, type Superseded, type UndoneResult } from "./outcome.ts";
 import { isStale } from "./past.ts";
 import type { Asker } from "./request.ts";
 import type { ExclusionStep, Step } from "./steps.ts";
 import { UNDONE_WITHIN_MS, type UndoneNode, type UndoOutcome, undo } from "./undo.ts";
-import { type Undoable, type UndoneResult, undoablesOf } from "./undoable.ts";
+import { type Undoable, undoablesOf, undoablesOfRecord } from "./undoable.ts";
 
 export interface CancellerOptions {
   readonly cloud: CloudProvider;

@@ -9,10 +9,9 @@ import type {
   RecordedResult,
   RecordedUndone,
 } from "./ledger.ts";
-import type { RegistrationResult } from "./outcome.ts";
+import type { RegistrationResult, UndoneResult } from "./outcome.ts";
 import type { AskedRequest } from "./request.ts";
 import type { OfType, Step } from "./steps.ts";
-import type { UndoneResult } from "./undoable.ts";
 
 /** Below 0: the ledger has no such registration. */
 export type NumberOf = (registration: Registration) => number;

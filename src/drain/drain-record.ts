@@ -2,9 +2,9 @@ import type { Node, Registration } from "./cloud-provider.ts";
 import { outcomeOf, undoneOf } from "./codec.ts";
 import type { EndOfDrain, LedgerEntry } from "./ledger.ts";
 import { HOLD_MAX_MS } from "./memory.ts";
+import type { UndoneResult } from "./outcome.ts";
 import { apply, OPEN, type RegistrationState } from "./registration-state.ts";
 import type { AskedRequest, Asker } from "./request.ts";
-import type { Undoable, UndoneResult } from "./undoable.ts";
 
 /** One registration as the ledger has it. Moments are milliseconds since the epoch. */
 export interface RecordedRegistration extends RegistrationState {
@@ -150,25 +150,6 @@ const CERTAIN: ReadonlySet<LedgerEntry["type"]> = new Set([
 /** A drain may go on with what one before it has deregistered, and that within the longest hold. */
 function plausible(since: number, { at, startedAt }: When): number {
   return since > at || since < startedAt - HOLD_MAX_MS ? at : since;
-}
-
-/** What there is to undo of the drain. */
-export function undoablesOfRecord({
-  registrations,
-  end,
-}: Pick<DrainRecord, "registrations" | "end">): readonly Undoable[] {
-  if (end?.outcome.status === "refused") {
-    const found = registrations.filter((known) => known !== undefined);
-    return found.map(({ registration }) => ({ registration, deregisteredBy: "none" }));
-  }
-  return registrations
-    .filter((known) => known !== undefined)
-    .map(({ registration, since, isOurs, isBack, cameBack }) => ({
-      registration,
-      deregisteredBy: isOurs ? "drain" : registration.state === "draining" && cameBack === 0 ? "others" : "perhaps",
-      ...(isOurs && since !== undefined ? { since } : {}),
-      ...(isBack ? { isDone: true as const } : {}),
-    }));
 }
 
 function undoOf(entries: readonly LedgerEntry[], found: DrainRecord["registrations"]): RecordedUndo | undefined {

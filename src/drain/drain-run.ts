@@ -13,6 +13,7 @@ import { DrainingRegistration, lastHoldBegins, type RegistrationOwner, resultsOf
 import { asDrainError, DrainError } from "./errors.ts";
 import type { EvictionResult } from "./eviction.ts";
 import { Refused } from "./guard.ts";
+import type { PastOf } from "./known-before.ts";
 import { LimitPassed, TRIED_WITHOUT_LIMIT_MS } from "./limit.ts";
 import {
   ABANDONED,
@@ -25,7 +26,6 @@ import {
   type Superseded,
   stoppedOutcome,
 } from "./outcome.ts";
-import type { PastOf } from "./past.ts";
 import {
   type DrainLimit,
   type DrainPlan,

@@ -11,8 +11,8 @@ import {
 import { DrainError } from "./errors.ts";
 import type { Standing as PoolStanding } from "./guard.ts";
 import type { HoldProgress } from "./hold.ts";
+import type { Past } from "./known-before.ts";
 import type { RegistrationResult } from "./outcome.ts";
-import type { Past } from "./past.ts";
 import { apply, heldMsAt, OPEN, type RegistrationState } from "./registration-state.ts";
 import type { OfType, RegistrationStep } from "./steps.ts";
 import type { Rises } from "./urgency.ts";
@@ -39,7 +39,9 @@ interface History {
 const NONE: History = { repeats: 0 };
 
 /** How it stands; and of the hold what is read anew at each poll, and so is written nowhere. */
-type Standing = RegistrationState & Partial<Omit<HoldProgress, "since" | "isEarlier">>;
+type Standing = RegistrationState & {
+  readonly [Name in Exclude<keyof HoldProgress, "since" | "isEarlier">]?: HoldProgress[Name] | undefined;
+};
 
 /** The drain that a registration is part of. */
 export interface RegistrationOwner {
@@ -77,7 +79,7 @@ export class DrainingRegistration {
     this.#unusual = { ...NONE, past };
     const { cameBack, isOurs } = past;
     // What is held goes on being held once that is acknowledged here.
-    this.#known = past.state === "released" ? past : { ...OPEN, cameBack, ...(isOurs && { isOurs }) };
+    this.#known = past.state === "released" ? past : { ...OPEN, cameBack, isOurs };
   }
 
   /** Another program, or an earlier process, has begun to deregister it: no call is needed, but the hold is. */
@@ -185,7 +187,7 @@ export class DrainingRegistration {
     const isLeaving = state === "draining" || state === "absent" || state === "unlisted";
     const isBack = state === "initial" || (state === "live" && (seenLeaving || wasBack === true));
     const wasAbsent = state === "absent";
-    this.#known = { ...this.#known, seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at };
+    this.#known = withPoll(this.#known, { seenLeaving: isLeaving, wasAbsent, wasBack: isBack, lastPoll: at });
   }
 
   /** Another program has deregistered it a second time: traffic may have come meanwhile. */
@@ -237,7 +239,7 @@ export class DrainingRegistration {
   }
 
   result(now: number): RegistrationResult {
-    const { state, cameBack, isOurs = false, heldMs = heldMsAt(this.#known, now), seenLeaving } = this.#known;
+    const { state, cameBack, isOurs, heldMs = heldMsAt(this.#known, now), seenLeaving } = this.#known;
     const { newTrafficMs } = this.#terms ?? this.owner.cloud.termsAfterDelay(this.registration.pool);
     const { error: failure, repeating, guard } = this.#history;
     const error = failure ?? repeating;
@@ -294,10 +296,20 @@ export class DrainingRegistration {
   #happened(step: RegistrationStep, now: number, seenLeaving?: boolean): void {
     const isFoundLive = this.registration.state !== "draining";
     const known = apply(this.#known, step, { at: now, isFoundLive });
-    this.#known = seenLeaving === undefined ? known : { ...known, seenLeaving };
+    this.#known = seenLeaving === undefined ? known : withPoll(known, { seenLeaving });
     if (this.isOver) this.owner.moved();
     this.owner.happened(step);
   }
+}
+
+/** What a poll shows of a hold. */
+type Polled = Pick<Standing, "seenLeaving" | "wasAbsent" | "wasBack" | "lastPoll">;
+
+/** Written out: a spread would take half as much memory again, for each of hundreds of thousands. */
+function withPoll(known: RegistrationState, { seenLeaving, wasAbsent, wasBack, lastPoll }: Polled): Standing {
+  const { state, since, cameBack, isOurs, isEarlier } = known;
+  if (isEarlier) return { state, since, cameBack, isOurs, isEarlier, seenLeaving, wasAbsent, wasBack, lastPoll };
+  return { state, since, cameBack, isOurs, seenLeaving, wasAbsent, wasBack, lastPoll };
 }
 
 /** One list a pool, as it was in use when it was found. */

@@ -1,17 +1,16 @@
 import type { Clock } from "./clock.ts";
-import { type CloudProvider, keyOf, type Registration } from "./cloud-provider.ts";
+import type { CloudProvider, Registration } from "./cloud-provider.ts";
 import type { DrainRun } from "./drain-run.ts";
 import type { DrainingRegistration } from "./draining-registration.ts";
 import { asDrainError, type DrainError } from "./errors.ts";
+import { KnownBefore, lostHeldUntil, unknownUntil } from "./known-before.ts";
 import type { Ledger } from "./ledger.ts";
 import { type RepeatOptions, repeatWhilePassing } from "./limit.ts";
-import { lostHeldUntil, type Past, type ResumedState, type Unreleased, unreleasedOf } from "./past.ts";
+import type { ResumedState } from "./past.ts";
 
 /** After a restart all drains search at once. Without a limit, a search is retried for this long. */
 const RESUMED_WITHIN_MS = 600_000;
 const NONE: ReadonlySet<string> = new Set();
-const HOLDING = { state: "holding", cameBack: 0 } as const;
-const NOTHING: Unreleased = new Map();
 
 export interface FinderOptions {
   readonly cloud: CloudProvider;
@@ -45,58 +44,33 @@ export class Finder {
    * whether the machine is still there.
    */
   async find(run: DrainRun, { resumed, proceed, signal, onFailure }: FindOptions): Promise<boolean> {
-    const { cloud, clock } = this.#options;
+    const { cloud, clock, ledger } = this.#options;
     const begunAt = clock.now();
     const until = () =>
       resumed === undefined ? run.searchUntil : Math.min(run.mustEndBy, begunAt + RESUMED_WITHIN_MS);
     const repeat = { clock, until, signal, onFailure };
     if (resumed !== undefined && !(await this.#resume(run, { ...resumed, proceed }, repeat))) return false;
-    const unreleased = resumed === undefined ? this.#unreleased(run) : NOTHING;
-    const pastOf = (one: Registration): Past | undefined => {
-      const now = clock.now();
-      if (resumed?.open.includes(one)) return { ...HOLDING, since: now, isDraining: true };
-      const past = one.state === "draining" ? (unreleased.get(keyOf(one))?.past ?? earlierTryOf(run, now)) : undefined;
-      return past && { ...past, isDraining: true };
-    };
+    const before = new KnownBefore(run, { ledger, resumed, now: begunAt });
     await repeatWhilePassing(repeat, async () => {
       const foundBefore = run.known();
       for await (const found of cloud.findRegistrations(run.node, run.callFor(signal))) {
-        const listed =
-          resumed === undefined
-            ? found.registrations
-            : found.registrations.filter(resumed.mustGo).map(resumed.asFoundThen);
+        const listed = { ...found, registrations: before.listed(found.registrations) };
         const elsewhereBefore = run.elsewhere.length;
-        const registrations = run.found({ ...found, registrations: listed }, foundBefore, pastOf);
+        const registrations = run.found(listed, foundBefore, (one) => before.of(one, clock.now()));
         await recordFound(run, registrations, run.elsewhere.slice(elsewhereBefore));
         // The drain may have ended meanwhile.
         signal.throwIfAborted();
         proceed(registrations);
       }
     });
-    if (unreleased.size > 0) await this.#hold(run, unreleased, { proceed, signal });
-    if (resumed === undefined) return true;
-    // Not there any more: deregistered before the restart, at an unknown time. Held as if it were at the restart.
-    const past = () => ({ ...HOLDING, since: begunAt });
-    proceed(run.found({ registrations: resumed.open, elsewhere: [] }, run.known(), past));
-    return true;
-  }
-
-  /** What the cloud lists no more, and may send traffic to all the same. */
-  async #hold(run: DrainRun, unreleased: Unreleased, { proceed, signal }: Pick<FindOptions, "proceed" | "signal">) {
-    const unlisted = [...unreleased.values()].map(({ registration }) => registration);
-    const registrations = run.found(
-      { registrations: unlisted, elsewhere: [] },
-      run.known(),
-      (one) => unreleased.get(keyOf(one))?.past,
-    );
+    // What the cloud lists no more, and may send traffic to all the same.
+    const unlisted = { registrations: before.unlisted, elsewhere: [] };
+    const registrations = run.found(unlisted, run.known(), (one) => before.ofUnlisted(one));
+    if (registrations.length === 0) return true;
     await recordFound(run, registrations, []);
     signal.throwIfAborted();
     proceed(registrations);
-  }
-
-  #unreleased({ node }: DrainRun): Unreleased {
-    const { ledger, clock } = this.#options;
-    return ledger === undefined ? NOTHING : unreleasedOf(node.id, ledger, clock.now());
+    return true;
   }
 
   /** Continues the holds. Returns whether the machine is still there; its addresses may have changed. */
@@ -127,11 +101,6 @@ async function recordFound(
   if (found.length === 0 && elsewhere.length === 0) return;
   run.happened({ type: "found", registrations: found.map(({ registration }) => registration), elsewhere });
   await run.steps.noted();
-}
-
-/** Whatever is draining an earlier try may have deregistered: when is for the cloud's list to say. */
-function earlierTryOf({ asked }: DrainRun, now: number): Past | undefined {
-  return asked.earlierTries.length === 0 ? undefined : { ...HOLDING, since: now, isEarlier: true };
 }
 
 export interface EarlierTryOptions {
@@ -166,32 +135,4 @@ export async function untilEarlierTryIsOver(
   run.planned({ longestHoldMs: remainingMs });
   run.steps.noticed({ type: "awaiting-earlier-try", until });
   await clock.sleep(remainingMs, signal);
-}
-
-/**
- * When those began to search who know what earlier tries of the requests had left: what they deregistered since is known.
- * In milliseconds since the epoch. Undefined: no other process has tried, and nothing that this one has tried is unknown.
- *
- * A drain knows once it has asked every pool: what was registered then it has deregistered and written down itself, and
- * what was not had been deregistered before it began. One that failed before that knows nothing.
- */
-function unknownUntil(
-  run: DrainRun,
-  { ledger, searchedAt, resumed }: Pick<EarlierTryOptions, "ledger" | "searchedAt" | "resumed">,
-): number | undefined {
-  const memories = ledger?.remembered(run.node.id) ?? [];
-  const knowing = memories.filter(({ drain, hasSearched }) =>
-    drain === run.id ? resumed?.hadSearched === true : hasSearched,
-  );
-  const unknown: number[] = [];
-  // Entries are missing, or may be: of this drain, or of others of its node.
-  if (resumed?.hadSearched === false) unknown.push(searchedAt);
-  const lost = ledger?.unknownSince(run.node.id);
-  if (lost !== undefined) unknown.push(Math.min(searchedAt, lost));
-  for (const { firstTriedAt, event } of run.asked.earlierTries) {
-    if (event !== undefined && knowing.some(({ firstTries }) => firstTries.includes(event))) continue;
-    const later = knowing.filter(({ drain, startedAt }) => drain === run.id || startedAt >= firstTriedAt);
-    unknown.push(Math.min(searchedAt, ...later.map(({ startedAt }) => startedAt)));
-  }
-  return unknown.length === 0 ? undefined : Math.max(...unknown);
 }

@@ -3,11 +3,10 @@ import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError, DrainErrorCode } from "./errors.ts";
 import type { EvictionResult } from "./eviction.ts";
 import type { Refusal } from "./guard.ts";
-import type { DrainOutcome, RegistrationResult } from "./outcome.ts";
+import type { DrainOutcome, RegistrationResult, UndoneResult } from "./outcome.ts";
 import type { DrainLimit } from "./plan.ts";
 import type { AskedRequest } from "./request.ts";
 import type { Step } from "./steps.ts";
-import type { UndoneResult } from "./undoable.ts";
 
 /** Which registrations of a drain are meant: their numbers, in the order of `found`, from 0. */
 type Of = readonly number[];

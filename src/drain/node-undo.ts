@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { type CloudProvider, keyOf, type Node } from "./cloud-provider.ts";
 import type { Cluster } from "./cluster.ts";
-import { type DrainRecord, drainRecord, undoablesOfRecord } from "./drain-record.ts";
+import { type DrainRecord, drainRecord } from "./drain-record.ts";
 import type { Drainer } from "./drainer.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import { CLUSTER_WITHIN_MS } from "./exclusion.ts";
@@ -10,7 +10,7 @@ import { LimitPassed, repeatWhilePassing, withLimit } from "./limit.ts";
 import { toFind } from "./node-lookup.ts";
 import { type Asker, HTTP, type NodeReference } from "./request.ts";
 import { type UndoneNode, type UndoOutcome, undoFailure } from "./undo.ts";
-import type { Undoable } from "./undoable.ts";
+import { type Undoable, undoablesOfRecord } from "./undoable.ts";
 
 /** The cloud is asked for so long which machine is meant; by then the ledger has to know it. */
 const FOUND_WITHIN_MS = 30_000;

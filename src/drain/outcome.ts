@@ -49,6 +49,18 @@ export interface UndoneResult {
   readonly error?: DrainError;
 }
 
+/** How the undo of a drain has ended. */
+export interface UndoOutcome {
+  readonly drainId: string;
+  readonly node: UndoneNode;
+  readonly registrations: readonly UndoneResult[];
+  /** Why the cluster still excludes the node. Absent: it does not, or there is no cluster. */
+  readonly stillExcluded?: DrainError;
+}
+
+/** As the drain knew it: the machine may be gone. */
+export type UndoneNode = Pick<Node, "id" | "name" | "network" | "cluster">;
+
 interface Searched {
   /** Registrations in pools that the configured discovery leaves out, or of another machine perhaps: they stay as they are. */
   readonly elsewhere: readonly Registration[];

@@ -2,7 +2,8 @@ import type { Clock } from "./clock.ts";
 import type { CallFor, CloudProvider, Node, Pool, Registration, RegistrationState } from "./cloud-provider.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import { READ_BACK_MS, REPEAT_MS, STALE_READ_MAX_MS } from "./hold.ts";
-import type { Undoable, UndoneResult } from "./undoable.ts";
+import type { UndoneResult } from "./outcome.ts";
+import type { Undoable } from "./undoable.ts";
 
 /** What was not seen registered again within this time will not be. */
 const SEEN_WITHIN_MS = 300_000;

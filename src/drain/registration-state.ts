@@ -13,20 +13,20 @@ export interface RegistrationState {
    */
   readonly state: "open" | "holding" | "released" | "kept" | "failed";
   /** When the last acknowledged deregistration was. Absent: there was none. */
-  readonly since?: number;
+  readonly since?: number | undefined;
   /** For how long it was held, in milliseconds, once that is over. */
   readonly heldMs?: number;
   /** How often another program registered it again. */
   readonly cameBack: number;
   /** Deregistered by this drain, and not by another program before it. */
-  readonly isOurs?: true;
+  readonly isOurs: boolean;
   /** An undo has registered it again. */
   readonly isBack?: true;
   /** See `HoldProgress`. */
   readonly isEarlier?: true;
 }
 
-export const OPEN: RegistrationState = { state: "open", cameBack: 0 };
+export const OPEN: RegistrationState = { state: "open", cameBack: 0, isOurs: false };
 
 /** A step, or its entry. */
 type Change = RegistrationStep | Extract<LedgerStep, { readonly of: readonly number[] }>;
@@ -37,35 +37,37 @@ export function apply(
   change: Change,
   { at, isFoundLive }: { readonly at: number; readonly isFoundLive: boolean },
 ): RegistrationState {
-  const { since, cameBack, isOurs, isBack } = known;
-  const lasts = { ...(since !== undefined && { since }), ...(isOurs && { isOurs }), ...(isBack && { isBack }) };
   switch (change.type) {
     case "deregistered": {
-      const { foundDraining = false, isEarlier } = change;
+      const { foundDraining = false, isEarlier, since = at } = change;
       // Held already, and found draining a second time: it has come and gone unseen.
       const isAnew = known.state === "holding" && foundDraining && change.since === undefined;
-      const isByDrain = isOurs || !foundDraining || isFoundLive;
-      return {
-        state: "holding",
-        since: change.since ?? at,
-        cameBack: cameBack + (isAnew ? 1 : 0),
-        ...(isByDrain && { isOurs: true }),
-        ...(isEarlier && { isEarlier }),
-      };
+      const cameBack = known.cameBack + (isAnew ? 1 : 0);
+      const isOurs = known.isOurs || !foundDraining || isFoundLive;
+      const holding = { state: "holding", since, cameBack, isOurs } as const;
+      return isEarlier ? { ...holding, isEarlier } : holding;
     }
-    case "deregistering-again":
-      return { ...lasts, state: "open", cameBack: cameBack + (change.because === "back" ? 1 : 0) };
+    case "deregistering-again": {
+      const cameBack = known.cameBack + (change.because === "back" ? 1 : 0);
+      return { state: "open", since: known.since, cameBack, isOurs: known.isOurs };
+    }
     case "released":
     case "failed":
-      return { ...lasts, state: change.type, cameBack, heldMs: heldMsAt(known, at) };
+      return over(known, change.type, at);
     case "guarded":
-      return change.verdict === "kept" ? { ...lasts, state: "kept", cameBack, heldMs: heldMsAt(known, at) } : known;
+      return change.verdict === "kept" ? over(known, "kept", at) : known;
     case "registered":
       return { ...known, isBack: true };
     default:
       // It stands where it stood.
       return known;
   }
+}
+
+function over(known: RegistrationState, state: "released" | "kept" | "failed", at: number): RegistrationState {
+  const { since, cameBack, isOurs, isBack } = known;
+  const ended = { state, since, cameBack, isOurs, heldMs: heldMsAt(known, at) };
+  return isBack ? { ...ended, isBack } : ended;
 }
 
 /** What was released without a deregistration belongs to a machine that is gone: 0. */

@@ -3,10 +3,16 @@ import type { DrainError } from "./errors.ts";
 import type { AcceptedDrain } from "./event-source.ts";
 import type { EvictionResult } from "./eviction.ts";
 import type { GuardedPool, Refusal } from "./guard.ts";
-import type { DrainOutcome, EndedDrain, NodeStatus, RegistrationResult, RunningDrain } from "./outcome.ts";
+import type {
+  DrainOutcome,
+  EndedDrain,
+  NodeStatus,
+  RegistrationResult,
+  RunningDrain,
+  UndoneResult,
+} from "./outcome.ts";
 import type { DrainLimit, DrainPlan } from "./plan.ts";
 import { type UndoOutcome, undoFailure } from "./undo.ts";
-import type { UndoneResult } from "./undoable.ts";
 
 export type OutcomeReport = ReturnType<typeof outcomeReport>;
 export type PlanReport = ReturnType<typeof planReport>;

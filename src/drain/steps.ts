@@ -1,10 +1,9 @@
 import type { Node, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { Standing } from "./guard.ts";
-import type { DrainOutcome } from "./outcome.ts";
+import type { DrainOutcome, UndoOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
 import type { AskedRequest, Asker } from "./request.ts";
-import type { UndoOutcome } from "./undo.ts";
 
 /** What happens to one registration, in a drain and in its undo. Moments are milliseconds since the epoch. */
 export type RegistrationStep = { readonly registration: Registration } & (

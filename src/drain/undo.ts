@@ -2,23 +2,14 @@ import type { Clock } from "./clock.ts";
 import { type CloudProvider, inOrder, keyOf, type Node, type Pool } from "./cloud-provider.ts";
 import { asDrainError, DrainError } from "./errors.ts";
 import { repeatWhilePassing } from "./limit.ts";
+import type { UndoneNode, UndoneResult, UndoOutcome } from "./outcome.ts";
 import { PoolUndo } from "./pool-undo.ts";
-import type { Undoable, UndoneResult } from "./undoable.ts";
+import type { Undoable } from "./undoable.ts";
+
+export type { UndoneNode, UndoOutcome } from "./outcome.ts";
 
 /** What fails in passing is tried again for so long. */
 export const UNDONE_WITHIN_MS = 600_000;
-
-/** How the undo of a drain has ended. */
-export interface UndoOutcome {
-  readonly drainId: string;
-  readonly node: UndoneNode;
-  readonly registrations: readonly UndoneResult[];
-  /** Why the cluster still excludes the node. Absent: it does not, or there is no cluster. */
-  readonly stillExcluded?: DrainError;
-}
-
-/** As the drain knew it: the machine may be gone. */
-export type UndoneNode = Pick<Node, "id" | "name" | "network" | "cluster">;
 
 export interface UndoOptions {
   readonly cloud: CloudProvider;

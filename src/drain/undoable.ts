@@ -1,7 +1,6 @@
 import { keyOf, type Registration } from "./cloud-provider.ts";
-import type { RegistrationResult } from "./outcome.ts";
-
-export type { UndoneResult } from "./outcome.ts";
+import type { DrainOutcome, RegistrationResult } from "./outcome.ts";
+import { OPEN, type RegistrationState } from "./registration-state.ts";
 
 /** One registration of a drain that was cancelled. */
 export interface Undoable {
@@ -20,6 +19,21 @@ export interface Undoable {
   readonly isDone?: true;
 }
 
+type Known = RegistrationState & { readonly registration: Registration };
+
+/** What a `DrainRecord` has for it. */
+interface Recorded {
+  readonly registrations: readonly (Known | undefined)[];
+  readonly end?: { readonly outcome: Pick<DrainOutcome, "status"> };
+}
+
+/** What there is to undo of a drain, as its record has it. */
+export function undoablesOfRecord({ registrations, end }: Recorded): readonly Undoable[] {
+  const found = registrations.filter((known) => known !== undefined);
+  if (end?.outcome.status !== "refused") return found.map(undoableOf);
+  return found.map(({ registration }) => ({ registration, deregisteredBy: "none" }));
+}
+
 /**
  * What there is to undo of a drain that ended at `stoppedAt`, with these results. `found`: all that it ever found; what an
  * earlier process had begun with is not among the results before a search has been there.
@@ -31,15 +45,19 @@ export function undoablesOf(
 ): readonly Undoable[] {
   const known = new Set(results.map(({ registration }) => keyOf(registration)));
   const unknown = found.filter((registration) => !known.has(keyOf(registration)));
-  const isOthers = ({ registration, state, cameBack }: RegistrationResult) =>
-    state === "holding" || state === "released" || (registration.state === "draining" && cameBack === 0);
-  const listed = results.map((result): Undoable => {
-    const { registration, state, heldMs, deregistered = false } = result;
-    const deregisteredBy = deregistered ? "drain" : isOthers(result) ? "others" : "perhaps";
-    return { registration, deregisteredBy, ...(state === "holding" ? { since: stoppedAt - heldMs } : {}) };
+  const listed = results.map(({ registration, state, cameBack, deregistered: isOurs = false, heldMs }): Known => {
+    const since = state === "holding" ? stoppedAt - heldMs : undefined;
+    return { registration, state: state === "registered" ? "open" : state, since, cameBack, isOurs };
   });
-  const unlisted = unknown.map((registration): Undoable => {
-    return { registration, deregisteredBy: registration.state === "draining" ? "others" : "perhaps" };
-  });
-  return [...listed, ...unlisted];
+  return [...listed, ...unknown.map((registration): Known => ({ registration, ...OPEN }))].map(undoableOf);
+}
+
+function undoableOf({ registration, state, since, cameBack, isOurs, isBack }: Known): Undoable {
+  const isOut = state === "holding" || state === "released" || (registration.state === "draining" && cameBack === 0);
+  return {
+    registration,
+    deregisteredBy: isOurs ? "drain" : isOut ? "others" : "perhaps",
+    ...(isOurs && since !== undefined ? { since } : {}),
+    ...(isBack ? { isDone: isBack } : {}),
+  };
 }

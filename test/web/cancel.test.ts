@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { DrainError } from "../../src/drain/errors.ts";
 import type { LedgerEntry } from "../../src/drain/ledger.ts";
+import type { UndoneResult } from "../../src/drain/outcome.ts";
 import type { UndoOutcome } from "../../src/drain/undo.ts";
-import type { UndoneResult } from "../../src/drain/undoable.ts";
 import { MemoryLedger } from "../../src/ledger/memory-ledger.ts";
 import { EntriesOf, registered } from "../support/ledger-entries.ts";
 import { historyOf, NODE, SECRET, webApp } from "../support/web-app.ts";
