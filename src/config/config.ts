@@ -122,11 +122,9 @@ export function awsClientOptions({ region, httpsProxy: url, noProxy }: Config): 
 
 /** The part of a configuration that the core works by. */
 export function drainTimes(config: Config): DrainTimes {
-  const { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs, timeoutMs, deadlineMarginMs, givenBy } =
-    config;
+  const { timeoutMs, deadlineMarginMs, givenBy } = config;
   const hasFastPath = config.nlbFastPath && config.kubernetes !== undefined;
   return {
-    allowances: { albPropagationMs, nlbPropagationMs, gwlbIdleMs, classicMinimumMs },
     deadlineMarginMs,
     ...(hasFastPath && { hasFastPath }),
     ...(timeoutMs === undefined ? {} : { timeoutMs, timeoutName: givenBy.timeoutMs }),
