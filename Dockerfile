@@ -51,4 +51,4 @@ EXPOSE 8080
 # without loopback, or TLS needs another check.
 HEALTHCHECK --interval=15s --timeout=3s CMD ["/nodejs/bin/node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Node 24 lets the young generation grow to several times this, and a burst of messages fills it.
-ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=4", "/app/service.js"]
+ENTRYPOINT ["/nodejs/bin/node", "--max-semi-space-size=2", "/app/service.js"]

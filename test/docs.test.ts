@@ -24,6 +24,13 @@ describe("the README", () => {
   });
 });
 
+test("docs/performance.md names the flags of Node.js that the image has", () => {
+  const [, flags] =
+    /ENTRYPOINT \["\/nodejs\/bin\/node", (.*), "\/app\/service\.js"\]/.exec(readFileSync("Dockerfile", "utf8")) ?? [];
+  const named = flags?.replaceAll('"', "").replaceAll(", ", " ");
+  expect(readFileSync("docs/performance.md", "utf8")).toContain(`| \`${named}\`, which the image has |`);
+});
+
 test("docs/install.md has a command that gives a role the policy that the program prints for what the chart sets", async () => {
   const command =
     /## IAM permissions[\s\S]*?```sh\n([\s\S]*?)```/.exec(readFileSync("docs/install.md", "utf8"))?.[1] ?? "";

@@ -22,7 +22,6 @@ import { type HttpSource, NotAccepted, Unrecorded } from "./http-source.ts";
 import { constantJson, paced } from "./kept-answers.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { addNodeListRoute, type NodesWith } from "./node-list.ts";
-import openApi from "./openapi.json" with { type: "json" };
 import { BadRequest, queryOf } from "./parameters.ts";
 import { type Answer, problem, send, unavailable } from "./problem.ts";
 import type { ReadyState } from "./readiness.ts";
@@ -119,17 +118,26 @@ function logAnswers({ onAnswered }: WebOptions): MiddlewareHandler {
   };
 }
 
+/** A tenth of what a service is made of, and few ask for it: it is loaded for the first of them. */
+async function apiDescription(version: string): Promise<() => Response> {
+  const { default: openApi } = await import("./openapi.json", { with: { type: "json" } });
+  return constantJson({ ...openApi, info: { ...openApi.info, version } });
+}
+
 /** Paths that require no secret. */
 function addOpenRoutes(app: Hono, { ready, metrics, version, clock }: WebOptions): void {
   const health = constantJson({ status: "ok" });
-  const description = constantJson({ ...openApi, info: { ...openApi.info, version } });
+  let description: Promise<() => Response> | undefined;
   const exposition = paced(clock, async () => {
     const { contentType, body } = await metrics();
     return { contentType, body: Buffer.from(body) };
   });
   app.get("/health", health);
   app.get("/ready", () => send(readyAnswer(ready())));
-  app.get("/openapi.json", description);
+  app.get("/openapi.json", async () => {
+    description ??= apiDescription(version);
+    return (await description)();
+  });
   app.get("/metrics", async () => {
     const { contentType, body } = await exposition();
     return new Response(body, { headers: { "content-type": contentType } });
