@@ -1,6 +1,7 @@
 import { awsPlaces, PLACES_RANGE } from "../aws/places.ts";
 import { queueAddress } from "../aws/queue-address.ts";
 import { CLUSTER_OPTIONS } from "./cluster-options.ts";
+import { TRACING_OPTIONS } from "./tracing-options.ts";
 import {
   flag,
   GROUP_NAMES,
@@ -260,6 +261,7 @@ export const OPTIONS = {
     usedBy: ["serve", "lambda", "watch", "hold"],
     ...oneOf(["debug", "info", "warn", "error"]),
   }),
+  ...TRACING_OPTIONS,
   port: option({
     variable: "PORT",
     flag: "--port <port>",

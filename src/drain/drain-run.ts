@@ -95,6 +95,7 @@ export class DrainRun implements RegistrationOwner {
   #trouble: DrainError | undefined;
   #mustEndBy = Number.POSITIVE_INFINITY;
   readonly #onMove = new Set<() => void>();
+  readonly #itself = () => [this.id];
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
@@ -162,7 +163,7 @@ export class DrainRun implements RegistrationOwner {
       this.#trouble = error;
     };
     const urgency = () => ({ purpose: "find", deadline: this.#mustEndBy }) as const;
-    return { urgency, onRise: this.rises.on, signal, repeats };
+    return { urgency, onRise: this.rises.on, signal, repeats, drains: this.#itself };
   }
 
   onEvent(registration: Registration, event: RegistrationEvent): void {

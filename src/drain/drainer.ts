@@ -161,7 +161,8 @@ export class Drainer {
     signal.throwIfAborted();
     const joined = others.map((other) => this.#journalOf(other.id, other));
     for (const one of [journal, ...joined]) one?.resumed();
-    this.#notify({ type: "resumed", drainId: id, node });
+    const { asker } = requestsOf(record)[0] ?? {};
+    this.#notify({ type: "resumed", drainId: id, node, startedAt, ...(asker && { asker }) });
     const resumed = resumedStateOf(record, ...others);
     const run = this.#begin({ id, node, startedAt, journal, joined, abandon: signal, resumed });
     const patient = mostPatientFirst([record, ...others].flatMap(requestsOf), this.#options.times);
@@ -204,10 +205,10 @@ export class Drainer {
         const onFailure = this.#readFailed(run, "registrations");
         await prepareInCluster({ exclusion, pods, eviction }, resumed !== undefined);
         const isThere = await this.#finder.find(run, { journal, resumed, proceed, signal, onFailure });
-        run.passed("search");
+        this.#passed(run, "search");
         const unseenUntil = exclusion?.unseenUntil;
         await guard?.decide();
-        run.passed("guard");
+        this.#passed(run, "guard");
         await exclusion?.begin();
         await run.untilAll(({ terms, isOver }) => terms !== undefined || isOver);
         await this.#turns.next(run.registrations.length);
@@ -249,6 +250,11 @@ export class Drainer {
     return new DrainGuard(run, parts, signal);
   }
 
+  #passed(run: DrainRun, what: "search" | "guard"): void {
+    run.passed(what);
+    this.#notify({ type: "passed", drainId: run.id, node: run.node, what });
+  }
+
   #readFailed({ id: drainId, node }: DrainRun, what: "registrations" | "health") {
     return (error: DrainError) => this.#notify({ type: "read-failed", drainId, node, what, error });
   }
@@ -286,7 +292,7 @@ export class Drainer {
     const done = newAbort();
     const signal = anyOf(run.signal, done.signal);
     const decided = this.#nodeWatch
-      .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
+      .untilDecided(run, () => run.asked.holdsWhileStopped, signal)
       .then((end) => {
         if (end === "runs") return this.#supersede(run, abandon);
         for (const draining of run.registrations) draining.released(this.#options.clock.now());
@@ -322,12 +328,15 @@ export class Drainer {
     const because = {
       ...(asked.reason === undefined ? {} : { reason: asked.reason }),
       ...(asked.force === true ? { forced: true as const } : {}),
+      ...(asked.asker === undefined ? {} : { asker: asked.asker }),
     };
     const running = this.#runs.get(node.id);
     const drainId = running?.id ?? newDrainId();
     const journal = running === undefined ? this.#journalOf(drainId) : this.#journals.get(running);
     const recorded = journal?.accepted(node, asked) ?? Promise.resolve();
-    this.#notify({ type: running === undefined ? "started" : "joined", drainId, node, ...because });
+    const { askedAt } = asked;
+    if (running === undefined) this.#notify({ type: "started", drainId, node, startedAt: askedAt, ...because });
+    else this.#notify({ type: "joined", drainId, node, askedAt, ...because });
     const run = running ?? this.#begin({ id: drainId, node, startedAt: asked.askedAt, journal, abandon });
     return { run, recorded };
   }

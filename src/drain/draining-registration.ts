@@ -41,6 +41,7 @@ const NONE: History = { cameBack: 0, repeats: 0 };
 
 /** The drain that a registration is part of. */
 export interface RegistrationOwner {
+  readonly id: string;
   readonly node: Node;
   readonly allowances: HoldAllowances;
   /** When the drain ends at the latest, in milliseconds since the epoch. `Infinity`: unknown. */

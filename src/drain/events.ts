@@ -1,22 +1,39 @@
-import type { Registration } from "./cloud-provider.ts";
+import type { CallFor, Registration } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
 import type { EvictionEvent } from "./eviction.ts";
 import type { ExclusionEvent } from "./exclusion.ts";
 import type { Standing } from "./guard.ts";
 import type { DrainOutcome } from "./outcome.ts";
 import type { DrainPlan } from "./plan.ts";
+import type { Asker } from "./request.ts";
 import type { UndoneNode, UndoOutcome } from "./undo.ts";
 import type { Purpose } from "./urgency.ts";
 
 /** What happens in a drain, for those who watch: logs, progress. Nothing in a drain depends on who listens. */
 export type DrainEvent = { readonly drainId: string; readonly node: UndoneNode } & (
-  | { readonly type: "started"; readonly reason?: string; readonly forced?: true }
-  /** An earlier process had begun it. */
-  | { readonly type: "resumed" }
+  | {
+      readonly type: "started";
+      /** When the first request came, in milliseconds since the epoch. */
+      readonly startedAt: number;
+      readonly reason?: string;
+      readonly forced?: true;
+      readonly asker?: Asker;
+    }
+  /** An earlier process had begun it, for the asker of its first request. */
+  | { readonly type: "resumed"; readonly startedAt?: number; readonly asker?: Asker }
+  /** Every pool has been asked; then, nothing but pools in need of a replacement keeps registrations back. */
+  | { readonly type: "passed"; readonly what: "search" | "guard" }
   /** Every pool has been asked. Registrations that were found before are on their way out already, but in a dry run. */
   | { readonly type: "planned"; readonly plan: DrainPlan; readonly dryRun?: true }
   /** Another request for the same node is answered by this drain. */
-  | { readonly type: "joined"; readonly reason?: string; readonly forced?: true }
+  | {
+      readonly type: "joined";
+      /** When it came, in milliseconds since the epoch. */
+      readonly askedAt: number;
+      readonly reason?: string;
+      readonly forced?: true;
+      readonly asker?: Asker;
+    }
   /** Of the cluster: whether its controllers know that the node is to stay out of load balancers. */
   | ExclusionEvent
   /** Of its pods. */
@@ -93,4 +110,16 @@ export interface CloudCall {
   readonly throttled: boolean;
   /** Where it went, as a pool's. */
   readonly place?: string;
+  /** Of the same call: 1, and 2 when the first one has failed in passing. */
+  readonly attempt: number;
+  /** When it was wanted, sent, and answered, in milliseconds since the epoch. It waits for the request quota in between. */
+  readonly wantedAt: number;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  /** The cloud's name for it. Absent: there was no answer, or it did not say. */
+  readonly requestId?: string;
+  /** Of the HTTP answer. Absent: there was none. */
+  readonly httpStatus?: number;
+  /** See `CallFor`. To be asked at once. */
+  readonly drains?: CallFor["drains"];
 }

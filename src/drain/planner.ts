@@ -243,12 +243,13 @@ export class Planner {
     return { ...known, warning: known.warning === undefined ? warning : `${warning}; ${known.warning}` };
   }
 
-  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal }: CallFor): Promise<TermsById> {
+  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal, drains }: CallFor): Promise<TermsById> {
     const pools = new Map(registrations.map(({ pool }) => [pool.id, pool]));
     const by: CallFor = {
       urgency: () => ({ ...urgency(), purpose: "describe" }),
       signal,
       ...(onRise && { onRise }),
+      ...(drains && { drains }),
     };
     const described = [...pools.values()].map(
       async (pool) => [pool.id, await this.#options.cloud.describe(pool, by)] as const,

@@ -100,6 +100,7 @@ export class NodeStory {
         return [warning("NotUndone", "Undo", `Drain ${drainId} is not undone: ${failed} targets failed.`)];
       }
       case "joined":
+      case "passed":
       case "awaiting-earlier-try":
       case "read-failed":
       case "included":

@@ -33,6 +33,8 @@ export function drainLog(log: Log): DrainObserver {
       }
       case "joined":
         return log("drain joined", { ...about, ...why(event) });
+      case "passed":
+        return;
       case "deregistered":
         return log(beginningOf(event), { ...about, ...where(event.registration), ...holdUntil(event) });
       case "guarded":

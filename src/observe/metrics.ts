@@ -243,6 +243,7 @@ export class Metrics {
         return;
       case "planned":
       case "joined":
+      case "passed":
       case "deregister-failed":
       case "poll-failed":
       case "cancelled":
