@@ -4,10 +4,21 @@ import { Background, failureLog } from "./background.ts";
 import { openClocks } from "./clocks.ts";
 import { openDrains } from "./ledger.ts";
 import { type Answering, type Program, type ServiceOptions, serve } from "./service.ts";
+import { tracingOf } from "./tracing.ts";
 import { startWeb } from "./web.ts";
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
 export async function runService(config: Config, options: ServiceOptions): Promise<void> {
+  const tracing = await tracingOf(config, { ...options, outlivesProcess: config.stateDir !== undefined });
+  if (tracing === undefined) return runTraced(config, options);
+  try {
+    await runTraced(config, { ...options, log: tracing.inLog(options.log), tracing });
+  } finally {
+    await tracing.close();
+  }
+}
+
+async function runTraced(config: Config, options: ServiceOptions & Pick<Program, "tracing">): Promise<void> {
   const { version, clock, log } = options;
   const clocks = openClocks(log, clock);
   const { time } = clocks;

@@ -57,7 +57,14 @@ export class AwsCaller {
       await quota.permit(action.bucket, by);
       const { purpose } = urgency();
       checkTerm(leadership, signal);
-      const told = { action: action.name, purpose, attempt: sent, wantedAt, sentAt: clock.now(), ...(drains && { drains }) };
+      const told = {
+        action: action.name,
+        purpose,
+        attempt: sent,
+        wantedAt,
+        sentAt: clock.now(),
+        ...(drains && { drains }),
+      };
       try {
         const answer = whole(await attempt(), action);
         this.#report({ ...told, ...answered(answer, clock), result: "ok", throttled: false });
@@ -98,7 +105,8 @@ export class AwsCaller {
 
 /** When an attempt has ended, and what the SDK says of the HTTP answer: of an output, or of an error. */
 export function answered(answer: unknown, clock: Clock): Pick<CloudCall, "answeredAt" | "requestId" | "httpStatus"> {
-  const { requestId, httpStatusCode } = (answer as { readonly $metadata?: ResponseMetadata } | undefined)?.$metadata ?? {};
+  const { requestId, httpStatusCode } =
+    (answer as { readonly $metadata?: ResponseMetadata } | undefined)?.$metadata ?? {};
   return {
     answeredAt: clock.now(),
     ...(requestId === undefined ? {} : { requestId }),

@@ -316,7 +316,8 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     changeWhen: "Set it when traces go to another URL than /v1/traces of the collector.",
   },
   otlpProtocol: {
-    description: "Protocol in which traces are sent. Only OTLP over HTTP with protobuf is supported, and grpc is refused.",
+    description:
+      "Protocol in which traces are sent. Only OTLP over HTTP with protobuf is supported, and grpc is refused.",
     example: "http/protobuf",
     changeWhen: "Set it where the environment has another value for other programs.",
   },
@@ -327,7 +328,8 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     changeWhen: "Set it to trace a part of the drains, or those of tracing callers only.",
   },
   tracesSamplerRatio: {
-    description: "Share of the drains that are traced with OTEL_TRACES_SAMPLER=traceidratio or parentbased_traceidratio.",
+    description:
+      "Share of the drains that are traced with OTEL_TRACES_SAMPLER=traceidratio or parentbased_traceidratio.",
     example: "0.1",
     changeWhen: "Set it together with one of these samplers.",
   },

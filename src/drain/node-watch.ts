@@ -41,7 +41,11 @@ export class NodeWatch {
    * Resolves when the cloud says that the machine is terminated; or that it runs, where it matters then that it does
    * (`holdsWhileStopped`, asked again each time: others may join). Rejects when `signal` aborts.
    */
-  untilDecided({ id: drainId, node }: WatchedDrain, holdsWhileStopped: () => boolean, signal: AbortSignal): Promise<WatchEnd> {
+  untilDecided(
+    { id: drainId, node }: WatchedDrain,
+    holdsWhileStopped: () => boolean,
+    signal: AbortSignal,
+  ): Promise<WatchEnd> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // Two drains never share a node, but they may share an equal object.

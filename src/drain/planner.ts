@@ -243,7 +243,10 @@ export class Planner {
     return { ...known, warning: known.warning === undefined ? warning : `${warning}; ${known.warning}` };
   }
 
-  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal, drains }: CallFor): Promise<TermsById> {
+  async #termsOf(
+    registrations: readonly Registration[],
+    { urgency, onRise, signal, drains }: CallFor,
+  ): Promise<TermsById> {
     const pools = new Map(registrations.map(({ pool }) => [pool.id, pool]));
     const by: CallFor = {
       urgency: () => ({ ...urgency(), purpose: "describe" }),

@@ -75,7 +75,9 @@ async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "
   try {
     const repeat = { clock, until: () => until, signal };
     const reference = { by: "id", value: options.node.id } as const;
-    node = await repeatWhilePassing(repeat, () => cloud.resolve(reference, { urgency, signal, drains: () => [drainId] }));
+    node = await repeatWhilePassing(repeat, () =>
+      cloud.resolve(reference, { urgency, signal, drains: () => [drainId] }),
+    );
   } catch (thrown) {
     signal.throwIfAborted();
     // Terminated, or of another cluster than this one's.

@@ -26,6 +26,8 @@ export interface CallSpansOptions {
  */
 export function callSpans({ tracer, traceOf, within }: CallSpansOptions): (call: TracedCall) => void {
   return (call) => {
+    // Those who had wanted it have left before it was sent.
+    if (call.result === "ok" && call.httpStatus === undefined) return;
     const [first, ...others] = [...(call.drains?.() ?? [])]
       .map(traceOf)
       .filter((of) => of !== undefined)

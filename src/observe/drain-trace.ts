@@ -114,7 +114,11 @@ export class DrainTrace {
     const links = callers === undefined ? [] : [{ context: this.context }];
     const startTime = new Date(since);
     const kind = SpanKind.SERVER;
-    const request = this.#tracer.startSpan("drain request", { kind, startTime, attributes, links }, callers ?? this.#within);
+    const request = this.#tracer.startSpan(
+      "drain request",
+      { kind, startTime, attributes, links },
+      callers ?? this.#within,
+    );
     if (callers !== undefined) this.root.addLink({ context: request.spanContext() });
     this.#requests.push(request);
   }
@@ -146,7 +150,10 @@ export class DrainTrace {
 
 export function failed(span: Span, type: string, message?: string): void {
   span.setAttribute("error.type", type);
-  span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message: printable(message, 500) }) });
+  span.setStatus({
+    code: SpanStatusCode.ERROR,
+    ...(message === undefined ? {} : { message: printable(message, 500) }),
+  });
 }
 
 /** What a request says of itself. */

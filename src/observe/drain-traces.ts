@@ -68,7 +68,10 @@ export class DrainTraces {
     if (of === undefined) return;
     switch (event.type) {
       case "joined":
-        return of.joined(event.asker, event.askedAt, { ...attributesOfRequest(event), [own("drain.id")]: event.drainId });
+        return of.joined(event.asker, event.askedAt, {
+          ...attributesOfRequest(event),
+          [own("drain.id")]: event.drainId,
+        });
       case "passed":
         return passed(of, event.what);
       case "planned": {
@@ -88,13 +91,19 @@ export class DrainTraces {
       case "cancelled":
         return of.begins("undo");
       case "undone":
-        return of.ends("undo", event.outcome.registrations.some(({ state }) => state === "failed") ? "undo-failed" : undefined);
+        return of.ends(
+          "undo",
+          event.outcome.registrations.some(({ state }) => state === "failed") ? "undo-failed" : undefined,
+        );
       default:
         return "registration" in event ? ofRegistration(of, event) : of.happened(event.type, attributesOfEvent(event));
     }
   }
 
-  #begin({ drainId, node, ...event }: Extract<DrainEvent, { type: "started" | "resumed" }>, startedAt: number): DrainTrace {
+  #begin(
+    { drainId, node, ...event }: Extract<DrainEvent, { type: "started" | "resumed" }>,
+    startedAt: number,
+  ): DrainTrace {
     const { tracer, ids, within, now } = this.#options;
     const parent = parentOf(event.asker) ?? within() ?? ROOT_CONTEXT;
     const attributes = {

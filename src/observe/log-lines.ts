@@ -64,6 +64,11 @@ export const LOG_LINES = {
   /** The index of registrations could not read AWS. It is retried; drains search themselves meanwhile. */
   "index refresh failed": repeating(line("warn", "code", "error", "place?"), "place?"),
 
+  /** Traces could not be sent to the OpenTelemetry collector, or found no room to wait. Drains are not affected. `lost` is the number of spans that were dropped since the last ones that were delivered. */
+  "trace export failed": repeating(line("warn", "error", "lost")),
+  /** Traces are sent again. `lost` is the number of spans that were dropped meanwhile. */
+  "trace export recovered": recovery(line("info", "lost"), "trace export failed"),
+
   // Requests
   /** An HTTP request was answered. */
   "request answered": line("info", "method", "path", "status", "problem?", "client?", "user?"),
