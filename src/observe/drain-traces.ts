@@ -64,7 +64,7 @@ export class DrainTraces {
     if (of?.isSampled === true || event.type === "cancelled" || event.type === "ended") this.#add(event, of);
   };
 
-  #add(event: DrainEvent, of: DrainTrace | undefined): void {
+  #add(event: DrainEvent, of: DrainTrace | undefined) {
     if (of === undefined) return;
     switch (event.type) {
       case "joined":
@@ -160,7 +160,7 @@ function passed(of: DrainTrace, what: "search" | "guard"): void {
   }
 }
 
-function ofRegistration(of: DrainTrace, event: OfRegistration): void {
+function ofRegistration(of: DrainTrace, event: OfRegistration) {
   const { registration, type } = event;
   switch (type) {
     case "deregistered": {
