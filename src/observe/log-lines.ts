@@ -69,6 +69,12 @@ export const LOG_LINES = {
   /** Traces are sent again. `lost` is the number of spans that were dropped meanwhile. */
   "trace export recovered": recovery(line("info", "lost"), "trace export failed"),
 
+  // The Lambda function
+  /** An invocation has ended. `messages` is the number of messages of a queue, and `failed` how many of them SQS redelivers. `requestId` is what Lambda calls the invocation. */
+  "invocation completed": line("info", "handler", "requestId?", "tookSeconds", "messages?", "failed?"),
+  /** An invocation has failed. Lambda or SQS repeats it, by the configuration of the function. */
+  "invocation failed": line("error", "handler", "requestId?", "tookSeconds", "messages?", "error"),
+
   // Requests
   /** An HTTP request was answered. */
   "request answered": line("info", "method", "path", "status", "problem?", "client?", "user?"),

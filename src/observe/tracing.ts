@@ -44,10 +44,14 @@ export interface TracingOptions {
 
 /** At the end of a process, or of an invocation, it waits so long for the collector. */
 const FLUSHED_WITHIN_MS = 2_000;
+/** A function that is at its limit is ended as one that has failed. */
+const SPARE_MS = 200;
 
 /** What is told of one invocation of a function. */
 export interface Invocation {
   readonly name: string;
+  /** How long the process still runs, in milliseconds. */
+  readonly remainingMs: () => number;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -86,7 +90,7 @@ export class Tracing {
   }
 
   /** Does `work` as one trace, of which its drains are parts, and sends it before it resolves. There is one at a time. */
-  async invocation<T>({ name, attributes }: Invocation, work: () => Promise<T>): Promise<T> {
+  async invocation<T>({ name, attributes, remainingMs }: Invocation, work: () => Promise<T>): Promise<T> {
     const startTime = new Date(this.#clock.now());
     const tracer = this.#provider.getTracer("hasta-la-vista");
     const span = tracer.startSpan(name, { kind: SpanKind.SERVER, startTime, attributes }, ROOT_CONTEXT);
@@ -98,20 +102,20 @@ export class Tracing {
       throw error;
     } finally {
       span.end(new Date(this.#clock.now()));
-      await this.#within(this.#provider.forceFlush());
+      await this.#within(Math.min(FLUSHED_WITHIN_MS, remainingMs() - SPARE_MS), this.#provider.forceFlush());
       this.#invocation = undefined;
     }
   }
 
   /** Sends what is left, and resolves after two seconds in any case. */
   async close(): Promise<void> {
-    await this.#within(this.#provider.shutdown());
+    await this.#within(FLUSHED_WITHIN_MS, this.#provider.shutdown());
   }
 
-  async #within(sending: Promise<void>): Promise<void> {
+  async #within(ms: number, sending: Promise<void>): Promise<void> {
     const sent = newAbort();
     const ended = sending.catch(() => {}); // Reported as lost spans.
-    const late = this.#clock.sleep(FLUSHED_WITHIN_MS, sent.signal).catch(() => {}); // They were sent first.
+    const late = this.#clock.sleep(Math.max(0, ms), sent.signal).catch(() => {}); // They were sent first.
     await Promise.race([ended, late]);
     sent.abort(WOKEN);
   }

@@ -74,7 +74,7 @@ export async function lambdaScene(environment: Readonly<Record<string, string>> 
   const credentials = { accessKeyId: "function", secretAccessKey: "function" };
   const document = printedFor({ AWS_REGION: world.region, UNDO: String(undo) }, { for: "lambda" });
   region.simulator.access.restrict({ accessKeyId: credentials.accessKeyId, document });
-  const handlers = createHandlers({
+  const handlers = await createHandlers({
     environment: { AWS_REGION: world.region, MIN_HEALTHY: "0", QUOTA_SHARE: "100", ...environment },
     clock,
     aws: { ...aws, credentials, requestHandler: requestHandler as never },
