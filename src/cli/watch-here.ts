@@ -1,5 +1,6 @@
 import { openEngine } from "../app/places.ts";
 import { pump } from "../app/service.ts";
+import { heardBy } from "../app/tracing.ts";
 import { createAutoScalingClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
 import { awsClientOptions, type Config, ConfigError } from "../config/config.ts";
@@ -22,9 +23,15 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
+  const { observers, called } = heardBy(watching.tracing);
   const { drainer, checkAccess } = await openEngine(
     { ...config, region },
-    { clock, time, observers: [drainLog(log)], onLookupFailed: lookupLog(log), ledger },
+    {
+      ...{ clock, time, ledger },
+      observers: [...observers, drainLog(log)],
+      onLookupFailed: lookupLog(log),
+      onCall: called,
+    },
   );
   log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
   // Better known now than when there are two minutes left.

@@ -1,6 +1,7 @@
 import type { AwsTime } from "../aws/aws-time.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Log } from "../observe/log.ts";
+import type { Tracing } from "../observe/tracing.ts";
 import type { MetadataWatch } from "../sources/metadata-watch.ts";
 
 /** What both ways of watching work with. */
@@ -9,6 +10,8 @@ export interface Watching {
   readonly clock: Clock;
   readonly time: AwsTime;
   readonly log: Log;
+  /** Absent: there are no traces. */
+  readonly tracing?: Tracing;
   /** No more notices are heeded, running drains go on. */
   readonly stop: AbortSignal;
   /** Running drains end as they stand. */

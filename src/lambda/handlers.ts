@@ -23,13 +23,11 @@ import { EventBridgeHandler } from "./event-bridge-handler.ts";
 import { toldInvocation } from "./invocation-log.ts";
 import { type SqsBatchResponse, SqsHandler, type SqsRecord } from "./sqs-handler.ts";
 
-/** The package's, which the build writes in. */
-declare const __VERSION__: string;
-
 export interface HandlersOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly write: (line: string) => void;
   readonly clock: Clock;
+  readonly version: string;
   /** Absent: traces as the configuration has them. */
   readonly openTracing?: typeof tracingOf;
   /** Where AWS is, when it is not AWS itself. */
@@ -43,14 +41,14 @@ export interface Handlers {
 
 /** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
 export async function createHandlers(options: HandlersOptions): Promise<Handlers> {
-  const { environment, write, clock, aws = {}, openTracing = tracingOf } = options;
+  const { environment, write, clock, version, aws = {}, openTracing = tracingOf } = options;
   const config = readConfig({ verb: "lambda", environment });
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const untraced = jsonLog({ level: logLevel, now: () => clock.now(), write });
-  const tracing = await openTracing(config, { clock, log: untraced, version: __VERSION__ }).catch((error: unknown) => {
+  const tracing = await openTracing(config, { clock, log: untraced, version }).catch((error: unknown) => {
     // A node that leaves is more important than its trace.
     untraced("trace export failed", {
-      error: `lambda-tracing.mjs can't be loaded: ${asDrainError(error).message}`,
+      error: `lambda-tracing.mjs can't be loaded, add it to the zip file: ${asDrainError(error).message}`,
       lost: 0,
     });
     return undefined;

@@ -3,6 +3,9 @@ import { createHandlers, type Handlers } from "./handlers.ts";
 import type { LambdaContext } from "./invocation.ts";
 import { type SqsBatchResponse, sqsRecords } from "./sqs-handler.ts";
 
+/** The package's, which the build writes in. */
+declare const __VERSION__: string;
+
 const clock = new FunctionClock();
 let made: Handlers | undefined;
 
@@ -10,7 +13,7 @@ let made: Handlers | undefined;
 async function handlers(): Promise<Handlers> {
   clock.invocationBegins();
   const write = (line: string) => void process.stdout.write(line);
-  made ??= await createHandlers({ environment: process.env, write, clock });
+  made ??= await createHandlers({ environment: process.env, write, clock, version: __VERSION__ });
   return made;
 }
 
