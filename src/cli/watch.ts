@@ -1,7 +1,7 @@
 import { uptime } from "node:os";
 import { openClocks } from "../app/clocks.ts";
 import { tracingOf } from "../app/tracing.ts";
-import { type Config, metadataOrigin, type OptionName } from "../config/config.ts";
+import { type Config, metadataOrigin } from "../config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
 import { createLog } from "../observe/service-log.ts";
 import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
@@ -15,17 +15,7 @@ import { VERSION } from "./version.ts";
 import { watchHere } from "./watch-here.ts";
 import { watchLog } from "./watch-log.ts";
 import { watchRemotely } from "./watch-remotely.ts";
-import type { Watching } from "./watching.ts";
-
-/** The options that an agent has with --server, besides those of every caller. */
-export const OWN_WITH_SERVER: readonly OptionName[] = [
-  "metadataEndpoint",
-  "metadataEndpointMode",
-  "metadataIntervalMs",
-  "maintenanceLeadMs",
-  "logLevel",
-  "shutdownGraceMs",
-];
+import { OWN_WITH_SERVER, type Watching } from "./watching.ts";
 
 export async function runWatch(call: Call): Promise<number> {
   const { server } = call.options as ServerOptions;

@@ -1,4 +1,5 @@
 import type { AwsTime } from "../aws/aws-time.ts";
+import type { OptionName } from "../config/config.ts";
 import type { Clock } from "../drain/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
@@ -17,3 +18,13 @@ export interface Watching {
   /** Running drains end as they stand. */
   readonly abandon: AbortSignal;
 }
+
+/** The options that an agent has with --server, besides those of every caller. */
+export const OWN_WITH_SERVER: readonly OptionName[] = [
+  "metadataEndpoint",
+  "metadataEndpointMode",
+  "metadataIntervalMs",
+  "maintenanceLeadMs",
+  "logLevel",
+  "shutdownGraceMs",
+];

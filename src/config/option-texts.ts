@@ -1,4 +1,5 @@
 import type { OptionName } from "./options.ts";
+import { TRACING_OPTION_TEXTS } from "./tracing-option-texts.ts";
 
 /** What help and documents say of an option beside its type, range and default, which come from its check. */
 export interface OptionText {
@@ -303,41 +304,7 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "debug",
     changeWhen: "Set it to debug to see heartbeats and health checks, or to warn to see problems only.",
   },
-  otlpEndpoint: {
-    description:
-      "URL of an OpenTelemetry collector that takes OTLP over HTTP. Each drain is sent to it as a trace, at /v1/traces below the URL.",
-    example: "http://collector.monitoring:4318",
-    changeWhen: "Set it to see where drains spend their time.",
-  },
-  otlpTracesEndpoint: {
-    description:
-      "URL that traces are sent to, as it is, without /v1/traces. It takes precedence over OTEL_EXPORTER_OTLP_ENDPOINT.",
-    example: "https://otlp.example.com/traces",
-    changeWhen: "Set it when traces go to another URL than /v1/traces of the collector.",
-  },
-  otlpProtocol: {
-    description:
-      "Protocol in which traces are sent. Only OTLP over HTTP with protobuf is supported, and grpc is refused.",
-    example: "http/protobuf",
-    changeWhen: "Set it where the environment has another value for other programs.",
-  },
-  tracesSampler: {
-    description:
-      "Which drains are traced. always_on: all. always_off: none. traceidratio: the share in OTEL_TRACES_SAMPLER_ARG. With the prefix parentbased_, a caller that sends a traceparent header decides for its drains.",
-    example: "parentbased_traceidratio",
-    changeWhen: "Set it to trace a part of the drains, or those of tracing callers only.",
-  },
-  tracesSamplerRatio: {
-    description:
-      "Share of the drains that are traced with OTEL_TRACES_SAMPLER=traceidratio or parentbased_traceidratio.",
-    example: "0.1",
-    changeWhen: "Set it together with one of these samplers.",
-  },
-  otelDisabled: {
-    description: "Whether traces are disabled although an endpoint is set.",
-    example: "true",
-    changeWhen: "Set it where the environment has an endpoint for other programs.",
-  },
+  ...TRACING_OPTION_TEXTS,
   port: {
     description: "TCP port that the service listens on. 0 selects a free port.",
     example: "8443",
