@@ -64,6 +64,10 @@ const PARTS: Readonly<Record<string, Part>> = {
       "prom-client",
     ],
   },
+  notify: {
+    imports: ["drain"],
+    packages: ["js-yaml", "mustache", "zod", "node:crypto", "node:http", "node:https"],
+  },
   simulator: {
     imports: [],
     packages: [
@@ -95,7 +99,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   config: { imports: ["drain", "aws"], packages: ["node:crypto", "node:fs"] },
   app: {
-    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "config", "kubernetes"],
+    imports: ["drain", "aws", "provider", "ledger", "web", "sources", "observe", "notify", "config", "kubernetes"],
     packages: [],
   },
   lambda: { imports: ["drain", "aws", "sources", "observe", "config", "app"], packages: [] },

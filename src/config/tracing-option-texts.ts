@@ -1,5 +1,5 @@
-import type { OptionText } from "./option-texts.ts";
 import type { TRACING_OPTIONS } from "./tracing-options.ts";
+import type { OptionText } from "./values.ts";
 
 /** As the others: see `OPTION_TEXTS`. */
 export const TRACING_OPTION_TEXTS: Readonly<Record<keyof typeof TRACING_OPTIONS, OptionText>> = {

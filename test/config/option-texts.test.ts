@@ -51,7 +51,8 @@ describe("every option", () => {
   test.each(ALL)("%s has an example that its own check takes, and that is not its default", (name, option) => {
     const { example } = OPTION_TEXTS[name];
     expect(takes(option, example)).toBe(true);
-    if (!["cloudProvider", "gwlbIdleMs", "otlpProtocol"].includes(name)) expect(option.parse(example)).not.toEqual(option.default);
+    if (!["cloudProvider", "gwlbIdleMs", "otlpProtocol"].includes(name))
+      expect(option.parse(example)).not.toEqual(option.default);
   });
 
   test.each(ALL.filter(([, option]) => !("text" === option.type && !/^at most/.test(option.range))))(
