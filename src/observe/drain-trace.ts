@@ -12,7 +12,7 @@ import {
 } from "@opentelemetry/api";
 import { keyOf, type Registration } from "../drain/cloud-provider.ts";
 import { type DrainError, printable } from "../drain/errors.ts";
-import { type Asker, REASON_CHARACTERS_MAX } from "../drain/request.ts";
+import { type AskedRequest, type Asker, REASON_CHARACTERS_MAX } from "../drain/request.ts";
 import { parentOf } from "./trace-context.ts";
 
 /** The prefix of the attributes for which OpenTelemetry has no name. */
@@ -159,16 +159,12 @@ export function failed(span: Span, type: string, message?: string): void {
 /** What a request says of itself. */
 export function attributesOfRequest({
   reason,
-  forced,
+  force,
   asker,
-}: {
-  readonly reason?: string;
-  readonly forced?: true;
-  readonly asker?: Asker;
-}): Attributes {
+}: Pick<AskedRequest, "reason" | "force" | "asker">): Attributes {
   return {
     ...(reason === undefined ? {} : { [`${OWN}.drain.reason`]: printable(reason, REASON_CHARACTERS_MAX) }),
-    ...(forced === undefined ? {} : { [`${OWN}.drain.forced`]: true }),
+    ...(force !== true ? {} : { [`${OWN}.drain.forced`]: true }),
     ...(asker === undefined ? {} : { [`${OWN}.drain.trigger`]: asker.via }),
     ...(asker?.event === undefined ? {} : { [`${OWN}.event.id`]: asker.event }),
   };

@@ -11,7 +11,7 @@ import {
 import type { Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent } from "../drain/events.ts";
 import type { DrainOutcome } from "../drain/outcome.ts";
-import { HTTP } from "../drain/request.ts";
+import { type AskedRequest, HTTP } from "../drain/request.ts";
 import { attributesOfRequest, DrainTrace, own } from "./drain-trace.ts";
 import { type GivenIds, idsOfDrain, parentOf } from "./trace-context.ts";
 
@@ -27,6 +27,11 @@ export interface DrainTracesOptions {
   readonly outlivesProcess: boolean;
   /** The span that asks for drains whose asker has none. */
   readonly within: () => Context | undefined;
+}
+
+/** What is known of the first request. */
+interface Beginning extends Pick<AskedRequest, "reason" | "force" | "asker"> {
+  readonly startedAt: number;
 }
 
 /** One trace for each drain, by its events. Only this file knows these. */
@@ -45,31 +50,25 @@ export class DrainTraces {
   }
 
   readonly observe = (event: DrainEvent): void => {
-    const { now } = this.#options;
-    if (event.type === "started") {
-      const { startedAt } = event;
-      const begun = this.#begin(event, startedAt);
-      begun.begins("resolve", startedAt);
+    if (event.type === "accepted") {
+      const { askedAt } = event.request;
+      const begun = this.#begin(event, { ...event.request, startedAt: askedAt });
+      begun.begins("resolve", askedAt);
       begun.ends("resolve");
       begun.begins("find");
-      return;
+    } else if (event.type === "began") this.#begin(event, event).begins("find");
+    else {
+      const of = this.of(event.drainId) ?? this.#undoOnly(event);
+      if (of?.isSampled === true || event.type === "ended") this.#add(event, of);
     }
-    if (event.type === "resumed") {
-      const begun = this.#begin(event, event.startedAt ?? now());
-      begun.happened("resumed");
-      begun.begins("find");
-      return;
-    }
-    const of = this.of(event.drainId) ?? this.#undoOnly(event);
-    if (of?.isSampled === true || event.type === "cancelled" || event.type === "ended") this.#add(event, of);
   };
 
   #add(event: DrainEvent, of: DrainTrace | undefined) {
     if (of === undefined) return;
     switch (event.type) {
       case "joined":
-        return of.joined(event.asker, event.askedAt, {
-          ...attributesOfRequest(event),
+        return of.joined(event.request.asker, event.request.askedAt, {
+          ...attributesOfRequest(event.request),
           [own("drain.id")]: event.drainId,
         });
       case "passed":
@@ -88,8 +87,10 @@ export class DrainTraces {
         return of.begins("evict");
       case "ended":
         return this.#end(event.drainId, of, event.outcome);
-      case "cancelled":
+      case "undoing":
         return of.begins("undo");
+      case "found":
+        return;
       case "undone":
         return of.ends(
           "undo",
@@ -100,19 +101,17 @@ export class DrainTraces {
     }
   }
 
-  #begin(
-    { drainId, node, ...event }: Extract<DrainEvent, { type: "started" | "resumed" }>,
-    startedAt: number,
-  ): DrainTrace {
+  #begin({ drainId, node }: DrainEvent, request: Beginning): DrainTrace {
+    const { startedAt, asker } = request;
     const { tracer, ids, within, now } = this.#options;
-    const parent = parentOf(event.asker) ?? within() ?? ROOT_CONTEXT;
+    const parent = parentOf(asker) ?? within() ?? ROOT_CONTEXT;
     const attributes = {
       [own("drain.id")]: drainId,
       "host.id": node.id,
       "k8s.node.name": node.name,
-      ...attributesOfRequest(event),
+      ...attributesOfRequest(request),
     };
-    const kind = event.asker?.via === HTTP ? SpanKind.SERVER : SpanKind.INTERNAL;
+    const kind = asker?.via === HTTP ? SpanKind.SERVER : SpanKind.INTERNAL;
     const options = { kind, startTime: new Date(startedAt), attributes };
     const root = ids.with(idsOfDrain(drainId, node.id), () => tracer.startSpan("drain", options, parent));
     return this.#keep(drainId, root, now);
@@ -120,7 +119,7 @@ export class DrainTraces {
 
   /** Of a drain that an earlier process has ended: its undo goes on in its trace. */
   #undoOnly({ type, drainId, node }: DrainEvent): DrainTrace | undefined {
-    if (type !== "cancelled") return undefined;
+    if (type !== "undoing") return undefined;
     const { tracer, now } = this.#options;
     const root = trace.wrapSpanContext({ ...idsOfDrain(drainId, node.id), traceFlags: TraceFlags.SAMPLED });
     const kept = new DrainTrace({ tracer, root, now });
@@ -164,8 +163,8 @@ function ofRegistration(of: DrainTrace, event: OfRegistration) {
   const { registration, type } = event;
   switch (type) {
     case "deregistered": {
-      const { foundDraining, heldSince, holdUntil } = event;
-      const span = of.met(registration, type, foundDraining ? { [own("found_draining")]: true } : {}, heldSince);
+      const { foundDraining, since, holdUntil } = event;
+      const span = of.met(registration, type, foundDraining ? { [own("found_draining")]: true } : {}, since);
       if (holdUntil !== undefined) span.setAttribute(own("hold_until"), new Date(holdUntil).toISOString());
       return;
     }

@@ -259,7 +259,7 @@ test("lines of the log about a drain name its trace", async () => {
   const { drain, outcome } = await clock.run(drainer.accept(requestFor(node), never));
   await clock.run(Promise.resolve(outcome));
   const observe = drainLog(log);
-  observe({ type: "cancelled", drainId: drain?.id ?? "", node: drain?.node ?? (node as never) });
+  observe({ type: "undoing", drainId: drain?.id ?? "", node: drain?.node ?? (node as never) });
   log("stopped", {});
   const { traceId, spanId } = region.named("drain")[0]?.spanContext() ?? {};
   expect(lines).toEqual([
