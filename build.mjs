@@ -72,6 +72,21 @@ const onePlace = {
 };
 
 /**
+ * What traces need is a file beside the function's, which a function without a collector never loads. It is whole by itself,
+ * so that the function stays one file.
+ *
+ * @type {import("esbuild").Plugin}
+ */
+const tracingBeside = {
+  name: "tracing-beside",
+  setup({ onResolve }) {
+    onResolve({ filter: /[\\/]observe[\\/]tracing\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./lambda-tracing.mjs", external: true } : undefined,
+    );
+  },
+};
+
+/**
  * Of the Kubernetes library we use what reads a kubeconfig. Its index also loads the clients and models of every API and
  * the means to make requests, two thirds of a megabyte that esbuild can't prove to be free of side effects. The helpers of
  * the removed auth-providers, which are refused, load a library that evaluates expressions.
@@ -179,9 +194,14 @@ const handlers = await build({
   entryPoints: { lambda: "src/lambda/main.ts" },
   // Lambda takes a file for a module by its name alone.
   outExtension: { ".js": ".mjs" },
-  plugins: [dropUnusedSchemas, credentialsFromEnvironment, onePlace],
+  plugins: [dropUnusedSchemas, credentialsFromEnvironment, onePlace, tracingBeside],
 });
-const metafiles = [commandLine, service, handlers].map(({ metafile }) => metafile);
+const tracing = await build({
+  ...options,
+  entryPoints: { "lambda-tracing": "src/observe/tracing.ts" },
+  outExtension: { ".js": ".mjs" },
+});
+const metafiles = [commandLine, service, handlers, tracing].map(({ metafile }) => metafile);
 const metafile = {
   inputs: Object.assign({}, ...metafiles.map((one) => one?.inputs)),
   outputs: Object.assign({}, ...metafiles.map((one) => one?.outputs)),

@@ -7,6 +7,7 @@ import { quotaRows, quotaTable } from "./quota.ts";
 import { curvePoints, type Row, rowsOf } from "./rows.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { table } from "./table.ts";
+import { tracingRows, tracingTable } from "./tracing.ts";
 
 const HELP = `npm run bench -- [options]
 
@@ -14,6 +15,7 @@ const HELP = `npm run bench -- [options]
   --json         one object on stdout instead of the table
   --write        all scenarios and the curve, into docs/performance.md and its picture
   --quota        what the choice of the next call to AWS costs, against how many wait, instead of the scenarios
+  --tracing      what traces cost, instead of the scenarios
   --messages     the service at a queue, in real time, instead of the scenarios; --only then takes ${SIZES.map(({ messages }) => messages).join(", ")}
 `;
 
@@ -35,6 +37,11 @@ async function main(args: readonly string[]): Promise<number> {
   if (given.quota) {
     const rows = await quotaRows();
     process.stdout.write(given.json ? `${JSON.stringify({ quota: rows })}\n` : `${quotaTable(rows)}\n`);
+    return 0;
+  }
+  if (given.tracing) {
+    const rows = await tracingRows();
+    process.stdout.write(given.json ? `${JSON.stringify({ tracing: rows })}\n` : `${tracingTable(rows)}\n`);
     return 0;
   }
   if (given.messages) {
@@ -63,6 +70,7 @@ interface Arguments {
   readonly only: readonly string[];
   readonly messages: boolean;
   readonly quota: boolean;
+  readonly tracing: boolean;
   readonly json: boolean;
   readonly write: boolean;
   readonly help: boolean;
@@ -79,6 +87,7 @@ function read(args: readonly string[]): Arguments | string {
         write: { type: "boolean", default: false },
         messages: { type: "boolean", default: false },
         quota: { type: "boolean", default: false },
+        tracing: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });

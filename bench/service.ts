@@ -99,7 +99,8 @@ export class Service implements Client {
   }
 }
 
-function configOf() {
+/** As `serve` has it by default. */
+export function configOf() {
   return readConfig({
     verb: "serve",
     environment: {

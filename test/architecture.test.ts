@@ -51,7 +51,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   sources: { imports: ["drain", "aws"], packages: [...EVENT_SDK, "node:http"] },
   ledger: { imports: ["drain"], packages: ["node:crypto", "node:fs", "node:net", "node:path"] },
-  observe: { imports: ["drain"], packages: ["pino", "prom-client"] },
+  observe: {
+    imports: ["drain"],
+    packages: [
+      "@opentelemetry/api",
+      "@opentelemetry/core",
+      "@opentelemetry/exporter-trace-otlp-proto",
+      "@opentelemetry/resources",
+      "@opentelemetry/sdk-trace-base",
+      "node:crypto",
+      "pino",
+      "prom-client",
+    ],
+  },
   notify: {
     imports: ["drain"],
     packages: ["js-yaml", "mustache", "zod", "node:crypto", "node:http", "node:https"],

@@ -6,10 +6,21 @@ import { openClocks } from "./clocks.ts";
 import { openDrains } from "./ledger.ts";
 import type { NotificationParts } from "./notifications.ts";
 import { type Answering, type Program, type ServiceOptions, serve } from "./service.ts";
+import { tracingOf } from "./tracing.ts";
 import { startWeb } from "./web.ts";
 
 /** Serves until `stop`, and resolves when every caller has been answered. Throws `ConfigError` when it can't start. */
 export async function runService(config: Config, options: ServiceOptions): Promise<void> {
+  const tracing = await tracingOf(config, { ...options, outlivesProcess: config.stateDir !== undefined });
+  if (tracing === undefined) return run(config, options);
+  try {
+    await run(config, { ...options, log: tracing.inLog(options.log), tracing });
+  } finally {
+    await tracing.close();
+  }
+}
+
+async function run(config: Config, options: ServiceOptions & Pick<Program, "tracing">): Promise<void> {
   const { version, clock, log } = options;
   const clocks = openClocks(log, clock);
   const { time } = clocks;

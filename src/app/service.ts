@@ -13,6 +13,7 @@ import type { DrainRequest, NodeReference } from "../drain/request.ts";
 import type { Log } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Tracing } from "../observe/tracing.ts";
 import type { Cancel, CancelNode, DrainHistory } from "../web/drain-routes.ts";
 import { HttpSource, NotAccepted } from "../web/http-source.ts";
 import { Readiness, type ReadyState, withLedger, withQueue } from "../web/readiness.ts";
@@ -25,6 +26,7 @@ import type { Notifications } from "./notifications.ts";
 import { openEngine } from "./places.ts";
 import { openQueue } from "./queue.ts";
 import { resumeDrains } from "./resuming.ts";
+import { heardBy } from "./tracing.ts";
 import type { WebParts } from "./web.ts";
 
 /** When every drain has been settled, its answer needs but a moment to be sent. */
@@ -46,6 +48,8 @@ export interface ServiceOptions {
 export interface Program extends ServiceOptions {
   readonly clocks: Clocks;
   readonly metrics: Metrics;
+  /** Absent: there are no traces. */
+  readonly tracing?: Tracing;
   /** Absent: there are no receivers. */
   readonly notifications?: Notifications | undefined;
 }
@@ -72,6 +76,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   const { time } = clocks;
   const watched = await clusterOf(config, serving);
   const observers = [
+    ...heardBy(serving.tracing).observers,
     drainLog(log),
     metrics.observe,
     ...(watched === undefined ? [] : [watched.observe]),
@@ -132,7 +137,8 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   await background.ended();
 }
 
-function engineOptions({ clocks, ledger, log, metrics, leadership }: Serving): EngineOptions {
+function engineOptions({ clocks, ledger, log, metrics, tracing, leadership }: Serving): EngineOptions {
+  const { called } = heardBy(tracing);
   return {
     ...clocks,
     ledger,
@@ -140,7 +146,10 @@ function engineOptions({ clocks, ledger, log, metrics, leadership }: Serving): E
     onLookupFailed: lookupLog(log),
     onIndexFailed: ({ code, message }, place) =>
       log("index refresh failed", { code, error: message, ...(place === undefined ? {} : { place }) }),
-    onCall: metrics.countCall,
+    onCall: (call) => {
+      metrics.countCall(call);
+      called(call);
+    },
   };
 }
 

@@ -48,22 +48,31 @@ export class AwsCaller {
    * Throws `DrainError`, or `signal`'s reason.
    */
   async call<T>(action: AwsAction, by: CallFor, attempt: () => Promise<T>): Promise<T> {
-    const { urgency, signal, repeats } = by;
+    const { urgency, signal, repeats, drains } = by;
     const { quota, clock, leadership } = this.#options;
     let failures = 0;
     let throttledSince: number | undefined;
-    for (;;) {
+    for (let sent = 1; ; sent += 1) {
+      const wantedAt = clock.now();
       await quota.permit(action.bucket, by);
       const { purpose } = urgency();
       checkTerm(leadership, signal);
+      const told = {
+        action: action.name,
+        purpose,
+        attempt: sent,
+        wantedAt,
+        sentAt: clock.now(),
+        ...(drains && { drains }),
+      };
       try {
         const answer = whole(await attempt(), action);
-        this.#report({ action: action.name, purpose, result: "ok", throttled: false });
+        this.#report({ ...told, ...answered(answer, clock), result: "ok", throttled: false });
         return answer;
       } catch (error) {
         signal.throwIfAborted();
         const throttled = isThrottled(error);
-        this.#report({ action: action.name, purpose, result: codeOf(error) || "unknown", throttled });
+        this.#report({ ...told, ...answered(error, clock), result: codeOf(error) || "unknown", throttled });
         if (throttled) {
           quota.throttled(action.bucket);
           throttledSince ??= clock.now();
@@ -92,6 +101,23 @@ export class AwsCaller {
       // An observer must not stop a call.
     }
   }
+}
+
+/** When an attempt has ended, and what the SDK says of the HTTP answer: of an output, or of an error. */
+export function answered(answer: unknown, clock: Clock): Pick<CloudCall, "answeredAt" | "requestId" | "httpStatus"> {
+  const { requestId, httpStatusCode } =
+    (answer as { readonly $metadata?: ResponseMetadata } | undefined)?.$metadata ?? {};
+  return {
+    answeredAt: clock.now(),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(httpStatusCode === undefined ? {} : { httpStatus: httpStatusCode }),
+  };
+}
+
+/** The SDK's. */
+interface ResponseMetadata {
+  readonly requestId?: string;
+  readonly httpStatusCode?: number;
 }
 
 function whole<T>(answer: T, { answersWith }: AwsAction): T {

@@ -106,7 +106,8 @@ export class SharedCall<A, T> {
     const repeats = (error: DrainError) => {
       for (const { by } of asks) by.repeats?.(error);
     };
-    const call = { urgency, onRise: asks.onRise, signal: abandon.signal, repeats };
+    const drains = () => new Set([...asks].flatMap(({ by }) => [...(by.drains?.() ?? [])]));
+    const call = { urgency, onRise: asks.onRise, signal: abandon.signal, repeats, drains };
     const turn = this.#turn(asks, abandon.signal);
     const made = async () => {
       if (turn !== undefined) await turn;

@@ -2,7 +2,7 @@ import type { Clock } from "../drain/clock.ts";
 import type { CloudCall } from "../drain/events.ts";
 import { checkTerm, type Leadership } from "../drain/leadership.ts";
 import { backOffMs } from "../drain/limit.ts";
-import type { AwsAction } from "./aws-caller.ts";
+import { type AwsAction, answered } from "./aws-caller.ts";
 import { attemptsMax, codeOf, isThrottled, toDrainError, UnusableAnswer } from "./errors.ts";
 
 const BACK_OFF = { firstMs: 100, maxMs: 5_000 };
@@ -15,6 +15,14 @@ export interface UnmeteredCallerOptions {
   readonly leadership?: Pick<Leadership, "check"> | undefined;
   /** Hears of every attempt. */
   readonly onCall?: (call: Omit<CloudCall, "purpose">) => void;
+}
+
+interface Attempt {
+  readonly action: Omit<AwsAction, "bucket">;
+  /** From 1. */
+  readonly number: number;
+  /** Milliseconds since the epoch. */
+  readonly wantedAt: number;
 }
 
 /**
@@ -35,11 +43,12 @@ export class UnmeteredCaller {
     const { clock } = this.#options;
     for (let failures = 1; ; failures += 1) {
       signal.throwIfAborted();
+      const wantedAt = clock.now();
       try {
         await this.#turn(signal);
         return await this.#inTurn(() => {
           checkTerm(this.#options.leadership, signal);
-          return this.#attempt(action, attempt);
+          return this.#attempt({ action, number: failures, wantedAt }, attempt);
         });
       } catch (error) {
         signal.throwIfAborted();
@@ -49,7 +58,9 @@ export class UnmeteredCaller {
     }
   }
 
-  async #attempt<T>(action: Omit<AwsAction, "bucket">, attempt: () => Promise<T>): Promise<T> {
+  async #attempt<T>({ action, number, wantedAt }: Attempt, attempt: () => Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const told = { action: action.name, attempt: number, wantedAt, sentAt: clock.now() };
     try {
       const answer = await attempt();
       if (
@@ -57,10 +68,11 @@ export class UnmeteredCaller {
         (answer as Readonly<Record<string, unknown>>)[action.answersWith] === undefined
       )
         throw new UnusableAnswer(`it has no ${action.answersWith}`);
-      this.#report({ action: action.name, result: "ok", throttled: false });
+      this.#report({ ...told, ...answered(answer, clock), result: "ok", throttled: false });
       return answer;
     } catch (error) {
-      this.#report({ action: action.name, result: codeOf(error) || "unknown", throttled: isThrottled(error) });
+      const result = codeOf(error) || "unknown";
+      this.#report({ ...told, ...answered(error, clock), result, throttled: isThrottled(error) });
       throw error;
     }
   }

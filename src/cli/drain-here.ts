@@ -60,7 +60,7 @@ export async function drainHere(call: Call, options: DrainOptions): Promise<numb
       records.observe,
       (event: DrainEvent) => {
         const progress = progressOf(event);
-        for (const lines of [live, plain]) lines?.observe(progress);
+        if (progress !== undefined) for (const lines of [live, plain]) lines?.observe(progress);
       },
     ];
     const { drainer } = await openEngine(config, { clock, observers, cluster: opened?.cluster, onLookupFailed });

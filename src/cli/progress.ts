@@ -37,7 +37,7 @@ type Base = Pick<DrainEvent, "drainId" | "node">;
  * the steps that a service reports (`StepProgress`).
  */
 export type Progress =
-  | Shown<Exclude<DrainEvent, Told<"planned" | "ended" | "undone">>>
+  | Shown<Exclude<DrainEvent, Told<"planned" | "ended" | "undone" | "passed" | "began">>>
   | (Base & { readonly type: "planned"; readonly plan: ShownPlan })
   /** `interrupted`: the service that drained it has stopped. `reconnected`: what comes next follows on what came before. */
   | (Base & { readonly type: "ended" | "undone" | "interrupted" | "reconnected" })
@@ -46,13 +46,15 @@ export type Progress =
   /** Asked for now and then, where the events themselves do not say it. */
   | (Base & { readonly type: "standing"; readonly holds: readonly ShownHold[] });
 
-export function progressOf(event: DrainEvent): Progress {
+/** Undefined: nothing that people read. */
+export function progressOf(event: DrainEvent): Progress | undefined {
   const { drainId, node } = event;
   if (event.type === "planned") {
     const { registrations, longestHoldMs, warnings } = event.plan;
     const planned = registrations.map(({ registration, holdMs }) => ({ registration: shown(registration), holdMs }));
     return { drainId, node, type: "planned", plan: { registrations: planned, longestHoldMs, warnings } };
   }
+  if (event.type === "passed" || event.type === "began") return undefined;
   if (event.type === "ended" || event.type === "undone") return { drainId, node, type: event.type };
   if ("registration" in event) return { ...event, registration: shown(event.registration) } as Progress;
   return event;

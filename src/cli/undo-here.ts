@@ -158,7 +158,8 @@ function notRecorded({ environment }: Call): string {
 function linesFor({ json }: UndoHere, { streams: { stdout, stderr } }: Call, clock: Clock): DrainObserver {
   const startedAt = clock.now();
   return (event) => {
-    const line = eventText(progressOf(event), clock.now() - startedAt);
+    const progress = progressOf(event);
+    const line = progress && eventText(progress, clock.now() - startedAt);
     if (line !== undefined) (json ? stderr : stdout).write(`${line}\n`);
   };
 }

@@ -1,6 +1,7 @@
 import { openHooks, openRecommendations } from "../app/announced.ts";
 import { openEngine } from "../app/places.ts";
 import { pump } from "../app/service.ts";
+import { heardBy } from "../app/tracing.ts";
 import { type Config, ConfigError } from "../config/config.ts";
 import type { DrainError } from "../drain/errors.ts";
 import { MemoryLedger } from "../ledger/memory-ledger.ts";
@@ -16,9 +17,15 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
+  const { observers, called } = heardBy(watching.tracing);
   const { drainer, checkAccess } = await openEngine(
     { ...config, region },
-    { clock, time, observers: [drainLog(log)], onLookupFailed: lookupLog(log), ledger },
+    {
+      ...{ clock, time, ledger },
+      observers: [...observers, drainLog(log)],
+      onLookupFailed: lookupLog(log),
+      onCall: called,
+    },
   );
   log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
   // Better known now than when there are two minutes left.

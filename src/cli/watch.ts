@@ -1,6 +1,7 @@
 import { uptime } from "node:os";
 import { openClocks } from "../app/clocks.ts";
-import { type Config, metadataOrigin, type OptionName } from "../config/config.ts";
+import { tracingOf } from "../app/tracing.ts";
+import { type Config, metadataOrigin } from "../config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../drain/abort.ts";
 import { createLog } from "../observe/service-log.ts";
 import { ImdsClient, sendOverHttp } from "../sources/imds-client.ts";
@@ -10,32 +11,35 @@ import { EXIT } from "./exit-codes.ts";
 import { configFrom, type ServerOptions } from "./options.ts";
 import { remoteFrom } from "./remote-from.ts";
 import { listenForShutdown } from "./shutdown.ts";
+import { VERSION } from "./version.ts";
 import { watchHere } from "./watch-here.ts";
 import { watchLog } from "./watch-log.ts";
 import { watchRemotely } from "./watch-remotely.ts";
-import type { Watching } from "./watching.ts";
-
-/** The options that an agent has with --server, besides those of every caller. */
-export const OWN_WITH_SERVER: readonly OptionName[] = [
-  "metadataEndpoint",
-  "metadataEndpointMode",
-  "metadataIntervalMs",
-  "maintenanceLeadMs",
-  "logLevel",
-  "shutdownGraceMs",
-];
+import { OWN_WITH_SERVER, type Watching } from "./watching.ts";
 
 export async function runWatch(call: Call): Promise<number> {
   const { server } = call.options as ServerOptions;
   if (server === undefined) {
     const config = configFrom(call, "watch");
-    await untilStopped(config, call, (watching) => watchHere(config, watching));
+    await untilStopped(config, call, (watching) => tracedHere(config, watching));
   } else {
     const { service, config } = await remoteFrom(call, "watch", server, OWN_WITH_SERVER);
     const { timeoutMs, dryRun } = config;
     await untilStopped(config, call, (watching) => watchRemotely({ ...watching, service, timeoutMs, dryRun }));
   }
   return EXIT.done;
+}
+
+/** What it drains itself is traced as the service's drains are. A service traces its own. */
+async function tracedHere(config: Config, watching: Watching): Promise<void> {
+  const { clock, log } = watching;
+  const tracing = await tracingOf(config, { clock, log, version: VERSION });
+  if (tracing === undefined) return watchHere(config, watching);
+  try {
+    await watchHere(config, { ...watching, log: tracing.inLog(log), tracing });
+  } finally {
+    await tracing.close();
+  }
 }
 
 async function untilStopped(

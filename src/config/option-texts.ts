@@ -1,5 +1,6 @@
 import { CLUSTER_OPTION_TEXTS } from "./cluster-option-texts.ts";
 import type { OptionName } from "./options.ts";
+import { TRACING_OPTION_TEXTS } from "./tracing-option-texts.ts";
 import type { OptionText } from "./values.ts";
 
 /** Apart from the table of options, so that the Lambda function does not carry them. */
@@ -190,6 +191,7 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "debug",
     changeWhen: "Set it to debug to see heartbeats and health checks, or to warn to see problems only.",
   },
+  ...TRACING_OPTION_TEXTS,
   port: {
     description: "TCP port that the service listens on. 0 selects a free port.",
     example: "8443",

@@ -2,6 +2,7 @@ import { awsPlaces, PLACES_RANGE } from "../aws/places.ts";
 import { queueAddress } from "../aws/queue-address.ts";
 import { CALLER_OPTIONS } from "./caller-options.ts";
 import { CLUSTER_OPTIONS } from "./cluster-options.ts";
+import { TRACING_OPTIONS } from "./tracing-options.ts";
 import {
   flag,
   GROUP_NAMES,
@@ -213,6 +214,7 @@ export const OPTIONS = {
     usedBy: ["serve", "lambda", "watch", "hold"],
     ...oneOf(["debug", "info", "warn", "error"]),
   }),
+  ...TRACING_OPTIONS,
   notificationsFile: option({
     variable: "NOTIFICATIONS_FILE",
     flag: "--notifications-file <path>",

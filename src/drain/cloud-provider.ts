@@ -261,6 +261,8 @@ export interface CallFor extends Urgent {
   readonly refuses?: (targets: readonly string[], why?: DrainError) => void;
   /** Before another attempt: which of the targets that were taken are still meant. Absent: all. */
   readonly stillIncluded?: () => ReadonlySet<string>;
+  /** The ids of the drains that wait for the answer now, for those who watch. Absent: none does. */
+  readonly drains?: () => Iterable<string>;
 }
 
 /**

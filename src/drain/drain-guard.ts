@@ -144,6 +144,7 @@ export class DrainGuard {
       waits: (standing, terms) => this.#wait(leaving, standing, terms),
       urgency: (purpose) => ({ purpose, deadline: run.mustEndBy }),
       onRise: run.rises.on,
+      drains: () => [run.id],
     };
     const { verdict, health } = await untilEnoughStay(wait, this.#signal);
     this.#signal.throwIfAborted();

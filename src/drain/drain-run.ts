@@ -92,6 +92,7 @@ export class DrainRun implements RegistrationOwner {
   #trouble: DrainError | undefined;
   #mustEndBy = Number.POSITIVE_INFINITY;
   readonly #onMove = new Set<() => void>();
+  readonly #itself = () => [this.id];
   #timer = newAbort();
   #outcome: Promise<DrainOutcome> | undefined;
 
@@ -156,7 +157,7 @@ export class DrainRun implements RegistrationOwner {
       this.#trouble = error;
     };
     const urgency = () => ({ purpose: "find", deadline: this.#mustEndBy }) as const;
-    return { urgency, onRise: this.rises.on, signal, repeats };
+    return { urgency, onRise: this.rises.on, signal, repeats, drains: this.#itself };
   }
 
   /** Something has changed: it is written down and told, and the drain goes by it. */
@@ -254,6 +255,7 @@ export class DrainRun implements RegistrationOwner {
     if (what === "guard") this.#begun();
     this.#searched ||= what === "search";
     this.#trouble = undefined;
+    this.steps.noticed({ type: "passed", what });
   }
 
   planned({ longestHoldMs }: Pick<DrainPlan, "longestHoldMs">): void {

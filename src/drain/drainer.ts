@@ -154,6 +154,8 @@ export class Drainer {
     // It began after this process: what is left of this one comes after it.
     for (let other = this.#runs.get(node.id); other !== undefined; other = this.#runs.get(node.id)) await other.ended;
     signal.throwIfAborted();
+    const { asker } = requestsOf(record)[0] ?? {};
+    steps.noticed({ type: "began", startedAt, ...(asker && { asker }) });
     steps.happened({ type: "resumed" });
     const resumed = resumedStateOf(record, ...others);
     const run = this.#begin({ id, node, startedAt, steps, abandon: signal, resumed });
@@ -276,7 +278,7 @@ export class Drainer {
     if (run.signal.aborted) within.abort(run.signal.reason);
     const forget = onAbort(run.signal, () => within.abort(run.signal.reason));
     const decided = this.#nodeWatch
-      .untilDecided(run.node, () => run.asked.holdsWhileStopped, signal)
+      .untilDecided(run, () => run.asked.holdsWhileStopped, signal)
       .then((end) => {
         if (end === "runs") return this.#supersede(run, abandon);
         for (const draining of run.registrations) draining.released(this.#options.clock.now());

@@ -45,6 +45,7 @@ type Standing = RegistrationState & {
 
 /** The drain that a registration is part of. */
 export interface RegistrationOwner {
+  readonly id: string;
   readonly node: Node;
   /** How pools release where their terms were not read yet. */
   readonly cloud: Pick<CloudProvider, "termsAfterDelay">;

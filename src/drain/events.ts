@@ -1,4 +1,6 @@
+import type { CallFor } from "./cloud-provider.ts";
 import type { DrainError } from "./errors.ts";
+import type { Asker } from "./request.ts";
 import type { Step } from "./steps.ts";
 import type { UndoneNode } from "./undo.ts";
 import type { Purpose } from "./urgency.ts";
@@ -9,6 +11,10 @@ export type Notice =
   | { readonly type: "read-failed"; readonly what: "registrations" | "health"; readonly error: DrainError }
   /** Nothing is held any more that is listed. What an earlier try has deregistered may get traffic until then. */
   | { readonly type: "awaiting-earlier-try"; readonly until: number }
+  /** Every pool has been asked; then, the guard holds nothing back but what waits for a replacement. */
+  | { readonly type: "passed"; readonly what: "search" | "guard" }
+  /** Of a drain that is resumed: when its first request came, in milliseconds since the epoch, and who has asked. */
+  | { readonly type: "began"; readonly startedAt: number; readonly asker?: Asker }
   /** What the drain has done is being undone, from now on. */
   | { readonly type: "undoing" };
 
@@ -37,4 +43,16 @@ export interface CloudCall {
   readonly throttled: boolean;
   /** Where it went, as a pool's. */
   readonly place?: string;
+  /** Of the same call: 1, and 2 when the first one has failed in passing. */
+  readonly attempt: number;
+  /** When it was wanted, sent, and answered, in milliseconds since the epoch. It waits for the request quota in between. */
+  readonly wantedAt: number;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  /** The cloud's name for it. Absent: there was no answer, or it did not say. */
+  readonly requestId?: string;
+  /** Of the HTTP answer. Absent: there was none. */
+  readonly httpStatus?: number;
+  /** See `CallFor`. To be asked at once. */
+  readonly drains?: CallFor["drains"];
 }

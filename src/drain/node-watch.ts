@@ -11,8 +11,15 @@ const WHEN_THERE_IS_ROOM = () => ({ purpose: "poll", deadline: Number.POSITIVE_I
 export type WatchEnd = "terminated" | "runs";
 
 interface Watched {
+  readonly drainId: string;
   readonly holdsWhileStopped: () => boolean;
   readonly resolve: (end: WatchEnd) => void;
+}
+
+/** A drain, by its id. */
+interface WatchedDrain {
+  readonly id: string;
+  readonly node: Node;
 }
 
 /**
@@ -34,7 +41,11 @@ export class NodeWatch {
    * Resolves when the cloud says that the machine is terminated; or that it runs, where it matters then that it does
    * (`holdsWhileStopped`, asked again each time: others may join). Rejects when `signal` aborts.
    */
-  untilDecided(node: Node, holdsWhileStopped: () => boolean, signal: AbortSignal): Promise<WatchEnd> {
+  untilDecided(
+    { id: drainId, node }: WatchedDrain,
+    holdsWhileStopped: () => boolean,
+    signal: AbortSignal,
+  ): Promise<WatchEnd> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // Two drains never share a node, but they may share an equal object.
@@ -53,7 +64,7 @@ export class NodeWatch {
         leave();
         resolve(end);
       };
-      this.#watched.set(watched, { holdsWhileStopped, resolve: decided });
+      this.#watched.set(watched, { drainId, holdsWhileStopped, resolve: decided });
       if (this.#watching === undefined || this.#watching.signal.aborted) {
         this.#watching = newAbort();
         void this.#watch(this.#watching.signal);
@@ -74,9 +85,10 @@ export class NodeWatch {
   }
 
   async #look(end: WatchEnd, matters: (watched: Watched) => boolean, signal: AbortSignal): Promise<void> {
-    const nodes = [...this.#watched].filter(([, watched]) => matters(watched)).map(([node]) => node);
+    const asked = [...this.#watched].filter(([, watched]) => matters(watched));
+    const nodes = asked.map(([node]) => node);
     if (nodes.length === 0) return;
-    const by = { urgency: WHEN_THERE_IS_ROOM, signal };
+    const by = { urgency: WHEN_THERE_IS_ROOM, signal, drains: () => asked.map(([, { drainId }]) => drainId) };
     const ids = await (end === "runs" ? this.#cloud.findRunning(nodes, by) : this.#cloud.findTerminated(nodes, by));
     for (const [node, watched] of [...this.#watched]) {
       if (nodes.includes(node) && ids.has(node.id) && matters(watched)) watched.resolve(end);

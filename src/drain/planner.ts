@@ -244,12 +244,13 @@ export class Planner {
     return { ...known, warning: known.warning === undefined ? warning : `${warning}; ${known.warning}` };
   }
 
-  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal }: CallFor): Promise<TermsByUse> {
+  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal, drains }: CallFor): Promise<TermsByUse> {
     const pools = new Map(registrations.map(({ pool }) => [useOf(pool), pool]));
     const by: CallFor = {
       urgency: () => ({ ...urgency(), purpose: "describe" }),
       signal,
       ...(onRise && { onRise }),
+      ...(drains && { drains }),
     };
     const described = [...pools].map(
       async ([use, pool]) => [use, await this.#options.cloud.describe(pool, by)] as const,

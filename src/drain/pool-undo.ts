@@ -13,6 +13,8 @@ const DELAYED_READ_MS = 10_000;
 const REGISTERED_MAX = 5;
 
 export interface PoolUndoOptions {
+  /** Of the drain that is undone. */
+  readonly drainId: string;
   readonly cloud: CloudProvider;
   readonly clock: Clock;
   /** As it is now. */
@@ -205,6 +207,7 @@ export class PoolUndo {
   }
 
   #callFor(signal: AbortSignal): CallFor {
-    return { urgency: () => ({ purpose: "register", deadline: Number.POSITIVE_INFINITY }), signal };
+    const urgency = () => ({ purpose: "register", deadline: Number.POSITIVE_INFINITY }) as const;
+    return { urgency, signal, drains: () => [this.#options.drainId] };
   }
 }

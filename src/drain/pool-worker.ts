@@ -331,6 +331,8 @@ export class PoolWorker {
     // Until then a poll can't end a wait.
     const endsAt = purpose === "poll" ? this.#schedule.endsFor(this.#held) : 0;
     const urgency = () => this.#urgency.of(this.#options.clock.now() < endsAt ? "confirm" : purpose, about);
-    return { urgency, onRise: this.#urgency.onRise, signal, repeats, refuses, stillIncluded };
+    const drains = () =>
+      new Set([...(purpose === "describe" ? this.#here : registrations)].map(({ owner }) => owner.id));
+    return { urgency, onRise: this.#urgency.onRise, signal, repeats, refuses, stillIncluded, drains };
   }
 }

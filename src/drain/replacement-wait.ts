@@ -27,6 +27,7 @@ export interface ReplacementWait {
   readonly waits: (standing: Standing, terms: PoolTerms) => void;
   readonly urgency: (purpose: Purpose) => Urgency;
   readonly onRise: NonNullable<CallFor["onRise"]>;
+  readonly drains: NonNullable<CallFor["drains"]>;
 }
 
 /** - `gone`: enough stay. - `late`: time is up, or health is unknown. - `forced`: a request wants no guard. */
@@ -69,7 +70,7 @@ export async function untilEnoughStay(wait: ReplacementWait, signal: AbortSignal
   }
 
   function callFor(purpose: Purpose): (inTime: AbortSignal) => CallFor {
-    return (signal) => ({ urgency: () => wait.urgency(purpose), onRise: wait.onRise, signal });
+    return (signal) => ({ urgency: () => wait.urgency(purpose), onRise: wait.onRise, signal, drains: wait.drains });
   }
 
   /** When the hold must begin to end in time. */

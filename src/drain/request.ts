@@ -18,6 +18,9 @@ export interface Asker {
   readonly address?: string;
   /** What it calls itself. */
   readonly agent?: string;
+  /** The trace that it is in, by W3C's headers: https://www.w3.org/TR/trace-context/ */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
   /** The user of its token, such as `system:serviceaccount:ci:deployer`, as the cluster's API server has confirmed it. */
   readonly user?: string;
 }

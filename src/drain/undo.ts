@@ -59,14 +59,16 @@ export function undoFailure({ registrations, stillExcluded }: UndoOutcome): Drai
 }
 
 async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "onEnded">>, signal: AbortSignal) {
-  const { cloud, clock, undoables, stoppedAt, onEnded } = options;
+  const { cloud, clock, drainId, undoables, stoppedAt, onEnded } = options;
   const until = clock.now() + UNDONE_WITHIN_MS;
   const urgency = () => ({ purpose: "find", deadline: Number.POSITIVE_INFINITY }) as const;
   let node: Node;
   try {
     const repeat = { clock, until: () => until, signal };
     const reference = { by: "id", value: options.node.id } as const;
-    node = await repeatWhilePassing(repeat, () => cloud.resolve(reference, { urgency, signal }));
+    node = await repeatWhilePassing(repeat, () =>
+      cloud.resolve(reference, { urgency, signal, drains: () => [drainId] }),
+    );
   } catch (thrown) {
     signal.throwIfAborted();
     // Terminated, or of another cluster than this one's.
@@ -82,7 +84,7 @@ async function registerAgain(options: UndoOptions & Required<Pick<UndoOptions, "
     pools.set(pool.id, known);
   }
   const each = [...pools.values()].map((one) =>
-    new PoolUndo(one.pool, { cloud, clock, node, stoppedAt, onEnded }).run(one.undoables, signal),
+    new PoolUndo(one.pool, { drainId, cloud, clock, node, stoppedAt, onEnded }).run(one.undoables, signal),
   );
   await Promise.all(each);
 }

@@ -1,6 +1,7 @@
 import { openHooks, openReturning } from "../app/announced.ts";
 import { skewLog } from "../app/clocks.ts";
 import { createEngine } from "../app/engine.ts";
+import { heardBy, tracingOf } from "../app/tracing.ts";
 import { AwsTime } from "../aws/aws-time.ts";
 import type { AwsClientOptions } from "../aws/clients.ts";
 import { createSqsClient } from "../aws/event-clients.ts";
@@ -8,6 +9,7 @@ import type { QueueAddress } from "../aws/queue-address.ts";
 import { awsClientOptions, readConfig } from "../config/config.ts";
 import type { ToUndo } from "../drain/canceller.ts";
 import type { Clock } from "../drain/clock.ts";
+import { asDrainError } from "../drain/errors.ts";
 import { undoFailure } from "../drain/undo.ts";
 import { undoablesOf } from "../drain/undoable.ts";
 import { jsonLog, writeLine } from "../observe/log.ts";
@@ -20,35 +22,51 @@ import { returnLine, sourceLine } from "../sources/source-event-text.ts";
 import type { QueueEvent } from "../sources/source-events.ts";
 import { Departures } from "./departures.ts";
 import { EventBridgeHandler } from "./event-bridge-handler.ts";
-import { SqsHandler, type SqsRecord } from "./sqs-handler.ts";
+import { toldInvocation } from "./invocation-log.ts";
+import { type SqsBatchResponse, SqsHandler, type SqsRecord } from "./sqs-handler.ts";
 
 export interface HandlersOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly write: (line: string) => void;
   readonly clock: Clock;
+  readonly version: string;
+  /** Absent: traces as the configuration has them. */
+  readonly openTracing?: typeof tracingOf;
   /** Where AWS is, when it is not AWS itself. */
   readonly aws?: Omit<AwsClientOptions, "region">;
 }
 
 export interface Handlers {
-  readonly queue: SqsHandler;
-  readonly rule: EventBridgeHandler;
+  readonly queue: Pick<SqsHandler, "answer">;
+  readonly rule: Pick<EventBridgeHandler, "answer">;
 }
 
 /** What one process answers its invocations with, one after the other. Throws `ConfigError`. */
-export function createHandlers({ environment, write, clock, aws = {} }: HandlersOptions): Handlers {
+export async function createHandlers(options: HandlersOptions): Promise<Handlers> {
+  const { environment, write, clock, version, aws = {}, openTracing = tracingOf } = options;
   const config = readConfig({ verb: "lambda", environment });
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
-  const log = jsonLog({ level: logLevel, now: () => clock.now(), write });
+  const untraced = jsonLog({ level: logLevel, now: () => clock.now(), write });
+  const tracing = await openTracing(config, { clock, log: untraced, version }).catch((error: unknown) => {
+    // A node that leaves is more important than its trace.
+    untraced("trace export failed", {
+      error: `lambda-tracing.mjs can't be loaded, add it to the zip file: ${asDrainError(error).message}`,
+      lost: 0,
+    });
+    return undefined;
+  });
+  const log = tracing?.inLog(untraced) ?? untraced;
+  const { observers, called } = heardBy(tracing);
   const time = new AwsTime(clock, skewLog(log));
   const { drainer, isRunning } = createEngine(config, {
     clock,
     time,
-    observers: [drainLog(log)],
+    observers: [...observers, drainLog(log)],
+    onCall: called,
     onLookupFailed: lookupLog(log),
     aws,
   });
-  const { hooks, ...calls } = openHooks(config, { clock, time, log, aws });
+  const { hooks, ...calls } = openHooks(config, { clock, time, log, aws, onCall: called });
   const onEvent = (event: QueueEvent) => writeLine(log, sourceLine(event));
   const machines = openReturning(config, {
     clock,
@@ -98,7 +116,21 @@ export function createHandlers({ environment, write, clock, aws = {} }: Handlers
       queueOf(record).send(body, delaySeconds, signal),
   };
   const shared = { departures, clock, time, read: withHooksNamed(terminationHook, readEvent), onEvent };
-  return { queue: new SqsHandler({ ...shared, ...messages }), rule: new EventBridgeHandler(shared) };
+  const told = { log, clock, tracing };
+  const [queue, rule] = [new SqsHandler({ ...shared, ...messages }), new EventBridgeHandler(shared)];
+  return {
+    queue: {
+      answer: (records, context) => {
+        const about = { handler: "sqs", messages: records.length, context } as const;
+        const failedOf = ({ batchItemFailures }: SqsBatchResponse) => batchItemFailures.length;
+        return toldInvocation({ ...told, ...about, failedOf }, () => queue.answer(records, context));
+      },
+    },
+    rule: {
+      answer: (event, context) =>
+        toldInvocation({ ...told, handler: "eventbridge", context }, () => rule.answer(event, context)),
+    },
+  };
 }
 
 /** `arn:aws:sqs:eu-west-1:123456789012:departures`: its URL names it in calls, wherever those go. */

@@ -4,6 +4,9 @@ import type { Clock } from "../drain/clock.ts";
 /** What Lambda says of an invocation, as far as it is used here. */
 export interface LambdaContext {
   readonly getRemainingTimeInMillis: () => number;
+  readonly awsRequestId?: string;
+  readonly functionName?: string;
+  readonly invokedFunctionArn?: string;
 }
 
 /** After its drains have ended an invocation still completes hooks and hands messages back. */

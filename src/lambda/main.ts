@@ -3,22 +3,26 @@ import { createHandlers, type Handlers } from "./handlers.ts";
 import type { LambdaContext } from "./invocation.ts";
 import { type SqsBatchResponse, sqsRecords } from "./sqs-handler.ts";
 
+/** The package's, which the build writes in. */
+declare const __VERSION__: string;
+
 const clock = new FunctionClock();
 let made: Handlers | undefined;
 
 /** For one invocation. Made at the first, so that a wrong configuration is the error of that invocation. */
-function handlers(): Handlers {
+async function handlers(): Promise<Handlers> {
   clock.invocationBegins();
-  made ??= createHandlers({ environment: process.env, write: (line) => void process.stdout.write(line), clock });
+  const write = (line: string) => void process.stdout.write(line);
+  made ??= await createHandlers({ environment: process.env, write, clock, version: __VERSION__ });
   return made;
 }
 
 /** For an event source mapping of an SQS queue, with ReportBatchItemFailures. */
 export async function sqs(event: unknown, context: LambdaContext): Promise<SqsBatchResponse> {
-  return handlers().queue.answer(sqsRecords(event), context);
+  return (await handlers()).queue.answer(sqsRecords(event), context);
 }
 
 /** For rules of EventBridge that invoke the function themselves. */
 export async function eventbridge(event: unknown, context: LambdaContext): Promise<void> {
-  return handlers().rule.answer(event, context);
+  return (await handlers()).rule.answer(event, context);
 }

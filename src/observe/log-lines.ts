@@ -64,6 +64,17 @@ export const LOG_LINES = {
   /** The index of registrations could not read AWS. It is retried; drains search themselves meanwhile. */
   "index refresh failed": repeating(line("warn", "code", "error", "place?"), "place?"),
 
+  /** Traces could not be sent to the OpenTelemetry collector, or found no room to wait. Drains are not affected. `lost` is the number of spans that were dropped since the last ones that were delivered. */
+  "trace export failed": repeating(line("warn", "error", "lost")),
+  /** Traces are sent again. `lost` is the number of spans that were dropped meanwhile. */
+  "trace export recovered": recovery(line("info", "lost"), "trace export failed"),
+
+  // The Lambda function
+  /** An invocation has ended. `messages` is the number of messages of a queue, and `failed` how many of them SQS redelivers. `requestId` is what Lambda calls the invocation. */
+  "invocation completed": line("info", "handler", "requestId?", "tookSeconds", "messages?", "failed?"),
+  /** An invocation has failed. Lambda or SQS repeats it, by the configuration of the function. */
+  "invocation failed": line("error", "handler", "requestId?", "tookSeconds", "messages?", "error"),
+
   // Requests
   /** An HTTP request was answered. */
   "request answered": line("info", "method", "path", "status", "problem?", "client?", "user?"),

@@ -82,6 +82,8 @@ const LINES: { readonly [T in DrainEvent["type"]]: LineOf<T> } = {
   "awaiting-earlier-try": (log, about, { until }) =>
     log("drain extended", { ...about, until: new Date(until).toISOString() }),
   ended: (log, about, { outcome, tookMs }) => logEnd(log, outcome, { ...about, tookSeconds: seconds(tookMs) }),
+  passed: NO_LINE,
+  began: NO_LINE,
   // The end of the drain says so, and what begins then.
   cancelled: NO_LINE,
   undoing: (log, about) => log("undo started", about),

@@ -105,9 +105,9 @@ async function endInstances(
   try {
     await aws.caller.call(DEREGISTER_INSTANCES, by, async () => {
       ids = await gathered();
-      if (ids.length === 0) return;
+      if (ids.length === 0) return undefined;
       const input = { LoadBalancerName: name, Instances: ids.map((InstanceId) => ({ InstanceId })) };
-      await aws.classic.send(new DeregisterInstancesFromLoadBalancerCommand(input), { abortSignal: by.signal });
+      return aws.classic.send(new DeregisterInstancesFromLoadBalancerCommand(input), { abortSignal: by.signal });
     });
   } catch (error) {
     if (isPoolGone(error)) return;

@@ -304,7 +304,9 @@ export class MembershipIndex {
       for (const search of this.#searches) if (this.#isAbout(search, group)) search.by.repeats?.(error);
     };
     const urgency = () => this.#scanUrgency();
-    reads.read(id, { urgency, onRise: this.#searches.onRise, signal, repeats }, sent).then(
+    const those = () => [...this.#searches].filter((search) => this.#isAbout(search, group));
+    const drains = () => those().flatMap(({ by }) => [...(by.drains?.() ?? [])]);
+    reads.read(id, { urgency, onRise: this.#searches.onRise, signal, repeats, drains }, sent).then(
       (seen) => this.learned(id, seen),
       (error: unknown) => {
         if (signal.aborted) return;

@@ -47,8 +47,8 @@ async function registerAll(
   try {
     await aws.caller.call(isClassic ? REGISTER_INSTANCES : REGISTER_TARGETS, by, async () => {
       batch = await gathered();
-      if (batch.length === 0) return;
-      await unlessListed<unknown>(aws, pool.id, by, () =>
+      if (batch.length === 0) return undefined;
+      return unlessListed<unknown>(aws, pool.id, by, () =>
         isClassic ? sendInstances(aws, pool, batch, by) : sendTargets(aws, pool, batch, by),
       );
     });

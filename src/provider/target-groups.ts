@@ -153,9 +153,9 @@ async function endTargets(
     await aws.caller.call(DEREGISTER_TARGETS, by, async () => {
       Targets = await gathered();
       // AWS would take an empty list for all targets. Those who wanted this call may have left meanwhile.
-      if (Targets.length === 0) return;
+      if (Targets.length === 0) return undefined;
       const input = { TargetGroupArn: arn, Targets: [...Targets] };
-      await aws.v2.send(new DeregisterTargetsCommand(input), { abortSignal: by.signal });
+      return aws.v2.send(new DeregisterTargetsCommand(input), { abortSignal: by.signal });
     });
   } catch (error) {
     if (isPoolGone(error)) return;

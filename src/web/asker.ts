@@ -46,7 +46,23 @@ export function askerOf(context: Context, secrets: SecretMask): Asker {
     ...(address === undefined ? {} : { address }),
     ...(agent === undefined ? {} : { agent: printable(secrets.masked(agent), AGENT_CHARACTERS_MAX) }),
     ...(user === undefined ? {} : { user }),
+    ...traceOf(context, secrets),
   };
+}
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRACESTATE = /^[ -~]{1,512}$/;
+
+/** The trace that the caller is in. What is no such header is left out, as the standard wants it. */
+function traceOf(context: Context, secrets: SecretMask): Pick<Asker, "traceparent" | "tracestate"> {
+  const given = (name: string, form: RegExp) => {
+    const value = context.req.header(name) ?? "";
+    return form.test(value) && secrets.masked(value) === value ? value : undefined;
+  };
+  const traceparent = given("traceparent", TRACEPARENT);
+  const tracestate = traceparent && given("tracestate", TRACESTATE);
+  return { ...(traceparent === undefined ? {} : { traceparent }), ...(tracestate === undefined ? {} : { tracestate }) };
 }
 
 /** The reason is stored, and a caller may have put the secret into it. */

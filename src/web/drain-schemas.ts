@@ -51,6 +51,8 @@ const asker = z
       .optional()
       .describe("Client address of the connection. It is the address of the proxy if there is one."),
     agent: z.string().optional().describe("User-Agent of the caller."),
+    traceparent: z.string().optional().describe("The header of that name: the trace that the caller is in."),
+    tracestate: z.string().optional().describe("The header of that name, beside traceparent."),
     user: z
       .string()
       .optional()

@@ -47,7 +47,8 @@ describe("a call that no quota is known of", () => {
     const { clock, caller, calls } = scene();
     const call = caller.call(ACTION, () => Promise.reject(failing({ name: "AccessDenied" })), never);
     await expect(clock.run(call)).rejects.toMatchObject({ code: "access-denied" });
-    expect(calls).toEqual([{ action: "sqs:ReceiveMessage", result: "AccessDenied", throttled: false }]);
+    const sent = { action: "sqs:ReceiveMessage", attempt: 1, wantedAt: 0, sentAt: 0, answeredAt: 0 };
+    expect(calls).toEqual([{ ...sent, result: "AccessDenied", throttled: false }]);
   });
 
   test("is not believed where the answer lacks what every answer has", async () => {

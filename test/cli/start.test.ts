@@ -5,7 +5,7 @@ import { loadedBy } from "../support/loaded-modules.ts";
 
 /** Kilobytes of JavaScript that a start may load. All that the command line has are 1,600. */
 const HELP_KB_MAX = 130;
-const SERVER_KB_MAX = 150;
+const SERVER_KB_MAX = 154;
 const AWS_KB_MAX = 595;
 const SERVICE_KB_MAX = 1_230;
 /** Files of it: Node takes a millisecond for each. */

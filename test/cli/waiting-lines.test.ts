@@ -13,7 +13,10 @@ function scene(isAlone: boolean) {
   const cluster = new FakeCluster(clock);
   const printing: { lines?: PlainLines } = {};
   const made: DrainScene = new DrainScene({}, undefined, { cluster }, [
-    (event) => printing.lines?.observe(progressOf(event)),
+    (event) => {
+      const progress = progressOf(event);
+      if (progress !== undefined) printing.lines?.observe(progress);
+    },
   ]);
   const node = made.cloud.addNode("i-1");
   made.cloud.addPool("nlb", "tcp", [node]);

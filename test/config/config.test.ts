@@ -9,6 +9,7 @@ import {
   readConfig,
   type Verb,
 } from "../../src/config/config.ts";
+import { tracesUrl } from "../../src/config/tracing-options.ts";
 import { printable } from "../../src/drain/errors.ts";
 
 const SERVE = { SECRET: "s", CLOUDPROVIDER: "aws" };
@@ -61,6 +62,11 @@ const LEASED = {
   POD_NAMESPACE: "kube-system",
   POD_IP: "fd00::7",
   NODE_NAME: "ip-10-0-0-1.eu-west-1.compute.internal",
+};
+
+const COLLECTOR_URL: Refused = {
+  values: ["collector:4318", "grpc://collector:4317", "http://", `http://${"c".repeat(2_048)}`],
+  advice: "give a URL such as http://collector:4318, and credentials in OTEL_EXPORTER_OTLP_HEADERS instead",
 };
 
 /** For each option, what it does not take. */
@@ -120,6 +126,16 @@ const REFUSED: Readonly<Record<OptionName, Refused>> = {
     advice: "give a proxy such as http://proxy.example.com:3128",
   },
   noProxy: text(4_096),
+  otlpEndpoint: COLLECTOR_URL,
+  otlpTracesEndpoint: COLLECTOR_URL,
+  otlpProtocol: words("give http/protobuf", "grpc", "http/json"),
+  tracesSampler: words(
+    "give one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio",
+    "jaeger_remote",
+    "always",
+  ),
+  tracesSamplerRatio: { values: [...NO_NUMBERS, "1.1", "50%"], advice: "give a number from 0 to 1, such as 0.5" },
+  otelDisabled: words("give true or false", "yes", "2", "-1", "perhaps"),
   sqsEndpoint: text(2_048),
   awsPlaces: {
     values: [
@@ -451,6 +467,28 @@ describe("the configuration", () => {
 
   test("ignores what its verb does not use", () => {
     expect(problems({ PORT: "none", SECRET: "" }, "drain")).toEqual([]);
+  });
+
+  test("refuses credentials in the URL of a collector, and does not repeat them", () => {
+    for (const given of ["http://user:hunter2@collector:4318", "https://collector/v1/traces?key=hunter2"]) {
+      const [problem = "", ...others] = problems({ OTEL_EXPORTER_OTLP_ENDPOINT: given }, "watch");
+      expect(others).toEqual([]);
+      expect(problem).toContain("OTEL_EXPORTER_OTLP_HEADERS");
+      expect(problem).not.toContain("hunter2");
+    }
+  });
+
+  test.each([
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" }, "http://collector:4318/v1/traces"],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "https://otlp.example.com/otlp/" }, "https://otlp.example.com/otlp/v1/traces"],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://traces:4318/in" },
+      "http://traces:4318/in",
+    ],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318", OTEL_SDK_DISABLED: "true" }, undefined],
+    [{}, undefined],
+  ])("sends traces as %j says", (environment, url) => {
+    expect(tracesUrl(readConfig({ verb: "watch", environment }))).toBe(url);
   });
 
   test("gives every option a flag but those that hold a secret themselves", () => {

@@ -51,14 +51,16 @@ describe("every option", () => {
   test.each(ALL)("%s has an example that its own check takes, and that is not its default", (name, option) => {
     const { example } = OPTION_TEXTS[name];
     expect(takes(option, example)).toBe(true);
-    if (name !== "cloudProvider" && name !== "gwlbIdleMs") expect(option.parse(example)).not.toEqual(option.default);
+    if (!["cloudProvider", "gwlbIdleMs", "otlpProtocol"].includes(name))
+      expect(option.parse(example)).not.toEqual(option.default);
   });
 
   test.each(ALL.filter(([, option]) => !("text" === option.type && !/^at most/.test(option.range))))(
     "%s states the range that its check has",
     (name, option) => {
       const { within, beyond } = boundsOf(option);
-      if (name === "metadataEndpoint" || name === "httpsProxy") return expect(within).toEqual([]);
+      if (["metadataEndpoint", "httpsProxy", "otlpEndpoint", "otlpTracesEndpoint"].includes(name))
+        return expect(within).toEqual([]);
       expect(within.length).toBeGreaterThan(0);
       expect(within.filter((given) => !takes(option, given))).toEqual([]);
       expect(beyond.filter((given) => takes(option, given))).toEqual([]);

@@ -86,6 +86,6 @@ describe("an event of a rule", () => {
     const { region, hookEvent, answerRule, said } = await lambdaScene();
     await answerRule({ ...hookEvent(), source: "aws.s3", "detail-type": "Object Created" });
     expect(region.calls).toEqual([]);
-    expect(said()).toEqual(["message ignored"]);
+    expect(said()).toEqual(["message ignored", "invocation completed"]);
   });
 });

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { DescribeAutoScalingInstancesCommand } from "@aws-sdk/client-auto-scaling";
 import { expect } from "vitest";
 import { createAutoScalingClient } from "../../src/aws/event-clients.ts";
-import { createHandlers } from "../../src/lambda/handlers.ts";
+import { createHandlers, type HandlersOptions } from "../../src/lambda/handlers.ts";
 import type { SqsRecord } from "../../src/lambda/sqs-handler.ts";
 import type { Instance } from "../../src/simulator/world/instance.ts";
 import { unlistedIn } from "../support/listed-lines.ts";
@@ -30,8 +30,16 @@ const md5 = (text: string) => createHash("md5").update(text).digest("hex");
 const SECOND_MS = 1_000;
 const QUEUE_ARN = "arn:aws:sqs:eu-west-1:123456789012:departures";
 
+interface SceneOptions {
+  readonly undo?: boolean;
+  readonly openTracing?: HandlersOptions["openTracing"];
+}
+
 /** Two nodes behind an ALB that drains for five minutes; the first one waits for its group's hook. */
-export async function lambdaScene(environment: Readonly<Record<string, string>> = {}, { undo = false } = {}) {
+export async function lambdaScene(
+  environment: Readonly<Record<string, string>> = {},
+  { undo = false, openTracing }: SceneOptions = {},
+) {
   const region = new SimulatedRegion();
   const { world, clock } = region;
   const nodes = [region.node(), region.node()] as const;
@@ -74,9 +82,11 @@ export async function lambdaScene(environment: Readonly<Record<string, string>> 
   const credentials = { accessKeyId: "function", secretAccessKey: "function" };
   const document = printedFor({ AWS_REGION: world.region, UNDO: String(undo) }, { for: "lambda" });
   region.simulator.access.restrict({ accessKeyId: credentials.accessKeyId, document });
-  const handlers = createHandlers({
+  const handlers = await createHandlers({
     environment: { AWS_REGION: world.region, MIN_HEALTHY: "0", QUOTA_SHARE: "100", ...environment },
     clock,
+    version: "1.2.3",
+    ...(openTracing && { openTracing }),
     aws: { ...aws, credentials, requestHandler: requestHandler as never },
     write: (line) => {
       expect(unlistedIn(line)).toEqual([]);

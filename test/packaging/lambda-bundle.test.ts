@@ -2,8 +2,9 @@ import { readFileSync, statSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { account, ID } from "../support/account.ts";
 import { Child } from "../support/child-process.ts";
+import { Collector } from "../support/collector.ts";
 
-const BYTES_MAX = 540_000;
+const BYTES_MAX = 550_000;
 /** What Lambda does: it loads the module, takes the handler by its name, and waits for what it answers. */
 const INVOKE = `
   const handlers = await import(process.cwd() + "/dist/lambda.mjs");
@@ -43,7 +44,7 @@ describe("the bundle for Lambda", () => {
     const inputs = Object.keys(outputs["dist/lambda.mjs"]?.inputs ?? {});
     expect(inputs.length).toBeGreaterThan(100);
     const spare =
-      /node_modules\/(pino|zod|hono|@hono|prom-client|commander|listr2|yaml)\/|src\/(web|cli|simulator|demo|ledger)\//;
+      /node_modules\/(pino|zod|hono|@hono|@opentelemetry|prom-client|commander|listr2|yaml)\/|src\/(web|cli|simulator|demo|ledger)\//;
     expect(inputs.filter((input) => spare.test(input))).toEqual([]);
   });
 
@@ -61,6 +62,26 @@ describe("the bundle for Lambda", () => {
       expect(group.listed(world.clock.now()).filter(({ id, deregisteredAt }) => id === ID && !deregisteredAt)).toEqual(
         [],
       );
+  });
+
+  test("has sent its trace before it answers, with the file beside it", async () => {
+    const collector = new Collector();
+    const url = await collector.listen();
+    const { env, world } = await account();
+    const traced = { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SERVICE_NAME: "the-function" };
+    const { stdout } = await invoke("eventbridge", spotInterruption(world.region), traced);
+    const sent = collector.received.map(({ body }) => body).join("");
+    for (const text of ["the-function", "spot-interruption", "faas.trigger"]) expect(sent).toContain(text);
+    const [drained] = stdout.split("\n").filter((line) => line.includes('"drain completed"'));
+    const { trace_id } = JSON.parse(drained ?? "");
+    expect(Buffer.from(sent, "latin1").toString("hex")).toContain(trace_id);
+  });
+
+  test("does not load the file for traces where there are none", async () => {
+    const { env, world } = await account();
+    const { stderr } = await invoke("eventbridge", spotInterruption(world.region), { ...env, NODE_DEBUG: "esm" });
+    expect(stderr).toContain("dist/lambda.mjs");
+    expect(stderr).not.toContain("lambda-tracing");
   });
 
   test("answers a batch of messages", async () => {

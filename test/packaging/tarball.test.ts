@@ -8,7 +8,7 @@ import { filesBelow, linksOf } from "../support/documents.ts";
 
 const PROGRAMS = [
   ...["dist/THIRD-PARTY-LICENSES", "dist/provenance.json", "dist/sbom.cdx.json"],
-  ...["dist/cli.js", "dist/lambda.mjs", "dist/service.js"],
+  ...["dist/cli.js", "dist/lambda-tracing.mjs", "dist/lambda.mjs", "dist/service.js"],
 ];
 const TEXTS = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "package.json"];
 /** What commands and pages name. */

@@ -1,5 +1,5 @@
 import { parseAllDocuments } from "yaml";
-import { OWN_WITH_SERVER } from "../../src/cli/watch.ts";
+import { OWN_WITH_SERVER } from "../../src/cli/watching.ts";
 import { OPTIONS, type Option, type OptionName, printableDefault } from "../../src/config/config.ts";
 import { OPTION_TEXTS } from "../../src/config/option-texts.ts";
 import { type CodeBlock, codeBlocks, DOCUMENTS } from "./documents.ts";

@@ -1,6 +1,6 @@
 import { LOG_LINES } from "../../src/observe/log-lines.ts";
 
-const OF_EVERY_LINE = new Set(["level", "time", "msg"]);
+const OF_EVERY_LINE = new Set(["level", "time", "msg", "trace_id", "span_id"]);
 
 interface Logged {
   readonly level?: string;

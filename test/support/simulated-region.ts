@@ -7,7 +7,7 @@ import { OPTIONS, readConfig } from "../../src/config/config.ts";
 import { anyOf, newAbort, WOKEN } from "../../src/drain/abort.ts";
 import type { Cluster } from "../../src/drain/cluster.ts";
 import type { AccessProblem } from "../../src/drain/errors.ts";
-import type { CloudCall, DrainEvent } from "../../src/drain/events.ts";
+import type { CloudCall, DrainEvent, DrainObserver } from "../../src/drain/events.ts";
 import type { Ledger } from "../../src/drain/ledger.ts";
 import type { ApiAnswer, ApiRequest } from "../../src/simulator/api/answer.ts";
 import { VirtualClock } from "../../src/simulator/clock.ts";
@@ -181,6 +181,7 @@ export class SimulatedRegion {
     onCall: (call: CloudCall) => void = () => {},
     ledger?: Ledger,
     cluster?: Cluster,
+    observers: readonly DrainObserver[] = [],
   ): Engine {
     const known = new Set(Object.values(OPTIONS).map(({ variable }) => variable));
     for (const name of Object.keys(options)) if (!known.has(name)) throw new Error(`no option ${name}`);
@@ -194,7 +195,7 @@ export class SimulatedRegion {
       onCall,
       ...(ledger && { ledger }),
       ...(cluster && { cluster }),
-      observers: [(event) => events.push(event)],
+      observers: [...observers, (event) => events.push(event)],
     });
   }
 

@@ -21,7 +21,8 @@ export type KubernetesProgram =
   | "kube-scheduler"
   | "kubectl"
   | "kwok"
-  | "lifecycle-manager";
+  | "lifecycle-manager"
+  | "otel-collector";
 
 /** Which of the programs are not there, and where they were looked for. Undefined where none is missing. */
 export function missingOf(programs: readonly KubernetesProgram[]): string | undefined {
