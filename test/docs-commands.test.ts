@@ -35,6 +35,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --json": "test/bench/document.test.ts",
   "npm run bench -- --write": "test/bench/document.test.ts",
   "npm run bench -- --quota": "test/bench/quota.test.ts",
+  "npm run bench -- --tracing": "test/bench/tracing.test.ts",
   "npm run bench -- --messages": "test/bench/messages.test.ts runs its smallest size",
   "npm run bench -- --messages --write": "test/bench/messages.test.ts, test/bench/document.test.ts",
   "npm run bench -- --messages --only 1000": "test/bench/messages.test.ts",
