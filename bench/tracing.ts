@@ -30,14 +30,14 @@ export interface TracingRow {
 }
 
 /** What traces cost, by the number of nodes. The runs with and without them take turns. */
-export async function tracingRows(): Promise<readonly TracingRow[]> {
+export async function tracingRows(sizes = NODES, drainsMin = DRAINS_MIN): Promise<readonly TracingRow[]> {
   await Service.rehearsed();
   const collector = await Collector.listen();
   try {
     const rows: TracingRow[] = [];
     // The compiler has seen the code by then.
-    await tracingRow(10, 20, collector);
-    for (const nodes of NODES) rows.push(await tracingRow(nodes, DRAINS_MIN, collector));
+    await tracingRow(sizes[0] ?? 1, drainsMin / 10, collector);
+    for (const nodes of sizes) rows.push(await tracingRow(nodes, drainsMin, collector));
     return rows;
   } finally {
     collector.close();

@@ -14,7 +14,8 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run build": "every test has it done",
   "npm pack": "test/packaging/tarball.test.ts packs it",
   "npm install --global ./hasta-la-vista-2.0.0-alpha.1.tgz": "test/packaging/tarball.test.ts installs it so",
-  "zip --junk-paths hasta-la-vista.zip dist/lambda.mjs dist/lambda-tracing.mjs": "test/conformance/cloudformation.test.ts has Python zip it so",
+  "zip --junk-paths hasta-la-vista.zip dist/lambda.mjs dist/lambda-tracing.mjs":
+    "test/conformance/cloudformation.test.ts has Python zip it so",
   "aws s3 cp hasta-la-vista.zip s3://your-bucket/hasta-la-vista-2.0.0.zip":
     "test/conformance/cloudformation.test.ts uploads it to moto",
   "aws cloudformation deploy --stack-name departures --template-file deploy/cloudformation/departures.yaml --capabilities CAPABILITY_IAM":
@@ -34,6 +35,7 @@ const HELD_ELSEWHERE: Readonly<Record<string, string>> = {
   "npm run bench -- --json": "test/bench/document.test.ts",
   "npm run bench -- --write": "test/bench/document.test.ts",
   "npm run bench -- --quota": "test/bench/quota.test.ts",
+  "npm run bench -- --tracing": "test/bench/tracing.test.ts",
   "npm run bench -- --messages": "test/bench/messages.test.ts runs its smallest size",
   "npm run bench -- --messages --write": "test/bench/messages.test.ts, test/bench/document.test.ts",
   "npm run bench -- --messages --only 1000": "test/bench/messages.test.ts",

@@ -244,7 +244,10 @@ export class Planner {
     return { ...known, warning: known.warning === undefined ? warning : `${warning}; ${known.warning}` };
   }
 
-  async #termsOf(registrations: readonly Registration[], { urgency, onRise, signal, drains }: CallFor): Promise<TermsByUse> {
+  async #termsOf(
+    registrations: readonly Registration[],
+    { urgency, onRise, signal, drains }: CallFor,
+  ): Promise<TermsByUse> {
     const pools = new Map(registrations.map(({ pool }) => [useOf(pool), pool]));
     const by: CallFor = {
       urgency: () => ({ ...urgency(), purpose: "describe" }),

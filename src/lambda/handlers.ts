@@ -12,7 +12,7 @@ import type { Clock } from "../drain/clock.ts";
 import { asDrainError } from "../drain/errors.ts";
 import { undoFailure } from "../drain/undo.ts";
 import { undoablesOf } from "../drain/undoable.ts";
-import { jsonLog, writeLine } from "../observe/log.ts";
+import { jsonLog, type Log, writeLine } from "../observe/log.ts";
 import { drainLog, logWithoutDrain, lookupLog } from "../observe/logging.ts";
 import { readEvent } from "../sources/events/read-event.ts";
 import { withHooksNamed } from "../sources/message-reader.ts";
@@ -47,14 +47,7 @@ export async function createHandlers(options: HandlersOptions): Promise<Handlers
   const config = readConfig({ verb: "lambda", environment });
   const { region, dryRun, queueForeign: foreign, logLevel, terminationHook } = config;
   const untraced = jsonLog({ level: logLevel, now: () => clock.now(), write });
-  const tracing = await openTracing(config, { clock, log: untraced, version }).catch((error: unknown) => {
-    // A node that leaves is more important than its trace.
-    untraced("trace export failed", {
-      error: `lambda-tracing.mjs can't be loaded, add it to the zip file: ${asDrainError(error).message}`,
-      lost: 0,
-    });
-    return undefined;
-  });
+  const tracing = await openedOrNone(openTracing(config, { clock, log: untraced, version }), untraced);
   const log = tracing?.inLog(untraced) ?? untraced;
   const { observers, called } = heardBy(tracing);
   const time = new AwsTime(clock, skewLog(log));
@@ -131,6 +124,17 @@ export async function createHandlers(options: HandlersOptions): Promise<Handlers
         toldInvocation({ ...told, handler: "eventbridge", context }, () => rule.answer(event, context)),
     },
   };
+}
+
+/** A node that leaves is more important than its trace. */
+async function openedOrNone<T>(opening: Promise<T>, log: Log): Promise<T | undefined> {
+  try {
+    return await opening;
+  } catch (error) {
+    const why = `lambda-tracing.mjs can't be loaded, add it to the zip file: ${asDrainError(error).message}`;
+    log("trace export failed", { error: why, lost: 0 });
+    return undefined;
+  }
 }
 
 /** `arn:aws:sqs:eu-west-1:123456789012:departures`: its URL names it in calls, wherever those go. */

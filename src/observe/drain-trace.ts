@@ -170,7 +170,7 @@ export function attributesOfRequest({
   };
 }
 
-export function attributesOf({ pool, target }: Registration): Attributes {
+function attributesOf({ pool, target }: Registration): Attributes {
   const { kind, name, loadBalancer, place } = pool;
   return {
     [`${OWN}.pool.name`]: name,

@@ -33,14 +33,18 @@ test("the bench reaches the product through its engine, its configuration and th
   const ALLOWED = /^src\/(simulator|drain)\/|^src\/(app\/engine|config\/config)\.ts$/;
   // What the engine is handed: a ledger, as the service has one.
   const isLedger = (path: string, imported: string) =>
-    (path.startsWith("bench/soak/") || path === "bench/service.ts") && imported.startsWith("src/ledger/");
+    (path.startsWith("bench/soak/") || ["bench/service.ts", "bench/tracing.ts"].includes(path)) &&
+    imported.startsWith("src/ledger/");
   // The curve of one part of the engine.
   const isQuota = (path: string, imported: string) =>
     path === "bench/quota.ts" && /^src\/aws\/(request-quota|shared-call)\.ts$/.test(imported);
+  // What listens to the engine, where that is measured.
+  const isTracing = (path: string, imported: string) =>
+    path === "bench/tracing.ts" && /^src\/observe\/(tracing|span-export)\.ts$/.test(imported);
   const offending = files.flatMap(({ path, imports }) =>
     imports
       .filter((imported) => imported.startsWith("src/") && !ALLOWED.test(imported))
-      .filter((imported) => !isLedger(path, imported) && !isQuota(path, imported))
+      .filter((imported) => ![isLedger, isQuota, isTracing].some((isAllowed) => isAllowed(path, imported)))
       .map((imported) => `${path} imports ${imported}`),
   );
   expect(offending).toEqual([]);

@@ -42,7 +42,14 @@ export async function uploadCode(
 ): Promise<{ readonly CodeBucket: string; readonly CodeKey: string }> {
   const [CodeBucket, CodeKey] = ["code", "hasta-la-vista.zip"];
   const zip = path.join(folder, CodeKey);
-  const zipped = await new RunningProgram("python", ["-m", "zipfile", "-c", zip, "dist/lambda.mjs", "dist/lambda-tracing.mjs"]).ended;
+  const zipped = await new RunningProgram("python", [
+    "-m",
+    "zipfile",
+    "-c",
+    zip,
+    "dist/lambda.mjs",
+    "dist/lambda-tracing.mjs",
+  ]).ended;
   expect(zipped).toEqual({ code: 0, stdout: "", stderr: "" });
   const where = ["--create-bucket-configuration", "LocationConstraint=eu-west-1"];
   await awsCli(moto, ["s3api", "create-bucket", "--bucket", CodeBucket, ...where]);
