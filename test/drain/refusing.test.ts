@@ -33,7 +33,7 @@ describe("a voluntary drain", () => {
       },
     });
     expect(scene.cloud.callsOf("deregister")).toEqual([]);
-    expect(scene.events.map(({ type }) => type)).toEqual(["accepted", "found", "ended"]);
+    expect(scene.events.map(({ type }) => type)).toEqual(["accepted", "found", "passed", "ended"]);
   });
 
   test("says what is short in which zone, and what can be done", async () => {
