@@ -10,11 +10,17 @@ const codes = (cell = "") => [...cell.matchAll(/`([^`]+)`/g)].map((match) => mat
 function registered(): ReadonlyMap<string, { readonly type: string; readonly labels: readonly string[] }> {
   const spy = vi.spyOn(Registry.prototype, "registerMetric");
   const metrics = new Metrics({ version: "1.2.3", now: () => 0 });
-  metrics.watchClocks({ machine: () => 0, aws: () => 0 });
-  metrics.watchQueue({ inFlight: () => 0, isReceiving: () => true });
-  metrics.watchNodes({ count: () => 0, isUpToDate: () => true });
-  metrics.watchGate({ validUntil: () => 0 });
-  metrics.watchElection({ isLeader: () => true });
+  const { gauges } = metrics;
+  gauges.watchClocks({ machine: () => 0, aws: () => 0 });
+  gauges.watchQueue({ inFlight: () => 0, isReceiving: () => true, lastReadAt: () => 0 });
+  gauges.watchNodes({ count: () => 0, isUpToDate: () => true });
+  gauges.watchGate({ validUntil: () => 0 });
+  gauges.watchCertificate({ validUntil: () => 0 });
+  gauges.watchElection({ isLeader: () => true });
+  gauges.watchReadiness(() => ({ isReady: true, problems: [] }));
+  gauges.watchLedger({ isWritable: () => true });
+  gauges.watchIndex({ pools: () => 0, listedAt: () => 0, oldestReadAt: () => 0 });
+  gauges.watchQuota(() => []);
   const made = spy.mock.calls.map(([metric]) => metric as unknown as MetricObject & { labelNames: string[] });
   spy.mockRestore();
   const ours = made.filter(({ name }) => name.startsWith(PREFIX));

@@ -82,7 +82,11 @@ export async function openQueue(
     observers: [onEvent],
     abandon,
   });
-  metrics.watchQueue({ inFlight: () => queue.inFlight, isReceiving: () => queue.isReceiving });
+  metrics.gauges.watchQueue({
+    inFlight: () => queue.inFlight,
+    isReceiving: () => queue.isReceiving,
+    lastReadAt: () => queue.receiving.lastReadAt,
+  });
   return queue;
 }
 

@@ -13,7 +13,7 @@ export async function runService(config: Config, options: ServiceOptions): Promi
   const { time } = clocks;
   const metrics = new Metrics({ version, now: () => clock.now() });
   const aws = () => time.aheadMs && time.aheadMs / 1_000;
-  metrics.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
+  metrics.gauges.watchClocks({ machine: () => clock.offsetMs / 1_000, aws });
   const program = { ...options, clocks, metrics };
   if (config.lease === undefined) return runAlone(config, program);
   const { runReplica } = await import("./replica.ts");
@@ -42,8 +42,7 @@ async function listen(config: Config, program: Program & { readonly background: 
   const { log, stop, abandon, background, clocks } = program;
   const { host, region, discovery, dryRun } = config;
   const { judge, ...answering } = parts;
-  const text = () => program.metrics.text();
-  const web = await startWeb(config, { ...program, ...answering, metrics: text });
+  const web = await startWeb(config, { ...program, ...answering });
   const gate = await gateOf(config, { ...program, judge }).catch(async (error) => {
     await web.close(Promise.resolve());
     throw error;

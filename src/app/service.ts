@@ -76,6 +76,7 @@ export async function serve(config: Config, serving: Serving): Promise<void> {
   ];
   const engine = await openEngine(config, { ...engineOptions(serving), observers, cluster: watched?.cluster });
   const { drainer, checkAccess, isRunning } = engine;
+  watchEngine(config, { metrics, engine });
   const onFailure = failureLog(log, abandon);
   const [background, drains] = [new Background(onFailure), new Background(onFailure)];
   const resumed = resumeDrains(config, { ledger, engine, clock, abandon, log, drains });
@@ -135,6 +136,23 @@ function engineOptions({ clocks, ledger, log, metrics, leadership }: Serving): E
       log("index refresh failed", { code, error: message, ...(place === undefined ? {} : { place }) }),
     onCall: metrics.countCall,
   };
+}
+
+/** What the engine has of AWS, as gauges. Of several accounts and regions the oldest answer counts. */
+function watchEngine(
+  { indexPerSecond }: Config,
+  { metrics, engine }: { readonly metrics: Metrics; readonly engine: Engine },
+): void {
+  metrics.gauges.watchQuota(() =>
+    engine.places().flatMap(({ place, quota }) => quota.map((use) => ({ ...use, place }))),
+  );
+  if (indexPerSecond === 0) return;
+  const indexes = () => engine.places().map(({ index }) => index);
+  metrics.gauges.watchIndex({
+    pools: () => indexes().reduce((sum, { pools }) => sum + pools, 0),
+    listedAt: () => Math.min(...indexes().map(({ listedAt }) => listedAt)),
+    oldestReadAt: () => Math.min(...indexes().map(({ oldestReadAt }) => oldestReadAt)),
+  });
 }
 
 export interface PumpOptions {
