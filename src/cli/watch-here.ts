@@ -1,4 +1,5 @@
 import { openEngine } from "../app/places.ts";
+import { hookResult } from "../app/queue.ts";
 import { pump } from "../app/service.ts";
 import { createAutoScalingClient } from "../aws/event-clients.ts";
 import { UnmeteredCaller } from "../aws/unmetered-caller.ts";
@@ -18,13 +19,18 @@ import type { Watching } from "./watching.ts";
 
 /** Drains this machine itself, with its own credentials. Resolves when it is stopped and every drain has ended. */
 export async function watchHere(config: Config, watching: Watching): Promise<void> {
-  const { log, clock, time, watch, stop, abandon } = watching;
+  const { log, metrics, clock, time, watch, stop, abandon } = watching;
   const identity = await watch.identity(stop);
   const region = regionOf(config, identity);
   const ledger = new MemoryLedger();
   const { drainer, checkAccess } = await openEngine(
     { ...config, region },
-    { clock, time, observers: [drainLog(log)], onLookupFailed: lookupLog(log), ledger },
+    {
+      ...{ clock, time, ledger },
+      observers: [drainLog(log)],
+      onLookupFailed: lookupLog(log),
+      ...(metrics && { onCall: metrics.countCall }),
+    },
   );
   log("watch started", { node: identity.instanceId, region, dryRun: config.dryRun });
   // Better known now than when there are two minutes left.
@@ -58,15 +64,19 @@ export async function watchHere(config: Config, watching: Watching): Promise<voi
 }
 
 /** In a dry run nothing is answered. */
-function hookOf(config: Config, { clock, log, abandon }: Watching): TerminationHook | undefined {
+function hookOf(config: Config, { clock, log, metrics, abandon }: Watching): TerminationHook | undefined {
   const { terminationHook: hookName, dryRun } = config;
   if (hookName === undefined || dryRun) return undefined;
   const calls = {
     autoScaling: createAutoScalingClient(awsClientOptions(config)),
-    caller: new UnmeteredCaller({ clock }),
+    caller: new UnmeteredCaller({ clock, ...(metrics && { onCall: metrics.countCall }) }),
     clock,
   };
-  const onEvent = (event: HookEvent) => writeLine(log, sourceLine(event));
+  const onEvent = (event: HookEvent) => {
+    writeLine(log, sourceLine(event));
+    const result = hookResult(event);
+    if (result !== undefined) metrics?.countHook(result);
+  };
   const hooks = new LifecycleHooks({ ...calls, onEvent });
   const onFailure = ({ code, message, isPassing }: DrainError) =>
     log(isPassing ? "hook read failed" : "hook left to time out", { hook: hookName, code, error: message });

@@ -1,14 +1,6 @@
+import { AGENT_OPTION_TEXTS } from "./agent-option-texts.ts";
 import type { OptionName } from "./options.ts";
-
-/** What help and documents say of an option beside its type, range and default, which come from its check. */
-export interface OptionText {
-  /** What it sets. Sentences. */
-  readonly description: string;
-  /** A value, as people give it. */
-  readonly example: string;
-  /** When to give another value than the default. A sentence. */
-  readonly changeWhen: string;
-}
+import type { OptionText } from "./values.ts";
 
 /** Apart from the table of options, so that the Lambda function does not carry them. */
 export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
@@ -359,27 +351,12 @@ export const OPTION_TEXTS: Readonly<Record<OptionName, OptionText>> = {
     example: "300",
     changeWhen: "Raise it together with terminationGracePeriodSeconds of the pod, which must be longer.",
   },
-  metadataEndpoint: {
-    description: "URL of the EC2 instance metadata service.",
-    example: "http://[fd00:ec2::254]",
-    changeWhen: "Set it when the instance offers metadata over IPv6 only, or to test against the simulator.",
-  },
-  metadataEndpointMode: {
-    description:
-      "Address family of the EC2 instance metadata service, as the AWS SDK has it: ipv4 (http://169.254.169.254) or ipv6 (http://[fd00:ec2::254]). AWS_EC2_METADATA_SERVICE_ENDPOINT takes precedence.",
-    example: "ipv6",
-    changeWhen: "Set it to ipv6 when the instance offers metadata over IPv6 only.",
-  },
+  ...AGENT_OPTION_TEXTS,
   maintenanceLeadMs: {
     description:
       "Time before the start of scheduled maintenance at which the drain of its node begins. An earlier event waits in the queue.",
     example: "7200",
     changeWhen: "Raise it when drains take longer than an hour. Lower it to keep nodes in service longer.",
-  },
-  metadataIntervalMs: {
-    description: "Time between two reads of instance metadata.",
-    example: "5",
-    changeWhen: "Raise it when other programs on the node are throttled by the metadata service.",
   },
   terminationHook: {
     description:
