@@ -28,6 +28,8 @@ const OUTCOMES = keysOf<DrainOutcome["status"]>({
   abandoned: 1,
   failed: 1,
 });
+/** They took no caller any time. */
+const IS_QUICK: ReadonlySet<DrainOutcome["status"]> = new Set(["planned", "refused"]);
 const REFUSALS = keysOf<Extract<DrainOutcome, { status: "refused" }>["refusal"]["reason"]>({
   "too-few-healthy": 1,
   "too-many-drains": 1,
@@ -78,6 +80,9 @@ export class DrainMetrics {
       ["kind"],
       DURATION_BUCKETS,
     );
+    // As for counters: rate() needs a first sample of 0.
+    for (const kind of KINDS) this.#holdSeconds.zero({ kind });
+    for (const outcome of OUTCOMES) if (!IS_QUICK.has(outcome)) this.#drainSeconds.zero({ outcome });
     this.#marginSeconds = series.histogram(
       "deadline_margin_seconds",
       "Time that remained before the deadline when the drain ended. Negative: too late.",
@@ -224,7 +229,7 @@ export class DrainMetrics {
     this.#running.delete(drainId);
     this.#drains.inc({ outcome: outcome.status });
     if (outcome.status === "refused") this.#refusals.inc({ reason: outcome.refusal.reason });
-    if (outcome.status === "planned" || outcome.status === "refused") return;
+    if (IS_QUICK.has(outcome.status)) return;
     if (outcome.status === "deadline-passed" && outcome.limit.reason === "deadline")
       for (const result of outcome.registrations) this.#countCutShort(result);
     this.#drainSeconds.observe({ outcome: outcome.status }, tookMs / 1_000);

@@ -389,7 +389,10 @@ const REPLICAS: BoardRow = {
       width: 8,
       queries: [
         { expr: `count(hasta_la_vista_agent_build_info{${A}})`, legend: "agents" },
-        { expr: `count(hasta_la_vista_agent_build_info{${A}}) - sum(hasta_la_vista_agent_metadata_up{${A}})`, legend: "without metadata" },
+        {
+          expr: `count(hasta_la_vista_agent_build_info{${A}}) - sum(hasta_la_vista_agent_metadata_up{${A}})`,
+          legend: "without metadata",
+        },
       ],
     },
     {

@@ -1,5 +1,5 @@
-import { GraphDrawStyle, StackingMode, VisibilityMode } from "@grafana/grafana-foundation-sdk/common";
 import * as common from "@grafana/grafana-foundation-sdk/common";
+import { GraphDrawStyle, StackingMode, VisibilityMode } from "@grafana/grafana-foundation-sdk/common";
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as prometheus from "@grafana/grafana-foundation-sdk/prometheus";
 import * as stat from "@grafana/grafana-foundation-sdk/stat";
@@ -9,7 +9,7 @@ import { BOARD, type BoardPanel } from "./grafana-board.ts";
 export const DASHBOARD = "deploy/grafana/hasta-la-vista.json";
 
 const HEIGHTS = { number: 4, lines: 8, bars: 8 } as const;
-const SOURCE = { type: "prometheus", uid: "${datasource}" };
+const SOURCE = { type: "prometheus", uid: "$datasource" };
 
 /** The file that Grafana imports. */
 export function dashboardText(): string {
@@ -22,9 +22,7 @@ export function dashboardText(): string {
     .refresh("30s")
     .withVariable(new dashboard.DatasourceVariableBuilder("datasource").label("Data source").type("prometheus"))
     .withVariable(selected("namespace", "Namespace", "label_values(hasta_la_vista_build_info, namespace)"))
-    .withVariable(
-      selected("job", "Job", 'label_values(hasta_la_vista_build_info{namespace=~"$namespace"}, job)'),
-    );
+    .withVariable(selected("job", "Job", 'label_values(hasta_la_vista_build_info{namespace=~"$namespace"}, job)'));
   // Links to a panel name it by its id.
   let id = 0;
   for (const { title, panels } of BOARD) {
@@ -94,7 +92,10 @@ function withCommon<B extends stat.PanelBuilder | timeseries.PanelBuilder>(built
     .datasource(SOURCE);
   if (panel.noValue !== undefined) built.noValue(panel.noValue);
   for (const [index, { expr, legend }] of panel.queries.entries()) {
-    const query = new prometheus.DataqueryBuilder().refId("ABCDEF"[index] ?? "A").expr(expr).datasource(SOURCE);
+    const query = new prometheus.DataqueryBuilder()
+      .refId("ABCDEF"[index] ?? "A")
+      .expr(expr)
+      .datasource(SOURCE);
     built.withTarget(panel.as === "number" ? query.instant() : query.range().legendFormat(legend));
   }
   return built;
