@@ -50,7 +50,7 @@ export const VARIANTS: Readonly<Record<string, Values>> = {
     "prometheusRule.labels": { release: "prometheus" },
     "prometheusRule.runbookUrl": "https://docs.example.com/runbooks",
     "dashboard.enabled": true,
-    "dashboard.labels": { team: "platform" },
+    "dashboard.labels": { board: "platform" },
     "dashboard.annotations": { grafana_folder: "Platform" },
     "agent.metricsPort": 9464,
     "evictionGate.enabled": true,
