@@ -1,5 +1,6 @@
-import { keyOf, type LoadBalancerKind, type Registration } from "../drain/cloud-provider.ts";
+import { keyOf, type Registration } from "../drain/cloud-provider.ts";
 import type { DrainEvent, DrainObserver } from "../drain/events.ts";
+import { LOAD_BALANCER_KINDS as KINDS, type LoadBalancerKind } from "../drain/load-balancer-kinds.ts";
 import type { DrainOutcome, RegistrationResult } from "../drain/outcome.ts";
 import type { DrainPlan } from "../drain/plan.ts";
 import type { Series } from "./series.ts";
@@ -14,7 +15,6 @@ interface RunningDrain {
 }
 
 /** As objects, so that the compiler names what is missing. */
-const KINDS = keysOf<LoadBalancerKind>({ alb: 1, nlb: 1, gwlb: 1, classic: 1, unknown: 1, unattached: 1 });
 const OUTCOMES = keysOf<DrainOutcome["status"]>({
   drained: 1,
   "nothing-registered": 1,
@@ -151,7 +151,7 @@ export class DrainMetrics {
 
   readonly observe: DrainObserver = (event) => {
     switch (event.type) {
-      case "started":
+      case "accepted":
       case "resumed":
         this.#running.set(event.drainId, { since: this.#now(), held: new Map(), atRisk: new Map() });
         return;
@@ -196,20 +196,8 @@ export class DrainMetrics {
       case "ended":
         this.#end(event);
         return;
-      case "joined":
-      case "deregister-failed":
-      case "poll-failed":
-      case "cancelled":
-      case "registered":
-      case "register-failed":
-      case "undone":
-      case "awaiting-earlier-try":
-      case "read-failed":
-      case "evicting":
-      case "evict-failed":
-        return;
       default:
-        event satisfies never;
+      // Not counted.
     }
   };
 

@@ -23,6 +23,11 @@ export class Metrics {
     "Evictions that the API server has asked the eviction gate about, by answer.",
     { result: ["held", "allowed", "failed-open"] },
   );
+  readonly #notifications = this.#series.counter(
+    "notifications_total",
+    "Notifications that have ended, by receiver: sent, rejected by the receiver, or dropped.",
+    ["receiver", "result"],
+  );
   readonly #calls = this.#series.counter("aws_calls_total", "Attempts to call AWS.", ["action", "result", "place"]);
   readonly #throttles = this.#series.counter("aws_throttles_total", "Attempts that AWS throttled.", [
     "action",
@@ -93,6 +98,10 @@ export class Metrics {
 
   /** Counts an answer of the eviction gate. */
   readonly countReview = (result: "held" | "allowed" | "failed-open"): void => this.#reviews.inc({ result });
+
+  /** Counts notifications that were sent to a receiver, or never will be. */
+  readonly countNotifications = (receiver: string, result: "sent" | "rejected" | "dropped", count: number): void =>
+    this.#notifications.inc({ receiver, result }, count);
 
   readonly countLedgerFailure = (): void => this.#ledgerFailures.inc();
 

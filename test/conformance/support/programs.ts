@@ -17,6 +17,7 @@ export type Program =
   | "haproxy"
   | "prometheus"
   | "promtool"
+  | "alertmanager"
   | "zsh"
   | "fish";
 
