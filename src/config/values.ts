@@ -258,4 +258,3 @@ export function option<const T>(declared: Option<T>): Option<T>;
 export function option<T>(declared: Option<T>): Option<T> {
   return declared;
 }
-
