@@ -48,7 +48,7 @@ export type ProviderAt = (
 type Cloud = CloudProvider & Pick<AwsProvider, "maintainIndex" | "hasAddressGroups" | "checkAccess" | "covers">;
 
 /** How one account and region stands now. */
-export interface PlaceState {
+interface PlaceState {
   /** Absent: there is one only. */
   readonly place: string | undefined;
   readonly quota: readonly BucketUse[];
